@@ -1,0 +1,15 @@
+import { createDefaultEsmPreset } from 'ts-jest';
+
+/** @type {import('jest').Config} */
+export default {
+  ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testRegex: '\\.spec\\.ts$',
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    // The example imports the package by its name; in tests that name means the sources, so that no class exists twice.
+    '^nestjs-marketplace-metering$': '<rootDir>/src/index.ts',
+    '^nestjs-marketplace-metering/simulator$': '<rootDir>/src/simulator/index.ts',
+  },
+};
