@@ -1,0 +1,57 @@
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { MarketplaceEntitlementServiceClient } from '@aws-sdk/client-marketplace-entitlement-service';
+import { MarketplaceMeteringClient } from '@aws-sdk/client-marketplace-metering';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+
+const CONNECTION_TIMEOUT_MS = 5000;
+
+/** GetEntitlements is served in one region of each partition, whatever region a product meters in. */
+export function entitlementRegionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'cn-northwest-1';
+  if (region.startsWith('eusc-')) return 'eusc-de-east-1';
+  return 'us-east-1';
+}
+
+/**
+ * One client per service and region. The SDK's own retries are off: a retry inside one send would hide that an earlier answer was lost, and
+ * that is the one thing the ledger must know.
+ */
+@Injectable()
+export class AwsClients implements OnApplicationShutdown {
+  private readonly meteringClients = new Map<string, MarketplaceMeteringClient>();
+  private readonly entitlementClients = new Map<string, MarketplaceEntitlementServiceClient>();
+
+  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
+
+  metering(region: string): MarketplaceMeteringClient {
+    const client = this.meteringClients.get(region) ?? new MarketplaceMeteringClient(this.configuration(region));
+    this.meteringClients.set(region, client);
+    return client;
+  }
+
+  entitlement(region: string): MarketplaceEntitlementServiceClient {
+    const served = entitlementRegionOf(region);
+    const client = this.entitlementClients.get(served) ?? new MarketplaceEntitlementServiceClient(this.configuration(served));
+    this.entitlementClients.set(served, client);
+    return client;
+  }
+
+  /** After the jobs have drained: a call under way keeps its connection. */
+  onApplicationShutdown(): void {
+    for (const client of [...this.meteringClients.values(), ...this.entitlementClients.values()]) client.destroy();
+    this.meteringClients.clear();
+    this.entitlementClients.clear();
+  }
+
+  private configuration(region: string) {
+    const { endpoint, credentials } = this.options.aws;
+    return {
+      region,
+      maxAttempts: 1,
+      requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: this.options.submission.requestTimeoutMs },
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(credentials === undefined ? {} : { credentials }),
+    };
+  }
+}

@@ -1,0 +1,63 @@
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { type PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
+import { MIGRATIONS } from '../../migrations/index.js';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+
+export const LEDGER_SCHEMA = 'marketplace';
+export const MIGRATIONS_TABLE = 'migration';
+
+/** Nest-level name of our DataSource; a named instance has its own. */
+export function dataSourceNameOf(instance: string | undefined): string {
+  return instance === undefined ? 'marketplace' : `marketplace_${instance}`;
+}
+
+const OID = { bool: 16, int2: 21, int4: 23, float8: 701, json: 114, jsonb: 3802, timestamptz: 1184 };
+const PARSERS: Record<number, (text: string) => unknown> = {
+  [OID.bool]: (text) => text === 't',
+  [OID.int2]: Number,
+  [OID.int4]: Number,
+  [OID.float8]: Number,
+  [OID.json]: (text) => JSON.parse(text) as unknown,
+  [OID.jsonb]: (text) => JSON.parse(text) as unknown,
+  [OID.timestamptz]: (text) => new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00')),
+};
+
+/**
+ * Options of the ledger's DataSource. `types` shields it from `pg.types.setTypeParser`, which is global to the process: a host that reads numeric
+ * as a float would otherwise round our quantities. Numerics and bigints stay text.
+ */
+export function dataSourceOptionsOf(options: Pick<ResolvedOptions, 'database'>): PostgresDataSourceOptions {
+  const { url, poolSize, ssl } = options.database;
+  return {
+    type: 'postgres',
+    driver: pg,
+    url,
+    ...(ssl === undefined ? {} : { ssl: ssl as boolean }),
+    poolSize,
+    schema: LEDGER_SCHEMA,
+    entities: [],
+    subscribers: [],
+    migrations: MIGRATIONS,
+    migrationsTableName: MIGRATIONS_TABLE,
+    synchronize: false,
+    installExtensions: false,
+    applicationName: 'nestjs-marketplace-metering',
+    extra: {
+      types: {
+        getTypeParser: (oid: number, format?: string) =>
+          format === 'binary' ? (value: unknown) => value : (PARSERS[oid] ?? ((text: string) => text)),
+      },
+      // Every instant crosses the wire as UTC text, whatever the server's or the role's time zone is.
+      options: '-c timezone=UTC -c datestyle=ISO',
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+    },
+    // An idle connection that the server drops is replaced by the pool; without a listener it would end the process.
+    poolErrorHandler: () => undefined,
+  };
+}
+
+export function createDataSource(options: Pick<ResolvedOptions, 'database'>): DataSource {
+  return new DataSource(dataSourceOptionsOf(options));
+}

@@ -1,0 +1,84 @@
+import { type DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+
+/** One connection, or a transaction on one: all that the SQL of a room needs. */
+export interface SqlExecutor {
+  /** Rows of a statement, also those that `UPDATE … RETURNING` gives back. */
+  query<Row = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
+}
+
+export type Isolation = 'READ COMMITTED' | 'REPEATABLE READ';
+
+const RETRIED_SQLSTATES = new Set(['40001', '40P01']);
+const RETRIES = 5;
+
+/**
+ * The module's own way to Postgres, apart from the host's DataSource: its entities, subscribers, naming strategy and pool never meet ours.
+ */
+export class LedgerDatabase {
+  constructor(readonly dataSource: DataSource) {}
+
+  async query<Row = Record<string, unknown>>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+    const runner = this.dataSource.createQueryRunner();
+    try {
+      return await executorOn(runner).query<Row>(sql, parameters);
+    } finally {
+      await runner.release();
+    }
+  }
+
+  /**
+   * Runs `work` in one transaction; rolls back when it throws. Serialization failures and deadlocks are retried, so `work` must do nothing
+   * that a rollback does not undo.
+   */
+  async transaction<T>(work: (tx: SqlExecutor) => Promise<T>, isolation: Isolation = 'READ COMMITTED'): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const runner = this.dataSource.createQueryRunner();
+      try {
+        await runner.startTransaction(isolation);
+        const result = await work(executorOn(runner));
+        await runner.commitTransaction();
+        return result;
+      } catch (error) {
+        // A rollback on a connection that is gone fails too; what matters is the first error.
+        if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+        if (attempt > RETRIES || !RETRIED_SQLSTATES.has(sqlStateOf(error) ?? '')) throw error;
+      } finally {
+        await runner.release();
+      }
+    }
+  }
+}
+
+/** Statements through a runner of ours or of the host. Structured results, because TypeORM's raw result of an UPDATE is `[rows, count]`. */
+export function executorOn(runner: QueryRunner): SqlExecutor {
+  return {
+    async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+      const result = await runner.query(sql, [...parameters], true);
+      return (result.records as Row[] | undefined) ?? [];
+    },
+  };
+}
+
+/** Statements through the host's manager: inside its transaction when it has one. */
+export function executorOfManager(manager: EntityManager): SqlExecutor {
+  const runner = manager.queryRunner;
+  if (runner) return executorOn(runner);
+  return {
+    async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+      const ownRunner = manager.dataSource.createQueryRunner();
+      try {
+        return await executorOn(ownRunner).query<Row>(sql, parameters);
+      } finally {
+        await ownRunner.release();
+      }
+    },
+  };
+}
+
+/** SQLSTATE of a database error, undefined for anything else. */
+export function sqlStateOf(error: unknown): string | undefined {
+  const code =
+    (error as { code?: unknown; driverError?: { code?: unknown } } | null)?.code ??
+    (error as { driverError?: { code?: unknown } } | null)?.driverError?.code;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}

@@ -1,0 +1,114 @@
+/**
+ * Every code that an error of this module can carry. Codes are stable: they appear in HTTP bodies (`errorCode`), in logs and in host code.
+ */
+export type MarketplaceErrorCode =
+  // options and start
+  | 'OPTIONS_INVALID'
+  | 'INSTANCE_DUPLICATE'
+  | 'MIGRATIONS_PENDING'
+  | 'SCHEMA_NEWER'
+  | 'PRODUCT_PINNED'
+  | 'PRODUCT_LIVE_FROM_REQUIRED'
+  // recording usage
+  | 'USAGE_INVALID'
+  | 'SUBSCRIPTION_UNKNOWN'
+  | 'DIMENSION_UNDECLARED'
+  | 'IDEMPOTENCY_CONFLICT'
+  | 'QUEUE_FULL'
+  | 'RECORD_TIMEOUT'
+  | 'RECORD_ABORTED'
+  | 'MANAGER_ELSEWHERE'
+  | 'SHUTTING_DOWN'
+  // registration
+  | 'TOKEN_MISSING'
+  | 'TOKEN_INVALID'
+  | 'TOKEN_EXPIRED'
+  | 'TOO_MANY_REQUESTS'
+  | 'AWS_THROTTLED'
+  | 'AWS_UNAVAILABLE'
+  | 'AWS_SETUP'
+  | 'PRODUCT_UNKNOWN'
+  | 'BODY_INVALID'
+  | 'REDIRECT_REFUSED'
+  | 'CODE_UNKNOWN'
+  | 'CODE_EXPIRED'
+  | 'CODE_USED'
+  | 'LINKED_TO_OTHER_TENANT'
+  | 'TENANT_INVALID'
+  // subscriptions, entitlements, jobs
+  | 'SUBSCRIPTION_IDENTITY_CONFLICT'
+  | 'ENTITLEMENT_UNKNOWN'
+  | 'JOB_UNKNOWN'
+  // operators
+  | 'ADMIN_CLOSED'
+  | 'ADMIN_UNAUTHORIZED'
+  | 'FILTER_INVALID'
+  | 'NOT_FOUND'
+  | 'TRANSITION_REFUSED';
+
+/**
+ * The one base of all errors that this module throws on purpose. `message` names the field or setting, the rule and the fix; `code` is stable;
+ * `cause` holds what lay beneath. An error that is not of this class is a defect or comes from below (the database, the network).
+ */
+export class MarketplaceMeteringError extends Error {
+  readonly code: MarketplaceErrorCode;
+
+  constructor(code: MarketplaceErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** One thing wrong with the options: where, what, and how to mend it. */
+export interface OptionProblem {
+  /** Path of the option, for example `products[0].dimensions`. */
+  option: string;
+  /** Environment variable that feeds the option, where there is one. */
+  environmentVariable: string | null;
+  /** The rule that is broken and what to write instead. */
+  fix: string;
+}
+
+/** The options do not hold. All problems are in `problems`, so that one start shows everything there is to mend. */
+export class OptionsInvalidError extends MarketplaceMeteringError {
+  readonly problems: readonly OptionProblem[];
+
+  constructor(problems: readonly OptionProblem[]) {
+    const lines = problems.map(
+      ({ option, environmentVariable, fix }) => `  - ${option}${environmentVariable === null ? '' : ` (${environmentVariable})`}: ${fix}`,
+    );
+    super('OPTIONS_INVALID', `MarketplaceMeteringModule cannot start, ${problems.length} option problem(s):\n${lines.join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+/** One reason why a usage event was refused. */
+export interface UsageProblem {
+  /** Position of the event in the call, 0 for a single event. */
+  index: number;
+  /** Field of the event, for example `quantity`. */
+  field: string;
+  /** The rule that is broken and the fix. */
+  message: string;
+}
+
+/** Usage was refused before anything was written. `problems` names every event and field concerned. */
+export class UsageRefusedError extends MarketplaceMeteringError {
+  readonly problems: readonly UsageProblem[];
+
+  constructor(code: MarketplaceErrorCode, problems: readonly UsageProblem[], options?: { cause?: unknown }) {
+    super(code, problems.map(({ index, field, message }) => `events[${index}].${field}: ${message}`).join('; '), options);
+    this.problems = problems;
+  }
+
+  /** Positions of the events concerned, ascending and without repeats. */
+  get indexes(): number[] {
+    return [...new Set(this.problems.map((problem) => problem.index))].sort((a, b) => a - b);
+  }
+}
+
+/** Narrowing test for host code that catches `unknown`. */
+export function isMarketplaceMeteringError(error: unknown): error is MarketplaceMeteringError {
+  return error instanceof MarketplaceMeteringError;
+}

@@ -1,0 +1,78 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { type SqlExecutor } from '../database/ledger-database.js';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { countMetric } from '../runtime/metrics.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+
+export type AlertKind =
+  | 'clockSkew'
+  | 'setupError'
+  | 'deadlineNear'
+  | 'notSubscribed'
+  | 'conflict'
+  | 'blocked'
+  | 'expired'
+  | 'unknownOutcome'
+  | 'overBilled'
+  | 'owed'
+  | 'ended'
+  | 'sealSkipped'
+  | 'identityMissing'
+  | 'allocationsTrimmed'
+  | 'mergeRefused'
+  | 'suspect';
+
+export interface Alert {
+  kind: AlertKind;
+  /** What it is about: a subscription, a dimension, a region. One open alert per kind and subject. */
+  subject: string;
+  severity: 'warning' | 'critical';
+  /** For a person: what happened, what it means for money, what to do. No full account id, no token. */
+  message: string;
+  details?: Record<string, unknown>;
+}
+
+/** What a person must know, kept until it is mended. Raising the same alert again counts it and keeps its first time. */
+@Injectable()
+export class AlertBoard {
+  private readonly logger = new Logger('MarketplaceAlerts');
+
+  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
+
+  async raise(tx: SqlExecutor, alert: Alert): Promise<void> {
+    const now = this.options.clock.now();
+    const [row] = await tx.query<{ raise_count: number }>(
+      `INSERT INTO marketplace.alert AS a (seller_account, kind, subject, severity, message, details, first_raised_at, last_raised_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+       ON CONFLICT (seller_account, kind, subject) DO UPDATE SET
+         severity = excluded.severity, message = excluded.message, details = excluded.details, last_raised_at = excluded.last_raised_at,
+         first_raised_at = CASE WHEN a.resolved_at IS NULL THEN a.first_raised_at ELSE excluded.first_raised_at END,
+         raise_count = CASE WHEN a.resolved_at IS NULL THEN a.raise_count + 1 ELSE 1 END,
+         resolved_at = NULL
+       RETURNING raise_count`,
+      [
+        this.options.sellerAccount,
+        alert.kind,
+        alert.subject,
+        alert.severity,
+        alert.message,
+        JSON.stringify(alert.details ?? {}),
+        now.toISOString(),
+      ],
+    );
+    // A lasting fault is logged when it begins and at every power of two of its repeats, so that it neither floods the log nor drowns in it.
+    const repeats = row?.raise_count ?? 1;
+    if ((repeats & (repeats - 1)) !== 0) return;
+    countMetric('marketplace.alerts', 1, { kind: alert.kind });
+    const line = `${alert.kind}: ${alert.message}`;
+    if (alert.severity === 'critical') this.logger.error(line, { subject: alert.subject, repeats });
+    else this.logger.warn(line, { subject: alert.subject, repeats });
+  }
+
+  async resolve(tx: SqlExecutor, kind: AlertKind, subject: string): Promise<void> {
+    await tx.query(
+      `UPDATE marketplace.alert SET resolved_at = $4 WHERE seller_account = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL`,
+      [this.options.sellerAccount, kind, subject, this.options.clock.now().toISOString()],
+    );
+  }
+}

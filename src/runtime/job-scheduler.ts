@@ -1,0 +1,137 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy, Optional } from '@nestjs/common';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { MarketplaceMeteringError } from '../errors.js';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { Doorbell } from './doorbell.js';
+import { RESOLVED_OPTIONS } from './tokens.js';
+
+export type JobName = 'seal' | 'submit' | 'deadline' | 'recovery';
+
+/** One piece of background work. `run` does all there is to do now, and returns early when `signal` aborts. */
+export interface Job {
+  readonly name: JobName;
+  readonly intervalMs: number;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+interface Slot {
+  job: Job;
+  timer: NodeJS.Timeout | null;
+  running: Promise<void> | null;
+  /** One more run was asked for while this one was under way; what it must see may have come after it looked. */
+  again: Promise<void> | null;
+  unsubscribe: () => void;
+}
+
+/** Injection token for the name of the instance, undefined for the unnamed one. */
+export const INSTANCE_NAME = Symbol('marketplace-metering:instance-name');
+
+/**
+ * Runs the module's jobs: on their interval, when the doorbell rings, and on demand. A job never overlaps itself in one process; between processes
+ * each job shares its work by row locks. Timers are ours: importing ScheduleModule here would fire every job of the host twice. When the host
+ * has a SchedulerRegistry the intervals are shown in it as `marketplace:<job>`.
+ */
+@Injectable()
+export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('MarketplaceJobs');
+  private readonly slots = new Map<JobName, Slot>();
+  private readonly abort = new AbortController();
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly doorbell: Doorbell,
+    @Optional() @Inject(INSTANCE_NAME) private readonly instanceName?: string,
+    @Optional() @Inject(SchedulerRegistry) private readonly registry?: SchedulerRegistry,
+  ) {}
+
+  add(job: Job): void {
+    const slot: Slot = { job, timer: null, running: null, again: null, unsubscribe: () => undefined };
+    slot.unsubscribe = this.doorbell.onRing(job.name, () => {
+      if (slot.timer !== null) void this.request(slot);
+    });
+    this.slots.set(job.name, slot);
+  }
+
+  get names(): JobName[] {
+    return [...this.slots.keys()];
+  }
+
+  onApplicationBootstrap(): void {
+    if (!this.options.jobs.autoStart) return;
+    for (const slot of this.slots.values()) this.start(slot);
+  }
+
+  /** Stops the timers, lets what runs finish, and returns when it has. */
+  async onModuleDestroy(): Promise<void> {
+    this.abort.abort();
+    for (const slot of this.slots.values()) {
+      slot.unsubscribe();
+      if (slot.timer === null) continue;
+      clearInterval(slot.timer);
+      slot.timer = null;
+      const name = this.registryName(slot.job);
+      if (this.registry?.doesExist('interval', name)) this.registry.deleteInterval(name);
+    }
+    await Promise.allSettled([...this.slots.values()].map((slot) => slot.again ?? slot.running ?? Promise.resolve()));
+  }
+
+  /**
+   * Runs a job now and resolves when a run that began after this call has ended; rejects with what the run threw.
+   * @throws MarketplaceMeteringError `JOB_UNKNOWN`, `SHUTTING_DOWN`
+   */
+  async runOnce(name: JobName): Promise<void> {
+    const slot = this.slots.get(name);
+    if (!slot) throw new MarketplaceMeteringError('JOB_UNKNOWN', `There is no job "${name}"; the jobs are ${this.names.join(', ')}.`);
+    if (this.abort.signal.aborted)
+      throw new MarketplaceMeteringError('SHUTTING_DOWN', 'The module is shutting down; no job starts any more.');
+    await this.enqueue(slot);
+  }
+
+  private start(slot: Slot): void {
+    slot.timer = setInterval(() => {
+      if (slot.running === null) void this.request(slot);
+    }, slot.job.intervalMs);
+    // A host that has nothing else to do may exit; leases cover whatever was under way.
+    slot.timer.unref();
+    const name = this.registryName(slot.job);
+    if (this.registry && !this.registry.doesExist('interval', name)) this.registry.addInterval(name, slot.timer);
+    void this.request(slot);
+  }
+
+  private registryName(job: Job): string {
+    return this.instanceName === undefined ? `marketplace:${job.name}` : `marketplace:${this.instanceName}:${job.name}`;
+  }
+
+  /** A run that nobody waits for: what it throws is logged, and the next tick tries again. */
+  private async request(slot: Slot): Promise<void> {
+    if (this.abort.signal.aborted) return;
+    try {
+      await this.enqueue(slot);
+    } catch (error) {
+      this.logger.error(`job ${slot.job.name} failed and will run again: ${(error as Error).message}`, (error as Error).stack);
+    }
+  }
+
+  private enqueue(slot: Slot): Promise<void> {
+    if (slot.again) return slot.again;
+    if (slot.running) {
+      const afterThis = slot.running
+        .catch(() => undefined)
+        .then(() => {
+          slot.again = null;
+          return this.run(slot);
+        });
+      slot.again = afterThis;
+      return afterThis;
+    }
+    return this.run(slot);
+  }
+
+  private run(slot: Slot): Promise<void> {
+    const running = slot.job.run(this.abort.signal).finally(() => {
+      if (slot.running === running) slot.running = null;
+    });
+    slot.running = running;
+    return running;
+  }
+}
