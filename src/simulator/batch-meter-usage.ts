@@ -1,0 +1,225 @@
+import { type Agreement } from './agreement.js';
+import { type RecordFate } from './fault-injector.js';
+import { type InputReader } from './input-reader.js';
+import { type Listing } from './listing.js';
+import { type MarketplaceCatalog } from './marketplace-catalog.js';
+import { hourOf, outOfWindow } from './metering-window.js';
+import { type SeededRandom } from './seeded-random.js';
+import { ServiceError } from './service-error.js';
+import { type Switches } from './switches.js';
+import { type BillEntry, type UsageBook } from './usage-book.js';
+import { checkRecord, type CheckedRecord, type UsageRecord } from './usage-record.js';
+
+const recordsMax = 25;
+const finalHourMs = 3_600_000;
+
+export interface BatchMeterUsageOutput {
+  Results: UsageRecordResult[];
+  UnprocessedRecords: UsageRecord[];
+}
+
+export interface UsageRecordResult {
+  UsageRecord: UsageRecord;
+  MeteringRecordId?: string;
+  Status: string;
+}
+
+/** What the rules say of one record: the lines it would enter in the book, or that its customer is not subscribed. */
+type Verdict = { status: 'CustomerNotSubscribed' } | { status: 'eligible'; entries: BillEntry[] };
+
+/** BatchMeterUsage [SDK-M, BOTO]. A request-level error leaves nothing of the batch effective: all is judged before anything is entered. */
+export class BatchMeterUsage {
+  constructor(
+    private readonly catalog: MarketplaceCatalog,
+    private readonly book: UsageBook,
+    private readonly switches: Readonly<Switches>,
+    private readonly random: SeededRandom,
+  ) {}
+
+  /** `drawFates` is asked once, when the request as a whole is accepted. */
+  execute(input: InputReader, region: string, now: Date, drawFates: () => ReadonlyMap<number, RecordFate>): BatchMeterUsageOutput {
+    const productCode = input.text('ProductCode', { max: 255, pattern: /^[-a-zA-Z0-9/=:_.@]*$/ });
+    const readers = input.required('UsageRecords', input.list('UsageRecords', { min: 0, max: recordsMax }));
+    const records = readers.map((reader) => checkRecord(reader, this.switches));
+    const verdicts = this.#judge(input, productCode === '' ? undefined : productCode, records, region, now);
+    const fates = drawFates();
+    const results: UsageRecordResult[] = [];
+    const unprocessed: UsageRecord[] = [];
+    for (const [index, record] of records.entries()) {
+      const fate = fates.get(index);
+      const result = fate?.effective === false ? undefined : this.#enter(record, verdicts[index]);
+      if (fate?.report.type === 'unprocessed') unprocessed.push(record.wire);
+      else if (fate?.report.type === 'status') results.push({ UsageRecord: record.wire, Status: fate.report.status });
+      else if (!fate && result) results.push(result);
+    }
+    return { Results: this.#ordered(results), UnprocessedRecords: unprocessed };
+  }
+
+  #judge(input: InputReader, productCode: string | undefined, records: CheckedRecord[], region: string, now: Date): Verdict[] {
+    this.#checkIdentityForm(input, productCode, records);
+    for (const record of records) {
+      const reason = outOfWindow(record.timestamp, now.getTime(), this.switches);
+      if (reason !== undefined) throw timestampOutOfBounds(`The timestamp ${new Date(record.timestamp).toISOString()} ${reason}.`);
+    }
+    this.#checkOneProduct(records);
+    return records.map((record) => this.#verdict(record, productCode, region, now.getTime()));
+  }
+
+  /** Which identities a record may carry together. */
+  #checkIdentityForm(input: InputReader, productCode: string | undefined, records: CheckedRecord[]): void {
+    if (productCode !== undefined && !this.catalog.listing(productCode)) {
+      throw new ServiceError('InvalidProductCodeException', `The product code ${productCode} is not a published one.`);
+    }
+    for (const [index, record] of records.entries()) {
+      const at = `UsageRecords.${index + 1}.member`;
+      if (record.licenseArn === undefined) {
+        if (productCode === undefined) throw input.violation(at, 'must have a LicenseArn, or the request a ProductCode');
+        if ((record.customerIdentifier === undefined) === (record.accountId === undefined)) {
+          throw input.violation(at, 'must have either CustomerIdentifier or CustomerAWSAccountId');
+        }
+        continue;
+      }
+      if (productCode !== undefined && this.switches.productCodeWithLicenseArn === 'refused') {
+        throw input.violation(at, 'must not have a LicenseArn in a request with a ProductCode');
+      }
+      if (record.customerIdentifier !== undefined) throw input.violation(at, 'must not have a CustomerIdentifier beside a LicenseArn');
+      if (record.accountId === undefined && this.switches.accountIdBesideLicenseArn === 'required') {
+        throw input.violation(at, 'must have a CustomerAWSAccountId beside a LicenseArn');
+      }
+    }
+  }
+
+  #checkOneProduct(records: CheckedRecord[]): void {
+    const products = new Set<string>();
+    for (const { licenseArn } of records) {
+      const agreement = licenseArn === undefined ? undefined : this.catalog.byLicenseArn(licenseArn);
+      if (agreement) products.add(agreement.productCode);
+    }
+    if (products.size > 1) throw invalidLicense('All licenses of a request must be of the same product.');
+  }
+
+  #verdict(record: CheckedRecord, productCode: string | undefined, region: string, now: number): Verdict {
+    try {
+      const agreement =
+        record.licenseArn === undefined
+          ? this.#legacyAgreement(record, productCode ?? '', now)
+          : this.#licensedAgreement(record, productCode);
+      const listing = agreement && this.catalog.listing(agreement.productCode);
+      if (!agreement || !listing) return { status: 'CustomerNotSubscribed' };
+      this.#checkListing(listing, record, region);
+      if (!this.#metered(agreement, now)) return { status: 'CustomerNotSubscribed' };
+      if (!this.#checkTerm(agreement, record)) return { status: 'CustomerNotSubscribed' };
+      return { status: 'eligible', entries: entriesOf(record, agreement, region, productCode !== undefined) };
+    } catch (error) {
+      const badLicense = error instanceof ServiceError && error.name === 'InvalidLicenseException';
+      if (badLicense && this.switches.badLicense === 'perRecord') return { status: 'CustomerNotSubscribed' };
+      throw error;
+    }
+  }
+
+  #licensedAgreement(record: CheckedRecord, productCode: string | undefined): Agreement {
+    const agreement = this.catalog.byLicenseArn(record.licenseArn ?? '');
+    if (!agreement) throw invalidLicense('The license does not exist.');
+    if (record.accountId !== undefined && record.accountId !== agreement.accountId)
+      throw invalidLicense('The license is not one of the customer.');
+    if (productCode !== undefined && productCode !== agreement.productCode) throw invalidLicense('The license is not one of the product.');
+    return agreement;
+  }
+
+  /** Of several agreements the one that takes usage now, so that an ended one does not hide its successor. */
+  #legacyAgreement(record: CheckedRecord, productCode: string, now: number): Agreement | undefined {
+    const listing = this.catalog.listing(productCode);
+    if (listing?.identity === 'license') throw invalidLicense(`The product ${productCode} takes usage by LicenseArn only.`);
+    const held = this.catalog
+      .agreements()
+      .filter(({ accountId, customerIdentifier }) =>
+        record.accountId === undefined ? customerIdentifier === record.customerIdentifier : accountId === record.accountId,
+      );
+    if (held.length === 0 && record.accountId === undefined && this.switches.unknownCustomerIdentifier === 'wholeBatch') {
+      throw new ServiceError('InvalidCustomerIdentifierException', 'The customer identifier does not exist.');
+    }
+    const ofProduct = held.filter((agreement) => agreement.productCode === productCode);
+    const metered = ofProduct.filter((agreement) => this.#metered(agreement, now));
+    return metered.find((agreement) => withinTerm(agreement, record.timestamp)) ?? metered.at(-1) ?? ofProduct.at(-1);
+  }
+
+  #checkListing(listing: Listing, record: CheckedRecord, region: string): void {
+    if (!listing.regions.includes(region)) throw new ServiceError('DisabledApiException', `The API is disabled in ${region}.`);
+    const dimension = listing.dimensions.find(({ name }) => name === record.dimension);
+    if (dimension?.type !== 'ExternallyMetered') {
+      throw new ServiceError('InvalidUsageDimensionException', `The dimension ${record.dimension} is not one that the product meters.`);
+    }
+  }
+
+  /** Whether AWS takes usage of this agreement at this moment, whatever hour it is of. */
+  #metered(agreement: Agreement, now: number): boolean {
+    if (agreement.suspended || agreement.startsAt.getTime() > now) return false;
+    if (!agreement.endsAt) return true;
+    return now < agreement.endsAt.getTime() + (this.switches.finalHour === 'accepted' ? finalHourMs : 0);
+  }
+
+  #checkTerm(agreement: Agreement, record: CheckedRecord): boolean {
+    if (record.timestamp < agreement.startsAt.getTime()) {
+      const message = 'The usage lies before the start of the agreement.';
+      throw this.switches.usageBeforeStart === 'InvalidLicenseException' ? invalidLicense(message) : timestampOutOfBounds(message);
+    }
+    if (withinTerm(agreement, record.timestamp)) return true;
+    if (record.licenseArn !== undefined && this.switches.usageAfterEnd === 'InvalidLicenseException') {
+      throw invalidLicense('The usage lies after the end of the license.');
+    }
+    return false;
+  }
+
+  #enter(record: CheckedRecord, verdict: Verdict | undefined): UsageRecordResult {
+    if (verdict?.status !== 'eligible') return { UsageRecord: record.wire, Status: 'CustomerNotSubscribed' };
+    const [entry] = verdict.entries.map((line) => this.book.enter(line));
+    const id = entry?.meteringRecordId;
+    return {
+      UsageRecord: record.wire,
+      ...(id !== undefined && { MeteringRecordId: id }),
+      Status: entry?.status ?? 'CustomerNotSubscribed',
+    };
+  }
+
+  #ordered(results: UsageRecordResult[]): UsageRecordResult[] {
+    switch (this.switches.resultOrder) {
+      case 'request':
+        return results;
+      case 'reversed':
+        return results.reverse();
+      case 'shuffled':
+        return this.random.shuffled(results);
+    }
+  }
+}
+
+function withinTerm(agreement: Agreement, timestamp: number): boolean {
+  return timestamp >= agreement.startsAt.getTime() && (!agreement.endsAt || timestamp < agreement.endsAt.getTime());
+}
+
+/** One line; two where the request carries both identities, since AWS deduplicates each identity for itself [SDK-M]. */
+function entriesOf(record: CheckedRecord, agreement: Agreement, region: string, withProductCode: boolean): BillEntry[] {
+  const common = {
+    productCode: agreement.productCode,
+    region,
+    agreementId: agreement.agreementId,
+    customerAWSAccountId: agreement.accountId,
+    dimension: record.dimension,
+    hour: new Date(hourOf(record.timestamp)).toISOString(),
+    quantity: record.quantity,
+    ...(record.allocations && { usageAllocations: record.allocations }),
+  };
+  const { customerIdentifier } = agreement;
+  const entries: BillEntry[] = [];
+  if (record.licenseArn !== undefined) entries.push({ ...common, identity: 'license', licenseArn: agreement.licenseArn });
+  if (withProductCode) entries.push({ ...common, identity: 'legacy', ...(customerIdentifier !== undefined && { customerIdentifier }) });
+  return entries;
+}
+
+function invalidLicense(message: string): ServiceError {
+  return new ServiceError('InvalidLicenseException', message);
+}
+
+function timestampOutOfBounds(message: string): ServiceError {
+  return new ServiceError('TimestampOutOfBoundsException', message);
+}

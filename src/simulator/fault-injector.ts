@@ -1,0 +1,266 @@
+import { type ApiRequest, type Operation } from './api-request.js';
+import { type SeededRandom } from './seeded-random.js';
+import { ServiceError } from './service-error.js';
+import { type UsageRecord } from './usage-record.js';
+
+export const faultKinds = [
+  'resetBefore',
+  'resetAfter',
+  'error500Before',
+  'error500After',
+  'throttle',
+  'latency',
+  'hang',
+  'accessDenied',
+  'expiredCredentials',
+  'disabledApi',
+  'unknownError',
+  'unprocessed',
+  'truncateResults',
+  'unknownStatus',
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+/** Which calls a fault strikes. All conditions must hold. */
+export interface FaultScope {
+  /** Default: every operation. */
+  operation?: Operation;
+  /** How many calls it strikes before it is spent. Default: no limit. */
+  count?: number;
+  /** In [0, 1], drawn from the seed per call. Default 1. */
+  probability?: number;
+  /** Default: every call. */
+  when?: (request: ApiRequest) => boolean;
+}
+
+/** Which records of a call: the first n in request order, or those for which the function is true. */
+export type RecordSubset = number | ((record: UsageRecord) => boolean);
+
+/** What happens. "Effect" is what the call does on AWS's side: usage entered on the bill, a token spent. */
+export type FaultEffect =
+  /** The connection is reset; the call had no effect (`resetBefore`) or had it (`resetAfter`): the client cannot tell which. */
+  | { kind: 'resetBefore' | 'resetAfter' }
+  /** InternalServiceErrorException, HTTP 500, without or with the effect: the client cannot tell which. */
+  | { kind: 'error500Before' | 'error500After' }
+  /** ThrottlingException, HTTP 400. */
+  | { kind: 'throttle' }
+  /** The answer waits `ms` of wall time: before the effect (default) or after it. The effect comes even if the client has gone. */
+  | { kind: 'latency'; ms: number; afterEffect?: boolean }
+  /** The call is never answered; the connection stays open. Default: no effect. */
+  | { kind: 'hang'; afterEffect?: boolean }
+  /** AccessDeniedException, HTTP 400. */
+  | { kind: 'accessDenied' }
+  /** ExpiredTokenException, HTTP 400: the session token of the credentials. ResolveCustomer has an error of the same name for its own token. */
+  | { kind: 'expiredCredentials' }
+  /** DisabledApiException, HTTP 400. */
+  | { kind: 'disabledApi' }
+  /** An error that no model lists. Default: HTTP 400, no effect. */
+  | { kind: 'unknownError'; name: string; statusCode?: number; message?: string; afterEffect?: boolean }
+  /**
+   * BatchMeterUsage: the subset (default: all) comes back in UnprocessedRecords. Not billed, except the records for which `afterEffect`
+   * (default false) is or returns true: billed, yet reported as unprocessed.
+   */
+  | { kind: 'unprocessed'; subset?: RecordSubset; afterEffect?: boolean | ((record: UsageRecord) => boolean) }
+  /** BatchMeterUsage: the last `drop` records stand neither in Results nor in UnprocessedRecords. Billed all the same, unless `afterEffect` is false. */
+  | { kind: 'truncateResults'; drop: number; afterEffect?: boolean }
+  /** BatchMeterUsage: the subset (default: all) comes back with this Status. Not billed, unless `afterEffect` is true. */
+  | { kind: 'unknownStatus'; status: string; subset?: RecordSubset; afterEffect?: boolean };
+
+export type Fault = FaultScope & FaultEffect;
+
+export interface FaultHandle {
+  readonly kind: FaultKind;
+  /** Calls struck so far. */
+  readonly hits: number;
+  /** Takes the fault away; `hits` stays. */
+  remove(): void;
+}
+
+/** How the faults let a call go on, at one of its two points: before and after its effect. */
+export interface CallFate {
+  readonly kinds: readonly FaultKind[];
+  /** Wall milliseconds. */
+  readonly latencyMs: number;
+  readonly ending?: { readonly type: 'reset' } | { readonly type: 'hang' } | { readonly type: 'error'; readonly error: ServiceError };
+}
+
+/** What becomes of one record of a batch. */
+export interface RecordFate {
+  readonly report: { readonly type: 'unprocessed' | 'missing' } | { readonly type: 'status'; readonly status: string };
+  readonly effective: boolean;
+}
+
+interface Armed {
+  readonly fault: Fault;
+  hits: number;
+}
+
+/** Holds the faults in force and decides, call by call, which of them strike. A fault counts a hit only where it changed something. */
+export class FaultInjector {
+  readonly #armed = new Set<Armed>();
+  readonly #hits = new Map<FaultKind, number>();
+
+  constructor(private readonly random: SeededRandom) {}
+
+  /** Faults strike in the order they were added; of those that end a call the first does. */
+  add(fault: Fault): FaultHandle {
+    const { probability = 1, count = 1 } = fault;
+    if (!(probability >= 0 && probability <= 1)) throw new RangeError(`The probability of a fault lies in [0, 1], got ${probability}`);
+    if (!(count >= 1)) throw new RangeError(`The count of a fault is at least 1, got ${count}`);
+    const armed: Armed = { fault, hits: 0 };
+    this.#armed.add(armed);
+    return {
+      kind: fault.kind,
+      get hits() {
+        return armed.hits;
+      },
+      remove: () => {
+        this.#armed.delete(armed);
+      },
+    };
+  }
+
+  /** Takes all faults away; the counts of hits stay. */
+  clear(): void {
+    this.#armed.clear();
+  }
+
+  /** Calls struck since the start, per kind; 0 for kinds that never struck. */
+  hits(): Record<FaultKind, number> {
+    return Object.fromEntries(faultKinds.map((kind) => [kind, this.#hits.get(kind) ?? 0])) as Record<FaultKind, number>;
+  }
+
+  beforeEffect(request: ApiRequest): CallFate {
+    return this.#callFate(request, 'before');
+  }
+
+  /** Asked only about calls that had their effect: a refused call keeps its own error. */
+  afterEffect(request: ApiRequest): CallFate {
+    return this.#callFate(request, 'after');
+  }
+
+  /** Fates of the records at the given positions of the request; records without one go their normal way. */
+  recordFates(request: ApiRequest): { kinds: FaultKind[]; fates: Map<number, RecordFate> } {
+    const fates = new Map<number, RecordFate>();
+    const kinds: FaultKind[] = [];
+    for (const armed of this.#armed) {
+      const struck = recordsStruck(armed.fault, request.records).filter(([index]) => !fates.has(index));
+      if (struck.length === 0 || !this.#strikes(armed, request)) continue;
+      for (const [index, fate] of struck) fates.set(index, fate);
+      kinds.push(this.#count(armed));
+    }
+    return { kinds, fates };
+  }
+
+  #callFate(request: ApiRequest, point: 'before' | 'after'): CallFate {
+    const kinds: FaultKind[] = [];
+    let latencyMs = 0;
+    for (const armed of this.#armed) {
+      const { fault } = armed;
+      if (pointOf(fault) !== point || !this.#strikes(armed, request)) continue;
+      kinds.push(this.#count(armed));
+      const ending = endingOf(fault);
+      if (ending) return { kinds, latencyMs, ending };
+      if (fault.kind === 'latency') latencyMs += fault.ms;
+    }
+    return { kinds, latencyMs };
+  }
+
+  #strikes(armed: Armed, request: ApiRequest): boolean {
+    const { operation, count, probability, when } = armed.fault;
+    if (operation !== undefined && operation !== request.operation) return false;
+    if (count !== undefined && armed.hits >= count) return false;
+    if (when && !when(request)) return false;
+    return probability === undefined || this.random.next() < probability;
+  }
+
+  #count(armed: Armed): FaultKind {
+    const { kind } = armed.fault;
+    armed.hits += 1;
+    this.#hits.set(kind, (this.#hits.get(kind) ?? 0) + 1);
+    return kind;
+  }
+}
+
+/** Where in the life of a call a fault strikes; faults of single records strike in between. */
+function pointOf(fault: FaultEffect): 'before' | 'records' | 'after' {
+  switch (fault.kind) {
+    case 'resetBefore':
+    case 'error500Before':
+    case 'throttle':
+    case 'accessDenied':
+    case 'expiredCredentials':
+    case 'disabledApi':
+      return 'before';
+    case 'resetAfter':
+    case 'error500After':
+      return 'after';
+    case 'latency':
+    case 'hang':
+    case 'unknownError':
+      return fault.afterEffect ? 'after' : 'before';
+    case 'unprocessed':
+    case 'truncateResults':
+    case 'unknownStatus':
+      return 'records';
+  }
+}
+
+function endingOf(fault: FaultEffect): CallFate['ending'] {
+  const error = (name: string, message: string, statusCode = 400): CallFate['ending'] => ({
+    type: 'error',
+    error: new ServiceError(name, message, statusCode),
+  });
+  switch (fault.kind) {
+    case 'resetBefore':
+    case 'resetAfter':
+      return { type: 'reset' };
+    case 'hang':
+      return { type: 'hang' };
+    case 'error500Before':
+    case 'error500After':
+      return error('InternalServiceErrorException', 'An internal error has occurred. Retry your request.', 500);
+    case 'throttle':
+      return error('ThrottlingException', 'Rate exceeded');
+    case 'accessDenied':
+      return error('AccessDeniedException', 'User is not authorized to perform this operation.');
+    case 'expiredCredentials':
+      return error('ExpiredTokenException', 'The security token included in the request is expired');
+    case 'disabledApi':
+      return error('DisabledApiException', 'The API is disabled in the Region.');
+    case 'unknownError':
+      return error(fault.name, fault.message ?? 'An error that no model lists.', fault.statusCode);
+    case 'latency':
+    case 'unprocessed':
+    case 'truncateResults':
+    case 'unknownStatus':
+      return undefined;
+  }
+}
+
+function recordsStruck(fault: FaultEffect, records: readonly UsageRecord[]): [number, RecordFate][] {
+  const all = records.map((record, index) => ({ record, index }));
+  const within = (subset: RecordSubset = Infinity): typeof all =>
+    all.filter(({ record, index }) => (typeof subset === 'number' ? index < subset : subset(record)));
+  switch (fault.kind) {
+    case 'unprocessed': {
+      const { afterEffect = false } = fault;
+      return within(fault.subset).map(({ record, index }) => {
+        const effective = typeof afterEffect === 'boolean' ? afterEffect : afterEffect(record);
+        return [index, { report: { type: 'unprocessed' }, effective }];
+      });
+    }
+    case 'unknownStatus':
+      return within(fault.subset).map(({ index }) => [
+        index,
+        { report: { type: 'status', status: fault.status }, effective: fault.afterEffect ?? false },
+      ]);
+    case 'truncateResults':
+      return all
+        .slice(Math.max(0, records.length - fault.drop))
+        .map(({ index }) => [index, { report: { type: 'missing' }, effective: fault.afterEffect ?? true }]);
+    default:
+      return [];
+  }
+}

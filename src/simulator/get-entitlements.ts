@@ -1,0 +1,136 @@
+import { type Agreement, type Entitlement as HeldEntitlement } from './agreement.js';
+import { InputReader } from './input-reader.js';
+import { type MarketplaceCatalog } from './marketplace-catalog.js';
+import { ServiceError } from './service-error.js';
+import { type Switches } from './switches.js';
+
+const pageMax = 25;
+const filterKeys = ['CUSTOMER_IDENTIFIER', 'CUSTOMER_AWS_ACCOUNT_ID', 'DIMENSION', 'LICENSE_ARN'] as const;
+
+/** Regions that serve the entitlement API [BOTO]. */
+export const entitlementRegions: readonly string[] = ['us-east-1', 'cn-northwest-1', 'eusc-de-east-1'];
+
+/** An Entitlement on the wire [BOTO]. */
+export interface EntitlementShape {
+  ProductCode: string;
+  Dimension: string;
+  CustomerAWSAccountId: string;
+  CustomerIdentifier?: string;
+  LicenseArn: string;
+  Value: { IntegerValue: number } | { DoubleValue: number } | { BooleanValue: boolean } | { StringValue: string };
+  /** Epoch seconds. */
+  ExpirationDate?: number;
+}
+
+export interface GetEntitlementsOutput {
+  Entitlements: EntitlementShape[];
+  NextToken?: string;
+}
+
+/** GetEntitlements. Values of one filter are or-ed, filters are and-ed; an agreement that is not running has no entitlements. */
+export class GetEntitlements {
+  constructor(
+    private readonly catalog: MarketplaceCatalog,
+    private readonly switches: Readonly<Switches>,
+  ) {}
+
+  execute(request: InputReader, now: Date): GetEntitlementsOutput {
+    const input = new InputReader(request.object, '', 'InvalidParameterException');
+    const productCode = input.required('ProductCode', input.text('ProductCode', { min: 1, max: 255 }));
+    const pageSize = input.integer('MaxResults', { min: 1, max: pageMax }) ?? pageMax;
+    const filter = readFilter(input.structure('Filter'));
+    if (!this.catalog.listing(productCode)) throw invalidParameter(`There is no product ${productCode}.`);
+    const query = JSON.stringify([productCode, filter]);
+    const position = readToken(input.text('NextToken', { pattern: /^\S+$/ }), query);
+    const matching = this.#held(productCode, now).filter((entitlement) => matches(entitlement, filter));
+    if (this.switches.emptyEntitlementPages === 'before' && !position.afterEmptyPage) {
+      return { Entitlements: [], NextToken: writeToken({ ...position, afterEmptyPage: true }, query) };
+    }
+    const end = position.offset + pageSize;
+    const next = { offset: end, afterEmptyPage: false };
+    return { Entitlements: matching.slice(position.offset, end), ...(end < matching.length && { NextToken: writeToken(next, query) }) };
+  }
+
+  #held(productCode: string, now: Date): EntitlementShape[] {
+    return this.catalog
+      .agreements()
+      .filter(
+        (agreement) => agreement.productCode === productCode && agreement.startsAt <= now && !(agreement.endsAt && agreement.endsAt <= now),
+      )
+      .flatMap((agreement) =>
+        agreement.entitlements.filter(({ expiresAt }) => !(expiresAt && expiresAt <= now)).map((held) => shapeOf(agreement, held)),
+      );
+  }
+}
+
+type Filter = Partial<Record<(typeof filterKeys)[number], string[]>>;
+
+interface Position {
+  offset: number;
+  afterEmptyPage: boolean;
+}
+
+function readFilter(reader: InputReader | undefined): Filter {
+  if (!reader) return {};
+  const filter: Filter = {};
+  for (const key of Object.keys(reader.object)) {
+    const known = filterKeys.find((name) => name === key);
+    if (known === undefined) throw invalidParameter(`There is no filter ${key}.`);
+    const values = reader.texts(known, { min: 1 });
+    if (values) filter[known] = values;
+  }
+  if (filter.CUSTOMER_IDENTIFIER && filter.CUSTOMER_AWS_ACCOUNT_ID) {
+    throw invalidParameter('CUSTOMER_IDENTIFIER and CUSTOMER_AWS_ACCOUNT_ID cannot be used together.');
+  }
+  return filter;
+}
+
+function matches(entitlement: EntitlementShape, filter: Filter): boolean {
+  const within = (values: string[] | undefined, value: string | undefined): boolean =>
+    values === undefined || (value !== undefined && values.includes(value));
+  return (
+    within(filter.CUSTOMER_IDENTIFIER, entitlement.CustomerIdentifier) &&
+    within(filter.CUSTOMER_AWS_ACCOUNT_ID, entitlement.CustomerAWSAccountId) &&
+    within(filter.DIMENSION, entitlement.Dimension) &&
+    within(filter.LICENSE_ARN, entitlement.LicenseArn)
+  );
+}
+
+function shapeOf(agreement: Agreement, held: HeldEntitlement): EntitlementShape {
+  const expiresAt = held.expiresAt ?? agreement.endsAt;
+  return {
+    ProductCode: agreement.productCode,
+    Dimension: held.dimension,
+    CustomerAWSAccountId: agreement.accountId,
+    ...(agreement.customerIdentifier !== undefined && { CustomerIdentifier: agreement.customerIdentifier }),
+    LicenseArn: agreement.licenseArn,
+    Value: valueOf(held.value),
+    ...(expiresAt && { ExpirationDate: expiresAt.getTime() / 1000 }),
+  };
+}
+
+function valueOf(value: HeldEntitlement['value']): EntitlementShape['Value'] {
+  if (typeof value === 'boolean') return { BooleanValue: value };
+  if (typeof value === 'string') return { StringValue: value };
+  return Number.isInteger(value) ? { IntegerValue: value } : { DoubleValue: value };
+}
+
+/** A token belongs to its query: one taken from another product or filter is refused. */
+function writeToken(position: Position, query: string): string {
+  return Buffer.from(JSON.stringify([position.offset, position.afterEmptyPage, query])).toString('base64');
+}
+
+function readToken(token: string | undefined, query: string): Position {
+  if (token === undefined) return { offset: 0, afterEmptyPage: false };
+  try {
+    const [offset, afterEmptyPage, ofQuery] = JSON.parse(Buffer.from(token, 'base64').toString()) as unknown[];
+    if (typeof offset === 'number' && typeof afterEmptyPage === 'boolean' && ofQuery === query) return { offset, afterEmptyPage };
+  } catch {
+    // Not one of ours: refused below.
+  }
+  throw invalidParameter('NextToken is not valid for this request.');
+}
+
+function invalidParameter(message: string): ServiceError {
+  return new ServiceError('InvalidParameterException', message);
+}

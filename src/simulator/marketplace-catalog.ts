@@ -1,0 +1,117 @@
+import { type Agreement, type Entitlement, type SubscribeOptions } from './agreement.js';
+import { type Listing, meteringRegions, type ProductOptions } from './listing.js';
+import { type SeededRandom } from './seeded-random.js';
+
+const lowerAlphanumeric = 'abcdefghijklmnopqrstuvwxyz0123456789';
+
+/** Everything sold on the simulated marketplace: products, buyers, agreements. */
+export class MarketplaceCatalog {
+  readonly #listings = new Map<string, Listing>();
+  readonly #agreements = new Map<string, Agreement>();
+  readonly #byLicenseArn = new Map<string, string>();
+  readonly #customerIdentifiers = new Map<string, string>();
+
+  constructor(private readonly random: SeededRandom) {}
+
+  createProduct(options: ProductOptions): Listing {
+    const productCode = options.productCode ?? this.random.text(25, lowerAlphanumeric);
+    if (this.#listings.has(productCode)) throw new Error(`Product ${productCode} exists already`);
+    if (!/^[-a-zA-Z0-9/=:_.@]{1,255}$/.test(productCode)) throw new Error(`"${productCode}" cannot be a product code`);
+    const dimensions = options.dimensions.map((dimension) => {
+      const { name, type = 'ExternallyMetered' } = typeof dimension === 'string' ? { name: dimension } : dimension;
+      if (name.length < 1 || name.length > 255) throw new Error(`A dimension has 1 to 255 characters: "${name}"`);
+      return { name, type };
+    });
+    const listing: Listing = {
+      productCode,
+      dimensions,
+      identity: options.identity ?? 'license',
+      regions: options.regions ?? meteringRegions,
+    };
+    this.#listings.set(productCode, listing);
+    return listing;
+  }
+
+  subscribe(options: SubscribeOptions, now: Date): Agreement {
+    const listing = this.#listings.get(options.productCode);
+    if (!listing) throw new Error(`No product ${options.productCode}: call createProduct() first`);
+    const accountId = options.accountId ?? this.#newAccountId();
+    if (!/^[0-9]{1,255}$/.test(accountId)) throw new Error(`An AWS account id has digits only: "${accountId}"`);
+    const startsAt = options.startsAt ?? now;
+    if (options.endsAt && options.endsAt < startsAt) throw new Error('An agreement cannot end before it starts');
+    const agreement: Agreement = {
+      agreementId: `agmt-${this.random.text(25, lowerAlphanumeric)}`,
+      productCode: listing.productCode,
+      accountId,
+      ...(listing.identity === 'legacy' && { customerIdentifier: this.#customerIdentifierOf(accountId) }),
+      // The twelve digits are the owner of the license, not the buyer: a client must not read the account out of the ARN.
+      licenseArn: `arn:aws:license-manager::111122223333:license:l-${this.random.text(32, '0123456789abcdef')}`,
+      freeTrial: options.freeTrial ?? false,
+      startsAt: new Date(startsAt),
+      ...(options.endsAt && { endsAt: new Date(options.endsAt) }),
+      suspended: false,
+      entitlements: [...(options.entitlements ?? [])],
+    };
+    this.#agreements.set(agreement.agreementId, agreement);
+    this.#byLicenseArn.set(agreement.licenseArn, agreement.agreementId);
+    return agreement;
+  }
+
+  end(agreementId: string, at: Date): Agreement {
+    return this.#change(agreementId, { endsAt: new Date(at) });
+  }
+
+  suspend(agreementId: string): Agreement {
+    return this.#change(agreementId, { suspended: true });
+  }
+
+  reinstate(agreementId: string): Agreement {
+    return this.#change(agreementId, { suspended: false });
+  }
+
+  setEntitlements(agreementId: string, entitlements: readonly Entitlement[]): Agreement {
+    return this.#change(agreementId, { entitlements: [...entitlements] });
+  }
+
+  listing(productCode: string): Listing | undefined {
+    return this.#listings.get(productCode);
+  }
+
+  listings(): Listing[] {
+    return [...this.#listings.values()];
+  }
+
+  agreement(agreementId: string): Agreement {
+    const agreement = this.#agreements.get(agreementId);
+    if (!agreement) throw new Error(`No agreement ${agreementId}`);
+    return agreement;
+  }
+
+  agreements(): Agreement[] {
+    return [...this.#agreements.values()];
+  }
+
+  byLicenseArn(licenseArn: string): Agreement | undefined {
+    const agreementId = this.#byLicenseArn.get(licenseArn);
+    return agreementId === undefined ? undefined : this.agreement(agreementId);
+  }
+
+  #change(agreementId: string, change: Partial<Agreement>): Agreement {
+    const agreement = { ...this.agreement(agreementId), ...change };
+    this.#agreements.set(agreementId, agreement);
+    return agreement;
+  }
+
+  /** Every other account starts with a zero, since clients that turn the id into a number lose it. */
+  #newAccountId(): string {
+    return this.random.text(1, '01') + this.random.text(11, '0123456789');
+  }
+
+  #customerIdentifierOf(accountId: string): string {
+    const known = this.#customerIdentifiers.get(accountId);
+    if (known !== undefined) return known;
+    const identifier = this.random.text(11, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
+    this.#customerIdentifiers.set(accountId, identifier);
+    return identifier;
+  }
+}
