@@ -89,6 +89,7 @@ const UP: readonly string[] = [
   `CREATE TABLE marketplace.seal_cursor (
     seller_account text NOT NULL,
     subscription_id uuid NOT NULL,
+    zeros_through timestamptz NOT NULL DEFAULT '-infinity',
     PRIMARY KEY (seller_account, subscription_id)
   )`,
 
