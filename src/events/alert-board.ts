@@ -16,6 +16,7 @@ export type AlertKind =
   | 'overBilled'
   | 'owed'
   | 'ended'
+  | 'beforeLive'
   | 'sealSkipped'
   | 'identityMissing'
   | 'allocationsTrimmed'

@@ -1,0 +1,32 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { LedgerDatabase } from './ledger-database.js';
+
+const ALERT_SKEW_MS = 60_000;
+
+export type ClockVerdict = 'trusted' | 'suspect' | 'refused';
+
+/** What a skew between this machine and the database means: an alert above a minute, no sealing above the settle delay (at least a minute). */
+export function clockVerdictOf(skewMs: number, settleDelayMs: number): ClockVerdict {
+  if (Math.abs(skewMs) <= ALERT_SKEW_MS) return 'trusted';
+  return Math.abs(skewMs) <= Math.max(settleDelayMs, ALERT_SKEW_MS) ? 'suspect' : 'refused';
+}
+
+/** Compares this machine's wall clock with the database's. */
+@Injectable()
+export class ClockGuard {
+  constructor(
+    private readonly database: LedgerDatabase,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+  ) {}
+
+  /** How far the wall clock here is ahead of the database's, in ms (half of the round trip taken off), and what follows from it. */
+  async check(): Promise<{ skewMs: number; verdict: ClockVerdict }> {
+    const before = Date.now();
+    const [row] = await this.database.query<{ now: Date }>(`SELECT clock_timestamp() AS now`);
+    const middle = (before + Date.now()) / 2;
+    const skewMs = Math.round(middle - (row?.now.getTime() ?? middle));
+    return { skewMs, verdict: clockVerdictOf(skewMs, this.options.settleDelayMs) };
+  }
+}

@@ -1,0 +1,359 @@
+import { hostname } from 'node:os';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { uuidv7 } from 'uuidv7';
+import { ClockGuard } from '../database/clock-guard.js';
+import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { AlertBoard } from '../events/alert-board.js';
+import { Outbox } from '../events/outbox.js';
+import { type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
+import { crashPoint } from '../runtime/crash-point.js';
+import { type Scaled, scaled } from '../runtime/decimal.js';
+import { Doorbell } from '../runtime/doorbell.js';
+import { countMetric } from '../runtime/metrics.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { deadlinesOf, windowStart } from './deadlines.js';
+import {
+  type DimensionLedger,
+  newestSettledHour,
+  newestZeroHour,
+  planSeal,
+  type SealableSubscription,
+  type SealPlan,
+  type SealTiming,
+} from './hour-planner.js';
+import { draftRecord, endOfHour, type Identity, meteredIdentityOf, type RecordDraft } from './record-draft.js';
+import {
+  advanceZeros,
+  type BalanceRow,
+  claimSealCursors,
+  insertRecords,
+  loadOriginHours,
+  loadSealedHours,
+  loadSubscriptionFacts,
+  lockBalances,
+  lockUnfinishedRecords,
+  markEnded,
+  moveDeadlines,
+  moveEventsToWinner,
+  type OriginHour,
+  type Stamp,
+  type StampedSum,
+  stampEvents,
+  type SubscriptionFacts,
+} from './sealing.sql.js';
+
+const CHUNK = 50;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+interface Work {
+  facts: SubscriptionFacts;
+  identity: Identity;
+  subscription: SealableSubscription;
+  plan: SealPlan;
+  carries: Map<string, Scaled>;
+  recordIds: string[];
+}
+
+/**
+ * Turns the unassigned events of ended hours into frozen metering records. Any number of replicas may run it; each takes the subscriptions that no
+ * other is at. Everything about a chunk of subscriptions happens in one transaction, so that a crash leaves either all of it or none.
+ */
+@Injectable()
+export class HourSealer {
+  private readonly logger = new Logger('MarketplaceSealer');
+
+  constructor(
+    private readonly database: LedgerDatabase,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly clockGuard: ClockGuard,
+    private readonly outbox: Outbox,
+    private readonly alerts: AlertBoard,
+    private readonly doorbell: Doorbell,
+  ) {}
+
+  /** One pass over every subscription that has something to seal. */
+  async run(signal?: AbortSignal): Promise<void> {
+    if (!(await this.isClockTrusted())) return;
+    let afterId = FIRST_ID;
+    let sealed = 0;
+    for (;;) {
+      if (signal?.aborted === true) break;
+      const chunk = await this.sealChunk(afterId, null);
+      if (chunk === null) break;
+      sealed += chunk.sealed;
+      afterId = chunk.lastId;
+    }
+    if (sealed > 0) this.doorbell.ring('submit');
+  }
+
+  /** Seals the next chunk; when it fails, its halves, until the one bad subscription is skipped with an alert. Null when there is no work left. */
+  private async sealChunk(afterId: string, onlyIds: string[] | null): Promise<{ lastId: string; sealed: number } | null> {
+    let claimed: string[] = [];
+    try {
+      return await this.database.transaction(async (tx) => {
+        claimed = await this.claim(tx, afterId, onlyIds);
+        const lastId = claimed.at(-1);
+        if (lastId === undefined) return null;
+        await crashPoint('seal.claimed');
+        const sealed = await this.sealClaimed(tx, claimed);
+        await crashPoint('seal.written');
+        return { lastId, sealed };
+      });
+    } catch (error) {
+      const lastId = claimed.at(-1);
+      if (lastId === undefined) throw error;
+      if (claimed.length === 1) {
+        await this.skip(lastId, error as Error);
+        return { lastId, sealed: 0 };
+      }
+      const middle = Math.ceil(claimed.length / 2);
+      let sealed = 0;
+      for (const half of [claimed.slice(0, middle), claimed.slice(middle)]) sealed += (await this.sealChunk(FIRST_ID, half))?.sealed ?? 0;
+      return { lastId, sealed };
+    } finally {
+      await crashPoint('seal.committed');
+    }
+  }
+
+  private async skip(subscriptionId: string, error: Error): Promise<void> {
+    this.logger.error(`subscription ${subscriptionId} cannot be sealed: ${error.message}`, error.stack);
+    await this.alerts.raise(this.database, {
+      kind: 'sealSkipped',
+      subject: subscriptionId,
+      severity: 'critical',
+      message: `Usage of subscription ${subscriptionId} cannot be sealed and is not billed until this is mended: ${error.message}`,
+    });
+  }
+
+  /** A replica whose clock runs ahead would seal hours that have not ended, and lock out their usage. */
+  private async isClockTrusted(): Promise<boolean> {
+    const { skewMs, verdict } = await this.clockGuard.check();
+    const subject = hostname();
+    if (verdict === 'trusted') {
+      await this.alerts.resolve(this.database, 'clockSkew', subject);
+      return true;
+    }
+    await this.alerts.raise(this.database, {
+      kind: 'clockSkew',
+      subject,
+      severity: verdict === 'refused' ? 'critical' : 'warning',
+      message:
+        `The clock of ${subject} is ${skewMs} ms ahead of the database's. ` +
+        (verdict === 'refused' ? 'It seals nothing until they agree; check time synchronisation.' : 'Check time synchronisation.'),
+    });
+    return verdict !== 'refused';
+  }
+
+  private timing(): SealTiming {
+    const { clock, settleDelayMs, zeroRecordLeadMs } = this.options;
+    return { now: clock.now(), settleDelayMs, zeroRecordLeadMs };
+  }
+
+  private async claim(tx: SqlExecutor, afterId: string, onlyIds: string[] | null): Promise<string[]> {
+    const timing = this.timing();
+    const zeroEdges = this.options.products.flatMap((product) => {
+      const hour = newestZeroHour(timing, product.zeroRecords, 'BatchMeterUsage');
+      return hour === null || product.mode === 'off' ? [] : [{ productCode: product.productCode, hour }];
+    });
+    return claimSealCursors(tx, {
+      sellerAccount: this.options.sellerAccount,
+      afterId,
+      limit: CHUNK,
+      onlyIds,
+      settledUntil: endOfHour(newestSettledHour(timing)),
+      now: timing.now,
+      zeroEdges,
+    });
+  }
+
+  private async sealClaimed(tx: SqlExecutor, ids: string[]): Promise<number> {
+    const { sellerAccount } = this.options;
+    const timing = this.timing();
+    const facts = await loadSubscriptionFacts(tx, sellerAccount, ids);
+    for (const loser of facts) if (loser.merged_into !== null) await moveEventsToWinner(tx, sellerAccount, loser.id, loser.merged_into);
+
+    const balances = await lockBalances(tx, sellerAccount, ids);
+    const origins = await loadOriginHours(tx, sellerAccount, ids);
+    const sealedHours = await loadSealedHours(tx, sellerAccount, ids, windowStart(timing.now, 'BatchMeterUsage'));
+    const works: Work[] = [];
+    for (const subscriptionFacts of facts) {
+      if (subscriptionFacts.merged_into !== null) continue;
+      const work = await this.plan(tx, subscriptionFacts, ledgersOf(subscriptionFacts.id, balances, origins, sealedHours), timing);
+      if (work) works.push(work);
+    }
+
+    const stamped = await stampEvents(tx, sellerAccount, works.flatMap(stampsOf));
+    await crashPoint('seal.stamped');
+    const sums = new Map<string, StampedSum[]>();
+    for (const row of stamped) sums.set(row.record_id, [...(sums.get(row.record_id) ?? []), row]);
+    const drafts = works.flatMap((work) => draftsOf(work, sums, timing.now));
+    if (drafts.length > 0)
+      await insertRecords(
+        tx,
+        sellerAccount,
+        drafts.map((draft) => draft.row),
+      );
+    for (const work of works)
+      await this.finish(
+        tx,
+        work,
+        drafts.filter((draft) => draft.row.subscription_id === work.facts.id),
+        timing,
+      );
+    countMetric('marketplace.records.sealed', drafts.length);
+    return drafts.length;
+  }
+
+  private async plan(tx: SqlExecutor, facts: SubscriptionFacts, ledgers: DimensionLedger[], timing: SealTiming): Promise<Work | null> {
+    const identity = meteredIdentityOf(facts);
+    const product = this.options.products.find((candidate) => candidate.productCode === facts.product_code);
+    const subscription = sealableOf(facts, product);
+    const plan = planSeal(subscription, ledgers, product?.dimensions ?? [], timing);
+    if (identity === null && !plan.closes) {
+      if (ledgers.some((ledger) => ledger.originHours.length > 0)) {
+        await this.alerts.raise(tx, {
+          kind: 'identityMissing',
+          subject: facts.id,
+          severity: 'warning',
+          message:
+            `Subscription ${facts.id} has usage but no ${facts.identity} identity that AWS accepts; its usage waits unsealed. ` +
+            'Ask the buyer to press "Set up your account" in AWS Marketplace again, or check the identity setting of the product.',
+        });
+      }
+      return null;
+    }
+    return {
+      facts,
+      identity: identity ?? { license_arn: null, customer_aws_account_id: null, customer_identifier: null },
+      subscription,
+      plan,
+      carries: new Map(ledgers.map((ledger) => [ledger.dimension, ledger.carry])),
+      recordIds: plan.records.map(() => uuidv7()),
+    };
+  }
+
+  private async finish(tx: SqlExecutor, work: Work, drafts: RecordDraft[], timing: SealTiming): Promise<void> {
+    const { facts, subscription, plan } = work;
+    const { sellerAccount } = this.options;
+    await this.alerts.resolve(tx, 'sealSkipped', facts.id);
+    await this.alerts.resolve(tx, 'identityMissing', facts.id);
+    if (subscription.end) {
+      for (const record of await lockUnfinishedRecords(tx, sellerAccount, facts.id)) {
+        const { dueAt, cutoffAt } = deadlinesOf(record.hour, record.operation, subscription.end);
+        if (dueAt < record.due_at || cutoffAt.getTime() !== record.cutoff_at.getTime())
+          await moveDeadlines(tx, sellerAccount, record.id, dueAt, cutoffAt);
+      }
+    } else {
+      const zeroHour = newestZeroHour(timing, subscription.zeroRecords, subscription.operation);
+      if (zeroHour) await advanceZeros(tx, sellerAccount, facts.id, zeroHour);
+    }
+    for (const draft of drafts) {
+      if (draft.trimmedUnits > 0n) await this.tellTrimmed(tx, draft);
+      if (draft.row.kind === 'closing') await this.tellClosing(tx, draft, timing.now);
+    }
+    if (plan.closes && (await markEnded(tx, sellerAccount, facts.id))) {
+      await this.outbox.append(tx, [
+        {
+          type: 'subscription.ended',
+          subscriptionId: facts.id,
+          payload: { productCode: facts.product_code, endsAt: (facts.ends_at ?? timing.now).toISOString() },
+          occurredAt: timing.now,
+        },
+      ]);
+    }
+  }
+
+  private async tellTrimmed(tx: SqlExecutor, { row, trimmedUnits }: RecordDraft): Promise<void> {
+    await this.alerts.raise(tx, {
+      kind: 'allocationsTrimmed',
+      subject: `${row.subscription_id}/${row.dimension}`,
+      severity: 'warning',
+      message: `${trimmedUnits} unit(s) of ${row.dimension} at ${row.hour} are billed without their tags: AWS takes 5 tag keys and 2,500 tag sets a record.`,
+    });
+  }
+
+  /** A closing record is usage that AWS will not bill: someone has to know. */
+  private async tellClosing(tx: SqlExecutor, { row }: RecordDraft, now: Date): Promise<void> {
+    const owed = row.disposition === 'owed';
+    await this.alerts.raise(tx, {
+      kind: owed ? 'owed' : row.reason === 'ended' ? 'ended' : 'beforeLive',
+      subject: `${row.subscription_id}/${row.dimension}`,
+      severity: 'critical',
+      message: owed
+        ? `The buyer of subscription ${row.subscription_id} is owed ${row.quantity.replace('-', '')} unit(s) of ${row.dimension}: refund them outside metering.`
+        : `${row.quantity} unit(s) of ${row.dimension} of subscription ${row.subscription_id} are not billed: ${row.reason_message ?? ''}.`,
+      details: { recordId: row.id, quantity: row.quantity, reason: row.reason },
+    });
+    countMetric('marketplace.records.settled', 1, { state: 'closed', reason: row.reason ?? '' });
+    await this.outbox.append(tx, [
+      {
+        type: 'metering.closed',
+        subscriptionId: row.subscription_id,
+        recordId: row.id,
+        payload: {
+          productCode: row.product_code,
+          dimension: row.dimension,
+          hour: row.hour,
+          quantity: row.quantity,
+          reason: row.reason,
+          disposition: row.disposition ?? 'held',
+        },
+        occurredAt: now,
+      },
+    ]);
+  }
+}
+
+function sealableOf(facts: SubscriptionFacts, product: ProductOptions | undefined): SealableSubscription {
+  const { ends_at: endsAt, first_end_sign_at: firstEndSignAt, last_end_sign_at: lastEndSignAt } = facts;
+  return {
+    startsAt: facts.starts_at,
+    end: endsAt && firstEndSignAt && lastEndSignAt ? { endsAt, firstEndSignAt, lastEndSignAt } : null,
+    operation: 'BatchMeterUsage',
+    mode: facts.mode,
+    liveFrom: facts.live_from,
+    modeBeforeLive: facts.mode_before_live,
+    // A product that has left the options is no longer kept warm; what was recorded for it is still billed.
+    zeroRecords: product?.zeroRecords ?? 'off',
+  };
+}
+
+function ledgersOf(id: string, balances: BalanceRow[], origins: OriginHour[], sealedHours: OriginHour[]): DimensionLedger[] {
+  const own = <Row extends { subscription_id: string }>(rows: Row[]): Row[] => rows.filter((row) => row.subscription_id === id);
+  const ownBalances = own(balances);
+  const ownOrigins = own(origins);
+  const ownSealed = own(sealedHours);
+  const dimensions = new Set([...ownBalances, ...ownOrigins, ...ownSealed].map((row) => row.dimension));
+  return [...dimensions].sort().map((dimension) => {
+    const balance = ownBalances.find((row) => row.dimension === dimension);
+    const hours = (rows: OriginHour[]): Date[] =>
+      rows
+        .filter((row) => row.dimension === dimension)
+        .map((row) => row.hour)
+        .sort((a, b) => a.getTime() - b.getTime());
+    return {
+      dimension,
+      carry: scaled(balance?.carry ?? '0'),
+      originHours: hours(ownOrigins),
+      sealedHours: hours(ownSealed),
+      sealedSinceLive: balance?.sealed_since_live ?? false,
+    };
+  });
+}
+
+function stampsOf({ facts, plan, recordIds }: Work): Stamp[] {
+  return plan.records.flatMap((record, index) =>
+    record.originHours.map((hour) => ({ subscriptionId: facts.id, dimension: record.dimension, hour, recordId: recordIds[index] ?? '' })),
+  );
+}
+
+function draftsOf(work: Work, sums: Map<string, StampedSum[]>, now: Date): RecordDraft[] {
+  const { facts, identity, subscription, plan, carries, recordIds } = work;
+  return plan.records.flatMap((planned, index) => {
+    const id = recordIds[index] ?? '';
+    const carryIn = carries.get(planned.dimension) ?? 0n;
+    const draft = draftRecord({ id, facts, identity, subscription, planned, sums: sums.get(id) ?? [], carryIn, now });
+    if (draft) carries.set(planned.dimension, draft.carryOut);
+    return draft ? [draft] : [];
+  });
+}
