@@ -65,28 +65,27 @@ export class BatchMeterUsage {
     return records.map((record) => this.#verdict(record, productCode, region, now.getTime()));
   }
 
-  /** Which identities a record may carry together. */
+  /** Which identities a record may carry together, and which its product takes. */
   #checkIdentityForm(input: InputReader, productCode: string | undefined, records: CheckedRecord[]): void {
-    if (productCode !== undefined && !this.catalog.listing(productCode)) {
+    const listing = productCode === undefined ? undefined : this.catalog.listing(productCode);
+    if (productCode !== undefined && !listing) {
       throw new ServiceError('InvalidProductCodeException', `The product code ${productCode} is not a published one.`);
     }
     for (const [index, record] of records.entries()) {
-      const at = `UsageRecords.${index + 1}.member`;
-      if (record.licenseArn === undefined) {
-        if (productCode === undefined) throw input.violation(at, 'must have a LicenseArn, or the request a ProductCode');
-        if ((record.customerIdentifier === undefined) === (record.accountId === undefined)) {
-          throw input.violation(at, 'must have either CustomerIdentifier or CustomerAWSAccountId');
-        }
-        continue;
-      }
-      if (productCode !== undefined && this.switches.productCodeWithLicenseArn === 'refused') {
-        throw input.violation(at, 'must not have a LicenseArn in a request with a ProductCode');
-      }
-      if (record.customerIdentifier !== undefined) throw input.violation(at, 'must not have a CustomerIdentifier beside a LicenseArn');
-      if (record.accountId === undefined && this.switches.accountIdBesideLicenseArn === 'required') {
-        throw input.violation(at, 'must have a CustomerAWSAccountId beside a LicenseArn');
-      }
+      const broken = record.licenseArn === undefined ? brokenLegacyForm(record, listing) : this.#brokenLicenseForm(record, productCode);
+      if (broken !== undefined) throw input.violation(`UsageRecords.${index + 1}.member`, broken);
     }
+  }
+
+  #brokenLicenseForm(record: CheckedRecord, productCode: string | undefined): string | undefined {
+    if (productCode !== undefined && this.switches.productCodeWithLicenseArn === 'refused') {
+      return 'must not have a LicenseArn in a request with a ProductCode';
+    }
+    if (record.customerIdentifier !== undefined) return 'must not have a CustomerIdentifier beside a LicenseArn';
+    if (record.accountId === undefined && this.switches.accountIdBesideLicenseArn === 'required') {
+      return 'must have a CustomerAWSAccountId beside a LicenseArn';
+    }
+    return undefined;
   }
 
   #checkOneProduct(records: CheckedRecord[]): void {
@@ -100,13 +99,11 @@ export class BatchMeterUsage {
 
   #verdict(record: CheckedRecord, productCode: string | undefined, region: string, now: number): Verdict {
     try {
-      const agreement =
-        record.licenseArn === undefined
-          ? this.#legacyAgreement(record, productCode ?? '', now)
-          : this.#licensedAgreement(record, productCode);
-      const listing = agreement && this.catalog.listing(agreement.productCode);
-      if (!agreement || !listing) return { status: 'CustomerNotSubscribed' };
-      this.#checkListing(listing, record, region);
+      const licensed = record.licenseArn !== undefined;
+      const agreement = licensed ? this.#licensedAgreement(record, productCode) : this.#legacyAgreement(record, productCode ?? '', now);
+      const listing = this.catalog.listing(agreement?.productCode ?? productCode ?? '');
+      if (listing) this.#checkListing(listing, record, region);
+      if (!agreement) return { status: 'CustomerNotSubscribed' };
       if (!this.#metered(agreement, now)) return { status: 'CustomerNotSubscribed' };
       if (!this.#checkTerm(agreement, record)) return { status: 'CustomerNotSubscribed' };
       return { status: 'eligible', entries: entriesOf(record, agreement, region, productCode !== undefined) };
@@ -128,13 +125,10 @@ export class BatchMeterUsage {
 
   /** Of several agreements the one that takes usage now, so that an ended one does not hide its successor. */
   #legacyAgreement(record: CheckedRecord, productCode: string, now: number): Agreement | undefined {
-    const listing = this.catalog.listing(productCode);
-    if (listing?.identity === 'license') throw invalidLicense(`The product ${productCode} takes usage by LicenseArn only.`);
-    const held = this.catalog
-      .agreements()
-      .filter(({ accountId, customerIdentifier }) =>
-        record.accountId === undefined ? customerIdentifier === record.customerIdentifier : accountId === record.accountId,
-      );
+    const held =
+      record.accountId === undefined
+        ? this.catalog.byCustomerIdentifier(record.customerIdentifier ?? '')
+        : this.catalog.byAccountId(record.accountId);
     if (held.length === 0 && record.accountId === undefined && this.switches.unknownCustomerIdentifier === 'wholeBatch') {
       throw new ServiceError('InvalidCustomerIdentifierException', 'The customer identifier does not exist.');
     }
@@ -191,6 +185,13 @@ export class BatchMeterUsage {
         return this.random.shuffled(results);
     }
   }
+}
+
+function brokenLegacyForm(record: CheckedRecord, listing: Listing | undefined): string | undefined {
+  if (!listing) return 'must have a LicenseArn, or the request a ProductCode';
+  if (listing.identity === 'license') return 'must have a LicenseArn: the product takes usage by license only';
+  const one = (record.customerIdentifier === undefined) !== (record.accountId === undefined);
+  return one ? undefined : 'must have either CustomerIdentifier or CustomerAWSAccountId';
 }
 
 function withinTerm(agreement: Agreement, timestamp: number): boolean {

@@ -9,7 +9,9 @@ export class MarketplaceCatalog {
   readonly #listings = new Map<string, Listing>();
   readonly #agreements = new Map<string, Agreement>();
   readonly #byLicenseArn = new Map<string, string>();
+  readonly #byAccountId = new Map<string, string[]>();
   readonly #customerIdentifiers = new Map<string, string>();
+  readonly #accountIds = new Map<string, string>();
 
   constructor(private readonly random: SeededRandom) {}
 
@@ -54,6 +56,7 @@ export class MarketplaceCatalog {
     };
     this.#agreements.set(agreement.agreementId, agreement);
     this.#byLicenseArn.set(agreement.licenseArn, agreement.agreementId);
+    this.#byAccountId.set(accountId, [...(this.#byAccountId.get(accountId) ?? []), agreement.agreementId]);
     return agreement;
   }
 
@@ -96,6 +99,16 @@ export class MarketplaceCatalog {
     return agreementId === undefined ? undefined : this.agreement(agreementId);
   }
 
+  /** Agreements of the account for all products, oldest first. */
+  byAccountId(accountId: string): Agreement[] {
+    return (this.#byAccountId.get(accountId) ?? []).map((agreementId) => this.agreement(agreementId));
+  }
+
+  byCustomerIdentifier(customerIdentifier: string): Agreement[] {
+    const accountId = this.#accountIds.get(customerIdentifier);
+    return accountId === undefined ? [] : this.byAccountId(accountId);
+  }
+
   #change(agreementId: string, change: Partial<Agreement>): Agreement {
     const agreement = { ...this.agreement(agreementId), ...change };
     this.#agreements.set(agreementId, agreement);
@@ -112,6 +125,7 @@ export class MarketplaceCatalog {
     if (known !== undefined) return known;
     const identifier = this.random.text(11, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
     this.#customerIdentifiers.set(accountId, identifier);
+    this.#accountIds.set(identifier, accountId);
     return identifier;
   }
 }

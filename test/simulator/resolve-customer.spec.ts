@@ -1,33 +1,17 @@
 import { type MarketplaceMeteringClient, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { MarketplaceSimulator, type SimulatorOptions, VirtualClock } from '../../src/simulator/index.js';
-import { errorNameOf, meteringClient } from './marketplace-client.js';
+import { errorNameOf } from './marketplace-client.js';
+import { startMarketplace, stopMarketplaces } from './simulated-marketplace.js';
 
 const hourMs = 3_600_000;
-const stops: (() => Promise<void> | void)[] = [];
-
-async function start(options: SimulatorOptions = {}) {
-  const sim = await MarketplaceSimulator.start({ clock: new VirtualClock({ rate: 0 }), callsPerSecond: 0, ...options });
-  const client = meteringClient(sim.url);
-  stops.push(
-    () => {
-      client.destroy();
-    },
-    () => sim.stop(),
-  );
-  return { sim, client };
-}
-
 const resolve = (client: MarketplaceMeteringClient, RegistrationToken: string) =>
   client.send(new ResolveCustomerCommand({ RegistrationToken }));
 
-afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
-});
+afterEach(stopMarketplaces);
 
 describe('ResolveCustomer', () => {
   it('answers a license product without CustomerIdentifier', async () => {
-    const { sim, client } = await start();
+    const { sim, client } = await startMarketplace();
     const { productCode } = sim.createProduct({ dimensions: ['users'] });
     const agreement = sim.subscribe({ productCode, accountId: '071964067459' });
     const { $metadata, ...answer } = await resolve(client, sim.registrationToken(agreement));
@@ -36,7 +20,7 @@ describe('ResolveCustomer', () => {
   });
 
   it('answers a legacy product with CustomerIdentifier, and with a LicenseArn by switch', async () => {
-    const { sim, client } = await start();
+    const { sim, client } = await startMarketplace();
     const { productCode } = sim.createProduct({ dimensions: ['users'], identity: 'legacy' });
     const agreement = sim.subscribe({ productCode });
     const { customerIdentifier, licenseArn, accountId } = agreement;
@@ -50,7 +34,7 @@ describe('ResolveCustomer', () => {
   });
 
   it('gives one account the same CustomerIdentifier in every agreement', async () => {
-    const { sim } = await start();
+    const { sim } = await startMarketplace();
     const { productCode } = sim.createProduct({ dimensions: ['users'], identity: 'legacy' });
     const [first, second] = [sim.subscribe({ productCode, accountId: '1' }), sim.subscribe({ productCode, accountId: '1' })];
     expect(second.customerIdentifier).toBe(first.customerIdentifier);
@@ -58,7 +42,7 @@ describe('ResolveCustomer', () => {
   });
 
   it('issues tokens that only survive careful form handling', async () => {
-    const { sim } = await start();
+    const { sim } = await startMarketplace();
     const agreement = sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode });
     const [first, second] = [sim.registrationToken(agreement), sim.registrationToken(agreement.agreementId)];
     expect(first).not.toBe(second);
@@ -66,7 +50,7 @@ describe('ResolveCustomer', () => {
   });
 
   it('marks the registration form of a free trial, and only of a free trial', async () => {
-    const { sim } = await start();
+    const { sim } = await startMarketplace();
     const { productCode } = sim.createProduct({ dimensions: ['users'] });
     expect(sim.registrationForm(sim.subscribe({ productCode, freeTrial: true }))).toEqual({
       'x-amzn-marketplace-token': expect.any(String),
@@ -79,7 +63,9 @@ describe('ResolveCustomer', () => {
     [4 * hourMs, undefined],
     [hourMs, hourMs],
   ])('expires a token after %d ms of the virtual clock', async (lifetime, registrationTokenLifetimeMs) => {
-    const { sim, client } = await start({ switches: registrationTokenLifetimeMs === undefined ? {} : { registrationTokenLifetimeMs } });
+    const { sim, client } = await startMarketplace({
+      switches: registrationTokenLifetimeMs === undefined ? {} : { registrationTokenLifetimeMs },
+    });
     const agreement = sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode });
     const token = sim.registrationToken(agreement);
     sim.clock.advance(lifetime - 1);
@@ -93,21 +79,21 @@ describe('ResolveCustomer', () => {
     ['untilExpiry', 'no error'],
     ['once', 'ExpiredTokenException'],
   ] as const)('resolves a token again when reuse is %s: %s', async (registrationTokenReuse, second) => {
-    const { sim, client } = await start({ switches: { registrationTokenReuse } });
+    const { sim, client } = await startMarketplace({ switches: { registrationTokenReuse } });
     const token = sim.registrationToken(sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode }));
     expect(await errorNameOf(resolve(client, token))).toBe('no error');
     expect(await errorNameOf(resolve(client, token))).toBe(second);
   });
 
   it('refuses a token it never issued, and none at all', async () => {
-    const { client } = await start();
+    const { client } = await startMarketplace();
     expect(await errorNameOf(resolve(client, 'nonsense'))).toBe('InvalidTokenException');
     expect(await errorNameOf(resolve(client, ''))).toBe('ValidationException');
     expect(await errorNameOf(client.send(new ResolveCustomerCommand({ RegistrationToken: undefined })))).toBe('ValidationException');
   });
 
   it('answers for suspended and ended agreements too: resolved is not subscribed', async () => {
-    const { sim, client } = await start();
+    const { sim, client } = await startMarketplace();
     const agreement = sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode });
     sim.suspend(agreement);
     expect(await errorNameOf(resolve(client, sim.registrationToken(agreement)))).toBe('no error');
