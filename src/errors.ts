@@ -17,6 +17,7 @@ export type MarketplaceErrorCode =
   | 'QUEUE_FULL'
   | 'RECORD_TIMEOUT'
   | 'RECORD_ABORTED'
+  | 'RECORD_FAILED'
   | 'MANAGER_ELSEWHERE'
   | 'SHUTTING_DOWN'
   // registration
@@ -29,6 +30,8 @@ export type MarketplaceErrorCode =
   | 'AWS_SETUP'
   | 'PRODUCT_UNKNOWN'
   | 'BODY_INVALID'
+  | 'BODY_TOO_LARGE'
+  | 'REGISTRATION_FAILED'
   | 'REDIRECT_REFUSED'
   | 'CODE_UNKNOWN'
   | 'CODE_EXPIRED'
@@ -37,6 +40,8 @@ export type MarketplaceErrorCode =
   | 'TENANT_INVALID'
   // subscriptions, entitlements, jobs
   | 'SUBSCRIPTION_IDENTITY_CONFLICT'
+  | 'SUBSCRIPTION_IDENTITY_INCOMPLETE'
+  | 'INSTANT_INVALID'
   | 'ENTITLEMENT_UNKNOWN'
   | 'JOB_UNKNOWN'
   // operators
@@ -93,18 +98,43 @@ export interface UsageProblem {
   message: string;
 }
 
+const PROBLEMS_IN_MESSAGE = 20;
+
 /** Usage was refused before anything was written. `problems` names every event and field concerned. */
 export class UsageRefusedError extends MarketplaceMeteringError {
   readonly problems: readonly UsageProblem[];
 
   constructor(code: MarketplaceErrorCode, problems: readonly UsageProblem[], options?: { cause?: unknown }) {
-    super(code, problems.map(({ index, field, message }) => `events[${index}].${field}: ${message}`).join('; '), options);
+    const lines = problems.slice(0, PROBLEMS_IN_MESSAGE).map(({ index, field, message }) => `events[${index}].${field}: ${message}`);
+    const more = problems.length - lines.length;
+    super(code, [...lines, ...(more > 0 ? [`and ${more} more, see problems`] : [])].join('; '), options);
     this.problems = problems;
   }
 
   /** Positions of the events concerned, ascending and without repeats. */
   get indexes(): number[] {
     return [...new Set(this.problems.map((problem) => problem.index))].sort((a, b) => a - b);
+  }
+}
+
+/**
+ * Usage could not be recorded for a reason that lies outside the events (time ran out, the call was aborted, the database failed). Recording again
+ * with the same keys is safe whatever became of this call; where the caller gave none, `idempotencyKeys` holds the ones that were minted.
+ */
+export class UsageNotRecordedError extends MarketplaceMeteringError {
+  /** `notWritten`: nothing of the call is in the ledger. `unknown`: an answer of the database was lost, so the usage may be there. */
+  readonly outcome: 'notWritten' | 'unknown';
+  /** The keys of the call's events, in input order. */
+  readonly idempotencyKeys: readonly string[];
+
+  constructor(
+    code: MarketplaceErrorCode,
+    message: string,
+    about: { outcome: 'notWritten' | 'unknown'; idempotencyKeys: readonly string[]; cause?: unknown },
+  ) {
+    super(code, message, about.cause === undefined ? {} : { cause: about.cause });
+    this.outcome = about.outcome;
+    this.idempotencyKeys = about.idempotencyKeys;
   }
 }
 

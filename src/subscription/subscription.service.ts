@@ -1,0 +1,69 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { MarketplaceMeteringError } from '../errors.js';
+import { Outbox } from '../events/outbox.js';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { Doorbell } from '../runtime/doorbell.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { type Subscription, subscriptionIdOf, subscriptionOf } from './subscription.js';
+import { lockForEnd, selectSubscription, selectSubscriptionsOfTenant, writeEnd } from './subscription.sql.js';
+
+/** Reads subscriptions and ends them. An id that was merged into another subscription stands for that one. */
+@Injectable()
+export class SubscriptionService {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly database: LedgerDatabase,
+    private readonly outbox: Outbox,
+    private readonly doorbell: Doorbell,
+  ) {}
+
+  async get(id: string): Promise<Subscription | null> {
+    const canonical = subscriptionIdOf(id);
+    if (canonical === null) return null;
+    const row = await selectSubscription(this.database, this.options.sellerAccount, canonical);
+    return row && subscriptionOf(row);
+  }
+
+  /** All agreements that a tenant ever linked, oldest first: agreements are concurrent, and ended ones stay listed. */
+  async forTenant(tenantId: string, { productCode }: { productCode?: string } = {}): Promise<Subscription[]> {
+    const rows = await selectSubscriptionsOfTenant(this.database, this.options.sellerAccount, tenantId, productCode ?? null);
+    return rows.map(subscriptionOf);
+  }
+
+  /**
+   * Enters that the subscription ends: usage up to `at` (default: now) is still sealed and sent while AWS takes it, then the subscription is
+   * closed. May be called again: the same end changes nothing, an earlier one moves the end forward, a later one only prolongs the trying. An
+   * `at` in the future announces an end.
+   * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN`, `INSTANT_INVALID`
+   */
+  async end(id: string, at?: Date): Promise<void> {
+    if (at !== undefined && Number.isNaN(at.getTime())) {
+      throw new MarketplaceMeteringError('INSTANT_INVALID', 'The end of a subscription must be a valid Date; leave it out for now.');
+    }
+    const canonical = subscriptionIdOf(id);
+    const outcome = canonical === null ? 'unknown' : await this.database.transaction((tx) => this.enterEnd(tx, canonical, at));
+    if (outcome === 'unknown') {
+      throw new MarketplaceMeteringError(
+        'SUBSCRIPTION_UNKNOWN',
+        `There is no subscription ${JSON.stringify(id)}; give the id of a Subscription.`,
+      );
+    }
+    if (outcome === 'entered') this.doorbell.ring('seal');
+  }
+
+  private async enterEnd(tx: SqlExecutor, id: string, at: Date | undefined): Promise<'unknown' | 'known' | 'entered'> {
+    const { sellerAccount, clock } = this.options;
+    const current = await selectSubscription(tx, sellerAccount, id);
+    const row = current && (await lockForEnd(tx, sellerAccount, current.id));
+    if (!row) return 'unknown';
+    if (row.state === 'ended' || (row.ends_at !== null && (at === undefined || at.getTime() === row.ends_at.getTime()))) return 'known';
+
+    const now = clock.now();
+    const endsAt = await writeEnd(tx, sellerAccount, row.id, at ?? now, now);
+    if (endsAt.getTime() === row.ends_at?.getTime()) return 'entered';
+    const payload = { productCode: row.product_code, endsAt: endsAt.toISOString() };
+    await this.outbox.append(tx, [{ type: 'subscription.ending', subscriptionId: row.id, payload, occurredAt: now }]);
+    return 'entered';
+  }
+}
