@@ -73,6 +73,8 @@ const UP: readonly string[] = [
     seller_account text NOT NULL,
     code_hash bytea NOT NULL CHECK (length(code_hash) = 32),
     subscription_id uuid NOT NULL,
+    -- SHA-256 of the buyer's token: finds what it was resolved to when AWS takes a token only once and the buyer's browser posts it again.
+    token_hash bytea CHECK (length(token_hash) = 32),
     offer_type text,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
@@ -83,6 +85,7 @@ const UP: readonly string[] = [
     CONSTRAINT registration_code_claim_is_whole CHECK ((claimed_at IS NULL) = (claimed_by_tenant_id IS NULL))
   )`,
   `CREATE INDEX registration_code_by_subscription ON marketplace.registration_code (seller_account, subscription_id)`,
+  `CREATE INDEX registration_code_by_token ON marketplace.registration_code (seller_account, token_hash) WHERE token_hash IS NOT NULL`,
 
   // One row per subscription, referenced by nothing: the only lock that sealers share. Locking the subscription row instead would make SKIP LOCKED
   // skip every subscription whose foreign-key children are being inserted, and make recording wait behind a sealer.
