@@ -94,9 +94,9 @@ export class HourSealer {
         claimed = await this.claim(tx, afterId, onlyIds);
         const lastId = claimed.at(-1);
         if (lastId === undefined) return null;
-        await crashPoint('seal.claimed');
+        crashPoint('seal.claimed');
         const sealed = await this.sealClaimed(tx, claimed);
-        await crashPoint('seal.written');
+        crashPoint('seal.written');
         return { lastId, sealed };
       });
     } catch (error) {
@@ -111,7 +111,7 @@ export class HourSealer {
       for (const half of [claimed.slice(0, middle), claimed.slice(middle)]) sealed += (await this.sealChunk(FIRST_ID, half))?.sealed ?? 0;
       return { lastId, sealed };
     } finally {
-      await crashPoint('seal.committed');
+      crashPoint('seal.committed');
     }
   }
 
@@ -183,7 +183,7 @@ export class HourSealer {
     }
 
     const stamped = await stampEvents(tx, sellerAccount, works.flatMap(stampsOf));
-    await crashPoint('seal.stamped');
+    crashPoint('seal.stamped');
     const sums = new Map<string, StampedSum[]>();
     for (const row of stamped) sums.set(row.record_id, [...(sums.get(row.record_id) ?? []), row]);
     const drafts = works.flatMap((work) => draftsOf(work, sums, timing.now));

@@ -1,0 +1,229 @@
+import {
+  type CanActivate,
+  type DynamicModule,
+  type FactoryProvider,
+  Inject,
+  type InjectionToken,
+  Module,
+  type ModuleMetadata,
+  type OnModuleInit,
+  type OptionalFactoryDependency,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import { type DataSource } from 'typeorm';
+import { ADMIN_PROVIDERS, adminControllerOf } from './admin/admin.providers.js';
+import { AwsClients } from './aws/aws-clients.js';
+import { ClockGuard } from './database/clock-guard.js';
+import { dataSourceNameOf, dataSourceOptionsOf } from './database/data-source.factory.js';
+import { LedgerDatabase } from './database/ledger-database.js';
+import { runMigrations, verifyMigrations } from './database/migration-runner.js';
+import { ENTITLEMENT_PROVIDERS } from './entitlement/entitlement.providers.js';
+import { EntitlementService } from './entitlement/entitlement.service.js';
+import { MarketplaceMeteringError } from './errors.js';
+import { AlertBoard } from './events/alert-board.js';
+import { Outbox } from './events/outbox.js';
+import { type Options, type ResolvedOptions, resolveOptions } from './marketplace-metering.options.js';
+import { MeteringJobs } from './metering/metering.jobs.js';
+import { METERING_PROVIDERS } from './metering/metering.providers.js';
+import { MeteringService } from './metering/metering.service.js';
+import { RecordResolution } from './metering/record-resolution.service.js';
+import { SubmissionHold } from './metering/submission-hold.js';
+import { registrationControllerOf } from './registration/registration.controller.js';
+import { REGISTRATION_PROVIDERS } from './registration/registration.providers.js';
+import { RegistrationService } from './registration/registration.service.js';
+import { Doorbell } from './runtime/doorbell.js';
+import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
+import { RESOLVED_OPTIONS } from './runtime/tokens.js';
+import { ProductCatalog } from './subscription/product-catalog.js';
+import { SUBSCRIPTION_PROVIDERS } from './subscription/subscription.providers.js';
+import { SubscriptionService } from './subscription/subscription.service.js';
+
+/** What must be known before any factory runs; the same in `forRoot` and `forRootAsync`. */
+export interface StaticOptions {
+  /** Name of this instance when an application has several; its services are then injected by `getMarketplaceToken(Service, name)`. */
+  name?: string;
+  /** Whether the exported services are visible in every module. Default true. */
+  isGlobal?: boolean;
+  /** Decorators put on each controller of the module, for example the host's own `@Public()`. */
+  decorators?: ClassDecorator[];
+  /** Landing page; false leaves it out. Default path `marketplace/registration`. */
+  registration?: false | { path?: string };
+  /** Operators' endpoints; false leaves them out. Default path `marketplace/admin`, closed without `guard` or `adminToken`. */
+  admin?: false | { path?: string; guard?: Type<CanActivate> };
+}
+
+/** A class that makes the options, for `useClass` and `useExisting`. */
+export interface MarketplaceOptionsFactory {
+  createMarketplaceOptions(): Options | Promise<Options>;
+}
+
+export interface AsyncOptions extends StaticOptions, Pick<ModuleMetadata, 'imports'> {
+  useFactory?: (...dependencies: never[]) => Options | Promise<Options>;
+  inject?: (InjectionToken | OptionalFactoryDependency)[];
+  useClass?: Type<MarketplaceOptionsFactory>;
+  useExisting?: Type<MarketplaceOptionsFactory>;
+}
+
+const PUBLIC_SERVICES = [
+  MeteringService,
+  SubscriptionService,
+  RegistrationService,
+  EntitlementService,
+  RecordResolution,
+  SubmissionHold,
+  JobScheduler,
+] as const;
+
+/** Token of a public service of a named instance; for the unnamed instance it is the class itself. */
+export function getMarketplaceToken<T>(service: Type<T>, name?: string): InjectionToken<T> {
+  return name === undefined ? service : `marketplace-metering:${name}:${service.name}`;
+}
+
+/**
+ * Everything AWS Marketplace asks of a seller's backend. `forRoot()` without arguments reads the environment: DATABASE_URL, MARKETPLACE_PRODUCTS and
+ * MARKETPLACE_SIGN_UP_URL are enough.
+ */
+@Module({})
+export class MarketplaceMeteringModule implements OnModuleInit {
+  constructor(
+    private readonly catalog: ProductCatalog,
+    private readonly modules: ModulesContainer,
+    @Inject(INSTANCE_NAME) private readonly instanceName: string | undefined,
+  ) {}
+
+  /**
+   * @param options options given here win over environment variables
+   * @throws OptionsInvalidError when the application starts, with every problem at once
+   */
+  static forRoot(options: Options & StaticOptions = {}): DynamicModule {
+    const { name, isGlobal, decorators, registration, admin, ...given } = options;
+    const statics = definedOnly({ name, isGlobal, decorators, registration, admin });
+    return assemble(statics, [], [{ provide: RESOLVED_OPTIONS, useFactory: () => resolveOptions(given) }]);
+  }
+
+  /** As `forRoot`, with options made by a factory, a class or an existing provider. */
+  static forRootAsync(options: AsyncOptions): DynamicModule {
+    return assemble(options, options.imports ?? [], asyncOptionsProviders(options));
+  }
+
+  async onModuleInit(): Promise<void> {
+    this.refuseTwins();
+    await this.catalog.sync();
+  }
+
+  /** Two instances of one name would seal, submit and answer the same routes twice in one process. */
+  private refuseTwins(): void {
+    const twins = [...this.modules.values()].filter(
+      (module) =>
+        module.metatype === MarketplaceMeteringModule && module.providers.get(INSTANCE_NAME)?.instance === (this.instanceName as unknown),
+    );
+    if (twins.length <= 1) return;
+    throw new MarketplaceMeteringError(
+      'INSTANCE_DUPLICATE',
+      `MarketplaceMeteringModule is imported ${twins.length} times as ${this.instanceName === undefined ? 'the unnamed instance' : `"${this.instanceName}"`}. ` +
+        'Call forRoot() once and keep the result, or give each instance its own `name`.',
+    );
+  }
+}
+
+function definedOnly<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}
+
+function asyncOptionsProviders(options: AsyncOptions): Provider[] {
+  const fromFactory = async (factory: MarketplaceOptionsFactory): Promise<ResolvedOptions> =>
+    resolveOptions(await factory.createMarketplaceOptions());
+  const { useFactory, useClass, useExisting } = options;
+  if ([useFactory, useClass, useExisting].filter((way) => way !== undefined).length !== 1) {
+    throw new MarketplaceMeteringError('OPTIONS_INVALID', 'forRootAsync takes exactly one of useFactory, useClass and useExisting.');
+  }
+  if (useFactory) {
+    const make = useFactory as (...dependencies: unknown[]) => Options | Promise<Options>;
+    return [
+      {
+        provide: RESOLVED_OPTIONS,
+        inject: options.inject ?? [],
+        useFactory: async (...dependencies: unknown[]) => resolveOptions(await make(...dependencies)),
+      },
+    ];
+  }
+  if (useClass) return [useClass, { provide: RESOLVED_OPTIONS, inject: [useClass], useFactory: fromFactory }];
+  return [{ provide: RESOLVED_OPTIONS, inject: [useExisting as Type<MarketplaceOptionsFactory>], useFactory: fromFactory }];
+}
+
+/** Holds the options apart from the rooms, because the DataSource's module must be able to import them. */
+@Module({})
+class MarketplaceOptionsModule {}
+
+function assemble(statics: StaticOptions, imports: NonNullable<ModuleMetadata['imports']>, optionsProviders: Provider[]): DynamicModule {
+  const { name } = statics;
+  const optionsModule: DynamicModule = {
+    module: MarketplaceOptionsModule,
+    imports,
+    providers: optionsProviders,
+    exports: [RESOLVED_OPTIONS],
+  };
+  const dataSourceModule = TypeOrmModule.forRootAsync({
+    name: dataSourceNameOf(name),
+    imports: [optionsModule],
+    inject: [RESOLVED_OPTIONS],
+    useFactory: (options: ResolvedOptions) => dataSourceOptionsOf(options),
+  });
+  const aliases: FactoryProvider[] =
+    name === undefined
+      ? []
+      : PUBLIC_SERVICES.map((service) => ({
+          provide: getMarketplaceToken(service as Type<unknown>, name),
+          inject: [service],
+          useFactory: (instance: unknown) => instance,
+        }));
+  return {
+    module: MarketplaceMeteringModule,
+    global: statics.isGlobal ?? true,
+    imports: [optionsModule, dataSourceModule],
+    controllers: controllersOf(statics),
+    providers: [
+      { provide: INSTANCE_NAME, useValue: name },
+      ledgerDatabaseProvider(name),
+      Doorbell,
+      JobScheduler,
+      ClockGuard,
+      AwsClients,
+      Outbox,
+      AlertBoard,
+      ...SUBSCRIPTION_PROVIDERS,
+      ...REGISTRATION_PROVIDERS,
+      ...METERING_PROVIDERS,
+      ...ENTITLEMENT_PROVIDERS,
+      ...ADMIN_PROVIDERS,
+      MeteringJobs,
+      ...aliases,
+    ],
+    exports: name === undefined ? [...PUBLIC_SERVICES] : aliases.map((alias) => alias.provide),
+  };
+}
+
+/** Nobody gets the ledger before its schema is in the state that the options ask for. */
+function ledgerDatabaseProvider(name: string | undefined): FactoryProvider {
+  return {
+    provide: LedgerDatabase,
+    inject: [getDataSourceToken(dataSourceNameOf(name)), RESOLVED_OPTIONS],
+    useFactory: async (dataSource: DataSource, options: ResolvedOptions): Promise<LedgerDatabase> => {
+      if (options.migrations === 'run') await runMigrations(dataSource);
+      if (options.migrations === 'verify') await verifyMigrations(dataSource);
+      return new LedgerDatabase(dataSource);
+    },
+  };
+}
+
+function controllersOf({ registration, admin, decorators = [] }: StaticOptions): Type<unknown>[] {
+  return [
+    ...(registration === false ? [] : [registrationControllerOf({ path: registration?.path ?? 'marketplace/registration', decorators })]),
+    ...(admin === false
+      ? []
+      : [adminControllerOf({ path: admin?.path ?? 'marketplace/admin', decorators, ...(admin?.guard ? { guard: admin.guard } : {}) })]),
+  ];
+}

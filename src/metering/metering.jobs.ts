@@ -1,0 +1,29 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type Job, JobScheduler } from '../runtime/job-scheduler.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { BatchSubmitter } from './batch-submitter.js';
+import { DeadlineWatch } from './deadline-watch.js';
+import { HourSealer } from './hour-sealer.js';
+import { LeaseRecovery } from './lease-recovery.js';
+
+/** The way of a unit as four jobs: seal ended hours, submit what is due, give back expired leases, end what is past its deadline. */
+@Injectable()
+export class MeteringJobs {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) { jobs }: ResolvedOptions,
+    scheduler: JobScheduler,
+    sealer: HourSealer,
+    submitter: BatchSubmitter,
+    recovery: LeaseRecovery,
+    watch: DeadlineWatch,
+  ) {
+    const all: Job[] = [
+      { name: 'seal', intervalMs: jobs.sealIntervalMs, run: (signal) => sealer.run(signal) },
+      { name: 'submit', intervalMs: jobs.submitIntervalMs, run: (signal) => submitter.run(signal) },
+      { name: 'recovery', intervalMs: jobs.recoveryIntervalMs, run: () => recovery.run() },
+      { name: 'deadline', intervalMs: jobs.deadlineIntervalMs, run: () => watch.run() },
+    ];
+    for (const job of all) scheduler.add(job);
+  }
+}

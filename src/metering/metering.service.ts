@@ -1,0 +1,30 @@
+import { Injectable } from '@nestjs/common';
+import { type BalanceFilter, type BalanceView, LedgerBalance } from './ledger-balance.js';
+import { type RecordOptions, type RecordResult, type UsageEvent } from './usage-event.js';
+import { UsageRecorder } from './usage-recorder.js';
+
+/** What a host does with metering: record usage, and see where every unit of it stands. */
+@Injectable()
+export class MeteringService {
+  constructor(
+    private readonly recorder: UsageRecorder,
+    private readonly balances: LedgerBalance,
+  ) {}
+
+  /**
+   * Records usage, durably once the promise resolves (with `manager`: with the commit of the host's transaction). Several events are recorded all or
+   * none, and answered in input order.
+   * @throws UsageRefusedError before anything is written: `USAGE_INVALID`, `SUBSCRIPTION_UNKNOWN`, `DIMENSION_UNDECLARED`, `IDEMPOTENCY_CONFLICT`
+   * @throws MarketplaceMeteringError `QUEUE_FULL`, `RECORD_TIMEOUT`, `RECORD_ABORTED`, `MANAGER_ELSEWHERE`, `SHUTTING_DOWN`
+   */
+  record(event: UsageEvent, options?: RecordOptions): Promise<RecordResult>;
+  record(events: UsageEvent[], options?: RecordOptions): Promise<RecordResult[]>;
+  record(input: UsageEvent | UsageEvent[], options?: RecordOptions): Promise<RecordResult | RecordResult[]> {
+    return Array.isArray(input) ? this.recorder.record(input, options) : this.recorder.record(input, options);
+  }
+
+  /** Where every recorded unit stands, per subscription and dimension, in one snapshot (invariant I1). */
+  balance(filter: BalanceFilter = {}): Promise<BalanceView[]> {
+    return this.balances.read(filter);
+  }
+}
