@@ -1,0 +1,111 @@
+import { type SqlExecutor } from '../database/ledger-database.js';
+import { scaled } from '../runtime/decimal.js';
+import { canonicalTagsOf, type CheckedUsage, quantityText, type UsageContent } from './usage-event.js';
+
+/**
+ * SQL of recording. The only lock it takes or waits for is the uniqueness of the event's own key: no foreign key is checked, no counter kept and
+ * no row of another table locked. What is read back is cast to text, since the host's connection may parse types in its own way.
+ */
+
+/** An event of the ledger, as far as a repetition of its key is compared with it. */
+export interface RecordedUsage extends UsageContent {
+  id: string;
+}
+
+const COLUMNS = 'seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason';
+const INPUT = `unnest($2::uuid[], $3::uuid[], $4::text[], $5::numeric[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::jsonb[], $10::text[])
+  AS input (subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason)`;
+const SELECTED = `SELECT $1, input.subscription_id, input.id, input.dimension, input.quantity, input.occurred_at, input.recorded_at,
+  input.idempotency_key, input.tags, input.reason`;
+const SKIPPING_TWINS = `ON CONFLICT (seller_account, subscription_id, idempotency_key) DO NOTHING RETURNING id::text AS id`;
+
+const INSERT = `INSERT INTO marketplace.usage_event (${COLUMNS}) ${SELECTED} FROM ${INPUT} ${SKIPPING_TWINS}`;
+
+// The wait for an uncommitted twin is bounded inside the very statement: SET LOCAL would need a transaction block and two more round trips, a
+// session-wide setting would leak through a pooler. The setting ends with the statement's own transaction.
+const INSERT_WITH_PATIENCE = `WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', $11, true) AS granted)
+  INSERT INTO marketplace.usage_event (${COLUMNS}) ${SELECTED} FROM patience CROSS JOIN ${INPUT}
+  WHERE patience.granted IS NOT NULL ${SKIPPING_TWINS}`;
+
+/**
+ * Inserts events whose keys are free, in the given order.
+ * @param patienceMs longest wait for a twin that another transaction holds uncommitted; then the statement fails with 55P03. Only for a
+ * transaction of ours: in the host's the host's own `lock_timeout` rules.
+ * @returns the ids of those that were inserted
+ */
+export async function insertUsage(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  usages: readonly CheckedUsage[],
+  patienceMs: number | null,
+): Promise<Set<string>> {
+  const parameters = [
+    sellerAccount,
+    usages.map((usage) => usage.subscriptionId),
+    usages.map((usage) => usage.id),
+    usages.map((usage) => usage.dimension),
+    usages.map(quantityText),
+    usages.map((usage) => usage.occurredAt.toISOString()),
+    usages.map((usage) => usage.recordedAt.toISOString()),
+    usages.map((usage) => usage.idempotencyKey),
+    columnOf(usages, (usage) => usage.tags),
+    columnOf(usages, (usage) => usage.reason),
+  ];
+  const rows =
+    patienceMs === null
+      ? await tx.query<{ id: string }>(INSERT, parameters)
+      : await tx.query<{ id: string }>(INSERT_WITH_PATIENCE, [...parameters, `${Math.max(1, Math.ceil(patienceMs))}ms`]);
+  return new Set(rows.map((row) => row.id));
+}
+
+/** A column that is empty throughout crosses as one NULL: unnest pads it. */
+function columnOf(usages: readonly CheckedUsage[], read: (usage: CheckedUsage) => string | null): (string | null)[] | null {
+  const column = usages.map(read);
+  return column.every((value) => value === null) ? null : column;
+}
+
+// LATERAL with OFFSET 0 keeps the planner on one look into the unique index per key; a join it may turn into a scan of the ledger.
+const FIND = `SELECT input.position::text AS position, found.* FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY
+  AS input (subscription_id, idempotency_key, position)
+  CROSS JOIN LATERAL (
+    SELECT event.id::text AS id, event.dimension, event.quantity::text AS quantity,
+      round(extract(epoch FROM event.occurred_at) * 1000)::text AS occurred_at_ms, event.tags::text AS tags, event.reason
+    FROM marketplace.usage_event event
+    WHERE event.seller_account = $1 AND event.subscription_id = input.subscription_id AND event.idempotency_key = input.idempotency_key
+    OFFSET 0
+  ) found`;
+
+interface FoundRow {
+  position: string;
+  id: string;
+  dimension: string;
+  quantity: string;
+  occurred_at_ms: string;
+  tags: string | null;
+  reason: string | null;
+}
+
+/** The events that stand under the keys of the given ones, in their order; null where there is none. */
+export async function findUsage(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  usages: readonly CheckedUsage[],
+): Promise<(RecordedUsage | null)[]> {
+  const rows = await tx.query<FoundRow>(FIND, [
+    sellerAccount,
+    usages.map((usage) => usage.subscriptionId),
+    usages.map((usage) => usage.idempotencyKey),
+  ]);
+  const found = new Array<RecordedUsage | null>(usages.length).fill(null);
+  for (const row of rows) {
+    found[Number(row.position) - 1] = {
+      id: row.id,
+      dimension: row.dimension,
+      quantity: scaled(row.quantity),
+      occurredAt: new Date(Number(row.occurred_at_ms)),
+      tags: row.tags === null ? null : canonicalTagsOf(Object.entries(JSON.parse(row.tags) as Record<string, unknown>)),
+      reason: row.reason,
+    };
+  }
+  return found;
+}
