@@ -95,5 +95,5 @@ export async function migrationSql(pending: readonly string[] = names()): Promis
       `INSERT INTO ${LEDGER_SCHEMA}.${MIGRATIONS_TABLE} ("timestamp", name) VALUES (${/\d+$/.exec(migration.name)?.[0] ?? '0'}, '${migration.name}')`,
     );
   }
-  return `BEGIN;\n\n${statements.map((statement) => `${statement.replace(/^ {4}/gm, '')};`).join('\n\n')}\n\nCOMMIT;\n`;
+  return `BEGIN;\n\n${statements.map((statement) => `${statement};`).join('\n\n')}\n\nCOMMIT;\n`;
 }

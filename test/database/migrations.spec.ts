@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { createDataSource } from '../../src/database/data-source.factory.js';
+import { migrationsCommand } from '../../src/database/migrations.command.js';
+import { migrationStatus, runMigrations, verifyMigrations } from '../../src/database/migration-runner.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+
+let database: TestDatabase;
+beforeEach(async () => {
+  database = await createTestDatabase();
+});
+afterEach(async () => {
+  await database.drop();
+});
+
+const connect = () => createDataSource({ database: { url: database.url, poolSize: 3 } }).initialize();
+
+/** Tables, columns, constraints, indexes, triggers and functions of the schema, as text. */
+async function schemaOf(url: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ line: string }>(`
+      SELECT format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) AS line
+        FROM information_schema.columns WHERE table_schema = 'marketplace' AND table_name <> 'migration'
+      UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'marketplace'::regnamespace AND conrelid <> 'marketplace.migration'::regclass
+      UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'marketplace' AND tablename <> 'migration'
+      UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = 'marketplace'::regnamespace AND NOT t.tgisinternal
+      UNION ALL SELECT md5(pg_get_functiondef(oid)) FROM pg_proc WHERE pronamespace = 'marketplace'::regnamespace
+      ORDER BY 1`);
+    return rows.map((row) => row.line);
+  } finally {
+    await client.end();
+  }
+}
+
+describe('migrations', () => {
+  it('are applied once, however many replicas start at the same moment', async () => {
+    const replicas = await Promise.all(Array.from({ length: 6 }, connect));
+    const results = await Promise.all(replicas.map((replica) => runMigrations(replica)));
+    expect(results.filter((result) => result.pending.length > 0)).toHaveLength(1);
+    await Promise.all(replicas.map((replica) => verifyMigrations(replica)));
+    await Promise.all(replicas.map((replica) => replica.destroy()));
+  });
+
+  it('fail the start under verify with the command to run', async () => {
+    const dataSource = await connect();
+    await expect(verifyMigrations(dataSource)).rejects.toMatchObject({
+      code: 'MIGRATIONS_PENDING',
+      message: expect.stringContaining('npx marketplace-migrations run'),
+    });
+    await dataSource.destroy();
+  });
+
+  it('refuse a schema that a newer version has migrated', async () => {
+    const dataSource = await connect();
+    await runMigrations(dataSource);
+    await dataSource.query(`INSERT INTO marketplace.migration ("timestamp", name) VALUES (9999999999999, 'FromTheFuture9999999999999')`);
+    await expect(runMigrations(dataSource)).rejects.toMatchObject({ code: 'SCHEMA_NEWER' });
+    await expect(verifyMigrations(dataSource)).rejects.toMatchObject({ code: 'SCHEMA_NEWER' });
+    await dataSource.destroy();
+  });
+
+  it('print SQL that a DBA can run, with the same result as running them', async () => {
+    const printed = await migrationsCommand('sql', {});
+    expect(printed.exitCode).toBe(0);
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    await client.query(printed.stdout);
+    await client.end();
+    const byHand = await schemaOf(database.url);
+
+    const other = await createTestDatabase();
+    expect((await migrationsCommand('run', { DATABASE_URL: other.url })).exitCode).toBe(0);
+    expect(byHand).toEqual(await schemaOf(other.url));
+    expect(byHand.length).toBeGreaterThan(100);
+    await other.drop();
+
+    const dataSource = await connect();
+    await verifyMigrations(dataSource);
+    await dataSource.destroy();
+  });
+
+  it('can be taken back while the ledger is empty, and not once it holds usage', async () => {
+    const dataSource = await connect();
+    await runMigrations(dataSource);
+    await dataSource.undoLastMigration();
+    expect((await migrationStatus(dataSource)).pending).toHaveLength(1);
+    await runMigrations(dataSource);
+    await dataSource.query(
+      `INSERT INTO marketplace.usage_event (seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key)
+       VALUES ('default', gen_random_uuid(), gen_random_uuid(), 'd', 1, now(), now(), 'k')`,
+    );
+    await expect(dataSource.undoLastMigration()).rejects.toThrow('holds usage');
+    await dataSource.destroy();
+  });
+});
+
+describe('the command marketplace-migrations', () => {
+  it.each([[undefined], ['wipe']])('explains itself when given %s', async (command) => {
+    expect(await migrationsCommand(command, { DATABASE_URL: database.url })).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('usage'),
+    });
+  });
+
+  it('asks for DATABASE_URL', async () => {
+    expect(await migrationsCommand('run', {})).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('DATABASE_URL') });
+  });
+
+  it('tells applied from pending', async () => {
+    const environment = { DATABASE_URL: database.url };
+    expect(await migrationsCommand('status', environment)).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining('pending\tCreateLedger'),
+    });
+    expect(await migrationsCommand('run', environment)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('applied CreateLedger'),
+    });
+    expect(await migrationsCommand('run', environment)).toMatchObject({ exitCode: 0, stdout: 'nothing to do\n' });
+    expect(await migrationsCommand('status', environment)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('applied\tCreateLedger'),
+    });
+  });
+
+  it('says what the database said when it cannot connect', async () => {
+    const result = await migrationsCommand('run', { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
+    expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/ECONNREFUSED|AggregateError|wrapper/) });
+  });
+});
