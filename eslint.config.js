@@ -23,6 +23,8 @@ export default tseslint.config(
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       // Understands decorator metadata: an injected class stays a real import.
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      // Nest declares its plain options (`NestApplicationContextOptions`) as classes.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
     },
   },
@@ -32,6 +34,8 @@ export default tseslint.config(
     rules: {
       // Assertions also come from supertest's chains, from properties, and from helpers that say so in their name.
       'jest/expect-expect': ['error', { assertFunctionNames: ['expect*', '**.expect*', 'assert*', '**.assert*'] }],
+      // Helpers assert too, and so do tests under a condition (`itAsRoot`).
+      'jest/no-standalone-expect': 'off',
       // A property or a model states what must hold in each case; its cases are conditions.
       'jest/no-conditional-expect': 'off',
       // Knows that expect(object.method) does not call the method.

