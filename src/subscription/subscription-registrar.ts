@@ -12,11 +12,11 @@ import {
   completeSubscription,
   insertAliases,
   insertSubscription,
-  lockByAliases,
-  lockRegistrar,
+  lockAliases,
   lockSealCursors,
   mergeInto,
   type RegistrarRow,
+  selectByAliases,
   selectSealedAmong,
 } from './subscription.sql.js';
 
@@ -65,8 +65,8 @@ export class SubscriptionRegistrar {
     const aliases = aliasesOf(registrant, product.identity);
     if (aliases.length === 0) throw incomplete(registrant.productCode, product.identity);
 
-    await lockRegistrar(tx, sellerAccount, registrant.productCode);
-    const found = await lockByAliases(tx, sellerAccount, aliases);
+    await lockAliases(tx, sellerAccount, aliases);
+    const found = await selectByAliases(tx, sellerAccount, aliases);
     const stranger = found.find((row) => conflicts(row, registrant, product.identity));
     if (stranger) {
       throw new MarketplaceMeteringError(
@@ -77,7 +77,7 @@ export class SubscriptionRegistrar {
     }
     const [first] = found;
     if (!first) return this.create(tx, registrant, aliases);
-    const row = found.length === 1 ? first : await this.merge(tx, found, aliases);
+    const row = found.length === 1 ? first : await this.merge(tx, aliases);
     await this.complete(tx, row, registrant);
     // Where a merge was refused, the names of the other row stay where they are.
     if (row.alias_kinds.length < aliases.length) await insertAliases(tx, sellerAccount, row.id, aliases);
@@ -111,8 +111,9 @@ export class SubscriptionRegistrar {
    * Several rows turned out to be one agreement. They become one while at most one of them has sealed: units sealed under two rows may be billed
    * twice already, and only a person can tell.
    */
-  private async merge(tx: SqlExecutor, found: readonly RegistrarRow[], aliases: readonly SubscriptionAlias[]): Promise<RegistrarRow> {
+  private async merge(tx: SqlExecutor, aliases: readonly SubscriptionAlias[]): Promise<RegistrarRow> {
     const { sellerAccount } = this.options;
+    const found = await selectByAliases(tx, sellerAccount, aliases, 'forMerge');
     const ids = found.map(({ id }) => id);
     await lockSealCursors(tx, sellerAccount, [...ids].sort());
     const sealed = await selectSealedAmong(tx, sellerAccount, ids);
@@ -127,7 +128,7 @@ export class SubscriptionRegistrar {
       await mergeInto(tx, sellerAccount, winner.id, loser.id);
       this.logger.log(`subscription ${loser.id} was found to be ${winner.id} and lives on in it`);
     }
-    const [merged] = await lockByAliases(tx, sellerAccount, aliases);
+    const [merged] = await selectByAliases(tx, sellerAccount, aliases);
     return merged ?? winner;
   }
 

@@ -8,6 +8,8 @@ import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type Subscription, subscriptionIdOf, subscriptionOf } from './subscription.js';
 import { lockForEnd, selectSubscription, selectSubscriptionsOfTenant, writeEnd } from './subscription.sql.js';
 
+export type { Subscription } from './subscription.js';
+
 /** Reads subscriptions and ends them. An id that was merged into another subscription stands for that one. */
 @Injectable()
 export class SubscriptionService {

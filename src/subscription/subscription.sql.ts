@@ -40,6 +40,26 @@ export function selectSubscriptionsOfTenant(
   );
 }
 
+export interface IdentityRow {
+  id: string;
+  product_code: string;
+  license_arn: string | null;
+  customer_aws_account_id: string | null;
+  customer_identifier: string | null;
+}
+
+/** What AWS calls the subscription that `id` lives on in. */
+export async function selectIdentity(tx: SqlExecutor, sellerAccount: string, id: string): Promise<IdentityRow | null> {
+  const living = await selectSubscription(tx, sellerAccount, id);
+  if (!living) return null;
+  const [row] = await tx.query<IdentityRow>(
+    `SELECT id::text AS id, product_code, license_arn, customer_aws_account_id, customer_identifier
+     FROM marketplace.subscription WHERE seller_account = $1 AND id = $2`,
+    [sellerAccount, living.id],
+  );
+  return row ?? null;
+}
+
 /** The row itself, merged or not: ids and products never change, so this may be remembered for ever. */
 export async function selectProductOf(tx: SqlExecutor, sellerAccount: string, id: string): Promise<string | null> {
   const [row] = await tx.query<{ product_code: string }>(
@@ -82,11 +102,14 @@ export async function writeEnd(tx: SqlExecutor, sellerAccount: string, id: strin
 }
 
 /**
- * One registrar per product at a time, in all replicas: of several POSTs of one buyer the first creates the row and the others find it. Held to
- * the end of the transaction; statements after it see what the holder before committed.
+ * One registrar per name at a time, in all replicas: of several POSTs of one buyer the first creates the row and the others find it, while other
+ * buyers pass. Taken in one order; held to the end of the transaction; statements after it see what the holder before committed.
  */
-export async function lockRegistrar(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<void> {
-  await tx.query(`SELECT pg_advisory_xact_lock(hashtext('marketplace-registrar ' || $1), hashtext($2))`, [sellerAccount, productCode]);
+export async function lockAliases(tx: SqlExecutor, sellerAccount: string, aliases: readonly SubscriptionAlias[]): Promise<void> {
+  const names = aliases.map(({ kind, scope, value }) => JSON.stringify([sellerAccount, kind, scope, value])).sort();
+  for (const name of names) {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('marketplace-registrar'), hashtext($1))`, [name]);
+  }
 }
 
 export interface RegistrarRow {
@@ -102,11 +125,15 @@ export interface RegistrarRow {
   alias_kinds: string[];
 }
 
-/** FOR NO KEY UPDATE: a claim or an end under way finishes before the row is judged. Oldest first. */
-export async function lockByAliases(
+/**
+ * The rows behind some names, oldest first. No lock for a buyer who is known: a claim may hold the row for as long as the host's transaction is
+ * open. `forMerge`: FOR NO KEY UPDATE, so that a claim or an end under way finishes before the rows are judged.
+ */
+export async function selectByAliases(
   tx: SqlExecutor,
   sellerAccount: string,
   aliases: readonly SubscriptionAlias[],
+  purpose: 'forReading' | 'forMerge' = 'forReading',
 ): Promise<RegistrarRow[]> {
   return tx.query<RegistrarRow>(
     `SELECT s.id::text AS id, s.product_code, s.tenant_id, s.state, s.license_arn, s.customer_aws_account_id, s.customer_identifier,
@@ -120,7 +147,7 @@ export async function lockByAliases(
      ) AS found
      JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = found.subscription_id
      ORDER BY s.registered_at, s.id
-     FOR NO KEY UPDATE OF s`,
+     ${purpose === 'forMerge' ? 'FOR NO KEY UPDATE OF s' : ''}`,
     [sellerAccount, aliases.map(({ kind }) => kind), aliases.map(({ scope }) => scope), aliases.map(({ value }) => value)],
   );
 }

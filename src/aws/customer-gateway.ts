@@ -1,0 +1,75 @@
+import { ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
+import { Inject, Injectable } from '@nestjs/common';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { countMetric } from '../runtime/metrics.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { AwsClients, entitlementRegionOf } from './aws-clients.js';
+import { type CallFailure } from './aws-error.js';
+import { callSdk } from './sdk-call.js';
+
+/** Who a registration token stands for. The model makes all four optional. */
+export interface ResolvedCustomer {
+  productCode: string | undefined;
+  licenseArn: string | undefined;
+  customerAwsAccountId: string | undefined;
+  customerIdentifier: string | undefined;
+}
+
+export type CustomerAnswer =
+  | { kind: 'resolved'; customer: ResolvedCustomer }
+  | { kind: 'tokenInvalid' }
+  | { kind: 'tokenExpired' }
+  | { kind: 'failed'; failure: CallFailure };
+
+/**
+ * ResolveCustomer. Asked in the main region of the partition, whatever region a product meters in: only there is the API on for every seller without
+ * asking [seller guide], and the answer is the same everywhere. Never throws, and never repeats the token.
+ */
+@Injectable()
+export class CustomerGateway {
+  private readonly region: string;
+
+  constructor(
+    private readonly clients: AwsClients,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+  ) {
+    this.region = entitlementRegionOf(options.products[0]?.region ?? 'us-east-1');
+  }
+
+  async resolve(token: string): Promise<CustomerAnswer> {
+    const command = new ResolveCustomerCommand({ RegistrationToken: token });
+    const answer = await callSdk(command, this.options.submission.requestTimeoutMs, (abortSignal) =>
+      this.clients.metering(this.region).send(command, { abortSignal }),
+    );
+    const outcome = answer.kind === 'answered' ? resolved(answer.output) : refusedOrFailed(answer.failure, token);
+    countMetric('marketplace.calls', 1, { operation: 'ResolveCustomer', outcome: outcome.kind });
+    return outcome;
+  }
+}
+
+function resolved(output: {
+  ProductCode?: string | undefined;
+  LicenseArn?: string | undefined;
+  CustomerAWSAccountId?: string | undefined;
+  CustomerIdentifier?: string | undefined;
+}): CustomerAnswer {
+  const text = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
+  return {
+    kind: 'resolved',
+    customer: {
+      productCode: text(output.ProductCode),
+      licenseArn: text(output.LicenseArn),
+      customerAwsAccountId: text(output.CustomerAWSAccountId),
+      customerIdentifier: text(output.CustomerIdentifier),
+    },
+  };
+}
+
+function refusedOrFailed(failure: CallFailure, token: string): CustomerAnswer {
+  if (failure.code === 'InvalidTokenException') return { kind: 'tokenInvalid' };
+  // Credentials that ran out bear the same name; AWS says "security token" of them and "registration token" of ours.
+  if (failure.code === 'ExpiredTokenException' && !/security token/i.test(failure.message)) return { kind: 'tokenExpired' };
+  // The token is all that the request holds, so it is what a refusal of the request means.
+  if (failure.kind === 'culprit') return { kind: 'tokenInvalid' };
+  return { kind: 'failed', failure: { ...failure, message: failure.message.replaceAll(token, '(token)') } };
+}

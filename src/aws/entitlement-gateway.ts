@@ -1,0 +1,85 @@
+import { type Entitlement, GetEntitlementsCommand, type GetEntitlementsRequest } from '@aws-sdk/client-marketplace-entitlement-service';
+import { Inject, Injectable } from '@nestjs/common';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { countMetric } from '../runtime/metrics.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { AwsClients } from './aws-clients.js';
+import { type CallFailure } from './aws-error.js';
+import { callSdk } from './sdk-call.js';
+
+/** Whose entitlements: one license, or one customer. The two names of a customer exclude each other [API reference]. */
+export type EntitlementHolder = { licenseArn: string } | { customerAwsAccountId: string } | { customerIdentifier: string };
+
+/** One entitlement as AWS holds it, with the parts that the model leaves optional guarded. */
+export interface HeldEntitlement {
+  dimension: string;
+  /** Null when AWS named none. */
+  value: number | boolean | string | null;
+  /** The earliest end; with automatic renewal, the date of the renewal. */
+  expiresAt: Date | null;
+  licenseArn: string | null;
+}
+
+export type EntitlementAnswer = { kind: 'answered'; entitlements: HeldEntitlement[] } | { kind: 'failed'; failure: CallFailure };
+
+const PAGES_MAX = 400;
+
+/** GetEntitlements, all pages: an empty page may still be followed by another. Never throws. */
+@Injectable()
+export class EntitlementGateway {
+  constructor(
+    private readonly clients: AwsClients,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+  ) {}
+
+  async get(region: string, productCode: string, holder: EntitlementHolder): Promise<EntitlementAnswer> {
+    const entitlements: HeldEntitlement[] = [];
+    let nextToken: string | undefined;
+    for (let page = 1; page <= PAGES_MAX; page += 1) {
+      const answer = await this.page(region, {
+        ProductCode: productCode,
+        Filter: filterOf(holder),
+        ...(nextToken === undefined ? {} : { NextToken: nextToken }),
+      });
+      if (answer.kind === 'failed') return { kind: 'failed', failure: answer.failure };
+      entitlements.push(...(answer.output.Entitlements ?? []).flatMap(heldOf));
+      nextToken = answer.output.NextToken;
+      if (nextToken === undefined || nextToken === '') return { kind: 'answered', entitlements };
+    }
+    return { kind: 'failed', failure: endless() };
+  }
+
+  private async page(region: string, request: GetEntitlementsRequest) {
+    const command = new GetEntitlementsCommand(request);
+    const answer = await callSdk(command, this.options.submission.requestTimeoutMs, (abortSignal) =>
+      this.clients.entitlement(region).send(command, { abortSignal }),
+    );
+    const outcome = answer.kind === 'answered' ? 'answered' : answer.failure.kind;
+    countMetric('marketplace.calls', 1, { operation: 'GetEntitlements', outcome });
+    return answer;
+  }
+}
+
+function filterOf(holder: EntitlementHolder): NonNullable<GetEntitlementsRequest['Filter']> {
+  if ('licenseArn' in holder) return { LICENSE_ARN: [holder.licenseArn] };
+  if ('customerAwsAccountId' in holder) return { CUSTOMER_AWS_ACCOUNT_ID: [holder.customerAwsAccountId] };
+  return { CUSTOMER_IDENTIFIER: [holder.customerIdentifier] };
+}
+
+function heldOf(entitlement: Entitlement): HeldEntitlement[] {
+  const { Dimension: dimension, Value: value, ExpirationDate: expiresAt, LicenseArn: licenseArn } = entitlement;
+  if (dimension === undefined || dimension === '') return [];
+  return [
+    {
+      dimension,
+      value: value?.IntegerValue ?? value?.DoubleValue ?? value?.BooleanValue ?? value?.StringValue ?? null,
+      expiresAt: expiresAt ?? null,
+      licenseArn: licenseArn ?? null,
+    },
+  ];
+}
+
+function endless(): CallFailure {
+  const message = `more than ${PAGES_MAX} pages of entitlements`;
+  return { kind: 'unrecognised', culprit: null, effect: 'none', code: 'PagesWithoutEnd', message, httpStatus: null, requestId: null };
+}
