@@ -5,7 +5,7 @@ import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AwsClients, entitlementRegionOf } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
-import { callSdk } from './sdk-call.js';
+import { callSdk, DEPARTURE } from './sdk-call.js';
 
 /** Who a registration token stands for. The model makes all four optional. */
 export interface ResolvedCustomer {
@@ -38,9 +38,10 @@ export class CustomerGateway {
 
   async resolve(token: string): Promise<CustomerAnswer> {
     const command = new ResolveCustomerCommand({ RegistrationToken: token });
-    const answer = await callSdk(command, this.options.submission.requestTimeoutMs, (abortSignal) =>
-      this.clients.metering(this.region).send(command, { abortSignal }),
-    );
+    const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, leaves) => {
+      command.middlewareStack.add((next) => (args) => (leaves(), next(args)), DEPARTURE);
+      return this.clients.metering(this.region).send(command, { abortSignal });
+    });
     const outcome = answer.kind === 'answered' ? resolved(answer.output) : refusedOrFailed(answer.failure, token);
     countMetric('marketplace.calls', 1, { operation: 'ResolveCustomer', outcome: outcome.kind });
     return outcome;

@@ -5,7 +5,7 @@ import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AwsClients } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
-import { callSdk } from './sdk-call.js';
+import { callSdk, DEPARTURE } from './sdk-call.js';
 
 /** Whose entitlements: one license, or one customer. The two names of a customer exclude each other [API reference]. */
 export type EntitlementHolder = { licenseArn: string } | { customerAwsAccountId: string } | { customerIdentifier: string };
@@ -51,9 +51,10 @@ export class EntitlementGateway {
 
   private async page(region: string, request: GetEntitlementsRequest) {
     const command = new GetEntitlementsCommand(request);
-    const answer = await callSdk(command, this.options.submission.requestTimeoutMs, (abortSignal) =>
-      this.clients.entitlement(region).send(command, { abortSignal }),
-    );
+    const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, leaves) => {
+      command.middlewareStack.add((next) => (args) => (leaves(), next(args)), DEPARTURE);
+      return this.clients.entitlement(region).send(command, { abortSignal });
+    });
     const outcome = answer.kind === 'answered' ? 'answered' : answer.failure.kind;
     countMetric('marketplace.calls', 1, { operation: 'GetEntitlements', outcome });
     return answer;
