@@ -7,7 +7,9 @@ export function redacted(identifier: string | null | undefined): string {
   return `…${identifier.slice(-4)}`;
 }
 
-/** Hides every run of 12 or more digits, which is how AWS prints account ids inside messages. */
+const UUID_OR_DIGITS = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\d{12,}/gi;
+
+/** Hides every run of 12 or more digits, which is how AWS prints account ids inside messages. Our own ids, which may end in such a run, stay. */
 export function redactedText(text: string): string {
-  return text.replace(/\d{12,}/g, (digits) => redacted(digits));
+  return text.replace(UUID_OR_DIGITS, (match) => (match.includes('-') ? match : redacted(match)));
 }
