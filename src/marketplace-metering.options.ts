@@ -290,3 +290,22 @@ function problemsOf(issue: z.core.$ZodIssue): OptionProblem[] {
   }
   return [{ ...at(issue.path), fix: issue.message }];
 }
+
+/** Path of every option, products' fields included; docs/options.md and docs/acceptance.md are checked against it. */
+export function optionNames(): string[] {
+  const leaves = (shape: Record<string, z.core.$ZodType>, prefix: string): string[] =>
+    Object.entries(shape).flatMap(([key, schema]) => {
+      const inner = unwrapped(schema);
+      if (inner instanceof z.ZodObject) return leaves(inner.shape, `${prefix}${key}.`);
+      if (inner instanceof z.ZodArray && unwrapped(inner.element) instanceof z.ZodObject) {
+        return leaves((unwrapped(inner.element) as z.ZodObject).shape, `${prefix}${key}[].`);
+      }
+      return [`${prefix}${key}`];
+    });
+  return leaves(optionsSchema.shape, '');
+}
+
+function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+  const wrapped = schema instanceof z.ZodDefault || schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault;
+  return wrapped ? unwrapped(schema.unwrap()) : schema;
+}

@@ -1,0 +1,133 @@
+import { describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { OptionsInvalidError } from '../../src/errors.js';
+import { ENVIRONMENT, optionNames, resolveOptions } from '../../src/marketplace-metering.options.js';
+
+const ENVIRONMENT_MINIMUM = {
+  DATABASE_URL: 'postgres://localhost/app',
+  MARKETPLACE_PRODUCTS: '[{"productCode":"abc","dimensions":["requests"]}]',
+  MARKETPLACE_SIGN_UP_URL: 'https://app.example.com/sign-up',
+};
+
+function problemsOf(run: () => unknown): { option: string; environmentVariable: string | null; fix: string }[] {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof OptionsInvalidError) return [...error.problems];
+    throw error;
+  }
+  return [];
+}
+
+describe('resolveOptions', () => {
+  it('needs three environment variables and nothing else', () => {
+    expect(resolveOptions({}, ENVIRONMENT_MINIMUM)).toMatchObject({
+      database: { url: 'postgres://localhost/app', poolSize: 10 },
+      products: [{ productCode: 'abc', identity: 'license', region: 'us-east-1', mode: 'live', zeroRecords: 'atWindowEdge', type: 'saas' }],
+      migrations: 'run',
+      settleDelayMs: 600_000,
+      onExpired: 'carry',
+    });
+  });
+
+  it('verifies migrations in production unless told otherwise', () => {
+    expect(resolveOptions({}, { ...ENVIRONMENT_MINIMUM, NODE_ENV: 'production' }).migrations).toBe('verify');
+    expect(resolveOptions({ migrations: 'run' }, { ...ENVIRONMENT_MINIMUM, NODE_ENV: 'production' }).migrations).toBe('run');
+  });
+
+  it('prefers what the code gives to the environment, option by option', () => {
+    const options = resolveOptions(
+      { submission: { concurrency: 2 } },
+      { ...ENVIRONMENT_MINIMUM, MARKETPLACE_SUBMISSION_CONCURRENCY: '9', MARKETPLACE_SUBMISSION_LEASE_MS: '90000' },
+    );
+    expect(options.submission).toMatchObject({ concurrency: 2, leaseMs: 90_000, requestTimeoutMs: 15_000 });
+  });
+
+  it('reports all problems at once, each with its option, variable and fix', () => {
+    const problems = problemsOf(() =>
+      resolveOptions({ products: [{ productCode: 'prod-123', dimensions: [] }], settleDelayMs: 1.5, colour: 'red' } as never, {
+        MARKETPLACE_ADMIN_TOKEN: 'short',
+        MARKETPLACE_DATABASE_POOL_SIZE: 'many',
+      }),
+    );
+    expect(problems.map((problem) => [problem.option, problem.environmentVariable])).toEqual(
+      expect.arrayContaining([
+        ['database.url', 'DATABASE_URL'],
+        ['database.poolSize', 'MARKETPLACE_DATABASE_POOL_SIZE'],
+        ['products[0].productCode', 'MARKETPLACE_PRODUCTS'],
+        ['products[0].dimensions', 'MARKETPLACE_PRODUCTS'],
+        ['signUpUrl', 'MARKETPLACE_SIGN_UP_URL'],
+        ['settleDelayMs', 'MARKETPLACE_SETTLE_DELAY_MS'],
+        ['adminToken', 'MARKETPLACE_ADMIN_TOKEN'],
+        ['colour', null],
+      ]),
+    );
+    expect(problems.every((problem) => problem.fix.length > 10)).toBe(true);
+  });
+
+  it.each([
+    ['MARKETPLACE_PRODUCTS', 'not json', 'products'],
+    ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x","x"]}]', 'products[0].dimensions'],
+    ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"]},{"productCode":"a","dimensions":["x"]}]', 'products'],
+    ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"],"type":"ami"}]', 'products[0].type'],
+    ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"],"liveFrom":"2026-12-01T00:30:00Z"}]', 'products[0].liveFrom'],
+    ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"],"region":"virginia"}]', 'products[0].region'],
+    ['MARKETPLACE_SIGN_UP_URL', 'javascript:alert(1)', 'signUpUrl'],
+    ['MARKETPLACE_SIGN_UP_URL', 'https://user:secret@app.example.com', 'signUpUrl'],
+    ['DATABASE_URL', 'mysql://localhost/app', 'database.url'],
+    ['MARKETPLACE_SELLER_ACCOUNT', 'a b', 'sellerAccount'],
+    ['MARKETPLACE_SUBMISSION_LEASE_MS', '20000', 'submission.leaseMs'],
+    ['MARKETPLACE_JOBS_AUTO_START', 'yes', 'jobs.autoStart'],
+    ['MARKETPLACE_SETTLE_DELAY_MS', ' ', 'settleDelayMs'],
+    ['MARKETPLACE_ALLOWED_REDIRECT_ORIGINS', 'https://ok.example.com, nonsense', 'allowedRedirectOrigins[1]'],
+  ])('refuses %s=%s', (variable, text, option) => {
+    expect(problemsOf(() => resolveOptions({}, { ...ENVIRONMENT_MINIMUM, [variable]: text })).map((problem) => problem.option)).toEqual([
+      option,
+    ]);
+  });
+
+  it('repeats no secret in its problems', () => {
+    const problems = problemsOf(() =>
+      resolveOptions({}, { ...ENVIRONMENT_MINIMUM, DATABASE_URL: 'mysql://root:hunter2@db', MARKETPLACE_ADMIN_TOKEN: 's3cret' }),
+    );
+    expect(problems).toHaveLength(2);
+    expect(JSON.stringify(problems)).not.toMatch(/hunter2|s3cret/);
+  });
+});
+
+describe('docs/options.md', () => {
+  const rows = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+  const documented = rows.filter((cells) => cells.length === 6).map((cells) => (cells[1] ?? '').replaceAll('`', ''));
+
+  it('names every option, and none that does not exist', () => {
+    expect([...documented].sort()).toEqual([...optionNames()].sort());
+  });
+
+  it('names the environment variable of every option that has one', () => {
+    const variables = Object.fromEntries(ENVIRONMENT.map(({ option, variable }) => [option, variable]));
+    for (const cells of rows.filter((row) => row.length === 6)) {
+      const option = (cells[1] ?? '').replaceAll('`', '');
+      const expected = option.startsWith('products[]') ? 'MARKETPLACE_PRODUCTS' : variables[option];
+      expect([option, cells[2]]).toEqual([option, expected === undefined ? 'none' : expect.stringContaining(`\`${expected}\``)]);
+    }
+  });
+
+  it('states the defaults that are in force', () => {
+    const resolved = resolveOptions({}, ENVIRONMENT_MINIMUM) as unknown as Record<string, unknown>;
+    const valueAt = (path: string): unknown =>
+      path
+        .replace('[]', '.0')
+        .split('.')
+        .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], resolved);
+    for (const cells of rows.filter((row) => row.length === 6)) {
+      const option = (cells[1] ?? '').replaceAll('`', '');
+      const value = valueAt(option);
+      if (typeof value === 'number')
+        expect([option, cells[3]]).toEqual([option, expect.stringMatching(new RegExp(`^${value.toLocaleString('en-US')}`))]);
+    }
+    expect(rows.length).toBeGreaterThan(40);
+  });
+});
