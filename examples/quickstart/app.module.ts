@@ -1,0 +1,11 @@
+import { Module } from '@nestjs/common';
+import { MarketplaceMeteringModule } from 'nestjs-marketplace-metering';
+import { SignUpController } from './sign-up.controller.js';
+import { ReportsService } from './reports.service.js';
+
+@Module({
+  imports: [MarketplaceMeteringModule.forRoot()],
+  controllers: [SignUpController],
+  providers: [ReportsService],
+})
+export class AppModule {}
