@@ -26,7 +26,6 @@ import { MarketplaceMeteringError } from './errors.js';
 import { AlertBoard } from './events/alert-board.js';
 import { Outbox } from './events/outbox.js';
 import { type Options, type ResolvedOptions, resolveOptions } from './marketplace-metering.options.js';
-import { MeteringJobs } from './metering/metering.jobs.js';
 import { METERING_PROVIDERS } from './metering/metering.providers.js';
 import { MeteringService } from './metering/metering.service.js';
 import { RecordResolution } from './metering/record-resolution.service.js';
@@ -199,7 +198,6 @@ function assemble(statics: StaticOptions, imports: NonNullable<ModuleMetadata['i
       ...METERING_PROVIDERS,
       ...ENTITLEMENT_PROVIDERS,
       ...ADMIN_PROVIDERS,
-      MeteringJobs,
       ...aliases,
     ],
     exports: name === undefined ? [...PUBLIC_SERVICES] : aliases.map((alias) => alias.provide),

@@ -1,0 +1,9 @@
+import { type Provider } from '@nestjs/common';
+import { HourSealer } from './hour-sealer.js';
+import { LedgerBalance } from './ledger-balance.js';
+import { MeteringJobs } from './metering.jobs.js';
+import { MeteringService } from './metering.service.js';
+import { SUBMISSION_PROVIDERS } from './submission.providers.js';
+import { UsageRecorder } from './usage-recorder.js';
+
+export const METERING_PROVIDERS: Provider[] = [UsageRecorder, HourSealer, LedgerBalance, MeteringService, ...SUBMISSION_PROVIDERS, MeteringJobs];
