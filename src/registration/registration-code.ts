@@ -1,0 +1,13 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+const CODE_BYTES = 32;
+
+/** A bearer secret that stands for one registered subscription until it is claimed or expires. Only its hash is stored. */
+export function mintCode(): string {
+  return randomBytes(CODE_BYTES).toString('base64url');
+}
+
+/** SHA-256. Codes and tokens are random enough that a plain hash cannot be turned back. */
+export function hashOf(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}

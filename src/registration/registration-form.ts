@@ -1,0 +1,59 @@
+/** What the buyer's browser posts [seller guide, SaaS customer onboarding]. */
+export interface RegistrationForm {
+  token: string | null;
+  /** `free-trial`, or null. */
+  offerType: string | null;
+  /** Further `x-amzn-marketplace-*` fields: AWS adds some from time to time and documents them later. Never the token. */
+  fields: Record<string, string>;
+}
+
+const PREFIX = 'x-amzn-marketplace-';
+const TOKEN = `${PREFIX}token`;
+const OFFER_TYPE = `${PREFIX}offer-type`;
+const FIELDS_MAX = 20;
+const NAME_LENGTH_MAX = 100;
+const VALUE_LENGTH_MAX = 1000;
+
+/**
+ * Reads the form out of whatever the host's parsers made of the body: an object, text, bytes, or nothing. Text is decoded once, and only once: a
+ * token holds `+`, `/` and `=`.
+ * @returns null for a body that is no form.
+ */
+export function registrationFormOf(body: unknown, contentType: string): RegistrationForm | null {
+  const entries = entriesOf(body, contentType);
+  if (!entries) return null;
+  const given = entries.flatMap(([name, value]): [string, string][] => (typeof value === 'string' ? [[name.toLowerCase(), value]] : []));
+  const token = given.find(([name]) => name === TOKEN)?.[1].trim() ?? '';
+  const offerType = given.find(([name]) => name === OFFER_TYPE)?.[1] ?? '';
+  const fields = given.filter(
+    ([name, value]) => name.startsWith(PREFIX) && name !== TOKEN && name !== OFFER_TYPE && isKept(name, value, token),
+  );
+  return {
+    token: token === '' ? null : token,
+    offerType: /^[\w-]{1,64}$/.test(offerType) ? offerType : null,
+    fields: Object.fromEntries(fields.slice(0, FIELDS_MAX)),
+  };
+}
+
+function entriesOf(body: unknown, contentType: string): [string, unknown][] | null {
+  if (body === undefined || body === null) return [];
+  if (typeof body === 'string') return contentType.includes('json') ? jsonEntriesOf(body) : [...new URLSearchParams(body)];
+  if (body instanceof Uint8Array) return entriesOf(Buffer.from(body).toString('utf8'), contentType);
+  return typeof body === 'object' && !Array.isArray(body) ? Object.entries(body) : null;
+}
+
+function jsonEntriesOf(text: string): [string, unknown][] | null {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : null;
+  } catch {
+    return null;
+  }
+}
+
+function isKept(name: string, value: string, token: string): boolean {
+  // Postgres takes neither NUL nor half a character. A copy of the token in another field is still the token.
+  const isStorable = !/[\0\p{Surrogate}]/u.test(name + value);
+  const isToken = token !== '' && value.includes(token);
+  return isStorable && !isToken && name.length <= NAME_LENGTH_MAX && value.length <= VALUE_LENGTH_MAX;
+}

@@ -1,0 +1,159 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { type CallFailure } from '../aws/aws-error.js';
+import { type CustomerAnswer, CustomerGateway, type ResolvedCustomer } from '../aws/customer-gateway.js';
+import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { MarketplaceMeteringError } from '../errors.js';
+import { type Alert, AlertBoard } from '../events/alert-board.js';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { HOUR_MS, plusMs } from '../runtime/clock.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { SubscriptionRegistrar } from '../subscription/subscription-registrar.js';
+import { RedirectPolicy } from './redirect-policy.js';
+import { hashOf, mintCode } from './registration-code.js';
+import { type RegistrationForm } from './registration-form.js';
+import { isRefusalCode, RegistrationRefusedError } from './registration-refusal.js';
+import { insertCode, limitLockWait, selectSubscriptionOfToken } from './registration.sql.js';
+
+// The longest life of a token that AWS names. For as long, a token of which AWS says that it is spent stands for what it was resolved to.
+const TOKEN_LIFE_MS = 4 * HOUR_MS;
+const TWIN_WAIT_MS = 1000;
+const SETUP_SUBJECT = 'ResolveCustomer';
+
+interface Arrived {
+  id: string;
+  productCode: string;
+  tenantId: string | null;
+}
+
+/**
+ * From a token to a URL with a registration code. The token is resolved at once and forgotten: AWS's own texts differ on how long and how often it
+ * can be used, so the second POST of a token (a double click, a reload) is answered from what the first one found.
+ */
+@Injectable()
+export class RegistrationIntake {
+  private readonly logger = new Logger('MarketplaceRegistration');
+  private readonly resolving = new Map<string, Promise<CustomerAnswer>>();
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly database: LedgerDatabase,
+    private readonly customers: CustomerGateway,
+    private readonly registrar: SubscriptionRegistrar,
+    private readonly redirects: RedirectPolicy,
+    private readonly alerts: AlertBoard,
+  ) {}
+
+  /** @throws RegistrationRefusedError for everything that a page can explain */
+  async receive(form: RegistrationForm): Promise<URL> {
+    if (form.token === null) throw new RegistrationRefusedError('TOKEN_MISSING');
+    const tokenHash = hashOf(form.token);
+    const answer = await this.resolveOnce(form.token, tokenHash);
+    const code = mintCode();
+    const arrived = await this.register(answer, form, tokenHash, code);
+    const { id: subscriptionId, productCode, tenantId } = arrived;
+    this.logger.log('a buyer has arrived', { subscriptionId, productCode, isLinked: tenantId !== null });
+    const offer = form.offerType === null ? {} : { offerType: form.offerType };
+    return this.redirects.urlFor({ subscriptionId, productCode, code, tenantId, ...offer });
+  }
+
+  /** Two POSTs of one token at the same time ask AWS once: where AWS takes a token only once, the other would be told that it has expired. */
+  private resolveOnce(token: string, tokenHash: Buffer): Promise<CustomerAnswer> {
+    const key = tokenHash.toString('base64');
+    const question =
+      this.resolving.get(key) ??
+      this.customers.resolve(token).finally(() => {
+        this.resolving.delete(key);
+      });
+    this.resolving.set(key, question);
+    return question;
+  }
+
+  private async register(answer: CustomerAnswer, form: RegistrationForm, tokenHash: Buffer, code: string): Promise<Arrived> {
+    switch (answer.kind) {
+      case 'resolved':
+        return this.enter(answer.customer, form, tokenHash, code);
+      case 'tokenInvalid':
+        throw new RegistrationRefusedError('TOKEN_INVALID');
+      case 'tokenExpired':
+        return this.again(form, tokenHash, code);
+      case 'failed':
+        throw await this.failed(answer.failure);
+    }
+  }
+
+  private async enter(customer: ResolvedCustomer, form: RegistrationForm, tokenHash: Buffer, code: string): Promise<Arrived> {
+    const { productCode } = customer;
+    if (productCode === undefined) throw new RegistrationRefusedError('AWS_UNAVAILABLE', 'ResolveCustomer answered without a ProductCode');
+    try {
+      return await this.database.transaction(async (tx) => {
+        await limitLockWait(tx);
+        const registered = await this.registrar.findOrCreate(
+          { ...customer, productCode, offerType: form.offerType, fields: form.fields },
+          tx,
+        );
+        await this.issue(tx, registered.id, form, tokenHash, code);
+        for (const subject of [SETUP_SUBJECT, registrationOf(productCode)]) await this.alerts.resolve(tx, 'setupError', subject);
+        return registered;
+      });
+    } catch (error) {
+      if (!(error instanceof MarketplaceMeteringError) || !isRefusalCode(error.code)) throw error;
+      await this.raise({ kind: 'setupError', subject: registrationOf(productCode), severity: 'critical', message: error.message });
+      throw new RegistrationRefusedError(error.code, error.message);
+    }
+  }
+
+  /** AWS says that the token is spent. If it was spent here, the buyer is known; a twin in another replica may be about to commit. */
+  private async again(form: RegistrationForm, tokenHash: Buffer, code: string): Promise<Arrived> {
+    for (const waitMs of [0, TWIN_WAIT_MS]) {
+      if (waitMs > 0) await delay(waitMs);
+      const since = plusMs(this.options.clock.now(), -TOKEN_LIFE_MS);
+      const known = await this.database.transaction(async (tx) => {
+        const row = await selectSubscriptionOfToken(tx, this.options.sellerAccount, tokenHash, since);
+        if (row) await this.issue(tx, row.id, form, tokenHash, code);
+        return row;
+      });
+      if (known) return { id: known.id, productCode: known.product_code, tenantId: known.tenant_id };
+    }
+    throw new RegistrationRefusedError('TOKEN_EXPIRED');
+  }
+
+  private async issue(tx: SqlExecutor, subscriptionId: string, form: RegistrationForm, tokenHash: Buffer, code: string): Promise<void> {
+    const createdAt = this.options.clock.now();
+    await insertCode(tx, this.options.sellerAccount, {
+      ...{ codeHash: hashOf(code), subscriptionId, tokenHash, offerType: form.offerType },
+      ...{ createdAt, expiresAt: plusMs(createdAt, this.options.codeTtlMs) },
+    });
+  }
+
+  private async failed(failure: CallFailure): Promise<RegistrationRefusedError> {
+    const detail = `ResolveCustomer failed: ${failure.code}: ${failure.message} (request ${failure.requestId ?? 'unknown'})`;
+    if (failure.kind === 'throttled') return new RegistrationRefusedError('AWS_THROTTLED', detail);
+    // An answer that is none, or none at all: a gateway says 502 of the first and 503 of the second.
+    const status = failure.httpStatus === null ? 503 : 502;
+    if (failure.kind !== 'setUp') return new RegistrationRefusedError('AWS_UNAVAILABLE', detail, { status });
+    await this.raise({
+      kind: 'setupError',
+      subject: SETUP_SUBJECT,
+      severity: 'critical',
+      message:
+        `Buyers cannot register: ResolveCustomer fails with ${failure.code}: ${failure.message} Check that the credentials belong to the account ` +
+        'that published the product, that they allow aws-marketplace:ResolveCustomer, and that the network reaches AWS.',
+    });
+    const isNetwork = failure.httpStatus === null && /^E[A-Z_]+$/.test(failure.code);
+    return isNetwork
+      ? new RegistrationRefusedError('AWS_UNAVAILABLE', detail, { status })
+      : new RegistrationRefusedError('AWS_SETUP', detail);
+  }
+
+  /** The buyer's page does not depend on it. */
+  private async raise(alert: Alert): Promise<void> {
+    await this.alerts.raise(this.database, alert).catch((error: unknown) => {
+      this.logger.error(`an alert could not be stored: ${(error as Error).message}; it says: ${alert.message}`);
+    });
+  }
+}
+
+function registrationOf(productCode: string): string {
+  return `registration of ${productCode}`;
+}

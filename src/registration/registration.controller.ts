@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { Controller, Get, Inject, Logger, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { redactedText } from '../runtime/redaction.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { ArrivalLimiter } from './arrival-limiter.js';
+import { bodyOf, headerOf, type IncomingForm } from './registration-body.js';
+import { registrationFormOf } from './registration-form.js';
+import { RegistrationIntake } from './registration-intake.js';
+import { PAGE_HEADERS, refusalPage, welcomePage } from './registration-page.js';
+import { RegistrationRefusedError } from './registration-refusal.js';
+
+type Arrival = IncomingForm & { ip?: string; socket?: { remoteAddress?: string } };
+
+/**
+ * The landing page. It takes the request as it is and answers through the HTTP adapter, so that pipes, interceptors, serializers and filters of the
+ * host have no say in what a buyer sees. Open by nature: the token is the credential; no cookie is read or written.
+ */
+export abstract class RegistrationController {
+  private readonly logger = new Logger('MarketplaceRegistration');
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(RegistrationIntake) private readonly intake: RegistrationIntake,
+    @Inject(ArrivalLimiter) private readonly limiter: ArrivalLimiter,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+  ) {}
+
+  @Get()
+  welcome(@Res() response: unknown): void {
+    this.reply(response, 200, 'text/html; charset=utf-8', welcomePage(this.options.support));
+  }
+
+  @Post()
+  async arrive(@Req() request: Arrival, @Res() response: unknown): Promise<void> {
+    try {
+      const url = await this.receive(request);
+      for (const [name, value] of Object.entries(PAGE_HEADERS)) this.host.httpAdapter.setHeader(response, name, value);
+      this.host.httpAdapter.redirect(response, 303, url.href);
+    } catch (error) {
+      this.refuse(request, response, error instanceof RegistrationRefusedError ? error : failureOf(error));
+    }
+  }
+
+  private async receive(request: Arrival): Promise<URL> {
+    const wait = this.limiter.admit(request.ip ?? request.socket?.remoteAddress ?? 'unknown');
+    if (wait !== null) throw new RegistrationRefusedError('TOO_MANY_REQUESTS', null, { retryAfterSeconds: wait });
+    const form = registrationFormOf(await bodyOf(request), headerOf(request, 'content-type'));
+    if (!form) throw new RegistrationRefusedError('BODY_INVALID');
+    return this.intake.receive(form);
+  }
+
+  private refuse(request: Arrival, response: unknown, error: RegistrationRefusedError): void {
+    const { refusal, code: errorCode } = error;
+    const { status: statusCode } = refusal;
+    const reference = statusCode < 500 ? null : randomBytes(4).toString('hex');
+    const fields = { errorCode, statusCode, ...(reference === null ? {} : { reference }) };
+    if (statusCode >= 500) this.logger.error(`a registration failed: ${error.detail ?? error.message}`, fields);
+    else this.logger.warn('a registration was refused', fields);
+
+    const adapter = this.host.httpAdapter;
+    if (refusal.retryAfterSeconds !== undefined) adapter.setHeader(response, 'Retry-After', String(refusal.retryAfterSeconds));
+    // What is left of a body that is too large is not worth keeping the connection for.
+    if (errorCode === 'BODY_TOO_LARGE') adapter.setHeader(response, 'Connection', 'close');
+    if (wantsJson(request))
+      this.reply(response, statusCode, 'application/json; charset=utf-8', { statusCode, errorCode, message: error.message });
+    else this.reply(response, statusCode, 'text/html; charset=utf-8', refusalPage(refusal, this.options.support, reference));
+  }
+
+  private reply(response: unknown, status: number, type: string, body: string | object): void {
+    const adapter = this.host.httpAdapter;
+    for (const [name, value] of Object.entries({ ...PAGE_HEADERS, 'Content-Type': type })) adapter.setHeader(response, name, value);
+    adapter.reply(response, body, status);
+  }
+}
+
+function wantsJson(request: Arrival): boolean {
+  const accepted = headerOf(request, 'accept');
+  return accepted.includes('application/json') && !accepted.includes('text/html');
+}
+
+/** The database is away, or a defect of ours. Its message may name what stood in a statement, so account ids are taken out. */
+function failureOf(error: unknown): RegistrationRefusedError {
+  return new RegistrationRefusedError('REGISTRATION_FAILED', redactedText(error instanceof Error ? error.message : String(error)));
+}
+
+/** A controller of its own per module instance: its path and the host's decorators belong to that instance alone. */
+export function registrationControllerOf({
+  path,
+  decorators = [],
+}: {
+  path: string;
+  decorators?: ClassDecorator[];
+}): Type<RegistrationController> {
+  @Controller({ path, version: VERSION_NEUTRAL })
+  class MarketplaceRegistrationController extends RegistrationController {}
+  for (const decorate of decorators) decorate(MarketplaceRegistrationController);
+  return MarketplaceRegistrationController;
+}

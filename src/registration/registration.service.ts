@@ -1,0 +1,135 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type EntityManager } from 'typeorm';
+import { executorOfManager, LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { assertSameDatabase } from '../database/manager-guard.js';
+import { MarketplaceMeteringError } from '../errors.js';
+import { Outbox } from '../events/outbox.js';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { type Subscription, subscriptionOf } from '../subscription/subscription.js';
+import { selectSubscription } from '../subscription/subscription.sql.js';
+import { hashOf } from './registration-code.js';
+import { type CodeRow, linkTenant, selectCode, takeCode } from './registration.sql.js';
+
+/** What a registration code stands for. */
+export interface InspectedRegistration {
+  subscriptionId: string;
+  productCode: string;
+  /** `free-trial`, or undefined. */
+  offerType?: string;
+  /** The tenant that the subscription is linked to already, null for a buyer who is new. */
+  tenantId: string | null;
+}
+
+const TENANT_LENGTH_MAX = 255;
+const LOOKS_MAX = 5;
+
+/** The host's side of a registration: what a code stands for, and linking it to a tenant. */
+@Injectable()
+export class RegistrationService {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly database: LedgerDatabase,
+    private readonly outbox: Outbox,
+  ) {}
+
+  /**
+   * Reads a code without using it up, for the sign-up page. A claimed code can be read until it expires.
+   * @throws MarketplaceMeteringError `CODE_UNKNOWN`, `CODE_EXPIRED`
+   */
+  async inspect(code: string): Promise<InspectedRegistration> {
+    const row = await selectCode(this.database, this.options.sellerAccount, hashOf(code));
+    if (!row) throw unknownCode();
+    if (this.isExpired(row)) throw expiredCode();
+    return {
+      subscriptionId: row.subscription_id,
+      productCode: row.product_code,
+      ...(row.offer_type === null ? {} : { offerType: row.offer_type }),
+      tenantId: row.tenant_id,
+    };
+  }
+
+  /**
+   * Links the subscription behind a code to a tenant, once. The same code and tenant give the same answer again, also after a crash and after the
+   * code expired. With `manager` it is part of the host's transaction: create the tenant and claim in one, and neither can be without the other.
+   * A refusal comes from what was read, never from an SQL error, and writes nothing: the host's transaction stays usable.
+   * @throws MarketplaceMeteringError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_USED`, `LINKED_TO_OTHER_TENANT`, `TENANT_INVALID`, `MANAGER_ELSEWHERE`
+   */
+  async claim(code: string, { tenantId, manager }: { tenantId: string; manager?: EntityManager }): Promise<Subscription> {
+    refuseTenant(tenantId);
+    const codeHash = hashOf(code);
+    if (!manager) return this.database.transaction((tx) => this.link(tx, codeHash, tenantId));
+    await assertSameDatabase(manager, this.database);
+    if (manager.queryRunner?.isTransactionActive === true) return this.link(executorOfManager(manager), codeHash, tenantId);
+    return manager.transaction((inner) => this.link(executorOfManager(inner), codeHash, tenantId));
+  }
+
+  private async link(tx: SqlExecutor, codeHash: Buffer, tenantId: string): Promise<Subscription> {
+    const { sellerAccount, clock } = this.options;
+    for (let look = 1; look <= LOOKS_MAX; look += 1) {
+      const row = await selectCode(tx, sellerAccount, codeHash);
+      if (!row) throw unknownCode();
+      if (row.claimed_by_tenant_id !== null) {
+        if (row.claimed_by_tenant_id === tenantId) return this.claimed(tx, row);
+        throw usedCode();
+      }
+      if (this.isExpired(row)) throw expiredCode();
+      if (row.tenant_id !== null && row.tenant_id !== tenantId) throw linkedElsewhere(row.subscription_id);
+
+      // Whoever changed it under our hands is looked at again; nothing was written up to here.
+      if (row.tenant_id === null && !(await linkTenant(tx, sellerAccount, row.subscription_id, tenantId))) continue;
+      if (row.tenant_id === null) {
+        const payload = { productCode: row.product_code, tenantId };
+        await this.outbox.append(tx, [
+          { type: 'subscription.claimed', subscriptionId: row.subscription_id, payload, occurredAt: clock.now() },
+        ]);
+      }
+      if (await takeCode(tx, sellerAccount, codeHash, tenantId, clock.now())) return this.claimed(tx, row);
+    }
+    throw new Error('the registration code changed at every look; claim it again');
+  }
+
+  private async claimed(tx: SqlExecutor, { subscription_id: id }: CodeRow): Promise<Subscription> {
+    const subscription = await selectSubscription(tx, this.options.sellerAccount, id);
+    if (!subscription) throw new Error(`subscription ${id} of a registration code is missing`);
+    return subscriptionOf(subscription);
+  }
+
+  private isExpired(row: CodeRow): boolean {
+    return this.options.clock.now().getTime() >= Number(row.expires_at_ms);
+  }
+}
+
+function refuseTenant(tenantId: unknown): void {
+  if (typeof tenantId === 'string' && tenantId !== '' && tenantId.length <= TENANT_LENGTH_MAX && !tenantId.includes('\0')) return;
+  throw new MarketplaceMeteringError('TENANT_INVALID', `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters.`);
+}
+
+function unknownCode(): MarketplaceMeteringError {
+  return new MarketplaceMeteringError(
+    'CODE_UNKNOWN',
+    'There is no such registration code. Read it from the query parameter registrationCode of the sign-up page, or let the buyer press ' +
+      '“Set up your account” on AWS Marketplace again.',
+  );
+}
+
+function expiredCode(): MarketplaceMeteringError {
+  return new MarketplaceMeteringError(
+    'CODE_EXPIRED',
+    'The registration code has expired. Let the buyer press “Set up your account” on AWS Marketplace again; codeTtlMs (MARKETPLACE_CODE_TTL_MS) says how long a code lives.',
+  );
+}
+
+function usedCode(): MarketplaceMeteringError {
+  return new MarketplaceMeteringError(
+    'CODE_USED',
+    'The registration code was claimed by another tenant. A buyer who wants another account presses “Set up your account” on AWS Marketplace again.',
+  );
+}
+
+function linkedElsewhere(subscriptionId: string): MarketplaceMeteringError {
+  return new MarketplaceMeteringError(
+    'LINKED_TO_OTHER_TENANT',
+    `Subscription ${subscriptionId} is linked to another tenant, and a link is for good. Let the buyer sign in to the account that has it.`,
+  );
+}
