@@ -425,7 +425,8 @@ const UP: readonly string[] = [
   `CREATE FUNCTION marketplace.guard_attempt_record() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
     IF (OLD.seller_account, OLD.attempt_id, OLD.record_id) IS DISTINCT FROM (NEW.seller_account, NEW.attempt_id, NEW.record_id)
-      OR (OLD.evidence <> NEW.evidence AND OLD.evidence <> 'uncertain') THEN
+      -- Proof beats a decision: a Success that comes after an operator found the record absent is stored, and raises an alert.
+      OR (OLD.evidence <> NEW.evidence AND OLD.evidence <> 'uncertain' AND NOT (OLD.evidence = 'refused' AND NEW.evidence = 'billed')) THEN
       RAISE EXCEPTION 'evidence of attempt % on record % is final', OLD.attempt_id, OLD.record_id USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;

@@ -1,0 +1,66 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { LedgerDatabase } from './ledger-database.js';
+
+/** A little under the quota, so that clocks, jitter and the other side's way of counting do not make the last call of a second one too many. */
+const HEADROOM = 0.98;
+/** Throttling halves the rate; never below this, so that a budget can always recover. Calls per second. */
+const RATE_FLOOR = 0.2;
+/** A rate of zero would be back at the full one after so many seconds: additive increase. */
+const RECOVERY_SECONDS = 60;
+/** Calls in flight are throttled together; together they say one thing. Seconds. */
+const HALVED_ONCE_IN_SECONDS = 1;
+
+const ENSURE = `INSERT INTO marketplace.call_budget (seller_account, region, operation, calls_per_second) VALUES ($1, $2, $3, $4)
+  ON CONFLICT DO NOTHING`;
+
+/** Calls per second now: the option, or after a throttle what it left, growing back. Reads the option at each call, so a changed one counts. */
+const RATE = `least($4::float8, CASE WHEN throttled_at IS NULL THEN $4::float8 ELSE
+  calls_per_second + extract(epoch FROM clock_timestamp() - throttled_at) * $4::float8 / ${RECOVERY_SECONDS} END)`;
+
+// GCRA: the row says when the next call may arrive. The row lock of this one UPDATE is all that replicas share; nobody holds it while waiting.
+const RESERVE = `UPDATE marketplace.call_budget
+  SET theoretical_arrival_at = least(greatest(theoretical_arrival_at, clock_timestamp()), clock_timestamp() + interval '10 minutes') + interval '1 second' / (${RATE} * ${HEADROOM})
+  WHERE seller_account = $1 AND region = $2 AND operation = $3
+  RETURNING extract(epoch FROM theoretical_arrival_at - interval '1 second' / (${RATE} * ${HEADROOM}) - clock_timestamp())::float8 * 1000 AS wait_ms`;
+
+const THROTTLED = `UPDATE marketplace.call_budget
+  SET calls_per_second = greatest(${RATE_FLOOR}, ${RATE} / 2), throttled_at = clock_timestamp()
+  WHERE seller_account = $1 AND region = $2 AND operation = $3
+    AND (throttled_at IS NULL OR throttled_at < clock_timestamp() - interval '${HALVED_ONCE_IN_SECONDS} second')`;
+
+/**
+ * Calls per second to one operation in one region, shared by all replicas through one row: AWS counts them per account and region, whoever makes
+ * them. Machine time throughout, and the database's: replicas need not agree on the time.
+ */
+@Injectable()
+export class CallBudget {
+  private readonly known = new Set<string>();
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly database: LedgerDatabase,
+  ) {}
+
+  /** Takes the next free slot. @returns milliseconds to wait for it, at least 0. A slot that is not used is lost, and nothing else. */
+  async reserve(region: string, operation: string): Promise<number> {
+    const parameters = this.parameters(region, operation);
+    const key = `${region} ${operation}`;
+    if (!this.known.has(key)) {
+      await this.database.query(ENSURE, parameters);
+      this.known.add(key);
+    }
+    const [row] = await this.database.query<{ wait_ms: number }>(RESERVE, parameters);
+    return Math.max(0, row?.wait_ms ?? 0);
+  }
+
+  /** AWS has asked for less haste. */
+  async throttled(region: string, operation: string): Promise<void> {
+    await this.database.query(THROTTLED, this.parameters(region, operation));
+  }
+
+  private parameters(region: string, operation: string): unknown[] {
+    return [this.options.sellerAccount, region, operation, this.options.submission.callsPerSecond];
+  }
+}

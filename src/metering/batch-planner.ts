@@ -1,0 +1,64 @@
+import { BATCH_RECORDS_MAX, envelopeBytes, reportBytes, REQUEST_BYTES_LIMIT, type UsageReport } from '../aws/metering-gateway.js';
+import { identityOf, matchKeyOf } from './answer-matcher.js';
+import { type WaitingWork } from './submission.sql.js';
+
+/** A record as it may be sent: nothing here changes after sealing, so that a retry is the same request, byte for byte. */
+export interface SendableRecord {
+  id: string;
+  subscriptionId: string;
+  productCode: string;
+  report: UsageReport;
+}
+
+/** ProductCode of the request, or null when the licenses name the product. */
+export function requestProductCodeOf(record: SendableRecord): string | null {
+  return record.report.licenseArn === null ? record.productCode : null;
+}
+
+/**
+ * The longest useful beginning of `candidates` that can go out in one call: one identity form, one product, at most 25 records, less than 1 MB,
+ * and no two records that one echo could mean. What does not fit stays for the next call.
+ * @param candidates in the order in which they are due
+ */
+export function planBatch(candidates: readonly SendableRecord[]): SendableRecord[] {
+  const [first] = candidates;
+  if (first === undefined) return [];
+  const batch: SendableRecord[] = [];
+  const keys = new Set<string>();
+  const kind = identityOf(first.report)?.[0];
+  let bytes = 0;
+  for (const candidate of candidates) {
+    if (batch.length === BATCH_RECORDS_MAX) break;
+    const key = matchKeyOf(candidate.report);
+    const size = reportBytes(candidate.report);
+    const fits = envelopeBytes(requestProductCodeOf(first), batch.length + 1) + bytes + size < REQUEST_BYTES_LIMIT;
+    const alike = candidate.productCode === first.productCode && identityOf(candidate.report)?.[0] === kind;
+    // The first is taken whatever it weighs: sealing bounds a single record, and leaving it here for ever would lose it in silence.
+    if (batch.length > 0 && (!fits || !alike || key === null || keys.has(key))) continue;
+    batch.push(candidate);
+    bytes += size;
+    if (key !== null) keys.add(key);
+  }
+  return batch;
+}
+
+// Of ten turns the batches have six, what is late three, probes one, as long as each has work: neither old sins nor suspects can starve the healthy,
+// nor these them.
+const PROBE_TURN = 9;
+const LATE_TURNS = new Set([2, 5, 8]);
+
+/**
+ * What to send next: by the turn's lane, then where fewest calls of this process are under way (each region has a budget of its own, and waiting for one
+ * must not idle another), then what is due earliest.
+ */
+export function chooseWork(waiting: readonly WaitingWork[], turn: number, underWay: ReadonlyMap<string, number>): WaitingWork | undefined {
+  const slot = turn % 10;
+  const lanes =
+    slot === PROBE_TURN ? ['probe', 'late', 'batch'] : LATE_TURNS.has(slot) ? ['late', 'batch', 'probe'] : ['batch', 'late', 'probe'];
+  const busy = ({ region }: WaitingWork): number => underWay.get(region) ?? 0;
+  const lane = lanes.find((name) => waiting.some((work) => work.lane === name));
+  return waiting
+    .filter((work) => work.lane === lane)
+    .sort((a, b) => busy(a) - busy(b) || a.due_at.getTime() - b.due_at.getTime())
+    .at(0);
+}

@@ -1,0 +1,19 @@
+import { type Provider } from '@nestjs/common';
+import { MeteringGateway } from '../aws/metering-gateway.js';
+import { CallBudget } from '../database/call-budget.js';
+import { AnswerReconciler } from './answer-reconciler.js';
+import { BatchSubmitter } from './batch-submitter.js';
+import { LeaseRecovery } from './lease-recovery.js';
+import { SubmissionHold } from './submission-hold.js';
+import { Suspects } from './suspects.js';
+
+/** Everything that takes sealed records to AWS and brings the answers home. */
+export const SUBMISSION_PROVIDERS: Provider[] = [
+  CallBudget,
+  MeteringGateway,
+  SubmissionHold,
+  Suspects,
+  AnswerReconciler,
+  BatchSubmitter,
+  LeaseRecovery,
+];
