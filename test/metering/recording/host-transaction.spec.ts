@@ -217,16 +217,18 @@ describe('a host', () => {
   });
 
   describe('with type parsers of its own', () => {
-    const OIDS = { numeric: 1700, int8: 20, int4: 23, timestamptz: 1184, uuid: 2950, jsonb: 3802, textArray: 1009 };
-
-    const usual = Object.values(OIDS).map((oid) => [oid, pg.types.getTypeParser(oid)] as const);
+    const { NUMERIC, INT8, INT4, TIMESTAMPTZ, UUID, JSONB } = pg.types.builtins;
+    const usual = [NUMERIC, INT8, INT4, TIMESTAMPTZ, UUID, JSONB].map((id) => ({
+      id,
+      parser: pg.types.getTypeParser(id) as (text: string) => unknown,
+    }));
 
     afterEach(() => {
-      for (const [oid, parser] of usual) pg.types.setTypeParser(oid, parser);
+      for (const { id, parser } of usual) pg.types.setTypeParser(id, parser);
     });
 
     it('gets the same answers', async () => {
-      for (const oid of Object.values(OIDS)) pg.types.setTypeParser(oid, (text: string) => ({ bent: text }));
+      for (const { id } of usual) pg.types.setTypeParser(id, (text: string) => ({ bent: text }));
       const { manager, commit } = await ledger.hostTransaction();
       const repeated = buyer.event({
         idempotencyKey: 'known',

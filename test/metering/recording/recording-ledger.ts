@@ -143,6 +143,6 @@ interface Tally {
 
 export interface HostTransaction {
   manager: EntityManager;
-  commit(): Promise<void>;
-  rollback(): Promise<void>;
+  readonly commit: () => Promise<void>;
+  readonly rollback: () => Promise<void>;
 }

@@ -208,10 +208,10 @@ describe('when the database is in the way', () => {
   });
 
   it('connections killed under running statements lose nothing that was answered and double nothing', async () => {
-    let isKilling = true;
+    const done = new AbortController();
     let kills = 0;
     const killer = (async () => {
-      while (isKilling) {
+      while (!done.signal.aborted) {
         const [{ killed } = { killed: 0 }] = await ledger.query<{ killed: number }>(
           `SELECT count(pg_terminate_backend(pid))::int AS killed FROM pg_stat_activity
            WHERE datname = current_database() AND application_name = 'nestjs-marketplace-metering' AND state = 'active'`,
@@ -232,7 +232,7 @@ describe('when the database is in the way', () => {
       }
     });
     await Promise.all(calls);
-    isKilling = false;
+    done.abort();
     await killer;
     expect(kills).toBeGreaterThan(0);
     expect(await ledger.sumOf(buyer.id)).toEqual({ events: 60 * 33, quantity: `${60 * 33}` });
