@@ -1,0 +1,100 @@
+import {
+  applyDecorators,
+  type CanActivate,
+  Controller,
+  Get,
+  Inject,
+  Req,
+  Res,
+  type Type,
+  UseGuards,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { AdminTokenGuard, hostGuardOf } from './admin.guard.js';
+import { refusalOf } from './admin-refusal.js';
+import { LedgerViews } from './ledger-views.js';
+import { LISTS, readListQuery } from './list-query.js';
+
+/** What Express and Fastify have in common. */
+interface AdminRequest {
+  url: string;
+  params: { id: string };
+}
+
+/**
+ * The operators' endpoints, read only. Requests are read and answered below the host's pipes, query parser and interceptors, so that the documented
+ * shape is the one that arrives in any host.
+ */
+export abstract class AdminController {
+  constructor(
+    @Inject(LedgerViews) private readonly views: LedgerViews,
+    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+  ) {}
+
+  @Get('records')
+  records(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.records(readListQuery(LISTS.records, url)));
+  }
+
+  @Get('records/:id')
+  record(@Req() { params }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.record(params.id));
+  }
+
+  @Get('events')
+  events(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.events(readListQuery(LISTS.events, url)));
+  }
+
+  @Get('subscriptions')
+  subscriptions(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.subscriptions(readListQuery(LISTS.subscriptions, url)));
+  }
+
+  @Get('subscriptions/:id')
+  subscription(@Req() { params }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.subscription(params.id));
+  }
+
+  @Get('balance')
+  balance(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.balance(readListQuery(LISTS.balance, url)));
+  }
+
+  @Get('alerts')
+  alerts(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.alerts(readListQuery(LISTS.alerts, url)));
+  }
+
+  private async answer(response: unknown, read: () => Promise<object>): Promise<void> {
+    const { httpAdapter } = this.adapterHost;
+    httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
+    let view: object;
+    try {
+      view = await read();
+    } catch (error) {
+      throw refusalOf(error);
+    }
+    httpAdapter.setHeader(response, 'Content-Type', 'application/json; charset=utf-8');
+    // Text, because an object would pass through the host's own serializers.
+    httpAdapter.reply(response, JSON.stringify(view), 200);
+  }
+}
+
+/** How the admin API of one instance of the module is mounted. */
+export interface AdminMount {
+  path: string;
+  /** Decides alone who comes in; `adminToken` is then not asked for. Without it, whoever shows `adminToken`. */
+  guard?: Type<CanActivate>;
+  decorators?: readonly ClassDecorator[];
+}
+
+/** A controller class of its own for each `forRoot`: two instances of the module share no metadata. */
+export function adminControllerOf({ path, guard, decorators = [] }: AdminMount): Type<AdminController> {
+  @Controller({ path, version: VERSION_NEUTRAL })
+  @UseGuards(guard === undefined ? AdminTokenGuard : hostGuardOf(guard))
+  @applyDecorators(...decorators)
+  class MarketplaceAdminController extends AdminController {}
+  return MarketplaceAdminController;
+}

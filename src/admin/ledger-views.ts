@@ -1,0 +1,144 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { MarketplaceMeteringError } from '../errors.js';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type BalanceTotal, type BalanceView, LedgerBalance } from '../metering/ledger-balance.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { subscriptionIdOf } from '../subscription/subscription.js';
+import { type AlertView, alertViewOf } from './alert.view.js';
+import {
+  type AttemptRow,
+  selectAlerts,
+  selectAliases,
+  selectAttempts,
+  selectEvents,
+  selectRecord,
+  selectRecords,
+  selectStanding,
+  selectSubscription,
+  selectSubscriptions,
+} from './ledger-views.sql.js';
+import {
+  type AlertFilter,
+  type BalanceListFilter,
+  type EventFilter,
+  type ListQuery,
+  type RecordFilter,
+  type SubscriptionFilter,
+} from './list-query.js';
+import { type Page } from './page.js';
+import { type RecordDetailView, recordDetailViewOf, type RecordView, recordViewOf } from './record.view.js';
+import { type SubscriptionDetailView, subscriptionDetailViewOf, type SubscriptionView, subscriptionViewOf } from './subscription.view.js';
+import { type UsageEventView, usageEventViewOf } from './usage-event.view.js';
+
+const ATTEMPTS_IN_LIST = 10;
+const ATTEMPTS_IN_DETAIL = 1000;
+const BALANCES_IN_DETAIL = 200;
+
+/** A page of balances and, on the first page, the sum over everything that the filters match, from the same snapshot. */
+export interface BalancePage extends Page<BalanceView> {
+  /** Invariant I1 over all of it: `conserved` is true when it holds for every row. Null on later pages, because it costs a pass over the events. */
+  total: BalanceTotal | null;
+}
+
+/** What operators read of the ledger. What one answer holds comes from one snapshot. */
+@Injectable()
+export class LedgerViews {
+  constructor(
+    @Inject(LedgerDatabase) private readonly database: LedgerDatabase,
+    @Inject(LedgerBalance) private readonly balances: LedgerBalance,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+  ) {}
+
+  /** Metering records, newest first. */
+  records(query: ListQuery<RecordFilter, [string]>): Promise<Page<RecordView>> {
+    return this.snapshot(async (tx) => {
+      const rows = await selectRecords(tx, this.seller, query.filter, query.after, query.limit + 1);
+      const { shown, nextCursor } = cut(rows, query, (row) => [row.id]);
+      const attempts = new Map<string, AttemptRow[]>(shown.map(({ id }) => [id, []]));
+      for (const attempt of await selectAttempts(tx, this.seller, [...attempts.keys()], ATTEMPTS_IN_LIST)) {
+        attempts.get(attempt.record_id)?.push(attempt);
+      }
+      return { items: shown.map((row) => recordViewOf(row, attempts.get(row.id) ?? [])), nextCursor };
+    });
+  }
+
+  /** @throws MarketplaceMeteringError `NOT_FOUND` */
+  record(id: string): Promise<RecordDetailView> {
+    return this.snapshot(async (tx) => {
+      const recordId = subscriptionIdOf(id);
+      const row = recordId === null ? null : await selectRecord(tx, this.seller, recordId);
+      if (!row) throw notFound('metering record', 'records');
+      return recordDetailViewOf(row, await selectAttempts(tx, this.seller, [row.id], ATTEMPTS_IN_DETAIL));
+    });
+  }
+
+  /** Usage events: newest subscription first, within it newest event first. */
+  async events(query: ListQuery<EventFilter, [string, string]>): Promise<Page<UsageEventView>> {
+    const rows = await selectEvents(this.database, this.seller, query.filter, query.after, query.limit + 1);
+    const { shown, nextCursor } = cut(rows, query, (row) => [row.subscription_id, row.id]);
+    return { items: shown.map(usageEventViewOf), nextCursor };
+  }
+
+  /** Subscriptions, newest first; those that were merged into another stand beside it. */
+  async subscriptions(query: ListQuery<SubscriptionFilter, [string]>): Promise<Page<SubscriptionView>> {
+    const rows = await selectSubscriptions(this.database, this.seller, query.filter, query.after, query.limit + 1);
+    const { shown, nextCursor } = cut(rows, query, (row) => [row.id]);
+    return { items: shown.map(subscriptionViewOf), nextCursor };
+  }
+
+  /** @throws MarketplaceMeteringError `NOT_FOUND` */
+  subscription(id: string): Promise<SubscriptionDetailView> {
+    return this.snapshot(async (tx) => {
+      const subscriptionId = subscriptionIdOf(id);
+      const row = subscriptionId === null ? null : await selectSubscription(tx, this.seller, subscriptionId);
+      if (!row) throw notFound('subscription', 'subscriptions');
+      return subscriptionDetailViewOf(row, {
+        aliases: await selectAliases(tx, this.seller, row.id),
+        standing: await selectStanding(tx, this.seller, row.id),
+        balance: await this.balances.read({ subscriptionId: row.id, limit: BALANCES_IN_DETAIL }, tx),
+        now: this.options.clock.now(),
+      });
+    });
+  }
+
+  /** Where every recorded unit stands, by subscription and dimension: invariant I1. */
+  balance(query: ListQuery<BalanceListFilter, [string, string]>): Promise<BalancePage> {
+    return this.snapshot(async (tx) => {
+      const after = query.after ? { subscriptionId: query.after[0], dimension: query.after[1] } : undefined;
+      const rows = await this.balances.read({ ...query.filter, after, limit: query.limit + 1 }, tx);
+      const { shown, nextCursor } = cut(rows, query, (row) => [row.subscriptionId, row.dimension]);
+      return { items: shown, nextCursor, total: after ? null : await this.balances.total(query.filter, tx) };
+    });
+  }
+
+  /** Alerts: open ones first, each part newest first. */
+  async alerts(query: ListQuery<AlertFilter, [string, string, string, string]>): Promise<Page<AlertView>> {
+    const rows = await selectAlerts(this.database, this.seller, query.filter, query.after, query.limit + 1);
+    const { shown, nextCursor } = cut(rows, query, (row) => [String(row.resolved_at === null), row.first_raised, row.kind, row.subject]);
+    return { items: shown.map(alertViewOf), nextCursor };
+  }
+
+  private get seller(): string {
+    return this.options.sellerAccount;
+  }
+
+  private snapshot<T>(read: (tx: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.database.transaction(read, 'REPEATABLE READ');
+  }
+}
+
+/** Rows of a page out of one row more than it holds; that one tells whether another page follows. */
+function cut<Row, Keys extends readonly string[]>(
+  rows: readonly Row[],
+  { limit, cursorAfter }: Pick<ListQuery<unknown, Keys>, 'limit' | 'cursorAfter'>,
+  keysOf: (row: Row) => Keys,
+): { shown: Row[]; nextCursor: string | null } {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return { shown, nextCursor: rows.length > limit && last !== undefined ? cursorAfter(keysOf(last)) : null };
+}
+
+function notFound(what: string, list: string): MarketplaceMeteringError {
+  return new MarketplaceMeteringError('NOT_FOUND', `There is no ${what} with this id. Take the id from the list at ${list}.`);
+}

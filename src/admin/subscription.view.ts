@@ -1,0 +1,87 @@
+import { endWindowClosesAt } from '../metering/deadlines.js';
+import { type BalanceView } from '../metering/ledger-balance.js';
+import { type AliasRow, type StandingRow, type SubscriptionRow } from './ledger-views.sql.js';
+import { hostName, identifier, instant } from './shown.js';
+
+/** A subscription. Identifiers of AWS show their last four characters. */
+export interface SubscriptionView {
+  id: string;
+  productCode: string;
+  tenantId: string | null;
+  state: string;
+  licenseArn: string | null;
+  customerAwsAccountId: string | null;
+  customerIdentifier: string | null;
+  offerType: string | null;
+  registeredAt: string;
+  startsAt: string;
+  endsAt: string | null;
+  firstMeteredAt: string | null;
+  /** The subscription in which this one lives on, where the two were found to be one. */
+  mergedInto: string | null;
+}
+
+export interface SubscriptionDetailView extends SubscriptionView {
+  /** The names under which AWS's messages find it. */
+  aliases: { kind: string; scope: string; value: string | null }[];
+  deadlines: {
+    firstEndSignAt: string | null;
+    lastEndSignAt: string | null;
+    /** From here on AWS takes nothing more of it, by any reading. Null while it has no end. */
+    endWindowClosesAt: string | null;
+    /** Earliest due time of a record that still has to go out. */
+    nextDueAt: string | null;
+    /** Earliest cutoff of such a record. */
+    nextCutoffAt: string | null;
+  };
+  /** Number of metering records, by state. */
+  recordsByState: Record<string, number>;
+  /** Number of events that no record bills yet. */
+  unassignedEvents: number;
+  /** One row per dimension, at most 200. */
+  balance: BalanceView[];
+  /** What GetEntitlements last said, and how long ago; null when it was never asked. */
+  entitlementSnapshot: { fetchedAt: string; ageMs: number } | null;
+}
+
+export function subscriptionViewOf(row: SubscriptionRow): SubscriptionView {
+  return {
+    id: row.id,
+    productCode: row.product_code,
+    tenantId: hostName(row.tenant_id),
+    state: row.state,
+    licenseArn: identifier(row.license_arn),
+    customerAwsAccountId: identifier(row.customer_aws_account_id),
+    customerIdentifier: identifier(row.customer_identifier),
+    offerType: row.offer_type,
+    registeredAt: instant(row.registered_at),
+    startsAt: instant(row.starts_at),
+    endsAt: instant(row.ends_at),
+    firstMeteredAt: instant(row.first_metered_at),
+    mergedInto: row.merged_into,
+  };
+}
+
+export function subscriptionDetailViewOf(
+  row: SubscriptionRow,
+  parts: { aliases: readonly AliasRow[]; standing: StandingRow; balance: BalanceView[]; now: Date },
+): SubscriptionDetailView {
+  const { aliases, standing, balance, now } = parts;
+  const { first_end_sign_at: firstEndSignAt, last_end_sign_at: lastEndSignAt } = row;
+  const fetchedAt = standing.entitlements_fetched_at;
+  return {
+    ...subscriptionViewOf(row),
+    aliases: aliases.map(({ kind, scope, value }) => ({ kind, scope, value: identifier(value) })),
+    deadlines: {
+      firstEndSignAt: instant(firstEndSignAt),
+      lastEndSignAt: instant(lastEndSignAt),
+      endWindowClosesAt: firstEndSignAt && lastEndSignAt ? instant(endWindowClosesAt({ firstEndSignAt, lastEndSignAt })) : null,
+      nextDueAt: instant(standing.next_due_at),
+      nextCutoffAt: instant(standing.next_cutoff_at),
+    },
+    recordsByState: standing.records_by_state,
+    unassignedEvents: Number(standing.unassigned_events),
+    balance,
+    entitlementSnapshot: fetchedAt && { fetchedAt: instant(fetchedAt), ageMs: Math.max(0, now.getTime() - fetchedAt.getTime()) },
+  };
+}
