@@ -4,7 +4,7 @@ import { type FailureKind } from '../aws/aws-error.js';
 import { type GatewayAnswer } from '../aws/metering-gateway.js';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { type Alert, AlertBoard } from '../events/alert-board.js';
-import { type MeteringRecordNotice, type NewMarketplaceEvent } from '../events/marketplace-event.js';
+import { type NewMarketplaceEvent } from '../events/marketplace-event.js';
 import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { crashPoint } from '../runtime/crash-point.js';
@@ -13,6 +13,7 @@ import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { answersOf } from './answer-matcher.js';
 import { type SendableRecord } from './batch-planner.js';
 import { type Evidence, type RecordAnswer } from './evidence.js';
+import { noticeOf } from './record-notice.js';
 import { outcomeOf, type RecordOutcome, type RecordStep, retryDelayMs } from './record-outcome.js';
 import {
   type AttemptAnswer,
@@ -286,16 +287,6 @@ function attemptAnswerOf(record: LockedRecord, answer: RecordAnswer, evidence: E
     answer: answer.kind === 'status' ? answer.status || '(no status)' : answer.kind === 'failure' ? answer.failure.code : answer.kind,
     meteringRecordId: answer.kind === 'status' ? answer.meteringRecordId : null,
     detail: Object.keys(detail).length === 0 ? null : detail,
-  };
-}
-
-export function noticeOf(record: LockedRecord, reason: string | null): MeteringRecordNotice {
-  return {
-    productCode: record.product_code,
-    dimension: record.dimension,
-    hour: record.hour.toISOString(),
-    quantity: record.quantity,
-    reason,
   };
 }
 

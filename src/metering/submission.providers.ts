@@ -3,7 +3,9 @@ import { MeteringGateway } from '../aws/metering-gateway.js';
 import { CallBudget } from '../database/call-budget.js';
 import { AnswerReconciler } from './answer-reconciler.js';
 import { BatchSubmitter } from './batch-submitter.js';
+import { DeadlineWatch } from './deadline-watch.js';
 import { LeaseRecovery } from './lease-recovery.js';
+import { RecordResolution } from './record-resolution.service.js';
 import { SubmissionHold } from './submission-hold.js';
 import { Suspects } from './suspects.js';
 
@@ -16,4 +18,6 @@ export const SUBMISSION_PROVIDERS: Provider[] = [
   AnswerReconciler,
   BatchSubmitter,
   LeaseRecovery,
+  DeadlineWatch,
+  RecordResolution,
 ];

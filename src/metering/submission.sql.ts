@@ -475,3 +475,142 @@ export async function recoverExpiredLeases(
   );
   return rows.length;
 }
+
+/** Records that come near their due time for the first time, marked in the same breath, so that each is told of once. */
+export function markDeadlineNear(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  now: Date,
+  dueBefore: Date,
+  limit: number,
+): Promise<LockedRecord[]> {
+  return tx.query<LockedRecord>(
+    `UPDATE marketplace.metering_record r SET deadline_alerted_at = $2
+     FROM (SELECT n.ctid AS place FROM marketplace.product p
+           JOIN marketplace.metering_record n ON n.seller_account = p.seller_account AND n.product_code = p.product_code
+           WHERE p.seller_account = $1 AND n.state IN ('pending', 'blocked') AND n.mode = 'live' AND n.due_at <= $3
+             AND n.cutoff_at > $2 AND n.deadline_alerted_at IS NULL
+           ORDER BY n.id LIMIT $4 FOR NO KEY UPDATE OF n SKIP LOCKED) near
+     WHERE r.ctid = near.place RETURNING ${LOCKED_COLUMNS}`,
+    [sellerAccount, now.toISOString(), dueBefore.toISOString(), limit],
+  );
+}
+
+/**
+ * Records whose trying has ended: past their cutoff, or, in dry-run, at the moment they would have been sent. A record in `sending` is never touched:
+ * its answer or its lease's end comes first. Rows that someone is at are skipped and found again.
+ */
+export function lockEnded(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  now: Date,
+  which: 'pastCutoff' | 'dryRun',
+  limit: number,
+): Promise<LockedRecord[]> {
+  // A cutoff is never before its due time, and the index knows the due time.
+  const ended = { pastCutoff: 'r.due_at <= $2 AND r.cutoff_at <= $2', dryRun: `r.mode = 'dry-run' AND r.sealed_at <= $2` }[which];
+  return tx.query<LockedRecord>(
+    `SELECT ${LOCKED_COLUMNS} FROM marketplace.product p
+     JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
+     WHERE p.seller_account = $1 AND r.state IN ('pending', 'blocked') AND ${ended}
+     ORDER BY r.id LIMIT $3 FOR NO KEY UPDATE OF r SKIP LOCKED`,
+    [sellerAccount, now.toISOString(), limit],
+  );
+}
+
+/**
+ * Locks the balances that get units back, in the order in which sealing locks them. Records come before balances in every transaction, and a seal locks
+ * no existing record, so nobody waits in a circle.
+ */
+export async function lockBalancesOf(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  records: readonly Pick<LockedRecord, 'subscription_id' | 'dimension'>[],
+): Promise<void> {
+  if (records.length === 0) return;
+  await tx.query(
+    `SELECT FROM marketplace.balance b
+     WHERE b.seller_account = $1 AND (b.subscription_id, b.dimension) IN (SELECT * FROM unnest($2::uuid[], $3::text[]))
+     ORDER BY b.subscription_id, b.dimension FOR UPDATE`,
+    [sellerAccount, records.map((record) => record.subscription_id), records.map((record) => record.dimension)],
+  );
+}
+
+export interface RecordEnding {
+  id: string;
+  state: 'closed' | 'unknown';
+  reason: string;
+  message: string;
+  disposition: Disposition | null;
+  closedBy: string | null;
+}
+
+/** Ends locked records. That carried units return to the balance is the database's own doing: see the trigger. */
+export async function endRecords(tx: SqlExecutor, sellerAccount: string, now: Date, endings: readonly RecordEnding[]): Promise<void> {
+  if (endings.length === 0) return;
+  await tx.query(
+    `UPDATE marketplace.metering_record r
+     SET state = s.state, reason = s.reason, reason_message = s.message, disposition = s.disposition, probe_group = NULL,
+         closed_by = coalesce(s.closed_by, r.closed_by),
+         closed_at = CASE s.state WHEN 'closed' THEN coalesce(r.closed_at, $2::timestamptz) END
+     FROM (
+       SELECT target.ctid AS place, ending.*
+       FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+         AS ending (id, state, reason, message, disposition, closed_by)
+       CROSS JOIN LATERAL (SELECT ctid FROM marketplace.metering_record WHERE seller_account = $1 AND id = ending.id OFFSET 0) target
+     ) s
+     WHERE r.ctid = s.place`,
+    [
+      sellerAccount,
+      now.toISOString(),
+      endings.map((ending) => ending.id),
+      endings.map((ending) => ending.state),
+      endings.map((ending) => ending.reason),
+      endings.map((ending) => ending.message),
+      endings.map((ending) => ending.disposition),
+      endings.map((ending) => ending.closedBy),
+    ],
+  );
+}
+
+/** Alerts about records that no longer stand as they say: nothing is near its deadline, nothing is blocked for that reason. */
+export async function resolveMendedAlerts(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<void> {
+  await sql.query(
+    `UPDATE marketplace.alert a SET resolved_at = $2
+     WHERE a.seller_account = $1 AND a.resolved_at IS NULL AND a.kind IN ('deadlineNear', 'blocked', 'notSubscribed')
+       AND NOT EXISTS (
+         SELECT FROM marketplace.product p
+         JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
+         WHERE p.seller_account = $1 AND r.state IN ('pending', 'sending', 'blocked', 'unknown')
+           AND CASE a.kind
+             WHEN 'notSubscribed' THEN r.state = 'blocked' AND r.reason = 'notSubscribed' AND r.subscription_id::text = a.subject
+             WHEN 'blocked' THEN r.state = 'blocked' AND concat_ws('/', r.product_code, r.dimension, r.reason) = a.subject
+             ELSE r.state <> 'unknown' AND r.deadline_alerted_at IS NOT NULL
+               AND concat_ws('/', r.product_code, r.dimension, CASE r.state WHEN 'blocked' THEN r.reason ELSE 'waiting' END) = a.subject
+           END)`,
+    [sellerAccount, now.toISOString()],
+  );
+}
+
+/** An operator's word about attempts that nobody else can settle. */
+export async function decideEvidence(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  recordId: string,
+  decision: { evidence: 'billed' | 'refused'; attemptIds: readonly string[]; meteringRecordId: string | null; by: string },
+): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.attempt_record SET evidence = $4, metering_record_id = coalesce($5, metering_record_id), decided_by = $6
+     WHERE seller_account = $1 AND record_id = $2 AND attempt_id = ANY ($3)`,
+    [sellerAccount, recordId, decision.attemptIds, decision.evidence, decision.meteringRecordId, decision.by],
+  );
+}
+
+/** The cause of a requeued record is tried at once: a person says that it is mended. */
+export async function probeNow(tx: SqlExecutor, sellerAccount: string, record: LockedRecord): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.suspect SET next_probe_at = clock_timestamp(), probe_count = 0
+     WHERE seller_account = $1 AND product_code = $2 AND (scope, key) IN (('product', $2), ('dimension', $3), ('subscription', $4))`,
+    [sellerAccount, record.product_code, record.dimension, record.subscription_id],
+  );
+}
