@@ -57,6 +57,8 @@ const UP: readonly string[] = [
     CONSTRAINT subscription_not_merged_into_itself CHECK (merged_into <> id)
   )`,
   `CREATE INDEX subscription_by_tenant ON marketplace.subscription (seller_account, tenant_id) WHERE tenant_id IS NOT NULL`,
+  // Read by every recording statement, to find where a merged subscription lives on; holds those few rows only.
+  `CREATE INDEX subscription_merged ON marketplace.subscription (seller_account, id, merged_into) WHERE merged_into IS NOT NULL`,
   `CREATE INDEX subscription_by_product ON marketplace.subscription (seller_account, product_code, id)`,
   `CREATE INDEX subscription_with_end ON marketplace.subscription (seller_account, state, id) WHERE state <> 'registered'`,
 
@@ -116,7 +118,8 @@ const UP: readonly string[] = [
     CONSTRAINT usage_event_idempotency UNIQUE (seller_account, subscription_id, idempotency_key),
     CONSTRAINT usage_event_correction_has_reason CHECK (quantity >= 0 OR reason IS NOT NULL)
   )`,
-  `CREATE INDEX usage_event_unassigned ON marketplace.usage_event (seller_account, subscription_id, dimension, occurred_at) WHERE record_id IS NULL`,
+  // Time before dimension: whether a subscription has anything to seal is its first entry, however many events the running hour holds.
+  `CREATE INDEX usage_event_unassigned ON marketplace.usage_event (seller_account, subscription_id, occurred_at, dimension) WHERE record_id IS NULL`,
   `CREATE INDEX usage_event_by_record ON marketplace.usage_event (seller_account, record_id, id) WHERE record_id IS NOT NULL`,
 
   `CREATE FUNCTION marketplace.allocation_sum(allocations jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -130,6 +133,8 @@ const UP: readonly string[] = [
     assigned numeric NOT NULL DEFAULT 0,
     sealed numeric NOT NULL DEFAULT 0,
     carry numeric GENERATED ALWAYS AS (assigned - sealed) STORED,
+    -- The part of the carry that the last record left, where that record was of an hour that is not live: set apart when the product goes live.
+    carry_not_live numeric NOT NULL DEFAULT 0,
     PRIMARY KEY (seller_account, subscription_id, dimension)
   )`,
 
@@ -198,10 +203,12 @@ const UP: readonly string[] = [
     CONSTRAINT metering_record_closed CHECK (
       (state = 'closed') = (closed_at IS NOT NULL) AND (state = 'closed') = (disposition IS NOT NULL)),
     CONSTRAINT metering_record_void_is_signed CHECK (disposition <> 'void' OR closed_by IS NOT NULL),
-    CONSTRAINT metering_record_owed_is_negative CHECK ((disposition = 'owed') = (kind = 'closing' AND quantity < 0 AND reason = 'ended')),
+    CONSTRAINT metering_record_owed_is_negative CHECK (
+      (disposition <> 'owed' OR (kind = 'closing' AND quantity < 0))
+      AND (disposition <> 'held' OR kind = 'hour' OR quantity >= 0 OR reason <> 'ended')),
     CONSTRAINT metering_record_closing_is_closed CHECK (kind <> 'closing' OR state = 'closed')
   ) WITH (fillfactor = 70)`,
-  `CREATE UNIQUE INDEX metering_record_grain ON marketplace.metering_record (seller_account, subscription_id, dimension, hour) WHERE kind = 'hour'`,
+  `CREATE UNIQUE INDEX metering_record_grain ON marketplace.metering_record (seller_account, subscription_id, hour, dimension) WHERE kind = 'hour'`,
   `CREATE INDEX metering_record_unfinished ON marketplace.metering_record (seller_account, product_code, due_at)
     WHERE state IN ('pending', 'sending', 'blocked', 'unknown')`,
   `CREATE INDEX metering_record_by_subscription ON marketplace.metering_record (seller_account, subscription_id, id)`,
@@ -311,12 +318,20 @@ const UP: readonly string[] = [
   BEGIN
     RAISE EXCEPTION '% on marketplace.% is refused: the ledger is append-only', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
   END $$`,
-  ...['subscription', 'usage_event', 'balance', 'metering_record', 'attempt', 'attempt_record', 'product', 'outbox_event'].flatMap(
-    (table) => [
-      `CREATE TRIGGER ${table}_no_delete BEFORE DELETE ON marketplace.${table} FOR EACH ROW EXECUTE FUNCTION marketplace.refuse()`,
-      `CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON marketplace.${table} FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
-    ],
-  ),
+  ...[
+    'subscription',
+    'seal_cursor',
+    'usage_event',
+    'balance',
+    'metering_record',
+    'attempt',
+    'attempt_record',
+    'product',
+    'outbox_event',
+  ].flatMap((table) => [
+    `CREATE TRIGGER ${table}_no_delete BEFORE DELETE ON marketplace.${table} FOR EACH ROW EXECUTE FUNCTION marketplace.refuse()`,
+    `CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON marketplace.${table} FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
+  ]),
 
   `CREATE FUNCTION marketplace.guard_usage_event() RETURNS trigger LANGUAGE plpgsql AS $$
   DECLARE
@@ -356,10 +371,11 @@ const UP: readonly string[] = [
     IF NEW.disposition = 'carried' THEN
       RAISE EXCEPTION 'a closing record cannot carry' USING ERRCODE = 'restrict_violation';
     END IF;
-    INSERT INTO marketplace.balance AS b (seller_account, subscription_id, dimension, assigned, sealed)
-      VALUES (NEW.seller_account, NEW.subscription_id, NEW.dimension, NEW.event_sum, NEW.quantity)
+    INSERT INTO marketplace.balance AS b (seller_account, subscription_id, dimension, assigned, sealed, carry_not_live)
+      VALUES (NEW.seller_account, NEW.subscription_id, NEW.dimension, NEW.event_sum, NEW.quantity,
+              CASE WHEN NEW.kind = 'hour' AND NEW.mode <> 'live' THEN NEW.carry_out ELSE 0 END)
       ON CONFLICT (seller_account, subscription_id, dimension)
-      DO UPDATE SET assigned = b.assigned + excluded.assigned, sealed = b.sealed + excluded.sealed
+      DO UPDATE SET assigned = b.assigned + excluded.assigned, sealed = b.sealed + excluded.sealed, carry_not_live = excluded.carry_not_live
       RETURNING carry INTO carry_now;
     IF carry_now <> NEW.carry_out THEN
       RAISE EXCEPTION 'record % leaves a carry of % but the balance says %', NEW.id, NEW.carry_out, carry_now USING ERRCODE = 'restrict_violation';

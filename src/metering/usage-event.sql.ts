@@ -12,20 +12,43 @@ export interface RecordedUsage extends UsageContent {
   id: string;
 }
 
-const COLUMNS = 'seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason';
-const INPUT = `unnest($2::uuid[], $3::uuid[], $4::text[], $5::numeric[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::jsonb[], $10::text[])
-  AS input (subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason)`;
-const SELECTED = `SELECT $1, input.subscription_id, input.id, input.dimension, input.quantity, input.occurred_at, input.recorded_at,
-  input.idempotency_key, input.tags, input.reason`;
-const SKIPPING_TWINS = `ON CONFLICT (seller_account, subscription_id, idempotency_key) DO NOTHING RETURNING id::text AS id`;
+// Where subscriptions were found to be one, usage goes to the one that goes on, under whichever id the host still holds: a key is unique among them
+// all. `home` leads from every merged subscription to the end of its chain; there are few, and mostly none.
+const HOME = `merged AS (
+    SELECT id AS member, merged_into AS heir FROM marketplace.subscription WHERE seller_account = $1 AND merged_into IS NOT NULL
+    UNION ALL
+    SELECT merged.member, next.merged_into FROM merged
+    JOIN marketplace.subscription next ON next.seller_account = $1 AND next.id = merged.heir AND next.merged_into IS NOT NULL
+  ), home AS MATERIALIZED (
+    SELECT member, heir FROM merged WHERE NOT EXISTS (SELECT FROM merged further WHERE further.member = merged.heir)
+  )`;
+// A look into the unique index per key: OFFSET 0 keeps the planner from turning it into a scan of the ledger.
+const eventUnder = (subscriptionId: string, columns: string): string =>
+  `SELECT ${columns} FROM marketplace.usage_event event WHERE event.seller_account = $1
+    AND event.subscription_id = ${subscriptionId} AND event.idempotency_key = input.idempotency_key OFFSET 0`;
 
-const INSERT = `INSERT INTO marketplace.usage_event (${COLUMNS}) ${SELECTED} FROM ${INPUT} ${SKIPPING_TWINS}`;
+const insertAfter = (first: string, from: string): string => `WITH RECURSIVE ${first} ${HOME}
+  INSERT INTO marketplace.usage_event
+    (seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason)
+  SELECT $1, coalesce(home.heir, input.subscription_id), input.id, input.dimension, input.quantity, input.occurred_at, input.recorded_at,
+    input.idempotency_key, input.tags, input.reason
+  FROM ${from} unnest($2::uuid[], $3::uuid[], $4::text[], $5::numeric[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::jsonb[], $10::text[])
+    WITH ORDINALITY AS input (subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason, position)
+  LEFT JOIN home ON home.member = input.subscription_id
+  WHERE NOT EXISTS (
+    SELECT FROM home kin CROSS JOIN LATERAL (${eventUnder('kin.member', '1')}) twin
+    WHERE kin.heir = coalesce(home.heir, input.subscription_id)
+  )
+  ORDER BY input.position
+  ON CONFLICT (seller_account, subscription_id, idempotency_key) DO NOTHING RETURNING id::text AS id`;
 
+const INSERT = insertAfter('', '');
 // The wait for an uncommitted twin is bounded inside the very statement: SET LOCAL would need a transaction block and two more round trips, a
 // session-wide setting would leak through a pooler. The setting ends with the statement's own transaction.
-const INSERT_WITH_PATIENCE = `WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', $11, true) AS granted)
-  INSERT INTO marketplace.usage_event (${COLUMNS}) ${SELECTED} FROM patience CROSS JOIN ${INPUT}
-  WHERE patience.granted IS NOT NULL ${SKIPPING_TWINS}`;
+const INSERT_WITH_PATIENCE = insertAfter(
+  `patience AS MATERIALIZED (SELECT set_config('lock_timeout', $11, true) AS granted),`,
+  `(SELECT granted FROM patience WHERE granted IS NOT NULL) AS patience CROSS JOIN`,
+);
 
 /**
  * Inserts events whose keys are free, in the given order.
@@ -64,16 +87,19 @@ function columnOf(usages: readonly CheckedUsage[], read: (usage: CheckedUsage) =
   return column.every((value) => value === null) ? null : column;
 }
 
-// LATERAL with OFFSET 0 keeps the planner on one look into the unique index per key; a join it may turn into a scan of the ledger.
-const FIND = `SELECT input.position::text AS position, found.* FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY
-  AS input (subscription_id, idempotency_key, position)
+const FIND = `WITH RECURSIVE ${HOME}
+  SELECT input.position::text AS position, found.* FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY
+    AS input (subscription_id, idempotency_key, position)
+  LEFT JOIN home ON home.member = input.subscription_id
   CROSS JOIN LATERAL (
-    SELECT event.id::text AS id, event.dimension, event.quantity::text AS quantity,
-      round(extract(epoch FROM event.occurred_at) * 1000)::text AS occurred_at_ms, event.tags::text AS tags, event.reason
-    FROM marketplace.usage_event event
-    WHERE event.seller_account = $1 AND event.subscription_id = input.subscription_id AND event.idempotency_key = input.idempotency_key
-    OFFSET 0
-  ) found`;
+    SELECT coalesce(home.heir, input.subscription_id) AS id
+    UNION ALL SELECT kin.member FROM home kin WHERE kin.heir = coalesce(home.heir, input.subscription_id)
+  ) place
+  CROSS JOIN LATERAL (${eventUnder(
+    'place.id',
+    `event.id::text AS id, event.dimension, event.quantity::text AS quantity,
+      round(extract(epoch FROM event.occurred_at) * 1000)::text AS occurred_at_ms, event.tags::text AS tags, event.reason`,
+  )}) found`;
 
 interface FoundRow {
   position: string;

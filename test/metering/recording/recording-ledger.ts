@@ -19,7 +19,7 @@ const SELLER = 'test-seller';
 export interface MeteredBuyer {
   id: string;
   /** A valid event for it, of dimension `requests` and quantity 1 unless told otherwise. */
-  event(over?: Partial<UsageEvent>): UsageEvent;
+  readonly event: (over?: Partial<UsageEvent>) => UsageEvent;
 }
 
 /** A migrated database, recorders as replicas have them, and a host DataSource beside them. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { UsageRefusedError } from '../../../src/errors.js';
 import { type RecordResult, type UsageEvent } from '../../../src/metering/usage-event.js';
@@ -244,6 +244,53 @@ describe('many callers', () => {
       }),
       { numRuns: 40 },
     );
+  });
+});
+
+describe('a subscription that was merged into another', () => {
+  let loser: MeteredBuyer;
+  let middle: MeteredBuyer;
+  let winner: MeteredBuyer;
+
+  const merge = (from: MeteredBuyer, into: MeteredBuyer): Promise<unknown> =>
+    ledger.query(`UPDATE marketplace.subscription SET merged_into = $2 WHERE id = $1`, [from.id, into.id]);
+
+  beforeEach(async () => {
+    [loser, middle, winner] = [await ledger.buyer(), await ledger.buyer(), await ledger.buyer()];
+  });
+
+  it('keeps its keys: a retry under either id is a duplicate, before and after its events have moved', async () => {
+    const original = await record(loser.event({ idempotencyKey: 'K', quantity: 2 }));
+    await merge(loser, middle);
+    await merge(middle, winner);
+    for (const isMoved of [false, true]) {
+      if (isMoved) {
+        await ledger.query(`UPDATE marketplace.usage_event SET subscription_id = $2 WHERE subscription_id = $1`, [loser.id, middle.id]);
+        await ledger.query(`UPDATE marketplace.usage_event SET subscription_id = $2 WHERE subscription_id = $1`, [middle.id, winner.id]);
+      }
+      for (const { event } of [loser, middle, winner]) {
+        const again = event({ idempotencyKey: 'K', quantity: 2 });
+        expect(await record(again)).toEqual({ ...original, outcome: 'duplicate' });
+        expect(await recorder.record([again, event({ idempotencyKey: 'K', quantity: '2.0' })])).toMatchObject([
+          { outcome: 'duplicate' },
+          { outcome: 'duplicate' },
+        ]);
+        expect(await rejection(recorder.record(event({ idempotencyKey: 'K', quantity: 3 })))).toMatchObject({
+          code: 'IDEMPOTENCY_CONFLICT',
+        });
+      }
+    }
+  });
+
+  it('has what is recorded for it stand with the one that goes on, one row per key', async () => {
+    await merge(loser, winner);
+    const events = [loser, winner, loser].map(({ event }) => event({ idempotencyKey: 'L' }));
+    expect((await recorder.record(events)).map(({ outcome }) => outcome)).toEqual(['recorded', 'duplicate', 'duplicate']);
+    ledger.noteRecorded(events[0]!);
+    await Promise.all([record(loser.event({ idempotencyKey: 'M' })), record(winner.event({ idempotencyKey: 'M' }))]);
+    await record(loser.event());
+    expect(await ledger.sumOf(loser.id)).toEqual({ events: 0, quantity: '0' });
+    expect(await ledger.sumOf(winner.id)).toEqual({ events: 3, quantity: '3' });
   });
 });
 
