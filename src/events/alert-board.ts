@@ -70,10 +70,10 @@ export class AlertBoard {
     else this.logger.warn(line, { subject: alert.subject, repeats });
   }
 
-  async resolve(tx: SqlExecutor, kind: AlertKind, subject: string): Promise<void> {
+  async resolve(tx: SqlExecutor, kind: AlertKind, subjects: string | readonly string[]): Promise<void> {
     await tx.query(
-      `UPDATE marketplace.alert SET resolved_at = $4 WHERE seller_account = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL`,
-      [this.options.sellerAccount, kind, subject, this.options.clock.now().toISOString()],
+      `UPDATE marketplace.alert SET resolved_at = $4 WHERE seller_account = $1 AND kind = $2 AND subject = ANY ($3) AND resolved_at IS NULL`,
+      [this.options.sellerAccount, kind, [subjects].flat(), this.options.clock.now().toISOString()],
     );
   }
 }

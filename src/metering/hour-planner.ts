@@ -25,15 +25,15 @@ export interface SealableSubscription {
 export interface DimensionLedger {
   dimension: string;
   carry: Scaled;
+  /** The part of the carry that a record left which was not live; units handed back since are not in it: a person decided to bill those. */
+  carryNotLive: Scaled;
   /** Hours in which unassigned events occurred. */
   originHours: readonly Date[];
   /** Hours of the window that have a record. */
   sealedHours: readonly Date[];
-  /** Whether any hour since the product went live has a record. */
-  sealedSinceLive: boolean;
 }
 
-/** A record to be written, and the hours of origin whose unassigned events it takes. */
+/** A record to be written, and the hours of origin whose unassigned events it takes: its own always, also where none was seen yet. */
 export interface PlannedRecord {
   kind: 'hour' | 'closing';
   dimension: string;
@@ -45,8 +45,8 @@ export interface PlannedRecord {
   zero: boolean;
   /** Of a closing record: why it is never sent. */
   reason: 'ended' | 'dryRun' | 'off' | null;
-  /** Whether the balance goes into it; a record of an hour always takes it. */
-  takesCarry: boolean;
+  /** Of a closing record: the part of the carry that goes into it. A record of an hour takes all of it. */
+  setsApart: Scaled;
 }
 
 export interface SealPlan {
@@ -99,7 +99,7 @@ export function planSeal(
   }
   const known = new Map(ledgers.map((ledger) => [ledger.dimension, ledger]));
   for (const dimension of declaredDimensions) {
-    if (!known.has(dimension)) known.set(dimension, { dimension, carry: 0n, originHours: [], sealedHours: [], sealedSinceLive: false });
+    if (!known.has(dimension)) known.set(dimension, { dimension, carry: 0n, carryNotLive: 0n, originHours: [], sealedHours: [] });
   }
   return {
     closes: false,
@@ -120,7 +120,7 @@ function closingRecord(ledger: DimensionLedger, endsAt: Date): PlannedRecord[] {
       originHours: [...ledger.originHours],
       zero: false,
       reason: 'ended',
-      takesCarry: true,
+      setsApart: ledger.carry,
     },
   ];
 }
@@ -131,17 +131,17 @@ function planDimension(
   declaredDimensions: readonly string[],
   timing: SealTiming,
 ): PlannedRecord[] {
-  const { operation, startsAt } = subscription;
-  const ended = subscription.end !== null && subscription.end.endsAt <= timing.now;
-  const settled = newestSettledHour(timing);
-  // After the end no hour waits to settle: its hour of grace is shorter than any delay is worth.
-  const newest = ended ? latest(settled, hourOf(subscription.end?.endsAt ?? timing.now)) : settled;
-  const newestSealable = ended ? hourOf(subscription.end?.endsAt ?? timing.now) : newest;
-  const oldest = latest(hourOf(startsAt), subscription.mode === 'live' ? subscription.liveFrom : null);
+  const { operation, startsAt, end, liveFrom } = subscription;
+  const ended = end !== null && end.endsAt <= timing.now;
+  // After the end no hour waits to settle: AWS's hour of grace is shorter than any delay is worth. An hour that begins with the end is not part of it.
+  const newest = ended ? latest(hourOf(plusMs(end.endsAt, -1)), hourOf(startsAt)) : newestSettledHour(timing);
+  const mode = modeAt(newest, subscription);
+  const billedFrom = mode === 'live' ? liveFrom : null;
+  const oldest = latest(hourOf(startsAt), billedFrom);
   const taken = new Set(ledger.sealedHours.map((hour) => hour.getTime()));
   const isFree = (hour: Date): boolean =>
     hour >= oldest &&
-    hour <= newestSealable &&
+    hour <= newest &&
     !taken.has(hour.getTime()) &&
     timing.now < deadlinesOf(hour, operation, null).dueAt &&
     recordTimestamp(hour, startsAt) <= timing.now;
@@ -153,11 +153,11 @@ function planDimension(
       dimension: ledger.dimension,
       hour,
       timestamp: recordTimestamp(hour, startsAt),
-      mode: subscription.mode,
-      originHours: [],
+      mode,
+      originHours: [hour],
       zero: false,
       reason: null,
-      takesCarry: true,
+      setsApart: 0n,
     };
     planned.set(hour.getTime(), record);
     return record;
@@ -166,31 +166,37 @@ function planDimension(
   const before: Date[] = [];
   const late: Date[] = [];
   for (const origin of ledger.originHours) {
-    if (subscription.mode === 'live' && subscription.liveFrom && origin < subscription.liveFrom) before.push(origin);
-    else if (isFree(origin)) recordOf(origin).originHours.push(origin);
+    if (billedFrom && origin < billedFrom) before.push(origin);
+    else if (isFree(origin)) recordOf(origin);
     else if (origin <= newest || ended) late.push(origin);
   }
 
-  const lateHour = ended ? newestFreeHour(newestSealable, oldest, (hour) => isFree(hour)) : isFree(newest) ? newest : null;
+  const lateHour = ended ? newestFreeHour(newest, oldest, isFree) : isFree(newest) ? newest : null;
   if (lateHour && (late.length > 0 || (planned.size === 0 && floorUnits(ledger.carry) >= 1n))) recordOf(lateHour).originHours.push(...late);
 
-  const zeroHour = ended || subscription.end ? null : newestZeroHour(timing, subscription.zeroRecords, operation);
-  if (zeroHour && subscription.mode !== 'off' && declaredDimensions.includes(ledger.dimension)) {
+  const zeroHour = end ? null : newestZeroHour(timing, subscription.zeroRecords, operation);
+  if (zeroHour && mode !== 'off' && declaredDimensions.includes(ledger.dimension)) {
     for (let hour = zeroHour; hour >= oldest && timing.now < deadlinesOf(hour, operation, null).dueAt; hour = plusMs(hour, -HOUR_MS)) {
       if (isFree(hour)) recordOf(hour).zero = true;
     }
   }
   const records = [...planned.values()].sort((a, b) => a.hour.getTime() - b.hour.getTime());
-  return [...beforeLive(subscription, ledger, before), ...records];
+  return [...(billedFrom ? beforeLive(subscription, ledger, billedFrom, before) : []), ...records];
 }
 
-/** Usage of the time before the product went live is set apart with its balance: billing it needs a person's decision. */
-function beforeLive(subscription: SealableSubscription, ledger: DimensionLedger, originHours: Date[]): PlannedRecord[] {
-  const { liveFrom, modeBeforeLive } = subscription;
-  if (!liveFrom || !modeBeforeLive || subscription.mode !== 'live') return [];
-  // The balance at the moment of going live stems from before; once an hour since has its record, it does not.
-  const carryIsFromBefore = !ledger.sealedSinceLive && ledger.carry !== 0n;
-  if (originHours.length === 0 && !carryIsFromBefore) return [];
+/** A product that goes live at a later hour goes on as it was until that hour has come and settled. */
+function modeAt(newest: Date, { mode, liveFrom, modeBeforeLive }: SealableSubscription): ProductMode {
+  return mode === 'live' && liveFrom && modeBeforeLive && newest < liveFrom ? modeBeforeLive : mode;
+}
+
+/** What is left of the time before the product went live is set apart, with its balance: billing it needs a person's decision. */
+function beforeLive(
+  { modeBeforeLive }: SealableSubscription,
+  ledger: DimensionLedger,
+  liveFrom: Date,
+  originHours: Date[],
+): PlannedRecord[] {
+  if (!modeBeforeLive || (originHours.length === 0 && ledger.carryNotLive === 0n)) return [];
   const hour = plusMs(liveFrom, -HOUR_MS);
   return [
     {
@@ -202,7 +208,7 @@ function beforeLive(subscription: SealableSubscription, ledger: DimensionLedger,
       originHours,
       zero: false,
       reason: modeBeforeLive === 'off' ? 'off' : 'dryRun',
-      takesCarry: carryIsFromBefore,
+      setsApart: ledger.carryNotLive,
     },
   ];
 }

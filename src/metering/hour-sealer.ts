@@ -90,7 +90,7 @@ export class HourSealer {
   private async sealChunk(afterId: string, onlyIds: string[] | null): Promise<{ lastId: string; sealed: number } | null> {
     let claimed: string[] = [];
     try {
-      return await this.database.transaction(async (tx) => {
+      const chunk = await this.database.transaction(async (tx) => {
         claimed = await this.claim(tx, afterId, onlyIds);
         const lastId = claimed.at(-1);
         if (lastId === undefined) return null;
@@ -99,6 +99,9 @@ export class HourSealer {
         crashPoint('seal.written');
         return { lastId, sealed };
       });
+      crashPoint('seal.committed');
+      if (chunk && chunk.sealed > 0) countMetric('marketplace.records.sealed', chunk.sealed);
+      return chunk;
     } catch (error) {
       const lastId = claimed.at(-1);
       if (lastId === undefined) throw error;
@@ -110,8 +113,6 @@ export class HourSealer {
       let sealed = 0;
       for (const half of [claimed.slice(0, middle), claimed.slice(middle)]) sealed += (await this.sealChunk(FIRST_ID, half))?.sealed ?? 0;
       return { lastId, sealed };
-    } finally {
-      crashPoint('seal.committed');
     }
   }
 
@@ -138,7 +139,7 @@ export class HourSealer {
       subject,
       severity: verdict === 'refused' ? 'critical' : 'warning',
       message:
-        `The clock of ${subject} is ${skewMs} ms ahead of the database's. ` +
+        `The clock of ${subject} is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} the database's. ` +
         (verdict === 'refused' ? 'It seals nothing until they agree; check time synchronisation.' : 'Check time synchronisation.'),
     });
     return verdict !== 'refused';
@@ -170,38 +171,47 @@ export class HourSealer {
     const { sellerAccount } = this.options;
     const timing = this.timing();
     const facts = await loadSubscriptionFacts(tx, sellerAccount, ids);
-    for (const loser of facts) if (loser.merged_into !== null) await moveEventsToWinner(tx, sellerAccount, loser.id, loser.merged_into);
+    const living = facts.filter((row) => row.merged_into === null);
+    for (const loser of facts) if (loser.merged_into !== null) await this.follow(tx, loser.id, loser.merged_into);
 
     const balances = await lockBalances(tx, sellerAccount, ids);
-    const origins = await loadOriginHours(tx, sellerAccount, ids);
+    const settledUntil = endOfHour(newestSettledHour(timing));
+    const bounds = living.map(({ id, ends_at: endsAt }) => ({
+      subscriptionId: id,
+      until: endsAt && endsAt <= timing.now ? null : settledUntil,
+    }));
+    const origins = await loadOriginHours(tx, sellerAccount, bounds);
     const sealedHours = await loadSealedHours(tx, sellerAccount, ids, windowStart(timing.now, 'BatchMeterUsage'));
     const works: Work[] = [];
-    for (const subscriptionFacts of facts) {
-      if (subscriptionFacts.merged_into !== null) continue;
+    for (const subscriptionFacts of living) {
       const work = await this.plan(tx, subscriptionFacts, ledgersOf(subscriptionFacts.id, balances, origins, sealedHours), timing);
       if (work) works.push(work);
     }
 
-    const stamped = await stampEvents(tx, sellerAccount, works.flatMap(stampsOf));
+    const stamps = works.flatMap(stampsOf);
+    const stamped = stamps.length === 0 ? [] : await stampEvents(tx, sellerAccount, stamps);
     crashPoint('seal.stamped');
-    const sums = new Map<string, StampedSum[]>();
-    for (const row of stamped) sums.set(row.record_id, [...(sums.get(row.record_id) ?? []), row]);
+    const sums = new Map<string, StampedSum[]>(stamped.map((row) => [row.record_id, []]));
+    for (const row of stamped) sums.get(row.record_id)?.push(row);
     const drafts = works.flatMap((work) => draftsOf(work, sums, timing.now));
-    if (drafts.length > 0)
-      await insertRecords(
-        tx,
-        sellerAccount,
-        drafts.map((draft) => draft.row),
-      );
-    for (const work of works)
-      await this.finish(
-        tx,
-        work,
-        drafts.filter((draft) => draft.row.subscription_id === work.facts.id),
-        timing,
-      );
-    countMetric('marketplace.records.sealed', drafts.length);
+    const rows = drafts.map((draft) => draft.row);
+    if (rows.length > 0) await insertRecords(tx, sellerAccount, rows);
+    await this.finish(tx, works, timing);
+    for (const draft of drafts) await this.tell(tx, draft, timing.now);
     return drafts.length;
+  }
+
+  private async follow(tx: SqlExecutor, loserId: string, winnerId: string): Promise<void> {
+    const left = await moveEventsToWinner(tx, this.options.sellerAccount, loserId, winnerId);
+    if (left === 0) return;
+    await this.alerts.raise(tx, {
+      kind: 'sealSkipped',
+      subject: loserId,
+      severity: 'critical',
+      message:
+        `${left} event(s) of subscription ${loserId}, which lives on in ${winnerId}, have idempotency keys that are taken there: the same usage seems to ` +
+        'be recorded under both. They are not billed; if they are other usage, record them again under keys of their own.',
+    });
   }
 
   private async plan(tx: SqlExecutor, facts: SubscriptionFacts, ledgers: DimensionLedger[], timing: SealTiming): Promise<Work | null> {
@@ -232,35 +242,42 @@ export class HourSealer {
     };
   }
 
-  private async finish(tx: SqlExecutor, work: Work, drafts: RecordDraft[], timing: SealTiming): Promise<void> {
-    const { facts, subscription, plan } = work;
+  private async finish(tx: SqlExecutor, works: Work[], timing: SealTiming): Promise<void> {
     const { sellerAccount } = this.options;
-    await this.alerts.resolve(tx, 'sealSkipped', facts.id);
-    await this.alerts.resolve(tx, 'identityMissing', facts.id);
-    if (subscription.end) {
-      for (const record of await lockUnfinishedRecords(tx, sellerAccount, facts.id)) {
-        const { dueAt, cutoffAt } = deadlinesOf(record.hour, record.operation, subscription.end);
-        if (dueAt < record.due_at || cutoffAt.getTime() !== record.cutoff_at.getTime())
-          await moveDeadlines(tx, sellerAccount, record.id, dueAt, cutoffAt);
-      }
-    } else {
-      const zeroHour = newestZeroHour(timing, subscription.zeroRecords, subscription.operation);
-      if (zeroHour) await advanceZeros(tx, sellerAccount, facts.id, zeroHour);
+    const ids = works.map(({ facts }) => facts.id);
+    await this.alerts.resolve(tx, 'sealSkipped', ids);
+    await this.alerts.resolve(tx, 'identityMissing', ids);
+
+    const marks = works.flatMap(({ facts, subscription }) => {
+      const hour = subscription.end ? null : newestZeroHour(timing, subscription.zeroRecords, subscription.operation);
+      return hour ? [{ subscriptionId: facts.id, hour }] : [];
+    });
+    if (marks.length > 0) await advanceZeros(tx, sellerAccount, marks);
+    await this.moveDeadlines(tx, works);
+
+    for (const { facts, plan } of works) {
+      if (!plan.closes || !(await markEnded(tx, sellerAccount, facts.id))) continue;
+      const payload = { productCode: facts.product_code, endsAt: (facts.ends_at ?? timing.now).toISOString() };
+      await this.outbox.append(tx, [{ type: 'subscription.ended', subscriptionId: facts.id, payload, occurredAt: timing.now }]);
     }
-    for (const draft of drafts) {
-      if (draft.trimmedUnits > 0n) await this.tellTrimmed(tx, draft);
-      if (draft.row.kind === 'closing') await this.tellClosing(tx, draft, timing.now);
-    }
-    if (plan.closes && (await markEnded(tx, sellerAccount, facts.id))) {
-      await this.outbox.append(tx, [
-        {
-          type: 'subscription.ended',
-          subscriptionId: facts.id,
-          payload: { productCode: facts.product_code, endsAt: (facts.ends_at ?? timing.now).toISOString() },
-          occurredAt: timing.now,
-        },
-      ]);
-    }
+  }
+
+  /** The end of a subscription moves the deadlines of its records that still wait. */
+  private async moveDeadlines(tx: SqlExecutor, works: Work[]): Promise<void> {
+    const ends = new Map(works.map(({ facts, subscription }) => [facts.id, subscription.end]));
+    const ending = [...ends].flatMap(([id, end]) => (end ? [id] : []));
+    if (ending.length === 0) return;
+    const moved = (await lockUnfinishedRecords(tx, this.options.sellerAccount, ending)).flatMap((record) => {
+      const { dueAt, cutoffAt } = deadlinesOf(record.hour, record.operation, ends.get(record.subscription_id) ?? null);
+      const stays = dueAt.getTime() === record.due_at.getTime() && cutoffAt.getTime() === record.cutoff_at.getTime();
+      return stays ? [] : [{ id: record.id, dueAt, cutoffAt }];
+    });
+    if (moved.length > 0) await moveDeadlines(tx, this.options.sellerAccount, moved);
+  }
+
+  private async tell(tx: SqlExecutor, draft: RecordDraft, now: Date): Promise<void> {
+    if (draft.trimmedUnits > 0n) await this.tellTrimmed(tx, draft);
+    if (draft.row.kind === 'closing') await this.tellClosing(tx, draft, now);
   }
 
   private async tellTrimmed(tx: SqlExecutor, { row, trimmedUnits }: RecordDraft): Promise<void> {
@@ -334,9 +351,9 @@ function ledgersOf(id: string, balances: BalanceRow[], origins: OriginHour[], se
     return {
       dimension,
       carry: scaled(balance?.carry ?? '0'),
+      carryNotLive: scaled(balance?.carry_not_live ?? '0'),
       originHours: hours(ownOrigins),
       sealedHours: hours(ownSealed),
-      sealedSinceLive: balance?.sealed_since_live ?? false,
     };
   });
 }

@@ -111,7 +111,7 @@ function hourStep(carryIn: Scaled, eventSum: Scaled): Step {
 }
 
 function closingStep(planned: PlannedRecord, carryIn: Scaled, eventSum: Scaled): Step {
-  return planned.takesCarry ? { quantity: carryIn + eventSum, carryOut: 0n } : { quantity: eventSum, carryOut: carryIn };
+  return { quantity: planned.setsApart + eventSum, carryOut: carryIn - planned.setsApart };
 }
 
 function closingDeadlines(subscription: SealableSubscription, now: Date): Deadlines {

@@ -17,6 +17,9 @@ export interface SealCandidateQuery {
 /**
  * Takes the seal cursors of subscriptions that have something to seal. The cursor is the only row that sealers share; SKIP LOCKED lets each replica
  * take what no other is at. Nothing references a cursor, so no insert of the host ever waits for it or hides it.
+ *
+ * The bound of the first EXISTS depends on the subscription, which keeps Postgres on one index probe each: a bound that is the same for all lets it
+ * hash every unassigned event of the ledger instead, once a chunk.
  */
 export async function claimSealCursors(tx: SqlExecutor, query: SealCandidateQuery): Promise<string[]> {
   const rows = await tx.query<{ subscription_id: string }>(
@@ -28,12 +31,12 @@ export async function claimSealCursors(tx: SqlExecutor, query: SealCandidateQuer
        AND (
          EXISTS (SELECT 1 FROM marketplace.usage_event e
                  WHERE e.seller_account = $1 AND e.subscription_id = c.subscription_id AND e.record_id IS NULL
-                   AND (e.occurred_at < $5 OR s.ends_at <= $8 OR s.merged_into IS NOT NULL))
+                   AND e.occurred_at < CASE WHEN s.ends_at <= $8 OR s.merged_into IS NOT NULL THEN 'infinity' ELSE $5::timestamptz END)
          OR EXISTS (SELECT 1 FROM marketplace.balance b
                     WHERE b.seller_account = $1 AND b.subscription_id = c.subscription_id
                       AND (b.carry >= 1 OR (b.carry <> 0 AND s.last_end_sign_at <= $8)))
-         OR (s.state = 'registered' AND c.zeros_through < zero.hour)
-         OR (s.state = 'ending' AND s.ends_at <= $8)
+         OR (s.merged_into IS NULL AND s.state = 'registered' AND c.zeros_through < zero.hour)
+         OR (s.merged_into IS NULL AND s.state = 'ending' AND s.ends_at <= $8)
        )
      ORDER BY c.subscription_id
      LIMIT $3
@@ -89,13 +92,23 @@ export interface OriginHour {
   hour: Date;
 }
 
+/** A subscription, and the instant before which its events can be sealed; null where none of them waits for its hour to settle. */
+export interface SealBound {
+  subscriptionId: string;
+  until: Date | null;
+}
+
 /** Hours in which unassigned events occurred. What commits after this statement is simply unassigned still. */
-export async function loadOriginHours(tx: SqlExecutor, sellerAccount: string, ids: string[]): Promise<OriginHour[]> {
+export async function loadOriginHours(tx: SqlExecutor, sellerAccount: string, bounds: SealBound[]): Promise<OriginHour[]> {
   return tx.query<OriginHour>(
-    `SELECT DISTINCT subscription_id, dimension, date_trunc('hour', occurred_at, 'UTC') AS hour
-     FROM marketplace.usage_event
-     WHERE seller_account = $1 AND subscription_id = ANY ($2) AND record_id IS NULL`,
-    [sellerAccount, ids],
+    `SELECT bound.subscription_id, found.dimension, found.hour
+     FROM unnest($2::uuid[], $3::timestamptz[]) AS bound (subscription_id, until)
+     CROSS JOIN LATERAL (
+       SELECT DISTINCT e.dimension, date_trunc('hour', e.occurred_at, 'UTC') AS hour
+       FROM marketplace.usage_event e
+       WHERE e.seller_account = $1 AND e.subscription_id = bound.subscription_id AND e.record_id IS NULL AND e.occurred_at < bound.until
+     ) AS found`,
+    [sellerAccount, bounds.map((bound) => bound.subscriptionId), bounds.map((bound) => bound.until?.toISOString() ?? 'infinity')],
   );
 }
 
@@ -112,26 +125,20 @@ export interface BalanceRow {
   subscription_id: string;
   dimension: string;
   carry: string;
-  sealed_since_live: boolean;
+  carry_not_live: string;
 }
 
 /**
  * Balances, locked: a deadline watch that hands units back at this moment must come wholly before or wholly after this seal. It locks records first
- * and balances second; a seal locks no existing record, so the two cannot wait for each other in a circle.
+ * and balances second; a seal waits for no existing record, so the two cannot wait for each other in a circle.
  */
 export async function lockBalances(tx: SqlExecutor, sellerAccount: string, ids: string[]): Promise<BalanceRow[]> {
   return tx.query<BalanceRow>(
-    `SELECT b.subscription_id, b.dimension, b.carry, EXISTS (
-       SELECT 1 FROM marketplace.subscription s
-       JOIN marketplace.product p ON p.seller_account = s.seller_account AND p.product_code = s.product_code
-       JOIN marketplace.metering_record r ON r.seller_account = s.seller_account AND r.subscription_id = s.id
-       WHERE s.seller_account = b.seller_account AND s.id = b.subscription_id
-         AND r.dimension = b.dimension AND r.kind = 'hour' AND r.hour >= p.live_from
-     ) AS sealed_since_live
-     FROM marketplace.balance b
-     WHERE b.seller_account = $1 AND b.subscription_id = ANY ($2)
-     ORDER BY b.subscription_id, b.dimension
-     FOR UPDATE OF b`,
+    `SELECT subscription_id, dimension, carry, carry_not_live
+     FROM marketplace.balance
+     WHERE seller_account = $1 AND subscription_id = ANY ($2)
+     ORDER BY subscription_id, dimension
+     FOR UPDATE`,
     [sellerAccount, ids],
   );
 }
@@ -233,25 +240,45 @@ export async function insertRecords(tx: SqlExecutor, sellerAccount: string, reco
   );
 }
 
-export async function advanceZeros(tx: SqlExecutor, sellerAccount: string, subscriptionId: string, hour: Date): Promise<void> {
+/** Remembers up to which hour zero records are sealed. The cursors are ours already. */
+export async function advanceZeros(tx: SqlExecutor, sellerAccount: string, marks: { subscriptionId: string; hour: Date }[]): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.seal_cursor SET zeros_through = greatest(zeros_through, $3) WHERE seller_account = $1 AND subscription_id = $2`,
-    [sellerAccount, subscriptionId, hour.toISOString()],
+    `UPDATE marketplace.seal_cursor c SET zeros_through = mark.hour
+     FROM unnest($2::uuid[], $3::timestamptz[]) AS mark (subscription_id, hour)
+     WHERE c.seller_account = $1 AND c.subscription_id = mark.subscription_id AND c.zeros_through < mark.hour`,
+    [sellerAccount, marks.map((mark) => mark.subscriptionId), marks.map((mark) => mark.hour.toISOString())],
   );
 }
 
-/** Unassigned events of a merged subscription follow it to the one it was merged into; the trigger lets them go nowhere else. */
-export async function moveEventsToWinner(tx: SqlExecutor, sellerAccount: string, loserId: string, winnerId: string): Promise<void> {
+/**
+ * Unassigned events of a merged subscription follow it to the one it was merged into; the trigger lets them go nowhere else.
+ * @returns how many stay because the winner has an event with the same key
+ */
+export async function moveEventsToWinner(tx: SqlExecutor, sellerAccount: string, loserId: string, winnerId: string): Promise<number> {
   await tx.query(
-    `UPDATE marketplace.usage_event SET subscription_id = $3 WHERE seller_account = $1 AND subscription_id = $2 AND record_id IS NULL`,
+    `UPDATE marketplace.usage_event e SET subscription_id = $3
+     WHERE e.seller_account = $1 AND e.subscription_id = $2 AND e.record_id IS NULL AND NOT EXISTS (
+       SELECT 1 FROM marketplace.usage_event twin
+       WHERE twin.seller_account = $1 AND twin.subscription_id = $3 AND twin.idempotency_key = e.idempotency_key)`,
     [sellerAccount, loserId, winnerId],
   );
+  const [row] = await tx.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM marketplace.usage_event WHERE seller_account = $1 AND subscription_id = $2 AND record_id IS NULL`,
+    [sellerAccount, loserId],
+  );
+  return row?.count ?? 0;
 }
 
+/**
+ * Ends the life of a subscription. SKIP LOCKED: the row may be held by a transaction of the host (a claim) or by a registrar that waits for our
+ * cursor; then it is marked on the next pass.
+ */
 export async function markEnded(tx: SqlExecutor, sellerAccount: string, subscriptionId: string): Promise<boolean> {
   const rows = await tx.query(
     `UPDATE marketplace.subscription SET state = 'ended', updated_at = clock_timestamp()
-     WHERE seller_account = $1 AND id = $2 AND state = 'ending' RETURNING id`,
+     WHERE seller_account = $1 AND id IN (
+       SELECT id FROM marketplace.subscription WHERE seller_account = $1 AND id = $2 AND state = 'ending' FOR NO KEY UPDATE SKIP LOCKED)
+     RETURNING id`,
     [sellerAccount, subscriptionId],
   );
   return rows.length > 0;
@@ -259,29 +286,44 @@ export async function markEnded(tx: SqlExecutor, sellerAccount: string, subscrip
 
 export interface UnfinishedRecord {
   id: string;
+  subscription_id: string;
   hour: Date;
   operation: 'BatchMeterUsage' | 'MeterUsage';
   due_at: Date;
   cutoff_at: Date;
 }
 
-/** Records of ended subscriptions that still wait, whose deadlines the end moves. */
-export async function lockUnfinishedRecords(tx: SqlExecutor, sellerAccount: string, subscriptionId: string): Promise<UnfinishedRecord[]> {
+/**
+ * Records of ended subscriptions that still wait, whose deadlines the end moves. SKIP LOCKED: a seal that holds balances waits for no record (see
+ * `lockBalances`); one that is being claimed or answered now is looked at on the next pass.
+ */
+export async function lockUnfinishedRecords(tx: SqlExecutor, sellerAccount: string, ids: string[]): Promise<UnfinishedRecord[]> {
   return tx.query<UnfinishedRecord>(
-    `SELECT id, hour, operation, due_at, cutoff_at FROM marketplace.metering_record
-     WHERE seller_account = $1 AND subscription_id = $2 AND kind = 'hour' AND state IN ('pending', 'sending', 'blocked')
-     ORDER BY id
-     FOR NO KEY UPDATE`,
-    [sellerAccount, subscriptionId],
+    `SELECT id, subscription_id, hour, operation, due_at, cutoff_at FROM marketplace.metering_record
+     WHERE seller_account = $1 AND subscription_id = ANY ($2) AND kind = 'hour' AND state IN ('pending', 'sending', 'blocked')
+     FOR NO KEY UPDATE SKIP LOCKED`,
+    [sellerAccount, ids],
   );
 }
 
-export async function moveDeadlines(tx: SqlExecutor, sellerAccount: string, id: string, dueAt: Date, cutoffAt: Date): Promise<void> {
+export interface MovedDeadlines {
+  id: string;
+  dueAt: Date;
+  cutoffAt: Date;
+}
+
+export async function moveDeadlines(tx: SqlExecutor, sellerAccount: string, moved: MovedDeadlines[]): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.metering_record SET due_at = $3, cutoff_at = $4,
+    `UPDATE marketplace.metering_record r SET due_at = moved.due_at, cutoff_at = moved.cutoff_at,
        -- nearer than its backoff: what is due now does not wait
-       next_attempt_at = CASE WHEN state = 'pending' THEN least(next_attempt_at, clock_timestamp()) ELSE next_attempt_at END
-     WHERE seller_account = $1 AND id = $2`,
-    [sellerAccount, id, dueAt.toISOString(), cutoffAt.toISOString()],
+       next_attempt_at = CASE WHEN r.state = 'pending' THEN least(r.next_attempt_at, clock_timestamp()) ELSE r.next_attempt_at END
+     FROM unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) AS moved (id, due_at, cutoff_at)
+     WHERE r.seller_account = $1 AND r.id = moved.id`,
+    [
+      sellerAccount,
+      moved.map((record) => record.id),
+      moved.map((record) => record.dueAt.toISOString()),
+      moved.map((record) => record.cutoffAt.toISOString()),
+    ],
   );
 }
