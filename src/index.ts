@@ -6,7 +6,13 @@ export type { Clock } from './runtime/clock.js';
 export type { Decimal } from './runtime/decimal.js';
 export { JobScheduler } from './runtime/job-scheduler.js';
 export type { JobName } from './runtime/job-scheduler.js';
-export { isMarketplaceMeteringError, MarketplaceMeteringError, OptionsInvalidError, UsageRefusedError } from './errors.js';
+export {
+  isMarketplaceMeteringError,
+  MarketplaceMeteringError,
+  OptionsInvalidError,
+  UsageNotRecordedError,
+  UsageRefusedError,
+} from './errors.js';
 export type { MarketplaceErrorCode, OptionProblem, UsageProblem } from './errors.js';
 export { MeteringService } from './metering/metering.service.js';
 export type { BalanceFilter, BalanceView } from './metering/ledger-balance.js';
