@@ -1,0 +1,167 @@
+import {
+  BadRequestException,
+  Body,
+  Controller,
+  Get,
+  Header,
+  Inject,
+  NotFoundException,
+  Param,
+  Post,
+  Query,
+  Redirect,
+} from '@nestjs/common';
+import { SubscriptionService } from 'nestjs-marketplace-metering';
+import { type Agreement, MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
+import { LARKSPUR_OPTIONS, type LarkspurOptions } from '../larkspur/larkspur.options.js';
+import { html, type Html } from '../web/html.js';
+import { instant } from '../web/instant.js';
+import { notice, page } from '../web/page.js';
+import { PRODUCT_CODE } from './backstage.tokens.js';
+import { FaultDesk, isBreakageName } from './fault-desk.js';
+import { breakageForm } from './flow.view.js';
+import { LedgerReader, type SubscriptionFacts } from './ledger-reader.js';
+
+/** Where the module takes buyers in; "Fulfillment URL" in the listing. */
+const LANDING_PATH = '/marketplace/registration';
+/** Pages that the buttons may lead back to. */
+const RETURN_TO = ['/aws', '/dashboard', '/backstage'];
+
+/** Plays the pages of AWS Marketplace on which a buyer subscribes and manages subscriptions. */
+@Controller('aws')
+export class AwsController {
+  constructor(
+    private readonly simulator: MarketplaceSimulator,
+    private readonly faults: FaultDesk,
+    private readonly ledger: LedgerReader,
+    private readonly subscriptions: SubscriptionService,
+    @Inject(PRODUCT_CODE) private readonly productCode: string,
+    @Inject(LARKSPUR_OPTIONS) private readonly options: LarkspurOptions,
+  ) {}
+
+  @Get()
+  @Header('content-type', 'text/html; charset=utf-8')
+  async show(@Query('accepted') accepted: unknown): Promise<string> {
+    const known = new Map((await this.ledger.subscriptions()).map((subscription) => [subscription.licenseArn, subscription]));
+    const agreements = this.simulator.agreements().reverse();
+    const fresh = agreements.find(({ agreementId }) => agreementId === accepted);
+    return page({
+      title: 'Larkspur on AWS Marketplace',
+      site: 'aws',
+      links: this.options.links,
+      at: '/aws',
+      body: html`
+        ${fresh && notice('good', this.acceptedNotice(fresh))}
+        <div class="columns">
+          ${offer()}
+          <section class="card stack">
+            <h2>Your subscriptions</h2>
+            ${
+              agreements.length === 0
+                ? html`<p class="muted">None yet.</p>`
+                : html`<ul class="agreements">
+                    ${agreements.map((agreement) => this.agreement(agreement, known.get(agreement.licenseArn)))}
+                  </ul>`
+            }
+          </section>
+        </div>
+        ${breakageForm('/aws')}
+      `,
+    });
+  }
+
+  /** The buyer accepts the offer. */
+  @Post('agreements')
+  @Redirect('/aws', 303)
+  subscribe(@Body() body: { trial?: unknown } | undefined): { url: string } {
+    const { agreementId } = this.simulator.subscribe({ productCode: this.productCode, freeTrial: body?.trial === 'yes' });
+    return { url: `/aws?accepted=${agreementId}` };
+  }
+
+  /** The buyer cancels. In production an event from AWS brings the news to the application; here the page does. */
+  @Post('agreements/:agreementId/end')
+  @Redirect('/aws', 303)
+  async end(@Param('agreementId') agreementId: string): Promise<void> {
+    const agreement = this.simulator.agreements().find((candidate) => candidate.agreementId === agreementId);
+    if (!agreement) throw new NotFoundException('There is no such subscription.');
+    const { endsAt } = this.simulator.end(agreement);
+    const subscription = (await this.ledger.subscriptions()).find(({ licenseArn }) => licenseArn === agreement.licenseArn);
+    if (subscription) await this.subscriptions.end(subscription.id, endsAt);
+  }
+
+  @Post('breakages')
+  @Redirect('/aws', 303)
+  break(@Body() body: { breakage?: unknown; returnTo?: unknown } | undefined): { url: string } {
+    const { breakage, returnTo } = body ?? {};
+    if (breakage === 'none') this.faults.mend();
+    else if (typeof breakage === 'string' && isBreakageName(breakage)) this.faults.break(breakage);
+    else throw new BadRequestException('There is no such way to break AWS.');
+    return { url: RETURN_TO.find((path) => path === returnTo) ?? '/aws' };
+  }
+
+  private acceptedNotice(agreement: Agreement): Html {
+    return html`
+      <p><strong>You are subscribed.</strong> One step is left: set up your account with the seller.</p>
+      ${this.setUpForm(agreement, '')}
+    `;
+  }
+
+  /** As on AWS: a form that takes the buyer's browser to the seller, with a token that only AWS can turn into an identity. */
+  private setUpForm(agreement: Agreement, style: string): Html {
+    const fields = Object.entries(this.simulator.registrationForm(agreement));
+    return html`
+      <form method="post" action="${LANDING_PATH}">
+        ${fields.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`)}
+        <button class="${style}">Set up your account</button>
+      </form>
+    `;
+  }
+
+  private agreement(agreement: Agreement, subscription: SubscriptionFacts | undefined): Html {
+    const ended = agreement.endsAt !== undefined;
+    return html`
+      <li>
+        <div>
+          <strong>${subscription?.company ?? 'Not set up yet'}</strong>
+          <span class="muted">AWS account …${agreement.accountId.slice(-4)}, since ${instant(agreement.startsAt)}</span>
+          ${agreement.endsAt && html`<span class="chip closed">ended ${instant(agreement.endsAt)}</span>`}
+        </div>
+        <div class="buttons">
+          ${this.setUpForm(agreement, 'quiet')}
+          ${
+            !ended &&
+            html`<form method="post" action="/aws/agreements/${agreement.agreementId}/end"><button class="quiet">Cancel</button></form>`
+          }
+        </div>
+      </li>
+    `;
+  }
+}
+
+function offer(): Html {
+  return html`
+    <section class="card stack">
+      <h1>Larkspur</h1>
+      <p>Renders images for catalogues and press kits. Pay as you go, on your AWS bill.</p>
+      <table>
+        <caption class="muted">
+          Dimensions
+        </caption>
+        <tbody>
+          <tr>
+            <th scope="row"><code>renders</code></th>
+            <td>each image rendered</td>
+          </tr>
+          <tr>
+            <th scope="row"><code>megapixels</code></th>
+            <td>the size of all images, to the fraction</td>
+          </tr>
+        </tbody>
+      </table>
+      <form method="post" action="/aws/agreements" class="stack">
+        <label class="check"><input type="checkbox" name="trial" value="yes" /> Start with a free trial</label>
+        <button>Subscribe</button>
+      </form>
+    </section>
+  `;
+}

@@ -1,0 +1,38 @@
+import { Controller, Get, Header, Inject, ParseUUIDPipe, Query } from '@nestjs/common';
+import { hourTakes } from '../demo-clock.js';
+import { LARKSPUR_OPTIONS, type LarkspurOptions } from '../larkspur/larkspur.options.js';
+import { html } from '../web/html.js';
+import { page } from '../web/page.js';
+import { RATE } from './backstage.tokens.js';
+import { FlowService } from './flow.service.js';
+import { flowPanel, flowView } from './flow.view.js';
+
+/** The demo's view behind the scenes, over all customers. */
+@Controller('backstage')
+export class BackstageController {
+  constructor(
+    private readonly flow: FlowService,
+    @Inject(LARKSPUR_OPTIONS) private readonly options: LarkspurOptions,
+    @Inject(RATE) private readonly rate: number,
+  ) {}
+
+  @Get()
+  @Header('content-type', 'text/html; charset=utf-8')
+  async show(): Promise<string> {
+    return page({
+      title: 'Backstage',
+      site: 'backstage',
+      links: this.options.links,
+      at: '/backstage',
+      body: html`<h1>Every unit, on its way</h1>
+        ${flowPanel(await this.flow.read(), { rate: hourTakes(this.rate), returnTo: '/backstage' })}`,
+    });
+  }
+
+  /** The part of the panel that changes; its script asks for it again and again. */
+  @Get('live')
+  @Header('content-type', 'text/html; charset=utf-8')
+  async live(@Query('subscription', new ParseUUIDPipe({ optional: true })) subscriptionId?: string): Promise<string> {
+    return flowView(await this.flow.read(subscriptionId), subscriptionId === undefined).text;
+  }
+}

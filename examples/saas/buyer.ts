@@ -1,0 +1,64 @@
+import { type Agreement, type MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
+import { type RenderSize } from './larkspur/render-order.js';
+
+export interface RenderRequest {
+  images: number;
+  size: RenderSize;
+  project?: string;
+}
+
+export interface RenderResponse extends RenderRequest {
+  id: string;
+  megapixels: number;
+  repeated: boolean;
+}
+
+/** A customer without hands: subscribes and signs up as a browser does, and renders through the API as a program does. */
+export class Buyer {
+  private constructor(
+    readonly company: string,
+    readonly agreement: Agreement,
+    private readonly url: string,
+    private readonly apiKey: string,
+  ) {}
+
+  static async arrive(company: string, to: { url: string; simulator: MarketplaceSimulator; productCode: string }): Promise<Buyer> {
+    const { url, simulator, productCode } = to;
+    const agreement = simulator.subscribe({ productCode });
+    const landed = await post(`${url}/marketplace/registration`, simulator.registrationForm(agreement));
+    const signUpUrl = new URL(locationOf(landed), url);
+    const code = signUpUrl.searchParams.get('registrationCode') ?? '';
+    const signedUp = await post(`${url}/sign-up`, { code, company, email: 'orders@example.com' });
+    locationOf(signedUp);
+    const cookie = signedUp.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    const page = await (await post(`${url}/dashboard/api-key`, {}, { cookie })).text();
+    const apiKey = /id="api-key">([^<]+)</.exec(page)?.[1];
+    if (apiKey === undefined) throw new Error(`${company} got no API key`);
+    return new Buyer(company, agreement, url, apiKey);
+  }
+
+  /** Resolves once Larkspur has promised the images, and with them their usage. */
+  async render(request: RenderRequest, requestKey?: string): Promise<RenderResponse> {
+    const response = await fetch(`${this.url}/api/renders`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${this.apiKey}`,
+        'content-type': 'application/json',
+        ...(requestKey !== undefined && { 'idempotency-key': requestKey }),
+      },
+      body: JSON.stringify(request),
+    });
+    if (!response.ok) throw new Error(`${this.company} could not render: HTTP ${response.status} ${await response.text()}`);
+    return (await response.json()) as RenderResponse;
+  }
+}
+
+function post(url: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(url, { method: 'POST', body: new URLSearchParams(fields), headers, redirect: 'manual' });
+}
+
+function locationOf(response: Response): string {
+  const location = response.headers.get('location');
+  if (response.status !== 303 || location === null) throw new Error(`${response.url} answered ${response.status} where it should lead on`);
+  return location;
+}

@@ -1,0 +1,114 @@
+import { parseArgs, styleText } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LedgerReader } from './backstage/ledger-reader.js';
+import { Buyer } from './buyer.js';
+import { hourTakes } from './demo-clock.js';
+import { DemoLogger } from './demo-logger.js';
+import { Narrator } from './narrator.js';
+import { Stage } from './stage.js';
+
+const DEFAULT_RATE = 600;
+const RATE_MAX = 7200;
+const PORT_MAX = 65_535;
+const FIRST_CUSTOMER = 'Birch & Co';
+const FIRST_CUSTOMER_PAUSE_MS = 4000;
+
+const USAGE = `npm start -- [--rate <times>]
+
+  --rate <times>   how many times as fast as the clock on the wall business time runs, 1 to ${RATE_MAX}. Default ${DEFAULT_RATE}: an hour takes ${hourTakes(DEFAULT_RATE)}.
+
+  PORT             where Larkspur listens. Default: a free port.
+  DATABASE_URL     a Postgres to use. Default: one of its own, gone afterwards.
+`;
+
+interface Settings {
+  rate: number;
+  port?: number;
+  databaseUrl: string | undefined;
+}
+
+/** @throws Error with what to write instead */
+function readSettings(): Settings | 'help' {
+  const { values } = parseArgs({ options: { rate: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+  if (values.help === true) return 'help';
+  const rate = Number(values.rate ?? DEFAULT_RATE);
+  if (!(rate >= 1 && rate <= RATE_MAX)) throw new Error(`--rate: give a number from 1 to ${RATE_MAX}, not "${values.rate ?? ''}".`);
+  const { PORT, DATABASE_URL } = process.env;
+  const port = PORT === undefined || PORT === '' ? undefined : Number(PORT);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= PORT_MAX)) {
+    throw new Error(`PORT: give a number from 1 to ${PORT_MAX}, not "${PORT ?? ''}", or leave it out for a free one.`);
+  }
+  return { rate, ...(port !== undefined && { port }), databaseUrl: DATABASE_URL === '' ? undefined : DATABASE_URL };
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function welcome({ settings }: Stage): string {
+  const { publicUrl, adminToken, timeline } = settings;
+  const link = (path: string): string => styleText('cyan', `${publicUrl}${path}`);
+  return `
+  ${styleText('bold', 'Larkspur')} is open: it renders images, and sells on AWS Marketplace. An hour takes ${hourTakes(timeline.rate)}.
+
+    Start here    ${link('/aws')}   subscribe as a buyer, set up, render; break AWS, mend it
+    Larkspur      ${link('/')}
+    Backstage     ${link('/backstage')}   every unit: the ledger beside AWS's bill
+    Admin API     curl -H 'Authorization: Bearer ${adminToken}' ${publicUrl}/marketplace/admin/records
+
+  Ctrl-C ends it; nothing stays behind. One customer is here already:
+`;
+}
+
+/** Renders now and then, so that there is something to see before the first click. */
+async function keepRendering(buyer: Buyer, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const images = 1 + Math.floor(Math.random() * 9);
+    await buyer.render({ images, size: 'preview', project: 'catalogue' }).catch(() => undefined);
+    await sleep(FIRST_CUSTOMER_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function run(settings: Settings): Promise<void> {
+  const closing = new AbortController();
+  const ended = new Promise<void>((resolve) => {
+    closing.signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // Whoever asks twice does not want to wait; the database still goes with the process.
+      if (closing.signal.aborted) process.exit(1);
+      closing.abort();
+    });
+  }
+
+  const stage = await Stage.start({ ...settings, logger: new DemoLogger() });
+  try {
+    const { simulator, app } = stage;
+    const narrator = new Narrator(app.get(LedgerReader), simulator, say);
+    say(welcome(stage));
+    const { publicUrl: url, productCode } = stage.settings;
+    const buyer = await Buyer.arrive(FIRST_CUSTOMER, { url, simulator, productCode });
+    narrator.start();
+    const rendering = keepRendering(buyer, closing.signal);
+    await ended;
+    say('\n  Closing: what is under way is finished first.');
+    await rendering;
+    await narrator.stop();
+    simulator.faults.clear();
+  } finally {
+    await stage.stop();
+  }
+  say('  Closed. Nothing is left behind.');
+}
+
+try {
+  const settings = readSettings();
+  if (settings === 'help') say(USAGE);
+  else await run(settings);
+} catch (error) {
+  process.stderr.write(`\nLarkspur cannot run: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
