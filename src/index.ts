@@ -1,8 +1,7 @@
 export { MarketplaceMeteringModule, getMarketplaceToken } from './marketplace-metering.module.js';
 export type { AsyncOptions, MarketplaceOptionsFactory, StaticOptions } from './marketplace-metering.module.js';
-export type { CredentialsProvider, Options, RegistrationArrival } from './marketplace-metering.options.js';
+export type { Clock, CredentialsProvider, Options, RegistrationArrival } from './marketplace-metering.options.js';
 export { AcceleratedClock, SystemClock } from './runtime/clock.js';
-export type { Clock } from './runtime/clock.js';
 export type { Decimal } from './runtime/decimal.js';
 export { JobScheduler } from './runtime/job-scheduler.js';
 export type { JobName } from './runtime/job-scheduler.js';

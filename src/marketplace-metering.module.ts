@@ -150,7 +150,7 @@ function asyncOptionsProviders(options: AsyncOptions): Provider[] {
     ];
   }
   if (useClass) return [useClass, { provide: RESOLVED_OPTIONS, inject: [useClass], useFactory: fromFactory }];
-  return [{ provide: RESOLVED_OPTIONS, inject: [useExisting as Type<MarketplaceOptionsFactory>], useFactory: fromFactory }];
+  return [{ provide: RESOLVED_OPTIONS, inject: [useExisting!], useFactory: fromFactory }];
 }
 
 /** Holds the options apart from the rooms, because the DataSource's module must be able to import them. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type OptionProblem, OptionsInvalidError } from './errors.js';
-import { type Clock, HOUR_MS, SystemClock } from './runtime/clock.js';
 
 /** Credentials as every AWS SDK v3 credential provider returns them. */
 export type CredentialsProvider = () => Promise<{
@@ -22,9 +21,18 @@ export interface RegistrationArrival {
   tenantId: string | null;
 }
 
+/**
+ * Business time: hours, windows, deadlines. Every rule reads it from here and hands it to SQL as a parameter, so that a test or a demo can run a
+ * month in seconds. Machine time (leases, backoff, call budget) is never read from this clock: it is the database's own.
+ */
+export interface Clock {
+  now(): Date;
+}
+
 const PRODUCT_CODE = /^[-a-zA-Z0-9/=:_.@]{1,255}$/;
 const SECONDS_MS = 1000;
 const MINUTES_MS = 60 * SECONDS_MS;
+const HOUR_MS = 60 * MINUTES_MS;
 
 const durationMs = (minMs: number, maxMs: number, defaultMs: number) =>
   z
@@ -245,7 +253,7 @@ export function resolveOptions(given: Options = {}, environment: NodeJS.ProcessE
     const text = environment[variable];
     if (text !== undefined && text !== '') fillIn(input, option.split('.'), () => read(text));
   }
-  input.clock ??= new SystemClock();
+  input.clock ??= { now: () => new Date() };
   input.database ??= {};
   input.migrations ??= environment.NODE_ENV === 'production' ? 'verify' : 'run';
 
