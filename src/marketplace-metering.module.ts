@@ -136,10 +136,8 @@ function asyncOptionsProviders(options: AsyncOptions): Provider[] {
   const fromFactory = async (factory: MarketplaceOptionsFactory): Promise<ResolvedOptions> =>
     resolveOptions(await factory.createMarketplaceOptions());
   const { useFactory, useClass, useExisting } = options;
-  if ([useFactory, useClass, useExisting].filter((way) => way !== undefined).length !== 1) {
-    throw new MarketplaceMeteringError('OPTIONS_INVALID', 'forRootAsync takes exactly one of useFactory, useClass and useExisting.');
-  }
-  if (useFactory) {
+  const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined).length;
+  if (ways === 1 && useFactory) {
     const make = useFactory as (...dependencies: unknown[]) => Options | Promise<Options>;
     return [
       {
@@ -149,8 +147,9 @@ function asyncOptionsProviders(options: AsyncOptions): Provider[] {
       },
     ];
   }
-  if (useClass) return [useClass, { provide: RESOLVED_OPTIONS, inject: [useClass], useFactory: fromFactory }];
-  return [{ provide: RESOLVED_OPTIONS, inject: [useExisting!], useFactory: fromFactory }];
+  if (ways === 1 && useClass) return [useClass, { provide: RESOLVED_OPTIONS, inject: [useClass], useFactory: fromFactory }];
+  if (ways === 1 && useExisting) return [{ provide: RESOLVED_OPTIONS, inject: [useExisting], useFactory: fromFactory }];
+  throw new MarketplaceMeteringError('OPTIONS_INVALID', 'forRootAsync takes exactly one of useFactory, useClass and useExisting.');
 }
 
 /** Holds the options apart from the rooms, because the DataSource's module must be able to import them. */
