@@ -7,11 +7,10 @@ const LIMIT_DEFAULT = 50;
 const LATEST_INSTANT = Date.UTC(10_000, 0, 1);
 
 const uuid = z.guid({ error: 'give a UUID, as it stands in the lists' }).transform((text) => text.toLowerCase());
-const instant = z.iso
+const preciseInstant = z.iso
   .datetime({ offset: true, error: 'give an ISO instant such as 2026-12-01T00:00:00Z (a + must be sent as %2B)' })
-  .transform((text) => new Date(text))
-  .refine((date) => date.getTime() >= 0 && date.getTime() < LATEST_INSTANT, { error: 'give an instant from 1970 to 9999' })
-  .transform((date) => date.toISOString());
+  .refine((text) => Date.parse(text) >= 0 && Date.parse(text) < LATEST_INSTANT, { error: 'give an instant from 1970 to 9999' });
+const instant = preciseInstant.transform((text) => new Date(text).toISOString());
 const text = (maxLength: number) =>
   z
     .string()
@@ -22,7 +21,7 @@ const text = (maxLength: number) =>
 const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) =>
   z.enum(values, { error: `give one of ${values.join(', ')}` });
 const flag = oneOf('true', 'false').transform((value) => value === 'true');
-const key = z.string().max(1000);
+const key = text(1000);
 
 const recordFilter = z
   .strictObject({
@@ -103,7 +102,7 @@ export const LISTS = {
   events: { name: 'events', filter: eventFilter, keys: z.tuple([uuid, uuid]) },
   subscriptions: { name: 'subscriptions', filter: subscriptionFilter, keys: z.tuple([uuid]) },
   balance: { name: 'balance', filter: balanceFilter, keys: z.tuple([uuid, key]) },
-  alerts: { name: 'alerts', filter: alertFilter, keys: z.tuple([oneOf('true', 'false'), z.iso.datetime({ offset: true }), key, key]) },
+  alerts: { name: 'alerts', filter: alertFilter, keys: z.tuple([oneOf('true', 'false'), preciseInstant, key, key]) },
 } as const;
 
 /** What is asked of a list: checked filters, and where the page begins. */

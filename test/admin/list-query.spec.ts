@@ -1,0 +1,94 @@
+import { describe, expect, it } from '@jest/globals';
+import { LISTS, readListQuery } from '../../src/admin/list-query.js';
+import { isMarketplaceMeteringError } from '../../src/errors.js';
+
+const ID = '019a7f00-0000-7000-8000-0000000000ab';
+
+const refusalOf = (list: keyof typeof LISTS, query: string): string => {
+  try {
+    readListQuery<object, readonly string[]>(LISTS[list] as never, `/x?${query}`);
+  } catch (error) {
+    if (isMarketplaceMeteringError(error) && error.code === 'FILTER_INVALID') return error.message;
+    throw error;
+  }
+  return 'accepted';
+};
+
+describe('a list query', () => {
+  it.each<[keyof typeof LISTS, string, RegExp]>([
+    ['records', 'limit=0', /^limit: give a whole number from 1 to 200$/],
+    ['records', 'limit=201', /^limit: give/],
+    ['records', 'limit=-1', /^limit: give/],
+    ['records', 'limit=ten', /^limit: give/],
+    ['records', 'limit=', /^limit: give/],
+    ['records', 'limit=1e2', /^limit: give/],
+    ['records', 'subscriptionId=abc', /^subscriptionId: give a UUID/],
+    ['records', `subscriptionId=${ID}%27--`, /^subscriptionId: give a UUID/],
+    ['records', 'state=done', /^state: give one of pending, sending, metered, blocked, unknown, closed$/],
+    ['records', 'state=', /^state: give one of/],
+    ['records', 'disposition=lost', /^disposition: give one of carried, held, void, owed, transferred$/],
+    ['records', 'mode=test', /^mode: give one of live, dry-run, off$/],
+    ['records', 'productCode=', /^productCode: give a value/],
+    ['records', `productCode=${'x'.repeat(256)}`, /^productCode: give at most 255/],
+    ['records', 'dimension=a%00b', /^dimension: give a value without control characters$/],
+    ['records', 'reason=%0a', /^reason: give a value without control/],
+    ['records', 'hourFrom=yesterday', /^hourFrom: give an ISO instant such as/],
+    ['records', 'hourFrom=2026-13-01T00:00:00Z', /^hourFrom: give an ISO instant/],
+    ['records', 'hourFrom=2026-12-01T00:00:00+01:00', /^hourFrom: .*%2B/],
+    ['records', 'hourFrom=0000-01-01T00:00:00Z', /^hourFrom: give an instant from 1970 to 9999$/],
+    ['records', 'hourTo=9999-12-31T23:59:59-12:00', /^hourTo: give an instant from 1970 to 9999$/],
+    ['records', 'hourFrom=2026-12-02T00:00:00Z&hourTo=2026-12-01T00:00:00Z', /^hourTo: give an instant after hourFrom$/],
+    ['records', 'state=pending&state=closed', /^state: give it once$/],
+    ['records', 'limit=1&limit=2', /^limit: give it once$/],
+    ['records', 'tenantId=x', /^tenantId: there is no such parameter; give any of subscriptionId, productCode, .*limit, cursor$/],
+    ['records', 'state[]=pending', /^state\[\]: there is no such parameter/],
+    ['records', '__proto__=x', /^__proto__: there is no such parameter/],
+    ['records', `${'x'.repeat(500)}=1`, /^x{40}…: there is no such parameter/],
+    ['records', 'limit=0&state=done&foo=1', /^limit: .*; state: .*; foo: /],
+    ['events', 'unassigned=yes', /^unassigned: give one of true, false$/],
+    ['events', 'recordId=7', /^recordId: give a UUID/],
+    ['events', 'occurredFrom=1', /^occurredFrom: give an ISO instant/],
+    [
+      'events',
+      `subscriptionId=${ID}&occurredFrom=2026-12-02T00:00:00Z&occurredTo=2026-12-02T00:00:00Z`,
+      /^occurredTo: give an instant after/,
+    ],
+    ['events', 'idempotencyKey=k', /^idempotencyKey: give subscriptionId with it/],
+    ['events', 'dimension=requests', /^dimension: give subscriptionId, recordId or unassigned=true with it/],
+    ['events', 'dimension=requests&unassigned=false', /^dimension: give subscriptionId, recordId or unassigned=true/],
+    ['events', 'occurredFrom=2026-12-02T00:00:00Z', /^occurredFrom: give subscriptionId, recordId/],
+    ['subscriptions', 'state=active', /^state: give one of registered, ending, ended$/],
+    ['subscriptions', 'tenantId=', /^tenantId: give a value/],
+    ['balance', 'conserved=1', /^conserved: give one of true, false$/],
+    ['balance', 'state=pending', /^state: there is no such parameter; give any of subscriptionId, dimension, conserved, limit, cursor$/],
+    ['alerts', 'severity=fatal', /^severity: give one of warning, critical$/],
+    ['alerts', 'open=1', /^open: give one of true, false$/],
+    ['records', 'cursor=', /^cursor: give the nextCursor/],
+    ['records', 'cursor=%%%', /^cursor: give the nextCursor/],
+    ['records', `cursor=${Buffer.from('{}').toString('base64url')}`, /^cursor: give the nextCursor/],
+    ['records', `cursor=${Buffer.from('["x","not-a-uuid"]').toString('base64url')}`, /^cursor: give the nextCursor/],
+    ['records', `cursor=${Buffer.from(`["x","${ID}","${ID}"]`).toString('base64url')}`, /^cursor: give the nextCursor/],
+    ['records', `cursor=${Buffer.from(`["x","${ID}"]`).toString('base64url')}`, /^cursor: it belongs to other filters/],
+  ])('of %s with %s is refused, naming the parameter and the fix', (list, query, message) => {
+    expect(refusalOf(list, query)).toMatch(message);
+  });
+
+  it('reads filters, the limit and nothing else', () => {
+    expect(readListQuery(LISTS.records, '/records')).toMatchObject({ filter: {}, limit: 50, after: null });
+    const query = `hourFrom=2026-12-01T01:00:00%2B01:00&subscriptionId=${ID.toUpperCase()}&limit=200`;
+    expect(readListQuery(LISTS.records, `/records?${query}`)).toMatchObject({
+      filter: { hourFrom: '2026-12-01T00:00:00.000Z', subscriptionId: ID },
+      limit: 200,
+    });
+  });
+
+  it('takes a cursor back with the same filters, in any order and with any limit, and with no others', () => {
+    const first = readListQuery(LISTS.records, '/records?state=pending&mode=live');
+    const cursor = first.cursorAfter([ID]);
+    expect(readListQuery(LISTS.records, `/records?mode=live&state=pending&limit=7&cursor=${cursor}`).after).toEqual([ID]);
+    expect(refusalOf('records', `state=pending&cursor=${cursor}`)).toMatch(/^cursor: it belongs to other filters/);
+    expect(refusalOf('subscriptions', `cursor=${readListQuery(LISTS.records, '/records').cursorAfter([ID])}`)).toMatch(
+      /^cursor: it belongs to other filters/,
+    );
+  });
+});
