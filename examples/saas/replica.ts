@@ -1,9 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { LarkspurModule } from './larkspur/larkspur.module.js';
-import { larkspurOptionsOf, type LarkspurSettings } from './larkspur-settings.js';
-
-/** Name of the variable that tells a replica what it is a replica of. */
-export const SETTINGS_VARIABLE = 'LARKSPUR_SETTINGS';
+import { larkspurOptionsOf, type LarkspurSettings, SETTINGS_VARIABLE } from './larkspur-settings.js';
 
 /** A second process of the same application, without a web server: its jobs share the work with the others'. */
 process.once('disconnect', () => {

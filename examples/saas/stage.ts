@@ -25,7 +25,7 @@ export interface StageOptions {
   databaseUrl?: string | undefined;
   /** What differs from the demo's settings. */
   settings?: Partial<LarkspurSettings>;
-  logger: LoggerService;
+  logger: LoggerService | false;
 }
 
 const HOST = '127.0.0.1';

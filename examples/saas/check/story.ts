@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConsoleLogger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { MeteringService } from 'nestjs-marketplace-metering';
+import { BackstageModule } from '../backstage/backstage.module.js';
+import { LedgerReader } from '../backstage/ledger-reader.js';
+import { hourTakes } from '../demo-clock.js';
+import { larkspurOptionsOf, type LarkspurSettings } from '../larkspur-settings.js';
+import { RENDERS } from '../larkspur/larkspur.options.js';
+import { Stage } from '../stage.js';
+import { audit, type Evidence, type Verdict } from './audit.js';
+import { Driver } from './driver.js';
+import { type MishapCounts, Mishaps } from './mishaps.js';
+import { UsageBooks } from './usage-books.js';
+
+export interface StoryOptions {
+  /** Drops one unit on purpose. */
+  sabotage: boolean;
+  /** Shows the log of the application. */
+  verbose: boolean;
+  databaseUrl: string | undefined;
+  say: (line: string) => void;
+}
+
+export interface Outcome extends Verdict {
+  subscriptions: number;
+  events: number;
+  records: number;
+  metered: number;
+  faults: MishapCounts & { poisoned: number };
+}
+
+const RATE = 3600;
+/** Away from the end of a month, whose rules would cut the story short. */
+const STARTS_AT = new Date('2026-06-10T08:00:00Z');
+const STORY_MIN_MS = 8000;
+const POLL_MS = 100;
+const RECORDS_MAX = 100_000;
+const UNLISTED_DIMENSION = 'priority-renders';
+
+/** Hours take a second here, and leases and retries must fit in. */
+const SETTINGS: Partial<LarkspurSettings> = {
+  unlistedDimensions: [UNLISTED_DIMENSION],
+  submission: { requestTimeoutMs: 1000, leaseMs: 2000, backoffBaseMs: 50, backoffCapMs: 500, probeIntervalMs: 500 },
+  jobs: { sealIntervalMs: 100, submitIntervalMs: 100, deadlineIntervalMs: 250, recoveryIntervalMs: 250 },
+};
+
+/** A story in which much goes wrong, and the account of it: the calls that resolved, the ledger, and AWS's bill. */
+export class Story {
+  private readonly books = new UsageBooks();
+  private stage: Stage | null = null;
+  private mishaps: Mishaps | null = null;
+
+  constructor(private readonly options: StoryOptions) {}
+
+  async tell(): Promise<Outcome> {
+    const { databaseUrl, verbose, sabotage, say } = this.options;
+    const logger = verbose ? new ConsoleLogger() : false;
+    const stage = await Stage.start({ rate: RATE, startsAt: STARTS_AT, databaseUrl, settings: SETTINGS, logger });
+    this.stage = stage;
+    const mishaps = new Mishaps(stage.simulator, say);
+    this.mishaps = mishaps;
+    mishaps.startWorkers(stage.settings);
+    const driver = await Driver.start(stage, this.books, UNLISTED_DIMENSION);
+    say(`${driver.customers.join(', ')} are rendering; an hour takes ${hourTakes(RATE)}`);
+    await Promise.race([Promise.all([mishaps.strike(), sleep(STORY_MIN_MS)]), driver.failure()]);
+    await driver.stop();
+    // A unit that a call has promised and nobody kept, as a lost INSERT would leave it.
+    if (sabotage) this.books.enter(driver.anyLicense, RENDERS, 1);
+    mishaps.end();
+    say('nobody renders any more; what is under way comes to its end');
+    await settle(stage);
+    await stage.stopApplication();
+    return this.examine(stage, driver, mishaps);
+  }
+
+  /** Stops whatever runs, wherever the story has come to. */
+  async end(): Promise<void> {
+    this.mishaps?.stop();
+    await this.stage?.stop();
+  }
+
+  /** By the eyes of a fresh application whose jobs do not run: nothing moves while it looks. */
+  private async examine({ settings, simulator }: Stage, driver: Driver, mishaps: Mishaps): Promise<Outcome> {
+    const { sellerAccount } = settings;
+    const larkspur = larkspurOptionsOf({ ...settings, jobs: { ...settings.jobs, autoStart: false } });
+    const auditor = await NestFactory.createApplicationContext(
+      BackstageModule.forRoot({ larkspur, simulator, sellerAccount, rate: RATE }),
+      { logger: false },
+    );
+    try {
+      const ledger = auditor.get(LedgerReader);
+      const subscriptions = await ledger.subscriptions();
+      const records = await ledger.records({ limit: RECORDS_MAX, zeros: true });
+      const licenses = new Map(subscriptions.map(({ id, licenseArn }) => [id, licenseArn ?? '']));
+      const balances = (await auditor.get(MeteringService).balance()).map((balance) => ({
+        ...balance,
+        licenseArn: licenses.get(balance.subscriptionId) ?? '',
+      }));
+      const evidence: Evidence = {
+        books: this.books,
+        records,
+        balances,
+        bill: simulator.bill(),
+        companyOf: (arn) => driver.companyOf(arn),
+      };
+      const poisoned = records.filter(({ dimension, quantity, state, attempts }) => {
+        return dimension === UNLISTED_DIMENSION && Number(quantity) > 0 && state !== 'metered' && attempts > 0;
+      });
+      return {
+        ...audit(evidence),
+        subscriptions: subscriptions.length,
+        events: this.books.events,
+        records: records.length,
+        metered: records.filter(({ state }) => state === 'metered').length,
+        faults: { ...mishaps.counts, poisoned: poisoned.length },
+      };
+    } finally {
+      await auditor.close();
+    }
+  }
+}
+
+/** Until everything that AWS will take is on the bill. What is poisoned stays where it is. */
+async function settle(stage: Stage): Promise<void> {
+  const metering = stage.app.get(MeteringService);
+  for (;;) {
+    const balances = await metering.balance();
+    const open = balances.filter(({ dimension, unassigned, byState }) => {
+      const underWay = [unassigned, byState.pending, byState.sending, byState.blocked, byState.unknown];
+      return dimension !== UNLISTED_DIMENSION && underWay.some((units) => Number(units ?? 0) !== 0);
+    });
+    if (open.length === 0) return;
+    await sleep(POLL_MS);
+  }
+}
