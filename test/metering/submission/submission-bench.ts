@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { type DataSource } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
 import { AwsClients } from '../../../src/aws/aws-clients.js';
@@ -102,7 +103,7 @@ export class Replica {
     this.resolution = new RecordResolution(options, database, outbox, alerts, doorbell);
   }
 
-  submit(signal = new AbortController().signal): Promise<void> {
+  submit(signal: AbortSignal = new AbortController().signal): Promise<void> {
     return this.submitter.run(signal);
   }
 }
@@ -120,6 +121,7 @@ export class SubmissionBench {
   ) {}
 
   static async start(given: BenchOptions = {}): Promise<SubmissionBench> {
+    Logger.overrideLogger(false);
     const clock = new VirtualClock({ startAt: START, rate: 0 });
     const postgres = await migratedDatabase(migrate);
     const simulator = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, ...given.simulator });
