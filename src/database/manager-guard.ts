@@ -2,16 +2,17 @@ import { type DataSource, type EntityManager } from 'typeorm';
 import { MarketplaceMeteringError } from '../errors.js';
 import { executorOfManager, type LedgerDatabase, type SqlExecutor } from './ledger-database.js';
 
+/** Text only: the host's type parsers are the host's. */
 interface Whereabouts {
   database: string;
   database_oid: string;
-  is_readable: boolean | null;
+  is_readable: 'true' | 'false' | null;
 }
 
 // Asks the catalog only: to_regclass() raises an error where the role may not use the schema, and an error would cost the host its transaction.
 const WHEREABOUTS = `
   SELECT current_database()::text AS database, d.oid::text AS database_oid,
-    (SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+    (SELECT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))::text
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = 'marketplace' AND c.relname = 'installation') AS is_readable
   FROM pg_catalog.pg_database d WHERE d.datname = current_database()`;
@@ -40,7 +41,7 @@ export async function assertSameDatabase(manager: EntityManager, ledger: LedgerD
   const found = await whereaboutsOf(host);
   const name = `points at the database "${found.database}"`;
   if (found.is_readable === null) throw elsewhere(`${name}, which has no schema "marketplace"`);
-  if (!found.is_readable) {
+  if (found.is_readable === 'false') {
     throw elsewhere(`${name} as a role that may not use the schema "marketplace": grant it USAGE on the schema and rights on its tables`);
   }
   // A restored or cloned database brings the installation's id along; its oid and name tell it apart.

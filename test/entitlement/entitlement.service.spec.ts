@@ -1,0 +1,201 @@
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Agreement, type FaultKind } from '../../src/simulator/index.js';
+import { codeOf, dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, NOON, Rooms } from '../subscription/rooms.js';
+
+let rooms: Rooms;
+let agreement: Agreement;
+let id: string;
+const replicas: Rooms[] = [];
+
+afterAll(dropDatabaseOfSuite);
+beforeEach(async () => {
+  rooms = await Rooms.open();
+  [agreement, id] = await registered(LICENSE_PRODUCT);
+});
+afterEach(async () => {
+  for (const replica of replicas.splice(0)) await replica.close();
+  await rooms.close();
+});
+
+async function registered(productCode: string, accountId?: string): Promise<[Agreement, string]> {
+  const bought = rooms.simulator.subscribe({ productCode, ...(accountId === undefined ? {} : { accountId }) });
+  return [bought, (await rooms.registration.inspect(await rooms.arrive(bought))).subscriptionId];
+}
+
+/** A process that has failed at nothing yet. */
+async function replica(): Promise<Rooms> {
+  const made = await rooms.replica();
+  replicas.push(made);
+  return made;
+}
+
+const calls = (): number => rooms.simulator.calls({ operation: 'GetEntitlements' }).length;
+const stopAws = (kind: FaultKind = 'error500Before') => rooms.simulator.faults.add({ kind, operation: 'GetEntitlements' } as never);
+
+describe('EntitlementService', () => {
+  it('reads all kinds of values with their ends', async () => {
+    const expiresAt = new Date(NOON.getTime() + 24 * HOUR_MS);
+    rooms.simulator.setEntitlements(agreement, [
+      { dimension: 'seats', value: 5, expiresAt },
+      { dimension: 'requests', value: 2.5 },
+      { dimension: 'sso', value: true },
+      { dimension: 'tier', value: 'gold' },
+    ]);
+    expect(await rooms.entitlements.get(id)).toEqual({
+      ...{ subscriptionId: id, fetchedAt: NOON, ageMs: 0, stale: false },
+      entitlements: [
+        { dimension: 'seats', value: 5, expiresAt },
+        { dimension: 'requests', value: 2.5, expiresAt: null },
+        { dimension: 'sso', value: true, expiresAt: null },
+        { dimension: 'tier', value: 'gold', expiresAt: null },
+      ],
+    });
+  });
+
+  it('D21: reads all pages, also past empty ones', async () => {
+    rooms.simulator.setSwitches({ emptyEntitlementPages: 'before' });
+    rooms.simulator.setEntitlements(
+      agreement,
+      Array.from({ length: 60 }, (_, n) => ({ dimension: `dimension-${n}`, value: n })),
+    );
+    const view = await rooms.entitlements.get(id);
+    expect(view.entitlements.map(({ value }) => value)).toEqual(Array.from({ length: 60 }, (_, n) => n));
+    expect(calls()).toBe(6);
+  });
+
+  it('D35: tells the agreements of one account apart', async () => {
+    const [second, secondId] = await registered(LICENSE_PRODUCT, agreement.accountId);
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1 }]);
+    rooms.simulator.setEntitlements(second, [{ dimension: 'seats', value: 2 }]);
+    expect((await rooms.entitlements.get(id)).entitlements).toMatchObject([{ value: 1 }]);
+    expect((await rooms.entitlements.get(secondId)).entitlements).toMatchObject([{ value: 2 }]);
+  });
+
+  it('asks for a legacy customer by one name only', async () => {
+    const [legacy, legacyId] = await registered(LEGACY_PRODUCT);
+    rooms.simulator.setEntitlements(legacy, [{ dimension: 'requests', value: 7 }]);
+    expect((await rooms.entitlements.get(legacyId)).entitlements).toMatchObject([{ value: 7 }]);
+    await rooms.query('UPDATE marketplace.subscription SET customer_aws_account_id = NULL WHERE id = $1', [legacyId]);
+    await rooms.query('DELETE FROM marketplace.entitlement_snapshot WHERE subscription_id = $1', [legacyId]);
+    expect((await rooms.entitlements.get(legacyId)).entitlements).toMatchObject([{ value: 7 }]);
+    const filters = rooms.simulator.calls({ operation: 'GetEntitlements' }).map(({ request }) => request?.Filter);
+    expect(filters).toEqual([{ CUSTOMER_AWS_ACCOUNT_ID: [legacy.accountId] }, { CUSTOMER_IDENTIFIER: [legacy.customerIdentifier] }]);
+  });
+
+  it('asks again only when the answer is too old, over replicas', async () => {
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1 }]);
+    const other = await replica();
+    await rooms.entitlements.get(id);
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 2 }]);
+    rooms.clock.advance(15 * 60_000);
+    expect(await other.entitlements.get(id)).toMatchObject({ ageMs: 900_000, stale: false, entitlements: [{ value: 1 }] });
+    expect(calls()).toBe(1);
+    rooms.clock.advance(1);
+    expect(await other.entitlements.get(id)).toMatchObject({ ageMs: 0, stale: false, entitlements: [{ value: 2 }] });
+    expect(calls()).toBe(2);
+  });
+
+  it('asks once for many who want to know', async () => {
+    rooms.simulator.faults.add({ kind: 'latency', ms: 100, operation: 'GetEntitlements' });
+    await Promise.all(Array.from({ length: 20 }, () => rooms.entitlements.get(id)));
+    expect(calls()).toBe(1);
+  });
+
+  it('asks again when an entitlement has come to its end: it may have been renewed', async () => {
+    const expiresAt = new Date(NOON.getTime() + 60_000);
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1, expiresAt }]);
+    expect(await rooms.entitlements.isEntitled(id, 'seats')).toBe(true);
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1, expiresAt: new Date(NOON.getTime() + HOUR_MS) }]);
+    rooms.clock.advance(60_000);
+    expect(await rooms.entitlements.isEntitled(id, 'seats')).toBe(true);
+    expect(calls()).toBe(2);
+  });
+});
+
+describe('D34: fails closed', () => {
+  it.each<FaultKind>(['error500Before', 'throttle', 'accessDenied', 'resetBefore', 'expiredCredentials'])(
+    'knowing nothing, under %s',
+    async (kind) => {
+      rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1 }]);
+      stopAws(kind);
+      expect(await codeOf(rooms.entitlements.get(id))).toBe('ENTITLEMENT_UNKNOWN');
+      expect(await codeOf(rooms.entitlements.isEntitled(id, 'seats'))).toBe('ENTITLEMENT_UNKNOWN');
+      expect(await rooms.count('entitlement_snapshot')).toBe(0);
+    },
+  );
+
+  it('for what no subscription is', async () => {
+    expect(await codeOf(rooms.entitlements.get('01890000-0000-7000-8000-000000000000'))).toBe('SUBSCRIPTION_UNKNOWN');
+    expect(await codeOf(rooms.entitlements.get('x'))).toBe('SUBSCRIPTION_UNKNOWN');
+  });
+
+  it('for a subscription that AWS has not named in full', async () => {
+    await rooms.query('UPDATE marketplace.subscription SET license_arn = NULL WHERE id = $1', [id]);
+    expect(await codeOf(rooms.entitlements.get(id))).toBe('ENTITLEMENT_UNKNOWN');
+    expect(calls()).toBe(0);
+  });
+
+  it.each<[string, number | boolean | string, boolean]>([
+    ['an amount', 1, true],
+    ['nothing', 0, false],
+    ['yes', true, true],
+    ['no', false, false],
+    ['a text', 'gold', true],
+    ['an empty text', '', false],
+  ])('isEntitled: %s', async (_, value, expected) => {
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value }]);
+    expect(await rooms.entitlements.isEntitled(id, 'seats')).toBe(expected);
+    expect(await rooms.entitlements.isEntitled(id, 'other')).toBe(false);
+  });
+
+  it('knows any of several entitlements of a dimension, not only the first', async () => {
+    rooms.simulator.setEntitlements(agreement, [
+      { dimension: 'seats', value: 0 },
+      { dimension: 'seats', value: 3 },
+    ]);
+    expect(await rooms.entitlements.isEntitled(id, 'seats')).toBe(true);
+  });
+});
+
+describe('while AWS is down', () => {
+  beforeEach(async () => {
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1, expiresAt: new Date(NOON.getTime() + 3 * HOUR_MS) }]);
+    await rooms.entitlements.get(id);
+    rooms.clock.advance(HOUR_MS);
+  });
+
+  it('serves the last known answer with its age', async () => {
+    stopAws();
+    expect(await rooms.entitlements.get(id)).toMatchObject({ ageMs: HOUR_MS, stale: true, fetchedAt: NOON, entitlements: [{ value: 1 }] });
+    expect(await rooms.entitlements.isEntitled(id, 'seats')).toBe(true);
+  });
+
+  it('grants nothing past the end that it knows of', async () => {
+    stopAws();
+    rooms.clock.advance(2 * HOUR_MS);
+    expect(await rooms.entitlements.isEntitled(id, 'seats')).toBe(false);
+  });
+
+  it('does not make everybody wait for AWS again and again', async () => {
+    stopAws();
+    const before = calls();
+    for (let n = 0; n < 5; n += 1) await rooms.entitlements.get(id);
+    expect(calls()).toBe(before + 1);
+  });
+
+  it('is current again when AWS is back', async () => {
+    const fault = stopAws();
+    await rooms.entitlements.get(id);
+    fault.remove();
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 9 }]);
+    const other = await replica();
+    expect(await other.entitlements.get(id)).toMatchObject({ stale: false, ageMs: 0, entitlements: [{ value: 9 }] });
+    expect(await rooms.entitlements.get(id)).toMatchObject({ stale: false, entitlements: [{ value: 9 }] });
+  });
+
+  it('tells the operators when the fault is ours', async () => {
+    stopAws('accessDenied');
+    await rooms.entitlements.get(id);
+    expect(await rooms.alertKinds()).toEqual(['setupError']);
+  });
+});

@@ -1,0 +1,86 @@
+import { type DynamicModule, type INestApplication, Module, type NestApplicationOptions } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { AwsClients } from '../../src/aws/aws-clients.js';
+import { LedgerDatabase } from '../../src/database/ledger-database.js';
+import { AlertBoard } from '../../src/events/alert-board.js';
+import { Outbox } from '../../src/events/outbox.js';
+import { type Options } from '../../src/marketplace-metering.options.js';
+import { registrationControllerOf } from '../../src/registration/registration.controller.js';
+import { REGISTRATION_PROVIDERS } from '../../src/registration/registration.providers.js';
+import { Doorbell } from '../../src/runtime/doorbell.js';
+import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
+import { SUBSCRIPTION_PROVIDERS } from '../../src/subscription/subscription.providers.js';
+import { type Rooms } from '../subscription/rooms.js';
+
+export type HttpAdapter = 'express' | 'fastify';
+export const ADAPTERS: readonly HttpAdapter[] = ['express', 'fastify'];
+
+@Module({})
+class HostModule {}
+
+export interface HostSettings {
+  adapter: HttpAdapter;
+  path?: string;
+  decorators?: ClassDecorator[];
+  options?: Options;
+  nest?: NestApplicationOptions;
+  module?: Partial<DynamicModule>;
+  /** What a host does to its application before it listens. */
+  configure?: (app: INestApplication) => unknown;
+}
+
+/** An application of a stranger, listening on a port of its own. */
+export interface Host {
+  app: INestApplication;
+  /** URL of the landing page as the host's defaults place it. */
+  url: string;
+  close(): Promise<void>;
+}
+
+export async function startHost(rooms: Rooms, settings: HostSettings): Promise<Host> {
+  const { adapter, path = 'marketplace/registration', decorators = [], options = {}, nest = {}, module = {}, configure } = settings;
+  const replica = await rooms.replica(options);
+  const root: DynamicModule = {
+    module: HostModule,
+    ...module,
+    controllers: [registrationControllerOf({ path, decorators })],
+    providers: [
+      { provide: RESOLVED_OPTIONS, useValue: replica.options },
+      { provide: LedgerDatabase, useValue: replica.database },
+      ...[Doorbell, Outbox, AlertBoard, AwsClients, ...SUBSCRIPTION_PROVIDERS, ...REGISTRATION_PROVIDERS],
+      ...(module.providers ?? []),
+    ],
+  };
+  const given = { logger: false, abortOnError: false, ...nest } as const;
+  const app = adapter === 'express' ? await NestFactory.create(root, given) : await NestFactory.create(root, new FastifyAdapter(), given);
+  await configure?.(app);
+  await app.listen(0, '127.0.0.1');
+  return {
+    app,
+    url: `${await app.getUrl()}/${path}`,
+    close: async () => {
+      await app.close();
+      await replica.close();
+    },
+  };
+}
+
+/** A form POST as a browser makes it; redirects are not followed. */
+export function post(url: string, form: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
+  return send(url, new URLSearchParams(form).toString(), { 'Content-Type': 'application/x-www-form-urlencoded', ...headers });
+}
+
+export function send(url: string, body: string, headers: Record<string, string>): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    body,
+    headers: { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8', ...headers },
+    redirect: 'manual',
+  });
+}
+
+export function codeIn(response: Response): string {
+  const location = response.headers.get('location');
+  return location === null ? '' : (new URL(location).searchParams.get('registrationCode') ?? '');
+}
