@@ -25,12 +25,13 @@ import { draftRecord, endOfHour, type Identity, meteredIdentityOf, type RecordDr
 import {
   advanceZeros,
   type BalanceRow,
-  claimSealCursors,
+  findSealCandidates,
   insertRecords,
   loadOriginHours,
   loadSealedHours,
   loadSubscriptionFacts,
   lockBalances,
+  lockSealCursors,
   lockUnfinishedRecords,
   markEnded,
   moveDeadlines,
@@ -43,7 +44,6 @@ import {
 } from './sealing.sql.js';
 
 const CHUNK = 50;
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 interface Work {
   facts: SubscriptionFacts;
@@ -74,45 +74,39 @@ export class HourSealer {
   /** One pass over every subscription that has something to seal. */
   async run(signal?: AbortSignal): Promise<void> {
     if (!(await this.isClockTrusted())) return;
-    let afterId = FIRST_ID;
+    const ids = await this.candidates();
     let sealed = 0;
-    for (;;) {
-      if (signal?.aborted === true) break;
-      const chunk = await this.sealChunk(afterId, null);
-      if (chunk === null) break;
-      sealed += chunk.sealed;
-      afterId = chunk.lastId;
+    for (let start = 0; start < ids.length && signal?.aborted !== true; start += CHUNK) {
+      sealed += await this.sealChunk(ids.slice(start, start + CHUNK));
     }
     if (sealed > 0) this.doorbell.ring('submit');
   }
 
-  /** Seals the next chunk; when it fails, its halves, until the one bad subscription is skipped with an alert. Null when there is no work left. */
-  private async sealChunk(afterId: string, onlyIds: string[] | null): Promise<{ lastId: string; sealed: number } | null> {
-    let claimed: string[] = [];
+  /**
+   * Seals what no other replica is at among these; when that fails, its halves, until the one bad subscription is skipped with an alert.
+   * @returns how many records were written
+   */
+  private async sealChunk(ids: string[]): Promise<number> {
     try {
-      const chunk = await this.database.transaction(async (tx) => {
-        claimed = await this.claim(tx, afterId, onlyIds);
-        const lastId = claimed.at(-1);
-        if (lastId === undefined) return null;
+      const sealed = await this.database.transaction(async (tx) => {
+        const claimed = await lockSealCursors(tx, this.options.sellerAccount, ids);
+        if (claimed.length === 0) return 0;
         crashPoint('seal.claimed');
-        const sealed = await this.sealClaimed(tx, claimed);
+        const written = await this.sealClaimed(tx, claimed);
         crashPoint('seal.written');
-        return { lastId, sealed };
+        return written;
       });
       crashPoint('seal.committed');
-      if (chunk && chunk.sealed > 0) countMetric('marketplace.records.sealed', chunk.sealed);
-      return chunk;
+      if (sealed > 0) countMetric('marketplace.records.sealed', sealed);
+      return sealed;
     } catch (error) {
-      const lastId = claimed.at(-1);
-      if (lastId === undefined) throw error;
-      if (claimed.length === 1) {
-        await this.skip(lastId, error as Error);
-        return { lastId, sealed: 0 };
+      const [first = '', ...others] = ids;
+      if (others.length === 0) {
+        await this.skip(first, error as Error);
+        return 0;
       }
-      const middle = Math.ceil(claimed.length / 2);
-      let sealed = 0;
-      for (const half of [claimed.slice(0, middle), claimed.slice(middle)]) sealed += (await this.sealChunk(FIRST_ID, half))?.sealed ?? 0;
-      return { lastId, sealed };
+      const middle = Math.ceil(ids.length / 2);
+      return (await this.sealChunk(ids.slice(0, middle))) + (await this.sealChunk(ids.slice(middle)));
     }
   }
 
@@ -150,17 +144,14 @@ export class HourSealer {
     return { now: clock.now(), settleDelayMs, zeroRecordLeadMs };
   }
 
-  private async claim(tx: SqlExecutor, afterId: string, onlyIds: string[] | null): Promise<string[]> {
+  private async candidates(): Promise<string[]> {
     const timing = this.timing();
     const zeroEdges = this.options.products.flatMap((product) => {
       const hour = newestZeroHour(timing, product.zeroRecords, 'BatchMeterUsage');
       return hour === null || product.mode === 'off' ? [] : [{ productCode: product.productCode, hour }];
     });
-    return claimSealCursors(tx, {
+    return findSealCandidates(this.database, {
       sellerAccount: this.options.sellerAccount,
-      afterId,
-      limit: CHUNK,
-      onlyIds,
       settledUntil: endOfHour(newestSettledHour(timing)),
       now: timing.now,
       zeroEdges,

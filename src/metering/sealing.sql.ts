@@ -2,11 +2,6 @@ import { type SqlExecutor } from '../database/ledger-database.js';
 
 export interface SealCandidateQuery {
   sellerAccount: string;
-  /** Keyset: subscriptions after this id. */
-  afterId: string;
-  limit: number;
-  /** Only these, when a chunk is being halved. */
-  onlyIds: string[] | null;
   /** Events that occurred before this instant can be sealed; later ones belong to hours that have not settled. */
   settledUntil: Date;
   now: Date;
@@ -15,42 +10,48 @@ export interface SealCandidateQuery {
 }
 
 /**
- * Takes the seal cursors of subscriptions that have something to seal. The cursor is the only row that sealers share; SKIP LOCKED lets each replica
- * take what no other is at. Nothing references a cursor, so no insert of the host ever waits for it or hides it.
- *
- * The bound of the first EXISTS depends on the subscription, which keeps Postgres on one index probe each: a bound that is the same for all lets it
- * hash every unassigned event of the ledger instead, once a chunk.
+ * Subscriptions that have something to seal, without a lock: asked once a pass, because it looks at every subscription. The bound of the first EXISTS
+ * depends on the subscription, which keeps Postgres on one index probe each; a bound that is the same for all lets it hash every unassigned event.
  */
-export async function claimSealCursors(tx: SqlExecutor, query: SealCandidateQuery): Promise<string[]> {
-  const rows = await tx.query<{ subscription_id: string }>(
-    `SELECT c.subscription_id
-     FROM marketplace.seal_cursor c
-     JOIN marketplace.subscription s ON s.seller_account = c.seller_account AND s.id = c.subscription_id
-     LEFT JOIN unnest($6::text[], $7::timestamptz[]) AS zero (product_code, hour) ON zero.product_code = s.product_code
-     WHERE c.seller_account = $1 AND c.subscription_id > $2 AND ($4::uuid[] IS NULL OR c.subscription_id = ANY ($4))
-       AND (
-         EXISTS (SELECT 1 FROM marketplace.usage_event e
-                 WHERE e.seller_account = $1 AND e.subscription_id = c.subscription_id AND e.record_id IS NULL
-                   AND e.occurred_at < CASE WHEN s.ends_at <= $8 OR s.merged_into IS NOT NULL THEN 'infinity' ELSE $5::timestamptz END)
-         OR EXISTS (SELECT 1 FROM marketplace.balance b
-                    WHERE b.seller_account = $1 AND b.subscription_id = c.subscription_id
-                      AND (b.carry >= 1 OR (b.carry <> 0 AND s.last_end_sign_at <= $8)))
-         OR (s.merged_into IS NULL AND s.state = 'registered' AND c.zeros_through < zero.hour)
-         OR (s.merged_into IS NULL AND s.state = 'ending' AND s.ends_at <= $8)
-       )
-     ORDER BY c.subscription_id
-     LIMIT $3
-     FOR UPDATE OF c SKIP LOCKED`,
+export async function findSealCandidates(sql: SqlExecutor, query: SealCandidateQuery): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `SELECT s.id
+     FROM marketplace.subscription s
+     JOIN marketplace.seal_cursor c ON c.seller_account = s.seller_account AND c.subscription_id = s.id
+     LEFT JOIN unnest($4::text[], $5::timestamptz[]) AS zero (product_code, hour) ON zero.product_code = s.product_code
+     WHERE s.seller_account = $1 AND (
+       (s.merged_into IS NULL AND s.state = 'registered' AND c.zeros_through < zero.hour)
+       OR (s.merged_into IS NULL AND s.state = 'ending' AND s.ends_at <= $3)
+       OR EXISTS (SELECT 1 FROM marketplace.usage_event e
+                  WHERE e.seller_account = $1 AND e.subscription_id = s.id AND e.record_id IS NULL
+                    AND e.occurred_at < CASE WHEN s.ends_at <= $3 OR s.merged_into IS NOT NULL THEN 'infinity' ELSE $2::timestamptz END)
+       OR EXISTS (SELECT 1 FROM marketplace.balance b
+                  WHERE b.seller_account = $1 AND b.subscription_id = s.id
+                    AND (b.carry >= 1 OR (b.carry <> 0 AND s.last_end_sign_at <= $3)))
+     )
+     ORDER BY s.id`,
     [
       query.sellerAccount,
-      query.afterId,
-      query.limit,
-      query.onlyIds,
       query.settledUntil.toISOString(),
+      query.now.toISOString(),
       query.zeroEdges.map((edge) => edge.productCode),
       query.zeroEdges.map((edge) => edge.hour.toISOString()),
-      query.now.toISOString(),
     ],
+  );
+  return rows.map((row) => row.id);
+}
+
+/**
+ * Takes seal cursors. The cursor is the only row that sealers share; SKIP LOCKED lets each replica take what no other is at. Nothing references a
+ * cursor, so no insert of the host ever waits for it or hides it. What another replica has sealed since it was found has simply nothing left to seal.
+ */
+export async function lockSealCursors(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<string[]> {
+  const rows = await tx.query<{ subscription_id: string }>(
+    `SELECT subscription_id FROM marketplace.seal_cursor
+     WHERE seller_account = $1 AND subscription_id = ANY ($2)
+     ORDER BY subscription_id
+     FOR UPDATE SKIP LOCKED`,
+    [sellerAccount, ids],
   );
   return rows.map((row) => row.subscription_id);
 }
@@ -162,16 +163,27 @@ export interface StampedSum {
 /**
  * Stamps events with their record and returns the sums of exactly what was stamped. The sums come from RETURNING alone: an aggregate over a
  * snapshot would still count an event that another sealer has stamped meanwhile.
+ *
+ * The events are found by one index range a stamp (OFFSET 0) and joined by ctid: joined plainly, Postgres may read every unassigned event of the
+ * ledger for each chunk. Nothing but a merge moves an unassigned event; one that moves right now no longer fits its ctid and stays unassigned.
  */
 export async function stampEvents(tx: SqlExecutor, sellerAccount: string, stamps: Stamp[]): Promise<StampedSum[]> {
   return tx.query<StampedSum>(
     `WITH stamped AS (
        UPDATE marketplace.usage_event e
-       SET record_id = stamp.record_id
-       FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[]) AS stamp (subscription_id, dimension, hour, record_id)
-       WHERE e.seller_account = $1 AND e.subscription_id = stamp.subscription_id AND e.dimension = stamp.dimension
-         AND e.occurred_at >= stamp.hour AND e.occurred_at < stamp.hour + interval '1 hour' AND e.record_id IS NULL
-       RETURNING e.record_id, stamp.hour AS origin_hour, e.tags, e.quantity
+       SET record_id = found.record_id
+       FROM (
+         SELECT stamp.record_id, stamp.hour, u.event_ctid
+         FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[]) AS stamp (subscription_id, dimension, hour, record_id)
+         CROSS JOIN LATERAL (
+           SELECT ctid AS event_ctid FROM marketplace.usage_event
+           WHERE seller_account = $1 AND subscription_id = stamp.subscription_id AND dimension = stamp.dimension
+             AND occurred_at >= stamp.hour AND occurred_at < stamp.hour + interval '1 hour' AND record_id IS NULL
+           OFFSET 0
+         ) AS u
+       ) AS found
+       WHERE e.ctid = found.event_ctid AND e.record_id IS NULL
+       RETURNING e.record_id, found.hour AS origin_hour, e.tags, e.quantity
      )
      SELECT record_id, origin_hour, tags, sum(quantity) AS event_sum, count(*)::int AS event_count
      FROM stamped
