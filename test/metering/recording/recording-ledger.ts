@@ -68,10 +68,11 @@ export class RecordingLedger {
   }
 
   /** A recorder with its own pool, as a replica of the application has it. */
-  async recorder(recording: Options['recording'] = {}): Promise<UsageRecorder> {
+  async recorder(recording: Options['recording'] = {}, tamper: (dataSource: DataSource) => void = () => undefined): Promise<UsageRecorder> {
     const options = this.options({ recording });
     const dataSource = await createDataSource(options).initialize();
     this.dataSources.push(dataSource);
+    tamper(dataSource);
     const ledger = new LedgerDatabase(dataSource);
     const recorder = new UsageRecorder(options, ledger, new SubscriptionDirectory(options, ledger, new ProductCatalog(options, ledger)));
     this.recorders.push(recorder);

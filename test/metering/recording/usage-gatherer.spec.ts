@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type DataSource } from 'typeorm';
 import { type UsageNotRecordedError } from '../../../src/errors.js';
 import { type RecordResult, type UsageEvent } from '../../../src/metering/usage-event.js';
 import { type UsageRecorder } from '../../../src/metering/usage-recorder.js';
@@ -63,6 +64,25 @@ describe('single calls', () => {
     expect(outcomes).toEqual(['recorded', 'duplicate', 'IDEMPOTENCY_CONFLICT']);
   });
 });
+
+/** The statement is carried out, and its answer replaced by what a torn connection gives: once. */
+function loseFirstAnswer(dataSource: DataSource, method: 'query' | 'commitTransaction', isMeant: (sql: string) => boolean): void {
+  const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
+  let isLost = false;
+  dataSource.createQueryRunner = (mode) => {
+    const runner = createQueryRunner(mode);
+    const original = runner[method].bind(runner) as (...given: unknown[]) => Promise<unknown>;
+    Object.assign(runner, {
+      [method]: async (...given: unknown[]) => {
+        const answer = await original(...given);
+        if (isLost || !isMeant(String(given[0]))) return answer;
+        isLost = true;
+        throw new Error('Connection terminated unexpectedly');
+      },
+    });
+    return runner;
+  };
+}
 
 /** Transactions that inserted, by the ids that Postgres gave them. */
 async function statementsSoFar(): Promise<number> {
@@ -217,7 +237,7 @@ describe('when the database is in the way', () => {
            WHERE datname = current_database() AND application_name = 'nestjs-marketplace-metering' AND state = 'active'`,
         );
         kills += killed;
-        await sleep(3);
+        await sleep(20);
       }
     })();
     const calls = Array.from({ length: 30 }, async (_, caller) => {
@@ -231,11 +251,29 @@ describe('when the database is in the way', () => {
         }
       }
     });
-    await Promise.all(calls);
-    done.abort();
+    await Promise.all(calls).finally(() => {
+      done.abort();
+    });
     await killer;
     expect(kills).toBeGreaterThan(0);
     expect(await ledger.sumOf(buyer.id)).toEqual({ events: 30 * 22, quantity: `${30 * 22}` });
+  });
+
+  it('a commit whose answer is lost is found again: recorded, once, and not called a duplicate', async () => {
+    const forgetful = await ledger.recorder({}, (dataSource) => {
+      loseFirstAnswer(dataSource, 'query', (sql) => sql.includes('INSERT INTO marketplace.usage_event'));
+    });
+    const [kept, minted] = [buyer.event({ idempotencyKey: 'lost answer' }), buyer.event()];
+    expect(await Promise.all([kept, minted].map((event) => outcomeOf(record(event, { by: forgetful }))))).toEqual(['recorded', 'recorded']);
+    expect(await ledger.sumOf(buyer.id)).toEqual({ events: 2, quantity: '2' });
+
+    const array = await ledger.recorder({}, (dataSource) => {
+      loseFirstAnswer(dataSource, 'commitTransaction', () => true);
+    });
+    const events = [buyer.event({ idempotencyKey: 'lost commit' }), buyer.event()];
+    expect(await array.record(events)).toMatchObject([{ outcome: 'recorded' }, { outcome: 'recorded' }]);
+    ledger.noteRecorded(...events);
+    expect(await ledger.sumOf(buyer.id)).toEqual({ events: 4, quantity: '4' });
   });
 
   it('a statement whose answer never comes is given up, and the caller told that the outcome is unknown', async () => {
