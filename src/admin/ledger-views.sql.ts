@@ -186,7 +186,10 @@ export interface EventRow {
   record_id: string | null;
 }
 
-/** Newest subscription first and within it newest event first: the primary key, read backwards. */
+/**
+ * Newest subscription first and within it newest event first: the primary key, read backwards. The events of a record are of one subscription, so
+ * that their order is the same by id alone, which is how their own index knows them.
+ */
 export function selectEvents(
   tx: SqlExecutor,
   sellerAccount: string,
@@ -194,6 +197,8 @@ export function selectEvents(
   after: readonly [string, string] | null,
   limit: number,
 ): Promise<EventRow[]> {
+  const keys = [{ column: 'subscription_id', type: 'uuid' }, ID];
+  const first = filter.recordId === undefined ? 0 : 1;
   const columns = 'id, subscription_id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason, record_id';
   return new Selection(columns, 'usage_event', sellerAccount)
     .where(filter.subscriptionId, (id) => `subscription_id = ${id}`)
@@ -204,7 +209,7 @@ export function selectEvents(
     .where(filter.occurredFrom, (from) => `occurred_at >= ${from}`)
     .where(filter.occurredTo, (to) => `occurred_at < ${to}`)
     .where(filter.idempotencyKey, (key) => `idempotency_key = ${key}`)
-    .after([{ column: 'subscription_id', type: 'uuid' }, ID], after, limit)
+    .after(keys.slice(first), after?.slice(first) ?? null, limit)
     .read(tx);
 }
 

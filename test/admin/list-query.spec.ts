@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { LISTS, readListQuery } from '../../src/admin/list-query.js';
 import { isMarketplaceMeteringError } from '../../src/errors.js';
@@ -6,7 +7,7 @@ const ID = '019a7f00-0000-7000-8000-0000000000ab';
 
 const refusalOf = (list: keyof typeof LISTS, query: string): string => {
   try {
-    readListQuery<object, readonly string[]>(LISTS[list] as never, `/x?${query}`);
+    readListQuery<object, readonly string[]>(LISTS[list], `/x?${query}`);
   } catch (error) {
     if (isMarketplaceMeteringError(error) && error.code === 'FILTER_INVALID') return error.message;
     throw error;
@@ -90,5 +91,13 @@ describe('a list query', () => {
     expect(refusalOf('subscriptions', `cursor=${readListQuery(LISTS.records, '/records').cursorAfter([ID])}`)).toMatch(
       /^cursor: it belongs to other filters/,
     );
+  });
+
+  it.each(Object.values(LISTS))('of $name has its filters in docs/admin.md, and no others', ({ name, filter }) => {
+    const row = readFileSync('docs/admin.md', 'utf8')
+      .split('\n')
+      .find((line) => line.startsWith(`| \`/${name}\` |`));
+    const documented = [...(row?.split('|')[3] ?? '').matchAll(/`(\w+)`/g)].map(([, parameter]) => parameter);
+    expect(documented).toEqual(Object.keys(filter.shape));
   });
 });
