@@ -128,8 +128,9 @@ const CERTIFICATE_CODES = new Set([
 
 /** Whether the error says for certain that no connection was made: no name, no route, nobody listening, no trust in the certificate. */
 function neverConnected(error: unknown): boolean {
-  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(neverConnected);
-  const { syscall, code, message } = (error ?? {}) as { syscall?: unknown; code?: unknown; message?: unknown };
+  const { errors, syscall, code, message } = (error ?? {}) as { errors?: unknown; syscall?: unknown; code?: unknown; message?: unknown };
+  // Several addresses were tried, all in vain. By shape, since an error may come from another realm.
+  if (Array.isArray(errors) && errors.length > 0) return errors.every(neverConnected);
   if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
   if (typeof code === 'string' && CERTIFICATE_CODES.has(code)) return true;
   return typeof message === 'string' && message.includes('did not establish a connection');

@@ -71,18 +71,25 @@ export class MeteringGateway {
 
   async batchMeterUsage(call: BatchMeterUsageCall): Promise<GatewayAnswer> {
     let departure: Departure = 'held';
+    // As the network gave it: above this point the SDK may wrap an error and lose what it says.
+    let networkError: unknown;
     const command = new BatchMeterUsageCommand({
       UsageRecords: call.reports.map(usageRecordOf),
       ...(call.productCode === null ? {} : { ProductCode: call.productCode }),
     });
     const timeout = AbortSignal.timeout(call.timeoutMs);
     command.middlewareStack.add(
-      (next) => (args) => {
+      (next) => async (args) => {
         // Nothing may leave after the time is up: whoever waits for the answer has gone, and the lease may be another's.
         timeout.throwIfAborted();
         if (!call.mayLeave()) throw new Dropped('the lease would not outlive the call');
         departure = 'left';
-        return next(args);
+        try {
+          return await next(args);
+        } catch (error) {
+          networkError = error;
+          throw error;
+        }
       },
       { step: 'deserialize', priority: 'low', name: 'marketplaceDeparture' },
     );
@@ -91,7 +98,7 @@ export class MeteringGateway {
       return resultsOf(output);
     } catch (error) {
       if (error instanceof Dropped) return { kind: 'failed', failure: dropped(error.message) };
-      return { kind: 'failed', failure: callFailureOf(error, departure) };
+      return { kind: 'failed', failure: callFailureOf(networkError ?? error, departure) };
     }
   }
 }

@@ -1,6 +1,6 @@
 import { BATCH_RECORDS_MAX, envelopeBytes, reportBytes, REQUEST_BYTES_LIMIT, type UsageReport } from '../aws/metering-gateway.js';
 import { identityOf, matchKeyOf } from './answer-matcher.js';
-import { type WaitingWork } from './submission.sql.js';
+import { type Lane, type WaitingWork } from './submission.sql.js';
 
 /** A record as it may be sent: nothing here changes after sealing, so that a retry is the same request, byte for byte. */
 export interface SendableRecord {
@@ -42,19 +42,19 @@ export function planBatch(candidates: readonly SendableRecord[]): SendableRecord
   return batch;
 }
 
-// Of ten turns the batches have six, what is late three, probes one, as long as each has work: neither old sins nor suspects can starve the healthy,
-// nor these them.
-const PROBE_TURN = 9;
-const LATE_TURNS = new Set([2, 5, 8]);
+/**
+ * Whose turn it is, as long as there is such work: neither late, troubled nor suspect records can starve the healthy, nor these them. Where a lane has
+ * none the others follow in the order of `LANES`.
+ */
+const TURNS: readonly Lane[] = ['batch', 'batch', 'late', 'batch', 'troubled', 'batch', 'late', 'batch', 'troubled', 'probe'];
+const LANES: readonly Lane[] = ['batch', 'late', 'troubled', 'probe'];
 
 /**
  * What to send next: by the turn's lane, then where fewest calls of this process are under way (each region has a budget of its own, and waiting for one
  * must not idle another), then what is due earliest.
  */
 export function chooseWork(waiting: readonly WaitingWork[], turn: number, underWay: ReadonlyMap<string, number>): WaitingWork | undefined {
-  const slot = turn % 10;
-  const lanes =
-    slot === PROBE_TURN ? ['probe', 'late', 'batch'] : LATE_TURNS.has(slot) ? ['late', 'batch', 'probe'] : ['batch', 'late', 'probe'];
+  const lanes = [TURNS[turn % TURNS.length], ...LANES];
   const busy = ({ region }: WaitingWork): number => underWay.get(region) ?? 0;
   const lane = lanes.find((name) => waiting.some((work) => work.lane === name));
   return waiting

@@ -21,6 +21,7 @@ import {
   insertAttempt,
   lockCandidates,
   lockProbe,
+  machineTime,
   peekWork,
   type SuspectRow,
   unblock,
@@ -32,6 +33,8 @@ const OPERATION = 'BatchMeterUsage';
 const LATE_MARGIN_MS = 60_000;
 /** A suspect is probed at least this often, in multiples of the probe interval. */
 const PROBE_CAP_FACTOR = 6;
+/** A run tries again what was due when it began, so that it ends; one that takes longer looks anew, so that a long queue does not keep retries waiting. */
+const HORIZON_MS = 15_000;
 /** Others were faster so often in a row: they are at the work, and their locks end with it. */
 const EMPTY_CLAIMS_MAX = 3;
 
@@ -64,6 +67,7 @@ export class BatchSubmitter {
   private readonly underWay = new Map<string, number>();
   private readonly name = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   private turn = 0;
+  private horizon: { retryBefore: Date; takenAt: number } | null = null;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -81,6 +85,7 @@ export class BatchSubmitter {
   async run(signal: AbortSignal): Promise<void> {
     if (this.hold.active) return;
     this.breaker.beginRun();
+    this.horizon = null;
     const lines = await Promise.allSettled(Array.from({ length: this.options.submission.concurrency }, () => this.work(signal)));
     const failed = lines.find((line) => line.status === 'rejected');
     if (failed) throw failed.reason;
@@ -89,7 +94,7 @@ export class BatchSubmitter {
   private async work(signal: AbortSignal): Promise<void> {
     let emptyClaims = 0;
     while (!signal.aborted && emptyClaims < EMPTY_CLAIMS_MAX) {
-      const waiting = await peekWork(this.database, this.time());
+      const waiting = await peekWork(this.database, await this.time());
       const work = chooseWork(
         waiting.filter((candidate) => this.breaker.allows(placeOf(candidate))),
         this.turn,
@@ -119,7 +124,7 @@ export class BatchSubmitter {
       const waitMs = await this.budget.reserve(work.region, OPERATION);
       if (!(await slept(waitMs, signal))) return false;
       const lease = new LeaseWatch(this.options.submission.leaseMs);
-      const batch = await this.claim(work);
+      const batch = await this.claim(work, await this.time());
       if (batch === null) return false;
       crashPoint('submit.claimed');
       answer = await this.call(batch, lease);
@@ -134,10 +139,10 @@ export class BatchSubmitter {
   }
 
   /** Lease and attempt, in one transaction that is committed before the call. */
-  private claim(work: WaitingWork): Promise<ClaimedBatch | null> {
+  private claim(work: WaitingWork, time: ClaimTime): Promise<ClaimedBatch | null> {
     const { sellerAccount, submission } = this.options;
     return this.database.transaction(async (tx) => {
-      const { records, probe } = await this.pick(tx, work);
+      const { records, probe } = await this.pick(tx, work, time);
       const [first] = records;
       if (first === undefined) return null;
       const batch: ClaimedBatch = {
@@ -168,16 +173,20 @@ export class BatchSubmitter {
     });
   }
 
-  private async pick(tx: SqlExecutor, work: WaitingWork): Promise<{ records: ClaimCandidate[]; probe: SuspectRow | null }> {
+  private async pick(
+    tx: SqlExecutor,
+    work: WaitingWork,
+    time: ClaimTime,
+  ): Promise<{ records: ClaimCandidate[]; probe: SuspectRow | null }> {
     const { sellerAccount, submission } = this.options;
     if (work.lane !== 'probe') {
-      const candidates = await lockCandidates(tx, this.time(), work.product_code, work.lane, BATCH_RECORDS_MAX);
+      const candidates = await lockCandidates(tx, time, work.product_code, work.lane, BATCH_RECORDS_MAX);
       const planned = new Set(planBatch(candidates).map((record) => record.id));
       return { records: candidates.filter((candidate) => planned.has(candidate.id)), probe: null };
     }
     const pace = { intervalMs: submission.probeIntervalMs, capMs: submission.probeIntervalMs * PROBE_CAP_FACTOR };
-    const probe = await claimSuspect(tx, sellerAccount, work.product_code, pace);
-    const record = probe && (await lockProbe(tx, this.time(), probe));
+    const probe = await claimSuspect(tx, time, work.product_code, pace);
+    const record = probe && (await lockProbe(tx, time, probe));
     if (probe === undefined || record === undefined) return { records: [], probe: null };
     if (record.state === 'blocked') await unblock(tx, sellerAccount, record.id);
     return { records: [record], probe };
@@ -213,9 +222,17 @@ export class BatchSubmitter {
     }
   }
 
-  private time(): ClaimTime {
+  private async time(): Promise<ClaimTime> {
+    if (this.horizon === null || performance.now() - this.horizon.takenAt > HORIZON_MS) {
+      this.horizon = { takenAt: performance.now(), retryBefore: await machineTime(this.database) };
+    }
     const now = this.options.clock.now();
-    return { sellerAccount: this.options.sellerAccount, now, lateBefore: plusMs(now, LATE_MARGIN_MS) };
+    return {
+      sellerAccount: this.options.sellerAccount,
+      now,
+      lateBefore: plusMs(now, LATE_MARGIN_MS),
+      retryBefore: this.horizon.retryBefore,
+    };
   }
 }
 

@@ -18,8 +18,8 @@ export const SUSPECT_SCOPE: Readonly<Partial<Record<BlockedReason, SuspectScope>
   invalidProduct: 'product',
 };
 
-/** After so many calls in a row that AWS failed to answer, a batch is halved: one of its records may be what AWS chokes on. */
-const FAILURES_BEFORE_SPLIT = 3;
+/** After so many calls in a row that AWS failed to answer, a batch is halved, and travels apart from others: a record in it may be what AWS chokes on. */
+export const FAILURES_BEFORE_SPLIT = 3;
 /** A subscription first seen less than so long ago may be known to us before it is to metering: events of its start come in any order. */
 const ACTIVATION_GRACE_MS = 24 * HOUR_MS;
 
@@ -43,7 +43,7 @@ export interface OutcomeContext {
   identicalResend: IdenticalResend;
 }
 
-/** How soon a record may be tried again. `now`: at once, there is work to divide. */
+/** How soon a record may be tried again. `now`: in the same run, since the parts of a divided batch were due when the whole was. */
 export type RetryPace = 'now' | 'backoff' | 'throttled' | 'slow';
 
 export type RecordStep =
@@ -158,12 +158,13 @@ const SLOW_FACTOR = 30;
  * Milliseconds until the next try, of machine time. Exponential with full jitter, so that records that failed together do not come back together.
  * There is no count after which trying ends: the cutoff ends it.
  * @param random in [0, 1)
+ * @returns null where the record keeps the time at which it was due
  */
-export function retryDelayMs(pace: RetryPace, consecutiveFailures: number, options: RetryOptions, random: number): number {
+export function retryDelayMs(pace: RetryPace, consecutiveFailures: number, options: RetryOptions, random: number): number | null {
   const { backoffBaseMs, backoffCapMs } = options;
   switch (pace) {
     case 'now':
-      return 0;
+      return null;
     case 'throttled':
       // The shared budget sets the pace; this only mixes the order.
       return random * Math.min(backoffCapMs, 2 * backoffBaseMs);

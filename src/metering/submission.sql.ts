@@ -2,7 +2,7 @@ import { type UsageAllocation } from '../aws/metering-gateway.js';
 import { type SqlExecutor } from '../database/ledger-database.js';
 import { type SendableRecord } from './batch-planner.js';
 import { type Evidence } from './evidence.js';
-import { type Disposition, type RecordState, type SuspectScope } from './record-outcome.js';
+import { type Disposition, FAILURES_BEFORE_SPLIT, type RecordState, type SuspectScope } from './record-outcome.js';
 
 /**
  * Order of locks in this room: metering records by id, then balances, then subscriptions by id, then suspects, then alerts. Transactions that would
@@ -10,10 +10,11 @@ import { type Disposition, type RecordState, type SuspectScope } from './record-
  */
 
 /**
- * The three lines in which records wait. `batch`: together. `late`: past due, so that AWS may refuse it for its age, each alone, never beside
- * healthy ones. `probe`: of a suspect cause whose time to be tried has come, alone.
+ * The lines in which records wait. `batch`: together. `troubled`: together too, but apart from the healthy, because AWS has failed to answer about
+ * them again and again. `late`: past due, so that AWS may refuse it for its age, each alone. `probe`: of a suspect cause whose time to be tried has
+ * come, alone.
  */
-export type Lane = 'batch' | 'late' | 'probe';
+export type Lane = 'batch' | 'troubled' | 'late' | 'probe';
 
 /** What a claim needs to know of the two clocks. */
 export interface ClaimTime {
@@ -22,6 +23,15 @@ export interface ClaimTime {
   now: Date;
   /** Business time: a record due before this may reach AWS too late for a healthy batch. */
   lateBefore: Date;
+  /** Machine time, by the database: what is tried again must have been due by then. It is what makes a run end. */
+  retryBefore: Date;
+}
+
+/** The database's clock: machine time. */
+export async function machineTime(sql: SqlExecutor): Promise<Date> {
+  const [row] = await sql.query<{ at: Date }>(`SELECT clock_timestamp() AS at`);
+  if (!row) throw new Error('the database tells no time');
+  return row.at;
 }
 
 const SUSPECT = `EXISTS (SELECT 1 FROM marketplace.suspect q WHERE q.seller_account = r.seller_account AND q.product_code = r.product_code
@@ -29,12 +39,20 @@ const SUSPECT = `EXISTS (SELECT 1 FROM marketplace.suspect q WHERE q.seller_acco
 
 // Machine time decides about the backoff, business time about the deadlines.
 const CLAIMABLE = `r.state = 'pending' AND r.mode = 'live' AND r.operation = 'BatchMeterUsage'
-  AND r.next_attempt_at <= clock_timestamp() AND r.cutoff_at > $2`;
+  AND r.next_attempt_at <= CASE r.attempt_count WHEN 0 THEN clock_timestamp() ELSE $4::timestamptz END AND r.cutoff_at > $2`;
 
 const LANE: Record<Exclude<Lane, 'probe'>, string> = {
-  batch: `${CLAIMABLE} AND r.due_at >= $3 AND NOT ${SUSPECT}`,
+  batch: `${CLAIMABLE} AND r.consecutive_failures < ${FAILURES_BEFORE_SPLIT} AND r.due_at >= $3 AND NOT ${SUSPECT}`,
+  troubled: `${CLAIMABLE} AND r.consecutive_failures >= ${FAILURES_BEFORE_SPLIT} AND r.due_at >= $3 AND NOT ${SUSPECT}`,
   late: `${CLAIMABLE} AND r.due_at < $3 AND NOT ${SUSPECT}`,
 };
+
+const parametersOf = (time: ClaimTime): string[] => [
+  time.sellerAccount,
+  time.now.toISOString(),
+  time.lateBefore.toISOString(),
+  time.retryBefore.toISOString(),
+];
 
 export interface WaitingWork {
   product_code: string;
@@ -51,14 +69,14 @@ const earliestIn = (lane: Exclude<Lane, 'probe'>): string => `SELECT p.product_c
   WHERE p.seller_account = $1`;
 
 /** Work that waits, without a lock: only whoever finds some takes a slot of the call budget. */
-export function peekWork(sql: SqlExecutor, { sellerAccount, now, lateBefore }: ClaimTime): Promise<WaitingWork[]> {
+export function peekWork(sql: SqlExecutor, time: ClaimTime): Promise<WaitingWork[]> {
   return sql.query<WaitingWork>(
-    `${earliestIn('batch')} UNION ALL ${earliestIn('late')} UNION ALL
+    `${earliestIn('batch')} UNION ALL ${earliestIn('troubled')} UNION ALL ${earliestIn('late')} UNION ALL
      SELECT q.product_code, p.region, 'probe', min(q.next_probe_at)
      FROM marketplace.suspect q JOIN marketplace.product p ON p.seller_account = q.seller_account AND p.product_code = q.product_code
-     WHERE q.seller_account = $1 AND q.next_probe_at <= clock_timestamp()
+     WHERE q.seller_account = $1 AND q.next_probe_at <= $4
      GROUP BY q.product_code, p.region`,
-    [sellerAccount, now.toISOString(), lateBefore.toISOString()],
+    parametersOf(time),
   );
 }
 
@@ -113,21 +131,21 @@ function candidateOf(row: ClaimRow): ClaimCandidate {
 }
 
 /**
- * Locks the first record of a lane and, in lane `batch`, those that may go with it: its own group when an error is being narrowed down, else records
+ * Locks the first record of a lane and, unless it is `late`, those that may go with it: its own group when an error is being narrowed down, else records
  * of no group. NO KEY UPDATE is the lock that the claim's UPDATE takes anyway; SKIP LOCKED gives each worker what no other is at, so claims never
  * wait. What is locked but not taken is free again at the commit.
  */
 export async function lockCandidates(
   tx: SqlExecutor,
-  { sellerAccount, now, lateBefore }: ClaimTime,
+  time: ClaimTime,
   productCode: string,
   lane: Exclude<Lane, 'probe'>,
   limit: number,
 ): Promise<ClaimCandidate[]> {
-  const parameters = [sellerAccount, now.toISOString(), lateBefore.toISOString(), productCode];
+  const parameters = [...parametersOf(time), productCode];
   const [first] = await tx.query<ClaimRow>(
     `SELECT ${CLAIM_COLUMNS} FROM marketplace.metering_record r
-     WHERE r.seller_account = $1 AND r.product_code = $4 AND ${LANE[lane]}
+     WHERE r.seller_account = $1 AND r.product_code = $5 AND ${LANE[lane]}
      ORDER BY r.due_at, r.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED`,
     parameters,
   );
@@ -135,9 +153,9 @@ export async function lockCandidates(
   if (lane === 'late') return [candidateOf(first)];
   const companions = await tx.query<ClaimRow>(
     `SELECT ${CLAIM_COLUMNS} FROM marketplace.metering_record r
-     WHERE r.seller_account = $1 AND r.product_code = $4 AND ${LANE.batch}
-       AND r.id <> $5 AND r.region = $6 AND r.identity = $7 AND r.probe_group IS NOT DISTINCT FROM $8
-     ORDER BY r.due_at, r.id LIMIT $9 FOR NO KEY UPDATE SKIP LOCKED`,
+     WHERE r.seller_account = $1 AND r.product_code = $5 AND ${LANE[lane]}
+       AND r.id <> $6 AND r.region = $7 AND r.identity = $8 AND r.probe_group IS NOT DISTINCT FROM $9
+     ORDER BY r.due_at, r.id LIMIT $10 FOR NO KEY UPDATE SKIP LOCKED`,
     [...parameters, first.id, first.region, first.identity, first.probe_group, limit - 1],
   );
   return [first, ...companions].map(candidateOf);
@@ -153,7 +171,7 @@ export interface SuspectRow {
 /** Takes the suspect whose probe is longest due and puts its next probe off, doubling, so that a probe that dies is not repeated at once. */
 export async function claimSuspect(
   tx: SqlExecutor,
-  sellerAccount: string,
+  { sellerAccount, retryBefore }: ClaimTime,
   productCode: string,
   pace: { intervalMs: number; capMs: number },
 ): Promise<SuspectRow | undefined> {
@@ -162,11 +180,11 @@ export async function claimSuspect(
      SET probe_count = q.probe_count + 1,
          next_probe_at = clock_timestamp() + least($4::float8, $3::float8 * 2 ^ least(q.probe_count + 1, 30)) * interval '1 millisecond'
      FROM (SELECT scope, key FROM marketplace.suspect
-           WHERE seller_account = $1 AND product_code = $2 AND next_probe_at <= clock_timestamp()
+           WHERE seller_account = $1 AND product_code = $2 AND next_probe_at <= $5
            ORDER BY next_probe_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) due
      WHERE q.seller_account = $1 AND q.product_code = $2 AND q.scope = due.scope AND q.key = due.key
      RETURNING q.product_code, q.scope, q.key, q.reason`,
-    [sellerAccount, productCode, pace.intervalMs, pace.capMs],
+    [sellerAccount, productCode, pace.intervalMs, pace.capMs, retryBefore.toISOString()],
   );
   return suspect;
 }
@@ -349,7 +367,8 @@ export interface RecordChange {
   state: 'pending' | 'blocked' | 'metered';
   reason: string | null;
   message: string | null;
-  delayMs: number;
+  /** Machine milliseconds until it may be claimed; null: when it could be claimed last time. */
+  delayMs: number | null;
   consecutiveFailures: number;
   probeGroup: string | null;
   meteringRecordId: string | null;
@@ -365,7 +384,7 @@ export async function changeRecords(tx: SqlExecutor, sellerAccount: string, now:
   await tx.query(
     `UPDATE marketplace.metering_record r
      SET state = s.state, reason = s.reason, reason_message = s.message, lease_token = NULL, lease_until = NULL,
-         next_attempt_at = clock_timestamp() + s.delay_ms * interval '1 millisecond',
+         next_attempt_at = coalesce(clock_timestamp() + s.delay_ms * interval '1 millisecond', r.next_attempt_at),
          consecutive_failures = s.consecutive_failures, probe_group = s.probe_group,
          metering_record_id = s.metering_record_id, confirmed_by_duplicate = s.confirmed_by_duplicate,
          metered_at = CASE s.state WHEN 'metered' THEN $2::timestamptz END

@@ -150,7 +150,7 @@ describe('how long a retry waits', () => {
     expect(retryDelayMs('backoff', 4, options, 0.5)).toBe(8000);
     expect(retryDelayMs('backoff', 4, options, 0)).toBe(0);
     expect(retryDelayMs('backoff', 5000, options, 1)).toBe(300_000);
-    expect(retryDelayMs('now', 5, options, 1)).toBe(0);
+    expect(retryDelayMs('now', 5, options, 1)).toBeNull();
     expect(retryDelayMs('slow', 0, options, 0)).toBe(15_000);
     expect(retryDelayMs('throttled', 9, options, 1)).toBe(2000);
   });

@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { HOUR_MS } from '../../../src/runtime/clock.js';
+import { SubmissionBench } from './submission-bench.js';
+
+let bench: SubmissionBench;
+beforeEach(async () => {
+  bench = await SubmissionBench.start();
+});
+afterEach(() => bench.stop());
+
+/** A sealed hour that AWS would not take: too old for it, though the ledger believes there is time. */
+const stale = () => new Date(bench.clock.now().getTime() - 30 * HOUR_MS);
+const believed = () => ({
+  dueAt: new Date(bench.clock.now().getTime() + HOUR_MS),
+  cutoffAt: new Date(bench.clock.now().getTime() + 2 * HOUR_MS),
+});
+
+describe('one bad record among healthy ones (D14)', () => {
+  it('is found in a few calls; its 24 neighbours are billed', async () => {
+    const subscription = await bench.subscribe();
+    const hours = bench.hours(8);
+    for (const dimension of ['requests', 'storage', 'seats']) for (const hour of hours) await bench.seal(subscription, { hour, dimension });
+    const poison = await bench.seal(subscription, { hour: stale(), ...believed() });
+    await bench.settle();
+    expect(await bench.record(poison)).toMatchObject({ state: 'blocked', reason: 'timestampOutOfBounds', probe_group: null });
+    expect(await bench.records(`state = 'metered'`)).toHaveLength(24);
+    expect(bench.calls()).toBeLessThanOrEqual(12);
+    expect(await bench.alerts()).toEqual(['blocked']);
+    await bench.expectConserved();
+  });
+
+  it.each([
+    ['a bad tag', { allocations: [{ AllocatedUsageQuantity: 7, Tags: [{ Key: 'a', Value: '~' }] }] }, 'invalidTag'],
+    ['twice the same tags', { allocations: [{ AllocatedUsageQuantity: 3 }, { AllocatedUsageQuantity: 4 }] }, 'invalidAllocations'],
+    ['a broken length', { dimension: 'x'.repeat(300) }, 'invalidRequest'],
+  ])('%s blocks that record alone', async (_name, bad, reason) => {
+    const subscription = await bench.subscribe();
+    for (const hour of bench.hours(5)) await bench.seal(subscription, { hour });
+    const poison = await bench.seal(subscription, { dimension: 'storage', ...bad });
+    await bench.settle();
+    expect(await bench.record(poison)).toMatchObject({ state: 'blocked', reason });
+    expect(await bench.records(`state = 'metered'`)).toHaveLength(5);
+    const suspects = await bench.database.query(`SELECT 1 FROM marketplace.suspect`);
+    expect(suspects).toEqual([]);
+    await bench.expectConserved();
+  });
+
+  it('a record that makes AWS fail with 500 holds nobody, and is never blocked for it (D17)', async () => {
+    const subscription = await bench.subscribe();
+    const hours = bench.hours(12);
+    const ids = [];
+    for (const hour of hours) ids.push(await bench.seal(subscription, { hour }));
+    const struck = hours[6]!.getTime();
+    const fault = bench.simulator.faults.add({
+      kind: 'error500Before',
+      when: ({ records }) => records.some((record) => record.Timestamp * 1000 === struck),
+    });
+    for (let round = 0; round < 60 && (await bench.records(`state = 'metered'`)).length < 11; round += 1) {
+      await bench.first.submit();
+      await sleep(6);
+    }
+    expect(await bench.records(`state = 'metered'`)).toHaveLength(11);
+    expect(await bench.record(ids[6]!)).toMatchObject({ state: 'pending', reason: 'unavailable' });
+    fault.remove();
+    await bench.settle();
+    await bench.expectConserved();
+  });
+});
+
+describe('suspects', () => {
+  it('a dimension that AWS does not know is set aside, probed alone, and sent once it is listed', async () => {
+    await bench.stop();
+    bench = await SubmissionBench.start({ listed: ['requests', 'storage'], options: { submission: { probeIntervalMs: 60_000 } } });
+    const subscriptions = [await bench.subscribe(), await bench.subscribe()];
+    for (const subscription of subscriptions) {
+      for (const hour of bench.hours(10))
+        for (const dimension of ['requests', 'seats']) await bench.seal(subscription, { hour, dimension });
+    }
+    for (let round = 0; round < 10; round += 1) await bench.first.submit();
+    expect(await bench.records(`state = 'metered'`)).toHaveLength(20);
+    const seats = await bench.records(`dimension = 'seats'`);
+    expect(seats.some((record) => record.state === 'blocked' && record.reason === 'invalidDimension')).toBe(true);
+    expect(await bench.database.query(`SELECT scope, key FROM marketplace.suspect`)).toEqual([{ scope: 'dimension', key: 'seats' }]);
+    expect(await bench.alerts()).toEqual(['blocked', 'suspect']);
+    const before = bench.calls();
+    await bench.first.submit();
+    expect(bench.calls()).toBe(before);
+
+    // Still unknown to AWS: a probe is one call with one record, and puts the next one off.
+    await bench.database.query(`UPDATE marketplace.suspect SET next_probe_at = clock_timestamp()`);
+    await bench.first.submit();
+    expect(
+      bench.simulator
+        .calls({ operation: 'BatchMeterUsage' })
+        .slice(before)
+        .map((call) => call.records),
+    ).toEqual([1]);
+    expect(
+      await bench.database.query(`SELECT probe_count FROM marketplace.suspect WHERE next_probe_at > clock_timestamp() + interval '90 s'`),
+    ).toEqual([{ probe_count: 1 }]);
+
+    (bench.simulator.products()[0]!.dimensions as { name: string; type: string }[]).push({ name: 'seats', type: 'ExternallyMetered' });
+    await bench.database.query(`UPDATE marketplace.suspect SET next_probe_at = clock_timestamp()`);
+    await bench.settle();
+    expect(await bench.records(`state = 'metered'`)).toHaveLength(40);
+    await bench.first.watch.run();
+    expect(await bench.alerts()).toEqual([]);
+    await bench.expectConserved();
+  });
+
+  it('an unknown license makes its subscription suspect, not its neighbours', async () => {
+    const good = await bench.subscribe();
+    const bad = await bench.subscribe({ unknownToAws: true });
+    for (const subscription of [good, bad]) for (const hour of bench.hours(10)) await bench.seal(subscription, { hour });
+    for (let round = 0; round < 12; round += 1) await bench.first.submit();
+    expect(await bench.records(`state = 'metered'`)).toHaveLength(10);
+    expect(await bench.records(`subscription_id = '${bad.id}' AND state = 'metered'`)).toEqual([]);
+    expect(await bench.database.query(`SELECT scope, key FROM marketplace.suspect`)).toEqual([{ scope: 'subscription', key: bad.id }]);
+    // Its end is known: every attempt was refused.
+    bench.clock.advance(26 * HOUR_MS);
+    await bench.first.watch.run();
+    const ends = await bench.records(`subscription_id = '${bad.id}'`);
+    expect(new Set(ends.map((record) => `${record.state} ${record.disposition}`))).toEqual(new Set(['closed carried']));
+    await bench.expectConserved();
+  });
+
+  it('a crash between the probe and the requeue leaves nothing behind: recovery finds what is blocked for a cause no longer suspect', async () => {
+    const subscription = await bench.subscribe({ unknownToAws: true });
+    const id = await bench.seal(subscription);
+    await bench.first.submit();
+    expect(await bench.record(id)).toMatchObject({ state: 'blocked', reason: 'invalidLicense' });
+    await bench.database.query(`DELETE FROM marketplace.suspect`);
+    await bench.first.recovery.run();
+    expect((await bench.record(id)).state).toBe('pending');
+    await bench.expectConserved();
+  });
+});
+
+describe('between the two deadlines', () => {
+  it('a record past its due time travels alone, never beside healthy ones', async () => {
+    const subscription = await bench.subscribe();
+    const [recent] = bench.hours(1);
+    for (const dimension of ['requests', 'storage']) await bench.seal(subscription, { hour: recent!, dimension });
+    for (const age of [26, 27]) {
+      const now = bench.clock.now().getTime();
+      const [dueAt, cutoffAt] = [new Date(now - HOUR_MS / 2), new Date(now + HOUR_MS / 2)];
+      await bench.seal(subscription, { hour: new Date(now - age * HOUR_MS), dueAt, cutoffAt });
+    }
+    await bench.settle();
+    expect(
+      bench.simulator
+        .calls({ operation: 'BatchMeterUsage' })
+        .map((call) => call.records)
+        .sort(),
+    ).toEqual([1, 1, 2]);
+    expect((await bench.records(`state = 'blocked'`)).map((record) => record.reason)).toEqual([
+      'timestampOutOfBounds',
+      'timestampOutOfBounds',
+    ]);
+    await bench.expectConserved();
+  });
+});
