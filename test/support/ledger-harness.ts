@@ -15,9 +15,9 @@ import { runMigrations } from '../../src/database/migration-runner.js';
 import { type JobName } from '../../src/runtime/job-scheduler.js';
 import { type Agreement, MarketplaceSimulator, type SimulatorOptions, VirtualClock } from '../../src/simulator/index.js';
 import { migratedDatabase, type TestDatabase } from './postgres.js';
+import { DIMENSIONS, PRODUCT_CODE, replicaOptions } from './replica-options.js';
 
-export const PRODUCT_CODE = 'larkspur';
-export const DIMENSIONS = ['requests', 'storage'];
+export { DIMENSIONS, PRODUCT_CODE, testCredentials } from './replica-options.js';
 /** A plain hour in the middle of a month, far from every edge. */
 export const START = new Date('2026-11-11T10:00:00Z');
 
@@ -57,26 +57,7 @@ export class LedgerHarness {
     const sim = beside?.simulator ?? (await MarketplaceSimulator.start({ clock, callsPerSecond: 0, ...simulator }));
     if (!beside) sim.createProduct({ productCode: PRODUCT_CODE, dimensions: DIMENSIONS });
     const app = await NestFactory.create(
-      MarketplaceMeteringModule.forRoot({
-        database: { url: postgres.url },
-        products: [{ productCode: PRODUCT_CODE, dimensions: DIMENSIONS, zeroRecords: 'off' }],
-        signUpUrl: 'http://localhost/sign-up',
-        adminToken: 'operators-only-0123456789abcdef',
-        registrationsPerMinute: 10_000,
-        clock,
-        jobs: { autoStart: false },
-        ...options,
-        aws: { endpoint: sim.url, credentials: testCredentials, ...options.aws },
-        submission: {
-          callsPerSecond: 1000,
-          backoffBaseMs: 1,
-          backoffCapMs: 5,
-          probeIntervalMs: 5,
-          requestTimeoutMs: 2000,
-          leaseMs: 5000,
-          ...options.submission,
-        },
-      }),
+      MarketplaceMeteringModule.forRoot(replicaOptions({ databaseUrl: postgres.url, awsEndpoint: sim.url, clock }, options)),
       { logger, abortOnError: false },
     );
     await app.listen(0, '127.0.0.1');
@@ -146,6 +127,11 @@ export class LedgerHarness {
     }
   }
 
+  /** As if machine time had passed: every lease is over. */
+  async expireLeases(): Promise<void> {
+    await this.database.query(`UPDATE marketplace.metering_record SET lease_until = clock_timestamp() WHERE state = 'sending'`);
+  }
+
   records<Row = Record<string, unknown>>(where = 'true'): Promise<Row[]> {
     return this.database.query<Row>(`SELECT * FROM marketplace.metering_record WHERE ${where} ORDER BY hour, dimension, id`);
   }
@@ -191,6 +177,3 @@ export class LedgerHarness {
     await this.postgres.drop();
   }
 }
-
-export const testCredentials = (): Promise<{ accessKeyId: string; secretAccessKey: string }> =>
-  Promise.resolve({ accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'example-secret' });
