@@ -77,7 +77,14 @@ export class SubscriptionRegistrar {
     }
     const [first] = found;
     if (!first) return this.create(tx, registrant, aliases);
-    const row = found.length === 1 ? first : await this.merge(tx, aliases);
+    const row =
+      found.length === 1
+        ? first
+        : await this.merge(
+            tx,
+            found.map(({ id }) => id),
+            aliases,
+          );
     await this.complete(tx, row, registrant);
     // Where a merge was refused, the names of the other row stay where they are.
     if (row.alias_kinds.length < aliases.length) await insertAliases(tx, sellerAccount, row.id, aliases);
@@ -111,11 +118,11 @@ export class SubscriptionRegistrar {
    * Several rows turned out to be one agreement. They become one while at most one of them has sealed: units sealed under two rows may be billed
    * twice already, and only a person can tell.
    */
-  private async merge(tx: SqlExecutor, aliases: readonly SubscriptionAlias[]): Promise<RegistrarRow> {
+  private async merge(tx: SqlExecutor, ids: readonly string[], aliases: readonly SubscriptionAlias[]): Promise<RegistrarRow> {
     const { sellerAccount } = this.options;
-    const found = await selectByAliases(tx, sellerAccount, aliases, 'forMerge');
-    const ids = found.map(({ id }) => id);
+    // Cursors before rows, as a sealer takes them.
     await lockSealCursors(tx, sellerAccount, [...ids].sort());
+    const found = await selectByAliases(tx, sellerAccount, aliases, 'forMerge');
     const sealed = await selectSealedAmong(tx, sellerAccount, ids);
     const tenants = new Set(found.map((row) => row.tenant_id).filter((tenant) => tenant !== null));
     const why = sealed.size > 1 ? 'both have sealed records' : tenants.size > 1 ? 'they are linked to different tenants' : null;

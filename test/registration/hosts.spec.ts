@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   type CanActivate,
   type DynamicModule,
@@ -15,12 +15,13 @@ import { type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { map } from 'rxjs';
 import { registrationControllerOf } from '../../src/registration/registration.controller.js';
 import { dropDatabaseOfSuite, LICENSE_PRODUCT, Rooms } from '../subscription/rooms.js';
-import { ADAPTERS, codeIn, type HostSettings, post, send, startHost } from './registration-host.js';
+import { ADAPTERS, closeHosts, codeIn, type HostSettings, post, send, startHost } from './registration-host.js';
 
 let rooms: Rooms;
 beforeAll(async () => {
   rooms = await Rooms.open();
 });
+afterEach(closeHosts);
 afterAll(async () => {
   await rooms.close();
   await dropDatabaseOfSuite();
@@ -64,14 +65,10 @@ const enhancers: Partial<DynamicModule> = {
 describe.each(ADAPTERS)('a host on %s', (adapter) => {
   async function outcomeOf(settings: Omit<HostSettings, 'adapter'>, path = '/marketplace/registration'): Promise<(number | string)[]> {
     const host = await startHost(rooms, { adapter, ...settings });
-    try {
-      const url = new URL(path, host.url).href;
-      const registered = await post(url, form());
-      const refused = await post(url, {});
-      return [registered.status, codeIn(registered).length, refused.status, refused.headers.get('content-type') ?? ''];
-    } finally {
-      await host.close();
-    }
+    const url = new URL(path, host.url).href;
+    const registered = await post(url, form());
+    const refused = await post(url, {});
+    return [registered.status, codeIn(registered).length, refused.status, refused.headers.get('content-type') ?? ''];
   }
   const works = [303, 43, 400, 'text/html; charset=utf-8'];
 
@@ -116,13 +113,11 @@ describe('a host without body parsers', () => {
     expect(multipart.status).toBe(415);
     const json = await send(host.url, '{', { 'Content-Type': 'application/json' });
     expect(json.status).toBe(415);
-    await host.close();
   });
 
   it('on fastify has to bring a parser, of any kind', async () => {
     const without = await startHost(rooms, { adapter: 'fastify', nest: { bodyParser: false } });
     expect((await post(without.url, form())).status).toBe(415);
-    await without.close();
     for (const parseAs of ['string', 'buffer'] as const) {
       const host = await startHost(rooms, {
         adapter: 'fastify',
@@ -135,7 +130,6 @@ describe('a host without body parsers', () => {
         },
       });
       expect((await post(host.url, form())).status).toBe(303);
-      await host.close();
     }
   });
 });

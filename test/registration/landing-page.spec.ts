@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Fault } from '../../src/simulator/index.js';
 import { dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, Rooms } from '../subscription/rooms.js';
-import { ADAPTERS, codeIn, type Host, post, send, startHost } from './registration-host.js';
+import { ADAPTERS, closeHosts, codeIn, type Host, post, send, startHost } from './registration-host.js';
 
 afterAll(dropDatabaseOfSuite);
 
@@ -18,7 +18,7 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
     rooms.simulator.setSwitches({ registrationTokenReuse: 'untilExpiry', legacyLicenseArn: 'present' });
   });
   afterAll(async () => {
-    await host.close();
+    await closeHosts();
     await rooms.close();
   });
 
@@ -202,7 +202,6 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
       message: expect.not.stringMatching(/sql|postgres|driver/i),
     });
     await ledger.dataSource.initialize();
-    await away.close();
   });
 
   it('lets one client in only so often, and says when again', async () => {
@@ -215,7 +214,6 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
     expect(seconds).toBeGreaterThan(60);
     expect(seconds).toBeLessThanOrEqual(80);
     expect(await refused.text()).toContain('Too many attempts');
-    await strict.close();
   });
 
   describe('asks the host where to go', () => {
@@ -225,7 +223,6 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
         options: { resolveRedirect, allowedRedirectOrigins: ['https://eu.example.com/ignored'] },
       });
       const response = await post(own.url, arriving());
-      await own.close();
       expect(response.status).toBe(303);
       return response.headers.get('location')!.replace(/registrationCode=[\w-]{43}/, 'registrationCode=CODE');
     };

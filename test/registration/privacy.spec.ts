@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger, type LoggerService } from '@nestjs/common';
 import { type FaultKind } from '../../src/simulator/index.js';
 import { dropDatabaseOfSuite, LEGACY_PRODUCT, LICENSE_PRODUCT, Rooms } from '../subscription/rooms.js';
-import { ADAPTERS, codeIn, post, startHost } from './registration-host.js';
+import { ADAPTERS, closeHosts, codeIn, post, startHost } from './registration-host.js';
 
 let rooms: Rooms;
 const lines: string[] = [];
@@ -30,6 +30,7 @@ beforeAll(async () => {
   rooms = await Rooms.open();
   Logger.overrideLogger(listener);
 });
+afterEach(closeHosts);
 afterAll(async () => {
   Logger.overrideLogger(false);
   jest.restoreAllMocks();
@@ -88,7 +89,6 @@ describe.each(ADAPTERS)('D38: on %s', (adapter) => {
         const holders = [...stored].filter(([, dump]) => dump.includes(agreement.accountId)).map(([table]) => table);
         expect(holders).toEqual(productCode === LICENSE_PRODUCT ? ['subscription'] : ['subscription', 'subscription_alias']);
       }
-      await host.close();
     },
   );
 
@@ -98,6 +98,5 @@ describe.each(ADAPTERS)('D38: on %s', (adapter) => {
     const page = await post(host.url, { 'x-amzn-marketplace-token': xss, 'x-amzn-marketplace-offer-type': xss, [xss]: xss });
     expect(page.status).toBe(400);
     expect(await page.text()).not.toContain('alert(1)');
-    await host.close();
   });
 });

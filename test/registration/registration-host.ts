@@ -38,6 +38,13 @@ export interface Host {
   close(): Promise<void>;
 }
 
+const running = new Set<Host>();
+
+/** After each test: what a failed test left running would keep the process from ending. */
+export async function closeHosts(): Promise<void> {
+  for (const host of [...running]) await host.close();
+}
+
 export async function startHost(rooms: Rooms, settings: HostSettings): Promise<Host> {
   const { adapter, path = 'marketplace/registration', decorators = [], options = {}, nest = {}, module = {}, configure } = settings;
   const replica = await rooms.replica(options);
@@ -56,14 +63,17 @@ export async function startHost(rooms: Rooms, settings: HostSettings): Promise<H
   const app = adapter === 'express' ? await NestFactory.create(root, given) : await NestFactory.create(root, new FastifyAdapter(), given);
   await configure?.(app);
   await app.listen(0, '127.0.0.1');
-  return {
+  const host: Host = {
     app,
     url: `${await app.getUrl()}/${path}`,
     close: async () => {
+      if (!running.delete(host)) return;
       await app.close();
       await replica.close();
     },
   };
+  running.add(host);
+  return host;
 }
 
 /** A form POST as a browser makes it; redirects are not followed. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Registered, type Registrant } from '../../src/subscription/subscription-registrar.js';
 import { sealRecord } from './sealed-record.js';
@@ -142,6 +143,15 @@ describe('SubscriptionRegistrar', () => {
   });
 });
 
+async function someoneWaitsForALock(): Promise<void> {
+  for (let look = 0; look < 100; look += 1) {
+    const waiting = await rooms.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`);
+    if (waiting.length > 0) return;
+    await delay(20);
+  }
+  throw new Error('nobody waits for a lock');
+}
+
 describe('two rows that turn out to be one', () => {
   const byIdentifier = { productCode: LEGACY_PRODUCT, customerIdentifier: 'cust' };
   const byAccount = { productCode: LEGACY_PRODUCT, customerAwsAccountId: ACCOUNT };
@@ -228,6 +238,7 @@ describe('two rows that turn out to be one', () => {
     await sealer.startTransaction();
     await sealer.query(`SELECT 1 FROM marketplace.seal_cursor WHERE subscription_id = '${younger}' FOR UPDATE SKIP LOCKED`);
     const merging = register({ ...byIdentifier, ...byAccount });
+    await someoneWaitsForALock();
     await sealer.query(
       `INSERT INTO marketplace.metering_record (seller_account, id, kind, subscription_id, product_code, dimension, hour, "timestamp", quantity,
          event_sum, event_count, carry_in, carry_out, operation, region, mode, identity, customer_aws_account_id, sealed_at, state, due_at, cutoff_at)
