@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { type EntityManager, type QueryRunner } from 'typeorm';
 import { executorOfManager, executorOn, LedgerDatabase, type SqlExecutor, sqlStateOf } from '../database/ledger-database.js';
 import { assertSameDatabase } from '../database/manager-guard.js';
@@ -38,7 +38,7 @@ const NO_TRANSACTION = '25P01';
 
 /** Writes usage events into the ledger, and does nothing else to the database. */
 @Injectable()
-export class UsageRecorder implements OnModuleDestroy {
+export class UsageRecorder implements OnApplicationShutdown {
   private readonly gatherer: UsageGatherer;
   private readonly underWay = new Set<Promise<unknown>>();
   /** Last call under way on a connection of the host; see `afterOthersOn`. */
@@ -78,8 +78,11 @@ export class UsageRecorder implements OnModuleDestroy {
     }
   }
 
-  /** Lets nobody new in, and returns when everyone under way has an answer. */
-  async onModuleDestroy(): Promise<void> {
+  /**
+   * Lets nobody new in, and returns when everyone under way has an answer. After the HTTP server has closed, so that requests which were being
+   * served at the shutdown still record their usage.
+   */
+  async onApplicationShutdown(): Promise<void> {
     this.closing = true;
     await this.gatherer.drain();
     await Promise.allSettled(this.underWay);

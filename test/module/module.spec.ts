@@ -2,12 +2,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import {
   type CallHandler,
   type CanActivate,
+  Controller,
   type DynamicModule,
   type ExecutionContext,
   type INestApplication,
   Injectable,
   Module,
   type NestInterceptor,
+  Param,
+  Post,
   SetMetadata,
   type Type,
   ValidationPipe,
@@ -30,6 +33,7 @@ import {
   RegistrationService,
   SubscriptionService,
 } from '../../src/index.js';
+import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { MarketplaceSimulator, VirtualClock } from '../../src/simulator/index.js';
 import { DIMENSIONS, migrate, PRODUCT_CODE, START, testCredentials } from '../support/ledger-harness.js';
 import { createTestDatabase, migratedDatabase, type TestDatabase } from '../support/postgres.js';
@@ -328,6 +332,42 @@ describe('as a guest of the host', () => {
       pg.types.setTypeParser(1700, original);
       pg.types.setTypeParser(1184, (text) => new Date(text));
     }
+  });
+
+  it('records the usage of a request that was being served when the application began to close', async () => {
+    let arrived: () => void = () => undefined;
+    let proceed: () => void = () => undefined;
+    const isServing = new Promise<void>((resolve) => (arrived = resolve));
+    const mayRecord = new Promise<void>((resolve) => (proceed = resolve));
+    @Controller('reports')
+    class ReportsController {
+      constructor(private readonly metering: MeteringService) {}
+      @Post(':subscriptionId')
+      async report(@Param('subscriptionId') subscriptionId: string) {
+        arrived();
+        await mayRecord;
+        return this.metering.record({ subscriptionId, dimension: 'requests', quantity: 1 });
+      }
+    }
+    @Module({ imports: [MarketplaceMeteringModule.forRoot(options())], controllers: [ReportsController] })
+    class Host {}
+    const host = await ADAPTERS.Express(Host);
+    const url = await listen(host);
+    const agreement = simulator.subscribe({ productCode: PRODUCT_CODE });
+    await fetch(`${url}/marketplace/registration`, {
+      method: 'POST',
+      body: new URLSearchParams(simulator.registrationForm(agreement)),
+      redirect: 'manual',
+    });
+    const [row] = await host.get(LedgerDatabase, { strict: false }).query<{ id: string }>(`SELECT id FROM marketplace.subscription`);
+    const response = fetch(`${url}/reports/${row?.id ?? ''}`, { method: 'POST', headers: { connection: 'close' } });
+    await isServing;
+    const closed = host.close();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    proceed();
+    expect((await response).status).toBe(201);
+    await closed;
+    app = undefined;
   });
 
   it('records in the transaction of the host, or not at all', async () => {

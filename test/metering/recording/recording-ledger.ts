@@ -47,7 +47,7 @@ export class RecordingLedger {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.recorders.map((recorder) => recorder.onModuleDestroy()));
+    await Promise.all(this.recorders.map((recorder) => recorder.onApplicationShutdown()));
     await Promise.all([this.host, ...this.dataSources].map((dataSource) => dataSource.destroy()));
     await this.database.drop();
   }

@@ -185,7 +185,7 @@ describe('while another transaction holds a key uncommitted', () => {
     const host = await holding('K');
     const waiter = errorOf(record(buyer.event({ idempotencyKey: 'K' }), { by: leaving }));
     await sleep(200);
-    await leaving.onModuleDestroy();
+    await leaving.onApplicationShutdown();
     expect(await waiter).toMatchObject({ code: 'SHUTTING_DOWN', outcome: 'notWritten' });
     await host.rollback();
   });
@@ -305,7 +305,7 @@ describe('the queue', () => {
     expect(await errorOf(Promise.all(Array.from({ length: 101 }, () => small.record(buyer.event()))))).toMatchObject({
       message: expect.stringMatching(/not written.*MARKETPLACE_RECORDING_QUEUE_SIZE/),
     });
-    await small.onModuleDestroy();
+    await small.onApplicationShutdown();
     ledger.noteRecorded(...Array.from({ length: 100 }, () => buyer.event()));
   });
 
@@ -318,7 +318,7 @@ describe('the queue', () => {
         return results[0]!;
       }),
     ];
-    const closed = leaving.onModuleDestroy();
+    const closed = leaving.onApplicationShutdown();
     expect(await errorOf(leaving.record(buyer.event()))).toMatchObject({ code: 'SHUTTING_DOWN' });
     await closed;
     expect(await ledger.sumOf(buyer.id)).toEqual({ events: 502, quantity: '502' });

@@ -205,7 +205,7 @@ describe('many callers', () => {
     const event = buyer.event({ idempotencyKey: 'survives' });
     const before = await ledger.recorder();
     const { eventId } = await record(event, before);
-    await before.onModuleDestroy();
+    await before.onApplicationShutdown();
     const after = await ledger.recorder();
     expect(await after.record(event)).toEqual({ eventId, idempotencyKey: 'survives', outcome: 'duplicate' });
   });
