@@ -42,6 +42,8 @@ export class Stage {
 
   /** @throws whatever keeps a part from starting; the parts before it are stopped again. */
   static async start(options: StageOptions): Promise<Stage> {
+    // The terminal is for the story.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const stage = new Stage(options);
     try {
       await stage.build();
