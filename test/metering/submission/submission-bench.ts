@@ -88,6 +88,7 @@ export class Replica {
   constructor(
     readonly options: ResolvedOptions,
     readonly database: LedgerDatabase,
+    around: (gateway: MeteringGateway) => Pick<MeteringGateway, 'batchMeterUsage'> = (gateway) => gateway,
   ) {
     const outbox = new Outbox(options);
     const alerts = new AlertBoard(options);
@@ -97,7 +98,14 @@ export class Replica {
     this.hold = new SubmissionHold(options, doorbell);
     this.suspects = new Suspects(options, database, alerts);
     this.reconciler = new AnswerReconciler(options, database, outbox, alerts, this.suspects);
-    this.submitter = new BatchSubmitter(options, database, new MeteringGateway(this.clients), this.budget, this.reconciler, this.hold);
+    this.submitter = new BatchSubmitter(
+      options,
+      database,
+      around(new MeteringGateway(this.clients)) as MeteringGateway,
+      this.budget,
+      this.reconciler,
+      this.hold,
+    );
     this.recovery = new LeaseRecovery(options, database, this.suspects);
     this.watch = new DeadlineWatch(options, database, outbox, alerts, this.hold);
     this.resolution = new RecordResolution(options, database, outbox, alerts, doorbell);
@@ -144,7 +152,7 @@ export class SubmissionBench {
   }
 
   /** One more replica with a connection pool of its own. */
-  async replica(options: Options = {}): Promise<Replica> {
+  async replica(options: Options = {}, around?: ConstructorParameters<typeof Replica>[2]): Promise<Replica> {
     const resolved = resolveOptions({
       database: { url: this.postgres.url, poolSize: 6 },
       products: [{ productCode: PRODUCT_CODE, dimensions: DIMENSIONS, identity: this.given.identity ?? 'license' }],
@@ -166,7 +174,7 @@ export class SubmissionBench {
     });
     const dataSource = await createDataSource(resolved).initialize();
     this.dataSources.push(dataSource);
-    const replica = new Replica(resolved, new LedgerDatabase(dataSource));
+    const replica = new Replica(resolved, new LedgerDatabase(dataSource), around);
     this.replicas.push(replica);
     return replica;
   }

@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { CallBudget } from '../../src/database/call-budget.js';
+import { createDataSource } from '../../src/database/data-source.factory.js';
+import { LedgerDatabase } from '../../src/database/ledger-database.js';
+import { resolveOptions } from '../../src/marketplace-metering.options.js';
+import { migrate } from '../support/ledger-harness.js';
+import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
+
+let postgres: TestDatabase;
+let database: LedgerDatabase;
+const budgetOf = (callsPerSecond: number): CallBudget =>
+  new CallBudget(
+    resolveOptions({
+      database: { url: postgres.url },
+      products: [{ productCode: 'larkspur', dimensions: ['requests'] }],
+      signUpUrl: 'http://localhost/',
+      submission: { callsPerSecond },
+    }),
+    database,
+  );
+const reserve = (budget: CallBudget, region = 'us-east-1') => budget.reserve(region, 'BatchMeterUsage');
+
+beforeAll(async () => {
+  postgres = await migratedDatabase(migrate);
+  database = new LedgerDatabase(await createDataSource({ database: { url: postgres.url, poolSize: 8 } }).initialize());
+});
+beforeEach(() => database.query(`DELETE FROM marketplace.call_budget`));
+afterAll(async () => {
+  await database.dataSource.destroy();
+  await postgres.drop();
+});
+
+describe('the call budget', () => {
+  it('hands out one slot after the other to all replicas together, a little under the quota', async () => {
+    const replicas = [budgetOf(10), budgetOf(10), budgetOf(10)];
+    const began = performance.now();
+    const slots: number[] = [];
+    for (let round = 0; round < 20; round += 1) {
+      slots.push(...(await Promise.all(replicas.map(async (budget) => (await reserve(budget)) + performance.now() - began))));
+    }
+    slots.sort((a, b) => a - b);
+    // 60 slots take 59 intervals of 1 / 9.8 s, whoever asked.
+    expect(slots.at(-1)! - slots[0]!).toBeGreaterThan(59 * 100);
+    expect(slots.at(-1)! - slots[0]!).toBeLessThan(59 * 103 + 500);
+    const gaps = slots.slice(1).map((slot, index) => slot - slots[index]!);
+    // Each wait is told over a network of its own speed, so a single gap may look a little shorter than it is.
+    expect(gaps.filter((gap) => gap < 50)).toEqual([]);
+  });
+
+  it('gives an idle region its first slot at once, and each region its own', async () => {
+    const budget = budgetOf(1);
+    expect(await reserve(budget)).toBe(0);
+    expect(await reserve(budget)).toBeGreaterThan(900);
+    expect(await reserve(budget, 'eu-west-1')).toBe(0);
+  });
+
+  it('does not save up what was not used', async () => {
+    const budget = budgetOf(20);
+    await reserve(budget);
+    await sleep(300);
+    expect(await reserve(budget)).toBe(0);
+    expect(await reserve(budget)).toBeGreaterThan(30);
+  });
+
+  const rate = async (budget: CallBudget): Promise<number> => {
+    await database.query(`UPDATE marketplace.call_budget SET theoretical_arrival_at = clock_timestamp() - interval '1 s'`);
+    await reserve(budget);
+    return 1000 / (await reserve(budget));
+  };
+
+  it('halves on throttling, once for calls that were throttled together, and grows back in a straight line', async () => {
+    const budget = budgetOf(10);
+    await reserve(budget);
+    await Promise.all([1, 2, 3, 4].map(() => budget.throttled('us-east-1', 'BatchMeterUsage')));
+    expect(await rate(budget)).toBeGreaterThan(4.5);
+    expect(await rate(budget)).toBeLessThan(5.6);
+    await database.query(`UPDATE marketplace.call_budget SET throttled_at = throttled_at - interval '15 s'`);
+    expect(await rate(budget)).toBeGreaterThan(7);
+    expect(await rate(budget)).toBeLessThan(8.2);
+    await database.query(`UPDATE marketplace.call_budget SET throttled_at = throttled_at - interval '60 s'`);
+    expect(await rate(budget)).toBeGreaterThan(9);
+    expect(await rate(budget)).toBeLessThan(10.5);
+  });
+
+  it('never falls below a fifth of a call per second, so that it can recover', async () => {
+    const budget = budgetOf(1);
+    await reserve(budget);
+    for (let n = 0; n < 6; n += 1) {
+      await budget.throttled('us-east-1', 'BatchMeterUsage');
+      await database.query(`UPDATE marketplace.call_budget SET throttled_at = clock_timestamp() - interval '1001 ms'`);
+    }
+    const [row] = await database.query<{ calls_per_second: number }>(`SELECT calls_per_second FROM marketplace.call_budget`);
+    expect(row!.calls_per_second).toBeGreaterThanOrEqual(0.2);
+    expect(row!.calls_per_second).toBeLessThan(0.3);
+  });
+
+  it('follows an option that has changed since the row was written', async () => {
+    await reserve(budgetOf(1));
+    expect(await rate(budgetOf(50))).toBeGreaterThan(30);
+    expect(await rate(budgetOf(2))).toBeLessThan(2.1);
+  });
+});
