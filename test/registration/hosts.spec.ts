@@ -66,7 +66,7 @@ describe.each(ADAPTERS)('a host on %s', (adapter) => {
   async function outcomeOf(settings: Omit<HostSettings, 'adapter'>, path = '/marketplace/registration'): Promise<(number | string)[]> {
     const host = await startHost(rooms, { adapter, ...settings });
     const url = new URL(path, host.url).href;
-    const registered = await post(url, form());
+    const registered = await post(url, form(), { Origin: 'https://aws.amazon.com' });
     const refused = await post(url, {});
     return [registered.status, codeIn(registered).length, refused.status, refused.headers.get('content-type') ?? ''];
   }
@@ -94,6 +94,13 @@ describe.each(ADAPTERS)('a host on %s', (adapter) => {
     const module = { providers: [Reflector, { provide: APP_GUARD, useClass: ClosedGuard }] };
     expect((await outcomeOf({ module }))[0]).toBe(403);
     expect(await outcomeOf({ module, decorators: [SetMetadata('public', true)] })).toEqual(works);
+  });
+
+  it('with a list of CORS origins is still reached from AWS: a browser that follows a form needs no leave', async () => {
+    const configure = (app: INestApplication) => {
+      app.enableCors({ origin: ['https://app.example.com'] });
+    };
+    expect(await outcomeOf({ configure })).toEqual(works);
   });
 
   it('with rawBody changes nothing', async () => {

@@ -1,4 +1,6 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { RedirectPolicy } from '../../src/registration/redirect-policy.js';
 import { type Fault } from '../../src/simulator/index.js';
 import { dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, Rooms } from '../subscription/rooms.js';
 import { ADAPTERS, closeHosts, codeIn, type Host, post, send, startHost } from './registration-host.js';
@@ -74,7 +76,11 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
   it('finds the buyer again where AWS takes a token only once', async () => {
     rooms.simulator.setSwitches({ registrationTokenReuse: 'once' });
     const form = arriving();
-    const responses = [...(await Promise.all([post(host.url, form), post(host.url, form)])), await post(host.url, form)];
+    rooms.simulator.faults.add({ kind: 'latency', ms: 200, operation: 'ResolveCustomer', count: 1 });
+    const asked = rooms.simulator.calls({ operation: 'ResolveCustomer' }).length;
+    const together = await Promise.all([post(host.url, form), post(host.url, form)]);
+    expect(rooms.simulator.calls({ operation: 'ResolveCustomer' })).toHaveLength(asked + 1);
+    const responses = [...together, await post(host.url, form)];
     expect(responses.map(({ status }) => status)).toEqual([303, 303, 303]);
     const inspected = await Promise.all(responses.map((response) => rooms.registration.inspect(codeIn(response))));
     expect(new Set(inspected.map(({ subscriptionId }) => subscriptionId)).size).toBe(1);
@@ -154,6 +160,40 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
       expect(json.status).toBe(status);
       expect(json.headers.get('content-type')).toBe('application/json; charset=utf-8');
       expect(await json.json()).toEqual({ statusCode: status, errorCode, message: expect.stringMatching(/\w/) });
+    });
+
+    it('a license product whose buyers come without a license, and the seller how to mend it', async () => {
+      rooms.simulator.setSwitches({ legacyLicenseArn: 'absent' });
+      const wrong = await startHost(rooms, { adapter, options: { products: [{ productCode: LEGACY_PRODUCT, dimensions: ['requests'] }] } });
+      const form = rooms.simulator.registrationForm(rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT }));
+      const response = await post(wrong.url, form, { Accept: 'application/json' });
+      expect(response.status).toBe(500);
+      expect(await response.json()).toMatchObject({ errorCode: 'SUBSCRIPTION_IDENTITY_INCOMPLETE' });
+      const [alert] = await rooms.query<{ message: string }>(
+        `SELECT message FROM marketplace.alert WHERE seller_account = $1 AND subject = 'registration of ${LEGACY_PRODUCT}'`,
+        [rooms.options.sellerAccount],
+      );
+      expect(alert?.message).toContain('products[].identity to "legacy"');
+      // Mended, the next buyer clears the alert.
+      await post(host.url, form);
+      expect(
+        await rooms.query(`SELECT 1 FROM marketplace.alert WHERE resolved_at IS NULL AND subject = 'registration of ${LEGACY_PRODUCT}'`),
+      ).toEqual([]);
+    });
+
+    it('a license that is on file for another buyer', async () => {
+      const form = arriving();
+      const { subscriptionId } = await rooms.registration.inspect(codeIn(await post(host.url, form)));
+      await rooms.query(`UPDATE marketplace.subscription SET customer_aws_account_id = '1' WHERE id = $1`, [subscriptionId]);
+      const response = await post(host.url, form);
+      expect(response.status).toBe(409);
+      expect(await response.text()).toContain('contact support');
+      await rooms.query(`UPDATE marketplace.alert SET resolved_at = now() WHERE subject = 'registration of ${LICENSE_PRODUCT}'`);
+    });
+
+    it('also where the seller named no support', async () => {
+      const silent = await startHost(rooms, { adapter, options: { support: {} } });
+      expect(await (await post(silent.url, {})).text()).toContain('Contact the seller through the product’s page on AWS Marketplace');
     });
 
     it('a fault of our set-up to the operators too, until it is mended', async () => {
@@ -245,6 +285,28 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
 });
 
 describe('the redirect hook', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+    jest.restoreAllMocks();
+  });
+
+  it('costs its own say when it hangs or points elsewhere, and the log tells', async () => {
+    const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    const arrival = { subscriptionId: 'id', productCode: 'abc', code: 'code', tenantId: null };
+    const policyOf = (resolveRedirect: () => string | Promise<string>) => new RedirectPolicy({ ...rooms.options, resolveRedirect });
+    await policyOf(() => 'https://evil.example.net/').urlFor(arrival);
+    expect(logged).toHaveBeenLastCalledWith(
+      expect.stringContaining('allowedRedirectOrigins'),
+      expect.objectContaining({ errorCode: 'REDIRECT_REFUSED' }),
+    );
+
+    jest.useFakeTimers();
+    const url = policyOf(() => new Promise<string>(() => undefined)).urlFor(arrival);
+    await jest.advanceTimersByTimeAsync(5000);
+    expect((await url).href).toBe('https://app.example.com/sign-up?plan=marketplace&registrationCode=code');
+    expect(logged).toHaveBeenLastCalledWith(expect.stringContaining('5000 ms'), expect.anything());
+  });
+
   let rooms: Rooms;
   beforeEach(async () => {
     rooms = await Rooms.open({});

@@ -92,6 +92,15 @@ describe.each(ADAPTERS)('D38: on %s', (adapter) => {
     },
   );
 
+  it('a page of our own fault has the reference that stands in the log', async () => {
+    const host = await startHost(rooms, { adapter });
+    Logger.overrideLogger(listener);
+    rooms.simulator.faults.add({ kind: 'accessDenied', count: 1 });
+    const page = await post(host.url, rooms.simulator.registrationForm(rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT })));
+    const reference = /Reference for support: ([0-9a-f]{8})/.exec(await page.text())?.[1];
+    expect(lines.find((line) => line.includes(`"reference":"${reference}"`))).toContain('AccessDeniedException');
+  });
+
   it('a page shows nothing that a form brought along', async () => {
     const host = await startHost(rooms, { adapter });
     const xss = '"><script>alert(1)</script>';
