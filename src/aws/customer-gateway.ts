@@ -38,8 +38,8 @@ export class CustomerGateway {
 
   async resolve(token: string): Promise<CustomerAnswer> {
     const command = new ResolveCustomerCommand({ RegistrationToken: token });
-    const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, leaves) => {
-      command.middlewareStack.add((next) => (args) => (leaves(), next(args)), DEPARTURE);
+    const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, depart) => {
+      command.middlewareStack.add((next) => (args) => depart(() => next(args)), DEPARTURE);
       return this.clients.metering(this.region).send(command, { abortSignal });
     });
     const outcome = answer.kind === 'answered' ? resolved(answer.output) : refusedOrFailed(answer.failure, token);

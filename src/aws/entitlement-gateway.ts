@@ -51,8 +51,8 @@ export class EntitlementGateway {
 
   private async page(region: string, request: GetEntitlementsRequest) {
     const command = new GetEntitlementsCommand(request);
-    const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, leaves) => {
-      command.middlewareStack.add((next) => (args) => (leaves(), next(args)), DEPARTURE);
+    const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, depart) => {
+      command.middlewareStack.add((next) => (args) => depart(() => next(args)), DEPARTURE);
       return this.clients.entitlement(region).send(command, { abortSignal });
     });
     const outcome = answer.kind === 'answered' ? 'answered' : answer.failure.kind;

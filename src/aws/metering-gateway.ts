@@ -1,7 +1,8 @@
 import { BatchMeterUsageCommand, type BatchMeterUsageCommandOutput, type UsageRecord } from '@aws-sdk/client-marketplace-metering';
 import { Injectable } from '@nestjs/common';
 import { AwsClients } from './aws-clients.js';
-import { type CallFailure, callFailureOf, type Departure } from './aws-error.js';
+import { type CallFailure } from './aws-error.js';
+import { callSdk, DEPARTURE } from './sdk-call.js';
 
 /** At most so many records in one BatchMeterUsage call [API reference]. */
 export const BATCH_RECORDS_MAX = 25;
@@ -62,61 +63,29 @@ export interface BatchMeterUsageCall {
   mayLeave: () => boolean;
 }
 
-class Dropped extends Error {}
-
 /** BatchMeterUsage through the SDK, with every ending put into words that the ledger understands. Never throws. */
 @Injectable()
 export class MeteringGateway {
   constructor(private readonly clients: AwsClients) {}
 
   async batchMeterUsage(call: BatchMeterUsageCall): Promise<GatewayAnswer> {
-    let departure: Departure = 'held';
-    // As the network gave it: above this point the SDK may wrap an error and lose what it says.
-    let networkError: unknown;
     const command = new BatchMeterUsageCommand({
       UsageRecords: call.reports.map(usageRecordOf),
       ...(call.productCode === null ? {} : { ProductCode: call.productCode }),
     });
-    const timeout = AbortSignal.timeout(call.timeoutMs);
-    command.middlewareStack.add(
-      (next) => async (args) => {
-        // Nothing may leave after the time is up: whoever waits for the answer has gone, and the lease may be another's.
-        timeout.throwIfAborted();
-        if (!call.mayLeave()) throw new Dropped('the lease would not outlive the call');
-        departure = 'left';
-        try {
-          return await next(args);
-        } catch (error) {
-          networkError = error;
-          throw error;
-        }
-      },
-      { step: 'deserialize', priority: 'low', name: 'marketplaceDeparture' },
-    );
-    try {
-      const output = await raced(this.clients.metering(call.region).send(command, { abortSignal: timeout }), timeout);
-      return resultsOf(output);
-    } catch (error) {
-      if (error instanceof Dropped) return { kind: 'failed', failure: dropped(error.message) };
-      return { kind: 'failed', failure: callFailureOf(networkError ?? error, departure) };
-    }
-  }
-}
-
-/** The SDK heeds the signal once the request is out; a credentials provider that hangs does not. */
-async function raced<T>(work: Promise<T>, timeout: AbortSignal): Promise<T> {
-  let expire: (() => void) | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    expire = () => {
-      reject(timeout.reason as Error);
-    };
-    timeout.addEventListener('abort', expire, { once: true });
-  });
-  try {
-    return await Promise.race([work, expired]);
-  } finally {
-    if (expire) timeout.removeEventListener('abort', expire);
-    work.catch(() => undefined);
+    let kept = false as boolean;
+    const answer = await callSdk(call.timeoutMs, (abortSignal, depart) => {
+      command.middlewareStack.add(
+        (next) => (args) => {
+          kept = !call.mayLeave();
+          return kept ? Promise.reject(new Error('kept')) : depart(() => next(args));
+        },
+        DEPARTURE,
+      );
+      return this.clients.metering(call.region).send(command, { abortSignal });
+    });
+    if (kept) return { kind: 'failed', failure: dropped('The lease would not outlive the call.') };
+    return answer.kind === 'answered' ? resultsOf(answer.output) : answer;
   }
 }
 

@@ -131,7 +131,7 @@ describe('settling what is unknown', () => {
     await resolution.settleUnknown(id, { absentWithFullCoverage: true }, { by: 'audit' });
     expect(await bench.record(id)).toMatchObject({ state: 'closed', reason: 'expired', disposition: 'carried' });
     expect(await bench.attempts(id)).toMatchObject([{ evidence: 'refused', decided_by: 'audit' }]);
-    await refuses(
+    await expectRefused(
       resolution.settleUnknown(id, { absentWithFullCoverage: true }, { by: 'audit' }),
       /only a record whose outcome is unknown/,
     );
