@@ -1,18 +1,15 @@
 import { expect } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
-import { ClockGuard } from '../../../src/database/clock-guard.js';
 import { createDataSource } from '../../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../../src/database/ledger-database.js';
-import { AlertBoard } from '../../../src/events/alert-board.js';
-import { Outbox } from '../../../src/events/outbox.js';
-import { type Options, resolveOptions, type ResolvedOptions } from '../../../src/marketplace-metering.options.js';
-import { HourSealer } from '../../../src/metering/hour-sealer.js';
+import { type Options, type ResolvedOptions } from '../../../src/marketplace-metering.options.js';
+import { type HourSealer } from '../../../src/metering/hour-sealer.js';
 import { LedgerBalance } from '../../../src/metering/ledger-balance.js';
-import { Doorbell } from '../../../src/runtime/doorbell.js';
 import { migrate } from '../../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../../support/postgres.js';
+import { PRODUCT, sealerOn, sealingOptions } from './sealing-options.js';
 
-export const PRODUCT = 'larkspur';
 /** The subscriptions of these tests began long before, in the middle of an hour. */
 export const STARTED = new Date('2026-10-05T08:20:00Z');
 /** In the middle of a month: the hour from 10:00 is the newest that has ended and settled. */
@@ -55,25 +52,8 @@ export interface NewSubscription {
   productCode?: string;
 }
 
-/** Options of a sealer on the database with the given URL. */
-export function sealingOptions(url: string, clock: { now: () => Date }, given: Partial<Options> = {}): ResolvedOptions {
-  return resolveOptions(
-    {
-      sellerAccount: 'seller',
-      database: { url, poolSize: 4 },
-      products: [{ productCode: PRODUCT, dimensions: ['requests', 'storage'], zeroRecords: 'off' }],
-      signUpUrl: 'https://app.example.com/sign-up',
-      clock,
-      ...given,
-    },
-    {},
-  );
-}
-
-/** A sealer made by hand. */
-export function sealerOn(database: LedgerDatabase, options: ResolvedOptions): HourSealer {
-  return new HourSealer(database, options, new ClockGuard(database, options), new Outbox(options), new AlertBoard(options), new Doorbell());
-}
+// These tests make things go wrong by the dozen; what they look at are the alerts.
+Logger.overrideLogger(false);
 
 /** A ledger of one seller on real Postgres, sealers as replicas have them, and a clock that stands until it is moved. */
 export class SealingLedger {
