@@ -59,9 +59,10 @@ describe('assertSameDatabase', () => {
 
   it('refuses a role that may not use the schema, naming the rights', async () => {
     const role = `${home.name}_guest`;
-    await ledger.query(`CREATE ROLE "${role}" LOGIN`);
+    await ledger.query(`CREATE ROLE "${role}" LOGIN PASSWORD 'guest'`);
     const url = new URL(home.url);
     url.username = role;
+    url.password = 'guest';
     const host = await connect(url.href);
     await host.transaction(async (manager) => {
       await expect(assertSameDatabase(manager, ledger)).rejects.toMatchObject({ message: expect.stringContaining('grant it USAGE') });
