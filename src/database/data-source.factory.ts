@@ -23,12 +23,18 @@ const PARSERS: Record<number, (text: string) => unknown> = {
   [OID.timestamptz]: (text) => new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00')),
 };
 
+/** What the ledger's DataSource is made of. Without `submission`, as for migrations, nothing ends a transaction that stands still. */
+export type DataSourceSettings = Pick<ResolvedOptions, 'database'> & Partial<Pick<ResolvedOptions, 'submission'>>;
+
 /**
  * Options of the ledger's DataSource. `types` shields it from `pg.types.setTypeParser`, which is global to the process: a host that reads numeric
  * as a float would otherwise round our quantities. Numerics and bigints stay text.
  */
-export function dataSourceOptionsOf(options: Pick<ResolvedOptions, 'database'>): PostgresDataSourceOptions {
-  const { url, poolSize, ssl } = options.database;
+export function dataSourceOptionsOf({ database, submission }: DataSourceSettings): PostgresDataSourceOptions {
+  const { url, poolSize, ssl } = database;
+  // A process that is stopped, frozen or cut off in the midst of a transaction would keep its rows for as long as its connection lives, and the usage
+  // of those subscriptions would pass its deadlines unsealed. It holds them no longer than any other lease.
+  const lease = submission === undefined ? '' : ` -c idle_in_transaction_session_timeout=${submission.leaseMs}`;
   return {
     type: 'postgres',
     driver: pg,
@@ -50,7 +56,7 @@ export function dataSourceOptionsOf(options: Pick<ResolvedOptions, 'database'>):
       },
       // Every instant crosses the wire as UTC text, whatever the server's or the role's time zone is. No statement of ours runs long enough to
       // earn back what compiling it costs.
-      options: '-c timezone=UTC -c datestyle=ISO -c jit=off',
+      options: `-c timezone=UTC -c datestyle=ISO -c jit=off${lease}`,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
     },
@@ -59,6 +65,6 @@ export function dataSourceOptionsOf(options: Pick<ResolvedOptions, 'database'>):
   };
 }
 
-export function createDataSource(options: Pick<ResolvedOptions, 'database'>): DataSource {
+export function createDataSource(options: DataSourceSettings): DataSource {
   return new DataSource(dataSourceOptionsOf(options));
 }
