@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { type JobName, type Options } from '../../src/index.js';
 import { type LedgerHarness } from '../support/ledger-harness.js';
 import { eventually, nextLine, spawnTypescript, type TestProcess } from '../support/processes.js';
@@ -39,7 +40,7 @@ export class ChildReplica {
       jobs,
       options,
     };
-    const env = { MARKETPLACE_CRASH_POINT: crashAt, MARKETPLACE_PAUSE_POINT: pauseAt };
+    const env = { MARKETPLACE_CRASH_POINT: crashAt, MARKETPLACE_PAUSE_POINT: pauseAt, NODE_NO_WARNINGS: '1' };
     return new ChildReplica(spawnTypescript('test/crash/replica.ts', [JSON.stringify(order)], { env }));
   }
 
@@ -78,4 +79,11 @@ export class ChildReplica {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
     await this.ended();
   }
+}
+
+/** Letters that the kernel has for the state of a process. From /proc where there is one: a test that asks often must not start `ps` each time. */
+function stateOf(pid = 0): string {
+  const stat = `/proc/${pid}/stat`;
+  if (existsSync(stat)) return /\) (\S)/.exec(readFileSync(stat, 'utf8'))?.[1] ?? '';
+  return execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).trim();
 }

@@ -39,8 +39,8 @@ const DEADLINE_POINTS: Record<string, Remains> = {
   'deadline.finished': { records: '2 closed', evidence: '2 refused', billed: false },
 };
 
-/** Longer than any test: what shows its end is the test's own doing, so that nothing here depends on speed. */
-const LEASE = { submission: { leaseMs: 600_000, requestTimeoutMs: 20_000 } };
+/** Longer than any test: that it ends is the test's own doing, so that nothing here depends on speed. One sender, so that one death is all. */
+const LEASE = { submission: { leaseMs: 600_000, requestTimeoutMs: 20_000, concurrency: 1 } };
 
 const READINGS = [
   { aws: 'success', option: 'unknown' },

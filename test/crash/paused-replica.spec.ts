@@ -1,0 +1,218 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { LedgerHarness } from '../support/ledger-harness.js';
+import { eventually } from '../support/processes.js';
+import { RecordedUsage } from '../support/recorded-usage.js';
+import { ChildReplica, type ChildOptions } from './child-replica.js';
+
+/** A lease that runs out in earnest here. One sender in the child, so that nothing else of it is under way where it stops. */
+const LEASE_MS = 1200;
+const SHORT_LEASE = { submission: { leaseMs: LEASE_MS, requestTimeoutMs: 600, concurrency: 1 } };
+const LONG_LEASE = { submission: { leaseMs: 600_000, concurrency: 1 } };
+
+let harness: LedgerHarness;
+let usage: RecordedUsage;
+let children: ChildReplica[] = [];
+
+beforeAll(async () => {
+  harness = await LedgerHarness.start();
+  usage = new RecordedUsage(harness);
+});
+
+afterEach(async () => {
+  await Promise.all(children.map((child) => child.kill()));
+  children = [];
+  harness.simulator.faults.clear();
+  await harness.expireLeases();
+});
+
+afterAll(async () => {
+  await harness.stop();
+});
+
+/** A buyer who has used two dimensions in an hour that is over. */
+async function buyer() {
+  const { id, agreement } = await harness.subscribe();
+  await usage.record(
+    { subscriptionId: id, dimension: 'requests', quantity: 7 },
+    { subscriptionId: id, dimension: 'storage', quantity: '2.5' },
+  );
+  harness.advance(2);
+  return { id, agreement };
+}
+
+async function stoppedChild(options: ChildOptions): Promise<ChildReplica> {
+  const child = ChildReplica.start(harness, options);
+  children.push(child);
+  await child.stopped();
+  return child;
+}
+
+async function resumed(child: ChildReplica): Promise<void> {
+  child.resume();
+  expect(await child.ended()).toEqual({ code: 0, signal: null });
+}
+
+const statesOf = async (id: string) =>
+  (await harness.records<{ subscription_id: string; state: string }>())
+    .filter((record) => record.subscription_id === id)
+    .map((record) => record.state);
+
+const answersOf = async (id: string) =>
+  harness.database.query<{ evidence: string; answer: string | null }>(
+    `SELECT e.evidence, e.answer FROM marketplace.attempt_record e JOIN marketplace.attempt a ON a.id = e.attempt_id
+     JOIN marketplace.metering_record r ON r.id = e.record_id WHERE r.subscription_id = $1
+     GROUP BY a.submitter, e.evidence, e.answer ORDER BY min(a.committed_at)`,
+    [id],
+  );
+
+const callsOf = (licenseArn: string): number =>
+  harness.simulator.calls({ operation: 'BatchMeterUsage' }).filter((call) => JSON.stringify(call.request).includes(licenseArn)).length;
+
+/** Gives back leases until none is left; the lease runs out by itself. */
+const leasesRunOut = (): Promise<void> =>
+  eventually('no record is under a lease', async () => {
+    await harness.run('recovery');
+    return (await harness.records("state = 'sending'")).length === 0;
+  });
+
+describe('stopped between claim and send', () => {
+  it('sends nothing after its lease has run out, though another has sent meanwhile', async () => {
+    const { id, agreement } = await buyer();
+    const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.beforeCall', options: SHORT_LEASE });
+    expect(await statesOf(id)).toEqual(['sending', 'sending']);
+    await leasesRunOut();
+    await harness.settle();
+    await usage.expectAllMetered();
+
+    await resumed(child);
+    expect(callsOf(agreement.licenseArn)).toBe(1);
+    // Its own word that it sent nothing counts for nothing any more.
+    expect(await answersOf(id)).toMatchObject([
+      { evidence: 'uncertain', answer: 'NotSent' },
+      { evidence: 'billed', answer: 'Success' },
+    ]);
+    await usage.expectAllMetered();
+  });
+
+  it('goes on as if nothing had been when its lease is still good', async () => {
+    const { id, agreement } = await buyer();
+    const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.beforeCall', options: LONG_LEASE });
+    await harness.settle(2);
+    expect(await statesOf(id)).toEqual(['sending', 'sending']);
+    await resumed(child);
+    expect(callsOf(agreement.licenseArn)).toBe(1);
+    await usage.expectAllMetered();
+  });
+});
+
+describe('stopped with the answer in its hands, its lease run out', () => {
+  it.each(['success', 'duplicateRecord'] as const)(
+    'another has sent meanwhile, and AWS answers %s to it: one record, one charge',
+    async (reading) => {
+      harness.simulator.setSwitches({ identicalResend: reading });
+      const { id, agreement } = await buyer();
+      const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.afterCall', options: LONG_LEASE });
+      expect(harness.simulator.bill({ licenseArn: agreement.licenseArn })).toHaveLength(2);
+      await harness.expireLeases();
+      await harness.settle();
+      expect(await statesOf(id)).toEqual(['metered', 'metered']);
+
+      await resumed(child);
+      expect(await answersOf(id)).toMatchObject([
+        { evidence: 'billed', answer: 'Success' },
+        { evidence: 'billed', answer: reading === 'success' ? 'Success' : 'DuplicateRecord' },
+      ]);
+      await usage.expectAllMetered();
+    },
+  );
+
+  it('its late Success is proof for a record that waits again, and for one that was given up as unknown', async () => {
+    const waiting = await buyer();
+    const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.afterCall', options: LONG_LEASE });
+    await harness.expireLeases();
+    await harness.run('recovery');
+    expect(await statesOf(waiting.id)).toEqual(['pending', 'pending']);
+    await resumed(child);
+    expect(await statesOf(waiting.id)).toEqual(['metered', 'metered']);
+
+    const forgotten = await buyer();
+    const other = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.afterCall', options: LONG_LEASE });
+    harness.advance(26);
+    await harness.expireLeases();
+    await harness.run('recovery', 'deadline');
+    expect(await statesOf(forgotten.id)).toEqual(['unknown', 'unknown']);
+    await resumed(other);
+    expect(await statesOf(forgotten.id)).toEqual(['metered', 'metered']);
+    await usage.expectAllMetered();
+  });
+
+  it('its late No is no proof: the record goes on waiting, and is billed when AWS takes it', async () => {
+    const { id, agreement } = await buyer();
+    harness.simulator.suspend(agreement);
+    const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.afterCall', options: LONG_LEASE });
+    await harness.expireLeases();
+    await harness.run('recovery');
+    await resumed(child);
+    expect(await statesOf(id)).toEqual(['pending', 'pending']);
+    expect(await answersOf(id)).toMatchObject([{ evidence: 'uncertain', answer: 'CustomerNotSubscribed' }]);
+
+    harness.simulator.reinstate(agreement);
+    await harness.settle();
+    await usage.expectAllMetered();
+  });
+});
+
+it('a call that takes effect after its sender was given up, and after another has sent: one charge', async () => {
+  const { id, agreement } = await buyer();
+  const latency = harness.simulator.faults.add({ kind: 'latency', ms: LEASE_MS * 2, count: 1 });
+  const child = ChildReplica.start(harness, { jobs: ['seal', 'submit'], options: SHORT_LEASE });
+  children.push(child);
+  await eventually('its call is under way', () => callsOf(agreement.licenseArn) === 1);
+  child.stop();
+  expect(latency.hits).toBe(1);
+  await leasesRunOut();
+  await harness.settle();
+  expect(await statesOf(id)).toEqual(['metered', 'metered']);
+
+  await eventually('the first call has had its effect', () =>
+    harness.simulator.calls({ operation: 'BatchMeterUsage', fault: 'latency' }).every((call) => call.effective),
+  );
+  await resumed(child);
+  expect(await answersOf(id)).toMatchObject([{ evidence: 'uncertain' }, { evidence: 'billed' }]);
+  await usage.expectAllMetered();
+});
+
+describe('stopped in the midst of a seal, its transaction open', () => {
+  it.each(['seal.claimed', 'seal.stamped'])('at %s: others are sealed meanwhile, it ends its own', async (pauseAt) => {
+    const held = await buyer();
+    const child = await stoppedChild({ jobs: ['seal'], pauseAt, options: LONG_LEASE });
+    // Recording never waits for a sealer, and the other replica passes by what is held.
+    await usage.record({ subscriptionId: held.id, dimension: 'requests', quantity: 5 });
+    const other = await buyer();
+    await harness.settle();
+    expect(await statesOf(held.id)).toEqual([]);
+    expect(await statesOf(other.id)).toEqual(['metered', 'metered']);
+
+    await resumed(child);
+    expect(await statesOf(held.id)).toEqual(['pending', 'pending']);
+    await harness.settle();
+    await usage.expectAllMetered();
+  });
+
+  it.each(['seal.stamped', 'seal.written'])('at %s and never resumed: its rows are free when a lease is over', async (pauseAt) => {
+    const held = await buyer();
+    const child = await stoppedChild({ jobs: ['seal'], pauseAt, options: SHORT_LEASE });
+    await eventually('another replica seals what it held', async () => {
+      await harness.run('seal');
+      return (await statesOf(held.id)).length > 0;
+    });
+    await harness.settle();
+    await usage.expectAllMetered();
+
+    // When it comes to after all, what it did is gone; it begins again and finds nothing to do.
+    child.resume();
+    await child.ended();
+    await harness.settle();
+    await usage.expectAllMetered();
+  });
+});
