@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Outcome, Story } from './check/story.js';
-import { sum, textOf, unitsOf } from './check/units.js';
+import { sum, textOf, unitsOf } from './units.js';
 
 const TIME_LIMIT_MS = 55_000;
 

@@ -43,7 +43,7 @@ export function larkspurOptionsOf(settings: LarkspurSettings): LarkspurOptions {
     productCode,
     listingUrl: '/aws',
     links: [
-      { href: '/', label: 'Larkspur' },
+      { href: '/', label: 'Home' },
       { href: '/dashboard', label: 'Dashboard' },
       { href: '/aws', label: 'AWS Marketplace' },
       { href: '/backstage', label: 'Backstage' },

@@ -65,7 +65,7 @@ export class AwsController {
             }
           </section>
         </div>
-        ${breakageForm('/aws')}
+        ${breakageForm(this.faults.current, '/aws')}
       `,
     });
   }
@@ -96,7 +96,7 @@ export class AwsController {
     if (breakage === 'none') this.faults.mend();
     else if (typeof breakage === 'string' && isBreakageName(breakage)) this.faults.break(breakage);
     else throw new BadRequestException('There is no such way to break AWS.');
-    return { url: RETURN_TO.find((path) => path === returnTo) ?? '/aws' };
+    return { url: `${RETURN_TO.find((path) => path === returnTo) ?? '/aws'}#break-aws` };
   }
 
   private acceptedNotice(agreement: Agreement): Html {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type BalanceView, type Clock, MeteringService } from 'nestjs-marketplace-metering';
 import { type ApiCall, type BillLine, MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
 import { LARKSPUR_CLOCK } from '../larkspur/larkspur.clock.js';
+import { sum, textOf, unitsOf } from '../units.js';
 import { type BreakageName, FaultDesk } from './fault-desk.js';
 import { LedgerReader, type LedgerRecord, type OpenAlert } from './ledger-reader.js';
 
@@ -14,11 +15,20 @@ export interface FlowRow {
   billed: BillLine | null;
 }
 
+/** Where the units of a dimension stand, over all subscriptions shown. Decimals as strings. */
+export interface DimensionTotal {
+  dimension: string;
+  recorded: string;
+  /** By state, with `unassigned` and `carry`. */
+  byState: Record<string, string>;
+  conserved: boolean;
+}
+
 /** The way of the units, as it stands. */
 export interface Flow {
   now: Date;
   broken: BreakageName[];
-  balances: BalanceView[];
+  totals: DimensionTotal[];
   rows: FlowRow[];
   /** Units that AWS would charge for, over all hours, by dimension. */
   billedTotals: ReadonlyMap<string, number>;
@@ -43,7 +53,7 @@ export class FlowService {
     const [records, balances, alerts] = await Promise.all([
       this.ledger.records({ ...filter, limit: HOURS_SHOWN }),
       this.metering.balance(filter),
-      this.ledger.alerts(),
+      this.ledger.alerts(subscriptionId),
     ]);
     const licenses = subscriptionId === undefined ? null : new Set(records.map((record) => record.licenseArn));
     const bill = this.simulator.bill().filter((line) => licenses === null || licenses.has(line.licenseArn ?? null));
@@ -51,12 +61,12 @@ export class FlowService {
     return {
       now: this.clock.now(),
       broken: this.faults.current,
-      balances,
+      totals: totalsByDimension(balances),
       rows: records.map((record) => ({
         record,
         billed: lines.get(grainOf(record.licenseArn, record.dimension, record.hour.toISOString())) ?? null,
       })),
-      billedTotals: totalsOf(bill),
+      billedTotals: billedByDimension(bill),
       alerts,
       calls: this.simulator.calls({ operation: 'BatchMeterUsage' }).slice(-CALLS_SHOWN).reverse(),
     };
@@ -67,8 +77,23 @@ function grainOf(licenseArn: string | null, dimension: string, hour: string): st
   return `${licenseArn ?? ''} ${dimension} ${hour}`;
 }
 
-function totalsOf(bill: readonly BillLine[]): Map<string, number> {
+function billedByDimension(bill: readonly BillLine[]): Map<string, number> {
   const totals = new Map<string, number>();
   for (const { dimension, quantity } of bill) totals.set(dimension, (totals.get(dimension) ?? 0) + quantity);
   return totals;
+}
+
+function totalsByDimension(balances: readonly BalanceView[]): DimensionTotal[] {
+  const dimensions = [...new Set(balances.map(({ dimension }) => dimension))].sort().reverse();
+  return dimensions.map((dimension) => {
+    const own = balances.filter((balance) => balance.dimension === dimension);
+    const states = own.map(({ unassigned, carry, byState }): Record<string, string> => ({ unassigned, carry, ...byState }));
+    const names = [...new Set(states.flatMap((state) => Object.keys(state)))];
+    return {
+      dimension,
+      recorded: textOf(sum(own.map(({ recorded }) => unitsOf(recorded)))),
+      byState: Object.fromEntries(names.map((name) => [name, textOf(sum(states.map((state) => unitsOf(state[name] ?? 0))))])),
+      conserved: own.every(({ conserved }) => conserved),
+    };
+  });
 }

@@ -1,9 +1,8 @@
-import { type BalanceView } from 'nestjs-marketplace-metering';
 import { type ApiCall } from 'nestjs-marketplace-metering/simulator';
 import { html, type Html } from '../web/html.js';
 import { instant } from '../web/instant.js';
-import { BREAKAGES } from './fault-desk.js';
-import { type Flow, type FlowRow } from './flow.service.js';
+import { type BreakageName, BREAKAGES } from './fault-desk.js';
+import { type DimensionTotal, type Flow, type FlowRow } from './flow.service.js';
 import { type OpenAlert } from './ledger-reader.js';
 
 /** What the states of the ledger mean to somebody who sees them for the first time, in the order of a unit's way. */
@@ -35,22 +34,37 @@ export function flowPanel(
           Not part of Larkspur: the module's ledger on one side, the bill of the simulated AWS on the other. One hour takes ${rate}.
         </p>
       </div>
-      ${breakageForm(returnTo)}
+      ${breakageForm(flow.broken, returnTo)}
       <div data-live="${source}" class="stack">${flowView(flow, subscriptionId === undefined)}</div>
     </section>
   `;
 }
 
 /** Buttons that break AWS, and the one that mends it. */
-export function breakageForm(returnTo: string): Html {
+export function breakageForm(broken: readonly BreakageName[], returnTo: string): Html {
   return html`
-    <form method="post" action="/aws/breakages" class="card breakages">
+    <form method="post" action="/aws/breakages" class="card breakages" id="break-aws">
       <input type="hidden" name="returnTo" value="${returnTo}" />
       <h3>Break AWS</h3>
-      <p class="muted">Nothing gets lost. Try it: render while it is broken, then mend it.</p>
+      <p class="muted">
+        ${
+          broken.length === 0
+            ? 'Nothing gets lost. Try it: render while it is broken, then mend it.'
+            : html`Broken now: ${broken.map((name) => BREAKAGES[name].effect).join('; ')}.`
+        }
+      </p>
       <p class="buttons">
         ${Object.entries(BREAKAGES).map(
-          ([name, { label, effect }]) => html`<button name="breakage" value="${name}" class="danger" title="${effect}">${label}</button>`,
+          ([name, { label, effect }]) =>
+            html`<button
+              name="breakage"
+              value="${name}"
+              class="danger"
+              aria-pressed="${String(broken.some((one) => one === name))}"
+              title="${effect}"
+            >
+              ${label}
+            </button>`,
         )}
         <button name="breakage" value="none" class="mend">Mend AWS</button>
       </p>
@@ -63,9 +77,9 @@ export function flowView(flow: Flow, withCompany: boolean): Html {
   return html`
     ${status(flow)}
     ${
-      flow.balances.length === 0
+      flow.totals.length === 0
         ? html`<p class="card muted">No usage yet. Render some images, and watch their units go from the left to the right.</p>`
-        : html`<div class="columns">${flow.balances.map((balance) => balanceCard(balance))}</div>`
+        : html`<div class="columns">${flow.totals.map(totalCard)}</div>`
     }
     ${flow.rows.length > 0 && ledgerTable(flow, withCompany)}
     <div class="columns">${alertsCard(flow.alerts)} ${callsCard(flow.calls)}</div>
@@ -85,10 +99,9 @@ function status({ now, broken }: Flow): Html {
   `;
 }
 
-function balanceCard({ dimension, recorded, unassigned, carry, byState, conserved }: BalanceView): Html {
-  const values: Record<string, string> = { unassigned, carry, ...byState };
+function totalCard({ dimension, recorded, byState, conserved }: DimensionTotal): Html {
   const parts = Object.keys(STATES).flatMap((state) => {
-    const units = Number(values[state] ?? 0);
+    const units = Number(byState[state] ?? 0);
     return units === 0 ? [] : [{ state, units }];
   });
   return html`
@@ -131,7 +144,7 @@ function ledgerTable({ rows, billedTotals }: Flow, withCompany: boolean): Html {
     <section class="card">
       <h3>Ledger beside bill</h3>
       <div class="scroll" tabindex="0" role="group" aria-label="Ledger beside bill">
-        <table>
+        <table class="ledger">
           <thead>
             <tr>
               <th scope="col">Hour (UTC)</th>
@@ -155,16 +168,16 @@ function ledgerTable({ rows, billedTotals }: Flow, withCompany: boolean): Html {
 
 function ledgerRow({ record, billed }: FlowRow, withCompany: boolean): Html {
   const state = record.state === 'closed' ? (record.disposition ?? 'closed') : record.state;
-  const tries = record.state !== 'metered' && record.attempts > 0 ? html` <span class="muted">${record.attempts} tried</span>` : null;
-  const reason = record.reason !== null && record.state !== 'metered' ? html` <span class="muted">${record.reason}</span>` : null;
+  const notes = [record.reason, record.attempts > 0 && `tried ${record.attempts === 1 ? 'once' : `${record.attempts} times`}`];
+  const note = notes.filter((text) => typeof text === 'string').join(', ');
   return html`
     <tr>
       <td>${instant(record.hour)}</td>
       ${withCompany && html`<td>${record.company ?? '–'}</td>`}
       <td><code>${record.dimension}</code></td>
-      <td><span class="chip ${state}">${state}</span>${reason}${tries}</td>
-      <td class="number">${Number(record.quantity)}</td>
-      <td class="number">${billed === null ? '–' : billed.quantity}</td>
+      <td><span class="chip ${state}">${state}</span>${record.state !== 'metered' && html` <span class="muted">${note}</span>`}</td>
+      <td class="number" data-label="Ledger">${Number(record.quantity)}</td>
+      <td class="number" data-label="AWS bill">${billed === null ? '–' : billed.quantity}</td>
       <td>${verdict({ record, billed })}</td>
     </tr>
   `;
@@ -177,7 +190,7 @@ function verdict({ record, billed }: FlowRow): Html {
       : html`<span class="bad">✗ differs</span>`;
   }
   if (billed !== null) return html`<span class="muted">AWS has it; its answer was lost</span>`;
-  return html`<span class="muted">not billed yet</span>`;
+  return html`<span class="muted">${record.state === 'closed' ? 'not billed' : 'not billed yet'}</span>`;
 }
 
 function alertsCard(alerts: readonly OpenAlert[]): Html {

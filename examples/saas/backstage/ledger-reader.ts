@@ -57,11 +57,14 @@ export class LedgerReader {
     );
   }
 
-  alerts(): Promise<OpenAlert[]> {
+  /** Of everybody; or those about one subscription, and those that concern all. Their subject is, or starts with, what they are about. */
+  alerts(subscriptionId?: string): Promise<OpenAlert[]> {
     return this.dataSource.query<OpenAlert[]>(
       `SELECT kind, severity, message, last_raised_at AS "raisedAt" FROM marketplace.alert
-       WHERE seller_account = $1 AND resolved_at IS NULL ORDER BY severity, first_raised_at DESC LIMIT 20`,
-      [this.sellerAccount],
+       WHERE seller_account = $1 AND resolved_at IS NULL
+         AND ($2::text IS NULL OR starts_with(subject, $2) OR subject !~ '^[0-9a-f]{8}-[0-9a-f]{4}-')
+       ORDER BY severity, first_raised_at DESC LIMIT 20`,
+      [this.sellerAccount, subscriptionId ?? null],
     );
   }
 

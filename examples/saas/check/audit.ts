@@ -1,7 +1,7 @@
 import { type BalanceView } from 'nestjs-marketplace-metering';
 import { type BillLine } from 'nestjs-marketplace-metering/simulator';
 import { type LedgerRecord } from '../backstage/ledger-reader.js';
-import { sum, textOf, type Units, unitsOf } from './units.js';
+import { sum, textOf, type Units, unitsOf } from '../units.js';
 import { type UsageBooks } from './usage-books.js';
 
 export interface Evidence {

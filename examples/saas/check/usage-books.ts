@@ -1,4 +1,4 @@
-import { sum, type Units, unitsOf } from './units.js';
+import { sum, type Units, unitsOf } from '../units.js';
 
 /** What the driver knows to be recorded, because the calls resolved. It never asks the database: it is what the database is held against. */
 export class UsageBooks {
