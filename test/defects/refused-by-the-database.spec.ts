@@ -1,0 +1,257 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { uuidv7 } from 'uuidv7';
+import { sqlStateOf, type SqlExecutor } from '../../src/database/ledger-database.js';
+import { type Disposition, type RecordState } from '../../src/metering/record-outcome.js';
+import { LedgerHarness } from '../support/ledger-harness.js';
+
+// What the code promises, the database refuses to break: played with plain SQL, as a defect, an older replica or a person would.
+
+const RESTRICT_VIOLATION = '23001';
+const UNIQUE_VIOLATION = '23505';
+const STATES: RecordState[] = ['pending', 'sending', 'metered', 'blocked', 'unknown', 'closed'];
+const DISPOSITIONS: Disposition[] = ['carried', 'held', 'void', 'owed', 'transferred'];
+
+/** As docs/evidence.md draws them. */
+const DRAWN = new Set([
+  ...['pending > sending', 'sending > metered', 'sending > pending', 'sending > blocked', 'blocked > pending', 'pending > closed'],
+  ...['blocked > closed', 'pending > unknown', 'blocked > unknown', 'unknown > metered', 'unknown > closed'],
+  ...['pending > metered', 'blocked > metered'],
+]);
+const DECIDED = new Set(['held > void', 'held > carried', 'held > transferred', 'owed > void', 'owed > transferred']);
+
+const PATHS: Record<RecordState, RecordState[]> = {
+  pending: [],
+  sending: ['sending'],
+  metered: ['sending', 'metered'],
+  blocked: ['sending', 'blocked'],
+  unknown: ['unknown'],
+  closed: ['closed'],
+};
+
+const DONE = new Error('rolled back, as every case here');
+let harness: LedgerHarness;
+let subscriptionId: string;
+
+beforeAll(async () => {
+  harness = await LedgerHarness.start();
+  ({ id: subscriptionId } = await harness.subscribe());
+  await harness.metering.record({ subscriptionId, dimension: 'requests', quantity: 3, idempotencyKey: 'billed' });
+  harness.advance(1.25);
+  await harness.settle();
+  await harness.metering.record({ subscriptionId, dimension: 'requests', quantity: 3, idempotencyKey: 'waits' });
+});
+afterAll(async () => {
+  await harness.expectConserved();
+  await harness.stop();
+});
+
+/** The error of `step` after `prepare`, in a transaction that leaves nothing behind; null when the database lets it pass. */
+async function refusalOf(
+  prepare: (tx: SqlExecutor) => Promise<unknown>,
+  step: (tx: SqlExecutor) => Promise<unknown>,
+): Promise<string | null> {
+  let refusal: string | null = null;
+  await harness.database
+    .transaction(async (tx) => {
+      await prepare(tx);
+      try {
+        await step(tx);
+      } catch (error) {
+        refusal = sqlStateOf(error) ?? String(error);
+      }
+      throw DONE;
+    })
+    .catch((error: unknown) => {
+      if (error !== DONE) throw error;
+    });
+  return refusal;
+}
+
+const nothing = () => Promise.resolve();
+
+/** A record of its own hour, and an attempt at it with the given evidence. */
+async function insert(tx: SqlExecutor, { kind = 'hour', quantity = 3, evidence = 'billed' } = {}): Promise<string> {
+  const id = uuidv7();
+  const isClosing = kind === 'closing';
+  await tx.query(
+    `INSERT INTO marketplace.metering_record (seller_account, id, kind, subscription_id, product_code, dimension, hour, "timestamp", quantity, event_sum,
+       event_count, carry_in, carry_out, operation, region, mode, identity, license_arn, customer_aws_account_id, sealed_at, due_at, cutoff_at,
+       state, reason, disposition, closed_at)
+     SELECT seller_account, $1, $2, subscription_id, product_code, 'storage', hour - interval '9 h', hour - interval '9 h', $3, $3, 0, 0, 0, operation, region,
+       'live', identity, license_arn, customer_aws_account_id, sealed_at, due_at, cutoff_at,
+       $4, $5, $6, CASE WHEN $4 = 'closed' THEN sealed_at END
+     FROM marketplace.metering_record WHERE subscription_id = $7 AND dimension = 'requests'`,
+    [id, kind, quantity, isClosing ? 'closed' : 'pending', isClosing ? 'ended' : null, isClosing ? 'owed' : null, subscriptionId],
+  );
+  const attempt = uuidv7();
+  await tx.query(
+    `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count, submitter)
+     SELECT seller_account, $1, operation, product_code, region, $1, 1, 'by hand' FROM marketplace.metering_record WHERE id = $2`,
+    [attempt, id],
+  );
+  await tx.query(
+    `INSERT INTO marketplace.attempt_record (seller_account, attempt_id, record_id, evidence)
+     SELECT seller_account, $1, id, $3 FROM marketplace.metering_record WHERE id = $2`,
+    [attempt, id, evidence],
+  );
+  return id;
+}
+
+/** Puts a record into a state with everything that the state needs, so that nothing but the transition can be refused. */
+const move = (tx: SqlExecutor, id: string, state: RecordState, disposition: Disposition = 'held'): Promise<unknown> =>
+  tx.query(
+    `UPDATE marketplace.metering_record SET state = $2,
+       lease_token = CASE WHEN $2 = 'sending' THEN id END, lease_until = CASE WHEN $2 = 'sending' THEN sealed_at END,
+       reason = CASE WHEN $2 IN ('blocked', 'unknown', 'closed') THEN 'shown' END, metered_at = CASE WHEN $2 = 'metered' THEN sealed_at END,
+       closed_at = CASE WHEN $2 = 'closed' THEN sealed_at END, disposition = CASE WHEN $2 = 'closed' THEN $3 END,
+       closed_by = CASE WHEN $2 = 'closed' THEN 'ada' END
+     WHERE id = $1`,
+    [id, state, disposition],
+  );
+
+describe('I2 the state of a record', () => {
+  const pairs = STATES.flatMap((from) => STATES.filter((to) => to !== from).map((to) => [from, to] as const));
+  it.each(pairs)('from %s to %s changes exactly when that is drawn', async (from, to) => {
+    let id = '';
+    const refusal = await refusalOf(
+      async (tx) => {
+        id = await insert(tx);
+        for (const state of PATHS[from]) await move(tx, id, state);
+      },
+      (tx) => move(tx, id, to),
+    );
+    expect(refusal).toBe(DRAWN.has(`${from} > ${to}`) ? null : RESTRICT_VIOLATION);
+  });
+
+  const decisions = DISPOSITIONS.flatMap((from) => DISPOSITIONS.filter((to) => to !== from).map((to) => [from, to] as const));
+  it.each(decisions)('once closed, from %s to %s changes exactly when a person may decide so', async (from, to) => {
+    const refusal = await refusalOf(nothing, async (tx) => {
+      let id: string;
+      if (from === 'owed') {
+        id = await insert(tx, { kind: 'closing', quantity: -2, evidence: 'refused' });
+      } else {
+        id = await insert(tx, { evidence: 'refused' });
+        await move(tx, id, 'closed', from);
+      }
+      await tx.query(`UPDATE marketplace.metering_record SET disposition = $2, closed_by = 'ada' WHERE id = $1`, [id, to]);
+    });
+    expect(refusal === null).toBe(DECIDED.has(`${from} > ${to}`));
+  });
+});
+
+describe('I2 what was sealed', () => {
+  it.each([
+    ...[`quantity = quantity + 1, carry_out = carry_out - 1`, `hour = hour - interval '1 h', "timestamp" = "timestamp" - interval '1 h'`],
+    ...[
+      `"timestamp" = "timestamp" + interval '1 s'`,
+      `dimension = 'requests'`,
+      `license_arn = license_arn || '0'`,
+      `customer_aws_account_id = '1'`,
+    ],
+    ...[
+      `allocations = '[{"AllocatedUsageQuantity": 3}]'`,
+      `region = 'eu-west-1'`,
+      `mode = 'off'`,
+      `event_sum = event_sum + 1, carry_in = carry_in - 1`,
+    ],
+    ...[
+      `identity = 'legacy', license_arn = NULL`,
+      `product_code = 'other'`,
+      `notes = '{"a": 1}'`,
+      `event_count = 9`,
+      `sealed_at = sealed_at + interval '1 s'`,
+    ],
+    `operation = 'MeterUsage'`,
+  ])('cannot be set to %s', async (change) => {
+    let id = '';
+    const prepare = async (tx: SqlExecutor) => (id = await insert(tx));
+    expect(await refusalOf(prepare, (tx) => tx.query(`UPDATE marketplace.metering_record SET ${change} WHERE id = $1`, [id]))).toBe(
+      RESTRICT_VIOLATION,
+    );
+  });
+
+  it.each([
+    [`quantity = 4`, 'waits'],
+    [`occurred_at = occurred_at - interval '1 s'`, 'waits'],
+    [`dimension = 'storage'`, 'waits'],
+    [`tags = '{"a": "b"}'`, 'waits'],
+    [`record_id = NULL`, 'billed'],
+    [`subscription_id = gen_random_uuid()`, 'waits'],
+  ])('%s of an event cannot be changed', async (change, key) => {
+    const step = (tx: SqlExecutor) => tx.query(`UPDATE marketplace.usage_event SET ${change} WHERE idempotency_key = $1`, [key]);
+    expect(await refusalOf(nothing, step)).toBe(RESTRICT_VIOLATION);
+  });
+
+  it.each([
+    'subscription',
+    'seal_cursor',
+    'usage_event',
+    'balance',
+    'metering_record',
+    'attempt',
+    'attempt_record',
+    'product',
+    'outbox_event',
+  ])('is not deleted from %s, nor the table emptied', async (table) => {
+    expect(await refusalOf(nothing, (tx) => tx.query(`DELETE FROM marketplace.${table}`))).toBe(RESTRICT_VIOLATION);
+    expect(await refusalOf(nothing, (tx) => tx.query(`TRUNCATE marketplace.${table} CASCADE`))).toBe(RESTRICT_VIOLATION);
+  });
+});
+
+it('I3 an hour of a dimension has one record', async () => {
+  expect(await refusalOf(insert, insert)).toBe(UNIQUE_VIOLATION);
+});
+
+describe('I1 a record', () => {
+  it('whose carry does not go on from the balance is refused, whatever its sealer believed', async () => {
+    const step = (tx: SqlExecutor) =>
+      tx.query(
+        `INSERT INTO marketplace.metering_record (seller_account, id, kind, subscription_id, product_code, dimension, hour, "timestamp", quantity, event_sum,
+           event_count, carry_in, carry_out, operation, region, mode, identity, license_arn, customer_aws_account_id, sealed_at, due_at, cutoff_at, state)
+         SELECT seller_account, gen_random_uuid(), kind, subscription_id, product_code, dimension, hour - interval '9 h', hour - interval '9 h', quantity, event_sum,
+           event_count, 0.5, 0.5, operation, region, mode, identity, license_arn, customer_aws_account_id, sealed_at, due_at, cutoff_at, 'pending'
+         FROM marketplace.metering_record WHERE subscription_id = $1`,
+        [subscriptionId],
+      );
+    expect(await refusalOf(nothing, step)).toBe(RESTRICT_VIOLATION);
+  });
+});
+
+describe('I5 while an attempt is uncertain', () => {
+  it.each<Disposition>(['carried', 'transferred'])('the units of a record cannot be %s', async (disposition) => {
+    for (const [evidence, expected] of [
+      ['uncertain', RESTRICT_VIOLATION],
+      ['billed', RESTRICT_VIOLATION],
+      ['refused', null],
+    ] as const) {
+      let id = '';
+      const prepare = async (tx: SqlExecutor) => (id = await insert(tx, { evidence }));
+      expect([evidence, await refusalOf(prepare, (tx) => move(tx, id, 'closed', disposition))]).toEqual([evidence, expected]);
+    }
+  });
+
+  it('a record is not metered, nor when all were refused', async () => {
+    for (const evidence of ['uncertain', 'refused']) {
+      let id = '';
+      const prepare = async (tx: SqlExecutor) => {
+        id = await insert(tx, { evidence });
+        await move(tx, id, 'sending');
+      };
+      expect(await refusalOf(prepare, (tx) => move(tx, id, 'metered'))).toBe(RESTRICT_VIOLATION);
+    }
+  });
+
+  it.each([
+    ['billed', 'refused', false],
+    ['billed', 'uncertain', false],
+    ['refused', 'uncertain', false],
+    ['refused', 'billed', true],
+    ['uncertain', 'billed', true],
+    ['uncertain', 'refused', true],
+  ])('evidence %s becomes %s: %s', async (from, to, isAllowed) => {
+    let id = '';
+    const prepare = async (tx: SqlExecutor) => (id = await insert(tx, { evidence: from }));
+    const step = (tx: SqlExecutor) => tx.query(`UPDATE marketplace.attempt_record SET evidence = $2 WHERE record_id = $1`, [id, to]);
+    expect(await refusalOf(prepare, step)).toBe(isAllowed ? null : RESTRICT_VIOLATION);
+  });
+});
