@@ -211,6 +211,13 @@ const UP: readonly string[] = [
   `CREATE UNIQUE INDEX metering_record_grain ON marketplace.metering_record (seller_account, subscription_id, hour, dimension) WHERE kind = 'hour'`,
   `CREATE INDEX metering_record_unfinished ON marketplace.metering_record (seller_account, product_code, due_at)
     WHERE state IN ('pending', 'sending', 'blocked', 'unknown')`,
+  // The lines in which records wait to be claimed, in the order in which they are: a claim reads the 25 rows it takes, however many wait.
+  `CREATE INDEX metering_record_waiting ON marketplace.metering_record (seller_account, product_code, due_at, id)
+    WHERE state = 'pending' AND mode = 'live' AND consecutive_failures < 3`,
+  `CREATE INDEX metering_record_troubled ON marketplace.metering_record (seller_account, product_code, due_at, id)
+    WHERE state = 'pending' AND mode = 'live' AND consecutive_failures >= 3`,
+  `CREATE INDEX metering_record_leased ON marketplace.metering_record (seller_account, lease_until) WHERE state = 'sending'`,
+  `CREATE INDEX metering_record_blocked ON marketplace.metering_record (seller_account, product_code) WHERE state = 'blocked'`,
   `CREATE INDEX metering_record_by_subscription ON marketplace.metering_record (seller_account, subscription_id, id)`,
   // What operators look for. Metered records, nearly all of them, are in neither of the two partial ones.
   `CREATE INDEX metering_record_by_reason ON marketplace.metering_record (seller_account, reason, id) WHERE reason IS NOT NULL`,

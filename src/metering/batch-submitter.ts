@@ -94,7 +94,8 @@ export class BatchSubmitter {
   private async work(signal: AbortSignal): Promise<void> {
     let emptyClaims = 0;
     while (!signal.aborted && emptyClaims < EMPTY_CLAIMS_MAX) {
-      const waiting = await peekWork(this.database, await this.time());
+      const time = await this.time();
+      const waiting = await this.database.transaction((tx) => peekWork(tx, time));
       const work = chooseWork(
         waiting.filter((candidate) => this.breaker.allows(placeOf(candidate))),
         this.turn,

@@ -34,18 +34,25 @@ export async function machineTime(sql: SqlExecutor): Promise<Date> {
   return row.at;
 }
 
-const SUSPECT = `EXISTS (SELECT 1 FROM marketplace.suspect q WHERE q.seller_account = r.seller_account AND q.product_code = r.product_code
-  AND (q.scope, q.key) IN (('product', r.product_code), ('dimension', r.dimension), ('subscription', r.subscription_id::text)))`;
+const suspectOf = (scope: SuspectScope, key: string): string => `EXISTS (SELECT FROM marketplace.suspect q
+  WHERE q.seller_account = r.seller_account AND q.product_code = r.product_code AND q.scope = '${scope}' AND q.key = ${key})`;
+
+// Three look-ups by the whole key rather than one with OR, which would read all suspects of the product for each record.
+const UNSUSPECTED = `NOT ${suspectOf('product', 'r.product_code')} AND NOT ${suspectOf('dimension', 'r.dimension')}
+  AND NOT ${suspectOf('subscription', 'r.subscription_id::text')}`;
 
 // Machine time decides about the backoff, business time about the deadlines.
 const CLAIMABLE = `r.state = 'pending' AND r.mode = 'live' AND r.operation = 'BatchMeterUsage'
   AND r.next_attempt_at <= CASE r.attempt_count WHEN 0 THEN clock_timestamp() ELSE $4::timestamptz END AND r.cutoff_at > $2`;
 
 const LANE: Record<Exclude<Lane, 'probe'>, string> = {
-  batch: `${CLAIMABLE} AND r.consecutive_failures < ${FAILURES_BEFORE_SPLIT} AND r.due_at >= $3 AND NOT ${SUSPECT}`,
-  troubled: `${CLAIMABLE} AND r.consecutive_failures >= ${FAILURES_BEFORE_SPLIT} AND r.due_at >= $3 AND NOT ${SUSPECT}`,
-  late: `${CLAIMABLE} AND r.due_at < $3 AND NOT ${SUSPECT}`,
+  batch: `${CLAIMABLE} AND r.consecutive_failures < ${FAILURES_BEFORE_SPLIT} AND r.due_at >= $3 AND ${UNSUSPECTED}`,
+  troubled: `${CLAIMABLE} AND r.consecutive_failures >= ${FAILURES_BEFORE_SPLIT} AND r.due_at >= $3 AND ${UNSUSPECTED}`,
+  late: `${CLAIMABLE} AND r.due_at < $3 AND ${UNSUSPECTED}`,
 };
+
+// As the index of each lane has it.
+const LANE_ORDER: typeof LANE = { batch: 'r.due_at, r.id', troubled: 'r.due_at, r.id', late: 'r.due_at' };
 
 const parametersOf = (time: ClaimTime): string[] => [
   time.sellerAccount,
@@ -53,6 +60,16 @@ const parametersOf = (time: ClaimTime): string[] => [
   time.lateBefore.toISOString(),
   time.retryBefore.toISOString(),
 ];
+
+/**
+ * Has the rest of the transaction read the queue through the index that has its order. How many records wait, and how many of them are suspect,
+ * changes faster than statistics; a planner that guesses few sorts a hundred thousand rows for each claim (measured: 780 ms instead of 2).
+ */
+async function readInOrder(tx: SqlExecutor): Promise<void> {
+  await tx.query(
+    `SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)`,
+  );
+}
 
 export interface WaitingWork {
   product_code: string;
@@ -65,12 +82,13 @@ const earliestIn = (lane: Exclude<Lane, 'probe'>): string => `SELECT p.product_c
   FROM marketplace.product p
   CROSS JOIN LATERAL (SELECT r.region, r.due_at FROM marketplace.metering_record r
     WHERE r.seller_account = p.seller_account AND r.product_code = p.product_code AND ${LANE[lane]}
-    ORDER BY r.due_at LIMIT 1) r
+    ORDER BY ${LANE_ORDER[lane]} LIMIT 1) r
   WHERE p.seller_account = $1`;
 
 /** Work that waits, without a lock: only whoever finds some takes a slot of the call budget. */
-export function peekWork(sql: SqlExecutor, time: ClaimTime): Promise<WaitingWork[]> {
-  return sql.query<WaitingWork>(
+export async function peekWork(tx: SqlExecutor, time: ClaimTime): Promise<WaitingWork[]> {
+  await readInOrder(tx);
+  return tx.query<WaitingWork>(
     `${earliestIn('batch')} UNION ALL ${earliestIn('troubled')} UNION ALL ${earliestIn('late')} UNION ALL
      SELECT q.product_code, p.region, 'probe', min(q.next_probe_at)
      FROM marketplace.suspect q JOIN marketplace.product p ON p.seller_account = q.seller_account AND p.product_code = q.product_code
@@ -143,10 +161,11 @@ export async function lockCandidates(
   limit: number,
 ): Promise<ClaimCandidate[]> {
   const parameters = [...parametersOf(time), productCode];
+  await readInOrder(tx);
   const [first] = await tx.query<ClaimRow>(
     `SELECT ${CLAIM_COLUMNS} FROM marketplace.metering_record r
      WHERE r.seller_account = $1 AND r.product_code = $5 AND ${LANE[lane]}
-     ORDER BY r.due_at, r.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED`,
+     ORDER BY ${LANE_ORDER[lane]} LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED`,
     parameters,
   );
   if (first === undefined) return [];
@@ -154,9 +173,9 @@ export async function lockCandidates(
   const companions = await tx.query<ClaimRow>(
     `SELECT ${CLAIM_COLUMNS} FROM marketplace.metering_record r
      WHERE r.seller_account = $1 AND r.product_code = $5 AND ${LANE[lane]}
-       AND r.id <> $6 AND r.region = $7 AND r.identity = $8 AND r.probe_group IS NOT DISTINCT FROM $9
-     ORDER BY r.due_at, r.id LIMIT $10 FOR NO KEY UPDATE SKIP LOCKED`,
-    [...parameters, first.id, first.region, first.identity, first.probe_group, limit - 1],
+       AND r.id <> $6 AND r.region = $7 AND r.identity = $8 AND r.probe_group ${first.probe_group === null ? 'IS NULL' : '= $10'}
+     ORDER BY ${LANE_ORDER[lane]} LIMIT $9 FOR NO KEY UPDATE SKIP LOCKED`,
+    [...parameters, first.id, first.region, first.identity, limit - 1, ...(first.probe_group === null ? [] : [first.probe_group])],
   );
   return [first, ...companions].map(candidateOf);
 }
@@ -446,7 +465,7 @@ export async function requeueMended(sql: SqlExecutor, sellerAccount: string, now
     `UPDATE marketplace.metering_record m
      SET state = 'pending', next_attempt_at = clock_timestamp(), consecutive_failures = 0, probe_group = NULL
      FROM (SELECT r.ctid AS place FROM marketplace.metering_record r
-           WHERE r.seller_account = $1 AND r.state = 'blocked' AND r.reason = ANY ($3) AND r.cutoff_at > $2 AND NOT ${SUSPECT}
+           WHERE r.seller_account = $1 AND r.state = 'blocked' AND r.reason = ANY ($3) AND r.cutoff_at > $2 AND ${UNSUSPECTED}
            ORDER BY r.id FOR NO KEY UPDATE SKIP LOCKED) mended
      WHERE m.ctid = mended.place RETURNING m.id`,
     [sellerAccount, now.toISOString(), reasons],

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { type SqlExecutor } from '../../../src/database/ledger-database.js';
+import { type ClaimTime, lockCandidates, machineTime, peekWork } from '../../../src/metering/submission.sql.js';
+import { PRODUCT_CODE, START, SubmissionBench } from './submission-bench.js';
+
+let bench: SubmissionBench;
+let time: ClaimTime;
+const WAITING = 20_000;
+
+beforeAll(async () => {
+  bench = await SubmissionBench.start();
+  const { id } = await bench.subscribe();
+  await bench.database.query(
+    `INSERT INTO marketplace.metering_record (seller_account, id, kind, subscription_id, product_code, dimension, hour, "timestamp", quantity, event_sum,
+       event_count, carry_in, carry_out, operation, region, mode, identity, license_arn, customer_aws_account_id, sealed_at, state, due_at, cutoff_at)
+     SELECT 'default', gen_random_uuid(), 'hour', $1, $2, 'd' || n, $3, $3, 0, 0, 0, 0, 0, 'BatchMeterUsage', 'us-east-1', 'live', 'license', 'arn', '1', $3,
+       'pending', $3::timestamptz + interval '24 h', $3::timestamptz + interval '25 h'
+     FROM generate_series(1, $4::int) n`,
+    [id, PRODUCT_CODE, START.toISOString(), WAITING],
+  );
+  await bench.database.query(
+    `INSERT INTO marketplace.suspect (seller_account, product_code, scope, key, reason, next_probe_at)
+     SELECT 'default', $1, 'dimension', 'd' || n, 'invalidDimension', 'infinity' FROM generate_series(1, 200) n`,
+    [PRODUCT_CODE],
+  );
+  await bench.database.query('ANALYZE');
+  time = { sellerAccount: 'default', now: START, lateBefore: START, retryBefore: await machineTime(bench.database) };
+});
+afterAll(() => bench.stop());
+
+/** Rows that the statements of `work` read in all, by EXPLAIN ANALYZE. */
+async function rowsRead(work: (tx: SqlExecutor) => Promise<unknown>): Promise<number> {
+  let rows = 0;
+  await bench.database.transaction(async (tx) => {
+    const count = (node: Record<string, unknown>): number =>
+      (String(node['Node Type']).includes('Scan')
+        ? Number(node['Actual Rows']) * Number(node['Actual Loops']) + Number(node['Rows Removed by Filter'] ?? 0)
+        : 0) + ((node.Plans as Record<string, unknown>[] | undefined) ?? []).reduce((sum, child) => sum + count(child), 0);
+    await work({
+      query: async <Row>(sql: string, parameters: readonly unknown[] = []) => {
+        if (sql.includes('marketplace.')) {
+          const [plan] = await tx.query<{ 'QUERY PLAN': { Plan: Record<string, unknown> }[] }>(
+            `EXPLAIN (ANALYZE, FORMAT JSON) ${sql}`,
+            parameters,
+          );
+          rows += count(plan!['QUERY PLAN'][0]!.Plan);
+        }
+        return tx.query<Row>(sql, parameters);
+      },
+    });
+  });
+  return rows;
+}
+
+it('a claim reads the records it takes and the suspects it passes, not the queue', async () => {
+  expect(await rowsRead((tx) => peekWork(tx, time))).toBeLessThan(WAITING / 2);
+  expect(await rowsRead((tx) => lockCandidates(tx, time, PRODUCT_CODE, 'batch', 25))).toBeLessThan(WAITING / 2);
+});
