@@ -109,6 +109,33 @@ describe('suspects', () => {
     await bench.expectConserved();
   });
 
+  it.each([
+    ['InvalidUsageDimensionException', 'invalidDimension', 'dimension'],
+    ['InvalidLicenseException', 'invalidLicense', 'subscription'],
+    ['InvalidCustomerIdentifierException', 'invalidCustomer', 'subscription'],
+    ['InvalidProductCodeException', 'invalidProduct', 'product'],
+  ])(
+    '%s of one subscription: its culprit is blocked, the cause is suspect, and all is sent once AWS takes it',
+    async (name, reason, scope) => {
+      const [good, bad] = [await bench.subscribe(), await bench.subscribe()];
+      const hours = bench.hours(4);
+      for (const subscription of [good, bad]) for (const hour of hours) await bench.seal(subscription, { hour });
+      const fault = bench.simulator.faults.add({
+        kind: 'unknownError',
+        name,
+        when: ({ records }) => records.some((record) => record.LicenseArn === bad.agreement.licenseArn),
+      });
+      await bench.first.submit();
+      expect((await bench.records(`state = 'blocked'`)).map((record) => record.reason)).toContain(reason);
+      expect(await bench.database.query(`SELECT DISTINCT scope FROM marketplace.suspect`)).toEqual([{ scope }]);
+      fault.remove();
+      await bench.settle();
+      expect(await bench.records(`state = 'metered'`)).toHaveLength(8);
+      expect(await bench.database.query(`SELECT 1 FROM marketplace.suspect`)).toEqual([]);
+      await bench.expectConserved();
+    },
+  );
+
   it('an unknown license makes its subscription suspect, not its neighbours', async () => {
     const good = await bench.subscribe();
     const bad = await bench.subscribe({ unknownToAws: true });
