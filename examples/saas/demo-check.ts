@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Outcome, Story } from './check/story.js';
+import { databaseUrlOf } from './start-settings.js';
 import { sum, textOf, unitsOf } from './units.js';
 
 const TIME_LIMIT_MS = 55_000;
@@ -70,8 +71,7 @@ function interruption(): Promise<never> {
 }
 
 async function check(sabotage: boolean, verbose: boolean): Promise<boolean> {
-  const { DATABASE_URL } = process.env;
-  const story = new Story({ sabotage, verbose, databaseUrl: DATABASE_URL === '' ? undefined : DATABASE_URL, say });
+  const story = new Story({ sabotage, verbose, databaseUrl: databaseUrlOf(process.env.DATABASE_URL), say });
   let outcome: Outcome;
   try {
     outcome = await Promise.race([story.tell(), interruption()]);

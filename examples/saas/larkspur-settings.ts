@@ -63,6 +63,3 @@ export function larkspurOptionsOf(settings: LarkspurSettings): LarkspurOptions {
     },
   };
 }
-
-/** Environment variable that tells a replica what it is a replica of. */
-export const SETTINGS_VARIABLE = 'LARKSPUR_SETTINGS';

@@ -1,4 +1,4 @@
-import { parseArgs, styleText } from 'node:util';
+import { styleText } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LedgerReader } from './backstage/ledger-reader.js';
 import { Buyer } from './buyer.js';
@@ -6,40 +6,10 @@ import { hourTakes } from './demo-clock.js';
 import { DemoLogger } from './demo-logger.js';
 import { Narrator } from './narrator.js';
 import { Stage } from './stage.js';
+import { START_USAGE, type StartSettings, startSettingsOf } from './start-settings.js';
 
-const DEFAULT_RATE = 600;
-const RATE_MAX = 7200;
-const PORT_MAX = 65_535;
 const FIRST_CUSTOMER = 'Birch & Co';
 const FIRST_CUSTOMER_PAUSE_MS = 4000;
-
-const USAGE = `npm start -- [--rate <times>]
-
-  --rate <times>   how many times as fast as the clock on the wall business time runs, 1 to ${RATE_MAX}. Default ${DEFAULT_RATE}: an hour takes ${hourTakes(DEFAULT_RATE)}.
-
-  PORT             where Larkspur listens. Default: a free port.
-  DATABASE_URL     a Postgres to use. Default: one of its own, gone afterwards.
-`;
-
-interface Settings {
-  rate: number;
-  port?: number;
-  databaseUrl: string | undefined;
-}
-
-/** @throws Error with what to write instead */
-function readSettings(): Settings | 'help' {
-  const { values } = parseArgs({ options: { rate: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
-  if (values.help === true) return 'help';
-  const rate = Number(values.rate ?? DEFAULT_RATE);
-  if (!(rate >= 1 && rate <= RATE_MAX)) throw new Error(`--rate: give a number from 1 to ${RATE_MAX}, not "${values.rate ?? ''}".`);
-  const { PORT, DATABASE_URL } = process.env;
-  const port = PORT === undefined || PORT === '' ? undefined : Number(PORT);
-  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= PORT_MAX)) {
-    throw new Error(`PORT: give a number from 1 to ${PORT_MAX}, not "${PORT ?? ''}", or leave it out for a free one.`);
-  }
-  return { rate, ...(port !== undefined && { port }), databaseUrl: DATABASE_URL === '' ? undefined : DATABASE_URL };
-}
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -69,7 +39,13 @@ async function keepRendering(buyer: Buyer, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function run(settings: Settings): Promise<void> {
+function explain(error: NodeJS.ErrnoException): string {
+  if (error.code === 'EADDRINUSE') return `port ${process.env.PORT ?? ''} is taken. Set PORT to another, or leave it out for a free one.`;
+  if (error.code === 'ECONNREFUSED') return `no Postgres answers at DATABASE_URL (${error.message}). Start it, or leave DATABASE_URL out.`;
+  return error.message;
+}
+
+async function run(settings: StartSettings): Promise<void> {
   const closing = new AbortController();
   const ended = new Promise<void>((resolve) => {
     closing.signal.addEventListener('abort', () => {
@@ -105,10 +81,10 @@ async function run(settings: Settings): Promise<void> {
 }
 
 try {
-  const settings = readSettings();
-  if (settings === 'help') say(USAGE);
+  const settings = startSettingsOf(process.argv.slice(2), process.env);
+  if (settings === 'help') say(START_USAGE);
   else await run(settings);
 } catch (error) {
-  process.stderr.write(`\nLarkspur cannot run: ${(error as Error).message}\n`);
+  process.stderr.write(`\nLarkspur cannot run: ${explain(error as NodeJS.ErrnoException)}\n`);
   process.exitCode = 1;
 }

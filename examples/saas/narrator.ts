@@ -65,7 +65,10 @@ export class Narrator {
     for (const group of lines.values()) {
       const [first] = group;
       if (!first) continue;
-      const units = group.map(({ quantity, dimension }) => `${quantity} ${dimension}`).join(', ');
+      const units = group
+        .toReversed()
+        .map(({ quantity, dimension }) => `${quantity} ${dimension}`)
+        .join(', ');
       const why = first.state === 'blocked' || first.state === 'closed' ? ` (${first.reason ?? 'no reason'})` : '';
       this.tell(first.hour, newsOf(first), `${first.company ?? 'a buyer'}: ${units}${why}`);
     }

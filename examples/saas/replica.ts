@@ -1,11 +1,12 @@
+import { once } from 'node:events';
 import { NestFactory } from '@nestjs/core';
 import { LarkspurModule } from './larkspur/larkspur.module.js';
-import { larkspurOptionsOf, type LarkspurSettings, SETTINGS_VARIABLE } from './larkspur-settings.js';
+import { larkspurOptionsOf, type LarkspurSettings } from './larkspur-settings.js';
 
-/** A second process of the same application, without a web server: its jobs share the work with the others'. */
+// A second process of the same application, without a web server: its jobs share the work with the others'. It runs what it is told over the
+// channel to the process that started it, and ends with that.
 process.once('disconnect', () => {
   process.exit(0);
 });
-const settings = JSON.parse(process.env[SETTINGS_VARIABLE] ?? '{}') as LarkspurSettings;
+const [settings] = (await once(process, 'message')) as [LarkspurSettings];
 await NestFactory.createApplicationContext(LarkspurModule.forRoot(larkspurOptionsOf(settings)), { logger: false });
-process.send?.('ready');

@@ -20,7 +20,7 @@ export interface StageOptions {
   /** Business time at the start. Default: now. */
   startsAt?: Date;
   /** Default: a free one. */
-  port?: number;
+  port?: number | undefined;
   /** Default: a Postgres of the stage's own, gone with it. */
   databaseUrl?: string | undefined;
   /** What differs from the demo's settings. */

@@ -64,7 +64,9 @@ export class FlowService {
       totals: totalsByDimension(balances),
       rows: records.map((record) => ({
         record,
-        billed: lines.get(grainOf(record.licenseArn, record.dimension, record.hour.toISOString())) ?? null,
+        // A closing record is never sent; the hour in which it stands may have a line of its own.
+        billed:
+          record.kind === 'closing' ? null : (lines.get(grainOf(record.licenseArn, record.dimension, record.hour.toISOString())) ?? null),
       })),
       billedTotals: billedByDimension(bill),
       alerts,

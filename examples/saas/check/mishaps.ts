@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fault, type FaultHandle, type MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
-import { SETTINGS_VARIABLE, type LarkspurSettings } from '../larkspur-settings.js';
+import { type LarkspurSettings } from '../larkspur-settings.js';
 
 const POLL_MS = 50;
 
@@ -34,16 +34,13 @@ export class Mishaps {
   private killed = 0;
   private failure: Error | null = null;
 
-  constructor(
-    private readonly simulator: MarketplaceSimulator,
-    private readonly say: (line: string) => void,
-  ) {}
+  constructor(private readonly say: (line: string) => void) {}
 
-  /** Starts replicas of the application that get SIGKILL at the worst of moments. */
-  startWorkers(settings: LarkspurSettings): void {
+  /** Starts other processes of the application, which get SIGKILL at the worst of moments. They wait until they are told what to run. */
+  startWorkers(): void {
     for (const crashPoint of CRASH_POINTS) {
       const file = path.join(import.meta.dirname, `../replica${path.extname(import.meta.filename)}`);
-      const env = { ...process.env, [SETTINGS_VARIABLE]: JSON.stringify(settings), MARKETPLACE_CRASH_POINT: crashPoint };
+      const env = { ...process.env, MARKETPLACE_CRASH_POINT: crashPoint, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
       const worker = fork(file, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
       worker.once('exit', (code, signal) => {
         if (signal === 'SIGKILL') {
@@ -57,20 +54,20 @@ export class Mishaps {
     }
   }
 
+  /** From here on the workers work. */
+  instructWorkers(settings: LarkspurSettings): void {
+    for (const worker of this.workers) worker.send(settings);
+  }
+
   /** Lets each fault strike, and resolves when all have. */
-  async strike(): Promise<void> {
+  async strike(simulator: MarketplaceSimulator): Promise<void> {
     for (const { name, fault } of FAULTS) {
-      const handle = this.simulator.faults.add(fault);
+      const handle = simulator.faults.add(fault);
       this.handles.push({ name, handle });
       await this.until(() => handle.hits >= 1);
       this.say(`${name}: ${fault.kind}`);
     }
     await this.until(() => this.killed === CRASH_POINTS.length);
-  }
-
-  /** From here on nothing goes wrong any more. */
-  end(): void {
-    this.simulator.faults.clear();
   }
 
   /** Ends what the story did not come to kill. */

@@ -55,19 +55,20 @@ export class Story {
 
   async tell(): Promise<Outcome> {
     const { databaseUrl, verbose, sabotage, say } = this.options;
+    const mishaps = new Mishaps(say);
+    this.mishaps = mishaps;
+    mishaps.startWorkers();
     const logger = verbose ? new ConsoleLogger() : false;
     const stage = await Stage.start({ rate: RATE, startsAt: STARTS_AT, databaseUrl, settings: SETTINGS, logger });
     this.stage = stage;
-    const mishaps = new Mishaps(stage.simulator, say);
-    this.mishaps = mishaps;
-    mishaps.startWorkers(stage.settings);
+    mishaps.instructWorkers(stage.settings);
     const driver = await Driver.start(stage, this.books, UNLISTED_DIMENSION);
     say(`${driver.customers.join(', ')} are rendering; an hour takes ${hourTakes(RATE)}`);
-    await Promise.race([Promise.all([mishaps.strike(), sleep(STORY_MIN_MS)]), driver.failure()]);
+    await Promise.race([Promise.all([mishaps.strike(stage.simulator), sleep(STORY_MIN_MS)]), driver.failure()]);
     await driver.stop();
     // A unit that a call has promised and nobody kept, as a lost INSERT would leave it.
     if (sabotage) this.books.enter(driver.anyLicense, RENDERS, 1);
-    mishaps.end();
+    stage.simulator.faults.clear();
     say('nobody renders any more; what is under way comes to its end');
     await settle(stage);
     await stage.stopApplication();

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { startSettingsOf } from '../../examples/saas/start-settings.js';
+import { eventually, listProcesses, spawnTypescript, type TestProcess } from '../support/processes.js';
+
+jest.setTimeout(60_000);
+
+describe('what npm start is told', () => {
+  it('nothing: a free port, a database of its own, an hour in six seconds', () => {
+    expect(startSettingsOf([], {})).toEqual({ rate: 600, port: undefined, databaseUrl: undefined });
+  });
+
+  it('everything', () => {
+    const environment = { PORT: '8080', DATABASE_URL: 'postgres://somewhere/larkspur' };
+    expect(startSettingsOf(['--rate', '60'], environment)).toEqual({ rate: 60, port: 8080, databaseUrl: 'postgres://somewhere/larkspur' });
+  });
+
+  it.each([
+    { args: ['--rate', '0'], environment: {}, says: '--rate: give a number from 1 to 7200, not "0".' },
+    { args: ['--rate', 'fast'], environment: {}, says: '--rate: give a number from 1 to 7200, not "fast".' },
+    { args: ['--speed', '3'], environment: {}, says: "Unknown option '--speed'" },
+    { args: [], environment: { PORT: '70000' }, says: 'PORT: give a number from 1 to 65535, not "70000"' },
+    { args: [], environment: { DATABASE_URL: 'mysql://u:secret@host/db' }, says: 'DATABASE_URL: give a URL that starts with postgres://' },
+  ])('wrong: $args $environment', ({ args, environment, says }) => {
+    expect(() => startSettingsOf(args, environment)).toThrow(says);
+    expect(() => startSettingsOf(args, environment)).not.toThrow('secret');
+  });
+});
+
+describe('npm start', () => {
+  let temporary: string;
+  let child: TestProcess;
+  let lines: AsyncIterableIterator<string>;
+
+  beforeEach(() => {
+    temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'demo-start-'));
+    // The server runs as somebody else where the demo runs as root.
+    fs.chmodSync(temporary, 0o755);
+    child = spawnTypescript('examples/saas/main.ts', [], { env: { TMPDIR: temporary, DATABASE_URL: '', PORT: '' } });
+    lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  });
+
+  afterEach(() => {
+    child.kill('SIGKILL');
+    fs.rmSync(temporary, { recursive: true, force: true });
+  });
+
+  /** Reads on until a line matches. */
+  async function lineWith(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const { done, value } = (await lines.next()) as IteratorResult<string, undefined>;
+      if (done === true) throw new Error(`The demo ended without a line like ${String(pattern)}`);
+      if (pattern.test(value)) return value;
+    }
+  }
+
+  async function expectNothingLeft(): Promise<void> {
+    await eventually('no process and no folder is left', () => {
+      return !listProcesses().some(({ command }) => command.includes(temporary)) && fs.readdirSync(temporary).length === 0;
+    });
+    expect(fs.readdirSync(temporary)).toEqual([]);
+  }
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('is served, tells of the first metered usage, and leaves nothing after %s', async (signal) => {
+    const address = /http:\/\/[\d.:]+/.exec(await lineWith(/Start here/))?.[0];
+    const response = await fetch(`${address!}/`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    await lineWith(/metered +Birch & Co: \d+ renders/);
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    expect(await exited).toEqual([0, null]);
+    await expectNothingLeft();
+  });
+
+  it('leaves nothing after SIGKILL', async () => {
+    await lineWith(/Start here/);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await expectNothingLeft();
+  });
+});
