@@ -25,9 +25,7 @@ export async function findSealCandidates(sql: SqlExecutor, query: SealCandidateQ
        OR EXISTS (SELECT 1 FROM marketplace.usage_event e
                   WHERE e.seller_account = $1 AND e.subscription_id = s.id AND e.record_id IS NULL
                     AND e.occurred_at < CASE WHEN s.ends_at <= $3 OR s.merged_into IS NOT NULL THEN 'infinity' ELSE $2::timestamptz END)
-       OR EXISTS (SELECT 1 FROM marketplace.balance b
-                  WHERE b.seller_account = $1 AND b.subscription_id = s.id
-                    AND (b.carry >= 1 OR (b.carry <> 0 AND s.last_end_sign_at <= $3)))
+       OR EXISTS (SELECT 1 FROM marketplace.balance b WHERE b.seller_account = $1 AND b.subscription_id = s.id AND b.carry >= 1)
      )
      ORDER BY s.id`,
     [

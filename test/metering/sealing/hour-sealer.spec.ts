@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { findSealCandidates } from '../../../src/metering/sealing.sql.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
 import { brief, NOW, SealingLedger } from './sealing-ledger.js';
+import { PRODUCT } from './sealing-options.js';
 
 let ledger: SealingLedger;
 
@@ -268,12 +270,18 @@ describe('two subscriptions that are one', () => {
     expect(await ledger.alerts()).toEqual([{ kind: 'sealSkipped', subject: loser, open: true }]);
   });
 
-  it('leave no zero records behind', async () => {
+  it('leave no zero records behind, and nothing to look at again', async () => {
     const [loser = '', winner = ''] = await ledger.subscribeMany(2);
     await merge(loser, winner);
+    await ledger.end(loser, at('09:00'));
     const products = ledger.options.products.map((product) => ({ ...product, zeroRecords: 'atSeal' as const }));
     await ledger.seal({ products });
     expect(new Set((await ledger.records()).map((record) => record.subscription_id))).toEqual(new Set([winner]));
+    const { sellerAccount } = ledger.options;
+    const zeroEdges = [{ productCode: PRODUCT, hour: new Date(at('10:00')) }];
+    expect(await findSealCandidates(ledger.database, { sellerAccount, settledUntil: new Date(at('11:00')), now: NOW, zeroEdges })).toEqual(
+      [],
+    );
   });
 });
 
