@@ -4,7 +4,7 @@ import { type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { MarketplaceSimulator, VirtualClock } from 'nestjs-marketplace-metering/simulator';
-import { PostgresServer } from '../postgres/postgres-server.js';
+import { PostgresServer, withClient } from '../postgres/postgres-server.js';
 import { BackstageModule } from './backstage/backstage.module.js';
 import { FlowService } from './backstage/flow.service.js';
 import { flowPanel } from './backstage/flow.view.js';
@@ -84,8 +84,8 @@ export class Stage {
 
   private async build(): Promise<void> {
     const { rate, startsAt = new Date(), settings: given } = this.options;
-    const port = this.options.port ?? (await freePort());
-    const databaseUrl = this.options.databaseUrl ?? (await this.startPostgres());
+    const port = await freePort(this.options.port);
+    const databaseUrl = await this.database();
     const timeline: Timeline = { startsAt: startsAt.toISOString(), anchoredAt: new Date().toISOString(), rate };
     const simulator = await this.startSimulator(timeline);
     const settings: LarkspurSettings = {
@@ -105,7 +105,13 @@ export class Stage {
     this.started = { simulator, app, settings };
   }
 
-  private async startPostgres(): Promise<string> {
+  private async database(): Promise<string> {
+    const { databaseUrl } = this.options;
+    if (databaseUrl !== undefined) {
+      // Here it fails at once and clearly; the application would keep trying for half a minute.
+      await withClient(databaseUrl, (client) => client.query('SELECT 1'));
+      return databaseUrl;
+    }
     const postgres = await PostgresServer.start();
     this.parts.push(() => postgres.stop());
     return postgres.createDatabase('larkspur');
@@ -145,12 +151,12 @@ export class Stage {
   }
 }
 
-/** The sign-up address must be known before the application listens. */
-async function freePort(): Promise<number> {
+/** A port that nobody has: the one asked for, or any. The sign-up address must be known before the application listens. */
+async function freePort(wanted = 0): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, HOST, resolve);
+    server.listen(wanted, HOST, resolve);
   });
   const { port } = server.address() as net.AddressInfo;
   await new Promise((resolve) => server.close(resolve));
