@@ -158,7 +158,7 @@ const optionsSchema = z.strictObject({
     }),
   entitlementMaxAgeMs: durationMs(0, 24 * HOUR_MS, 15 * MINUTES_MS),
   deadlineAlertMs: durationMs(0, 24 * HOUR_MS, 2 * HOUR_MS),
-  zeroRecordLeadMs: durationMs(0, 23 * HOUR_MS, 3 * HOUR_MS),
+  zeroRecordLeadMs: durationMs(MINUTES_MS, 23 * HOUR_MS, 3 * HOUR_MS),
   jobs: z
     .strictObject({
       autoStart: z.boolean({ error: 'give true or false' }).default(true),
