@@ -212,7 +212,7 @@ async function bench(url: string): Promise<void> {
       `| ${way.name} | ${Math.round(rate(way))} | ${(rate(way) / rate(COPY)).toFixed(3)} | ${(rate(way) / rate(SAVE)).toFixed(1)} | ${callMs.length > 0 ? `${at(0.5)} / ${at(0.99)}` : ''} |`,
     );
   }
-  await recorder.onModuleDestroy();
+  await recorder.onApplicationShutdown();
   await client.end();
   await Promise.all([host.destroy(), dataSource.destroy()]);
 }
