@@ -103,7 +103,6 @@ export class AnswerReconciler {
           holdsLease: record.state === 'sending' && record.lease_token === batch.leaseToken,
           earlier: attempts.slice(0, own).map((row) => row.evidence),
           consecutiveFailures: record.consecutive_failures,
-          disposition: record.disposition,
           batchSize: batch.records.length,
           subscriptionMeteredBefore: standing.first_metered_at !== null,
           subscriptionRegisteredAt: standing.registered_at,

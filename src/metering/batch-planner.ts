@@ -1,6 +1,5 @@
 import { BATCH_RECORDS_MAX, envelopeBytes, reportBytes, REQUEST_BYTES_LIMIT, type UsageReport } from '../aws/metering-gateway.js';
 import { identityOf, matchKeyOf } from './answer-matcher.js';
-import { type Lane, type WaitingWork } from './submission.sql.js';
 
 /** A record as it may be sent: nothing here changes after sealing, so that a retry is the same request, byte for byte. */
 export interface SendableRecord {
@@ -8,6 +7,21 @@ export interface SendableRecord {
   subscriptionId: string;
   productCode: string;
   report: UsageReport;
+}
+
+/**
+ * The lines in which records wait. `batch`: together. `troubled`: together too, but apart from the healthy, because AWS has failed to answer about
+ * them again and again. `late`: past due, so that AWS may refuse it for its age, each alone. `probe`: of a suspect cause whose time to be tried has
+ * come, alone.
+ */
+export type Lane = 'batch' | 'troubled' | 'late' | 'probe';
+
+/** Work of one product and lane that could be claimed now. */
+export interface WaitingWork {
+  product_code: string;
+  region: string;
+  lane: Lane;
+  due_at: Date;
 }
 
 /** ProductCode of the request, or null when the licenses name the product. */

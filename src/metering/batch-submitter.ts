@@ -11,7 +11,7 @@ import { plusMs } from '../runtime/clock.js';
 import { crashPoint } from '../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AnswerReconciler, type ClaimedBatch } from './answer-reconciler.js';
-import { chooseWork, planBatch, requestProductCodeOf } from './batch-planner.js';
+import { chooseWork, planBatch, requestProductCodeOf, type WaitingWork } from './batch-planner.js';
 import { CallBreaker } from './call-breaker.js';
 import { SubmissionHold } from './submission-hold.js';
 import {
@@ -25,7 +25,6 @@ import {
   peekWork,
   type SuspectRow,
   unblock,
-  type WaitingWork,
 } from './submission.sql.js';
 
 const OPERATION = 'BatchMeterUsage';

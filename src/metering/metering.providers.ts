@@ -6,4 +6,11 @@ import { MeteringService } from './metering.service.js';
 import { SUBMISSION_PROVIDERS } from './submission.providers.js';
 import { UsageRecorder } from './usage-recorder.js';
 
-export const METERING_PROVIDERS: Provider[] = [UsageRecorder, HourSealer, LedgerBalance, MeteringService, ...SUBMISSION_PROVIDERS, MeteringJobs];
+export const METERING_PROVIDERS: Provider[] = [
+  UsageRecorder,
+  HourSealer,
+  LedgerBalance,
+  MeteringService,
+  ...SUBMISSION_PROVIDERS,
+  MeteringJobs,
+];

@@ -31,7 +31,6 @@ export interface RecordFacts {
   /** Evidence of the attempts committed before this one. */
   earlier: readonly Evidence[];
   consecutiveFailures: number;
-  disposition: Disposition | null;
   /** Records in the call. */
   batchSize: number;
   subscriptionMeteredBefore: boolean;

@@ -1,6 +1,6 @@
 import { type UsageAllocation } from '../aws/metering-gateway.js';
 import { type SqlExecutor } from '../database/ledger-database.js';
-import { type SendableRecord } from './batch-planner.js';
+import { type Lane, type SendableRecord, type WaitingWork } from './batch-planner.js';
 import { type Evidence } from './evidence.js';
 import { type Disposition, FAILURES_BEFORE_SPLIT, type RecordState, type SuspectScope } from './record-outcome.js';
 
@@ -8,13 +8,6 @@ import { type Disposition, FAILURES_BEFORE_SPLIT, type RecordState, type Suspect
  * Order of locks in this room: metering records by id, then balances, then subscriptions by id, then suspects, then alerts. Transactions that would
  * wait for each other in a circle can then only be told apart by a fault, which Postgres ends and `LedgerDatabase.transaction` repeats.
  */
-
-/**
- * The lines in which records wait. `batch`: together. `troubled`: together too, but apart from the healthy, because AWS has failed to answer about
- * them again and again. `late`: past due, so that AWS may refuse it for its age, each alone. `probe`: of a suspect cause whose time to be tried has
- * come, alone.
- */
-export type Lane = 'batch' | 'troubled' | 'late' | 'probe';
 
 /** What a claim needs to know of the two clocks. */
 export interface ClaimTime {
@@ -69,13 +62,6 @@ async function readInOrder(tx: SqlExecutor): Promise<void> {
   await tx.query(
     `SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)`,
   );
-}
-
-export interface WaitingWork {
-  product_code: string;
-  region: string;
-  lane: Lane;
-  due_at: Date;
 }
 
 const earliestIn = (lane: Exclude<Lane, 'probe'>): string => `SELECT p.product_code, r.region, '${lane}' AS lane, r.due_at

@@ -4,9 +4,8 @@ import { AwsClients } from '../../../src/aws/aws-clients.js';
 import { MeteringGateway, REQUEST_BYTES_LIMIT, type ReportResult, type UsageReport } from '../../../src/aws/metering-gateway.js';
 import { resolveOptions } from '../../../src/marketplace-metering.options.js';
 import { answersOf } from '../../../src/metering/answer-matcher.js';
-import { chooseWork, planBatch, type SendableRecord } from '../../../src/metering/batch-planner.js';
+import { chooseWork, type Lane, planBatch, type SendableRecord, type WaitingWork } from '../../../src/metering/batch-planner.js';
 import { CallBreaker } from '../../../src/metering/call-breaker.js';
-import { type Lane, type WaitingWork } from '../../../src/metering/submission.sql.js';
 import { MarketplaceSimulator } from '../../../src/simulator/index.js';
 import { testCredentials } from './submission-bench.js';
 

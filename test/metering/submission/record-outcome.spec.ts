@@ -15,7 +15,6 @@ const facts = (over: Partial<RecordFacts> = {}): RecordFacts => ({
   holdsLease: true,
   earlier: [],
   consecutiveFailures: 0,
-  disposition: null,
   batchSize: 1,
   subscriptionMeteredBefore: true,
   subscriptionRegisteredAt: new Date('2026-10-01T00:00:00Z'),
@@ -124,7 +123,7 @@ describe('what an answer does to a record', () => {
   });
 
   it('stores a Success for a closed record and raises the alarm', () => {
-    expect(outcome(status('Success'), { state: 'closed', disposition: 'carried', holdsLease: false })).toEqual({
+    expect(outcome(status('Success'), { state: 'closed', holdsLease: false })).toEqual({
       evidence: 'billed',
       step: { to: 'same' },
       overBilled: true,
@@ -263,7 +262,6 @@ describe('any sequence of claims, answers, crashes and deadlines', () => {
                 next.answer,
                 facts({
                   state: life.state,
-                  disposition: life.disposition,
                   holdsLease: life.state === 'sending' && life.lease === index,
                   earlier: evidence().slice(0, index),
                   consecutiveFailures: life.failures,
