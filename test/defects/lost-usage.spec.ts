@@ -167,6 +167,26 @@ describe('D33 the window', () => {
     await harness.expectConserved();
   });
 
+  it('is tried until its latest reading has passed: what AWS calls too old is billed with a later hour', async () => {
+    nextHour();
+    const { id, agreement } = await harness.subscribe();
+    await harness.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 4 });
+    harness.advance(1.25);
+    const outage = harness.simulator.faults.add({ kind: 'accessDenied' });
+    await harness.settle(2);
+    harness.advance(23);
+    outage.remove();
+    await harness.settle(2);
+    expect(await harness.records(`subscription_id = '${id}'`)).toMatchObject([{ state: 'blocked', reason: 'timestampOutOfBounds' }]);
+    harness.advance(1);
+    await harness.run('deadline');
+    await harness.settle();
+    const records = await harness.records(`subscription_id = '${id}'`);
+    expect(records).toMatchObject([{ reason: 'timestampOutOfBounds', disposition: 'carried' }, { state: 'metered' }]);
+    expect(Object.values(billOf(harness, agreement))).toEqual([4]);
+    await harness.expectConserved();
+  });
+
   it('of the last evening of a month ends at 06:00 on the 1st; until then it is billed in its month', async () => {
     harness.clock.set(new Date('2026-11-30T23:00:00Z'));
     const { id, agreement } = await harness.subscribe();

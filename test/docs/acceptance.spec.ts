@@ -1,0 +1,193 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import * as sdk from '@aws-sdk/client-marketplace-metering';
+import { optionNames } from '../../src/marketplace-metering.options.js';
+import { repositoryRoot } from '../support/processes.js';
+import { acceptanceProblems, parseAcceptance, type Requirements } from './acceptance-table.js';
+import { hasTitle, testTitlesOf } from './test-titles.js';
+
+const read = (file: string): string => readFileSync(path.join(repositoryRoot, file), 'utf8');
+const unique = (names: readonly string[]): string[] => [...new Set(names)];
+const quoted = (text: string): string[] => [...text.matchAll(/'([^']+)'/g)].map((match) => match[1] ?? '');
+/** The first group of every match. */
+const all = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map((match) => match[1] ?? '');
+const only = (text: string, pattern: RegExp): string => {
+  const [found] = all(text, pattern);
+  if (found === undefined) throw new Error(`nothing in the sources looks like ${String(pattern)}: this check has to learn where it went`);
+  return found;
+};
+
+function sourceFiles(): string[] {
+  return readdirSync(path.join(repositoryRoot, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => read(`src/${file}`));
+}
+
+const MIGRATION = read('migrations/1795392000000-create-ledger.ts');
+const ERRORS = read('src/aws/aws-error.ts');
+const OUTCOMES = read('src/metering/record-outcome.ts');
+const RECORD_TABLE = only(MIGRATION, /CREATE TABLE marketplace\.metering_record \(([^]*?)WITH \(fillfactor/g);
+const TRANSITIONS = only(MIGRATION, /CREATE FUNCTION marketplace\.guard_metering_record([^]*?)\$\$`/g);
+
+const DEFECTS = [
+  ...Array.from({ length: 33 }, (_, index) => `D${index + 1}`).filter((id) => !['D9', 'D26', 'D27'].includes(id)),
+  ...['D34', 'D35', 'D37', 'D38', 'D39', 'D40', 'D41', 'D42', 'D45'],
+];
+
+/** docs/evidence.md, "One attempt". */
+const EVIDENCE = [
+  ...['Success', 'DuplicateRecord, nothing uncertain before', 'DuplicateRecord after an uncertain attempt'],
+  ...[
+    'DuplicateRecord after an uncertain attempt, identicalResend success',
+    'CustomerNotSubscribed',
+    'throttling',
+    'error before the request left',
+  ],
+  ...['5xx', 'timeout', 'connection loss', 'unprocessed', 'missing', 'contradiction', 'unknown status', 'unknown error', 'lease expired'],
+  ...[
+    'late billed answer',
+    'late billed answer on a closed record',
+    'negative answer from a non-holder',
+    'known not billed',
+    'evidence is final',
+  ],
+];
+const MODELLED = all(only(ERRORS, /const CULPRITS[^=]*= \{([^]*?)\};/g), /^ {2}(\w+):/gm).filter((name) => name in sdk);
+
+/** docs/evidence.md, "One record". */
+const ANSWERS = [
+  ...[
+    'Success, confirming duplicate',
+    'CustomerNotSubscribed, young and never metered',
+    'CustomerNotSubscribed otherwise',
+    'DuplicateRecord unexplained',
+  ],
+  ...['unknown status', 'unprocessed, missing', 'culprit', 'throttling', '5xx, timeout, lost connection', 'set-up error'],
+  ...['no limit of attempts', 'cutoff', 'suspects', 'between due and cutoff'],
+];
+
+const REQUIRED: Requirements['ids'] = {
+  Defects: DEFECTS,
+  Evidence: [...EVIDENCE, ...MODELLED],
+  Answers: ANSWERS,
+  Culprits: unique(quoted(only(ERRORS, /export type Culprit =([^;]*);/g))),
+  Failures: unique(quoted(only(ERRORS, /export type FailureKind =([^;]*);/g))),
+  States: unique(quoted(only(RECORD_TABLE, /CHECK \(state IN \(([^)]*)\)/g))),
+  Transitions: unique(all(TRANSITIONS, /'(\w+>\w+)'/g)).map((pair) => pair.replace('>', ' → ')),
+  Dispositions: unique(quoted(only(RECORD_TABLE, /CHECK \(disposition IN \(([^)]*)\)/g))),
+  Reasons: unique([
+    ...quoted(only(OUTCOMES, /export type BlockedReason =([^;]*);/g)).map((reason) => `blocked: ${reason}`),
+    ...quoted(only(ERRORS, /export type Culprit =([^;]*);/g)).map((reason) => `blocked: ${reason}`),
+    ...all(OUTCOMES, /(?:later|retry)\('(\w+)'/g).map((reason) => `pending: ${reason}`),
+    ...all(OUTCOMES, /'(dryRun|off|expired)'/g).map((reason) => `closed: ${reason}`),
+    ...all(read('src/metering/hour-planner.ts'), /reason: '(\w+)'/g).map((reason) => `closed: ${reason}`),
+    ...all(read('src/metering/record-resolution.service.ts'), /state: 'closed', reason: '(\w+)'/g).map((reason) => `closed: ${reason}`),
+  ]),
+  Modes: unique(quoted(only(RECORD_TABLE, /CHECK \(mode IN \(([^)]*)\)/g))),
+  'Crash points': unique(sourceFiles().flatMap((source) => all(source, /\bcrashPoint\('([^']+)'\)/g))),
+  Options: optionNames(),
+  'Static options': all(
+    only(read('src/marketplace-metering.module.ts'), /export interface StaticOptions \{([^]*?)^\}/gm),
+    /^ {2}(\w+)\?:/gm,
+  ),
+  Invariants: all(read('docs/SAFETY.md'), /^\*\*(I\d) /gm),
+  README: all(read('README.md'), /\*\*([^*]+)\*\*/g).map((claim) => claim.replaceAll(/\s+/g, ' ')),
+};
+
+const titles = new Map<string, ReadonlySet<string> | null>();
+function titlesOf(file: string): ReadonlySet<string> | null {
+  const known = titles.get(file);
+  if (known !== undefined) return known;
+  const found = existsSync(path.join(repositoryRoot, file)) ? testTitlesOf(read(file), file) : null;
+  titles.set(file, found);
+  return found;
+}
+
+describe('docs/acceptance.md', () => {
+  const rows = parseAcceptance(read('docs/acceptance.md'));
+
+  it('maps every promise to tests that there are', () => {
+    const nameOf: Requirements['nameOf'] = ({ section, id }) => (section === 'Defects' ? new RegExp(`\\b${id}\\b`) : null);
+    expect(acceptanceProblems(rows, { ids: REQUIRED, titlesOf, nameOf })).toEqual([]);
+  });
+
+  it('reads its lists off the sources', () => {
+    for (const [section, ids] of Object.entries(REQUIRED)) expect([section, ids.length > 1]).toEqual([section, true]);
+    expect(REQUIRED.Culprits).toContain('invalidDimension');
+    expect(REQUIRED.Transitions).toEqual(expect.arrayContaining(['pending → sending', 'held → void']));
+    expect(REQUIRED['Static options']).toEqual(['name', 'isGlobal', 'decorators', 'registration', 'admin']);
+    expect(REQUIRED.Evidence).toContain('InvalidUsageAllocationsException');
+    expect(REQUIRED.Invariants).toHaveLength(8);
+  });
+});
+
+describe('the check', () => {
+  const page = (...lines: string[]): string => ['## Defects', '', '| id | test |', '|---|---|', ...lines].join('\n');
+  const requirements: Requirements = {
+    ids: { Defects: ['D1', 'D2'] },
+    titlesOf: (file) => (file === 'test/a.spec.ts' ? new Set(['outer › D1 is not so', 'D2 | neither']) : null),
+    nameOf: ({ id }) => new RegExp(`\\b${id}\\b`),
+  };
+  const problems = (...lines: string[]): string[] => acceptanceProblems(parseAcceptance(page(...lines)), requirements);
+  const first = '| D1 | `test/a.spec.ts` outer › D1 is not so |';
+  const second = '| `D2` | what it is | `test/a.spec.ts` D2 \\| neither<br>`test/a.spec.ts` D1 is not so |';
+
+  it('is content with a page that holds', () => {
+    expect(problems(first, second)).toEqual([]);
+  });
+
+  it.each<[string, string[], string]>([
+    ['a missing promise', [first], '"Defects" lacks D2'],
+    ['a promise that nobody made', [first, second, '| D3 | `test/a.spec.ts` D1 is not so |'], '"Defects" names D3, which there is not'],
+    ['a promise made twice', [first, second, first], '"Defects" names D1 twice'],
+    ['a file that does not exist', [second, '| D1 | `test/b.spec.ts` D1 is not so |'], 'line 6, D1: there is no test/b.spec.ts'],
+    ['a test that does not exist', [second, '| D1 | `test/a.spec.ts` D1 is |'], 'line 6, D1: test/a.spec.ts has no test "D1 is"'],
+    ['a promise without a test', [second, '| D1 | later |'], 'line 6, D1: "later" is no test'],
+    [
+      'a test that is not named after it',
+      [second, '| D1 | `test/a.spec.ts` D2 \\| neither |'],
+      'line 6, D1: none of its tests is named so',
+    ],
+    [
+      'a section that nobody asked for',
+      [first, second, '## Other', '| id | test |', '|---|---|', first],
+      'D1 stands in "Other", which is no section of requirements',
+    ],
+  ])('finds %s', (_, lines, problem) => {
+    expect(problems(...lines)).toContain(problem);
+  });
+});
+
+describe('titles of tests', () => {
+  const found = testTitlesOf(`
+    const ROWS = [['x', 1], ['y', other]] as const;
+    describe('outer', () => {
+      it('plain', () => {});
+      it.each(ROWS)('row %s of %s', () => {});
+      it.each<string>(['a', ...['b']])('value %s', () => {});
+      it.skip('skipped', () => {});
+      it.todo('to do');
+      for (const one of many) it(\`made by \${one}\`, () => {});
+    });
+    describe.each([['left'], ['right']])('on the %s', () => { test('inner', () => {}); });
+    describe.skip('not now', () => { it('lost', () => {}); });
+    // it('in a comment', () => {});
+  `);
+
+  it('are read with what is around them, tables row by row', () => {
+    expect([...found]).toEqual([
+      'outer › plain',
+      ...['outer › row %s of %s', 'outer › row x of 1', 'outer › row y of %s'],
+      ...['outer › value %s', 'outer › value a', 'outer › value b'],
+      ...['on the %s › inner', 'on the left › inner', 'on the right › inner'],
+    ]);
+  });
+
+  it('are found by their end, and by nothing less', () => {
+    for (const title of ['plain', 'outer › plain', 'on the left › inner', 'row x of 1'])
+      expect([title, hasTitle(found, title)]).toEqual([title, true]);
+    for (const title of ['lain', 'skipped', 'lost', 'to do', 'in a comment', 'outer', ''])
+      expect([title, hasTitle(found, title)]).toEqual([title, false]);
+  });
+});
