@@ -319,7 +319,7 @@ describe('submission', () => {
     harness.simulator.createProduct({ productCode: code, dimensions: many });
     const app = await application({
       ...product({ productCode: code, dimensions: many }),
-      submission: { concurrency, requestTimeoutMs: 300, leaseMs: 5000 },
+      submission: { concurrency, requestTimeoutMs: 2000, leaseMs: 5000 },
     });
     const { id } = await app.subscribe(code);
     await app.metering.record(many.map((dimension) => ({ subscriptionId: id, dimension, quantity: 1 })));
@@ -329,7 +329,8 @@ describe('submission', () => {
     let most = 0;
     harness.simulator.faults.add({
       kind: 'latency',
-      ms: 50,
+      // Long enough for all of them to be under way together, where there is more than one.
+      ms: concurrency === 1 ? 50 : 500,
       when: () => {
         most = Math.max(most, inFlight());
         return true;
