@@ -78,7 +78,7 @@ export class Narrator {
     const outcome = outcomeOf(call);
     this.tell(
       call.at,
-      outcome === 'accepted' ? 'sent' : 'not sent',
+      outcome === 'accepted' ? 'sent' : 'failed',
       `${call.records} record${call.records === 1 ? '' : 's'} to AWS: ${outcome}`,
     );
   }
@@ -104,7 +104,7 @@ export class Narrator {
   }
 
   private tell(at: Date, what: string, text: string): void {
-    const tone = TONES[what] ?? (what === 'alert' || what === 'not sent' ? 'red' : 'dim');
+    const tone = TONES[what] ?? (what === 'alert' || what === 'failed' ? 'red' : 'dim');
     this.write(`  ${styleText('dim', instantText(at).padEnd(13))}  ${styleText(tone, what.padEnd(9))} ${text}`);
   }
 }

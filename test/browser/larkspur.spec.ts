@@ -149,10 +149,12 @@ describe('a buyer in the browser', () => {
 describe('what a buyer gets wrong', () => {
   it('a landing page without a token', async () => {
     const page = await demo.visitor();
-    const answer = await page.request.post('/marketplace/registration', { form: {}, headers: { accept: 'text/html' } });
-    expect(answer.status()).toBe(400);
-    await page.setContent(await answer.text());
-    expect(await page.getByText('help@larkspur.example').count()).toBeGreaterThan(0);
+    await page.goto('/aws');
+    await page.evaluate(`document.querySelectorAll('[name="x-amzn-marketplace-token"]').forEach((field) => field.remove())`);
+    const landed = page.waitForResponse('**/marketplace/registration');
+    await page.getByRole('button', { name: 'Set up your account' }).first().click();
+    expect((await landed).status()).toBe(400);
+    await page.getByRole('link', { name: 'help@larkspur.example' }).waitFor();
     await demo.screenshot(page, 'landing-no-token');
   });
 

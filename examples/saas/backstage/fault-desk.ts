@@ -17,10 +17,10 @@ export const BREAKAGES = {
   },
   error500: {
     label: 'Server errors',
-    effect: 'every call fails with a 500; some had taken the usage before they failed',
+    effect: 'every call fails with a 500, half of them after AWS has taken the usage',
     faults: [
-      { kind: 'error500After', operation: 'BatchMeterUsage', probability: 0.5 },
-      { kind: 'error500Before', operation: 'BatchMeterUsage' },
+      { kind: 'error500Before', operation: 'BatchMeterUsage', probability: 0.5 },
+      { kind: 'error500After', operation: 'BatchMeterUsage' },
     ],
   },
   lostAnswers: {
