@@ -17,6 +17,19 @@ const RETRIES = 5;
 export class LedgerDatabase {
   constructor(readonly dataSource: DataSource) {}
 
+  /**
+   * `work` ends before the connections are closed. @nestjs/typeorm closes them in the same phase of the shutdown in which our services end, and Nest
+   * puts no order between global modules.
+   */
+  beforeClose(work: () => Promise<void>): void {
+    const { dataSource } = this;
+    const close = dataSource.destroy.bind(dataSource);
+    dataSource.destroy = async () => {
+      await work();
+      await close();
+    };
+  }
+
   async query<Row = Record<string, unknown>>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
     const runner = this.dataSource.createQueryRunner();
     try {

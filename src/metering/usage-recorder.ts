@@ -44,6 +44,7 @@ export class UsageRecorder implements OnApplicationShutdown {
   /** Last call under way on a connection of the host; see `afterOthersOn`. */
   private readonly hostLanes = new WeakMap<QueryRunner, Promise<unknown>>();
   private closing = false;
+  private closed: Promise<void> | null = null;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -51,6 +52,7 @@ export class UsageRecorder implements OnApplicationShutdown {
     private readonly directory: SubscriptionDirectory,
   ) {
     this.gatherer = new UsageGatherer(ledger, options);
+    ledger.beforeClose(() => this.onApplicationShutdown());
   }
 
   /**
@@ -82,10 +84,12 @@ export class UsageRecorder implements OnApplicationShutdown {
    * Lets nobody new in, and returns when everyone under way has an answer. After the HTTP server has closed, so that requests which were being
    * served at the shutdown still record their usage.
    */
-  async onApplicationShutdown(): Promise<void> {
+  onApplicationShutdown(): Promise<void> {
     this.closing = true;
-    await this.gatherer.drain();
-    await Promise.allSettled(this.underWay);
+    this.closed ??= this.gatherer.drain().then(async () => {
+      await Promise.allSettled(this.underWay);
+    });
+    return this.closed;
   }
 
   private async perform(
