@@ -23,6 +23,17 @@ const PARSERS: Record<number, (text: string) => unknown> = {
   [OID.timestamptz]: (text) => new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00')),
 };
 
+/**
+ * pg-pool hands a new connection over, without a listener of its own, an instant before TypeORM listens to it. A server that goes away in that instant
+ * would end the host's process with an unhandled 'error'; so it only ends the connection, whose next statement fails.
+ */
+class LedgerClient extends pg.Client {
+  constructor(...configuration: ConstructorParameters<typeof pg.Client>) {
+    super(...configuration);
+    this.on('error', () => undefined);
+  }
+}
+
 /** What the ledger's DataSource is made of. Without `submission`, as for migrations, nothing ends a transaction that stands still. */
 export type DataSourceSettings = Pick<ResolvedOptions, 'database'> & Partial<Pick<ResolvedOptions, 'submission'>>;
 
@@ -50,6 +61,7 @@ export function dataSourceOptionsOf({ database, submission }: DataSourceSettings
     installExtensions: false,
     applicationName: 'nestjs-marketplace-metering',
     extra: {
+      Client: LedgerClient,
       types: {
         getTypeParser: (oid: number, format?: string) =>
           format === 'binary' ? (value: unknown) => value : (PARSERS[oid] ?? ((text: string) => text)),
