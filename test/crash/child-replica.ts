@@ -60,9 +60,7 @@ export class ChildReplica {
   async stopped(): Promise<void> {
     await eventually('the child is stopped', () => {
       if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error('the child ended instead of being stopped');
-      return execFileSync('ps', ['-o', 'stat=', '-p', String(this.child.pid)], { encoding: 'utf8' })
-        .trim()
-        .startsWith('T');
+      return stateOf(this.child.pid).startsWith('T');
     });
   }
 

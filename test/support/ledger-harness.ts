@@ -26,6 +26,8 @@ export interface HarnessOptions {
   options?: Options & StaticOptions;
   simulator?: SimulatorOptions;
   logger?: false | LogLevel[];
+  /** A database of the test's own. Default: a new one on the run's server. */
+  database?: TestDatabase;
   /** Another harness's database and simulator: a second replica. */
   beside?: LedgerHarness;
 }
@@ -51,9 +53,16 @@ export class LedgerHarness {
     private readonly isReplica: boolean,
   ) {}
 
-  static async start({ startAt = START, options = {}, simulator, logger = false, beside }: HarnessOptions = {}): Promise<LedgerHarness> {
+  static async start({
+    startAt = START,
+    options = {},
+    simulator,
+    logger = false,
+    database,
+    beside,
+  }: HarnessOptions = {}): Promise<LedgerHarness> {
     const clock = beside?.clock ?? new VirtualClock({ startAt, rate: 0 });
-    const postgres = beside?.postgres ?? (await migratedDatabase(migrate));
+    const postgres = beside?.postgres ?? database ?? (await migratedDatabase(migrate));
     const sim = beside?.simulator ?? (await MarketplaceSimulator.start({ clock, callsPerSecond: 0, ...simulator }));
     if (!beside) sim.createProduct({ productCode: PRODUCT_CODE, dimensions: DIMENSIONS });
     const app = await NestFactory.create(
@@ -130,6 +139,14 @@ export class LedgerHarness {
   /** As if machine time had passed: every lease is over. */
   async expireLeases(): Promise<void> {
     await this.database.query(`UPDATE marketplace.metering_record SET lease_until = clock_timestamp() WHERE state = 'sending'`);
+  }
+
+  /** Alerts that nobody has resolved, by kind. */
+  async openAlerts(): Promise<string[]> {
+    const rows = await this.database.query<{ kind: string }>(
+      `SELECT DISTINCT kind FROM marketplace.alert WHERE resolved_at IS NULL ORDER BY kind`,
+    );
+    return rows.map((row) => row.kind);
   }
 
   records<Row = Record<string, unknown>>(where = 'true'): Promise<Row[]> {
