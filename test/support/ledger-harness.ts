@@ -7,6 +7,7 @@ import {
   MeteringService,
   type Options,
   type StaticOptions,
+  SubmissionHold,
   SubscriptionService,
 } from '../../src/index.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
@@ -84,6 +85,10 @@ export class LedgerHarness {
 
   get metering(): MeteringService {
     return this.app.get(MeteringService);
+  }
+
+  get hold(): SubmissionHold {
+    return this.app.get(SubmissionHold);
   }
 
   get subscriptions(): SubscriptionService {
