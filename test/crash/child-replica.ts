@@ -1,11 +1,13 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Writable } from 'node:stream';
 import { type JobName, type Options } from '../../src/index.js';
 import { type LedgerHarness } from '../support/ledger-harness.js';
-import { eventually, nextLine, spawnTypescript, type TestProcess } from '../support/processes.js';
+import { eventually, repositoryRoot, typescriptArgs } from '../support/processes.js';
 
-/** What a child is told on its command line. */
+/** What a child is told on its standard input. */
 export interface ReplicaOrder {
   databaseUrl: string;
   awsEndpoint: string;
@@ -15,24 +17,37 @@ export interface ReplicaOrder {
   options: Options;
 }
 
-export interface ChildOptions {
-  jobs: JobName[];
-  /** Named point at which it gets SIGKILL. */
+/** Where a child ends or stops: the named point at which it gets SIGKILL (`crashAt`) or SIGSTOP (`pauseAt`). */
+export interface Fate {
   crashAt?: string;
-  /** Named point at which it gets SIGSTOP. */
   pauseAt?: string;
-  options?: Options;
 }
 
 /** A replica beside the harness's own, on the same database and simulator, in a process that may die. */
 export class ChildReplica {
+  private readonly child: ChildProcessByStdio<Writable, null, null>;
   private readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 
-  private constructor(private readonly child: TestProcess) {
-    this.exited = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
+  /** Starts to load the module; it does nothing before it has its order. */
+  constructor(readonly fate: Fate = {}) {
+    this.child = spawn(process.execPath, [...typescriptArgs, path.join(repositoryRoot, 'test/crash/replica.ts')], {
+      cwd: repositoryRoot,
+      stdio: ['pipe', 'ignore', 'inherit'],
+      env: {
+        ...process.env,
+        MARKETPLACE_CRASH_POINT: fate.crashAt ?? '',
+        MARKETPLACE_PAUSE_POINT: fate.pauseAt ?? '',
+        NODE_NO_WARNINGS: '1',
+      },
+    });
+    this.exited = once(this.child, 'exit').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+    }));
   }
 
-  static start(harness: LedgerHarness, { jobs, crashAt = '', pauseAt = '', options = {} }: ChildOptions): ChildReplica {
+  /** Boots it beside the harness, at the harness's instant, and lets it run the jobs. */
+  order(harness: LedgerHarness, jobs: JobName[], options: Options = {}): void {
     const order: ReplicaOrder = {
       databaseUrl: harness.postgres.url,
       awsEndpoint: harness.simulator.url,
@@ -40,26 +55,17 @@ export class ChildReplica {
       jobs,
       options,
     };
-    const env = { MARKETPLACE_CRASH_POINT: crashAt, MARKETPLACE_PAUSE_POINT: pauseAt, NODE_NO_WARNINGS: '1' };
-    return new ChildReplica(spawnTypescript('test/crash/replica.ts', [JSON.stringify(order)], { env }));
+    this.child.stdin.end(`${JSON.stringify(order)}\n`);
   }
 
-  /** Resolves when it has booted and begins its jobs. */
-  async ready(): Promise<void> {
-    const line = await nextLine(this.child);
-    if (line !== 'ready') throw new Error(`the child said ${line}`);
-  }
-
-  /** How it ended. Whatever it still had to say is passed over. */
-  async ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-    this.child.stdout.resume();
+  ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     return this.exited;
   }
 
   /** Resolves when the kernel has stopped it. */
   async stopped(): Promise<void> {
     await eventually('the child is stopped', () => {
-      if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error('the child ended instead of being stopped');
+      if (this.isOver) throw new Error('the child ended instead of being stopped');
       return stateOf(this.child.pid).startsWith('T');
     });
   }
@@ -74,8 +80,45 @@ export class ChildReplica {
 
   /** For clean-up: ends it in whatever state it is. */
   async kill(): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
-    await this.ended();
+    if (!this.isOver) this.child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  private get isOver(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+}
+
+const AHEAD = 2;
+
+/**
+ * Children for a suite, in the order in which it will ask for them: while one test runs the children of the next already load, which is what they
+ * spend their time on.
+ */
+export class ReplicaCrew {
+  private readonly all: ChildReplica[] = [];
+  private readonly loading: ChildReplica[] = [];
+
+  constructor(private readonly fates: Fate[]) {}
+
+  take(fate: Fate): ChildReplica {
+    const meets = (other: Fate): boolean => other.crashAt === fate.crashAt && other.pauseAt === fate.pauseAt;
+    const place = this.loading.findIndex((child) => meets(child.fate));
+    const [child = this.load(fate)] = place < 0 ? [] : this.loading.splice(place, 1);
+    const planned = this.fates.findIndex(meets);
+    if (planned >= 0 && place < 0) this.fates.splice(0, planned + 1);
+    while (this.loading.length < AHEAD && this.fates.length > 0) this.loading.push(this.load(this.fates.shift() ?? {}));
+    return child;
+  }
+
+  async dismiss(): Promise<void> {
+    await Promise.all(this.all.map((child) => child.kill()));
+  }
+
+  private load(fate: Fate): ChildReplica {
+    const child = new ChildReplica(fate);
+    this.all.push(child);
+    return child;
   }
 }
 

@@ -1,31 +1,37 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Options } from '../../src/index.js';
 import { LedgerHarness } from '../support/ledger-harness.js';
 import { eventually } from '../support/processes.js';
 import { RecordedUsage } from '../support/recorded-usage.js';
-import { ChildReplica, type ChildOptions } from './child-replica.js';
+import { type ChildReplica, type Fate, ReplicaCrew } from './child-replica.js';
 
-/** A lease that runs out in earnest here. One sender in the child, so that nothing else of it is under way where it stops. */
+/** A lease that runs out in earnest here. One sender in each, so that nothing else of the child is under way where it stops. */
 const LEASE_MS = 1200;
 const SHORT_LEASE = { submission: { leaseMs: LEASE_MS, requestTimeoutMs: 600, concurrency: 1 } };
 const LONG_LEASE = { submission: { leaseMs: 600_000, concurrency: 1 } };
 
 let harness: LedgerHarness;
 let usage: RecordedUsage;
-let children: ChildReplica[] = [];
+const crew = new ReplicaCrew([
+  ...Array<Fate>(2).fill({ pauseAt: 'submit.beforeCall' }),
+  ...Array<Fate>(5).fill({ pauseAt: 'submit.afterCall' }),
+  {},
+  { pauseAt: 'seal.stamped' },
+  { pauseAt: 'seal.written' },
+]);
 
 beforeAll(async () => {
-  harness = await LedgerHarness.start();
+  harness = await LedgerHarness.start({ options: { submission: { concurrency: 1 } } });
   usage = new RecordedUsage(harness);
 });
 
 afterEach(async () => {
-  await Promise.all(children.map((child) => child.kill()));
-  children = [];
   harness.simulator.faults.clear();
   await harness.expireLeases();
 });
 
 afterAll(async () => {
+  await crew.dismiss();
   await harness.stop();
 });
 
@@ -40,9 +46,9 @@ async function buyer() {
   return { id, agreement };
 }
 
-async function stoppedChild(options: ChildOptions): Promise<ChildReplica> {
-  const child = ChildReplica.start(harness, options);
-  children.push(child);
+async function stoppedChild(pauseAt: string, options: Options): Promise<ChildReplica> {
+  const child = crew.take({ pauseAt });
+  child.order(harness, pauseAt.startsWith('seal') ? ['seal'] : ['seal', 'submit'], options);
   await child.stopped();
   return child;
 }
@@ -78,7 +84,7 @@ const leasesRunOut = (): Promise<void> =>
 describe('stopped between claim and send', () => {
   it('sends nothing after its lease has run out, though another has sent meanwhile', async () => {
     const { id, agreement } = await buyer();
-    const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.beforeCall', options: SHORT_LEASE });
+    const child = await stoppedChild('submit.beforeCall', SHORT_LEASE);
     expect(await statesOf(id)).toEqual(['sending', 'sending']);
     await leasesRunOut();
     await harness.settle();
@@ -96,7 +102,7 @@ describe('stopped between claim and send', () => {
 
   it('goes on as if nothing had been when its lease is still good', async () => {
     const { id, agreement } = await buyer();
-    const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.beforeCall', options: LONG_LEASE });
+    const child = await stoppedChild('submit.beforeCall', LONG_LEASE);
     await harness.settle(2);
     expect(await statesOf(id)).toEqual(['sending', 'sending']);
     await resumed(child);
@@ -111,7 +117,7 @@ describe('stopped with the answer in its hands, its lease run out', () => {
     async (reading) => {
       harness.simulator.setSwitches({ identicalResend: reading });
       const { id, agreement } = await buyer();
-      const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.afterCall', options: LONG_LEASE });
+      const child = await stoppedChild('submit.afterCall', LONG_LEASE);
       expect(harness.simulator.bill({ licenseArn: agreement.licenseArn })).toHaveLength(2);
       await harness.expireLeases();
       await harness.settle();
@@ -128,7 +134,7 @@ describe('stopped with the answer in its hands, its lease run out', () => {
 
   it('its late Success is proof for a record that waits again, and for one that was given up as unknown', async () => {
     const waiting = await buyer();
-    const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.afterCall', options: LONG_LEASE });
+    const child = await stoppedChild('submit.afterCall', LONG_LEASE);
     await harness.expireLeases();
     await harness.run('recovery');
     expect(await statesOf(waiting.id)).toEqual(['pending', 'pending']);
@@ -136,7 +142,7 @@ describe('stopped with the answer in its hands, its lease run out', () => {
     expect(await statesOf(waiting.id)).toEqual(['metered', 'metered']);
 
     const forgotten = await buyer();
-    const other = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.afterCall', options: LONG_LEASE });
+    const other = await stoppedChild('submit.afterCall', LONG_LEASE);
     harness.advance(26);
     await harness.expireLeases();
     await harness.run('recovery', 'deadline');
@@ -149,7 +155,7 @@ describe('stopped with the answer in its hands, its lease run out', () => {
   it('its late No is no proof: the record goes on waiting, and is billed when AWS takes it', async () => {
     const { id, agreement } = await buyer();
     harness.simulator.suspend(agreement);
-    const child = await stoppedChild({ jobs: ['seal', 'submit'], pauseAt: 'submit.afterCall', options: LONG_LEASE });
+    const child = await stoppedChild('submit.afterCall', LONG_LEASE);
     await harness.expireLeases();
     await harness.run('recovery');
     await resumed(child);
@@ -165,8 +171,8 @@ describe('stopped with the answer in its hands, its lease run out', () => {
 it('a call that takes effect after its sender was given up, and after another has sent: one charge', async () => {
   const { id, agreement } = await buyer();
   const latency = harness.simulator.faults.add({ kind: 'latency', ms: LEASE_MS * 2, count: 1 });
-  const child = ChildReplica.start(harness, { jobs: ['seal', 'submit'], options: SHORT_LEASE });
-  children.push(child);
+  const child = crew.take({});
+  child.order(harness, ['seal', 'submit'], SHORT_LEASE);
   await eventually('its call is under way', () => callsOf(agreement.licenseArn) === 1);
   child.stop();
   expect(latency.hits).toBe(1);
@@ -183,9 +189,9 @@ it('a call that takes effect after its sender was given up, and after another ha
 });
 
 describe('stopped in the midst of a seal, its transaction open', () => {
-  it.each(['seal.claimed', 'seal.stamped'])('at %s: others are sealed meanwhile, it ends its own', async (pauseAt) => {
+  it('others are sealed meanwhile, and it ends its own', async () => {
     const held = await buyer();
-    const child = await stoppedChild({ jobs: ['seal'], pauseAt, options: LONG_LEASE });
+    const child = await stoppedChild('seal.stamped', LONG_LEASE);
     // Recording never waits for a sealer, and the other replica passes by what is held.
     await usage.record({ subscriptionId: held.id, dimension: 'requests', quantity: 5 });
     const other = await buyer();
@@ -199,9 +205,9 @@ describe('stopped in the midst of a seal, its transaction open', () => {
     await usage.expectAllMetered();
   });
 
-  it.each(['seal.stamped', 'seal.written'])('at %s and never resumed: its rows are free when a lease is over', async (pauseAt) => {
+  it('and not resumed: its rows are free when a lease is over', async () => {
     const held = await buyer();
-    const child = await stoppedChild({ jobs: ['seal'], pauseAt, options: SHORT_LEASE });
+    const child = await stoppedChild('seal.written', SHORT_LEASE);
     await eventually('another replica seals what it held', async () => {
       await harness.run('seal');
       return (await statesOf(held.id)).length > 0;

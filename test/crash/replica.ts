@@ -1,17 +1,22 @@
-// A replica of the module in a process of its own, for a test to kill or stop: boots, says "ready", runs the jobs it was told to, says "done".
+// A replica of the module in a process of its own, for a test to kill or stop: loads, waits for its order on standard input, runs the jobs named there,
+// and leaves.
+import { createInterface } from 'node:readline/promises';
 import { NestFactory } from '@nestjs/core';
 import { JobScheduler, MarketplaceMeteringModule } from '../../src/index.js';
 import { replicaOptions } from '../support/replica-options.js';
 import { type ReplicaOrder } from './child-replica.js';
 
-const { databaseUrl, awsEndpoint, now, jobs, options } = JSON.parse(process.argv[2] ?? '{}') as ReplicaOrder;
-const instant = new Date(now);
-const clock = { now: () => instant };
-const app = await NestFactory.createApplicationContext(
-  MarketplaceMeteringModule.forRoot(replicaOptions({ databaseUrl, awsEndpoint, clock }, options)),
-  { logger: ['error'], abortOnError: false },
-);
-process.stdout.write('ready\n');
-for (const job of jobs) await app.get(JobScheduler).runOnce(job);
-process.stdout.write('done\n');
-await app.close();
+const input = createInterface({ input: process.stdin });
+const line = (await input[Symbol.asyncIterator]().next()) as IteratorResult<string, undefined>;
+input.close();
+if (line.done !== true) {
+  const { databaseUrl, awsEndpoint, now, jobs, options } = JSON.parse(line.value) as ReplicaOrder;
+  const instant = new Date(now);
+  const clock = { now: () => instant };
+  const app = await NestFactory.createApplicationContext(
+    MarketplaceMeteringModule.forRoot(replicaOptions({ databaseUrl, awsEndpoint, clock }, options)),
+    { logger: ['error'], abortOnError: false },
+  );
+  for (const job of jobs) await app.get(JobScheduler).runOnce(job);
+  await app.close();
+}
