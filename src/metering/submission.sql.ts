@@ -597,11 +597,11 @@ export async function endRecords(tx: SqlExecutor, sellerAccount: string, now: Da
   );
 }
 
-/** Alerts about records that no longer stand as they say: nothing is near its deadline, nothing is blocked for that reason. */
+/** Alerts about records that no longer stand as they say: nothing is near its deadline, blocked for that reason, or still unknown. */
 export async function resolveMendedAlerts(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<void> {
   await sql.query(
     `UPDATE marketplace.alert a SET resolved_at = $2
-     WHERE a.seller_account = $1 AND a.resolved_at IS NULL AND a.kind IN ('deadlineNear', 'blocked', 'notSubscribed')
+     WHERE a.seller_account = $1 AND a.resolved_at IS NULL AND a.kind IN ('deadlineNear', 'blocked', 'notSubscribed', 'unknownOutcome')
        AND NOT EXISTS (
          SELECT FROM marketplace.product p
          JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
@@ -609,6 +609,7 @@ export async function resolveMendedAlerts(sql: SqlExecutor, sellerAccount: strin
            AND CASE a.kind
              WHEN 'notSubscribed' THEN r.state = 'blocked' AND r.reason = 'notSubscribed' AND r.subscription_id::text = a.subject
              WHEN 'blocked' THEN r.state = 'blocked' AND concat_ws('/', r.product_code, r.dimension, r.reason) = a.subject
+             WHEN 'unknownOutcome' THEN r.state = 'unknown' AND concat_ws('/', r.product_code, r.dimension, r.reason, 'unknown') = a.subject
              ELSE r.state <> 'unknown' AND r.deadline_alerted_at IS NOT NULL
                AND concat_ws('/', r.product_code, r.dimension, CASE r.state WHEN 'blocked' THEN r.reason ELSE 'waiting' END) = a.subject
            END)`,
