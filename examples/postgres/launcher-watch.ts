@@ -33,6 +33,10 @@ export function endWithLauncher(): void {
 
 async function watch(): Promise<void> {
   const chain = await linksUpToNpm();
+  if (chain === 'orphaned') {
+    process.kill(process.pid, 'SIGTERM');
+    return;
+  }
   if (chain.length === 0) {
     return;
   }
@@ -53,18 +57,28 @@ async function watch(): Promise<void> {
   timer.unref();
 }
 
-async function linksUpToNpm(): Promise<readonly Relation[]> {
+/** The links from here up to npm; `orphaned` when npm died before this process looked, while the script was still building, say. */
+async function linksUpToNpm(): Promise<readonly Relation[] | 'orphaned'> {
+  const script = process.env.npm_lifecycle_script ?? '';
   const chain: Relation[] = [];
   let pid = process.pid;
+  let isBelowScript = false;
   while (chain.length < MAX_LINKS) {
     const parent = await parentOf(pid);
     if (parent === undefined || parent <= 1) {
-      break;
+      return isBelowScript ? 'orphaned' : [];
     }
     chain.push({ pid, parent });
-    if (/\b(npm|npx|pnpm|yarn|bun)\b/.test(await commandOf(parent))) {
+    const command = await commandOf(parent);
+    // The shell that runs the script may name npm, too; npm itself is right above it.
+    const isScript = script !== '' && command.includes(` -c ${script}`);
+    if (!isScript && /\b(npm|npx|pnpm|yarn|bun)\b/.test(command)) {
       return chain;
     }
+    if (isBelowScript) {
+      return 'orphaned';
+    }
+    isBelowScript = isScript;
     pid = parent;
   }
   // No npm above us: the variable was inherited by something that lives on its own.
