@@ -11,6 +11,8 @@ export default {
   globalTeardown: '<rootDir>/test/support/jest-global-teardown.mjs',
   // Real servers and real processes, on machines that do other things as well.
   testTimeout: 30_000,
+  // jest leaves one core idle; most suites wait for Postgres or for a process more than they compute.
+  maxWorkers: '100%',
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // The example imports the package by its name; in tests that name means the sources, so that no class exists twice.
