@@ -11,7 +11,7 @@ let slow: Replica;
 let proceed: () => void;
 let reached: Promise<void>;
 
-const LEASE = { requestTimeoutMs: 100, leaseMs: 500, concurrency: 1 };
+const LEASE = { requestTimeoutMs: 300, leaseMs: 1000, concurrency: 1 };
 
 /** A replica that is stopped, as by SIGSTOP or a long pause of its machine, before or after its call. */
 async function start(at: 'beforeCall' | 'afterCall', identicalResend: Switches['identicalResend'] = 'success'): Promise<void> {
@@ -44,6 +44,10 @@ describe('a sender that is late with its answer', () => {
     id = await bench.seal(await bench.subscribe());
     run = slow.submit();
     await reached;
+  };
+
+  const untilSending = async (): Promise<void> => {
+    for (let tries = 0; tries < 100 && (await bench.record(id)).state !== 'sending'; tries += 1) await sleep(5);
   };
 
   it('holds nothing: its lease expires, and its Success still counts when nobody else has sent', async () => {
@@ -82,9 +86,9 @@ describe('a sender that is late with its answer', () => {
     await claimAndStop();
     await expireLease();
     await sleep(10);
-    bench.simulator.faults.add({ kind: 'latency', ms: 200, count: 1 });
+    bench.simulator.faults.add({ kind: 'latency', ms: 400, count: 1 });
     const other = bench.first.submit();
-    await sleep(100);
+    await untilSending();
     expect((await bench.record(id)).state).toBe('sending');
     proceed();
     await run;
