@@ -64,10 +64,11 @@ export class ChildReplica {
 
   /** Resolves when the kernel has stopped it. */
   async stopped(): Promise<void> {
-    await eventually('the child is stopped', () => {
+    const isStopped = (): boolean => {
       if (this.isOver) throw new Error('the child ended instead of being stopped');
       return stateOf(this.child.pid).startsWith('T');
-    });
+    };
+    await eventually('the child is stopped', isStopped, 60_000);
   }
 
   stop(): void {

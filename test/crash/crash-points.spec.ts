@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type JobName, type Options } from '../../src/index.js';
 import { LedgerHarness } from '../support/ledger-harness.js';
 import { repositoryRoot } from '../support/processes.js';
@@ -114,6 +114,9 @@ class World {
 
 /** Only where AWS has the record already do the readings differ. */
 const readingsAt = ({ evidence, billed }: Remains): number => (evidence.endsWith('uncertain') && billed ? READINGS.length : 1);
+
+// Children load for as long as a busy machine takes.
+jest.setTimeout(90_000);
 
 let worlds: World[] = [];
 const crew = new ReplicaCrew(

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type Options } from '../../src/index.js';
 import { LedgerHarness } from '../support/ledger-harness.js';
 import { eventually } from '../support/processes.js';
@@ -6,9 +6,12 @@ import { RecordedUsage } from '../support/recorded-usage.js';
 import { type ChildReplica, type Fate, ReplicaCrew } from './child-replica.js';
 
 /** A lease that runs out in earnest here. One sender in each, so that nothing else of the child is under way where it stops. */
-const LEASE_MS = 1200;
-const SHORT_LEASE = { submission: { leaseMs: LEASE_MS, requestTimeoutMs: 600, concurrency: 1 } };
+const LEASE_MS = 2500;
+const SHORT_LEASE = { submission: { leaseMs: LEASE_MS, requestTimeoutMs: 1000, concurrency: 1 } };
 const LONG_LEASE = { submission: { leaseMs: 600_000, concurrency: 1 } };
+
+// Children load for as long as a busy machine takes.
+jest.setTimeout(90_000);
 
 let harness: LedgerHarness;
 let usage: RecordedUsage;
@@ -170,10 +173,10 @@ describe('stopped with the answer in its hands, its lease run out', () => {
 
 it('a call that takes effect after its sender was given up, and after another has sent: one charge', async () => {
   const { id, agreement } = await buyer();
-  const latency = harness.simulator.faults.add({ kind: 'latency', ms: LEASE_MS * 2, count: 1 });
+  const latency = harness.simulator.faults.add({ kind: 'latency', ms: LEASE_MS + 1500, count: 1 });
   const child = crew.take({});
   child.order(harness, ['seal', 'submit'], SHORT_LEASE);
-  await eventually('its call is under way', () => callsOf(agreement.licenseArn) === 1);
+  await eventually('its call is under way', () => callsOf(agreement.licenseArn) === 1, 60_000);
   child.stop();
   expect(latency.hits).toBe(1);
   await leasesRunOut();
