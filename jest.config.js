@@ -13,6 +13,7 @@ export default {
   testTimeout: 30_000,
   // jest leaves one core idle; most suites wait for Postgres or for a process more than they compute.
   maxWorkers: '100%',
+  testSequencer: '<rootDir>/test/support/long-suites-first.mjs',
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // The example imports the package by its name; in tests that name means the sources, so that no class exists twice.

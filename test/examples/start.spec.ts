@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { startSettingsOf } from '../../examples/saas/start-settings.js';
 import { eventually, listProcesses, spawnTypescript, type TestProcess } from '../support/processes.js';
 
@@ -36,13 +36,13 @@ describe('npm start', () => {
   let child: TestProcess;
   let lines: AsyncIterableIterator<string>;
 
-  beforeEach(() => {
+  function start(...args: string[]): void {
     temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'demo-start-'));
     // The server runs as somebody else where the demo runs as root.
     fs.chmodSync(temporary, 0o755);
-    child = spawnTypescript('examples/saas/main.ts', [], { env: { TMPDIR: temporary, DATABASE_URL: '', PORT: '' } });
+    child = spawnTypescript('examples/saas/main.ts', args, { env: { TMPDIR: temporary, DATABASE_URL: '', PORT: '' } });
     lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  });
+  }
 
   afterEach(() => {
     child.kill('SIGKILL');
@@ -65,7 +65,11 @@ describe('npm start', () => {
     expect(fs.readdirSync(temporary)).toEqual([]);
   }
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('is served, tells of the first metered usage, and leaves nothing after %s', async (signal) => {
+  it.each([
+    ['SIGINT', []],
+    ['SIGTERM', ['--rate', '3600']],
+  ] as const)('is served, tells of the first metered usage, and leaves nothing after %s', async (signal, args) => {
+    start(...args);
     const address = /http:\/\/[\d.:]+/.exec(await lineWith(/Start here/))?.[0];
     const response = await fetch(`${address!}/`);
     expect(response.status).toBe(200);
@@ -78,6 +82,7 @@ describe('npm start', () => {
   });
 
   it('leaves nothing after SIGKILL', async () => {
+    start();
     await lineWith(/Start here/);
     child.kill('SIGKILL');
     await once(child, 'exit');
