@@ -1,8 +1,8 @@
 /** AWS Marketplace on localhost, for tests and demos. */
-export { type Agreement, type Entitlement, type SubscribeOptions } from './agreement.js';
-export { type ApiRequest, type Operation } from './api-request.js';
-export { type ApiCall, type CallFilter } from './call-log.js';
-export { type CallQuotas } from './call-quota.js';
+export { type Agreement, type Entitlement, type SubscribeOptions } from './market/agreement.js';
+export { type ApiRequest, type Operation } from './wire/api-request.js';
+export { type ApiCall, type CallFilter } from './wire/call-log.js';
+export { type CallQuotas } from './wire/call-quota.js';
 export {
   type Fault,
   type FaultEffect,
@@ -11,11 +11,11 @@ export {
   type FaultKind,
   type FaultScope,
   type RecordSubset,
-} from './fault-injector.js';
-export { type JsonObject } from './input-reader.js';
-export { type Dimension, type Listing, type ProductIdentity, type ProductOptions } from './listing.js';
+} from './wire/fault-injector.js';
+export { type JsonObject } from './wire/input-reader.js';
+export { type Dimension, type Listing, type ProductIdentity, type ProductOptions } from './market/listing.js';
 export { MarketplaceSimulator, type SimulatorOptions } from './marketplace-simulator.js';
 export { defaultSwitches, type Switches } from './switches.js';
-export { type BillFilter, type BillLine } from './usage-book.js';
-export { type UsageAllocation, type UsageRecord } from './usage-record.js';
+export { type BillFilter, type BillLine } from './operations/usage-book.js';
+export { type UsageAllocation, type UsageRecord } from './operations/usage-record.js';
 export { type SimulatorClock, VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

@@ -1,18 +1,18 @@
-import { type Agreement, type Entitlement, type SubscribeOptions } from './agreement.js';
-import { ApiDispatcher } from './api-dispatcher.js';
-import { BatchMeterUsage } from './batch-meter-usage.js';
-import { type ApiCall, type CallFilter, CallLog } from './call-log.js';
-import { CallQuota, type CallQuotas, callQuotas } from './call-quota.js';
-import { FaultInjector } from './fault-injector.js';
-import { GetEntitlements } from './get-entitlements.js';
-import { type Listing, type ProductOptions } from './listing.js';
-import { MarketplaceCatalog } from './marketplace-catalog.js';
-import { RegistrationTokens } from './registration-tokens.js';
-import { ResolveCustomer } from './resolve-customer.js';
+import { type Agreement, type Entitlement, type SubscribeOptions } from './market/agreement.js';
+import { ApiDispatcher } from './wire/api-dispatcher.js';
+import { BatchMeterUsage } from './operations/batch-meter-usage.js';
+import { type ApiCall, type CallFilter, CallLog } from './wire/call-log.js';
+import { CallQuota, type CallQuotas, callQuotas } from './wire/call-quota.js';
+import { FaultInjector } from './wire/fault-injector.js';
+import { GetEntitlements } from './operations/get-entitlements.js';
+import { type Listing, type ProductOptions } from './market/listing.js';
+import { MarketplaceCatalog } from './market/marketplace-catalog.js';
+import { RegistrationTokens } from './operations/registration-tokens.js';
+import { ResolveCustomer } from './operations/resolve-customer.js';
 import { SeededRandom } from './seeded-random.js';
-import { SimulatorServer } from './simulator-server.js';
+import { SimulatorServer } from './wire/simulator-server.js';
 import { defaultSwitches, type Switches } from './switches.js';
-import { type BillFilter, type BillLine, UsageBook } from './usage-book.js';
+import { type BillFilter, type BillLine, UsageBook } from './operations/usage-book.js';
 import { type SimulatorClock, VirtualClock } from './virtual-clock.js';
 
 export interface SimulatorOptions {

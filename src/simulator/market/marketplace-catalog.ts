@@ -1,6 +1,6 @@
 import { type Agreement, type Entitlement, type SubscribeOptions } from './agreement.js';
 import { type Listing, meteringRegions, type ProductOptions } from './listing.js';
-import { type SeededRandom } from './seeded-random.js';
+import { type SeededRandom } from '../seeded-random.js';
 
 const lowerAlphanumeric = 'abcdefghijklmnopqrstuvwxyz0123456789';
 

@@ -1,6 +1,6 @@
-import { type SeededRandom } from './seeded-random.js';
-import { ServiceError } from './service-error.js';
-import { type Switches } from './switches.js';
+import { type SeededRandom } from '../seeded-random.js';
+import { ServiceError } from '../wire/service-error.js';
+import { type Switches } from '../switches.js';
 
 const base64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 

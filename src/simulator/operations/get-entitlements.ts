@@ -1,8 +1,8 @@
-import { type Agreement, type Entitlement as HeldEntitlement } from './agreement.js';
-import { InputReader } from './input-reader.js';
-import { type MarketplaceCatalog } from './marketplace-catalog.js';
-import { ServiceError } from './service-error.js';
-import { type Switches } from './switches.js';
+import { type Agreement, type Entitlement as HeldEntitlement } from '../market/agreement.js';
+import { InputReader } from '../wire/input-reader.js';
+import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
+import { ServiceError } from '../wire/service-error.js';
+import { type Switches } from '../switches.js';
 
 const pageMax = 25;
 const filterKeys = ['CUSTOMER_IDENTIFIER', 'CUSTOMER_AWS_ACCOUNT_ID', 'DIMENSION', 'LICENSE_ARN'] as const;

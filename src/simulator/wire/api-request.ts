@@ -1,5 +1,5 @@
 import { type JsonObject } from './input-reader.js';
-import { type UsageRecord } from './usage-record.js';
+import { type UsageRecord } from '../operations/usage-record.js';
 
 /** Operations that the simulator answers. */
 export const operations = ['ResolveCustomer', 'BatchMeterUsage', 'GetEntitlements'] as const;

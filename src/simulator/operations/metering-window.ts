@@ -1,4 +1,4 @@
-import { type Switches } from './switches.js';
+import { type Switches } from '../switches.js';
 
 const hourMs = 3_600_000;
 

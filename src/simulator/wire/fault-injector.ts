@@ -1,7 +1,7 @@
 import { type ApiRequest, type Operation } from './api-request.js';
-import { type SeededRandom } from './seeded-random.js';
+import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from './service-error.js';
-import { type UsageRecord } from './usage-record.js';
+import { type UsageRecord } from '../operations/usage-record.js';
 
 export const faultKinds = [
   'resetBefore',

@@ -1,12 +1,12 @@
-import { type Agreement } from './agreement.js';
-import { type RecordFate } from './fault-injector.js';
-import { type InputReader } from './input-reader.js';
-import { type Listing } from './listing.js';
-import { type MarketplaceCatalog } from './marketplace-catalog.js';
+import { type Agreement } from '../market/agreement.js';
+import { type RecordFate } from '../wire/fault-injector.js';
+import { type InputReader } from '../wire/input-reader.js';
+import { type Listing } from '../market/listing.js';
+import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 import { hourOf, outOfWindow } from './metering-window.js';
-import { type SeededRandom } from './seeded-random.js';
-import { ServiceError } from './service-error.js';
-import { type Switches } from './switches.js';
+import { type SeededRandom } from '../seeded-random.js';
+import { ServiceError } from '../wire/service-error.js';
+import { type Switches } from '../switches.js';
 import { type BillEntry, type UsageBook } from './usage-book.js';
 import { checkRecord, type CheckedRecord, type UsageRecord } from './usage-record.js';
 

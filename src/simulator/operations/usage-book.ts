@@ -1,6 +1,6 @@
-import { type ProductIdentity } from './listing.js';
-import { type SeededRandom } from './seeded-random.js';
-import { type Switches } from './switches.js';
+import { type ProductIdentity } from '../market/listing.js';
+import { type SeededRandom } from '../seeded-random.js';
+import { type Switches } from '../switches.js';
 import { allocationsKey, type UsageAllocation } from './usage-record.js';
 
 /** What AWS would charge for one hour of one dimension: the first record accepted in its grain. A quantity of 0 is a line too. */

@@ -1,19 +1,19 @@
 import { type IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiRequest, operations, type Operation } from './api-request.js';
-import { type BatchMeterUsage } from './batch-meter-usage.js';
+import { type BatchMeterUsage } from '../operations/batch-meter-usage.js';
 import { type ApiCall, type CallLog } from './call-log.js';
 import { type CallQuota } from './call-quota.js';
 import { type CallFate, type FaultInjector, type FaultKind } from './fault-injector.js';
-import { entitlementRegions, type GetEntitlements } from './get-entitlements.js';
+import { entitlementRegions, type GetEntitlements } from '../operations/get-entitlements.js';
 import { InputReader, type JsonObject } from './input-reader.js';
 import { checkSignature } from './request-signature.js';
-import { type ResolveCustomer } from './resolve-customer.js';
-import { type SeededRandom } from './seeded-random.js';
+import { type ResolveCustomer } from '../operations/resolve-customer.js';
+import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from './service-error.js';
-import { type Switches } from './switches.js';
-import { type UsageRecord } from './usage-record.js';
-import { type SimulatorClock } from './virtual-clock.js';
+import { type Switches } from '../switches.js';
+import { type UsageRecord } from '../operations/usage-record.js';
+import { type SimulatorClock } from '../virtual-clock.js';
 
 /** Bytes. "Less than 1 MB" [API-BMU]; whether that is 10^6 or 2^20 is not said, so the smaller. */
 export const bodyLimit = 1_000_000;

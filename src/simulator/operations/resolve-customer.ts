@@ -1,7 +1,7 @@
-import { type InputReader } from './input-reader.js';
-import { type MarketplaceCatalog } from './marketplace-catalog.js';
+import { type InputReader } from '../wire/input-reader.js';
+import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 import { type RegistrationTokens } from './registration-tokens.js';
-import { type Switches } from './switches.js';
+import { type Switches } from '../switches.js';
 
 export interface ResolveCustomerOutput {
   CustomerAWSAccountId: string;
