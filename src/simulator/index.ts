@@ -15,7 +15,7 @@ export {
 export { type JsonObject } from './wire/input-reader.js';
 export { type Dimension, type Listing, type ProductIdentity, type ProductOptions } from './market/listing.js';
 export { MarketplaceSimulator, type SimulatorOptions } from './marketplace-simulator.js';
-export { defaultSwitches, type Switches } from './switches.js';
+export { defaultSwitches, type PresetName, presets, type Switches, switchValues } from './switches.js';
 export { type BillFilter, type BillLine } from './operations/usage-book.js';
 export { type UsageAllocation, type UsageRecord } from './operations/usage-record.js';
 export { type SimulatorClock, VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

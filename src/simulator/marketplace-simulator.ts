@@ -11,7 +11,7 @@ import { RegistrationTokens } from './operations/registration-tokens.js';
 import { ResolveCustomer } from './operations/resolve-customer.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimulatorServer } from './wire/simulator-server.js';
-import { defaultSwitches, type Switches } from './switches.js';
+import { type PresetName, presets, type Switches } from './switches.js';
 import { type BillFilter, type BillLine, UsageBook } from './operations/usage-book.js';
 import { type SimulatorClock, VirtualClock } from './virtual-clock.js';
 
@@ -22,7 +22,9 @@ export interface SimulatorOptions {
   host?: string;
   /** A whole number. The same seed and the same calls give the same ids, tokens, faults and orders. Default 1. */
   seed?: number;
-  /** Readings of AWS's open questions that differ from the defaults. */
+  /** A whole set of readings of AWS's open questions. Default `strict`. */
+  preset?: PresetName;
+  /** Readings that differ from the preset's. */
   switches?: Partial<Switches>;
   /** Default: a VirtualClock at wall time and wall speed. */
   clock?: SimulatorClock;
@@ -31,6 +33,8 @@ export interface SimulatorOptions {
    * Default: BatchMeterUsage 10, ResolveCustomer 10, GetEntitlements 20.
    */
   callsPerSecond?: number | Partial<CallQuotas>;
+  /** The account that published the products: the one that calls and events are recorded under. Default `123456789012`. */
+  sellerAccountId?: string;
   /** How many of the latest calls `calls` remembers. Default 100000. */
   callLogLimit?: number;
 }
@@ -42,6 +46,7 @@ export class MarketplaceSimulator {
   readonly faults: FaultInjector;
   /** Base URL for the `endpoint` option of an AWS SDK client. */
   readonly url: string;
+  readonly sellerAccountId: string;
 
   private constructor(
     url: string,
@@ -52,6 +57,7 @@ export class MarketplaceSimulator {
     this.clock = world.clock;
     this.switches = world.switches;
     this.faults = world.faults;
+    this.sellerAccountId = world.sellerAccountId;
   }
 
   static async start(options: SimulatorOptions = {}): Promise<MarketplaceSimulator> {
@@ -146,8 +152,9 @@ type World = ReturnType<typeof build>;
 /** Wires one marketplace together. Each concern has its own stream of the seed. */
 function build(options: SimulatorOptions) {
   const seed = options.seed ?? 1;
+  const sellerAccountId = options.sellerAccountId ?? '123456789012';
   const clock = options.clock ?? new VirtualClock();
-  const switches: Switches = { ...defaultSwitches, ...options.switches };
+  const switches: Switches = { ...presets[options.preset ?? 'strict'], ...options.switches };
   const faults = new FaultInjector(new SeededRandom(seed, 'faults'));
   const log = new CallLog(options.callLogLimit ?? 100_000);
   const catalog = new MarketplaceCatalog(new SeededRandom(seed, 'catalog'));
@@ -164,7 +171,7 @@ function build(options: SimulatorOptions) {
     batchMeterUsage: new BatchMeterUsage(catalog, book, switches, new SeededRandom(seed, 'result order')),
     getEntitlements: new GetEntitlements(catalog, switches),
   });
-  return { clock, switches, faults, log, catalog, tokens, book, dispatcher };
+  return { sellerAccountId, clock, switches, faults, log, catalog, tokens, book, dispatcher };
 }
 
 function idOf(agreement: Agreement | string): string {

@@ -4,9 +4,10 @@
  * The defaults follow AWS's API model and reference where they speak, and the stricter reading where they are silent or contradict
  * themselves: what works under the defaults should work under the lenient readings too.
  *
- * Sources: SDK-M = comments in `@aws-sdk/client-marketplace-metering` 3.1138.0; BOTO = botocore 1.43.107 service model; SG-setup = seller
- * guide, "SaaS product customer setup"; SKILL = the metering skill in aws/agent-toolkit-for-aws; RH-n = pull request n of
- * RedHatInsights/rhsm-subscriptions, a production seller.
+ * Sources: SDK-M = comments in `@aws-sdk/client-marketplace-metering` 3.1138.0; BOTO = botocore 1.43.107 service model; SMITHY25 = the Smithy
+ * model of April 2025; API-BMU = API reference of BatchMeterUsage; SG-setup = seller guide, "SaaS product customer setup"; SG23 = seller guide
+ * of January 2023; SKILL = the metering skill in aws/agent-toolkit-for-aws; RH-n = pull request n of RedHatInsights/rhsm-subscriptions, a
+ * production seller.
  */
 export interface Switches {
   /**
@@ -29,6 +30,17 @@ export interface Switches {
    */
   duplicateMeteringRecordId: 'absent' | 'original';
   /**
+   * MeteringRecordId of a CustomerNotSubscribed result. AWS is silent: `absent`, or `present`: an id under which nothing is billed.
+   * Default `absent`.
+   */
+  notSubscribedMeteringRecordId: 'absent' | 'present';
+  /**
+   * Two records of one grain in one request. AWS is silent: `judged` in request order, as if they came in two requests, or the request is
+   * `refused` with the error named by `constraintError`.
+   * Default `judged`.
+   */
+  duplicateInRequest: 'judged' | 'refused';
+  /**
    * How old usage may be, in hours, > 0. A record of exactly this age is refused. 24 [SDK-M, late 2026]; 6 and 1 stand in older texts.
    * Default 24.
    */
@@ -39,6 +51,12 @@ export interface Switches {
    */
   lateWindowFrom: 'now' | 'currentHour';
   /**
+   * Which moment of a record its age is that of: the `timestamp` [SDK-M], or the start of the UTC hour it lies in (`hourStart`, the stricter)
+   * [SKILL, its own validator].
+   * Default `timestamp`.
+   */
+  recordAge: 'timestamp' | 'hourStart';
+  /**
    * Usage of a month is refused from 06:00 UTC on the 1st of the next, whatever its age [SDK-M]. Whether the time until then also
    * overrides `lateWindowHours` is open: `capOnly` (no), or `extends` (usage of the previous month is taken until 06:00 at any age).
    * Default `capOnly`.
@@ -47,10 +65,11 @@ export interface Switches {
   /** How far in the future a timestamp may lie, in milliseconds, >= 0. That future usage is refused: SKILL; the tolerance: silent. Default 300000. */
   futureSkewMs: number;
   /**
-   * The error for usage before the agreement started [SDK-M says it is refused, not how].
+   * The answer to usage before the agreement started [SDK-M says it is refused, not how]: an error for the whole batch, or Status
+   * `CustomerNotSubscribed` [SKILL, for usage sent before the start].
    * Default `TimestampOutOfBoundsException`.
    */
-  usageBeforeStart: 'TimestampOutOfBoundsException' | 'InvalidLicenseException';
+  usageBeforeStart: 'TimestampOutOfBoundsException' | 'InvalidLicenseException' | 'CustomerNotSubscribed';
   /**
    * License identity, within the final hour: a timestamp at or after the end of the agreement. `InvalidLicenseException` (outside the
    * license's active period [SDK-M]) or Status `CustomerNotSubscribed`. Legacy identity always answers the latter.
@@ -77,6 +96,12 @@ export interface Switches {
    */
   unknownCustomerIdentifier: 'perRecord' | 'wholeBatch';
   /**
+   * A dimension that the product does not meter: `InvalidUsageDimensionException` for the whole batch [SDK-M, SKILL], or `dropped`: Success,
+   * and never billed [SKILL/query-patterns]. No client can tell; only the bill does.
+   * Default `InvalidUsageDimensionException`.
+   */
+  unknownDimension: 'InvalidUsageDimensionException' | 'dropped';
+  /**
    * ProductCode together with a LicenseArn: `refused` [RH-6539] with the error named by `constraintError`, or `doubleBilled`: metered under
    * both identities, two lines on the bill [SDK-M].
    * Default `refused`.
@@ -92,6 +117,14 @@ export interface Switches {
    * Default `perRecord`.
    */
   tagLimit: 'perRecord' | 'perAllocation';
+  /** A tag with an empty Value: `refused` [BOTO: at least one character] or `accepted` [SDK-M: "can be empty or null"]. Default `refused`. */
+  emptyTagValue: 'refused' | 'accepted';
+  /**
+   * Characters of tags. The model's pattern holds ` -=`, which is a `range` (0x20 to 0x3D, so `!` and `,` too) to a regular expression engine
+   * [BOTO]; the guide lists the characters one by one (`literal`: letters, digits, space and `+ - = . _ : / @`) [SG23].
+   * Default `range`.
+   */
+  tagCharacters: 'range' | 'literal';
   /** Order of Results; AWS is silent. `shuffled` draws from the seed. Default `request`. */
   resultOrder: 'request' | 'reversed' | 'shuffled';
   /**
@@ -100,6 +133,19 @@ export interface Switches {
    * Default `ValidationException`.
    */
   constraintError: string;
+  /**
+   * Bytes that a request body must stay below: "1 MB" [API-BMU], 10^6 or 2^20.
+   * Default 1000000.
+   */
+  bodyLimitBytes: number;
+  /** `__type` of an error: the `bare` name, or `namespaced` (`com.amazonaws.marketplacemetering#ThrottlingException`); AWS sends both. Default `bare`. */
+  errorType: 'bare' | 'namespaced';
+  /**
+   * Where BatchMeterUsage is on for a product created without `regions`: in `all` regions that have the API [SKILL], or in `us-east-1` only
+   * [SG23]. Read when the product is created.
+   * Default `all`.
+   */
+  defaultRegions: 'all' | 'us-east-1';
   /**
    * Lifetime of a registration token in milliseconds of the simulator's clock, > 0. Four hours [SG-setup, SKILL]; "approximately one hour"
    * stands on the same page.
@@ -122,28 +168,131 @@ export interface Switches {
    * Default `none`.
    */
   emptyEntitlementPages: 'none' | 'before';
+  /**
+   * Milliseconds of the simulator's clock, >= 0, until GetEntitlements shows a new agreement. The skill warns of an empty answer during the
+   * registration [SKILL/troubleshooting]; the seller guide has the call made there.
+   * Default 0.
+   */
+  entitlementsAfterMs: number;
+  /** MeterUsage: how old usage may be, in hours, > 0. 6 [SDK-M]; 1 [SG23, comments in samples]. Default 6. */
+  meterUsageWindowHours: number;
+  /**
+   * MeterUsage in a container of a buyer who has unsubscribed: taken and billed once the `firstCall` succeeded, while the container runs [SG23],
+   * or CustomerNotEntitledException at `everyCall` [SDK-M, by the error's description]. RegisterUsage: always `firstCall` [SDK-M].
+   * Default `firstCall`.
+   */
+  entitlementCheck: 'firstCall' | 'everyCall';
+  /**
+   * The error for MeterUsage and RegisterUsage signed with anything but the role of the workload (long-term keys, node role, EKS Pod Identity).
+   * That they do not work: SDK-M; how: silent.
+   * Default `CustomerNotEntitledException`.
+   */
+  unsupportedCredentials: 'CustomerNotEntitledException' | 'AccessDeniedException';
+  /**
+   * RegisterUsage: whether an hourly container is billed from its `launch` (where it registered within six hours; else at most from the start
+   * of the month), as the six-hour rule suggests [SDK-M], or from its `registration`.
+   * Default `launch`.
+   */
+  containerTimeFrom: 'launch' | 'registration';
+  /** `eventSource` in CloudTrail: as AWS's examples print it [SG23, SKILL], or as the Smithy model has it [SMITHY25]. */
+  cloudTrailEventSource: 'metering-marketplace.amazonaws.com' | 'marketplacemetering.amazonaws.com';
+  /** Milliseconds of the simulator's clock, >= 0, until a call shows in CloudTrail. About 15 minutes [SKILL]. Default 900000. */
+  cloudTrailDelayMs: number;
 }
 
-export const defaultSwitches: Readonly<Switches> = {
-  identicalResend: 'success',
-  otherAllocations: 'identical',
-  duplicateMeteringRecordId: 'absent',
-  lateWindowHours: 24,
-  lateWindowFrom: 'now',
-  monthEndGrace: 'capOnly',
-  futureSkewMs: 300_000,
-  usageBeforeStart: 'TimestampOutOfBoundsException',
-  usageAfterEnd: 'InvalidLicenseException',
-  finalHour: 'accepted',
-  badLicense: 'wholeBatch',
-  unknownCustomerIdentifier: 'perRecord',
-  productCodeWithLicenseArn: 'refused',
-  accountIdBesideLicenseArn: 'required',
-  tagLimit: 'perRecord',
-  resultOrder: 'request',
-  constraintError: 'ValidationException',
-  registrationTokenLifetimeMs: 4 * 3_600_000,
-  registrationTokenReuse: 'untilExpiry',
-  legacyLicenseArn: 'present',
-  emptyEntitlementPages: 'none',
+/** For every switch the values worth testing, the default first. */
+export const switchValues: { readonly [Name in keyof Switches]: readonly [Switches[Name], ...Switches[Name][]] } = {
+  identicalResend: ['success', 'duplicateRecord'],
+  otherAllocations: ['identical', 'duplicateRecord'],
+  duplicateMeteringRecordId: ['absent', 'original'],
+  notSubscribedMeteringRecordId: ['absent', 'present'],
+  duplicateInRequest: ['judged', 'refused'],
+  lateWindowHours: [24, 6],
+  lateWindowFrom: ['now', 'currentHour'],
+  recordAge: ['timestamp', 'hourStart'],
+  monthEndGrace: ['capOnly', 'extends'],
+  futureSkewMs: [300_000, 0],
+  usageBeforeStart: ['TimestampOutOfBoundsException', 'InvalidLicenseException', 'CustomerNotSubscribed'],
+  usageAfterEnd: ['InvalidLicenseException', 'CustomerNotSubscribed'],
+  finalHour: ['accepted', 'refused'],
+  badLicense: ['wholeBatch', 'perRecord'],
+  unknownCustomerIdentifier: ['perRecord', 'wholeBatch'],
+  unknownDimension: ['InvalidUsageDimensionException', 'dropped'],
+  productCodeWithLicenseArn: ['refused', 'doubleBilled'],
+  accountIdBesideLicenseArn: ['required', 'optional'],
+  tagLimit: ['perRecord', 'perAllocation'],
+  emptyTagValue: ['refused', 'accepted'],
+  tagCharacters: ['range', 'literal'],
+  resultOrder: ['request', 'reversed', 'shuffled'],
+  constraintError: ['ValidationException', 'InvalidParameterException'],
+  bodyLimitBytes: [1_000_000, 1_048_576],
+  errorType: ['bare', 'namespaced'],
+  defaultRegions: ['all', 'us-east-1'],
+  registrationTokenLifetimeMs: [4 * 3_600_000, 3_600_000],
+  registrationTokenReuse: ['untilExpiry', 'once'],
+  legacyLicenseArn: ['present', 'absent'],
+  emptyEntitlementPages: ['none', 'before'],
+  entitlementsAfterMs: [0, 60_000],
+  meterUsageWindowHours: [6, 1],
+  entitlementCheck: ['firstCall', 'everyCall'],
+  unsupportedCredentials: ['CustomerNotEntitledException', 'AccessDeniedException'],
+  containerTimeFrom: ['launch', 'registration'],
+  cloudTrailEventSource: ['metering-marketplace.amazonaws.com', 'marketplacemetering.amazonaws.com'],
+  cloudTrailDelayMs: [900_000, 0],
+};
+
+export const defaultSwitches = Object.fromEntries(
+  Object.entries(switchValues).map(([name, [first]]) => [name, first]),
+) as unknown as Readonly<Switches>;
+
+export type PresetName = 'strict' | 'lenient' | 'chaos';
+
+/**
+ * Whole sets of readings. `strict`: the defaults. `lenient`: wherever AWS might let more pass or say more, it does. `chaos`: each question
+ * answered so that it hurts most, without what no client could ever notice (`unknownDimension: dropped`).
+ */
+export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
+  strict: defaultSwitches,
+  lenient: {
+    ...defaultSwitches,
+    duplicateMeteringRecordId: 'original',
+    lateWindowFrom: 'currentHour',
+    monthEndGrace: 'extends',
+    usageBeforeStart: 'CustomerNotSubscribed',
+    usageAfterEnd: 'CustomerNotSubscribed',
+    badLicense: 'perRecord',
+    accountIdBesideLicenseArn: 'optional',
+    tagLimit: 'perAllocation',
+    emptyTagValue: 'accepted',
+    bodyLimitBytes: 1_048_576,
+    cloudTrailDelayMs: 0,
+  },
+  chaos: {
+    ...defaultSwitches,
+    identicalResend: 'duplicateRecord',
+    otherAllocations: 'duplicateRecord',
+    notSubscribedMeteringRecordId: 'present',
+    duplicateInRequest: 'refused',
+    lateWindowHours: 6,
+    recordAge: 'hourStart',
+    futureSkewMs: 0,
+    usageBeforeStart: 'InvalidLicenseException',
+    finalHour: 'refused',
+    unknownCustomerIdentifier: 'wholeBatch',
+    productCodeWithLicenseArn: 'doubleBilled',
+    tagCharacters: 'literal',
+    resultOrder: 'shuffled',
+    constraintError: 'InvalidParameterException',
+    errorType: 'namespaced',
+    defaultRegions: 'us-east-1',
+    registrationTokenLifetimeMs: 3_600_000,
+    registrationTokenReuse: 'once',
+    legacyLicenseArn: 'absent',
+    emptyEntitlementPages: 'before',
+    entitlementsAfterMs: 60_000,
+    meterUsageWindowHours: 1,
+    entitlementCheck: 'everyCall',
+    unsupportedCredentials: 'AccessDeniedException',
+    cloudTrailEventSource: 'marketplacemetering.amazonaws.com',
+  },
 };
