@@ -10,6 +10,15 @@ export class SeededRandom {
     this.#state = mixed(seed, stream);
   }
 
+  /** Where the stream stands; `restore` goes on from there. */
+  snapshot(): number {
+    return this.#state;
+  }
+
+  restore(snapshot: number): void {
+    this.#state = snapshot;
+  }
+
   /** A number in [0, 1). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
