@@ -121,6 +121,41 @@ const optionsSchema = z.strictObject({
     .strictObject({ email: z.email({ error: 'give an e-mail address' }).optional(), url: webUrl('the support page').optional() })
     .default({}),
   adminToken: z.string().min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' }).optional(),
+  notifications: z
+    .strictObject({
+      sqsQueueUrls: z.array(webUrl('the URL of an SQS queue')).default([]),
+      sqsEndpoint: webUrl('an endpoint').optional(),
+      snsTopicArns: z
+        .array(
+          z.string().regex(/^arn:aws[a-zA-Z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$/, {
+            error:
+              'give the ARN of the topic, for example arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-<product code>',
+          }),
+          { error: 'list the ARNs of the topics' },
+        )
+        .default([]),
+      snsSignature: z.enum(['any', 'v2'], { error: 'give "any" or "v2"' }).default('any'),
+      eventBridgeSecrets: z
+        .array(z.string().min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' }), {
+          error: 'list one secret, or the old and the new one while you rotate',
+        })
+        .max(2, { error: 'give at most two: the old and the new one while you rotate' })
+        .default([]),
+      maxAgeMs: durationMs(MINUTES_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
+      parkAfterAttempts: count(1, 1000, 10),
+    })
+    .prefault({}),
+  finalHour: z.enum(['atOnce', 'atHourEnd'], { error: 'give "atOnce" or "atHourEnd"' }).default('atOnce'),
+  onEnded: z.enum(['hold', 'transfer'], { error: 'give "hold" or "transfer"' }).default('hold'),
+  handlers: z
+    .strictObject({
+      parkAfterAttempts: count(1, 1000, 12),
+      backoffBaseMs: durationMs(1, MINUTES_MS, SECONDS_MS),
+      backoffCapMs: durationMs(1, 24 * HOUR_MS, HOUR_MS),
+      timeoutMs: durationMs(100, 30 * MINUTES_MS, MINUTES_MS),
+    })
+    .prefault({}),
+  reconcileAfterMs: durationMs(MINUTES_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
   settleDelayMs: durationMs(0, 2 * HOUR_MS, 10 * MINUTES_MS),
   onExpired: z.enum(['carry', 'hold'], { error: 'give "carry" or "hold"' }).default('carry'),
   aws: z
@@ -166,6 +201,9 @@ const optionsSchema = z.strictObject({
       submitIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
       deadlineIntervalMs: durationMs(10, HOUR_MS, MINUTES_MS),
       recoveryIntervalMs: durationMs(10, HOUR_MS, 30 * SECONDS_MS),
+      inboxIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
+      deliverIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
+      reconcileIntervalMs: durationMs(10, 24 * HOUR_MS, 15 * MINUTES_MS),
     })
     .prefault({}),
   clock: z.custom<Clock>((value) => typeof (value as Clock | null)?.now === 'function', { error: 'give an object with now(): Date' }),
@@ -175,6 +213,12 @@ const optionsSchema = z.strictObject({
 export type ResolvedOptions = z.output<typeof optionsSchema>;
 export type ProductOptions = ResolvedOptions['products'][number];
 export type ProductMode = ProductOptions['mode'];
+
+/** Whether any way in for lifecycle messages is open; where none is, nobody would ever say that a subscription has become active. */
+export function followsLifecycle({ notifications }: ResolvedOptions): boolean {
+  const { sqsQueueUrls, snsTopicArns, eventBridgeSecrets } = notifications;
+  return sqsQueueUrls.length + snsTopicArns.length + eventBridgeSecrets.length > 0;
+}
 
 type DeepPartialInput = z.input<typeof optionsSchema>;
 
@@ -217,6 +261,20 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'support.email', variable: 'MARKETPLACE_SUPPORT_EMAIL', read: asText },
   { option: 'support.url', variable: 'MARKETPLACE_SUPPORT_URL', read: asText },
   { option: 'adminToken', variable: 'MARKETPLACE_ADMIN_TOKEN', read: asText },
+  { option: 'notifications.sqsQueueUrls', variable: 'MARKETPLACE_SQS_QUEUE_URLS', read: asList },
+  { option: 'notifications.sqsEndpoint', variable: 'MARKETPLACE_SQS_ENDPOINT', read: asText },
+  { option: 'notifications.snsTopicArns', variable: 'MARKETPLACE_SNS_TOPIC_ARNS', read: asList },
+  { option: 'notifications.snsSignature', variable: 'MARKETPLACE_SNS_SIGNATURE', read: asText },
+  { option: 'notifications.eventBridgeSecrets', variable: 'MARKETPLACE_EVENTBRIDGE_SECRETS', read: asList },
+  { option: 'notifications.maxAgeMs', variable: 'MARKETPLACE_NOTIFICATION_MAX_AGE_MS', read: asNumber },
+  { option: 'notifications.parkAfterAttempts', variable: 'MARKETPLACE_NOTIFICATION_PARK_AFTER_ATTEMPTS', read: asNumber },
+  { option: 'finalHour', variable: 'MARKETPLACE_FINAL_HOUR', read: asText },
+  { option: 'onEnded', variable: 'MARKETPLACE_ON_ENDED', read: asText },
+  { option: 'handlers.parkAfterAttempts', variable: 'MARKETPLACE_HANDLERS_PARK_AFTER_ATTEMPTS', read: asNumber },
+  { option: 'handlers.backoffBaseMs', variable: 'MARKETPLACE_HANDLERS_BACKOFF_BASE_MS', read: asNumber },
+  { option: 'handlers.backoffCapMs', variable: 'MARKETPLACE_HANDLERS_BACKOFF_CAP_MS', read: asNumber },
+  { option: 'handlers.timeoutMs', variable: 'MARKETPLACE_HANDLERS_TIMEOUT_MS', read: asNumber },
+  { option: 'reconcileAfterMs', variable: 'MARKETPLACE_RECONCILE_AFTER_MS', read: asNumber },
   { option: 'settleDelayMs', variable: 'MARKETPLACE_SETTLE_DELAY_MS', read: asNumber },
   { option: 'onExpired', variable: 'MARKETPLACE_ON_EXPIRED', read: asText },
   { option: 'aws.endpoint', variable: 'MARKETPLACE_AWS_ENDPOINT', read: asText },
@@ -241,6 +299,9 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'jobs.submitIntervalMs', variable: 'MARKETPLACE_JOBS_SUBMIT_INTERVAL_MS', read: asNumber },
   { option: 'jobs.deadlineIntervalMs', variable: 'MARKETPLACE_JOBS_DEADLINE_INTERVAL_MS', read: asNumber },
   { option: 'jobs.recoveryIntervalMs', variable: 'MARKETPLACE_JOBS_RECOVERY_INTERVAL_MS', read: asNumber },
+  { option: 'jobs.inboxIntervalMs', variable: 'MARKETPLACE_JOBS_INBOX_INTERVAL_MS', read: asNumber },
+  { option: 'jobs.deliverIntervalMs', variable: 'MARKETPLACE_JOBS_DELIVER_INTERVAL_MS', read: asNumber },
+  { option: 'jobs.reconcileIntervalMs', variable: 'MARKETPLACE_JOBS_RECONCILE_INTERVAL_MS', read: asNumber },
 ];
 
 /**

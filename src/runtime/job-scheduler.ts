@@ -5,7 +5,7 @@ import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { Doorbell } from './doorbell.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
-export type JobName = 'seal' | 'submit' | 'deadline' | 'recovery';
+export type JobName = 'seal' | 'submit' | 'deadline' | 'recovery' | 'inbox' | 'deliver' | 'reconcile';
 
 /** One piece of background work. `run` does all there is to do now, and returns early when `signal` aborts. */
 export interface Job {

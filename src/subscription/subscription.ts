@@ -1,5 +1,6 @@
-/** `registered`: arrived, AWS decides about eligibility. `ending`: its end is known. `ended`: its closing records are written. */
-export type SubscriptionState = 'registered' | 'ending' | 'ended';
+import { type SubscriptionState } from './subscription-standing.js';
+
+export type { SubscriptionState } from './subscription-standing.js';
 
 /** One agreement of one buyer for one product, as the host sees it. */
 export interface Subscription {

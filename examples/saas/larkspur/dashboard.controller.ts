@@ -111,7 +111,15 @@ curl -X POST ${publicUrl}/api/renders \\
 }
 
 function subscriptionLine({ state, endsAt }: Subscription): Html {
-  const text = { registered: 'Subscribed through AWS Marketplace', ending: 'Subscription ends', ended: 'Subscription ended' }[state];
+  const text = {
+    registered: 'Subscribed through AWS Marketplace',
+    active: 'Subscribed through AWS Marketplace',
+    trial: 'Free trial through AWS Marketplace',
+    suspended: 'Subscription suspended by AWS Marketplace',
+    failed: 'The purchase in AWS Marketplace did not go through',
+    ending: 'Subscription ends',
+    ended: 'Subscription ended',
+  }[state];
   return html`<span class="line">${text}${endsAt && html` ${instant(endsAt)}`}</span>`;
 }
 

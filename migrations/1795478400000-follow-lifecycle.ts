@@ -1,0 +1,174 @@
+import { type MigrationInterface, type QueryRunner } from 'typeorm';
+
+/** The subscription's life: what was heard about it, the states that follow from that, and the delivery of events to the host's handlers. */
+const UP: readonly string[] = [
+  `ALTER TABLE marketplace.subscription
+    DROP CONSTRAINT subscription_state_check,
+    DROP CONSTRAINT subscription_end_has_signs,
+    ADD COLUMN activated_at timestamptz,
+    ADD COLUMN is_trial boolean NOT NULL DEFAULT false,
+    -- Set with every change of life that metering must act on (deadlines, refused records); metering clears it.
+    ADD COLUMN life_changed boolean NOT NULL DEFAULT false,
+    -- The subscription that this one renews, replaces or takes up again.
+    ADD COLUMN predecessor_id uuid,
+    -- First hour metered under the license: later than the start where a legacy subscription was moved.
+    ADD COLUMN license_from timestamptz,
+    -- Business time of the last word about it, from AWS or by asking AWS.
+    ADD COLUMN last_heard_at timestamptz,
+    ADD COLUMN reconciled_at timestamptz`,
+  `DROP INDEX marketplace.subscription_with_end`,
+  // Usage was taken by AWS: it has been active all along.
+  `UPDATE marketplace.subscription SET state = 'active', activated_at = registered_at WHERE state = 'registered' AND first_metered_at IS NOT NULL`,
+  `ALTER TABLE marketplace.subscription
+    ADD CONSTRAINT subscription_state_known CHECK (state IN ('registered', 'active', 'trial', 'suspended', 'failed', 'ending', 'ended')),
+    ADD CONSTRAINT subscription_end_has_signs CHECK (
+      (state IN ('ending', 'ended')) = (ends_at IS NOT NULL) AND (ends_at IS NULL) = (first_end_sign_at IS NULL)
+      AND (first_end_sign_at IS NULL) = (last_end_sign_at IS NULL) AND (last_end_sign_at >= first_end_sign_at)),
+    ADD CONSTRAINT subscription_active_since CHECK (state NOT IN ('active', 'trial') OR activated_at IS NOT NULL),
+    ADD CONSTRAINT subscription_license_from_is_hour CHECK (extract(epoch FROM license_from) % 3600 = 0),
+    ADD CONSTRAINT subscription_not_its_own_predecessor CHECK (predecessor_id <> id),
+    ADD CONSTRAINT subscription_predecessor FOREIGN KEY (seller_account, predecessor_id) REFERENCES marketplace.subscription`,
+  `CREATE UNIQUE INDEX subscription_successor ON marketplace.subscription (seller_account, predecessor_id) WHERE predecessor_id IS NOT NULL`,
+  `CREATE INDEX subscription_by_state ON marketplace.subscription (seller_account, state, id)`,
+  `CREATE INDEX subscription_life_changed ON marketplace.subscription (seller_account, id) WHERE life_changed`,
+
+  // Everything heard about subscriptions' lives, whichever way it came: the state of a subscription is a function of its rows here.
+  `CREATE TABLE marketplace.inbox_message (
+    seller_account text NOT NULL,
+    origin text NOT NULL CHECK (origin IN ('eventBridge', 'sns', 'sqs', 'http', 'registration', 'host', 'lineage', 'reconciliation')),
+    message_id text NOT NULL CHECK (length(message_id) BETWEEN 1 AND 255),
+    received_via text NOT NULL,
+    received_at timestamptz NOT NULL,
+    body text NOT NULL,
+    -- As understood; all NULL for a message that was not.
+    type text,
+    event_at timestamptz,
+    event jsonb,
+    -- The names of the subscription that the message speaks of, each as its alias is written, for those that wait for one.
+    names text[] NOT NULL DEFAULT '{}',
+    subscription_id uuid,
+    state text NOT NULL CHECK (state IN ('pending', 'waiting', 'applied', 'ignored', 'parked')),
+    attempt_count integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    error text,
+    applied_at timestamptz,
+    PRIMARY KEY (seller_account, origin, message_id),
+    FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription,
+    CONSTRAINT inbox_message_understood CHECK (
+      num_nulls(type, event_at, event) IN (0, 3) AND (type IS NOT NULL OR state IN ('parked', 'ignored'))),
+    CONSTRAINT inbox_message_applied CHECK ((state = 'applied') = (subscription_id IS NOT NULL) AND (state = 'applied') = (applied_at IS NOT NULL)),
+    CONSTRAINT inbox_message_parked_says_why CHECK (state <> 'parked' OR error IS NOT NULL)
+  )`,
+  `CREATE INDEX inbox_message_pending ON marketplace.inbox_message (seller_account, next_attempt_at) WHERE state = 'pending'`,
+  `CREATE INDEX inbox_message_waiting ON marketplace.inbox_message USING gin (names) WHERE state = 'waiting'`,
+  `CREATE INDEX inbox_message_by_subscription ON marketplace.inbox_message (seller_account, subscription_id, event_at) WHERE subscription_id IS NOT NULL`,
+  `CREATE INDEX inbox_message_by_state ON marketplace.inbox_message (seller_account, state, received_at) WHERE state IN ('waiting', 'parked')`,
+
+  // What was heard is evidence: it may be filed under a subscription, never rewritten.
+  `CREATE FUNCTION marketplace.guard_inbox_message() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF (OLD.seller_account, OLD.origin, OLD.message_id, OLD.received_via, OLD.received_at, OLD.body)
+        IS DISTINCT FROM (NEW.seller_account, NEW.origin, NEW.message_id, NEW.received_via, NEW.received_at, NEW.body)
+      OR (OLD.type IS NOT NULL AND (OLD.type, OLD.event_at, OLD.event) IS DISTINCT FROM (NEW.type, NEW.event_at, NEW.event)) THEN
+      RAISE EXCEPTION 'message % is kept as it was received', OLD.message_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+  END $$`,
+  `CREATE TRIGGER inbox_message_guard BEFORE UPDATE ON marketplace.inbox_message FOR EACH ROW EXECUTE FUNCTION marketplace.guard_inbox_message()`,
+
+  `ALTER TABLE marketplace.outbox_event ADD COLUMN position bigint GENERATED ALWAYS AS IDENTITY`,
+  `CREATE UNIQUE INDEX outbox_event_position ON marketplace.outbox_event (seller_account, position)`,
+  // Methods of the host that want to hear of events. The row outlives the process: events that occur while no process has the handler wait for it.
+  `CREATE TABLE marketplace.event_handler (
+    seller_account text NOT NULL,
+    id text NOT NULL CHECK (length(id) BETWEEN 1 AND 255),
+    types text[] NOT NULL,
+    first_seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (seller_account, id)
+  )`,
+  `CREATE TABLE marketplace.event_delivery (
+    seller_account text NOT NULL,
+    event_id uuid NOT NULL,
+    handler_id text NOT NULL,
+    subscription_id uuid,
+    position bigint NOT NULL,
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivering', 'delivered', 'parked')),
+    attempt_count integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    lease_token uuid,
+    lease_until timestamptz,
+    last_error text,
+    delivered_at timestamptz,
+    PRIMARY KEY (seller_account, event_id, handler_id),
+    FOREIGN KEY (seller_account, event_id) REFERENCES marketplace.outbox_event,
+    FOREIGN KEY (seller_account, handler_id) REFERENCES marketplace.event_handler,
+    CONSTRAINT event_delivery_lease CHECK ((state = 'delivering') = (lease_token IS NOT NULL) AND (lease_token IS NULL) = (lease_until IS NULL)),
+    CONSTRAINT event_delivery_delivered CHECK ((state = 'delivered') = (delivered_at IS NOT NULL))
+  )`,
+  `CREATE INDEX event_delivery_open ON marketplace.event_delivery (seller_account, handler_id, position) WHERE state IN ('pending', 'delivering')`,
+  `CREATE INDEX event_delivery_parked ON marketplace.event_delivery (seller_account, handler_id, position) WHERE state = 'parked'`,
+
+  `CREATE OR REPLACE FUNCTION marketplace.guard_subscription() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF (OLD.seller_account, OLD.id, OLD.product_code, OLD.registered_at) IS DISTINCT FROM (NEW.seller_account, NEW.id, NEW.product_code, NEW.registered_at)
+      OR (OLD.merged_into IS NOT NULL AND NEW.merged_into IS DISTINCT FROM OLD.merged_into)
+      OR (OLD.tenant_id IS NOT NULL AND NEW.tenant_id IS DISTINCT FROM OLD.tenant_id)
+      OR (OLD.predecessor_id IS NOT NULL AND NEW.predecessor_id IS DISTINCT FROM OLD.predecessor_id)
+      -- An hour that was metered under one identity must never become one of the other.
+      OR (OLD.license_from IS NOT NULL AND NEW.license_from IS DISTINCT FROM OLD.license_from) THEN
+      RAISE EXCEPTION 'identity of subscription % never changes', OLD.id USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF OLD.state = 'ended' AND NEW.state <> 'ended' THEN
+      RAISE EXCEPTION 'subscription % has ended: a new agreement is a subscription of its own', OLD.id USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+  END $$`,
+];
+
+const DOWN: readonly string[] = [
+  `DROP TABLE marketplace.event_delivery`,
+  `DROP TABLE marketplace.event_handler`,
+  `ALTER TABLE marketplace.outbox_event DROP COLUMN position`,
+  `DROP TABLE marketplace.inbox_message`,
+  `DROP FUNCTION marketplace.guard_inbox_message`,
+];
+
+export class FollowLifecycle1795478400000 implements MigrationInterface {
+  name = 'FollowLifecycle1795478400000';
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    for (const statement of UP) await queryRunner.query(statement);
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    const heard = (await queryRunner.query(`SELECT 1 FROM marketplace.inbox_message LIMIT 1`)) as unknown[];
+    if (heard.length > 0) throw new Error('Messages were received: what subscriptions have become by them is not undone by a migration.');
+    for (const statement of DOWN) await queryRunner.query(statement);
+    await queryRunner.query(
+      `UPDATE marketplace.subscription SET state = 'registered' WHERE state IN ('active', 'trial', 'suspended', 'failed')`,
+    );
+    await queryRunner.query(
+      `DROP INDEX marketplace.subscription_by_state, marketplace.subscription_life_changed, marketplace.subscription_successor`,
+    );
+    await queryRunner.query(`ALTER TABLE marketplace.subscription DROP CONSTRAINT subscription_state_known, DROP CONSTRAINT subscription_end_has_signs,
+      DROP COLUMN activated_at, DROP COLUMN is_trial, DROP COLUMN life_changed, DROP COLUMN predecessor_id, DROP COLUMN license_from,
+      DROP COLUMN last_heard_at, DROP COLUMN reconciled_at,
+      ADD CONSTRAINT subscription_state_check CHECK (state IN ('registered', 'ending', 'ended')),
+      ADD CONSTRAINT subscription_end_has_signs CHECK (
+        (state = 'registered') = (ends_at IS NULL) AND (ends_at IS NULL) = (first_end_sign_at IS NULL)
+        AND (first_end_sign_at IS NULL) = (last_end_sign_at IS NULL) AND (last_end_sign_at >= first_end_sign_at))`);
+    await queryRunner.query(
+      `CREATE INDEX subscription_with_end ON marketplace.subscription (seller_account, state, id) WHERE state <> 'registered'`,
+    );
+    await queryRunner.query(`CREATE OR REPLACE FUNCTION marketplace.guard_subscription() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF (OLD.seller_account, OLD.id, OLD.product_code, OLD.registered_at) IS DISTINCT FROM (NEW.seller_account, NEW.id, NEW.product_code, NEW.registered_at)
+          OR (OLD.merged_into IS NOT NULL AND NEW.merged_into IS DISTINCT FROM OLD.merged_into)
+          OR (OLD.tenant_id IS NOT NULL AND NEW.tenant_id IS DISTINCT FROM OLD.tenant_id) THEN
+          RAISE EXCEPTION 'identity of subscription % never changes', OLD.id USING ERRCODE = 'restrict_violation';
+        END IF;
+        RETURN NEW;
+      END $$`);
+  }
+}

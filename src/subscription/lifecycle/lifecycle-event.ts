@@ -1,0 +1,81 @@
+/** How AWS (or the host) names the subscription that it speaks of. Any part may be missing. */
+export interface SpokenOf {
+  productCode?: string;
+  /** `prod-…`, the entity id of the listing. */
+  productId?: string;
+  /** In any of its printed forms; only one in the API's form is ever kept for metering. */
+  licenseArn?: string;
+  customerAwsAccountId?: string;
+  customerIdentifier?: string;
+  agreementId?: string;
+  /** Ours: messages of the host, of the lineage and of reconciliation. */
+  subscriptionId?: string;
+}
+
+/** What a message adds to the event's type. Instants are ISO UTC text, so that an event is the same before and after it was stored. */
+export interface LifecycleDetails {
+  'agreement.created': {
+    intent: string | null;
+    status: string | null;
+    startTime: string | null;
+    endTime: string | null;
+    previousAgreementId: string | null;
+    offerId: string | null;
+  };
+  'agreement.amended': { intent: string | null; status: string | null; endTime: string | null; offerId: string | null };
+  /** `RENEWED`, `REPLACED` and `SUPERSEDED` are no end of the subscription; null where the message does not say. */
+  'agreement.ended': { status: string | null; endTime: string | null };
+  'license.updated': { offerId: string | null };
+  'license.deprovisioned': { offerId: string | null };
+  'subscription.succeeded': { isFreeTrial: boolean | null; offerId: string | null };
+  'subscription.failed': { offerId: string | null };
+  'subscription.unsubscribePending': { offerId: string | null };
+  'subscription.unsubscribed': { offerId: string | null };
+  'entitlement.updated': Record<string, never>;
+  'advisory.issued': { detailType: string };
+  'advisory.resolved': { detailType: string };
+  /** Everything else that AWS tells of an agreement: spend thresholds, cancellation requests, ending notices, billing adjustments. */
+  'agreement.notice': { detailType: string };
+  /** The host says that the subscription ends (`SubscriptionService.end`). */
+  'host.ended': { endsAt: string };
+  /** The buyer's browser brought a free trial along, or did not. */
+  'registration.arrived': { isFreeTrial: boolean };
+  /** Another subscription has taken over: the renewal or replacement has started. */
+  'successor.started': { successorId: string };
+  /** AWS was asked. `status` as the Agreement API has it; null where only GetEntitlements could be asked. */
+  'agreement.found': {
+    status: string | null;
+    startTime: string | null;
+    endTime: string | null;
+    isFreeTrial: boolean | null;
+    entitled: boolean | null;
+  };
+}
+
+export type LifecycleEventType = keyof LifecycleDetails;
+
+/** One thing heard about one subscription. */
+export type LifecycleEvent<T extends LifecycleEventType = LifecycleEventType> = {
+  [K in T]: {
+    type: K;
+    /** When it happened by its sender's word. State moves by this, never by arrival. */
+    at: Date;
+    about: SpokenOf;
+    details: LifecycleDetails[K];
+  };
+}[T];
+
+export type MessageOrigin = 'eventBridge' | 'sns' | 'sqs' | 'http' | 'registration' | 'host' | 'lineage' | 'reconciliation';
+
+/** A message as one of the ways in received it, told apart from its repeats by origin and id. */
+export interface ReceivedMessage {
+  origin: MessageOrigin;
+  /** EventBridge's envelope `id`, SNS's `MessageId`; of what has neither, the SQS message id or a digest of the body. */
+  messageId: string;
+  /** `sqs:<queue name>`, `https`, or which part of the module said it. */
+  via: string;
+  /** As received, for the record. */
+  body: string;
+  /** What it says; or why nothing is done with it: `ignored` (of no concern to us) or `parked` (not understood, a person must look). */
+  content: { event: LifecycleEvent } | { ignored: string } | { parked: string };
+}
