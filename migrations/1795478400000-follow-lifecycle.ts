@@ -15,7 +15,9 @@ const UP: readonly string[] = [
     ADD COLUMN license_from timestamptz,
     -- Business time of the last word about it, from AWS or by asking AWS.
     ADD COLUMN last_heard_at timestamptz,
-    ADD COLUMN reconciled_at timestamptz`,
+    ADD COLUMN reconciled_at timestamptz,
+    -- Business time at which AWS last said that entitlements have changed: an answer older than that is not fresh.
+    ADD COLUMN entitlements_changed_at timestamptz`,
   `DROP INDEX marketplace.subscription_with_end`,
   // Usage was taken by AWS: it has been active all along.
   `UPDATE marketplace.subscription SET state = 'active', activated_at = registered_at WHERE state = 'registered' AND first_metered_at IS NOT NULL`,
@@ -35,7 +37,7 @@ const UP: readonly string[] = [
   // Everything heard about subscriptions' lives, whichever way it came: the state of a subscription is a function of its rows here.
   `CREATE TABLE marketplace.inbox_message (
     seller_account text NOT NULL,
-    origin text NOT NULL CHECK (origin IN ('eventBridge', 'sns', 'sqs', 'http', 'registration', 'host', 'lineage', 'reconciliation')),
+    origin text NOT NULL CHECK (origin IN ('eventBridge', 'sns', 'sqs', 'http', 'host', 'lineage', 'reconciliation')),
     message_id text NOT NULL CHECK (length(message_id) BETWEEN 1 AND 255),
     received_via text NOT NULL,
     received_at timestamptz NOT NULL,
@@ -62,6 +64,9 @@ const UP: readonly string[] = [
   `CREATE INDEX inbox_message_pending ON marketplace.inbox_message (seller_account, next_attempt_at) WHERE state = 'pending'`,
   `CREATE INDEX inbox_message_waiting ON marketplace.inbox_message USING gin (names) WHERE state = 'waiting'`,
   `CREATE INDEX inbox_message_by_subscription ON marketplace.inbox_message (seller_account, subscription_id, event_at) WHERE subscription_id IS NOT NULL`,
+  // A renewal names the agreement before it; whichever of the two is known first, the other finds it.
+  `CREATE INDEX inbox_message_by_previous ON marketplace.inbox_message (seller_account, (event -> 'details' ->> 'previousAgreementId'))
+    WHERE event -> 'details' ->> 'previousAgreementId' IS NOT NULL AND state = 'applied'`,
   `CREATE INDEX inbox_message_by_state ON marketplace.inbox_message (seller_account, state, received_at) WHERE state IN ('waiting', 'parked')`,
 
   // What was heard is evidence: it may be filed under a subscription, never rewritten.
@@ -75,6 +80,11 @@ const UP: readonly string[] = [
     RETURN NEW;
   END $$`,
   `CREATE TRIGGER inbox_message_guard BEFORE UPDATE ON marketplace.inbox_message FOR EACH ROW EXECUTE FUNCTION marketplace.guard_inbox_message()`,
+
+  `ALTER TABLE marketplace.product ADD COLUMN product_id text CHECK (product_id ~ '^prod-')`,
+  // Agreement events of listings that print no license in any event find their subscription by it.
+  `CREATE INDEX subscription_by_account ON marketplace.subscription (seller_account, product_code, customer_aws_account_id)
+    WHERE customer_aws_account_id IS NOT NULL`,
 
   `ALTER TABLE marketplace.outbox_event ADD COLUMN position bigint GENERATED ALWAYS AS IDENTITY`,
   `CREATE UNIQUE INDEX outbox_event_position ON marketplace.outbox_event (seller_account, position)`,
@@ -130,6 +140,8 @@ const DOWN: readonly string[] = [
   `DROP TABLE marketplace.event_delivery`,
   `DROP TABLE marketplace.event_handler`,
   `ALTER TABLE marketplace.outbox_event DROP COLUMN position`,
+  `ALTER TABLE marketplace.product DROP COLUMN product_id`,
+  `DROP INDEX marketplace.subscription_by_account`,
   `DROP TABLE marketplace.inbox_message`,
   `DROP FUNCTION marketplace.guard_inbox_message`,
 ];
@@ -153,7 +165,7 @@ export class FollowLifecycle1795478400000 implements MigrationInterface {
     );
     await queryRunner.query(`ALTER TABLE marketplace.subscription DROP CONSTRAINT subscription_state_known, DROP CONSTRAINT subscription_end_has_signs,
       DROP COLUMN activated_at, DROP COLUMN is_trial, DROP COLUMN life_changed, DROP COLUMN predecessor_id, DROP COLUMN license_from,
-      DROP COLUMN last_heard_at, DROP COLUMN reconciled_at,
+      DROP COLUMN last_heard_at, DROP COLUMN reconciled_at, DROP COLUMN entitlements_changed_at,
       ADD CONSTRAINT subscription_state_check CHECK (state IN ('registered', 'ending', 'ended')),
       ADD CONSTRAINT subscription_end_has_signs CHECK (
         (state = 'registered') = (ends_at IS NULL) AND (ends_at IS NULL) = (first_end_sign_at IS NULL)

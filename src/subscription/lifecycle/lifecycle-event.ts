@@ -38,8 +38,6 @@ export interface LifecycleDetails {
   'agreement.notice': { detailType: string };
   /** The host says that the subscription ends (`SubscriptionService.end`). */
   'host.ended': { endsAt: string };
-  /** The buyer's browser brought a free trial along, or did not. */
-  'registration.arrived': { isFreeTrial: boolean };
   /** Another subscription has taken over: the renewal or replacement has started. */
   'successor.started': { successorId: string };
   /** AWS was asked. `status` as the Agreement API has it; null where only GetEntitlements could be asked. */
@@ -65,7 +63,7 @@ export type LifecycleEvent<T extends LifecycleEventType = LifecycleEventType> = 
   };
 }[T];
 
-export type MessageOrigin = 'eventBridge' | 'sns' | 'sqs' | 'http' | 'registration' | 'host' | 'lineage' | 'reconciliation';
+export type MessageOrigin = 'eventBridge' | 'sns' | 'sqs' | 'http' | 'host' | 'lineage' | 'reconciliation';
 
 /** A message as one of the ways in received it, told apart from its repeats by origin and id. */
 export interface ReceivedMessage {
