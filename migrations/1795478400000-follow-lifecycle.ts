@@ -88,36 +88,50 @@ const UP: readonly string[] = [
 
   `ALTER TABLE marketplace.outbox_event ADD COLUMN position bigint GENERATED ALWAYS AS IDENTITY`,
   `CREATE UNIQUE INDEX outbox_event_position ON marketplace.outbox_event (seller_account, position)`,
-  // Methods of the host that want to hear of events. The row outlives the process: events that occur while no process has the handler wait for it.
+  // Methods of the host that want to hear of events, a row per type. Rows outlive processes: what occurs while none has the method waits for one.
   `CREATE TABLE marketplace.event_handler (
     seller_account text NOT NULL,
     id text NOT NULL CHECK (length(id) BETWEEN 1 AND 255),
-    types text[] NOT NULL,
+    type text NOT NULL,
     first_seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (seller_account, id)
+    retired_at timestamptz,
+    PRIMARY KEY (seller_account, id, type)
   )`,
+  // Written with the event. No foreign key to the handler: a transaction that tells of something must not wait for a process that starts.
   `CREATE TABLE marketplace.event_delivery (
     seller_account text NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
     event_id uuid NOT NULL,
     handler_id text NOT NULL,
+    type text NOT NULL,
     subscription_id uuid,
     position bigint NOT NULL,
-    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivering', 'delivered', 'parked')),
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivering', 'delivered', 'parked', 'skipped')),
     attempt_count integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     lease_token uuid,
     lease_until timestamptz,
     last_error text,
     delivered_at timestamptz,
-    PRIMARY KEY (seller_account, event_id, handler_id),
+    decided_by text,
+    decision text,
+    PRIMARY KEY (seller_account, id),
     FOREIGN KEY (seller_account, event_id) REFERENCES marketplace.outbox_event,
-    FOREIGN KEY (seller_account, handler_id) REFERENCES marketplace.event_handler,
     CONSTRAINT event_delivery_lease CHECK ((state = 'delivering') = (lease_token IS NOT NULL) AND (lease_token IS NULL) = (lease_until IS NULL)),
-    CONSTRAINT event_delivery_delivered CHECK ((state = 'delivered') = (delivered_at IS NOT NULL))
+    CONSTRAINT event_delivery_delivered CHECK ((state = 'delivered') = (delivered_at IS NOT NULL)),
+    CONSTRAINT event_delivery_skipped_is_signed CHECK (state <> 'skipped' OR num_nonnulls(decided_by, decision) = 2)
   )`,
+  // Once for each handler, and in the order of the list.
+  `CREATE UNIQUE INDEX event_delivery_by_position ON marketplace.event_delivery (seller_account, position, handler_id)`,
+  `CREATE INDEX event_delivery_by_handler ON marketplace.event_delivery (seller_account, handler_id, position)`,
+  `CREATE INDEX event_delivery_unfinished ON marketplace.event_delivery (seller_account, state, position) WHERE state <> 'delivered'`,
   `CREATE INDEX event_delivery_open ON marketplace.event_delivery (seller_account, handler_id, position) WHERE state IN ('pending', 'delivering')`,
-  `CREATE INDEX event_delivery_parked ON marketplace.event_delivery (seller_account, handler_id, position) WHERE state = 'parked'`,
+  `CREATE INDEX event_delivery_line ON marketplace.event_delivery (seller_account, handler_id, subscription_id, position)
+    WHERE state IN ('pending', 'delivering')`,
+  // A handler is at work on one event of a subscription at a time, whatever the processes think.
+  `CREATE UNIQUE INDEX event_delivery_one_at_a_time ON marketplace.event_delivery (seller_account, handler_id, subscription_id)
+    WHERE state = 'delivering'`,
 
   `CREATE OR REPLACE FUNCTION marketplace.guard_subscription() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
