@@ -4,6 +4,8 @@ import { type DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 export interface SqlExecutor {
   /** Rows of a statement, also those that `UPDATE … RETURNING` gives back. */
   query<Row = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  /** Calls `work` once what was written so far is committed, and never if it is not. Missing where the host commits. */
+  afterCommit?(work: () => void): void;
 }
 
 export type Isolation = 'READ COMMITTED' | 'REPEATABLE READ';
@@ -39,6 +41,11 @@ export class LedgerDatabase {
     }
   }
 
+  /** Every statement of `query` is a transaction of its own. */
+  afterCommit(work: () => void): void {
+    work();
+  }
+
   /**
    * Runs `work` in one transaction; rolls back when it throws. Serialization failures and deadlocks are retried, so `work` must do nothing
    * that a rollback does not undo.
@@ -48,8 +55,10 @@ export class LedgerDatabase {
       const runner = this.dataSource.createQueryRunner();
       try {
         await runner.startTransaction(isolation);
-        const result = await work(executorOn(runner));
+        const committed: (() => void)[] = [];
+        const result = await work({ ...executorOn(runner), afterCommit: (then) => committed.push(then) });
         await runner.commitTransaction();
+        for (const then of committed) then();
         return result;
       } catch (error) {
         // A rollback on a connection that is gone fails too; what matters is the first error.

@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { Outbox } from './outbox.js';
 
 export type AlertKind =
   | 'clockSkew'
@@ -21,7 +22,11 @@ export type AlertKind =
   | 'identityMissing'
   | 'allocationsTrimmed'
   | 'mergeRefused'
-  | 'suspect';
+  | 'suspect'
+  | 'messageParked'
+  | 'contradiction'
+  | 'handlerParked'
+  | 'handlerAway';
 
 export interface Alert {
   kind: AlertKind;
@@ -38,9 +43,23 @@ export interface Alert {
 export class AlertBoard {
   private readonly logger = new Logger('MarketplaceAlerts');
 
-  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly outbox: Outbox,
+  ) {}
 
   async raise(tx: SqlExecutor, alert: Alert): Promise<void> {
+    const repeats = tx instanceof LedgerDatabase ? await tx.transaction((own) => this.enter(own, alert)) : await this.enter(tx, alert);
+    // A lasting fault is logged when it begins and at every power of two of its repeats, so that it neither floods the log nor drowns in it.
+    if ((repeats & (repeats - 1)) !== 0) return;
+    countMetric('marketplace.alerts', 1, { kind: alert.kind });
+    const line = `${alert.kind}: ${alert.message}`;
+    if (alert.severity === 'critical') this.logger.error(line, { subject: alert.subject, repeats });
+    else this.logger.warn(line, { subject: alert.subject, repeats });
+  }
+
+  /** Returns how often it was raised since it opened. When it opens, the host's handlers are told. */
+  private async enter(tx: SqlExecutor, alert: Alert): Promise<number> {
     const now = this.options.clock.now();
     const [row] = await tx.query<{ raise_count: number }>(
       `INSERT INTO marketplace.alert AS a (seller_account, kind, subject, severity, message, details, first_raised_at, last_raised_at)
@@ -61,13 +80,12 @@ export class AlertBoard {
         now.toISOString(),
       ],
     );
-    // A lasting fault is logged when it begins and at every power of two of its repeats, so that it neither floods the log nor drowns in it.
     const repeats = row?.raise_count ?? 1;
-    if ((repeats & (repeats - 1)) !== 0) return;
-    countMetric('marketplace.alerts', 1, { kind: alert.kind });
-    const line = `${alert.kind}: ${alert.message}`;
-    if (alert.severity === 'critical') this.logger.error(line, { subject: alert.subject, repeats });
-    else this.logger.warn(line, { subject: alert.subject, repeats });
+    if (repeats > 1) return repeats;
+    const { kind, subject, severity, message, details = {} } = alert;
+    const payload = { kind, subject, severity, message, details };
+    await this.outbox.append(tx, [{ type: 'alert.raised', subscriptionId: null, payload, occurredAt: now }]);
+    return repeats;
   }
 
   async resolve(tx: SqlExecutor, kind: AlertKind, subjects: string | readonly string[]): Promise<void> {

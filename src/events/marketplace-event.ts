@@ -21,11 +21,30 @@ export interface MarketplaceEventPayloads {
   'subscription.ending': { productCode: string; endsAt: string };
   'subscription.ended': { productCode: string; endsAt: string };
   'subscription.mergeRefused': { productCode: string; otherSubscriptionId: string; why: string };
+  /** What the buyer is entitled to differs from what AWS said before. `previous` is null for the first answer. */
+  'entitlement.changed': { productCode: string; entitlements: EntitlementNotice[]; previous: EntitlementNotice[] | null };
+  /** The record is not with AWS yet, and will soon be too late. */
   'metering.deadlineNear': MeteringRecordNotice & { dueAt: string };
+  /** AWS refused the record, for any reason but a conflict; it is sent again once the cause is mended. */
   'metering.blocked': MeteringRecordNotice;
+  /** AWS has another record for that hour, which none of ours explains. */
+  'metering.conflict': MeteringRecordNotice;
+  /** The record was not taken before its cutoff, and AWS does not have it: `carried` to a later hour, or `held` for a person. */
+  'metering.expired': MeteringRecordNotice & { disposition: string };
+  /** The record is closed for any other reason: by a decision, by the mode of the product, or by the end of the subscription. */
   'metering.closed': MeteringRecordNotice & { disposition: string };
+  /** The record passed its cutoff, and AWS may or may not have it. */
   'metering.unknown': MeteringRecordNotice;
+  /** AWS has billed units that the ledger had given up or handed back. */
   'metering.overBilled': MeteringRecordNotice & { disposition: string };
+  /** An alert has opened: every kind of alert, once until it is resolved. */
+  'alert.raised': { kind: string; subject: string; severity: 'warning' | 'critical'; message: string; details: Record<string, unknown> };
+}
+
+export interface EntitlementNotice {
+  dimension: string;
+  value: number | boolean | string | null;
+  expiresAt: string | null;
 }
 
 export interface MeteringRecordNotice {
@@ -37,6 +56,48 @@ export interface MeteringRecordNotice {
 }
 
 export type MarketplaceEventType = keyof MarketplaceEventPayloads;
+
+const TYPES: Readonly<Record<MarketplaceEventType, true>> = {
+  'subscription.registered': true,
+  'subscription.claimed': true,
+  'subscription.activated': true,
+  'subscription.converted': true,
+  'subscription.suspended': true,
+  'subscription.failed': true,
+  'subscription.changed': true,
+  'subscription.succeeded': true,
+  'subscription.repaired': true,
+  'subscription.notice': true,
+  'subscription.ending': true,
+  'subscription.ended': true,
+  'subscription.mergeRefused': true,
+  'entitlement.changed': true,
+  'metering.deadlineNear': true,
+  'metering.blocked': true,
+  'metering.conflict': true,
+  'metering.expired': true,
+  'metering.closed': true,
+  'metering.unknown': true,
+  'metering.overBilled': true,
+  'alert.raised': true,
+};
+
+/** Every type of event there is. */
+export const MARKETPLACE_EVENT_TYPES = Object.keys(TYPES) as readonly MarketplaceEventType[];
+
+/** An event as a handler gets it. A union over `T`: where several types are heard, `type` tells which payload it is. */
+export type MarketplaceEvent<T extends MarketplaceEventType = MarketplaceEventType> = {
+  [K in T]: {
+    /** The same at every delivery of this event: what a handler remembers to do its work once. */
+    id: string;
+    type: K;
+    subscriptionId: string | null;
+    recordId: string | null;
+    /** Business time. */
+    occurredAt: Date;
+    payload: MarketplaceEventPayloads[K];
+  };
+}[T];
 
 /** An event as it is stored: written in the transaction that made it true, handed to the host's handlers after the commit. */
 export interface NewMarketplaceEvent<T extends MarketplaceEventType = MarketplaceEventType> {

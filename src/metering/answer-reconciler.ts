@@ -297,7 +297,8 @@ function noticesOf(settled: readonly Settled[], now: Date): NewMarketplaceEvent[
       return [{ type: 'metering.overBilled', ...about, payload }];
     }
     if (outcome.step.to !== 'blocked') return [];
-    return [{ type: 'metering.blocked', ...about, payload: noticeOf(record, outcome.step.reason) }];
+    const { reason } = outcome.step;
+    return [{ type: reason === 'conflict' ? 'metering.conflict' : 'metering.blocked', ...about, payload: noticeOf(record, reason) }];
   });
 }
 

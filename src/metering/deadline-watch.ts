@@ -180,7 +180,8 @@ function noticeOfEnd({ record, end }: Ended, now: Date): NewMarketplaceEvent {
   const about = { subscriptionId: record.subscription_id, recordId: record.id, occurredAt: now };
   const payload = noticeOf(record, end.reason);
   if (end.to === 'unknown') return { type: 'metering.unknown', ...about, payload };
-  return { type: 'metering.closed', ...about, payload: { ...payload, disposition: end.disposition } };
+  const type = end.reason === 'expired' ? 'metering.expired' : 'metering.closed';
+  return { type, ...about, payload: { ...payload, disposition: end.disposition } };
 }
 
 function endingAlertOf(subject: string, group: Ended[]): Alert {

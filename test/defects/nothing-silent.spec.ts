@@ -69,7 +69,7 @@ describe('I4 an ending has its reason in the ledger, a log line, a metric, an ev
       },
       'metering.blocked',
     ],
-    ['closed: expired', () => withFault('accessDenied'), 'metering.closed'],
+    ['closed: expired', () => withFault('accessDenied'), 'metering.expired'],
     ['unknown: expired', () => withFault('resetBefore'), 'metering.unknown'],
     [
       'closed: writtenOff',

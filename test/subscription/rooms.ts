@@ -13,6 +13,9 @@ import { RegistrationIntake } from '../../src/registration/registration-intake.j
 import { RegistrationService } from '../../src/registration/registration.service.js';
 import { Doorbell } from '../../src/runtime/doorbell.js';
 import { type Agreement, MarketplaceSimulator, type Switches, VirtualClock } from '../../src/simulator/index.js';
+import { LifeWriter } from '../../src/subscription/lifecycle/life-writer.js';
+import { LifecycleFiling } from '../../src/subscription/lifecycle/lifecycle-filing.js';
+import { LifecycleInbox } from '../../src/subscription/lifecycle/lifecycle-inbox.js';
 import { ProductCatalog } from '../../src/subscription/product-catalog.js';
 import { SubscriptionDirectory } from '../../src/subscription/subscription-directory.js';
 import { SubscriptionRegistrar } from '../../src/subscription/subscription-registrar.js';
@@ -53,6 +56,9 @@ export class Rooms {
   readonly directory: SubscriptionDirectory;
   readonly subscriptions: SubscriptionService;
   readonly registrar: SubscriptionRegistrar;
+  readonly inbox: LifecycleInbox;
+  readonly life: LifeWriter;
+  readonly filing: LifecycleFiling;
   readonly intake: RegistrationIntake;
   readonly registration: RegistrationService;
   readonly entitlements: EntitlementService;
@@ -66,12 +72,15 @@ export class Rooms {
   ) {
     this.clock = simulator.clock as VirtualClock;
     this.outbox = new Outbox(options);
-    this.alerts = new AlertBoard(options);
+    this.alerts = new AlertBoard(options, this.outbox);
     this.clients = new AwsClients(options);
     this.catalog = new ProductCatalog(options, database);
     this.directory = new SubscriptionDirectory(options, database, this.catalog);
-    this.subscriptions = new SubscriptionService(options, database, this.outbox, this.doorbell);
-    this.registrar = new SubscriptionRegistrar(options, this.catalog, this.outbox, this.alerts);
+    this.inbox = new LifecycleInbox(options, database, this.doorbell);
+    this.life = new LifeWriter(options, this.outbox, this.inbox);
+    this.subscriptions = new SubscriptionService(options, database, this.inbox, this.life, this.doorbell);
+    this.registrar = new SubscriptionRegistrar(options, this.catalog, this.outbox, this.alerts, this.life);
+    this.filing = new LifecycleFiling(options, database, this.catalog, this.registrar, this.life, this.outbox, this.alerts, this.doorbell);
     this.registration = new RegistrationService(options, database, this.outbox);
     const customers = new CustomerGateway(this.clients, options);
     this.intake = new RegistrationIntake(options, database, customers, this.registrar, new RedirectPolicy(options), this.alerts);
@@ -120,10 +129,12 @@ export class Rooms {
     return Number(row?.count);
   }
 
+  /** All but those that only repeat an alert. */
   async eventTypes(): Promise<string[]> {
-    const rows = await this.query<{ type: string }>('SELECT type FROM marketplace.outbox_event WHERE seller_account = $1 ORDER BY id', [
-      this.options.sellerAccount,
-    ]);
+    const rows = await this.query<{ type: string }>(
+      `SELECT type FROM marketplace.outbox_event WHERE seller_account = $1 AND type <> 'alert.raised' ORDER BY position`,
+      [this.options.sellerAccount],
+    );
     return rows.map(({ type }) => type);
   }
 

@@ -316,8 +316,8 @@ describe('the end of a subscription', () => {
     expect((await ledger.records(id)).at(-1)).toMatchObject({ reason: 'ended', disposition: 'held', mode: 'off' });
     const [subscription] = await ledger.database.query(`SELECT state FROM marketplace.subscription WHERE id = $1`, [id]);
     expect(subscription).toEqual({ state: 'ended' });
-    const outbox = await ledger.database.query(`SELECT type FROM marketplace.outbox_event ORDER BY id`);
-    expect(outbox).toEqual([{ type: 'subscription.ended' }, { type: 'metering.closed' }]);
+    const outbox = await ledger.database.query(`SELECT type FROM marketplace.outbox_event ORDER BY position`);
+    expect(outbox).toEqual([{ type: 'alert.raised' }, { type: 'metering.closed' }, { type: 'subscription.ended' }]);
     expect(await ledger.alerts()).toEqual([{ kind: 'ended', subject: `${id}/requests`, open: true }]);
 
     // Usage that comes after that is set apart too, and nothing is closed again without usage.

@@ -25,5 +25,6 @@ export function sealingOptions(url: string, clock: { now: () => Date }, given: P
 
 /** A sealer made by hand. */
 export function sealerOn(database: LedgerDatabase, options: ResolvedOptions): HourSealer {
-  return new HourSealer(database, options, new ClockGuard(database, options), new Outbox(options), new AlertBoard(options), new Doorbell());
+  const outbox = new Outbox(options);
+  return new HourSealer(database, options, new ClockGuard(database, options), outbox, new AlertBoard(options, outbox), new Doorbell());
 }

@@ -43,7 +43,7 @@ describe('at the cutoff', () => {
     await bench.first.watch.run();
     expect(await bench.record(id)).toMatchObject({ state: 'closed', reason: 'expired', disposition: 'carried' });
     expect(await carry()).toBe('9');
-    expect(await bench.events()).toContain('metering.closed');
+    expect(await bench.events()).toContain('metering.expired');
     expect(await bench.alerts()).toEqual(['expired']);
     await bench.first.submit();
     expect(bench.calls()).toBe(0);
@@ -94,7 +94,7 @@ describe('at the cutoff', () => {
     await bench.first.watch.run();
     expect(await bench.records(`disposition = 'carried'`)).toHaveLength(600);
     expect(await carry()).toBe('600');
-    expect((await bench.events()).filter((type) => type === 'metering.closed')).toHaveLength(600);
+    expect((await bench.events()).filter((type) => type === 'metering.expired')).toHaveLength(600);
     await bench.expectConserved();
   });
 });

@@ -91,7 +91,7 @@ export class Replica {
     around: (gateway: MeteringGateway) => Pick<MeteringGateway, 'batchMeterUsage'> = (gateway) => gateway,
   ) {
     const outbox = new Outbox(options);
-    const alerts = new AlertBoard(options);
+    const alerts = new AlertBoard(options, outbox);
     const doorbell = new Doorbell();
     this.clients = new AwsClients(options);
     this.budget = new CallBudget(options, database);
@@ -280,7 +280,7 @@ export class SubmissionBench {
   }
 
   async events(): Promise<string[]> {
-    const rows = await this.database.query<{ type: string }>(`SELECT type FROM marketplace.outbox_event ORDER BY created_at, id`);
+    const rows = await this.database.query<{ type: string }>(`SELECT type FROM marketplace.outbox_event WHERE type <> 'alert.raised' ORDER BY position`);
     return rows.map((row) => row.type);
   }
 
