@@ -69,6 +69,13 @@ const UP: readonly string[] = [
     WHERE event -> 'details' ->> 'previousAgreementId' IS NOT NULL AND state = 'applied'`,
   `CREATE INDEX inbox_message_by_state ON marketplace.inbox_message (seller_account, state, received_at) WHERE state IN ('waiting', 'parked')`,
 
+  // Ends that were entered before: from now on the state follows from the messages.
+  `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body, type, event_at, event, subscription_id,
+     state, applied_at)
+   SELECT seller_account, 'host', 'end of ' || id, 'migration', last_end_sign_at, '', 'host.ended', last_end_sign_at,
+     jsonb_build_object('about', jsonb_build_object('subscriptionId', id), 'details', jsonb_build_object('endsAt', ends_at)), id, 'applied', last_end_sign_at
+   FROM marketplace.subscription WHERE state = 'ending' AND merged_into IS NULL`,
+
   // What was heard is evidence: it may be filed under a subscription, never rewritten.
   `CREATE FUNCTION marketplace.guard_inbox_message() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
@@ -80,11 +87,6 @@ const UP: readonly string[] = [
     RETURN NEW;
   END $$`,
   `CREATE TRIGGER inbox_message_guard BEFORE UPDATE ON marketplace.inbox_message FOR EACH ROW EXECUTE FUNCTION marketplace.guard_inbox_message()`,
-
-  `ALTER TABLE marketplace.product ADD COLUMN product_id text CHECK (product_id ~ '^prod-')`,
-  // Agreement events of listings that print no license in any event find their subscription by it.
-  `CREATE INDEX subscription_by_account ON marketplace.subscription (seller_account, product_code, customer_aws_account_id)
-    WHERE customer_aws_account_id IS NOT NULL`,
 
   `ALTER TABLE marketplace.outbox_event ADD COLUMN position bigint GENERATED ALWAYS AS IDENTITY`,
   `CREATE UNIQUE INDEX outbox_event_position ON marketplace.outbox_event (seller_account, position)`,
@@ -154,8 +156,6 @@ const DOWN: readonly string[] = [
   `DROP TABLE marketplace.event_delivery`,
   `DROP TABLE marketplace.event_handler`,
   `ALTER TABLE marketplace.outbox_event DROP COLUMN position`,
-  `ALTER TABLE marketplace.product DROP COLUMN product_id`,
-  `DROP INDEX marketplace.subscription_by_account`,
   `DROP TABLE marketplace.inbox_message`,
   `DROP FUNCTION marketplace.guard_inbox_message`,
 ];

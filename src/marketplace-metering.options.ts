@@ -64,6 +64,10 @@ const productSchema = z.strictObject({
     .string({ error: 'give the product code of the listing (not the prod-… entity id)' })
     .regex(PRODUCT_CODE, { error: 'give the product code of the listing: letters, digits and - / = : _ . @ (not the prod-… entity id)' })
     .refine((code) => !code.startsWith('prod-'), { error: 'this is the entity id of the listing; give its product code' }),
+  productId: z
+    .string()
+    .regex(/^prod-[a-z0-9]+$/, { error: 'give the entity id of the listing, prod-…' })
+    .optional(),
   type: z.enum(['saas'], { error: 'only "saas" is supported in this version' }).default('saas'),
   identity: z
     .enum(['license', 'legacy'], { error: 'give "license" (LicenseArn, listings since June 2026) or "legacy" (ProductCode)' })

@@ -88,8 +88,14 @@ export class RegistrationIntake {
     try {
       return await this.database.transaction(async (tx) => {
         await limitLockWait(tx);
+        const seen = await selectSubscriptionOfToken(
+          tx,
+          this.options.sellerAccount,
+          tokenHash,
+          plusMs(this.options.clock.now(), -TOKEN_LIFE_MS),
+        );
         const registered = await this.registrar.findOrCreate(
-          { ...customer, productCode, offerType: form.offerType, fields: form.fields },
+          { ...customer, productCode, offerType: form.offerType, fields: form.fields, isNewArrival: !seen },
           tx,
         );
         await this.issue(tx, registered.id, form, tokenHash, code);

@@ -8,6 +8,7 @@ const DESCRIPTIONS = {
   'marketplace.records.settled': 'metering records that left the way to AWS or were stopped on it, by state and reason',
   'marketplace.calls': 'calls to AWS Marketplace, by operation and outcome',
   'marketplace.alerts': 'alerts raised, by kind',
+  'marketplace.messages': 'lifecycle messages filed, by type and state',
 } as const;
 
 export type MetricName = keyof typeof DESCRIPTIONS;

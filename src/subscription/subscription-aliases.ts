@@ -2,6 +2,8 @@
 export interface SubscriptionIdentity {
   productCode: string;
   licenseArn?: string | undefined;
+  /** A license in a form that tells which one it is, but that the API does not take: finds the subscription, and is never sent. */
+  licenseName?: string | undefined;
   customerAwsAccountId?: string | undefined;
   customerIdentifier?: string | undefined;
   agreementId?: string | undefined;
@@ -29,12 +31,27 @@ export function licenseIdOf(licenseArn: string): string {
   return id === undefined ? licenseArn : `l-${id}`;
 }
 
+// [BOTO, SG-code] Events also print it without `arn:`, with a region and without `license:`; such a form is refused by the API.
+const API_FORM = /^arn:aws[a-zA-Z-]*:license-manager:[^:]*:[0-9]{12}:license:l-[A-Za-z0-9-]+$/;
+
+/** Sorts the license that a message names: a form that the API takes may be metered with, any other only tells which license is meant. */
+export function licenseOfMessage(printed: string | undefined): Pick<SubscriptionIdentity, 'licenseArn' | 'licenseName'> {
+  if (printed === undefined) return {};
+  return API_FORM.test(printed) ? { licenseArn: printed } : { licenseName: printed };
+}
+
+/** An alias as messages that wait for it name it. */
+export function nameOf({ kind, scope, value }: SubscriptionAlias): string {
+  return JSON.stringify([kind, scope, value]);
+}
+
 /**
  * The names under which an identity is found again. Account and CustomerIdentifier name a subscription of a legacy product only: where licenses
  * are metered, one account may hold several agreements at once, and its name would make them one.
  */
 export function aliasesOf(identity: SubscriptionIdentity, metered: 'license' | 'legacy'): SubscriptionAlias[] {
-  const { productCode, licenseArn, customerAwsAccountId, customerIdentifier, agreementId } = identity;
+  const { productCode, customerAwsAccountId, customerIdentifier, agreementId } = identity;
+  const licenseArn = identity.licenseArn ?? identity.licenseName;
   const aliases: SubscriptionAlias[] = [];
   const add = (kind: AliasKind, scope: string, value: string | undefined): void => {
     if (value !== undefined && value !== '') aliases.push({ kind, scope, value });

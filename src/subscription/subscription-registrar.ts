@@ -7,7 +7,9 @@ import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ProductCatalog } from './product-catalog.js';
-import { aliasesOf, licenseIdOf, type SubscriptionAlias, type SubscriptionIdentity } from './subscription-aliases.js';
+import { LifeWriter } from './lifecycle/life-writer.js';
+import { moveMessages, wakeWaiting } from './lifecycle/lifecycle.sql.js';
+import { aliasesOf, licenseIdOf, nameOf, type SubscriptionAlias, type SubscriptionIdentity } from './subscription-aliases.js';
 import {
   completeSubscription,
   insertAliases,
@@ -25,6 +27,8 @@ export interface Registrant extends SubscriptionIdentity {
   offerType: string | null;
   /** Further `x-amzn-marketplace-*` fields of the form. */
   fields: Readonly<Record<string, string>>;
+  /** The buyer has just come with a token never seen before: a customer whose subscription has ended has then subscribed anew. */
+  isNewArrival?: boolean;
 }
 
 export interface Registered {
@@ -46,6 +50,7 @@ export class SubscriptionRegistrar {
     private readonly products: ProductCatalog,
     private readonly outbox: Outbox,
     private readonly alerts: AlertBoard,
+    private readonly life: LifeWriter,
   ) {}
 
   /**
@@ -85,10 +90,21 @@ export class SubscriptionRegistrar {
             found.map(({ id }) => id),
             aliases,
           );
+    if (row.state === 'ended' && registrant.isNewArrival === true && product.identity === 'legacy') {
+      const id = await this.life.succeed(tx, { id: row.id, productCode: row.product_code }, ['customerIdentifier', 'account', 'license']);
+      return { id, productCode: row.product_code, tenantId: row.tenant_id, created: true };
+    }
     await this.complete(tx, row, registrant);
     // Where a merge was refused, the names of the other row stay where they are.
-    if (row.alias_kinds.length < aliases.length) await insertAliases(tx, sellerAccount, row.id, aliases);
+    if (row.alias_kinds.length < aliases.length) await this.name(row.id, aliases, tx);
     return { id: row.id, productCode: row.product_code, tenantId: row.tenant_id, created: false };
+  }
+
+  /** Adds names to a subscription; messages that waited for one of them are filed now. */
+  async name(id: string, aliases: readonly SubscriptionAlias[], tx: SqlExecutor): Promise<void> {
+    await lockAliases(tx, this.options.sellerAccount, aliases);
+    await insertAliases(tx, this.options.sellerAccount, id, aliases);
+    await wakeWaiting(tx, this.options.sellerAccount, aliases.map(nameOf));
   }
 
   private async create(tx: SqlExecutor, registrant: Registrant, aliases: readonly SubscriptionAlias[]): Promise<Registered> {
@@ -96,7 +112,7 @@ export class SubscriptionRegistrar {
     const id = uuidv7();
     const at = this.options.clock.now();
     await insertSubscription(tx, this.options.sellerAccount, { ...registrant, id, fields: boundedFields({}, registrant.fields), at });
-    await insertAliases(tx, this.options.sellerAccount, id, aliases);
+    await this.name(id, aliases, tx);
     await this.outbox.append(tx, [
       { type: 'subscription.registered', subscriptionId: id, payload: { productCode, offerType }, occurredAt: at },
     ]);
@@ -133,8 +149,10 @@ export class SubscriptionRegistrar {
     for (const loser of found) {
       if (loser.id === winner.id) continue;
       await mergeInto(tx, sellerAccount, winner.id, loser.id);
+      await moveMessages(tx, sellerAccount, loser.id, winner.id);
       this.logger.log(`subscription ${loser.id} was found to be ${winner.id} and lives on in it`);
     }
+    await this.life.rewrite(tx, winner.id);
     const [merged] = await selectByAliases(tx, sellerAccount, aliases);
     return merged ?? winner;
   }

@@ -1,12 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { uuidv7 } from 'uuidv7';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors.js';
-import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { Doorbell } from '../runtime/doorbell.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type Subscription, subscriptionIdOf, subscriptionOf } from './subscription.js';
-import { lockForEnd, selectSubscription, selectSubscriptionsOfTenant, writeEnd } from './subscription.sql.js';
+import { LifeWriter } from './lifecycle/life-writer.js';
+import { LifecycleInbox } from './lifecycle/lifecycle-inbox.js';
+import { fileHostMessages } from './lifecycle/lifecycle.sql.js';
+import { lockForEnd, selectSubscription, selectSubscriptionsOfTenant } from './subscription.sql.js';
 
 export type { Subscription } from './subscription.js';
 
@@ -16,7 +19,8 @@ export class SubscriptionService {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
-    private readonly outbox: Outbox,
+    private readonly inbox: LifecycleInbox,
+    private readonly life: LifeWriter,
     private readonly doorbell: Doorbell,
   ) {}
 
@@ -62,10 +66,12 @@ export class SubscriptionService {
     if (row.state === 'ended' || (row.ends_at !== null && (at === undefined || at.getTime() === row.ends_at.getTime()))) return 'known';
 
     const now = clock.now();
-    const endsAt = await writeEnd(tx, sellerAccount, row.id, at ?? now, now);
-    if (endsAt.getTime() === row.ends_at?.getTime()) return 'entered';
-    const payload = { productCode: row.product_code, endsAt: endsAt.toISOString() };
-    await this.outbox.append(tx, [{ type: 'subscription.ending', subscriptionId: row.id, payload, occurredAt: now }]);
+    const endsAt = at ?? now;
+    const event = { type: 'host.ended' as const, at: now, about: { subscriptionId: row.id }, details: { endsAt: endsAt.toISOString() } };
+    await this.inbox.enter([{ origin: 'host', messageId: uuidv7(), via: 'SubscriptionService.end', body: '', content: { event } }], tx);
+    // Filed at once: the caller may rely on the end when the promise has resolved.
+    await fileHostMessages(tx, sellerAccount, row.id, now);
+    await this.life.rewrite(tx, row.id);
     return 'entered';
   }
 }

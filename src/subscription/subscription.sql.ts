@@ -87,21 +87,6 @@ export async function lockForEnd(tx: SqlExecutor, sellerAccount: string, id: str
 }
 
 /**
- * Enters one sign of the end. The earliest end and the earliest sign count for what is due; the latest sign, which is never before the moment we
- * heard of it, for how long trying goes on.
- */
-export async function writeEnd(tx: SqlExecutor, sellerAccount: string, id: string, at: Date, now: Date): Promise<Date> {
-  const [row] = await tx.query<{ ends_at: Date }>(
-    `UPDATE marketplace.subscription SET
-       state = 'ending', ends_at = least(ends_at, $3), first_end_sign_at = least(first_end_sign_at, $3),
-       last_end_sign_at = greatest(last_end_sign_at, $3, $4), updated_at = clock_timestamp()
-     WHERE seller_account = $1 AND id = $2 RETURNING ends_at`,
-    [sellerAccount, id, at.toISOString(), now.toISOString()],
-  );
-  return row?.ends_at ?? at;
-}
-
-/**
  * One registrar per name at a time, in all replicas: of several POSTs of one buyer the first creates the row and the others find it, while other
  * buyers pass. Taken in one order; held to the end of the transaction; statements after it see what the holder before committed.
  */
@@ -236,7 +221,7 @@ export async function insertAliases(
 }
 
 /**
- * Makes `loser` live on in `winner`: the earlier start, every sign of an end, the tenant, aliases and codes. Its unassigned events follow when
+ * Makes `loser` live on in `winner`: the earlier start, the tenant, aliases and codes (its state follows from what was heard of both). Its unassigned events follow when
  * the sealer next comes by, along the pointer left here.
  */
 export async function mergeInto(tx: SqlExecutor, sellerAccount: string, winner: string, loser: string): Promise<void> {
@@ -249,10 +234,6 @@ export async function mergeInto(tx: SqlExecutor, sellerAccount: string, winner: 
        offer_type = coalesce(w.offer_type, l.offer_type),
        registration_fields = l.registration_fields || w.registration_fields,
        starts_at = least(w.starts_at, l.starts_at),
-       state = CASE WHEN w.state = 'registered' AND l.state <> 'registered' THEN 'ending' ELSE w.state END,
-       ends_at = least(w.ends_at, l.ends_at),
-       first_end_sign_at = least(w.first_end_sign_at, l.first_end_sign_at),
-       last_end_sign_at = greatest(w.last_end_sign_at, l.last_end_sign_at),
        updated_at = clock_timestamp()
      FROM marketplace.subscription l
      WHERE w.seller_account = $1 AND w.id = $2 AND l.seller_account = $1 AND l.id = $3`,

@@ -1,0 +1,13 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { JobScheduler } from '../../runtime/job-scheduler.js';
+import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { LifecycleFiling } from './lifecycle-filing.js';
+
+/** What the life of subscriptions needs to be done in the background: file what was heard. */
+@Injectable()
+export class LifecycleJobs {
+  constructor(@Inject(RESOLVED_OPTIONS) { jobs }: ResolvedOptions, scheduler: JobScheduler, filing: LifecycleFiling) {
+    scheduler.add({ name: 'inbox', intervalMs: jobs.inboxIntervalMs, run: (signal) => filing.run(signal) });
+  }
+}
