@@ -5,6 +5,8 @@ export type MarketplaceErrorCode =
   // options and start
   | 'OPTIONS_INVALID'
   | 'INSTANCE_DUPLICATE'
+  | 'HANDLER_DUPLICATE'
+  | 'HANDLER_INVALID'
   | 'MIGRATIONS_PENDING'
   | 'SCHEMA_NEWER'
   | 'PRODUCT_PINNED'

@@ -180,7 +180,7 @@ function noticeOfEnd({ record, end }: Ended, now: Date): NewMarketplaceEvent {
   const about = { subscriptionId: record.subscription_id, recordId: record.id, occurredAt: now };
   const payload = noticeOf(record, end.reason);
   if (end.to === 'unknown') return { type: 'metering.unknown', ...about, payload };
-  const type = end.reason === 'expired' ? 'metering.expired' : 'metering.closed';
+  const type = record.mode === 'live' ? 'metering.expired' : 'metering.closed';
   return { type, ...about, payload: { ...payload, disposition: end.disposition } };
 }
 

@@ -280,7 +280,9 @@ export class SubmissionBench {
   }
 
   async events(): Promise<string[]> {
-    const rows = await this.database.query<{ type: string }>(`SELECT type FROM marketplace.outbox_event WHERE type <> 'alert.raised' ORDER BY position`);
+    const rows = await this.database.query<{ type: string }>(
+      `SELECT type FROM marketplace.outbox_event WHERE type <> 'alert.raised' ORDER BY position`,
+    );
     return rows.map((row) => row.type);
   }
 
