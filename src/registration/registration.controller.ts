@@ -3,15 +3,16 @@ import { Controller, Get, Inject, Logger, Post, Req, Res, type Type, VERSION_NEU
 import { HttpAdapterHost } from '@nestjs/core';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { redactedText } from '../runtime/redaction.js';
+import { headerOf, type IncomingBody } from '../runtime/request-body.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ArrivalLimiter } from './arrival-limiter.js';
-import { bodyOf, headerOf, type IncomingForm } from './registration-body.js';
+import { formBodyOf } from './registration-body.js';
 import { registrationFormOf } from './registration-form.js';
 import { RegistrationIntake } from './registration-intake.js';
 import { PAGE_HEADERS, refusalPage, welcomePage } from './registration-page.js';
 import { RegistrationRefusedError } from './registration-refusal.js';
 
-type Arrival = IncomingForm & { ip?: string; socket?: { remoteAddress?: string } };
+type Arrival = IncomingBody & { ip?: string; socket?: { remoteAddress?: string } };
 
 /**
  * The landing page. It takes the request as it is and answers through the HTTP adapter, so that pipes, interceptors, serializers and filters of the
@@ -46,7 +47,7 @@ export abstract class RegistrationController {
   private async receive(request: Arrival): Promise<URL> {
     const wait = this.limiter.admit(request.ip ?? request.socket?.remoteAddress ?? 'unknown');
     if (wait !== null) throw new RegistrationRefusedError('TOO_MANY_REQUESTS', null, { retryAfterSeconds: wait });
-    const form = registrationFormOf(await bodyOf(request), headerOf(request, 'content-type'));
+    const form = registrationFormOf(await formBodyOf(request), headerOf(request, 'content-type'));
     if (!form) throw new RegistrationRefusedError('BODY_INVALID');
     return this.intake.receive(form);
   }

@@ -78,7 +78,7 @@ export async function fileMessage(
 /** What the host says about a subscription is filed with its saying. */
 export async function fileHostMessages(tx: SqlExecutor, sellerAccount: string, subscriptionId: string, now: Date): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.inbox_message SET state = 'applied', subscription_id = $2, applied_at = $3, attempt_count = 1
+    `UPDATE marketplace.inbox_message SET state = 'applied', subscription_id = $2::uuid, applied_at = $3, attempt_count = 1
      WHERE seller_account = $1 AND origin = 'host' AND state = 'pending' AND event -> 'about' ->> 'subscriptionId' = $2::text`,
     [sellerAccount, subscriptionId, now.toISOString()],
   );
