@@ -127,7 +127,9 @@ export class SubscriptionRegistrar {
       (row.customer_identifier === null && registrant.customerIdentifier !== undefined) ||
       (row.offer_type === null && registrant.offerType !== null) ||
       Object.keys(fields).length > Object.keys(row.registration_fields).length;
-    if (isNew) await completeSubscription(tx, this.options.sellerAccount, row.id, { ...registrant, fields });
+    if (!isNew) return;
+    await completeSubscription(tx, this.options.sellerAccount, row.id, { ...registrant, fields });
+    if (row.offer_type === null && registrant.offerType !== null) await this.life.rewrite(tx, row.id);
   }
 
   /**

@@ -108,6 +108,16 @@ describe('the state of a subscription', () => {
       'active',
     ],
     [
+      'a renewal under the same license that ended later',
+      [
+        heard('10:00', 'agreement.created', {}, 'a'),
+        heard('11:00', 'agreement.ended', { status: 'RENEWED' }, 'a'),
+        heard('11:01', 'agreement.created', { intent: 'RENEW' }, 'b'),
+        heard('12:00', 'license.deprovisioned', {}, 'b'),
+      ],
+      'ending',
+    ],
+    [
       'both agreements ended',
       [
         heard('10:00', 'agreement.created', {}, 'a'),
@@ -274,9 +284,9 @@ describe('whatever the order in which a life is heard', () => {
     fc.assert(
       fc.property(
         fc.array(someEvent, { maxLength: 8 }),
-        fc.constantFrom('subscription.unsubscribed', 'successor.started' as const),
+        fc.constantFrom<LifecycleEventType>('subscription.unsubscribed', 'successor.started'),
         (events, type) => {
-          const last = heard('15:00', type as LifecycleEventType);
+          const last = heard('15:00', type);
           expect(lifeOf(basis(), [...events, last], at('15:30')).state).toBe('ending');
         },
       ),

@@ -144,7 +144,7 @@ export class LifecycleFiling {
       productCode: row?.product_code ?? identity.productCode,
     };
     const { id } = await this.registrar.findOrCreate({ ...joined, offerType: null, fields: {} }, tx);
-    if (ofOtherLicenses.length > 0 && identity.agreementId !== undefined) {
+    if (ofOtherLicenses.length > 0 && identity.agreementId !== undefined && STARTS.has(event.type)) {
       await moveAlias(tx, this.options.sellerAccount, { kind: 'agreement', scope: '', value: identity.agreementId }, id);
     }
     return { state: 'applied', subscriptionId: id };

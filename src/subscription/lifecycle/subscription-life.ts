@@ -33,6 +33,7 @@ export interface SubscriptionLife {
 type Sign =
   | { kind: 'start'; agreement: string; at: Date; from: Date }
   | { kind: 'end'; agreement: string | null; at: Date; endsAt: Date; heardAt: Date }
+  | { kind: 'renewal'; agreement: string; at: Date }
   | { kind: 'trial'; at: Date; isTrial: boolean }
   | { kind: 'advisory'; at: Date; isOpen: boolean }
   | { kind: 'failure'; at: Date };
@@ -80,6 +81,13 @@ export function lifeOf(basis: LifeBasis, heard: readonly HeardEvent[], now: Date
         alive.set(sign.agreement, alive.get(sign.agreement) ?? sign.from);
         end = null;
         break;
+      case 'renewal': {
+        // The next agreement may not be known yet: until it is, what was alive stays so, without the name that has ended.
+        const from = alive.get(sign.agreement);
+        alive.delete(sign.agreement);
+        if (from && alive.size === 0) alive.set(UNNAMED, from);
+        break;
+      }
       case 'end':
         if (sign.agreement === null) alive.clear();
         else alive.delete(sign.agreement);
@@ -108,7 +116,7 @@ function stateOf(life: {
 }
 
 function withSign(end: SubscriptionLife['end'], sign: Sign & { kind: 'end' }): SubscriptionLife['end'] {
-  const lastSignAt = latestOf(sign.endsAt, sign.at, sign.heardAt);
+  const lastSignAt = latestOf(sign.endsAt, sign.heardAt);
   if (end === null) return { endsAt: sign.endsAt, firstSignAt: sign.endsAt, lastSignAt };
   return {
     endsAt: earliestOf(end.endsAt, sign.endsAt),
@@ -130,13 +138,21 @@ function isEnd(event: LifecycleEvent): boolean {
 function signsOf({ event, receivedAt }: HeardEvent): Sign[] {
   const { at } = event;
   const agreement = event.about.agreementId ?? UNNAMED;
-  const start = (from: Date = at): Sign => ({ kind: 'start', agreement, at, from });
-  const end = (endsAt: Date = at, of: string | null = agreement): Sign => ({ kind: 'end', agreement: of, at, endsAt, heardAt: receivedAt });
+  // What we have heard of has happened, also where the sender's clock runs ahead of ours.
+  const happenedAt = earliestOf(at, receivedAt);
+  const start = (from: Date = happenedAt): Sign => ({ kind: 'start', agreement, at, from });
+  const end = (endsAt: Date = happenedAt, of: string | null = agreement): Sign => ({
+    kind: 'end',
+    agreement: of,
+    at,
+    endsAt,
+    heardAt: receivedAt,
+  });
   switch (event.type) {
     case 'agreement.created': {
       const { status, startTime } = event.details;
       if (status !== null && ENDED.has(status)) return [end()];
-      return [start(startTime === null ? at : new Date(startTime))];
+      return [startTime === null ? start() : start(new Date(startTime))];
     }
     case 'license.updated':
       return [start()];
@@ -148,18 +164,18 @@ function signsOf({ event, receivedAt }: HeardEvent): Sign[] {
       return [{ kind: 'failure', at }];
     case 'agreement.ended': {
       const { status, endTime } = event.details;
-      return status !== null && NO_END.has(status) ? [] : [end(namedEnd(endTime, at))];
+      return status !== null && NO_END.has(status) ? [{ kind: 'renewal', agreement, at }] : [end(namedEnd(endTime, happenedAt))];
     }
     case 'license.deprovisioned':
       return [end()];
     case 'subscription.unsubscribePending':
     case 'subscription.unsubscribed':
       // Legacy: the customer has one subscription to the product, whatever agreement stands behind it.
-      return [end(at, null)];
+      return [end(happenedAt, null)];
     case 'host.ended':
       return [end(new Date(event.details.endsAt), null)];
     case 'successor.started':
-      return [end(at, null)];
+      return [end(happenedAt, null)];
     case 'advisory.issued':
       return [{ kind: 'advisory', at, isOpen: true }];
     case 'advisory.resolved':
@@ -174,17 +190,18 @@ function signsOf({ event, receivedAt }: HeardEvent): Sign[] {
 }
 
 function foundSigns(
-  { at, details }: LifecycleEvent<'agreement.found'>,
+  { at, about, details }: LifecycleEvent<'agreement.found'>,
   start: (from?: Date) => Sign,
   end: (endsAt?: Date) => Sign,
 ): Sign[] {
   const { status, startTime, endTime, isFreeTrial, entitled } = details;
   const trial: Sign[] = isFreeTrial === null ? [] : [{ kind: 'trial', at, isTrial: isFreeTrial }];
-  if (status === 'ACTIVE') return [start(startTime === null ? at : new Date(startTime)), ...trial];
+  if (status === 'ACTIVE') return [startTime === null ? start() : start(new Date(startTime)), ...trial];
   if (status !== null && ENDED.has(status)) {
     const planned = endTime === null ? at : earliestOf(at, new Date(endTime));
     return [end(planned), ...trial];
   }
+  if (status !== null && NO_END.has(status)) return [{ kind: 'renewal', agreement: about.agreementId ?? UNNAMED, at }, ...trial];
   return status === null && entitled === true ? [start(), ...trial] : trial;
 }
 
