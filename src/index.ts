@@ -22,5 +22,16 @@ export { SubscriptionService } from './subscription/subscription.service.js';
 export type { Subscription } from './subscription/subscription.service.js';
 export { RegistrationService } from './registration/registration.service.js';
 export { EntitlementService } from './entitlement/entitlement.service.js';
-export type { MarketplaceEventPayloads, MarketplaceEventType } from './events/marketplace-event.js';
+export { EventDeliveries } from './events/event-deliveries.service.js';
+export type { EventDelivery, EventDeliveryFilter, KnownHandler } from './events/event-deliveries.service.js';
+export { MARKETPLACE_EVENT_TYPES } from './events/marketplace-event.js';
+export type {
+  EntitlementNotice,
+  MarketplaceEvent,
+  MarketplaceEventPayloads,
+  MarketplaceEventType,
+  MeteringRecordNotice,
+} from './events/marketplace-event.js';
+export { OnMarketplaceEvent } from './events/on-marketplace-event.decorator.js';
+export type { Delivery, HandlerOptions } from './events/on-marketplace-event.decorator.js';
 export { migrationSql, runMigrations, verifyMigrations } from './database/migration-runner.js';

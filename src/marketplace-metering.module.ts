@@ -11,7 +11,7 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { type DataSource } from 'typeorm';
 import { ADMIN_PROVIDERS, adminControllerOf } from './admin/admin.providers.js';
@@ -23,8 +23,8 @@ import { runMigrations, verifyMigrations } from './database/migration-runner.js'
 import { ENTITLEMENT_PROVIDERS } from './entitlement/entitlement.providers.js';
 import { EntitlementService } from './entitlement/entitlement.service.js';
 import { MarketplaceMeteringError } from './errors.js';
-import { AlertBoard } from './events/alert-board.js';
-import { Outbox } from './events/outbox.js';
+import { EventDeliveries } from './events/event-deliveries.service.js';
+import { EVENTS_PROVIDERS } from './events/events.providers.js';
 import { type Options, type ResolvedOptions, resolveOptions } from './marketplace-metering.options.js';
 import { METERING_PROVIDERS } from './metering/metering.providers.js';
 import { MeteringService } from './metering/metering.service.js';
@@ -73,6 +73,7 @@ const PUBLIC_SERVICES = [
   EntitlementService,
   RecordResolution,
   SubmissionHold,
+  EventDeliveries,
   JobScheduler,
 ] as const;
 
@@ -181,7 +182,7 @@ function assemble(statics: StaticOptions, imports: NonNullable<ModuleMetadata['i
   return {
     module: MarketplaceMeteringModule,
     global: statics.isGlobal ?? true,
-    imports: [optionsModule, dataSourceModule],
+    imports: [optionsModule, dataSourceModule, DiscoveryModule],
     controllers: controllersOf(statics),
     providers: [
       { provide: INSTANCE_NAME, useValue: name },
@@ -190,8 +191,7 @@ function assemble(statics: StaticOptions, imports: NonNullable<ModuleMetadata['i
       JobScheduler,
       ClockGuard,
       AwsClients,
-      Outbox,
-      AlertBoard,
+      ...EVENTS_PROVIDERS,
       ...SUBSCRIPTION_PROVIDERS,
       ...REGISTRATION_PROVIDERS,
       ...METERING_PROVIDERS,

@@ -8,6 +8,8 @@ const DESCRIPTIONS = {
   'marketplace.records.settled': 'metering records that left the way to AWS or were stopped on it, by state and reason',
   'marketplace.calls': 'calls to AWS Marketplace, by operation and outcome',
   'marketplace.alerts': 'alerts raised, by kind',
+  'marketplace.deliveries': 'attempts to hand an event to a handler of the host, by handler and outcome',
+  'marketplace.notifications': 'lifecycle messages as they came, by way in and outcome',
   'marketplace.messages': 'lifecycle messages filed, by type and state',
 } as const;
 

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { type LedgerDatabase } from '../database/ledger-database.js';
+import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { crashPoint } from '../runtime/crash-point.js';
+import { type Doorbell } from '../runtime/doorbell.js';
+import { countMetric } from '../runtime/metrics.js';
+import { redactedText } from '../runtime/redaction.js';
+import { type AlertBoard } from './alert-board.js';
+import { deliveryDelayMs } from './delivery-backoff.js';
+import { claimDeliveries, type ClaimedDelivery, lockHandler, settleDelivery } from './event-delivery.sql.js';
+import { type EventHandler } from './event-handlers.js';
+import { type MarketplaceEvent } from './marketplace-event.js';
+
+/** Subscriptions that one process works on for one handler at the same time. */
+const AT_ONCE = 4;
+/** What a process has, after the time limit of an attempt, to write down what came of it. */
+const LEASE_MARGIN_MS = 15_000;
+const ERROR_LENGTH_MAX = 2000;
+
+export interface LineTools {
+  options: ResolvedOptions;
+  database: LedgerDatabase;
+  alerts: AlertBoard;
+  doorbell: Doorbell;
+  instanceName: string | null;
+}
+
+interface Held {
+  delivery: ClaimedDelivery;
+  leaseToken: string;
+}
+
+/** Everything that one handler of this process gets. Lines do not wait for each other: a slow handler holds up nobody but itself. */
+export class DeliveryLine {
+  private readonly logger = new Logger('MarketplaceHandlers');
+  private readonly running = new Set<Promise<void>>();
+  private draining: Promise<void> | null = null;
+  private rings = 0;
+  private wake: () => void = () => undefined;
+
+  constructor(
+    private readonly handler: EventHandler,
+    private readonly tools: LineTools,
+  ) {}
+
+  /** Delivers what is due, and what becomes due meanwhile; a call while that is under way makes it look again. */
+  drain(signal: AbortSignal): Promise<void> {
+    this.rings += 1;
+    this.wake();
+    this.draining ??= this.run(signal);
+    return this.draining;
+  }
+
+  private async run(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted) {
+        const { rings } = this;
+        const woken = new Promise<void>((resolve) => (this.wake = resolve));
+        const free = AT_ONCE - this.running.size;
+        const claimed = free > 0 ? await this.claim(free) : [];
+        for (const held of claimed) this.begin(held, signal);
+        if (this.running.size === 0 && rings === this.rings) break;
+        if (this.running.size > 0) await Promise.race([...this.running, ...(this.running.size < AT_ONCE ? [woken] : [])]);
+      }
+    } finally {
+      // What the host has begun is let finish: at the end of the application, too.
+      await Promise.allSettled(this.running);
+      this.draining = null;
+    }
+  }
+
+  private begin(held: Held, signal: AbortSignal): void {
+    const work = this.deliver(held, signal)
+      .catch((error: unknown) => {
+        // What came of it could not be written: the lease ends, and the event comes again.
+        this.logger.error(`what came of a delivery could not be stored: ${(error as Error).message}`, { handler: this.handler.id });
+      })
+      .finally(() => this.running.delete(work));
+    this.running.add(work);
+  }
+
+  private claim(limit: number): Promise<Held[]> {
+    const { database, options } = this.tools;
+    const leaseToken = randomUUID();
+    return database.transaction(async (tx) => {
+      await lockHandler(tx, options.sellerAccount, this.handler.id);
+      const deliveries = await claimDeliveries(tx, options.sellerAccount, {
+        handlerId: this.handler.id,
+        types: this.handler.types,
+        limit,
+        leaseToken,
+        leaseMs: options.handlers.timeoutMs + LEASE_MARGIN_MS,
+      });
+      return deliveries.map((delivery) => ({ delivery, leaseToken }));
+    });
+  }
+
+  private async deliver(held: Held, signal: AbortSignal): Promise<void> {
+    const { delivery } = held;
+    const { handlers } = this.tools.options;
+    if (signal.aborted) {
+      await this.settle(held, { state: 'untouched' });
+      return;
+    }
+    // A handler that takes its process down with it never comes to report: the attempts are counted before they are made.
+    if (delivery.was_lost && delivery.attempt_count > handlers.parkAfterAttempts) {
+      await this.fail(held, 'the process ended, or stood still, during the attempts', delivery.attempt_count - 1);
+      return;
+    }
+    crashPoint('deliver.claimed');
+    try {
+      await this.attempt(delivery);
+    } catch (error) {
+      await this.fail(held, error instanceof Error ? `${error.name}: ${error.message}` : String(error), delivery.attempt_count);
+      return;
+    }
+    crashPoint('deliver.handled');
+    const { database, options } = this.tools;
+    const isOurs = await settleDelivery(database, options.sellerAccount, heldOf(held), { state: 'delivered', at: options.clock.now() });
+    countMetric('marketplace.deliveries', 1, { handler: this.handler.id, outcome: 'delivered' });
+    if (!isOurs) this.logger.warn('a delivery outlived its lease; its event comes again', this.about(delivery));
+  }
+
+  private async attempt(delivery: ClaimedDelivery): Promise<void> {
+    const { timeoutMs } = this.tools.options.handlers;
+    const controller = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        const error = new Error(`it took more than handlers.timeoutMs (${timeoutMs} ms)`);
+        controller.abort(error);
+        reject(error);
+      }, timeoutMs);
+    });
+    const { id, attempt_count: attempt } = delivery;
+    // Called within the promise, so that what is thrown before the first await is a failure like any other.
+    const work = Promise.resolve().then(() =>
+      this.handler.handle(eventOf(delivery), { id, attempt, instance: this.tools.instanceName, signal: controller.signal }),
+    );
+    try {
+      await Promise.race([work, timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async fail(held: Held, message: string, attempts: number): Promise<void> {
+    const { options, database, alerts, doorbell } = this.tools;
+    const { handlers, jobs, sellerAccount } = options;
+    const { delivery } = held;
+    const error = redactedText(message).replaceAll('\u0000', '\uFFFD').slice(0, ERROR_LENGTH_MAX);
+    const isLast = attempts >= handlers.parkAfterAttempts;
+    countMetric('marketplace.deliveries', 1, { handler: this.handler.id, outcome: isLast ? 'parked' : 'failed' });
+    if (!isLast) {
+      const delayMs = deliveryDelayMs(attempts, handlers, Math.random());
+      if (!(await this.settle(held, { state: 'pending', error, delayMs }))) return;
+      this.logger.warn(`a handler failed and gets its event again: ${error}`, { ...this.about(delivery), inMs: Math.round(delayMs) });
+      if (delayMs < jobs.deliverIntervalMs)
+        setTimeout(() => {
+          doorbell.ring('deliver');
+        }, Math.ceil(delayMs)).unref();
+      return;
+    }
+    await database.transaction(async (tx) => {
+      if (!(await settleDelivery(tx, sellerAccount, heldOf(held), { state: 'parked', error }))) return;
+      await alerts.raise(tx, {
+        kind: 'handlerParked',
+        subject: this.handler.id,
+        severity: 'critical',
+        message:
+          `The handler ${this.handler.id} failed ${attempts} times on an event ${delivery.type}, which is set aside; later ones go on. The last error: ` +
+          `${error}. Mend the cause, then retry or skip it with EventDeliveries.`,
+        details: { deliveryId: delivery.id, eventId: delivery.event_id, type: delivery.type, subscriptionId: delivery.subscription_id },
+      });
+    });
+  }
+
+  private settle(held: Held, outcome: Parameters<typeof settleDelivery>[3]): Promise<boolean> {
+    return settleDelivery(this.tools.database, this.tools.options.sellerAccount, heldOf(held), outcome);
+  }
+
+  private about({ id, event_id: eventId, type, attempt_count: attempt }: ClaimedDelivery): Record<string, unknown> {
+    return { handler: this.handler.id, delivery: id, event: eventId, type, attempt };
+  }
+}
+
+function heldOf({ delivery, leaseToken }: Held): { id: string; leaseToken: string } {
+  return { id: delivery.id, leaseToken };
+}
+
+function eventOf(row: ClaimedDelivery): MarketplaceEvent {
+  return {
+    id: row.event_id,
+    type: row.type,
+    subscriptionId: row.subscription_id,
+    recordId: row.record_id,
+    occurredAt: row.occurred_at,
+    payload: row.payload,
+  } as MarketplaceEvent;
+}

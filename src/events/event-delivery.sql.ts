@@ -1,0 +1,312 @@
+import { type SqlExecutor } from '../database/ledger-database.js';
+import { type MarketplaceEventPayloads, type MarketplaceEventType } from './marketplace-event.js';
+
+/**
+ * SQL of handlers and deliveries. Leases and pauses are machine time. Who claims, or decides by hand, first locks the handler's own rows: what it then
+ * reads of the handler's deliveries is the last word, and no two can think that the same subscription is free. Telling of events never takes that lock.
+ */
+
+export interface HandlerRegistration {
+  id: string;
+  types: readonly MarketplaceEventType[];
+}
+
+/** Locks in the order of the key, as everybody does who locks several. */
+export async function registerHandlers(tx: SqlExecutor, sellerAccount: string, handlers: readonly HandlerRegistration[]): Promise<void> {
+  const rows = handlers.flatMap(({ id, types }) => types.map((type) => ({ id, type })));
+  await tx.query(
+    `INSERT INTO marketplace.event_handler AS h (seller_account, id, type)
+     SELECT $1, id, type FROM unnest($2::text[], $3::text[]) AS input (id, type) ORDER BY id, type
+     ON CONFLICT (seller_account, id, type) DO UPDATE SET last_seen_at = clock_timestamp(), retired_at = NULL,
+       first_seen_at = CASE WHEN h.retired_at IS NULL THEN h.first_seen_at ELSE clock_timestamp() END`,
+    [sellerAccount, rows.map(({ id }) => id), rows.map(({ type }) => type)],
+  );
+}
+
+/** That a process has the handlers. A row that someone holds is seen next time. */
+export async function touchHandlers(tx: SqlExecutor, sellerAccount: string, handlers: readonly HandlerRegistration[]): Promise<void> {
+  const rows = handlers.flatMap(({ id, types }) => types.map((type) => ({ id, type })));
+  await tx.query(
+    `UPDATE marketplace.event_handler h SET last_seen_at = clock_timestamp()
+     FROM (
+       SELECT h.id, h.type FROM marketplace.event_handler h
+       JOIN unnest($2::text[], $3::text[]) AS input (id, type) ON input.id = h.id AND input.type = h.type
+       WHERE h.seller_account = $1 FOR NO KEY UPDATE OF h SKIP LOCKED
+     ) AS mine
+     WHERE h.seller_account = $1 AND h.id = mine.id AND h.type = mine.type`,
+    [sellerAccount, rows.map(({ id }) => id), rows.map(({ type }) => type)],
+  );
+}
+
+/** One at a time decides which deliveries of a handler go where. */
+export async function lockHandler(tx: SqlExecutor, sellerAccount: string, id: string): Promise<void> {
+  await tx.query(
+    `SELECT FROM marketplace.event_handler WHERE seller_account = $1 AND id = $2 ORDER BY seller_account, id, type FOR NO KEY UPDATE`,
+    [sellerAccount, id],
+  );
+}
+
+/** A delivery in the hands of this process, with its event. */
+export interface ClaimedDelivery {
+  id: string;
+  attempt_count: number;
+  /** The process that had it before ended, or took longer than its lease. */
+  was_lost: boolean;
+  event_id: string;
+  type: MarketplaceEventType;
+  subscription_id: string | null;
+  record_id: string | null;
+  payload: MarketplaceEventPayloads[MarketplaceEventType];
+  occurred_at: Date;
+}
+
+export interface Claim {
+  handlerId: string;
+  /** Types that the handler has in this process: another version of the host may have others, which are its own to deliver. */
+  types: readonly string[];
+  limit: number;
+  leaseToken: string;
+  leaseMs: number;
+}
+
+/**
+ * Earliest first. Of a subscription only the first that is open, and none while another is being delivered; parked ones do not stand in the way. Call
+ * it in the transaction that holds the handler's lock.
+ */
+export async function claimDeliveries(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { handlerId, types, limit, leaseToken, leaseMs }: Claim,
+): Promise<ClaimedDelivery[]> {
+  const rows = await tx.query<ClaimedDelivery>(
+    `WITH due AS (
+       SELECT d.id, d.state = 'delivering' AS was_lost FROM marketplace.event_delivery d
+       WHERE d.seller_account = $1 AND d.handler_id = $2 AND d.type = ANY ($3)
+         AND d.state IN ('pending', 'delivering')
+         AND CASE d.state WHEN 'pending' THEN d.next_attempt_at ELSE d.lease_until END <= clock_timestamp()
+         AND NOT EXISTS (
+           SELECT FROM marketplace.event_delivery other
+           WHERE other.seller_account = $1 AND other.handler_id = $2 AND other.subscription_id = d.subscription_id
+             AND other.state IN ('pending', 'delivering') AND other.id <> d.id
+             AND (other.state = 'delivering' OR (other.position < d.position AND other.type = ANY ($3))))
+       ORDER BY d.position LIMIT $4 FOR UPDATE SKIP LOCKED
+     ), claimed AS (
+       UPDATE marketplace.event_delivery d SET state = 'delivering', attempt_count = attempt_count + 1, lease_token = $5,
+         lease_until = clock_timestamp() + $6 * interval '1 millisecond'
+       FROM due WHERE d.seller_account = $1 AND d.id = due.id
+       RETURNING d.id, d.attempt_count, due.was_lost, d.event_id, d.position
+     )
+     SELECT c.*, e.type, e.subscription_id, e.record_id, e.payload, e.occurred_at
+     FROM claimed c JOIN marketplace.outbox_event e ON e.seller_account = $1 AND e.id = c.event_id
+     ORDER BY c.position`,
+    [sellerAccount, handlerId, types, limit, leaseToken, leaseMs],
+  );
+  return rows;
+}
+
+/** What became of a delivery; counts only while the lease is the caller's. @returns whether it was */
+export async function settleDelivery(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  held: { id: string; leaseToken: string },
+  outcome:
+    | { state: 'delivered'; at: Date }
+    | { state: 'pending'; error: string; delayMs: number }
+    | { state: 'parked'; error: string }
+    /** Nothing was tried. */
+    | { state: 'untouched' },
+): Promise<boolean> {
+  const isUntouched = outcome.state === 'untouched';
+  const rows = await tx.query(
+    `UPDATE marketplace.event_delivery SET state = $4, lease_token = NULL, lease_until = NULL, delivered_at = $5,
+       last_error = coalesce($6, last_error), next_attempt_at = clock_timestamp() + $7 * interval '1 millisecond', attempt_count = attempt_count - $8
+     WHERE seller_account = $1 AND id = $2 AND lease_token = $3 RETURNING id`,
+    [
+      sellerAccount,
+      held.id,
+      held.leaseToken,
+      isUntouched ? 'pending' : outcome.state,
+      outcome.state === 'delivered' ? outcome.at.toISOString() : null,
+      'error' in outcome ? outcome.error : null,
+      outcome.state === 'pending' ? outcome.delayMs : 0,
+      isUntouched ? 1 : 0,
+    ],
+  );
+  return rows.length > 0;
+}
+
+export interface DeliveryRow {
+  id: string;
+  event_id: string;
+  handler_id: string;
+  type: string;
+  subscription_id: string | null;
+  position: string;
+  state: DeliveryState;
+  attempt_count: number;
+  next_attempt_at: Date;
+  last_error: string | null;
+  delivered_at: Date | null;
+  decided_by: string | null;
+  decision: string | null;
+  occurred_at: Date;
+}
+
+export type DeliveryState = 'pending' | 'delivering' | 'delivered' | 'parked' | 'skipped';
+
+export interface DeliveryFilter {
+  state?: DeliveryState | undefined;
+  handlerId?: string | undefined;
+}
+
+/** Newest first; `after` holds position and handler of the last row of the page before. */
+export function selectDeliveries(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { state, handlerId }: DeliveryFilter,
+  after: readonly [string, string] | null,
+  limit: number,
+): Promise<DeliveryRow[]> {
+  // Put together from what was asked: a condition that allows for a missing parameter cannot use an index.
+  const parameters: unknown[] = [sellerAccount];
+  const given = (value: unknown): string => `$${parameters.push(value)}`;
+  const conditions = ['d.seller_account = $1'];
+  if (state !== undefined) conditions.push(`d.state = ${given(state)}`);
+  if (state !== undefined && state !== 'delivered') conditions.push(`d.state <> 'delivered'`);
+  if (handlerId !== undefined) conditions.push(`d.handler_id = ${given(handlerId)}`);
+  if (after) conditions.push(`(d.position, d.handler_id) < (${given(after[0])}::bigint, ${given(after[1])})`);
+  return tx.query<DeliveryRow>(
+    `SELECT d.id, d.event_id, d.handler_id, d.type, d.subscription_id, d.position, d.state, d.attempt_count, d.next_attempt_at, d.last_error,
+       d.delivered_at, d.decided_by, d.decision, e.occurred_at
+     FROM (
+       SELECT * FROM marketplace.event_delivery d WHERE ${conditions.join(' AND ')}
+       ORDER BY d.position DESC, d.handler_id DESC LIMIT ${given(limit)}
+     ) AS d
+     JOIN marketplace.outbox_event e ON e.seller_account = $1 AND e.id = d.event_id
+     ORDER BY d.position DESC, d.handler_id DESC`,
+    parameters,
+  );
+}
+
+/** For a decision about it. Lock its handler first. */
+export async function lockDelivery(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+): Promise<{ state: DeliveryState; handler_id: string } | null> {
+  const [row] = await tx.query<{ state: DeliveryState; handler_id: string }>(
+    `SELECT state, handler_id FROM marketplace.event_delivery WHERE seller_account = $1 AND id = $2 FOR UPDATE`,
+    [sellerAccount, id],
+  );
+  return row ?? null;
+}
+
+export async function handlerOfDelivery(tx: SqlExecutor, sellerAccount: string, id: string): Promise<string | null> {
+  const [row] = await tx.query<{ handler_id: string }>(
+    `SELECT handler_id FROM marketplace.event_delivery WHERE seller_account = $1 AND id = $2`,
+    [sellerAccount, id],
+  );
+  return row?.handler_id ?? null;
+}
+
+export async function retryDelivery(tx: SqlExecutor, sellerAccount: string, id: string, by: string): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.event_delivery SET state = 'pending', attempt_count = 0, next_attempt_at = clock_timestamp(), decided_by = $3, decision = 'retry'
+     WHERE seller_account = $1 AND id = $2`,
+    [sellerAccount, id, by],
+  );
+}
+
+export async function skipDelivery(tx: SqlExecutor, sellerAccount: string, id: string, by: string, reason: string): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.event_delivery SET state = 'skipped', decided_by = $3, decision = $4 WHERE seller_account = $1 AND id = $2`,
+    [sellerAccount, id, by, reason],
+  );
+}
+
+export async function hasParked(tx: SqlExecutor, sellerAccount: string, handlerId: string): Promise<boolean> {
+  const rows = await tx.query(
+    `SELECT FROM marketplace.event_delivery WHERE seller_account = $1 AND handler_id = $2 AND state = 'parked' LIMIT 1`,
+    [sellerAccount, handlerId],
+  );
+  return rows.length > 0;
+}
+
+export interface HandlerRow {
+  id: string;
+  type: string;
+  first_seen_at: Date;
+  last_seen_at: Date;
+  retired_at: Date | null;
+  /** Deliveries that wait, are under way, or failed too often. */
+  open: number;
+  parked: number;
+}
+
+export function selectHandlers(tx: SqlExecutor, sellerAccount: string): Promise<HandlerRow[]> {
+  return tx.query<HandlerRow>(
+    `SELECT h.id, h.type, h.first_seen_at, h.last_seen_at, h.retired_at,
+       count(*) FILTER (WHERE d.state IN ('pending', 'delivering'))::int AS open, count(*) FILTER (WHERE d.state = 'parked')::int AS parked
+     FROM marketplace.event_handler h
+     LEFT JOIN marketplace.event_delivery d
+       ON d.seller_account = h.seller_account AND d.handler_id = h.id AND d.type = h.type AND d.state IN ('pending', 'delivering', 'parked')
+     WHERE h.seller_account = $1
+     GROUP BY h.seller_account, h.id, h.type
+     ORDER BY h.id, h.type`,
+    [sellerAccount],
+  );
+}
+
+/** Handlers for which events wait though no process has shown itself with them for `awayMs`. */
+export function selectAway(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  awayMs: number,
+): Promise<{ id: string; type: string; last_seen_at: Date }[]> {
+  return tx.query(
+    `SELECT h.id, h.type, h.last_seen_at FROM marketplace.event_handler h
+     WHERE h.seller_account = $1 AND h.last_seen_at < clock_timestamp() - $2 * interval '1 millisecond'
+       AND EXISTS (
+         SELECT FROM marketplace.event_delivery d
+         WHERE d.seller_account = $1 AND d.handler_id = h.id AND d.type = h.type AND d.state IN ('pending', 'delivering'))
+     ORDER BY h.id, h.type`,
+    [sellerAccount, awayMs],
+  );
+}
+
+/** Types of the handler, all or of those named, and whether a process has shown itself with them within `presentMs`. */
+export async function selectPresence(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+  types: readonly string[] | null,
+  presentMs: number,
+): Promise<{ type: MarketplaceEventType; is_present: boolean }[]> {
+  return tx.query<{ type: MarketplaceEventType; is_present: boolean }>(
+    `SELECT type, last_seen_at >= clock_timestamp() - $4 * interval '1 millisecond' AS is_present FROM marketplace.event_handler
+     WHERE seller_account = $1 AND id = $2 AND ($3::text[] IS NULL OR type = ANY ($3)) ORDER BY type`,
+    [sellerAccount, id, types, presentMs],
+  );
+}
+
+/** @returns how many deliveries were given up */
+export async function retireHandler(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+  types: readonly string[] | null,
+  by: string,
+): Promise<number> {
+  await tx.query(
+    `UPDATE marketplace.event_handler SET retired_at = clock_timestamp()
+     WHERE seller_account = $1 AND id = $2 AND ($3::text[] IS NULL OR type = ANY ($3)) AND retired_at IS NULL`,
+    [sellerAccount, id, types],
+  );
+  const rows = await tx.query(
+    `UPDATE marketplace.event_delivery SET state = 'skipped', lease_token = NULL, lease_until = NULL, decided_by = $4, decision = 'handler retired'
+     WHERE seller_account = $1 AND handler_id = $2 AND ($3::text[] IS NULL OR type = ANY ($3)) AND state IN ('pending', 'delivering', 'parked')
+     RETURNING id`,
+    [sellerAccount, id, types, by],
+  );
+  return rows.length;
+}
