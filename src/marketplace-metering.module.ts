@@ -36,6 +36,8 @@ import { RegistrationService } from './registration/registration.service.js';
 import { Doorbell } from './runtime/doorbell.js';
 import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from './runtime/tokens.js';
+import { notificationControllerOf } from './subscription/notifications/notification.controller.js';
+import { NOTIFICATION_PROVIDERS } from './subscription/notifications/notification.providers.js';
 import { ProductCatalog } from './subscription/product-catalog.js';
 import { SUBSCRIPTION_PROVIDERS } from './subscription/subscription.providers.js';
 import { SubscriptionService } from './subscription/subscription.service.js';
@@ -50,9 +52,16 @@ export interface StaticOptions {
   decorators?: ClassDecorator[];
   /** Landing page; false leaves it out. Default path `marketplace/registration`. */
   registration?: false | { path?: string };
+  /** Where SNS and EventBridge deliver over HTTPS; false leaves it out. Default path `marketplace/notifications`. */
+  notifications?: false | { path?: string } | undefined;
   /** Operators' endpoints; false leaves them out. Default path `marketplace/admin`, closed without `guard` or `adminToken`. */
   admin?: false | { path?: string; guard?: Type<CanActivate> };
 }
+
+/** Options and static options in one object. `notifications` holds both kinds: `path` beside the ways in, or false for no endpoint. */
+export type RootOptions = Omit<Options & StaticOptions, 'notifications'> & {
+  notifications?: false | (NonNullable<Options['notifications']> & { path?: string }) | undefined;
+};
 
 /** A class that makes the options, for `useClass` and `useExisting`. */
 export interface MarketplaceOptionsFactory {
@@ -98,9 +107,12 @@ export class MarketplaceMeteringModule implements OnModuleInit {
    * @param options options given here win over environment variables
    * @throws OptionsInvalidError when the application starts, with every problem at once
    */
-  static forRoot(options: Options & StaticOptions = {}): DynamicModule {
-    const { name, isGlobal, decorators, registration, admin, ...given } = options;
-    const statics = definedOnly({ name, isGlobal, decorators, registration, admin });
+  static forRoot(options: RootOptions = {}): DynamicModule {
+    const { name, isGlobal, decorators, registration, notifications, admin, ...rest } = options;
+    const { path, ...waysIn } = notifications === false ? {} : (notifications ?? {});
+    const endpoint = notifications === false ? notifications : definedOnly({ path });
+    const statics = definedOnly({ name, isGlobal, decorators, registration, notifications: endpoint, admin });
+    const given = { ...rest, notifications: waysIn };
     return assemble(statics, [], [{ provide: RESOLVED_OPTIONS, useFactory: () => resolveOptions(given) }]);
   }
 
@@ -193,6 +205,7 @@ function assemble(statics: StaticOptions, imports: NonNullable<ModuleMetadata['i
       AwsClients,
       ...EVENTS_PROVIDERS,
       ...SUBSCRIPTION_PROVIDERS,
+      ...NOTIFICATION_PROVIDERS,
       ...REGISTRATION_PROVIDERS,
       ...METERING_PROVIDERS,
       ...ENTITLEMENT_PROVIDERS,
@@ -216,9 +229,12 @@ function ledgerDatabaseProvider(name: string | undefined): FactoryProvider {
   };
 }
 
-function controllersOf({ registration, admin, decorators = [] }: StaticOptions): Type<unknown>[] {
+function controllersOf({ registration, notifications, admin, decorators = [] }: StaticOptions): Type<unknown>[] {
   return [
     ...(registration === false ? [] : [registrationControllerOf({ path: registration?.path ?? 'marketplace/registration', decorators })]),
+    ...(notifications === false
+      ? []
+      : [notificationControllerOf({ path: notifications?.path ?? 'marketplace/notifications', decorators })]),
     ...(admin === false
       ? []
       : [adminControllerOf({ path: admin?.path ?? 'marketplace/admin', decorators, ...(admin?.guard ? { guard: admin.guard } : {}) })]),
