@@ -55,6 +55,7 @@ export type MarketplaceErrorCode =
   | 'SUBSCRIPTION_IDENTITY_INCOMPLETE'
   | 'INSTANT_INVALID'
   | 'ENTITLEMENT_UNKNOWN'
+  | 'CUT_OVER_INVALID'
   | 'JOB_UNKNOWN'
   // operators
   | 'ADMIN_CLOSED'

@@ -20,6 +20,8 @@ export { RecordResolution } from './metering/record-resolution.service.js';
 export { SubmissionHold } from './metering/submission-hold.js';
 export { SubscriptionService } from './subscription/subscription.service.js';
 export type { Subscription } from './subscription/subscription.service.js';
+export { LicenseMigration } from './subscription/license-migration.service.js';
+export type { LicenseMigrationReport, MoveOutcome } from './subscription/license-migration.service.js';
 export { RegistrationService } from './registration/registration.service.js';
 export { EntitlementService } from './entitlement/entitlement.service.js';
 export { EventDeliveries } from './events/event-deliveries.service.js';

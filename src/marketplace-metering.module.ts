@@ -38,6 +38,7 @@ import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from './runtime/tokens.js';
 import { notificationControllerOf } from './subscription/notifications/notification.controller.js';
 import { NOTIFICATION_PROVIDERS } from './subscription/notifications/notification.providers.js';
+import { LicenseMigration } from './subscription/license-migration.service.js';
 import { ProductCatalog } from './subscription/product-catalog.js';
 import { SUBSCRIPTION_PROVIDERS } from './subscription/subscription.providers.js';
 import { SubscriptionService } from './subscription/subscription.service.js';
@@ -78,6 +79,7 @@ export interface AsyncOptions extends StaticOptions, Pick<ModuleMetadata, 'impor
 const PUBLIC_SERVICES = [
   MeteringService,
   SubscriptionService,
+  LicenseMigration,
   RegistrationService,
   EntitlementService,
   RecordResolution,

@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { MarketplaceAgreementClient } from '@aws-sdk/client-marketplace-agreement';
 import { MarketplaceEntitlementServiceClient } from '@aws-sdk/client-marketplace-entitlement-service';
 import { MarketplaceMeteringClient } from '@aws-sdk/client-marketplace-metering';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
@@ -21,6 +22,7 @@ export function entitlementRegionOf(region: string): string {
 export class AwsClients implements OnApplicationShutdown {
   private readonly meteringClients = new Map<string, MarketplaceMeteringClient>();
   private readonly entitlementClients = new Map<string, MarketplaceEntitlementServiceClient>();
+  private readonly agreementClients = new Map<string, MarketplaceAgreementClient>();
 
   constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
 
@@ -37,11 +39,20 @@ export class AwsClients implements OnApplicationShutdown {
     return client;
   }
 
+  /** The Agreement API is served where GetEntitlements is. */
+  agreement(region: string): MarketplaceAgreementClient {
+    const served = entitlementRegionOf(region);
+    const client = this.agreementClients.get(served) ?? new MarketplaceAgreementClient(this.configuration(served));
+    this.agreementClients.set(served, client);
+    return client;
+  }
+
   /** After the jobs have drained: a call under way keeps its connection. */
   onApplicationShutdown(): void {
-    for (const client of [...this.meteringClients.values(), ...this.entitlementClients.values()]) client.destroy();
-    this.meteringClients.clear();
-    this.entitlementClients.clear();
+    for (const clients of [this.meteringClients, this.entitlementClients, this.agreementClients]) {
+      for (const client of clients.values()) client.destroy();
+      clients.clear();
+    }
   }
 
   private configuration(region: string) {

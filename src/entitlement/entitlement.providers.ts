@@ -1,6 +1,5 @@
 import { type Provider } from '@nestjs/common';
-import { EntitlementGateway } from '../aws/entitlement-gateway.js';
 import { EntitlementService } from './entitlement.service.js';
 
-/** Everything in this room that Nest builds, with the gateway that only it uses. */
-export const ENTITLEMENT_PROVIDERS: Provider[] = [EntitlementGateway, EntitlementService];
+/** Everything in this room that Nest builds. Its gateway is built beside the subscriptions, whose reconciliation asks through it, too. */
+export const ENTITLEMENT_PROVIDERS: Provider[] = [EntitlementService];

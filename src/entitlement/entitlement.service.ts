@@ -62,7 +62,8 @@ export class EntitlementService {
   ) {}
 
   /**
-   * The entitlements of a subscription, asked for again when older than `entitlementMaxAgeMs` or when one of them came to its end since.
+   * The entitlements of a subscription, asked for again when older than `entitlementMaxAgeMs`, when one of them came to its end since, or when AWS
+   * has said that they have changed.
    * @throws MarketplaceMeteringError `ENTITLEMENT_UNKNOWN` when AWS cannot be asked and never answered before; `SUBSCRIPTION_UNKNOWN`
    */
   async get(subscriptionId: string): Promise<EntitlementView> {
@@ -75,7 +76,8 @@ export class EntitlementService {
       );
     }
     const known = await selectSnapshot(this.database, this.options.sellerAccount, identity.id);
-    if (known && this.isFresh(known)) return this.viewOf(identity.id, known, false);
+    const hasChanged = known !== null && identity.entitlements_changed_at !== null && identity.entitlements_changed_at >= known.fetched_at;
+    if (known && !hasChanged && this.isFresh(known)) return this.viewOf(identity.id, known, false);
     return this.askOnce(identity, known);
   }
 

@@ -3,7 +3,7 @@ import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js
 import { MarketplaceMeteringError } from '../errors.js';
 import { type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { hasSealed, insertOrLockProduct, type ProductRow, updateProduct } from './subscription.sql.js';
+import { countUnmoved, hasSealed, insertOrLockProduct, type ProductRow, updateProduct } from './subscription.sql.js';
 
 /** The products that the options list, and their standing in the ledger. */
 @Injectable()
@@ -46,9 +46,7 @@ export class ProductCatalog {
     const stored = await insertOrLockProduct(tx, this.options.sellerAccount, { ...product, ...opening });
     if (!stored) return;
     refuseUnpinned(product, stored);
-    if (stored.identity !== identity && (await hasSealed(tx, this.options.sellerAccount, productCode))) {
-      throw pinned(product, 'identity', stored.identity, 'records are sealed under it, and the same hour under both would be billed twice');
-    }
+    if (stored.identity !== identity) await this.refuseOtherIdentity(tx, product, stored);
     if (stored.mode === mode) {
       this.warnOfOtherHour(product, stored);
       const standing = { mode, liveFrom: stored.live_from, modeBeforeLive: stored.mode_before_live };
@@ -58,6 +56,20 @@ export class ProductCatalog {
     const change = mode === 'live' ? { liveFrom: liveFromOf(product, stored), modeBeforeLive: stored.mode } : ALWAYS;
     await updateProduct(tx, this.options.sellerAccount, productCode, { identity, mode, ...change });
     this.logger.log(`product ${productCode} goes from ${stored.mode} to ${mode}`, { liveFrom: change.liveFrom?.toISOString() ?? null });
+  }
+
+  /** From legacy to license leads a way: each subscription moves at an hour of its own, then the product may follow. */
+  private async refuseOtherIdentity(tx: SqlExecutor, product: ProductOptions, stored: ProductRow): Promise<void> {
+    const { sellerAccount } = this.options;
+    if (!(await hasSealed(tx, sellerAccount, product.productCode))) return;
+    const unmoved = stored.identity === 'legacy' ? await countUnmoved(tx, sellerAccount, product.productCode) : null;
+    if (unmoved === 0) return;
+    const why =
+      'records are sealed under it, and the same hour under both would be billed twice' +
+      (unmoved === null
+        ? ''
+        : `; ${unmoved} subscription(s) are still metered by it: move them first (LicenseMigration, docs/license-migration.md)`);
+    throw pinned(product, 'identity', stored.identity, why);
   }
 
   private warnOfOtherHour(product: ProductOptions, stored: ProductRow): void {

@@ -5,6 +5,7 @@ import { MarketplaceMeteringError } from '../errors.js';
 import { AlertBoard } from '../events/alert-board.js';
 import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { hourOf } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ProductCatalog } from './product-catalog.js';
 import { LifeWriter } from './lifecycle/life-writer.js';
@@ -67,11 +68,11 @@ export class SubscriptionRegistrar {
         `Product ${registrant.productCode} is not listed: add it to products (MARKETPLACE_PRODUCTS).`,
       );
     }
-    const aliases = aliasesOf(registrant, product.identity);
-    if (aliases.length === 0) throw incomplete(registrant.productCode, product.identity);
+    const names = aliasesOf(registrant, product.identity);
+    if (names.length === 0) throw incomplete(registrant.productCode, product.identity);
 
-    await lockAliases(tx, sellerAccount, aliases);
-    const found = await selectByAliases(tx, sellerAccount, aliases);
+    await lockAliases(tx, sellerAccount, names);
+    const { found, aliases, licenseFrom } = this.apartFromMoved(await selectByAliases(tx, sellerAccount, names), names, registrant);
     const stranger = found.find((row) => conflicts(row, registrant, product.identity));
     if (stranger) {
       throw new MarketplaceMeteringError(
@@ -81,7 +82,7 @@ export class SubscriptionRegistrar {
       );
     }
     const [first] = found;
-    if (!first) return this.create(tx, registrant, aliases);
+    if (!first) return this.create(tx, registrant, aliases, licenseFrom);
     const row =
       found.length === 1
         ? first
@@ -107,11 +108,39 @@ export class SubscriptionRegistrar {
     await wakeWaiting(tx, this.options.sellerAccount, aliases.map(nameOf));
   }
 
-  private async create(tx: SqlExecutor, registrant: Registrant, aliases: readonly SubscriptionAlias[]): Promise<Registered> {
+  /**
+   * A legacy customer who was moved to licenses may hold several agreements, as anybody metered by license: another license under the same customer is
+   * another subscription, by license from its first hour.
+   */
+  private apartFromMoved(
+    rows: readonly RegistrarRow[],
+    names: readonly SubscriptionAlias[],
+    registrant: Registrant,
+  ): { found: readonly RegistrarRow[]; aliases: readonly SubscriptionAlias[]; licenseFrom: Date | null } {
+    const given = registrant.licenseArn ?? registrant.licenseName;
+    const isOther = ({ license_from: from, license_arn: arn }: RegistrarRow): boolean =>
+      from !== null && arn !== null && given !== undefined && licenseIdOf(arn) !== licenseIdOf(given);
+    if (!rows.some(isOther)) return { found: rows, aliases: names, licenseFrom: null };
+    const aliases = names.filter(({ kind }) => kind === 'license' || kind === 'agreement');
+    return { found: rows.filter((row) => !isOther(row)), aliases, licenseFrom: hourOf(this.options.clock.now()) };
+  }
+
+  private async create(
+    tx: SqlExecutor,
+    registrant: Registrant,
+    aliases: readonly SubscriptionAlias[],
+    licenseFrom: Date | null,
+  ): Promise<Registered> {
     const { productCode, offerType } = registrant;
     const id = uuidv7();
     const at = this.options.clock.now();
-    await insertSubscription(tx, this.options.sellerAccount, { ...registrant, id, fields: boundedFields({}, registrant.fields), at });
+    await insertSubscription(tx, this.options.sellerAccount, {
+      ...registrant,
+      id,
+      fields: boundedFields({}, registrant.fields),
+      at,
+      licenseFrom,
+    });
     await this.name(id, aliases, tx);
     await this.outbox.append(tx, [
       { type: 'subscription.registered', subscriptionId: id, payload: { productCode, offerType }, occurredAt: at },

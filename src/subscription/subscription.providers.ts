@@ -1,8 +1,12 @@
 import { type Provider } from '@nestjs/common';
+import { AgreementGateway } from '../aws/agreement-gateway.js';
+import { EntitlementGateway } from '../aws/entitlement-gateway.js';
+import { Reconciliation } from './lifecycle/reconciliation.js';
 import { LifecycleFiling } from './lifecycle/lifecycle-filing.js';
 import { LifecycleInbox } from './lifecycle/lifecycle-inbox.js';
 import { LifecycleJobs } from './lifecycle/lifecycle.jobs.js';
 import { LifeWriter } from './lifecycle/life-writer.js';
+import { LicenseMigration } from './license-migration.service.js';
 import { ProductCatalog } from './product-catalog.js';
 import { SubscriptionDirectory } from './subscription-directory.js';
 import { SubscriptionRegistrar } from './subscription-registrar.js';
@@ -17,5 +21,9 @@ export const SUBSCRIPTION_PROVIDERS: Provider[] = [
   LifecycleInbox,
   LifeWriter,
   LifecycleFiling,
+  AgreementGateway,
+  EntitlementGateway,
+  Reconciliation,
+  LicenseMigration,
   LifecycleJobs,
 ];

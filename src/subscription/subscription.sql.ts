@@ -46,6 +46,7 @@ export interface IdentityRow {
   license_arn: string | null;
   customer_aws_account_id: string | null;
   customer_identifier: string | null;
+  entitlements_changed_at: Date | null;
 }
 
 /** What AWS calls the subscription that `id` lives on in. */
@@ -53,7 +54,7 @@ export async function selectIdentity(tx: SqlExecutor, sellerAccount: string, id:
   const living = await selectSubscription(tx, sellerAccount, id);
   if (!living) return null;
   const [row] = await tx.query<IdentityRow>(
-    `SELECT id::text AS id, product_code, license_arn, customer_aws_account_id, customer_identifier
+    `SELECT id::text AS id, product_code, license_arn, customer_aws_account_id, customer_identifier, entitlements_changed_at
      FROM marketplace.subscription WHERE seller_account = $1 AND id = $2`,
     [sellerAccount, living.id],
   );
@@ -107,6 +108,8 @@ export interface RegistrarRow {
   customer_identifier: string | null;
   offer_type: string | null;
   registration_fields: Record<string, string>;
+  /** First hour metered under the license, where a legacy subscription was moved. */
+  license_from: Date | null;
   alias_kinds: string[];
 }
 
@@ -122,7 +125,7 @@ export async function selectByAliases(
 ): Promise<RegistrarRow[]> {
   return tx.query<RegistrarRow>(
     `SELECT s.id::text AS id, s.product_code, s.tenant_id, s.state, s.license_arn, s.customer_aws_account_id, s.customer_identifier,
-       s.offer_type, s.registration_fields, found.kinds AS alias_kinds
+       s.offer_type, s.registration_fields, s.license_from, found.kinds AS alias_kinds
      FROM (
        SELECT a.subscription_id, to_json(array_agg(a.kind)) AS kinds
        FROM unnest($2::text[], $3::text[], $4::text[]) AS wanted (kind, scope, value)
@@ -159,14 +162,16 @@ export interface NewSubscription extends SubscriptionIdentity {
   offerType: string | null;
   fields: Record<string, string>;
   at: Date;
+  /** Metered under the license from this hour on, though the product is still of the legacy identity. */
+  licenseFrom: Date | null;
 }
 
 export async function insertSubscription(tx: SqlExecutor, sellerAccount: string, subscription: NewSubscription): Promise<void> {
-  const { id, productCode, licenseArn, customerAwsAccountId, customerIdentifier, offerType, fields, at } = subscription;
+  const { id, productCode, licenseArn, customerAwsAccountId, customerIdentifier, offerType, fields, at, licenseFrom } = subscription;
   await tx.query(
     `INSERT INTO marketplace.subscription (seller_account, id, product_code, state, license_arn, customer_aws_account_id, customer_identifier,
-       offer_type, registration_fields, registered_at, starts_at)
-     VALUES ($1, $2, $3, 'registered', $4, $5, $6, $7, $8, $9, $9)`,
+       offer_type, registration_fields, registered_at, starts_at, license_from)
+     VALUES ($1, $2, $3, 'registered', $4, $5, $6, $7, $8, $9, $9, $10)`,
     [
       sellerAccount,
       id,
@@ -177,6 +182,7 @@ export async function insertSubscription(tx: SqlExecutor, sellerAccount: string,
       offerType,
       JSON.stringify(fields),
       at.toISOString(),
+      licenseFrom?.toISOString() ?? null,
     ],
   );
   await tx.query(`INSERT INTO marketplace.seal_cursor (seller_account, subscription_id) VALUES ($1, $2)`, [sellerAccount, id]);
@@ -304,6 +310,17 @@ export async function hasSealed(tx: SqlExecutor, sellerAccount: string, productC
     productCode,
   ]);
   return rows.length > 0;
+}
+
+/** Subscriptions that go on and are metered by legacy names only. */
+export async function countUnmoved(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<number> {
+  const [row] = await tx.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM marketplace.subscription s
+     WHERE s.seller_account = $1 AND s.product_code = $2 AND s.merged_into IS NULL AND s.license_from IS NULL AND s.state <> 'ended'
+       AND EXISTS (SELECT FROM marketplace.metering_record r WHERE r.seller_account = $1 AND r.subscription_id = s.id AND r.kind = 'hour')`,
+    [sellerAccount, productCode],
+  );
+  return row?.count ?? 0;
 }
 
 export async function updateProduct(

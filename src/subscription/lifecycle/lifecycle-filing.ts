@@ -117,7 +117,7 @@ export class LifecycleFiling {
   private async place(tx: SqlExecutor, event: LifecycleEvent): Promise<Filed> {
     const { about } = event;
     if (about.subscriptionId !== undefined) {
-      return this.placeKnown(tx, about.subscriptionId, about.agreementId);
+      return this.placeKnown(tx, about.subscriptionId, about);
     }
     const product = this.productOf(about);
     if (about.productCode !== undefined && !product)
@@ -150,9 +150,15 @@ export class LifecycleFiling {
     return { state: 'applied', subscriptionId: id };
   }
 
-  private async placeKnown(tx: SqlExecutor, id: string, agreementId: string | undefined): Promise<Filed> {
+  private async placeKnown(tx: SqlExecutor, id: string, about: SpokenOf): Promise<Filed> {
     const row = await selectSubscription(tx, this.options.sellerAccount, id);
     if (!row) return { state: 'ignored', error: 'there is no such subscription' };
+    const { agreementId } = about;
+    if (about.licenseArn !== undefined) {
+      const identity = { productCode: row.product_code, agreementId, ...licenseOfMessage(about.licenseArn) };
+      const joined = await this.registrar.findOrCreate({ ...identity, offerType: null, fields: {} }, tx);
+      return { state: 'applied', subscriptionId: joined.id };
+    }
     if (agreementId !== undefined) await this.registrar.name(row.id, [{ kind: 'agreement', scope: '', value: agreementId }], tx);
     return { state: 'applied', subscriptionId: row.id };
   }
