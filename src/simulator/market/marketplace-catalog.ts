@@ -1,8 +1,14 @@
 import { type Agreement, type Entitlement, type SubscribeOptions } from './agreement.js';
 import { type Listing, meteringRegions, type ProductOptions } from './listing.js';
+import { packDates, type PackedDates, unpackDates } from '../packed-dates.js';
 import { type SeededRandom } from '../seeded-random.js';
 
 const lowerAlphanumeric = 'abcdefghijklmnopqrstuvwxyz0123456789';
+
+export interface CatalogSnapshot {
+  readonly listings: readonly Listing[];
+  readonly agreements: PackedDates<readonly Agreement[]>;
+}
 
 /** Everything sold on the simulated marketplace: products, buyers, agreements. */
 export class MarketplaceCatalog {
@@ -14,6 +20,17 @@ export class MarketplaceCatalog {
   readonly #accountIds = new Map<string, string>();
 
   constructor(private readonly random: SeededRandom) {}
+
+  snapshot(): CatalogSnapshot {
+    return { listings: this.listings(), agreements: packDates(this.agreements()) };
+  }
+
+  restore(snapshot: CatalogSnapshot): void {
+    for (const store of [this.#listings, this.#agreements, this.#byLicenseArn, this.#byAccountId]) store.clear();
+    for (const identifiers of [this.#customerIdentifiers, this.#accountIds]) identifiers.clear();
+    for (const listing of snapshot.listings) this.#listings.set(listing.productCode, listing);
+    for (const agreement of unpackDates<Agreement[]>(snapshot.agreements)) this.#add(agreement);
+  }
 
   createProduct(options: ProductOptions): Listing {
     const productCode = options.productCode ?? this.random.text(25, lowerAlphanumeric);
@@ -27,6 +44,7 @@ export class MarketplaceCatalog {
     const listing: Listing = {
       productCode,
       dimensions,
+      type: options.type ?? 'saas',
       identity: options.identity ?? 'license',
       regions: options.regions ?? meteringRegions,
     };
@@ -54,9 +72,7 @@ export class MarketplaceCatalog {
       suspended: false,
       entitlements: [...(options.entitlements ?? [])],
     };
-    this.#agreements.set(agreement.agreementId, agreement);
-    this.#byLicenseArn.set(agreement.licenseArn, agreement.agreementId);
-    this.#byAccountId.set(accountId, [...(this.#byAccountId.get(accountId) ?? []), agreement.agreementId]);
+    this.#add(agreement);
     return agreement;
   }
 
@@ -109,6 +125,16 @@ export class MarketplaceCatalog {
     return accountId === undefined ? [] : this.byAccountId(accountId);
   }
 
+  #add(agreement: Agreement): void {
+    const { agreementId, accountId, customerIdentifier } = agreement;
+    this.#agreements.set(agreementId, agreement);
+    this.#byLicenseArn.set(agreement.licenseArn, agreementId);
+    this.#byAccountId.set(accountId, [...(this.#byAccountId.get(accountId) ?? []), agreementId]);
+    if (customerIdentifier === undefined) return;
+    this.#customerIdentifiers.set(accountId, customerIdentifier);
+    this.#accountIds.set(customerIdentifier, accountId);
+  }
+
   #change(agreementId: string, change: Partial<Agreement>): Agreement {
     const agreement = { ...this.agreement(agreementId), ...change };
     this.#agreements.set(agreementId, agreement);
@@ -122,10 +148,6 @@ export class MarketplaceCatalog {
 
   #customerIdentifierOf(accountId: string): string {
     const known = this.#customerIdentifiers.get(accountId);
-    if (known !== undefined) return known;
-    const identifier = this.random.text(11, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
-    this.#customerIdentifiers.set(accountId, identifier);
-    this.#accountIds.set(identifier, accountId);
-    return identifier;
+    return known ?? this.random.text(11, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
   }
 }
