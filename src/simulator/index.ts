@@ -1,6 +1,7 @@
 /** AWS Marketplace on localhost, for tests and demos. */
 export { type Agreement, type Entitlement, type SubscribeOptions } from './market/agreement.js';
-export { type ApiRequest, type Operation } from './wire/api-request.js';
+export { type Operation } from './wire/api-operation.js';
+export { type ApiRequest } from './wire/api-request.js';
 export { type ApiCall, type CallFilter } from './wire/call-log.js';
 export { type CallQuotas } from './wire/call-quota.js';
 export {
@@ -13,9 +14,16 @@ export {
   type RecordSubset,
 } from './wire/fault-injector.js';
 export { type JsonObject } from './wire/input-reader.js';
-export { type Dimension, type Listing, type ProductIdentity, type ProductOptions } from './market/listing.js';
-export { MarketplaceSimulator, type SimulatorOptions } from './marketplace-simulator.js';
+export {
+  type ComputePlatform,
+  type ComputeResource,
+  type CredentialSource,
+  type ResourceCredentials,
+} from './operations/compute-resource.js';
+export { type Dimension, type Listing, type ProductIdentity, type ProductOptions, type ProductType } from './market/listing.js';
+export { type LaunchOptions, MarketplaceSimulator, type SimulatorOptions } from './marketplace-simulator.js';
 export { defaultSwitches, type PresetName, presets, type Switches, switchValues } from './switches.js';
+export { type ProductKey } from './operations/product-keys.js';
 export { type BillFilter, type BillLine } from './operations/usage-book.js';
 export { type UsageAllocation, type UsageRecord } from './operations/usage-record.js';
 export { type SimulatorClock, VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

@@ -2,17 +2,26 @@ import { type Agreement, type Entitlement, type SubscribeOptions } from './marke
 import { ApiDispatcher } from './wire/api-dispatcher.js';
 import { BatchMeterUsage } from './operations/batch-meter-usage.js';
 import { type ApiCall, type CallFilter, CallLog } from './wire/call-log.js';
-import { CallQuota, type CallQuotas, callQuotas } from './wire/call-quota.js';
+import { CallQuota, type CallQuotas } from './wire/call-quota.js';
+import { ClientTokens } from './operations/client-tokens.js';
+import { ComputeFleet } from './operations/compute-fleet.js';
+import { type ComputePlatform, type ComputeResource, type CredentialSource } from './operations/compute-resource.js';
+import { ContainerTime } from './operations/container-time.js';
 import { FaultInjector } from './wire/fault-injector.js';
 import { GetEntitlements } from './operations/get-entitlements.js';
 import { type Listing, type ProductOptions } from './market/listing.js';
+import { LookupEvents } from './operations/lookup-events.js';
 import { MarketplaceCatalog } from './market/marketplace-catalog.js';
+import { MeterUsage } from './operations/meter-usage.js';
+import { type ProductKey, ProductKeys } from './operations/product-keys.js';
+import { RegisterUsage } from './operations/register-usage.js';
 import { RegistrationTokens } from './operations/registration-tokens.js';
 import { ResolveCustomer } from './operations/resolve-customer.js';
 import { SeededRandom } from './seeded-random.js';
+import { SoftwareAdmission } from './operations/software-admission.js';
 import { SimulatorServer } from './wire/simulator-server.js';
 import { type PresetName, presets, type Switches } from './switches.js';
-import { type BillFilter, type BillLine, UsageBook } from './operations/usage-book.js';
+import { billed, type BillFilter, type BillLine, UsageBook } from './operations/usage-book.js';
 import { type SimulatorClock, VirtualClock } from './virtual-clock.js';
 
 export interface SimulatorOptions {
@@ -29,14 +38,26 @@ export interface SimulatorOptions {
   /** Default: a VirtualClock at wall time and wall speed. */
   clock?: SimulatorClock;
   /**
-   * Calls per second of wall time, per operation and region, 0 = unlimited: one number for all operations, or by operation.
-   * Default: BatchMeterUsage 10, ResolveCustomer 10, GetEntitlements 20.
+   * Calls per second of wall time, per operation, account and region, 0 = unlimited: one number for all operations, or by operation.
+   * Default: BatchMeterUsage, ResolveCustomer and MeterUsage 10, RegisterUsage 5, GetEntitlements 20, LookupEvents 2.
    */
   callsPerSecond?: number | Partial<CallQuotas>;
   /** The account that published the products: the one that calls and events are recorded under. Default `123456789012`. */
   sellerAccountId?: string;
   /** How many of the latest calls `calls` remembers. Default 100000. */
   callLogLimit?: number;
+}
+
+export interface LaunchOptions {
+  /** The buyer, by one of their agreements. Either this or `accountId`. */
+  agreement?: Agreement | string;
+  /** The account it runs in. The seller's own makes a preview: no subscription is needed, and nothing is billed. */
+  accountId?: string;
+  platform: ComputePlatform;
+  /** Default `us-east-1`. */
+  region?: string;
+  /** What signs its calls. Only the default, `workload`, is taken by AWS. */
+  credentials?: CredentialSource;
 }
 
 /** AWS Marketplace on localhost: products, buyers and a bill behind the wire protocol that the unmodified AWS SDKs speak. */
@@ -83,7 +104,35 @@ export class MarketplaceSimulator {
 
   /** Publishes a product. */
   createProduct(options: ProductOptions): Listing {
-    return this.world.catalog.createProduct(options);
+    const regions = this.switches.defaultRegions === 'us-east-1' ? ['us-east-1'] : undefined;
+    return this.world.catalog.createProduct({ ...(regions && { regions }), ...options });
+  }
+
+  /** The public keys of a container product, oldest first, against which its software verifies what RegisterUsage answers. */
+  publicKeys(productCode: string): ProductKey[] {
+    return this.world.keys.versions(productCode);
+  }
+
+  /** A new version of the product's public key takes over now. Returns all versions. */
+  rotatePublicKey(productCode: string): ProductKey[] {
+    return this.world.keys.rotate(productCode, this.clock.now());
+  }
+
+  /** AMI or container software starts in a buyer's account. Its `credentials` sign MeterUsage and RegisterUsage. */
+  launch(options: LaunchOptions): ComputeResource {
+    const { agreement, platform, region = 'us-east-1', credentials = 'workload' } = options;
+    const accountId = agreement === undefined ? options.accountId : this.agreement(agreement).accountId;
+    if (accountId === undefined) throw new Error('launch() takes an agreement or an accountId');
+    return this.world.fleet.launch(accountId, platform, region, credentials, this.clock.now());
+  }
+
+  /** The software ends now: its credentials expire, and its container time stops counting. */
+  terminate(resource: ComputeResource | string): ComputeResource {
+    return this.world.fleet.terminate(typeof resource === 'string' ? resource : resource.resourceId, this.clock.now());
+  }
+
+  resources(): ComputeResource[] {
+    return this.world.fleet.resources();
   }
 
   /** A buyer accepts an offer. The agreement is active from `startsAt`; AWS takes its usage from then on. */
@@ -136,9 +185,12 @@ export class MarketplaceSimulator {
     return this.world.catalog.setEntitlements(idOf(agreement), entitlements);
   }
 
-  /** What AWS would charge, in the order it was accepted: one line per region, identity, dimension and hour. */
-  bill(filter?: BillFilter): BillLine[] {
-    return this.world.book.lines(filter);
+  /**
+   * What AWS would charge: records in the order they were accepted, one line per region, identity, dimension and hour (on AgentCore: per record);
+   * then the time of registered containers until now.
+   */
+  bill(filter: BillFilter = {}): BillLine[] {
+    return [...this.world.book.lines(), ...this.world.time.lines(this.clock.now())].filter((line) => billed(line, filter));
   }
 
   /** The calls received, oldest first. */
@@ -160,18 +212,30 @@ function build(options: SimulatorOptions) {
   const catalog = new MarketplaceCatalog(new SeededRandom(seed, 'catalog'));
   const tokens = new RegistrationTokens(new SeededRandom(seed, 'tokens'), switches);
   const book = new UsageBook(new SeededRandom(seed, 'metering records'), switches);
+  const fleet = new ComputeFleet(sellerAccountId, new SeededRandom(seed, 'fleet'));
+  const admission = new SoftwareAdmission(catalog, sellerAccountId, switches);
+  const clientTokens = new ClientTokens();
+  const keys = new ProductKeys();
+  const time = new ContainerTime(fleet, switches);
   const dispatcher = new ApiDispatcher({
+    sellerAccountId,
     clock,
     switches,
     faults,
     log,
-    quota: new CallQuota(callQuotas(options.callsPerSecond)),
+    quota: new CallQuota(options.callsPerSecond),
     ids: new SeededRandom(seed, 'requests'),
-    resolveCustomer: new ResolveCustomer(catalog, tokens, switches),
-    batchMeterUsage: new BatchMeterUsage(catalog, book, switches, new SeededRandom(seed, 'result order')),
-    getEntitlements: new GetEntitlements(catalog, switches),
+    identify: (accessKeyId, sessionToken) => fleet.identify(accessKeyId, sessionToken),
+    handlers: {
+      ResolveCustomer: new ResolveCustomer(catalog, tokens, switches),
+      BatchMeterUsage: new BatchMeterUsage(catalog, book, switches, new SeededRandom(seed, 'result order')),
+      MeterUsage: new MeterUsage(admission, clientTokens, book, switches, new SeededRandom(seed, 'previews')),
+      RegisterUsage: new RegisterUsage(admission, keys, time),
+      GetEntitlements: new GetEntitlements(catalog, switches),
+      LookupEvents: new LookupEvents(log, switches),
+    },
   });
-  return { sellerAccountId, clock, switches, faults, log, catalog, tokens, book, dispatcher };
+  return { sellerAccountId, clock, switches, faults, log, catalog, tokens, book, fleet, admission, clientTokens, keys, time, dispatcher };
 }
 
 function idOf(agreement: Agreement | string): string {

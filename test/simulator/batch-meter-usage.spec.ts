@@ -18,6 +18,7 @@ describe('BatchMeterUsage: what is accepted', () => {
     expect(unprocessed).toEqual([]);
     expect(sim.bill()).toEqual([
       {
+        operation: 'BatchMeterUsage',
         productCode: listing.productCode,
         region: 'us-east-1',
         identity: 'license',

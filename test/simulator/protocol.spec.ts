@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { MeterUsageCommand, RegisterUsageCommand, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
+import { ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
 import { GetEntitlementsCommand } from '@aws-sdk/client-marketplace-entitlement-service';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { MarketplaceSimulator, type SimulatorOptions } from '../../src/simulator/index.js';
@@ -67,14 +67,6 @@ describe('protocol', () => {
     const { sim } = await startMarketplace();
     expect(await post(sim.url, { target })).toMatchObject({ status: 400, body: { __type: 'UnknownOperationException' } });
     expect(sim.calls()).toMatchObject([{ operation: target, statusCode: 400 }]);
-  });
-
-  it('does not know MeterUsage and RegisterUsage yet', async () => {
-    const { client } = await startMarketplace();
-    const meterUsage = new MeterUsageCommand({ ProductCode: 'x', Timestamp: noon, UsageDimension: 'users' });
-    expect(await errorNameOf(client.send(meterUsage))).toBe('UnknownOperationException');
-    const registerUsage = new RegisterUsageCommand({ ProductCode: 'x', PublicKeyVersion: 1 });
-    expect(await errorNameOf(client.send(registerUsage))).toBe('UnknownOperationException');
   });
 
   it.each([
