@@ -5,10 +5,15 @@ import { type ApiDispatcher } from './api-dispatcher.js';
 /** Bytes of a body that are kept; what comes after them is counted only. */
 const bodyKept = 4_194_304;
 
-/** The HTTP side: the AWS protocols at any path. */
+/** Answers requests that are none of AWS's protocols. */
+export type SideHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** The HTTP side: the AWS protocols at any path that nothing else is mounted at. */
 export class SimulatorServer {
   readonly #stopping = new AbortController();
   readonly #server: Server;
+  readonly #mounted: { readonly prefix: string; readonly handler: SideHandler }[] = [];
+  #settle: () => Promise<void> = () => Promise.resolve();
 
   constructor(private readonly dispatcher: ApiDispatcher) {
     this.#server = createServer((request, response) => {
@@ -33,6 +38,16 @@ export class SimulatorServer {
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`;
   }
 
+  /** Requests whose path starts with the prefix go to the handler, which ends the response. */
+  mount(prefix: string, handler: SideHandler): void {
+    this.#mounted.push({ prefix, handler });
+  }
+
+  /** Called when a call has had its effect, before the client hears of it. Where it fails, the client hears nothing. */
+  beforeAnswer(settle: () => Promise<void>): void {
+    this.#settle = settle;
+  }
+
   /** Cuts all connections, hung and delayed ones included. May be called twice. */
   async close(): Promise<void> {
     this.#stopping.abort();
@@ -47,7 +62,13 @@ export class SimulatorServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { headers, method = '', url: path = '' } = request;
+    const mounted = this.#mounted.find(({ prefix }) => path.startsWith(prefix));
+    if (mounted) {
+      await mounted.handler(request, response);
+      return;
+    }
     const outcome = await this.dispatcher.dispatch({ headers, method, path, ...(await readBody(request)) }, this.#stopping.signal);
+    await this.#settle();
     switch (outcome.type) {
       case 'hang':
         return;
