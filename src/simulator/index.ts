@@ -1,10 +1,24 @@
 /** AWS Marketplace on localhost, for tests and demos. */
-export { type Agreement, type Entitlement, type SubscribeOptions } from './market/agreement.js';
+export {
+  type Agreement,
+  type AgreementIntent,
+  type AgreementStatus,
+  type Amendment,
+  type CancellationReason,
+  type CancellationRequest,
+  cancellationReasons,
+  type Entitlement,
+  type SubscribeOptions,
+  type SuccessorTerms,
+} from './market/agreement.js';
+export { type BillingAdjustment, type RenewalTerms, type SpendVetting } from './market/market-event.js';
 export { type Operation } from './wire/api-operation.js';
 export { type ApiRequest } from './wire/api-request.js';
 export { type ApiCall, type CallFilter } from './wire/call-log.js';
+export { type CallMatcher, type RecordMatcher } from './wire/call-matcher.js';
 export { type CallQuotas } from './wire/call-quota.js';
 export {
+  type ArmedFault,
   type Fault,
   type FaultEffect,
   type FaultHandle,
@@ -25,5 +39,6 @@ export { type LaunchOptions, MarketplaceSimulator, type SimulatorOptions } from 
 export { defaultSwitches, type PresetName, presets, type Switches, switchValues } from './switches.js';
 export { type ProductKey } from './operations/product-keys.js';
 export { type BillFilter, type BillLine } from './operations/usage-book.js';
+export { type WorldSnapshot } from './world-snapshot.js';
 export { type UsageAllocation, type UsageRecord } from './operations/usage-record.js';
 export { type SimulatorClock, VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

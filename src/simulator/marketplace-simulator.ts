@@ -1,4 +1,13 @@
-import { type Agreement, type Entitlement, type SubscribeOptions } from './market/agreement.js';
+import {
+  type Agreement,
+  type Amendment,
+  type CancellationReason,
+  type Entitlement,
+  type SubscribeOptions,
+  type SuccessorTerms,
+} from './market/agreement.js';
+import { AgreementLifecycle } from './market/agreement-lifecycle.js';
+import { type BillingAdjustment, type RenewalTerms, type SpendVetting } from './market/market-event.js';
 import { ApiDispatcher } from './wire/api-dispatcher.js';
 import { BatchMeterUsage } from './operations/batch-meter-usage.js';
 import { type ApiCall, type CallFilter, CallLog } from './wire/call-log.js';
@@ -21,6 +30,7 @@ import { SeededRandom } from './seeded-random.js';
 import { SoftwareAdmission } from './operations/software-admission.js';
 import { SimulatorServer } from './wire/simulator-server.js';
 import { type PresetName, presets, type Switches } from './switches.js';
+import { restoreSnapshot, takeSnapshot, type WorldSnapshot } from './world-snapshot.js';
 import { billed, type BillFilter, type BillLine, UsageBook } from './operations/usage-book.js';
 import { type SimulatorClock, VirtualClock } from './virtual-clock.js';
 
@@ -68,6 +78,7 @@ export class MarketplaceSimulator {
   /** Base URL for the `endpoint` option of an AWS SDK client. */
   readonly url: string;
   readonly sellerAccountId: string;
+  private readonly origin: WorldSnapshot;
 
   private constructor(
     url: string,
@@ -79,6 +90,7 @@ export class MarketplaceSimulator {
     this.switches = world.switches;
     this.faults = world.faults;
     this.sellerAccountId = world.sellerAccountId;
+    this.origin = this.snapshot();
   }
 
   static async start(options: SimulatorOptions = {}): Promise<MarketplaceSimulator> {
@@ -100,6 +112,7 @@ export class MarketplaceSimulator {
   /** Plays other readings from now on; switches not named stay. */
   setSwitches(switches: Partial<Switches>): void {
     Object.assign(this.world.switches, switches);
+    this.world.lifecycle.reschedule();
   }
 
   /** Publishes a product. */
@@ -137,7 +150,7 @@ export class MarketplaceSimulator {
 
   /** A buyer accepts an offer. The agreement is active from `startsAt`; AWS takes its usage from then on. */
   subscribe(options: SubscribeOptions): Agreement {
-    return this.world.catalog.subscribe(options, this.clock.now());
+    return this.world.lifecycle.subscribe(options);
   }
 
   /** The agreement as it stands now. Throws if there is none. */
@@ -166,23 +179,91 @@ export class MarketplaceSimulator {
     };
   }
 
-  /** The agreement ends at the given moment, past or future. Default: now. */
-  end(agreement: Agreement | string, options: { at?: Date } = {}): Agreement {
-    return this.world.catalog.end(idOf(agreement), options.at ?? this.clock.now());
+  /** The agreement ends at the given moment, past or future. Default: now, as `CANCELLED`. One that has ended already only gets another end. */
+  end(agreement: Agreement | string, options: { at?: Date; as?: Agreement['endsAs'] } = {}): Agreement {
+    return this.world.lifecycle.end(idOf(agreement), options.at ?? this.clock.now(), options.as ?? 'CANCELLED');
   }
 
-  /** The buyer's account is suspended: usage is CustomerNotSubscribed until `reinstate`. */
+  /** The buyer cancels, now. */
+  cancel(agreement: Agreement | string): Agreement {
+    return this.end(agreement);
+  }
+
+  /** The buyer accepts an offer, but the payment fails: nothing comes of the agreement, though the buyer may be on the registration page already. */
+  failSubscription(options: SubscribeOptions): Agreement {
+    return this.world.lifecycle.failSubscription(options);
+  }
+
+  /** Changes a running agreement. */
+  amend(agreement: Agreement | string, amendment: Amendment): Agreement {
+    return this.world.lifecycle.amend(idOf(agreement), amendment);
+  }
+
+  /** Renews a running agreement now; with `autoRenew` that happens at its end. Returns what comes after it (switch `renewalLicense`). */
+  renew(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
+    return this.world.lifecycle.renew(idOf(agreement), terms);
+  }
+
+  /** The buyer accepts an offer that replaces the running agreement. Returns the new one (switch `replacementLicense`). */
+  replace(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
+    return this.world.lifecycle.replace(idOf(agreement), terms);
+  }
+
+  /** A free trial becomes a paid agreement, without an end unless `terms` names one. Returns what it becomes (switch `trialConversion`). */
+  convertTrial(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
+    return this.world.lifecycle.convertTrial(idOf(agreement), terms);
+  }
+
+  /** The buyer's account is suspended: usage is CustomerNotSubscribed until `reinstate`. AWS announces neither. */
   suspend(agreement: Agreement | string): Agreement {
-    return this.world.catalog.suspend(idOf(agreement));
+    return this.world.lifecycle.suspend(idOf(agreement));
   }
 
   reinstate(agreement: Agreement | string): Agreement {
-    return this.world.catalog.reinstate(idOf(agreement));
+    return this.world.lifecycle.reinstate(idOf(agreement));
   }
 
   /** Replaces all entitlements of the agreement. */
   setEntitlements(agreement: Agreement | string, entitlements: readonly Entitlement[]): Agreement {
-    return this.world.catalog.setEntitlements(idOf(agreement), entitlements);
+    return this.world.lifecycle.setEntitlements(idOf(agreement), entitlements);
+  }
+
+  /** The seller asks the buyer to agree to a cancellation; unanswered, it is approved after seven days. */
+  requestCancellation(agreement: Agreement | string, reason: CancellationReason = 'OTHER', message = ''): Agreement {
+    return this.world.lifecycle.requestCancellation(idOf(agreement), reason, message);
+  }
+
+  /** `APPROVED` or `REJECTED` by the buyer, `CANCELLED` by the seller, `VALIDATION_FAILED` by AWS. Approval cancels the agreement. */
+  answerCancellation(
+    agreement: Agreement | string,
+    status: 'APPROVED' | 'REJECTED' | 'CANCELLED' | 'VALIDATION_FAILED',
+    message = '',
+  ): Agreement {
+    return this.world.lifecycle.answerCancellation(idOf(agreement), status, message);
+  }
+
+  /** AWS warns of closure, compromise, abuse or fraud of the buyer's account. */
+  issueAdvisory(agreement: Agreement | string): void {
+    this.world.lifecycle.advise(idOf(agreement), 'advisoryIssued');
+  }
+
+  resolveAdvisory(agreement: Agreement | string): void {
+    this.world.lifecycle.advise(idOf(agreement), 'advisoryResolved');
+  }
+
+  /** The buyer's spending makes AWS vet their card. */
+  vetSpend(agreement: Agreement | string, step: SpendVetting): void {
+    this.world.lifecycle.vetSpend(idOf(agreement), step);
+  }
+
+  /** The price of the next term is settled. */
+  finalizeRenewalTerms(agreement: Agreement | string, terms: RenewalTerms = {}): void {
+    this.world.lifecycle.finalizeRenewalTerms(idOf(agreement), terms);
+  }
+
+  /** A credit for the buyer goes through, or fails. The bill of this simulator counts units and does not change. */
+  adjustBilling(agreement: Agreement | string, adjustment: BillingAdjustment): void {
+    this.world.lifecycle.adjustBilling(idOf(agreement), adjustment);
   }
 
   /**
@@ -191,6 +272,21 @@ export class MarketplaceSimulator {
    */
   bill(filter: BillFilter = {}): BillLine[] {
     return [...this.world.book.lines(), ...this.world.time.lines(this.clock.now())].filter((line) => billed(line, filter));
+  }
+
+  /** Everything that this simulator knows, as JSON can carry it: products, agreements, tokens, usage, calls, faults, clock, streams of the seed. */
+  snapshot(): WorldSnapshot {
+    return takeSnapshot(this.world);
+  }
+
+  /** Goes on from a snapshot of this or another simulator of the same version. */
+  restore(snapshot: WorldSnapshot): void {
+    restoreSnapshot(this.world, snapshot);
+  }
+
+  /** As it was when it started: nothing sold, nothing billed, the first switches, the seed from its beginning. */
+  reset(): void {
+    this.restore(this.origin);
   }
 
   /** The calls received, oldest first. */
@@ -203,16 +299,18 @@ type World = ReturnType<typeof build>;
 
 /** Wires one marketplace together. Each concern has its own stream of the seed. */
 function build(options: SimulatorOptions) {
-  const seed = options.seed ?? 1;
+  const streams: Record<string, SeededRandom> = {};
+  const stream = (name: string): SeededRandom => (streams[name] = new SeededRandom(options.seed ?? 1, name));
   const sellerAccountId = options.sellerAccountId ?? '123456789012';
   const clock = options.clock ?? new VirtualClock();
   const switches: Switches = { ...presets[options.preset ?? 'strict'], ...options.switches };
-  const faults = new FaultInjector(new SeededRandom(seed, 'faults'));
+  const faults = new FaultInjector(stream('faults'));
   const log = new CallLog(options.callLogLimit ?? 100_000);
-  const catalog = new MarketplaceCatalog(new SeededRandom(seed, 'catalog'));
-  const tokens = new RegistrationTokens(new SeededRandom(seed, 'tokens'), switches);
-  const book = new UsageBook(new SeededRandom(seed, 'metering records'), switches);
-  const fleet = new ComputeFleet(sellerAccountId, new SeededRandom(seed, 'fleet'));
+  const catalog = new MarketplaceCatalog(stream('catalog'));
+  const lifecycle = new AgreementLifecycle(catalog, clock, switches);
+  const tokens = new RegistrationTokens(stream('tokens'), switches);
+  const book = new UsageBook(stream('metering records'), switches);
+  const fleet = new ComputeFleet(sellerAccountId, stream('fleet'));
   const admission = new SoftwareAdmission(catalog, sellerAccountId, switches);
   const clientTokens = new ClientTokens();
   const keys = new ProductKeys();
@@ -224,18 +322,20 @@ function build(options: SimulatorOptions) {
     faults,
     log,
     quota: new CallQuota(options.callsPerSecond),
-    ids: new SeededRandom(seed, 'requests'),
+    ids: stream('requests'),
     identify: (accessKeyId, sessionToken) => fleet.identify(accessKeyId, sessionToken),
     handlers: {
       ResolveCustomer: new ResolveCustomer(catalog, tokens, switches),
-      BatchMeterUsage: new BatchMeterUsage(catalog, book, switches, new SeededRandom(seed, 'result order')),
-      MeterUsage: new MeterUsage(admission, clientTokens, book, switches, new SeededRandom(seed, 'previews')),
+      BatchMeterUsage: new BatchMeterUsage(catalog, book, switches, stream('result order')),
+      MeterUsage: new MeterUsage(admission, clientTokens, book, switches, stream('previews')),
       RegisterUsage: new RegisterUsage(admission, keys, time),
       GetEntitlements: new GetEntitlements(catalog, switches),
       LookupEvents: new LookupEvents(log, switches),
     },
   });
-  return { sellerAccountId, clock, switches, faults, log, catalog, tokens, book, fleet, admission, clientTokens, keys, time, dispatcher };
+  // The lifecycle comes last: what fell due since a snapshot happens when it is restored.
+  const stores = { clock, catalog, tokens, book, fleet, admission, clientTokens, keys, time, faults, log, lifecycle };
+  return { ...stores, sellerAccountId, switches, streams, stores, dispatcher };
 }
 
 function idOf(agreement: Agreement | string): string {

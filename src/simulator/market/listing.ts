@@ -21,11 +21,18 @@ export interface ProductOptions {
   identity?: ProductIdentity;
   /** Where BatchMeterUsage takes this product; elsewhere it answers DisabledApiException. Default: all regions that have the API. */
   regions?: readonly string[];
+  /** As events of renewals print it. Default: `Product <code>`. */
+  title?: string;
 }
 
 /** A product on AWS Marketplace. */
 export interface Listing {
   readonly productCode: string;
+  /** `prod-…`: the product as EventBridge and the Agreement API name it. */
+  readonly productId: string;
+  readonly title: string;
+  /** Of the offer that everyone can accept. */
+  readonly publicOfferId: string;
   readonly dimensions: readonly Readonly<Dimension>[];
   readonly type: ProductType;
   readonly identity: ProductIdentity;

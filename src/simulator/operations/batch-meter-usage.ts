@@ -1,4 +1,5 @@
 import { type Agreement } from '../market/agreement.js';
+import { meteringEnd } from '../market/agreement-milestone.js';
 import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
 import { type InputReader } from '../wire/input-reader.js';
 import { type Listing } from '../market/listing.js';
@@ -11,7 +12,6 @@ import { type BillEntry, grainOf, type UsageBook } from './usage-book.js';
 import { checkRecord, type CheckedRecord, productCodeRule, type UsageRecord } from './usage-record.js';
 
 const recordsMax = 25;
-const finalHourMs = 3_600_000;
 
 export interface BatchMeterUsageOutput {
   Results: UsageRecordResult[];
@@ -151,9 +151,8 @@ export class BatchMeterUsage implements ApiHandler {
 
   /** Whether AWS takes usage of this agreement at this moment, whatever hour it is of. */
   #metered(agreement: Agreement, now: number): boolean {
-    if (agreement.suspended || agreement.startsAt.getTime() > now) return false;
-    if (!agreement.endsAt) return true;
-    return now < agreement.endsAt.getTime() + (this.switches.finalHour === 'accepted' ? finalHourMs : 0);
+    if (agreement.suspended || agreement.status === 'ROLLED_BACK' || agreement.startsAt.getTime() > now) return false;
+    return !agreement.endsAt || now < meteringEnd(agreement.endsAt, this.switches);
   }
 
   #checkTerm(agreement: Agreement, record: CheckedRecord): boolean {
