@@ -45,7 +45,7 @@ export async function startSoftware(
       const basis = { ProductCode: listing.productCode, Timestamp: sim.clock.now(), UsageDimension: 'users', UsageQuantity: 5 };
       let id: string | undefined;
       const name = await errorNameOf(
-        client.send(new MeterUsageCommand({ ...basis, ...fields } as MeterUsageCommandInput)).then((answer) => {
+        client.send(new MeterUsageCommand({ ...basis, ...fields })).then((answer) => {
           id = answer.MeteringRecordId;
         }),
       );

@@ -27,7 +27,7 @@ export class ProductKeys {
   readonly #keys = new Map<string, KeyPair[]>();
 
   versions(productCode: string): ProductKey[] {
-    return this.#pairs(productCode).map(({ privateKey: _, ...key }) => key);
+    return this.#pairs(productCode).map(({ version, publicKey, rotatedAt }) => ({ version, publicKey, ...(rotatedAt && { rotatedAt }) }));
   }
 
   /** A new version takes over; the one before it still signs, and says since when it is out of date. */

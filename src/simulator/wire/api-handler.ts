@@ -19,7 +19,7 @@ export interface OperationCall {
   /** By the simulator's clock. */
   readonly now: Date;
   /** What faults make of single records, by position. To be asked once, when the request as a whole is accepted. */
-  drawFates(): ReadonlyMap<number, RecordFate>;
+  readonly drawFates: () => ReadonlyMap<number, RecordFate>;
 }
 
 /** One operation. It throws a ServiceError and has no effect, or has its effect and returns the answer; timestamps in epoch seconds. */

@@ -78,8 +78,13 @@ export class SimulatorServer {
       case 'answer': {
         const { statusCode, headers: answerHeaders, body, cut } = outcome;
         response.writeHead(statusCode, { ...answerHeaders, 'Content-Length': body.length });
-        if (cut) response.write(body.subarray(0, body.length / 2), () => request.socket.destroySoon());
-        else response.end(body);
+        if (!cut) {
+          response.end(body);
+          return;
+        }
+        response.write(body.subarray(0, body.length / 2), () => {
+          request.socket.destroySoon();
+        });
       }
     }
   }
