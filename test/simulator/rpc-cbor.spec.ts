@@ -35,7 +35,7 @@ async function rawCall(url: string, path: string, body: Uint8Array) {
     body: Buffer.from(body),
   });
   const { status, headers } = response;
-  return { status, headers, body: decode(new Uint8Array(await response.arrayBuffer())) as Record<string, unknown> };
+  return { status, headers, body: decode<Record<string, unknown>>(new Uint8Array(await response.arrayBuffer())) };
 }
 
 describe('RPC v2 CBOR', () => {
