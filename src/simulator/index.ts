@@ -36,6 +36,14 @@ export {
 } from './operations/compute-resource.js';
 export { type Dimension, type Listing, type ProductIdentity, type ProductOptions, type ProductType } from './market/listing.js';
 export { type LaunchOptions, MarketplaceSimulator, type SimulatorOptions } from './marketplace-simulator.js';
+export { type Delivery, type DeliveryFilter, type Waiting } from './notifications/delivery-log.js';
+export { type ApiDestinationOptions, type SnsHttpOptions, type SqsOptions, type TargetOptions } from './notifications/delivery-target.js';
+export { type Disturbance, type DisturbanceEffect, type DisturbanceHandle } from './notifications/disturbance.js';
+export { type EventBridgeEvent } from './notifications/event-bridge-event.js';
+export { type MessageFilter, type NotificationChannel, type NotificationMessage } from './notifications/notification-message.js';
+export { type Notifications, type Target } from './notifications/notifications.js';
+export { type SnsEnvelope } from './notifications/sns-envelope.js';
+export { type EntitlementNotice, type SnsNotice, type SnsTopic, type SubscriptionNotice } from './notifications/sns-notice.js';
 export { defaultSwitches, type PresetName, presets, type Switches, switchValues } from './switches.js';
 export { type ProductKey } from './operations/product-keys.js';
 export { type BillFilter, type BillLine } from './operations/usage-book.js';

@@ -16,11 +16,13 @@ import { ClientTokens } from './operations/client-tokens.js';
 import { ComputeFleet } from './operations/compute-fleet.js';
 import { type ComputePlatform, type ComputeResource, type CredentialSource } from './operations/compute-resource.js';
 import { ContainerTime } from './operations/container-time.js';
+import { type ControlDesk } from './control/control-desk.js';
 import { FaultInjector } from './wire/fault-injector.js';
 import { GetEntitlements } from './operations/get-entitlements.js';
 import { type Listing, type ProductOptions } from './market/listing.js';
 import { LookupEvents } from './operations/lookup-events.js';
 import { MarketplaceCatalog } from './market/marketplace-catalog.js';
+import { notificationPaths, Notifications } from './notifications/notifications.js';
 import { MeterUsage } from './operations/meter-usage.js';
 import { type ProductKey, ProductKeys } from './operations/product-keys.js';
 import { RegisterUsage } from './operations/register-usage.js';
@@ -54,6 +56,12 @@ export interface SimulatorOptions {
   callsPerSecond?: number | Partial<CallQuotas>;
   /** The account that published the products: the one that calls and events are recorded under. Default `123456789012`. */
   sellerAccountId?: string;
+  /**
+   * A file in which the world is kept: read at the start if it is there, and written before each answer, so that not even `kill -9` loses what a
+   * client was told. A file that this version cannot read keeps the simulator from starting, and is left as it is. What the file holds wins over
+   * `clock`, `seed`, `preset` and `switches`.
+   */
+  stateFile?: string;
   /** How many of the latest calls `calls` remembers. Default 100000. */
   callLogLimit?: number;
 }
@@ -75,34 +83,51 @@ export class MarketplaceSimulator {
   readonly clock: SimulatorClock;
   readonly switches: Readonly<Switches>;
   readonly faults: FaultInjector;
+  /** What AWS tells the seller of agreements, to whom, and what goes wrong on the way. */
+  readonly notifications: Notifications;
   /** Base URL for the `endpoint` option of an AWS SDK client. */
   readonly url: string;
   readonly sellerAccountId: string;
-  private readonly origin: WorldSnapshot;
 
   private constructor(
     url: string,
     private readonly world: World,
     private readonly server: SimulatorServer,
+    private readonly origin: WorldSnapshot,
+    /** Resolves when the state file, if there is one, holds everything that has happened so far. */
+    readonly save: () => Promise<void>,
   ) {
     this.url = url;
     this.clock = world.clock;
     this.switches = world.switches;
     this.faults = world.faults;
+    this.notifications = world.notifications;
     this.sellerAccountId = world.sellerAccountId;
-    this.origin = this.snapshot();
   }
 
   static async start(options: SimulatorOptions = {}): Promise<MarketplaceSimulator> {
     const world = build(options);
+    const origin = takeSnapshot(world);
+    const save = options.stateFile === undefined ? () => Promise.resolve() : await keepIn(options.stateFile, world);
     const server = new SimulatorServer(world.dispatcher);
     const url = await server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
-    return new MarketplaceSimulator(url, world, server);
+    const simulator = new MarketplaceSimulator(url, world, server, origin, save);
+    server.beforeAnswer(save);
+    for (const path of notificationPaths) server.mount(path, (request, response) => world.notifications.answer(request, response));
+    world.notifications.useUrl(url);
+    let desk: Promise<ControlDesk> | undefined;
+    server.mount('/_simulator', async (request, response) => {
+      // Loaded when somebody knocks: a test that never does starts faster.
+      desk ??= import('./control/control-desk.js').then((control) => new control.ControlDesk(simulator, save));
+      await (await desk).serve(request, response);
+    });
+    return simulator;
   }
 
   /** Ends all connections, open calls included, and frees the port. */
   async stop(): Promise<void> {
-    await this.server.close();
+    await Promise.all([this.server.close(), this.notifications.stop()]);
+    await this.save();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -308,6 +333,11 @@ function build(options: SimulatorOptions) {
   const log = new CallLog(options.callLogLimit ?? 100_000);
   const catalog = new MarketplaceCatalog(stream('catalog'));
   const lifecycle = new AgreementLifecycle(catalog, clock, switches);
+  const [ids, fate] = [stream('messages'), stream('deliveries')];
+  const notifications = new Notifications({ sellerAccountId, catalog, clock, switches, ids, fate });
+  lifecycle.onEvent((event) => {
+    notifications.publish(event);
+  });
   const tokens = new RegistrationTokens(stream('tokens'), switches);
   const book = new UsageBook(stream('metering records'), switches);
   const fleet = new ComputeFleet(sellerAccountId, stream('fleet'));
@@ -334,8 +364,28 @@ function build(options: SimulatorOptions) {
     },
   });
   // The lifecycle comes last: what fell due since a snapshot happens when it is restored.
-  const stores = { clock, catalog, tokens, book, fleet, admission, clientTokens, keys, time, faults, log, lifecycle };
+  const stores = { clock, catalog, tokens, book, fleet, admission, clientTokens, keys, time, faults, log, notifications, lifecycle };
   return { ...stores, sellerAccountId, switches, streams, stores, dispatcher };
+}
+
+/** Reads the world from the file, and returns what writes it there again. */
+async function keepIn(path: string, world: World): Promise<() => Promise<void>> {
+  const { StateFile } = await import('./control/state-file.js');
+  const file = new StateFile(path, () => takeSnapshot(world));
+  const kept = file.read();
+  if (kept) restoreSnapshot(world, kept);
+  const save = async (): Promise<void> => {
+    try {
+      await file.save();
+    } catch (error) {
+      process.emitWarning(`The state file ${path} could not be written: ${String(error)}`);
+      throw error;
+    }
+  };
+  // What time alone brings about is no answer to anybody, and is kept all the same.
+  world.lifecycle.onEvent(() => void save().catch(() => undefined));
+  await save();
+  return save;
 }
 
 function idOf(agreement: Agreement | string): string {

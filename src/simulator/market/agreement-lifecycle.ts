@@ -91,8 +91,12 @@ export class AgreementLifecycle {
 
   amend(agreementId: string, amendment: Amendment): Agreement {
     const { offerId: offerBefore } = this.#running(agreementId);
-    const { entitlements, ...terms } = amendment;
-    const agreement = this.#change(agreementId, { ...terms, ...(entitlements && { entitlements: [...entitlements] }) });
+    const { entitlements, renewalDisabledBy = 'ACCEPTOR', ...terms } = amendment;
+    const agreement = this.#change(agreementId, {
+      ...terms,
+      ...(entitlements && { entitlements: [...entitlements] }),
+      ...(terms.autoRenew !== undefined && { renewalDisabledBy: terms.autoRenew ? undefined : renewalDisabledBy }),
+    });
     this.#tellIfStarted(agreement, { kind: 'amended', newOffer: agreement.offerId !== offerBefore });
     if (entitlements ?? amendment.endsAt) this.#tellIfStarted(agreement, { kind: 'licenseUpdated', initial: false });
     return agreement;

@@ -82,6 +82,8 @@ export interface Agreement {
   readonly nextAgreementId?: string;
   readonly freeTrial: boolean;
   readonly autoRenew: boolean;
+  /** Who turned the renewal off, if anyone did. */
+  readonly renewalDisabledBy?: RenewalParty;
   readonly lockoutDays?: number;
   readonly resale?: { readonly partnerAccountId: string; readonly resaleAuthorizationId: string };
   readonly acceptedAt: Date;
@@ -97,13 +99,18 @@ export interface Agreement {
   readonly cancellationRequest?: CancellationRequest;
 }
 
+/** The buyer or the seller. */
+export type RenewalParty = 'ACCEPTOR' | 'PROPOSER';
+
 /** What can be changed in a running agreement. A member that is absent stays as it is. */
 export interface Amendment {
   endsAt?: Date;
   entitlements?: readonly Entitlement[];
   /** Of the offer that was accepted for the change. */
   offerId?: string;
+  /** Turned off by the acceptor unless `renewalDisabledBy` says otherwise. */
   autoRenew?: boolean;
+  renewalDisabledBy?: RenewalParty;
 }
 
 /** Terms of the agreement that follows; what is absent is taken over. */

@@ -1,4 +1,4 @@
-import { type Agreement } from './agreement.js';
+import { type Agreement, type CancellationReason } from './agreement.js';
 
 /** Something that happened to an agreement and of which AWS tells the seller. */
 export type MarketEvent = {
@@ -41,6 +41,8 @@ export interface BillingAdjustment {
   outcome?: 'completed' | 'failed';
   /** Default `USD`. */
   currency?: string;
+  /** Default `OTHER`. */
+  reason?: CancellationReason;
   /** Default: a made-up one. */
   invoiceId?: string;
 }
