@@ -8,6 +8,7 @@ import {
 } from './market/agreement.js';
 import { AgreementLifecycle } from './market/agreement-lifecycle.js';
 import { type BillingAdjustment, type RenewalTerms, type SpendVetting } from './market/market-event.js';
+import { AgreementParty } from './operations/agreement-party.js';
 import { ApiDispatcher } from './wire/api-dispatcher.js';
 import { BatchMeterUsage } from './operations/batch-meter-usage.js';
 import { type ApiCall, type CallFilter, CallLog } from './wire/call-log.js';
@@ -17,7 +18,11 @@ import { ComputeFleet } from './operations/compute-fleet.js';
 import { type ComputePlatform, type ComputeResource, type CredentialSource } from './operations/compute-resource.js';
 import { ContainerTime } from './operations/container-time.js';
 import { type ControlDesk } from './control/control-desk.js';
+import { type ScenarioInput } from './control/scenario.js';
+import { type ScenarioPlayer } from './control/scenario-player.js';
+import { DescribeAgreement } from './operations/describe-agreement.js';
 import { FaultInjector } from './wire/fault-injector.js';
+import { GetAgreementTerms } from './operations/get-agreement-terms.js';
 import { GetEntitlements } from './operations/get-entitlements.js';
 import { type Listing, type ProductOptions } from './market/listing.js';
 import { LookupEvents } from './operations/lookup-events.js';
@@ -28,11 +33,12 @@ import { type ProductKey, ProductKeys } from './operations/product-keys.js';
 import { RegisterUsage } from './operations/register-usage.js';
 import { RegistrationTokens } from './operations/registration-tokens.js';
 import { ResolveCustomer } from './operations/resolve-customer.js';
+import { SearchAgreements } from './operations/search-agreements.js';
 import { SeededRandom } from './seeded-random.js';
 import { SoftwareAdmission } from './operations/software-admission.js';
 import { SimulatorServer } from './wire/simulator-server.js';
 import { type PresetName, presets, type Switches } from './switches.js';
-import { restoreSnapshot, takeSnapshot, type WorldSnapshot } from './world-snapshot.js';
+import { restoreSnapshot, type SnapshotParts, takeSnapshot, type WorldSnapshot } from './world-snapshot.js';
 import { billed, type BillFilter, type BillLine, UsageBook } from './operations/usage-book.js';
 import { type SimulatorClock, VirtualClock } from './virtual-clock.js';
 
@@ -51,15 +57,17 @@ export interface SimulatorOptions {
   clock?: SimulatorClock;
   /**
    * Calls per second of wall time, per operation, account and region, 0 = unlimited: one number for all operations, or by operation.
-   * Default: BatchMeterUsage, ResolveCustomer and MeterUsage 10, RegisterUsage 5, GetEntitlements 20, LookupEvents 2.
+   * Default: 10; RegisterUsage 5, GetEntitlements 20, LookupEvents 2.
    */
   callsPerSecond?: number | Partial<CallQuotas>;
   /** The account that published the products: the one that calls and events are recorded under. Default `123456789012`. */
   sellerAccountId?: string;
+  /** Products, buyers, switches and faults to begin with, and what happens when the clock comes to it; as JSON has it. */
+  scenario?: ScenarioInput;
   /**
    * A file in which the world is kept: read at the start if it is there, and written before each answer, so that not even `kill -9` loses what a
    * client was told. A file that this version cannot read keeps the simulator from starting, and is left as it is. What the file holds wins over
-   * `clock`, `seed`, `preset` and `switches`.
+   * `clock`, `seed`, `preset`, `switches`, and the beginning of the `scenario`.
    */
   stateFile?: string;
   /** How many of the latest calls `calls` remembers. Default 100000. */
@@ -85,19 +93,14 @@ export class MarketplaceSimulator {
   readonly faults: FaultInjector;
   /** What AWS tells the seller of agreements, to whom, and what goes wrong on the way. */
   readonly notifications: Notifications;
-  /** Base URL for the `endpoint` option of an AWS SDK client. */
-  readonly url: string;
   readonly sellerAccountId: string;
 
   private constructor(
-    url: string,
+    /** Base URL for the `endpoint` option of an AWS SDK client. */
+    readonly url: string,
     private readonly world: World,
-    private readonly server: SimulatorServer,
-    private readonly origin: WorldSnapshot,
-    /** Resolves when the state file, if there is one, holds everything that has happened so far. */
-    readonly save: () => Promise<void>,
+    private readonly parts: Parts,
   ) {
-    this.url = url;
     this.clock = world.clock;
     this.switches = world.switches;
     this.faults = world.faults;
@@ -107,11 +110,13 @@ export class MarketplaceSimulator {
 
   static async start(options: SimulatorOptions = {}): Promise<MarketplaceSimulator> {
     const world = build(options);
-    const origin = takeSnapshot(world);
-    const save = options.stateFile === undefined ? () => Promise.resolve() : await keepIn(options.stateFile, world);
+    const player = options.scenario && new (await import('./control/scenario-player.js')).ScenarioPlayer(options.scenario);
+    const everything: SnapshotParts = { ...world, stores: { ...world.stores, ...(player && { scenario: player }) } };
+    const origin = takeSnapshot(everything);
+    const save = options.stateFile === undefined ? () => Promise.resolve() : await keepIn(options.stateFile, everything, world.lifecycle);
     const server = new SimulatorServer(world.dispatcher);
     const url = await server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
-    const simulator = new MarketplaceSimulator(url, world, server, origin, save);
+    const simulator = new MarketplaceSimulator(url, world, { server, everything, origin, player, save });
     server.beforeAnswer(save);
     for (const path of notificationPaths) server.mount(path, (request, response) => world.notifications.answer(request, response));
     world.notifications.useUrl(url);
@@ -121,13 +126,20 @@ export class MarketplaceSimulator {
       desk ??= import('./control/control-desk.js').then((control) => new control.ControlDesk(simulator, save));
       await (await desk).serve(request, response);
     });
+    try {
+      player?.begin(simulator);
+      await save();
+    } catch (error) {
+      await simulator.stop();
+      throw error;
+    }
     return simulator;
   }
 
   /** Ends all connections, open calls included, and frees the port. */
   async stop(): Promise<void> {
-    await Promise.all([this.server.close(), this.notifications.stop()]);
-    await this.save();
+    await Promise.all([this.parts.server.close(), this.notifications.stop()]);
+    await this.parts.save();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -301,17 +313,18 @@ export class MarketplaceSimulator {
 
   /** Everything that this simulator knows, as JSON can carry it: products, agreements, tokens, usage, calls, faults, clock, streams of the seed. */
   snapshot(): WorldSnapshot {
-    return takeSnapshot(this.world);
+    return takeSnapshot(this.parts.everything);
   }
 
   /** Goes on from a snapshot of this or another simulator of the same version. */
   restore(snapshot: WorldSnapshot): void {
-    restoreSnapshot(this.world, snapshot);
+    restoreSnapshot(this.parts.everything, snapshot);
   }
 
-  /** As it was when it started: nothing sold, nothing billed, the first switches, the seed from its beginning. */
+  /** As it was when it started: nothing sold, nothing billed, the first switches, the seed from its beginning; a scenario begins anew. */
   reset(): void {
-    this.restore(this.origin);
+    this.restore(this.parts.origin);
+    this.parts.player?.restart();
   }
 
   /** The calls received, oldest first. */
@@ -321,6 +334,15 @@ export class MarketplaceSimulator {
 }
 
 type World = ReturnType<typeof build>;
+
+interface Parts {
+  readonly server: SimulatorServer;
+  readonly everything: SnapshotParts;
+  /** Everything as it was at the start, before the scenario and the state file. */
+  readonly origin: WorldSnapshot;
+  readonly player: ScenarioPlayer | undefined;
+  readonly save: () => Promise<void>;
+}
 
 /** Wires one marketplace together. Each concern has its own stream of the seed. */
 function build(options: SimulatorOptions) {
@@ -345,6 +367,7 @@ function build(options: SimulatorOptions) {
   const clientTokens = new ClientTokens();
   const keys = new ProductKeys();
   const time = new ContainerTime(fleet, switches);
+  const party = new AgreementParty(catalog, sellerAccountId);
   const dispatcher = new ApiDispatcher({
     sellerAccountId,
     clock,
@@ -361,6 +384,9 @@ function build(options: SimulatorOptions) {
       RegisterUsage: new RegisterUsage(admission, keys, time),
       GetEntitlements: new GetEntitlements(catalog, switches),
       LookupEvents: new LookupEvents(log, switches),
+      SearchAgreements: new SearchAgreements(catalog, party),
+      DescribeAgreement: new DescribeAgreement(catalog, party),
+      GetAgreementTerms: new GetAgreementTerms(catalog, party),
     },
   });
   // The lifecycle comes last: what fell due since a snapshot happens when it is restored.
@@ -369,11 +395,11 @@ function build(options: SimulatorOptions) {
 }
 
 /** Reads the world from the file, and returns what writes it there again. */
-async function keepIn(path: string, world: World): Promise<() => Promise<void>> {
+async function keepIn(path: string, everything: SnapshotParts, lifecycle: AgreementLifecycle): Promise<() => Promise<void>> {
   const { StateFile } = await import('./control/state-file.js');
-  const file = new StateFile(path, () => takeSnapshot(world));
+  const file = new StateFile(path, () => takeSnapshot(everything));
   const kept = file.read();
-  if (kept) restoreSnapshot(world, kept);
+  if (kept) restoreSnapshot(everything, kept);
   const save = async (): Promise<void> => {
     try {
       await file.save();
@@ -383,8 +409,7 @@ async function keepIn(path: string, world: World): Promise<() => Promise<void>> 
     }
   };
   // What time alone brings about is no answer to anybody, and is kept all the same.
-  world.lifecycle.onEvent(() => void save().catch(() => undefined));
-  await save();
+  lifecycle.onEvent(() => void save().catch(() => undefined));
   return save;
 }
 

@@ -51,9 +51,17 @@ const cloudTrail: ApiService = {
   regions: [...meteringRegions, ...govCloudRegions],
 };
 
+const agreement: ApiService = {
+  name: 'AWSMPCommerceService_v20200301',
+  namespace: 'com.amazonaws.marketplaceagreement',
+  signingName: 'aws-marketplace',
+  jsonVersion: '1.0',
+  regions: ['us-east-1'],
+};
+
 /**
  * Every operation that the simulator answers. Quotas: developer guide, "Metering service quotas" and "Entitlement service quotas"; LookupEvents:
- * SDK-CT; ResolveCustomer has no published one and gets that of BatchMeterUsage.
+ * SDK-CT; ResolveCustomer and the Agreement API have no published one and get that of BatchMeterUsage.
  */
 const table = {
   ResolveCustomer: { service: metering, callsPerSecond: 10, sellerOnly: false },
@@ -62,6 +70,9 @@ const table = {
   RegisterUsage: { service: metering, callsPerSecond: 5, sellerOnly: false },
   GetEntitlements: { service: entitlement, callsPerSecond: 20, sellerOnly: true },
   LookupEvents: { service: cloudTrail, callsPerSecond: 2, sellerOnly: false },
+  SearchAgreements: { service: agreement, callsPerSecond: 10, sellerOnly: false },
+  DescribeAgreement: { service: agreement, callsPerSecond: 10, sellerOnly: false },
+  GetAgreementTerms: { service: agreement, callsPerSecond: 10, sellerOnly: false },
 } satisfies Record<string, ApiOperation>;
 
 export type Operation = keyof typeof table;
