@@ -83,8 +83,15 @@ module.exports = {
     {
       name: 'aws-sdk-only-in-aws',
       severity: 'error',
-      from: { path: '^(src|migrations)/', pathNot: '^src/aws/' },
+      from: { path: '^(src|migrations)/', pathNot: '^src/(aws|simulator/notifications)/' },
       to: { path: '(^|/)node_modules/@(aws-sdk|smithy)/|^@(aws-sdk|smithy)/' },
+    },
+    {
+      name: 'simulator-sends-to-queues-only',
+      comment: 'It speaks the protocols of Marketplace itself; the SDK only carries its messages to SQS.',
+      severity: 'error',
+      from: { path: '^src/simulator/notifications/' },
+      to: { path: '(^|/)node_modules/@(aws-sdk|smithy)/|^@(aws-sdk|smithy)/', pathNot: '@aws-sdk/client-sqs(/|$)' },
     },
     {
       name: 'migrations-know-only-typeorm',

@@ -1,18 +1,45 @@
-import { type Agreement, type Entitlement, type SubscribeOptions } from './market/agreement.js';
+import {
+  type Agreement,
+  type Amendment,
+  type CancellationReason,
+  type Entitlement,
+  type SubscribeOptions,
+  type SuccessorTerms,
+} from './market/agreement.js';
+import { AgreementLifecycle } from './market/agreement-lifecycle.js';
+import { type BillingAdjustment, type RenewalTerms, type SpendVetting } from './market/market-event.js';
+import { AgreementParty } from './operations/agreement-party.js';
 import { ApiDispatcher } from './wire/api-dispatcher.js';
 import { BatchMeterUsage } from './operations/batch-meter-usage.js';
 import { type ApiCall, type CallFilter, CallLog } from './wire/call-log.js';
-import { CallQuota, type CallQuotas, callQuotas } from './wire/call-quota.js';
+import { CallQuota, type CallQuotas } from './wire/call-quota.js';
+import { ClientTokens } from './operations/client-tokens.js';
+import { ComputeFleet } from './operations/compute-fleet.js';
+import { type ComputePlatform, type ComputeResource, type CredentialSource } from './operations/compute-resource.js';
+import { ContainerTime } from './operations/container-time.js';
+import { type ControlDesk } from './control/control-desk.js';
+import { type ScenarioInput } from './control/scenario.js';
+import { type ScenarioPlayer } from './control/scenario-player.js';
+import { DescribeAgreement } from './operations/describe-agreement.js';
 import { FaultInjector } from './wire/fault-injector.js';
+import { GetAgreementTerms } from './operations/get-agreement-terms.js';
 import { GetEntitlements } from './operations/get-entitlements.js';
 import { type Listing, type ProductOptions } from './market/listing.js';
+import { LookupEvents } from './operations/lookup-events.js';
 import { MarketplaceCatalog } from './market/marketplace-catalog.js';
+import { notificationPaths, Notifications } from './notifications/notifications.js';
+import { MeterUsage } from './operations/meter-usage.js';
+import { type ProductKey, ProductKeys } from './operations/product-keys.js';
+import { RegisterUsage } from './operations/register-usage.js';
 import { RegistrationTokens } from './operations/registration-tokens.js';
 import { ResolveCustomer } from './operations/resolve-customer.js';
+import { SearchAgreements } from './operations/search-agreements.js';
 import { SeededRandom } from './seeded-random.js';
+import { SoftwareAdmission } from './operations/software-admission.js';
 import { SimulatorServer } from './wire/simulator-server.js';
 import { type PresetName, presets, type Switches } from './switches.js';
-import { type BillFilter, type BillLine, UsageBook } from './operations/usage-book.js';
+import { restoreSnapshot, type SnapshotParts, takeSnapshot, type WorldSnapshot } from './world-snapshot.js';
+import { billed, type BillFilter, type BillLine, UsageBook } from './operations/usage-book.js';
 import { type SimulatorClock, VirtualClock } from './virtual-clock.js';
 
 export interface SimulatorOptions {
@@ -29,14 +56,34 @@ export interface SimulatorOptions {
   /** Default: a VirtualClock at wall time and wall speed. */
   clock?: SimulatorClock;
   /**
-   * Calls per second of wall time, per operation and region, 0 = unlimited: one number for all operations, or by operation.
-   * Default: BatchMeterUsage 10, ResolveCustomer 10, GetEntitlements 20.
+   * Calls per second of wall time, per operation, account and region, 0 = unlimited: one number for all operations, or by operation.
+   * Default: 10; RegisterUsage 5, GetEntitlements 20, LookupEvents 2.
    */
   callsPerSecond?: number | Partial<CallQuotas>;
   /** The account that published the products: the one that calls and events are recorded under. Default `123456789012`. */
   sellerAccountId?: string;
+  /** Products, buyers, switches and faults to begin with, and what happens when the clock comes to it; as JSON has it. */
+  scenario?: ScenarioInput;
+  /**
+   * A file in which the world is kept: read at the start if it is there, and written before each answer, so that not even `kill -9` loses what a
+   * client was told. A file that this version cannot read keeps the simulator from starting, and is left as it is. What the file holds wins over
+   * `clock`, `seed`, `preset`, `switches`, and the beginning of the `scenario`.
+   */
+  stateFile?: string;
   /** How many of the latest calls `calls` remembers. Default 100000. */
   callLogLimit?: number;
+}
+
+export interface LaunchOptions {
+  /** The buyer, by one of their agreements. Either this or `accountId`. */
+  agreement?: Agreement | string;
+  /** The account it runs in. The seller's own makes a preview: no subscription is needed, and nothing is billed. */
+  accountId?: string;
+  platform: ComputePlatform;
+  /** Default `us-east-1`. */
+  region?: string;
+  /** What signs its calls. Only the default, `workload`, is taken by AWS. */
+  credentials?: CredentialSource;
 }
 
 /** AWS Marketplace on localhost: products, buyers and a bill behind the wire protocol that the unmodified AWS SDKs speak. */
@@ -44,32 +91,55 @@ export class MarketplaceSimulator {
   readonly clock: SimulatorClock;
   readonly switches: Readonly<Switches>;
   readonly faults: FaultInjector;
-  /** Base URL for the `endpoint` option of an AWS SDK client. */
-  readonly url: string;
+  /** What AWS tells the seller of agreements, to whom, and what goes wrong on the way. */
+  readonly notifications: Notifications;
   readonly sellerAccountId: string;
 
   private constructor(
-    url: string,
+    /** Base URL for the `endpoint` option of an AWS SDK client. */
+    readonly url: string,
     private readonly world: World,
-    private readonly server: SimulatorServer,
+    private readonly parts: Parts,
   ) {
-    this.url = url;
     this.clock = world.clock;
     this.switches = world.switches;
     this.faults = world.faults;
+    this.notifications = world.notifications;
     this.sellerAccountId = world.sellerAccountId;
   }
 
   static async start(options: SimulatorOptions = {}): Promise<MarketplaceSimulator> {
     const world = build(options);
+    const player = options.scenario && new (await import('./control/scenario-player.js')).ScenarioPlayer(options.scenario);
+    const everything: SnapshotParts = { ...world, stores: { ...world.stores, ...(player && { scenario: player }) } };
+    const origin = takeSnapshot(everything);
+    const save = options.stateFile === undefined ? () => Promise.resolve() : await keepIn(options.stateFile, everything, world.lifecycle);
     const server = new SimulatorServer(world.dispatcher);
     const url = await server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
-    return new MarketplaceSimulator(url, world, server);
+    const simulator = new MarketplaceSimulator(url, world, { server, everything, origin, player, save });
+    server.beforeAnswer(save);
+    for (const path of notificationPaths) server.mount(path, (request, response) => world.notifications.answer(request, response));
+    world.notifications.useUrl(url);
+    let desk: Promise<ControlDesk> | undefined;
+    server.mount('/_simulator', async (request, response) => {
+      // Loaded when somebody knocks: a test that never does starts faster.
+      desk ??= import('./control/control-desk.js').then((control) => new control.ControlDesk(simulator, save));
+      await (await desk).serve(request, response);
+    });
+    try {
+      player?.begin(simulator);
+      await save();
+    } catch (error) {
+      await simulator.stop();
+      throw error;
+    }
+    return simulator;
   }
 
   /** Ends all connections, open calls included, and frees the port. */
   async stop(): Promise<void> {
-    await this.server.close();
+    await Promise.all([this.parts.server.close(), this.notifications.stop()]);
+    await this.parts.save();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -79,16 +149,45 @@ export class MarketplaceSimulator {
   /** Plays other readings from now on; switches not named stay. */
   setSwitches(switches: Partial<Switches>): void {
     Object.assign(this.world.switches, switches);
+    this.world.lifecycle.reschedule();
   }
 
   /** Publishes a product. */
   createProduct(options: ProductOptions): Listing {
-    return this.world.catalog.createProduct(options);
+    const regions = this.switches.defaultRegions === 'us-east-1' ? ['us-east-1'] : undefined;
+    return this.world.catalog.createProduct({ ...(regions && { regions }), ...options });
+  }
+
+  /** The public keys of a container product, oldest first, against which its software verifies what RegisterUsage answers. */
+  publicKeys(productCode: string): ProductKey[] {
+    return this.world.keys.versions(productCode);
+  }
+
+  /** A new version of the product's public key takes over now. Returns all versions. */
+  rotatePublicKey(productCode: string): ProductKey[] {
+    return this.world.keys.rotate(productCode, this.clock.now());
+  }
+
+  /** AMI or container software starts in a buyer's account. Its `credentials` sign MeterUsage and RegisterUsage. */
+  launch(options: LaunchOptions): ComputeResource {
+    const { agreement, platform, region = 'us-east-1', credentials = 'workload' } = options;
+    const accountId = agreement === undefined ? options.accountId : this.agreement(agreement).accountId;
+    if (accountId === undefined) throw new Error('launch() takes an agreement or an accountId');
+    return this.world.fleet.launch(accountId, platform, region, credentials, this.clock.now());
+  }
+
+  /** The software ends now: its credentials expire, and its container time stops counting. */
+  terminate(resource: ComputeResource | string): ComputeResource {
+    return this.world.fleet.terminate(typeof resource === 'string' ? resource : resource.resourceId, this.clock.now());
+  }
+
+  resources(): ComputeResource[] {
+    return this.world.fleet.resources();
   }
 
   /** A buyer accepts an offer. The agreement is active from `startsAt`; AWS takes its usage from then on. */
   subscribe(options: SubscribeOptions): Agreement {
-    return this.world.catalog.subscribe(options, this.clock.now());
+    return this.world.lifecycle.subscribe(options);
   }
 
   /** The agreement as it stands now. Throws if there is none. */
@@ -117,28 +216,115 @@ export class MarketplaceSimulator {
     };
   }
 
-  /** The agreement ends at the given moment, past or future. Default: now. */
-  end(agreement: Agreement | string, options: { at?: Date } = {}): Agreement {
-    return this.world.catalog.end(idOf(agreement), options.at ?? this.clock.now());
+  /** The agreement ends at the given moment, past or future. Default: now, as `CANCELLED`. One that has ended already only gets another end. */
+  end(agreement: Agreement | string, options: { at?: Date; as?: Agreement['endsAs'] } = {}): Agreement {
+    return this.world.lifecycle.end(idOf(agreement), options.at ?? this.clock.now(), options.as ?? 'CANCELLED');
   }
 
-  /** The buyer's account is suspended: usage is CustomerNotSubscribed until `reinstate`. */
+  /** The buyer cancels, now. */
+  cancel(agreement: Agreement | string): Agreement {
+    return this.end(agreement);
+  }
+
+  /** The buyer accepts an offer, but the payment fails: nothing comes of the agreement, though the buyer may be on the registration page already. */
+  failSubscription(options: SubscribeOptions): Agreement {
+    return this.world.lifecycle.failSubscription(options);
+  }
+
+  /** Changes a running agreement. */
+  amend(agreement: Agreement | string, amendment: Amendment): Agreement {
+    return this.world.lifecycle.amend(idOf(agreement), amendment);
+  }
+
+  /** Renews a running agreement now; with `autoRenew` that happens at its end. Returns what comes after it (switch `renewalLicense`). */
+  renew(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
+    return this.world.lifecycle.renew(idOf(agreement), terms);
+  }
+
+  /** The buyer accepts an offer that replaces the running agreement. Returns the new one (switch `replacementLicense`). */
+  replace(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
+    return this.world.lifecycle.replace(idOf(agreement), terms);
+  }
+
+  /** A free trial becomes a paid agreement, without an end unless `terms` names one. Returns what it becomes (switch `trialConversion`). */
+  convertTrial(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
+    return this.world.lifecycle.convertTrial(idOf(agreement), terms);
+  }
+
+  /** The buyer's account is suspended: usage is CustomerNotSubscribed until `reinstate`. AWS announces neither. */
   suspend(agreement: Agreement | string): Agreement {
-    return this.world.catalog.suspend(idOf(agreement));
+    return this.world.lifecycle.suspend(idOf(agreement));
   }
 
   reinstate(agreement: Agreement | string): Agreement {
-    return this.world.catalog.reinstate(idOf(agreement));
+    return this.world.lifecycle.reinstate(idOf(agreement));
   }
 
   /** Replaces all entitlements of the agreement. */
   setEntitlements(agreement: Agreement | string, entitlements: readonly Entitlement[]): Agreement {
-    return this.world.catalog.setEntitlements(idOf(agreement), entitlements);
+    return this.world.lifecycle.setEntitlements(idOf(agreement), entitlements);
   }
 
-  /** What AWS would charge, in the order it was accepted: one line per region, identity, dimension and hour. */
-  bill(filter?: BillFilter): BillLine[] {
-    return this.world.book.lines(filter);
+  /** The seller asks the buyer to agree to a cancellation; unanswered, it is approved after seven days. */
+  requestCancellation(agreement: Agreement | string, reason: CancellationReason = 'OTHER', message = ''): Agreement {
+    return this.world.lifecycle.requestCancellation(idOf(agreement), reason, message);
+  }
+
+  /** `APPROVED` or `REJECTED` by the buyer, `CANCELLED` by the seller, `VALIDATION_FAILED` by AWS. Approval cancels the agreement. */
+  answerCancellation(
+    agreement: Agreement | string,
+    status: 'APPROVED' | 'REJECTED' | 'CANCELLED' | 'VALIDATION_FAILED',
+    message = '',
+  ): Agreement {
+    return this.world.lifecycle.answerCancellation(idOf(agreement), status, message);
+  }
+
+  /** AWS warns of closure, compromise, abuse or fraud of the buyer's account. */
+  issueAdvisory(agreement: Agreement | string): void {
+    this.world.lifecycle.advise(idOf(agreement), 'advisoryIssued');
+  }
+
+  resolveAdvisory(agreement: Agreement | string): void {
+    this.world.lifecycle.advise(idOf(agreement), 'advisoryResolved');
+  }
+
+  /** The buyer's spending makes AWS vet their card. */
+  vetSpend(agreement: Agreement | string, step: SpendVetting): void {
+    this.world.lifecycle.vetSpend(idOf(agreement), step);
+  }
+
+  /** The price of the next term is settled. */
+  finalizeRenewalTerms(agreement: Agreement | string, terms: RenewalTerms = {}): void {
+    this.world.lifecycle.finalizeRenewalTerms(idOf(agreement), terms);
+  }
+
+  /** A credit for the buyer goes through, or fails. The bill of this simulator counts units and does not change. */
+  adjustBilling(agreement: Agreement | string, adjustment: BillingAdjustment): void {
+    this.world.lifecycle.adjustBilling(idOf(agreement), adjustment);
+  }
+
+  /**
+   * What AWS would charge: records in the order they were accepted, one line per region, identity, dimension and hour (on AgentCore: per record);
+   * then the time of registered containers until now.
+   */
+  bill(filter: BillFilter = {}): BillLine[] {
+    return [...this.world.book.lines(), ...this.world.time.lines(this.clock.now())].filter((line) => billed(line, filter));
+  }
+
+  /** Everything that this simulator knows, as JSON can carry it: products, agreements, tokens, usage, calls, faults, clock, streams of the seed. */
+  snapshot(): WorldSnapshot {
+    return takeSnapshot(this.parts.everything);
+  }
+
+  /** Goes on from a snapshot of this or another simulator of the same version. */
+  restore(snapshot: WorldSnapshot): void {
+    restoreSnapshot(this.parts.everything, snapshot);
+  }
+
+  /** As it was when it started: nothing sold, nothing billed, the first switches, the seed from its beginning; a scenario begins anew. */
+  reset(): void {
+    this.restore(this.parts.origin);
+    this.parts.player?.restart();
   }
 
   /** The calls received, oldest first. */
@@ -149,29 +335,82 @@ export class MarketplaceSimulator {
 
 type World = ReturnType<typeof build>;
 
+interface Parts {
+  readonly server: SimulatorServer;
+  readonly everything: SnapshotParts;
+  /** Everything as it was at the start, before the scenario and the state file. */
+  readonly origin: WorldSnapshot;
+  readonly player: ScenarioPlayer | undefined;
+  readonly save: () => Promise<void>;
+}
+
 /** Wires one marketplace together. Each concern has its own stream of the seed. */
 function build(options: SimulatorOptions) {
-  const seed = options.seed ?? 1;
+  const streams: Record<string, SeededRandom> = {};
+  const stream = (name: string): SeededRandom => (streams[name] = new SeededRandom(options.seed ?? 1, name));
   const sellerAccountId = options.sellerAccountId ?? '123456789012';
   const clock = options.clock ?? new VirtualClock();
   const switches: Switches = { ...presets[options.preset ?? 'strict'], ...options.switches };
-  const faults = new FaultInjector(new SeededRandom(seed, 'faults'));
+  const faults = new FaultInjector(stream('faults'));
   const log = new CallLog(options.callLogLimit ?? 100_000);
-  const catalog = new MarketplaceCatalog(new SeededRandom(seed, 'catalog'));
-  const tokens = new RegistrationTokens(new SeededRandom(seed, 'tokens'), switches);
-  const book = new UsageBook(new SeededRandom(seed, 'metering records'), switches);
+  const catalog = new MarketplaceCatalog(stream('catalog'));
+  const lifecycle = new AgreementLifecycle(catalog, clock, switches);
+  const [ids, fate] = [stream('messages'), stream('deliveries')];
+  const notifications = new Notifications({ sellerAccountId, catalog, clock, switches, ids, fate });
+  lifecycle.onEvent((event) => {
+    notifications.publish(event);
+  });
+  const tokens = new RegistrationTokens(stream('tokens'), switches);
+  const book = new UsageBook(stream('metering records'), switches);
+  const fleet = new ComputeFleet(sellerAccountId, stream('fleet'));
+  const admission = new SoftwareAdmission(catalog, sellerAccountId, switches);
+  const clientTokens = new ClientTokens();
+  const keys = new ProductKeys();
+  const time = new ContainerTime(fleet, switches);
+  const party = new AgreementParty(catalog, sellerAccountId);
   const dispatcher = new ApiDispatcher({
+    sellerAccountId,
     clock,
     switches,
     faults,
     log,
-    quota: new CallQuota(callQuotas(options.callsPerSecond)),
-    ids: new SeededRandom(seed, 'requests'),
-    resolveCustomer: new ResolveCustomer(catalog, tokens, switches),
-    batchMeterUsage: new BatchMeterUsage(catalog, book, switches, new SeededRandom(seed, 'result order')),
-    getEntitlements: new GetEntitlements(catalog, switches),
+    quota: new CallQuota(options.callsPerSecond),
+    ids: stream('requests'),
+    identify: (accessKeyId, sessionToken) => fleet.identify(accessKeyId, sessionToken),
+    handlers: {
+      ResolveCustomer: new ResolveCustomer(catalog, tokens, switches),
+      BatchMeterUsage: new BatchMeterUsage(catalog, book, switches, stream('result order')),
+      MeterUsage: new MeterUsage(admission, clientTokens, book, switches, stream('previews')),
+      RegisterUsage: new RegisterUsage(admission, keys, time),
+      GetEntitlements: new GetEntitlements(catalog, switches),
+      LookupEvents: new LookupEvents(log, switches),
+      SearchAgreements: new SearchAgreements(catalog, party),
+      DescribeAgreement: new DescribeAgreement(catalog, party),
+      GetAgreementTerms: new GetAgreementTerms(catalog, party),
+    },
   });
-  return { sellerAccountId, clock, switches, faults, log, catalog, tokens, book, dispatcher };
+  // The lifecycle comes last: what fell due since a snapshot happens when it is restored.
+  const stores = { clock, catalog, tokens, book, fleet, admission, clientTokens, keys, time, faults, log, notifications, lifecycle };
+  return { ...stores, sellerAccountId, switches, streams, stores, dispatcher };
+}
+
+/** Reads the world from the file, and returns what writes it there again. */
+async function keepIn(path: string, everything: SnapshotParts, lifecycle: AgreementLifecycle): Promise<() => Promise<void>> {
+  const { StateFile } = await import('./control/state-file.js');
+  const file = new StateFile(path, () => takeSnapshot(everything));
+  const kept = file.read();
+  if (kept) restoreSnapshot(everything, kept);
+  const save = async (): Promise<void> => {
+    try {
+      await file.save();
+    } catch (error) {
+      process.emitWarning(`The state file ${path} could not be written: ${String(error)}`);
+      throw error;
+    }
+  };
+  // What time alone brings about is no answer to anybody, and is kept all the same.
+  lifecycle.onEvent(() => void save().catch(() => undefined));
+  return save;
 }
 
 function idOf(agreement: Agreement | string): string {

@@ -7,7 +7,9 @@
  * Sources: SDK-M = comments in `@aws-sdk/client-marketplace-metering` 3.1138.0; BOTO = botocore 1.43.107 service model; SMITHY25 = the Smithy
  * model of April 2025; API-BMU = API reference of BatchMeterUsage; SG-setup = seller guide, "SaaS product customer setup"; SG23 = seller guide
  * of January 2023; SKILL = the metering skill in aws/agent-toolkit-for-aws; RH-n = pull request n of RedHatInsights/rhsm-subscriptions, a
- * production seller.
+ * production seller; SG-eb, SG-evt and SG-sns = seller guide, "Managing SaaS subscription events with Amazon EventBridge", "Amazon EventBridge
+ * events" and "Amazon SNS notifications for SaaS products"; SDK-A = comments in `@aws-sdk/client-marketplace-agreement` 3.1164.0; LARA = the
+ * integration guide of laravel-aws-marketplace; SEEN = events of a live listing of August 2026, kept in a public repository.
  */
 export interface Switches {
   /**
@@ -198,6 +200,50 @@ export interface Switches {
   cloudTrailEventSource: 'metering-marketplace.amazonaws.com' | 'marketplacemetering.amazonaws.com';
   /** Milliseconds of the simulator's clock, >= 0, until a call shows in CloudTrail. About 15 minutes [SKILL]. Default 900000. */
   cloudTrailDelayMs: number;
+  /**
+   * The hour for final usage. `ended`: it runs from Purchase Agreement Ended, and License Deprovisioned comes within minutes (the strictest
+   * mixture of the texts). `deprovisioned`: License Deprovisioned comes as soon and opens it [SG-eb, current text; SKILL].
+   * `endedUntilDeprovisioned`: Ended opens it, and License Deprovisioned closes it an hour later [SG-eb, earlier text].
+   * Default `ended`.
+   */
+  finalHourOpenedBy: 'ended' | 'deprovisioned' | 'endedUntilDeprovisioned';
+  /** Milliseconds of the simulator's clock, >= 0, from the end to License Deprovisioned. 31 seconds [SEEN]; seconds to minutes. Default 30000. */
+  deprovisionedAfterMs: number;
+  /**
+   * A renewal makes a new agreement [SG-evt, SDK-A] with a `newLicense` [LARA] or with the `sameLicense`, or only prolongs the `sameAgreement`
+   * and announces License Updated alone [SKILL/troubleshooting].
+   * Default `newLicense`.
+   */
+  renewalLicense: 'newLicense' | 'sameLicense' | 'sameAgreement';
+  /** License of an agreement that replaces another. AWS is silent. Default `newLicense`. */
+  replacementLicense: 'newLicense' | 'sameLicense';
+  /**
+   * What becomes of a free trial that is converted. AWS is silent; that "the same calls bill" afterwards [SKILL] suggests the `sameAgreement`.
+   * The others are a new agreement. Default `sameAgreement`.
+   */
+  trialConversion: 'sameAgreement' | 'sameLicense' | 'newLicense';
+  /** Whether License Updated comes for a product without entitlements, too. AWS is silent. Default `sent`. */
+  usageLicenseUpdated: 'sent' | 'notSent';
+  /**
+   * LicenseArn in events: as the guide prints it, `aws:license-manager:us-east-1:<owner>:l-<id>` (`documented`, which the metering API refuses)
+   * [SG-evt], or as the `api` has it [SEEN].
+   * Default `documented`.
+   */
+  eventLicenseArn: 'documented' | 'api';
+  /** Offer id in license events: `prefixed` with `offer-` as everywhere [SEEN], or `bare` [SG-evt, license examples]. Default `prefixed`. */
+  licenseEventOfferId: 'prefixed' | 'bare';
+  /** Whether Purchase Agreement Ended names the offer: `present` [SG-evt] or `absent` [SEEN]. Default `present`. */
+  endedEventOffer: 'present' | 'absent';
+  /** `endTime` in events of an agreement without an end: `year9999`, which stands for 9999-01-01T00:00:00Z [SEEN], or `absent`. Default `year9999`. */
+  openEndInEvents: 'year9999' | 'absent';
+  /** `resaleAuthorization` in events of a direct offer: `{ "id": null }` (`nullId`) [SG-evt, SEEN], or `absent` [SG-eb]. Default `nullId`. */
+  directResaleAuthorization: 'nullId' | 'absent';
+  /** `requestId` in events of one transaction: another `perEvent` [SEEN], or `shared`. AWS is silent. Default `perEvent`. */
+  eventRequestId: 'perEvent' | 'shared';
+  /** Members in events that no text has. AWS adds some over the years. Default `none`. */
+  unknownEventFields: 'none' | 'added';
+  /** SignatureVersion of SNS messages: `1` (SHA1withRSA) or `2` (SHA256withRSA). The owner of the topic chooses. Default `1`, the default of SNS. */
+  snsSignatureVersion: '1' | '2';
 }
 
 /** For every switch the values worth testing, the default first. */
@@ -239,6 +285,20 @@ export const switchValues: { readonly [Name in keyof Switches]: readonly [Switch
   containerTimeFrom: ['launch', 'registration'],
   cloudTrailEventSource: ['metering-marketplace.amazonaws.com', 'marketplacemetering.amazonaws.com'],
   cloudTrailDelayMs: [900_000, 0],
+  finalHourOpenedBy: ['ended', 'deprovisioned', 'endedUntilDeprovisioned'],
+  deprovisionedAfterMs: [30_000, 300_000],
+  renewalLicense: ['newLicense', 'sameLicense', 'sameAgreement'],
+  replacementLicense: ['newLicense', 'sameLicense'],
+  trialConversion: ['sameAgreement', 'sameLicense', 'newLicense'],
+  usageLicenseUpdated: ['sent', 'notSent'],
+  eventLicenseArn: ['documented', 'api'],
+  licenseEventOfferId: ['prefixed', 'bare'],
+  endedEventOffer: ['present', 'absent'],
+  openEndInEvents: ['year9999', 'absent'],
+  directResaleAuthorization: ['nullId', 'absent'],
+  eventRequestId: ['perEvent', 'shared'],
+  unknownEventFields: ['none', 'added'],
+  snsSignatureVersion: ['1', '2'],
 };
 
 export const defaultSwitches = Object.fromEntries(
@@ -266,6 +326,10 @@ export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
     emptyTagValue: 'accepted',
     bodyLimitBytes: 1_048_576,
     cloudTrailDelayMs: 0,
+    finalHourOpenedBy: 'deprovisioned',
+    renewalLicense: 'sameLicense',
+    replacementLicense: 'sameLicense',
+    eventLicenseArn: 'api',
   },
   chaos: {
     ...defaultSwitches,
@@ -294,5 +358,14 @@ export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
     entitlementCheck: 'everyCall',
     unsupportedCredentials: 'AccessDeniedException',
     cloudTrailEventSource: 'marketplacemetering.amazonaws.com',
+    deprovisionedAfterMs: 300_000,
+    trialConversion: 'newLicense',
+    usageLicenseUpdated: 'notSent',
+    licenseEventOfferId: 'bare',
+    endedEventOffer: 'absent',
+    directResaleAuthorization: 'absent',
+    eventRequestId: 'shared',
+    unknownEventFields: 'added',
+    snsSignatureVersion: '2',
   },
 };

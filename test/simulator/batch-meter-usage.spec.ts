@@ -18,6 +18,7 @@ describe('BatchMeterUsage: what is accepted', () => {
     expect(unprocessed).toEqual([]);
     expect(sim.bill()).toEqual([
       {
+        operation: 'BatchMeterUsage',
         productCode: listing.productCode,
         region: 'us-east-1',
         identity: 'license',
@@ -68,6 +69,14 @@ describe('BatchMeterUsage: one record per grain', () => {
     const { sim, record, outcome } = await startMetering();
     expect(await outcome(record(), record({ Quantity: 6 }), record())).toBe('Success DuplicateRecord Success');
     expect(sim.bill()).toHaveLength(1);
+  });
+
+  it('refuses two records of one grain in one request by switch, and bills neither', async () => {
+    const { sim, record, outcome } = await switched({ duplicateInRequest: 'refused' });
+    expect(await outcome(record(), record({ Dimension: 'gigabytes' }), record())).toBe('ValidationException');
+    expect(sim.bill()).toEqual([]);
+    expect(await outcome(record(), record({ Dimension: 'gigabytes' }))).toBe('Success Success');
+    expect(await outcome(record())).toBe('Success');
   });
 
   it.each([
@@ -156,6 +165,17 @@ describe('BatchMeterUsage: who may be metered', () => {
   });
 
   it.each([
+    ['absent', 'undefined'],
+    ['present', 'string'],
+  ] as const)('gives a record that is not subscribed an id by switch: %s', async (notSubscribedMeteringRecordId, type) => {
+    const { sim, agreement, record, meter } = await switched({ notSubscribedMeteringRecordId });
+    sim.suspend(agreement);
+    const { Results: results } = await meter(record());
+    expect(results?.map(({ Status, MeteringRecordId }) => [Status, typeof MeteringRecordId])).toEqual([['CustomerNotSubscribed', type]]);
+    expect(sim.bill()).toEqual([]);
+  });
+
+  it.each([
     ['accepted', 'Success'],
     ['refused', 'CustomerNotSubscribed'],
   ] as const)('takes final usage for an hour after the end by switch: %s', async (finalHour, status) => {
@@ -177,17 +197,18 @@ describe('BatchMeterUsage: who may be metered', () => {
     },
   );
 
-  it.each([['TimestampOutOfBoundsException'], ['InvalidLicenseException']] as const)(
-    'refuses usage before the start by switch: %s',
-    async (usageBeforeStart) => {
-      const { sim, listing, record, outcome } = await switched({ usageBeforeStart });
-      const startsAt = iso('11-18T11:20:00');
-      const young = sim.subscribe({ productCode: listing.productCode, startsAt });
-      expect(await outcome(record({ Timestamp: iso('11-18T11:00:00') }, young), record())).toBe(usageBeforeStart);
-      expect(sim.bill()).toEqual([]);
-      expect(await outcome(record({ Timestamp: startsAt }, young))).toBe('Success');
-    },
-  );
+  it.each([
+    ['TimestampOutOfBoundsException', 'TimestampOutOfBoundsException', 0],
+    ['InvalidLicenseException', 'InvalidLicenseException', 0],
+    ['CustomerNotSubscribed', 'CustomerNotSubscribed Success', 1],
+  ] as const)('refuses usage before the start by switch: %s', async (usageBeforeStart, expected, lines) => {
+    const { sim, listing, record, outcome } = await switched({ usageBeforeStart });
+    const startsAt = iso('11-18T11:20:00');
+    const young = sim.subscribe({ productCode: listing.productCode, startsAt });
+    expect(await outcome(record({ Timestamp: iso('11-18T11:00:00') }, young), record())).toBe(expected);
+    expect(sim.bill()).toHaveLength(lines);
+    expect(await outcome(record({ Timestamp: startsAt }, young))).toBe('Success');
+  });
 });
 
 describe('BatchMeterUsage: licenses', () => {
@@ -235,10 +256,13 @@ describe('BatchMeterUsage: licenses', () => {
     expect(await outcome(record({ LicenseArn: eventForm }))).toBe('ValidationException');
   });
 
-  it('names violations by the error of the switch', async () => {
-    const { record, outcome } = await switched({ constraintError: 'InvalidParameterException' });
-    expect(await outcome(record({ Dimension: '' }))).toBe('InvalidParameterException');
-  });
+  it.each([['ValidationException'], ['InvalidParameterException']])(
+    'names violations by the error of the switch: %s',
+    async (constraintError) => {
+      const { record, outcome } = await switched({ constraintError });
+      expect(await outcome(record({ Dimension: '' }))).toBe(constraintError);
+    },
+  );
 });
 
 describe('BatchMeterUsage: legacy identity', () => {
@@ -314,6 +338,27 @@ describe('BatchMeterUsage: dimensions and regions', () => {
     expect(sim.bill()).toEqual([]);
   });
 
+  it('loses usage of an unknown dimension by switch: answered with Success, never billed', async () => {
+    const { sim, record, meter } = await switched({ unknownDimension: 'dropped' });
+    const { Results: results } = await meter(record({ Dimension: 'unknown' }), record());
+    expect(results?.map(({ Status, MeteringRecordId }) => [Status, typeof MeteringRecordId])).toEqual([
+      ['Success', 'string'],
+      ['Success', 'string'],
+    ]);
+    expect(sim.bill().map(({ dimension }) => dimension)).toEqual(['users']);
+  });
+
+  it.each([
+    ['all', 'no error'],
+    ['us-east-1', 'DisabledApiException'],
+  ] as const)('is on by default in the regions of the switch: %s', async (defaultRegions, expected) => {
+    const { sim, record, outcome } = await switched({ defaultRegions });
+    expect(await outcome(record())).toBe('Success');
+    const ireland = meteringClient(sim.url, { region: 'eu-west-1' });
+    expect(await errorNameOf(ireland.send(new BatchMeterUsageCommand({ UsageRecords: [record()] })))).toBe(expected);
+    ireland.destroy();
+  });
+
   it('answers DisabledApiException outside the regions of the product', async () => {
     const { sim, client } = await startMetering();
     const { productCode } = sim.createProduct({ dimensions: ['users'], regions: ['eu-west-1'] });
@@ -327,6 +372,7 @@ describe('BatchMeterUsage: time', () => {
   it.each([
     ['24 h by default', {}, -24 * hourMs + 1, -24 * hourMs],
     ['6 h by switch', { lateWindowHours: 6 }, -6 * hourMs + 1, -6 * hourMs],
+    ['back from the start of its hour by switch', { recordAge: 'hourStart' }, -23.5 * hourMs, -23.5 * hourMs - 1],
     ['from the start of the hour by switch', { lateWindowFrom: 'currentHour' }, -24.5 * hourMs, -24.5 * hourMs - 1],
     ['5 min into the future', {}, 300_000, 300_001],
     ['no skew by switch', { futureSkewMs: 0 }, 0, 1],
@@ -394,7 +440,7 @@ describe('BatchMeterUsage: constraints of the model', () => {
   });
 
   it('refuses a body of 1 MB, and takes one just below', async () => {
-    const { record, outcome } = await startMetering();
+    const { sim, record, outcome } = await startMetering();
     const allocations = (count: number): UsageAllocation[] =>
       Array.from({ length: count }, (_, index) => ({
         AllocatedUsageQuantity: 1,
@@ -404,6 +450,10 @@ describe('BatchMeterUsage: constraints of the model', () => {
       record({ Dimension, Quantity: count, UsageAllocations: allocations(count) });
     expect(await outcome(allocated(2500, 'users'), allocated(700, 'gigabytes'))).toBe('ValidationException');
     expect(await outcome(allocated(2500, 'users'), allocated(600, 'gigabytes'))).toBe('Success Success');
+    sim.setSwitches({ bodyLimitBytes: 1_048_576, identicalResend: 'duplicateRecord' });
+    const others = [allocated(2500, 'users'), allocated(700, 'gigabytes')];
+    expect(await outcome(...others)).toBe('DuplicateRecord DuplicateRecord');
+    expect(await outcome(...others, allocated(200, 'users'))).toBe('ValidationException');
   });
 });
 
@@ -447,6 +497,17 @@ describe('BatchMeterUsage: allocations', () => {
     ];
     expect(await outcome(record({ UsageAllocations }))).toBe('Success');
     expect(sim.bill()[0]?.usageAllocations).toEqual(UsageAllocations);
+  });
+
+  it.each([
+    ['emptyTagValue', 'refused', '', 'InvalidTagException'],
+    ['emptyTagValue', 'accepted', '', 'Success'],
+    ['tagCharacters', 'range', 'a,b', 'Success'],
+    ['tagCharacters', 'literal', 'a,b', 'InvalidTagException'],
+    ['tagCharacters', 'literal', 'a - b', 'Success'],
+  ] as const)('judges tag values by switch: %s %s', async (name, value, Value, expected) => {
+    const { record, outcome } = await switched({ [name]: value });
+    expect(await outcome(record({ UsageAllocations: [{ AllocatedUsageQuantity: 5, Tags: [{ Key: 'k', Value }] }] }))).toBe(expected);
   });
 
   it.each([

@@ -1,8 +1,15 @@
-import { BatchMeterUsageCommand, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
+import { LookupEventsCommand } from '@aws-sdk/client-cloudtrail';
+import {
+  BatchMeterUsageCommand,
+  MeterUsageCommand,
+  RegisterUsageCommand,
+  ResolveCustomerCommand,
+} from '@aws-sdk/client-marketplace-metering';
 import { GetEntitlementsCommand } from '@aws-sdk/client-marketplace-entitlement-service';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type Fault } from '../../src/simulator/index.js';
-import { errorNameOf } from './marketplace-client.js';
+import { startSoftware } from './buyer-software.js';
+import { errorNameOf, meteringClient, trailClient } from './marketplace-client.js';
 import { hourMs, noon, startMarketplace, startMetering, stopMarketplaces } from './simulated-marketplace.js';
 
 afterEach(stopMarketplaces);
@@ -59,6 +66,46 @@ describe('faults of a whole call', () => {
     expect(sim.bill()).toHaveLength(lines);
     expect(sim.calls()).toMatchObject([{ outcome: 'hung' }]);
   });
+
+  it('cutAnswer breaks off in the middle of the answer, after the effect', async () => {
+    const { sim, record, meter } = await startMetering();
+    sim.faults.add({ kind: 'cutAnswer', count: 1 });
+    expect(await errorNameOf(meter(record()))).not.toBe('no error');
+    expect(sim.calls()).toMatchObject([{ outcome: 'cut', statusCode: 200, effective: true, faults: ['cutAnswer'] }]);
+    expect(sim.bill()).toHaveLength(1);
+    expect((await meter(record())).Results).toMatchObject([{ Status: 'Success' }]);
+  });
+
+  it.each<Fault['kind']>(['resetAfter', 'cutAnswer', 'throttle', 'error500Before', 'accessDenied', 'expiredCredentials', 'disabledApi'])(
+    'strikes every operation: %s',
+    async (kind) => {
+      const { sim, entitlements, listing, resource, client } = await startSoftware('ecs');
+      const trail = trailClient(sim.url);
+      const seller = meteringClient(sim.url);
+      const { productCode: ProductCode } = listing;
+      sim.faults.add({ kind } as Fault);
+      const calls = [
+        errorNameOf(seller.send(new ResolveCustomerCommand({ RegistrationToken: sim.registrationToken(sim.agreements()[0] ?? '') }))),
+        errorNameOf(seller.send(new BatchMeterUsageCommand({ UsageRecords: [] }))),
+        errorNameOf(client.send(new MeterUsageCommand({ ProductCode, Timestamp: noon, UsageDimension: 'users' }))),
+        errorNameOf(client.send(new RegisterUsageCommand({ ProductCode, PublicKeyVersion: 1 }))),
+        errorNameOf(entitlements.send(new GetEntitlementsCommand({ ProductCode }))),
+        errorNameOf(trail.send(new LookupEventsCommand({}))),
+      ];
+      expect(await Promise.all(calls)).not.toContain('no error');
+      expect(
+        sim
+          .calls({ fault: kind })
+          .map(({ operation }) => operation)
+          .sort(),
+      ).toEqual(['BatchMeterUsage', 'GetEntitlements', 'LookupEvents', 'MeterUsage', 'RegisterUsage', 'ResolveCustomer']);
+      expect(sim.bill({ resourceId: resource.resourceId }).some(({ operation }) => operation === 'MeterUsage')).toBe(
+        kind === 'resetAfter' || kind === 'cutAnswer',
+      );
+      trail.destroy();
+      seller.destroy();
+    },
+  );
 
   it('latency delays the answer; the effect comes even if the client has gone', async () => {
     const { sim, client, record, meter } = await startMetering();

@@ -97,6 +97,17 @@ describe('GetEntitlements', () => {
     expect((await get()).Entitlements).toHaveLength(25);
   });
 
+  it.each([
+    [0, 1],
+    [60_000, 0],
+  ])('shows a new agreement after %d ms, by switch', async (entitlementsAfterMs, atOnce) => {
+    const { sim, subscribe, get } = await startContract({ switches: { entitlementsAfterMs } });
+    subscribe(['seats', 1]);
+    expect((await get()).Entitlements).toHaveLength(atOnce);
+    sim.clock.advance(entitlementsAfterMs);
+    expect((await get()).Entitlements).toHaveLength(1);
+  });
+
   it('follows setEntitlements', async () => {
     const { sim, subscribe, get } = await startContract();
     const agreement = subscribe(['seats', 1]);

@@ -1,10 +1,13 @@
+import { CloudTrailClient } from '@aws-sdk/client-cloudtrail';
 import { MarketplaceEntitlementServiceClient } from '@aws-sdk/client-marketplace-entitlement-service';
 import { MarketplaceMeteringClient } from '@aws-sdk/client-marketplace-metering';
+import { type ResourceCredentials } from '../../src/simulator/index.js';
 
 export interface ClientOptions {
   region?: string;
   maxAttempts?: number;
   systemClockOffset?: number;
+  credentials?: ResourceCredentials;
 }
 
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
@@ -16,6 +19,10 @@ export function meteringClient(endpoint: string, options: ClientOptions = {}): M
 
 export function entitlementClient(endpoint: string, options: ClientOptions = {}): MarketplaceEntitlementServiceClient {
   return new MarketplaceEntitlementServiceClient({ endpoint, region: 'us-east-1', maxAttempts: 1, credentials, ...options });
+}
+
+export function trailClient(endpoint: string, options: ClientOptions = {}): CloudTrailClient {
+  return new CloudTrailClient({ endpoint, region: 'us-east-1', maxAttempts: 1, credentials, ...options });
 }
 
 /** The error's name, or `no error`: what a table of refusals compares. */

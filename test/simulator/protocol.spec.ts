@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { MeterUsageCommand, RegisterUsageCommand, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
+import { BatchMeterUsageCommand, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
 import { GetEntitlementsCommand } from '@aws-sdk/client-marketplace-entitlement-service';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { MarketplaceSimulator, type SimulatorOptions } from '../../src/simulator/index.js';
@@ -11,6 +11,8 @@ afterEach(stopMarketplaces);
 const amzDate = (time: number): string => new Date(time).toISOString().replace(/[-:]|\.\d+/g, '');
 
 interface RawOptions {
+  method?: string;
+  service?: string;
   path?: string;
   target?: string;
   body?: string;
@@ -22,23 +24,68 @@ interface RawOptions {
 /** A request written by hand, signed in form only. */
 async function post(url: string, options: RawOptions = {}) {
   const date = options.date ?? amzDate(Date.now());
-  const scope = options.scope ?? `${date.slice(0, 8)}/us-east-1/aws-marketplace/aws4_request`;
+  const scope = options.scope ?? `${date.slice(0, 8)}/us-east-1/${options.service ?? 'aws-marketplace'}/aws4_request`;
   const signed = `AWS4-HMAC-SHA256 Credential=AKID/${scope}, SignedHeaders=host;x-amz-date, Signature=00`;
   const authorization = 'authorization' in options ? options.authorization : signed;
   const response = await fetch(url + (options.path ?? '/'), {
-    method: 'POST',
+    method: options.method ?? 'POST',
     headers: {
       'content-type': 'application/x-amz-json-1.1',
       'x-amz-target': options.target ?? 'AWSMPMeteringService.BatchMeterUsage',
       'x-amz-date': date,
       ...(authorization !== undefined && { authorization }),
     },
-    body: options.body ?? '{"UsageRecords":[]}',
+    ...(options.method !== 'GET' && { body: options.body ?? '{"UsageRecords":[]}' }),
   });
   return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
 }
 
 describe('protocol', () => {
+  it.each([
+    ['GET', 'AWSMPMeteringService.BatchMeterUsage'],
+    ['PUT', 'AWSMPMeteringService.BatchMeterUsage'],
+  ])('answers UnknownOperationException to %s', async (method, target) => {
+    const { sim } = await startMarketplace();
+    expect(await post(sim.url, { method, target })).toMatchObject({ status: 400, body: { __type: 'UnknownOperationException' } });
+  });
+
+  it.each([
+    ['bare', 'InvalidTokenException', 'InvalidParameterException', 'InvalidMaxResultsException'],
+    [
+      'namespaced',
+      'com.amazonaws.marketplacemetering#InvalidTokenException',
+      'com.amazonaws.marketplaceentitlementservice#InvalidParameterException',
+      'com.amazonaws.cloudtrail#InvalidMaxResultsException',
+    ],
+  ] as const)('names the type of an error by switch: %s', async (errorType, ...expected) => {
+    const { sim, client } = await startMarketplace({ switches: { errorType } });
+    const answers = [
+      await post(sim.url, { target: 'AWSMPMeteringService.ResolveCustomer', body: '{"RegistrationToken":"x"}' }),
+      await post(sim.url, { target: 'AWSMPEntitlementService.GetEntitlements', body: '{"ProductCode":"x"}' }),
+      await post(sim.url, { target: 'CloudTrail_20131101.LookupEvents', body: '{"MaxResults":0}', service: 'cloudtrail' }),
+    ];
+    expect(answers.map(({ body }) => body.__type)).toEqual(expected);
+    expect(await errorNameOf(client.send(new ResolveCustomerCommand({ RegistrationToken: 'x' })))).toBe('InvalidTokenException');
+  });
+
+  it.each([['CloudTrail_20131101'], ['com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101']])(
+    'knows CloudTrail as %s',
+    async (target) => {
+      const { sim } = await startMarketplace();
+      const answer = await post(sim.url, { target: `${target}.LookupEvents`, body: '{}', service: 'cloudtrail' });
+      expect(answer).toMatchObject({ status: 200, body: { Events: [] } });
+      expect(sim.calls({ operation: 'LookupEvents' })).toHaveLength(1);
+    },
+  );
+
+  it('shows in CloudTrail a call whose time is none', async () => {
+    const { sim } = await startMarketplace({ switches: { cloudTrailDelayMs: 0 } });
+    await post(sim.url, { body: '{"UsageRecords":[{"Timestamp":1e300,"Dimension":"users"}]}' });
+    const { body } = await post(sim.url, { target: 'CloudTrail_20131101.LookupEvents', body: '{}', service: 'cloudtrail' });
+    const [event] = body.Events as { CloudTrailEvent: string }[];
+    expect(JSON.parse(event?.CloudTrailEvent ?? '')).toMatchObject({ requestParameters: { usageRecords: [{ timestamp: '1e+300' }] } });
+  });
+
   it('answers at any path, in AWS JSON 1.1, with a request id that the log knows', async () => {
     const { sim } = await startMarketplace();
     const { status, headers, body } = await post(sim.url, { path: '/some/where?x=1' });
@@ -67,14 +114,6 @@ describe('protocol', () => {
     const { sim } = await startMarketplace();
     expect(await post(sim.url, { target })).toMatchObject({ status: 400, body: { __type: 'UnknownOperationException' } });
     expect(sim.calls()).toMatchObject([{ operation: target, statusCode: 400 }]);
-  });
-
-  it('does not know MeterUsage and RegisterUsage yet', async () => {
-    const { client } = await startMarketplace();
-    const meterUsage = new MeterUsageCommand({ ProductCode: 'x', Timestamp: noon, UsageDimension: 'users' });
-    expect(await errorNameOf(client.send(meterUsage))).toBe('UnknownOperationException');
-    const registerUsage = new RegisterUsageCommand({ ProductCode: 'x', PublicKeyVersion: 1 });
-    expect(await errorNameOf(client.send(registerUsage))).toBe('UnknownOperationException');
   });
 
   it.each([
@@ -141,6 +180,18 @@ describe('signature', () => {
     ],
     ['a short scope', () => ({ scope: `${today()}/us-east-1` }), 'IncompleteSignatureException'],
     ['another service', () => ({ scope: `${today()}/us-east-1/metering.marketplace/aws4_request` }), 'InvalidSignatureException'],
+    ['the service of another API', () => ({ scope: `${today()}/us-east-1/cloudtrail/aws4_request` }), 'InvalidSignatureException'],
+    [
+      'the wrong service for CloudTrail',
+      () => ({ target: 'CloudTrail_20131101.LookupEvents', scope: `${today()}/us-east-1/aws-marketplace/aws4_request` }),
+      'InvalidSignatureException',
+    ],
+    ['a region that AWS does not have', () => ({ scope: `${today()}/mars-1/aws-marketplace/aws4_request` }), 'InvalidSignatureException'],
+    [
+      'no access key',
+      () => ({ authorization: `AWS4-HMAC-SHA256 Credential=, SignedHeaders=host, Signature=0` }),
+      'IncompleteSignatureException',
+    ],
     ['another day in the scope', () => ({ scope: '20200101/us-east-1/aws-marketplace/aws4_request' }), 'InvalidSignatureException'],
     ['no date', () => ({ date: '' }), 'IncompleteSignatureException'],
     ['a date six minutes ago', () => ({ date: amzDate(Date.now() - 360_000) }), 'InvalidSignatureException'],
@@ -152,6 +203,26 @@ describe('signature', () => {
     const { sim } = await startMarketplace();
     const { status, body } = await post(sim.url, options());
     expect([status, body.__type ?? 'none']).toEqual([expected === 'none' ? 200 : 400, expected]);
+  });
+
+  it.each([
+    ['metering.marketplace.us-east-1.amazonaws.com', 'eu-west-1', 'InvalidSignatureException'],
+    ['metering.marketplace.eu-west-1.amazonaws.com:443', 'eu-west-1', 'no error'],
+    ['metering-marketplace.eusc-de-east-1.amazonaws.eu', 'us-east-1', 'InvalidSignatureException'],
+    ['metering.marketplace.cn-northwest-1.amazonaws.com.cn', 'cn-northwest-1', 'no error'],
+  ])('must be for the region of the host: %s with %s is %s', async (host, region, expected) => {
+    const { sim } = await startMarketplace();
+    const client = meteringClient(sim.url, { region });
+    // As where a proxy or a line in /etc/hosts leads AWS's own name to the simulator.
+    client.middlewareStack.add(
+      (next) => (args) => {
+        (args.request as { headers: Record<string, string> }).headers.host = host;
+        return next(args);
+      },
+      { step: 'build', priority: 'low' },
+    );
+    expect(await errorNameOf(client.send(new BatchMeterUsageCommand({ UsageRecords: [] })))).toBe(expected);
+    client.destroy();
   });
 
   it('goes by wall time however the clock is set', async () => {

@@ -13,26 +13,111 @@ export interface SubscribeOptions {
   accountId?: string;
   /** Whether the offer is a free trial: the registration form then says so. Metering is the same. Default false. */
   freeTrial?: boolean;
-  /** Default: now. A start in the future makes a future-dated agreement: usage is refused until then. */
+  /** Default: now. A start in the future makes a future-dated agreement: usage is refused and nothing is announced until then. */
   startsAt?: Date;
   /** Default: none, the agreement runs until `end`. */
   endsAt?: Date;
   /** Default: none. */
   entitlements?: readonly Entitlement[];
+  /** A private offer. Default: the product's public offer. */
+  offerId?: string;
+  /** Whether it renews at `endsAt`, for as long again. Default false: it expires. */
+  autoRenew?: boolean;
+  /** Days before `endsAt` after which the decision to renew stands. Default: none. */
+  lockoutDays?: number;
+  /** An offer of a channel partner: the seller then is the manufacturer only, and hears of the agreement as such. Default: a direct offer. */
+  resale?: { partnerAccountId: string; resaleAuthorizationId?: string };
+}
+
+/** `ROLLED_BACK`: the subscription failed, the agreement never took effect. `SUPERSEDED` and `ARCHIVED` exist in the model only [SDK-A]. */
+export type AgreementStatus = 'ACTIVE' | 'CANCELLED' | 'EXPIRED' | 'RENEWED' | 'REPLACED' | 'TERMINATED' | 'ROLLED_BACK';
+
+/** How the agreement came into being [SG-evt]; `AMEND` is said of a change. */
+export type AgreementIntent = 'NEW' | 'RENEW' | 'REPLACE';
+
+export const cancellationReasons = [
+  'INCORRECT_TERMS_ACCEPTED',
+  'REPLACING_AGREEMENT',
+  'TEST_AGREEMENT',
+  'ALTERNATIVE_PROCUREMENT_CHANNEL',
+  'PRODUCT_DISCONTINUED',
+  'UNINTENDED_RENEWAL',
+  'BUYER_DISSATISFACTION',
+  'OTHER',
+] as const;
+
+/** Of a cancellation request and of a billing adjustment [SDK-A]. */
+export type CancellationReason = (typeof cancellationReasons)[number];
+
+/** The seller's request that the buyer agree to a cancellation. Without an answer it is approved after seven days [SG-evt]. */
+export interface CancellationRequest {
+  readonly id: string;
+  readonly status: 'PENDING_APPROVAL' | 'APPROVED' | 'REJECTED' | 'CANCELLED' | 'VALIDATION_FAILED';
+  readonly reasonCode: CancellationReason;
+  readonly reasonMessage: string;
+  readonly statusMessage: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
 }
 
 /** One agreement of one buyer for one product, as it stands at the moment it was asked for. */
 export interface Agreement {
   readonly agreementId: string;
   readonly productCode: string;
+  /** `prod-…`: the product as EventBridge and the Agreement API name it. */
+  readonly productId: string;
   readonly accountId: string;
   /** Legacy products only; the same for all agreements of one account. */
   readonly customerIdentifier?: string;
-  /** `arn:aws:license-manager::<owner>:license:l-<id>`; unique per agreement. */
+  /** `arn:aws:license-manager::<owner>:license:l-<id>`; its own unless it was inherited at a renewal, replacement or conversion. */
   readonly licenseArn: string;
+  readonly offerId: string;
+  readonly status: AgreementStatus;
+  readonly intent: AgreementIntent;
+  /** The agreement that this one renews, replaces or converts. */
+  readonly previousAgreementId?: string;
+  /** The first of the chain: its own id unless it has a previous one. */
+  readonly initialAgreementId: string;
+  /** The agreement that came after this one. */
+  readonly nextAgreementId?: string;
   readonly freeTrial: boolean;
+  readonly autoRenew: boolean;
+  /** Who turned the renewal off, if anyone did. */
+  readonly renewalDisabledBy?: RenewalParty;
+  readonly lockoutDays?: number;
+  readonly resale?: { readonly partnerAccountId: string; readonly resaleAuthorizationId: string };
+  readonly acceptedAt: Date;
   readonly startsAt: Date;
   readonly endsAt?: Date;
+  /** What its status is to be at `endsAt`, if it does not renew. */
+  readonly endsAs: 'EXPIRED' | 'CANCELLED' | 'TERMINATED';
+  /** The last change of any kind. */
+  readonly updatedAt: Date;
   readonly suspended: boolean;
   readonly entitlements: readonly Readonly<Entitlement>[];
+  /** The latest, if there ever was one. */
+  readonly cancellationRequest?: CancellationRequest;
+}
+
+/** The buyer or the seller. */
+export type RenewalParty = 'ACCEPTOR' | 'PROPOSER';
+
+/** What can be changed in a running agreement. A member that is absent stays as it is. */
+export interface Amendment {
+  endsAt?: Date;
+  entitlements?: readonly Entitlement[];
+  /** Of the offer that was accepted for the change. */
+  offerId?: string;
+  /** Turned off by the acceptor unless `renewalDisabledBy` says otherwise. */
+  autoRenew?: boolean;
+  renewalDisabledBy?: RenewalParty;
+}
+
+/** Terms of the agreement that follows; what is absent is taken over. */
+export interface SuccessorTerms {
+  /** Default: as long again as the agreement before, or none if it had none. */
+  endsAt?: Date;
+  entitlements?: readonly Entitlement[];
+  /** Default: the same offer for a renewal, a new one for a replacement. */
+  offerId?: string;
 }

@@ -8,20 +8,33 @@ export interface Dimension {
   type: 'ExternallyMetered' | 'Entitled';
 }
 
+/** SaaS is metered by its seller; AMI and container software meters itself, with its buyer's credentials. */
+export type ProductType = 'saas' | 'ami' | 'container';
+
 export interface ProductOptions {
   /** Default: a generated code in AWS's form (25 characters). */
   productCode?: string;
   dimensions: readonly (string | { name: string; type?: Dimension['type'] })[];
+  /** Default `saas`. */
+  type?: ProductType;
   /** Default `license`. */
   identity?: ProductIdentity;
   /** Where BatchMeterUsage takes this product; elsewhere it answers DisabledApiException. Default: all regions that have the API. */
   regions?: readonly string[];
+  /** As events of renewals print it. Default: `Product <code>`. */
+  title?: string;
 }
 
 /** A product on AWS Marketplace. */
 export interface Listing {
   readonly productCode: string;
+  /** `prod-…`: the product as EventBridge and the Agreement API name it. */
+  readonly productId: string;
+  readonly title: string;
+  /** Of the offer that everyone can accept. */
+  readonly publicOfferId: string;
   readonly dimensions: readonly Readonly<Dimension>[];
+  readonly type: ProductType;
   readonly identity: ProductIdentity;
   readonly regions: readonly string[];
 }

@@ -1,8 +1,21 @@
-import { type Agreement, type Entitlement, type SubscribeOptions } from './agreement.js';
+import { type Agreement, type AgreementIntent, type SubscribeOptions } from './agreement.js';
 import { type Listing, meteringRegions, type ProductOptions } from './listing.js';
+import { packDates, type PackedDates, unpackDates } from '../packed-dates.js';
 import { type SeededRandom } from '../seeded-random.js';
 
 const lowerAlphanumeric = 'abcdefghijklmnopqrstuvwxyz0123456789';
+
+export interface CatalogSnapshot {
+  readonly listings: readonly Listing[];
+  readonly agreements: PackedDates<readonly Agreement[]>;
+}
+
+/** Where an agreement comes from: a purchase, or an agreement before it, perhaps with the license of that. */
+export interface Origin {
+  readonly intent: AgreementIntent;
+  readonly previous?: Agreement;
+  readonly licenseArn?: string;
+}
 
 /** Everything sold on the simulated marketplace: products, buyers, agreements. */
 export class MarketplaceCatalog {
@@ -15,6 +28,17 @@ export class MarketplaceCatalog {
 
   constructor(private readonly random: SeededRandom) {}
 
+  snapshot(): CatalogSnapshot {
+    return { listings: this.listings(), agreements: packDates(this.agreements()) };
+  }
+
+  restore(snapshot: CatalogSnapshot): void {
+    for (const store of [this.#listings, this.#agreements, this.#byLicenseArn, this.#byAccountId]) store.clear();
+    for (const identifiers of [this.#customerIdentifiers, this.#accountIds]) identifiers.clear();
+    for (const listing of snapshot.listings) this.#listings.set(listing.productCode, listing);
+    for (const agreement of unpackDates<Agreement[]>(snapshot.agreements)) this.#add(agreement);
+  }
+
   createProduct(options: ProductOptions): Listing {
     const productCode = options.productCode ?? this.random.text(25, lowerAlphanumeric);
     if (this.#listings.has(productCode)) throw new Error(`Product ${productCode} exists already`);
@@ -26,7 +50,11 @@ export class MarketplaceCatalog {
     });
     const listing: Listing = {
       productCode,
+      productId: `prod-${this.random.text(13, lowerAlphanumeric)}`,
+      title: options.title ?? `Product ${productCode}`,
+      publicOfferId: this.newOfferId(),
       dimensions,
+      type: options.type ?? 'saas',
       identity: options.identity ?? 'license',
       regions: options.regions ?? meteringRegions,
     };
@@ -34,46 +62,62 @@ export class MarketplaceCatalog {
     return listing;
   }
 
-  subscribe(options: SubscribeOptions, now: Date): Agreement {
+  subscribe(options: SubscribeOptions, now: Date, origin: Origin): Agreement {
     const listing = this.#listings.get(options.productCode);
     if (!listing) throw new Error(`No product ${options.productCode}: call createProduct() first`);
     const accountId = options.accountId ?? this.#newAccountId();
-    if (!/^[0-9]{1,255}$/.test(accountId)) throw new Error(`An AWS account id has digits only: "${accountId}"`);
+    for (const id of [accountId, options.resale?.partnerAccountId ?? accountId]) {
+      if (!/^[0-9]{1,255}$/.test(id)) throw new Error(`An AWS account id has digits only: "${id}"`);
+    }
     const startsAt = options.startsAt ?? now;
     if (options.endsAt && options.endsAt < startsAt) throw new Error('An agreement cannot end before it starts');
+    if (options.autoRenew && !options.endsAt) throw new Error('An agreement without an end cannot renew');
+    const agreementId = `agmt-${this.random.text(25, lowerAlphanumeric)}`;
+    const { previous } = origin;
     const agreement: Agreement = {
-      agreementId: `agmt-${this.random.text(25, lowerAlphanumeric)}`,
+      agreementId,
       productCode: listing.productCode,
+      productId: listing.productId,
       accountId,
       ...(listing.identity === 'legacy' && { customerIdentifier: this.#customerIdentifierOf(accountId) }),
       // The twelve digits are the owner of the license, not the buyer: a client must not read the account out of the ARN.
-      licenseArn: `arn:aws:license-manager::111122223333:license:l-${this.random.text(32, '0123456789abcdef')}`,
+      licenseArn: origin.licenseArn ?? `arn:aws:license-manager::111122223333:license:l-${this.random.text(32, '0123456789abcdef')}`,
+      offerId: options.offerId ?? listing.publicOfferId,
+      status: 'ACTIVE',
+      intent: origin.intent,
+      ...(previous && { previousAgreementId: previous.agreementId }),
+      initialAgreementId: previous?.initialAgreementId ?? agreementId,
       freeTrial: options.freeTrial ?? false,
+      autoRenew: options.autoRenew ?? false,
+      ...(options.lockoutDays !== undefined && { lockoutDays: options.lockoutDays }),
+      ...(options.resale && { resale: this.#resale(options.resale) }),
+      // One that has started already was accepted then.
+      acceptedAt: new Date(Math.min(now.getTime(), startsAt.getTime())),
       startsAt: new Date(startsAt),
       ...(options.endsAt && { endsAt: new Date(options.endsAt) }),
+      endsAs: 'EXPIRED',
+      updatedAt: now,
       suspended: false,
       entitlements: [...(options.entitlements ?? [])],
     };
-    this.#agreements.set(agreement.agreementId, agreement);
-    this.#byLicenseArn.set(agreement.licenseArn, agreement.agreementId);
-    this.#byAccountId.set(accountId, [...(this.#byAccountId.get(accountId) ?? []), agreement.agreementId]);
+    this.#add(agreement);
     return agreement;
   }
 
-  end(agreementId: string, at: Date): Agreement {
-    return this.#change(agreementId, { endsAt: new Date(at) });
+  /** Changes what is named; a member that is undefined is taken away. */
+  change(agreementId: string, change: Partial<{ [K in keyof Agreement]: Agreement[K] | undefined }>, now: Date): Agreement {
+    const changed = Object.entries({ ...this.agreement(agreementId), ...change, updatedAt: now });
+    const agreement = Object.fromEntries(changed.filter(([, value]) => value !== undefined)) as unknown as Agreement;
+    this.#agreements.set(agreementId, agreement);
+    return agreement;
   }
 
-  suspend(agreementId: string): Agreement {
-    return this.#change(agreementId, { suspended: true });
+  newOfferId(): string {
+    return `offer-${this.random.text(13, lowerAlphanumeric)}`;
   }
 
-  reinstate(agreementId: string): Agreement {
-    return this.#change(agreementId, { suspended: false });
-  }
-
-  setEntitlements(agreementId: string, entitlements: readonly Entitlement[]): Agreement {
-    return this.#change(agreementId, { entitlements: [...entitlements] });
+  newCancellationRequestId(): string {
+    return `acr-${this.random.text(25, lowerAlphanumeric)}`;
   }
 
   listing(productCode: string): Listing | undefined {
@@ -94,9 +138,16 @@ export class MarketplaceCatalog {
     return [...this.#agreements.values()];
   }
 
+  /** The latest agreement that holds the license, with the term of the license: it may have begun with an agreement before. */
   byLicenseArn(licenseArn: string): Agreement | undefined {
     const agreementId = this.#byLicenseArn.get(licenseArn);
-    return agreementId === undefined ? undefined : this.agreement(agreementId);
+    if (agreementId === undefined) return undefined;
+    const latest = this.agreement(agreementId);
+    let first = latest;
+    while (first.previousAgreementId !== undefined && this.agreement(first.previousAgreementId).licenseArn === licenseArn) {
+      first = this.agreement(first.previousAgreementId);
+    }
+    return first === latest ? latest : { ...latest, startsAt: first.startsAt };
   }
 
   /** Agreements of the account for all products, oldest first. */
@@ -109,10 +160,18 @@ export class MarketplaceCatalog {
     return accountId === undefined ? [] : this.byAccountId(accountId);
   }
 
-  #change(agreementId: string, change: Partial<Agreement>): Agreement {
-    const agreement = { ...this.agreement(agreementId), ...change };
+  #add(agreement: Agreement): void {
+    const { agreementId, accountId, customerIdentifier } = agreement;
     this.#agreements.set(agreementId, agreement);
-    return agreement;
+    this.#byLicenseArn.set(agreement.licenseArn, agreementId);
+    this.#byAccountId.set(accountId, [...(this.#byAccountId.get(accountId) ?? []), agreementId]);
+    if (customerIdentifier === undefined) return;
+    this.#customerIdentifiers.set(accountId, customerIdentifier);
+    this.#accountIds.set(customerIdentifier, accountId);
+  }
+
+  #resale({ partnerAccountId, resaleAuthorizationId }: NonNullable<SubscribeOptions['resale']>): NonNullable<Agreement['resale']> {
+    return { partnerAccountId, resaleAuthorizationId: resaleAuthorizationId ?? `resaleauthz-${this.random.text(13, lowerAlphanumeric)}` };
   }
 
   /** Every other account starts with a zero, since clients that turn the id into a number lose it. */
@@ -122,10 +181,6 @@ export class MarketplaceCatalog {
 
   #customerIdentifierOf(accountId: string): string {
     const known = this.#customerIdentifiers.get(accountId);
-    if (known !== undefined) return known;
-    const identifier = this.random.text(11, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
-    this.#customerIdentifiers.set(accountId, identifier);
-    this.#accountIds.set(identifier, accountId);
-    return identifier;
+    return known ?? this.random.text(11, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
   }
 }

@@ -1,5 +1,6 @@
 import { type Agreement } from '../market/agreement.js';
-import { type RecordFate } from '../wire/fault-injector.js';
+import { meteringEnd } from '../market/agreement-milestone.js';
+import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
 import { type InputReader } from '../wire/input-reader.js';
 import { type Listing } from '../market/listing.js';
 import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
@@ -7,11 +8,10 @@ import { hourOf, outOfWindow } from './metering-window.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from '../wire/service-error.js';
 import { type Switches } from '../switches.js';
-import { type BillEntry, type UsageBook } from './usage-book.js';
-import { checkRecord, type CheckedRecord, type UsageRecord } from './usage-record.js';
+import { type BillEntry, grainOf, type UsageBook } from './usage-book.js';
+import { checkRecord, type CheckedRecord, productCodeRule, type UsageRecord } from './usage-record.js';
 
 const recordsMax = 25;
-const finalHourMs = 3_600_000;
 
 export interface BatchMeterUsageOutput {
   Results: UsageRecordResult[];
@@ -24,11 +24,11 @@ export interface UsageRecordResult {
   Status: string;
 }
 
-/** What the rules say of one record: the lines it would enter in the book, or that its customer is not subscribed. */
-type Verdict = { status: 'CustomerNotSubscribed' } | { status: 'eligible'; entries: BillEntry[] };
+/** What the rules say of one record: the lines it would enter in the book, that its customer is not subscribed, or that AWS would lose it. */
+type Verdict = { status: 'CustomerNotSubscribed' | 'dropped' } | { status: 'eligible'; entries: BillEntry[] };
 
 /** BatchMeterUsage [SDK-M, BOTO]. A request-level error leaves nothing of the batch effective: all is judged before anything is entered. */
-export class BatchMeterUsage {
+export class BatchMeterUsage implements ApiHandler {
   constructor(
     private readonly catalog: MarketplaceCatalog,
     private readonly book: UsageBook,
@@ -36,9 +36,8 @@ export class BatchMeterUsage {
     private readonly random: SeededRandom,
   ) {}
 
-  /** `drawFates` is asked once, when the request as a whole is accepted. */
-  execute(input: InputReader, region: string, now: Date, drawFates: () => ReadonlyMap<number, RecordFate>): BatchMeterUsageOutput {
-    const productCode = input.text('ProductCode', { max: 255, pattern: /^[-a-zA-Z0-9/=:_.@]*$/ });
+  execute({ input, region, now, drawFates }: OperationCall): BatchMeterUsageOutput {
+    const productCode = input.text('ProductCode', productCodeRule);
     const readers = input.required('UsageRecords', input.list('UsageRecords', { min: 0, max: recordsMax }));
     const records = readers.map((reader) => checkRecord(reader, this.switches));
     const verdicts = this.#judge(input, productCode === '' ? undefined : productCode, records, region, now);
@@ -62,13 +61,17 @@ export class BatchMeterUsage {
       if (reason !== undefined) throw timestampOutOfBounds(`The timestamp ${new Date(record.timestamp).toISOString()} ${reason}.`);
     }
     this.#checkOneProduct(records);
-    return records.map((record) => this.#verdict(record, productCode, region, now.getTime()));
+    const verdicts = records.map((record) => this.#verdict(record, productCode, region, now.getTime()));
+    if (this.switches.duplicateInRequest === 'refused' && repeatsGrain(verdicts)) {
+      throw input.violation('UsageRecords', 'must not have two records of one customer, dimension and hour');
+    }
+    return verdicts;
   }
 
   /** Which identities a record may carry together, and which its product takes. */
   #checkIdentityForm(input: InputReader, productCode: string | undefined, records: CheckedRecord[]): void {
     const listing = productCode === undefined ? undefined : this.catalog.listing(productCode);
-    if (productCode !== undefined && !listing) {
+    if (productCode !== undefined && listing?.type !== 'saas') {
       throw new ServiceError('InvalidProductCodeException', `The product code ${productCode} is not a published one.`);
     }
     for (const [index, record] of records.entries()) {
@@ -102,7 +105,7 @@ export class BatchMeterUsage {
       const licensed = record.licenseArn !== undefined;
       const agreement = licensed ? this.#licensedAgreement(record, productCode) : this.#legacyAgreement(record, productCode ?? '', now);
       const listing = this.catalog.listing(agreement?.productCode ?? productCode ?? '');
-      if (listing) this.#checkListing(listing, record, region);
+      if (listing && !this.#takes(listing, record, region)) return { status: 'dropped' };
       if (!agreement) return { status: 'CustomerNotSubscribed' };
       if (!this.#metered(agreement, now)) return { status: 'CustomerNotSubscribed' };
       if (!this.#checkTerm(agreement, record)) return { status: 'CustomerNotSubscribed' };
@@ -137,24 +140,25 @@ export class BatchMeterUsage {
     return metered.find((agreement) => withinTerm(agreement, record.timestamp)) ?? metered.at(-1) ?? ofProduct.at(-1);
   }
 
-  #checkListing(listing: Listing, record: CheckedRecord, region: string): void {
+  /** Whether the product meters the dimension: only where it does not and the client is not told so, the answer is no. */
+  #takes(listing: Listing, record: CheckedRecord, region: string): boolean {
     if (!listing.regions.includes(region)) throw new ServiceError('DisabledApiException', `The API is disabled in ${region}.`);
     const dimension = listing.dimensions.find(({ name }) => name === record.dimension);
-    if (dimension?.type !== 'ExternallyMetered') {
-      throw new ServiceError('InvalidUsageDimensionException', `The dimension ${record.dimension} is not one that the product meters.`);
-    }
+    if (dimension?.type === 'ExternallyMetered') return true;
+    if (this.switches.unknownDimension === 'dropped') return false;
+    throw new ServiceError('InvalidUsageDimensionException', `The dimension ${record.dimension} is not one that the product meters.`);
   }
 
   /** Whether AWS takes usage of this agreement at this moment, whatever hour it is of. */
   #metered(agreement: Agreement, now: number): boolean {
-    if (agreement.suspended || agreement.startsAt.getTime() > now) return false;
-    if (!agreement.endsAt) return true;
-    return now < agreement.endsAt.getTime() + (this.switches.finalHour === 'accepted' ? finalHourMs : 0);
+    if (agreement.suspended || agreement.status === 'ROLLED_BACK' || agreement.startsAt.getTime() > now) return false;
+    return !agreement.endsAt || now < meteringEnd(agreement.endsAt, this.switches);
   }
 
   #checkTerm(agreement: Agreement, record: CheckedRecord): boolean {
     if (record.timestamp < agreement.startsAt.getTime()) {
       const message = 'The usage lies before the start of the agreement.';
+      if (this.switches.usageBeforeStart === 'CustomerNotSubscribed') return false;
       throw this.switches.usageBeforeStart === 'InvalidLicenseException' ? invalidLicense(message) : timestampOutOfBounds(message);
     }
     if (withinTerm(agreement, record.timestamp)) return true;
@@ -165,14 +169,20 @@ export class BatchMeterUsage {
   }
 
   #enter(record: CheckedRecord, verdict: Verdict | undefined): UsageRecordResult {
-    if (verdict?.status !== 'eligible') return { UsageRecord: record.wire, Status: 'CustomerNotSubscribed' };
-    const [entry] = verdict.entries.map((line) => this.book.enter(line));
-    const id = entry?.meteringRecordId;
-    return {
+    const answer = (Status: string, id?: string): UsageRecordResult => ({
       UsageRecord: record.wire,
       ...(id !== undefined && { MeteringRecordId: id }),
-      Status: entry?.status ?? 'CustomerNotSubscribed',
-    };
+      Status,
+    });
+    if (verdict?.status === 'dropped') return answer('Success', this.random.uuid());
+    const [entry] = verdict?.status === 'eligible' ? verdict.entries.map((line) => this.book.enter(line)) : [];
+    if (!entry)
+      return answer('CustomerNotSubscribed', this.switches.notSubscribedMeteringRecordId === 'present' ? this.random.uuid() : undefined);
+    const { found, line } = entry;
+    if (found === 'nothing' || (found === 'same' && this.switches.identicalResend === 'success')) {
+      return answer('Success', line.meteringRecordId);
+    }
+    return answer('DuplicateRecord', this.switches.duplicateMeteringRecordId === 'original' ? line.meteringRecordId : undefined);
   }
 
   #ordered(results: UsageRecordResult[]): UsageRecordResult[] {
@@ -194,6 +204,11 @@ function brokenLegacyForm(record: CheckedRecord, listing: Listing | undefined): 
   return one ? undefined : 'must have either CustomerIdentifier or CustomerAWSAccountId';
 }
 
+function repeatsGrain(verdicts: readonly Verdict[]): boolean {
+  const grains = verdicts.flatMap((verdict) => (verdict.status === 'eligible' ? verdict.entries.map((entry) => grainOf(entry)) : []));
+  return new Set(grains).size < grains.length;
+}
+
 function withinTerm(agreement: Agreement, timestamp: number): boolean {
   return timestamp >= agreement.startsAt.getTime() && (!agreement.endsAt || timestamp < agreement.endsAt.getTime());
 }
@@ -201,6 +216,7 @@ function withinTerm(agreement: Agreement, timestamp: number): boolean {
 /** One line; two where the request carries both identities, since AWS deduplicates each identity for itself [SDK-M]. */
 function entriesOf(record: CheckedRecord, agreement: Agreement, region: string, withProductCode: boolean): BillEntry[] {
   const common = {
+    operation: 'BatchMeterUsage' as const,
     productCode: agreement.productCode,
     region,
     agreementId: agreement.agreementId,

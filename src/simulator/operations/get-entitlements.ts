@@ -1,4 +1,5 @@
 import { type Agreement, type Entitlement as HeldEntitlement } from '../market/agreement.js';
+import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
 import { InputReader } from '../wire/input-reader.js';
 import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 import { ServiceError } from '../wire/service-error.js';
@@ -6,9 +7,6 @@ import { type Switches } from '../switches.js';
 
 const pageMax = 25;
 const filterKeys = ['CUSTOMER_IDENTIFIER', 'CUSTOMER_AWS_ACCOUNT_ID', 'DIMENSION', 'LICENSE_ARN'] as const;
-
-/** Regions that serve the entitlement API [BOTO]. */
-export const entitlementRegions: readonly string[] = ['us-east-1', 'cn-northwest-1', 'eusc-de-east-1'];
 
 /** An Entitlement on the wire [BOTO]. */
 export interface EntitlementShape {
@@ -28,14 +26,14 @@ export interface GetEntitlementsOutput {
 }
 
 /** GetEntitlements. Values of one filter are or-ed, filters are and-ed; an agreement that is not running has no entitlements. */
-export class GetEntitlements {
+export class GetEntitlements implements ApiHandler {
   constructor(
     private readonly catalog: MarketplaceCatalog,
     private readonly switches: Readonly<Switches>,
   ) {}
 
-  execute(request: InputReader, now: Date): GetEntitlementsOutput {
-    const input = new InputReader(request.object, '', 'InvalidParameterException');
+  execute({ input: { object }, now }: OperationCall): GetEntitlementsOutput {
+    const input = new InputReader(object, '', 'InvalidParameterException');
     const productCode = input.required('ProductCode', input.text('ProductCode', { min: 1, max: 255 }));
     const pageSize = input.integer('MaxResults', { min: 1, max: pageMax }) ?? pageMax;
     const filter = readFilter(input.structure('Filter'));
@@ -52,11 +50,10 @@ export class GetEntitlements {
   }
 
   #held(productCode: string, now: Date): EntitlementShape[] {
+    const shownSince = new Date(now.getTime() - this.switches.entitlementsAfterMs);
     return this.catalog
       .agreements()
-      .filter(
-        (agreement) => agreement.productCode === productCode && agreement.startsAt <= now && !(agreement.endsAt && agreement.endsAt <= now),
-      )
+      .filter(({ productCode: of, startsAt, endsAt }) => of === productCode && startsAt <= shownSince && !(endsAt && endsAt <= now))
       .flatMap((agreement) =>
         agreement.entitlements.filter(({ expiresAt }) => !(expiresAt && expiresAt <= now)).map((held) => shapeOf(agreement, held)),
       );

@@ -4,14 +4,32 @@ import { type Switches } from '../switches.js';
 
 const base64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
+interface IssuedToken {
+  readonly agreementId: string;
+  /** Epoch milliseconds. */
+  readonly issuedAt: number;
+  spent: boolean;
+}
+
+export type TokenSnapshot = Readonly<Record<string, Readonly<IssuedToken>>>;
+
 /** The tokens that buyers carry to the registration page, and what ResolveCustomer makes of them. */
 export class RegistrationTokens {
-  readonly #tokens = new Map<string, { agreementId: string; issuedAt: number; spent: boolean }>();
+  readonly #tokens = new Map<string, IssuedToken>();
 
   constructor(
     private readonly random: SeededRandom,
     private readonly switches: Readonly<Switches>,
   ) {}
+
+  snapshot(): TokenSnapshot {
+    return Object.fromEntries([...this.#tokens].map(([token, issued]) => [token, { ...issued }]));
+  }
+
+  restore(snapshot: TokenSnapshot): void {
+    this.#tokens.clear();
+    for (const [token, issued] of Object.entries(snapshot)) this.#tokens.set(token, { ...issued });
+  }
 
   /** Every call issues another token, as each press of "Set up your account" does. */
   issue(agreementId: string, now: Date): string {

@@ -1,6 +1,7 @@
-import { type InputReader } from '../wire/input-reader.js';
+import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
 import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 import { type RegistrationTokens } from './registration-tokens.js';
+import { ServiceError } from '../wire/service-error.js';
 import { type Switches } from '../switches.js';
 
 export interface ResolveCustomerOutput {
@@ -12,15 +13,17 @@ export interface ResolveCustomerOutput {
 }
 
 /** ResolveCustomer [SDK-M]. It answers for agreements in every state: resolved does not mean subscribed. */
-export class ResolveCustomer {
+export class ResolveCustomer implements ApiHandler {
   constructor(
     private readonly catalog: MarketplaceCatalog,
     private readonly tokens: RegistrationTokens,
     private readonly switches: Readonly<Switches>,
   ) {}
 
-  execute(input: InputReader, now: Date): ResolveCustomerOutput {
+  execute({ input, caller, now }: OperationCall): ResolveCustomerOutput {
     const token = input.required('RegistrationToken', input.text('RegistrationToken', { min: 1 }));
+    // Only the account that published the product can resolve it; to any other the token looks wrong [SKILL/troubleshooting].
+    if (caller.resource) throw new ServiceError('InvalidTokenException', 'Registration token is invalid.');
     const agreement = this.catalog.agreement(this.tokens.resolve(token, now));
     const legacy = agreement.customerIdentifier !== undefined;
     return {

@@ -1,78 +1,111 @@
+import { type Operation } from '../wire/api-operation.js';
 import { type ProductIdentity } from '../market/listing.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { type Switches } from '../switches.js';
 import { allocationsKey, type UsageAllocation } from './usage-record.js';
 
-/** What AWS would charge for one hour of one dimension: the first record accepted in its grain. A quantity of 0 is a line too. */
+/** What AWS would charge for one hour of one dimension. A quantity of 0 is a line too. */
 export interface BillLine {
+  /** What brought it in: the seller's record, the software's own record, or the time that a registered container ran. */
+  readonly operation: Extract<Operation, 'BatchMeterUsage' | 'MeterUsage' | 'RegisterUsage'>;
   readonly productCode: string;
   /** Region whose API took the record: each region deduplicates for itself. */
   readonly region: string;
-  readonly identity: ProductIdentity;
+  /** How the record named its buyer; `resource`: by the credentials of the software that sent it. */
+  readonly identity: ProductIdentity | 'resource';
   readonly agreementId: string;
   /** License identity only. */
   readonly licenseArn?: string;
   readonly customerAWSAccountId?: string;
   /** Legacy identity only. */
   readonly customerIdentifier?: string;
+  /** Resource identity only. */
+  readonly resourceId?: string;
   readonly dimension: string;
   /** Start of the UTC hour, ISO 8601. */
   readonly hour: string;
+  /** Units; for RegisterUsage hours, prorated to the second. */
   readonly quantity: number;
   readonly meteringRecordId: string;
   readonly usageAllocations?: readonly UsageAllocation[];
 }
 
 export type BillFilter = Partial<
-  Pick<BillLine, 'productCode' | 'region' | 'identity' | 'agreementId' | 'licenseArn' | 'customerAWSAccountId' | 'dimension' | 'hour'>
+  Pick<
+    BillLine,
+    | 'operation'
+    | 'productCode'
+    | 'region'
+    | 'identity'
+    | 'agreementId'
+    | 'licenseArn'
+    | 'customerAWSAccountId'
+    | 'resourceId'
+    | 'dimension'
+    | 'hour'
+  >
 >;
 
 /** A record on its way into the book: a line without an id. */
 export type BillEntry = Omit<BillLine, 'meteringRecordId'>;
 
+/** What became of a record: the line it made, or the line that holds its place, with the `same` usage or with `other`. */
 export interface Entry {
-  readonly status: 'Success' | 'DuplicateRecord';
-  readonly meteringRecordId?: string;
+  readonly found: 'nothing' | 'same' | 'other';
+  readonly line: BillLine;
 }
 
-/** All usage that is effective. Per region, identity, dimension and UTC hour the first write wins; nothing is ever changed or removed. */
+export interface UsageBookSnapshot {
+  readonly lines: readonly (readonly [grain: string, line: BillLine])[];
+}
+
+/** All usage that is effective. In each grain the first write wins; nothing is ever changed or removed. */
 export class UsageBook {
   readonly #lines = new Map<string, BillLine>();
 
   constructor(
     private readonly random: SeededRandom,
-    private readonly switches: Readonly<Switches>,
+    private readonly switches: Readonly<Pick<Switches, 'otherAllocations'>>,
   ) {}
 
-  enter(entry: BillEntry): Entry {
-    const key = grainOf(entry);
-    const first = this.#lines.get(key);
-    if (!first) {
-      const line = { ...entry, meteringRecordId: this.random.uuid() };
-      this.#lines.set(key, line);
-      return { status: 'Success', meteringRecordId: line.meteringRecordId };
-    }
-    if (this.#identical(first, entry) && this.switches.identicalResend === 'success') {
-      return { status: 'Success', meteringRecordId: first.meteringRecordId };
-    }
-    const original = this.switches.duplicateMeteringRecordId === 'original';
-    return { status: 'DuplicateRecord', ...(original && { meteringRecordId: first.meteringRecordId }) };
+  /** The grain: region, product, identity, buyer or resource, dimension and hour; with a `token` each token is a grain of its own. */
+  enter(entry: BillEntry, token?: string): Entry {
+    const grain = grainOf(entry, token);
+    const first = this.#lines.get(grain);
+    if (first) return { found: this.#sameUsage(first, entry) ? 'same' : 'other', line: first };
+    const line = { ...entry, meteringRecordId: this.random.uuid() };
+    this.#lines.set(grain, line);
+    return { found: 'nothing', line };
   }
 
-  lines(filter: BillFilter = {}): BillLine[] {
-    const wanted = Object.entries(filter).filter(([, value]) => (value as string | undefined) !== undefined);
-    return [...this.#lines.values()].filter((line) => wanted.every(([key, value]) => line[key as keyof BillFilter] === value));
+  lines(): BillLine[] {
+    return [...this.#lines.values()];
   }
 
-  #identical(first: BillLine, entry: BillEntry): boolean {
+  snapshot(): UsageBookSnapshot {
+    return { lines: [...this.#lines] };
+  }
+
+  restore({ lines }: UsageBookSnapshot): void {
+    this.#lines.clear();
+    for (const [grain, line] of lines) this.#lines.set(grain, line);
+  }
+
+  #sameUsage(first: BillLine, entry: BillEntry): boolean {
     if (first.quantity !== entry.quantity) return false;
     if (this.switches.otherAllocations === 'identical') return true;
     return allocationsKey(first.usageAllocations) === allocationsKey(entry.usageAllocations);
   }
 }
 
-/** Legacy customers are one by their account, whichever of their two ids the record used. */
-function grainOf(entry: BillEntry): string {
-  const customer = entry.licenseArn ?? entry.customerAWSAccountId;
-  return JSON.stringify([entry.region, entry.productCode, entry.identity, customer, entry.dimension, entry.hour]);
+/** Whether a line is one that the filter asks for; a member that is absent or undefined asks for nothing. */
+export function billed(line: BillLine, filter: BillFilter): boolean {
+  const wanted = Object.entries(filter).filter(([, value]) => (value as string | undefined) !== undefined);
+  return wanted.every(([key, value]) => line[key as keyof BillFilter] === value);
+}
+
+/** Two records of one grain are the same usage, or a conflict. Legacy customers are one by their account, whichever of their two ids the record used. */
+export function grainOf(entry: BillEntry, token?: string): string {
+  const buyer = entry.resourceId ?? entry.licenseArn ?? entry.customerAWSAccountId;
+  return JSON.stringify([entry.region, entry.productCode, entry.identity, buyer, entry.dimension, token ?? entry.hour]);
 }

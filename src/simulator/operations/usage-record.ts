@@ -40,15 +40,20 @@ const int32Max = 2_147_483_647;
 const allocationsMax = 2500;
 const tagsMax = 5;
 // The ` -=` in the model's pattern is a range (0x20 to 0x3D), read here as a regular expression engine reads it [BOTO].
-const tagPattern = /^[a-zA-Z0-9+ -=._:/@]+$/;
+const tagPatterns = { range: /^[a-zA-Z0-9+ -=._:/@]*$/, literal: /^[a-zA-Z0-9+\- =._:/@]*$/ };
 const licenseArnPattern =
   /^arn:aws[a-zA-Z-]*:[A-Za-z0-9][A-Za-z0-9_/.-]{0,62}:[A-Za-z0-9_/.-]{0,63}:[A-Za-z0-9_/.-]{0,63}:[A-Za-z0-9][A-Za-z0-9:_/+=,@.-]{0,1023}$/;
 
+/** A product code on the wire [BOTO]. */
+export const productCodeRule = { max: 255, pattern: /^[-a-zA-Z0-9/=:_.@]*$/ };
+
+type TagSwitches = Pick<Switches, 'tagLimit' | 'tagCharacters' | 'emptyTagValue'>;
+
 /** Holds one record against the lengths, ranges and patterns of the model, and its allocations against the rules of vendor-metered tagging. */
-export function checkRecord(reader: InputReader, switches: Pick<Switches, 'tagLimit'>): CheckedRecord {
+export function checkRecord(reader: InputReader, switches: TagSwitches): CheckedRecord {
   const timestamp = reader.required('Timestamp', reader.timestamp('Timestamp'));
   const dimension = reader.required('Dimension', reader.text('Dimension', { min: 1, max: 255 }));
-  const quantity = reader.integer('Quantity', { min: 0, max: int32Max }) ?? 0;
+  const quantity = checkQuantity(reader, 'Quantity');
   const customerIdentifier = reader.text('CustomerIdentifier', { max: 255 });
   const accountId = reader.text('CustomerAWSAccountId', { min: 1, max: 255, pattern: /^[0-9]+$/ });
   const licenseArn = reader.text('LicenseArn', { pattern: licenseArnPattern });
@@ -57,16 +62,22 @@ export function checkRecord(reader: InputReader, switches: Pick<Switches, 'tagLi
   return { wire, timestamp, dimension, quantity, customerIdentifier, accountId, licenseArn, allocations };
 }
 
+/** Absent means 0. */
+export function checkQuantity(reader: InputReader, member: string): number {
+  return reader.integer(member, { min: 0, max: int32Max }) ?? 0;
+}
+
 /** Two sets of allocations are the same when each tag set has the same quantity, in whatever order. */
 export function allocationsKey(allocations: readonly UsageAllocation[] | undefined): string {
   return JSON.stringify((allocations ?? []).map((allocation) => [tagSetKey(allocation), allocation.AllocatedUsageQuantity]).sort());
 }
 
-function checkAllocations(reader: InputReader, quantity: number, switches: Pick<Switches, 'tagLimit'>): UsageAllocation[] | undefined {
+/** The UsageAllocations of a record or request: their sum, their tag sets and their tags. */
+export function checkAllocations(reader: InputReader, quantity: number, switches: TagSwitches): UsageAllocation[] | undefined {
   const readers = reader.list('UsageAllocations', { min: 1, max: Infinity });
   if (!readers) return undefined;
   if (readers.length > allocationsMax) throw invalidAllocations(`A record can have at most ${allocationsMax} usage allocations.`);
-  const allocations = readers.map(checkAllocation);
+  const allocations = readers.map((allocation) => checkAllocation(allocation, switches));
   if (new Set(allocations.map(tagSetKey)).size < allocations.length) {
     throw invalidAllocations('Each usage allocation must have a unique set of tags; at most one may have none.');
   }
@@ -77,7 +88,7 @@ function checkAllocations(reader: InputReader, quantity: number, switches: Pick<
   return allocations;
 }
 
-function checkAllocation(reader: InputReader): UsageAllocation {
+function checkAllocation(reader: InputReader, switches: TagSwitches): UsageAllocation {
   const quantity = reader.integer('AllocatedUsageQuantity', { min: 0, max: int32Max });
   const allocation = { AllocatedUsageQuantity: reader.required('AllocatedUsageQuantity', quantity) };
   const tags = reader
@@ -85,11 +96,14 @@ function checkAllocation(reader: InputReader): UsageAllocation {
     ?.map((tag) => ({ Key: tag.text('Key') ?? '', Value: tag.text('Value') ?? '' }));
   if (!tags) return allocation;
   if (tags.length < 1 || tags.length > tagsMax) throw invalidTag(`A usage allocation has 1 to ${tagsMax} tags, or no Tags at all.`);
+  const pattern = tagPatterns[switches.tagCharacters];
+  const valueMin = switches.emptyTagValue === 'accepted' ? 0 : 1;
   for (const { Key, Value } of tags) {
-    if (Key.length > 100 || !tagPattern.test(Key))
+    if (Key.length < 1 || Key.length > 100 || !pattern.test(Key)) {
       throw invalidTag('A tag key has 1 to 100 characters: letters, digits, space and + - = . _ : / @');
-    if (Value.length > 256 || !tagPattern.test(Value)) {
-      throw invalidTag('A tag value has 1 to 256 characters: letters, digits, space and + - = . _ : / @');
+    }
+    if (Value.length < valueMin || Value.length > 256 || !pattern.test(Value)) {
+      throw invalidTag(`A tag value has ${valueMin} to 256 characters: letters, digits, space and + - = . _ : / @`);
     }
   }
   if (new Set(tags.map((tag) => tag.Key)).size < tags.length) throw invalidTag('A tag key can stand only once in a usage allocation.');

@@ -1,55 +1,63 @@
 import { type IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ApiRequest, operations, type Operation } from './api-request.js';
-import { type BatchMeterUsage } from '../operations/batch-meter-usage.js';
+import { type ApiHandler, type Caller } from './api-handler.js';
+import { apiOperations, type Operation } from './api-operation.js';
+import { type ApiRequest } from './api-request.js';
 import { type ApiCall, type CallLog } from './call-log.js';
 import { type CallQuota } from './call-quota.js';
+import { type CallRoute, headerText, routeOf } from './call-route.js';
 import { type CallFate, type FaultInjector, type FaultKind } from './fault-injector.js';
-import { entitlementRegions, type GetEntitlements } from '../operations/get-entitlements.js';
-import { InputReader, type JsonObject } from './input-reader.js';
+import { InputReader } from './input-reader.js';
 import { checkSignature } from './request-signature.js';
-import { type ResolveCustomer } from '../operations/resolve-customer.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from './service-error.js';
 import { type Switches } from '../switches.js';
 import { type UsageRecord } from '../operations/usage-record.js';
 import { type SimulatorClock } from '../virtual-clock.js';
 
-/** Bytes. "Less than 1 MB" [API-BMU]; whether that is 10^6 or 2^20 is not said, so the smaller. */
-export const bodyLimit = 1_000_000;
-
-const services: Readonly<Record<Operation, string>> = {
-  ResolveCustomer: 'AWSMPMeteringService',
-  BatchMeterUsage: 'AWSMPMeteringService',
-  GetEntitlements: 'AWSMPEntitlementService',
-};
-
 /** An HTTP request, freed from HTTP. */
 export interface RawRequest {
+  readonly method: string;
+  readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** Undefined when it reached `bodyLimit` bytes. */
-  readonly body: string | undefined;
+  readonly body: Buffer;
+  /** Bytes of the body as sent: more than `body` holds when the server gave up keeping them. */
+  readonly size: number;
 }
 
-/** What the client gets: an answer, a reset connection, or nothing, ever. */
+/** What the client gets: an answer (`cut` in the middle by a fault), a reset connection, or nothing, ever. */
 export type Outcome =
-  | { readonly type: 'answer'; readonly requestId: string; readonly statusCode: number; readonly body: object }
+  | {
+      readonly type: 'answer';
+      readonly statusCode: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Buffer;
+      readonly cut: boolean;
+    }
   | { readonly type: 'reset' | 'hang' };
 
 /** Everything the dispatcher needs. */
 export interface DispatcherParts {
+  readonly sellerAccountId: string;
   readonly clock: SimulatorClock;
   readonly switches: Readonly<Switches>;
   readonly quota: CallQuota;
   readonly faults: FaultInjector;
   readonly log: CallLog;
   readonly ids: SeededRandom;
-  readonly resolveCustomer: ResolveCustomer;
-  readonly batchMeterUsage: BatchMeterUsage;
-  readonly getEntitlements: GetEntitlements;
+  /** Whose credentials these are; throws a ServiceError where AWS would not take them. */
+  readonly identify: (accessKeyId: string, sessionToken: string) => Caller;
+  readonly handlers: Readonly<Record<Operation, ApiHandler>>;
 }
 
 type Note = (change: Partial<ApiCall>) => void;
+
+/** One call on its way through the dispatcher. */
+interface Passage {
+  readonly requestId: string;
+  readonly route: CallRoute;
+  readonly note: Note;
+}
 
 /** Takes a request through signature, quota, parser, faults and operation, in this order, and keeps the log of it. */
 export class ApiDispatcher {
@@ -57,98 +65,99 @@ export class ApiDispatcher {
 
   /** `signal` ends artificial latency when the simulator stops; the promise then rejects. */
   async dispatch(raw: RawRequest, signal: AbortSignal): Promise<Outcome> {
-    const requestId = this.parts.ids.uuid();
-    const target = headerText(raw.headers['x-amz-target']);
-    const operation = operations.find((name) => target === `${services[name]}.${name}`);
+    const route = routeOf(raw.headers, raw.path);
+    const [requestId, eventId] = [this.parts.ids.uuid(), this.parts.ids.uuid()];
     const at = this.parts.clock.now();
-    const opened = { requestId, operation: operation ?? target, at, wallAt: new Date(), records: 0 };
+    const userAgent = headerText(raw.headers['user-agent']);
+    const opened = { requestId, eventId, operation: route.asked, at, wallAt: new Date(), userAgent, records: 0 };
     const note = this.parts.log.open({ ...opened, outcome: 'inFlight', effective: false, faults: [] });
+    const passage = { requestId, route, note };
     try {
-      const request = this.#accept(raw, operation, at, note);
-      return await this.#run(request, requestId, note, signal);
+      const { request, caller } = this.#accept(raw, passage, at);
+      return await this.#run(request, caller, passage, signal);
     } catch (error) {
-      if (error instanceof ServiceError) return refused(requestId, error, note);
+      if (error instanceof ServiceError) return this.#refused(error, passage);
       if (signal.aborted) throw error;
       // A predicate of a fault that throws, or a defect of ours: said aloud, since a silent reset would look like a fault.
-      return refused(requestId, new ServiceError('InternalFailure', `The simulator failed: ${String(error)}`, 500), note);
+      return this.#refused(new ServiceError('InternalFailure', `The simulator failed: ${String(error)}`, 500), passage);
     }
   }
 
-  #accept(raw: RawRequest, operation: Operation | undefined, at: Date, note: Note): ApiRequest {
-    const { region } = checkSignature(raw.headers, new Date());
-    note({ region });
-    if (operation === undefined) throw new ServiceError('UnknownOperationException', 'The requested operation is not supported.');
-    if (operation === 'GetEntitlements' && !entitlementRegions.includes(region)) {
+  #accept(raw: RawRequest, { route, note }: Passage, at: Date): { request: ApiRequest; caller: Caller } {
+    const { region, accessKeyId } = checkSignature(raw.headers, new Date(), route.service?.signingName ?? 'aws-marketplace');
+    note({ region, accessKeyId });
+    const { operation, service } = route;
+    if (operation === undefined || service === undefined || raw.method !== 'POST') {
+      throw new ServiceError('UnknownOperationException', 'The requested operation is not supported.', route.unknownStatus);
+    }
+    if (!service.regions.includes(region)) {
       throw new ServiceError('InvalidSignatureException', `Credential should be scoped to a valid Region, not '${region}'.`);
     }
-    this.parts.quota.take(operation, region);
-    if (raw.body === undefined) {
-      throw new ServiceError(this.parts.switches.constraintError, `The request must be smaller than ${bodyLimit} bytes.`);
+    const caller = this.parts.identify(accessKeyId, headerText(raw.headers['x-amz-security-token']));
+    note({ accountId: caller.accountId });
+    const { callsPerSecond, sellerOnly } = apiOperations[operation];
+    this.parts.quota.take(operation, `${caller.accountId} ${region}`, callsPerSecond);
+    if (sellerOnly && caller.accountId !== this.parts.sellerAccountId) {
+      throw new ServiceError('AccessDeniedException', `The account ${caller.accountId} is not authorized to perform: ${operation}`);
     }
-    const input = parsed(raw.body);
+    const { bodyLimitBytes, constraintError } = this.parts.switches;
+    if (raw.size >= bodyLimitBytes) throw new ServiceError(constraintError, `The request must be smaller than ${bodyLimitBytes} bytes.`);
+    const input = route.codec.read(raw.body);
     const records = operation === 'BatchMeterUsage' && Array.isArray(input.UsageRecords) ? (input.UsageRecords as UsageRecord[]) : [];
     note({ request: input, records: records.length });
-    return { operation, region, at, input, records };
+    return { request: { operation, region, accountId: caller.accountId, at, input, records }, caller };
   }
 
-  async #run(request: ApiRequest, requestId: string, note: Note, signal: AbortSignal): Promise<Outcome> {
+  async #run(request: ApiRequest, caller: Caller, passage: Passage, signal: AbortSignal): Promise<Outcome> {
     const { faults } = this.parts;
+    const { note } = passage;
     const struck: FaultKind[] = [];
     const suffer = async (fate: CallFate): Promise<Outcome | undefined> => {
       struck.push(...fate.kinds);
       note({ faults: [...struck] });
       if (fate.latencyMs > 0) await delay(fate.latencyMs, undefined, { signal });
-      if (!fate.ending) return undefined;
-      if (fate.ending.type === 'error') return refused(requestId, fate.ending.error, note);
+      if (!fate.ending || fate.ending.type === 'cut') return undefined;
+      if (fate.ending.type === 'error') return this.#refused(fate.ending.error, passage);
       note({ outcome: fate.ending.type === 'hang' ? 'hung' : 'reset' });
       return fate.ending;
     };
     const before = await suffer(faults.beforeEffect(request));
     if (before) return before;
-    const response = this.#execute(request, struck);
+    const response = this.#execute(request, caller, struck);
     note({ effective: true, response });
-    const after = await suffer(faults.afterEffect(request));
+    const fate = faults.afterEffect(request);
+    const after = await suffer(fate);
     if (after) return after;
-    note({ outcome: 'answered', statusCode: 200 });
-    return { type: 'answer', requestId, statusCode: 200, body: response };
+    const cut = fate.ending?.type === 'cut';
+    note({ outcome: cut ? 'cut' : 'answered', statusCode: 200 });
+    return { type: 'answer', statusCode: 200, headers: headersOf(passage), body: passage.route.codec.write(response), cut };
   }
 
-  #execute(request: ApiRequest, struck: FaultKind[]): object {
-    const { parts } = this;
-    const input = new InputReader(request.input, '', parts.switches.constraintError);
-    // Read again: latency may have moved the clock past a deadline.
-    const now = parts.clock.now();
-    switch (request.operation) {
-      case 'ResolveCustomer':
-        return parts.resolveCustomer.execute(input, now);
-      case 'GetEntitlements':
-        return parts.getEntitlements.execute(input, now);
-      case 'BatchMeterUsage':
-        return parts.batchMeterUsage.execute(input, request.region, now, () => {
-          const { kinds, fates } = parts.faults.recordFates(request);
-          struck.push(...kinds);
-          return fates;
-        });
-    }
+  #execute({ operation, region, ...request }: ApiRequest, caller: Caller, struck: FaultKind[]): object {
+    const { clock, switches, faults, handlers } = this.parts;
+    return handlers[operation].execute({
+      input: new InputReader(request.input, '', switches.constraintError),
+      caller,
+      region,
+      // Read again: latency may have moved the clock past a deadline.
+      now: clock.now(),
+      drawFates: () => {
+        const { kinds, fates } = faults.recordFates({ operation, region, ...request });
+        struck.push(...kinds);
+        return fates;
+      },
+    });
+  }
+
+  #refused({ name, message, statusCode }: ServiceError, passage: Passage): Outcome {
+    const { service, codec } = passage.route;
+    passage.note({ outcome: 'answered', statusCode, error: { name, message } });
+    const namespaced = this.parts.switches.errorType === 'namespaced' && service !== undefined;
+    const body = codec.write({ __type: namespaced ? `${service.namespace}#${name}` : name, message });
+    return { type: 'answer', statusCode, headers: headersOf(passage), body, cut: false };
   }
 }
 
-function refused(requestId: string, error: ServiceError, note: Note): Outcome {
-  const { name, message, statusCode } = error;
-  note({ outcome: 'answered', statusCode, error: { name, message } });
-  return { type: 'answer', requestId, statusCode, body: { __type: name, message } };
-}
-
-function parsed(body: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    throw new ServiceError('SerializationException', 'The request body is not JSON.');
-  }
-  return InputReader.of(value, '', '').object;
-}
-
-function headerText(header: string | string[] | undefined): string {
-  return typeof header === 'string' ? header : '';
+function headersOf({ requestId, route: { codec } }: Passage): Record<string, string> {
+  return { 'Content-Type': codec.contentType, ...codec.headers, 'x-amzn-RequestId': requestId };
 }

@@ -1,4 +1,4 @@
-import { type Operation } from './api-request.js';
+import { type Operation } from './api-operation.js';
 import { type FaultKind } from './fault-injector.js';
 import { type JsonObject } from './input-reader.js';
 
@@ -6,6 +6,8 @@ import { type JsonObject } from './input-reader.js';
 export interface ApiCall {
   /** The x-amzn-RequestId of the answer. */
   readonly requestId: string;
+  /** Its id in CloudTrail. */
+  readonly eventId: string;
   /** The operation of X-Amz-Target, or the header as sent where the simulator does not know it. */
   readonly operation: Operation | (string & {});
   /** When it arrived, by the simulator's clock. */
@@ -14,12 +16,17 @@ export interface ApiCall {
   readonly wallAt: Date;
   /** From the credential scope; absent if the signature was refused. */
   readonly region?: string;
+  /** Absent if the signature was refused. */
+  readonly accessKeyId?: string;
+  /** Whose credentials signed it: the seller's account, or a buyer's; absent if they were refused. */
+  readonly accountId?: string;
+  readonly userAgent: string;
   /** The body; absent if it was not a JSON object or was never looked at. */
   readonly request?: JsonObject;
   /** Number of UsageRecords in the request; 0 for other operations. */
   readonly records: number;
-  /** How it went for the client: `reset` and `hung` calls have no status code. */
-  readonly outcome: 'inFlight' | 'answered' | 'reset' | 'hung';
+  /** How it went for the client: `reset` and `hung` calls have no status code, a `cut` one broke off in the middle of the answer. */
+  readonly outcome: 'inFlight' | 'answered' | 'reset' | 'hung' | 'cut';
   readonly statusCode?: number;
   /** Body of a successful answer, also where a fault kept it from the client. */
   readonly response?: object;
@@ -39,6 +46,9 @@ export interface CallFilter {
   error?: string;
 }
 
+/** Moments as ISO 8601: requests and answers are the client's, and hold what they hold. */
+export type CallSnapshot = Omit<ApiCall, 'at' | 'wallAt'> & { readonly at: string; readonly wallAt: string };
+
 /** The latest calls, oldest first. Each entry shows the call as it stands; one still in flight changes until it is answered. */
 export class CallLog {
   #calls: ApiCall[] = [];
@@ -52,6 +62,20 @@ export class CallLog {
     // Dropped in bulk, since shifting a long array at every call would cost more than the call.
     if (this.#calls.length > this.limit * 2) this.#calls = this.#calls.slice(-this.limit);
     return (change) => Object.assign(entry, change);
+  }
+
+  snapshot(): readonly CallSnapshot[] {
+    return this.calls().map((call) => ({ ...call, at: call.at.toISOString(), wallAt: call.wallAt.toISOString() }));
+  }
+
+  /** Calls that were in flight when the snapshot was taken were cut off with the process that had them. */
+  restore(snapshot: readonly CallSnapshot[]): void {
+    this.#calls = snapshot.map((call) => ({
+      ...call,
+      at: new Date(call.at),
+      wallAt: new Date(call.wallAt),
+      outcome: call.outcome === 'inFlight' ? 'reset' : call.outcome,
+    }));
   }
 
   calls(filter: CallFilter = {}): ApiCall[] {

@@ -1,4 +1,6 @@
-import { type ApiRequest, type Operation } from './api-request.js';
+import { type Operation } from './api-operation.js';
+import { type ApiRequest } from './api-request.js';
+import { type CallMatcher, matchesCall, matchesRecord, type RecordMatcher } from './call-matcher.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from './service-error.js';
 import { type UsageRecord } from '../operations/usage-record.js';
@@ -11,6 +13,7 @@ export const faultKinds = [
   'throttle',
   'latency',
   'hang',
+  'cutAnswer',
   'accessDenied',
   'expiredCredentials',
   'disabledApi',
@@ -31,11 +34,12 @@ export interface FaultScope {
   /** In [0, 1], drawn from the seed per call. Default 1. */
   probability?: number;
   /** Default: every call. */
-  when?: (request: ApiRequest) => boolean;
+  when?: ((request: ApiRequest) => boolean) | CallMatcher;
 }
 
-/** Which records of a call: the first n in request order, or those for which the function is true. */
-export type RecordSubset = number | ((record: UsageRecord) => boolean);
+/** Which records of a call: the first n in request order, or those for which the function is true or that the matcher fits. */
+export type RecordSubset = number | RecordPredicate;
+export type RecordPredicate = ((record: UsageRecord) => boolean) | RecordMatcher;
 
 /** What happens. "Effect" is what the call does on AWS's side: usage entered on the bill, a token spent. */
 export type FaultEffect =
@@ -49,6 +53,8 @@ export type FaultEffect =
   | { kind: 'latency'; ms: number; afterEffect?: boolean }
   /** The call is never answered; the connection stays open. Default: no effect. */
   | { kind: 'hang'; afterEffect?: boolean }
+  /** The call has its effect; the connection breaks off in the middle of the answer's body. */
+  | { kind: 'cutAnswer' }
   /** AccessDeniedException, HTTP 400. */
   | { kind: 'accessDenied' }
   /** ExpiredTokenException, HTTP 400: the session token of the credentials. ResolveCustomer has an error of the same name for its own token. */
@@ -59,9 +65,9 @@ export type FaultEffect =
   | { kind: 'unknownError'; name: string; statusCode?: number; message?: string; afterEffect?: boolean }
   /**
    * BatchMeterUsage: the subset (default: all) comes back in UnprocessedRecords. Not billed, except the records for which `afterEffect`
-   * (default false) is or returns true: billed, yet reported as unprocessed.
+   * (default false) holds: billed, yet reported as unprocessed.
    */
-  | { kind: 'unprocessed'; subset?: RecordSubset; afterEffect?: boolean | ((record: UsageRecord) => boolean) }
+  | { kind: 'unprocessed'; subset?: RecordSubset; afterEffect?: boolean | RecordPredicate }
   /** BatchMeterUsage: the last `drop` records stand neither in Results nor in UnprocessedRecords. Billed all the same, unless `afterEffect` is false. */
   | { kind: 'truncateResults'; drop: number; afterEffect?: boolean }
   /** BatchMeterUsage: the subset (default: all) comes back with this Status. Not billed, unless `afterEffect` is true. */
@@ -70,6 +76,7 @@ export type FaultEffect =
 export type Fault = FaultScope & FaultEffect;
 
 export interface FaultHandle {
+  readonly id: string;
   readonly kind: FaultKind;
   /** Calls struck so far. */
   readonly hits: number;
@@ -82,7 +89,8 @@ export interface CallFate {
   readonly kinds: readonly FaultKind[];
   /** Wall milliseconds. */
   readonly latencyMs: number;
-  readonly ending?: { readonly type: 'reset' } | { readonly type: 'hang' } | { readonly type: 'error'; readonly error: ServiceError };
+  readonly ending?:
+    { readonly type: 'reset' | 'hang' } | { readonly type: 'cut' } | { readonly type: 'error'; readonly error: ServiceError };
 }
 
 /** What becomes of one record of a batch. */
@@ -91,15 +99,28 @@ export interface RecordFate {
   readonly effective: boolean;
 }
 
-interface Armed {
+/** A fault in force. */
+export interface ArmedFault {
+  readonly id: string;
   readonly fault: Fault;
-  hits: number;
+  /** Calls struck so far. */
+  readonly hits: number;
+}
+
+type Armed = { -readonly [Key in keyof ArmedFault]: ArmedFault[Key] };
+
+/** Without faults whose predicates are functions: no file can hold them. */
+export interface FaultSnapshot {
+  readonly added: number;
+  readonly hits: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly armed: readonly ArmedFault[];
 }
 
 /** Holds the faults in force and decides, call by call, which of them strike. A fault counts a hit only where it changed something. */
 export class FaultInjector {
-  readonly #armed = new Set<Armed>();
+  readonly #armed = new Map<string, Armed>();
   readonly #hits = new Map<FaultKind, number>();
+  #added = 0;
 
   constructor(private readonly random: SeededRandom) {}
 
@@ -108,17 +129,29 @@ export class FaultInjector {
     const { probability = 1, count = 1 } = fault;
     if (!(probability >= 0 && probability <= 1)) throw new RangeError(`The probability of a fault lies in [0, 1], got ${probability}`);
     if (!(count >= 1)) throw new RangeError(`The count of a fault is at least 1, got ${count}`);
-    const armed: Armed = { fault, hits: 0 };
-    this.#armed.add(armed);
+    this.#added += 1;
+    const armed: Armed = { id: `fault-${this.#added}`, fault, hits: 0 };
+    this.#armed.set(armed.id, armed);
     return {
+      id: armed.id,
       kind: fault.kind,
       get hits() {
         return armed.hits;
       },
       remove: () => {
-        this.#armed.delete(armed);
+        this.remove(armed.id);
       },
     };
+  }
+
+  /** Takes one fault away. Returns whether it was there. */
+  remove(id: string): boolean {
+    return this.#armed.delete(id);
+  }
+
+  /** The faults in force, in the order they were added, spent ones included. */
+  list(): ArmedFault[] {
+    return [...this.#armed.values()].map((armed) => ({ ...armed }));
   }
 
   /** Takes all faults away; the counts of hits stay. */
@@ -129,6 +162,19 @@ export class FaultInjector {
   /** Calls struck since the start, per kind; 0 for kinds that never struck. */
   hits(): Record<FaultKind, number> {
     return Object.fromEntries(faultKinds.map((kind) => [kind, this.#hits.get(kind) ?? 0])) as Record<FaultKind, number>;
+  }
+
+  snapshot(): FaultSnapshot {
+    const armed = this.list().filter(({ fault }) => !Object.values(fault).some((value) => typeof value === 'function'));
+    return { added: this.#added, hits: Object.fromEntries(this.#hits), armed };
+  }
+
+  restore({ added, hits, armed }: FaultSnapshot): void {
+    this.#added = added;
+    this.#hits.clear();
+    for (const kind of faultKinds) this.#hits.set(kind, hits[kind] ?? 0);
+    this.#armed.clear();
+    for (const one of armed) this.#armed.set(one.id, { ...one });
   }
 
   beforeEffect(request: ApiRequest): CallFate {
@@ -144,7 +190,7 @@ export class FaultInjector {
   recordFates(request: ApiRequest): { kinds: FaultKind[]; fates: Map<number, RecordFate> } {
     const fates = new Map<number, RecordFate>();
     const kinds: FaultKind[] = [];
-    for (const armed of this.#armed) {
+    for (const armed of this.#armed.values()) {
       const struck = recordsStruck(armed.fault, request.records).filter(([index]) => !fates.has(index));
       if (struck.length === 0 || !this.#strikes(armed, request)) continue;
       for (const [index, fate] of struck) fates.set(index, fate);
@@ -156,7 +202,7 @@ export class FaultInjector {
   #callFate(request: ApiRequest, point: 'before' | 'after'): CallFate {
     const kinds: FaultKind[] = [];
     let latencyMs = 0;
-    for (const armed of this.#armed) {
+    for (const armed of this.#armed.values()) {
       const { fault } = armed;
       if (pointOf(fault) !== point || !this.#strikes(armed, request)) continue;
       kinds.push(this.#count(armed));
@@ -171,7 +217,7 @@ export class FaultInjector {
     const { operation, count, probability, when } = armed.fault;
     if (operation !== undefined && operation !== request.operation) return false;
     if (count !== undefined && armed.hits >= count) return false;
-    if (when && !when(request)) return false;
+    if (when && !(typeof when === 'function' ? when(request) : matchesCall(when, request))) return false;
     return probability === undefined || this.random.next() < probability;
   }
 
@@ -195,6 +241,7 @@ function pointOf(fault: FaultEffect): 'before' | 'records' | 'after' {
       return 'before';
     case 'resetAfter':
     case 'error500After':
+    case 'cutAnswer':
       return 'after';
     case 'latency':
     case 'hang':
@@ -218,6 +265,8 @@ function endingOf(fault: FaultEffect): CallFate['ending'] {
       return { type: 'reset' };
     case 'hang':
       return { type: 'hang' };
+    case 'cutAnswer':
+      return { type: 'cut' };
     case 'error500Before':
     case 'error500After':
       return error('InternalServiceErrorException', 'An internal error has occurred. Retry your request.', 500);
@@ -239,15 +288,19 @@ function endingOf(fault: FaultEffect): CallFate['ending'] {
   }
 }
 
+function holds(predicate: RecordPredicate, record: UsageRecord): boolean {
+  return typeof predicate === 'function' ? predicate(record) : matchesRecord(predicate, record);
+}
+
 function recordsStruck(fault: FaultEffect, records: readonly UsageRecord[]): [number, RecordFate][] {
   const all = records.map((record, index) => ({ record, index }));
   const within = (subset: RecordSubset = Infinity): typeof all =>
-    all.filter(({ record, index }) => (typeof subset === 'number' ? index < subset : subset(record)));
+    all.filter(({ record, index }) => (typeof subset === 'number' ? index < subset : holds(subset, record)));
   switch (fault.kind) {
     case 'unprocessed': {
       const { afterEffect = false } = fault;
       return within(fault.subset).map(({ record, index }) => {
-        const effective = typeof afterEffect === 'boolean' ? afterEffect : afterEffect(record);
+        const effective = typeof afterEffect === 'boolean' ? afterEffect : holds(afterEffect, record);
         return [index, { report: { type: 'unprocessed' }, effective }];
       });
     }

@@ -46,6 +46,12 @@ export class InputReader {
     return value;
   }
 
+  boolean(member: string): boolean | undefined {
+    const value = this.#value(member);
+    if (value !== undefined && typeof value !== 'boolean') throw this.#wrongType(member, 'a boolean');
+    return value;
+  }
+
   /** Epoch seconds, possibly with a fraction, as milliseconds. */
   timestamp(member: string): number | undefined {
     const value = this.#value(member);

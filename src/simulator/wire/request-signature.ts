@@ -1,16 +1,16 @@
 import { type IncomingHttpHeaders } from 'node:http';
 import { ServiceError } from './service-error.js';
 
-const signingName = 'aws-marketplace';
 const skewMaxMs = 5 * 60_000;
 
 /**
- * Checks the SigV4 envelope of a request and returns the region of its credential scope.
+ * Checks the SigV4 envelope of a request and returns the region and the access key of its credential scope.
  *
- * Checked as AWS does: that the request is signed, the form of the scope, the service `aws-marketplace`, and that X-Amz-Date is within five
- * minutes of `wallTime`. Not checked: the signature itself, since the simulator knows nobody's secret.
+ * Checked as AWS does: that the request is signed, the form of the scope, the service, that the region is the one of the host (where the host is
+ * one of AWS's own names), and that X-Amz-Date is within five minutes of `wallTime`. Not checked: the signature itself, since the simulator knows
+ * nobody's secret.
  */
-export function checkSignature(headers: IncomingHttpHeaders, wallTime: Date): { region: string } {
+export function checkSignature(headers: IncomingHttpHeaders, wallTime: Date, signingName: string): { region: string; accessKeyId: string } {
   const { authorization } = headers;
   if (authorization === undefined || authorization === '') {
     throw new ServiceError('MissingAuthenticationTokenException', 'Missing Authentication Token');
@@ -30,16 +30,30 @@ export function checkSignature(headers: IncomingHttpHeaders, wallTime: Date): { 
     if (value === undefined || value === '') throw incomplete(`Authorization header requires '${name}' parameter.`);
     return value;
   };
-  const scope = required('Credential').split('/').slice(1);
+  const [accessKeyId = '', ...scope] = required('Credential').split('/');
   required('Signature');
   required('SignedHeaders');
   const [date, region, service, terminator] = scope;
-  if (scope.length !== 4 || date === undefined || region === undefined || region === '' || terminator !== 'aws4_request') {
+  if (
+    accessKeyId === '' ||
+    scope.length !== 4 ||
+    date === undefined ||
+    region === undefined ||
+    region === '' ||
+    terminator !== 'aws4_request'
+  ) {
     throw incomplete('Credential must have the form key/date/region/service/aws4_request.');
   }
   if (service !== signingName) throw invalid(`Credential should be scoped to correct service: '${signingName}'.`);
   checkDate(headers['x-amz-date'], date, wallTime);
-  return { region };
+  const hostRegion = regionOfHost(headers.host ?? '');
+  if (hostRegion !== undefined && hostRegion !== region) throw invalid(`Credential should be scoped to a valid Region, not '${region}'.`);
+  return { region, accessKeyId };
+}
+
+/** The region in `<service>.<region>.amazonaws.com` and its kin; undefined for any other host. */
+function regionOfHost(host: string): string | undefined {
+  return /\.([a-z0-9-]+)\.(?:amazonaws\.com|amazonaws\.com\.cn|amazonaws\.eu|api\.aws)(?::\d+)?$/.exec(host)?.[1];
 }
 
 function checkDate(header: string | string[] | undefined, scopeDate: string, wallTime: Date): void {

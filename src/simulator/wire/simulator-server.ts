@@ -1,11 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { type ApiDispatcher, bodyLimit } from './api-dispatcher.js';
+import { type ApiDispatcher } from './api-dispatcher.js';
 
-/** The HTTP side: AWS JSON 1.1 at any path, one answer per POST. */
+/** Bytes of a body that are kept; what comes after them is counted only. */
+const bodyKept = 4_194_304;
+
+/** Answers requests that are none of AWS's protocols. */
+export type SideHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** The HTTP side: the AWS protocols at any path that nothing else is mounted at. */
 export class SimulatorServer {
   readonly #stopping = new AbortController();
   readonly #server: Server;
+  readonly #mounted: { readonly prefix: string; readonly handler: SideHandler }[] = [];
+  #settle: () => Promise<void> = () => Promise.resolve();
 
   constructor(private readonly dispatcher: ApiDispatcher) {
     this.#server = createServer((request, response) => {
@@ -30,6 +38,16 @@ export class SimulatorServer {
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`;
   }
 
+  /** Requests whose path starts with the prefix go to the handler, which ends the response. */
+  mount(prefix: string, handler: SideHandler): void {
+    this.#mounted.push({ prefix, handler });
+  }
+
+  /** Called when a call has had its effect, before the client hears of it. Where it fails, the client hears nothing. */
+  beforeAnswer(settle: () => Promise<void>): void {
+    this.#settle = settle;
+  }
+
   /** Cuts all connections, hung and delayed ones included. May be called twice. */
   async close(): Promise<void> {
     this.#stopping.abort();
@@ -43,8 +61,14 @@ export class SimulatorServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(request);
-    const outcome = await this.dispatcher.dispatch({ headers: request.headers, body }, this.#stopping.signal);
+    const { headers, method = '', url: path = '' } = request;
+    const mounted = this.#mounted.find(({ prefix }) => path.startsWith(prefix));
+    if (mounted) {
+      await mounted.handler(request, response);
+      return;
+    }
+    const outcome = await this.dispatcher.dispatch({ headers, method, path, ...(await readBody(request)) }, this.#stopping.signal);
+    await this.#settle();
     switch (outcome.type) {
       case 'hang':
         return;
@@ -52,25 +76,27 @@ export class SimulatorServer {
         request.socket.resetAndDestroy();
         return;
       case 'answer': {
-        const text = JSON.stringify(outcome.body);
-        response.writeHead(outcome.statusCode, {
-          'Content-Type': 'application/x-amz-json-1.1',
-          'Content-Length': Buffer.byteLength(text),
-          'x-amzn-RequestId': outcome.requestId,
+        const { statusCode, headers: answerHeaders, body, cut } = outcome;
+        response.writeHead(statusCode, { ...answerHeaders, 'Content-Length': body.length });
+        if (!cut) {
+          response.end(body);
+          return;
+        }
+        response.write(body.subarray(0, body.length / 2), () => {
+          request.socket.destroySoon();
         });
-        response.end(text);
       }
     }
   }
 }
 
-/** The whole body, or undefined when it is too large; what is over the limit is read and thrown away so that the client can read the answer. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
+/** Reads to the end even where the body is too large: a client that is still sending would not see the answer. */
+async function readBody(request: IncomingMessage): Promise<{ body: Buffer; size: number }> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size < bodyLimit) chunks.push(chunk);
+    if (size < bodyKept) chunks.push(chunk);
   }
-  return size < bodyLimit ? Buffer.concat(chunks).toString('utf8') : undefined;
+  return { body: Buffer.concat(chunks), size };
 }

@@ -1,0 +1,47 @@
+import {
+  type Agreement,
+  type Amendment,
+  type CancellationReason,
+  type CancellationRequest,
+  type Entitlement,
+  type SubscribeOptions,
+  type SuccessorTerms,
+} from '../market/agreement.js';
+import { type Listing, type ProductOptions } from '../market/listing.js';
+import { type BillFilter, type BillLine } from '../operations/usage-book.js';
+import { type Switches } from '../switches.js';
+import { type SimulatorClock } from '../virtual-clock.js';
+import { type ApiCall, type CallFilter } from '../wire/call-log.js';
+import { type FaultInjector } from '../wire/fault-injector.js';
+import { type WorldSnapshot } from '../world-snapshot.js';
+
+/** What the control room needs of the simulator. The simulator has it, and knows the control room only once somebody knocks. */
+export interface ControlledSimulator {
+  readonly clock: SimulatorClock;
+  readonly switches: Readonly<Switches>;
+  readonly faults: FaultInjector;
+  setSwitches(switches: Partial<Switches>): void;
+  createProduct(options: ProductOptions): Listing;
+  products(): Listing[];
+  subscribe(options: SubscribeOptions): Agreement;
+  failSubscription(options: SubscribeOptions): Agreement;
+  agreement(agreementId: string): Agreement;
+  agreements(): Agreement[];
+  registrationForm(agreementId: string): Record<string, string>;
+  amend(agreementId: string, amendment: Amendment): Agreement;
+  renew(agreementId: string, terms: SuccessorTerms): Agreement;
+  replace(agreementId: string, terms: SuccessorTerms): Agreement;
+  convertTrial(agreementId: string, terms: SuccessorTerms): Agreement;
+  end(agreementId: string, options: { at?: Date }): Agreement;
+  cancel(agreementId: string): Agreement;
+  suspend(agreementId: string): Agreement;
+  reinstate(agreementId: string): Agreement;
+  setEntitlements(agreementId: string, entitlements: readonly Entitlement[]): Agreement;
+  requestCancellation(agreementId: string, reason?: CancellationReason, message?: string): Agreement;
+  answerCancellation(agreementId: string, status: Exclude<CancellationRequest['status'], 'PENDING_APPROVAL'>, message?: string): Agreement;
+  bill(filter: BillFilter): BillLine[];
+  calls(filter: CallFilter): ApiCall[];
+  snapshot(): WorldSnapshot;
+  restore(snapshot: WorldSnapshot): void;
+  reset(): void;
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { operations } from '../wire/api-operation.js';
+import { faultKinds } from '../wire/fault-injector.js';
+
+export const callQuery = z.strictObject({
+  operation: z.exactOptional(z.enum(operations as [(typeof operations)[number]])),
+  region: z.exactOptional(z.string()),
+  fault: z.exactOptional(z.enum(faultKinds)),
+  error: z.exactOptional(z.string()),
+  order: z.enum(['oldestFirst', 'newestFirst']).default('oldestFirst'),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  after: z.exactOptional(z.string()).meta({ description: 'The `next` of the page before, with the same filter and order' }),
+});
+
+export const callPage = z
+  .object({
+    calls: z.array(
+      z.object({
+        requestId: z.string(),
+        operation: z.string(),
+        at: z.iso.datetime(),
+        wallAt: z.iso.datetime(),
+        region: z.string().optional(),
+        records: z.int(),
+        outcome: z.string(),
+        statusCode: z.int().optional(),
+        request: z.unknown().optional(),
+        response: z.unknown().optional(),
+        error: z.object({ name: z.string(), message: z.string() }).optional(),
+        effective: z.boolean(),
+        faults: z.array(z.enum(faultKinds)),
+      }),
+    ),
+    next: z.string().optional().meta({ description: 'Absent on the last page' }),
+  })
+  .meta({ id: 'CallPage' });
+
+export const billQuery = z.strictObject({
+  operation: z.exactOptional(z.enum(['BatchMeterUsage', 'MeterUsage', 'RegisterUsage'])),
+  productCode: z.exactOptional(z.string()),
+  region: z.exactOptional(z.string()),
+  identity: z.exactOptional(z.enum(['license', 'legacy', 'resource'])),
+  agreementId: z.exactOptional(z.string()),
+  licenseArn: z.exactOptional(z.string()),
+  customerAWSAccountId: z.exactOptional(z.string()),
+  dimension: z.exactOptional(z.string()),
+  hour: z.exactOptional(z.string()),
+});
+
+export const bill = z
+  .object({
+    lines: z.array(
+      z.object({
+        productCode: z.string(),
+        region: z.string(),
+        identity: z.string(),
+        agreementId: z.string(),
+        licenseArn: z.string().optional(),
+        customerAWSAccountId: z.string().optional(),
+        customerIdentifier: z.string().optional(),
+        dimension: z.string(),
+        hour: z.iso.datetime(),
+        quantity: z.number(),
+        meteringRecordId: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'Bill' });
+
+export const stateDocument = z
+  .object({ format: z.string(), version: z.int(), digest: z.string(), world: z.looseObject({}) })
+  .meta({ id: 'State', description: 'What `--state` keeps in its file' });

@@ -1,0 +1,58 @@
+import { type Agreement } from '../market/agreement.js';
+import { type Listing } from '../market/listing.js';
+
+export const agreementType = 'PurchaseAgreement';
+
+const resourceTypes = { saas: 'SaaSProduct', ami: 'AmiProduct', container: 'ContainerProduct' } as const;
+
+/** Timestamps in epoch seconds. */
+export interface AgreementShape {
+  agreementId: string;
+  agreementType: typeof agreementType;
+  acceptor: { accountId: string };
+  proposer: { accountId: string };
+  acceptanceTime: number;
+  startTime: number;
+  /** Absent where the agreement has no end. */
+  endTime?: number;
+  proposalSummary: { resources: { id: string; type: string }[]; offerId: string };
+  status: Agreement['status'];
+  initialAgreementId: string;
+}
+
+export interface EndTimeBehavior {
+  type: 'RENEW' | 'EXPIRE';
+  reasonCode?: 'PROPOSER_RENEW_OPTED_OUT' | 'ACCEPTOR_RENEW_OPTED_OUT' | 'NO_RENEWAL_TERM';
+}
+
+/** What SearchAgreements and DescribeAgreement both say [SDK-A]. */
+export function agreementShape(agreement: Agreement, listing: Listing | undefined, proposer: string): AgreementShape {
+  const { agreementId, accountId, acceptedAt, startsAt, endsAt, productId, offerId, status, initialAgreementId } = agreement;
+  return {
+    agreementId,
+    agreementType,
+    acceptor: { accountId },
+    proposer: { accountId: proposer },
+    acceptanceTime: epochSeconds(acceptedAt),
+    startTime: epochSeconds(startsAt),
+    ...(endsAt && { endTime: epochSeconds(endsAt) }),
+    proposalSummary: { resources: [{ id: productId, type: resourceTypeOf(listing) }], offerId },
+    status,
+    initialAgreementId,
+  };
+}
+
+function resourceTypeOf(listing: Listing | undefined): string {
+  return resourceTypes[listing?.type ?? 'saas'];
+}
+
+/** Of active agreements that have an end; undefined for others [SDK-A]. */
+export function endTimeBehaviorOf({ status, endsAt, autoRenew, renewalDisabledBy }: Agreement): EndTimeBehavior | undefined {
+  if (status !== 'ACTIVE' || !endsAt) return undefined;
+  if (autoRenew) return { type: 'RENEW' };
+  return { type: 'EXPIRE', reasonCode: renewalDisabledBy ? `${renewalDisabledBy}_RENEW_OPTED_OUT` : 'NO_RENEWAL_TERM' };
+}
+
+export function epochSeconds(date: Date): number {
+  return date.getTime() / 1000;
+}

@@ -1,0 +1,29 @@
+/** Where software runs in a buyer's account [SDK-M, MeterUsage and RegisterUsage]. */
+export type ComputePlatform = 'ec2' | 'ecs' | 'eks' | 'fargate' | 'agentcore';
+
+/**
+ * Whose role signs. `workload`: instance role, task role, IRSA or execution role, the only one that AWS takes; `node`: the role of the node below a
+ * container; `podIdentity`: EKS Pod Identity; `longTerm`: an IAM user's access key.
+ */
+export type CredentialSource = 'workload' | 'node' | 'podIdentity' | 'longTerm';
+
+/** In the form that the AWS SDKs take as `credentials`. */
+export interface ResourceCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Absent for long-term keys. */
+  readonly sessionToken?: string;
+}
+
+/** An EC2 instance, ECS task, EKS pod or AgentCore runtime with a seller's software in it. */
+export interface ComputeResource {
+  readonly resourceId: string;
+  readonly platform: ComputePlatform;
+  readonly region: string;
+  /** The buyer's account; the seller's for a preview, which is never billed. */
+  readonly accountId: string;
+  readonly credentialSource: CredentialSource;
+  readonly credentials: ResourceCredentials;
+  readonly launchedAt: Date;
+  readonly terminatedAt?: Date;
+}

@@ -1,0 +1,26 @@
+import { agreementShape, type AgreementShape, endTimeBehaviorOf, type EndTimeBehavior } from './agreement-shape.js';
+import { agreementInput } from './agreement-request.js';
+import { type AgreementParty } from './agreement-party.js';
+import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
+import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
+
+export interface DescribeAgreementOutput extends AgreementShape {
+  estimatedCharges: { currencyCode: string; agreementValue: string };
+  endTimeBehavior?: EndTimeBehavior;
+}
+
+/** DescribeAgreement [SDK-A]. */
+export class DescribeAgreement implements ApiHandler {
+  constructor(
+    private readonly catalog: MarketplaceCatalog,
+    private readonly party: AgreementParty,
+  ) {}
+
+  execute(call: OperationCall): DescribeAgreementOutput {
+    const agreement = this.party.named(agreementInput(call), call.caller.accountId);
+    const shape = agreementShape(agreement, this.catalog.listing(agreement.productCode), this.party.proposerOf(agreement));
+    const endTimeBehavior = endTimeBehaviorOf(agreement);
+    // The simulator knows no prices.
+    return { ...shape, estimatedCharges: { currencyCode: 'USD', agreementValue: '0.00' }, ...(endTimeBehavior && { endTimeBehavior }) };
+  }
+}

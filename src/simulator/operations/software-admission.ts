@@ -1,0 +1,88 @@
+import { type Agreement } from '../market/agreement.js';
+import { type Caller } from '../wire/api-handler.js';
+import { type ComputePlatform, type ComputeResource } from './compute-resource.js';
+import { type Listing, meteringRegions, type ProductType } from '../market/listing.js';
+import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
+import { ServiceError } from '../wire/service-error.js';
+import { type Switches } from '../switches.js';
+
+const productTypes: Readonly<Record<ComputePlatform, ProductType>> = {
+  ec2: 'ami',
+  ecs: 'container',
+  eks: 'container',
+  fargate: 'container',
+  agentcore: 'container',
+};
+
+const govCloudRegions = ['us-gov-east-1', 'us-gov-west-1'];
+const eksRegions = [
+  ...['us-east-1', 'us-east-2', 'us-west-1', 'us-west-2', 'eu-west-1', 'eu-west-2', 'eu-west-3', 'eu-central-1', 'eu-north-1'],
+  ...['ap-east-1', 'ap-southeast-1', 'ap-southeast-2', 'ap-northeast-1', 'ap-northeast-2', 'ap-south-1', 'ca-central-1', 'sa-east-1'],
+];
+
+/** Where software of each platform can meter itself: GovCloud for AMIs only, EKS in 17 regions [REG, SDK-M]. */
+export const softwareRegions: Readonly<Record<ComputePlatform, readonly string[]>> = {
+  ec2: [...meteringRegions, ...govCloudRegions],
+  ecs: meteringRegions,
+  eks: eksRegions,
+  fargate: meteringRegions,
+  agentcore: meteringRegions,
+};
+
+export interface AdmissionSnapshot {
+  readonly admitted: readonly (readonly [software: string, agreementId: string])[];
+}
+
+/** Which software in buyers' accounts AWS takes for subscribed, and whose agreement pays for it. */
+export class SoftwareAdmission {
+  readonly #admitted = new Map<string, string>();
+
+  constructor(
+    private readonly catalog: MarketplaceCatalog,
+    private readonly sellerAccountId: string,
+    private readonly switches: Readonly<Pick<Switches, 'unsupportedCredentials'>>,
+  ) {}
+
+  /** The software behind a call signed by the role of its workload; undefined for every other signer [SDK-M]. */
+  workloadOf({ resource }: Caller): ComputeResource | undefined {
+    return resource?.credentialSource === 'workload' ? resource : undefined;
+  }
+
+  notTheWorkload(): ServiceError {
+    return new ServiceError(this.switches.unsupportedCredentials, 'The call must be signed by the role of the workload.');
+  }
+
+  listing(productCode: string, types: readonly ProductType[]): Listing {
+    const listing = this.catalog.listing(productCode);
+    if (listing && types.includes(listing.type)) return listing;
+    throw new ServiceError('InvalidProductCodeException', `The product code ${productCode} is not that of a product of this kind.`);
+  }
+
+  /**
+   * The agreement that pays, or undefined for a preview in the seller's own account, which needs none [SG23]. Software that was admitted once stays
+   * so while it runs, where `admittedStays`. Throws CustomerNotEntitledException.
+   */
+  admit(resource: ComputeResource, listing: Listing, now: Date, admittedStays: boolean): Agreement | undefined {
+    if (resource.accountId === this.sellerAccountId) return undefined;
+    const software = JSON.stringify([resource.resourceId, listing.productCode]);
+    const earlier = this.#admitted.get(software);
+    if (earlier !== undefined && admittedStays) return this.catalog.agreement(earlier);
+    const agreement = this.catalog.byAccountId(resource.accountId).find(({ productCode, startsAt, endsAt, suspended }) => {
+      return productCode === listing.productCode && !suspended && startsAt <= now && !(endsAt && endsAt <= now);
+    });
+    if (!agreement || productTypes[resource.platform] !== listing.type) {
+      throw new ServiceError('CustomerNotEntitledException', 'The customer has no valid subscription for the product.');
+    }
+    this.#admitted.set(software, agreement.agreementId);
+    return agreement;
+  }
+
+  snapshot(): AdmissionSnapshot {
+    return { admitted: [...this.#admitted] };
+  }
+
+  restore({ admitted }: AdmissionSnapshot): void {
+    this.#admitted.clear();
+    for (const [software, agreementId] of admitted) this.#admitted.set(software, agreementId);
+  }
+}

@@ -1,0 +1,60 @@
+import { decode, encode, Tag } from 'cbor2';
+import { type ApiService } from './api-operation.js';
+import { InputReader, type JsonObject } from './input-reader.js';
+import { ServiceError } from './service-error.js';
+
+/** How requests and answers stand in HTTP bodies. Inside the simulator both are plain objects with timestamps in epoch seconds. */
+export interface WireCodec {
+  readonly contentType: string;
+  /** Headers that every answer carries besides its content type. */
+  readonly headers: Readonly<Record<string, string>>;
+  read(body: Buffer): JsonObject;
+  write(answer: object): Buffer;
+}
+
+export function jsonCodec(version: ApiService['jsonVersion']): WireCodec {
+  return {
+    contentType: `application/x-amz-json-${version}`,
+    headers: {},
+    read: (body) => readStructure(() => JSON.parse(body.toString('utf8')) as unknown, 'JSON'),
+    write: (answer) => Buffer.from(JSON.stringify(answer)),
+  };
+}
+
+const epochTag = 1;
+/** Members that the models declare as timestamps: to CBOR, unlike JSON, they are not numbers. */
+const timestampMembers = new Set([
+  ...['Timestamp', 'ExpirationDate', 'PublicKeyRotationTimestamp', 'EventTime'],
+  ...['acceptanceTime', 'startTime', 'endTime'],
+]);
+
+/** smithy-rpc-v2-cbor. */
+export const cborCodec: WireCodec = {
+  contentType: 'application/cbor',
+  headers: { 'smithy-protocol': 'rpc-v2-cbor' },
+  read: (body) =>
+    readStructure(() => (body.length === 0 ? {} : decode(body, { tags: new Map([[epochTag, (tag) => tag.contents]]) })), 'CBOR'),
+  write: (answer) => Buffer.from(encode(tagged(answer))),
+};
+
+function readStructure(read: () => unknown, format: string): JsonObject {
+  let value: unknown;
+  try {
+    value = read();
+  } catch {
+    throw new ServiceError('SerializationException', `The request body is not ${format}.`);
+  }
+  return InputReader.of(value, '', '').object;
+}
+
+function tagged(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(tagged);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(
+    members.map(([name, member]) => [
+      name,
+      timestampMembers.has(name) && typeof member === 'number' ? new Tag(epochTag, member) : tagged(member),
+    ]),
+  );
+}
