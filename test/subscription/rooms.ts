@@ -13,6 +13,9 @@ import { RegistrationIntake } from '../../src/registration/registration-intake.j
 import { RegistrationService } from '../../src/registration/registration.service.js';
 import { Doorbell } from '../../src/runtime/doorbell.js';
 import { type Agreement, MarketplaceSimulator, type Switches, VirtualClock } from '../../src/simulator/index.js';
+import { AgreementGateway } from '../../src/aws/agreement-gateway.js';
+import { LicenseMigration } from '../../src/subscription/license-migration.service.js';
+import { Reconciliation } from '../../src/subscription/lifecycle/reconciliation.js';
 import { LifeWriter } from '../../src/subscription/lifecycle/life-writer.js';
 import { LifecycleFiling } from '../../src/subscription/lifecycle/lifecycle-filing.js';
 import { LifecycleInbox } from '../../src/subscription/lifecycle/lifecycle-inbox.js';
@@ -59,6 +62,8 @@ export class Rooms {
   readonly inbox: LifecycleInbox;
   readonly life: LifeWriter;
   readonly filing: LifecycleFiling;
+  readonly reconciliation: Reconciliation;
+  readonly migration: LicenseMigration;
   readonly intake: RegistrationIntake;
   readonly registration: RegistrationService;
   readonly entitlements: EntitlementService;
@@ -84,6 +89,10 @@ export class Rooms {
     this.registration = new RegistrationService(options, database, this.outbox);
     const customers = new CustomerGateway(this.clients, options);
     this.intake = new RegistrationIntake(options, database, customers, this.registrar, new RedirectPolicy(options), this.alerts);
+    const agreements = new AgreementGateway(this.clients, options);
+    const entitlements = new EntitlementGateway(this.clients, options);
+    this.reconciliation = new Reconciliation(options, database, this.catalog, agreements, entitlements, this.inbox, this.alerts);
+    this.migration = new LicenseMigration(options, database, this.catalog, agreements, this.registrar, this.outbox);
     this.entitlements = new EntitlementService(options, database, this.catalog, new EntitlementGateway(this.clients, options), this.alerts);
   }
 
