@@ -32,6 +32,6 @@ async function textOf(response: Response, bytesMax: number): Promise<string> {
 
 function nameOf(error: unknown): string {
   const { code, name, cause } = (error ?? {}) as { code?: unknown; name?: unknown; cause?: { code?: unknown } };
-  const label = cause?.code ?? code ?? name;
-  return typeof label === 'string' ? label : 'unknown error';
+  // A DOMException's code is a number.
+  return [cause?.code, code, name].find((label) => typeof label === 'string') ?? 'unknown error';
 }
