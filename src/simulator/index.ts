@@ -47,6 +47,7 @@ export { type EntitlementNotice, type SnsNotice, type SnsTopic, type Subscriptio
 export { defaultSwitches, type PresetName, presets, type Switches, switchValues } from './switches.js';
 export { type ProductKey } from './operations/product-keys.js';
 export { type BillFilter, type BillLine } from './operations/usage-book.js';
+export { type ScenarioInput } from './control/scenario.js';
 export { type WorldSnapshot } from './world-snapshot.js';
 export { type UsageAllocation, type UsageRecord } from './operations/usage-record.js';
 export { type SimulatorClock, VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

@@ -26,6 +26,20 @@ export interface BuyerSoftware extends SimulatedMarketplace, Software {
   launch: (options?: Partial<LaunchOptions>, clientRegion?: string) => Software;
 }
 
+/** MeterUsage of 5 `users` at the given time, through this client. */
+export function meteringBy(client: MarketplaceMeteringClient, productCode: string, now: () => Date): Software['meter'] {
+  return async (fields = {}) => {
+    const basis = { ProductCode: productCode, Timestamp: now(), UsageDimension: 'users', UsageQuantity: 5 };
+    let id: string | undefined;
+    const name = await errorNameOf(
+      client.send(new MeterUsageCommand({ ...basis, ...fields })).then((answer) => {
+        id = answer.MeteringRecordId;
+      }),
+    );
+    return id ?? name;
+  };
+}
+
 /** A product of the platform's type with the dimensions `users` and `gigabytes`, one buyer, and software that runs there since three days ago. */
 export async function startSoftware(
   platform: ComputePlatform,
@@ -41,16 +55,7 @@ export async function startSoftware(
   const launch = (more: Partial<LaunchOptions> = {}, clientRegion = more.region ?? region): Software => {
     const resource = sim.launch({ ...('accountId' in more ? {} : { agreement }), platform, region, ...more });
     const client = meteringClient(sim.url, { region: clientRegion, credentials: resource.credentials });
-    const meter: Software['meter'] = async (fields = {}) => {
-      const basis = { ProductCode: listing.productCode, Timestamp: sim.clock.now(), UsageDimension: 'users', UsageQuantity: 5 };
-      let id: string | undefined;
-      const name = await errorNameOf(
-        client.send(new MeterUsageCommand({ ...basis, ...fields })).then((answer) => {
-          id = answer.MeteringRecordId;
-        }),
-      );
-      return id ?? name;
-    };
+    const meter = meteringBy(client, listing.productCode, () => sim.clock.now());
     return { resource, client, meter };
   };
   sim.clock.set(new Date(now.getTime() - 72 * hourMs));
