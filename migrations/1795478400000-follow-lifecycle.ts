@@ -31,6 +31,11 @@ const UP: readonly string[] = [
     ADD CONSTRAINT subscription_not_its_own_predecessor CHECK (predecessor_id <> id),
     ADD CONSTRAINT subscription_predecessor FOREIGN KEY (seller_account, predecessor_id) REFERENCES marketplace.subscription`,
   `CREATE UNIQUE INDEX subscription_successor ON marketplace.subscription (seller_account, predecessor_id) WHERE predecessor_id IS NOT NULL`,
+  // Read by every recording statement, to find whose keys a renewed subscription shares; holds those rows only.
+  `CREATE INDEX subscription_with_predecessor ON marketplace.subscription (seller_account, id, predecessor_id) WHERE predecessor_id IS NOT NULL`,
+  // The first of a line of renewals, on events recorded for one of the line: a key is unique among them, whichever of them two callers name.
+  `ALTER TABLE marketplace.usage_event ADD COLUMN lineage_id uuid`,
+  `CREATE UNIQUE INDEX usage_event_lineage_key ON marketplace.usage_event (seller_account, lineage_id, idempotency_key) WHERE lineage_id IS NOT NULL`,
   `CREATE INDEX subscription_by_state ON marketplace.subscription (seller_account, state, id)`,
   `CREATE INDEX subscription_life_changed ON marketplace.subscription (seller_account, id) WHERE life_changed`,
 
@@ -158,6 +163,8 @@ const DOWN: readonly string[] = [
   `ALTER TABLE marketplace.outbox_event DROP COLUMN position`,
   `DROP TABLE marketplace.inbox_message`,
   `DROP FUNCTION marketplace.guard_inbox_message`,
+  `ALTER TABLE marketplace.usage_event DROP COLUMN lineage_id`,
+  `DROP INDEX marketplace.subscription_with_predecessor`,
 ];
 
 export class FollowLifecycle1795478400000 implements MigrationInterface {

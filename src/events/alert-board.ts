@@ -20,6 +20,7 @@ export type AlertKind =
   | 'beforeLive'
   | 'sealSkipped'
   | 'identityMissing'
+  | 'notActivated'
   | 'allocationsTrimmed'
   | 'mergeRefused'
   | 'suspect'

@@ -7,6 +7,7 @@ import { type Alert, AlertBoard } from '../events/alert-board.js';
 import { type NewMarketplaceEvent } from '../events/marketplace-event.js';
 import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { latest } from '../runtime/clock.js';
 import { crashPoint } from '../runtime/crash-point.js';
 import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -105,7 +106,8 @@ export class AnswerReconciler {
           consecutiveFailures: record.consecutive_failures,
           batchSize: batch.records.length,
           subscriptionMeteredBefore: standing.first_metered_at !== null,
-          subscriptionRegisteredAt: standing.registered_at,
+          subscriptionSince: latest(standing.registered_at, standing.activated_at),
+          subscriptionEnding: standing.state === 'ending',
         },
         { now, identicalResend: this.options.aws.identicalResend },
       );

@@ -8,7 +8,7 @@ import { plusMs } from '../runtime/clock.js';
 import { crashPoint } from '../runtime/crash-point.js';
 import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { endOf, type RecordEnd } from './record-outcome.js';
+import { endOf, goesOn, type RecordEnd } from './record-outcome.js';
 import { noticeOf } from './record-notice.js';
 import {
   endRecords,
@@ -88,7 +88,7 @@ export class DeadlineWatch {
     // After the lock: a Success that came in while we waited for nothing (rows at work are skipped) has its own lock, so none can slip in between.
     const evidence = await evidenceOfRecords(tx, sellerAccount, ids);
     const standings = await standingsOf(tx, sellerAccount, [...new Set(records.map((record) => record.subscription_id))]);
-    const living = new Set(standings.filter(({ state }) => state === 'registered').map(({ id }) => id));
+    const living = new Set(standings.filter((standing) => goesOn(standing, now)).map(({ id }) => id));
     const ended = records.map((record): Ended => {
       const attempts = evidence.filter((row) => row.record_id === record.id).map((row) => row.evidence);
       const { reason, mode, subscription_id: subscriptionId } = record;

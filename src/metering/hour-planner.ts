@@ -1,5 +1,6 @@
-import { HOUR_MS, hourOf, latest, plusMs } from '../runtime/clock.js';
+import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../runtime/clock.js';
 import { floorUnits, fromUnits, type Scaled } from '../runtime/decimal.js';
+import { type Standing } from '../subscription/subscription-standing.js';
 import { deadlinesOf, type EndSigns, endWindowClosesAt, type MeteringOperation } from './deadlines.js';
 
 /** AWS takes a 32-bit quantity; what is above stays in the balance and goes with the next hour. */
@@ -7,9 +8,12 @@ export const QUANTITY_MAX = 2_147_483_647n;
 
 export type ProductMode = 'live' | 'dry-run' | 'off';
 export type ZeroRecordPolicy = 'atWindowEdge' | 'atSeal' | 'off';
+export type FinalHourPolicy = 'atOnce' | 'atHourEnd';
 
 /** What planning must know of a subscription. */
 export interface SealableSubscription {
+  /** What its state lets be sealed. */
+  standing: Pick<Standing, 'seals' | 'zeroRecords'>;
   startsAt: Date;
   /** Null while it lives. */
   end: (EndSigns & { endsAt: Date }) | null;
@@ -18,6 +22,8 @@ export interface SealableSubscription {
   /** First hour that is billed when the product went live after a time of `modeBeforeLive`; null when it was live from the start or is not live. */
   liveFrom: Date | null;
   modeBeforeLive: ProductMode | null;
+  /** First hour metered under the license; null where one identity was metered from the start. */
+  licenseFrom: Date | null;
   zeroRecords: ZeroRecordPolicy;
 }
 
@@ -60,10 +66,15 @@ export interface SealTiming {
   now: Date;
   settleDelayMs: number;
   zeroRecordLeadMs: number;
+  /** When the hour in which a subscription ends is sealed. */
+  finalHour: FinalHourPolicy;
 }
 
+/** The last hour is sealed this long before it is due, if it has not ended by then: time to send it. */
+const FINAL_LEAD_MS = 10 * 60_000;
+
 /** The newest hour that has ended and settled. */
-export function newestSettledHour({ now, settleDelayMs }: SealTiming): Date {
+export function newestSettledHour({ now, settleDelayMs }: Pick<SealTiming, 'now' | 'settleDelayMs'>): Date {
   return plusMs(hourOf(plusMs(now, -settleDelayMs)), -HOUR_MS);
 }
 
@@ -71,12 +82,15 @@ export function newestSettledHour({ now, settleDelayMs }: SealTiming): Date {
  * The newest hour whose zero record is due to be sealed: at the edge of its window, so that a zero never locks out usage that comes late
  * (first write wins), or as soon as it has settled.
  */
-export function newestZeroHour(timing: SealTiming, policy: ZeroRecordPolicy, operation: MeteringOperation): Date | null {
-  const newest = newestSettledHour(timing);
+export function newestZeroHour(timing: Omit<SealTiming, 'finalHour'>, policy: ZeroRecordPolicy, operation: MeteringOperation): Date | null {
   if (policy === 'off') return null;
-  if (policy === 'atSeal') return newest;
+  return policy === 'atSeal' ? newestSettledHour(timing) : newestEdgeHour(timing, operation);
+}
+
+/** The newest settled hour at the edge of its window: `zeroRecordLeadMs` before it is due, or later. Nothing that would be lost waits longer. */
+export function newestEdgeHour(timing: Omit<SealTiming, 'finalHour'>, operation: MeteringOperation): Date {
   const edge = plusMs(timing.now, timing.zeroRecordLeadMs).getTime();
-  let hour = newest;
+  let hour = newestSettledHour(timing);
   while (deadlinesOf(hour, operation, null).dueAt.getTime() > edge) hour = plusMs(hour, -HOUR_MS);
   return hour;
 }
@@ -85,7 +99,8 @@ export function newestZeroHour(timing: SealTiming, policy: ZeroRecordPolicy, ope
  * Which records to write for a subscription now, and which events each takes. Pure: the sums come later, from the stamp itself.
  *
  * An event counts in its own hour while that hour has no record and AWS would still take it; else it is late and counts in the hour being sealed.
- * After the end the running hour is sealed at once, and late usage takes the newest free hour of the window.
+ * After the end the running hour is sealed at once (or when it is over), and late usage takes the newest free hour of the window. What waits for the
+ * activation is sealed only when its hour would be lost, and then as if that hour had just settled. A purchase that failed has nothing sealed.
  */
 export function planSeal(
   subscription: SealableSubscription,
@@ -97,6 +112,7 @@ export function planSeal(
   if (end && timing.now >= endWindowClosesAt(end)) {
     return { closes: true, records: ledgers.flatMap((ledger) => closingRecord(ledger, end.endsAt)) };
   }
+  if (subscription.standing.seals === 'never') return { closes: false, records: [] };
   const known = new Map(ledgers.map((ledger) => [ledger.dimension, ledger]));
   for (const dimension of declaredDimensions) {
     if (!known.has(dimension)) known.set(dimension, { dimension, carry: 0n, carryNotLive: 0n, originHours: [], sealedHours: [] });
@@ -131,13 +147,11 @@ function planDimension(
   declaredDimensions: readonly string[],
   timing: SealTiming,
 ): PlannedRecord[] {
-  const { operation, startsAt, end, liveFrom } = subscription;
-  const ended = end !== null && end.endsAt <= timing.now;
-  // After the end no hour waits to settle: AWS's hour of grace is shorter than any delay is worth. An hour that begins with the end is not part of it.
-  const newest = ended ? latest(hourOf(plusMs(end.endsAt, -1)), hourOf(startsAt)) : newestSettledHour(timing);
+  const { operation, startsAt, liveFrom } = subscription;
+  const { newest, isFinal, waitsFrom } = reachOf(subscription, timing);
   const mode = modeAt(newest, subscription);
   const billedFrom = mode === 'live' ? liveFrom : null;
-  const oldest = latest(hourOf(startsAt), billedFrom);
+  const oldest = latest(hourOf(startsAt), billedFrom, cutOverOf(subscription, newest, timing));
   const taken = new Set(ledger.sealedHours.map((hour) => hour.getTime()));
   const isFree = (hour: Date): boolean =>
     hour >= oldest &&
@@ -168,13 +182,13 @@ function planDimension(
   for (const origin of ledger.originHours) {
     if (billedFrom && origin < billedFrom) before.push(origin);
     else if (isFree(origin)) recordOf(origin);
-    else if (origin <= newest || ended) late.push(origin);
+    else if (waitsFrom === null || origin < waitsFrom) late.push(origin);
   }
 
-  const lateHour = ended ? newestFreeHour(newest, oldest, isFree) : isFree(newest) ? newest : null;
+  const lateHour = isFinal ? newestFreeHour(newest, oldest, isFree) : isFree(newest) ? newest : null;
   if (lateHour && (late.length > 0 || (planned.size === 0 && floorUnits(ledger.carry) >= 1n))) recordOf(lateHour).originHours.push(...late);
 
-  const zeroHour = end ? null : newestZeroHour(timing, subscription.zeroRecords, operation);
+  const zeroHour = subscription.standing.zeroRecords ? newestZeroHour(timing, subscription.zeroRecords, operation) : null;
   if (zeroHour && mode !== 'off' && declaredDimensions.includes(ledger.dimension)) {
     for (let hour = zeroHour; hour >= oldest && timing.now < deadlinesOf(hour, operation, null).dueAt; hour = plusMs(hour, -HOUR_MS)) {
       if (isFree(hour)) recordOf(hour).zero = true;
@@ -182,6 +196,35 @@ function planDimension(
   }
   const records = [...planned.values()].sort((a, b) => a.hour.getTime() - b.hour.getTime());
   return [...(billedFrom ? beforeLive(subscription, ledger, billedFrom, before) : []), ...records];
+}
+
+/** How far sealing reaches: the newest hour, and the hour from which usage waits for a later pass; null where nothing does. */
+function reachOf(
+  { standing, startsAt, end, operation }: SealableSubscription,
+  timing: SealTiming,
+): { newest: Date; isFinal: boolean; waitsFrom: Date | null } {
+  if (end !== null && end.endsAt <= timing.now) {
+    // No hour waits to settle: AWS's hour of grace is shorter than any delay is worth. An hour that begins with the end is not part of it.
+    const last = latest(hourOf(plusMs(end.endsAt, -1)), hourOf(startsAt));
+    if (timing.finalHour === 'atOnce' || timing.now >= finalSealAt(last, operation, end))
+      return { newest: last, isFinal: true, waitsFrom: null };
+    return { newest: plusMs(last, -HOUR_MS), isFinal: true, waitsFrom: last };
+  }
+  const newest = standing.seals === 'lastMoment' ? newestEdgeHour(timing, operation) : newestSettledHour(timing);
+  return { newest, isFinal: false, waitsFrom: plusMs(newest, HOUR_MS) };
+}
+
+/** When the hour of the end is sealed where it need not be sealed at once: at its own end, but in time to be sent. */
+function finalSealAt(last: Date, operation: MeteringOperation, end: EndSigns): Date {
+  return earliest(plusMs(last, HOUR_MS), plusMs(deadlinesOf(last, operation, end).dueAt, -FINAL_LEAD_MS));
+}
+
+/**
+ * Once an hour can be sealed under the license, none is sealed under the old identity any more: usage of older hours is late usage of license hours.
+ * AWS bills both identities for the same usage, so the old one must have stopped before the new one begins [SDK-M].
+ */
+function cutOverOf({ licenseFrom }: SealableSubscription, newest: Date, timing: SealTiming): Date | null {
+  return licenseFrom && latest(newest, newestSettledHour(timing)) >= licenseFrom ? licenseFrom : null;
 }
 
 /** A product that goes live at a later hour goes on as it was until that hour has come and settled. */

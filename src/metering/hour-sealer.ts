@@ -5,17 +5,20 @@ import { ClockGuard } from '../database/clock-guard.js';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { AlertBoard } from '../events/alert-board.js';
 import { Outbox } from '../events/outbox.js';
-import { type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
+import { followsLifecycle, type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
 import { crashPoint } from '../runtime/crash-point.js';
 import { type Scaled, scaled } from '../runtime/decimal.js';
 import { Doorbell } from '../runtime/doorbell.js';
 import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { type Standing, standingOf, STANDINGS, type SubscriptionState } from '../subscription/subscription-standing.js';
 import { deadlinesOf, windowStart } from './deadlines.js';
 import {
   type DimensionLedger,
+  newestEdgeHour,
   newestSettledHour,
   newestZeroHour,
+  type PlannedRecord,
   planSeal,
   type SealableSubscription,
   type SealPlan,
@@ -25,18 +28,23 @@ import { draftRecord, endOfHour, type Identity, meteredIdentityOf, type RecordDr
 import {
   advanceZeros,
   type BalanceRow,
+  clearLifeChanged,
+  findPassedBy,
   findSealCandidates,
+  forgetSuspects,
   insertRecords,
   loadOriginHours,
   loadSealedHours,
   loadSubscriptionFacts,
   lockBalances,
   lockSealCursors,
+  lockUnchanged,
   lockUnfinishedRecords,
   markEnded,
   moveDeadlines,
   moveEventsToWinner,
   type OriginHour,
+  requeueRefused,
   type Stamp,
   type StampedSum,
   stampEvents,
@@ -47,12 +55,28 @@ const CHUNK = 50;
 
 interface Work {
   facts: SubscriptionFacts;
-  identity: Identity;
   subscription: SealableSubscription;
   plan: SealPlan;
+  /** Of each planned record. */
+  identities: Identity[];
+  /** Hours are left out for want of an identity that AWS accepts. */
+  lacksIdentity: boolean;
   carries: Map<string, Scaled>;
   recordIds: string[];
 }
+
+/** What a chunk has done. */
+interface Sealed {
+  records: number;
+  /** Records that waited for another time and are to be sent now. */
+  moved: number;
+  closed: number;
+}
+
+const NOTHING: Sealed = { records: 0, moved: 0, closed: 0 };
+const sumOf = (a: Sealed, b: Sealed): Sealed => ({ records: a.records + b.records, moved: a.moved + b.moved, closed: a.closed + b.closed });
+/** Closing records keep the names that are known, if any: they are never sent. */
+const NAMELESS = { license_arn: null, customer_aws_account_id: null, customer_identifier: null };
 
 /**
  * Turns the unassigned events of ended hours into frozen metering records. Any number of replicas may run it; each takes the subscriptions that no
@@ -75,40 +99,41 @@ export class HourSealer {
   async run(signal?: AbortSignal): Promise<void> {
     if (!(await this.isClockTrusted())) return;
     const ids = await this.candidates();
-    let sealed = 0;
+    let sealed = NOTHING;
     for (let start = 0; start < ids.length && signal?.aborted !== true; start += CHUNK) {
-      sealed += await this.sealChunk(ids.slice(start, start + CHUNK));
+      sealed = sumOf(sealed, await this.sealChunk(ids.slice(start, start + CHUNK)));
     }
-    if (sealed > 0) this.doorbell.ring('submit');
+    if (sealed.records + sealed.moved > 0) this.doorbell.ring('submit');
+    // What is near its new deadline is told of, and what a subscription leaves behind may go to its successor.
+    if (sealed.moved + sealed.closed > 0) this.doorbell.ring('deadline');
   }
 
   /**
    * Seals what no other replica is at among these; when that fails, its halves, until the one bad subscription is skipped with an alert. It is blamed
    * when it has failed alone and again: a connection that was lost meanwhile says nothing about it.
-   * @returns how many records were written
    */
-  private async sealChunk(ids: string[], isAgain = false): Promise<number> {
+  private async sealChunk(ids: string[], isAgain = false): Promise<Sealed> {
     try {
       const sealed = await this.database.transaction(async (tx) => {
         const claimed = await lockSealCursors(tx, this.options.sellerAccount, ids);
-        if (claimed.length === 0) return 0;
+        if (claimed.length === 0) return NOTHING;
         crashPoint('seal.claimed');
         const written = await this.sealClaimed(tx, claimed);
         crashPoint('seal.written');
         return written;
       });
       crashPoint('seal.committed');
-      if (sealed > 0) countMetric('marketplace.records.sealed', sealed);
+      if (sealed.records > 0) countMetric('marketplace.records.sealed', sealed.records);
       return sealed;
     } catch (error) {
       const [first = '', ...others] = ids;
       if (others.length === 0) {
         if (!isAgain) return this.sealChunk(ids, true);
         await this.skip(first, error as Error);
-        return 0;
+        return NOTHING;
       }
       const middle = Math.ceil(ids.length / 2);
-      return (await this.sealChunk(ids.slice(0, middle))) + (await this.sealChunk(ids.slice(middle)));
+      return sumOf(await this.sealChunk(ids.slice(0, middle)), await this.sealChunk(ids.slice(middle)));
     }
   }
 
@@ -142,8 +167,16 @@ export class HourSealer {
   }
 
   private timing(): SealTiming {
-    const { clock, settleDelayMs, zeroRecordLeadMs } = this.options;
-    return { now: clock.now(), settleDelayMs, zeroRecordLeadMs };
+    const { clock, settleDelayMs, zeroRecordLeadMs, finalHour } = this.options;
+    return { now: clock.now(), settleDelayMs, zeroRecordLeadMs, finalHour };
+  }
+
+  private standing(state: SubscriptionState): Standing {
+    return standingOf(state, followsLifecycle(this.options));
+  }
+
+  private statesWhere(holds: (standing: Standing) => boolean): SubscriptionState[] {
+    return (Object.keys(STANDINGS) as SubscriptionState[]).filter((state) => holds(this.standing(state)));
   }
 
   private async candidates(): Promise<string[]> {
@@ -155,12 +188,15 @@ export class HourSealer {
     return findSealCandidates(this.database, {
       sellerAccount: this.options.sellerAccount,
       settledUntil: endOfHour(newestSettledHour(timing)),
+      edgeUntil: endOfHour(newestEdgeHour(timing, 'BatchMeterUsage')),
+      waitingStates: this.statesWhere(waits),
+      zeroStates: this.statesWhere(({ zeroRecords }) => zeroRecords),
       now: timing.now,
       zeroEdges,
     });
   }
 
-  private async sealClaimed(tx: SqlExecutor, ids: string[]): Promise<number> {
+  private async sealClaimed(tx: SqlExecutor, ids: string[]): Promise<Sealed> {
     const { sellerAccount } = this.options;
     const timing = this.timing();
     const facts = await loadSubscriptionFacts(tx, sellerAccount, ids);
@@ -168,17 +204,23 @@ export class HourSealer {
     for (const loser of facts) if (loser.merged_into !== null) await this.follow(tx, loser.id, loser.merged_into);
 
     const balances = await lockBalances(tx, sellerAccount, ids);
-    const settledUntil = endOfHour(newestSettledHour(timing));
-    const bounds = living.map(({ id, ends_at: endsAt }) => ({
-      subscriptionId: id,
-      until: endsAt && endsAt <= timing.now ? null : settledUntil,
-    }));
-    const origins = await loadOriginHours(tx, sellerAccount, bounds);
+    // Before anything is decided by a life that has changed, or that closes here: nobody writes about it until this transaction ends.
+    const deciding = living.filter(
+      (row) => row.life_changed || (row.state === 'ending' && row.ends_at !== null && row.ends_at <= timing.now),
+    );
+    const unchanged = await lockUnchanged(tx, sellerAccount, deciding);
+    const origins = await loadOriginHours(
+      tx,
+      sellerAccount,
+      living.map((row) => ({ subscriptionId: row.id, until: this.boundOf(row, timing) })),
+    );
     const sealedHours = await loadSealedHours(tx, sellerAccount, ids, windowStart(timing.now, 'BatchMeterUsage'));
     const works: Work[] = [];
-    for (const subscriptionFacts of living) {
-      const work = await this.plan(tx, subscriptionFacts, ledgersOf(subscriptionFacts.id, balances, origins, sealedHours), timing);
-      if (work) works.push(work);
+    for (const row of living) {
+      const work = await this.plan(tx, row, ledgersOf(row.id, balances, origins, sealedHours), timing);
+      // An end that may be taken back at this moment closes nothing.
+      if (work.plan.closes && row.state !== 'ended' && !unchanged.has(row.id)) continue;
+      works.push(work);
     }
 
     const stamps = works.flatMap(stampsOf);
@@ -189,9 +231,19 @@ export class HourSealer {
     const drafts = works.flatMap((work) => draftsOf(work, sums, timing.now));
     const rows = drafts.map((draft) => draft.row);
     if (rows.length > 0) await insertRecords(tx, sellerAccount, rows);
-    await this.finish(tx, works, timing);
+    const moved = await this.followLives(tx, works, unchanged);
+    crashPoint('seal.followed');
+    // What a closing sets apart is told before the end itself: nothing is told of a subscription after its end.
     for (const draft of drafts) await this.tell(tx, draft, timing.now);
-    return drafts.length;
+    await this.finish(tx, works, timing);
+    await this.tellNotActivated(tx, works, drafts, origins);
+    return { records: drafts.length, moved, closed: works.filter(({ plan }) => plan.closes).length };
+  }
+
+  /** The instant before which usage can be sealed; null where none of it waits for its hour to settle. */
+  private boundOf({ state, ends_at: endsAt }: SubscriptionFacts, timing: SealTiming): Date | null {
+    if (endsAt && endsAt <= timing.now) return null;
+    return endOfHour(waits(this.standing(state)) ? newestEdgeHour(timing, 'BatchMeterUsage') : newestSettledHour(timing));
   }
 
   private async follow(tx: SqlExecutor, loserId: string, winnerId: string): Promise<void> {
@@ -207,46 +259,48 @@ export class HourSealer {
     });
   }
 
-  private async plan(tx: SqlExecutor, facts: SubscriptionFacts, ledgers: DimensionLedger[], timing: SealTiming): Promise<Work | null> {
-    const identity = meteredIdentityOf(facts);
+  private async plan(tx: SqlExecutor, facts: SubscriptionFacts, ledgers: DimensionLedger[], timing: SealTiming): Promise<Work> {
     const product = this.options.products.find((candidate) => candidate.productCode === facts.product_code);
-    const subscription = sealableOf(facts, product);
-    const plan = planSeal(subscription, ledgers, product?.dimensions ?? [], timing);
-    if (identity === null && !plan.closes) {
-      if (ledgers.some((ledger) => ledger.originHours.length > 0)) {
-        await this.alerts.raise(tx, {
-          kind: 'identityMissing',
-          subject: facts.id,
-          severity: 'warning',
-          message:
-            `Subscription ${facts.id} has usage but no ${facts.identity} identity that AWS accepts; its usage waits unsealed. ` +
-            'Ask the buyer to press "Set up your account" in AWS Marketplace again, or check the identity setting of the product.',
-        });
-      }
-      return null;
+    const subscription = sealableOf(facts, product, this.standing(facts.state));
+    const full = planSeal(subscription, ledgers, product?.dimensions ?? [], timing);
+    const named = full.records.map((record) => ({ record, identity: identityOf(facts, record) }));
+    const sendable = named.flatMap(({ record, identity }) => (identity === null ? [] : [{ record, identity }]));
+    const lacksIdentity = sendable.length < named.length;
+    if (lacksIdentity && ledgers.some((ledger) => ledger.originHours.length > 0)) {
+      await this.alerts.raise(tx, {
+        kind: 'identityMissing',
+        subject: facts.id,
+        severity: 'warning',
+        message:
+          `Subscription ${facts.id} has usage but no ${facts.identity} identity that AWS accepts; its usage waits unsealed. ` +
+          'Ask the buyer to press "Set up your account" in AWS Marketplace again, or check the identity setting of the product.',
+      });
     }
     return {
       facts,
-      identity: identity ?? { license_arn: null, customer_aws_account_id: null, customer_identifier: null },
       subscription,
-      plan,
+      plan: { closes: full.closes, records: sendable.map(({ record }) => record) },
+      identities: sendable.map(({ identity }) => identity),
+      lacksIdentity,
       carries: new Map(ledgers.map((ledger) => [ledger.dimension, ledger.carry])),
-      recordIds: plan.records.map(() => uuidv7()),
+      recordIds: sendable.map(() => uuidv7()),
     };
   }
 
   private async finish(tx: SqlExecutor, works: Work[], timing: SealTiming): Promise<void> {
     const { sellerAccount } = this.options;
-    const ids = works.map(({ facts }) => facts.id);
-    await this.alerts.resolve(tx, 'sealSkipped', ids);
-    await this.alerts.resolve(tx, 'identityMissing', ids);
+    const idsOf = (some: Work[]): string[] => some.map(({ facts }) => facts.id);
+    await this.alerts.resolve(tx, 'sealSkipped', idsOf(works));
+    const sendable = works.filter(({ lacksIdentity }) => !lacksIdentity);
+    await this.alerts.resolve(tx, 'identityMissing', idsOf(sendable));
+    await this.alerts.resolve(tx, 'notActivated', idsOf(works.filter(({ subscription: { standing } }) => !waits(standing))));
 
-    const marks = works.flatMap(({ facts, subscription }) => {
-      const hour = subscription.end ? null : newestZeroHour(timing, subscription.zeroRecords, subscription.operation);
+    const marks = sendable.flatMap(({ facts, subscription }) => {
+      const { standing, zeroRecords, operation } = subscription;
+      const hour = standing.zeroRecords ? newestZeroHour(timing, zeroRecords, operation) : null;
       return hour ? [{ subscriptionId: facts.id, hour }] : [];
     });
     if (marks.length > 0) await advanceZeros(tx, sellerAccount, marks);
-    await this.moveDeadlines(tx, works);
 
     for (const { facts, plan } of works) {
       if (!plan.closes || !(await markEnded(tx, sellerAccount, facts.id))) continue;
@@ -255,17 +309,79 @@ export class HourSealer {
     }
   }
 
-  /** The end of a subscription moves the deadlines of its records that still wait. */
-  private async moveDeadlines(tx: SqlExecutor, works: Work[]): Promise<void> {
-    const ends = new Map(works.map(({ facts, subscription }) => [facts.id, subscription.end]));
-    const ending = [...ends].flatMap(([id, end]) => (end ? [id] : []));
-    if (ending.length === 0) return;
-    const moved = (await lockUnfinishedRecords(tx, this.options.sellerAccount, ending)).flatMap((record) => {
-      const { dueAt, cutoffAt } = deadlinesOf(record.hour, record.operation, ends.get(record.subscription_id) ?? null);
-      const stays = dueAt.getTime() === record.due_at.getTime() && cutoffAt.getTime() === record.cutoff_at.getTime();
-      return stays ? [] : [{ id: record.id, dueAt, cutoffAt }];
+  /**
+   * What a change of life means for records that wait: an end brings their deadlines nearer, its being taken back restores them, and whatever AWS
+   * refused for want of a subscription is worth another try. A record at which somebody is right now is passed by; the change stays noted until all
+   * records have followed it.
+   * @returns how many records it moved or set free
+   */
+  private async followLives(tx: SqlExecutor, works: Work[], unchanged: ReadonlySet<string>): Promise<number> {
+    const { sellerAccount } = this.options;
+    const followed = new Map(
+      works.filter(({ facts, subscription }) => facts.life_changed || subscription.end).map((work) => [work.facts.id, work]),
+    );
+    if (followed.size === 0) return 0;
+    const locked = await lockUnfinishedRecords(tx, sellerAccount, [...followed.keys()]);
+    const deadlines = locked.map((record) => {
+      const end = followed.get(record.subscription_id)?.subscription.end ?? null;
+      return { record, ...deadlinesOf(record.hour, record.operation, end) };
     });
-    if (moved.length > 0) await moveDeadlines(tx, this.options.sellerAccount, moved);
+    const moved = deadlines.filter(
+      ({ record, dueAt, cutoffAt }) => dueAt.getTime() !== record.due_at.getTime() || cutoffAt.getTime() !== record.cutoff_at.getTime(),
+    );
+    await moveDeadlines(
+      tx,
+      sellerAccount,
+      moved.map(({ record, dueAt, cutoffAt }) => ({ id: record.id, dueAt, cutoffAt })),
+    );
+
+    const changed = works.filter(({ facts }) => facts.life_changed).map(({ facts }) => facts.id);
+    if (changed.length === 0) return moved.length;
+    const now = this.options.clock.now();
+    const refused = deadlines.filter(
+      ({ record, cutoffAt }) =>
+        changed.includes(record.subscription_id) && record.state === 'blocked' && record.reason === 'notSubscribed' && cutoffAt > now,
+    );
+    await requeueRefused(
+      tx,
+      sellerAccount,
+      refused.map(({ record }) => record.id),
+    );
+    const forgiven = await forgetSuspects(tx, sellerAccount, changed);
+    await this.alerts.resolve(tx, 'suspect', forgiven);
+    const passedBy = await findPassedBy(
+      tx,
+      sellerAccount,
+      changed,
+      locked.map(({ id }) => id),
+    );
+    await clearLifeChanged(
+      tx,
+      sellerAccount,
+      changed.filter((id) => unchanged.has(id) && !passedBy.has(id)),
+    );
+    return moved.length + refused.length + forgiven.length;
+  }
+
+  /** Usage that waits for an activation which does not come is sealed at the last moment, or, of a purchase that failed, not at all: someone has to know. */
+  private async tellNotActivated(tx: SqlExecutor, works: Work[], drafts: RecordDraft[], origins: OriginHour[]): Promise<void> {
+    for (const { facts, subscription } of works) {
+      const { seals } = subscription.standing;
+      if (!waits(subscription.standing) || facts.state === 'ended') continue;
+      const isSealed = drafts.some(({ row }) => row.subscription_id === facts.id);
+      const isStuck = seals === 'never' && origins.some((origin) => origin.subscription_id === facts.id);
+      if (!isSealed && !isStuck) continue;
+      await this.alerts.raise(tx, {
+        kind: 'notActivated',
+        subject: facts.id,
+        severity: isStuck ? 'critical' : 'warning',
+        message: isStuck
+          ? `The purchase of subscription ${facts.id} failed, but usage was recorded for it: AWS will take none of it, and it is not billed. If the ` +
+            'buyer does not buy after all, end the subscription (SubscriptionService.end): the usage is then set apart in closing records.'
+          : `Usage of subscription ${facts.id} has waited for its activation until its hour would have been lost. It is sent all the same, and AWS ` +
+            'decides. Check that lifecycle messages arrive.',
+      });
+    }
   }
 
   private async tell(tx: SqlExecutor, draft: RecordDraft, now: Date): Promise<void> {
@@ -314,10 +430,19 @@ export class HourSealer {
   }
 }
 
-function sealableOf(facts: SubscriptionFacts, product: ProductOptions | undefined): SealableSubscription {
+const waits = ({ seals }: Pick<Standing, 'seals'>): boolean => seals === 'lastMoment' || seals === 'never';
+
+/** Null where AWS has not told enough to send the record; what is never sent needs no name. */
+function identityOf(facts: SubscriptionFacts, { kind, hour }: PlannedRecord): Identity | null {
+  return meteredIdentityOf(facts, hour) ?? (kind === 'closing' ? { identity: facts.identity, ...NAMELESS } : null);
+}
+
+function sealableOf(facts: SubscriptionFacts, product: ProductOptions | undefined, standing: Standing): SealableSubscription {
   const { ends_at: endsAt, first_end_sign_at: firstEndSignAt, last_end_sign_at: lastEndSignAt } = facts;
   return {
+    standing,
     startsAt: facts.starts_at,
+    licenseFrom: facts.license_from,
     end: endsAt && firstEndSignAt && lastEndSignAt ? { endsAt, firstEndSignAt, lastEndSignAt } : null,
     operation: 'BatchMeterUsage',
     mode: facts.mode,
@@ -358,9 +483,11 @@ function stampsOf({ facts, plan, recordIds }: Work): Stamp[] {
 }
 
 function draftsOf(work: Work, sums: Map<string, StampedSum[]>, now: Date): RecordDraft[] {
-  const { facts, identity, subscription, plan, carries, recordIds } = work;
+  const { facts, subscription, plan, identities, carries, recordIds } = work;
   return plan.records.flatMap((planned, index) => {
     const id = recordIds[index] ?? '';
+    const identity = identities[index];
+    if (!identity) throw new RangeError('each planned record has an identity');
     const carryIn = carries.get(planned.dimension) ?? 0n;
     const draft = draftRecord({ id, facts, identity, subscription, planned, sums: sums.get(id) ?? [], carryIn, now });
     if (draft) carries.set(planned.dimension, draft.carryOut);

@@ -6,8 +6,12 @@ import { BatchSubmitter } from './batch-submitter.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import { HourSealer } from './hour-sealer.js';
 import { LeaseRecovery } from './lease-recovery.js';
+import { UnitTransfer } from './unit-transfer.js';
 
-/** The way of a unit as four jobs: seal ended hours, submit what is due, give back expired leases, end what is past its deadline. */
+/**
+ * The way of a unit as four jobs: seal ended hours, submit what is due, give back expired leases, end what is past its deadline
+ * and hand on what an ended subscription leaves to its successor.
+ */
 @Injectable()
 export class MeteringJobs {
   constructor(
@@ -17,12 +21,13 @@ export class MeteringJobs {
     submitter: BatchSubmitter,
     recovery: LeaseRecovery,
     watch: DeadlineWatch,
+    transfer: UnitTransfer,
   ) {
     const all: Job[] = [
       { name: 'seal', intervalMs: jobs.sealIntervalMs, run: (signal) => sealer.run(signal) },
       { name: 'submit', intervalMs: jobs.submitIntervalMs, run: (signal) => submitter.run(signal) },
       { name: 'recovery', intervalMs: jobs.recoveryIntervalMs, run: () => recovery.run() },
-      { name: 'deadline', intervalMs: jobs.deadlineIntervalMs, run: () => watch.run() },
+      { name: 'deadline', intervalMs: jobs.deadlineIntervalMs, run: () => watch.run().then(() => transfer.run()) },
     ];
     for (const job of all) scheduler.add(job);
   }

@@ -12,28 +12,38 @@ export interface RecordDraft {
   trimmedUnits: bigint;
 }
 
-/** Identity in the API's form, or why there is none. */
-export type Identity = Pick<NewRecord, 'license_arn' | 'customer_aws_account_id' | 'customer_identifier'>;
+/** Identity in the API's form. */
+export type Identity = Pick<NewRecord, 'identity' | 'license_arn' | 'customer_aws_account_id' | 'customer_identifier'>;
 
 // [BOTO] The event form of an ARN, without the leading arn:, does not match and must never be sent.
 const LICENSE_ARN =
   /^arn:aws[a-zA-Z-]*:[A-Za-z0-9][A-Za-z0-9_/.-]{0,62}:[A-Za-z0-9_/.-]{0,63}:[A-Za-z0-9_/.-]{0,63}:[A-Za-z0-9][A-Za-z0-9:_/+=,@.-]{0,1023}$/;
 const ACCOUNT_ID = /^[0-9]{1,255}$/;
 
+/** What is known of a subscription's names at AWS. */
+export type KnownIdentity = Pick<
+  SubscriptionFacts,
+  'identity' | 'license_from' | 'license_arn' | 'customer_aws_account_id' | 'customer_identifier'
+>;
+
 /**
- * The identity under which a subscription is metered: what the product's setting says, never what else an answer of AWS happened to hold.
+ * The identity under which an hour of a subscription is metered: what the product's setting says, or, of a subscription that was moved, the old one
+ * before the hour of the cut-over and the license from it on. A function of the hour alone, so that no hour can be metered under both; never what else
+ * an answer of AWS happened to hold.
  * @returns null until AWS has told enough; nothing is sealed before.
  */
-export function meteredIdentityOf(facts: SubscriptionFacts): Identity | null {
+export function meteredIdentityOf(facts: KnownIdentity, hour: Date): Identity | null {
   const { license_arn, customer_aws_account_id, customer_identifier } = facts;
   const account = customer_aws_account_id !== null && ACCOUNT_ID.test(customer_aws_account_id) ? customer_aws_account_id : null;
-  if (facts.identity === 'license') {
+  const none = { license_arn: null, customer_aws_account_id: null, customer_identifier: null };
+  const identity = facts.license_from === null ? facts.identity : hour < facts.license_from ? 'legacy' : 'license';
+  if (identity === 'license') {
     if (license_arn === null || !LICENSE_ARN.test(license_arn) || account === null) return null;
-    return { license_arn, customer_aws_account_id: account, customer_identifier: null };
+    return { ...none, identity, license_arn, customer_aws_account_id: account };
   }
   // Either is accepted, never both [CHG]. The identifier comes first: it is what a legacy buyer's earlier hours were metered under.
-  if (customer_identifier !== null) return { license_arn: null, customer_aws_account_id: null, customer_identifier };
-  return account === null ? null : { license_arn: null, customer_aws_account_id: account, customer_identifier: null };
+  if (customer_identifier !== null) return { ...none, identity, customer_identifier };
+  return account === null ? null : { ...none, identity, customer_aws_account_id: account };
 }
 
 /** A planned record filled with what the stamp put into it. Null when nothing is in it and nothing asks for it. */
@@ -79,7 +89,6 @@ export function draftRecord(input: {
       operation: subscription.operation,
       region: facts.region,
       mode: planned.mode,
-      identity: facts.identity,
       ...identity,
       sealed_at: now.toISOString(),
       state: isClosing ? 'closed' : 'pending',

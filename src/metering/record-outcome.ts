@@ -1,5 +1,6 @@
 import { type Culprit } from '../aws/aws-error.js';
 import { HOUR_MS } from '../runtime/clock.js';
+import { STANDINGS, type SubscriptionState } from '../subscription/subscription-standing.js';
 import { confirmsEarlier, type Evidence, evidenceOf, type IdenticalResend, knownNotBilled, type RecordAnswer } from './evidence.js';
 
 export type RecordState = 'pending' | 'sending' | 'metered' | 'blocked' | 'unknown' | 'closed';
@@ -34,7 +35,10 @@ export interface RecordFacts {
   /** Records in the call. */
   batchSize: number;
   subscriptionMeteredBefore: boolean;
-  subscriptionRegisteredAt: Date;
+  /** Its registration or its activation, whichever came later: both may reach us before metering knows of them. */
+  subscriptionSince: Date;
+  /** A sign of its end is there. Whether AWS still takes usage then, and until when, its texts tell differently. */
+  subscriptionEnding: boolean;
 }
 
 export interface OutcomeContext {
@@ -106,7 +110,15 @@ function statusStep(status: string, facts: RecordFacts, context: OutcomeContext)
   if (status !== 'CustomerNotSubscribed') {
     return { to: 'blocked', reason: 'unrecognised', message: `AWS answered with a status that this version does not know: ${status}.` };
   }
-  const ageMs = context.now.getTime() - facts.subscriptionRegisteredAt.getTime();
+  if (facts.subscriptionEnding) {
+    return retry(
+      'finalHour',
+      'AWS takes nothing more, or not yet again, in the hour after the end: its texts differ on which sign opens it.',
+      facts,
+      'clear',
+    );
+  }
+  const ageMs = context.now.getTime() - facts.subscriptionSince.getTime();
   if (!facts.subscriptionMeteredBefore && ageMs < ACTIVATION_GRACE_MS) {
     return retry('notSubscribedYet', 'AWS does not know the subscription as active yet.', facts, 'clear');
   }
@@ -180,11 +192,16 @@ export interface EndingRecord {
   reason: string | null;
   mode: 'live' | 'dry-run' | 'off';
   attempts: readonly Evidence[];
-  /** The subscription is `registered`: units that are handed back will be sealed again. */
+  /** The subscription goes on: units that are handed back will be sealed again. */
   subscriptionLives: boolean;
 }
 
 export type RecordEnd = { to: 'unknown'; reason: string } | { to: 'closed'; reason: string; disposition: 'carried' | 'held' };
+
+/** Whether units that are handed back will be sealed again: while it lives, and until an end that is announced has come. */
+export function goesOn({ state, ends_at: endsAt }: { state: SubscriptionState; ends_at: Date | null }, now: Date): boolean {
+  return STANDINGS[state].lives || (state === 'ending' && endsAt !== null && endsAt > now);
+}
 
 /** What the end of trying makes of a record. A `billed` attempt cannot occur: such a record is metered. */
 export function endOf(record: EndingRecord, onExpired: 'carry' | 'hold'): RecordEnd {

@@ -9,6 +9,7 @@ import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { knownNotBilled } from './evidence.js';
 import { noticeOf } from './record-notice.js';
+import { goesOn } from './record-outcome.js';
 import {
   type AttemptEvidence,
   changeRecords,
@@ -24,6 +25,8 @@ import {
   type RecordEnding,
   standingsOf,
 } from './submission.sql.js';
+import { UnitTransfer } from './unit-transfer.js';
+import { findSuccessor } from './unit-transfer.sql.js';
 
 /** What an audit of CloudTrail or of the billed reports shows of a record whose outcome is unknown. */
 export type AuditFinding = { found: { meteringRecordId: string | null } } | { absentWithFullCoverage: true };
@@ -44,6 +47,7 @@ export class RecordResolution {
     private readonly outbox: Outbox,
     private readonly alerts: AlertBoard,
     private readonly doorbell: Doorbell,
+    private readonly transfers: UnitTransfer,
   ) {}
 
   /**
@@ -131,6 +135,31 @@ export class RecordResolution {
   }
 
   /**
+   * Moves the units of a record that its ended subscription could not bill any more to the subscription that took over from it.
+   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or nobody has taken over
+   */
+  async transfer(recordId: string, { by }: { by: string }): Promise<void> {
+    named('by', by);
+    await this.decide(recordId, async (tx, record) => {
+      if (record.state !== 'closed' || (record.disposition !== 'held' && record.disposition !== 'owed')) {
+        throw refused(record, 'transferred', 'only a closed record whose units are held or owed can be');
+      }
+      if (record.reason === 'conflict')
+        throw refused(record, 'transferred', 'AWS has another record for its hour: find out which quantity is on file');
+      const isLive = record.kind === 'closing' ? record.reason === 'ended' : record.mode === 'live';
+      if (!isLive)
+        throw refused(record, 'transferred', 'its units were recorded while the product was not live, and are never billed by themselves');
+      if (!knownNotBilled(evidences(await this.attempts(tx, record)))) throw refused(record, 'transferred', 'AWS may have billed it');
+      if (await this.lives(tx, record)) throw refused(record, 'transferred', 'its subscription goes on: carry it');
+      const successor = await findSuccessor(tx, this.options.sellerAccount, record.subscription_id);
+      if (!successor) throw refused(record, 'transferred', 'no subscription is linked that took over from its own');
+      await this.transfers.move(tx, record, successor.id, by);
+      return { decision: 'transferred', to: successor.id, by };
+    });
+    this.doorbell.ring('seal');
+  }
+
+  /**
    * Settles a record whose outcome is unknown by what an audit shows. Absent means that a record of its submission would have been seen: an audit with
    * gaps proves nothing.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
@@ -206,7 +235,7 @@ export class RecordResolution {
 
   private async lives(tx: SqlExecutor, record: LockedRecord): Promise<boolean> {
     const [standing] = await standingsOf(tx, this.options.sellerAccount, [record.subscription_id]);
-    return standing?.state === 'registered';
+    return standing !== undefined && goesOn(standing, this.options.clock.now());
   }
 }
 

@@ -1,9 +1,16 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
+import { type SubscriptionState } from '../subscription/subscription-standing.js';
 
 export interface SealCandidateQuery {
   sellerAccount: string;
   /** Events that occurred before this instant can be sealed; later ones belong to hours that have not settled. */
   settledUntil: Date;
+  /** The same of usage that waits for an activation: events of hours that would be lost. */
+  edgeUntil: Date;
+  /** The states of `settledUntil`'s kind are all others. */
+  waitingStates: readonly SubscriptionState[];
+  /** States in which idle hours get zero records. */
+  zeroStates: readonly SubscriptionState[];
   now: Date;
   /** Per product, the newest hour whose zero record is due. */
   zeroEdges: { productCode: string; hour: Date }[];
@@ -20,11 +27,13 @@ export async function findSealCandidates(sql: SqlExecutor, query: SealCandidateQ
      JOIN marketplace.seal_cursor c ON c.seller_account = s.seller_account AND c.subscription_id = s.id
      LEFT JOIN unnest($4::text[], $5::timestamptz[]) AS zero (product_code, hour) ON zero.product_code = s.product_code
      WHERE s.seller_account = $1 AND (
-       (s.merged_into IS NULL AND s.state = 'registered' AND c.zeros_through < zero.hour)
+       (s.merged_into IS NULL AND s.state = ANY ($7) AND c.zeros_through < zero.hour)
        OR (s.merged_into IS NULL AND s.state = 'ending' AND s.ends_at <= $3)
+       OR (s.merged_into IS NULL AND s.life_changed)
        OR EXISTS (SELECT 1 FROM marketplace.usage_event e
                   WHERE e.seller_account = $1 AND e.subscription_id = s.id AND e.record_id IS NULL
-                    AND e.occurred_at < CASE WHEN s.ends_at <= $3 OR s.merged_into IS NOT NULL THEN 'infinity' ELSE $2::timestamptz END)
+                    AND e.occurred_at < CASE WHEN s.ends_at <= $3 OR s.merged_into IS NOT NULL THEN 'infinity'
+                                             WHEN s.state = ANY ($6) THEN $8::timestamptz ELSE $2::timestamptz END)
        OR EXISTS (SELECT 1 FROM marketplace.balance b WHERE b.seller_account = $1 AND b.subscription_id = s.id AND b.carry >= 1)
      )
      ORDER BY s.id`,
@@ -34,6 +43,9 @@ export async function findSealCandidates(sql: SqlExecutor, query: SealCandidateQ
       query.now.toISOString(),
       query.zeroEdges.map((edge) => edge.productCode),
       query.zeroEdges.map((edge) => edge.hour.toISOString()),
+      query.waitingStates,
+      query.zeroStates,
+      query.edgeUntil.toISOString(),
     ],
   );
   return rows.map((row) => row.id);
@@ -57,7 +69,11 @@ export async function lockSealCursors(tx: SqlExecutor, sellerAccount: string, id
 export interface SubscriptionFacts {
   id: string;
   product_code: string;
-  state: 'registered' | 'ending' | 'ended';
+  state: SubscriptionState;
+  /** Metering has not acted on the latest change of its life yet. */
+  life_changed: boolean;
+  /** Version of the row: another one, once anything about the subscription was written. */
+  version: string;
   license_arn: string | null;
   customer_aws_account_id: string | null;
   customer_identifier: string | null;
@@ -66,6 +82,7 @@ export interface SubscriptionFacts {
   first_end_sign_at: Date | null;
   last_end_sign_at: Date | null;
   merged_into: string | null;
+  license_from: Date | null;
   identity: 'license' | 'legacy';
   region: string;
   mode: 'live' | 'dry-run' | 'off';
@@ -75,7 +92,7 @@ export interface SubscriptionFacts {
 
 export async function loadSubscriptionFacts(tx: SqlExecutor, sellerAccount: string, ids: string[]): Promise<SubscriptionFacts[]> {
   return tx.query<SubscriptionFacts>(
-    `SELECT s.id, s.product_code, s.state, s.license_arn, s.customer_aws_account_id, s.customer_identifier, s.starts_at, s.ends_at,
+    `SELECT s.id, s.product_code, s.state, s.life_changed, s.xmin::text AS version, s.license_from, s.license_arn, s.customer_aws_account_id, s.customer_identifier, s.starts_at, s.ends_at,
             s.first_end_sign_at, s.last_end_sign_at, s.merged_into, p.identity, p.region, p.mode, p.live_from, p.mode_before_live
      FROM marketplace.subscription s
      JOIN marketplace.product p ON p.seller_account = s.seller_account AND p.product_code = s.product_code
@@ -279,19 +296,55 @@ export async function moveEventsToWinner(tx: SqlExecutor, sellerAccount: string,
   return row?.count ?? 0;
 }
 
+/** A subscription as it was when its facts were read. */
+export type SeenSubscription = Pick<SubscriptionFacts, 'id' | 'version'>;
+
 /**
- * Ends the life of a subscription. SKIP LOCKED: the row may be held by a transaction of the host (a claim) or by a registrar that waits for our
- * cursor; then it is marked on the next pass.
+ * Takes the rows of subscriptions whose life this transaction ends or answers, as far as nothing has been written about them since their facts were
+ * read: a message that takes the end back and a closing must come wholly one before the other. SKIP LOCKED: a row may be held by a transaction of the
+ * host (a claim) or by a registrar that waits for our cursor; then the next pass does the work. After balances, and nothing is waited for.
  */
+export async function lockUnchanged(tx: SqlExecutor, sellerAccount: string, seen: readonly SeenSubscription[]): Promise<Set<string>> {
+  if (seen.length === 0) return new Set();
+  const rows = await tx.query<{ id: string }>(
+    `SELECT s.id FROM marketplace.subscription s
+     JOIN unnest($2::uuid[], $3::text[]) AS seen (id, version) ON seen.id = s.id
+     WHERE s.seller_account = $1 AND s.xmin::text = seen.version
+     ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED`,
+    [sellerAccount, seen.map(({ id }) => id), seen.map(({ version }) => version)],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Ends the life of a subscription whose row is locked. What has ended stays so: it answers false. */
 export async function markEnded(tx: SqlExecutor, sellerAccount: string, subscriptionId: string): Promise<boolean> {
   const rows = await tx.query(
     `UPDATE marketplace.subscription SET state = 'ended', updated_at = clock_timestamp()
-     WHERE seller_account = $1 AND id IN (
-       SELECT id FROM marketplace.subscription WHERE seller_account = $1 AND id = $2 AND state = 'ending' FOR NO KEY UPDATE SKIP LOCKED)
-     RETURNING id`,
+     WHERE seller_account = $1 AND id = $2 AND state = 'ending' RETURNING id`,
     [sellerAccount, subscriptionId],
   );
   return rows.length > 0;
+}
+
+/** Metering has acted on the change of life of these subscriptions; their rows are locked, and as they were when it was read. */
+export async function clearLifeChanged(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<void> {
+  await tx.query(`UPDATE marketplace.subscription SET life_changed = false WHERE seller_account = $1 AND id = ANY ($2)`, [
+    sellerAccount,
+    ids,
+  ]);
+}
+
+/** After a change of life AWS may take what it stumbled over before: nothing of these subscriptions is set aside any more. */
+export async function forgetSuspects(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<string[]> {
+  const rows = await tx.query<{ subject: string }>(
+    `DELETE FROM marketplace.suspect q
+     USING (SELECT product_code, scope, key FROM marketplace.suspect
+            WHERE seller_account = $1 AND scope = 'subscription' AND key = ANY ($2) ORDER BY product_code, key FOR UPDATE SKIP LOCKED) found
+     WHERE q.seller_account = $1 AND q.product_code = found.product_code AND q.scope = found.scope AND q.key = found.key
+     RETURNING q.product_code || '/' || q.scope || '/' || q.key AS subject`,
+    [sellerAccount, ids],
+  );
+  return rows.map((row) => row.subject);
 }
 
 export interface UnfinishedRecord {
@@ -299,20 +352,48 @@ export interface UnfinishedRecord {
   subscription_id: string;
   hour: Date;
   operation: 'BatchMeterUsage' | 'MeterUsage';
+  state: 'pending' | 'sending' | 'blocked';
+  reason: string | null;
   due_at: Date;
   cutoff_at: Date;
 }
 
 /**
- * Records of ended subscriptions that still wait, whose deadlines the end moves. SKIP LOCKED: a seal that holds balances waits for no record (see
+ * Records that still wait, whose deadlines an end (or its being taken back) moves. SKIP LOCKED: a seal that holds balances waits for no record (see
  * `lockBalances`); one that is being claimed or answered now is looked at on the next pass.
  */
 export async function lockUnfinishedRecords(tx: SqlExecutor, sellerAccount: string, ids: string[]): Promise<UnfinishedRecord[]> {
   return tx.query<UnfinishedRecord>(
-    `SELECT id, subscription_id, hour, operation, due_at, cutoff_at FROM marketplace.metering_record
+    `SELECT id, subscription_id, hour, operation, state, reason, due_at, cutoff_at FROM marketplace.metering_record
      WHERE seller_account = $1 AND subscription_id = ANY ($2) AND kind = 'hour' AND state IN ('pending', 'sending', 'blocked')
      FOR NO KEY UPDATE SKIP LOCKED`,
     [sellerAccount, ids],
+  );
+}
+
+/** Subscriptions that have a waiting record beyond those that were locked: somebody was at it. A statement after the lock. */
+export async function findPassedBy(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  ids: readonly string[],
+  locked: readonly string[],
+): Promise<Set<string>> {
+  const rows = await tx.query<{ subscription_id: string }>(
+    `SELECT DISTINCT subscription_id FROM marketplace.metering_record
+     WHERE seller_account = $1 AND subscription_id = ANY ($2) AND kind = 'hour' AND state IN ('pending', 'sending', 'blocked')
+       AND id <> ALL ($3::uuid[])`,
+    [sellerAccount, ids, locked],
+  );
+  return new Set(rows.map((row) => row.subscription_id));
+}
+
+/** What AWS refused of these subscriptions for want of a subscription is sent again: their life has changed. The records are locked. */
+export async function requeueRefused(tx: SqlExecutor, sellerAccount: string, recordIds: readonly string[]): Promise<void> {
+  if (recordIds.length === 0) return;
+  await tx.query(
+    `UPDATE marketplace.metering_record SET state = 'pending', next_attempt_at = clock_timestamp(), consecutive_failures = 0, probe_group = NULL
+     WHERE seller_account = $1 AND id = ANY ($2) AND state = 'blocked'`,
+    [sellerAccount, recordIds],
   );
 }
 
@@ -323,8 +404,11 @@ export interface MovedDeadlines {
 }
 
 export async function moveDeadlines(tx: SqlExecutor, sellerAccount: string, moved: MovedDeadlines[]): Promise<void> {
+  if (moved.length === 0) return;
   await tx.query(
     `UPDATE marketplace.metering_record r SET due_at = moved.due_at, cutoff_at = moved.cutoff_at,
+       -- due at another time: it comes near its deadline anew, and is told of anew
+       deadline_alerted_at = CASE WHEN moved.due_at = r.due_at THEN r.deadline_alerted_at END,
        -- nearer than its backoff: what is due now does not wait
        next_attempt_at = CASE WHEN r.state = 'pending' THEN least(r.next_attempt_at, clock_timestamp()) ELSE r.next_attempt_at END
      FROM unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) AS moved (id, due_at, cutoff_at)

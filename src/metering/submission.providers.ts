@@ -8,6 +8,7 @@ import { LeaseRecovery } from './lease-recovery.js';
 import { RecordResolution } from './record-resolution.service.js';
 import { SubmissionHold } from './submission-hold.js';
 import { Suspects } from './suspects.js';
+import { UnitTransfer } from './unit-transfer.js';
 
 /** Everything that takes sealed records to AWS and brings the answers home. */
 export const SUBMISSION_PROVIDERS: Provider[] = [
@@ -19,5 +20,6 @@ export const SUBMISSION_PROVIDERS: Provider[] = [
   BatchSubmitter,
   LeaseRecovery,
   DeadlineWatch,
+  UnitTransfer,
   RecordResolution,
 ];

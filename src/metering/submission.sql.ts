@@ -1,5 +1,6 @@
 import { type UsageAllocation } from '../aws/metering-gateway.js';
 import { type SqlExecutor } from '../database/ledger-database.js';
+import { type SubscriptionState } from '../subscription/subscription-standing.js';
 import { type Lane, type SendableRecord, type WaitingWork } from './batch-planner.js';
 import { type Evidence } from './evidence.js';
 import { type Disposition, FAILURES_BEFORE_SPLIT, type RecordState, type SuspectScope } from './record-outcome.js';
@@ -318,14 +319,16 @@ export function evidenceOfRecords(tx: SqlExecutor, sellerAccount: string, ids: r
 
 export interface SubscriptionStanding {
   id: string;
-  state: 'registered' | 'ending' | 'ended';
+  state: SubscriptionState;
   registered_at: Date;
+  activated_at: Date | null;
+  ends_at: Date | null;
   first_metered_at: Date | null;
 }
 
 export function standingsOf(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<SubscriptionStanding[]> {
   return tx.query<SubscriptionStanding>(
-    `SELECT id, state, registered_at, first_metered_at FROM marketplace.subscription WHERE seller_account = $1 AND id = ANY ($2)`,
+    `SELECT id, state, registered_at, activated_at, ends_at, first_metered_at FROM marketplace.subscription WHERE seller_account = $1 AND id = ANY ($2)`,
     [sellerAccount, ids],
   );
 }

@@ -22,25 +22,53 @@ const HOME = `merged AS (
   ), home AS MATERIALIZED (
     SELECT member, heir FROM merged WHERE NOT EXISTS (SELECT FROM merged further WHERE further.member = merged.heir)
   )`;
+// Renewals and replacements share their keys with what they took over from: `kin` names for each subscription of the call the others of its line, those
+// before it and those after, with the first of them all. Looked for from the call's own ids, since lines become many with the years; where there is
+// none it costs a look into an index that is empty.
+const LINEAGE = `${HOME}, place AS MATERIALIZED (
+    SELECT DISTINCT coalesce(home.heir, given.id) AS id FROM unnest($2::uuid[]) AS given (id) LEFT JOIN home ON home.member = given.id
+  ), earlier AS (
+    SELECT place.id AS member, s.predecessor_id AS kin, 1 AS steps FROM place
+    JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = place.id AND s.predecessor_id IS NOT NULL
+    UNION ALL
+    SELECT earlier.member, s.predecessor_id, earlier.steps + 1 FROM earlier
+    JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = earlier.kin AND s.predecessor_id IS NOT NULL
+  ), later AS (
+    SELECT place.id AS member, s.id AS kin FROM place
+    JOIN marketplace.subscription s ON s.seller_account = $1 AND s.predecessor_id = place.id
+    UNION ALL
+    SELECT later.member, s.id FROM later JOIN marketplace.subscription s ON s.seller_account = $1 AND s.predecessor_id = later.kin
+  ), kin AS MATERIALIZED (
+    SELECT member, kin FROM earlier UNION ALL SELECT member, kin FROM later
+  ), line AS MATERIALIZED (
+    SELECT DISTINCT ON (member) member, first FROM (
+      SELECT member, kin AS first, steps FROM earlier UNION ALL SELECT DISTINCT member, member, 0 FROM later
+    ) AS known ORDER BY member, steps DESC
+  )`;
 // A look into the unique index per key: OFFSET 0 keeps the planner from turning it into a scan of the ledger.
 const eventUnder = (subscriptionId: string, columns: string): string =>
   `SELECT ${columns} FROM marketplace.usage_event event WHERE event.seller_account = $1
     AND event.subscription_id = ${subscriptionId} AND event.idempotency_key = input.idempotency_key OFFSET 0`;
 
-const insertAfter = (first: string, from: string): string => `WITH RECURSIVE ${first} ${HOME}
+// No conflict is named: a key may be taken in the subscription or in its line, and either way, whoever else is writing it is waited for.
+const insertAfter = (first: string, from: string): string => `WITH RECURSIVE ${first} ${LINEAGE}
   INSERT INTO marketplace.usage_event
-    (seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason)
+    (seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason, lineage_id)
   SELECT $1, coalesce(home.heir, input.subscription_id), input.id, input.dimension, input.quantity, input.occurred_at, input.recorded_at,
-    input.idempotency_key, input.tags, input.reason
+    input.idempotency_key, input.tags, input.reason, line.first
   FROM ${from} unnest($2::uuid[], $3::uuid[], $4::text[], $5::numeric[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::jsonb[], $10::text[])
     WITH ORDINALITY AS input (subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason, position)
   LEFT JOIN home ON home.member = input.subscription_id
+  LEFT JOIN line ON line.member = coalesce(home.heir, input.subscription_id)
   WHERE NOT EXISTS (
     SELECT FROM home kin CROSS JOIN LATERAL (${eventUnder('kin.member', '1')}) twin
     WHERE kin.heir = coalesce(home.heir, input.subscription_id)
+  ) AND NOT EXISTS (
+    SELECT FROM kin CROSS JOIN LATERAL (${eventUnder('kin.kin', '1')}) twin
+    WHERE kin.member = coalesce(home.heir, input.subscription_id)
   )
   ORDER BY input.position
-  ON CONFLICT (seller_account, subscription_id, idempotency_key) DO NOTHING RETURNING id::text AS id`;
+  ON CONFLICT DO NOTHING RETURNING id::text AS id`;
 
 const INSERT = insertAfter('', '');
 // The wait for an uncommitted twin is bounded inside the very statement: SET LOCAL would need a transaction block and two more round trips, a
@@ -87,19 +115,21 @@ function columnOf(usages: readonly CheckedUsage[], read: (usage: CheckedUsage) =
   return column.every((value) => value === null) ? null : column;
 }
 
-const FIND = `WITH RECURSIVE ${HOME}
+const FIND = `WITH RECURSIVE ${LINEAGE}
   SELECT input.position::text AS position, found.* FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY
     AS input (subscription_id, idempotency_key, position)
   LEFT JOIN home ON home.member = input.subscription_id
   CROSS JOIN LATERAL (
-    SELECT coalesce(home.heir, input.subscription_id) AS id
-    UNION ALL SELECT kin.member FROM home kin WHERE kin.heir = coalesce(home.heir, input.subscription_id)
-  ) place
+    SELECT coalesce(home.heir, input.subscription_id) AS id, 0 AS distance
+    UNION ALL SELECT kin.member, 1 FROM home kin WHERE kin.heir = coalesce(home.heir, input.subscription_id)
+    UNION ALL SELECT kin.kin, 2 FROM kin WHERE kin.member = coalesce(home.heir, input.subscription_id)
+  ) shelf
   CROSS JOIN LATERAL (${eventUnder(
-    'place.id',
+    'shelf.id',
     `event.id::text AS id, event.dimension, event.quantity::text AS quantity,
       round(extract(epoch FROM event.occurred_at) * 1000)::text AS occurred_at_ms, event.tags::text AS tags, event.reason`,
-  )}) found`;
+  )}) found
+  ORDER BY shelf.distance DESC`;
 
 interface FoundRow {
   position: string;
@@ -123,6 +153,7 @@ export async function findUsage(
     usages.map((usage) => usage.idempotencyKey),
   ]);
   const found = new Array<RecordedUsage | null>(usages.length).fill(null);
+  // The subscription's own event comes last and counts: lines linked later may hold a key twice.
   for (const row of rows) {
     found[Number(row.position) - 1] = {
       id: row.id,

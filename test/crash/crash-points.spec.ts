@@ -24,6 +24,7 @@ const ANSWERED: Remains = { records: '2 metered', evidence: '2 billed', billed: 
 const POINTS: Record<string, Remains> = {
   'seal.claimed': NOTHING,
   'seal.stamped': NOTHING,
+  'seal.followed': NOTHING,
   'seal.written': NOTHING,
   'seal.committed': SEALED,
   'submit.claimed': CLAIMED,

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   balanceStep,
   type DimensionLedger,
+  type FinalHourPolicy,
   newestSettledHour,
   newestZeroHour,
   type PlannedRecord,
@@ -12,6 +13,7 @@ import {
 } from '../../../src/metering/hour-planner.js';
 import { HOUR_MS, plusMs } from '../../../src/runtime/clock.js';
 import { fromUnits, type Scaled, scaled } from '../../../src/runtime/decimal.js';
+import { STANDINGS } from '../../../src/subscription/subscription-standing.js';
 
 const MINUTES_MS = 60_000;
 const DAY = '2026-11-11';
@@ -20,12 +22,14 @@ const at = (text: string): Date => new Date(`${text.includes(' ') ? `2026-11-${t
 const hours = (...texts: string[]): Date[] => texts.map(at);
 
 const LIVING: SealableSubscription = {
+  standing: STANDINGS.active,
   startsAt: new Date('2026-10-05T08:20:00Z'),
   end: null,
   operation: 'BatchMeterUsage',
   mode: 'live',
   liveFrom: null,
   modeBeforeLive: null,
+  licenseFrom: null,
   zeroRecords: 'off',
 };
 
@@ -33,11 +37,15 @@ interface Scene {
   now?: string;
   subscription?: Partial<SealableSubscription>;
   ledger?: Partial<DimensionLedger>;
+  finalHour?: FinalHourPolicy;
 }
 
 /** One dimension, planned at 11:15 unless told otherwise: the hour from 10:00 is the newest that has ended and settled. */
-function plan({ now = '11:15', subscription = {}, ledger = {} }: Scene): { closes: boolean; records: PlannedRecord[] } {
-  const timing = { now: at(now), settleDelayMs: 10 * MINUTES_MS, zeroRecordLeadMs: 3 * HOUR_MS };
+function plan({ now = '11:15', subscription = {}, ledger = {}, finalHour = 'atOnce' }: Scene): {
+  closes: boolean;
+  records: PlannedRecord[];
+} {
+  const timing = { now: at(now), settleDelayMs: 10 * MINUTES_MS, zeroRecordLeadMs: 3 * HOUR_MS, finalHour };
   const dimension = { dimension: 'requests', carry: 0n, carryNotLive: 0n, originHours: [], sealedHours: [], ...ledger };
   return planSeal({ ...LIVING, ...subscription }, [dimension], ['requests'], timing);
 }
@@ -52,7 +60,8 @@ function shown({ hour, originHours, zero, kind, mode }: PlannedRecord): string {
 }
 
 const planned = (scene: Scene): string[] => plan(scene).records.map(shown);
-const ended = (text: string, lastSign = text): Pick<SealableSubscription, 'end'> => ({
+const ended = (text: string, lastSign = text): Pick<SealableSubscription, 'end' | 'standing'> => ({
+  standing: STANDINGS.ending,
   end: { endsAt: at(text), firstEndSignAt: at(text), lastEndSignAt: at(lastSign) },
 });
 
@@ -63,7 +72,7 @@ describe('the newest settled hour', () => {
     ['12:09', '10:00'],
     ['00:05', '10 22:00'],
   ])('at %s is %s', (now, hour) => {
-    expect(newestSettledHour({ now: at(now), settleDelayMs: 10 * MINUTES_MS, zeroRecordLeadMs: 0 })).toEqual(at(hour));
+    expect(newestSettledHour({ now: at(now), settleDelayMs: 10 * MINUTES_MS })).toEqual(at(hour));
   });
 });
 
@@ -137,7 +146,7 @@ describe('the billing hour of usage', () => {
       originHours: hours(...origins),
       sealedHours: [],
     });
-    const timing = { now: at('11:15'), settleDelayMs: 0, zeroRecordLeadMs: 0 };
+    const timing = { now: at('11:15'), settleDelayMs: 0, zeroRecordLeadMs: 0, finalHour: 'atOnce' as const };
     const { records } = planSeal(LIVING, [ledger('requests', '09:00'), ledger('left the options', '09:00')], ['requests'], timing);
     expect(records.map(({ dimension, hour }) => [dimension, hour])).toEqual([
       ['requests', at('09:00')],
@@ -200,7 +209,7 @@ describe('zero records', () => {
   });
 
   it('are only written for dimensions that the options declare', () => {
-    const timing = { now: at('11:15'), settleDelayMs: 0, zeroRecordLeadMs: 3 * HOUR_MS };
+    const timing = { now: at('11:15'), settleDelayMs: 0, zeroRecordLeadMs: 3 * HOUR_MS, finalHour: 'atOnce' as const };
     const known = { dimension: 'left the options', carry: 0n, carryNotLive: 0n, originHours: [], sealedHours: [] };
     const { records } = planSeal({ ...LIVING, zeroRecords: 'atSeal' }, [known], ['requests'], timing);
     expect(new Set(records.map(({ dimension }) => dimension))).toEqual(new Set(['requests']));

@@ -1,14 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { meteredIdentityOf } from '../../../src/metering/record-draft.js';
-import { type SubscriptionFacts } from '../../../src/metering/sealing.sql.js';
+import { type KnownIdentity, meteredIdentityOf } from '../../../src/metering/record-draft.js';
 
 const LICENSE = 'arn:aws:license-manager::123456789012:license:l-1a2b';
 const UNKNOWN = { license_arn: null, customer_aws_account_id: null, customer_identifier: null };
 
-type Known = Pick<SubscriptionFacts, 'license_arn' | 'customer_aws_account_id' | 'customer_identifier'>;
+type Known = Omit<KnownIdentity, 'identity' | 'license_from'>;
 
-const identity = (product: 'license' | 'legacy', known: Partial<Known>): Known | null =>
-  meteredIdentityOf({ ...UNKNOWN, ...known, identity: product } as SubscriptionFacts);
+const HOUR = new Date('2026-11-11T10:00:00Z');
+
+const identity = (product: 'license' | 'legacy', known: Partial<Known>): unknown =>
+  meteredIdentityOf({ ...UNKNOWN, ...known, identity: product, license_from: null }, HOUR);
 
 describe('the identity that is metered', () => {
   const all = { license_arn: LICENSE, customer_aws_account_id: '210987654321', customer_identifier: 'abc' };
@@ -34,6 +35,19 @@ describe('the identity that is metered', () => {
     ],
     ['legacy: a license alone does not do', 'legacy', { license_arn: LICENSE }, null],
   ])('%s', (_why, product, known, expected) => {
-    expect(identity(product, known)).toEqual(expected && { ...UNKNOWN, ...expected });
+    expect(identity(product, known)).toEqual(expected && { ...UNKNOWN, ...expected, identity: product });
   });
+
+  it.each<['license' | 'legacy']>([['license'], ['legacy']])(
+    'of one that was moved is that of the hour, whatever its product (%s) says',
+    (product) => {
+      const from = (license_from: string, known: Partial<Known> = {}) =>
+        meteredIdentityOf({ ...all, ...known, identity: product, license_from: new Date(license_from) }, HOUR);
+      expect(from('2026-11-11T11:00:00Z')).toEqual({ ...UNKNOWN, identity: 'legacy', customer_identifier: 'abc' });
+      expect(from('2026-11-11T10:00:00Z')).toMatchObject({ identity: 'license', license_arn: LICENSE, customer_identifier: null });
+      // Nothing is made up for an hour whose own identity is not known.
+      expect(from('2026-11-11T10:00:00Z', { license_arn: null })).toBeNull();
+      expect(from('2026-11-11T11:00:00Z', { customer_identifier: null, customer_aws_account_id: null })).toBeNull();
+    },
+  );
 });

@@ -17,7 +17,8 @@ const facts = (over: Partial<RecordFacts> = {}): RecordFacts => ({
   consecutiveFailures: 0,
   batchSize: 1,
   subscriptionMeteredBefore: true,
-  subscriptionRegisteredAt: new Date('2026-10-01T00:00:00Z'),
+  subscriptionSince: new Date('2026-10-01T00:00:00Z'),
+  subscriptionEnding: false,
   ...over,
 });
 const outcome = (answer: RecordAnswer, over: Partial<RecordFacts> = {}, identicalResend: 'unknown' | 'success' = 'unknown') =>
@@ -62,20 +63,26 @@ describe('what an answer does to a record', () => {
     [
       'not subscribed, young and never metered (D31)',
       status('CustomerNotSubscribed'),
-      { subscriptionMeteredBefore: false, subscriptionRegisteredAt: new Date('2026-11-10T10:00:01Z') },
+      { subscriptionMeteredBefore: false, subscriptionSince: new Date('2026-11-10T10:00:01Z') },
       { to: 'pending', reason: 'notSubscribedYet', pace: 'backoff' },
     ],
     [
       'not subscribed, 24 h old',
       status('CustomerNotSubscribed'),
-      { subscriptionMeteredBefore: false, subscriptionRegisteredAt: new Date('2026-11-10T10:00:00Z') },
+      { subscriptionMeteredBefore: false, subscriptionSince: new Date('2026-11-10T10:00:00Z') },
       { to: 'blocked', reason: 'notSubscribed' },
     ],
     [
       'not subscribed, young but metered before',
       status('CustomerNotSubscribed'),
-      { subscriptionRegisteredAt: NOW },
+      { subscriptionSince: NOW },
       { to: 'blocked', reason: 'notSubscribed' },
+    ],
+    [
+      'not subscribed, in the hour after the end',
+      status('CustomerNotSubscribed'),
+      { subscriptionEnding: true, consecutiveFailures: 7 },
+      { to: 'pending', reason: 'finalHour', pace: 'backoff', consecutiveFailures: 8, group: 'clear' },
     ],
     ['a status nobody knows', status('Deferred'), { batchSize: 25 }, { to: 'blocked', reason: 'unrecognised' }],
     ['unprocessed', { kind: 'unprocessed' }, { consecutiveFailures: 4 }, { to: 'pending', pace: 'backoff', consecutiveFailures: 5 }],

@@ -19,6 +19,7 @@ import { LeaseRecovery } from '../../../src/metering/lease-recovery.js';
 import { RecordResolution } from '../../../src/metering/record-resolution.service.js';
 import { SubmissionHold } from '../../../src/metering/submission-hold.js';
 import { Suspects } from '../../../src/metering/suspects.js';
+import { UnitTransfer } from '../../../src/metering/unit-transfer.js';
 import { HOUR_MS, hourOf } from '../../../src/runtime/clock.js';
 import { Doorbell } from '../../../src/runtime/doorbell.js';
 import { type Agreement, MarketplaceSimulator, type SimulatorOptions, VirtualClock } from '../../../src/simulator/index.js';
@@ -108,7 +109,8 @@ export class Replica {
     );
     this.recovery = new LeaseRecovery(options, database, this.suspects);
     this.watch = new DeadlineWatch(options, database, outbox, alerts, this.hold);
-    this.resolution = new RecordResolution(options, database, outbox, alerts, doorbell);
+    const transfers = new UnitTransfer(options, database, outbox, alerts, this.hold, doorbell);
+    this.resolution = new RecordResolution(options, database, outbox, alerts, doorbell, transfers);
   }
 
   submit(signal: AbortSignal = new AbortController().signal): Promise<void> {
