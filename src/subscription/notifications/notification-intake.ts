@@ -3,8 +3,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { LifecycleInbox } from '../lifecycle/lifecycle-inbox.js';
 import { parseJson, readDelivery } from '../lifecycle/lifecycle-parser.js';
+import { MessageStore } from './message-store.js';
 import { NotificationRefusedError } from './notification-refusal.js';
 import { isOneOf } from './secret-check.js';
 import { type SnsEnvelope, snsEnvelopeOf } from './sns-envelope.js';
@@ -17,7 +17,7 @@ export type NotificationOutcome = 'received' | 'repeated' | 'confirmed' | 'unsub
 export class NotificationIntake {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly inbox: LifecycleInbox,
+    private readonly messages: MessageStore,
     private readonly sns: SnsIntake,
   ) {}
 
@@ -56,7 +56,7 @@ export class NotificationIntake {
       { sellerAccount, topicArns: notifications.snsTopicArns },
     );
     if ('foreign' in content) throw new NotificationRefusedError('ACCOUNT_FOREIGN', content.foreign);
-    const { received } = await this.inbox.receive([{ ...message, content }]);
+    const { received } = await this.messages.receive([{ ...message, content }]);
     return counted(received > 0 ? 'received' : 'repeated');
   }
 }
