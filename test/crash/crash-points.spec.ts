@@ -40,6 +40,9 @@ const DEADLINE_POINTS: Record<string, Remains> = {
   'deadline.finished': { records: '2 closed', evidence: '2 refused', billed: false },
 };
 
+/** Of the delivery of events, in test/events/killed-process.spec.ts. */
+const ELSEWHERE = ['deliver.claimed', 'deliver.handled'];
+
 /** Longer than any test: that it ends is the test's own doing, so that nothing here depends on speed. One sender, so that one death is all. */
 const LEASE = { submission: { leaseMs: 600_000, requestTimeoutMs: 20_000, concurrency: 1 } };
 
@@ -59,7 +62,7 @@ it('every crash point named in the sources is under test here', () => {
   const named = sourceFiles(path.join(repositoryRoot, 'src')).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/\bcrashPoint\('([^']+)'\)/g)].map((match) => match[1] ?? ''),
   );
-  expect([...new Set(named)].sort()).toEqual([...Object.keys(POINTS), ...Object.keys(DEADLINE_POINTS)].sort());
+  expect([...new Set(named)].sort()).toEqual([...Object.keys(POINTS), ...Object.keys(DEADLINE_POINTS), ...ELSEWHERE].sort());
 });
 
 async function remainsOf(harness: LedgerHarness, id: string, licenseArn: string): Promise<Remains> {

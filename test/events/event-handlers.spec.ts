@@ -4,6 +4,7 @@ import {
   Controller,
   type DynamicModule,
   type INestApplication,
+  type INestApplicationContext,
   Inject,
   Injectable,
   Module,
@@ -35,7 +36,7 @@ import { type TestDatabase } from '../support/postgres.js';
 import { EventHost, hostOptions, type HostParts, subscriptionIds } from './event-host.js';
 
 let postgres: TestDatabase;
-let apps: INestApplication[] = [];
+let apps: INestApplicationContext[] = [];
 let heard: string[] = [];
 
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type INestApplication, Module, type Provider, type Type } from '@nestjs/common';
+import { type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   EventDeliveries,
@@ -11,6 +11,8 @@ import {
 } from '../../src/index.js';
 import { LedgerDatabase, type SqlExecutor } from '../../src/database/ledger-database.js';
 import { Outbox } from '../../src/events/outbox.js';
+import { type ResolvedOptions } from '../../src/marketplace-metering.options.js';
+import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
 import { VirtualClock } from '../../src/simulator/index.js';
 import { migrate, START, testCredentials } from '../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
@@ -34,13 +36,12 @@ export function hostOptions(databaseUrl: string, options: Options = {}): Options
 
 /** A process of an application with handlers, on a database that several may share. */
 export class EventHost {
-  private constructor(readonly app: INestApplication) {}
+  private constructor(readonly app: INestApplicationContext) {}
 
   static async start(postgres: TestDatabase, { providers = [], controllers = [], options = {} }: HostParts = {}): Promise<EventHost> {
     @Module({ imports: [MarketplaceMeteringModule.forRoot(hostOptions(postgres.url, options))], providers, controllers })
     class Host {}
-    const app = await NestFactory.create(Host, { logger: false, abortOnError: false });
-    await app.init();
+    const app = await NestFactory.createApplicationContext(Host, { logger: false, abortOnError: false });
     return new EventHost(app);
   }
 
@@ -97,7 +98,11 @@ export class EventHost {
 
   /** As if machine time had passed: every lease is over. */
   async expireLeases(): Promise<void> {
-    await this.database.query(`UPDATE marketplace.event_delivery SET lease_until = clock_timestamp() WHERE state = 'delivering'`);
+    const { sellerAccount } = this.app.get<ResolvedOptions>(RESOLVED_OPTIONS);
+    await this.database.query(
+      `UPDATE marketplace.event_delivery SET lease_until = clock_timestamp() WHERE seller_account = $1 AND state = 'delivering'`,
+      [sellerAccount],
+    );
   }
 }
 
