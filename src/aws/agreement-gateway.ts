@@ -1,4 +1,4 @@
-import { type AgreementViewSummary, SearchAgreementsCommand, type SearchAgreementsInput } from '@aws-sdk/client-marketplace-agreement';
+import { type AgreementViewSummary, type SearchAgreementsInput } from '@aws-sdk/client-marketplace-agreement';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { countMetric } from '../runtime/metrics.js';
@@ -71,10 +71,12 @@ export class AgreementGateway {
   }
 
   private async page(region: string, request: SearchAgreementsInput) {
+    const { SearchAgreementsCommand } = await import('@aws-sdk/client-marketplace-agreement');
+    const client = await this.clients.agreement(region);
     const command = new SearchAgreementsCommand(request);
     const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, depart) => {
       command.middlewareStack.add((next) => (args) => depart(() => next(args)), DEPARTURE);
-      return this.clients.agreement(region).send(command, { abortSignal });
+      return client.send(command, { abortSignal });
     });
     const outcome = answer.kind === 'answered' ? 'answered' : answer.failure.kind;
     countMetric('marketplace.calls', 1, { operation: 'SearchAgreements', outcome });

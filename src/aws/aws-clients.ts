@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { MarketplaceAgreementClient } from '@aws-sdk/client-marketplace-agreement';
+import { type MarketplaceAgreementClient } from '@aws-sdk/client-marketplace-agreement';
 import { MarketplaceEntitlementServiceClient } from '@aws-sdk/client-marketplace-entitlement-service';
 import { MarketplaceMeteringClient } from '@aws-sdk/client-marketplace-metering';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
@@ -39,10 +39,11 @@ export class AwsClients implements OnApplicationShutdown {
     return client;
   }
 
-  /** The Agreement API is served where GetEntitlements is. */
-  agreement(region: string): MarketplaceAgreementClient {
+  /** The Agreement API is served where GetEntitlements is. Its client is loaded on first use: most processes never ask. */
+  async agreement(region: string): Promise<MarketplaceAgreementClient> {
+    const { MarketplaceAgreementClient: Client } = await import('@aws-sdk/client-marketplace-agreement');
     const served = entitlementRegionOf(region);
-    const client = this.agreementClients.get(served) ?? new MarketplaceAgreementClient(this.configuration(served));
+    const client = this.agreementClients.get(served) ?? new Client(this.configuration(served));
     this.agreementClients.set(served, client);
     return client;
   }
