@@ -5,13 +5,14 @@ import { EntitlementGateway, type EntitlementHolder, type HeldEntitlement } from
 import { LedgerDatabase } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors.js';
 import { AlertBoard } from '../events/alert-board.js';
+import { Outbox } from '../events/outbox.js';
 import { type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ProductCatalog } from '../subscription/product-catalog.js';
 import { licenseIdOf } from '../subscription/subscription-aliases.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
 import { type IdentityRow, selectIdentity } from '../subscription/subscription.sql.js';
-import { selectSnapshot, type SnapshotRow, upsertSnapshot } from './entitlement.sql.js';
+import { replaceSnapshot, selectSnapshot, type SnapshotRow } from './entitlement.sql.js';
 
 /** What a buyer has bought of one dimension. */
 export interface Entitlement {
@@ -59,6 +60,7 @@ export class EntitlementService {
     private readonly products: ProductCatalog,
     private readonly gateway: EntitlementGateway,
     private readonly alerts: AlertBoard,
+    private readonly outbox: Outbox,
   ) {}
 
   /**
@@ -143,8 +145,18 @@ export class EntitlementService {
     }
     if (this.failed.delete(identity.id)) await this.alerts.resolve(this.database, 'setupError', SETUP_SUBJECT);
     const entitlements = answer.entitlements.filter((held) => isOf(identity, product, held)).map(stored);
-    await upsertSnapshot(this.database, this.options.sellerAccount, identity.id, entitlements, fetchedAt);
+    await this.store(identity, entitlements, fetchedAt);
     return this.viewOf(identity.id, { entitlements, fetched_at: fetchedAt }, false);
+  }
+
+  private async store(identity: IdentityRow, entitlements: SnapshotRow['entitlements'], fetchedAt: Date): Promise<void> {
+    const { id: subscriptionId, product_code: productCode } = identity;
+    await this.database.transaction(async (tx) => {
+      const previous = await replaceSnapshot(tx, this.options.sellerAccount, subscriptionId, entitlements, fetchedAt);
+      if (previous === undefined || (previous !== null && fingerprintOf(previous) === fingerprintOf(entitlements))) return;
+      const payload = { productCode, entitlements, previous };
+      await this.outbox.append(tx, [{ type: 'entitlement.changed', subscriptionId, payload, occurredAt: fetchedAt }]);
+    });
   }
 
   private lastKnown(subscriptionId: string, known: SnapshotRow | null, failure: CallFailure): EntitlementView {
@@ -183,6 +195,11 @@ function isOf(identity: IdentityRow, product: ProductOptions, held: HeldEntitlem
 
 function stored({ dimension, value, expiresAt }: HeldEntitlement): SnapshotRow['entitlements'][number] {
   return { dimension, value, expiresAt: expiresAt?.toISOString() ?? null };
+}
+
+/** AWS lists in any order. */
+function fingerprintOf(entitlements: SnapshotRow['entitlements']): string {
+  return JSON.stringify(entitlements.map(({ dimension, value, expiresAt }) => JSON.stringify([dimension, value, expiresAt])).sort());
 }
 
 function unknown(subscriptionId: string, why: string): MarketplaceMeteringError {

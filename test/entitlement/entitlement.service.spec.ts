@@ -52,6 +52,35 @@ describe('EntitlementService', () => {
     });
   });
 
+  it('tells of what has changed since the last answer, whoever asked, and of nothing else', async () => {
+    const other = await replica();
+    const changes = async (): Promise<unknown[]> => {
+      const rows = await rooms.query<{ payload: { entitlements: { value: unknown }[]; previous: { value: unknown }[] | null } }>(
+        `SELECT payload FROM marketplace.outbox_event WHERE seller_account = $1 AND type = 'entitlement.changed' ORDER BY position`,
+        [rooms.options.sellerAccount],
+      );
+      return rows.map(({ payload: { previous, entitlements } }) => [previous, entitlements].map((held) => held?.map(({ value }) => value)));
+    };
+    rooms.simulator.setEntitlements(agreement, [
+      { dimension: 'seats', value: 5 },
+      { dimension: 'sso', value: true },
+    ]);
+    await Promise.all([rooms.entitlements.get(id), other.entitlements.get(id)]);
+    expect(await changes()).toEqual([[undefined, [5, true]]]);
+    rooms.clock.advance(HOUR_MS);
+    // The same in another order is the same.
+    rooms.simulator.setEntitlements(agreement, [
+      { dimension: 'sso', value: true },
+      { dimension: 'seats', value: 5 },
+    ]);
+    await rooms.entitlements.get(id);
+    expect(await changes()).toHaveLength(1);
+    rooms.clock.advance(HOUR_MS);
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 7 }]);
+    await Promise.all([rooms.entitlements.get(id), other.entitlements.get(id)]);
+    expect((await changes()).slice(1)).toEqual([[[true, 5], [7]]]);
+  });
+
   it('D21: reads all pages, also past empty ones', async () => {
     rooms.simulator.setSwitches({ emptyEntitlementPages: 'before' });
     rooms.simulator.setEntitlements(

@@ -93,7 +93,7 @@ export class Rooms {
     const entitlements = new EntitlementGateway(this.clients, options);
     this.reconciliation = new Reconciliation(options, database, this.catalog, agreements, entitlements, this.inbox, this.alerts);
     this.migration = new LicenseMigration(options, database, this.catalog, agreements, this.registrar, this.outbox);
-    this.entitlements = new EntitlementService(options, database, this.catalog, new EntitlementGateway(this.clients, options), this.alerts);
+    this.entitlements = new EntitlementService(options, database, this.catalog, entitlements, this.alerts, this.outbox);
   }
 
   static async open({ switches = {}, ...given }: RoomsOptions = {}): Promise<Rooms> {
