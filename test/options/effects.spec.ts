@@ -394,9 +394,12 @@ describe('submission', () => {
 describe('jobs', () => {
   const SERVICES = { seal: HourSealer, submit: BatchSubmitter, deadline: DeadlineWatch, recovery: LeaseRecovery };
 
-  it.each<JobName>(['seal', 'submit', 'deadline', 'recovery'])('%sIntervalMs is the pace of that job', async (name) => {
+  it.each<JobName>(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile'])('%sIntervalMs is the pace of that job', async (name) => {
     const never = 3_600_000;
-    const intervals = { sealIntervalMs: never, submitIntervalMs: never, deadlineIntervalMs: never, recoveryIntervalMs: never };
+    const intervals = {
+      ...{ sealIntervalMs: never, submitIntervalMs: never, deadlineIntervalMs: never, recoveryIntervalMs: never },
+      ...{ inboxIntervalMs: never, deliverIntervalMs: never, reconcileIntervalMs: never },
+    };
     const app = await application({ jobs: { autoStart: true, ...intervals, [`${name}IntervalMs`]: 10 } });
     const runs = Object.entries(SERVICES).map(([job, service]) => ({
       job,

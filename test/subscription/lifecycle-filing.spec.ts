@@ -241,6 +241,18 @@ describe('a legacy customer', () => {
     expect(await states()).toEqual(['ended', 'registered']);
   });
 
+  it('is found by agreement events, which name no product code, where the options name the listing (productId)', async () => {
+    const agreement = rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT });
+    await rooms.arrive(agreement);
+    const named = await rooms.replica({
+      products: [{ productCode: LEGACY_PRODUCT, productId: 'prod-legacy', dimensions: ['requests'], identity: 'legacy' }],
+    });
+    await rooms.inbox.receive([message(1, 'agreement.created', { ...agreementOf(agreement), productId: 'prod-legacy' }, CREATED)]);
+    await named.filing.run();
+    expect(await states()).toEqual(['active']);
+    await named.close();
+  });
+
   it('whose purchase failed has failed, until one succeeds', async () => {
     const agreement = rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT });
     await rooms.arrive(agreement);
