@@ -82,7 +82,8 @@ export class QueueListener {
       this.onSuccess('ReceiveMessage');
     });
     this.consumer.on('response_processed', () => {
-      this.onSuccess('ReceiveMessage', 'DeleteMessageBatch');
+      // It says so after a failure, too.
+      if (this.phase === 'deleting') this.onSuccess('ReceiveMessage', 'DeleteMessageBatch');
     });
   }
 
