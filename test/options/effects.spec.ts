@@ -1,12 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { EntitlementService, type JobName, JobScheduler, type Options, RegistrationService, type StaticOptions } from '../../src/index.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
+import { EventDeliverer } from '../../src/events/event-deliverer.js';
 import { AnswerReconciler } from '../../src/metering/answer-reconciler.js';
 import { BatchSubmitter } from '../../src/metering/batch-submitter.js';
 import { DeadlineWatch } from '../../src/metering/deadline-watch.js';
 import { HourSealer } from '../../src/metering/hour-sealer.js';
 import { LeaseRecovery } from '../../src/metering/lease-recovery.js';
 import { HOUR_MS, hourOf, plusMs } from '../../src/runtime/clock.js';
+import { LifecycleFiling } from '../../src/subscription/lifecycle/lifecycle-filing.js';
+import { Reconciliation } from '../../src/subscription/lifecycle/reconciliation.js';
 import { DIMENSIONS, LedgerHarness, PRODUCT_CODE } from '../support/ledger-harness.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { eventually } from '../support/processes.js';
@@ -392,23 +395,29 @@ describe('submission', () => {
 });
 
 describe('jobs', () => {
-  const SERVICES = { seal: HourSealer, submit: BatchSubmitter, deadline: DeadlineWatch, recovery: LeaseRecovery };
+  const SERVICES = {
+    ...{ seal: HourSealer, submit: BatchSubmitter, deadline: DeadlineWatch, recovery: LeaseRecovery },
+    ...{ inbox: LifecycleFiling, deliver: EventDeliverer, reconcile: Reconciliation },
+  };
 
-  it.each<JobName>(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile'])('%sIntervalMs is the pace of that job', async (name) => {
-    const never = 3_600_000;
-    const intervals = {
-      ...{ sealIntervalMs: never, submitIntervalMs: never, deadlineIntervalMs: never, recoveryIntervalMs: never },
-      ...{ inboxIntervalMs: never, deliverIntervalMs: never, reconcileIntervalMs: never },
-    };
-    const app = await application({ jobs: { autoStart: true, ...intervals, [`${name}IntervalMs`]: 10 } });
-    const runs = Object.entries(SERVICES).map(([job, service]) => ({
-      job,
-      spy: jest.spyOn(app.app.get<{ run(): Promise<void> }>(service), 'run'),
-    }));
-    const countOf = (job: string): number => runs.find((run) => run.job === job)?.spy.mock.calls.length ?? 0;
-    await eventually('it has run thrice', () => countOf(name) >= 3);
-    for (const { job, spy } of runs) if (job !== name) expect([job, spy.mock.calls.length]).toEqual([job, 0]);
-  });
+  it.each<JobName>(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile'])(
+    '%sIntervalMs is the pace of that job',
+    async (name) => {
+      const never = 3_600_000;
+      const intervals = {
+        ...{ sealIntervalMs: never, submitIntervalMs: never, deadlineIntervalMs: never, recoveryIntervalMs: never },
+        ...{ inboxIntervalMs: never, deliverIntervalMs: never, reconcileIntervalMs: never },
+      };
+      const app = await application({ jobs: { autoStart: true, ...intervals, [`${name}IntervalMs`]: 10 } });
+      const runs = Object.entries(SERVICES).map(([job, service]) => ({
+        job,
+        spy: jest.spyOn(app.app.get<{ run(): Promise<void> }>(service), 'run'),
+      }));
+      const countOf = (job: string): number => runs.find((run) => run.job === job)?.spy.mock.calls.length ?? 0;
+      await eventually('it has run thrice', () => countOf(name) >= 3);
+      for (const { job, spy } of runs) if (job !== name) expect([job, spy.mock.calls.length]).toEqual([job, 0]);
+    },
+  );
 
   it('autoStart false runs nothing by itself', async () => {
     const app = await application({ jobs: { autoStart: false, sealIntervalMs: 10 } });
