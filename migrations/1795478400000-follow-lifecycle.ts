@@ -72,7 +72,11 @@ const UP: readonly string[] = [
   // A renewal names the agreement before it; whichever of the two is known first, the other finds it.
   `CREATE INDEX inbox_message_by_previous ON marketplace.inbox_message (seller_account, (event -> 'details' ->> 'previousAgreementId'))
     WHERE event -> 'details' ->> 'previousAgreementId' IS NOT NULL AND state = 'applied'`,
-  `CREATE INDEX inbox_message_by_state ON marketplace.inbox_message (seller_account, state, received_at) WHERE state IN ('waiting', 'parked')`,
+  // The operators' list, newest first. Messages are few: a handful for each subscription in a year.
+  `CREATE INDEX inbox_message_by_receipt ON marketplace.inbox_message (seller_account, received_at, origin, message_id)`,
+  `CREATE INDEX inbox_message_by_state ON marketplace.inbox_message (seller_account, state, received_at, origin, message_id)`,
+  `CREATE INDEX inbox_message_by_origin ON marketplace.inbox_message (seller_account, origin, received_at, message_id)`,
+  `CREATE INDEX inbox_message_by_type ON marketplace.inbox_message (seller_account, type, received_at, origin, message_id)`,
 
   // Ends that were entered before: from now on the state follows from the messages.
   `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body, type, event_at, event, subscription_id,
@@ -132,6 +136,8 @@ const UP: readonly string[] = [
   // Once for each handler, and in the order of the list.
   `CREATE UNIQUE INDEX event_delivery_by_position ON marketplace.event_delivery (seller_account, position, handler_id)`,
   `CREATE INDEX event_delivery_by_handler ON marketplace.event_delivery (seller_account, handler_id, position)`,
+  `CREATE INDEX event_delivery_by_subscription ON marketplace.event_delivery (seller_account, subscription_id, position)
+    WHERE subscription_id IS NOT NULL`,
   `CREATE INDEX event_delivery_unfinished ON marketplace.event_delivery (seller_account, state, position) WHERE state <> 'delivered'`,
   `CREATE INDEX event_delivery_open ON marketplace.event_delivery (seller_account, handler_id, position) WHERE state IN ('pending', 'delivering')`,
   `CREATE INDEX event_delivery_line ON marketplace.event_delivery (seller_account, handler_id, subscription_id, position)

@@ -38,7 +38,9 @@ import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from './runtime/tokens.js';
 import { notificationControllerOf } from './subscription/notifications/notification.controller.js';
 import { NOTIFICATION_PROVIDERS } from './subscription/notifications/notification.providers.js';
+import { LifecycleMessages } from './subscription/lifecycle/lifecycle-messages.service.js';
 import { LicenseMigration } from './subscription/license-migration.service.js';
+import { QueueIntake } from './subscription/notifications/queue-intake.js';
 import { ProductCatalog } from './subscription/product-catalog.js';
 import { SUBSCRIPTION_PROVIDERS } from './subscription/subscription.providers.js';
 import { SubscriptionService } from './subscription/subscription.service.js';
@@ -79,12 +81,14 @@ export interface AsyncOptions extends StaticOptions, Pick<ModuleMetadata, 'impor
 const PUBLIC_SERVICES = [
   MeteringService,
   SubscriptionService,
+  LifecycleMessages,
   LicenseMigration,
   RegistrationService,
   EntitlementService,
   RecordResolution,
   SubmissionHold,
   EventDeliveries,
+  QueueIntake,
   JobScheduler,
 ] as const;
 

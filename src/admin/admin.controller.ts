@@ -62,6 +62,16 @@ export abstract class AdminController {
     return this.answer(response, () => this.views.balance(readListQuery(LISTS.balance, url)));
   }
 
+  @Get('messages')
+  messages(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.messages(readListQuery(LISTS.messages, url)));
+  }
+
+  @Get('deliveries')
+  deliveries(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.deliveries(readListQuery(LISTS.deliveries, url)));
+  }
+
   @Get('alerts')
   alerts(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.alerts(readListQuery(LISTS.alerts, url)));

@@ -1,5 +1,5 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
-import { type AlertFilter, type EventFilter, type RecordFilter, type SubscriptionFilter } from './list-query.js';
+import { type AlertFilter, type EventFilter, type MessageFilter, type RecordFilter, type SubscriptionFilter } from './list-query.js';
 
 /**
  * SQL of the operators' lists. Read only and without locks. Every list is cut by a key that no row ever changes, newest first, so that rows that
@@ -46,6 +46,9 @@ class Selection {
 }
 
 const ID = { column: 'id', type: 'uuid' };
+
+/** An instant as text, with its microseconds. */
+const precise = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 export interface RecordRow {
   id: string;
@@ -229,10 +232,19 @@ export interface SubscriptionRow {
   last_end_sign_at: Date | null;
   first_metered_at: Date | null;
   merged_into: string | null;
+  activated_at: Date | null;
+  is_trial: boolean;
+  predecessor_id: string | null;
+  successor_id: string | null;
+  license_from: Date | null;
+  last_heard_at: Date | null;
+  reconciled_at: Date | null;
 }
 
 const SUBSCRIPTION_COLUMNS = `id, product_code, tenant_id, state, license_arn, customer_aws_account_id, customer_identifier, offer_type,
-  registered_at, starts_at, ends_at, first_end_sign_at, last_end_sign_at, first_metered_at, merged_into`;
+  registered_at, starts_at, ends_at, first_end_sign_at, last_end_sign_at, first_metered_at, merged_into, activated_at, is_trial, predecessor_id,
+  (SELECT next.id FROM marketplace.subscription AS next WHERE next.seller_account = $1 AND next.predecessor_id = subscription.id) AS successor_id,
+  license_from, last_heard_at, reconciled_at`;
 
 export function selectSubscriptions(
   tx: SqlExecutor,
@@ -298,6 +310,48 @@ export async function selectStanding(tx: SqlExecutor, sellerAccount: string, sub
   return row;
 }
 
+export interface MessageRow {
+  origin: string;
+  message_id: string;
+  received_via: string;
+  received_at: Date;
+  received: string;
+  type: string | null;
+  event_at: Date | null;
+  event: unknown;
+  state: string;
+  error: string | null;
+  attempt_count: number;
+  subscription_id: string | null;
+}
+
+/** Without the bodies. The cursor holds `received`: microseconds that a Date would lose. */
+export function selectMessages(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  filter: MessageFilter,
+  after: readonly [string, string, string] | null,
+  limit: number,
+): Promise<MessageRow[]> {
+  const columns = `origin, message_id, received_via, received_at, ${precise('received_at')} AS received, type, event_at, event, state, error,
+    attempt_count, subscription_id`;
+  return new Selection(columns, 'inbox_message', sellerAccount)
+    .where(filter.state, (state) => `state = ${state}`)
+    .where(filter.origin, (origin) => `origin = ${origin}`)
+    .where(filter.type, (type) => `type = ${type}`)
+    .where(filter.subscriptionId, (id) => `subscription_id = ${id}`)
+    .after(
+      [
+        { column: 'received_at', type: 'timestamptz' },
+        { column: 'origin', type: 'text' },
+        { column: 'message_id', type: 'text' },
+      ],
+      after,
+      limit,
+    )
+    .read(tx);
+}
+
 export interface AlertRow {
   kind: string;
   subject: string;
@@ -320,7 +374,7 @@ export function selectAlerts(
   limit: number,
 ): Promise<AlertRow[]> {
   const columns = `kind, subject, severity, message, details, first_raised_at, last_raised_at, raise_count, resolved_at,
-    to_char(first_raised_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS first_raised`;
+    ${precise('first_raised_at')} AS first_raised`;
   return new Selection(columns, 'alert', sellerAccount)
     .where(filter.kind, (kind) => `kind = ${kind}`)
     .where(filter.severity, (severity) => `severity = ${severity}`)

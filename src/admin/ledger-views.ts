@@ -1,17 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors.js';
+import { EventDeliveries } from '../events/event-deliveries.service.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { type BalanceTotal, type BalanceView, LedgerBalance } from '../metering/ledger-balance.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
 import { type AlertView, alertViewOf } from './alert.view.js';
+import { type DeliveryView, deliveryViewOf } from './delivery.view.js';
 import {
   type AttemptRow,
   selectAlerts,
   selectAliases,
   selectAttempts,
   selectEvents,
+  selectMessages,
   selectRecord,
   selectRecords,
   selectStanding,
@@ -21,11 +24,14 @@ import {
 import {
   type AlertFilter,
   type BalanceListFilter,
+  type DeliveryFilter,
   type EventFilter,
   type ListQuery,
+  type MessageFilter,
   type RecordFilter,
   type SubscriptionFilter,
 } from './list-query.js';
+import { type MessageView, messageViewOf } from './message.view.js';
 import { type Page } from './page.js';
 import { type RecordDetailView, recordDetailViewOf, type RecordView, recordViewOf } from './record.view.js';
 import { type SubscriptionDetailView, subscriptionDetailViewOf, type SubscriptionView, subscriptionViewOf } from './subscription.view.js';
@@ -47,6 +53,7 @@ export class LedgerViews {
   constructor(
     @Inject(LedgerDatabase) private readonly database: LedgerDatabase,
     @Inject(LedgerBalance) private readonly balances: LedgerBalance,
+    @Inject(EventDeliveries) private readonly eventDeliveries: EventDeliveries,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
   ) {}
 
@@ -110,6 +117,20 @@ export class LedgerViews {
       const { shown, nextCursor } = cut(rows, query, (row) => [row.subscriptionId, row.dimension]);
       return { items: shown, nextCursor, total: after ? null : await this.balances.total(query.filter, tx) };
     });
+  }
+
+  /** Lifecycle messages, newest first. */
+  async messages(query: ListQuery<MessageFilter, [string, string, string]>): Promise<Page<MessageView>> {
+    const rows = await selectMessages(this.database, this.seller, query.filter, query.after, query.limit + 1);
+    const { shown, nextCursor } = cut(rows, query, (row) => [row.received, row.origin, row.message_id]);
+    return { items: shown.map(messageViewOf), nextCursor };
+  }
+
+  /** Events on their way to the host's handlers: newest event first. */
+  async deliveries(query: ListQuery<DeliveryFilter, [string, string]>): Promise<Page<DeliveryView>> {
+    const rows = await this.eventDeliveries.page(query.filter, query.after, query.limit + 1);
+    const { shown, nextCursor } = cut(rows, query, ({ keys }) => keys);
+    return { items: shown.map(({ delivery }) => deliveryViewOf(delivery)), nextCursor };
   }
 
   /** Alerts: open ones first, each part newest first. */

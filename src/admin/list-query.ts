@@ -22,6 +22,12 @@ const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) =>
   z.enum(values, { error: `give one of ${values.join(', ')}` });
 const flag = oneOf('true', 'false').transform((value) => value === 'true');
 const key = text(1000);
+// An id that others chose may hold any character, but none that Postgres does not take.
+const foreignKey = z
+  .string()
+  .max(1000)
+  .refine((value) => !value.includes('\u0000'));
+const position = z.string().regex(/^\d{1,18}$/);
 
 const recordFilter = z
   .strictObject({
@@ -69,7 +75,7 @@ const eventFilter = z
 const subscriptionFilter = z.strictObject({
   tenantId: text(255).optional(),
   productCode: text(255).optional(),
-  state: oneOf('registered', 'ending', 'ended').optional(),
+  state: oneOf('registered', 'active', 'trial', 'suspended', 'failed', 'ending', 'ended').optional(),
 });
 
 const balanceFilter = z.strictObject({
@@ -84,11 +90,26 @@ const alertFilter = z.strictObject({
   open: flag.optional(),
 });
 
+const messageFilter = z.strictObject({
+  state: oneOf('pending', 'waiting', 'applied', 'ignored', 'parked').optional(),
+  origin: oneOf('eventBridge', 'sns', 'sqs', 'http', 'host', 'lineage', 'reconciliation').optional(),
+  type: text(100).optional(),
+  subscriptionId: uuid.optional(),
+});
+
+const deliveryFilter = z.strictObject({
+  state: oneOf('pending', 'delivering', 'delivered', 'parked', 'skipped').optional(),
+  handlerId: text(255).optional(),
+  subscriptionId: uuid.optional(),
+});
+
 export type RecordFilter = z.output<typeof recordFilter>;
 export type EventFilter = z.output<typeof eventFilter>;
 export type SubscriptionFilter = z.output<typeof subscriptionFilter>;
 export type BalanceListFilter = z.output<typeof balanceFilter>;
 export type AlertFilter = z.output<typeof alertFilter>;
+export type MessageFilter = z.output<typeof messageFilter>;
+export type DeliveryFilter = z.output<typeof deliveryFilter>;
 
 /** A list of the admin API: its filters, and the keys by which its pages are cut. */
 export interface List<Filter, Keys extends readonly string[]> {
@@ -102,6 +123,8 @@ export const LISTS = {
   events: { name: 'events', filter: eventFilter, keys: z.tuple([uuid, uuid]) },
   subscriptions: { name: 'subscriptions', filter: subscriptionFilter, keys: z.tuple([uuid]) },
   balance: { name: 'balance', filter: balanceFilter, keys: z.tuple([uuid, key]) },
+  messages: { name: 'messages', filter: messageFilter, keys: z.tuple([preciseInstant, key, foreignKey]) },
+  deliveries: { name: 'deliveries', filter: deliveryFilter, keys: z.tuple([position, key]) },
   alerts: { name: 'alerts', filter: alertFilter, keys: z.tuple([oneOf('true', 'false'), preciseInstant, key, key]) },
 } as const;
 

@@ -19,6 +19,19 @@ export interface SubscriptionView {
   firstMeteredAt: string | null;
   /** The subscription in which this one lives on, where the two were found to be one. */
   mergedInto: string | null;
+  /** Start of its present run; null until AWS, or usage that AWS took, has shown it to be active. */
+  activatedAt: string | null;
+  isTrial: boolean;
+  /** The subscription that this one renews, replaces or takes up again. */
+  predecessorId: string | null;
+  /** The one that renews, replaces or takes up this one. */
+  successorId: string | null;
+  /** First hour metered under the license, where a legacy subscription was moved to one. */
+  licenseFrom: string | null;
+  /** Time of the latest lifecycle message about it. */
+  lastHeardAt: string | null;
+  /** When AWS was last asked about it. */
+  reconciledAt: string | null;
 }
 
 export interface SubscriptionDetailView extends SubscriptionView {
@@ -59,6 +72,13 @@ export function subscriptionViewOf(row: SubscriptionRow): SubscriptionView {
     endsAt: instant(row.ends_at),
     firstMeteredAt: instant(row.first_metered_at),
     mergedInto: row.merged_into,
+    activatedAt: instant(row.activated_at),
+    isTrial: row.is_trial,
+    predecessorId: row.predecessor_id,
+    successorId: row.successor_id,
+    licenseFrom: instant(row.license_from),
+    lastHeardAt: instant(row.last_heard_at),
+    reconciledAt: instant(row.reconciled_at),
   };
 }
 

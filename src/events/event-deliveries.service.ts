@@ -61,10 +61,12 @@ export interface KnownHandler {
 export interface EventDeliveryFilter {
   state?: DeliveryState | undefined;
   handlerId?: string | undefined;
+  subscriptionId?: string | undefined;
 }
 
 const LABEL_MAX = 255;
 const LIST_MAX = 1000;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A process that has a handler shows it every minute. */
 const PRESENT_MS = 5 * 60_000;
 
@@ -82,6 +84,7 @@ export class EventDeliveries {
 
   /** Newest first, at most `limit` (default 100, up to 1,000). */
   async list({ limit = 100, ...filter }: EventDeliveryFilter & { limit?: number } = {}): Promise<EventDelivery[]> {
+    if (filter.subscriptionId !== undefined && !UUID.test(filter.subscriptionId)) return [];
     const rows = await selectDeliveries(this.database, this.seller, filter, null, Math.min(Math.max(1, limit), LIST_MAX));
     return rows.map(deliveryOf);
   }
@@ -162,7 +165,7 @@ export class EventDeliveries {
   }
 
   private async decide(deliveryId: string, verb: string, write: (tx: SqlExecutor) => Promise<void>): Promise<void> {
-    if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(deliveryId)) throw notFound(`delivery ${deliveryId}`);
+    if (!UUID.test(deliveryId)) throw notFound(`delivery ${deliveryId}`);
     await this.database.transaction(async (tx) => {
       const handlerId = await handlerOfDelivery(tx, this.seller, deliveryId);
       if (handlerId === null) throw notFound(`delivery ${deliveryId}`);

@@ -157,13 +157,14 @@ export type DeliveryState = 'pending' | 'delivering' | 'delivered' | 'parked' | 
 export interface DeliveryFilter {
   state?: DeliveryState | undefined;
   handlerId?: string | undefined;
+  subscriptionId?: string | undefined;
 }
 
 /** Newest first; `after` holds position and handler of the last row of the page before. */
 export function selectDeliveries(
   tx: SqlExecutor,
   sellerAccount: string,
-  { state, handlerId }: DeliveryFilter,
+  { state, handlerId, subscriptionId }: DeliveryFilter,
   after: readonly [string, string] | null,
   limit: number,
 ): Promise<DeliveryRow[]> {
@@ -174,15 +175,16 @@ export function selectDeliveries(
   if (state !== undefined) conditions.push(`d.state = ${given(state)}`);
   if (state !== undefined && state !== 'delivered') conditions.push(`d.state <> 'delivered'`);
   if (handlerId !== undefined) conditions.push(`d.handler_id = ${given(handlerId)}`);
+  if (subscriptionId !== undefined) conditions.push(`d.subscription_id = ${given(subscriptionId)}::uuid`);
   if (after) conditions.push(`(d.position, d.handler_id) < (${given(after[0])}::bigint, ${given(after[1])})`);
   return tx.query<DeliveryRow>(
     `SELECT d.id, d.event_id, d.handler_id, d.type, d.subscription_id, d.position, d.state, d.attempt_count, d.next_attempt_at, d.last_error,
-       d.delivered_at, d.decided_by, d.decision, e.occurred_at
+       d.delivered_at, d.decided_by, d.decision,
+       (SELECT e.occurred_at FROM marketplace.outbox_event e WHERE e.seller_account = $1 AND e.id = d.event_id) AS occurred_at
      FROM (
        SELECT * FROM marketplace.event_delivery d WHERE ${conditions.join(' AND ')}
        ORDER BY d.position DESC, d.handler_id DESC LIMIT ${given(limit)}
      ) AS d
-     JOIN marketplace.outbox_event e ON e.seller_account = $1 AND e.id = d.event_id
      ORDER BY d.position DESC, d.handler_id DESC`,
     parameters,
   );

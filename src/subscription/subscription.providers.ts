@@ -4,6 +4,7 @@ import { EntitlementGateway } from '../aws/entitlement-gateway.js';
 import { Reconciliation } from './lifecycle/reconciliation.js';
 import { LifecycleFiling } from './lifecycle/lifecycle-filing.js';
 import { LifecycleInbox } from './lifecycle/lifecycle-inbox.js';
+import { LifecycleMessages } from './lifecycle/lifecycle-messages.service.js';
 import { LifecycleJobs } from './lifecycle/lifecycle.jobs.js';
 import { LifeWriter } from './lifecycle/life-writer.js';
 import { LicenseMigration } from './license-migration.service.js';
@@ -21,6 +22,7 @@ export const SUBSCRIPTION_PROVIDERS: Provider[] = [
   LifecycleInbox,
   LifeWriter,
   LifecycleFiling,
+  LifecycleMessages,
   AgreementGateway,
   EntitlementGateway,
   Reconciliation,

@@ -15,6 +15,8 @@ const refusalOf = (list: keyof typeof LISTS, query: string): string => {
   return 'accepted';
 };
 
+const cursorWith = (...keys: string[]): string => Buffer.from(JSON.stringify(['x', ...keys])).toString('base64url');
+
 describe('a list query', () => {
   it.each<[keyof typeof LISTS, string, RegExp]>([
     ['records', 'limit=0', /^limit: give a whole number from 1 to 200$/],
@@ -58,10 +60,22 @@ describe('a list query', () => {
     ['events', 'dimension=requests', /^dimension: give subscriptionId, recordId or unassigned=true with it/],
     ['events', 'dimension=requests&unassigned=false', /^dimension: give subscriptionId, recordId or unassigned=true/],
     ['events', 'occurredFrom=2026-12-02T00:00:00Z', /^occurredFrom: give subscriptionId, recordId/],
-    ['subscriptions', 'state=active', /^state: give one of registered, ending, ended$/],
+    ['subscriptions', 'state=done', /^state: give one of registered, active, trial, suspended, failed, ending, ended$/],
     ['subscriptions', 'tenantId=', /^tenantId: give a value/],
     ['balance', 'conserved=1', /^conserved: give one of true, false$/],
     ['balance', 'state=pending', /^state: there is no such parameter; give any of subscriptionId, dimension, conserved, limit, cursor$/],
+    ['messages', 'state=lost', /^state: give one of pending, waiting, applied, ignored, parked$/],
+    ['messages', 'origin=email', /^origin: give one of eventBridge, sns, sqs, http, host, lineage, reconciliation$/],
+    ['messages', 'type=', /^type: give a value/],
+    ['messages', 'subscriptionId=1', /^subscriptionId: give a UUID/],
+    ['messages', `cursor=${cursorWith('now', 'sns', 'm')}`, /^cursor: give the nextCursor/],
+    ['messages', `cursor=${cursorWith('2026-12-01T00:00:00.000000Z', 'sns', 'm\u0000')}`, /^cursor: give the nextCursor/],
+    ['messages', `cursor=${cursorWith('2026-12-01T00:00:00.000000Z', 'sns', 'm\n')}`, /^cursor: it belongs to other filters/],
+    ['deliveries', 'state=applied', /^state: give one of pending, delivering, delivered, parked, skipped$/],
+    ['deliveries', 'handlerId=', /^handlerId: give a value/],
+    ['deliveries', `cursor=${cursorWith('-1', 'handler')}`, /^cursor: give the nextCursor/],
+    ['deliveries', `cursor=${cursorWith('9'.repeat(19), 'handler')}`, /^cursor: give the nextCursor/],
+    ['deliveries', `cursor=${cursorWith('1', 'handler')}`, /^cursor: it belongs to other filters/],
     ['alerts', 'severity=fatal', /^severity: give one of warning, critical$/],
     ['alerts', 'open=1', /^open: give one of true, false$/],
     ['records', 'cursor=', /^cursor: give the nextCursor/],

@@ -1,0 +1,67 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LifecycleEvent, type MessageOrigin } from './lifecycle-event.js';
+
+/** What a message is told apart by. */
+export interface MessageKey {
+  origin: MessageOrigin;
+  messageId: string;
+}
+
+export type MessageState = 'pending' | 'waiting' | 'applied' | 'ignored' | 'parked';
+
+export interface KeptMessage {
+  state: MessageState;
+  received_via: string;
+  received_at: Date;
+  body: string;
+  /** Null: it was not understood. */
+  type: string | null;
+}
+
+/** FOR UPDATE: who decides about a message waits for the job that is at it, and then sees what has become of it. */
+export async function lockMessage(tx: SqlExecutor, sellerAccount: string, { origin, messageId }: MessageKey): Promise<KeptMessage | null> {
+  const [row] = await tx.query<KeptMessage>(
+    `SELECT state, received_via, received_at, body, type FROM marketplace.inbox_message
+     WHERE seller_account = $1 AND origin = $2 AND message_id = $3 FOR UPDATE`,
+    [sellerAccount, origin, messageId],
+  );
+  return row ?? null;
+}
+
+export async function hasMessage(tx: SqlExecutor, sellerAccount: string, { origin, messageId }: MessageKey): Promise<boolean> {
+  const rows = await tx.query(`SELECT FROM marketplace.inbox_message WHERE seller_account = $1 AND origin = $2 AND message_id = $3`, [
+    sellerAccount,
+    origin,
+    messageId,
+  ]);
+  return rows.length > 0;
+}
+
+/** It is filed anew, at once, with all its attempts. `understood`: what it says, where nobody understood it before. */
+export async function takeUp(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { origin, messageId }: MessageKey,
+  understood: LifecycleEvent | null,
+): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.inbox_message SET state = 'pending', attempt_count = 0, next_attempt_at = clock_timestamp(), error = NULL, names = '{}',
+       type = coalesce(type, $4), event_at = coalesce(event_at, $5), event = coalesce(event, $6)
+     WHERE seller_account = $1 AND origin = $2 AND message_id = $3`,
+    [
+      sellerAccount,
+      origin,
+      messageId,
+      understood?.type ?? null,
+      understood?.at.toISOString() ?? null,
+      understood && JSON.stringify({ about: understood.about, details: understood.details }),
+    ],
+  );
+}
+
+export async function ignoreMessage(tx: SqlExecutor, sellerAccount: string, { origin, messageId }: MessageKey, why: string): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.inbox_message SET state = 'ignored', error = $4 WHERE seller_account = $1 AND origin = $2 AND message_id = $3`,
+    [sellerAccount, origin, messageId, why],
+  );
+}
