@@ -377,7 +377,7 @@ export class HourSealer {
         severity: isStuck ? 'critical' : 'warning',
         message: isStuck
           ? `The purchase of subscription ${facts.id} failed, but usage was recorded for it: AWS will take none of it, and it is not billed. If the ` +
-            'buyer does not buy after all, end the subscription (SubscriptionService.end): the usage is then set apart in closing records.'
+            'buyer does not buy after all, end the subscription (SubscriptionService.end): the usage is then tried once more, and set apart.'
           : `Usage of subscription ${facts.id} has waited for its activation until its hour would have been lost. It is sent all the same, and AWS ` +
             'decides. Check that lifecycle messages arrive.',
       });

@@ -50,10 +50,11 @@ export class UnitTransfer {
       await this.database.transaction(async (tx) => {
         const record = await lockTransferable(tx, this.options.sellerAccount, this.heirStates(), failed);
         taken.id = record?.id ?? null;
-        if (record) await this.move(tx, record, record.successor_id, null);
+        if (!record) return;
+        await this.move(tx, record, record.successor_id, null);
         crashPoint('transfer.moving');
       });
-      crashPoint('transfer.moved');
+      if (taken.id !== null) crashPoint('transfer.moved');
     } catch (error) {
       if (taken.id === null) throw error;
       failed.push(taken.id);

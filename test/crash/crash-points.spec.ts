@@ -43,6 +43,9 @@ const DEADLINE_POINTS: Record<string, Remains> = {
 /** Of the delivery of events, in test/events/killed-process.spec.ts. */
 const ELSEWHERE = ['deliver.claimed', 'deliver.handled'];
 
+/** The same of the hand-over of units to a successor: the record, and the successor's event. */
+const TRANSFER_POINTS = { 'transfer.moving': { record: 'held', events: 0 }, 'transfer.moved': { record: 'transferred', events: 1 } };
+
 /** Longer than any test: that it ends is the test's own doing, so that nothing here depends on speed. One sender, so that one death is all. */
 const LEASE = { submission: { leaseMs: 600_000, requestTimeoutMs: 20_000, concurrency: 1 } };
 
@@ -109,9 +112,9 @@ class World {
     return { id, licenseArn: agreement.licenseArn };
   }
 
-  async killedAt(point: string, jobs: JobName[]): Promise<void> {
+  async killedAt(point: string, jobs: JobName[], options: Options = {}): Promise<void> {
     const child = crew.take({ crashAt: point });
-    child.order(this.harness, jobs, this.options);
+    child.order(this.harness, jobs, { ...this.options, ...options });
     expect(await child.ended()).toEqual({ code: null, signal: 'SIGKILL' });
   }
 }
@@ -123,9 +126,10 @@ const readingsAt = ({ evidence, billed }: Remains): number => (evidence.endsWith
 jest.setTimeout(90_000);
 
 let worlds: World[] = [];
-const crew = new ReplicaCrew(
-  Object.entries({ ...POINTS, ...DEADLINE_POINTS }).flatMap(([crashAt, remains]) => Array<Fate>(readingsAt(remains)).fill({ crashAt })),
-);
+const crew = new ReplicaCrew([
+  ...Object.entries({ ...POINTS, ...DEADLINE_POINTS }).flatMap(([crashAt, remains]) => Array<Fate>(readingsAt(remains)).fill({ crashAt })),
+  ...Object.keys(TRANSFER_POINTS).map((crashAt) => ({ crashAt })),
+]);
 
 beforeAll(async () => {
   worlds = await Promise.all(READINGS.map((reading) => World.start(reading)));
@@ -171,5 +175,36 @@ describe('killed, and what it began is ended by another replica, every unit once
     await harness.run('deadline');
     await harness.settle();
     await usage.expectAllMetered();
+  });
+
+  it.each(Object.entries(TRANSFER_POINTS))('at %s', async (point, remains) => {
+    const [world] = worlds;
+    const { harness, usage } = world!;
+    const [old, heir] = [await harness.subscribe(), await harness.subscribe()];
+    await usage.record({ subscriptionId: old.id, dimension: 'requests', quantity: '0.5' });
+    await harness.subscriptions.end(old.id);
+    await harness.settle();
+    harness.advance(1.5);
+    await harness.run('seal');
+    await harness.database.query(`UPDATE marketplace.subscription SET predecessor_id = $2 WHERE id = $1`, [heir.id, old.id]);
+    await world!.killedAt(point, ['deadline'], { onEnded: 'transfer' });
+    const stands = async (): Promise<unknown> => {
+      const [record] = await harness.records<{ disposition: string }>(`subscription_id = '${old.id}'`);
+      const events = await harness.database.query(`SELECT 1 FROM marketplace.usage_event WHERE subscription_id = $1`, [heir.id]);
+      return { record: record?.disposition, events: events.length };
+    };
+    expect(await stands()).toEqual(remains);
+
+    const other = await harness.replica({ options: { onEnded: 'transfer' } });
+    await other.run('deadline').finally(() => other.stop());
+    expect(await stands()).toEqual({ record: 'transferred', events: 1 });
+    usage.add({ subscriptionId: heir.id, dimension: 'requests', quantity: 0.5 });
+    // It goes out with usage of the successor's own.
+    await usage.record({ subscriptionId: heir.id, dimension: 'requests', quantity: '0.5' });
+    harness.advance(1.5);
+    await harness.settle();
+    const balances = await harness.metering.balance();
+    expect(balances.find(({ subscriptionId }) => subscriptionId === heir.id)?.byState).toEqual({ metered: '1' });
+    await harness.expectConserved();
   });
 });
