@@ -116,7 +116,7 @@ describe('docs/acceptance.md', () => {
     for (const [section, ids] of Object.entries(REQUIRED)) expect([section, ids.length > 1]).toEqual([section, true]);
     expect(REQUIRED.Culprits).toContain('invalidDimension');
     expect(REQUIRED.Transitions).toEqual(expect.arrayContaining(['pending → sending', 'held → void']));
-    expect(REQUIRED['Static options']).toEqual(['name', 'isGlobal', 'decorators', 'registration', 'admin']);
+    expect(REQUIRED['Static options']).toEqual(['name', 'isGlobal', 'decorators', 'registration', 'notifications', 'admin']);
     expect(REQUIRED.Evidence).toContain('InvalidUsageAllocationsException');
     expect(REQUIRED.Invariants).toHaveLength(8);
   });

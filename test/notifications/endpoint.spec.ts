@@ -107,7 +107,7 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
     );
   });
 
-  describe('leaves no trace of', () => {
+  describe('D40: leaves no trace of', () => {
     const foreignTopic = 'arn:aws:sns:us-east-1:666666666666:aws-mp-subscription-notification-evil';
     const ago = (ms: number): Json => ({ Timestamp: new Date(Date.parse('2026-11-11T10:00:00Z') - ms).toISOString() });
     const DAY = 24 * 3_600_000;

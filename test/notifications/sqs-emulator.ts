@@ -63,9 +63,9 @@ export class SqsEmulator {
         method: 'POST',
         body: Buffer.concat(chunks),
         headers: {
-          'content-type': String(request.headers['content-type']),
+          'content-type': request.headers['content-type'] ?? '',
           'x-amz-target': target,
-          authorization: String(request.headers.authorization ?? ''),
+          authorization: request.headers.authorization ?? '',
         },
         signal: gone.signal,
       });
