@@ -24,6 +24,7 @@ import { RenderService } from './render.service.js';
 import { CurrentTenant, SignedInGuard } from './signed-in.js';
 import { Tenant } from './tenant.entity.js';
 import { TenantService } from './tenant.service.js';
+import { WorkspaceService, type WorkspaceStanding } from './workspace.service.js';
 
 const JOBS_SHOWN = 6;
 
@@ -36,6 +37,7 @@ export class DashboardController {
     private readonly renders: RenderService,
     private readonly subscriptions: SubscriptionService,
     private readonly tenants: TenantService,
+    private readonly workspaces: WorkspaceService,
   ) {}
 
   @Get()
@@ -82,7 +84,7 @@ export class DashboardController {
       body: html`
         <h1>${tenant.company}</h1>
         <p class="muted">${subscriptions.map(subscriptionLine)}</p>
-        ${message}
+        ${current && workspaceLine(await this.workspaces.standingOf(current.id))} ${message}
         <div class="columns">
           ${renderForm()}
           <section class="card stack">
@@ -121,6 +123,13 @@ function subscriptionLine({ state, endsAt }: Subscription): Html {
     ended: 'Subscription ended',
   }[state];
   return html`<span class="line">${text}${endsAt && html` ${instant(endsAt)}`}</span>`;
+}
+
+function workspaceLine({ provisionedAt, endsAt }: WorkspaceStanding): Html {
+  return html`
+    ${endsAt && notice('plain', html`Your subscription ends ${instant(endsAt)}. Download what you want to keep.`)}
+    ${provisionedAt && html`<p class="muted">Workspace ready since ${instant(provisionedAt)}</p>`}
+  `;
 }
 
 function renderForm(): Html {

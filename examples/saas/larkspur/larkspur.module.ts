@@ -8,6 +8,7 @@ import { HomeController } from './home.controller.js';
 import { LARKSPUR_CLOCK } from './larkspur.clock.js';
 import { CreateLarkspur1795400000000 } from './larkspur.migration.js';
 import { LARKSPUR_OPTIONS, type LarkspurOptions, MEGAPIXELS, RENDERS } from './larkspur.options.js';
+import { AddWorkspaces1795486400000 } from './larkspur-workspaces.migration.js';
 import { ProblemFilter } from './problem.filter.js';
 import { RenderApiController } from './render-api.controller.js';
 import { RenderJob } from './render-job.entity.js';
@@ -16,6 +17,7 @@ import { Session } from './session.js';
 import { SignUpController } from './sign-up.controller.js';
 import { Tenant } from './tenant.entity.js';
 import { TenantService } from './tenant.service.js';
+import { WorkspaceService } from './workspace.service.js';
 
 /** An application that sells on AWS Marketplace: its own tables and pages, and the module for everything that AWS asks of a seller. */
 @Module({})
@@ -28,7 +30,7 @@ export class LarkspurModule {
           type: 'postgres',
           url: options.databaseUrl,
           entities: [Tenant, RenderJob],
-          migrations: [CreateLarkspur1795400000000],
+          migrations: [CreateLarkspur1795400000000, AddWorkspaces1795486400000],
           migrationsTableName: 'larkspur_migration',
           migrationsRun: true,
         }),
@@ -45,6 +47,7 @@ export class LarkspurModule {
         { provide: LARKSPUR_CLOCK, useValue: options.marketplace.clock ?? new SystemClock() },
         TenantService,
         RenderService,
+        WorkspaceService,
         Session,
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
