@@ -29,7 +29,7 @@ export class SnsCertificates {
     if (!place) throw new NotificationRefusedError('SIGNATURE_INVALID', 'SigningCertURL is not a place where SNS keeps certificates');
     const { href } = place.url;
     const certificate = this.kept.get(href) ?? (await this.fetchOnce(place));
-    if (!isCurrent(certificate)) {
+    if (place.isAws && !isCurrent(certificate)) {
       this.kept.delete(href);
       throw new NotificationRefusedError('SIGNATURE_INVALID', 'the certificate has run out, or is not valid yet');
     }
@@ -68,7 +68,7 @@ async function fetchCertificate({ url, isAws }: { url: URL; isAws: boolean }): P
   const certificate = certificateIn(pem);
   if (!certificate)
     throw new NotificationRefusedError('SIGNATURE_INVALID', 'what lies at SigningCertURL is no certificate for RSA signatures');
-  // The host was proven by TLS already; this is the second look. A simulator signs with a certificate of its own making.
+  // The host was proven by TLS already; this is the second look. A simulator's certificate is of its own making.
   if (isAws && (!SNS_SUBJECT.test(certificate.subject) || certificate.issuer === certificate.subject)) {
     throw new NotificationRefusedError('SIGNATURE_INVALID', 'the certificate was not issued to SNS');
   }
