@@ -235,6 +235,61 @@ export class AdminLedger {
     );
   }
 
+  /** A lifecycle message as the inbox keeps it. */
+  async message(origin: string, messageId: string, over: Partial<NewMessage> = {}): Promise<void> {
+    const { sellerAccount = SELLER, receivedAt = hourAgo(2), state = 'pending', error = null, subscriptionId = null, body = '{}' } = over;
+    const event = over.event === undefined ? { type: 'license.updated', about: {}, details: { offerId: null } } : over.event;
+    await this.sql.query(
+      `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body, type, event_at, event,
+         subscription_id, state, attempt_count, error, applied_at)
+       VALUES ($1, $2, $3, 'sqs:lifecycle', $4, $5, $6, $7, $8, $9, $10, 1, $11, $12)`,
+      [
+        sellerAccount,
+        origin,
+        messageId,
+        receivedAt,
+        body,
+        event?.type ?? null,
+        event && hourAgo(3),
+        event && JSON.stringify({ about: event.about, details: event.details }),
+        subscriptionId,
+        state,
+        error,
+        state === 'applied' ? receivedAt : null,
+      ],
+    );
+  }
+
+  /** An event, and what became of it on its way to handlers. @returns ids of the deliveries */
+  async deliveries(subscriptionId: string | null, handlers: Record<string, string>, sellerAccount = SELLER): Promise<string[]> {
+    const eventId = uuidv7();
+    await this.sql.query(
+      `INSERT INTO marketplace.outbox_event (seller_account, id, type, subscription_id, occurred_at) VALUES ($1, $2, 'alert.raised', $3, $4)`,
+      [sellerAccount, eventId, subscriptionId, hourAgo(2)],
+    );
+    const ids: string[] = [];
+    for (const [handlerId, state] of Object.entries(handlers)) {
+      const [row] = await this.sql.query<{ id: string }[]>(
+        `INSERT INTO marketplace.event_delivery (seller_account, event_id, handler_id, type, subscription_id, position, state, attempt_count,
+           last_error, delivered_at, decided_by, decision)
+         SELECT seller_account, id, $3, type, subscription_id, position, $4, 2, $5, $6, $7, $8 FROM marketplace.outbox_event
+         WHERE seller_account = $1 AND id = $2 RETURNING id`,
+        [
+          sellerAccount,
+          eventId,
+          handlerId,
+          state,
+          `Error: account ${ACCOUNT} is not known`,
+          state === 'delivered' ? hourAgo(1) : null,
+          state === 'skipped' ? 'ada' : null,
+          state === 'skipped' ? `done by hand for ${ACCOUNT}` : null,
+        ],
+      );
+      ids.push(row!.id);
+    }
+    return ids;
+  }
+
   /** Does what the ledger's triggers refuse, as only a superuser can. */
   async corrupt(statement: string): Promise<void> {
     await this.sql.transaction(async (tx) => {
@@ -254,6 +309,17 @@ export interface NewEvent {
   key: string | null;
   tags: object | null;
   reason: string | null;
+}
+
+export interface NewMessage {
+  sellerAccount: string;
+  receivedAt: string;
+  state: string;
+  error: string | null;
+  subscriptionId: string | null;
+  body: string;
+  /** Null: not understood. */
+  event: { type: string; about: object; details: object } | null;
 }
 
 export function eventOf(subscriptionId: string): NewEvent {

@@ -4,6 +4,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type BalancePage } from '../../src/admin/ledger-views.js';
 import { type AlertView } from '../../src/admin/alert.view.js';
+import { type DeliveryView } from '../../src/admin/delivery.view.js';
+import { type MessageView } from '../../src/admin/message.view.js';
 import { type Page } from '../../src/admin/page.js';
 import { type RecordDetailView, type RecordView } from '../../src/admin/record.view.js';
 import { type SubscriptionDetailView, type SubscriptionView } from '../../src/admin/subscription.view.js';
@@ -32,6 +34,9 @@ const get = async <T>(path: string, platform = 'Express', status = 200): Promise
 };
 const ids = async (path: string): Promise<string[]> => (await get<Page<{ id: string }>>(path)).items.map(({ id }) => id);
 
+/** Of a message without an id. It holds a run of 12 digits, which is no account id. */
+const DIGEST = '00ff987654321098aa';
+
 /** A subscription in every stage, one that is ending, and what belongs to another seller. */
 const story = {
   alpha: '',
@@ -45,6 +50,7 @@ const story = {
   event: '',
   late: '',
   waiting: '',
+  parkedDelivery: '',
 };
 
 beforeAll(async () => {
@@ -99,10 +105,41 @@ beforeAll(async () => {
   await ledger.alert('blocked', story.alpha, { firstRaisedAt: hourAgo(8), details: { account: ACCOUNT, quantity: '0.210987654321' } });
   await ledger.alert('setupError', 'us-east-1', { severity: 'critical', firstRaisedAt: hourAgo(7) });
 
+  await ledger.sql.query(
+    `UPDATE marketplace.subscription SET state = 'trial', is_trial = true, activated_at = $2, license_from = $2, last_heard_at = $3, reconciled_at = $4
+     WHERE seller_account = $5 AND id = $1`,
+    [story.alpha, hourAgo(90), hourAgo(2), hourAgo(1), SELLER],
+  );
+  await ledger.sql.query('UPDATE marketplace.subscription SET predecessor_id = $1 WHERE id = $2', [story.alpha, story.beta]);
+  await ledger.message('eventBridge', 'created', {
+    state: 'waiting',
+    error: 'no subscription is known by any of its names yet',
+    body: `{"account":"${ACCOUNT}"}`,
+    event: {
+      type: 'agreement.created',
+      about: { agreementId: 'agmt-0123456789abcdef', customerAwsAccountId: ACCOUNT, productId: 'prod-1', licenseArn: LICENSE_ARN },
+      details: { intent: 'RENEW', previousAgreementId: 'agmt-fedcba9876543210', startTime: hourAgo(3), offerId: null },
+    },
+  });
+  await ledger.message('sns', 'succeeded', {
+    state: 'applied',
+    subscriptionId: story.alpha,
+    event: { type: 'subscription.succeeded', about: { productCode: 'larkspur', customerIdentifier: `id-${ACCOUNT}` }, details: {} },
+  });
+  await ledger.message('http', DIGEST, { state: 'parked', receivedAt: hourAgo(1), event: null, error: `"x" names account ${ACCOUNT}` });
+  await ledger.message('host', 'end', {
+    receivedAt: hourAgo(5),
+    event: { type: 'host.ended', about: { subscriptionId: story.beta }, details: { endsAt: hourAgo(0) } },
+  });
+  await ledger.deliveries(story.alpha, { mail: 'delivered', provisioning: 'skipped' });
+  [, story.parkedDelivery = ''] = await ledger.deliveries(null, { mail: 'pending', [`page-${ACCOUNT}`]: 'parked' });
+
   // Another seller in the same database, even with the same subscription id: nothing of it may ever be seen.
   await ledger.product('larkspur', 'other-seller');
   await ledger.subscription({ id: story.alpha, sellerAccount: 'other-seller' });
   await ledger.event(story.alpha, { sellerAccount: 'other-seller', quantity: '1000' });
+  await ledger.message('sns', 'of a stranger', { sellerAccount: 'other-seller' });
+  await ledger.deliveries(null, { stranger: 'pending' }, 'other-seller');
   story.stranger = await ledger.seal(story.alpha, { sellerAccount: 'other-seller' });
 
   apps = { Express: await start(false), Fastify: await start(true) };
@@ -225,6 +262,13 @@ describe.each(['Express', 'Fastify'])('an operator on %s', (platform) => {
       endsAt: hourAgo(0),
       firstMeteredAt: null,
       mergedInto: null,
+      activatedAt: null,
+      isTrial: false,
+      predecessorId: story.alpha,
+      successorId: null,
+      licenseFrom: null,
+      lastHeardAt: null,
+      reconciledAt: null,
       aliases: [
         { kind: 'account', scope: 'other', value: '…9012' },
         { kind: 'license', scope: '', value: '…2c3d' },
@@ -252,7 +296,21 @@ describe.each(['Express', 'Fastify'])('an operator on %s', (platform) => {
       ],
       entitlementSnapshot: { fetchedAt: hourAgo(1), ageMs: 5_400_000 },
     });
-    expect(await get<SubscriptionDetailView>(`subscriptions/${story.alpha}`, platform)).toMatchObject({ entitlementSnapshot: null });
+    const life = {
+      state: 'trial',
+      activatedAt: hourAgo(90),
+      isTrial: true,
+      predecessorId: null,
+      successorId: story.beta,
+      licenseFrom: hourAgo(90),
+      lastHeardAt: hourAgo(2),
+      reconciledAt: hourAgo(1),
+    };
+    expect(items[1]).toMatchObject(life);
+    expect(await get<SubscriptionDetailView>(`subscriptions/${story.alpha}`, platform)).toMatchObject({
+      ...life,
+      entitlementSnapshot: null,
+    });
   });
 
   it('reads the balance, which proves that nothing was lost', async () => {
@@ -276,6 +334,76 @@ describe.each(['Express', 'Fastify'])('an operator on %s', (platform) => {
       byState: { metered: '7', blocked: '3', held: '2', pending: '3' },
       conserved: true,
     });
+  });
+
+  it('reads lifecycle messages, newest first, with why they were set aside', async () => {
+    const { items } = await get<Page<MessageView>>('messages', platform);
+    expect(items.map(({ messageId, state }) => [messageId, state])).toEqual([
+      [DIGEST, 'parked'],
+      ['succeeded', 'applied'],
+      ['created', 'waiting'],
+      ['end', 'pending'],
+    ]);
+    expect(items[0]).toEqual({
+      origin: 'http',
+      messageId: DIGEST,
+      receivedVia: 'sqs:lifecycle',
+      receivedAt: hourAgo(1),
+      type: null,
+      eventAt: null,
+      state: 'parked',
+      error: '"x" names account …9012',
+      attempts: 1,
+      subscriptionId: null,
+      event: null,
+    });
+    const nobody = { productCode: null, productId: null, licenseArn: null, customerAwsAccountId: null, customerIdentifier: null };
+    expect(items[1]).toMatchObject({
+      subscriptionId: story.alpha,
+      error: null,
+      event: {
+        about: { ...nobody, productCode: 'larkspur', customerIdentifier: '…9012', agreementId: null, subscriptionId: null },
+        details: {},
+      },
+    });
+    expect(items[2]).toMatchObject({
+      type: 'agreement.created',
+      eventAt: hourAgo(3),
+      error: 'no subscription is known by any of its names yet',
+      event: {
+        about: { productId: 'prod-1', licenseArn: '…2c3d', customerAwsAccountId: '…9012', agreementId: '…cdef' },
+        details: { intent: 'RENEW', previousAgreementId: '…3210', startTime: hourAgo(3), offerId: null },
+      },
+    });
+    expect(items[3]).toMatchObject({ event: { about: { subscriptionId: story.beta }, details: { endsAt: hourAgo(0) } } });
+  });
+
+  it('reads deliveries, newest event first, with the error of those that failed', async () => {
+    const { items } = await get<Page<DeliveryView>>('deliveries', platform);
+    expect(items.map(({ handlerId, state, subscriptionId }) => [handlerId, state, subscriptionId])).toEqual([
+      ['page-…9012', 'parked', null],
+      ['mail', 'pending', null],
+      ['provisioning', 'skipped', story.alpha],
+      ['mail', 'delivered', story.alpha],
+    ]);
+    expect(items[0]).toEqual({
+      id: story.parkedDelivery,
+      handlerId: 'page-…9012',
+      eventId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      type: 'alert.raised',
+      subscriptionId: null,
+      occurredAt: hourAgo(2),
+      state: 'parked',
+      attempts: 2,
+      nextAttemptAt: null,
+      lastError: 'Error: account …9012 is not known',
+      deliveredAt: null,
+      decidedBy: null,
+      decision: null,
+    });
+    expect(items[1]).toMatchObject({ nextAttemptAt: expect.stringMatching(/Z$/) });
+    expect(items[2]).toMatchObject({ decidedBy: 'ada', decision: 'done by hand for …9012' });
+    expect(items[3]).toMatchObject({ deliveredAt: hourAgo(1) });
   });
 
   it('reads alerts, open ones first', async () => {
@@ -307,6 +435,8 @@ describe.each(['Express', 'Fastify'])('an operator on %s', (platform) => {
       'events',
       'subscriptions',
       `subscriptions/${story.beta}`,
+      'messages',
+      'deliveries',
       'alerts',
     ];
     for (const path of [...paths, 'balance']) {
@@ -314,16 +444,17 @@ describe.each(['Express', 'Fastify'])('an operator on %s', (platform) => {
       expect(text).not.toContain(ACCOUNT);
       expect(text).not.toContain(LICENSE_ARN);
       // Besides account ids, runs of 12 digits are fractions and timestamps, and the ends of some ids.
-      const rest = text.replace(/0\.210987654321|1795392000000|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '');
+      const rest = text.replace(/0\.210987654321|1795392000000|00ff987654321098aa|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '');
       expect(rest).not.toMatch(/\d{12}/);
     }
   });
 
   it('sees nothing of another seller', async () => {
     expect(await get(`records/${story.stranger}`, platform, 404)).toMatchObject({ errorCode: 'NOT_FOUND' });
-    for (const path of ['records', 'events', 'subscriptions', 'balance']) {
+    for (const path of ['records', 'events', 'subscriptions', 'balance', 'messages', 'deliveries']) {
       const text = JSON.stringify(await get(path, platform));
       expect(text).not.toContain(story.stranger);
+      expect(text).not.toContain('stranger');
       expect(text).not.toContain('"1000"');
     }
   });
@@ -339,13 +470,16 @@ describe.each(['Express', 'Fastify'])('an operator on %s', (platform) => {
     },
   );
 
-  it.each(['records', 'events', 'subscriptions', 'balance', 'alerts'])('is told what is wrong with a filter of %s', async (list) => {
-    expect(await get(`${list}?colour=red`, platform, 400)).toEqual({
-      statusCode: 400,
-      errorCode: 'FILTER_INVALID',
-      message: expect.stringMatching(/^colour: there is no such parameter; give any of .*limit, cursor$/),
-    });
-  });
+  it.each(['records', 'events', 'subscriptions', 'balance', 'messages', 'deliveries', 'alerts'])(
+    'is told what is wrong with a filter of %s',
+    async (list) => {
+      expect(await get(`${list}?colour=red`, platform, 400)).toEqual({
+        statusCode: 400,
+        errorCode: 'FILTER_INVALID',
+        message: expect.stringMatching(/^colour: there is no such parameter; give any of .*limit, cursor$/),
+      });
+    },
+  );
 });
 
 describe('the filters', () => {
@@ -391,11 +525,43 @@ describe('the filters', () => {
     ['tenantId=123456789012', ['beta']],
     ['productCode=other', ['beta']],
     ['state=ending', ['beta']],
-    ['state=registered', ['alpha']],
+    ['state=trial', ['alpha']],
+    ['state=registered', []],
+    ['state=active', []],
+    ['state=suspended', []],
+    ['state=failed', []],
     ['state=ended', []],
     ['state=ending&productCode=larkspur', []],
   ])('of subscriptions: %s', async (filter, expected) => {
     expect(await ids(`subscriptions?${filter}`)).toEqual(expected.map((name) => story[name]));
+  });
+
+  it.each<[string, string[]]>([
+    ['state=parked', [DIGEST]],
+    ['state=waiting', ['created']],
+    ['state=ignored', []],
+    ['state=applied&origin=sns', ['succeeded']],
+    ['origin=host', ['end']],
+    ['origin=eventBridge&state=parked', []],
+    ['type=agreement.created', ['created']],
+    ['subscriptionId=ALPHA', ['succeeded']],
+    ['subscriptionId=BETA', []],
+  ])('of messages: %s', async (filter, expected) => {
+    expect((await get<Page<MessageView>>(`messages?${filled(filter)}`)).items.map(({ messageId }) => messageId)).toEqual(expected);
+  });
+
+  it.each<[string, string[]]>([
+    ['state=parked', ['parked']],
+    ['state=delivered', ['delivered']],
+    ['state=delivering', []],
+    ['handlerId=mail', ['pending', 'delivered']],
+    ['handlerId=mail&state=pending', ['pending']],
+    [`handlerId=page-${ACCOUNT}`, ['parked']],
+    ['subscriptionId=ALPHA', ['skipped', 'delivered']],
+    ['subscriptionId=ALPHA&handlerId=provisioning', ['skipped']],
+    ['subscriptionId=BETA', []],
+  ])('of deliveries: %s', async (filter, expected) => {
+    expect((await get<Page<DeliveryView>>(`deliveries?${filled(filter)}`)).items.map(({ state }) => state)).toEqual(expected);
   });
 
   it.each<[string, string[]]>([
@@ -470,15 +636,35 @@ describe('paging', () => {
     expect(new Set(records.map(({ id }) => id)).size).toBe(records.length);
   });
 
-  it.each(['records', 'events', 'events?unassigned=true', 'subscriptions', 'balance', 'balance?conserved=true', 'alerts'])(
-    'of %s gives the same one by one as at once',
-    async (list) => {
-      const path = list === 'records' || list === 'events' ? `${list}?subscriptionId=${story.alpha}` : list;
-      const atOnce = await get<Page<unknown>>(`${path}${path.includes('?') ? '&' : '?'}limit=200`);
-      expect(atOnce.items.length).toBeGreaterThan(1);
-      expect(await walk(path, 1)).toEqual(atOnce.items);
-    },
-  );
+  it.each([
+    'records',
+    'events',
+    'events?unassigned=true',
+    'subscriptions',
+    'balance',
+    'balance?conserved=true',
+    'messages',
+    'deliveries',
+    'alerts',
+  ])('of %s gives the same one by one as at once', async (list) => {
+    const path = list === 'records' || list === 'events' ? `${list}?subscriptionId=${story.alpha}` : list;
+    const atOnce = await get<Page<unknown>>(`${path}${path.includes('?') ? '&' : '?'}limit=200`);
+    expect(atOnce.items.length).toBeGreaterThan(1);
+    expect(await walk(path, 1)).toEqual(atOnce.items);
+  });
+
+  it('of messages tells those of one millisecond and of odd ids apart', async () => {
+    const atOnce = (await get<Page<MessageView>>('messages')).items.length;
+    const receivedAt = (microsecond: number): string => hourAgo(1).replace('.000Z', `.00000${microsecond}Z`);
+    for (const microsecond of [0, 1, 2]) {
+      for (const id of ['line\nbreak', '"quoted"', 'ümlaut']) {
+        await ledger.message('sqs', `${id} ${microsecond}`, { receivedAt: receivedAt(microsecond) });
+      }
+    }
+    const walked = await walk<MessageView>('messages', 1);
+    expect(walked).toHaveLength(atOnce + 9);
+    expect(walked).toEqual((await get<Page<MessageView>>('messages')).items);
+  });
 
   it('computes the total on the first page only', async () => {
     const first = await get<BalancePage>('balance?limit=1');
