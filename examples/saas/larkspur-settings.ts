@@ -12,6 +12,8 @@ export interface LarkspurSettings {
   /** Of this run alone, so that a database that has seen a demo before can see another. */
   sellerAccount: string;
   adminToken: string;
+  /** Shown by AWS's events at the application's door. */
+  eventSecret: string;
   timeline: Timeline;
   /** Dimensions that Larkspur meters although the listing has none of the name: a seller's mistake. */
   unlistedDimensions: readonly string[];
@@ -33,10 +35,13 @@ export const DEMO_JOBS: LarkspurSettings['jobs'] = {
   submitIntervalMs: 250,
   deadlineIntervalMs: 500,
   recoveryIntervalMs: 500,
+  inboxIntervalMs: 500,
+  deliverIntervalMs: 500,
 };
 
 export function larkspurOptionsOf(settings: LarkspurSettings): LarkspurOptions {
-  const { databaseUrl, publicUrl, awsEndpoint, productCode, sellerAccount, adminToken, unlistedDimensions, submission, jobs } = settings;
+  const { databaseUrl, publicUrl, awsEndpoint, productCode, sellerAccount, adminToken, eventSecret } = settings;
+  const { unlistedDimensions, submission, jobs } = settings;
   return {
     databaseUrl,
     publicUrl,
@@ -56,6 +61,7 @@ export function larkspurOptionsOf(settings: LarkspurSettings): LarkspurOptions {
       // A code lives by business time, in which a buyer's coffee takes a day.
       codeTtlMs: 24 * 3_600_000,
       support: { email: 'help@larkspur.example' },
+      notifications: { eventBridgeSecrets: [eventSecret] },
       migrations: 'run',
       aws: { endpoint: awsEndpoint, credentials: () => Promise.resolve({ accessKeyId: 'demo', secretAccessKey: 'demo' }) },
       submission,

@@ -95,6 +95,7 @@ export class Stage {
       productCode: simulator.createProduct({ dimensions: [RENDERS, MEGAPIXELS] }).productCode,
       sellerAccount: `demo-${Date.now().toString(36)}`,
       adminToken: randomBytes(16).toString('hex'),
+      eventSecret: randomBytes(16).toString('hex'),
       timeline,
       unlistedDimensions: [],
       submission: DEMO_SUBMISSION,
@@ -147,6 +148,12 @@ export class Stage {
     app.disable('x-powered-by');
     app.use(securityHeaders(settings.publicUrl));
     await app.listen(port, HOST);
+    // What an EventBridge rule with an API destination does in production.
+    simulator.notifications.addTarget({
+      kind: 'apiDestination',
+      url: `${settings.publicUrl}/marketplace/notifications`,
+      headers: { 'x-marketplace-secret': settings.eventSecret },
+    });
     return app;
   }
 }

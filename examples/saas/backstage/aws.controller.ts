@@ -11,7 +11,6 @@ import {
   Query,
   Redirect,
 } from '@nestjs/common';
-import { SubscriptionService } from 'nestjs-marketplace-metering';
 import { type Agreement, MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
 import { LARKSPUR_OPTIONS, type LarkspurOptions } from '../larkspur/larkspur.options.js';
 import { html, type Html } from '../web/html.js';
@@ -34,7 +33,6 @@ export class AwsController {
     private readonly simulator: MarketplaceSimulator,
     private readonly faults: FaultDesk,
     private readonly ledger: LedgerReader,
-    private readonly subscriptions: SubscriptionService,
     @Inject(PRODUCT_CODE) private readonly productCode: string,
     @Inject(LARKSPUR_OPTIONS) private readonly options: LarkspurOptions,
   ) {}
@@ -78,15 +76,13 @@ export class AwsController {
     return { url: `/aws?accepted=${agreementId}` };
   }
 
-  /** The buyer cancels. In production an event from AWS brings the news to the application; here the page does. */
+  /** The buyer cancels; AWS's events bring the news to the application. */
   @Post('agreements/:agreementId/end')
   @Redirect('/aws', 303)
-  async end(@Param('agreementId') agreementId: string): Promise<void> {
+  end(@Param('agreementId') agreementId: string): void {
     const agreement = this.simulator.agreements().find((candidate) => candidate.agreementId === agreementId);
     if (!agreement) throw new NotFoundException('There is no such subscription.');
-    const { endsAt } = this.simulator.end(agreement);
-    const subscription = (await this.ledger.subscriptions()).find(({ licenseArn }) => licenseArn === agreement.licenseArn);
-    if (subscription) await this.subscriptions.end(subscription.id, endsAt);
+    this.simulator.cancel(agreement);
   }
 
   @Post('breakages')
