@@ -11,7 +11,8 @@ export class SqsEmulator {
   readonly calls: string[] = [];
   /** Says whether a call goes no further, having answered it or not. */
   interfere: Interference = () => false;
-  private queues = 0;
+  /** Of all queues so far. */
+  readonly queueUrls: string[] = [];
 
   private constructor(
     readonly server: FauxqsServer,
@@ -29,8 +30,9 @@ export class SqsEmulator {
   }
 
   queue(): Queue {
-    this.queues += 1;
-    const { queueName, queueUrl } = this.server.createQueue(`lifecycle-${this.queues}`);
+    const number = this.queueUrls.length + 1;
+    const { queueName, queueUrl } = this.server.createQueue(`lifecycle-${number}`);
+    this.queueUrls.push(queueUrl);
     return new Queue(this, queueName, queueUrl);
   }
 
