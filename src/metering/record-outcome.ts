@@ -111,12 +111,8 @@ function statusStep(status: string, facts: RecordFacts, context: OutcomeContext)
     return { to: 'blocked', reason: 'unrecognised', message: `AWS answered with a status that this version does not know: ${status}.` };
   }
   if (facts.subscriptionEnding) {
-    return retry(
-      'finalHour',
-      'AWS takes nothing more, or not yet again, in the hour after the end: its texts differ on which sign opens it.',
-      facts,
-      'clear',
-    );
+    const message = 'AWS takes nothing in the hour after the end, or not yet: its texts differ on which sign opens that hour.';
+    return retry('finalHour', message, facts, 'clear');
   }
   const ageMs = context.now.getTime() - facts.subscriptionSince.getTime();
   if (!facts.subscriptionMeteredBefore && ageMs < ACTIVATION_GRACE_MS) {

@@ -35,9 +35,9 @@ const LINEAGE = `${HOME}, place AS MATERIALIZED (
     JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = earlier.kin AND s.predecessor_id IS NOT NULL
   ), later AS (
     SELECT place.id AS member, s.id AS kin FROM place
-    JOIN marketplace.subscription s ON s.seller_account = $1 AND s.predecessor_id = place.id
+    JOIN marketplace.subscription s ON s.seller_account = $1 AND s.predecessor_id = place.id AND s.predecessor_id IS NOT NULL
     UNION ALL
-    SELECT later.member, s.id FROM later JOIN marketplace.subscription s ON s.seller_account = $1 AND s.predecessor_id = later.kin
+    SELECT later.member, s.id FROM later JOIN marketplace.subscription s ON s.seller_account = $1 AND s.predecessor_id = later.kin AND s.predecessor_id IS NOT NULL
   ), kin AS MATERIALIZED (
     SELECT member, kin FROM earlier UNION ALL SELECT member, kin FROM later
   ), line AS MATERIALIZED (

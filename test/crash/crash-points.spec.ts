@@ -65,7 +65,7 @@ it('every crash point named in the sources is under test here', () => {
   const named = sourceFiles(path.join(repositoryRoot, 'src')).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/\bcrashPoint\('([^']+)'\)/g)].map((match) => match[1] ?? ''),
   );
-  expect([...new Set(named)].sort()).toEqual([...Object.keys(POINTS), ...Object.keys(DEADLINE_POINTS), ...ELSEWHERE].sort());
+  expect([...new Set(named)].sort()).toEqual([...Object.keys({ ...POINTS, ...DEADLINE_POINTS, ...TRANSFER_POINTS }), ...ELSEWHERE].sort());
 });
 
 async function remainsOf(harness: LedgerHarness, id: string, licenseArn: string): Promise<Remains> {
@@ -189,7 +189,7 @@ describe('killed, and what it began is ended by another replica, every unit once
     await harness.database.query(`UPDATE marketplace.subscription SET predecessor_id = $2 WHERE id = $1`, [heir.id, old.id]);
     await world!.killedAt(point, ['deadline'], { onEnded: 'transfer' });
     const stands = async (): Promise<unknown> => {
-      const [record] = await harness.records<{ disposition: string }>(`subscription_id = '${old.id}'`);
+      const [record] = await harness.records<{ disposition: string }>(`subscription_id = '${old.id}' AND kind = 'closing'`);
       const events = await harness.database.query(`SELECT 1 FROM marketplace.usage_event WHERE subscription_id = $1`, [heir.id]);
       return { record: record?.disposition, events: events.length };
     };

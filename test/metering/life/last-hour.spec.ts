@@ -116,6 +116,41 @@ it('the last sign decides how long trying goes on: what AWS refuses after the fi
   await usage.expectAllMetered();
 });
 
+it.each([
+  { finalHourOpenedBy: 'ended', deprovisioned: '11:20', billed: false },
+  { finalHourOpenedBy: 'deprovisioned', deprovisioned: '11:20', billed: true },
+  { finalHourOpenedBy: 'endedUntilDeprovisioned', deprovisioned: '12:10', billed: false },
+] as const)(
+  'whoever opens the hour ($finalHourOpenedBy): what AWS takes in it is billed, what it does not is set apart, and trying outlasts each',
+  async ({ finalHourOpenedBy, deprovisioned, billed }) => {
+    const switches = { finalHourOpenedBy, deprovisionedAfterMs: 10 * 60_000 };
+    const { harness, usage } = await open({ simulator: { switches } });
+    const buyer = await ledger.activeBuyer();
+    await ledger.record(buyer, 5);
+    harness.clock.set(new Date('2026-11-11T11:10:00Z'));
+    await ledger.record(buyer, 3);
+    harness.simulator.end(buyer.agreement);
+    await ledger.hear('agreement.ended', buyer.agreement);
+    harness.clock.set(new Date('2026-11-11T11:12:00Z'));
+    // The closed hour goes out, the running one meets an AWS that is away for most of the hour.
+    await harness.run('seal');
+    await harness.database.query(`UPDATE marketplace.metering_record SET next_attempt_at = 'infinity' WHERE quantity = 3`);
+    await harness.run('submit');
+    expect(ledger.bill(buyer)).toEqual(['10h 5']);
+    harness.clock.set(new Date(`2026-11-11T${deprovisioned}:00Z`));
+    await ledger.hear('license.deprovisioned', buyer.agreement);
+    await harness.run('seal');
+    harness.clock.set(new Date('2026-11-11T12:15:00Z'));
+    await harness.run('seal', 'deadline');
+    await harness.database.query(`UPDATE marketplace.metering_record SET next_attempt_at = clock_timestamp() WHERE quantity = 3`);
+    await harness.settle(3);
+    expect(ledger.bill(buyer)).toEqual(billed ? ['10h 5', '11h 3'] : ['10h 5']);
+    await ledger.close();
+    await ledger.expectState(buyer, 'ended');
+    expect(await usage.expectAllAccounted()).toEqual(billed ? { metered: 8 } : { metered: 5, held: 3 });
+  },
+);
+
 describe('an end that is taken back', () => {
   it('within the hour: plain deadlines again, alerts armed anew, no unit lost or doubled', async () => {
     const { harness, usage } = await open();

@@ -34,6 +34,7 @@ export interface LifeRecord {
 }
 
 const DETAILS = {
+  'agreement.ended': { status: 'CANCELLED', endTime: null },
   'license.updated': { offerId: null },
   'license.deprovisioned': { offerId: null },
   'subscription.succeeded': { isFreeTrial: null, offerId: null },

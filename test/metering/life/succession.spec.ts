@@ -201,7 +201,8 @@ describe('what an ended subscription could not bill', () => {
     expect(await fates(old)).toEqual(fatesAs('', 'held', 'held', 'owed'));
     const byHand = harness.app.get(RecordResolution);
     const records = await ledger.records(old);
-    const refusal = async (id: string): Promise<unknown> => byHand.transfer(id, { by: 'ada' }).catch((error: unknown) => (error as Error).message);
+    const refusal = async (id: string): Promise<unknown> =>
+      byHand.transfer(id, { by: 'ada' }).catch((error: unknown) => (error as Error).message);
     for (const record of records.filter(({ disposition }) => disposition !== null)) await byHand.transfer(record.id, { by: 'ada' });
     expect(await fates(old)).toEqual(fatesAs('', 'transferred', 'transferred', 'transferred'));
     moved(next);
