@@ -36,7 +36,7 @@ export class RenderService {
   /** Agreements of one tenant can overlap; new work goes to the latest one. */
   async subscriptionInForce(tenant: Tenant): Promise<Subscription> {
     const subscriptions = await this.subscriptions.forTenant(tenant.id);
-    const subscription = subscriptions.findLast(({ state }) => state === 'registered');
+    const subscription = subscriptions.findLast(({ state }) => IN_FORCE.includes(state));
     if (!subscription)
       throw new ForbiddenException('Your subscription has ended. Subscribe again on AWS Marketplace to render more images.');
     return subscription;
@@ -46,6 +46,9 @@ export class RenderService {
     return this.dataSource.manager.find(RenderJob, { where: { tenantId: tenant.id }, order: { renderedAt: 'DESC' }, take: count });
   }
 }
+
+/** Renders from before AWS's word that the purchase holds are billed once it has come. */
+const IN_FORCE: readonly Subscription['state'][] = ['registered', 'active', 'trial'];
 
 function jobOf(tenant: Tenant, subscription: Subscription, order: RenderOrder, requestKey: string, renderedAt: Date): RenderJob {
   const job = { id: randomUUID(), tenantId: tenant.id, subscriptionId: subscription.id, requestKey, renderedAt };
