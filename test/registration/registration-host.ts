@@ -9,6 +9,7 @@ import { type Options } from '../../src/marketplace-metering.options.js';
 import { registrationControllerOf } from '../../src/registration/registration.controller.js';
 import { REGISTRATION_PROVIDERS } from '../../src/registration/registration.providers.js';
 import { Doorbell } from '../../src/runtime/doorbell.js';
+import { JobScheduler } from '../../src/runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
 import { SUBSCRIPTION_PROVIDERS } from '../../src/subscription/subscription.providers.js';
 import { type Rooms } from '../subscription/rooms.js';
@@ -53,9 +54,9 @@ export async function startHost(rooms: Rooms, settings: HostSettings): Promise<H
     ...module,
     controllers: [registrationControllerOf({ path, decorators })],
     providers: [
-      { provide: RESOLVED_OPTIONS, useValue: replica.options },
+      { provide: RESOLVED_OPTIONS, useValue: { ...replica.options, jobs: { ...replica.options.jobs, autoStart: false } } },
       { provide: LedgerDatabase, useValue: replica.database },
-      ...[Doorbell, Outbox, AlertBoard, AwsClients, ...SUBSCRIPTION_PROVIDERS, ...REGISTRATION_PROVIDERS],
+      ...[Doorbell, JobScheduler, Outbox, AlertBoard, AwsClients, ...SUBSCRIPTION_PROVIDERS, ...REGISTRATION_PROVIDERS],
       ...(module.providers ?? []),
     ],
   };
