@@ -128,6 +128,30 @@ describe('an agreement by license', () => {
     await other.close();
   });
 
+  it('whose buyer and messages come at the same moment, to several replicas, is one subscription', async () => {
+    const replicas = [rooms, await rooms.replica(), await rooms.replica()];
+    const agreements = Array.from({ length: 12 }, () => rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT }));
+    await Promise.all(
+      agreements.flatMap((agreement, index) => {
+        const replica = replicas[index % replicas.length] ?? rooms;
+        const messages = [
+          message(0, 'license.updated', licenseOf(agreement), { offerId: null }),
+          message(0, 'agreement.created', agreementOf(agreement), CREATED),
+        ];
+        return [
+          replica.arrive(agreement),
+          ...messages.map((one) => rooms.inbox.receive([one])),
+          ...replicas.map((each) => each.filing.run()),
+          rooms.arrive(agreement),
+        ];
+      }),
+    );
+    await rooms.filing.run();
+    expect(await states()).toEqual(agreements.map(() => 'active'));
+    expect((await inbox()).every(({ state }) => state === 'applied')).toBe(true);
+    await Promise.all(replicas.slice(1).map((replica) => replica.close()));
+  });
+
   it('is renewed into another license as a subscription of its own, linked, with the tenant', async () => {
     const old = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
     await rooms.registration.claim(await rooms.arrive(old), { tenantId: 'tenant' });
