@@ -275,7 +275,7 @@ describe('MeterUsage: who may meter', () => {
   });
 
   it('has its quota per account', async () => {
-    const { meter, launch } = await startSoftware('ec2', { callsPerSecond: { MeterUsage: 1 } });
+    const { meter, launch } = await startSoftware('ec2', { callsPerSecond: { MeterUsage: 0.001 } });
     expect(await meter()).toMatch(uuid);
     expect(await launch().meter()).toBe('ThrottlingException');
     expect(await launch({ accountId: '999999999999' }).meter()).toBe('CustomerNotEntitledException');
