@@ -442,6 +442,14 @@ describe('what comes after an agreement', () => {
     }
   });
 
+  it('a legacy customer is not interrupted by a renewal: usage of the term before is taken as long as ever', async () => {
+    const { sim, agreement, record, outcome } = await startMetering({}, 'legacy');
+    sim.end(agreement, { at: after(dayMs), as: 'EXPIRED' });
+    sim.renew(agreement);
+    sim.clock.advance(2 * hourMs);
+    expect(await outcome(record({ Timestamp: after(-10 * hourMs) }))).toBe('Success');
+  });
+
   it.each([
     ['newLicense', false, [created, updated, ended, deprovisioned]],
     ['sameLicense', true, [created, updated, ended]],

@@ -246,6 +246,17 @@ describe('a topic over HTTP', () => {
     expect((await get(`${sim.url}/?Action=Publish`)).status).toBe(400);
   });
 
+  it('is asked again on request, as when it did not listen the first time', async () => {
+    const shop = await startShop();
+    endpoint.answers.push(503);
+    subscribeEndpoint(shop);
+    await shop.sim.notifications.settled();
+    expect(shop.sim.notifications.deliveries()).toMatchObject([{ type: 'SubscriptionConfirmation', outcome: 'refused', statusCode: 503 }]);
+    shop.sim.notifications.requestConfirmation(first(shop.sim.notifications.targets()).id);
+    expect((await confirm(shop)).status).toBe(200);
+    expect(shop.sim.notifications.targets()[0]?.confirmed).toBe(true);
+  });
+
   it('tries three times more, twenty seconds apart, with the same MessageId', async () => {
     const shop = await startShop();
     const { sim, listing } = shop;
@@ -535,14 +546,18 @@ describe('targets', () => {
   it('can be taken away, with what waits for them', async () => {
     const { sim, listing } = await startShop();
     const { id } = sim.notifications.addTarget({ kind: 'apiDestination', url: endpoint.url });
-    sim.notifications.disturb({ kind: 'delay', ms: 1000, type: 'License Updated' });
+    sim.notifications.disturb({ kind: 'delay', ms: 2 * hourMs, type: 'License Updated' });
     sim.notifications.disturb({ kind: 'hold', type: 'Purchase Agreement Created' });
-    sim.subscribe({ productCode: listing.productCode });
+    sim.notifications.disturb({ kind: 'reorder', among: 2, type: 'License Deprovisioned' });
+    sim.cancel(sim.subscribe({ productCode: listing.productCode }));
+    sim.clock.advance(hourMs);
+    await sim.notifications.settled();
+    expect(endpoint.types).toEqual(['Purchase Agreement Ended - Proposer']);
     sim.notifications.removeTarget(id);
-    sim.clock.advance(2000);
+    sim.clock.advance(2 * hourMs);
     sim.notifications.undisturb();
     await sim.notifications.flush();
-    expect([endpoint.received, sim.notifications.targets()]).toEqual([[], []]);
+    expect([endpoint.types.length, sim.notifications.targets(), sim.notifications.waiting()]).toEqual([1, [], []]);
   });
 });
 

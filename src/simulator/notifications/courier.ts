@@ -37,7 +37,7 @@ interface Armed {
   readonly disturbance: Disturbance;
   hits: number;
   /** Of `reorder`: what waits for the others. */
-  readonly group: Waiting[];
+  group: Waiting[];
 }
 
 /** Brings messages to targets: in order, or as disturbances have it; again, where an attempt failed. */
@@ -95,6 +95,7 @@ export class Courier {
       this.#waiting.delete(waiting);
     }
     this.#held = this.#held.filter(({ target }) => target !== id);
+    for (const armed of this.#armed) armed.group = armed.group.filter(({ target }) => target !== id);
   }
 
   /** From now on deliveries go wrong like that. */
@@ -298,7 +299,9 @@ export class Courier {
   #run(id: string, work: (endpoint: Endpoint) => Promise<void>): void {
     const endpoint = this.#endpoints.get(id);
     if (!endpoint) return;
-    const run = endpoint.queue.then(() => (this.#stopping.signal.aborted ? undefined : work(endpoint)));
+    const run = endpoint.queue.then(() =>
+      this.#stopping.signal.aborted || this.#endpoints.get(id) !== endpoint ? undefined : work(endpoint),
+    );
     endpoint.queue = run;
     this.#running.add(run);
     void run.finally(() => this.#running.delete(run));

@@ -9,6 +9,7 @@ import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 import { type MessageFilter, type NotificationMessage, passes } from './notification-message.js';
 import { packDates, type PackedDates, unpackDates } from '../packed-dates.js';
 import { type SeededRandom } from '../seeded-random.js';
+import { certificateAnswer, snsAnswer, type SnsAnswer } from './sns-answer.js';
 import { certificatePath, simulatorCertificate } from './sns-certificate.js';
 import { notificationEnvelope, type SnsEnvelope, type SnsSender } from './sns-envelope.js';
 import { snsNoticesOf, topicArnOf } from './sns-notice.js';
@@ -103,7 +104,7 @@ export class Notifications {
     const token = ids.text(192, '0123456789abcdef');
     const subscription = { subscriptionArn: `${topicArn}:${ids.uuid()}`, token, confirmed: options.kind !== 'snsHttp' };
     this.#courier.addTarget(id, options, subscription);
-    this.#courier.confirm(id, 'SubscriptionConfirmation', ids.uuid());
+    this.requestConfirmation(id);
     return { id, options, confirmed: subscription.confirmed };
   }
 
@@ -111,6 +112,11 @@ export class Notifications {
     return this.#courier
       .targets()
       .map(({ id, target, subscription }) => ({ id, options: target.options, confirmed: subscription.confirmed }));
+  }
+
+  /** Asks an SNS endpoint once more, as the SNS console does on request: the first time it may not have listened yet. */
+  requestConfirmation(id: string): void {
+    this.#courier.confirm(id, 'SubscriptionConfirmation', this.parts.ids.uuid());
   }
 
   /** What still waits for it is forgotten. */
@@ -167,31 +173,11 @@ export class Notifications {
   }
 
   /** Certificate, ConfirmSubscription and Unsubscribe. */
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    const reply = (status: number, type: string, body: string): void => {
-      response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body);
-    };
-    if (url.pathname === certificatePath) {
-      reply(200, 'application/x-pem-file', simulatorCertificate);
-      return;
-    }
-    const action = url.searchParams.get('Action');
-    const subscriptionArn =
-      action === 'ConfirmSubscription'
-        ? this.#confirmed(url.searchParams)
-        : action === 'Unsubscribe'
-          ? this.#ended(url.searchParams)
-          : undefined;
-    if (subscriptionArn === undefined) {
-      const error = '<Error><Type>Sender</Type><Code>InvalidParameter</Code><Message>Invalid parameter</Message></Error>';
-      reply(400, 'text/xml', `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">${error}</ErrorResponse>`);
-    } else {
-      const name = `${action ?? ''}Response`;
-      const result = `<${action ?? ''}Result><SubscriptionArn>${subscriptionArn}</SubscriptionArn></${action ?? ''}Result>`;
-      reply(200, 'text/xml', `<${name} xmlns="http://sns.amazonaws.com/doc/2010-03-31/">${result}</${name}>`);
-    }
-    await Promise.resolve();
+  answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    const { status, type, body } = pathname === certificatePath ? certificateAnswer : this.#act(searchParams);
+    response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body);
+    return Promise.resolve();
   }
 
   /** Ends what is under way; it would be delivered again after a restart. */
@@ -210,7 +196,7 @@ export class Notifications {
     this.#collected = collected;
     this.#courier.restore(courier);
     for (const { id, confirmed } of this.targets()) {
-      if (!confirmed) this.#courier.confirm(id, 'SubscriptionConfirmation', this.parts.ids.uuid());
+      if (!confirmed) this.requestConfirmation(id);
     }
   }
 
@@ -232,6 +218,12 @@ export class Notifications {
   #send(message: NotificationMessage): void {
     this.#messages.push(message);
     this.#courier.bring(message);
+  }
+
+  #act(query: URLSearchParams): SnsAnswer {
+    const action = query.get('Action');
+    if (action === 'ConfirmSubscription') return snsAnswer(action, this.#confirmed(query));
+    return snsAnswer('Unsubscribe', action === 'Unsubscribe' ? this.#ended(query) : undefined);
   }
 
   #confirmed(query: URLSearchParams): string | undefined {
