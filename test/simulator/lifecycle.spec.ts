@@ -368,6 +368,16 @@ describe('what a running agreement goes through', () => {
     });
   });
 
+  it('no change is announced once it has ended, nor is it ever renewed for no time at all', async () => {
+    const { sim, listing, news } = await startSale();
+    const { productCode } = listing;
+    const agreement = sim.cancel(sim.subscribe({ productCode }));
+    news();
+    sim.setEntitlements(agreement, []);
+    expect(news()).toEqual([]);
+    expect(sim.subscribe({ productCode, startsAt: noon, endsAt: noon, autoRenew: true }).status).toBe('EXPIRED');
+  });
+
   it('a suspension: nothing is announced', async () => {
     const { sim, listing, news } = await startSale();
     const agreement = sim.subscribe({ productCode: listing.productCode });
@@ -423,6 +433,8 @@ describe('what comes after an agreement', () => {
     expect([sim.agreements().length, last?.licenseArn === first.licenseArn]).toEqual([agreements, sameLicense]);
     expect(last).toMatchObject({ status: 'ACTIVE', endsAt: after(20 * dayMs) });
     expect(news()).toEqual(expected);
+    sim.clock.advance(10 * dayMs);
+    expect(sim.agreements().at(-1)?.endsAt).toEqual(after(30 * dayMs));
   });
 
   it('a license that is kept takes usage of both terms, an old license of its own only', async () => {
