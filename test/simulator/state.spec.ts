@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import { BatchMeterUsageCommand, type MarketplaceMeteringClient, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
-import { type Agreement, MarketplaceSimulator, type SimulatorOptions, VirtualClock } from '../../src/simulator/index.js';
+import {
+  type Agreement,
+  MarketplaceSimulator,
+  type ScenarioInput,
+  type SimulatorOptions,
+  VirtualClock,
+} from '../../src/simulator/index.js';
 import { errorNameOf, meteringClient } from './marketplace-client.js';
 import { noon } from './simulated-marketplace.js';
 
@@ -309,6 +315,15 @@ describe('a scenario', () => {
     expect(sim.agreements()).toEqual([first]);
     hours(sim, 2);
     expect(sim.agreements()).toMatchObject([{ agreementId: first?.agreementId, suspended: true }]);
+  });
+
+  it('of the docs plays to its end', async () => {
+    const page = readFileSync(new URL('../../docs/simulator.md', import.meta.url), 'utf8');
+    const [, json = ''] = /### Scenario\n[^]*?```json\n([^]*?)```/.exec(page) ?? [];
+    const { sim } = await start({ scenario: JSON.parse(json) as ScenarioInput });
+    sim.clock.advance(12 * 3_600_000);
+    expect(sim.agreements()).toMatchObject([{ status: 'CANCELLED', endsAt: new Date('2026-12-01T05:00:00Z') }]);
+    expect(sim.faults.list()).toHaveLength(2);
   });
 
   it('that does not fit is refused with every field', async () => {
