@@ -23,7 +23,7 @@ const HOME = `merged AS (
     SELECT member, heir FROM merged WHERE NOT EXISTS (SELECT FROM merged further WHERE further.member = merged.heir)
   )`;
 // Renewals and replacements share their keys with what they took over from: `kin` names for each subscription of the call the others of its line, those
-// before it and those after, with the first of them all. Looked for from the call's own ids, since lines become many with the years; where there is
+// before it and those after, and the eldest of them all. Looked for from the call's own ids, since lines become many with the years; where there is
 // none it costs a look into an index that is empty.
 const LINEAGE = `${HOME}, place AS MATERIALIZED (
     SELECT DISTINCT coalesce(home.heir, given.id) AS id FROM unnest($2::uuid[]) AS given (id) LEFT JOIN home ON home.member = given.id
@@ -39,11 +39,8 @@ const LINEAGE = `${HOME}, place AS MATERIALIZED (
     UNION ALL
     SELECT later.member, s.id FROM later JOIN marketplace.subscription s ON s.seller_account = $1 AND s.predecessor_id = later.kin AND s.predecessor_id IS NOT NULL
   ), kin AS MATERIALIZED (
-    SELECT member, kin FROM earlier UNION ALL SELECT member, kin FROM later
-  ), line AS MATERIALIZED (
-    SELECT DISTINCT ON (member) member, first FROM (
-      SELECT member, kin AS first, steps FROM earlier UNION ALL SELECT DISTINCT member, member, 0 FROM later
-    ) AS known ORDER BY member, steps DESC
+    SELECT member, (array_agg(kin ORDER BY steps DESC))[1] AS eldest, max(steps) > 0 AS has_elders, array_agg(kin) AS kins
+    FROM (SELECT member, kin, steps FROM earlier UNION ALL SELECT member, kin, 0 FROM later) AS known GROUP BY member
   )`;
 // A look into the unique index per key: OFFSET 0 keeps the planner from turning it into a scan of the ledger.
 const eventUnder = (subscriptionId: string, columns: string): string =>
@@ -55,17 +52,16 @@ const insertAfter = (first: string, from: string): string => `WITH RECURSIVE ${f
   INSERT INTO marketplace.usage_event
     (seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason, lineage_id)
   SELECT $1, coalesce(home.heir, input.subscription_id), input.id, input.dimension, input.quantity, input.occurred_at, input.recorded_at,
-    input.idempotency_key, input.tags, input.reason, line.first
+    input.idempotency_key, input.tags, input.reason, CASE WHEN kin.has_elders THEN kin.eldest ELSE kin.member END
   FROM ${from} unnest($2::uuid[], $3::uuid[], $4::text[], $5::numeric[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::jsonb[], $10::text[])
     WITH ORDINALITY AS input (subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, tags, reason, position)
   LEFT JOIN home ON home.member = input.subscription_id
-  LEFT JOIN line ON line.member = coalesce(home.heir, input.subscription_id)
+  LEFT JOIN kin ON kin.member = coalesce(home.heir, input.subscription_id)
   WHERE NOT EXISTS (
-    SELECT FROM home kin CROSS JOIN LATERAL (${eventUnder('kin.member', '1')}) twin
-    WHERE kin.heir = coalesce(home.heir, input.subscription_id)
+    SELECT FROM home merged CROSS JOIN LATERAL (${eventUnder('merged.member', '1')}) twin
+    WHERE merged.heir = coalesce(home.heir, input.subscription_id)
   ) AND NOT EXISTS (
-    SELECT FROM kin CROSS JOIN LATERAL (${eventUnder('kin.kin', '1')}) twin
-    WHERE kin.member = coalesce(home.heir, input.subscription_id)
+    SELECT FROM unnest(kin.kins) AS relative (id) CROSS JOIN LATERAL (${eventUnder('relative.id', '1')}) twin
   )
   ORDER BY input.position
   ON CONFLICT DO NOTHING RETURNING id::text AS id`;
@@ -119,10 +115,11 @@ const FIND = `WITH RECURSIVE ${LINEAGE}
   SELECT input.position::text AS position, found.* FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY
     AS input (subscription_id, idempotency_key, position)
   LEFT JOIN home ON home.member = input.subscription_id
+  LEFT JOIN kin ON kin.member = coalesce(home.heir, input.subscription_id)
   CROSS JOIN LATERAL (
     SELECT coalesce(home.heir, input.subscription_id) AS id, 0 AS distance
-    UNION ALL SELECT kin.member, 1 FROM home kin WHERE kin.heir = coalesce(home.heir, input.subscription_id)
-    UNION ALL SELECT kin.kin, 2 FROM kin WHERE kin.member = coalesce(home.heir, input.subscription_id)
+    UNION ALL SELECT merged.member, 1 FROM home merged WHERE merged.heir = coalesce(home.heir, input.subscription_id)
+    UNION ALL SELECT relative.id, 2 FROM unnest(kin.kins) AS relative (id)
   ) shelf
   CROSS JOIN LATERAL (${eventUnder(
     'shelf.id',

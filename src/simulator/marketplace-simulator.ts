@@ -210,9 +210,14 @@ export class MarketplaceSimulator {
 
   /** The fields that the buyer's browser posts to the registration page, with a new token. Not yet form-encoded. */
   registrationForm(agreement: Agreement | string): Record<string, string> {
+    const { agreementId, productId, freeTrial } = this.agreement(agreement);
     return {
-      'x-amzn-marketplace-token': this.registrationToken(agreement),
-      ...(this.agreement(agreement).freeTrial && { 'x-amzn-marketplace-offer-type': 'free-trial' }),
+      'x-amzn-marketplace-token': this.registrationToken(agreementId),
+      ...(freeTrial && { 'x-amzn-marketplace-offer-type': 'free-trial' }),
+      ...(this.switches.registrationFormFields === 'extended' && {
+        'x-amzn-marketplace-agreement-id': agreementId,
+        'x-amzn-marketplace-product-id': productId,
+      }),
     };
   }
 

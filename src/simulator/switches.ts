@@ -160,6 +160,12 @@ export interface Switches {
    */
   registrationTokenReuse: 'untilExpiry' | 'once';
   /**
+   * Fields that the buyer's browser posts to the registration page: the `documented` ones [SG-setup], or `extended` by the ids of agreement and
+   * product, as sellers' code has seen them.
+   * Default `documented`.
+   */
+  registrationFormFields: 'documented' | 'extended';
+  /**
    * Whether ResolveCustomer also names a LicenseArn for a legacy product. AWS does since 2026; older answers had none.
    * Default `present`.
    */
@@ -276,6 +282,7 @@ export const switchValues: { readonly [Name in keyof Switches]: readonly [Switch
   defaultRegions: ['all', 'us-east-1'],
   registrationTokenLifetimeMs: [4 * 3_600_000, 3_600_000],
   registrationTokenReuse: ['untilExpiry', 'once'],
+  registrationFormFields: ['documented', 'extended'],
   legacyLicenseArn: ['present', 'absent'],
   emptyEntitlementPages: ['none', 'before'],
   entitlementsAfterMs: [0, 60_000],
@@ -351,6 +358,7 @@ export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
     defaultRegions: 'us-east-1',
     registrationTokenLifetimeMs: 3_600_000,
     registrationTokenReuse: 'once',
+    registrationFormFields: 'extended',
     legacyLicenseArn: 'absent',
     emptyEntitlementPages: 'before',
     entitlementsAfterMs: 60_000,

@@ -286,6 +286,50 @@ describe('evidence', () => {
   });
 });
 
+describe('notifications', () => {
+  it('go to a target, as disturbed, and are shown with what became of them', async () => {
+    const got: string[] = [];
+    const seller = http.createServer((request, response) => {
+      let body = '';
+      request
+        .on('data', (chunk: Buffer) => (body += chunk.toString()))
+        .on('end', () => {
+          got.push(`${String(request.headers['x-secret'])} ${(JSON.parse(body) as { 'detail-type': string })['detail-type']}`);
+          response.end();
+        });
+    });
+    await new Promise<void>((resolve) => seller.listen(0, '127.0.0.1', resolve));
+    const { port } = seller.address() as { port: number };
+    const target = await ask('POST', '/notifications/targets', {
+      kind: 'apiDestination',
+      url: `http://127.0.0.1:${port}/`,
+      headers: { 'x-secret': 's' },
+    });
+    expect(target).toMatchObject({ status: 201, body: { confirmed: true } });
+    expect((await ask('GET', '/notifications/targets')).body).toEqual({ targets: [target.body] });
+    await ask('POST', '/notifications/disturbances', { kind: 'drop', type: 'License Updated' });
+    await ask('POST', '/notifications/disturbances', { kind: 'hold', type: 'Purchase Agreement Ended' });
+    const agreement = await subscribed();
+    await ask('POST', `/agreements/${agreement.agreementId}/cancel`);
+    await sim.notifications.settled();
+    expect(got).toEqual(['s Purchase Agreement Created - Proposer']);
+    await ask('POST', '/notifications/release', {});
+    await sim.notifications.settled();
+    expect(got).toEqual(['s Purchase Agreement Created - Proposer', 's Purchase Agreement Ended - Proposer']);
+    expect((await ask('GET', '/notifications/messages')).body).toEqual(
+      JSON.parse(JSON.stringify({ messages: sim.notifications.messages() })),
+    );
+    expect((await ask('GET', '/notifications/deliveries?outcome=dropped')).body.deliveries).toMatchObject([
+      { type: 'License Updated', attempt: 0 },
+    ]);
+    expect((await ask('DELETE', '/notifications/disturbances')).status).toBe(204);
+    expect((await ask('DELETE', `/notifications/targets/${target.body.id as string}`)).status).toBe(204);
+    expect((await ask('DELETE', '/notifications/targets/nobody')).status).toBe(404);
+    seller.close();
+    seller.closeAllConnections();
+  });
+});
+
 describe('a request that does not fit', () => {
   it.each([
     ['GET', '/nowhere', undefined, 404, 'openapi.json'],
@@ -349,6 +393,7 @@ describe('the OpenAPI document', () => {
   interface OpenApi {
     openapi: string;
     paths: Record<string, Record<string, { operationId: string }>>;
+    components: { schemas: Record<string, object> };
   }
   let document: OpenApi;
 
@@ -366,6 +411,7 @@ describe('the OpenAPI document', () => {
     expect(new Set(described.map(({ operationId }) => operationId)).size).toBe(routes.length);
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, reference = '']) => reference);
     expect(references.length).toBeGreaterThan(20);
+    for (const component of Object.values(document.components.schemas)) expect(component).not.toHaveProperty('$ref');
     for (const reference of references) {
       const found = reference.split('/').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], document);
       expect([reference, typeof found]).toEqual([reference, 'object']);
@@ -376,8 +422,9 @@ describe('the OpenAPI document', () => {
     const agreement = await subscribed({ freeTrial: true, endsAt: '2026-12-01T00:00:00Z' });
     const fault = sim.faults.add({ kind: 'latency', ms: 0 });
     await meter(recordOf(agreement));
+    const { id: targetId } = sim.notifications.addTarget({ kind: 'apiDestination', url: 'http://127.0.0.1:9/', detailTypes: ['none'] });
     const state = (await ask('GET', '/state')).body;
-    const params: Record<string, string> = { agreementId: agreement.agreementId, productCode: 'maple', faultId: fault.id };
+    const params: Record<string, string> = { agreementId: agreement.agreementId, productCode: 'maple', faultId: fault.id, targetId };
     const bodies: Record<string, unknown> = {
       'POST /products': { dimensions: ['users'] },
       'POST /agreements': { productCode: 'maple' },
@@ -389,6 +436,8 @@ describe('the OpenAPI document', () => {
       'PUT /switches': { identicalResend: 'duplicateRecord' },
       'PUT /preset': { preset: 'lenient' },
       'POST /faults': { kind: 'throttle', count: 1 },
+      'POST /notifications/targets': { kind: 'apiDestination', url: 'http://127.0.0.1:9/' },
+      'POST /notifications/disturbances': { kind: 'drop' },
       'PUT /state': state,
     };
     for (const route of controlRoutes(sim)) {

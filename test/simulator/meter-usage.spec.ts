@@ -17,6 +17,8 @@ const platforms = ['ec2', 'ecs', 'eks', 'fargate', 'agentcore'] as const;
 const hourly = platforms.filter((platform) => platform !== 'agentcore');
 const at = (hours: number): Date => new Date(noon.getTime() + hours * hourMs);
 
+const untagged = (quantity: number): UsageAllocation => ({ AllocatedUsageQuantity: quantity });
+
 describe('MeterUsage', () => {
   it.each(platforms)('bills what software on %s meters, to the agreement of its buyer', async (platform) => {
     const { sim, listing, agreement, resource, meter } = await startSoftware(platform);
@@ -89,10 +91,11 @@ describe('MeterUsage', () => {
   it.each(['ec2', 'agentcore'] as const)('refuses one ClientToken for two requests on %s, with HTTP 409', async (platform) => {
     const { sim, meter } = await startSoftware(platform);
     const id = await meter({ ClientToken: 'token', Timestamp: at(-5.9) });
-    for (const other of [{ UsageQuantity: 6 }, { UsageDimension: 'gigabytes' }, { Timestamp: at(-5.8) }]) {
+    const others = [{ UsageQuantity: 6 }, { UsageDimension: 'gigabytes' }, { Timestamp: at(-5.8) }, { UsageAllocations: [untagged(5)] }];
+    for (const other of others) {
       expect(await meter({ ClientToken: 'token', Timestamp: at(-5.9), ...other })).toBe('IdempotencyConflictException');
     }
-    expect(sim.calls({ error: 'IdempotencyConflictException' })).toMatchObject([{ statusCode: 409 }, {}, {}]);
+    expect(sim.calls({ error: 'IdempotencyConflictException' })).toMatchObject(Array(4).fill({ statusCode: 409 }));
     sim.clock.advance(hourMs);
     expect(await meter({ ClientToken: 'token', Timestamp: at(-5.9) })).toBe(id);
     expect(sim.bill()).toHaveLength(1);
@@ -134,13 +137,14 @@ describe('MeterUsage', () => {
   });
 
   it('refuses dimensions and products that are not metered this way', async () => {
-    const { sim, meter } = await startSoftware('ec2');
+    const { sim, agreement, meter } = await startSoftware('ec2');
     expect(await meter({ UsageDimension: 'Users' })).toBe('InvalidUsageDimensionException');
     expect(await meter({ UsageDimension: 'seats' })).toBe('InvalidUsageDimensionException');
     expect(await meter({ ProductCode: 'unknown' })).toBe('InvalidProductCodeException');
     const { productCode } = sim.createProduct({ dimensions: ['users'] });
     expect(await meter({ ProductCode: productCode })).toBe('InvalidProductCodeException');
     const { productCode: container } = sim.createProduct({ dimensions: ['users'], type: 'container' });
+    sim.subscribe({ productCode: container, accountId: agreement.accountId });
     expect(await meter({ ProductCode: container })).toBe('CustomerNotEntitledException');
   });
 
@@ -151,7 +155,6 @@ describe('MeterUsage', () => {
     expect(await errorNameOf(client.send(command))).toBe('InvalidProductCodeException');
   });
 
-  const untagged = (quantity: number): UsageAllocation => ({ AllocatedUsageQuantity: quantity });
   const tagged = (quantity: number, value: string): UsageAllocation => ({ ...untagged(quantity), Tags: [{ Key: 'team', Value: value }] });
 
   it('judges allocations and constraints as BatchMeterUsage does', async () => {
@@ -189,8 +192,11 @@ describe('MeterUsage', () => {
 
 describe('MeterUsage: who may meter', () => {
   it('refuses buyers without a subscription, and bills the seller nothing for a preview', async () => {
-    const { sim, launch } = await startSoftware('ec2');
-    expect(await launch({ accountId: '999999999999' }).meter()).toBe('CustomerNotEntitledException');
+    const { sim, listing, launch } = await startSoftware('ec2');
+    const { meter } = launch({ accountId: '999999999999' });
+    expect(await meter()).toBe('CustomerNotEntitledException');
+    sim.subscribe({ productCode: listing.productCode, accountId: '999999999999', startsAt: at(1) });
+    expect(await meter()).toBe('CustomerNotEntitledException');
     expect(await launch({ accountId: sim.sellerAccountId }).meter()).toMatch(uuid);
     expect(sim.bill()).toEqual([]);
   });
@@ -266,6 +272,13 @@ describe('MeterUsage: who may meter', () => {
     expect(await errorNameOf(client.send(new BatchMeterUsageCommand({ UsageRecords: [] })))).toBe('AccessDeniedException');
     const resolve = new ResolveCustomerCommand({ RegistrationToken: sim.registrationToken(agreement) });
     expect(await errorNameOf(client.send(resolve))).toBe('InvalidTokenException');
+  });
+
+  it('has its quota per account', async () => {
+    const { meter, launch } = await startSoftware('ec2', { callsPerSecond: { MeterUsage: 0.001 } });
+    expect(await meter()).toMatch(uuid);
+    expect(await launch().meter()).toBe('ThrottlingException');
+    expect(await launch({ accountId: '999999999999' }).meter()).toBe('CustomerNotEntitledException');
   });
 
   it('refuses to launch for nobody', async () => {

@@ -8,7 +8,7 @@ import { NormalizedSchema } from '@smithy/core/schema';
 import { type StaticStructureSchema } from '@smithy/types';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { defaultSwitches } from '../../src/simulator/index.js';
-import { apiOperations, type ApiService, type Operation } from '../../src/simulator/wire/api-operation.js';
+import { apiOperations, type Operation } from '../../src/simulator/wire/api-operation.js';
 import { startSoftware } from './buyer-software.js';
 import { hourMs, noon, startMarketplace, startMetering, stopMarketplaces } from './simulated-marketplace.js';
 

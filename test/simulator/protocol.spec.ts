@@ -249,9 +249,10 @@ describe('call quota', () => {
   };
 
   it('throttles past 10 calls a second, per operation and region, and refills in wall time', async () => {
-    const { sim, resolve, entitlements, throttled } = await burst({ callsPerSecond: 10 }, 30);
-    expect(throttled).toBeGreaterThanOrEqual(15);
-    expect(throttled).toBeLessThanOrEqual(20);
+    const { sim, resolve, entitlements, throttled } = await burst({ callsPerSecond: 10 }, 60);
+    // Fifty, less what a slow machine's bucket gets back in the meantime.
+    expect(throttled).toBeGreaterThanOrEqual(20);
+    expect(throttled).toBeLessThanOrEqual(50);
     const get = entitlements.send(new GetEntitlementsCommand({ ProductCode: 'x' }));
     expect(await errorNameOf(get)).toBe('InvalidParameterException');
     const ireland = meteringClient(sim.url, { region: 'eu-west-1' });
@@ -263,7 +264,7 @@ describe('call quota', () => {
   });
 
   it('can be set by operation, and lifted', async () => {
-    expect((await burst({ callsPerSecond: { ResolveCustomer: 1 } }, 5)).throttled).toBeGreaterThanOrEqual(3);
+    expect((await burst({ callsPerSecond: { ResolveCustomer: 0.001 } }, 5)).throttled).toBe(4);
     expect((await burst({ callsPerSecond: 0 }, 40)).throttled).toBe(0);
   });
 

@@ -127,11 +127,11 @@ describe('container time', () => {
   });
 
   it('grows while the container runs, and counts its registration once', async () => {
-    const { sim, launch, outcome } = await startContainer('ecs');
+    const { sim, launch, outcome } = await startContainer('ecs', { switches: { containerTimeFrom: 'registration' } });
     const container = launch();
     await outcome({}, container);
-    await outcome({}, container);
     sim.clock.advance(0.25 * hourMs);
+    await outcome({}, container);
     expect(hours(sim.bill())).toEqual([['11-18T12:00', 0.25]]);
     sim.clock.advance(0.5 * hourMs);
     expect(hours(sim.bill())).toEqual([

@@ -59,6 +59,16 @@ describe('ResolveCustomer', () => {
     expect(Object.keys(sim.registrationForm(sim.subscribe({ productCode })))).toEqual(['x-amzn-marketplace-token']);
   });
 
+  it('adds fields to the form by switch', async () => {
+    const { sim } = await startMarketplace({ switches: { registrationFormFields: 'extended' } });
+    const agreement = sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode });
+    expect(sim.registrationForm(agreement)).toEqual({
+      'x-amzn-marketplace-token': expect.any(String),
+      'x-amzn-marketplace-agreement-id': agreement.agreementId,
+      'x-amzn-marketplace-product-id': agreement.productId,
+    });
+  });
+
   it.each([
     [4 * hourMs, undefined],
     [hourMs, hourMs],

@@ -18,6 +18,8 @@ AWS Marketplace on localhost: point the endpoint of any AWS SDK or the AWS CLI a
   --seed <number>      a whole number; the same seed and the same calls give the same ids and orders. Default 1.
   --start-at <moment>  where the clock starts, such as 2026-11-30T22:00:00Z. Default: now.
   --rate <number>      how many times as fast as the clock on the wall it runs, 0 to freeze it. Default 1.
+  --calls-per-second <number>
+                       the call quota per operation, account and region, 0 for none. Default: AWS's own.
   --help               shows this.
 `;
 
@@ -30,6 +32,8 @@ export interface CommandSettings {
   readonly seed: number;
   readonly startAt: Date | undefined;
   readonly rate: number;
+  /** Undefined for AWS's own quotas. */
+  readonly callsPerSecond: number | undefined;
 }
 
 /** Throws an Error that says which argument to change, and to what. */
@@ -38,7 +42,17 @@ export function commandSettings(args: readonly string[]): CommandSettings | 'hel
   const { values } = parseArgs({
     args: [...args],
     options: {
-      ...{ port: text, host: text, scenario: text, state: text, preset: text, seed: text, 'start-at': text, rate: text },
+      ...{
+        port: text,
+        host: text,
+        scenario: text,
+        state: text,
+        preset: text,
+        seed: text,
+        'start-at': text,
+        rate: text,
+        'calls-per-second': text,
+      },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -58,10 +72,17 @@ export function commandSettings(args: readonly string[]): CommandSettings | 'hel
     seed: numberOf('--seed', values.seed, 1, Number.isSafeInteger, 'a whole number'),
     startAt: values['start-at'] === undefined ? undefined : momentOf(values['start-at']),
     rate: numberOf('--rate', values.rate, 1, Number.isFinite, 'a number >= 0'),
+    callsPerSecond: numberOf('--calls-per-second', values['calls-per-second'], undefined, Number.isFinite, 'a number >= 0'),
   };
 }
 
-function numberOf(option: string, text: string | undefined, fallback: number, fits: (value: number) => boolean, expected: string): number {
+function numberOf<Fallback>(
+  option: string,
+  text: string | undefined,
+  fallback: Fallback,
+  fits: (value: number) => boolean,
+  expected: string,
+): number | Fallback {
   if (text === undefined) return fallback;
   const value = Number(text);
   if (text.trim() !== '' && value >= 0 && fits(value)) return value;

@@ -8,6 +8,7 @@ import {
   type SuccessorTerms,
 } from '../market/agreement.js';
 import { type Listing, type ProductOptions } from '../market/listing.js';
+import { type Notifications } from '../notifications/notifications.js';
 import { type BillFilter, type BillLine } from '../operations/usage-book.js';
 import { type Switches } from '../switches.js';
 import { type SimulatorClock } from '../virtual-clock.js';
@@ -20,6 +21,10 @@ export interface ControlledSimulator {
   readonly clock: SimulatorClock;
   readonly switches: Readonly<Switches>;
   readonly faults: FaultInjector;
+  readonly notifications: Pick<
+    Notifications,
+    'targets' | 'addTarget' | 'removeTarget' | 'disturb' | 'undisturb' | 'release' | 'messages' | 'deliveries'
+  >;
   setSwitches(switches: Partial<Switches>): void;
   createProduct(options: ProductOptions): Listing;
   products(): Listing[];

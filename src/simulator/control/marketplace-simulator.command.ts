@@ -32,12 +32,13 @@ function explain(error: unknown, { port, host }: CommandSettings): string {
 }
 
 async function run(settings: CommandSettings): Promise<void> {
-  const { port, host, seed, preset, scenario, stateFile, startAt, rate } = settings;
+  const { port, host, seed, preset, scenario, stateFile, startAt, rate, callsPerSecond } = settings;
   const goesOn = stateFile !== undefined && existsSync(stateFile);
   const clock = new VirtualClock({ rate, ...(startAt && { startAt }) });
   const simulator = await MarketplaceSimulator.start({
     ...{ port, host, seed, preset, clock, callLogLimit },
     ...(scenario && { scenario }),
+    ...(callsPerSecond !== undefined && { callsPerSecond }),
     ...(stateFile !== undefined && { stateFile }),
   });
   let ending = false;

@@ -71,7 +71,9 @@ function inlineOf(schema: z.ZodType, schemas: Record<string, JsonSchema>): JsonS
 function componentOf(schema: z.ZodType, io: 'input' | 'output', schemas: Record<string, JsonSchema>): JsonSchema {
   const id = schema.meta()?.id;
   if (id === undefined) return converted(schema, io, schemas);
-  schemas[id] ??= converted(schema, io, schemas);
+  // Converted first: a schema that is used within itself comes out as its own definition, and that is the one to keep.
+  const component = converted(schema, io, schemas);
+  schemas[id] ??= component;
   return { $ref: `#/components/schemas/${id}` };
 }
 

@@ -15,7 +15,7 @@ const files: Readonly<Record<string, { readonly name: string; readonly type: str
 /** Nothing from anywhere else, nothing inline, in no frame. A form may go anywhere: the buyer's registration goes to the seller. */
 export const pageHeaders: Readonly<Record<string, string>> = {
   'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
 };
 

@@ -2,9 +2,10 @@ import { type ControlledSimulator } from './controlled-simulator.js';
 import { agreementRoutes } from './agreement-routes.js';
 import { type ControlRoute } from './control-route.js';
 import { evidenceRoutes } from './evidence-routes.js';
+import { notificationRoutes } from './notification-routes.js';
 import { settingRoutes } from './setting-routes.js';
 
 /** All operations of the control API, in the order of its document. */
 export function controlRoutes(simulator: ControlledSimulator): ControlRoute[] {
-  return [...agreementRoutes(simulator), ...settingRoutes(simulator), ...evidenceRoutes(simulator)];
+  return [...agreementRoutes(simulator), ...settingRoutes(simulator), ...evidenceRoutes(simulator), ...notificationRoutes(simulator)];
 }

@@ -85,7 +85,7 @@ export class AgreementLifecycle {
 
   setEntitlements(agreementId: string, entitlements: readonly Entitlement[]): Agreement {
     const agreement = this.#change(agreementId, { entitlements: [...entitlements] });
-    this.#tellIfStarted(agreement, { kind: 'licenseUpdated', initial: false });
+    this.#tellIfRunning(agreement, { kind: 'licenseUpdated', initial: false });
     return agreement;
   }
 
@@ -97,8 +97,8 @@ export class AgreementLifecycle {
       ...(entitlements && { entitlements: [...entitlements] }),
       ...(terms.autoRenew !== undefined && { renewalDisabledBy: terms.autoRenew ? undefined : renewalDisabledBy }),
     });
-    this.#tellIfStarted(agreement, { kind: 'amended', newOffer: agreement.offerId !== offerBefore });
-    if (entitlements ?? amendment.endsAt) this.#tellIfStarted(agreement, { kind: 'licenseUpdated', initial: false });
+    this.#tellIfRunning(agreement, { kind: 'amended', newOffer: agreement.offerId !== offerBefore });
+    if (entitlements ?? amendment.endsAt) this.#tellIfRunning(agreement, { kind: 'licenseUpdated', initial: false });
     return agreement;
   }
 
@@ -121,8 +121,8 @@ export class AgreementLifecycle {
     }
     const { entitlements = trial.entitlements, offerId = trial.offerId, endsAt } = terms;
     const agreement = this.#change(agreementId, { freeTrial: false, entitlements: [...entitlements], offerId, endsAt });
-    this.#tellIfStarted(agreement, { kind: 'amended', newOffer: agreement.offerId !== trial.offerId });
-    this.#tellIfStarted(agreement, { kind: 'licenseUpdated', initial: false });
+    this.#tellIfRunning(agreement, { kind: 'amended', newOffer: agreement.offerId !== trial.offerId });
+    this.#tellIfRunning(agreement, { kind: 'licenseUpdated', initial: false });
     return agreement;
   }
 
@@ -182,7 +182,8 @@ export class AgreementLifecycle {
     if (this.switches.renewalLicense !== 'sameAgreement') return this.#succeed(agreement, terms, 'RENEW', sameLicense, at);
     const { entitlements = agreement.entitlements } = terms;
     const endsAt = terms.endsAt ?? endOfNextTerm(agreement, agreement.endsAt ?? at);
-    const renewed = this.#change(agreement.agreementId, { entitlements: [...entitlements], ...(endsAt && { endsAt }) });
+    const termStartsAt = agreement.endsAt ?? at;
+    const renewed = this.#change(agreement.agreementId, { entitlements: [...entitlements], termStartsAt, ...(endsAt && { endsAt }) });
     this.#tell(renewed, at, { kind: 'licenseUpdated', initial: false });
     return renewed;
   }
@@ -294,7 +295,7 @@ export class AgreementLifecycle {
   #finish(agreement: Agreement, at: Date): void {
     // Renewed or replaced: that was told when it happened.
     if (agreement.status !== 'ACTIVE') return;
-    if (agreement.autoRenew && agreement.endsAs === 'EXPIRED') {
+    if (agreement.autoRenew && agreement.endsAs === 'EXPIRED' && termMsOf(agreement) > 0) {
       this.#renew(agreement, {}, at);
       return;
     }
@@ -303,9 +304,9 @@ export class AgreementLifecycle {
     if (agreement.startsAt <= at) this.#tell(ended, at, { kind: 'ended' });
   }
 
-  #tellIfStarted(agreement: Agreement, event: Distributed<MarketEvent>): void {
+  #tellIfRunning(agreement: Agreement, event: Distributed<MarketEvent>): void {
     const now = this.clock.now();
-    if (agreement.startsAt <= now) this.#tell(agreement, now, event);
+    if (agreement.startsAt <= now && agreement.status === 'ACTIVE') this.#tell(agreement, now, event);
   }
 
   #tell(agreement: Agreement, at: Date, event: Distributed<MarketEvent>): void {
@@ -313,7 +314,11 @@ export class AgreementLifecycle {
   }
 }
 
-/** As long after `from` as the agreement ran, or undefined if it had no end. */
-function endOfNextTerm({ startsAt, endsAt }: Agreement, from: Date): Date | undefined {
-  return endsAt && new Date(from.getTime() + endsAt.getTime() - startsAt.getTime());
+/** As long after `from` as the agreement's term lasts, or undefined if it has no end. */
+function endOfNextTerm(agreement: Agreement, from: Date): Date | undefined {
+  return agreement.endsAt && new Date(from.getTime() + termMsOf(agreement));
+}
+
+function termMsOf({ termStartsAt, startsAt, endsAt }: Agreement): number {
+  return endsAt ? endsAt.getTime() - (termStartsAt ?? startsAt).getTime() : 0;
 }

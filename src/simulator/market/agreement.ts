@@ -89,6 +89,8 @@ export interface Agreement {
   readonly acceptedAt: Date;
   readonly startsAt: Date;
   readonly endsAt?: Date;
+  /** Where the agreement itself was renewed (switch `renewalLicense`): the start of its present term. */
+  readonly termStartsAt?: Date;
   /** What its status is to be at `endsAt`, if it does not renew. */
   readonly endsAs: 'EXPIRED' | 'CANCELLED' | 'TERMINATED';
   /** The last change of any kind. */

@@ -141,13 +141,12 @@ export class MarketplaceCatalog {
   /** The latest agreement that holds the license, with the term of the license: it may have begun with an agreement before. */
   byLicenseArn(licenseArn: string): Agreement | undefined {
     const agreementId = this.#byLicenseArn.get(licenseArn);
-    if (agreementId === undefined) return undefined;
-    const latest = this.agreement(agreementId);
-    let first = latest;
-    while (first.previousAgreementId !== undefined && this.agreement(first.previousAgreementId).licenseArn === licenseArn) {
-      first = this.agreement(first.previousAgreementId);
-    }
-    return first === latest ? latest : { ...latest, startsAt: first.startsAt };
+    return agreementId === undefined ? undefined : this.#since(this.agreement(agreementId), (before) => before.licenseArn === licenseArn);
+  }
+
+  /** The agreement, with the term of its whole chain: to a legacy product a renewal is no interruption. */
+  sinceFirst(agreement: Agreement): Agreement {
+    return this.#since(agreement, () => true);
   }
 
   /** Agreements of the account for all products, oldest first. */
@@ -168,6 +167,16 @@ export class MarketplaceCatalog {
     if (customerIdentifier === undefined) return;
     this.#customerIdentifiers.set(accountId, customerIdentifier);
     this.#accountIds.set(customerIdentifier, accountId);
+  }
+
+  #since(agreement: Agreement, same: (before: Agreement) => boolean): Agreement {
+    let first = agreement;
+    while (first.previousAgreementId !== undefined) {
+      const before = this.agreement(first.previousAgreementId);
+      if (!same(before)) break;
+      first = before;
+    }
+    return first === agreement ? agreement : { ...agreement, startsAt: first.startsAt };
   }
 
   #resale({ partnerAccountId, resaleAuthorizationId }: NonNullable<SubscribeOptions['resale']>): NonNullable<Agreement['resale']> {

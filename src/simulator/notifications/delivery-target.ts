@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { type NotificationMessage } from './notification-message.js';
 import { type SnsTopic } from './sns-notice.js';
 
@@ -85,7 +86,8 @@ export async function post(
   }
 }
 
+/** With its cause: `fetch failed` alone says nothing. */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  if (!isNativeError(error)) return String(error);
+  return isNativeError(error.cause) ? `${error.message}: ${error.cause.message}` : error.message;
 }

@@ -137,7 +137,8 @@ export class BatchMeterUsage implements ApiHandler {
     }
     const ofProduct = held.filter((agreement) => agreement.productCode === productCode);
     const metered = ofProduct.filter((agreement) => this.#metered(agreement, now));
-    return metered.find((agreement) => withinTerm(agreement, record.timestamp)) ?? metered.at(-1) ?? ofProduct.at(-1);
+    const chosen = metered.find((agreement) => withinTerm(agreement, record.timestamp)) ?? metered.at(-1) ?? ofProduct.at(-1);
+    return chosen && this.catalog.sinceFirst(chosen);
   }
 
   /** Whether the product meters the dimension: only where it does not and the client is not told so, the answer is no. */

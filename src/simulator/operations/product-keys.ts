@@ -22,9 +22,13 @@ export interface ProductKeysSnapshot {
   ])[];
 }
 
-/** The signing keys of container products. A product's first key is made when it is first asked for, since that takes a moment. */
+/** Making a pair takes a moment, so the n-th key of every simulator in a process is one and the same. */
+const made: Pick<KeyPair, 'publicKey' | 'privateKey'>[] = [];
+
+/** The signing keys of container products. A product's first key comes into being when it is first asked for. */
 export class ProductKeys {
   readonly #keys = new Map<string, KeyPair[]>();
+  #count = 0;
 
   versions(productCode: string): ProductKey[] {
     return this.#pairs(productCode).map(({ version, publicKey, rotatedAt }) => ({ version, publicKey, ...(rotatedAt && { rotatedAt }) }));
@@ -35,7 +39,7 @@ export class ProductKeys {
     const pairs = this.#pairs(productCode);
     const current = pairs.at(-1);
     if (current) pairs[pairs.length - 1] = { ...current, rotatedAt: now };
-    pairs.push(newPair(pairs.length + 1));
+    pairs.push(this.#newPair(pairs.length + 1));
     return this.versions(productCode);
   }
 
@@ -60,6 +64,7 @@ export class ProductKeys {
 
   restore({ keys }: ProductKeysSnapshot): void {
     this.#keys.clear();
+    this.#count = keys.flatMap(([, pairs]) => pairs).length;
     for (const [productCode, pairs] of keys) {
       const read = pairs.map(({ rotatedAt, ...pair }) => ({ ...pair, ...(rotatedAt !== undefined && { rotatedAt: new Date(rotatedAt) }) }));
       this.#keys.set(productCode, read);
@@ -67,17 +72,18 @@ export class ProductKeys {
   }
 
   #pairs(productCode: string): KeyPair[] {
-    const pairs = this.#keys.get(productCode) ?? [newPair(1)];
+    const pairs = this.#keys.get(productCode) ?? [this.#newPair(1)];
     this.#keys.set(productCode, pairs);
     return pairs;
   }
-}
 
-function newPair(version: number): KeyPair {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
-  return { version, publicKey, privateKey };
+  #newPair(version: number): KeyPair {
+    const pair = (made[this.#count] ??= generateKeyPairSync('rsa', {
+      modulusLength: 2048,
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    }));
+    this.#count += 1;
+    return { version, ...pair };
+  }
 }

@@ -65,7 +65,7 @@ export class ApiDispatcher {
 
   /** `signal` ends artificial latency when the simulator stops; the promise then rejects. */
   async dispatch(raw: RawRequest, signal: AbortSignal): Promise<Outcome> {
-    const route = routeOf(raw.headers, raw.path);
+    const route = await routeOf(raw.headers, raw.path);
     const [requestId, eventId] = [this.parts.ids.uuid(), this.parts.ids.uuid()];
     const at = this.parts.clock.now();
     const userAgent = headerText(raw.headers['user-agent']);

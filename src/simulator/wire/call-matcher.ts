@@ -31,7 +31,7 @@ export function matchesRecord(matcher: RecordMatcher, record: Partial<UsageRecor
 export function matchesCall({ region, productCode, ...matcher }: CallMatcher, request: ApiRequest): boolean {
   if (region !== undefined && region !== request.region) return false;
   if (productCode !== undefined && productCode !== request.input.ProductCode) return false;
-  if (Object.values(matcher).every((value) => value === undefined)) return true;
+  if (Object.keys(matcher).length === 0) return true;
   return recordsOf(request).some((record) => matchesRecord(matcher, record));
 }
 

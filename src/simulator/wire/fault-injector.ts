@@ -172,7 +172,7 @@ export class FaultInjector {
   restore({ added, hits, armed }: FaultSnapshot): void {
     this.#added = added;
     this.#hits.clear();
-    for (const kind of faultKinds) this.#hits.set(kind, hits[kind] ?? 0);
+    for (const [kind, count] of Object.entries(hits)) this.#hits.set(kind as FaultKind, count);
     this.#armed.clear();
     for (const one of armed) this.#armed.set(one.id, { ...one });
   }

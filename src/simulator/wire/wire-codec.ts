@@ -1,4 +1,4 @@
-import { decode, encode, Tag } from 'cbor2';
+import { type ITag } from 'cbor2';
 import { type ApiService } from './api-operation.js';
 import { InputReader, type JsonObject } from './input-reader.js';
 import { ServiceError } from './service-error.js';
@@ -28,14 +28,18 @@ const timestampMembers = new Set([
   ...['acceptanceTime', 'startTime', 'endTime'],
 ]);
 
-/** smithy-rpc-v2-cbor. */
-export const cborCodec: WireCodec = {
-  contentType: 'application/cbor',
-  headers: { 'smithy-protocol': 'rpc-v2-cbor' },
-  read: (body) =>
-    readStructure(() => (body.length === 0 ? {} : decode(body, { tags: new Map([[epochTag, (tag) => tag.contents]]) })), 'CBOR'),
-  write: (answer) => Buffer.from(encode(tagged(answer))),
-};
+/** smithy-rpc-v2-cbor. Loaded when it is first asked for: few calls come in it, and the library would be a third of what a start loads. */
+export async function cborCodec(): Promise<WireCodec> {
+  const { decode, encode, Tag } = await import('cbor2');
+  const tags = new Map([[epochTag, (tag: ITag): unknown => tag.contents]]);
+  const stamped = (seconds: number): unknown => new Tag(epochTag, seconds);
+  return {
+    contentType: 'application/cbor',
+    headers: { 'smithy-protocol': 'rpc-v2-cbor' },
+    read: (body) => readStructure(() => (body.length === 0 ? {} : decode(body, { tags })), 'CBOR'),
+    write: (answer) => Buffer.from(encode(withTimestamps(answer, stamped))),
+  };
+}
 
 function readStructure(read: () => unknown, format: string): JsonObject {
   let value: unknown;
@@ -47,14 +51,14 @@ function readStructure(read: () => unknown, format: string): JsonObject {
   return InputReader.of(value, '', '').object;
 }
 
-function tagged(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(tagged);
+function withTimestamps(value: unknown, stamped: (seconds: number) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => withTimestamps(item, stamped));
   if (typeof value !== 'object' || value === null) return value;
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   return Object.fromEntries(
-    members.map(([name, member]) => [
-      name,
-      timestampMembers.has(name) && typeof member === 'number' ? new Tag(epochTag, member) : tagged(member),
-    ]),
+    members.map(([name, member]) => {
+      const isTimestamp = timestampMembers.has(name) && typeof member === 'number';
+      return [name, isTimestamp ? stamped(member) : withTimestamps(member, stamped)];
+    }),
   );
 }
