@@ -1,5 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import { type Agreement, type MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
 import { type RenderSize } from './larkspur/render-order.js';
+
+const RELOADS_MAX = 5;
+const RELOAD_AFTER_MS = 500;
 
 export interface RenderRequest {
   images: number;
@@ -25,7 +29,7 @@ export class Buyer {
   static async arrive(company: string, to: { url: string; simulator: MarketplaceSimulator; productCode: string }): Promise<Buyer> {
     const { url, simulator, productCode } = to;
     const agreement = simulator.subscribe({ productCode });
-    const landed = await post(`${url}/marketplace/registration`, simulator.registrationForm(agreement));
+    const landed = await land(`${url}/marketplace/registration`, simulator.registrationForm(agreement));
     const signUpUrl = new URL(locationOf(landed), url);
     const code = signUpUrl.searchParams.get('registrationCode') ?? '';
     const signedUp = await post(`${url}/sign-up`, { code, company, email: 'orders@example.com' });
@@ -50,6 +54,15 @@ export class Buyer {
     });
     if (!response.ok) throw new Error(`${this.company} could not render: HTTP ${response.status} ${await response.text()}`);
     return (await response.json()) as RenderResponse;
+  }
+}
+
+/** As a person does whom the page tells to wait and reload: AWS may be slow for a moment. */
+async function land(url: string, form: Record<string, string>): Promise<Response> {
+  for (let reloads = 0; ; reloads += 1) {
+    const landed = await post(url, form);
+    if (landed.status < 500 || reloads === RELOADS_MAX) return landed;
+    await setTimeout(RELOAD_AFTER_MS);
   }
 }
 

@@ -5,6 +5,7 @@ import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { lockSealCursors } from '../subscription.sql.js';
 import { LifecycleInbox } from './lifecycle-inbox.js';
 import {
   insertSuccessor,
@@ -50,6 +51,8 @@ export class LifeWriter {
       now,
     );
     const changes = differs(row, life);
+    // A start that moves to later must not cross a seal: it would leave a record from before the new start behind.
+    if (life.startsAt !== null && life.startsAt > row.starts_at) await lockSealCursors(tx, sellerAccount, [row.id]);
     const written = await writeLife(tx, sellerAccount, row.id, { ...life, heardAt: latestOf(heard), changes });
     if (changes) {
       await this.outbox.append(tx, eventsOf(row, life, written.starts_at, now));
