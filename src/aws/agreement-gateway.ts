@@ -7,8 +7,8 @@ import { AwsClients } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
 import { callSdk, DEPARTURE } from './sdk-call.js';
 
-/** Whose agreements: those of one license, or all of one buyer. */
-export type AgreementSearch = { licenseArn: string } | { customerAwsAccountId: string };
+/** Which agreements: those of one license, all of one buyer, or a chain of renewals and replacements by the first of it. */
+export type AgreementSearch = { licenseArn: string } | { customerAwsAccountId: string } | { initialAgreementId: string };
 
 /** An agreement as AWS lists it, with the parts that the model leaves optional guarded. */
 export interface FoundAgreement {
@@ -17,6 +17,8 @@ export interface FoundAgreement {
   status: string;
   startTime: Date | null;
   endTime: Date | null;
+  /** The first agreement of the chain of renewals and replacements; its own id where there is none before it. */
+  initialAgreementId: string;
   licenseArns: readonly string[];
   /** `prod-…` */
   productIds: readonly string[];
@@ -43,13 +45,7 @@ export class AgreementGateway {
     for (let page = 1; page <= PAGES_MAX; page += 1) {
       const answer = await this.page(region, {
         catalog: 'AWSMarketplace',
-        filters: [
-          { name: 'PartyType', values: ['Proposer'] },
-          { name: 'AgreementType', values: ['PurchaseAgreement'] },
-          'licenseArn' in search
-            ? { name: 'LicenseArn', values: [search.licenseArn] }
-            : { name: 'AcceptorAccountId', values: [search.customerAwsAccountId] },
-        ],
+        filters: [{ name: 'PartyType', values: ['Proposer'] }, { name: 'AgreementType', values: ['PurchaseAgreement'] }, filterOf(search)],
         ...(nextToken === undefined ? {} : { nextToken }),
       });
       if (answer.kind === 'failed') return { kind: 'failed', failure: answer.failure };
@@ -84,8 +80,14 @@ export class AgreementGateway {
   }
 }
 
+function filterOf(search: AgreementSearch): { name: string; values: string[] } {
+  if ('licenseArn' in search) return { name: 'LicenseArn', values: [search.licenseArn] };
+  if ('initialAgreementId' in search) return { name: 'InitialAgreementId', values: [search.initialAgreementId] };
+  return { name: 'AcceptorAccountId', values: [search.customerAwsAccountId] };
+}
+
 function foundOf(summary: AgreementViewSummary): FoundAgreement[] {
-  const { agreementId, status, startTime, endTime, entitlements, proposalSummary } = summary;
+  const { agreementId, status, startTime, endTime, initialAgreementId, entitlements, proposalSummary } = summary;
   if (agreementId === undefined || status === undefined) return [];
   const named = (values: (string | undefined)[]): string[] => values.filter((value) => value !== undefined);
   return [
@@ -94,6 +96,7 @@ function foundOf(summary: AgreementViewSummary): FoundAgreement[] {
       status,
       startTime: startTime ?? null,
       endTime: endTime ?? null,
+      initialAgreementId: initialAgreementId ?? agreementId,
       licenseArns: named((entitlements ?? []).map((entitlement) => entitlement.licenseArn)),
       productIds: named((proposalSummary?.resources ?? []).map((resource) => resource.id)),
     },

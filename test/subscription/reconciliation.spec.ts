@@ -141,6 +141,25 @@ describe('reconciliation', () => {
     expect(rows).toEqual([{ license_arn: renewed.licenseArn }]);
   });
 
+  it('links a renewal whose message was lost to the subscription before it, by the chain that AWS keeps', async () => {
+    rooms.simulator.setSwitches({ renewalLicense: 'newLicense' });
+    const { id, agreement } = await arrived();
+    rooms.clock.advance(2 * HOUR_MS);
+    await reconcile();
+    const renewed = rooms.simulator.renew(agreement);
+    const { subscriptionId } = await rooms.registration.inspect(await rooms.arrive(renewed));
+    rooms.clock.advance(2 * HOUR_MS);
+    await reconcile();
+    await rooms.filing.run();
+    const rows = await rooms.query(`SELECT id, state, predecessor_id FROM marketplace.subscription WHERE seller_account = $1 ORDER BY id`, [
+      rooms.options.sellerAccount,
+    ]);
+    expect(rows).toMatchObject([
+      { id, state: 'ending' },
+      { id: subscriptionId, state: 'active', predecessor_id: id },
+    ]);
+  });
+
   it('tells of messages that wait for a buyer who never came, until one comes', async () => {
     const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
     const about = { agreementId: agreement.agreementId };

@@ -29,7 +29,7 @@ const DETAILS: Record<LifecycleEventType, object> = {
   'agreement.notice': { detailType: 'Spend Threshold Reached' },
   'host.ended': { endsAt: at('12:00').toISOString() },
   'successor.started': { successorId: 'other' },
-  'agreement.found': { status: 'ACTIVE', startTime: null, endTime: null, isFreeTrial: null, entitled: null },
+  'agreement.found': { status: 'ACTIVE', startTime: null, endTime: null, isFreeTrial: null, entitled: null, previousAgreementId: null },
 };
 
 let ids = 0;

@@ -79,7 +79,9 @@ export class LifeWriter {
   private async linkLineage(tx: SqlExecutor, row: LifeRow, heard: readonly HeardEvent[]): Promise<void> {
     const { sellerAccount } = this.options;
     const previous = heard.flatMap(({ event }) =>
-      event.type === 'agreement.created' && event.details.previousAgreementId !== null ? [event.details.previousAgreementId] : [],
+      (event.type === 'agreement.created' || event.type === 'agreement.found') && event.details.previousAgreementId !== null
+        ? [event.details.previousAgreementId]
+        : [],
     );
     if (row.predecessor_id === null && previous.length > 0) {
       const predecessor = await selectByAgreements(tx, sellerAccount, previous);

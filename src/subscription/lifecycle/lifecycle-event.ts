@@ -47,6 +47,8 @@ export interface LifecycleDetails {
     endTime: string | null;
     isFreeTrial: boolean | null;
     entitled: boolean | null;
+    /** The agreement that this one renews or replaces; null where there is none, or where it is known already. */
+    previousAgreementId: string | null;
   };
 }
 

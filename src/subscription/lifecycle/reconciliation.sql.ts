@@ -13,7 +13,8 @@ export interface SilentSubscription {
   agreement_ids: string[];
   /** AWS refuses its usage, though by everything heard it is active. */
   is_refused: boolean;
-  waits_for_license: boolean;
+  /** The agreement before it, if any, is known: it is linked, or was named by a message. */
+  knows_previous: boolean;
 }
 
 /**
@@ -47,7 +48,8 @@ export function takeSilent(
        ARRAY(SELECT value FROM marketplace.subscription_alias a WHERE a.seller_account = $1 AND a.subscription_id = t.id AND a.kind = 'agreement') AS agreement_ids,
        EXISTS (SELECT FROM marketplace.alert a
          WHERE a.seller_account = $1 AND a.kind = 'notSubscribed' AND a.subject = t.id::text AND a.resolved_at IS NULL) AS is_refused,
-       t.license_arn IS NULL AND t.customer_identifier IS NULL AS waits_for_license
+       t.predecessor_id IS NOT NULL OR EXISTS (SELECT FROM marketplace.inbox_message m
+         WHERE m.seller_account = $1 AND m.subscription_id = t.id AND m.event -> 'details' ->> 'previousAgreementId' IS NOT NULL) AS knows_previous
      FROM taken t ORDER BY t.id`,
     [sellerAccount, time.now.toISOString(), time.silentSince.toISOString(), time.impatientSince.toISOString(), limit],
   );

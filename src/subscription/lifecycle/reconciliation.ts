@@ -86,11 +86,27 @@ export class Reconciliation {
       const answer = await this.agreements.search(product.region, search);
       if (answer.kind === 'answered') {
         const found = agreementOf(subscription, product, answer.agreements);
-        return { finding: found && findingOf(found, subscription), isListed: found !== null };
+        if (!found) return { finding: null, isListed: false };
+        const previous = subscription.knows_previous ? null : await this.previousOf(found, product);
+        return { finding: findingOf(found, subscription, previous), isListed: true };
       }
       this.noteFailure(answer.failure);
     }
     return { finding: await this.entitled(subscription, product), isListed: null };
+  }
+
+  /** The agreement that was renewed or replaced by this one: the one of its chain that started last before it. */
+  private async previousOf(
+    { agreementId, initialAgreementId, startTime }: FoundAgreement,
+    product: ProductOptions,
+  ): Promise<string | null> {
+    if (initialAgreementId === agreementId || startTime === null) return null;
+    const answer = await this.agreements.search(product.region, { initialAgreementId });
+    if (answer.kind === 'failed') return null;
+    const before = answer.agreements.filter(
+      (other) => other.agreementId !== agreementId && other.startTime !== null && other.startTime < startTime,
+    );
+    return before.sort((a, b) => Number(b.startTime) - Number(a.startTime))[0]?.agreementId ?? null;
   }
 
   private async entitled(subscription: SilentSubscription, product: ProductOptions): Promise<Finding> {
@@ -110,7 +126,7 @@ export class Reconciliation {
     if (answer.kind === 'failed') return null;
     // None is no answer: a listing without contract dimensions never has any.
     if (answer.entitlements.length === 0) return null;
-    return { about: {}, details: { status: null, startTime: null, endTime: null, isFreeTrial: null, entitled: true } };
+    return { about: {}, details: { ...NOTHING_FOUND, entitled: true } };
   }
 
   /** Not to be permitted is a choice of the seller: said once an hour, and not an alert. */
@@ -171,7 +187,11 @@ export function agreementOf(
   return own.reduce<FoundAgreement | null>((best, agreement) => (best === null || rank(agreement) > rank(best) ? agreement : best), null);
 }
 
-function findingOf(agreement: FoundAgreement, subscription: SilentSubscription): Finding {
+const NOTHING_FOUND: LifecycleDetails['agreement.found'] = {
+  ...{ status: null, startTime: null, endTime: null, isFreeTrial: null, entitled: null, previousAgreementId: null },
+};
+
+function findingOf(agreement: FoundAgreement, subscription: SilentSubscription, previousAgreementId: string | null): Finding {
   const licenseArn =
     subscription.license_arn === null
       ? agreement.licenseArns.find((arn) => subscription.license_names.includes(licenseIdOf(arn)))
@@ -179,11 +199,11 @@ function findingOf(agreement: FoundAgreement, subscription: SilentSubscription):
   return {
     about: { agreementId: agreement.agreementId, ...(licenseArn === undefined ? {} : { licenseArn }) },
     details: {
+      ...NOTHING_FOUND,
       status: agreement.status,
       startTime: agreement.startTime?.toISOString() ?? null,
       endTime: agreement.endTime?.toISOString() ?? null,
-      isFreeTrial: null,
-      entitled: null,
+      previousAgreementId,
     },
   };
 }
@@ -192,5 +212,5 @@ function findingOf(agreement: FoundAgreement, subscription: SilentSubscription):
 function isSettled(subscription: SilentSubscription, { about, details }: NonNullable<Finding>): boolean {
   const isActive = subscription.state !== 'registered' && (details.status === 'ACTIVE' || details.entitled === true);
   const isNamed = about.agreementId === undefined || subscription.agreement_ids.includes(about.agreementId);
-  return isActive && isNamed && about.licenseArn === undefined;
+  return isActive && isNamed && about.licenseArn === undefined && details.previousAgreementId === null;
 }
