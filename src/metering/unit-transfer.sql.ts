@@ -29,7 +29,7 @@ export async function lockTransferable(
      WHERE r.seller_account = $1 AND r.state = 'closed' AND r.disposition IN ('held', 'owed') AND r.id <> ALL ($3::uuid[])
        AND (p.live_from IS NULL OR s.registered_at >= p.live_from)
        AND CASE r.kind WHEN 'closing' THEN r.reason = 'ended'
-                       ELSE r.mode = 'live' AND r.reason IN ('expired', 'notSubscribed') AND r.closed_at >= s.first_end_sign_at END
+                       ELSE r.mode = 'live' AND r.reason IN ('expired', 'notSubscribed', 'invalidLicense', 'timestampOutOfBounds') AND r.closed_at >= s.first_end_sign_at END
        AND NOT EXISTS (SELECT FROM marketplace.attempt_record e
                        WHERE e.seller_account = r.seller_account AND e.record_id = r.id AND e.evidence <> 'refused')
      ORDER BY r.id LIMIT 1 FOR NO KEY UPDATE OF r SKIP LOCKED`,

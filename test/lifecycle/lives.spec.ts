@@ -1,56 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type Agreement, type Disturbance } from '../../src/simulator/index.js';
 import { type SeededRandom } from '../../src/simulator/seeded-random.js';
-import { DIMENSIONS, LedgerHarness, PRODUCT_CODE } from '../support/ledger-harness.js';
+import { DIMENSIONS, type LedgerHarness, PRODUCT_CODE } from '../support/ledger-harness.js';
+import { LEGACY_CODE, LifeWorld } from '../support/life-world.js';
 import { pick, seededRun } from '../support/seeded-run.js';
 
 // Whole lives as the simulator plays them, with its own messages over real HTTP: EventBridge by API destination and SNS with real signatures, late,
 // twice, out of order and lost, while usage is recorded, sealed and sent. Whatever was heard when, every unit is on the bill or stands in the ledger.
 
-const LEGACY_CODE = 'larkspur-legacy';
-const SECRET = 'the-secret-of-the-api-destination';
-const TOPIC_ARN = `arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-${LEGACY_CODE}`;
-const JOBS = ['inbox', 'seal', 'submit', 'recovery', 'deadline', 'reconcile', 'inbox'] as const;
-
 jest.setTimeout(120_000);
 
+let world: LifeWorld;
 let harness: LedgerHarness;
-let recordedUnits = 0;
 
 beforeAll(async () => {
-  harness = await LedgerHarness.start({
-    options: {
-      products: [
-        { productCode: PRODUCT_CODE, dimensions: DIMENSIONS },
-        { productCode: LEGACY_CODE, dimensions: DIMENSIONS, identity: 'legacy' },
-      ],
-      notifications: { eventBridgeSecrets: [SECRET], snsTopicArns: [TOPIC_ARN] },
-      reconcileAfterMs: 3_600_000,
-      onEnded: 'transfer',
-    },
-  });
-  harness.simulator.createProduct({ productCode: LEGACY_CODE, dimensions: DIMENSIONS, identity: 'legacy' });
-  const url = `${harness.url}/marketplace/notifications`;
-  harness.simulator.notifications.addTarget({ kind: 'apiDestination', url, headers: { 'x-marketplace-secret': SECRET } });
-  harness.simulator.notifications.addTarget({ kind: 'snsHttp', url, productCode: LEGACY_CODE, topic: 'subscriptionTopic' });
-  await harness.simulator.notifications.settled();
+  world = await LifeWorld.start();
+  harness = world.harness;
 });
-afterAll(() => harness.stop());
-
-/** What is on its way arrives, then an hour's work is done. */
-async function work(): Promise<void> {
-  await harness.simulator.notifications.settled();
-  await harness.run(...JOBS);
-  await harness.settle(3);
-}
-
-/** Hours in steps, as a module that runs all the time sees them. */
-async function pass(hours: number): Promise<void> {
-  for (let half = 0; half < hours * 2; half += 1) {
-    harness.advance(0.5);
-    await work();
-  }
-}
+afterAll(() => world.stop());
 
 interface Buyer {
   agreement: Agreement;
@@ -62,8 +29,7 @@ async function record(buyer: Buyer, random: SeededRandom): Promise<void> {
   if (buyer.id === null) return;
   const quantity = random.integer(5) + random.integer(4) / 4;
   const occurredAt = new Date(harness.clock.now().getTime() - random.integer(90) * 60_000);
-  await harness.metering.record({ subscriptionId: buyer.id, dimension: pick(random, DIMENSIONS), quantity, occurredAt });
-  recordedUnits += quantity;
+  await world.record({ subscriptionId: buyer.id, dimension: pick(random, DIMENSIONS), quantity, occurredAt });
 }
 
 async function live(buyer: Buyer, random: SeededRandom): Promise<void> {
@@ -95,19 +61,6 @@ async function live(buyer: Buyer, random: SeededRandom): Promise<void> {
   }
 }
 
-/** Units recorded by the application, however they were moved since, and what became of them. */
-async function accounts(): Promise<Record<string, number>> {
-  await harness.expectConserved();
-  const accounted: Record<string, number> = {};
-  let recorded = 0;
-  for (const balance of await harness.metering.balance()) {
-    recorded += Number(balance.recorded) - Number(balance.byState.transferred ?? 0);
-    for (const [state, units] of Object.entries(balance.byState)) accounted[state] = (accounted[state] ?? 0) + Number(units);
-  }
-  expect(recorded).toBeCloseTo(recordedUnits, 6);
-  return accounted;
-}
-
 const DISTURBANCES: readonly Disturbance[] = [
   { kind: 'delay', probability: 0.4, ms: 600_000, jitterMs: 3_600_000 },
   { kind: 'reorder', probability: 0.3, among: 2 },
@@ -130,14 +83,14 @@ describe('messages', () => {
         const productCode = pick(random, [PRODUCT_CODE, PRODUCT_CODE, LEGACY_CODE]);
         if (buyers.length < 5) buyers.push({ agreement: simulator.subscribe({ productCode }), id: null, hasEnded: false });
         for (const buyer of buyers) if (!buyer.hasEnded) await live(buyer, random);
-        await pass(1);
+        await world.pass(1);
         await harness.expectBalanced();
       }
       for (const buyer of buyers) if (!buyer.hasEnded && buyer.id !== null) simulator.cancel(buyer.agreement);
       await simulator.notifications.flush();
       simulator.notifications.undisturb();
-      await pass(3);
-      const accounted = await accounts();
+      await world.pass(3);
+      const accounted = await world.accounts();
       expect(accounted.metered).toBeGreaterThan(0);
       for (const open of ['pending', 'sending', 'unknown']) expect([open, accounted[open] ?? 0]).toEqual([open, 0]);
     });

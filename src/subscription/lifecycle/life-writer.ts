@@ -4,6 +4,7 @@ import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { earliest } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { lockSealCursors } from '../subscription.sql.js';
 import { LifecycleInbox } from './lifecycle-inbox.js';
@@ -99,7 +100,7 @@ export class LifeWriter {
         predecessor.customer_aws_account_id !== null &&
         successor.customer_aws_account_id !== predecessor.customer_aws_account_id);
     if (strangers || !(await linkSuccessor(tx, this.options.sellerAccount, successor.id, predecessor.id))) return;
-    const at = this.options.clock.now();
+    const at = earliest(this.options.clock.now(), successor.starts_at);
     await this.outbox.append(tx, [this.succession(successor.id, successor.product_code, predecessor.id)]);
     await this.inbox.enter(
       [

@@ -268,6 +268,7 @@ export async function moveMessages(tx: SqlExecutor, sellerAccount: string, from:
 
 export interface Kin {
   id: string;
+  starts_at: Date;
   predecessor_id: string | null;
   product_code: string;
   customer_aws_account_id: string | null;
@@ -276,7 +277,7 @@ export interface Kin {
 /** Subscriptions whose agreements name one of this one's as the agreement before them. */
 export function selectHeirs(tx: SqlExecutor, sellerAccount: string, id: string): Promise<Kin[]> {
   return tx.query<Kin>(
-    `SELECT DISTINCT s.id::text AS id, s.predecessor_id::text AS predecessor_id, s.product_code, s.customer_aws_account_id
+    `SELECT DISTINCT s.id::text AS id, s.starts_at, s.predecessor_id::text AS predecessor_id, s.product_code, s.customer_aws_account_id
      FROM marketplace.subscription_alias a
      JOIN marketplace.inbox_message m ON m.seller_account = a.seller_account AND m.state = 'applied'
        AND m.event -> 'details' ->> 'previousAgreementId' = a.value
@@ -290,7 +291,7 @@ export function selectHeirs(tx: SqlExecutor, sellerAccount: string, id: string):
 /** The subscription of one of these agreements. */
 export async function selectByAgreements(tx: SqlExecutor, sellerAccount: string, agreementIds: readonly string[]): Promise<Kin | null> {
   const [row] = await tx.query<Kin>(
-    `SELECT s.id::text AS id, s.predecessor_id::text AS predecessor_id, s.product_code, s.customer_aws_account_id
+    `SELECT s.id::text AS id, s.starts_at, s.predecessor_id::text AS predecessor_id, s.product_code, s.customer_aws_account_id
      FROM marketplace.subscription_alias a JOIN marketplace.subscription s ON s.seller_account = a.seller_account AND s.id = a.subscription_id
      WHERE a.seller_account = $1 AND a.kind = 'agreement' AND a.value = ANY ($2) AND s.merged_into IS NULL ORDER BY s.id LIMIT 1`,
     [sellerAccount, agreementIds],
