@@ -1,12 +1,25 @@
 import { createDefaultEsmPreset } from 'ts-jest';
 
+/**
+ * Suites that start, kill, pause and outlast processes, or have several replicas fight: `npm run test:processes`. Apart, so that `npm test` shows every rule and
+ * every answer within five minutes.
+ */
+export const PROCESS_SUITES = [
+  '/test/(crash|concurrency)/',
+  '/test/examples/(start|demo-check)\\.',
+  '/test/tooling/(postgres-server|test-database)\\.',
+  '/test/events/killed-process\\.',
+  '/test/simulator/(command|state)\\.',
+];
+const APART = ['/node_modules/', '<rootDir>/test/(browser|switches|clients)/'];
+
 /** @type {import('jest').Config} */
-export default {
+export const base = {
   ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/', '<rootDir>/test/switches/', '<rootDir>/test/clients/'],
+  testPathIgnorePatterns: APART,
   globalSetup: '<rootDir>/test/support/jest-global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/jest-global-teardown.mjs',
   // Real servers and real processes, on machines that do other things as well.
@@ -21,3 +34,6 @@ export default {
     '^nestjs-marketplace-metering/simulator$': '<rootDir>/src/simulator/index.ts',
   },
 };
+
+/** @type {import('jest').Config} */
+export default { ...base, testPathIgnorePatterns: [...APART, ...PROCESS_SUITES] };
