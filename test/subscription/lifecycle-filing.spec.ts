@@ -216,7 +216,7 @@ describe('an agreement by license', () => {
     const [row] = await rooms.query<{ starts_at: Date }>('SELECT starts_at FROM marketplace.subscription WHERE seller_account = $1', [
       rooms.options.sellerAccount,
     ]);
-    expect(row?.starts_at).toEqual(after(24 * 60));
+    expect(row?.starts_at).toEqual(new Date(after(24 * 60).getTime() + 1000));
   });
 });
 
@@ -353,7 +353,12 @@ describe('whatever the order, the repeats and the losses', () => {
             `SELECT state, starts_at, ends_at, first_end_sign_at FROM marketplace.subscription WHERE seller_account = $1 AND license_arn = $2`,
             [rooms.options.sellerAccount, agreement.licenseArn],
           );
-          expect(row).toEqual({ state: 'ending', starts_at: after(0), ends_at: after(60), first_end_sign_at: after(60) });
+          expect(row).toEqual({
+            state: 'ending',
+            starts_at: new Date(after(0).getTime() + 1000),
+            ends_at: after(60),
+            first_end_sign_at: after(60),
+          });
         },
       ),
       { numRuns: 15 },

