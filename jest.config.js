@@ -1,11 +1,8 @@
 import { createDefaultEsmPreset } from 'ts-jest';
 
-/**
- * Suites that start, kill, pause and outlast processes, or have several replicas fight: `npm run test:processes`. Apart, so that `npm test` shows every rule and
- * every answer within five minutes.
- */
+/** Suites that start, kill, pause and outlast processes: `npm run test:processes`. Apart, so that `npm test` shows all else within five minutes. */
 export const PROCESS_SUITES = [
-  '/test/(crash|concurrency)/',
+  '/test/crash/',
   '/test/examples/(start|demo-check)\\.',
   '/test/tooling/(postgres-server|test-database)\\.',
   '/test/events/killed-process\\.',

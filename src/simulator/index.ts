@@ -32,10 +32,11 @@ export {
   type ComputePlatform,
   type ComputeResource,
   type CredentialSource,
+  type LaunchOptions,
   type ResourceCredentials,
 } from './operations/compute-resource.js';
 export { type Dimension, type Listing, type ProductIdentity, type ProductOptions, type ProductType } from './market/listing.js';
-export { type LaunchOptions, MarketplaceSimulator, type SimulatorOptions } from './marketplace-simulator.js';
+export { MarketplaceSimulator, type SimulatorOptions } from './marketplace-simulator.js';
 export { type Delivery, type DeliveryFilter, type Waiting } from './notifications/delivery-log.js';
 export { type ApiDestinationOptions, type SnsHttpOptions, type SqsOptions, type TargetOptions } from './notifications/delivery-target.js';
 export { type Disturbance, type DisturbanceEffect, type DisturbanceHandle } from './notifications/disturbance.js';

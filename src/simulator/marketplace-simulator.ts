@@ -15,7 +15,7 @@ import { type ApiCall, type CallFilter, CallLog } from './wire/call-log.js';
 import { CallQuota, type CallQuotas } from './wire/call-quota.js';
 import { ClientTokens } from './operations/client-tokens.js';
 import { ComputeFleet } from './operations/compute-fleet.js';
-import { type ComputePlatform, type ComputeResource, type CredentialSource } from './operations/compute-resource.js';
+import { type ComputeResource, type LaunchOptions } from './operations/compute-resource.js';
 import { ContainerTime } from './operations/container-time.js';
 import { type ControlDesk } from './control/control-desk.js';
 import { type ScenarioInput } from './control/scenario.js';
@@ -72,18 +72,6 @@ export interface SimulatorOptions {
   stateFile?: string;
   /** How many of the latest calls `calls` remembers. Default 100000. */
   callLogLimit?: number;
-}
-
-export interface LaunchOptions {
-  /** The buyer, by one of their agreements. Either this or `accountId`. */
-  agreement?: Agreement | string;
-  /** The account it runs in. The seller's own makes a preview: no subscription is needed, and nothing is billed. */
-  accountId?: string;
-  platform: ComputePlatform;
-  /** Default `us-east-1`. */
-  region?: string;
-  /** What signs its calls. Only the default, `workload`, is taken by AWS. */
-  credentials?: CredentialSource;
 }
 
 /** AWS Marketplace on localhost: products, buyers and a bill behind the wire protocol that the unmodified AWS SDKs speak. */

@@ -117,6 +117,31 @@ describe('what is sold', () => {
     expect((await ask('POST', '/failed-subscriptions', { productCode: 'maple' })).body).toMatchObject({ status: 'ROLLED_BACK' });
   });
 
+  it('software starts in a buyer’s account, verifies against the product’s keys, and ends', async () => {
+    const agreement = await subscribed();
+    const launched = (await ask('POST', '/resources', { agreementId: agreement.agreementId, platform: 'eks', region: 'eu-west-1' })).body;
+    expect(launched).toMatchObject({
+      accountId: agreement.accountId,
+      region: 'eu-west-1',
+      credentials: { accessKeyId: expect.any(String) },
+    });
+    expect((await ask('GET', '/resources')).body.resources).toEqual([launched]);
+    const ended = await ask('POST', `/resources/${String(launched.resourceId)}/terminate`);
+    expect(ended.body).toMatchObject({ terminatedAt: noon.toISOString() });
+    expect((await ask('POST', '/resources/none/terminate')).status).toBe(404);
+    expect((await ask('POST', '/resources', { platform: 'ecs' })).status).toBe(400);
+    expect((await ask('POST', '/products/maple/public-keys')).body.keys).toMatchObject([{ version: 1 }, { version: 2 }]);
+    expect((await ask('GET', '/products/maple/public-keys')).body.keys).toHaveLength(2);
+  });
+
+  it('AWS warns of a buyer, and takes it back', async () => {
+    const { agreementId } = await subscribed();
+    await ask('POST', `/agreements/${agreementId}/advisory`);
+    await ask('POST', `/agreements/${agreementId}/advisory-resolved`);
+    const types = sim.notifications.messages({ agreementId }).map(({ type }) => type);
+    expect(types).toEqual(expect.arrayContaining(['Purchase Agreement Advisory Issued', 'Purchase Agreement Advisory Resolved']));
+  });
+
   it('a registration form carries a token that resolves', async () => {
     const agreement = await subscribed({ freeTrial: true });
     const { fields } = (await ask('POST', `/agreements/${agreement.agreementId}/registration-form`)).body as {
@@ -423,14 +448,22 @@ describe('the OpenAPI document', () => {
     const fault = sim.faults.add({ kind: 'latency', ms: 0 });
     await meter(recordOf(agreement));
     const { id: targetId } = sim.notifications.addTarget({ kind: 'apiDestination', url: 'http://127.0.0.1:9/', detailTypes: ['none'] });
+    const { resourceId } = sim.launch({ agreement, platform: 'ecs' });
     const state = (await ask('GET', '/state')).body;
-    const params: Record<string, string> = { agreementId: agreement.agreementId, productCode: 'maple', faultId: fault.id, targetId };
+    const params: Record<string, string> = {
+      agreementId: agreement.agreementId,
+      productCode: 'maple',
+      faultId: fault.id,
+      targetId,
+      resourceId,
+    };
     const bodies: Record<string, unknown> = {
       'POST /products': { dimensions: ['users'] },
       'POST /agreements': { productCode: 'maple' },
       'POST /failed-subscriptions': { productCode: 'maple' },
       'POST /agreements/{agreementId}/cancellation-answer': { status: 'REJECTED' },
       'PUT /agreements/{agreementId}/entitlements': { entitlements: [{ dimension: 'users', value: 1 }] },
+      'POST /resources': { agreementId: agreement.agreementId, platform: 'ecs' },
       'PUT /clock': { rate: 0 },
       'POST /clock/advance': { by: 'PT1S' },
       'PUT /switches': { identicalResend: 'duplicateRecord' },
@@ -444,7 +477,7 @@ describe('the OpenAPI document', () => {
       await ask('PUT', '/state', state);
       const name = `${route.method} ${route.path}`;
       if (name.endsWith('cancellation-answer')) sim.requestCancellation(agreement);
-      const path = route.path.replace(/\{(\w+)\}/g, (_, key: string) => params[key] ?? '');
+      const path = route.path.replace(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(params[key] ?? ''));
       const { status, body } = await ask(route.method, path, bodies[name]);
       expect([name, status]).toEqual([name, route.answer ? (route.status ?? 200) : 204]);
       if (route.answer) expect([name, z.safeParse(route.answer, body).error?.issues ?? []]).toEqual([name, []]);

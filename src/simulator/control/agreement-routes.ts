@@ -146,6 +146,14 @@ export function agreementRoutes(simulator: ControlledSimulator): ControlRoute[] 
     deed('cancel', 'The buyer cancels, now', (id) => simulator.cancel(id)),
     deed('suspend', 'The buyer’s account is suspended', (id) => simulator.suspend(id)),
     deed('reinstate', 'The buyer’s account is in good standing again', (id) => simulator.reinstate(id)),
+    deed('advisory', 'AWS warns of closure, compromise, abuse or fraud of the buyer’s account', (id) => {
+      simulator.issueAdvisory(id);
+      return simulator.agreement(id);
+    }),
+    deed('advisory-resolved', 'The warning is taken back', (id) => {
+      simulator.resolveAdvisory(id);
+      return simulator.agreement(id);
+    }),
     route({
       method: 'PUT',
       path: '/agreements/{agreementId}/entitlements',

@@ -9,6 +9,8 @@ import {
 } from '../market/agreement.js';
 import { type Listing, type ProductOptions } from '../market/listing.js';
 import { type Notifications } from '../notifications/notifications.js';
+import { type ComputeResource, type LaunchOptions } from '../operations/compute-resource.js';
+import { type ProductKey } from '../operations/product-keys.js';
 import { type BillFilter, type BillLine } from '../operations/usage-book.js';
 import { type Switches } from '../switches.js';
 import { type SimulatorClock } from '../virtual-clock.js';
@@ -44,6 +46,13 @@ export interface ControlledSimulator {
   setEntitlements(agreementId: string, entitlements: readonly Entitlement[]): Agreement;
   requestCancellation(agreementId: string, reason?: CancellationReason, message?: string): Agreement;
   answerCancellation(agreementId: string, status: Exclude<CancellationRequest['status'], 'PENDING_APPROVAL'>, message?: string): Agreement;
+  issueAdvisory(agreementId: string): void;
+  resolveAdvisory(agreementId: string): void;
+  launch(options: LaunchOptions): ComputeResource;
+  terminate(resourceId: string): ComputeResource;
+  resources(): ComputeResource[];
+  publicKeys(productCode: string): ProductKey[];
+  rotatePublicKey(productCode: string): ProductKey[];
   bill(filter: BillFilter): BillLine[];
   calls(filter: CallFilter): ApiCall[];
   snapshot(): WorldSnapshot;

@@ -4,8 +4,15 @@ import { type ControlRoute } from './control-route.js';
 import { evidenceRoutes } from './evidence-routes.js';
 import { notificationRoutes } from './notification-routes.js';
 import { settingRoutes } from './setting-routes.js';
+import { softwareRoutes } from './software-routes.js';
 
 /** All operations of the control API, in the order of its document. */
 export function controlRoutes(simulator: ControlledSimulator): ControlRoute[] {
-  return [...agreementRoutes(simulator), ...settingRoutes(simulator), ...evidenceRoutes(simulator), ...notificationRoutes(simulator)];
+  return [
+    ...agreementRoutes(simulator),
+    ...softwareRoutes(simulator),
+    ...settingRoutes(simulator),
+    ...evidenceRoutes(simulator),
+    ...notificationRoutes(simulator),
+  ];
 }

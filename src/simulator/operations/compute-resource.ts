@@ -1,3 +1,5 @@
+import { type Agreement } from '../market/agreement.js';
+
 /** Where software runs in a buyer's account [SDK-M, MeterUsage and RegisterUsage]. */
 export type ComputePlatform = 'ec2' | 'ecs' | 'eks' | 'fargate' | 'agentcore';
 
@@ -26,4 +28,16 @@ export interface ComputeResource {
   readonly credentials: ResourceCredentials;
   readonly launchedAt: Date;
   readonly terminatedAt?: Date;
+}
+
+export interface LaunchOptions {
+  /** The buyer, by one of their agreements. Either this or `accountId`. */
+  agreement?: Agreement | string;
+  /** The account it runs in. The seller's own makes a preview: no subscription is needed, and nothing is billed. */
+  accountId?: string;
+  platform: ComputePlatform;
+  /** Default `us-east-1`. */
+  region?: string;
+  /** What signs its calls. Only the default, `workload`, is taken by AWS. */
+  credentials?: CredentialSource;
 }
