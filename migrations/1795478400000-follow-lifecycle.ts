@@ -146,6 +146,32 @@ const UP: readonly string[] = [
   `CREATE UNIQUE INDEX event_delivery_one_at_a_time ON marketplace.event_delivery (seller_account, handler_id, subscription_id)
     WHERE state = 'delivering'`,
 
+  // For each of some subscriptions the others of its line of renewals, and the eldest of them; nothing for one that has no line.
+  `CREATE FUNCTION marketplace.kin_of(seller text, given uuid[])
+    RETURNS TABLE (member uuid, eldest uuid, has_elders boolean, kins uuid[]) LANGUAGE plpgsql STABLE ROWS 1 AS $$
+  BEGIN
+    IF NOT EXISTS (SELECT FROM marketplace.subscription s WHERE s.seller_account = seller AND s.predecessor_id IS NOT NULL) THEN
+      RETURN;
+    END IF;
+    RETURN QUERY WITH RECURSIVE place AS (
+      SELECT unnest(given) AS id
+    ), earlier AS (
+      SELECT place.id AS of_member, s.predecessor_id AS kin, 1 AS steps FROM place
+      JOIN marketplace.subscription s ON s.seller_account = seller AND s.id = place.id AND s.predecessor_id IS NOT NULL
+      UNION ALL
+      SELECT earlier.of_member, s.predecessor_id, earlier.steps + 1 FROM earlier
+      JOIN marketplace.subscription s ON s.seller_account = seller AND s.id = earlier.kin AND s.predecessor_id IS NOT NULL
+    ), later AS (
+      SELECT place.id AS of_member, s.id AS kin FROM place
+      JOIN marketplace.subscription s ON s.seller_account = seller AND s.predecessor_id = place.id
+      UNION ALL
+      SELECT later.of_member, s.id FROM later
+      JOIN marketplace.subscription s ON s.seller_account = seller AND s.predecessor_id = later.kin
+    )
+    SELECT known.of_member, (array_agg(known.kin ORDER BY known.steps DESC))[1], max(known.steps) > 0, array_agg(known.kin)
+    FROM (SELECT of_member, kin, steps FROM earlier UNION ALL SELECT of_member, kin, 0 FROM later) AS known GROUP BY known.of_member;
+  END $$`,
+
   `CREATE OR REPLACE FUNCTION marketplace.guard_subscription() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
     IF (OLD.seller_account, OLD.id, OLD.product_code, OLD.registered_at) IS DISTINCT FROM (NEW.seller_account, NEW.id, NEW.product_code, NEW.registered_at)
@@ -169,6 +195,7 @@ const DOWN: readonly string[] = [
   `ALTER TABLE marketplace.outbox_event DROP COLUMN position`,
   `DROP TABLE marketplace.inbox_message`,
   `DROP FUNCTION marketplace.guard_inbox_message`,
+  `DROP FUNCTION marketplace.kin_of`,
   `ALTER TABLE marketplace.usage_event DROP COLUMN lineage_id`,
   `DROP INDEX marketplace.subscription_with_predecessor`,
 ];

@@ -23,24 +23,11 @@ const HOME = `merged AS (
     SELECT member, heir FROM merged WHERE NOT EXISTS (SELECT FROM merged further WHERE further.member = merged.heir)
   )`;
 // Renewals and replacements share their keys with what they took over from: `kin` names for each subscription of the call the others of its line, those
-// before it and those after, and the eldest of them all. Looked for from the call's own ids, since lines become many with the years; where there is
-// none it costs a look into an index that is empty.
-const LINEAGE = `${HOME}, place AS MATERIALIZED (
-    SELECT DISTINCT coalesce(home.heir, given.id) AS id FROM unnest($2::uuid[]) AS given (id) LEFT JOIN home ON home.member = given.id
-  ), earlier AS (
-    SELECT place.id AS member, s.predecessor_id AS kin, 1 AS steps FROM place
-    JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = place.id AND s.predecessor_id IS NOT NULL
-    UNION ALL
-    SELECT earlier.member, s.predecessor_id, earlier.steps + 1 FROM earlier
-    JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = earlier.kin AND s.predecessor_id IS NOT NULL
-  ), later AS (
-    SELECT place.id AS member, s.id AS kin FROM place
-    JOIN marketplace.subscription s ON s.seller_account = $1 AND s.predecessor_id = place.id AND s.predecessor_id IS NOT NULL
-    UNION ALL
-    SELECT later.member, s.id FROM later JOIN marketplace.subscription s ON s.seller_account = $1 AND s.predecessor_id = later.kin AND s.predecessor_id IS NOT NULL
-  ), kin AS MATERIALIZED (
-    SELECT member, (array_agg(kin ORDER BY steps DESC))[1] AS eldest, max(steps) > 0 AS has_elders, array_agg(kin) AS kins
-    FROM (SELECT member, kin, steps FROM earlier UNION ALL SELECT member, kin, 0 FROM later) AS known GROUP BY member
+// before it and those after, and the eldest of them all. A function of the database, because planning the two recursions anew for each statement
+// costs a lone call more than all the rest; where there is no line it looks into an empty index.
+const LINEAGE = `${HOME}, kin AS MATERIALIZED (
+    SELECT * FROM marketplace.kin_of($1, (
+      SELECT array_agg(DISTINCT coalesce(home.heir, given.id)) FROM unnest($2::uuid[]) AS given (id) LEFT JOIN home ON home.member = given.id))
   )`;
 // A look into the unique index per key: OFFSET 0 keeps the planner from turning it into a scan of the ledger.
 const eventUnder = (subscriptionId: string, columns: string): string =>
