@@ -145,6 +145,26 @@ describe('what an ended subscription could not bill', () => {
     expect(told).toEqual([{ told: 3 }]);
   });
 
+  it('goes to its successor also where AWS called the license out of its term, which the ledger heard of too late', async () => {
+    ledger = await LifeLedger.open({ options: { onEnded: 'transfer' } });
+    const { harness, usage } = ledger;
+    const { old, next } = await lineage();
+    harness.advance(1.1);
+    // At AWS it ended within the hour before; until the message comes, usage is still recorded and sealed under it.
+    harness.simulator.end(old.agreement, { at: new Date(harness.clock.now().getTime() - 10 * 60_000) });
+    await ledger.record(old, 5);
+    await ledger.hear('license.deprovisioned', old.agreement);
+    await harness.settle(4);
+    expect(await ledger.fates(old)).toEqual(['11h 5 blocked invalidLicense']);
+    await ledger.close();
+    expect(await ledger.fates(old)).toEqual(['11h 5 invalidLicense transferred']);
+    usage.add({ subscriptionId: next.id, dimension: 'requests', quantity: 5 });
+    harness.advance(1.2);
+    await harness.settle();
+    expect(ledger.bill(next).map((line) => line.split(' ')[1])).toEqual(['5']);
+    expect(await usage.expectAllAccounted()).toMatchObject({ metered: 5, transferred: 5 });
+  });
+
   it('waits for a successor that is known to be active, and goes on through one that has ended itself', async () => {
     ledger = await LifeLedger.open({ options: { onEnded: 'transfer' } });
     const { harness, usage } = ledger;
