@@ -15,9 +15,9 @@ import { createDataSource } from '../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../src/database/ledger-database.js';
 import { runMigrations } from '../src/database/migration-runner.js';
 import { resolveOptions } from '../src/marketplace-metering.options.js';
-import { UsageRecorder } from '../src/metering/usage-recorder.js';
+import { UsageRecorder } from '../src/metering/recording/usage-recorder.js';
 import { ProductCatalog } from '../src/subscription/product-catalog.js';
-import { SubscriptionDirectory } from '../src/subscription/subscription-directory.js';
+import { SubscriptionDirectory } from '../src/subscription/chain/subject-directory.js';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const SLICE_MS = Number(process.env.BENCH_SLICE_MS ?? 1000);

@@ -28,19 +28,19 @@ import { EVENTS_PROVIDERS } from './events/events.providers.js';
 import { type Options, type ResolvedOptions, resolveOptions } from './marketplace-metering.options.js';
 import { METERING_PROVIDERS } from './metering/metering.providers.js';
 import { MeteringService } from './metering/metering.service.js';
-import { RecordResolution } from './metering/record-resolution.service.js';
-import { SubmissionHold } from './metering/submission-hold.js';
+import { RecordResolution } from './metering/settlement/record-resolution.service.js';
+import { SubmissionHold } from './metering/submission/submission-hold.js';
 import { registrationControllerOf } from './registration/registration.controller.js';
 import { REGISTRATION_PROVIDERS } from './registration/registration.providers.js';
 import { RegistrationService } from './registration/registration.service.js';
-import { Doorbell } from './runtime/doorbell.js';
+import { Waker } from './runtime/waker.js';
 import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from './runtime/tokens.js';
-import { notificationControllerOf } from './subscription/notifications/notification.controller.js';
-import { NOTIFICATION_PROVIDERS } from './subscription/notifications/notification.providers.js';
-import { LifecycleMessages } from './subscription/lifecycle/lifecycle-messages.service.js';
-import { LicenseMigration } from './subscription/license-migration.service.js';
-import { QueueIntake } from './subscription/notifications/queue-intake.js';
+import { notificationControllerOf } from './subscription/inbox/notification.controller.js';
+import { NOTIFICATION_PROVIDERS } from './subscription/inbox/notification.providers.js';
+import { LifecycleMessages } from './subscription/inbox/lifecycle-messages.service.js';
+import { LicenseMigration } from './subscription/reconciliation/license-migration.service.js';
+import { QueueIntake } from './subscription/inbox/queue-intake.js';
 import { ProductCatalog } from './subscription/product-catalog.js';
 import { SUBSCRIPTION_PROVIDERS } from './subscription/subscription.providers.js';
 import { SubscriptionService } from './subscription/subscription.service.js';
@@ -205,7 +205,7 @@ function assemble(statics: StaticOptions, imports: NonNullable<ModuleMetadata['i
     providers: [
       { provide: INSTANCE_NAME, useValue: name },
       ledgerDatabaseProvider(name),
-      Doorbell,
+      Waker,
       JobScheduler,
       ClockGuard,
       AwsClients,

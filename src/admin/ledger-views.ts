@@ -3,7 +3,7 @@ import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js
 import { MarketplaceMeteringError } from '../errors.js';
 import { EventDeliveries } from '../events/event-deliveries.service.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
-import { type BalanceTotal, type BalanceView, LedgerBalance } from '../metering/ledger-balance.js';
+import { type BalanceTotal, type BalanceView, LedgerBalance } from '../metering/balance/ledger-balance.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
 import { type AlertView, alertViewOf } from './alert.view.js';

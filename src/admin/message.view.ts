@@ -1,4 +1,4 @@
-import { type SpokenOf } from '../subscription/lifecycle/lifecycle-event.js';
+import { type SpokenOf } from '../subscription/inbox/lifecycle-event.js';
 import { type MessageRow } from './ledger-views.sql.js';
 import { identifier, instant, json, message } from './shown.js';
 

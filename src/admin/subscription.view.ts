@@ -1,5 +1,5 @@
-import { endWindowClosesAt } from '../metering/deadlines.js';
-import { type BalanceView } from '../metering/ledger-balance.js';
+import { endWindowClosesAt } from '../metering/settlement/deadlines.js';
+import { type BalanceView } from '../metering/balance/ledger-balance.js';
 import { type AliasRow, type StandingRow, type SubscriptionRow } from './ledger-views.sql.js';
 import { hostName, identifier, instant } from './shown.js';
 

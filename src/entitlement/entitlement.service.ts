@@ -9,9 +9,9 @@ import { Outbox } from '../events/outbox.js';
 import { type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ProductCatalog } from '../subscription/product-catalog.js';
-import { licenseIdOf } from '../subscription/subscription-aliases.js';
+import { licenseIdOf } from '../subscription/chain/subscription-aliases.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
-import { type IdentityRow, selectIdentity } from '../subscription/subscription.sql.js';
+import { type IdentityRow, selectIdentity } from '../subscription/chain/subscription.sql.js';
 import { replaceSnapshot, selectSnapshot, type SnapshotRow } from './entitlement.sql.js';
 
 /** What a buyer has bought of one dimension. */

@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { type LedgerDatabase } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { crashPoint } from '../runtime/crash-point.js';
-import { type Doorbell } from '../runtime/doorbell.js';
+import { type Waker } from '../runtime/waker.js';
 import { countMetric } from '../runtime/metrics.js';
 import { redactedText } from '../runtime/redaction.js';
 import { type AlertBoard } from './alert-board.js';
@@ -22,7 +22,7 @@ export interface LineTools {
   options: ResolvedOptions;
   database: LedgerDatabase;
   alerts: AlertBoard;
-  doorbell: Doorbell;
+  waker: Waker;
   instanceName: string | null;
 }
 
@@ -146,7 +146,7 @@ export class DeliveryLine {
   }
 
   private async fail(held: Held, message: string, attempts: number): Promise<void> {
-    const { options, database, alerts, doorbell } = this.tools;
+    const { options, database, alerts, waker } = this.tools;
     const { handlers, jobs, sellerAccount } = options;
     const { delivery } = held;
     const error = redactedText(message).replaceAll('\u0000', '\uFFFD').slice(0, ERROR_LENGTH_MAX);
@@ -158,7 +158,7 @@ export class DeliveryLine {
       this.logger.warn(`a handler failed and gets its event again: ${error}`, { ...this.about(delivery), inMs: Math.round(delayMs) });
       if (delayMs < jobs.deliverIntervalMs)
         setTimeout(() => {
-          doorbell.ring('deliver');
+          waker.wake('deliver');
         }, Math.ceil(delayMs)).unref();
       return;
     }

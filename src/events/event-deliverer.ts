@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { LedgerDatabase } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
-import { Doorbell } from '../runtime/doorbell.js';
+import { Waker } from '../runtime/waker.js';
 import { INSTANCE_NAME, JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AlertBoard } from './alert-board.js';
@@ -25,20 +25,20 @@ export class EventDeliverer {
     private readonly database: LedgerDatabase,
     private readonly handlers: EventHandlers,
     private readonly alerts: AlertBoard,
-    private readonly doorbell: Doorbell,
+    private readonly waker: Waker,
     scheduler: JobScheduler,
     @Optional() @Inject(INSTANCE_NAME) private readonly instanceName?: string,
   ) {
     scheduler.add({ name: 'deliver', intervalMs: options.jobs.deliverIntervalMs, run: (signal) => this.run(signal) });
   }
 
-  /** Ends when there is nothing to deliver now. While one handler is at work the others go on to hear the doorbell and the tick. */
+  /** Ends when there is nothing to deliver now. While one handler is at work the others go on to hear the waker and the tick. */
   async run(signal: AbortSignal): Promise<void> {
     await this.showPresence();
-    const { options, database, alerts, doorbell, handlers, instanceName = null } = this;
+    const { options, database, alerts, waker, handlers, instanceName = null } = this;
     if (this.lines.size === 0) {
       this.lines = new Map(
-        handlers.all.map((handler) => [handler, new DeliveryLine(handler, { options, database, alerts, doorbell, instanceName })]),
+        handlers.all.map((handler) => [handler, new DeliveryLine(handler, { options, database, alerts, waker, instanceName })]),
       );
     }
     const open = new Set<Promise<void>>();
@@ -53,7 +53,7 @@ export class EventDeliverer {
       }
     };
     drainAll();
-    const silence = doorbell.onRing('deliver', drainAll);
+    const silence = waker.onRing('deliver', drainAll);
     const tick = setInterval(drainAll, options.jobs.deliverIntervalMs);
     try {
       while (open.size > 0) await Promise.race(open);

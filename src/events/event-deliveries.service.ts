@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
-import { Doorbell } from '../runtime/doorbell.js';
+import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AlertBoard } from './alert-board.js';
 import {
@@ -79,7 +79,7 @@ export class EventDeliveries {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly alerts: AlertBoard,
-    private readonly doorbell: Doorbell,
+    private readonly waker: Waker,
   ) {}
 
   /** Newest first, at most `limit` (default 100, up to 1,000). */
@@ -120,7 +120,7 @@ export class EventDeliveries {
     named('by', by);
     await this.decide(deliveryId, 'retried', (tx) => retryDelivery(tx, this.seller, deliveryId, by));
     this.logger.log('delivery retried by hand', { delivery: deliveryId, by });
-    this.doorbell.ring('deliver');
+    this.waker.wake('deliver');
   }
 
   /**
@@ -132,7 +132,7 @@ export class EventDeliveries {
     named('reason', reason);
     await this.decide(deliveryId, 'skipped', (tx) => skipDelivery(tx, this.seller, deliveryId, by, reason));
     this.logger.log('delivery skipped by hand', { delivery: deliveryId, by, reason });
-    this.doorbell.ring('deliver');
+    this.waker.wake('deliver');
   }
 
   /**

@@ -2,7 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
-import { Doorbell } from '../runtime/doorbell.js';
+import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type MarketplaceEventType, type NewMarketplaceEvent } from './marketplace-event.js';
 
@@ -11,7 +11,7 @@ import { type MarketplaceEventType, type NewMarketplaceEvent } from './marketpla
 export class Outbox {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
-    @Optional() private readonly doorbell?: Doorbell,
+    @Optional() private readonly waker?: Waker,
   ) {}
 
   /**
@@ -45,6 +45,6 @@ export class Outbox {
       ],
     );
     // In a transaction of the host there is nothing to hang this on: the next tick delivers.
-    tx.afterCommit?.(() => this.doorbell?.ring('deliver'));
+    tx.afterCommit?.(() => this.waker?.wake('deliver'));
   }
 }

@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { type Job, JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { BatchSubmitter } from './batch-submitter.js';
-import { DeadlineWatch } from './deadline-watch.js';
-import { HourSealer } from './hour-sealer.js';
-import { LeaseRecovery } from './lease-recovery.js';
+import { BatchSubmitter } from './submission/batch-submitter.js';
+import { DeadlineWatch } from './settlement/deadline-watch.js';
+import { HourSealer } from './sealing/hour-sealer.js';
+import { LeaseRecovery } from './submission/lease-recovery.js';
 import { UnitTransfer } from './unit-transfer.js';
 
 /**

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { type BalanceFilter, type BalanceView, LedgerBalance } from './ledger-balance.js';
-import { type RecordOptions, type RecordResult, type UsageEvent } from './usage-event.js';
-import { UsageRecorder } from './usage-recorder.js';
+import { type BalanceFilter, type BalanceView, LedgerBalance } from './balance/ledger-balance.js';
+import { type RecordOptions, type RecordResult, type UsageEvent } from './recording/usage-event.js';
+import { UsageRecorder } from './recording/usage-recorder.js';
 
 /** What a host does with metering: record usage, and see where every unit of it stands. */
 @Injectable()

@@ -1,6 +1,6 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
-import { type SubscriptionState } from '../subscription/subscription-standing.js';
-import { type LockedRecord } from './submission.sql.js';
+import { type SubscriptionState } from '../subscription/agreements/state-policy.js';
+import { type LockedRecord } from './submission/submission.sql.js';
 
 /** A record whose units a linked successor may take. */
 export interface TransferableRecord extends LockedRecord {

@@ -6,15 +6,15 @@ import { Outbox } from '../events/outbox.js';
 import { followsLifecycle, type ResolvedOptions } from '../marketplace-metering.options.js';
 import { crashPoint } from '../runtime/crash-point.js';
 import { scaled } from '../runtime/decimal.js';
-import { Doorbell } from '../runtime/doorbell.js';
+import { Waker } from '../runtime/waker.js';
 import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { type SubscriptionState } from '../subscription/subscription-standing.js';
-import { noticeOf } from './record-notice.js';
-import { endRecords, type LockedRecord } from './submission.sql.js';
-import { SubmissionHold } from './submission-hold.js';
+import { type SubscriptionState } from '../subscription/agreements/state-policy.js';
+import { noticeOf } from './settlement/record-notice.js';
+import { endRecords, type LockedRecord } from './submission/submission.sql.js';
+import { SubmissionHold } from './submission/submission-hold.js';
 import { hasSetApart, lockTransferable } from './unit-transfer.sql.js';
-import { insertUsage } from './usage-event.sql.js';
+import { insertUsage } from './recording/usage-event.sql.js';
 
 /**
  * Moves what an ended subscription could not bill any more to the subscription that took over from it (`onEnded: 'transfer'`, or a person's word): the
@@ -31,7 +31,7 @@ export class UnitTransfer {
     private readonly outbox: Outbox,
     private readonly alerts: AlertBoard,
     private readonly hold: SubmissionHold,
-    private readonly doorbell: Doorbell,
+    private readonly waker: Waker,
   ) {}
 
   /** Moves all that can be moved now, record by record: one that cannot be moved keeps no other. Nothing with `onEnded: 'hold'`. */
@@ -40,7 +40,7 @@ export class UnitTransfer {
     const failed: string[] = [];
     let moved = 0;
     while (await this.moveNext(failed)) moved += 1;
-    if (moved > failed.length) this.doorbell.ring('seal');
+    if (moved > failed.length) this.waker.wake('seal');
   }
 
   /** @returns false when there is none left */

@@ -8,7 +8,7 @@ import { type Alert, AlertBoard } from '../events/alert-board.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { SubscriptionRegistrar } from '../subscription/subscription-registrar.js';
+import { SubscriptionRegistrar } from '../subscription/chain/subscription-registrar.js';
 import { RedirectPolicy } from './redirect-policy.js';
 import { hashOf, mintCode } from './registration-code.js';
 import { type RegistrationForm } from './registration-form.js';

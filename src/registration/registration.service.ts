@@ -7,7 +7,7 @@ import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type Subscription, subscriptionOf } from '../subscription/subscription.js';
-import { selectSubscription } from '../subscription/subscription.sql.js';
+import { selectSubscription } from '../subscription/chain/subscription.sql.js';
 import { hashOf } from './registration-code.js';
 import { type CodeRow, linkTenant, selectCode, takeCode } from './registration.sql.js';
 

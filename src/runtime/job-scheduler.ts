@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { MarketplaceMeteringError } from '../errors.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
-import { Doorbell } from './doorbell.js';
+import { Waker } from './waker.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
 export type JobName = 'seal' | 'submit' | 'deadline' | 'recovery' | 'inbox' | 'deliver' | 'reconcile';
@@ -27,7 +27,7 @@ interface Slot {
 export const INSTANCE_NAME = Symbol('marketplace-metering:instance-name');
 
 /**
- * Runs the module's jobs: on their interval, when the doorbell rings, and on demand. A job never overlaps itself in one process; between processes
+ * Runs the module's jobs: on their interval, when the waker rings, and on demand. A job never overlaps itself in one process; between processes
  * each job shares its work by row locks. Timers are ours: importing ScheduleModule here would fire every job of the host twice. When the host
  * has a SchedulerRegistry the intervals are shown in it as `marketplace:<job>`.
  */
@@ -39,14 +39,14 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly doorbell: Doorbell,
+    private readonly waker: Waker,
     @Optional() @Inject(INSTANCE_NAME) private readonly instanceName?: string,
     @Optional() @Inject(SchedulerRegistry) private readonly registry?: SchedulerRegistry,
   ) {}
 
   add(job: Job): void {
     const slot: Slot = { job, timer: null, running: null, again: null, unsubscribe: () => undefined };
-    slot.unsubscribe = this.doorbell.onRing(job.name, () => {
+    slot.unsubscribe = this.waker.onRing(job.name, () => {
       if (slot.timer !== null) void this.request(slot);
     });
     this.slots.set(job.name, slot);

@@ -3,7 +3,7 @@ import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js
 import { MarketplaceMeteringError } from '../errors.js';
 import { type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { countUnmoved, hasSealed, insertOrLockProduct, type ProductRow, updateProduct } from './subscription.sql.js';
+import { countUnmoved, hasSealed, insertOrLockProduct, type ProductRow, updateProduct } from './chain/subscription.sql.js';
 
 /** The products that the options list, and their standing in the ledger. */
 @Injectable()

@@ -1,16 +1,16 @@
 import { type Provider } from '@nestjs/common';
 import { AgreementGateway } from '../aws/agreement-gateway.js';
 import { EntitlementGateway } from '../aws/entitlement-gateway.js';
-import { Reconciliation } from './lifecycle/reconciliation.js';
-import { LifecycleFiling } from './lifecycle/lifecycle-filing.js';
-import { LifecycleInbox } from './lifecycle/lifecycle-inbox.js';
-import { LifecycleMessages } from './lifecycle/lifecycle-messages.service.js';
-import { LifecycleJobs } from './lifecycle/lifecycle.jobs.js';
-import { LifeWriter } from './lifecycle/life-writer.js';
-import { LicenseMigration } from './license-migration.service.js';
+import { Reconciliation } from './reconciliation/reconciliation.js';
+import { LifecycleFiling } from './inbox/message-processor.js';
+import { LifecycleInbox } from './inbox/lifecycle-inbox.js';
+import { LifecycleMessages } from './inbox/lifecycle-messages.service.js';
+import { LifecycleJobs } from './lifecycle.jobs.js';
+import { LifeWriter } from './chain/projection.js';
+import { LicenseMigration } from './reconciliation/license-migration.service.js';
 import { ProductCatalog } from './product-catalog.js';
-import { SubscriptionDirectory } from './subscription-directory.js';
-import { SubscriptionRegistrar } from './subscription-registrar.js';
+import { SubscriptionDirectory } from './chain/subject-directory.js';
+import { SubscriptionRegistrar } from './chain/subscription-registrar.js';
 import { SubscriptionService } from './subscription.service.js';
 
 /** Everything in this room that Nest builds. */

@@ -3,13 +3,13 @@ import { uuidv7 } from 'uuidv7';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
-import { Doorbell } from '../runtime/doorbell.js';
+import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type Subscription, subscriptionIdOf, subscriptionOf } from './subscription.js';
-import { LifeWriter } from './lifecycle/life-writer.js';
-import { LifecycleInbox } from './lifecycle/lifecycle-inbox.js';
-import { fileHostMessages } from './lifecycle/lifecycle.sql.js';
-import { lockForEnd, selectSubscription, selectSubscriptionsOfTenant } from './subscription.sql.js';
+import { LifeWriter } from './chain/projection.js';
+import { LifecycleInbox } from './inbox/lifecycle-inbox.js';
+import { fileHostMessages } from './chain/lifecycle.sql.js';
+import { lockForEnd, selectSubscription, selectSubscriptionsOfTenant } from './chain/subscription.sql.js';
 
 export type { Subscription } from './subscription.js';
 
@@ -21,7 +21,7 @@ export class SubscriptionService {
     private readonly database: LedgerDatabase,
     private readonly inbox: LifecycleInbox,
     private readonly life: LifeWriter,
-    private readonly doorbell: Doorbell,
+    private readonly waker: Waker,
   ) {}
 
   async get(id: string): Promise<Subscription | null> {
@@ -55,7 +55,7 @@ export class SubscriptionService {
         `There is no subscription ${JSON.stringify(id)}; give the id of a Subscription.`,
       );
     }
-    if (outcome === 'entered') this.doorbell.ring('seal');
+    if (outcome === 'entered') this.waker.wake('seal');
   }
 
   private async enterEnd(tx: SqlExecutor, id: string, at: Date | undefined): Promise<'unknown' | 'known' | 'entered'> {

@@ -1,6 +1,6 @@
-import { type SubscriptionState } from './subscription-standing.js';
+import { type SubscriptionState } from './agreements/state-policy.js';
 
-export type { SubscriptionState } from './subscription-standing.js';
+export type { SubscriptionState } from './agreements/state-policy.js';
 
 /** One agreement of one buyer for one product, as the host sees it. */
 export interface Subscription {

@@ -7,8 +7,8 @@ import { AlertBoard } from '../../src/events/alert-board.js';
 import { EventDeliveries } from '../../src/events/event-deliveries.service.js';
 import { Outbox } from '../../src/events/outbox.js';
 import { resolveOptions } from '../../src/marketplace-metering.options.js';
-import { LedgerBalance } from '../../src/metering/ledger-balance.js';
-import { Doorbell } from '../../src/runtime/doorbell.js';
+import { LedgerBalance } from '../../src/metering/balance/ledger-balance.js';
+import { Waker } from '../../src/runtime/waker.js';
 import { AdminLedger, hourAgo, SELLER } from './admin-ledger.js';
 
 interface PlanNode {
@@ -132,7 +132,7 @@ beforeAll(async () => {
 
   const options = resolveOptions(ledger.options(), {});
   database = new ExplainedDatabase(await createDataSource(options).initialize());
-  const deliveries = new EventDeliveries(options, database, new AlertBoard(options, new Outbox(options)), new Doorbell());
+  const deliveries = new EventDeliveries(options, database, new AlertBoard(options, new Outbox(options)), new Waker());
   views = new LedgerViews(database, new LedgerBalance(database, options), deliveries, options);
 });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { RecordResolution } from '../../src/index.js';
-import { AnswerReconciler } from '../../src/metering/answer-reconciler.js';
+import { AnswerReconciler } from '../../src/metering/settlement/answer-reconciler.js';
 import { type Switches } from '../../src/simulator/index.js';
 import { hourOf, plusMs } from '../../src/runtime/clock.js';
 import { LedgerHarness } from '../support/ledger-harness.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { uuidv7 } from 'uuidv7';
 import { sqlStateOf, type SqlExecutor } from '../../src/database/ledger-database.js';
-import { type Disposition, type RecordState } from '../../src/metering/record-outcome.js';
+import { type Disposition, type RecordState } from '../../src/metering/settlement/record-outcome.js';
 import { LedgerHarness } from '../support/ledger-harness.js';
 
 // Every change of state, disposition and evidence that there could be, with plain SQL: the database takes those that are drawn, and no others.

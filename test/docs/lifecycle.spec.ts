@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { STANDINGS } from '../../src/subscription/subscription-standing.js';
+import { STANDINGS } from '../../src/subscription/agreements/state-policy.js';
 
 describe('docs/lifecycle.md', () => {
   it('shows what may be done in each state as the code has it', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Acceptance, type Delivery, readDelivery, type Reading } from '../../src/subscription/lifecycle/lifecycle-parser.js';
+import { type Acceptance, type Delivery, readDelivery, type Reading } from '../../src/subscription/inbox/lifecycle-parser.js';
 import {
   agreementEvent,
   BUYER,

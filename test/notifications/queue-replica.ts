@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { MarketplaceMeteringModule, type RootOptions } from '../../src/index.js';
-import { QueueIntake } from '../../src/subscription/notifications/queue-intake.js';
+import { QueueIntake } from '../../src/subscription/inbox/queue-intake.js';
 import { VirtualClock } from '../../src/simulator/index.js';
 
 // A replica in a process of its own, which takes in what its queue holds and may be killed over it.

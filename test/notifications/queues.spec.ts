@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import { type RootOptions } from '../../src/index.js';
 import { type QueueAudience, QueueListener, regionOf } from '../../src/aws/queue-listener.js';
 import { resolveOptions } from '../../src/marketplace-metering.options.js';
-import { QueueIntake } from '../../src/subscription/notifications/queue-intake.js';
+import { QueueIntake } from '../../src/subscription/inbox/queue-intake.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 import { eventually, spawnTypescript } from '../support/processes.js';
 import { agreementEvent, type Json, legacyMessage, licenseEvent, PRODUCT_CODE, SELLER } from './messages.js';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { resolveOptions } from '../../src/marketplace-metering.options.js';
-import { SnsCertificates } from '../../src/subscription/notifications/sns-certificates.js';
-import { certificateUrlOf, subscribeUrlOf } from '../../src/subscription/notifications/sns-url.js';
+import { SnsCertificates } from '../../src/subscription/inbox/sns-certificates.js';
+import { certificateUrlOf, subscribeUrlOf } from '../../src/subscription/inbox/sns-url.js';
 import { ELLIPTIC, ISSUED_TO_SNS, OUT_OF_DATE, SELF_SIGNED } from '../support/sns-test-key.js';
 import { TOPIC_ARN } from './messages.js';
 

@@ -8,7 +8,7 @@ import { Outbox } from '../../src/events/outbox.js';
 import { type Options } from '../../src/marketplace-metering.options.js';
 import { registrationControllerOf } from '../../src/registration/registration.controller.js';
 import { REGISTRATION_PROVIDERS } from '../../src/registration/registration.providers.js';
-import { Doorbell } from '../../src/runtime/doorbell.js';
+import { Waker } from '../../src/runtime/waker.js';
 import { JobScheduler } from '../../src/runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
 import { SUBSCRIPTION_PROVIDERS } from '../../src/subscription/subscription.providers.js';
@@ -56,7 +56,7 @@ export async function startHost(rooms: Rooms, settings: HostSettings): Promise<H
     providers: [
       { provide: RESOLVED_OPTIONS, useValue: { ...replica.options, jobs: { ...replica.options.jobs, autoStart: false } } },
       { provide: LedgerDatabase, useValue: replica.database },
-      ...[Doorbell, JobScheduler, Outbox, AlertBoard, AwsClients, ...SUBSCRIPTION_PROVIDERS, ...REGISTRATION_PROVIDERS],
+      ...[Waker, JobScheduler, Outbox, AlertBoard, AwsClients, ...SUBSCRIPTION_PROVIDERS, ...REGISTRATION_PROVIDERS],
       ...(module.providers ?? []),
     ],
   };

@@ -3,7 +3,7 @@ import { type DynamicModule, type INestApplicationContext, Injectable, Module, t
 import { NestFactory } from '@nestjs/core';
 import { Interval, ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
 import { type ResolvedOptions } from '../../src/marketplace-metering.options.js';
-import { Doorbell } from '../../src/runtime/doorbell.js';
+import { Waker } from '../../src/runtime/waker.js';
 import { INSTANCE_NAME, type Job, JobScheduler } from '../../src/runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
 
@@ -37,12 +37,12 @@ function moduleOf(autoStart: boolean): DynamicModule {
   return {
     module: JobsModule,
     providers: [
-      Doorbell,
+      Waker,
       JobScheduler,
       { provide: INSTANCE_NAME, useValue: undefined },
       { provide: RESOLVED_OPTIONS, useValue: { jobs: { autoStart } } as ResolvedOptions },
     ],
-    exports: [JobScheduler, Doorbell],
+    exports: [JobScheduler, Waker],
   };
 }
 
@@ -59,7 +59,7 @@ async function boot(
     }
   }
   app = await NestFactory.createApplicationContext(AppModule, { logger: false });
-  return { app, job, scheduler: app.get(JobScheduler), doorbell: app.get(Doorbell, { strict: false }) };
+  return { app, job, scheduler: app.get(JobScheduler), waker: app.get(Waker, { strict: false }) };
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -84,17 +84,17 @@ describe('JobScheduler', () => {
   });
 
   it('starts nothing with autoStart false, not even on a ring', async () => {
-    const { job, doorbell } = await boot(false);
-    doorbell.ring('seal');
+    const { job, waker } = await boot(false);
+    waker.wake('seal');
     await pause(3 * INTERVAL_MS);
     expect(job.runs).toBe(0);
   });
 
   it('never overlaps a job with itself, whatever asks for it', async () => {
-    const { job, scheduler, doorbell } = await boot(true);
+    const { job, scheduler, waker } = await boot(true);
     job.work = () => pause(3 * INTERVAL_MS);
     for (let index = 0; index < 20; index += 1) {
-      doorbell.ring('seal');
+      waker.wake('seal');
       void scheduler.runOnce('seal');
     }
     await scheduler.runOnce('seal');

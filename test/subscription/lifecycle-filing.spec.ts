@@ -7,7 +7,7 @@ import {
   type LifecycleEventType,
   type ReceivedMessage,
   type SpokenOf,
-} from '../../src/subscription/lifecycle/lifecycle-event.js';
+} from '../../src/subscription/inbox/lifecycle-event.js';
 import { dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, NOON, Rooms } from './rooms.js';
 
 let rooms: Rooms;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Agreement } from '../../src/simulator/index.js';
-import { type MessageOrigin, type ReceivedMessage, type SpokenOf } from '../../src/subscription/lifecycle/lifecycle-event.js';
-import { LifecycleMessages, type MessageKey } from '../../src/subscription/lifecycle/lifecycle-messages.service.js';
+import { type MessageOrigin, type ReceivedMessage, type SpokenOf } from '../../src/subscription/inbox/lifecycle-event.js';
+import { LifecycleMessages, type MessageKey } from '../../src/subscription/inbox/lifecycle-messages.service.js';
 import { licenseEvent, snsEnvelope } from '../notifications/messages.js';
 import { codeOf, dropDatabaseOfSuite, LEGACY_PRODUCT, LICENSE_PRODUCT, NOON, Rooms } from './rooms.js';
 
@@ -10,13 +10,13 @@ let rings: number;
 beforeEach(async () => {
   rooms = await Rooms.open();
   rings = 0;
-  rooms.doorbell.onRing('inbox', () => (rings += 1));
+  rooms.waker.onRing('inbox', () => (rings += 1));
 });
 afterEach(() => rooms.close());
 afterAll(dropDatabaseOfSuite);
 
-const messagesOf = ({ options, database, alerts, doorbell }: Rooms): LifecycleMessages =>
-  new LifecycleMessages(options, database, alerts, doorbell);
+const messagesOf = ({ options, database, alerts, waker }: Rooms): LifecycleMessages =>
+  new LifecycleMessages(options, database, alerts, waker);
 const retry = (origin: MessageOrigin, messageId: string): ReturnType<LifecycleMessages['retry']> =>
   messagesOf(rooms).retry({ origin, messageId });
 

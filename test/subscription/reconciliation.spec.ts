@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Agreement } from '../../src/simulator/index.js';
-import { licenseIdOf } from '../../src/subscription/subscription-aliases.js';
+import { licenseIdOf } from '../../src/subscription/chain/subscription-aliases.js';
 import { dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, Rooms } from './rooms.js';
 
 /** A secret makes the module follow the lifecycle; nothing is sent here. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { aliasesOf, licenseIdOf } from '../../src/subscription/subscription-aliases.js';
+import { aliasesOf, licenseIdOf } from '../../src/subscription/chain/subscription-aliases.js';
 
 const hex = fc.stringMatching(/^[0-9a-f]{6,32}$/);
 const owner = fc.stringMatching(/^[0-9]{12}$/);

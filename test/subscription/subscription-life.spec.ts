@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type LifecycleEvent, type LifecycleEventType } from '../../src/subscription/lifecycle/lifecycle-event.js';
-import { type HeardEvent, type LifeBasis, lifeOf } from '../../src/subscription/lifecycle/subscription-life.js';
+import { type LifecycleEvent, type LifecycleEventType } from '../../src/subscription/inbox/lifecycle-event.js';
+import { type HeardEvent, type LifeBasis, lifeOf } from '../../src/subscription/agreements/subscription-life.js';
 
 const DAY = '2026-11-18T';
 const at = (time: string): Date => new Date(`${DAY}${time}:00Z`);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Registered, type Registrant } from '../../src/subscription/subscription-registrar.js';
+import { type Registered, type Registrant } from '../../src/subscription/chain/subscription-registrar.js';
 import { sealRecord } from './sealed-record.js';
 import { codeOf, dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, NOON, Rooms } from './rooms.js';
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import pg from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import { sqlStateOf } from '../../../src/database/ledger-database.js';
-import { type UsageRecorder } from '../../../src/metering/usage-recorder.js';
+import { type UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { createTestDatabase } from '../../support/postgres.js';
 import { type MeteredBuyer, RecordingLedger } from './recording-ledger.js';
 

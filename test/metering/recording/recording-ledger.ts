@@ -5,11 +5,11 @@ import { createDataSource } from '../../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../../src/database/ledger-database.js';
 import { runMigrations } from '../../../src/database/migration-runner.js';
 import { type Options, resolveOptions, type ResolvedOptions } from '../../../src/marketplace-metering.options.js';
-import { type UsageEvent } from '../../../src/metering/usage-event.js';
-import { UsageRecorder } from '../../../src/metering/usage-recorder.js';
+import { type UsageEvent } from '../../../src/metering/recording/usage-event.js';
+import { UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { formatDecimal, parseDecimal, type Scaled, scaled } from '../../../src/runtime/decimal.js';
 import { ProductCatalog } from '../../../src/subscription/product-catalog.js';
-import { SubscriptionDirectory } from '../../../src/subscription/subscription-directory.js';
+import { SubscriptionDirectory } from '../../../src/subscription/chain/subject-directory.js';
 import { migratedDatabase, type TestDatabase } from '../../support/postgres.js';
 
 export const NOW = new Date('2026-11-10T10:30:00.000Z');

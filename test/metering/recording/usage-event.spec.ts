@@ -7,7 +7,7 @@ import {
   placeUsage,
   readUsage,
   refusalOf,
-} from '../../../src/metering/usage-event.js';
+} from '../../../src/metering/recording/usage-event.js';
 
 const NOW = new Date('2026-11-10T10:30:00.000Z');
 const WINDOW = { now: NOW, futureSkewMs: 300_000, idempotencyHorizonMs: 35 * 24 * 3_600_000 };

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type DataSource } from 'typeorm';
 import { type UsageNotRecordedError } from '../../../src/errors.js';
-import { type RecordResult, type UsageEvent } from '../../../src/metering/usage-event.js';
-import { type UsageRecorder } from '../../../src/metering/usage-recorder.js';
+import { type RecordResult, type UsageEvent } from '../../../src/metering/recording/usage-event.js';
+import { type UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { type HostTransaction, type MeteredBuyer, RecordingLedger } from './recording-ledger.js';
 
 let ledger: RecordingLedger;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { UsageRefusedError } from '../../../src/errors.js';
-import { type RecordResult, type UsageEvent } from '../../../src/metering/usage-event.js';
-import { type UsageRecorder } from '../../../src/metering/usage-recorder.js';
+import { type RecordResult, type UsageEvent } from '../../../src/metering/recording/usage-event.js';
+import { type UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { type MeteredBuyer, NOW, RecordingLedger } from './recording-ledger.js';
 
 let ledger: RecordingLedger;

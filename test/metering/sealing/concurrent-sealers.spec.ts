@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
-import { type HourSealer } from '../../../src/metering/hour-sealer.js';
+import { type HourSealer } from '../../../src/metering/sealing/hour-sealer.js';
 import { brief, SealingLedger, type Usage } from './sealing-ledger.js';
 
 let ledger: SealingLedger;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { deadlinesOf, endWindowClosesAt, type MeteringOperation, windowStart } from '../../../src/metering/deadlines.js';
+import { deadlinesOf, endWindowClosesAt, type MeteringOperation, windowStart } from '../../../src/metering/settlement/deadlines.js';
 import { HOUR_MS, plusMs } from '../../../src/runtime/clock.js';
 
 const at = (text: string): Date => new Date(`${text.replace(' ', 'T')}:00Z`);

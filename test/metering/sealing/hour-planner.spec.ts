@@ -10,10 +10,10 @@ import {
   planSeal,
   QUANTITY_MAX,
   type SealableSubscription,
-} from '../../../src/metering/hour-planner.js';
+} from '../../../src/metering/sealing/hour-planner.js';
 import { HOUR_MS, plusMs } from '../../../src/runtime/clock.js';
 import { fromUnits, type Scaled, scaled } from '../../../src/runtime/decimal.js';
-import { STANDINGS } from '../../../src/subscription/subscription-standing.js';
+import { STANDINGS } from '../../../src/subscription/agreements/state-policy.js';
 
 const MINUTES_MS = 60_000;
 const DAY = '2026-11-11';

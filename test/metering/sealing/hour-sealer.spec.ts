@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { findSealCandidates } from '../../../src/metering/sealing.sql.js';
+import { findSealCandidates } from '../../../src/metering/sealing/sealing.sql.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
 import { brief, NOW, SealingLedger } from './sealing-ledger.js';
 import { PRODUCT } from './sealing-options.js';

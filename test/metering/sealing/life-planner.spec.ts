@@ -6,11 +6,11 @@ import {
   newestSettledHour,
   planSeal,
   type SealableSubscription,
-} from '../../../src/metering/hour-planner.js';
-import { meteredIdentityOf } from '../../../src/metering/record-draft.js';
+} from '../../../src/metering/sealing/hour-planner.js';
+import { meteredIdentityOf } from '../../../src/metering/sealing/record-draft.js';
 import { HOUR_MS, hourOf, plusMs } from '../../../src/runtime/clock.js';
 import { fromUnits } from '../../../src/runtime/decimal.js';
-import { STANDINGS, standingOf, type SubscriptionState } from '../../../src/subscription/subscription-standing.js';
+import { STANDINGS, standingOf, type SubscriptionState } from '../../../src/subscription/agreements/state-policy.js';
 
 const MINUTE_MS = 60_000;
 /** '10:20' is of the 11th; '10 23:00' of the 10th. */

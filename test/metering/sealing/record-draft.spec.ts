@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type KnownIdentity, meteredIdentityOf } from '../../../src/metering/record-draft.js';
+import { type KnownIdentity, meteredIdentityOf } from '../../../src/metering/sealing/record-draft.js';
 
 const LICENSE = 'arn:aws:license-manager::123456789012:license:l-1a2b';
 const UNKNOWN = { license_arn: null, customer_aws_account_id: null, customer_identifier: null };

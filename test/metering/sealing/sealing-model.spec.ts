@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { LedgerBalance } from '../../../src/metering/ledger-balance.js';
+import { LedgerBalance } from '../../../src/metering/balance/ledger-balance.js';
 import { HOUR_MS, plusMs } from '../../../src/runtime/clock.js';
 import { formatDecimal, type Scaled, scaled } from '../../../src/runtime/decimal.js';
 import { NOW, SealingLedger } from './sealing-ledger.js';

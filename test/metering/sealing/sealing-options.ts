@@ -3,8 +3,8 @@ import { type LedgerDatabase } from '../../../src/database/ledger-database.js';
 import { AlertBoard } from '../../../src/events/alert-board.js';
 import { Outbox } from '../../../src/events/outbox.js';
 import { type Options, resolveOptions, type ResolvedOptions } from '../../../src/marketplace-metering.options.js';
-import { HourSealer } from '../../../src/metering/hour-sealer.js';
-import { Doorbell } from '../../../src/runtime/doorbell.js';
+import { HourSealer } from '../../../src/metering/sealing/hour-sealer.js';
+import { Waker } from '../../../src/runtime/waker.js';
 
 export const PRODUCT = 'larkspur';
 
@@ -26,5 +26,5 @@ export function sealingOptions(url: string, clock: { now: () => Date }, given: P
 /** A sealer made by hand. */
 export function sealerOn(database: LedgerDatabase, options: ResolvedOptions): HourSealer {
   const outbox = new Outbox(options);
-  return new HourSealer(database, options, new ClockGuard(database, options), outbox, new AlertBoard(options, outbox), new Doorbell());
+  return new HourSealer(database, options, new ClockGuard(database, options), outbox, new AlertBoard(options, outbox), new Waker());
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type SqlExecutor } from '../../../src/database/ledger-database.js';
-import { type ClaimTime, lockCandidates, machineTime, peekWork } from '../../../src/metering/submission.sql.js';
+import { type ClaimTime, lockCandidates, machineTime, peekWork } from '../../../src/metering/submission/submission.sql.js';
 import { PRODUCT_CODE, START, SubmissionBench } from './submission-bench.js';
 
 let bench: SubmissionBench;

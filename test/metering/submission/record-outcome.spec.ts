@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type CallFailure, type Culprit, type FailureKind } from '../../../src/aws/aws-error.js';
-import { type Evidence, evidenceOf, knownNotBilled, type RecordAnswer } from '../../../src/metering/evidence.js';
-import { endOf, outcomeOf, type RecordFacts, type RecordState, retryDelayMs } from '../../../src/metering/record-outcome.js';
+import { type Evidence, evidenceOf, knownNotBilled, type RecordAnswer } from '../../../src/metering/settlement/evidence.js';
+import { endOf, outcomeOf, type RecordFacts, type RecordState, retryDelayMs } from '../../../src/metering/settlement/record-outcome.js';
 
 const NOW = new Date('2026-11-11T10:00:00Z');
 const status = (name: string): RecordAnswer => ({ kind: 'status', status: name, meteringRecordId: name === 'Success' ? 'm-1' : null });

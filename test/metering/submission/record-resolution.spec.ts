@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type RecordResolution } from '../../../src/metering/record-resolution.service.js';
+import { type RecordResolution } from '../../../src/metering/settlement/record-resolution.service.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
 import { SubmissionBench, type TestSubscription } from './submission-bench.js';
 

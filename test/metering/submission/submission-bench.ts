@@ -12,16 +12,16 @@ import { LedgerDatabase } from '../../../src/database/ledger-database.js';
 import { AlertBoard } from '../../../src/events/alert-board.js';
 import { Outbox } from '../../../src/events/outbox.js';
 import { type Options, type ResolvedOptions, resolveOptions } from '../../../src/marketplace-metering.options.js';
-import { AnswerReconciler } from '../../../src/metering/answer-reconciler.js';
-import { BatchSubmitter } from '../../../src/metering/batch-submitter.js';
-import { DeadlineWatch } from '../../../src/metering/deadline-watch.js';
-import { LeaseRecovery } from '../../../src/metering/lease-recovery.js';
-import { RecordResolution } from '../../../src/metering/record-resolution.service.js';
-import { SubmissionHold } from '../../../src/metering/submission-hold.js';
-import { Suspects } from '../../../src/metering/suspects.js';
+import { AnswerReconciler } from '../../../src/metering/settlement/answer-reconciler.js';
+import { BatchSubmitter } from '../../../src/metering/submission/batch-submitter.js';
+import { DeadlineWatch } from '../../../src/metering/settlement/deadline-watch.js';
+import { LeaseRecovery } from '../../../src/metering/submission/lease-recovery.js';
+import { RecordResolution } from '../../../src/metering/settlement/record-resolution.service.js';
+import { SubmissionHold } from '../../../src/metering/submission/submission-hold.js';
+import { Suspects } from '../../../src/metering/submission/quarantine.js';
 import { UnitTransfer } from '../../../src/metering/unit-transfer.js';
 import { HOUR_MS, hourOf } from '../../../src/runtime/clock.js';
-import { Doorbell } from '../../../src/runtime/doorbell.js';
+import { Waker } from '../../../src/runtime/waker.js';
 import { type Agreement, MarketplaceSimulator, type SimulatorOptions, VirtualClock } from '../../../src/simulator/index.js';
 import { migrate } from '../../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../../support/postgres.js';
@@ -93,10 +93,10 @@ export class Replica {
   ) {
     const outbox = new Outbox(options);
     const alerts = new AlertBoard(options, outbox);
-    const doorbell = new Doorbell();
+    const waker = new Waker();
     this.clients = new AwsClients(options);
     this.budget = new CallBudget(options, database);
-    this.hold = new SubmissionHold(options, doorbell);
+    this.hold = new SubmissionHold(options, waker);
     this.suspects = new Suspects(options, database, alerts);
     this.reconciler = new AnswerReconciler(options, database, outbox, alerts, this.suspects);
     this.submitter = new BatchSubmitter(
@@ -109,8 +109,8 @@ export class Replica {
     );
     this.recovery = new LeaseRecovery(options, database, this.suspects);
     this.watch = new DeadlineWatch(options, database, outbox, alerts, this.hold);
-    const transfers = new UnitTransfer(options, database, outbox, alerts, this.hold, doorbell);
-    this.resolution = new RecordResolution(options, database, outbox, alerts, doorbell, transfers);
+    const transfers = new UnitTransfer(options, database, outbox, alerts, this.hold, waker);
+    this.resolution = new RecordResolution(options, database, outbox, alerts, waker, transfers);
   }
 
   submit(signal: AbortSignal = new AbortController().signal): Promise<void> {

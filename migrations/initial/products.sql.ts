@@ -1,0 +1,41 @@
+/** The installation, products with their modes, and the short ids of dimensions. */
+export const PRODUCTS: readonly string[] = [
+  `CREATE TABLE marketplace.installation (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    id uuid NOT NULL DEFAULT gen_random_uuid()
+  )`,
+  // A host's EntityManager proves with this id that it points at our database.
+  `INSERT INTO marketplace.installation DEFAULT VALUES`,
+
+  `CREATE TABLE marketplace.product (
+    seller_account text NOT NULL CHECK (seller_account ~ '^[A-Za-z0-9_.-]{1,64}$'),
+    product_code text NOT NULL CHECK (length(product_code) BETWEEN 1 AND 255),
+    type text NOT NULL CHECK (type IN ('saas', 'container', 'ami')),
+    identity text NOT NULL CHECK (identity IN ('license', 'legacy')),
+    region text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (seller_account, product_code)
+  )`,
+  // From which instant a product is in which mode. An event's mode is that of its own instant; the newest row at or before it counts.
+  `CREATE TABLE marketplace.product_mode (
+    seller_account text NOT NULL,
+    product_code text NOT NULL,
+    from_at timestamptz NOT NULL,
+    mode text NOT NULL CHECK (mode IN ('live', 'dry-run', 'off')),
+    decided_by text NOT NULL DEFAULT 'options',
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (seller_account, product_code, from_at),
+    FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product,
+    CONSTRAINT product_mode_from_hour CHECK (NOT isfinite(from_at) OR extract(epoch FROM from_at) % 3600 = 0)
+  )`,
+  // The event stores a short id; the name never changes under it.
+  `CREATE TABLE marketplace.dimension (
+    id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    seller_account text NOT NULL,
+    product_code text NOT NULL,
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 255),
+    UNIQUE (seller_account, product_code, name),
+    FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product
+  )`,
+];

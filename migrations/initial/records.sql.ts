@@ -1,0 +1,164 @@
+/** Periods with their balances, metering identities, and the frozen records. */
+export const RECORDS: readonly string[] = [
+  // What prices usage: an agreement's trial or its paid time, live hours apart from hours that are not.
+  `CREATE TABLE marketplace.period (
+    seller_account text NOT NULL,
+    id uuid NOT NULL,
+    agreement_id uuid NOT NULL,
+    price text NOT NULL CHECK (price IN ('trial', 'paid')),
+    mode text NOT NULL CHECK (mode IN ('live', 'dry-run', 'off')),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    closed_at timestamptz,
+    PRIMARY KEY (seller_account, id),
+    UNIQUE (seller_account, agreement_id, price, mode),
+    FOREIGN KEY (seller_account, agreement_id) REFERENCES marketplace.agreement
+  )`,
+  `CREATE TABLE marketplace.balance (
+    seller_account text NOT NULL,
+    period_id uuid NOT NULL,
+    dimension text NOT NULL,
+    event_sum numeric NOT NULL DEFAULT 0,
+    included numeric NOT NULL DEFAULT 0,
+    quantity numeric NOT NULL DEFAULT 0,
+    carry numeric GENERATED ALWAYS AS (event_sum - included - quantity) STORED,
+    PRIMARY KEY (seller_account, period_id, dimension),
+    FOREIGN KEY (seller_account, period_id) REFERENCES marketplace.period
+  )`,
+
+  // What AWS dedupes by. Not keyed by the seller's label: two installations of one database must meet here. The wire form may be erased, nothing else
+  // about it ever changes.
+  `CREATE TABLE marketplace.metering_identity (
+    id uuid PRIMARY KEY,
+    product_code text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('license', 'account', 'customerIdentifier')),
+    -- SHA-256 of the canonical form: l-…, the account id, or the CustomerIdentifier.
+    digest bytea NOT NULL CHECK (length(digest) = 32),
+    canonical text,
+    license_arn text,
+    customer_aws_account_id text,
+    customer_identifier text,
+    UNIQUE (product_code, kind, digest)
+  )`,
+
+  `CREATE TABLE marketplace.metering_record (
+    seller_account text NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('hour', 'closing', 'setApart')),
+    customer_id uuid NOT NULL,
+    subscription_id uuid,
+    period_id uuid,
+    subject integer,
+    identity_id uuid,
+    product_code text NOT NULL,
+    dimension text NOT NULL,
+    hour timestamptz,
+    "timestamp" timestamptz,
+    first_used_at timestamptz,
+    last_used_at timestamptz,
+    quantity numeric NOT NULL,
+    included numeric NOT NULL DEFAULT 0,
+    event_sum numeric NOT NULL,
+    event_count integer NOT NULL CHECK (event_count >= 0),
+    carry_in numeric NOT NULL DEFAULT 0,
+    carry_out numeric NOT NULL DEFAULT 0,
+    allocations jsonb,
+    notes jsonb NOT NULL DEFAULT '{}',
+    operation text NOT NULL CHECK (operation IN ('BatchMeterUsage', 'MeterUsage')),
+    region text NOT NULL,
+    mode text NOT NULL CHECK (mode IN ('live', 'dry-run', 'off')),
+    sealed_at timestamptz NOT NULL,
+
+    state text NOT NULL CHECK (state IN ('pending', 'sending', 'metered', 'blocked', 'unknown', 'closed')),
+    reason text,
+    reason_message text,
+    disposition text CHECK (disposition IN ('annulled', 'held', 'owed', 'void')),
+    due_at timestamptz NOT NULL,
+    cutoff_at timestamptz NOT NULL,
+    next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempt_count integer NOT NULL DEFAULT 0,
+    consecutive_failures integer NOT NULL DEFAULT 0,
+    probe_group uuid,
+    lease_token uuid,
+    lease_until timestamptz,
+    metering_record_id text,
+    confirmed_by_duplicate boolean NOT NULL DEFAULT false,
+    -- What AWS has on file where another system's record stands in the grain.
+    settled_quantity numeric,
+    deadline_alerted_at timestamptz,
+    metered_at timestamptz,
+    closed_at timestamptz,
+    closed_by text,
+
+    PRIMARY KEY (seller_account, id),
+    FOREIGN KEY (seller_account, customer_id) REFERENCES marketplace.customer,
+    FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription,
+    FOREIGN KEY (seller_account, period_id) REFERENCES marketplace.period,
+    FOREIGN KEY (identity_id) REFERENCES marketplace.metering_identity,
+    CONSTRAINT metering_record_kind CHECK (
+      CASE kind WHEN 'hour' THEN num_nulls(period_id, subscription_id, identity_id, hour, "timestamp") = 0 AND subject IS NULL
+        WHEN 'closing' THEN num_nulls(period_id, subscription_id) = 0 AND identity_id IS NULL AND subject IS NULL
+        ELSE num_nonnulls(period_id, identity_id) = 0 AND subject IS NOT NULL END),
+    CONSTRAINT metering_record_balances CHECK (kind = 'setApart' OR carry_in + event_sum = included + quantity + carry_out),
+    CONSTRAINT metering_record_set_apart CHECK (kind <> 'setApart' OR (quantity = event_sum AND included = 0 AND carry_in = 0 AND carry_out = 0)),
+    CONSTRAINT metering_record_included CHECK (included >= 0),
+    CONSTRAINT metering_record_hour_quantity CHECK (
+      kind <> 'hour' OR (quantity BETWEEN 0 AND 2147483647 AND quantity = trunc(quantity))),
+    CONSTRAINT metering_record_hour_is_hour CHECK (extract(epoch FROM hour) % 3600 = 0),
+    CONSTRAINT metering_record_timestamp_in_hour CHECK ("timestamp" >= hour AND "timestamp" < hour + interval '1 hour'),
+    CONSTRAINT metering_record_deadlines CHECK (due_at <= cutoff_at),
+    CONSTRAINT metering_record_lease CHECK (
+      (state = 'sending') = (lease_token IS NOT NULL) AND (lease_token IS NULL) = (lease_until IS NULL)),
+    CONSTRAINT metering_record_sending_is_live CHECK (state <> 'sending' OR mode = 'live'),
+    CONSTRAINT metering_record_reason CHECK (state NOT IN ('blocked', 'unknown', 'closed') OR reason IS NOT NULL),
+    CONSTRAINT metering_record_metered CHECK ((state = 'metered') = (metered_at IS NOT NULL)),
+    CONSTRAINT metering_record_closed CHECK (
+      (state = 'closed') = (closed_at IS NOT NULL) AND (state = 'closed') = (disposition IS NOT NULL)),
+    CONSTRAINT metering_record_owed_is_negative CHECK (disposition <> 'owed' OR (kind = 'closing' AND quantity < 0)),
+    CONSTRAINT metering_record_never_sent_is_closed CHECK (kind = 'hour' OR state = 'closed')
+  ) WITH (fillfactor = 70)`,
+  // I3. A record stands until it is annulled.
+  `CREATE UNIQUE INDEX metering_record_grain ON marketplace.metering_record (identity_id, dimension, hour)
+    WHERE kind = 'hour' AND disposition IS DISTINCT FROM 'annulled'`,
+  `CREATE INDEX metering_record_unfinished ON marketplace.metering_record (seller_account, product_code, due_at)
+    WHERE state IN ('pending', 'sending', 'blocked', 'unknown')`,
+  // The lines in which records wait to be claimed, in the order in which they are: a claim reads the 25 rows it takes, however many wait.
+  `CREATE INDEX metering_record_waiting ON marketplace.metering_record (seller_account, product_code, due_at, id)
+    WHERE state = 'pending' AND mode = 'live' AND consecutive_failures < 3`,
+  `CREATE INDEX metering_record_troubled ON marketplace.metering_record (seller_account, product_code, due_at, id)
+    WHERE state = 'pending' AND mode = 'live' AND consecutive_failures >= 3`,
+  `CREATE INDEX metering_record_leased ON marketplace.metering_record (seller_account, lease_until) WHERE state = 'sending'`,
+  `CREATE INDEX metering_record_blocked ON marketplace.metering_record (seller_account, product_code) WHERE state = 'blocked'`,
+  `CREATE INDEX metering_record_by_period ON marketplace.metering_record (seller_account, period_id, dimension, hour) WHERE period_id IS NOT NULL`,
+  `CREATE INDEX metering_record_by_subscription ON marketplace.metering_record (seller_account, subscription_id, id)`,
+  `CREATE INDEX metering_record_by_customer ON marketplace.metering_record (seller_account, customer_id, id)`,
+  `CREATE INDEX metering_record_by_identity ON marketplace.metering_record (identity_id) WHERE identity_id IS NOT NULL`,
+  `CREATE INDEX metering_record_by_reason ON marketplace.metering_record (seller_account, reason, id) WHERE reason IS NOT NULL`,
+  `CREATE INDEX metering_record_closed ON marketplace.metering_record (seller_account, disposition, id) WHERE state = 'closed'`,
+  `CREATE INDEX metering_record_by_hour ON marketplace.metering_record (seller_account, hour)`,
+  `CREATE INDEX metering_record_by_dimension ON marketplace.metering_record (seller_account, product_code, dimension)`,
+  // Which rollups an annulled record had. INSERT only.
+  `CREATE TABLE marketplace.annulled_rollup (
+    seller_account text NOT NULL,
+    record_id uuid NOT NULL,
+    rollup_id bigint NOT NULL REFERENCES marketplace.rollup,
+    PRIMARY KEY (seller_account, record_id, rollup_id),
+    FOREIGN KEY (seller_account, record_id) REFERENCES marketplace.metering_record
+  )`,
+
+  // One row per customer, referenced by nothing: the only lock that sealers share.
+  `CREATE TABLE marketplace.seal_cursor (
+    seller_account text NOT NULL,
+    customer_id uuid NOT NULL,
+    -- The next instant at which planning may answer otherwise though no fact has changed.
+    look_at timestamptz NOT NULL DEFAULT '-infinity',
+    PRIMARY KEY (seller_account, customer_id)
+  )`,
+  `CREATE INDEX seal_cursor_due ON marketplace.seal_cursor (seller_account, look_at)`,
+  // Written by whoever changes facts, claims, modes, options, causes or records of a customer; deleted by the freeze that read it before the facts.
+  `CREATE TABLE marketplace.customer_changed (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    seller_account text NOT NULL,
+    customer_id uuid NOT NULL
+  )`,
+  `CREATE INDEX customer_changed_by_customer ON marketplace.customer_changed (seller_account, customer_id)`,
+];

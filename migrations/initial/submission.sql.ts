@@ -1,0 +1,56 @@
+/** What was sent to AWS, what came back, and what is set aside because AWS refuses it as a whole. */
+export const SUBMISSION: readonly string[] = [
+  `CREATE TABLE marketplace.attempt (
+    seller_account text NOT NULL,
+    id uuid NOT NULL,
+    operation text NOT NULL,
+    product_code text NOT NULL,
+    region text NOT NULL,
+    lease_token uuid NOT NULL,
+    record_count integer NOT NULL CHECK (record_count > 0),
+    submitter text NOT NULL,
+    committed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- The order in which attempts were committed, whatever the clocks did meanwhile.
+    position bigint GENERATED ALWAYS AS IDENTITY,
+    answered_at timestamptz,
+    http_status integer,
+    aws_request_id text,
+    error_code text,
+    error_message text,
+    PRIMARY KEY (seller_account, id)
+  )`,
+  `CREATE TABLE marketplace.attempt_record (
+    seller_account text NOT NULL,
+    attempt_id uuid NOT NULL,
+    record_id uuid NOT NULL,
+    evidence text NOT NULL DEFAULT 'uncertain' CHECK (evidence IN ('uncertain', 'refused', 'conflict', 'billed')),
+    answer text,
+    metering_record_id text,
+    detail jsonb,
+    decided_by text,
+    PRIMARY KEY (seller_account, attempt_id, record_id),
+    FOREIGN KEY (seller_account, attempt_id) REFERENCES marketplace.attempt,
+    FOREIGN KEY (seller_account, record_id) REFERENCES marketplace.metering_record
+  )`,
+  `CREATE INDEX attempt_record_by_record ON marketplace.attempt_record (seller_account, record_id)`,
+  `CREATE TABLE marketplace.quarantined_cause (
+    seller_account text NOT NULL,
+    product_code text NOT NULL,
+    scope text NOT NULL CHECK (scope IN ('product', 'dimension', 'identity')),
+    key text NOT NULL,
+    reason text NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    next_probe_at timestamptz NOT NULL,
+    probe_count integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (seller_account, product_code, scope, key)
+  )`,
+  `CREATE TABLE marketplace.call_budget (
+    seller_account text NOT NULL,
+    region text NOT NULL,
+    operation text NOT NULL,
+    theoretical_arrival_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    calls_per_second double precision NOT NULL CHECK (calls_per_second > 0),
+    throttled_at timestamptz,
+    PRIMARY KEY (seller_account, region, operation)
+  )`,
+];

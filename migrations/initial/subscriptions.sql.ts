@@ -1,0 +1,255 @@
+/** Customers, buyers, subscriptions as chains of agreements, and the facts that AWS and the host told of them. */
+export const SUBSCRIPTIONS: readonly string[] = [
+  // The unit of sealing and of conservation: a tenant at a product, or a subscription that no tenant has claimed.
+  `CREATE TABLE marketplace.customer (
+    seller_account text NOT NULL,
+    id uuid NOT NULL,
+    product_code text NOT NULL,
+    tenant_id text CHECK (length(tenant_id) BETWEEN 1 AND 255),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (seller_account, id),
+    FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product
+  )`,
+  `CREATE UNIQUE INDEX customer_by_tenant ON marketplace.customer (seller_account, product_code, tenant_id) WHERE tenant_id IS NOT NULL`,
+
+  // An AWS account at one product. Its names stand in buyer_name alone, so that they can be erased without touching what refers to the buyer.
+  `CREATE TABLE marketplace.buyer (
+    seller_account text NOT NULL,
+    id uuid NOT NULL,
+    product_code text NOT NULL,
+    -- Two rows that turned out to be one buyer: one hop, always flattened.
+    alias_of uuid,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (seller_account, id),
+    FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product,
+    FOREIGN KEY (seller_account, alias_of) REFERENCES marketplace.buyer,
+    CONSTRAINT buyer_not_its_own_alias CHECK (alias_of <> id)
+  )`,
+  `CREATE TABLE marketplace.buyer_name (
+    seller_account text NOT NULL,
+    product_code text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('account', 'customerIdentifier')),
+    -- SHA-256 of the name: what look-ups compare, also after the name was erased.
+    digest bytea NOT NULL CHECK (length(digest) = 32),
+    name text,
+    buyer_id uuid NOT NULL,
+    PRIMARY KEY (seller_account, product_code, kind, digest),
+    FOREIGN KEY (seller_account, buyer_id) REFERENCES marketplace.buyer
+  )`,
+  `CREATE INDEX buyer_name_by_buyer ON marketplace.buyer_name (seller_account, buyer_id)`,
+
+  // The relation of a buyer to a product: a chain of agreements. What follows from the agreements is written by the projection alone.
+  `CREATE TABLE marketplace.subscription (
+    seller_account text NOT NULL,
+    id uuid NOT NULL,
+    product_code text NOT NULL,
+    customer_id uuid NOT NULL,
+    buyer_id uuid,
+    state text NOT NULL CHECK (state IN ('registered', 'upcoming', 'trial', 'active', 'suspended', 'ending', 'ended', 'failed')),
+    current_agreement_id uuid,
+    is_trial boolean NOT NULL DEFAULT false,
+    ended_told boolean NOT NULL DEFAULT false,
+    -- The next instant at which the projection may answer otherwise without a new fact: a start, an end or a conversion that lies ahead.
+    next_change_at timestamptz,
+    -- Folded into another subscription: one hop, always flattened.
+    alias_of uuid,
+    offer_type text,
+    registration_fields jsonb NOT NULL DEFAULT '{}',
+    registered_at timestamptz,
+    -- Nothing before this instant is billed by us: known customers from before the module.
+    billed_from timestamptz,
+    -- First hour metered under the license, where a legacy subscription was moved. Pinned once it is written.
+    license_from timestamptz CHECK (extract(epoch FROM license_from) % 3600 = 0),
+    last_heard_at timestamptz,
+    asked_at timestamptz,
+    next_ask_at timestamptz,
+    entitlements_changed_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (seller_account, id),
+    FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product,
+    FOREIGN KEY (seller_account, customer_id) REFERENCES marketplace.customer,
+    FOREIGN KEY (seller_account, buyer_id) REFERENCES marketplace.buyer,
+    FOREIGN KEY (seller_account, alias_of) REFERENCES marketplace.subscription,
+    CONSTRAINT subscription_not_its_own_alias CHECK (alias_of <> id)
+  )`,
+  `CREATE INDEX subscription_by_customer ON marketplace.subscription (seller_account, customer_id)`,
+  `CREATE INDEX subscription_by_buyer ON marketplace.subscription (seller_account, buyer_id)`,
+  `CREATE INDEX subscription_by_product ON marketplace.subscription (seller_account, product_code, id)`,
+  `CREATE INDEX subscription_by_state ON marketplace.subscription (seller_account, state, id)`,
+  `CREATE INDEX subscription_to_change ON marketplace.subscription (seller_account, next_change_at) WHERE next_change_at IS NOT NULL`,
+  `CREATE INDEX subscription_to_ask ON marketplace.subscription (seller_account, next_ask_at) WHERE next_ask_at IS NOT NULL`,
+  `CREATE INDEX subscription_folded ON marketplace.subscription (seller_account, alias_of) WHERE alias_of IS NOT NULL`,
+
+  // What AWS sells, prices and ends. Its names stand in agreement_name alone.
+  `CREATE TABLE marketplace.agreement (
+    seller_account text NOT NULL,
+    id uuid NOT NULL,
+    product_code text NOT NULL,
+    subscription_id uuid NOT NULL,
+    buyer_id uuid,
+    -- Two rows that turned out to be one agreement; periods and records stay with the row that they were written for.
+    alias_of uuid,
+    product_id text,
+    offer_id text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (seller_account, id),
+    FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product,
+    FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription,
+    FOREIGN KEY (seller_account, buyer_id) REFERENCES marketplace.buyer,
+    FOREIGN KEY (seller_account, alias_of) REFERENCES marketplace.agreement,
+    CONSTRAINT agreement_not_its_own_alias CHECK (alias_of <> id)
+  )`,
+  `CREATE INDEX agreement_by_subscription ON marketplace.agreement (seller_account, subscription_id)`,
+  `CREATE INDEX agreement_by_buyer ON marketplace.agreement (seller_account, buyer_id)`,
+  // 'agreement': what follows the first hyphen of agmt-…; 'license': l-… whatever form was printed. A license may serve several agreements.
+  `CREATE TABLE marketplace.agreement_name (
+    seller_account text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('agreement', 'license')),
+    digest bytea NOT NULL CHECK (length(digest) = 32),
+    agreement_id uuid NOT NULL,
+    -- As AWS printed it; of a license the form that the API takes, once one is known (event_form else).
+    name text,
+    event_form text,
+    PRIMARY KEY (seller_account, kind, digest, agreement_id),
+    FOREIGN KEY (seller_account, agreement_id) REFERENCES marketplace.agreement
+  )`,
+  `CREATE UNIQUE INDEX agreement_name_once ON marketplace.agreement_name (seller_account, digest) WHERE kind = 'agreement'`,
+  `CREATE INDEX agreement_name_by_agreement ON marketplace.agreement_name (seller_account, agreement_id)`,
+
+  // What is known of an agreement, or of a buyer whose message names none. INSERT only: a state is a function of these rows.
+  `CREATE TABLE marketplace.fact (
+    seller_account text NOT NULL,
+    id uuid NOT NULL,
+    agreement_id uuid,
+    buyer_id uuid,
+    subscription_id uuid,
+    type text NOT NULL,
+    -- When it happened by its sender's word; and business time at which we first heard it.
+    at timestamptz NOT NULL,
+    heard_at timestamptz NOT NULL,
+    -- Holds no names of a buyer.
+    details jsonb NOT NULL DEFAULT '{}',
+    origin text NOT NULL,
+    message_id text NOT NULL,
+    PRIMARY KEY (seller_account, id),
+    UNIQUE (seller_account, origin, message_id, type),
+    FOREIGN KEY (seller_account, agreement_id) REFERENCES marketplace.agreement,
+    FOREIGN KEY (seller_account, buyer_id) REFERENCES marketplace.buyer,
+    FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription,
+    CONSTRAINT fact_speaks_of_something CHECK (num_nonnulls(agreement_id, buyer_id, subscription_id) >= 1)
+  )`,
+  `CREATE INDEX fact_by_agreement ON marketplace.fact (seller_account, agreement_id, at) WHERE agreement_id IS NOT NULL`,
+  `CREATE INDEX fact_by_buyer ON marketplace.fact (seller_account, buyer_id, at) WHERE buyer_id IS NOT NULL`,
+  `CREATE INDEX fact_by_subscription ON marketplace.fact (seller_account, subscription_id, at) WHERE subscription_id IS NOT NULL`,
+  // Agreements named by a successor before they were known themselves.
+  `CREATE INDEX fact_by_previous ON marketplace.fact (seller_account, (details ->> 'previousDigest')) WHERE details ? 'previousDigest'`,
+
+  // Which tenant has a subscription from which instant on; the first from its beginning. One INSERT, which may stand in a host's open transaction:
+  // nothing of ours waits for it (no foreign key, so no lock on a row of ours), sealing and projection adopt it when it is committed.
+  `CREATE TABLE marketplace.claim (
+    seller_account text NOT NULL,
+    subscription_id uuid NOT NULL,
+    product_code text NOT NULL,
+    tenant_id text NOT NULL CHECK (length(tenant_id) BETWEEN 1 AND 255),
+    since timestamptz NOT NULL,
+    code_hash bytea,
+    claimed_at timestamptz NOT NULL,
+    PRIMARY KEY (seller_account, subscription_id, since)
+  )`,
+  `CREATE INDEX claim_by_tenant ON marketplace.claim (seller_account, tenant_id, product_code)`,
+  // Claims that no customer has taken up yet; deleted by who adopts them.
+  `CREATE TABLE marketplace.unadopted_claim (
+    seller_account text NOT NULL,
+    subscription_id uuid NOT NULL,
+    since timestamptz NOT NULL
+  )`,
+  // For usage that several subscriptions of a tenant could pay: which one does, from an instant on.
+  `CREATE TABLE marketplace.payer_choice (
+    seller_account text NOT NULL,
+    product_code text NOT NULL,
+    tenant_id text NOT NULL,
+    from_at timestamptz NOT NULL,
+    subscription_id uuid NOT NULL,
+    chosen_at timestamptz NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (seller_account, id)
+  )`,
+  `CREATE INDEX payer_choice_by_tenant ON marketplace.payer_choice (seller_account, product_code, tenant_id, from_at)`,
+
+  // The name under which usage is recorded. Never deleted, never renamed; customer_id moves when a subscription is claimed, folded or handed over.
+  `CREATE TABLE marketplace.subject (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    seller_account text NOT NULL,
+    product_code text NOT NULL,
+    customer_id uuid NOT NULL,
+    tenant_id text,
+    -- Alone: usage recorded by subscription id. Beside a tenant: the payer that was named.
+    subscription_id uuid,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    FOREIGN KEY (seller_account, customer_id) REFERENCES marketplace.customer,
+    CONSTRAINT subject_names_something CHECK (num_nonnulls(tenant_id, subscription_id) >= 1)
+  )`,
+  `CREATE UNIQUE INDEX subject_once ON marketplace.subject (seller_account, product_code, tenant_id, subscription_id) NULLS NOT DISTINCT`,
+  `CREATE INDEX subject_by_customer ON marketplace.subject (seller_account, customer_id)`,
+
+  `CREATE TABLE marketplace.registration_code (
+    seller_account text NOT NULL,
+    code_hash bytea NOT NULL CHECK (length(code_hash) = 32),
+    subscription_id uuid NOT NULL,
+    -- SHA-256 of the buyer's token: finds what it was resolved to when AWS takes a token only once and the buyer's browser posts it again.
+    token_hash bytea CHECK (length(token_hash) = 32),
+    offer_type text,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    claimed_at timestamptz,
+    claimed_by_tenant_id text,
+    PRIMARY KEY (seller_account, code_hash),
+    FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription,
+    CONSTRAINT registration_code_claim_is_whole CHECK ((claimed_at IS NULL) = (claimed_by_tenant_id IS NULL))
+  )`,
+  `CREATE INDEX registration_code_by_subscription ON marketplace.registration_code (seller_account, subscription_id)`,
+  `CREATE INDEX registration_code_by_token ON marketplace.registration_code (seller_account, token_hash) WHERE token_hash IS NOT NULL`,
+
+  // Messages as they came in, told apart from their repeats by origin and id. body and event hold the names that the sender used: they may be set to
+  // NULL (erasure), never to anything else.
+  `CREATE TABLE marketplace.inbox_message (
+    seller_account text NOT NULL,
+    origin text NOT NULL CHECK (origin IN ('eventBridge', 'sns', 'sqs', 'http', 'host', 'registration', 'reconciliation')),
+    message_id text NOT NULL CHECK (length(message_id) BETWEEN 1 AND 255),
+    received_via text NOT NULL,
+    received_at timestamptz NOT NULL,
+    body text,
+    type text,
+    event_at timestamptz,
+    event jsonb,
+    -- Digests of the names that the message speaks of, for those that wait for one to become known.
+    names text[] NOT NULL DEFAULT '{}',
+    subscription_id uuid,
+    state text NOT NULL CHECK (state IN ('pending', 'waiting', 'applied', 'ignored', 'deadLettered')),
+    attempt_count integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    error text,
+    applied_at timestamptz,
+    PRIMARY KEY (seller_account, origin, message_id),
+    FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription,
+    CONSTRAINT inbox_message_applied CHECK ((state = 'applied') = (applied_at IS NOT NULL)),
+    CONSTRAINT inbox_message_dead_letter_says_why CHECK (state <> 'deadLettered' OR error IS NOT NULL)
+  )`,
+  `CREATE INDEX inbox_message_pending ON marketplace.inbox_message (seller_account, next_attempt_at) WHERE state = 'pending'`,
+  `CREATE INDEX inbox_message_waiting ON marketplace.inbox_message USING gin (names) WHERE state = 'waiting'`,
+  `CREATE INDEX inbox_message_by_subscription ON marketplace.inbox_message (seller_account, subscription_id, event_at) WHERE subscription_id IS NOT NULL`,
+  `CREATE INDEX inbox_message_by_receipt ON marketplace.inbox_message (seller_account, received_at, origin, message_id)`,
+  `CREATE INDEX inbox_message_by_state ON marketplace.inbox_message (seller_account, state, received_at, origin, message_id)`,
+  `CREATE INDEX inbox_message_by_origin ON marketplace.inbox_message (seller_account, origin, received_at, message_id)`,
+  `CREATE INDEX inbox_message_by_type ON marketplace.inbox_message (seller_account, type, received_at, origin, message_id)`,
+
+  `CREATE TABLE marketplace.entitlement_snapshot (
+    seller_account text NOT NULL,
+    agreement_id uuid NOT NULL,
+    entitlements jsonb NOT NULL,
+    fetched_at timestamptz NOT NULL,
+    PRIMARY KEY (seller_account, agreement_id),
+    FOREIGN KEY (seller_account, agreement_id) REFERENCES marketplace.agreement
+  )`,
+];

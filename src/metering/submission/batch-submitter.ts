@@ -1,0 +1,258 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { uuidv7 } from 'uuidv7';
+import { BATCH_RECORDS_MAX, type GatewayAnswer, MeteringGateway } from '../../aws/metering-gateway.js';
+import { CallBudget } from '../../database/call-budget.js';
+import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { plusMs } from '../../runtime/clock.js';
+import { crashPoint } from '../../runtime/crash-point.js';
+import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { AnswerReconciler, type ClaimedBatch } from '../settlement/answer-reconciler.js';
+import { chooseWork, planBatch, requestProductCodeOf, type WaitingWork } from './batch-planner.js';
+import { CallBreaker } from './call-breaker.js';
+import { SubmissionHold } from './submission-hold.js';
+import {
+  type ClaimCandidate,
+  claimSuspect,
+  type ClaimTime,
+  insertAttempt,
+  lockCandidates,
+  lockProbe,
+  machineTime,
+  peekWork,
+  type SuspectRow,
+  unblock,
+} from './submission.sql.js';
+
+const OPERATION = 'BatchMeterUsage';
+/** A record due within so short a time may reach AWS too late, and would sink the batch it travels in. Business time. */
+const LATE_MARGIN_MS = 60_000;
+/** A suspect is probed at least this often, in multiples of the probe interval. */
+const PROBE_CAP_FACTOR = 6;
+/** A run tries again what was due when it began, so that it ends; one that takes longer looks anew, so that a long queue does not keep retries waiting. */
+const HORIZON_MS = 15_000;
+/** Others were faster so often in a row: they are at the work, and their locks end with it. */
+const EMPTY_CLAIMS_MAX = 3;
+
+/** A lease as its holder measures it, from before the claim began, on the two clocks a machine has: the one may stand still while it sleeps, the other jump. */
+class LeaseWatch {
+  private readonly monotonicStart = performance.now();
+  private readonly wallStart = Date.now();
+
+  constructor(private readonly leaseMs: number) {}
+
+  /** Whether a call of at most `timeoutMs` that begins now ends within the lease. */
+  outlives(timeoutMs: number): boolean {
+    const elapsed = Math.max(performance.now() - this.monotonicStart, Date.now() - this.wallStart);
+    return elapsed + timeoutMs < this.leaseMs;
+  }
+
+  get expired(): boolean {
+    return !this.outlives(0);
+  }
+}
+
+/**
+ * Sends what is due. Any number may run, in one process or many: a record is in one claim at a time, and a claim is a lease that is committed, with
+ * its attempt, before the call.
+ */
+@Injectable()
+export class BatchSubmitter {
+  private readonly logger = new Logger('MarketplaceSubmission');
+  private readonly breaker = new CallBreaker();
+  private readonly underWay = new Map<string, number>();
+  private readonly name = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  private turn = 0;
+  private horizon: { retryBefore: Date; takenAt: number } | null = null;
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly database: LedgerDatabase,
+    private readonly gateway: MeteringGateway,
+    private readonly budget: CallBudget,
+    private readonly reconciler: AnswerReconciler,
+    private readonly hold: SubmissionHold,
+  ) {}
+
+  /**
+   * Does all the work that is due now, with up to `submission.concurrency` calls in flight. When `signal` aborts nothing more is claimed; calls in
+   * flight end and are reconciled.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.hold.active) return;
+    this.breaker.beginRun();
+    this.horizon = null;
+    const lines = await Promise.allSettled(Array.from({ length: this.options.submission.concurrency }, () => this.work(signal)));
+    const failed = lines.find((line) => line.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  private async work(signal: AbortSignal): Promise<void> {
+    let emptyClaims = 0;
+    while (!signal.aborted && emptyClaims < EMPTY_CLAIMS_MAX) {
+      const time = await this.time();
+      const waiting = await this.database.transaction((tx) => peekWork(tx, time));
+      const work = chooseWork(
+        waiting.filter((candidate) => this.breaker.allows(placeOf(candidate))),
+        this.turn,
+        this.underWay,
+      );
+      if (work === undefined) return;
+      this.turn += 1;
+      emptyClaims = (await this.underWayIn(work, () => this.submit(work, signal))) ? 0 : emptyClaims + 1;
+    }
+  }
+
+  private async underWayIn<T>({ region }: WaitingWork, task: () => Promise<T>): Promise<T> {
+    this.underWay.set(region, (this.underWay.get(region) ?? 0) + 1);
+    try {
+      return await task();
+    } finally {
+      this.underWay.set(region, (this.underWay.get(region) ?? 1) - 1);
+    }
+  }
+
+  /** @returns false when others had taken the work, or the signal aborted. */
+  private async submit(work: WaitingWork, signal: AbortSignal): Promise<boolean> {
+    const place = placeOf(work);
+    this.breaker.started(place);
+    let answer: GatewayAnswer | null = null;
+    try {
+      const waitMs = await this.budget.reserve(work.region, OPERATION);
+      if (!(await slept(waitMs, signal))) return false;
+      const lease = new LeaseWatch(this.options.submission.leaseMs);
+      const batch = await this.claim(work, await this.time());
+      if (batch === null) return false;
+      crashPoint('submit.claimed');
+      answer = await this.call(batch, lease);
+      crashPoint('submit.afterCall');
+      if (answer.kind === 'failed' && answer.failure.kind === 'throttled') await this.budget.throttled(work.region, OPERATION);
+      await this.reconcile(batch, answer, lease);
+      crashPoint('submit.reconciled');
+      return true;
+    } finally {
+      this.breaker.ended(place, answer === null ? 'dropped' : answer.kind === 'failed' ? answer.failure.kind : null);
+    }
+  }
+
+  /** Lease and attempt, in one transaction that is committed before the call. */
+  private claim(work: WaitingWork, time: ClaimTime): Promise<ClaimedBatch | null> {
+    const { sellerAccount, submission } = this.options;
+    return this.database.transaction(async (tx) => {
+      const { records, probe } = await this.pick(tx, work, time);
+      const [first] = records;
+      if (first === undefined) return null;
+      const batch: ClaimedBatch = {
+        attemptId: uuidv7(),
+        leaseToken: randomUUID(),
+        operation: OPERATION,
+        productCode: first.productCode,
+        region: first.region,
+        records,
+        probe,
+      };
+      const recordIds = records.map((record) => record.id);
+      await insertAttempt(
+        tx,
+        sellerAccount,
+        {
+          id: batch.attemptId,
+          leaseToken: batch.leaseToken,
+          leaseMs: submission.leaseMs,
+          operation: OPERATION,
+          productCode: batch.productCode,
+          region: batch.region,
+          submitter: this.name,
+        },
+        recordIds,
+      );
+      return batch;
+    });
+  }
+
+  private async pick(
+    tx: SqlExecutor,
+    work: WaitingWork,
+    time: ClaimTime,
+  ): Promise<{ records: ClaimCandidate[]; probe: SuspectRow | null }> {
+    const { sellerAccount, submission } = this.options;
+    if (work.lane !== 'probe') {
+      const candidates = await lockCandidates(tx, time, work.product_code, work.lane, BATCH_RECORDS_MAX);
+      const planned = new Set(planBatch(candidates).map((record) => record.id));
+      return { records: candidates.filter((candidate) => planned.has(candidate.id)), probe: null };
+    }
+    const pace = { intervalMs: submission.probeIntervalMs, capMs: submission.probeIntervalMs * PROBE_CAP_FACTOR };
+    const probe = await claimSuspect(tx, time, work.product_code, pace);
+    const record = probe && (await lockProbe(tx, time, probe));
+    if (probe === undefined || record === undefined) return { records: [], probe: null };
+    if (record.state === 'blocked') await unblock(tx, sellerAccount, record.id);
+    return { records: [record], probe };
+  }
+
+  private call(batch: ClaimedBatch, lease: LeaseWatch): Promise<GatewayAnswer> {
+    const { requestTimeoutMs } = this.options.submission;
+    const [first] = batch.records;
+    crashPoint('submit.beforeCall');
+    return this.gateway.batchMeterUsage({
+      region: batch.region,
+      productCode: first === undefined ? null : requestProductCodeOf(first),
+      reports: batch.records.map((record) => record.report),
+      timeoutMs: requestTimeoutMs,
+      mayLeave: () => lease.outlives(requestTimeoutMs),
+    });
+  }
+
+  /**
+   * An answer that cannot be written would have to be asked for again, so a database that is away is waited for as long as the lease lasts; after
+   * that the attempt stays uncertain, which is the truth.
+   */
+  private async reconcile(batch: ClaimedBatch, answer: GatewayAnswer, lease: LeaseWatch): Promise<void> {
+    for (let delayMs = 100; ; delayMs *= 2) {
+      try {
+        await this.reconciler.reconcile(batch, answer);
+        return;
+      } catch (error) {
+        if (lease.expired || !isOutage(error)) throw error;
+        this.logger.warn(`the answer cannot be written yet: ${(error as Error).message}`, { attempt: batch.attemptId });
+        await sleep(Math.min(delayMs, 5000));
+      }
+    }
+  }
+
+  private async time(): Promise<ClaimTime> {
+    if (this.horizon === null || performance.now() - this.horizon.takenAt > HORIZON_MS) {
+      this.horizon = { takenAt: performance.now(), retryBefore: await machineTime(this.database) };
+    }
+    const now = this.options.clock.now();
+    return {
+      sellerAccount: this.options.sellerAccount,
+      now,
+      lateBefore: plusMs(now, LATE_MARGIN_MS),
+      retryBefore: this.horizon.retryBefore,
+    };
+  }
+}
+
+function placeOf(work: WaitingWork): string {
+  return `${work.product_code}/${work.region}`;
+}
+
+async function slept(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await sleep(ms, undefined, { signal });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// Connection trouble, a server that starts, stops or is full. Anything else would fail again in the same way.
+const OUTAGE_CLASSES = new Set(['08', '53', '57']);
+
+function isOutage(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  return state === undefined ? error instanceof Error && !(error instanceof TypeError) : OUTAGE_CLASSES.has(state.slice(0, 2));
+}
