@@ -182,7 +182,8 @@ export const SUBSCRIPTIONS: readonly string[] = [
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     seller_account text NOT NULL,
     product_code text NOT NULL,
-    customer_id uuid NOT NULL,
+    -- NULL until the claim that made it is adopted: a subject may be made inside a host's open transaction, and must lock no row of ours.
+    customer_id uuid,
     tenant_id text,
     -- Alone: usage recorded by subscription id. Beside a tenant: the payer that was named.
     subscription_id uuid,

@@ -53,7 +53,7 @@ export class EventDeliverer {
       }
     };
     drainAll();
-    const silence = waker.onRing('deliver', drainAll);
+    const silence = waker.onWake('deliver', drainAll);
     const tick = setInterval(drainAll, options.jobs.deliverIntervalMs);
     try {
       while (open.size > 0) await Promise.race(open);

@@ -46,7 +46,7 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
 
   add(job: Job): void {
     const slot: Slot = { job, timer: null, running: null, again: null, unsubscribe: () => undefined };
-    slot.unsubscribe = this.waker.onRing(job.name, () => {
+    slot.unsubscribe = this.waker.onWake(job.name, () => {
       if (slot.timer !== null) void this.request(slot);
     });
     this.slots.set(job.name, slot);

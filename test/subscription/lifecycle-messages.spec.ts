@@ -10,7 +10,7 @@ let rings: number;
 beforeEach(async () => {
   rooms = await Rooms.open();
   rings = 0;
-  rooms.waker.onRing('inbox', () => (rings += 1));
+  rooms.waker.onWake('inbox', () => (rings += 1));
 });
 afterEach(() => rooms.close());
 afterAll(dropDatabaseOfSuite);

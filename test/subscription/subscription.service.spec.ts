@@ -67,7 +67,7 @@ describe('get and forTenant', () => {
 describe('end', () => {
   it('enters the end with its event, and wakes the sealer', async () => {
     let rings = 0;
-    rooms.waker.onRing('seal', () => (rings += 1));
+    rooms.waker.onWake('seal', () => (rings += 1));
     await rooms.subscriptions.end(id);
     expect(await endOf(id)).toEqual({ state: 'ending', ends_at: NOON, first_end_sign_at: NOON, last_end_sign_at: NOON });
     expect(rings).toBe(1);
