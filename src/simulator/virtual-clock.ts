@@ -124,7 +124,7 @@ export class VirtualClock implements SimulatorClock {
     for (let alarm = this.#take(until); alarm; alarm = this.#take(until)) {
       // An alarm that is overdue rings now: time does not go back for it.
       if (alarm.at > this.#read()) this.#anchor(alarm.at);
-      alarm.wake();
+      alarm.ring();
     }
   }
 
