@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { type Agreement } from 'aws-marketplace-simulator';
 import { type Options, type UsageEvent } from '../../../src/index.js';
 import {
   type LifecycleDetails,
@@ -6,7 +7,6 @@ import {
   type LifecycleEventType,
 } from '../../../src/subscription/lifecycle/lifecycle-event.js';
 import { LifecycleInbox } from '../../../src/subscription/lifecycle/lifecycle-inbox.js';
-import { type Agreement } from '../../../src/simulator/index.js';
 import { type HarnessOptions, LedgerHarness, PRODUCT_CODE } from '../../support/ledger-harness.js';
 import { RecordedUsage } from '../../support/recorded-usage.js';
 
