@@ -4,7 +4,7 @@
  *   runtime <- database <- aws <- events <- subscription <- {registration, metering, entitlement} <- {container, audit} <- admin <- module
  *
  * The module file and the public face (src/index.ts) know all rooms. Options and errors know none, and every room may know them.
- * The simulator shares nothing with the rest: it must not inherit our misunderstandings. Type imports count as imports.
+ * The simulator is a package of its own and shares nothing with the module: it must not inherit our misunderstandings. Type imports count as imports.
  */
 const tiers = [
   ['runtime'],
@@ -44,7 +44,7 @@ module.exports = {
       name: 'known-rooms',
       comment: 'A new room needs its place in the order at the top of this file.',
       severity: 'error',
-      from: { path: '^src/[^/]+/', pathNot: `^src/(${rooms.join('|')}|simulator)/` },
+      from: { path: '^src/[^/]+/', pathNot: `^src/(${rooms.join('|')})/` },
       to: {},
     },
     {
@@ -52,7 +52,7 @@ module.exports = {
       comment: 'A new room needs its place in the order at the top of this file.',
       severity: 'error',
       from: {},
-      to: { path: '^src/[^/]+/', pathNot: `^src/(${rooms.join('|')}|simulator)/` },
+      to: { path: '^src/[^/]+/', pathNot: `^src/(${rooms.join('|')})/` },
     },
     {
       name: 'nobody-knows-the-module',
@@ -69,28 +69,28 @@ module.exports = {
     },
     {
       name: 'simulator-is-unknown',
-      comment: 'Only the simulator imports the simulator.',
+      comment: 'The module neither ships nor needs the simulator.',
       severity: 'error',
-      from: { path: '^(src|migrations)/', pathNot: '^src/simulator/' },
-      to: { path: '^src/simulator/' },
+      from: { path: '^(src|migrations)/' },
+      to: { path: '^packages/|(^|/)aws-marketplace-simulator(/|$)' },
     },
     {
       name: 'simulator-knows-nobody',
       severity: 'error',
-      from: { path: '^src/simulator/' },
-      to: { path: '^(src|migrations)/', pathNot: '^src/simulator/' },
+      from: { path: '^packages/simulator/' },
+      to: { path: '^(src|migrations)/|(^|/)nestjs-marketplace-metering(/|$)' },
     },
     {
       name: 'aws-sdk-only-in-aws',
       severity: 'error',
-      from: { path: '^(src|migrations)/', pathNot: '^src/(aws|simulator/notifications)/' },
+      from: { path: '^(src|migrations)/|^packages/simulator/src/', pathNot: '^src/aws/|^packages/simulator/src/notifications/' },
       to: { path: '(^|/)node_modules/@(aws-sdk|smithy)/|^@(aws-sdk|smithy)/' },
     },
     {
       name: 'simulator-sends-to-queues-only',
       comment: 'It speaks the protocols of Marketplace itself; the SDK only carries its messages to SQS.',
       severity: 'error',
-      from: { path: '^src/simulator/notifications/' },
+      from: { path: '^packages/simulator/src/notifications/' },
       to: { path: '(^|/)node_modules/@(aws-sdk|smithy)/|^@(aws-sdk|smithy)/', pathNot: '@aws-sdk/client-sqs(/|$)' },
     },
     {
@@ -103,14 +103,14 @@ module.exports = {
     {
       name: 'product-knows-no-workshop',
       severity: 'error',
-      from: { path: '^(src|migrations)/' },
-      to: { path: '^(test|examples|bench|console|docs|dist)/' },
+      from: { path: '^(src|migrations|packages/simulator/src)/' },
+      to: { path: '^(packages/simulator/test|test|examples|bench|console|docs|dist)/' },
     },
     {
       name: 'no-development-dependencies',
-      comment: 'The published package must not import what its user does not get.',
+      comment: 'A published package must not import what its user does not get.',
       severity: 'error',
-      from: { path: '^(src|migrations)/' },
+      from: { path: '^(src|migrations|packages/simulator/src)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm', 'npm-peer'] },
     },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

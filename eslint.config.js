@@ -10,7 +10,7 @@ const nodeGlobals = Object.fromEntries(
 );
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', '.tmp'] },
+  { ignores: ['**/dist', 'coverage', '.tmp'] },
   eslint.configs.recommended,
   { rules: { eqeqeq: ['error', 'always'] } },
   { files: ['**/*.js', '**/*.mjs', '**/*.cjs'], languageOptions: { globals: nodeGlobals } },
@@ -31,7 +31,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', 'packages/*/test/**/*.ts'],
     extends: [jest.configs['flat/recommended']],
     rules: {
       // Assertions also come from supertest's chains, from properties, and from helpers that say so in their name.

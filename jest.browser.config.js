@@ -5,7 +5,7 @@ import base from './jest.config.js';
 export default {
   ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
   testEnvironment: 'node',
-  roots: ['<rootDir>/test/browser'],
+  roots: ['<rootDir>/test/browser', '<rootDir>/packages/simulator/test/browser'],
   testRegex: base.testRegex,
   moduleNameMapper: base.moduleNameMapper,
 };

@@ -5,7 +5,7 @@ import base from './jest.config.js';
 export default {
   ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
   testEnvironment: 'node',
-  roots: ['<rootDir>/test/clients'],
+  roots: ['<rootDir>/packages/simulator/test/clients'],
   testRegex: base.testRegex,
   moduleNameMapper: base.moduleNameMapper,
   // Each call of the AWS CLI starts a Python interpreter.

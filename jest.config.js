@@ -6,15 +6,15 @@ export const PROCESS_SUITES = [
   '/test/examples/(start|demo-check)\\.',
   '/test/tooling/(postgres-server|test-database)\\.',
   '/test/events/killed-process\\.',
-  '/test/simulator/(command|state)\\.',
+  '/packages/simulator/test/(command|state)\\.',
 ];
-const APART = ['/node_modules/', '<rootDir>/test/(browser|switches|clients)/'];
+const APART = ['/node_modules/', '<rootDir>/(packages/simulator/)?test/(browser|switches|clients)/'];
 
 /** @type {import('jest').Config} */
 export const base = {
   ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
   testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
+  roots: ['<rootDir>/test', '<rootDir>/packages/simulator/test'],
   testRegex: '\\.spec\\.ts$',
   testPathIgnorePatterns: APART,
   globalSetup: '<rootDir>/test/support/jest-global-setup.mjs',
@@ -26,9 +26,9 @@ export const base = {
   testSequencer: '<rootDir>/test/support/long-suites-first.mjs',
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
-    // The example imports the package by its name; in tests that name means the sources, so that no class exists twice.
+    // Packages are imported by their names; in tests a name means the sources, so that no class exists twice.
     '^nestjs-marketplace-metering$': '<rootDir>/src/index.ts',
-    '^nestjs-marketplace-metering/simulator$': '<rootDir>/src/simulator/index.ts',
+    '^aws-marketplace-simulator$': '<rootDir>/packages/simulator/src/index.ts',
   },
 };
 

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { type Agreement, type MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
+import { type Agreement, type MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { type RenderSize } from './larkspur/render-order.js';
 
 const RELOADS_MAX = 5;

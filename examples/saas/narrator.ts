@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { type ApiCall, type MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
+import { type ApiCall, type MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { outcomeOf } from './backstage/flow.view.js';
 import { type LedgerReader, type LedgerRecord } from './backstage/ledger-reader.js';
 import { instantText } from './web/instant.js';

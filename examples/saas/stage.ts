@@ -3,7 +3,7 @@ import net from 'node:net';
 import { type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
-import { MarketplaceSimulator, VirtualClock } from 'nestjs-marketplace-metering/simulator';
+import { MarketplaceSimulator, VirtualClock } from 'aws-marketplace-simulator';
 import { PostgresServer, withClient } from '../postgres/postgres-server.js';
 import { BackstageModule } from './backstage/backstage.module.js';
 import { FlowService } from './backstage/flow.service.js';

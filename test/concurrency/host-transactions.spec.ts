@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource, type QueryRunner } from 'typeorm';
+import { SeededRandom } from 'aws-marketplace-simulator';
 import { type UsageEvent } from '../../src/index.js';
-import { SeededRandom } from '../../src/simulator/seeded-random.js';
 import { LedgerHarness } from '../support/ledger-harness.js';
 import { RecordedUsage } from '../support/recorded-usage.js';
 

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
+import { type Agreement, type Fault, type Switches, type SeededRandom } from 'aws-marketplace-simulator';
 import { RecordResolution, type UsageEvent } from '../../src/index.js';
-import { type Agreement, type Fault, type Switches } from '../../src/simulator/index.js';
-import { type SeededRandom } from '../../src/simulator/seeded-random.js';
 import { DIMENSIONS, LedgerHarness } from '../support/ledger-harness.js';
 import { eventually } from '../support/processes.js';
 import { RecordedUsage } from '../support/recorded-usage.js';

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { type Fault, type SeededRandom } from 'aws-marketplace-simulator';
 import { type UsageEvent } from '../../src/index.js';
-import { type Fault } from '../../src/simulator/index.js';
-import { type SeededRandom } from '../../src/simulator/seeded-random.js';
 import { DIMENSIONS, LedgerHarness } from '../support/ledger-harness.js';
 import { RecordedUsage } from '../support/recorded-usage.js';
 import { pick, seededRun } from '../support/seeded-run.js';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Fault, type UsageRecord } from 'aws-marketplace-simulator';
 import { RecordResolution } from '../../src/index.js';
-import { type Fault, type UsageRecord } from '../../src/simulator/index.js';
 import { LedgerHarness, START } from '../support/ledger-harness.js';
 import { RecordedUsage } from '../support/recorded-usage.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { type Agreement } from '../../src/simulator/index.js';
+import { type Agreement } from 'aws-marketplace-simulator';
 import { LedgerHarness } from '../support/ledger-harness.js';
 import { RecordedUsage } from '../support/recorded-usage.js';
 

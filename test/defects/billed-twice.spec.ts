@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { type Switches } from 'aws-marketplace-simulator';
 import { RecordResolution } from '../../src/index.js';
 import { AnswerReconciler } from '../../src/metering/settlement/answer-reconciler.js';
-import { type Switches } from '../../src/simulator/index.js';
 import { hourOf, plusMs } from '../../src/runtime/clock.js';
 import { LedgerHarness } from '../support/ledger-harness.js';
 import { billOf, sentOf } from './wire.js';

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger, type LoggerService } from '@nestjs/common';
 import { type Attributes, metrics } from '@opentelemetry/api';
+import { type Agreement } from 'aws-marketplace-simulator';
 import { RecordResolution } from '../../src/index.js';
 import { HOUR_MS, hourOf, plusMs } from '../../src/runtime/clock.js';
 import { LedgerHarness } from '../support/ledger-harness.js';
-import { type Agreement } from '../../src/simulator/index.js';
 
 // Nothing is dropped or finalised without a reason in the ledger, a log line, a metric and an event; and no answer of AWS stops recording.
 

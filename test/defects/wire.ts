@@ -1,4 +1,4 @@
-import { type Agreement } from '../../src/simulator/index.js';
+import { type Agreement } from 'aws-marketplace-simulator';
 import { type LedgerHarness } from '../support/ledger-harness.js';
 
 /** A usage record as it went over the wire. */

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Agreement, type FaultKind } from '../../src/simulator/index.js';
+import { type Agreement, type FaultKind } from 'aws-marketplace-simulator';
 import { codeOf, dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, NOON, Rooms } from '../subscription/rooms.js';
 
 let rooms: Rooms;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { VirtualClock } from 'aws-marketplace-simulator';
 import {
   EventDeliveries,
   type EventDelivery,
@@ -13,7 +14,6 @@ import { LedgerDatabase, type SqlExecutor } from '../../src/database/ledger-data
 import { Outbox } from '../../src/events/outbox.js';
 import { type ResolvedOptions } from '../../src/marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
-import { VirtualClock } from '../../src/simulator/index.js';
 import { migrate, START, testCredentials } from '../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 import { replicaOptions } from '../support/replica-options.js';

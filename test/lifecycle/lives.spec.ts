@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { type Agreement, type Disturbance } from '../../src/simulator/index.js';
-import { type SeededRandom } from '../../src/simulator/seeded-random.js';
+import { type Agreement, type Disturbance, type SeededRandom } from 'aws-marketplace-simulator';
 import { DIMENSIONS, type LedgerHarness, PRODUCT_CODE } from '../support/ledger-harness.js';
 import { LEGACY_CODE, LifeWorld } from '../support/life-world.js';
 import { pick, seededRun } from '../support/seeded-run.js';

@@ -23,6 +23,7 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import pg from 'pg';
 import { map, type Observable } from 'rxjs';
 import { DataSource } from 'typeorm';
+import { MarketplaceSimulator, VirtualClock } from 'aws-marketplace-simulator';
 import {
   getMarketplaceToken,
   JobScheduler,
@@ -34,7 +35,6 @@ import {
   SubscriptionService,
 } from '../../src/index.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
-import { MarketplaceSimulator, VirtualClock } from '../../src/simulator/index.js';
 import { DIMENSIONS, migrate, PRODUCT_CODE, START, testCredentials } from '../support/ledger-harness.js';
 import { createTestDatabase, migratedDatabase, type TestDatabase } from '../support/postgres.js';
 

@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
+import { VirtualClock } from 'aws-marketplace-simulator';
 import { MarketplaceMeteringModule, type RootOptions } from '../../src/index.js';
 import { QueueIntake } from '../../src/subscription/inbox/queue-intake.js';
-import { VirtualClock } from '../../src/simulator/index.js';
 
 // A replica in a process of its own, which takes in what its queue holds and may be killed over it.
 const options = JSON.parse(process.argv[2] ?? '{}') as RootOptions;

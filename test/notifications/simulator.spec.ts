@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Agreement } from 'aws-marketplace-simulator';
 import { QueueIntake } from '../../src/index.js';
-import { type Agreement } from '../../src/simulator/index.js';
 import { LedgerHarness, PRODUCT_CODE } from '../support/ledger-harness.js';
 import { replicaOptions } from '../support/replica-options.js';
 import { SECRETS } from './notification-host.js';

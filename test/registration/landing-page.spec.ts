@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import { type Fault } from 'aws-marketplace-simulator';
 import { RedirectPolicy } from '../../src/registration/redirect-policy.js';
-import { type Fault } from '../../src/simulator/index.js';
 import { dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, Rooms } from '../subscription/rooms.js';
 import { ADAPTERS, closeHosts, codeIn, type Host, post, send, startHost } from './registration-host.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger, type LoggerService } from '@nestjs/common';
-import { type FaultKind } from '../../src/simulator/index.js';
+import { type FaultKind } from 'aws-marketplace-simulator';
 import { dropDatabaseOfSuite, LEGACY_PRODUCT, LICENSE_PRODUCT, Rooms } from '../subscription/rooms.js';
 import { ADAPTERS, closeHosts, codeIn, post, startHost } from './registration-host.js';
 

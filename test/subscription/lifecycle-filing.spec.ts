@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Agreement } from '../../src/simulator/index.js';
+import { type Agreement } from 'aws-marketplace-simulator';
 import {
   type LifecycleDetails,
   type LifecycleEvent,

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Agreement } from '../../src/simulator/index.js';
+import { type Agreement } from 'aws-marketplace-simulator';
 import { type MessageOrigin, type ReceivedMessage, type SpokenOf } from '../../src/subscription/inbox/lifecycle-event.js';
 import { LifecycleMessages, type MessageKey } from '../../src/subscription/inbox/lifecycle-messages.service.js';
 import { licenseEvent, snsEnvelope } from '../notifications/messages.js';

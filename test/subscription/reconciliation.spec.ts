@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Agreement } from '../../src/simulator/index.js';
+import { type Agreement } from 'aws-marketplace-simulator';
 import { licenseIdOf } from '../../src/subscription/chain/subscription-aliases.js';
 import { dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, Rooms } from './rooms.js';
 

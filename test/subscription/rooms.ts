@@ -1,3 +1,4 @@
+import { type Agreement, MarketplaceSimulator, type Switches, VirtualClock } from 'aws-marketplace-simulator';
 import { AwsClients } from '../../src/aws/aws-clients.js';
 import { CustomerGateway } from '../../src/aws/customer-gateway.js';
 import { EntitlementGateway } from '../../src/aws/entitlement-gateway.js';
@@ -12,7 +13,6 @@ import { RedirectPolicy } from '../../src/registration/redirect-policy.js';
 import { RegistrationIntake } from '../../src/registration/registration-intake.js';
 import { RegistrationService } from '../../src/registration/registration.service.js';
 import { Waker } from '../../src/runtime/waker.js';
-import { type Agreement, MarketplaceSimulator, type Switches, VirtualClock } from '../../src/simulator/index.js';
 import { AgreementGateway } from '../../src/aws/agreement-gateway.js';
 import { LicenseMigration } from '../../src/subscription/reconciliation/license-migration.service.js';
 import { Reconciliation } from '../../src/subscription/reconciliation/reconciliation.js';

@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import { type INestApplication, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { type Agreement, MarketplaceSimulator, type SimulatorOptions, VirtualClock } from 'aws-marketplace-simulator';
 import {
   JobScheduler,
   MarketplaceMeteringModule,
@@ -14,7 +15,6 @@ import { createDataSource } from '../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { runMigrations } from '../../src/database/migration-runner.js';
 import { type JobName } from '../../src/runtime/job-scheduler.js';
-import { type Agreement, MarketplaceSimulator, type SimulatorOptions, VirtualClock } from '../../src/simulator/index.js';
 import { migratedDatabase, type TestDatabase } from './postgres.js';
 import { DIMENSIONS, PRODUCT_CODE, replicaOptions } from './replica-options.js';
 

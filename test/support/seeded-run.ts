@@ -1,4 +1,4 @@
-import { SeededRandom } from '../../src/simulator/seeded-random.js';
+import { SeededRandom } from 'aws-marketplace-simulator';
 
 /** Set it to repeat a run that failed. */
 const SEED_VARIABLE = 'MARKETPLACE_TEST_SEED';

@@ -15,10 +15,10 @@ const recipe = [import.meta.filename, tsconfig, fileURLToPath(new URL('node_modu
   .map((file) => fs.readFileSync(file, 'utf8'))
   .join('\0');
 
-/** As in jest.config.js: the package's own name means the sources. */
+/** As in jest.config.js: a package's name means the sources. */
 const ownNames = new Map([
   ['nestjs-marketplace-metering', new URL('src/index.ts', root).href],
-  ['nestjs-marketplace-metering/simulator', new URL('src/simulator/index.ts', root).href],
+  ['aws-marketplace-simulator', new URL('packages/simulator/src/index.ts', root).href],
 ]);
 
 /** @type {import('node:module').ResolveHook} */

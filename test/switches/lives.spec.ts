@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
-import { type Agreement, defaultSwitches, type Switches, switchValues } from '../../src/simulator/index.js';
+import { type Agreement, defaultSwitches, type Switches, switchValues } from 'aws-marketplace-simulator';
 import { DIMENSIONS, PRODUCT_CODE } from '../support/ledger-harness.js';
 import { LEGACY_CODE, LifeWorld } from '../support/life-world.js';
 

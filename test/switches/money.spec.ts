@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Agreement, type PresetName, presets, type Switches, switchValues } from 'aws-marketplace-simulator';
 import { RecordResolution, type UsageEvent } from '../../src/index.js';
-import { type Agreement, type PresetName, presets, type Switches, switchValues } from '../../src/simulator/index.js';
 import { DIMENSIONS, LedgerHarness, PRODUCT_CODE } from '../support/ledger-harness.js';
 import { RecordedUsage } from '../support/recorded-usage.js';
 

@@ -7,13 +7,19 @@ interface Lockfile {
   readonly packages: Readonly<
     Record<
       string,
-      { readonly resolved?: string; readonly integrity?: string; readonly optionalDependencies?: Readonly<Record<string, string>> }
+      {
+        readonly resolved?: string;
+        readonly integrity?: string;
+        readonly link?: boolean;
+        readonly optionalDependencies?: Readonly<Record<string, string>>;
+      }
     >
   >;
 }
 
 const lockfile = JSON.parse(fs.readFileSync(path.join(repositoryRoot, 'package-lock.json'), 'utf8')) as Lockfile;
-const packages = Object.entries(lockfile.packages).filter(([name]) => name !== '');
+/** What comes from a registry: neither the packages of this repository nor the links to them. */
+const packages = Object.entries(lockfile.packages).filter(([name, { link }]) => name.includes('node_modules/') && link !== true);
 
 describe('package-lock.json', () => {
   it('names no registry but the public one', () => {

@@ -26,13 +26,18 @@ const BAD: readonly (readonly [from: string, to: string, rule: string])[] = [
   ['src/marketplace-metering.options.ts', './aws/face.js', 'options-and-errors-know-no-room'],
   ['src/admin/to-module.ts', '../marketplace-metering.module.js', 'nobody-knows-the-module'],
   ['src/runtime/to-index.ts', '../index.js', 'nobody-knows-the-module'],
-  ['src/metering/to-simulator.ts', '../simulator/face.js', 'simulator-is-unknown'],
-  ['src/public-to-simulator.ts', './simulator/face.js', 'simulator-is-unknown'],
-  ['src/simulator/to-aws.ts', '../aws/face.js', 'simulator-knows-nobody'],
-  ['src/simulator/to-options.ts', '../clean.options.js', 'simulator-knows-nobody'],
-  ['src/simulator/to-sdk.ts', '@aws-sdk/client-marketplace-metering', 'aws-sdk-only-in-aws'],
-  ['src/simulator/market/to-sqs.ts', '@aws-sdk/client-sqs', 'aws-sdk-only-in-aws'],
-  ['src/simulator/notifications/to-sdk.ts', '@aws-sdk/client-marketplace-metering', 'simulator-sends-to-queues-only'],
+  ['src/metering/to-simulator.ts', '../../packages/simulator/src/face.js', 'simulator-is-unknown'],
+  ['src/metering/to-simulator-by-name.ts', 'aws-marketplace-simulator', 'simulator-is-unknown'],
+  ['src/public-to-simulator.ts', '../packages/simulator/src/face.js', 'simulator-is-unknown'],
+  ['migrations/to-simulator.ts', '../packages/simulator/src/face.js', 'simulator-is-unknown'],
+  ['packages/simulator/src/to-aws.ts', '../../../src/aws/face.js', 'simulator-knows-nobody'],
+  ['packages/simulator/src/to-options.ts', '../../../src/clean.options.js', 'simulator-knows-nobody'],
+  ['packages/simulator/src/to-module-by-name.ts', 'nestjs-marketplace-metering', 'simulator-knows-nobody'],
+  ['packages/simulator/src/to-sdk.ts', '@aws-sdk/client-marketplace-metering', 'aws-sdk-only-in-aws'],
+  ['packages/simulator/src/market/to-sqs.ts', '@aws-sdk/client-sqs', 'aws-sdk-only-in-aws'],
+  ['packages/simulator/src/notifications/to-sdk.ts', '@aws-sdk/client-marketplace-metering', 'simulator-sends-to-queues-only'],
+  ['packages/simulator/src/market/to-test.ts', '../../test/helper.js', 'product-knows-no-workshop'],
+  ['packages/simulator/src/market/to-module-dependency.ts', 'pg', 'no-development-dependencies'],
   ['src/metering/to-sdk.ts', '@aws-sdk/client-marketplace-metering', 'aws-sdk-only-in-aws'],
   ['src/metering/to-test.ts', '../../test/helper.js', 'product-knows-no-workshop'],
   ['src/metering/to-examples.ts', '../../examples/helper.js', 'product-knows-no-workshop'],
@@ -51,7 +56,8 @@ const GOOD: readonly (readonly [from: string, to: string])[] = [
   ['src/marketplace-metering.module.ts', './admin/face.js'],
   ['src/runtime/to-options.ts', '../clean.options.js'],
   ['src/aws/to-sdk.ts', '@aws-sdk/client-marketplace-metering'],
-  ['src/simulator/notifications/to-sqs.ts', '@aws-sdk/client-sqs'],
+  ['packages/simulator/src/notifications/to-sqs.ts', '@aws-sdk/client-sqs'],
+  ['packages/simulator/src/market/to-zod.ts', 'zod'],
   ['src/database/to-migrations.ts', '../../migrations/to-typeorm.js'],
   ['src/database/to-peer.ts', '@nestjs/common'],
   ['migrations/to-typeorm.ts', 'typeorm'],
@@ -73,7 +79,7 @@ function writeImport(file: string, specifier: string): void {
 function cruise(cwd: string): readonly Violation[] {
   const cli = path.join(repositoryRoot, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
   const config = path.join(repositoryRoot, '.dependency-cruiser.cjs');
-  const args = [cli, '--config', config, '--output-type', 'json', 'src', 'migrations'];
+  const args = [cli, '--config', config, '--output-type', 'json', 'src', 'migrations', 'packages/simulator/src'];
   const { stdout, stderr } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
   if (!stdout.startsWith('{')) {
     throw new Error(stderr + stdout);
@@ -87,13 +93,20 @@ describe('the rooms rule', () => {
   beforeAll(() => {
     tree = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'rooms-spec-'));
     fs.symlinkSync(path.join(repositoryRoot, 'node_modules'), path.join(tree, 'node_modules'));
-    for (const file of ['package.json', 'tsconfig.json']) {
+    for (const file of ['package.json', 'tsconfig.json', 'packages/simulator/package.json']) {
+      fs.mkdirSync(path.dirname(path.join(tree, file)), { recursive: true });
       fs.copyFileSync(path.join(repositoryRoot, file), path.join(tree, file));
     }
-    for (const room of [...ROOMS, 'simulator', 'cellar']) {
-      write(`src/${room}/face.ts`, 'export interface Thing { readonly id: string }\n');
+    for (const room of [...ROOMS.map((name) => `src/${name}`), 'src/cellar', 'packages/simulator/src']) {
+      write(`${room}/face.ts`, 'export interface Thing { readonly id: string }\n');
     }
-    for (const file of ['src/clean.options.ts', 'test/helper.ts', 'examples/helper.ts']) {
+    for (const file of [
+      'src/clean.options.ts',
+      'test/helper.ts',
+      'examples/helper.ts',
+      'packages/simulator/src/index.ts',
+      'packages/simulator/test/helper.ts',
+    ]) {
       write(file, 'export interface Thing { readonly id: string }\n');
     }
     for (const from of ROOMS) {

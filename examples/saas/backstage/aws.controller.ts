@@ -11,7 +11,7 @@ import {
   Query,
   Redirect,
 } from '@nestjs/common';
-import { type Agreement, MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
+import { type Agreement, MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { LARKSPUR_OPTIONS, type LarkspurOptions } from '../larkspur/larkspur.options.js';
 import { html, type Html } from '../web/html.js';
 import { instant } from '../web/instant.js';

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
+import { MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { LarkspurModule } from '../larkspur/larkspur.module.js';
 import { type LarkspurOptions } from '../larkspur/larkspur.options.js';
 import { AwsController } from './aws.controller.js';

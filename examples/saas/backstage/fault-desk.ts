@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Fault, type FaultHandle, MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
+import { type Fault, type FaultHandle, MarketplaceSimulator } from 'aws-marketplace-simulator';
 
 interface Breakage {
   label: string;

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type BalanceView, type Clock, MeteringService } from 'nestjs-marketplace-metering';
-import { type ApiCall, type BillLine, MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
+import { type ApiCall, type BillLine, MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { LARKSPUR_CLOCK } from '../larkspur/larkspur.clock.js';
 import { sum, textOf, unitsOf } from '../units.js';
 import { type BreakageName, FaultDesk } from './fault-desk.js';

@@ -1,4 +1,4 @@
-import { type ApiCall } from 'nestjs-marketplace-metering/simulator';
+import { type ApiCall } from 'aws-marketplace-simulator';
 import { html, type Html } from '../web/html.js';
 import { instant } from '../web/instant.js';
 import { type BreakageName, BREAKAGES } from './fault-desk.js';

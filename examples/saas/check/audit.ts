@@ -1,5 +1,5 @@
 import { type BalanceView } from 'nestjs-marketplace-metering';
-import { type BillLine } from 'nestjs-marketplace-metering/simulator';
+import { type BillLine } from 'aws-marketplace-simulator';
 import { type LedgerRecord } from '../backstage/ledger-reader.js';
 import { sum, textOf, type Units, unitsOf } from '../units.js';
 import { type UsageBooks } from './usage-books.js';

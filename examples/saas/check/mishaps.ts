@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Fault, type FaultHandle, type MarketplaceSimulator } from 'nestjs-marketplace-metering/simulator';
+import { type Fault, type FaultHandle, type MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { type LarkspurSettings } from '../larkspur-settings.js';
 
 const POLL_MS = 50;

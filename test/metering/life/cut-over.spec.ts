@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from '@jest/globals';
-import { type Switches } from '../../../src/simulator/index.js';
+import { type Switches } from 'aws-marketplace-simulator';
 import { type Buyer, FOLLOWING, LifeLedger } from './life-ledger.js';
 
 const LEGACY = 'larkspur-legacy';

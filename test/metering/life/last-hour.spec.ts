@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type Switches } from '../../../src/simulator/index.js';
+import { type Switches } from 'aws-marketplace-simulator';
 import { type HarnessOptions } from '../../support/ledger-harness.js';
 import { type Buyer, LifeLedger } from './life-ledger.js';
 

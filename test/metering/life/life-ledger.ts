@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
+import { type Agreement } from 'aws-marketplace-simulator';
 import { type Options, type UsageEvent } from '../../../src/index.js';
 import { type LifecycleDetails, type LifecycleEvent, type LifecycleEventType } from '../../../src/subscription/inbox/lifecycle-event.js';
 import { LifecycleInbox } from '../../../src/subscription/inbox/lifecycle-inbox.js';
-import { type Agreement } from '../../../src/simulator/index.js';
 import { type HarnessOptions, LedgerHarness, PRODUCT_CODE } from '../../support/ledger-harness.js';
 import { RecordedUsage } from '../../support/recorded-usage.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Fault, type Switches } from 'aws-marketplace-simulator';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
-import { type Fault, type Switches } from '../../../src/simulator/index.js';
 import { type BenchOptions, PRODUCT_CODE, START, SubmissionBench } from './submission-bench.js';
 
 let bench: SubmissionBench;

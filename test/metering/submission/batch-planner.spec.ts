@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { AwsClients } from '../../../src/aws/aws-clients.js';
 import { MeteringGateway, REQUEST_BYTES_LIMIT, type ReportResult, type UsageReport } from '../../../src/aws/metering-gateway.js';
 import { resolveOptions } from '../../../src/marketplace-metering.options.js';
 import { answersOf } from '../../../src/metering/submission/answer-matcher.js';
 import { chooseWork, type Lane, planBatch, type SendableRecord, type WaitingWork } from '../../../src/metering/submission/batch-planner.js';
 import { CallBreaker } from '../../../src/metering/submission/call-breaker.js';
-import { MarketplaceSimulator } from '../../../src/simulator/index.js';
 import { testCredentials } from './submission-bench.js';
 
 const HOUR = new Date('2026-11-11T09:00:00Z');

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Switches } from 'aws-marketplace-simulator';
 import { type BatchMeterUsageCall, type GatewayAnswer, type MeteringGateway } from '../../../src/aws/metering-gateway.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
-import { type Switches } from '../../../src/simulator/index.js';
 import { type Replica, SubmissionBench } from './submission-bench.js';
 
 let bench: SubmissionBench;

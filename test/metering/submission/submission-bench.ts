@@ -4,6 +4,7 @@ import { expect } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { type DataSource } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
+import { type Agreement, MarketplaceSimulator, type SimulatorOptions, VirtualClock } from 'aws-marketplace-simulator';
 import { AwsClients } from '../../../src/aws/aws-clients.js';
 import { MeteringGateway, type UsageAllocation } from '../../../src/aws/metering-gateway.js';
 import { CallBudget } from '../../../src/database/call-budget.js';
@@ -22,7 +23,6 @@ import { Suspects } from '../../../src/metering/submission/quarantine.js';
 import { UnitTransfer } from '../../../src/metering/unit-transfer.js';
 import { HOUR_MS, hourOf } from '../../../src/runtime/clock.js';
 import { Waker } from '../../../src/runtime/waker.js';
-import { type Agreement, MarketplaceSimulator, type SimulatorOptions, VirtualClock } from '../../../src/simulator/index.js';
 import { migrate } from '../../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../../support/postgres.js';
 
