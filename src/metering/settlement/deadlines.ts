@@ -10,10 +10,13 @@ export interface Deadlines {
   cutoffAt: Date;
 }
 
-/** Signs of a subscription's end, first and last, in business time. */
+/**
+ * Signs of an agreement's end, in business time, where no later agreement goes on under the same identity. A sign is the fact's own instant, not when it
+ * was heard; of the last one the later of the two counts.
+ */
 export interface EndSigns {
-  firstEndSignAt: Date;
-  lastEndSignAt: Date;
+  firstSignAt: Date;
+  lastSignAt: Date;
 }
 
 const WINDOW_HOURS: Record<MeteringOperation, number> = { BatchMeterUsage: 24, MeterUsage: 6 };
@@ -27,7 +30,7 @@ const END_WINDOW_MS = HOUR_MS;
  *   record's hour to now; read widely, to the start of the running hour, which gives up to one hour more.
  * - BatchMeterUsage takes the previous month's records until 06:00 UTC on the 1st, whatever their age allows. Read strictly this only shortens;
  *   read widely it also extends records that would have aged out in the first six hours of the month.
- * - After the end of a subscription AWS takes records for one hour, and its texts differ on which sign opens that hour.
+ * - After the end of an agreement AWS takes records for one hour, and its texts differ on which sign opens that hour.
  */
 export function deadlinesOf(hour: Date, operation: MeteringOperation, end: EndSigns | null): Deadlines {
   const windowMs = WINDOW_HOURS[operation] * HOUR_MS;
@@ -39,14 +42,14 @@ export function deadlinesOf(hour: Date, operation: MeteringOperation, end: EndSi
   const dueAt = operation === 'BatchMeterUsage' ? earliest(strict, graceEnd) : strict;
   const cutoffAt = reachesNextMonth ? graceEnd : wide;
   return {
-    dueAt: earliest(dueAt, end && plusMs(end.firstEndSignAt, END_WINDOW_MS)),
-    cutoffAt: earliest(cutoffAt, end && plusMs(end.lastEndSignAt, END_WINDOW_MS)),
+    dueAt: earliest(dueAt, end && plusMs(end.firstSignAt, END_WINDOW_MS)),
+    cutoffAt: earliest(cutoffAt, end && plusMs(end.lastSignAt, END_WINDOW_MS)),
   };
 }
 
-/** From here on nothing more of an ended subscription is taken, by any reading. */
+/** From here on nothing more of an ended agreement is taken, by any reading. */
 export function endWindowClosesAt(end: EndSigns): Date {
-  return plusMs(end.lastEndSignAt, END_WINDOW_MS);
+  return plusMs(end.lastSignAt, END_WINDOW_MS);
 }
 
 /** The oldest hour whose record AWS may still take at `now`, with room to spare; older hours need not be looked at. */

@@ -2,9 +2,10 @@ import { type CallFailure } from '../../aws/aws-error.js';
 
 /**
  * What one attempt proves about one record.
- * `billed`: AWS has it. `refused`: AWS does not have it from this attempt. `uncertain`: nobody knows; every attempt begins so, before the call.
+ * `billed`: AWS has it. `refused`: AWS does not have it from this attempt. `conflict`: AWS has something else on file in its place. `uncertain`: nobody
+ * knows; every attempt begins so, before the call.
  */
-export type Evidence = 'billed' | 'refused' | 'uncertain';
+export type Evidence = 'billed' | 'refused' | 'conflict' | 'uncertain';
 
 /** What came back for one record of a call. */
 export type RecordAnswer =
@@ -19,15 +20,23 @@ export type RecordAnswer =
 /** What AWS answers to a record that it already has with the same quantity: see docs/evidence.md. */
 export type IdenticalResend = 'unknown' | 'success';
 
-/**
- * Evidence of one answer. A DuplicateRecord says that AWS has a record in this grain; whether it is ours, only our own earlier attempts can tell.
- * @param earlier evidence of the record's attempts committed before this one
- */
-export function evidenceOf(answer: RecordAnswer, earlier: readonly Evidence[], identicalResend: IdenticalResend): Evidence {
+/** What decides whether a DuplicateRecord can mean a record of ours. */
+export interface DuplicateReading {
+  /** Evidence of the record's attempts committed before this one, in the order of their commits. */
+  earlier: readonly Evidence[];
+  /** Another standing record of ours lies in the product, dimension and hour, under some name of the buyer: AWS may mean that one. */
+  isGrainShared: boolean;
+  identicalResend: IdenticalResend;
+  /** Whether the operation ever says so of the same record. */
+  duplicateConfirms: boolean;
+}
+
+/** Evidence of one answer. A DuplicateRecord says that AWS has a record in this grain; whether it is ours, only our own attempts can tell. */
+export function evidenceOf(answer: RecordAnswer, reading: DuplicateReading): Evidence {
   switch (answer.kind) {
     case 'status':
       if (answer.status === 'Success') return 'billed';
-      if (answer.status === 'DuplicateRecord') return confirmsEarlier(earlier, identicalResend) ? 'billed' : 'refused';
+      if (answer.status === 'DuplicateRecord') return confirmsEarlier(reading) ? 'billed' : 'conflict';
       return answer.status === 'CustomerNotSubscribed' ? 'refused' : 'uncertain';
     case 'failure':
       return answer.failure.effect === 'none' ? 'refused' : 'uncertain';
@@ -38,14 +47,16 @@ export function evidenceOf(answer: RecordAnswer, earlier: readonly Evidence[], i
 }
 
 /**
- * Whether a DuplicateRecord can mean a record of ours: an earlier attempt may have reached AWS unanswered. If AWS answers Success to identical
- * resends, a duplicate has another quantity and is not ours, unless an earlier attempt is already proven.
+ * Whether a DuplicateRecord is the lost answer of an earlier attempt. It is not where AWS answers Success to identical resends, for then a duplicate has
+ * another quantity; nor where something else was seen on file already. An attempt that is proven stays proven.
  */
-export function confirmsEarlier(earlier: readonly Evidence[], identicalResend: IdenticalResend): boolean {
-  return earlier.includes('billed') || (identicalResend === 'unknown' && earlier.includes('uncertain'));
+export function confirmsEarlier({ earlier, isGrainShared, identicalResend, duplicateConfirms }: DuplicateReading): boolean {
+  if (earlier.includes('billed')) return true;
+  if (isGrainShared || identicalResend !== 'unknown' || !duplicateConfirms) return false;
+  return earlier.includes('uncertain') && !earlier.includes('conflict');
 }
 
-/** Only such a record may be closed with its units handed back: every attempt was refused, or there was none. */
+/** Only such a record may be annulled: every attempt was refused, or there was none. */
 export function knownNotBilled(attempts: readonly Evidence[]): boolean {
   return attempts.every((evidence) => evidence === 'refused');
 }

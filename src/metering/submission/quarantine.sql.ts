@@ -1,0 +1,89 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type CauseScope } from '../settlement/record-outcome.js';
+
+/**
+ * SQL of quarantined causes. Their rows are locked last but for alerts: after records, balances and subscriptions.
+ */
+
+/** What AWS refuses as a whole: a product, one of its dimensions, or a metering identity (`key` is its row id). */
+export interface QuarantinedCause {
+  product_code: string;
+  scope: CauseScope;
+  key: string;
+  reason: string;
+}
+
+/** Causes that stand against records of these identities or dimensions. Takes no lock: a cause that comes or goes marks its customers as changed. */
+export function causesAgainst(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+  identityIds: readonly string[],
+  dimensions: readonly string[],
+): Promise<QuarantinedCause[]> {
+  return tx.query<QuarantinedCause>(
+    `SELECT product_code, scope, key, reason FROM marketplace.quarantined_cause
+     WHERE seller_account = $1 AND product_code = $2
+       AND (scope, key) IN (SELECT 'product', $2 UNION ALL SELECT 'identity', id::text FROM unnest($3::uuid[]) AS id
+                            UNION ALL SELECT 'dimension', name FROM unnest($4::text[]) AS name)`,
+    [sellerAccount, productCode, identityIds, dimensions],
+  );
+}
+
+export async function insertCause(tx: SqlExecutor, sellerAccount: string, cause: QuarantinedCause, probeAfterMs: number): Promise<void> {
+  await tx.query(
+    `INSERT INTO marketplace.quarantined_cause (seller_account, product_code, scope, key, reason, next_probe_at)
+     VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond') ON CONFLICT DO NOTHING`,
+    [sellerAccount, cause.product_code, cause.scope, cause.key, cause.reason, probeAfterMs],
+  );
+}
+
+export async function deleteCause(tx: SqlExecutor, sellerAccount: string, cause: QuarantinedCause): Promise<void> {
+  await tx.query(`DELETE FROM marketplace.quarantined_cause WHERE seller_account = $1 AND product_code = $2 AND scope = $3 AND key = $4`, [
+    sellerAccount,
+    cause.product_code,
+    cause.scope,
+    cause.key,
+  ]);
+}
+
+/**
+ * Takes the cause whose probe is longest due and puts its next probe off, doubling, so that a probe that dies is not repeated at once.
+ * @param retryBefore machine time, as text of the database: a Date would cut off its microseconds
+ */
+export async function claimCause(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  retryBefore: string,
+  productCode: string,
+  pace: { intervalMs: number; capMs: number },
+): Promise<QuarantinedCause | undefined> {
+  const [cause] = await tx.query<QuarantinedCause>(
+    `UPDATE marketplace.quarantined_cause q
+     SET probe_count = q.probe_count + 1,
+         next_probe_at = clock_timestamp() + least($4::float8, $3::float8 * 2 ^ least(q.probe_count + 1, 30)) * interval '1 millisecond'
+     FROM (SELECT scope, key FROM marketplace.quarantined_cause
+           WHERE seller_account = $1 AND product_code = $2 AND next_probe_at <= $5
+           ORDER BY next_probe_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) due
+     WHERE q.seller_account = $1 AND q.product_code = $2 AND q.scope = due.scope AND q.key = due.key
+     RETURNING q.product_code, q.scope, q.key, q.reason`,
+    [sellerAccount, productCode, pace.intervalMs, pace.capMs, retryBefore],
+  );
+  return cause;
+}
+
+/** Customers with usage that waits because of a cause: planned again once it is resolved. */
+export async function customersWaitingFor(tx: SqlExecutor, sellerAccount: string, cause: QuarantinedCause): Promise<string[]> {
+  const rows = await tx.query<{ customer_id: string }>(
+    cause.scope === 'identity'
+      ? `SELECT DISTINCT customer_id FROM marketplace.metering_record
+         WHERE seller_account = $1 AND product_code = $2 AND identity_id = $3::uuid AND $4 = 'identity'`
+      : `SELECT DISTINCT s.customer_id FROM marketplace.subject s
+         WHERE s.seller_account = $1 AND s.product_code = $2 AND s.customer_id IS NOT NULL AND EXISTS (
+           SELECT FROM marketplace.rollup r WHERE r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split AND r.waiting_reason = 'refused'
+             AND ($4 = 'product' OR r.dimension = (SELECT d.id FROM marketplace.dimension d
+                                            WHERE d.seller_account = $1 AND d.product_code = $2 AND d.name = $3)))`,
+    [sellerAccount, cause.product_code, cause.key, cause.scope],
+  );
+  return rows.map((row) => row.customer_id);
+}
