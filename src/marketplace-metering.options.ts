@@ -153,7 +153,7 @@ const optionsSchema = z.strictObject({
   onEnded: z.enum(['hold', 'transfer'], { error: 'give "hold" or "transfer"' }).default('hold'),
   handlers: z
     .strictObject({
-      parkAfterAttempts: count(1, 1000, 12),
+      deadLetterAfterAttempts: count(1, 1000, 12),
       backoffBaseMs: durationMs(1, MINUTES_MS, SECONDS_MS),
       backoffCapMs: durationMs(1, 24 * HOUR_MS, HOUR_MS),
       timeoutMs: durationMs(100, 30 * MINUTES_MS, MINUTES_MS),
@@ -274,7 +274,7 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'notifications.parkAfterAttempts', variable: 'MARKETPLACE_NOTIFICATION_PARK_AFTER_ATTEMPTS', read: asNumber },
   { option: 'finalHour', variable: 'MARKETPLACE_FINAL_HOUR', read: asText },
   { option: 'onEnded', variable: 'MARKETPLACE_ON_ENDED', read: asText },
-  { option: 'handlers.parkAfterAttempts', variable: 'MARKETPLACE_HANDLERS_PARK_AFTER_ATTEMPTS', read: asNumber },
+  { option: 'handlers.deadLetterAfterAttempts', variable: 'MARKETPLACE_HANDLERS_DEAD_LETTER_AFTER_ATTEMPTS', read: asNumber },
   { option: 'handlers.backoffBaseMs', variable: 'MARKETPLACE_HANDLERS_BACKOFF_BASE_MS', read: asNumber },
   { option: 'handlers.backoffCapMs', variable: 'MARKETPLACE_HANDLERS_BACKOFF_CAP_MS', read: asNumber },
   { option: 'handlers.timeoutMs', variable: 'MARKETPLACE_HANDLERS_TIMEOUT_MS', read: asNumber },

@@ -26,7 +26,7 @@ export type AlertKind =
   | 'suspect'
   | 'messageParked'
   | 'contradiction'
-  | 'handlerParked'
+  | 'handlerDeadLettered'
   | 'handlerAway';
 
 export interface Alert {

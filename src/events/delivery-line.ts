@@ -104,7 +104,7 @@ export class DeliveryLine {
       return;
     }
     // A handler that takes its process down with it never comes to report: the attempts are counted before they are made.
-    if (delivery.was_lost && delivery.attempt_count > handlers.parkAfterAttempts) {
+    if (delivery.was_lost && delivery.attempt_count > handlers.deadLetterAfterAttempts) {
       await this.fail(held, 'the process ended, or stood still, during the attempts', delivery.attempt_count - 1);
       return;
     }
@@ -150,8 +150,8 @@ export class DeliveryLine {
     const { handlers, jobs, sellerAccount } = options;
     const { delivery } = held;
     const error = redactedText(message).replaceAll('\u0000', '\uFFFD').slice(0, ERROR_LENGTH_MAX);
-    const isLast = attempts >= handlers.parkAfterAttempts;
-    countMetric('marketplace.deliveries', 1, { handler: this.handler.id, outcome: isLast ? 'parked' : 'failed' });
+    const isLast = attempts >= handlers.deadLetterAfterAttempts;
+    countMetric('marketplace.deliveries', 1, { handler: this.handler.id, outcome: isLast ? 'deadLettered' : 'failed' });
     if (!isLast) {
       const delayMs = deliveryDelayMs(attempts, handlers, Math.random());
       if (!(await this.settle(held, { state: 'pending', error, delayMs }))) return;
@@ -163,9 +163,9 @@ export class DeliveryLine {
       return;
     }
     await database.transaction(async (tx) => {
-      if (!(await settleDelivery(tx, sellerAccount, heldOf(held), { state: 'parked', error }))) return;
+      if (!(await settleDelivery(tx, sellerAccount, heldOf(held), { state: 'deadLettered', error }))) return;
       await alerts.raise(tx, {
-        kind: 'handlerParked',
+        kind: 'handlerDeadLettered',
         subject: this.handler.id,
         severity: 'critical',
         message:

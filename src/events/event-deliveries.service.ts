@@ -9,7 +9,7 @@ import {
   type DeliveryRow,
   type DeliveryState,
   handlerOfDelivery,
-  hasParked,
+  hasDeadLettered,
   lockDelivery,
   lockHandler,
   retireHandler,
@@ -55,7 +55,7 @@ export interface KnownHandler {
   /** Since then nothing is kept for it. */
   retiredAt: Date | null;
   open: number;
-  parked: number;
+  deadLettered: number;
 }
 
 export interface EventDeliveryFilter {
@@ -108,12 +108,12 @@ export class EventDeliveries {
       lastSeenAt: row.last_seen_at,
       retiredAt: row.retired_at,
       open: row.open,
-      parked: row.parked,
+      deadLettered: row.dead_lettered,
     }));
   }
 
   /**
-   * Delivers again, at once, what was parked or waits for its next attempt.
+   * Delivers again, at once, what was dead-lettered or waits for its next attempt.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
   async retry(deliveryId: string, { by }: { by: string }): Promise<void> {
@@ -124,7 +124,7 @@ export class EventDeliveries {
   }
 
   /**
-   * Gives up a delivery that is parked or waits for its next attempt: the handler never gets the event.
+   * Gives up a delivery that is dead-lettered or waits for its next attempt: the handler never gets the event.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
   async skip(deliveryId: string, { by, reason }: { by: string; reason: string }): Promise<void> {
@@ -157,7 +157,7 @@ export class EventDeliveries {
       }
       const count = await retireHandler(tx, this.seller, handlerId, types ?? null, by);
       await this.alerts.resolve(tx, 'handlerAway', awaySubjectsOf({ id: handlerId, types: known.map(({ type }) => type) }));
-      await this.resolveParked(tx, handlerId);
+      await this.resolveDeadLettered(tx, handlerId);
       return count;
     });
     this.logger.log('handler retired', { handler: handlerId, by, skipped });
@@ -172,19 +172,19 @@ export class EventDeliveries {
       await lockHandler(tx, this.seller, handlerId);
       const row = await lockDelivery(tx, this.seller, deliveryId);
       if (!row) throw notFound(`delivery ${deliveryId}`);
-      if (row.state !== 'parked' && row.state !== 'pending') {
+      if (row.state !== 'deadLettered' && row.state !== 'pending') {
         throw new MarketplaceMeteringError(
           'TRANSITION_REFUSED',
-          `Delivery ${deliveryId} is ${row.state} and cannot be ${verb}: only one that is parked, or waits for its next attempt, can.`,
+          `Delivery ${deliveryId} is ${row.state} and cannot be ${verb}: only one that is dead-lettered, or waits for its next attempt, can.`,
         );
       }
       await write(tx);
-      await this.resolveParked(tx, handlerId);
+      await this.resolveDeadLettered(tx, handlerId);
     });
   }
 
-  private async resolveParked(tx: SqlExecutor, handlerId: string): Promise<void> {
-    if (!(await hasParked(tx, this.seller, handlerId))) await this.alerts.resolve(tx, 'handlerParked', handlerId);
+  private async resolveDeadLettered(tx: SqlExecutor, handlerId: string): Promise<void> {
+    if (!(await hasDeadLettered(tx, this.seller, handlerId))) await this.alerts.resolve(tx, 'handlerDeadLettered', handlerId);
   }
 
   private get seller(): string {

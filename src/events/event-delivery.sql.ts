@@ -70,7 +70,7 @@ export interface Claim {
 }
 
 /**
- * Earliest first. Of a subscription only the first that is open, and none while another is being delivered; parked ones do not stand in the way. Call
+ * Earliest first. Of a subscription only the first that is open, and none while another is being delivered; dead-lettered ones do not stand in the way. Call
  * it in the transaction that holds the handler's lock.
  */
 export async function claimDeliveries(
@@ -112,7 +112,7 @@ export async function settleDelivery(
   outcome:
     | { state: 'delivered'; at: Date }
     | { state: 'pending'; error: string; delayMs: number }
-    | { state: 'parked'; error: string }
+    | { state: 'deadLettered'; error: string }
     /** Nothing was tried. */
     | { state: 'untouched' },
 ): Promise<boolean> {
@@ -152,7 +152,7 @@ export interface DeliveryRow {
   occurred_at: Date;
 }
 
-export type DeliveryState = 'pending' | 'delivering' | 'delivered' | 'parked' | 'skipped';
+export type DeliveryState = 'pending' | 'delivering' | 'delivered' | 'deadLettered' | 'skipped';
 
 export interface DeliveryFilter {
   state?: DeliveryState | undefined;
@@ -226,9 +226,9 @@ export async function skipDelivery(tx: SqlExecutor, sellerAccount: string, id: s
   );
 }
 
-export async function hasParked(tx: SqlExecutor, sellerAccount: string, handlerId: string): Promise<boolean> {
+export async function hasDeadLettered(tx: SqlExecutor, sellerAccount: string, handlerId: string): Promise<boolean> {
   const rows = await tx.query(
-    `SELECT FROM marketplace.event_delivery WHERE seller_account = $1 AND handler_id = $2 AND state = 'parked' LIMIT 1`,
+    `SELECT FROM marketplace.event_delivery WHERE seller_account = $1 AND handler_id = $2 AND state = 'deadLettered' LIMIT 1`,
     [sellerAccount, handlerId],
   );
   return rows.length > 0;
@@ -242,16 +242,16 @@ export interface HandlerRow {
   retired_at: Date | null;
   /** Deliveries that wait, are under way, or failed too often. */
   open: number;
-  parked: number;
+  dead_lettered: number;
 }
 
 export function selectHandlers(tx: SqlExecutor, sellerAccount: string): Promise<HandlerRow[]> {
   return tx.query<HandlerRow>(
     `SELECT h.id, h.type, h.first_seen_at, h.last_seen_at, h.retired_at,
-       count(*) FILTER (WHERE d.state IN ('pending', 'delivering'))::int AS open, count(*) FILTER (WHERE d.state = 'parked')::int AS parked
+       count(*) FILTER (WHERE d.state IN ('pending', 'delivering'))::int AS open, count(*) FILTER (WHERE d.state = 'deadLettered')::int AS dead_lettered
      FROM marketplace.event_handler h
      LEFT JOIN marketplace.event_delivery d
-       ON d.seller_account = h.seller_account AND d.handler_id = h.id AND d.type = h.type AND d.state IN ('pending', 'delivering', 'parked')
+       ON d.seller_account = h.seller_account AND d.handler_id = h.id AND d.type = h.type AND d.state IN ('pending', 'delivering', 'deadLettered')
      WHERE h.seller_account = $1
      GROUP BY h.seller_account, h.id, h.type
      ORDER BY h.id, h.type`,
@@ -306,7 +306,7 @@ export async function retireHandler(
   );
   const rows = await tx.query(
     `UPDATE marketplace.event_delivery SET state = 'skipped', lease_token = NULL, lease_until = NULL, decided_by = $4, decision = 'handler retired'
-     WHERE seller_account = $1 AND handler_id = $2 AND ($3::text[] IS NULL OR type = ANY ($3)) AND state IN ('pending', 'delivering', 'parked')
+     WHERE seller_account = $1 AND handler_id = $2 AND ($3::text[] IS NULL OR type = ANY ($3)) AND state IN ('pending', 'delivering', 'deadLettered')
      RETURNING id`,
     [sellerAccount, id, types, by],
   );

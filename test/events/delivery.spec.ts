@@ -143,8 +143,8 @@ describe('an event', () => {
 });
 
 describe('a handler that fails', () => {
-  it('gets its event again after a pause, and is parked with an alert after the last attempt; what follows goes on then, and not before', async () => {
-    const started = await host([Listener], { handlers: { parkAfterAttempts: 3, backoffBaseMs: 60_000, backoffCapMs: 60_000 } });
+  it('gets its event again after a pause, and is dead-lettered with an alert after the last attempt; what follows goes on then, and not before', async () => {
+    const started = await host([Listener], { handlers: { deadLetterAfterAttempts: 3, backoffBaseMs: 60_000, backoffCapMs: 60_000 } });
     const [id, other] = subscriptionIds(2) as [string, string];
     const attempts: number[] = [];
     react = ({ payload }, { attempt }) => {
@@ -169,27 +169,27 @@ describe('a handler that fails', () => {
     await started.deliver();
     expect(attempts).toEqual([1, 2, 3]);
     expect(heard).toEqual(['bad', 'elsewhere', 'bad', 'bad', 'next']);
-    expect(await started.shown()).toEqual(['listener 3 parked', 'listener 1 delivered', 'listener 1 delivered']);
-    expect(await started.openAlerts()).toEqual(['handlerParked listener']);
+    expect(await started.shown()).toEqual(['listener 3 deadLettered', 'listener 1 delivered', 'listener 1 delivered']);
+    expect(await started.openAlerts()).toEqual(['handlerDeadLettered listener']);
     await pauseOver();
     await started.deliver();
     expect(attempts).toHaveLength(3);
   });
 
-  it('can be given a parked event again, or have it skipped, by a person', async () => {
-    const started = await host([Listener], { handlers: { parkAfterAttempts: 1 } });
+  it('can be given a dead-lettered event again, or have it skipped, by a person', async () => {
+    const started = await host([Listener], { handlers: { deadLetterAfterAttempts: 1 } });
     const [first, second] = subscriptionIds(2) as [string, string];
     react = () => Promise.reject(new Error('broken'));
     await started.tell(first, ['a']);
     await started.tell(second, ['b', 'c']);
     await started.settle();
-    const parked = (await started.deliveries.list({ state: 'parked' })).reverse();
-    expect(parked).toHaveLength(3);
+    const deadLettered = (await started.deliveries.list({ state: 'deadLettered' })).reverse();
+    expect(deadLettered).toHaveLength(3);
 
     react = () => undefined;
-    const [a, b, c] = parked.map((delivery) => delivery.id) as [string, string, string];
+    const [a, b, c] = deadLettered.map((delivery) => delivery.id) as [string, string, string];
     await started.deliveries.skip(c, { by: 'ada', reason: 'done by hand' });
-    expect(await started.openAlerts()).toEqual(['handlerParked listener']);
+    expect(await started.openAlerts()).toEqual(['handlerDeadLettered listener']);
     await started.deliveries.retry(a, { by: 'ada' });
     await started.deliveries.retry(b, { by: 'ada' });
     expect(await started.openAlerts()).toEqual([]);
@@ -218,15 +218,15 @@ describe('a handler that fails', () => {
         alarms.push(`${payload.severity} ${payload.kind} ${payload.subject}`);
       }
     }
-    const started = await host([Listener, Pager], { handlers: { parkAfterAttempts: 1 } });
+    const started = await host([Listener, Pager], { handlers: { deadLetterAfterAttempts: 1 } });
     react = () => Promise.reject(new Error('broken'));
     await started.tell(subscriptionIds(1)[0] ?? null, ['a', 'b']);
     await started.settle();
-    expect(alarms).toEqual(['critical handlerParked listener']);
+    expect(alarms).toEqual(['critical handlerDeadLettered listener']);
   });
 
   it('by never ending is given up after handlers.timeoutMs, and told so by its signal', async () => {
-    const started = await host([Listener], { handlers: { timeoutMs: 100, parkAfterAttempts: 1 } });
+    const started = await host([Listener], { handlers: { timeoutMs: 100, deadLetterAfterAttempts: 1 } });
     const signals: AbortSignal[] = [];
     react = (_event, { signal }) => {
       signals.push(signal);
@@ -236,7 +236,7 @@ describe('a handler that fails', () => {
     await started.deliver();
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
     expect((await started.deliveries.list())[0]).toMatchObject({
-      state: 'parked',
+      state: 'deadLettered',
       lastError: 'Error: it took more than handlers.timeoutMs (100 ms)',
     });
   });

@@ -28,7 +28,10 @@ const said = new Map<string, string>();
 
 async function die(death: string): Promise<void> {
   const sellerAccount = `dies-${death.replaceAll(' ', '-')}`;
-  const host = await EventHost.start(postgres, { providers: [Listener], options: { sellerAccount, handlers: { parkAfterAttempts: 2 } } });
+  const host = await EventHost.start(postgres, {
+    providers: [Listener],
+    options: { sellerAccount, handlers: { deadLetterAfterAttempts: 2 } },
+  });
   hosts.set(death, host);
   const [id] = subscriptionIds(1) as [string];
   await host.tell(id, ['a', 'b']);
@@ -65,7 +68,7 @@ describe('a process that is killed', () => {
     expect(heard).toEqual(['a 2', 'b 1']);
   });
 
-  it('at every attempt has its event parked: attempts are counted before they are made', async () => {
+  it('at every attempt has its event dead-lettered: attempts are counted before they are made', async () => {
     const host = hosts.get('in the handler')!;
     heard = [];
     const [id] = subscriptionIds(1) as [string];
@@ -78,8 +81,8 @@ describe('a process that is killed', () => {
     );
     await host.deliver();
     expect(heard).toEqual(['next 1']);
-    const [parked] = await host.deliveries.list({ state: 'parked' });
-    expect(parked).toMatchObject({ subscriptionId: id, lastError: 'the process ended, or stood still, during the attempts' });
+    const [deadLettered] = await host.deliveries.list({ state: 'deadLettered' });
+    expect(deadLettered).toMatchObject({ subscriptionId: id, lastError: 'the process ended, or stood still, during the attempts' });
   });
 
   it('holds nothing that it learns later: what it says after its lease is not heard', async () => {
