@@ -47,6 +47,11 @@ export abstract class AdminController {
     return this.answer(response, () => this.views.events(readListQuery(LISTS.events, url)));
   }
 
+  @Get('waiting')
+  waiting(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.waiting(readListQuery(LISTS.waiting, url)));
+  }
+
   @Get('subscriptions')
   subscriptions(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.subscriptions(readListQuery(LISTS.subscriptions, url)));

@@ -1,4 +1,4 @@
-import { type AlertRow } from './ledger-views.sql.js';
+import { type AlertRow } from './alerts.sql.js';
 import { instant, json, message } from './shown.js';
 
 /** What a person must know. Open until what it tells of is mended. */

@@ -6,21 +6,10 @@ import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { type BalanceTotal, type BalanceView, LedgerBalance } from '../metering/balance/ledger-balance.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
+import { loadCustomerTimelines } from '../subscription/chain/customer-timelines.js';
 import { type AlertView, alertViewOf } from './alert.view.js';
+import { selectAlerts } from './alerts.sql.js';
 import { type DeliveryView, deliveryViewOf } from './delivery.view.js';
-import {
-  type AttemptRow,
-  selectAlerts,
-  selectAliases,
-  selectAttempts,
-  selectEvents,
-  selectMessages,
-  selectRecord,
-  selectRecords,
-  selectStanding,
-  selectSubscription,
-  selectSubscriptions,
-} from './ledger-views.sql.js';
 import {
   type AlertFilter,
   type BalanceListFilter,
@@ -30,16 +19,22 @@ import {
   type MessageFilter,
   type RecordFilter,
   type SubscriptionFilter,
+  type WaitingFilter,
 } from './list-query.js';
 import { type MessageView, messageViewOf } from './message.view.js';
+import { selectMessages } from './messages.sql.js';
 import { type Page } from './page.js';
 import { type RecordDetailView, recordDetailViewOf, type RecordView, recordViewOf } from './record.view.js';
+import { type AttemptRow, selectAttempts, selectRecord, selectRecords } from './records.sql.js';
 import { type SubscriptionDetailView, subscriptionDetailViewOf, type SubscriptionView, subscriptionViewOf } from './subscription.view.js';
-import { type UsageEventView, usageEventViewOf } from './usage-event.view.js';
+import { selectAgreements, selectFacts, selectSubscription, selectSubscriptions, selectWork } from './subscriptions.sql.js';
+import { type UsageEventView, usageEventViewOf, type WaitingUsageView, waitingUsageViewOf } from './usage-event.view.js';
+import { selectEvents, selectWaiting } from './usage-events.sql.js';
 
 const ATTEMPTS_IN_LIST = 10;
 const ATTEMPTS_IN_DETAIL = 1000;
 const BALANCES_IN_DETAIL = 200;
+const FACTS_IN_DETAIL = 1000;
 
 /** A page of balances and, on the first page, the sum over everything that the filters match, from the same snapshot. */
 export interface BalancePage extends Page<BalanceView> {
@@ -80,14 +75,21 @@ export class LedgerViews {
     });
   }
 
-  /** Usage events: newest subscription first, within it newest event first. */
+  /** Usage events, newest hour first. */
   async events(query: ListQuery<EventFilter, [string, string]>): Promise<Page<UsageEventView>> {
     const rows = await selectEvents(this.database, this.seller, query.filter, query.after, query.limit + 1);
-    const { shown, nextCursor } = cut(rows, query, (row) => [row.subscription_id, row.id]);
+    const { shown, nextCursor } = cut(rows, query, (row) => [String(row.hour), row.id]);
     return { items: shown.map(usageEventViewOf), nextCursor };
   }
 
-  /** Subscriptions, newest first; those that were merged into another stand beside it. */
+  /** Usage that no record has taken yet, with the reason: newest first. */
+  async waiting(query: ListQuery<WaitingFilter, [string]>): Promise<Page<WaitingUsageView>> {
+    const rows = await selectWaiting(this.database, this.seller, query.filter, query.after, query.limit + 1);
+    const { shown, nextCursor } = cut(rows, query, (row) => [row.rollup_id]);
+    return { items: shown.map(waitingUsageViewOf), nextCursor };
+  }
+
+  /** Subscriptions, newest first; those that were folded into another stand beside it. */
   async subscriptions(query: ListQuery<SubscriptionFilter, [string]>): Promise<Page<SubscriptionView>> {
     const rows = await selectSubscriptions(this.database, this.seller, query.filter, query.after, query.limit + 1);
     const { shown, nextCursor } = cut(rows, query, (row) => [row.id]);
@@ -100,21 +102,25 @@ export class LedgerViews {
       const subscriptionId = subscriptionIdOf(id);
       const row = subscriptionId === null ? null : await selectSubscription(tx, this.seller, subscriptionId);
       if (!row) throw notFound('subscription', 'subscriptions');
+      const now = this.options.clock.now();
+      const [customer] = await loadCustomerTimelines(tx, this.seller, [row.customer_id], now);
       return subscriptionDetailViewOf(row, {
-        aliases: await selectAliases(tx, this.seller, row.id),
-        standing: await selectStanding(tx, this.seller, row.id),
-        balance: await this.balances.read({ subscriptionId: row.id, limit: BALANCES_IN_DETAIL }, tx),
-        now: this.options.clock.now(),
+        agreements: await selectAgreements(tx, this.seller, row.id),
+        facts: await selectFacts(tx, this.seller, row.id, FACTS_IN_DETAIL),
+        timeline: customer?.subscriptions.find(({ subscriptionId }) => subscriptionId === row.id) ?? null,
+        work: await selectWork(tx, this.seller, row.id),
+        balance: await this.balances.read({ customerId: row.customer_id, limit: BALANCES_IN_DETAIL }, tx),
+        now,
       });
     });
   }
 
-  /** Where every recorded unit stands, by subscription and dimension: invariant I1. */
+  /** Where every recorded unit stands, by customer and dimension: invariant I1. */
   balance(query: ListQuery<BalanceListFilter, [string, string]>): Promise<BalancePage> {
     return this.snapshot(async (tx) => {
-      const after = query.after ? { subscriptionId: query.after[0], dimension: query.after[1] } : undefined;
+      const after = query.after ? { customerId: query.after[0], dimension: query.after[1] } : undefined;
       const rows = await this.balances.read({ ...query.filter, after, limit: query.limit + 1 }, tx);
-      const { shown, nextCursor } = cut(rows, query, (row) => [row.subscriptionId, row.dimension]);
+      const { shown, nextCursor } = cut(rows, query, (row) => [row.customerId, row.dimension]);
       return { items: shown, nextCursor, total: after ? null : await this.balances.total(query.filter, tx) };
     });
   }

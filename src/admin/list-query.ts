@@ -32,25 +32,27 @@ const position = z.string().regex(/^\d{1,18}$/);
 const recordFilter = z
   .strictObject({
     subscriptionId: uuid.optional(),
+    tenantId: text(255).optional(),
     productCode: text(255).optional(),
     dimension: text(255).optional(),
+    kind: oneOf('hour', 'closing', 'setApart').optional(),
     state: oneOf('pending', 'sending', 'metered', 'blocked', 'unknown', 'closed').optional(),
     reason: text(100).optional(),
-    disposition: oneOf('carried', 'held', 'void', 'owed', 'transferred').optional(),
+    disposition: oneOf('annulled', 'held', 'owed', 'void').optional(),
     mode: oneOf('live', 'dry-run', 'off').optional(),
     hourFrom: instant.optional(),
     hourTo: instant.optional(),
   })
   .refine(({ hourFrom, hourTo }) => isAscending(hourFrom, hourTo), { path: ['hourTo'], error: 'give an instant after hourFrom' });
 
-const ONE_OF_FEW =
-  'give subscriptionId, recordId or unassigned=true with it: it narrows a subscription, a record or what is not sealed yet';
+const ONE_OF_FEW = 'give tenantId, subscriptionId, recordId or unsealed=true with it: events are found through what has taken them';
 
 const eventFilter = z
   .strictObject({
+    tenantId: text(255).optional(),
     subscriptionId: uuid.optional(),
     recordId: uuid.optional(),
-    unassigned: flag.optional(),
+    unsealed: flag.optional(),
     dimension: text(255).optional(),
     occurredFrom: instant.optional(),
     occurredTo: instant.optional(),
@@ -60,26 +62,31 @@ const eventFilter = z
     path: ['occurredTo'],
     error: 'give an instant after occurredFrom',
   })
-  // The ledger's largest table has no index for these alone: one would cost every recording, and a search without one reads all of it.
+  // The ledger's largest table has no index but its key: another would cost every recording, and a search without one reads all of it.
   .superRefine((filter, context) => {
-    if (filter.idempotencyKey !== undefined && filter.subscriptionId === undefined) {
-      const message = 'give subscriptionId with it: a key is unique within its subscription';
-      context.addIssue({ code: 'custom', path: ['idempotencyKey'], message });
-    }
-    if (filter.subscriptionId !== undefined || filter.recordId !== undefined || filter.unassigned === true) return;
-    for (const name of ['dimension', 'occurredFrom', 'occurredTo'] as const) {
-      if (filter[name] !== undefined) context.addIssue({ code: 'custom', path: [name], message: ONE_OF_FEW });
-    }
+    if (filter.tenantId !== undefined || filter.subscriptionId !== undefined || filter.recordId !== undefined || filter.unsealed === true)
+      return;
+    const alone = (['dimension', 'occurredFrom', 'occurredTo', 'idempotencyKey', 'unsealed'] as const).filter(
+      (name) => filter[name] !== undefined,
+    );
+    for (const name of alone) context.addIssue({ code: 'custom', path: [name], message: ONE_OF_FEW });
   });
+
+const waitingFilter = z.strictObject({
+  tenantId: text(255).optional(),
+  subscriptionId: uuid.optional(),
+  reason: text(100).optional(),
+});
 
 const subscriptionFilter = z.strictObject({
   tenantId: text(255).optional(),
   productCode: text(255).optional(),
-  state: oneOf('registered', 'active', 'trial', 'suspended', 'failed', 'ending', 'ended').optional(),
+  state: oneOf('registered', 'upcoming', 'trial', 'active', 'suspended', 'ending', 'ended', 'failed').optional(),
 });
 
 const balanceFilter = z.strictObject({
-  subscriptionId: uuid.optional(),
+  customerId: uuid.optional(),
+  tenantId: text(255).optional(),
   dimension: text(255).optional(),
   conserved: flag.optional(),
 });
@@ -91,20 +98,21 @@ const alertFilter = z.strictObject({
 });
 
 const messageFilter = z.strictObject({
-  state: oneOf('pending', 'waiting', 'applied', 'ignored', 'parked').optional(),
-  origin: oneOf('eventBridge', 'sns', 'sqs', 'http', 'host', 'lineage', 'reconciliation').optional(),
+  state: oneOf('pending', 'waiting', 'applied', 'ignored', 'deadLettered').optional(),
+  origin: oneOf('eventBridge', 'sns', 'sqs', 'http', 'host', 'registration', 'reconciliation').optional(),
   type: text(100).optional(),
   subscriptionId: uuid.optional(),
 });
 
 const deliveryFilter = z.strictObject({
-  state: oneOf('pending', 'delivering', 'delivered', 'parked', 'skipped').optional(),
+  state: oneOf('pending', 'delivering', 'delivered', 'deadLettered', 'skipped').optional(),
   handlerId: text(255).optional(),
   subscriptionId: uuid.optional(),
 });
 
 export type RecordFilter = z.output<typeof recordFilter>;
 export type EventFilter = z.output<typeof eventFilter>;
+export type WaitingFilter = z.output<typeof waitingFilter>;
 export type SubscriptionFilter = z.output<typeof subscriptionFilter>;
 export type BalanceListFilter = z.output<typeof balanceFilter>;
 export type AlertFilter = z.output<typeof alertFilter>;
@@ -120,7 +128,8 @@ export interface List<Filter, Keys extends readonly string[]> {
 
 export const LISTS = {
   records: { name: 'records', filter: recordFilter, keys: z.tuple([uuid]) },
-  events: { name: 'events', filter: eventFilter, keys: z.tuple([uuid, uuid]) },
+  events: { name: 'events', filter: eventFilter, keys: z.tuple([position, uuid]) },
+  waiting: { name: 'waiting', filter: waitingFilter, keys: z.tuple([position]) },
   subscriptions: { name: 'subscriptions', filter: subscriptionFilter, keys: z.tuple([uuid]) },
   balance: { name: 'balance', filter: balanceFilter, keys: z.tuple([uuid, key]) },
   messages: { name: 'messages', filter: messageFilter, keys: z.tuple([preciseInstant, key, foreignKey]) },

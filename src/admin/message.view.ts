@@ -1,5 +1,5 @@
 import { type SpokenOf } from '../subscription/inbox/lifecycle-event.js';
-import { type MessageRow } from './ledger-views.sql.js';
+import { type MessageRow } from './messages.sql.js';
 import { identifier, instant, json, message } from './shown.js';
 
 /** What a message says. Identifiers of AWS show their last four characters. */
@@ -29,7 +29,7 @@ export interface MessageView {
   /** When it happened, by its sender's word. */
   eventAt: string | null;
   state: string;
-  /** Why it waits, is ignored or parked, or why its latest attempt failed. */
+  /** Why it waits, is ignored or dead-lettered, or why its latest attempt failed. */
   error: string | null;
   attempts: number;
   /** The subscription that it was applied to. */

@@ -1,4 +1,4 @@
-import { type AttemptRow, type RecordDetailRow, type RecordRow } from './ledger-views.sql.js';
+import { type AttemptRow, type RecordDetailRow, type RecordRow } from './records.sql.js';
 import { decimal, hostName, identifier, instant, json, message } from './shown.js';
 
 /** Under which identity a record is metered. Identifiers of AWS show their last four characters. */
@@ -36,13 +36,23 @@ export interface AttemptView {
 /** A metering record. Decimals are strings, instants ISO UTC. */
 export interface RecordView {
   id: string;
+  /** `hour`: sent to AWS. Never sent: `closing` (the end of a period's books), `setApart` (usage that no agreement covers). */
   kind: string;
-  subscriptionId: string;
+  customerId: string;
+  subscriptionId: string | null;
+  /** Of our row; and what the period prices. */
+  agreementId: string | null;
+  price: string | null;
   productCode: string;
   dimension: string;
-  hour: string;
-  timestamp: string;
+  hour: string | null;
+  timestamp: string | null;
+  /** First and last instant of its usage, where they lie outside its hour. */
+  firstUsedAt: string | null;
+  lastUsedAt: string | null;
   quantity: string;
+  /** Units that the agreement's entitlement covers. */
+  included: string;
   eventSum: string;
   eventCount: number;
   carryIn: string;
@@ -52,7 +62,7 @@ export interface RecordView {
   operation: string;
   region: string;
   mode: string;
-  identity: IdentityView;
+  identity: IdentityView | null;
   sealedAt: string;
   state: string;
   reason: { code: string; message: string } | null;
@@ -64,6 +74,8 @@ export interface RecordView {
   attemptCount: number;
   meteringRecordId: string | null;
   confirmedByDuplicate: boolean;
+  /** What AWS has on file where another system's record stands in the grain. */
+  settledQuantity: string | null;
   meteredAt: string | null;
   closedAt: string | null;
   closedBy: string | null;
@@ -80,12 +92,18 @@ export function recordViewOf(row: RecordRow, attempts: readonly AttemptRow[]): R
   return {
     id: row.id,
     kind: row.kind,
+    customerId: row.customer_id,
     subscriptionId: row.subscription_id,
+    agreementId: row.agreement_id,
+    price: row.price,
     productCode: row.product_code,
     dimension: row.dimension,
     hour: instant(row.hour),
     timestamp: instant(row.timestamp),
+    firstUsedAt: instant(row.first_used_at),
+    lastUsedAt: instant(row.last_used_at),
     quantity: decimal(row.quantity),
+    included: decimal(row.included),
     eventSum: decimal(row.event_sum),
     eventCount: row.event_count,
     carryIn: decimal(row.carry_in),
@@ -94,11 +112,11 @@ export function recordViewOf(row: RecordRow, attempts: readonly AttemptRow[]): R
     operation: row.operation,
     region: row.region,
     mode: row.mode,
-    identity: {
-      kind: row.identity,
-      licenseArn: identifier(row.license_arn),
-      customerAwsAccountId: identifier(row.customer_aws_account_id),
-      customerIdentifier: identifier(row.customer_identifier),
+    identity: row.identity && {
+      kind: row.identity.kind,
+      licenseArn: identifier(row.identity.license_arn),
+      customerAwsAccountId: identifier(row.identity.customer_aws_account_id),
+      customerIdentifier: identifier(row.identity.customer_identifier),
     },
     sealedAt: instant(row.sealed_at),
     state: row.state,
@@ -110,6 +128,7 @@ export function recordViewOf(row: RecordRow, attempts: readonly AttemptRow[]): R
     attemptCount: row.attempt_count,
     meteringRecordId: message(row.metering_record_id),
     confirmedByDuplicate: row.confirmed_by_duplicate,
+    settledQuantity: row.settled_quantity === null ? null : decimal(row.settled_quantity),
     meteredAt: instant(row.metered_at),
     closedAt: instant(row.closed_at),
     closedBy: hostName(row.closed_by),
