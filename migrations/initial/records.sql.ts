@@ -101,8 +101,10 @@ export const RECORDS: readonly string[] = [
     CONSTRAINT metering_record_balances CHECK (kind = 'setApart' OR carry_in + event_sum = included + quantity + carry_out),
     CONSTRAINT metering_record_set_apart CHECK (kind <> 'setApart' OR (quantity = event_sum AND included = 0 AND carry_in = 0 AND carry_out = 0)),
     CONSTRAINT metering_record_included CHECK (included >= 0),
+    -- The balance alone says how much: a record that bills more than its carry and events hold cannot be written.
     CONSTRAINT metering_record_hour_quantity CHECK (
-      kind <> 'hour' OR (quantity BETWEEN 0 AND 2147483647 AND quantity = trunc(quantity))),
+      kind <> 'hour' OR quantity = greatest(0, least(2147483647, floor(carry_in + event_sum - included)))),
+    CONSTRAINT metering_record_closing_leaves_nothing CHECK (kind <> 'closing' OR (carry_out = 0 AND included = 0)),
     CONSTRAINT metering_record_hour_is_hour CHECK (extract(epoch FROM hour) % 3600 = 0),
     CONSTRAINT metering_record_timestamp_in_hour CHECK ("timestamp" >= hour AND "timestamp" < hour + interval '1 hour'),
     CONSTRAINT metering_record_deadlines CHECK (due_at <= cutoff_at),

@@ -1,0 +1,69 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+
+/**
+ * Why a record of which AWS has billed nothing is closed: `expired`, its time to be sent has passed; `moved`, the timeline names another period for its
+ * usage; `rewritten`, a person had it sealed anew.
+ */
+export type AnnulReason = 'expired' | 'moved' | 'rewritten';
+
+const MESSAGES: Record<AnnulReason, string> = {
+  expired: 'Its time to be sent has passed and AWS does not have it: its usage is planned anew.',
+  moved: 'Its usage belongs to another period by what is known now, and AWS does not have it: its usage is planned anew.',
+  rewritten: 'A person had its usage planned anew; AWS does not have it.',
+};
+
+/**
+ * Annuls those of the records of which AWS is known to have billed nothing: each is closed, its rollups wait again, and the balance gives back what it
+ * added (by trigger). Which rollups it had stays in `annulled_rollup`. Call it in a transaction.
+ *
+ * Locks the records, SKIP LOCKED: one that is being sent or answered at this moment is not annulled now. Evidence is read in a statement of its own, after
+ * the locks: an attempt that was committed while we waited for nothing must be seen. Balances come after records, as everywhere.
+ * @param by who decided, where a person did.
+ * @returns ids of the records that were annulled.
+ */
+export async function annulRecords(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  recordIds: readonly string[],
+  reason: AnnulReason,
+  at: Date,
+  by: string | null = null,
+): Promise<string[]> {
+  if (recordIds.length === 0) return [];
+  const locked = await tx.query<{ id: string }>(
+    `SELECT id FROM marketplace.metering_record
+     WHERE seller_account = $1 AND id = ANY ($2::uuid[])
+       AND (state IN ('pending', 'blocked', 'unknown') OR (state = 'closed' AND disposition = 'held'))
+     ORDER BY id
+     FOR UPDATE SKIP LOCKED`,
+    [sellerAccount, recordIds],
+  );
+  if (locked.length === 0) return [];
+  const annulled = await tx.query<{ id: string; customer_id: string }>(
+    `UPDATE marketplace.metering_record r
+     SET state = 'closed', disposition = 'annulled', reason = $3, reason_message = $4, closed_at = $5, closed_by = $6, probe_group = NULL
+     WHERE r.seller_account = $1 AND r.id = ANY ($2::uuid[])
+       AND NOT EXISTS (
+         SELECT 1 FROM marketplace.attempt_record a
+         WHERE a.seller_account = r.seller_account AND a.record_id = r.id AND a.evidence <> 'refused'
+           AND NOT (a.evidence = 'conflict' AND marketplace.is_conflict_of_ours(r)))
+     RETURNING r.id, r.customer_id`,
+    [sellerAccount, locked.map((row) => row.id), reason, MESSAGES[reason], at.toISOString(), by],
+  );
+  if (annulled.length === 0) return [];
+  const ids = annulled.map((row) => row.id);
+  await tx.query(
+    `INSERT INTO marketplace.annulled_rollup (seller_account, record_id, rollup_id)
+     SELECT $1, record_id, id FROM marketplace.rollup WHERE record_id = ANY ($2::uuid[])`,
+    [sellerAccount, ids],
+  );
+  await tx.query(
+    `UPDATE marketplace.rollup SET record_id = NULL, waiting_reason = NULL, waiting_since = NULL WHERE record_id = ANY ($1::uuid[])`,
+    [ids],
+  );
+  await tx.query(
+    `INSERT INTO marketplace.customer_changed (seller_account, customer_id) SELECT DISTINCT $1, given.id FROM unnest($2::uuid[]) AS given (id)`,
+    [sellerAccount, annulled.map((row) => row.customer_id)],
+  );
+  return ids;
+}
