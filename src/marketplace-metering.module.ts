@@ -16,6 +16,8 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { type DataSource } from 'typeorm';
 import { ADMIN_PROVIDERS, adminControllerOf } from './admin/admin.providers.js';
 import { AwsClients } from './aws/aws-clients.js';
+import { PacedCalls } from './aws/paced-calls.js';
+import { CallBudget } from './database/call-budget.js';
 import { ClockGuard } from './database/clock-guard.js';
 import { dataSourceNameOf, dataSourceOptionsOf } from './database/data-source.factory.js';
 import { LedgerDatabase } from './database/ledger-database.js';
@@ -209,6 +211,8 @@ function assemble(statics: StaticOptions, imports: NonNullable<ModuleMetadata['i
       JobScheduler,
       ClockGuard,
       AwsClients,
+      CallBudget,
+      PacedCalls,
       ...EVENTS_PROVIDERS,
       ...SUBSCRIPTION_PROVIDERS,
       ...NOTIFICATION_PROVIDERS,

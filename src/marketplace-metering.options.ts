@@ -50,6 +50,14 @@ const count = (min: number, max: number, fallback: number) =>
     .max(max, { error: `give at most ${max}` })
     .default(fallback);
 
+/** Calls per second. */
+const rate = (fallback: number) =>
+  z
+    .number({ error: 'give calls per second' })
+    .min(0.1, { error: 'give at least 0.1' })
+    .max(1000, { error: 'give at most 1000' })
+    .default(fallback);
+
 const webUrl = (what: string) =>
   z.string({ error: `give ${what}, for example https://app.example.com/sign-up` }).refine(
     (text) => {
@@ -121,6 +129,7 @@ const optionsSchema = z.strictObject({
     .custom<(arrival: RegistrationArrival) => string | URL | Promise<string | URL>>((value) => typeof value === 'function')
     .optional(),
   registrationsPerMinute: count(1, 10_000, 30),
+  resolvePatienceMs: durationMs(0, MINUTES_MS, 20 * SECONDS_MS),
   support: z
     .strictObject({ email: z.email({ error: 'give an e-mail address' }).optional(), url: webUrl('the support page').optional() })
     .default({}),
@@ -169,8 +178,17 @@ const optionsSchema = z.strictObject({
         .custom<CredentialsProvider>((value) => typeof value === 'function', { error: 'give a function that returns credentials' })
         .optional(),
       identicalResend: z.enum(['unknown', 'success'], { error: 'give "unknown" or "success"' }).default('unknown'),
+      // A little below AWS's published quotas (20/s and 5/s; GetAgreementTerms 5/s or 10/s): other tools of the account share them.
+      callsPerSecond: z
+        .strictObject({
+          getEntitlements: rate(15),
+          searchAgreements: rate(4),
+          describeAgreement: rate(4),
+          getAgreementTerms: rate(4),
+        })
+        .prefault({}),
     })
-    .default({ identicalResend: 'unknown' }),
+    .prefault({}),
   startIn: z.enum(['normal', 'hold'], { error: 'give "normal" or "hold"' }).default('normal'),
   recording: z
     .strictObject({
@@ -183,7 +201,7 @@ const optionsSchema = z.strictObject({
   submission: z
     .strictObject({
       concurrency: count(1, 64, 4),
-      callsPerSecond: z.number().min(0.1, { error: 'give at least 0.1' }).max(1000, { error: 'give at most 1000' }).default(10),
+      callsPerSecond: rate(10),
       requestTimeoutMs: durationMs(100, 2 * MINUTES_MS, 15 * SECONDS_MS),
       leaseMs: durationMs(500, 30 * MINUTES_MS, MINUTES_MS),
       backoffBaseMs: durationMs(1, MINUTES_MS, SECONDS_MS),
@@ -262,6 +280,7 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'allowedRedirectOrigins', variable: 'MARKETPLACE_ALLOWED_REDIRECT_ORIGINS', read: asList },
   { option: 'codeTtlMs', variable: 'MARKETPLACE_CODE_TTL_MS', read: asNumber },
   { option: 'registrationsPerMinute', variable: 'MARKETPLACE_REGISTRATIONS_PER_MINUTE', read: asNumber },
+  { option: 'resolvePatienceMs', variable: 'MARKETPLACE_RESOLVE_PATIENCE_MS', read: asNumber },
   { option: 'support.email', variable: 'MARKETPLACE_SUPPORT_EMAIL', read: asText },
   { option: 'support.url', variable: 'MARKETPLACE_SUPPORT_URL', read: asText },
   { option: 'adminToken', variable: 'MARKETPLACE_ADMIN_TOKEN', read: asText },
@@ -283,6 +302,10 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'onExpired', variable: 'MARKETPLACE_ON_EXPIRED', read: asText },
   { option: 'aws.endpoint', variable: 'MARKETPLACE_AWS_ENDPOINT', read: asText },
   { option: 'aws.identicalResend', variable: 'MARKETPLACE_AWS_IDENTICAL_RESEND', read: asText },
+  { option: 'aws.callsPerSecond.getEntitlements', variable: 'MARKETPLACE_AWS_GET_ENTITLEMENTS_PER_SECOND', read: asNumber },
+  { option: 'aws.callsPerSecond.searchAgreements', variable: 'MARKETPLACE_AWS_SEARCH_AGREEMENTS_PER_SECOND', read: asNumber },
+  { option: 'aws.callsPerSecond.describeAgreement', variable: 'MARKETPLACE_AWS_DESCRIBE_AGREEMENT_PER_SECOND', read: asNumber },
+  { option: 'aws.callsPerSecond.getAgreementTerms', variable: 'MARKETPLACE_AWS_GET_AGREEMENT_TERMS_PER_SECOND', read: asNumber },
   { option: 'startIn', variable: 'MARKETPLACE_START_IN', read: asText },
   { option: 'recording.queueSize', variable: 'MARKETPLACE_RECORDING_QUEUE_SIZE', read: asNumber },
   { option: 'recording.futureSkewMs', variable: 'MARKETPLACE_RECORDING_FUTURE_SKEW_MS', read: asNumber },

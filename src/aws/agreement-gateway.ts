@@ -1,104 +1,157 @@
-import { type AgreementViewSummary, type SearchAgreementsInput } from '@aws-sdk/client-marketplace-agreement';
-import { Inject, Injectable } from '@nestjs/common';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
-import { countMetric } from '../runtime/metrics.js';
-import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { AwsClients } from './aws-clients.js';
+import {
+  type AcceptedTerm,
+  type AgreementViewSummary,
+  type DescribeAgreementOutput,
+  type Filter,
+  type MarketplaceAgreementClient,
+} from '@aws-sdk/client-marketplace-agreement';
+import { Injectable } from '@nestjs/common';
+import { AwsClients, entitlementRegionOf } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
-import { callSdk, DEPARTURE } from './sdk-call.js';
-
-/** Which agreements: those of one license, all of one buyer, or a chain of renewals and replacements by the first of it. */
-export type AgreementSearch = { licenseArn: string } | { customerAwsAccountId: string } | { initialAgreementId: string };
-
-/** An agreement as AWS lists it, with the parts that the model leaves optional guarded. */
-export interface FoundAgreement {
-  agreementId: string;
-  /** `ACTIVE`, `CANCELLED`, …: open, as AWS may add to it. */
-  status: string;
-  startTime: Date | null;
-  endTime: Date | null;
-  /** The first agreement of the chain of renewals and replacements; its own id where there is none before it. */
-  initialAgreementId: string;
-  licenseArns: readonly string[];
-  /** `prod-…` */
-  productIds: readonly string[];
-}
-
-export type AgreementAnswer = { kind: 'answered'; agreements: FoundAgreement[] } | { kind: 'failed'; failure: CallFailure };
-
-const PAGES_MAX = 100;
+import { daysOf, type FoundAgreement, foundOf } from './found-agreement.js';
+import { PacedCalls, type Patience } from './paced-calls.js';
+import { type SdkAnswer } from './sdk-call.js';
 
 /**
- * SearchAgreements as the proposer, all pages. Needs `aws-marketplace:SearchAgreements`, which not every seller grants: a denied call is an answer
- * like any other. Never throws.
+ * Which agreements: all of one buyer, at one product where its entity id is known; or those of one license. Only filters that every revision of AWS's own
+ * texts has: which of them may be combined is told differently, so the rest is sorted out by the caller.
+ */
+export type AgreementSearch = { customerAwsAccountId: string; productId?: string | undefined } | { licenseArn: string };
+
+export type AgreementsAnswer = { kind: 'answered'; agreements: FoundAgreement[] } | { kind: 'failed'; failure: CallFailure };
+
+/** `unknown`: AWS does not know it, or it is none of ours to see (a reseller's). That says nothing about its life. */
+export type AgreementAnswer =
+  { kind: 'answered'; agreement: FoundAgreement } | { kind: 'unknown' } | { kind: 'failed'; failure: CallFailure };
+
+/** Days of its free trial from the agreement's start; null where its terms hold none, so it is paid for from the start. */
+export type TermsAnswer = { kind: 'answered'; trial: TrialTerm | null } | { kind: 'unknown' } | { kind: 'failed'; failure: CallFailure };
+
+export interface TrialTerm {
+  /** Null where the term names no duration. */
+  days: number | null;
+  /** It is the only thing that the agreement sells: it lasts until the agreement ends. */
+  isOnlyPrice: boolean;
+}
+
+const PAGES_MAX = 100;
+const PAGE_SIZE = 50;
+
+/**
+ * The Agreement API as the proposer. Needs `aws-marketplace:SearchAgreements`, `DescribeAgreement` and `GetAgreementTerms`, which not every seller grants: a
+ * denied call is an answer like any other. Never throws for what AWS does.
  */
 @Injectable()
 export class AgreementGateway {
   constructor(
     private readonly clients: AwsClients,
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly calls: PacedCalls,
   ) {}
 
-  async search(region: string, search: AgreementSearch): Promise<AgreementAnswer> {
+  async search(region: string, search: AgreementSearch, patience: Patience = {}): Promise<AgreementsAnswer> {
+    const filters = filtersOf(search);
     const agreements: FoundAgreement[] = [];
     let nextToken: string | undefined;
     for (let page = 1; page <= PAGES_MAX; page += 1) {
-      const answer = await this.page(region, {
-        catalog: 'AWSMarketplace',
-        filters: [{ name: 'PartyType', values: ['Proposer'] }, { name: 'AgreementType', values: ['PurchaseAgreement'] }, filterOf(search)],
-        ...(nextToken === undefined ? {} : { nextToken }),
-      });
-      if (answer.kind === 'failed') return { kind: 'failed', failure: answer.failure };
-      agreements.push(...(answer.output.agreementViewSummaries ?? []).flatMap(foundOf));
+      const request = { catalog: 'AWSMarketplace', filters, maxResults: PAGE_SIZE, ...(nextToken === undefined ? {} : { nextToken }) };
+      const answer = await this.calls.ask(
+        'SearchAgreements',
+        entitlementRegionOf(region),
+        async (leave, abortSignal) => {
+          const { SearchAgreementsCommand } = await import('@aws-sdk/client-marketplace-agreement');
+          const command = new SearchAgreementsCommand(request);
+          leave(command);
+          return (await this.client(region)).send(command, { abortSignal });
+        },
+        patience,
+      );
+      if (answer.kind === 'failed') return answer;
+      agreements.push(...(answer.output.agreementViewSummaries ?? []).flatMap((summary: AgreementViewSummary) => foundOf(summary)));
       nextToken = answer.output.nextToken;
       if (nextToken === undefined || nextToken === '') return { kind: 'answered', agreements };
     }
-    const message = `more than ${PAGES_MAX} pages of agreements`;
-    const failure = {
-      kind: 'unrecognised',
-      culprit: null,
-      effect: 'none',
-      code: 'PagesWithoutEnd',
-      message,
-      httpStatus: null,
-      requestId: null,
-    } as const;
-    return { kind: 'failed', failure };
+    return { kind: 'failed', failure: endless('agreements') };
   }
 
-  private async page(region: string, request: SearchAgreementsInput) {
-    const { SearchAgreementsCommand } = await import('@aws-sdk/client-marketplace-agreement');
-    const client = await this.clients.agreement(region);
-    const command = new SearchAgreementsCommand(request);
-    const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, depart) => {
-      command.middlewareStack.add((next) => (args) => depart(() => next(args)), DEPARTURE);
-      return client.send(command, { abortSignal });
-    });
-    const outcome = answer.kind === 'answered' ? 'answered' : answer.failure.kind;
-    countMetric('marketplace.calls', 1, { operation: 'SearchAgreements', outcome });
-    return answer;
+  async describe(region: string, agreementId: string, patience: Patience = {}): Promise<AgreementAnswer> {
+    const answer: SdkAnswer<DescribeAgreementOutput> = await this.calls.ask(
+      'DescribeAgreement',
+      entitlementRegionOf(region),
+      async (leave, abortSignal) => {
+        const { DescribeAgreementCommand } = await import('@aws-sdk/client-marketplace-agreement');
+        const command = new DescribeAgreementCommand({ agreementId });
+        leave(command);
+        return (await this.client(region)).send(command, { abortSignal });
+      },
+      patience,
+    );
+    if (answer.kind === 'failed') return isUnknown(answer.failure) ? { kind: 'unknown' } : answer;
+    const [agreement] = foundOf(answer.output);
+    return agreement ? { kind: 'answered', agreement } : { kind: 'unknown' };
+  }
+
+  /** Trial or paid: DescribeAgreement does not say it, and a value of nothing is that of every agreement that sells usage alone. */
+  async trialOf(region: string, agreementId: string, patience: Patience = {}): Promise<TermsAnswer> {
+    const terms: AcceptedTerm[] = [];
+    let nextToken: string | undefined;
+    for (let page = 1; page <= PAGES_MAX; page += 1) {
+      const request = { agreementId, maxResults: PAGE_SIZE, ...(nextToken === undefined ? {} : { nextToken }) };
+      const answer = await this.calls.ask(
+        'GetAgreementTerms',
+        entitlementRegionOf(region),
+        async (leave, abortSignal) => {
+          const { GetAgreementTermsCommand } = await import('@aws-sdk/client-marketplace-agreement');
+          const command = new GetAgreementTermsCommand(request);
+          leave(command);
+          return (await this.client(region)).send(command, { abortSignal });
+        },
+        patience,
+      );
+      if (answer.kind === 'failed') return isUnknown(answer.failure) ? { kind: 'unknown' } : answer;
+      terms.push(...(answer.output.acceptedTerms ?? []));
+      nextToken = answer.output.nextToken;
+      if (nextToken === undefined || nextToken === '') return { kind: 'answered', trial: trialTermOf(terms) };
+    }
+    return { kind: 'failed', failure: endless('terms') };
+  }
+
+  private client(region: string): Promise<MarketplaceAgreementClient> {
+    return this.clients.agreement(region);
   }
 }
 
-function filterOf(search: AgreementSearch): { name: string; values: string[] } {
-  if ('licenseArn' in search) return { name: 'LicenseArn', values: [search.licenseArn] };
-  if ('initialAgreementId' in search) return { name: 'InitialAgreementId', values: [search.initialAgreementId] };
-  return { name: 'AcceptorAccountId', values: [search.customerAwsAccountId] };
-}
-
-function foundOf(summary: AgreementViewSummary): FoundAgreement[] {
-  const { agreementId, status, startTime, endTime, initialAgreementId, entitlements, proposalSummary } = summary;
-  if (agreementId === undefined || status === undefined) return [];
-  const named = (values: (string | undefined)[]): string[] => values.filter((value) => value !== undefined);
-  return [
-    {
-      agreementId,
-      status,
-      startTime: startTime ?? null,
-      endTime: endTime ?? null,
-      initialAgreementId: initialAgreementId ?? agreementId,
-      licenseArns: named((entitlements ?? []).map((entitlement) => entitlement.licenseArn)),
-      productIds: named((proposalSummary?.resources ?? []).map((resource) => resource.id)),
-    },
+function filtersOf(search: AgreementSearch): Filter[] {
+  const filters = [
+    { name: 'PartyType', values: ['Proposer'] },
+    { name: 'AgreementType', values: ['PurchaseAgreement'] },
   ];
+  if ('licenseArn' in search) return [...filters, { name: 'LicenseArn', values: [search.licenseArn] }];
+  const { customerAwsAccountId, productId } = search;
+  const ofBuyer = { name: 'AcceptorAccountId', values: [customerAwsAccountId] };
+  return productId === undefined ? [...filters, ofBuyer] : [...filters, { name: 'ResourceIdentifier', values: [productId] }, ofBuyer];
+}
+
+/** Every kind of term that prices something [SDK-A]; the others say how it is paid, supported or renewed. */
+const PRICES = [
+  ...(['usageBasedPricingTerm', 'configurableUpfrontPricingTerm', 'fixedUpfrontPricingTerm', 'recurringPaymentTerm'] as const),
+  ...(['byolPricingTerm', 'variablePaymentTerm', 'paymentScheduleTerm'] as const),
+];
+
+function trialTermOf(terms: readonly AcceptedTerm[]): TrialTerm | null {
+  const trial = terms.map(({ freeTrialPricingTerm }) => freeTrialPricingTerm).find((term) => term !== undefined);
+  if (!trial) return null;
+  return {
+    days: daysOf(trial.duration),
+    isOnlyPrice: !terms.some((term) => PRICES.some((kind) => term[kind] !== undefined)),
+  };
+}
+
+/** Not there, or not ours to see: a resold agreement's proposer is the reseller, and nobody else may ask about it. */
+function isUnknown({ code }: CallFailure): boolean {
+  return code === 'ResourceNotFoundException';
+}
+
+function endless(what: string): CallFailure {
+  const message = `more than ${PAGES_MAX} pages of ${what}`;
+  return { kind: 'unrecognised', culprit: null, effect: 'none', code: 'PagesWithoutEnd', message, httpStatus: null, requestId: null };
 }

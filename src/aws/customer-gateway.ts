@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
@@ -21,8 +23,13 @@ export type CustomerAnswer =
   | { kind: 'tokenExpired' }
   | { kind: 'failed'; failure: CallFailure };
 
+/** First wait after a throttled call, doubled from one to the next up to the longest; each is drawn from its upper half. Milliseconds. */
+const FIRST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 2000;
+
 /**
- * ResolveCustomer. Asked in the main region of the partition, whatever region a product meters in: only there is the API on for every seller without
+ * ResolveCustomer. AWS publishes no quota for it, so there is no budget to wait in: a call that is throttled is made again after a while that no two
+ * buyers share, for as long as `resolvePatienceMs` allows. Asked in the main region of the partition, whatever region a product meters in: only there is the API on for every seller without
  * asking [seller guide], and the answer is the same everywhere. Never throws, and never repeats the token.
  */
 @Injectable()
@@ -37,14 +44,24 @@ export class CustomerGateway {
   }
 
   async resolve(token: string): Promise<CustomerAnswer> {
+    const until = performance.now() + this.options.resolvePatienceMs;
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+      const answer = await this.resolveOnce(token);
+      countMetric('marketplace.calls', 1, { operation: 'ResolveCustomer', outcome: answer.kind });
+      const isThrottled = answer.kind === 'failed' && answer.failure.kind === 'throttled';
+      const pauseMs = (waitMs * (1 + Math.random())) / 2;
+      if (!isThrottled || performance.now() + pauseMs > until) return answer;
+      await sleep(pauseMs);
+    }
+  }
+
+  private async resolveOnce(token: string): Promise<CustomerAnswer> {
     const command = new ResolveCustomerCommand({ RegistrationToken: token });
     const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, depart) => {
       command.middlewareStack.add((next) => (args) => depart(() => next(args)), DEPARTURE);
       return this.clients.metering(this.region).send(command, { abortSignal });
     });
-    const outcome = answer.kind === 'answered' ? resolved(answer.output) : refusedOrFailed(answer.failure, token);
-    countMetric('marketplace.calls', 1, { operation: 'ResolveCustomer', outcome: outcome.kind });
-    return outcome;
+    return answer.kind === 'answered' ? resolved(answer.output) : refusedOrFailed(answer.failure, token);
   }
 }
 

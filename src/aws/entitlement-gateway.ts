@@ -1,11 +1,8 @@
 import { type Entitlement, GetEntitlementsCommand, type GetEntitlementsRequest } from '@aws-sdk/client-marketplace-entitlement-service';
-import { Inject, Injectable } from '@nestjs/common';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
-import { countMetric } from '../runtime/metrics.js';
-import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { AwsClients } from './aws-clients.js';
+import { Injectable } from '@nestjs/common';
+import { AwsClients, entitlementRegionOf } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
-import { callSdk, DEPARTURE } from './sdk-call.js';
+import { PacedCalls, type Patience } from './paced-calls.js';
 
 /** Whose entitlements: one license, or one customer. The two names of a customer exclude each other [API reference]. */
 export type EntitlementHolder = { licenseArn: string } | { customerAwsAccountId: string } | { customerIdentifier: string };
@@ -18,46 +15,46 @@ export interface HeldEntitlement {
   /** The earliest end; with automatic renewal, the date of the renewal. */
   expiresAt: Date | null;
   licenseArn: string | null;
+  customerAwsAccountId: string | null;
 }
 
 export type EntitlementAnswer = { kind: 'answered'; entitlements: HeldEntitlement[] } | { kind: 'failed'; failure: CallFailure };
 
 const PAGES_MAX = 400;
 
-/** GetEntitlements, all pages: an empty page may still be followed by another. Never throws. */
+/** GetEntitlements, all pages: an empty page may still be followed by another. Never throws for what AWS does. */
 @Injectable()
 export class EntitlementGateway {
   constructor(
     private readonly clients: AwsClients,
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly calls: PacedCalls,
   ) {}
 
-  async get(region: string, productCode: string, holder: EntitlementHolder): Promise<EntitlementAnswer> {
+  async get(region: string, productCode: string, holder: EntitlementHolder, patience: Patience = {}): Promise<EntitlementAnswer> {
     const entitlements: HeldEntitlement[] = [];
     let nextToken: string | undefined;
     for (let page = 1; page <= PAGES_MAX; page += 1) {
-      const answer = await this.page(region, {
+      const request: GetEntitlementsRequest = {
         ProductCode: productCode,
         Filter: filterOf(holder),
         ...(nextToken === undefined ? {} : { NextToken: nextToken }),
-      });
-      if (answer.kind === 'failed') return { kind: 'failed', failure: answer.failure };
+      };
+      const answer = await this.calls.ask(
+        'GetEntitlements',
+        entitlementRegionOf(region),
+        (leave, abortSignal) => {
+          const command = new GetEntitlementsCommand(request);
+          leave(command);
+          return this.clients.entitlement(region).send(command, { abortSignal });
+        },
+        patience,
+      );
+      if (answer.kind === 'failed') return answer;
       entitlements.push(...(answer.output.Entitlements ?? []).flatMap(heldOf));
       nextToken = answer.output.NextToken;
       if (nextToken === undefined || nextToken === '') return { kind: 'answered', entitlements };
     }
     return { kind: 'failed', failure: endless() };
-  }
-
-  private async page(region: string, request: GetEntitlementsRequest) {
-    const command = new GetEntitlementsCommand(request);
-    const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, depart) => {
-      command.middlewareStack.add((next) => (args) => depart(() => next(args)), DEPARTURE);
-      return this.clients.entitlement(region).send(command, { abortSignal });
-    });
-    const outcome = answer.kind === 'answered' ? 'answered' : answer.failure.kind;
-    countMetric('marketplace.calls', 1, { operation: 'GetEntitlements', outcome });
-    return answer;
   }
 }
 
@@ -76,6 +73,7 @@ function heldOf(entitlement: Entitlement): HeldEntitlement[] {
       value: value?.IntegerValue ?? value?.DoubleValue ?? value?.BooleanValue ?? value?.StringValue ?? null,
       expiresAt: expiresAt ?? null,
       licenseArn: licenseArn ?? null,
+      customerAwsAccountId: entitlement.CustomerAWSAccountId ?? null,
     },
   ];
 }

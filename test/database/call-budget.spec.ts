@@ -100,4 +100,41 @@ describe('the call budget', () => {
     expect(await rate(budgetOf(50))).toBeGreaterThan(30);
     expect(await rate(budgetOf(2))).toBeLessThan(2.1);
   });
+
+  it('has a caller wait for the slot, and takes none for one who would not wait that long', async () => {
+    const budget = budgetOf(5);
+    const began = performance.now();
+    for (let call = 0; call < 3; call += 1) expect(await budget.take('us-east-1', 'BatchMeterUsage', 10_000)).toBe(true);
+    expect(performance.now() - began).toBeGreaterThan(380);
+    await reserve(budget);
+    await reserve(budget);
+    for (let call = 0; call < 5; call += 1) expect(await budget.take('us-east-1', 'BatchMeterUsage', 50)).toBe(false);
+    expect(await reserve(budget)).toBeLessThan(700);
+  });
+
+  it('lets a caller go who is told to stop while he waits', async () => {
+    const budget = budgetOf(0.2);
+    await reserve(budget);
+    const stop = new AbortController();
+    const waiting = budget.take('us-east-1', 'BatchMeterUsage', 60_000, stop.signal);
+    setTimeout(() => {
+      stop.abort();
+    }, 20);
+    expect(await waiting).toBe(false);
+  });
+
+  it('holds each operation to the rate of its own, below what AWS publishes', async () => {
+    const budget = budgetOf(10);
+    for (const [operation, perSecond] of [
+      ['GetEntitlements', 15],
+      ['SearchAgreements', 4],
+      ['DescribeAgreement', 4],
+      ['GetAgreementTerms', 4],
+    ] as const) {
+      await budget.reserve('us-east-1', operation);
+      const waitMs = await budget.reserve('us-east-1', operation);
+      expect(waitMs).toBeLessThan(1000 / perSecond / 0.97);
+      expect(waitMs).toBeGreaterThan(1000 / perSecond - 40);
+    }
+  });
 });
