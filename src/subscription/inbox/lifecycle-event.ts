@@ -40,15 +40,25 @@ export interface LifecycleDetails {
   'host.ended': { endsAt: string };
   /** Another subscription has taken over: the renewal or replacement has started. */
   'successor.started': { successorId: string };
-  /** AWS was asked. `status` as the Agreement API has it; null where only GetEntitlements could be asked. */
+  /** AWS was asked. What it says is positive: that something was not listed says nothing, and is no message. */
   'agreement.found': {
+    /** As the Agreement API has it; null where only GetEntitlements could be asked. */
     status: string | null;
     startTime: string | null;
     endTime: string | null;
+    /** By the agreement's terms; null where they are not known. */
     isFreeTrial: boolean | null;
+    /** First instant that is paid for, where the trial has a length; null of a trial that lasts as long as the agreement. */
+    trialUntil: string | null;
+    /** GetEntitlements names something for it: it is in force. */
     entitled: boolean | null;
-    /** The agreement that this one renews or replaces; null where there is none, or where it is known already. */
+    /** The agreement that this one renews or replaces; null where AWS does not tell of one. */
     previousAgreementId: string | null;
+    /** The first of its chain, itself where there is none before it; null where AWS does not tell. */
+    initialAgreementId: string | null;
+    offerId: string | null;
+    /** When anything about it changed last, by AWS. */
+    lastUpdateTime: string | null;
   };
 }
 
