@@ -1,3 +1,5 @@
+import { type AgreementTerms } from '../agreements/agreement-fact.js';
+
 /** How AWS (or the host) names the subscription that it speaks of. Any part may be missing. */
 export interface SpokenOf {
   productCode?: string;
@@ -46,10 +48,8 @@ export interface LifecycleDetails {
     status: string | null;
     startTime: string | null;
     endTime: string | null;
-    /** By the agreement's terms; null where they are not known. */
-    isFreeTrial: boolean | null;
-    /** First instant that is paid for, where the trial has a length; null of a trial that lasts as long as the agreement. */
-    trialUntil: string | null;
+    /** Trial or paid, by GetAgreementTerms; null where they could not be read. */
+    terms: AgreementTerms | null;
     /** GetEntitlements names something for it: it is in force. */
     entitled: boolean | null;
     /** The agreement that this one renews or replaces; null where AWS does not tell of one. */
