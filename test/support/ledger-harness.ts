@@ -7,17 +7,20 @@ import {
   MarketplaceMeteringModule,
   MeteringService,
   type Options,
+  RegistrationService,
   type StaticOptions,
   SubmissionHold,
   SubscriptionService,
 } from '../../src/index.js';
-import { createDataSource } from '../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
-import { runMigrations } from '../../src/database/migration-runner.js';
 import { type JobName } from '../../src/runtime/job-scheduler.js';
+import { expectBillIsLedger, expectTablesConserved, meteredRecords } from './conservation.js';
+import { grainOfLine } from './market.js';
+import { migrate } from './migrate.js';
 import { migratedDatabase, type TestDatabase } from './postgres.js';
 import { DIMENSIONS, PRODUCT_CODE, replicaOptions } from './replica-options.js';
 
+export { migrate } from './migrate.js';
 export { DIMENSIONS, PRODUCT_CODE, testCredentials } from './replica-options.js';
 /** A plain hour in the middle of a month, far from every edge. */
 export const START = new Date('2026-11-11T10:00:00Z');
@@ -31,13 +34,6 @@ export interface HarnessOptions {
   database?: TestDatabase;
   /** Another harness's database and simulator: a second replica. */
   beside?: LedgerHarness;
-}
-
-/** Applies the migrations to the database with the given URL: the template of every suite. */
-export async function migrate(url: string): Promise<void> {
-  const dataSource = await createDataSource({ database: { url, poolSize: 2 } }).initialize();
-  await runMigrations(dataSource);
-  await dataSource.destroy();
 }
 
 /**
@@ -113,13 +109,8 @@ export class LedgerHarness {
       redirect: 'manual',
     });
     expect(response.status).toBe(303);
-    const key = agreement.customerIdentifier ?? agreement.licenseArn;
-    const [row] = await this.database.query<{ id: string }>(
-      `SELECT id FROM marketplace.subscription WHERE $1 IN (customer_identifier, license_arn) AND merged_into IS NULL`,
-      [key],
-    );
-    if (!row) throw new Error('the registration left no subscription behind');
-    return row.id;
+    const code = new URL(response.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
+    return (await this.app.get(RegistrationService).inspect(code)).subscriptionId;
   }
 
   /** Moves business time. */
@@ -159,44 +150,29 @@ export class LedgerHarness {
   }
 
   /**
-   * Invariant I1, and the simulator's second opinion: what AWS would charge per license, dimension and hour is what the ledger holds as metered.
+   * Invariant I1, and the simulator's second opinion: what AWS would charge per identity, dimension and hour is what the ledger holds as metered.
    */
   async expectConserved(): Promise<void> {
     await this.expectBalanced();
-    expect(await this.meteredByGrain()).toEqual(this.billByGrain());
+    await expectBillIsLedger(this.database, this.simulator);
   }
 
   /** What holds at every moment, also while calls are under way: invariant I1, and nothing is metered that is not on the bill. */
   async expectBalanced(): Promise<void> {
     const balances = await this.metering.balance();
     expect(balances.filter((balance) => !balance.conserved)).toEqual([]);
-    const [sums] = await this.database.query<{ wrong: number }>(
-      `SELECT count(*)::int AS wrong FROM marketplace.metering_record r
-       WHERE event_sum <> (SELECT coalesce(sum(e.quantity), 0) FROM marketplace.usage_event e WHERE e.seller_account = r.seller_account AND e.record_id = r.id)
-          OR event_count <> (SELECT count(*) FROM marketplace.usage_event e WHERE e.seller_account = r.seller_account AND e.record_id = r.id)`,
-    );
-    expect(sums?.wrong).toBe(0);
-    const metered = await this.meteredByGrain();
-    expect(this.billByGrain()).toMatchObject(metered);
+    await expectTablesConserved(this.database);
+    expect(this.billByGrain()).toMatchObject(await this.meteredByGrain());
   }
 
+  /** Units by product, buyer, dimension and hour, as AWS tells buyers apart. */
   billByGrain(): Record<string, number> {
-    return Object.fromEntries(
-      this.simulator
-        .bill()
-        .map((line) => [
-          `${line.licenseArn ?? line.customerIdentifier ?? line.customerAWSAccountId ?? ''} ${line.dimension} ${line.hour}`,
-          line.quantity,
-        ]),
-    );
+    return Object.fromEntries(this.simulator.bill().map((line) => [grainOfLine(this.simulator, line), line.quantity]));
   }
 
   async meteredByGrain(): Promise<Record<string, number>> {
-    const rows = await this.database.query<{ who: string; dimension: string; hour: Date; quantity: string }>(
-      `SELECT coalesce(license_arn, customer_identifier, customer_aws_account_id) AS who, dimension, hour, quantity
-       FROM marketplace.metering_record WHERE state = 'metered'`,
-    );
-    return Object.fromEntries(rows.map((row) => [`${row.who} ${row.dimension} ${row.hour.toISOString()}`, Number(row.quantity)]));
+    const metered = await meteredRecords(this.database, this.simulator);
+    return Object.fromEntries(metered.map(({ grain, quantity }) => [grain, quantity]));
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,40 @@
+import { Inject, Injectable, type INestApplication, type LogLevel } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  MARKETPLACE_EVENT_TYPES,
+  type MarketplaceEvent,
+  MarketplaceMeteringModule,
+  OnMarketplaceEvent,
+  type RootOptions,
+} from '../../src/index.js';
+
+const HEARD = Symbol('heard');
+
+/** Keeps what the module tells the host, in the order of its deliveries. */
+@Injectable()
+class Listener {
+  constructor(@Inject(HEARD) private readonly heard: MarketplaceEvent[]) {}
+
+  @OnMarketplaceEvent([...MARKETPLACE_EVENT_TYPES], { id: 'world' })
+  hear(event: MarketplaceEvent): void {
+    this.heard.push(event);
+  }
+}
+
+class HostModule {}
+
+/** A host application with the module in it, as a stranger would build one. `heard` grows with every event that it is told. */
+export async function startHost(
+  options: RootOptions,
+  heard: MarketplaceEvent[],
+  logger: false | LogLevel[] = false,
+): Promise<INestApplication> {
+  const root = {
+    module: HostModule,
+    imports: [MarketplaceMeteringModule.forRoot(options)],
+    providers: [Listener, { provide: HEARD, useValue: heard }],
+  };
+  const app = await NestFactory.create(root, { logger, abortOnError: false });
+  await app.listen(0, '127.0.0.1');
+  return app;
+}

@@ -1,0 +1,317 @@
+import { expect } from '@jest/globals';
+import { type INestApplication, type LogLevel } from '@nestjs/common';
+import {
+  JobScheduler,
+  type MarketplaceEvent,
+  type MarketplaceEventType,
+  MeteringService,
+  type Options,
+  QueueIntake,
+  type RecordOptions,
+  type RecordResult,
+  RegistrationService,
+  type StaticOptions,
+  SubscriptionService,
+  type UsageEvent,
+} from '../../src/index.js';
+import { LedgerDatabase } from '../../src/database/ledger-database.js';
+import { type JobName } from '../../src/runtime/job-scheduler.js';
+import { type Queue, SqsEmulator } from '../notifications/sqs-emulator.js';
+import { Buyer } from './buyer.js';
+import { expectBillIsLedger, expectTablesConserved } from './conservation.js';
+import { startHost } from './host.js';
+import { Mailbox } from './mailbox.js';
+import { type Agreement, MarketplaceSimulator, SELLER, type SimulatorOptions, type SubscribeOptions, VirtualClock } from './market.js';
+import { migrate } from './migrate.js';
+import { migratedDatabase, type TestDatabase } from './postgres.js';
+import { DIMENSIONS, PRODUCT_CODE, replicaOptions } from './replica-options.js';
+import { sumOf, type Whereabouts, whereUnitsAre } from './whereabouts.js';
+
+export { DIMENSIONS, PRODUCT_CODE } from './replica-options.js';
+export const LEGACY_CODE = 'larkspur-legacy';
+/** A plain hour in the middle of a month, far from every edge. */
+export const START = new Date('2026-11-11T10:00:00Z');
+const SECRET = 'the-secret-of-the-api-destination';
+const TOPIC_ARN = `arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-${LEGACY_CODE}`;
+/** What a running module does again and again; jobs that are not named here follow. */
+const JOBS: readonly string[] = ['inbox', 'reconcile', 'inbox', 'seal', 'submit', 'recovery', 'deadline', 'seal', 'submit', 'deliver'];
+
+/**
+ * Ways in which AWS's word reaches the host: events of EventBridge by an API destination or through a queue; the topics of a legacy product over HTTPS
+ * with real signatures, or through a queue in their envelope or raw. `queue`: a queue that nothing sends to but a test. None: the module must ask.
+ */
+export type Way = 'eventBridge' | 'eventQueue' | 'sns' | 'snsQueue' | 'rawQueue' | 'queue';
+
+export interface WorldOptions {
+  startAt?: Date;
+  /** Default: EventBridge, and SNS over HTTPS for the legacy product. */
+  ways?: readonly Way[];
+  /** Of the module; what stands here wins over the world's. */
+  options?: Options & StaticOptions;
+  /** More members of both products' options. */
+  product?: Partial<NonNullable<Options['products']>[number]>;
+  simulator?: SimulatorOptions;
+  logger?: false | LogLevel[];
+}
+
+export type Usage = Partial<UsageEvent> & { quantity: NonNullable<UsageEvent['quantity']> };
+
+/**
+ * A host application with the module in it, on real Postgres and through the real AWS SDK against the simulator, whose messages come over real HTTP.
+ * Business time stands still but for `pass` and `goTo`.
+ */
+export class World {
+  /** Every event that the host was told, in the order of its deliveries. */
+  readonly heard: MarketplaceEvent[] = [];
+  /** Units that the host recorded: the sum of the calls that said `recorded`. */
+  private recordedMillionths = 0;
+
+  private constructor(
+    readonly apps: INestApplication[],
+    readonly simulator: MarketplaceSimulator,
+    readonly clock: VirtualClock,
+    readonly postgres: TestDatabase,
+    readonly mailbox: Mailbox,
+    private readonly sqs: SqsEmulator | null,
+    private readonly moduleOptions: Options & StaticOptions,
+  ) {}
+
+  static async start({
+    startAt = START,
+    ways = ['eventBridge', 'sns'],
+    options = {},
+    product = {},
+    simulator: ofSimulator = {},
+    logger = false,
+  }: WorldOptions = {}): Promise<World> {
+    const clock = new VirtualClock({ startAt, rate: 0 });
+    const postgres = await migratedDatabase(migrate);
+    const simulator = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, sellerAccountId: SELLER, ...ofSimulator });
+    simulator.createProduct({ productCode: PRODUCT_CODE, dimensions: DIMENSIONS });
+    simulator.createProduct({ productCode: LEGACY_CODE, dimensions: DIMENSIONS, identity: 'legacy' });
+    const needsQueue = ways.some((way) => way.toLowerCase().endsWith('queue'));
+    const sqs = needsQueue ? await SqsEmulator.start() : null;
+    const queue = sqs?.queue() ?? null;
+    const moduleOptions: Options & StaticOptions = {
+      sellerAccount: SELLER,
+      products: [
+        { productCode: PRODUCT_CODE, dimensions: DIMENSIONS, zeroRecords: 'off', ...product },
+        { productCode: LEGACY_CODE, dimensions: DIMENSIONS, identity: 'legacy', zeroRecords: 'off', ...product },
+      ],
+      notifications: {
+        eventBridgeSecrets: [SECRET],
+        snsTopicArns: [TOPIC_ARN],
+        ...(sqs && queue && { sqsQueueUrls: [queue.url], sqsEndpoint: sqs.endpoint }),
+      },
+      reconcileAfterMs: 3_600_000,
+      ...options,
+    };
+    const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions);
+    await world.addReplica({}, logger);
+    await world.listen(ways, queue);
+    return world;
+  }
+
+  get app(): INestApplication {
+    return this.apps[0]!;
+  }
+
+  get database(): LedgerDatabase {
+    return this.app.get(LedgerDatabase);
+  }
+
+  get metering(): MeteringService {
+    return this.app.get(MeteringService);
+  }
+
+  get subscriptions(): SubscriptionService {
+    return this.app.get(SubscriptionService);
+  }
+
+  get registrations(): RegistrationService {
+    return this.app.get(RegistrationService);
+  }
+
+  now(): Date {
+    return this.clock.now();
+  }
+
+  /** Another process of the host would be the same: an application of its own over the same database. */
+  async addReplica(options: Options & StaticOptions = {}, logger: false | LogLevel[] = false): Promise<INestApplication> {
+    const { postgres, simulator, clock, moduleOptions } = this;
+    const place = { databaseUrl: postgres.url, awsEndpoint: simulator.url, clock };
+    const app = await startHost(replicaOptions(place, { ...moduleOptions, ...options }), this.heard, logger);
+    this.apps.push(app);
+    return app;
+  }
+
+  /** A buyer signs at AWS, arrives at the landing page as a browser does, and signs up as `tenantId`. */
+  async join(tenantId: string, options: Partial<SubscribeOptions> = {}): Promise<Buyer> {
+    const buyer = this.sign(options);
+    await buyer.arrive();
+    await buyer.signUp(tenantId);
+    await this.hear();
+    return buyer;
+  }
+
+  /** A buyer signs at AWS, and does not arrive yet. */
+  sign(options: Partial<SubscribeOptions> = {}): Buyer {
+    return new Buyer(this, this.simulator.subscribe({ productCode: PRODUCT_CODE, ...options }));
+  }
+
+  /** Posts the registration form. */
+  async post(form: Record<string, string>, url?: string): Promise<Response> {
+    return fetch(`${url ?? (await this.app.getUrl())}/marketplace/registration`, {
+      method: 'POST',
+      body: new URLSearchParams(form),
+      redirect: 'manual',
+    });
+  }
+
+  /** Records usage of `requests`; what the host was told to be recorded counts. */
+  async record(usage: Usage, options: RecordOptions = {}, app = this.app): Promise<RecordResult> {
+    const [result] = await this.recordAll([usage], options, app);
+    return result!;
+  }
+
+  async recordAll(usages: readonly Usage[], options: RecordOptions = {}, app = this.app): Promise<RecordResult[]> {
+    const events = usages.map((usage) => ({ dimension: 'requests', ...usage }) as UsageEvent);
+    const results = await app.get(MeteringService).record(events, options);
+    for (const [index, { outcome }] of results.entries()) if (outcome === 'recorded') this.count(events[index]!.quantity);
+    return results;
+  }
+
+  /** Units that were recorded elsewhere, or (negative) whose transaction was rolled back. */
+  count(quantity: UsageEvent['quantity']): void {
+    this.recordedMillionths += Math.round(Number(quantity) * 1e6);
+  }
+
+  get recorded(): number {
+    return this.recordedMillionths / 1e6;
+  }
+
+  /** Time goes by in steps, after each of which everything that a running module does is done. */
+  async pass(hours: number, stepHours = 0.5): Promise<void> {
+    const steps = Math.round(hours / stepHours);
+    for (let step = 0; step < steps; step += 1) {
+      this.clock.advance(Math.round(stepHours * 3_600_000));
+      await this.turn();
+    }
+  }
+
+  /** Business time jumps to that moment; on its way the market lives, and the module has been idle. */
+  async goTo(at: Date | string): Promise<void> {
+    const to = typeof at === 'string' ? new Date(at) : at;
+    if (to < this.now()) throw new RangeError(`it is ${this.now().toISOString()} already`);
+    this.clock.set(to);
+    await this.turn();
+  }
+
+  /** Everything that a running module does, once. */
+  async turn(): Promise<void> {
+    await this.hear();
+    for (const app of this.apps) {
+      const scheduler = app.get(JobScheduler);
+      const others = scheduler.names.filter((name) => !JOBS.includes(name));
+      for (const job of [...JOBS, ...others]) if (scheduler.names.includes(job as JobName)) await scheduler.runOnce(job as JobName);
+    }
+    await this.settle();
+    await this.run('deliver');
+  }
+
+  /** What AWS has sent arrives and takes effect; nothing is sealed. */
+  async hear(): Promise<void> {
+    await this.simulator.notifications.settled();
+    if (this.sqs) await this.app.get(QueueIntake).receiveOnce();
+    await this.run('inbox', 'deliver');
+  }
+
+  async run(...jobs: JobName[]): Promise<void> {
+    for (const job of jobs) await this.app.get(JobScheduler).runOnce(job);
+  }
+
+  /** Sends until nothing is left that could be sent now; backoff is machine time of a few milliseconds here. */
+  async settle(rounds = 4): Promise<void> {
+    for (let round = 0; round < rounds; round += 1) {
+      const [row] = await this.database.query<{ waiting: number }>(
+        `SELECT count(*)::int AS waiting FROM marketplace.metering_record WHERE state IN ('pending', 'sending') AND mode = 'live' AND cutoff_at > $1`,
+        [this.now().toISOString()],
+      );
+      if (row?.waiting === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 12));
+      await this.run('submit', 'recovery');
+    }
+  }
+
+  /** Conserved by the module's word and by the tables; AWS's bill is what the ledger holds as metered, grain by grain; every unit is somewhere. */
+  async expectConserved(): Promise<Whereabouts> {
+    const balances = await this.metering.balance();
+    expect(balances.filter(({ conserved }) => !conserved)).toEqual([]);
+    await expectTablesConserved(this.database);
+    await expectBillIsLedger(this.database, this.simulator);
+    const where = await whereUnitsAre(this.database, this.simulator);
+    expect(sumOf(where)).toBeCloseTo(this.recorded, 6);
+    return where;
+  }
+
+  /** Conserved, and the units are there and nowhere else. */
+  async expectUnits(where: Whereabouts): Promise<void> {
+    expect(await this.expectConserved()).toEqual(where);
+  }
+
+  /** Lines of AWS's bill, as `hour of day` → units, of one agreement. Zeros are left out. */
+  billByHour(agreement: Agreement): Record<string, number> {
+    const lines = this.simulator.bill().filter(({ agreementId, quantity }) => agreementId === agreement.agreementId && quantity !== 0);
+    return Object.fromEntries(lines.map(({ hour, quantity }) => [hour.slice(0, 13), quantity]));
+  }
+
+  told(type: MarketplaceEventType, subscriptionId?: string): MarketplaceEvent[] {
+    return this.heard.filter((event) => event.type === type && (subscriptionId === undefined || event.subscriptionId === subscriptionId));
+  }
+
+  /** Types of what the host heard of subscriptions, without their prefix, in order. */
+  story(): string[] {
+    return this.heard.flatMap(({ type }) => (type.startsWith('subscription.') ? [type.slice('subscription.'.length)] : []));
+  }
+
+  /** Alerts that are open: kind and what it is about. */
+  async alerts(
+    kind?: string,
+  ): Promise<{ kind: string; subject: string; severity: string; message: string; details: Record<string, unknown> }[]> {
+    return this.database.query(
+      `SELECT kind, subject, severity, message, details FROM marketplace.alert
+       WHERE resolved_at IS NULL AND ($1::text IS NULL OR kind = $1) ORDER BY kind, subject`,
+      [kind ?? null],
+    );
+  }
+
+  /** Messages that the module gave up on. */
+  async deadLetters(): Promise<{ type: string | null; error: string | null }[]> {
+    return this.database.query(`SELECT type, error FROM marketplace.inbox_message WHERE state = 'deadLettered'`);
+  }
+
+  async stop(): Promise<void> {
+    for (const app of this.apps) await app.close();
+    await this.simulator.stop();
+    await this.sqs?.stop();
+    await this.postgres.drop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  private async listen(ways: readonly Way[], queue: Queue | null): Promise<void> {
+    const { notifications } = this.simulator;
+    const url = `${await this.app.getUrl()}/marketplace/notifications`;
+    const topic = { productCode: LEGACY_CODE, topic: 'subscriptionTopic' } as const;
+    const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'example-secret' };
+    const toQueue = { kind: 'sqs', queueUrl: queue?.url ?? '', endpoint: this.sqs?.endpoint ?? '', credentials } as const;
+    if (ways.includes('eventBridge')) notifications.addTarget({ kind: 'apiDestination', url, headers: { 'x-marketplace-secret': SECRET } });
+    if (ways.includes('eventQueue')) notifications.addTarget(toQueue);
+    if (ways.includes('sns')) notifications.addTarget({ kind: 'snsHttp', url, ...topic });
+    if (ways.includes('snsQueue')) notifications.addTarget({ ...toQueue, ...topic });
+    if (ways.includes('rawQueue')) notifications.addTarget({ ...toQueue, ...topic, raw: true });
+    await notifications.settled();
+  }
+}
