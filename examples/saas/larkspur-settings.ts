@@ -51,7 +51,7 @@ export function larkspurOptionsOf(settings: LarkspurSettings): LarkspurOptions {
       { href: '/', label: 'Home' },
       { href: '/dashboard', label: 'Dashboard' },
       { href: '/aws', label: 'AWS Marketplace' },
-      { href: '/backstage', label: 'Backstage' },
+      { href: '/control-panel', label: 'Control panel' },
     ],
     marketplace: {
       sellerAccount,

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LedgerReader } from './backstage/ledger-reader.js';
+import { LedgerReader } from './control-panel/ledger-reader.js';
 import { Buyer } from './buyer.js';
 import { hourTakes } from './demo-clock.js';
 import { DemoLogger } from './demo-logger.js';
@@ -23,7 +23,7 @@ function welcome({ settings }: Stage): string {
 
     Start here    ${link('/aws')}   subscribe as a buyer, set up, render; break AWS, mend it
     Larkspur      ${link('/')}
-    Backstage     ${link('/backstage')}   every unit: the ledger beside AWS's bill
+    Control panel ${link('/control-panel')}   every unit: the ledger beside AWS's bill
     Admin API     curl -H 'Authorization: Bearer ${adminToken}' ${publicUrl}/marketplace/admin/records
 
   Ctrl-C ends it; nothing stays behind. One customer is here already:

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { type ApiCall, type MarketplaceSimulator } from 'aws-marketplace-simulator';
-import { outcomeOf } from './backstage/flow.view.js';
-import { type LedgerReader, type LedgerRecord } from './backstage/ledger-reader.js';
+import { outcomeOf } from './control-panel/flow.view.js';
+import { type LedgerReader, type LedgerRecord } from './control-panel/ledger-reader.js';
 import { instantText } from './web/instant.js';
 
 const INTERVAL_MS = 400;

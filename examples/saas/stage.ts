@@ -5,9 +5,9 @@ import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { MarketplaceSimulator, VirtualClock } from 'aws-marketplace-simulator';
 import { PostgresServer, withClient } from '../postgres/postgres-server.js';
-import { BackstageModule } from './backstage/backstage.module.js';
-import { FlowService } from './backstage/flow.service.js';
-import { flowPanel } from './backstage/flow.view.js';
+import { ControlPanelModule } from './control-panel/control-panel.module.js';
+import { FlowService } from './control-panel/flow.service.js';
+import { flowPanel } from './control-panel/flow.view.js';
 import { hourTakes, type Timeline } from './demo-clock.js';
 import { DEMO_JOBS, DEMO_SUBMISSION, larkspurOptionsOf, type LarkspurSettings } from './larkspur-settings.js';
 import { MEGAPIXELS, RENDERS } from './larkspur/larkspur.options.js';
@@ -141,7 +141,7 @@ export class Stage {
         flowPanel(await app.get(FlowService).read(subscriptionId), { rate: hourTakes(rate), subscriptionId, returnTo: '/dashboard' }),
     };
     const app = await NestFactory.create<NestExpressApplication>(
-      BackstageModule.forRoot({ larkspur, simulator, sellerAccount: settings.sellerAccount, rate }),
+      ControlPanelModule.forRoot({ larkspur, simulator, sellerAccount: settings.sellerAccount, rate }),
       { logger: this.options.logger, forceCloseConnections: true, abortOnError: false },
     );
     this.parts.push(() => app.close());

@@ -202,11 +202,11 @@ describe('what a buyer gets wrong', () => {
 describe('the view of all customers', () => {
   it('shows each unit of everybody', async () => {
     const page = await demo.visitor({ colorScheme: 'dark' });
-    await page.goto('/backstage');
+    await page.goto('/control-panel');
     const row = page.getByRole('row').filter({ hasText: 'Birch & Co' }).filter({ hasText: '✓ equal' });
     await row.first().waitFor({ timeout: 40_000 });
     expect(await page.getByText('✗').count()).toBe(0);
-    await demo.screenshot(page, 'backstage');
+    await demo.screenshot(page, 'control-panel');
   });
 });
 
@@ -216,7 +216,7 @@ describe('on a phone, in the dark', () => {
     await signUp(page, 'Pocket Prints');
     await page.getByRole('button', { name: 'Render 5 images' }).click();
     await eventually('5 renders are metered', async () => (await unitsIn(page, 'renders', 'metered')) === 5);
-    for (const path of ['/', '/aws', '/dashboard', '/backstage']) {
+    for (const path of ['/', '/aws', '/dashboard', '/control-panel']) {
       await page.goto(path);
       const widest = await page.evaluate('document.documentElement.scrollWidth');
       await demo.screenshot(page, `phone${path.replace('/', '-')}`);

@@ -1,6 +1,6 @@
 import { type BalanceView } from 'nestjs-marketplace-metering';
 import { type BillLine } from 'aws-marketplace-simulator';
-import { type LedgerRecord } from '../backstage/ledger-reader.js';
+import { type LedgerRecord } from '../control-panel/ledger-reader.js';
 import { sum, textOf, type Units, unitsOf } from '../units.js';
 import { type UsageBooks } from './usage-books.js';
 

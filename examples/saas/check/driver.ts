@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeteringService } from 'nestjs-marketplace-metering';
-import { LedgerReader } from '../backstage/ledger-reader.js';
+import { LedgerReader } from '../control-panel/ledger-reader.js';
 import { Buyer, type RenderRequest } from '../buyer.js';
 import { MEGAPIXELS, RENDERS } from '../larkspur/larkspur.options.js';
 import { type Stage } from '../stage.js';

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ConsoleLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MeteringService } from 'nestjs-marketplace-metering';
-import { BackstageModule } from '../backstage/backstage.module.js';
-import { LedgerReader } from '../backstage/ledger-reader.js';
+import { ControlPanelModule } from '../control-panel/control-panel.module.js';
+import { LedgerReader } from '../control-panel/ledger-reader.js';
 import { hourTakes } from '../demo-clock.js';
 import { larkspurOptionsOf, type LarkspurSettings } from '../larkspur-settings.js';
 import { RENDERS } from '../larkspur/larkspur.options.js';
@@ -86,7 +86,7 @@ export class Story {
     const { sellerAccount } = settings;
     const larkspur = larkspurOptionsOf({ ...settings, jobs: { ...settings.jobs, autoStart: false } });
     const auditor = await NestFactory.createApplicationContext(
-      BackstageModule.forRoot({ larkspur, simulator, sellerAccount, rate: RATE }),
+      ControlPanelModule.forRoot({ larkspur, simulator, sellerAccount, rate: RATE }),
       { logger: false },
     );
     try {

@@ -8,14 +8,14 @@ export interface Link {
 export interface PageOptions {
   title: string;
   /** Whose page it is: the seller's application, the stand-in for AWS, or the view behind both. */
-  site: 'larkspur' | 'aws' | 'backstage';
+  site: 'larkspur' | 'aws' | 'control-panel';
   links: readonly Link[];
   /** The link to mark as the one the reader is at. */
   at?: string;
   body: Content;
 }
 
-const NAMES = { larkspur: 'Larkspur', aws: 'AWS Marketplace stand-in', backstage: 'Backstage' } as const;
+const NAMES = { larkspur: 'Larkspur', aws: 'AWS Marketplace stand-in', control-panel: 'Control panel' } as const;
 
 /** A whole page. Styles and scripts come from files only, so that the content security policy can refuse everything inline. */
 export function page({ title, site, links, at, body }: PageOptions): string {

@@ -16,7 +16,7 @@ import { LARKSPUR_OPTIONS, type LarkspurOptions } from '../larkspur/larkspur.opt
 import { html, type Html } from '../web/html.js';
 import { instant } from '../web/instant.js';
 import { notice, page } from '../web/page.js';
-import { PRODUCT_CODE } from './backstage.tokens.js';
+import { PRODUCT_CODE } from './control-panel.tokens.js';
 import { FaultDesk, isBreakageName } from './fault-desk.js';
 import { breakageForm } from './flow.view.js';
 import { LedgerReader, type SubscriptionFacts } from './ledger-reader.js';
@@ -24,7 +24,7 @@ import { LedgerReader, type SubscriptionFacts } from './ledger-reader.js';
 /** Where the module takes buyers in; "Fulfillment URL" in the listing. */
 const LANDING_PATH = '/marketplace/registration';
 /** Pages that the buttons may lead back to. */
-const RETURN_TO = ['/aws', '/dashboard', '/backstage'];
+const RETURN_TO = ['/aws', '/dashboard', '/control-panel'];
 
 /** Plays the pages of AWS Marketplace on which a buyer subscribes and manages subscriptions. */
 @Controller('aws')

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { SELLER_ACCOUNT } from './backstage.tokens.js';
+import { SELLER_ACCOUNT } from './control-panel.tokens.js';
 
 /** A metering record as the ledger holds it, with the tenant that it bills. */
 export interface LedgerRecord {

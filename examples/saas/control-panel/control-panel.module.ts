@@ -3,13 +3,13 @@ import { MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { LarkspurModule } from '../larkspur/larkspur.module.js';
 import { type LarkspurOptions } from '../larkspur/larkspur.options.js';
 import { AwsController } from './aws.controller.js';
-import { BackstageController } from './backstage.controller.js';
-import { PRODUCT_CODE, RATE, SELLER_ACCOUNT } from './backstage.tokens.js';
+import { ControlPanelController } from './control-panel.controller.js';
+import { PRODUCT_CODE, RATE, SELLER_ACCOUNT } from './control-panel.tokens.js';
 import { FaultDesk } from './fault-desk.js';
 import { FlowService } from './flow.service.js';
 import { LedgerReader } from './ledger-reader.js';
 
-export interface BackstageOptions {
+export interface ControlPanelOptions {
   larkspur: LarkspurOptions;
   simulator: MarketplaceSimulator;
   sellerAccount: string;
@@ -18,12 +18,12 @@ export interface BackstageOptions {
 
 /** Larkspur on its stage: with a stand-in for AWS beside it and a view behind the scenes. */
 @Module({})
-export class BackstageModule {
-  static forRoot({ larkspur, simulator, sellerAccount, rate }: BackstageOptions): DynamicModule {
+export class ControlPanelModule {
+  static forRoot({ larkspur, simulator, sellerAccount, rate }: ControlPanelOptions): DynamicModule {
     return {
-      module: BackstageModule,
+      module: ControlPanelModule,
       imports: [LarkspurModule.forRoot(larkspur)],
-      controllers: [AwsController, BackstageController],
+      controllers: [AwsController, ControlPanelController],
       providers: [
         { provide: MarketplaceSimulator, useValue: simulator },
         { provide: SELLER_ACCOUNT, useValue: sellerAccount },

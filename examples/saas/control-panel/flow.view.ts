@@ -25,11 +25,11 @@ export function flowPanel(
   flow: Flow,
   { rate, subscriptionId, returnTo }: { rate: string; subscriptionId?: string; returnTo: string },
 ): Html {
-  const source = subscriptionId === undefined ? '/backstage/live' : `/backstage/live?subscription=${subscriptionId}`;
+  const source = subscriptionId === undefined ? '/control-panel/live' : `/control-panel/live?subscription=${subscriptionId}`;
   return html`
-    <section class="backstage stack" aria-labelledby="backstage-title">
+    <section class="control-panel stack" aria-labelledby="control-panel-title">
       <div class="heading">
-        <h2 id="backstage-title">Behind the scenes</h2>
+        <h2 id="control-panel-title">Behind the scenes</h2>
         <p class="muted">
           Not part of Larkspur: the module's ledger on one side, the bill of the simulated AWS on the other. One hour takes ${rate}.
         </p>

@@ -3,13 +3,13 @@ import { hourTakes } from '../demo-clock.js';
 import { LARKSPUR_OPTIONS, type LarkspurOptions } from '../larkspur/larkspur.options.js';
 import { html } from '../web/html.js';
 import { page } from '../web/page.js';
-import { RATE } from './backstage.tokens.js';
+import { RATE } from './control-panel.tokens.js';
 import { FlowService } from './flow.service.js';
 import { flowPanel, flowView } from './flow.view.js';
 
 /** The demo's view behind the scenes, over all customers. */
-@Controller('backstage')
-export class BackstageController {
+@Controller('control-panel')
+export class ControlPanelController {
   constructor(
     private readonly flow: FlowService,
     @Inject(LARKSPUR_OPTIONS) private readonly options: LarkspurOptions,
@@ -20,12 +20,12 @@ export class BackstageController {
   @Header('content-type', 'text/html; charset=utf-8')
   async show(): Promise<string> {
     return page({
-      title: 'Backstage',
-      site: 'backstage',
+      title: 'Control panel',
+      site: 'control-panel',
       links: this.options.links,
-      at: '/backstage',
+      at: '/control-panel',
       body: html`<h1>Every unit, on its way</h1>
-        ${flowPanel(await this.flow.read(), { rate: hourTakes(this.rate), returnTo: '/backstage' })}`,
+        ${flowPanel(await this.flow.read(), { rate: hourTakes(this.rate), returnTo: '/control-panel' })}`,
     });
   }
 
