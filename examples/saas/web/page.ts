@@ -15,7 +15,7 @@ export interface PageOptions {
   body: Content;
 }
 
-const NAMES = { larkspur: 'Larkspur', aws: 'AWS Marketplace stand-in', control-panel: 'Control panel' } as const;
+const NAMES = { larkspur: 'Larkspur', aws: 'AWS Marketplace stand-in', 'control-panel': 'Control panel' } as const;
 
 /** A whole page. Styles and scripts come from files only, so that the content security policy can refuse everything inline. */
 export function page({ title, site, links, at, body }: PageOptions): string {
