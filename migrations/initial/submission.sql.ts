@@ -51,6 +51,8 @@ export const SUBMISSION: readonly string[] = [
     theoretical_arrival_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     calls_per_second double precision NOT NULL CHECK (calls_per_second > 0),
     throttled_at timestamptz,
+    -- When AWS last said that the operation is not permitted; NULL since it was answered.
+    denied_at timestamptz,
     PRIMARY KEY (seller_account, region, operation)
   )`,
 ];

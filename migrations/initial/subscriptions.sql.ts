@@ -63,6 +63,10 @@ export const SUBSCRIPTIONS: readonly string[] = [
     last_heard_at timestamptz,
     asked_at timestamptz,
     next_ask_at timestamptz,
+    -- AWS has said, when it was last to be asked, that we may not: no permission, no such API for this seller.
+    may_not_ask boolean NOT NULL DEFAULT false,
+    -- Machine time: a replica asks AWS until then; not NULL and past, the question was not finished and is asked again.
+    ask_lease_until timestamptz,
     entitlements_changed_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -57,8 +57,6 @@ export interface LifecycleDetails {
     /** The first of its chain, itself where there is none before it; null where AWS does not tell. */
     initialAgreementId: string | null;
     offerId: string | null;
-    /** When anything about it changed last, by AWS. */
-    lastUpdateTime: string | null;
   };
 }
 
