@@ -155,7 +155,7 @@ const optionsSchema = z.strictObject({
         .max(2, { error: 'give at most two: the old and the new one while you rotate' })
         .default([]),
       maxAgeMs: durationMs(MINUTES_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
-      parkAfterAttempts: count(1, 1000, 10),
+      deadLetterAfterAttempts: count(1, 1000, 10),
     })
     .prefault({}),
   finalHour: z.enum(['atOnce', 'atHourEnd'], { error: 'give "atOnce" or "atHourEnd"' }).default('atOnce'),
@@ -290,7 +290,7 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'notifications.snsSignature', variable: 'MARKETPLACE_SNS_SIGNATURE', read: asText },
   { option: 'notifications.eventBridgeSecrets', variable: 'MARKETPLACE_EVENTBRIDGE_SECRETS', read: asList },
   { option: 'notifications.maxAgeMs', variable: 'MARKETPLACE_NOTIFICATION_MAX_AGE_MS', read: asNumber },
-  { option: 'notifications.parkAfterAttempts', variable: 'MARKETPLACE_NOTIFICATION_PARK_AFTER_ATTEMPTS', read: asNumber },
+  { option: 'notifications.deadLetterAfterAttempts', variable: 'MARKETPLACE_NOTIFICATION_DEAD_LETTER_AFTER_ATTEMPTS', read: asNumber },
   { option: 'finalHour', variable: 'MARKETPLACE_FINAL_HOUR', read: asText },
   { option: 'onEnded', variable: 'MARKETPLACE_ON_ENDED', read: asText },
   { option: 'handlers.deadLetterAfterAttempts', variable: 'MARKETPLACE_HANDLERS_DEAD_LETTER_AFTER_ATTEMPTS', read: asNumber },

@@ -84,21 +84,21 @@ export async function fileHostMessages(tx: SqlExecutor, sellerAccount: string, s
   );
 }
 
-/** Puts a message off after a failure; parks it when it has failed too often. @returns whether it was parked */
+/** Puts a message off after a failure; dead-letters it when it has failed too often. @returns whether it was dead-lettered */
 export async function putOff(
   sql: SqlExecutor,
   sellerAccount: string,
   message: Pick<PendingMessage, 'origin' | 'messageId'>,
-  failure: { error: string; parkAfterAttempts: number },
+  failure: { error: string; deadLetterAfterAttempts: number },
 ): Promise<boolean> {
   const [row] = await sql.query<{ state: string }>(
     `UPDATE marketplace.inbox_message SET attempt_count = attempt_count + 1, error = $4,
-       state = CASE WHEN attempt_count + 1 >= $5 THEN 'parked' ELSE 'pending' END,
+       state = CASE WHEN attempt_count + 1 >= $5 THEN 'deadLettered' ELSE 'pending' END,
        next_attempt_at = clock_timestamp() + least(300, 2 ^ least(attempt_count, 20)) * interval '1 second'
      WHERE seller_account = $1 AND origin = $2 AND message_id = $3 AND state = 'pending' RETURNING state`,
-    [sellerAccount, message.origin, message.messageId, failure.error, failure.parkAfterAttempts],
+    [sellerAccount, message.origin, message.messageId, failure.error, failure.deadLetterAfterAttempts],
   );
-  return row?.state === 'parked';
+  return row?.state === 'deadLettered';
 }
 
 /** Messages that wait for one of these names are filed again: it has just become known. */

@@ -29,10 +29,10 @@ export interface LifecycleDetails {
   'agreement.ended': { status: string | null; endTime: string | null };
   'license.updated': { offerId: string | null };
   'license.deprovisioned': { offerId: string | null };
-  'subscription.succeeded': { isFreeTrial: boolean | null; offerId: string | null };
-  'subscription.failed': { offerId: string | null };
-  'subscription.unsubscribePending': { offerId: string | null };
-  'subscription.unsubscribed': { offerId: string | null };
+  'legacy.subscribeSucceeded': { isFreeTrial: boolean | null; offerId: string | null };
+  'legacy.subscribeFailed': { offerId: string | null };
+  'legacy.unsubscribePending': { offerId: string | null };
+  'legacy.unsubscribeSucceeded': { offerId: string | null };
   'entitlement.updated': Record<string, never>;
   'advisory.issued': { detailType: string };
   'advisory.resolved': { detailType: string };
@@ -84,6 +84,6 @@ export interface ReceivedMessage {
   via: string;
   /** As received, for the record. */
   body: string;
-  /** What it says; or why nothing is done with it: `ignored` (of no concern to us) or `parked` (not understood, a person must look). */
-  content: { event: LifecycleEvent } | { ignored: string } | { parked: string };
+  /** What it says; or why nothing is done with it: `ignored` (of no concern to us) or `dead-lettered` (not understood, a person must look). */
+  content: { event: LifecycleEvent } | { ignored: string } | { deadLettered: string };
 }

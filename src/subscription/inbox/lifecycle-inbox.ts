@@ -14,7 +14,7 @@ export interface Reception {
 
 /**
  * Where every way in puts what it received. A message is safe once `receive` has resolved: it is committed, and will be applied, wait for the
- * subscription it speaks of, or be parked where an operator sees it. Only then may a queue forget it, or AWS be told 200.
+ * subscription it speaks of, or be dead-lettered where an operator sees it. Only then may a queue forget it, or AWS be told 200.
  */
 @Injectable()
 export class LifecycleInbox {
@@ -63,7 +63,7 @@ function rowOf({ origin, messageId, via, body, content }: ReceivedMessage): Reco
     };
   }
   const none = { type: null, event_at: null, event: null };
-  if ('parked' in content) return { ...about, ...none, state: 'parked', error: content.parked };
+  if ('deadLettered' in content) return { ...about, ...none, state: 'deadLettered', error: content.deadLettered };
   return { ...about, ...none, state: 'ignored', error: content.ignored };
 }
 

@@ -14,7 +14,7 @@ export type { MessageKey } from './lifecycle-messages.sql.js';
 /** What has become of a message that was taken up again. `ignored`: read anew, it is of no concern, or stands in the inbox under another id. */
 export type MessageRetry = { state: 'pending' } | { state: 'ignored'; reason: string };
 
-/** What a person decides about lifecycle messages that were set aside. The admin API lists them: `GET …/messages?state=parked`. */
+/** What a person decides about lifecycle messages that were set aside. The admin API lists them: `GET …/messages?state=deadLettered`. */
 @Injectable()
 export class LifecycleMessages {
   private readonly logger = new Logger('MarketplaceLifecycle');
@@ -27,7 +27,7 @@ export class LifecycleMessages {
   ) {}
 
   /**
-   * Takes a message up again that is parked, waits for its subscription, or was ignored, because what stood in its way is mended: a contradiction in
+   * Takes a message up again that is dead-lettered, waits for its subscription, or was ignored, because what stood in its way is mended: a contradiction in
    * the ledger, a product or topic that was missing from the options, a version of this module that did not understand it. It is then filed as one that has just
    * come, with all its attempts; that it came late does no harm, since the state of a subscription follows the time of its events.
    * @param message as the admin API shows it
@@ -40,7 +40,7 @@ export class LifecycleMessages {
       const kept = isKey(key) ? await lockMessage(tx, this.options.sellerAccount, key) : null;
       if (!kept) throw notFound(key);
       const taken = await this.decide(tx, key, kept);
-      await this.alerts.resolve(tx, 'messageParked', `${origin}:${messageId}`);
+      await this.alerts.resolve(tx, 'messageDeadLettered', `${origin}:${messageId}`);
       return taken;
     });
     this.logger.log('message taken up again by hand', { origin, messageId, state: outcome.state });
@@ -65,8 +65,8 @@ export class LifecycleMessages {
       }
       return this.ignore(tx, key, `the same message was received as ${read.origin}:${read.messageId}`);
     }
-    if ('ignored' in content && kept.state === 'parked') return this.ignore(tx, key, content.ignored);
-    const why = 'ignored' in content ? content.ignored : 'parked' in content ? content.parked : content.foreign;
+    if ('ignored' in content && kept.state === 'deadLettered') return this.ignore(tx, key, content.ignored);
+    const why = 'ignored' in content ? content.ignored : 'deadLettered' in content ? content.deadLettered : content.foreign;
     throw refused(key, `cannot be applied by this version either: ${redactedText(why)}.`);
   }
 

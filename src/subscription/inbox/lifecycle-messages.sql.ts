@@ -7,7 +7,7 @@ export interface MessageKey {
   messageId: string;
 }
 
-export type MessageState = 'pending' | 'waiting' | 'applied' | 'ignored' | 'parked';
+export type MessageState = 'pending' | 'waiting' | 'applied' | 'ignored' | 'deadLettered';
 
 export interface KeptMessage {
   state: MessageState;

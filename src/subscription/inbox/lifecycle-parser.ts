@@ -32,12 +32,12 @@ const TEXT_LENGTH_MAX = 2048;
 
 /**
  * Reads a message of AWS Marketplace in whichever envelope it came: an EventBridge event, an SNS notification around one or around a legacy
- * message, or a legacy message alone (raw delivery). Never throws: what it cannot read is parked, with the reason.
+ * message, or a legacy message alone (raw delivery). Never throws: what it cannot read is dead-lettered, with the reason.
  */
 export function readDelivery(delivery: Delivery, accepts: Acceptance): Reading {
   const known = { ...delivery.outerId, via: delivery.via, body: withoutHalfCharacters(delivery.body) };
   const parsed = parseJson(delivery.body);
-  if (parsed === undefined) return { ...known, content: { parked: 'the body is not JSON' } };
+  if (parsed === undefined) return { ...known, content: { deadLettered: 'the body is not JSON' } };
   const reading = readLayer(parsed, { known, at: delivery.sentAt, topic: null, depth: 0 }, accepts);
   if ('event' in reading.content) return reading;
   // The reason quotes what stood in the message.
@@ -72,7 +72,7 @@ function readLayer(value: unknown, layer: Layer, accepts: Acceptance): Reading {
   if (event.success) return readEvent(event.data, layer, accepts);
   const legacy = legacySchema.safeParse(value);
   if (legacy.success) return { ...layer.known, content: legacyContentOf(legacy.data, layer) };
-  return { ...layer.known, content: { parked: 'neither an EventBridge event nor a message of an AWS Marketplace topic' } };
+  return { ...layer.known, content: { deadLettered: 'neither an EventBridge event nor a message of an AWS Marketplace topic' } };
 }
 
 function readSns(envelope: SnsEnvelope, layer: Layer, accepts: Acceptance): Reading {
@@ -87,16 +87,16 @@ function readSns(envelope: SnsEnvelope, layer: Layer, accepts: Acceptance): Read
   }
   if (envelope.Type === 'SubscriptionConfirmation') {
     const fix = 'open its SubscribeURL once, or subscribe the queue from the account that owns it';
-    return { ...known, content: { parked: `topic ${topic} asks to confirm its subscription: ${fix}` } };
+    return { ...known, content: { deadLettered: `topic ${topic} asks to confirm its subscription: ${fix}` } };
   }
   if (envelope.Type === 'UnsubscribeConfirmation') {
-    return { ...known, content: { parked: `the subscription of topic ${topic} was ended: nothing more will come from it` } };
+    return { ...known, content: { deadLettered: `the subscription of topic ${topic} was ended: nothing more will come from it` } };
   }
   const at = instantOf(envelope.Timestamp);
-  if (!at) return { ...known, content: { parked: 'the SNS envelope has no readable Timestamp' } };
-  if (layer.depth + 1 >= ENVELOPES_MAX) return { ...known, content: { parked: 'too many envelopes around the message' } };
+  if (!at) return { ...known, content: { deadLettered: 'the SNS envelope has no readable Timestamp' } };
+  if (layer.depth + 1 >= ENVELOPES_MAX) return { ...known, content: { deadLettered: 'too many envelopes around the message' } };
   const message = parseJson(envelope.Message);
-  if (message === undefined) return { ...known, content: { parked: 'the message in the SNS envelope is not JSON' } };
+  if (message === undefined) return { ...known, content: { deadLettered: 'the message in the SNS envelope is not JSON' } };
   return readLayer(message, { known, at, topic, depth: layer.depth + 1 }, accepts);
 }
 
@@ -155,10 +155,10 @@ function eventContentOf(event: MarketplaceEvent): ReceivedMessage['content'] {
   if (role === 'acceptor') return { ignored: 'the seller is the buyer here' };
   const detailType = withoutHalfCharacters(event['detail-type'].slice(0, TEXT_LENGTH_MAX).trim()).replace(ROLE, '').trim();
   const at = instantOf(event.time);
-  if (!at) return { parked: 'the event has no readable time' };
+  if (!at) return { deadLettered: 'the event has no readable time' };
   const about = spokenOfIn(event);
   if (about.agreementId === undefined && about.licenseArn === undefined) {
-    return { parked: `"${detailType}" names neither an agreement nor a license` };
+    return { deadLettered: `"${detailType}" names neither an agreement nor a license` };
   }
   return { event: { ...typedEvent(detailType, event), at, about } as LifecycleEvent };
 }
@@ -232,10 +232,10 @@ function legacyContentOf(message: LegacyMessage, { at, topic }: Layer): Received
   const productCode = message['product-code'] ?? TOPIC.exec(topic ?? '')?.[1];
   const customerIdentifier = message['customer-identifier'];
   if (productCode === undefined || customerIdentifier === undefined) {
-    return { parked: `"${message.action}" names no ${productCode === undefined ? 'product' : 'customer'}` };
+    return { deadLettered: `"${message.action}" names no ${productCode === undefined ? 'product' : 'customer'}` };
   }
   const typed = typedLegacy(message);
-  if (!typed) return { parked: `the action "${message.action}" is not known` };
+  if (!typed) return { deadLettered: `the action "${message.action}" is not known` };
   return { event: { ...typed, at, about: { productCode, customerIdentifier } } as LifecycleEvent };
 }
 
@@ -243,13 +243,13 @@ function typedLegacy(message: LegacyMessage): Pick<LifecycleEvent, 'type' | 'det
   const offerId = offerIdOf(message['offer-identifier']);
   switch (message.action.trim().toLowerCase()) {
     case 'subscribe-success':
-      return { type: 'subscription.succeeded', details: { isFreeTrial: booleanOf(message.isFreeTrialTermPresent), offerId } };
+      return { type: 'legacy.subscribeSucceeded', details: { isFreeTrial: booleanOf(message.isFreeTrialTermPresent), offerId } };
     case 'subscribe-fail':
-      return { type: 'subscription.failed', details: { offerId } };
+      return { type: 'legacy.subscribeFailed', details: { offerId } };
     case 'unsubscribe-pending':
-      return { type: 'subscription.unsubscribePending', details: { offerId } };
+      return { type: 'legacy.unsubscribePending', details: { offerId } };
     case 'unsubscribe-success':
-      return { type: 'subscription.unsubscribed', details: { offerId } };
+      return { type: 'legacy.unsubscribeSucceeded', details: { offerId } };
     case 'entitlement-updated':
       return { type: 'entitlement.updated', details: {} };
     default:

@@ -88,14 +88,14 @@ export class LifecycleFiling {
   private async fail(message: PendingMessage, error: Error): Promise<void> {
     const { sellerAccount, notifications } = this.options;
     const why = redactedText(error.message);
-    const isParked = await putOff(this.database, sellerAccount, message, {
+    const isDeadLettered = await putOff(this.database, sellerAccount, message, {
       error: why,
-      parkAfterAttempts: notifications.parkAfterAttempts,
+      deadLetterAfterAttempts: notifications.deadLetterAfterAttempts,
     });
-    this.logger.warn(`message ${message.messageId} (${message.event.type}) could not be applied: ${why}`, { isParked });
-    if (!isParked) return;
+    this.logger.warn(`message ${message.messageId} (${message.event.type}) could not be applied: ${why}`, { isDeadLettered });
+    if (!isDeadLettered) return;
     await this.alerts.raise(this.database, {
-      kind: 'messageParked',
+      kind: 'messageDeadLettered',
       subject: `${message.origin}:${message.messageId}`,
       severity: 'critical',
       message: `A lifecycle message (${message.event.type}) cannot be applied and is set aside: ${why}. The subscription it speaks of may stand wrong.`,

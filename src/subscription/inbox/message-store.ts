@@ -17,11 +17,11 @@ export class MessageStore {
 
   /** Resolves after the commit. @throws what the database throws; nothing of the call is then in the inbox */
   async receive(messages: readonly ReceivedMessage[]): Promise<Reception> {
-    const parked = messages.filter(({ content }) => 'parked' in content);
-    const others = messages.filter(({ content }) => !('parked' in content));
+    const deadLettered = messages.filter(({ content }) => 'deadLettered' in content);
+    const others = messages.filter(({ content }) => !('deadLettered' in content));
     const received = await this.database.transaction(async (tx) => {
-      const unread = await this.inbox.enter(parked, tx);
-      if (unread > 0) await this.tellOf(parked, tx);
+      const unread = await this.inbox.enter(deadLettered, tx);
+      if (unread > 0) await this.tellOf(deadLettered, tx);
       return unread + (await this.inbox.enter(others, tx));
     });
     if (received > 0) this.waker.wake('inbox');
@@ -29,15 +29,15 @@ export class MessageStore {
   }
 
   /** One alert for each way in: a rule that sends too much would otherwise make thousands. */
-  private async tellOf(parked: readonly ReceivedMessage[], tx: SqlExecutor): Promise<void> {
-    const [last] = parked.slice(-1);
-    if (last === undefined || !('parked' in last.content)) return;
+  private async tellOf(deadLettered: readonly ReceivedMessage[], tx: SqlExecutor): Promise<void> {
+    const [last] = deadLettered.slice(-1);
+    if (last === undefined || !('deadLettered' in last.content)) return;
     await this.alerts.raise(tx, {
-      kind: 'messageParked',
+      kind: 'messageDeadLettered',
       subject: last.via,
       severity: 'warning',
       message:
-        `A message that came by ${last.via} is set aside: ${last.content.parked}. If it is one of AWS Marketplace, the subscription it speaks of may ` +
+        `A message that came by ${last.via} is set aside: ${last.content.deadLettered}. If it is one of AWS Marketplace, the subscription it speaks of may ` +
         'stand wrong; if not, narrow the rule or the topic that sends it.',
     });
   }

@@ -89,8 +89,8 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
     await this.store([message]).catch((error: unknown) => {
       if (!CANNOT_BE_HELD.test(sqlStateOf(error) ?? '')) throw error;
       const body = Buffer.from(message.body).toString('base64');
-      const parked = `kept in base64, since the database refused it as it was: ${redactedText((error as Error).message)}`;
-      return this.store([{ ...message, body, content: { parked } }]);
+      const deadLettered = `kept in base64, since the database refused it as it was: ${redactedText((error as Error).message)}`;
+      return this.store([{ ...message, body, content: { deadLettered } }]);
     });
   }
 
@@ -100,7 +100,7 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
       { body, via: `sqs:${queue}`, outerId: { origin: 'sqs', messageId: id }, sentAt: sentAt ?? clock.now() },
       { sellerAccount, topicArns: notifications.snsTopicArns },
     );
-    return { ...message, content: 'foreign' in content ? { parked: content.foreign } : content };
+    return { ...message, content: 'foreign' in content ? { deadLettered: content.foreign } : content };
   }
 
   private async isReady(): Promise<boolean> {
