@@ -10,7 +10,7 @@ export interface SpokenOf {
   customerAwsAccountId?: string;
   customerIdentifier?: string;
   agreementId?: string;
-  /** Ours: messages of the host, of the lineage and of reconciliation. */
+  /** Ours: messages of the host, of registration and of reconciliation. */
   subscriptionId?: string;
 }
 
@@ -32,7 +32,7 @@ export interface LifecycleDetails {
   'legacy.subscribeSucceeded': { isFreeTrial: boolean | null; offerId: string | null };
   'legacy.subscribeFailed': { offerId: string | null };
   'legacy.unsubscribePending': { offerId: string | null };
-  'legacy.unsubscribeSucceeded': { offerId: string | null };
+  'legacy.unsubscribed': { offerId: string | null };
   'entitlement.updated': Record<string, never>;
   'advisory.issued': { detailType: string };
   'advisory.resolved': { detailType: string };
@@ -40,13 +40,12 @@ export interface LifecycleDetails {
   'agreement.notice': { detailType: string };
   /** The host says that the subscription ends (`SubscriptionService.end`). */
   'host.ended': { endsAt: string };
-  /** Another subscription has taken over: the renewal or replacement has started. */
-  'successor.started': { successorId: string };
   /** AWS was asked. What it says is positive: that something was not listed says nothing, and is no message. */
   'agreement.found': {
     /** As the Agreement API has it; null where only GetEntitlements could be asked. */
     status: string | null;
     startTime: string | null;
+    /** Null: AWS names none, as for pay-as-you-go. */
     endTime: string | null;
     /** Trial or paid, by GetAgreementTerms; null where they could not be read. */
     terms: AgreementTerms | null;
@@ -58,6 +57,8 @@ export interface LifecycleDetails {
     initialAgreementId: string | null;
     offerId: string | null;
   };
+  /** The buyer came to the landing page and ResolveCustomer answered, or the host entered a customer from before the module. */
+  'buyer.registered': Record<string, never>;
 }
 
 export type LifecycleEventType = keyof LifecycleDetails;
@@ -68,12 +69,14 @@ export type LifecycleEvent<T extends LifecycleEventType = LifecycleEventType> = 
     type: K;
     /** When it happened by its sender's word. State moves by this, never by arrival. */
     at: Date;
+    /** The message tells no time (raw delivery, redriven): `at` is when it was received, and what it says is only a reason to ask AWS. */
+    isUntimed?: boolean;
     about: SpokenOf;
     details: LifecycleDetails[K];
   };
 }[T];
 
-export type MessageOrigin = 'eventBridge' | 'sns' | 'sqs' | 'http' | 'host' | 'lineage' | 'reconciliation';
+export type MessageOrigin = 'eventBridge' | 'sns' | 'sqs' | 'http' | 'host' | 'registration' | 'reconciliation';
 
 /** A message as one of the ways in received it, told apart from its repeats by origin and id. */
 export interface ReceivedMessage {

@@ -249,7 +249,7 @@ function typedLegacy(message: LegacyMessage): Pick<LifecycleEvent, 'type' | 'det
     case 'unsubscribe-pending':
       return { type: 'legacy.unsubscribePending', details: { offerId } };
     case 'unsubscribe-success':
-      return { type: 'legacy.unsubscribeSucceeded', details: { offerId } };
+      return { type: 'legacy.unsubscribed', details: { offerId } };
     case 'entitlement-updated':
       return { type: 'entitlement.updated', details: {} };
     default:
