@@ -17,7 +17,8 @@ export const PRODUCTS: readonly string[] = [
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (seller_account, product_code)
   )`,
-  // From which instant a product is in which mode. An event's mode is that of its own instant; the newest row at or before it counts.
+  // From which hour a product is in which mode. An event's mode is that of its own instant; the newest row at or before it counts, and of two rows of
+  // one hour the later decision. INSERT only.
   `CREATE TABLE marketplace.product_mode (
     seller_account text NOT NULL,
     product_code text NOT NULL,
@@ -25,7 +26,8 @@ export const PRODUCTS: readonly string[] = [
     mode text NOT NULL CHECK (mode IN ('live', 'dry-run', 'off')),
     decided_by text NOT NULL DEFAULT 'options',
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (seller_account, product_code, from_at),
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (seller_account, product_code, from_at, id),
     FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product,
     CONSTRAINT product_mode_from_hour CHECK (NOT isfinite(from_at) OR extract(epoch FROM from_at) % 3600 = 0)
   )`,

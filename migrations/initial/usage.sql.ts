@@ -1,7 +1,8 @@
 /** Recorded usage: the append-only event, the narrow copy that waits to be taken, and the rollups. */
 export const USAGE: readonly string[] = [
-  // The id is the key: a digest where the caller gave one (UUID version 8, first bit set), else a UUIDv7. Eight columns or fewer: the null bitmap fits
-  // in the header. `subject` and `dimension` are not foreign keys: a key-share lock per insert would make them hot spots inside the host's transactions.
+  // The id is the key: a digest where the caller gave one (UUID version 8, first bit set), else a UUIDv7, which holds when it was recorded. Eight columns
+  // or fewer: the null bitmap fits in the header. `subject` and `dimension` are no foreign keys: a key-share lock per insert would make them hot spots
+  // inside the host's transactions. A row in this form is recorded usage, whoever wrote it.
   `CREATE TABLE marketplace.usage_event (
     id uuid PRIMARY KEY,
     occurred_at timestamptz NOT NULL,
@@ -11,12 +12,24 @@ export const USAGE: readonly string[] = [
     key text,
     -- { tags?, reason? }
     detail jsonb,
-    CONSTRAINT usage_event_quantity CHECK (quantity > '-Infinity' AND quantity < 'Infinity' AND scale(quantity) <= 12),
+    CONSTRAINT usage_event_id_is_key CHECK (
+      CASE WHEN key IS NULL THEN id < '80000000-0000-0000-0000-000000000000' AND get_byte(uuid_send(id), 6) >> 4 = 7
+        ELSE id >= '80000000-0000-0000-0000-000000000000' AND get_byte(uuid_send(id), 6) >> 4 = 8 END),
+    CONSTRAINT usage_event_occurred_at CHECK (isfinite(occurred_at)),
+    -- NaN is above every number.
+    CONSTRAINT usage_event_quantity CHECK (quantity > -1e18 AND quantity < 1e18 AND scale(quantity) <= 12),
+    CONSTRAINT usage_event_detail CHECK (
+      detail IS NULL OR (
+        jsonb_typeof(detail) = 'object' AND coalesce(jsonb_typeof(detail -> 'tags'), 'object') = 'object'
+        AND coalesce(jsonb_typeof(detail -> 'reason'), 'string') = 'string')),
     CONSTRAINT usage_event_correction_has_reason CHECK (quantity >= 0 OR (detail ? 'reason') IS TRUE)
   )`,
+  // The trigger writes it, the take deletes it. No constraint and no foreign key: nothing to wait for. Its dead rows are all of the hour, so vacuum
+  // goes by their number and not by their share.
   `CREATE TABLE marketplace.unsealed_usage (
     id uuid NOT NULL,
     occurred_at timestamptz NOT NULL,
+    -- Hours since the epoch.
     hour integer NOT NULL,
     subject integer NOT NULL,
     dimension smallint NOT NULL,
@@ -45,11 +58,13 @@ export const USAGE: readonly string[] = [
     split_of bigint REFERENCES marketplace.rollup,
     -- Why it waits, as of the last time it was planned; NULL while it belongs to a record or was never planned.
     waiting_reason text,
-    waiting_since timestamptz
+    waiting_since timestamptz,
+    CONSTRAINT rollup_split_is_in_no_record CHECK (NOT (is_split AND record_id IS NOT NULL))
   )`,
   `CREATE INDEX rollup_waiting ON marketplace.rollup (subject, hour) WHERE record_id IS NULL AND NOT is_split`,
   `CREATE INDEX rollup_by_record ON marketplace.rollup (record_id) WHERE record_id IS NOT NULL`,
   `CREATE INDEX rollup_by_hour ON marketplace.rollup (subject, hour)`,
+  `CREATE INDEX rollup_pieces ON marketplace.rollup (split_of) WHERE split_of IS NOT NULL`,
   // Apart, or setting record_id would copy the array.
   `CREATE TABLE marketplace.rollup_event (
     rollup_id bigint PRIMARY KEY REFERENCES marketplace.rollup,

@@ -1,7 +1,7 @@
 /**
  * Exact decimals as scaled bigints. Usage has at most 12 decimals; AWS takes whole numbers; nothing in between may pass through a float.
  */
-export type Decimal = string | number | bigint;
+export type Decimal = string | number | bigint | { toFixed(): string };
 
 export const DECIMAL_SCALE = 12;
 const ONE = 10n ** BigInt(DECIMAL_SCALE);
@@ -13,18 +13,40 @@ const SCIENTIFIC = /^([+-]?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 export type Scaled = bigint;
 
 /**
- * Reads a decimal without rounding.
+ * Reads a decimal. Text, bigints and decimal objects (decimal.js, big.js, bignumber.js) are exact and never rounded. A number is a computed thing: it is
+ * rounded to 12 decimals by its shortest form, half away from zero, and refused beyond 2^53, where it stands for a range of values.
  * @returns the scaled value, or a sentence that says why it is refused.
  */
 export function parseDecimal(value: unknown): Scaled | string {
   if (typeof value === 'bigint') return bounded(value * ONE);
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) return 'must be a finite number';
-    // A float that needs more digits than we keep was never the number the caller meant; the shortest form is what they wrote.
-    return parseText(String(value));
-  }
+  if (typeof value === 'number') return parseNumber(value);
   if (typeof value === 'string') return parseText(value.trim());
-  return 'must be a string, number or bigint';
+  return parseObject(value);
+}
+
+function parseNumber(value: number): Scaled | string {
+  if (!Number.isFinite(value)) return 'must be a finite number';
+  if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return 'must not lie beyond 2^53 as a number, which is not exact there; give it as text';
+  const [, sign = '', integer = '', fraction = '', exponent = '0'] = SCIENTIFIC.exec(String(value)) ?? PLAIN.exec(String(value)) ?? [];
+  const digits = BigInt(integer + fraction);
+  const shift = DECIMAL_SCALE - fraction.length + Number(exponent);
+  const rounded = shift >= 0 ? digits * 10n ** BigInt(shift) : (digits * 2n + 10n ** BigInt(-shift)) / (2n * 10n ** BigInt(-shift));
+  return sign === '-' ? -rounded : rounded;
+}
+
+/** Decimal objects print themselves in full by `toFixed()`. What does not say so is no decimal. */
+function parseObject(value: unknown): Scaled | string {
+  const fault = 'must be a string, number, bigint or decimal object';
+  if (typeof value !== 'object' || value === null || !('toFixed' in value) || typeof value.toFixed !== 'function') return fault;
+  // A Number object would round to an integer here.
+  if (value instanceof Number) return fault;
+  let text: unknown;
+  try {
+    text = (value as { toFixed(): unknown }).toFixed();
+  } catch {
+    return fault;
+  }
+  return typeof text === 'string' ? parseText(text) : fault;
 }
 
 function parseText(text: string): Scaled | string {

@@ -1,9 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors.js';
-import { type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ProductMode, type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
+import { hourOf } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { countUnmoved, hasSealed, insertOrLockProduct, type ProductRow, updateProduct } from './chain/subscription.sql.js';
+import { insertModes, modeAt, planModes, selectModes } from './product-mode.js';
+import { countUnmoved, hasSealed, insertDimensions, insertOrLockProduct, type ProductRow, updateIdentity } from './product.sql.js';
 
 /** The products that the options list, and their standing in the ledger. */
 @Injectable()
@@ -26,10 +28,16 @@ export class ProductCatalog {
     return this.byCode.get(productCode);
   }
 
+  /** Listed products that declare a dimension, in the order of the options. */
+  withDimension(name: string): readonly ProductOptions[] {
+    return this.all.filter((product) => product.dimensions.includes(name));
+  }
+
   /**
-   * Brings the ledger's products in line with the options, all or none. A product that is no longer listed keeps its row: its records still go out.
+   * Brings the ledger's products, their dimensions and modes in line with the options, all or none. A product that is no longer listed keeps its row:
+   * its records still go out.
    * @throws MarketplaceMeteringError `PRODUCT_PINNED` when region or type changed, or the identity after a record was sealed;
-   * `PRODUCT_LIVE_FROM_REQUIRED` when a product goes live without saying from which hour.
+   * `PRODUCT_LIVE_FROM_REQUIRED` when a product goes live without saying from which hour; `PRODUCT_LIVE_FROM_PAST` when that hour is over.
    */
   async sync(): Promise<void> {
     await this.database.transaction(async (tx) => {
@@ -40,22 +48,36 @@ export class ProductCatalog {
   }
 
   private async syncOne(tx: SqlExecutor, product: ProductOptions): Promise<void> {
-    const { productCode, mode, identity } = product;
-    // Listed as live from the start, but from an hour on: what lies before that hour is planned and not billed.
-    const opening = mode === 'live' && product.liveFrom ? { liveFrom: product.liveFrom, modeBeforeLive: 'dry-run' } : ALWAYS;
-    const stored = await insertOrLockProduct(tx, this.options.sellerAccount, { ...product, ...opening });
-    if (!stored) return;
-    refuseUnpinned(product, stored);
-    if (stored.identity !== identity) await this.refuseOtherIdentity(tx, product, stored);
-    if (stored.mode === mode) {
-      this.warnOfOtherHour(product, stored);
-      const standing = { mode, liveFrom: stored.live_from, modeBeforeLive: stored.mode_before_live };
-      if (stored.identity !== identity) await updateProduct(tx, this.options.sellerAccount, productCode, { identity, ...standing });
-      return;
+    const { sellerAccount } = this.options;
+    const { productCode, identity } = product;
+    const stored = await insertOrLockProduct(tx, sellerAccount, product);
+    if (stored) {
+      refuseUnpinned(product, stored);
+      if (stored.identity !== identity) {
+        await this.refuseOtherIdentity(tx, product, stored);
+        await updateIdentity(tx, sellerAccount, productCode, identity);
+      }
     }
-    const change = mode === 'live' ? { liveFrom: liveFromOf(product, stored), modeBeforeLive: stored.mode } : ALWAYS;
-    await updateProduct(tx, this.options.sellerAccount, productCode, { identity, mode, ...change });
-    this.logger.log(`product ${productCode} goes from ${stored.mode} to ${mode}`, { liveFrom: change.liveFrom?.toISOString() ?? null });
+    await insertDimensions(tx, sellerAccount, productCode, product.dimensions);
+    await this.syncModes(tx, product);
+  }
+
+  private async syncModes(tx: SqlExecutor, product: ProductOptions): Promise<void> {
+    const { sellerAccount, clock } = this.options;
+    const { productCode, mode, liveFrom } = product;
+    const hour = hourOf(clock.now());
+    const stored = (await selectModes(tx, sellerAccount, [productCode])).get(productCode) ?? [];
+    const plan = planModes(stored, { mode, liveFrom }, hour);
+    if ('refused' in plan) throw plan.refused === 'liveFromMissing' ? liveFromMissing(product) : liveFromPast(product, plan.mode, hour);
+    await insertModes(tx, sellerAccount, productCode, plan.rows);
+    for (const { from, mode: next } of stored.length === 0 ? [] : plan.rows) {
+      this.logger.log(`product ${productCode} is ${next} from ${from?.toISOString() ?? 'the beginning'}`);
+    }
+    if (mode === 'live' && liveFrom && liveFrom > hour && stored.length > 0 && modeAt(stored, hour) === 'live') {
+      this.logger.warn(
+        `product ${productCode} is live already: liveFrom ${liveFrom.toISOString()} changes nothing. Remove it, or set the mode to dry-run first.`,
+      );
+    }
   }
 
   /** From legacy to license leads a way: each subscription moves at an hour of its own, then the product may follow. */
@@ -71,17 +93,7 @@ export class ProductCatalog {
         : `; ${unmoved} subscription(s) are still metered by it: move them first (LicenseMigration, docs/license-migration.md)`);
     throw pinned(product, 'identity', stored.identity, why);
   }
-
-  private warnOfOtherHour(product: ProductOptions, stored: ProductRow): void {
-    if (product.mode !== 'live' || !product.liveFrom || product.liveFrom.getTime() === stored.live_from?.getTime()) return;
-    this.logger.warn(
-      `product ${product.productCode} is live already, ${stored.live_from ? `from ${stored.live_from.toISOString()}` : 'since it was first listed'}: ` +
-        `liveFrom ${product.liveFrom.toISOString()} changes nothing. Remove it, or set the mode to dry-run first.`,
-    );
-  }
 }
-
-const ALWAYS = { liveFrom: null, modeBeforeLive: null };
 
 function refuseUnpinned(product: ProductOptions, stored: ProductRow): void {
   if (stored.region !== product.region) throw pinned(product, 'region', stored.region, 'AWS tells repeats apart per region');
@@ -96,11 +108,19 @@ function pinned(product: ProductOptions, field: 'region' | 'type' | 'identity', 
   );
 }
 
-function liveFromOf(product: ProductOptions, stored: ProductRow): Date {
-  if (product.liveFrom) return product.liveFrom;
-  throw new MarketplaceMeteringError(
+const GIVE_HOUR = 'set products[].liveFrom (MARKETPLACE_PRODUCTS) to the start of a UTC hour';
+
+function liveFromMissing({ productCode }: ProductOptions): MarketplaceMeteringError {
+  return new MarketplaceMeteringError(
     'PRODUCT_LIVE_FROM_REQUIRED',
-    `Product ${product.productCode} goes from "${stored.mode}" to "live". Say from which hour its usage is billed: set ` +
-      'products[].liveFrom (MARKETPLACE_PRODUCTS) to the start of a UTC hour, for example "2026-12-01T00:00:00Z".',
+    `Product ${productCode} goes live. Say from which hour its usage is billed: ${GIVE_HOUR}, for example "2026-12-01T00:00:00Z".`,
+  );
+}
+
+function liveFromPast({ productCode, liveFrom }: ProductOptions, mode: ProductMode, hour: Date): MarketplaceMeteringError {
+  return new MarketplaceMeteringError(
+    'PRODUCT_LIVE_FROM_PAST',
+    `Product ${productCode} cannot go live from ${liveFrom?.toISOString()}: it was "${mode}" since, and what such hours hold is billed only where a ` +
+      `person decides so. To go live from the running hour or later, ${GIVE_HOUR}, "${hour.toISOString()}" or later.`,
   );
 }
