@@ -17,7 +17,7 @@ import { runMigrations } from '../src/database/migration-runner.js';
 import { resolveOptions } from '../src/marketplace-metering.options.js';
 import { UsageRecorder } from '../src/metering/recording/usage-recorder.js';
 import { ProductCatalog } from '../src/subscription/product-catalog.js';
-import { SubscriptionDirectory } from '../src/subscription/chain/subject-directory.js';
+import { SubjectDirectory } from '../src/subscription/chain/subject-directory.js';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const SLICE_MS = Number(process.env.BENCH_SLICE_MS ?? 1000);
@@ -105,7 +105,7 @@ async function bench(url: string): Promise<void> {
   );
 
   const ledger = new LedgerDatabase(dataSource);
-  const recorder = new UsageRecorder(options, ledger, new SubscriptionDirectory(options, ledger, new ProductCatalog(options, ledger)));
+  const recorder = new UsageRecorder(options, ledger, new SubjectDirectory(options, ledger, new ProductCatalog(options, ledger)));
   const event = (): { subscriptionId: string; dimension: string; quantity: number } => ({
     subscriptionId: ids[Math.floor(Math.random() * ids.length)] ?? '',
     dimension: 'requests',

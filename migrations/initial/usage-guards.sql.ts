@@ -59,61 +59,25 @@ export const USAGE_GUARDS: readonly string[] = [
   `CREATE TRIGGER unsealed_usage_take AFTER DELETE ON marketplace.unsealed_usage REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION marketplace.take_usage()`,
 
-  // By hand, and by sealing, come pieces only. They are looked at when the transaction commits, whatever the order of its statements was.
+  // By hand, and by sealing, come pieces only (record guards hold them against their whole), and each piece is what its events are. Splits are rare.
   `CREATE TRIGGER rollup_by_take_only BEFORE INSERT ON marketplace.rollup FOR EACH ROW
     WHEN (NEW.split_of IS NULL AND pg_trigger_depth() = 0) EXECUTE FUNCTION marketplace.refuse()`,
-  `CREATE FUNCTION marketplace.guard_split() RETURNS trigger LANGUAGE plpgsql AS $$
+  `CREATE FUNCTION marketplace.guard_piece() RETURNS trigger LANGUAGE plpgsql AS $$
   DECLARE
-    whole marketplace.rollup;
-    whole_id bigint;
+    piece marketplace.rollup;
   BEGIN
-    IF TG_TABLE_NAME = 'rollup_event' THEN
-      SELECT split_of INTO whole_id FROM marketplace.rollup WHERE id = NEW.rollup_id;
-      IF whole_id IS NULL THEN
-        RAISE EXCEPTION 'the events of rollup % are those that its take moved', NEW.rollup_id USING ERRCODE = 'restrict_violation';
-      END IF;
-    ELSE
-      whole_id := coalesce(NEW.split_of, NEW.id);
-    END IF;
-    SELECT * INTO whole FROM marketplace.rollup WHERE id = whole_id;
-    IF NOT whole.is_split
-      OR EXISTS (
-        SELECT FROM marketplace.rollup piece WHERE piece.split_of = whole_id
-          AND (piece.subject, piece.dimension, piece.hour, piece.tags, piece.is_correction, piece.taken_at)
-            IS DISTINCT FROM (whole.subject, whole.dimension, whole.hour, whole.tags, whole.is_correction, whole.taken_at))
-      -- Each piece is what its events are, and together they list the events of the whole, each once.
-      OR EXISTS (
-        SELECT FROM marketplace.rollup piece
-        LEFT JOIN marketplace.rollup_event listed ON listed.rollup_id = piece.id
-        CROSS JOIN LATERAL (
-          SELECT count(*) AS event_count, sum(e.quantity) AS event_sum, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at
-          FROM unnest(listed.ids) AS item (id) JOIN marketplace.usage_event e ON e.id = item.id) AS events
-        WHERE piece.split_of = whole_id AND (piece.event_count, piece.event_sum, piece.first_at, piece.last_at)
-          IS DISTINCT FROM (events.event_count, events.event_sum, events.first_at, events.last_at))
-      OR (SELECT array_agg(item.id ORDER BY item.id) FROM marketplace.rollup piece
-          JOIN marketplace.rollup_event listed ON listed.rollup_id = piece.id CROSS JOIN LATERAL unnest(listed.ids) AS item (id)
-          WHERE piece.split_of = whole_id)
-        IS DISTINCT FROM (SELECT array_agg(item.id ORDER BY item.id) FROM marketplace.rollup_event listed
-          CROSS JOIN LATERAL unnest(listed.ids) AS item (id) WHERE listed.rollup_id = whole_id)
-      OR (SELECT (sum(piece.event_count), sum(piece.event_sum)) FROM marketplace.rollup piece WHERE piece.split_of = whole_id)
-        IS DISTINCT FROM (whole.event_count::bigint, whole.event_sum) THEN
-      RAISE EXCEPTION 'the pieces of rollup % must be the whole of it', whole_id USING ERRCODE = 'restrict_violation';
+    SELECT * INTO piece FROM marketplace.rollup WHERE id = NEW.rollup_id;
+    IF piece.split_of IS NULL OR marketplace.is_split_whole(piece.split_of) IS NOT TRUE
+      OR ((piece.event_count, piece.event_sum, piece.first_at, piece.last_at) = (
+        SELECT count(*), sum(e.quantity), min(e.occurred_at), max(e.occurred_at)
+        FROM unnest(NEW.ids) AS item (id) JOIN marketplace.usage_event e ON e.id = item.id)) IS NOT TRUE
+    THEN
+      RAISE EXCEPTION 'rollup % lists what its take moved, or a piece of that', NEW.rollup_id USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NULL;
   END $$`,
-  `CREATE CONSTRAINT TRIGGER rollup_piece AFTER INSERT ON marketplace.rollup DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (NEW.split_of IS NOT NULL) EXECUTE FUNCTION marketplace.guard_split()`,
-  `CREATE CONSTRAINT TRIGGER rollup_split AFTER UPDATE OF is_split ON marketplace.rollup DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (NEW.is_split) EXECUTE FUNCTION marketplace.guard_split()`,
-  `CREATE CONSTRAINT TRIGGER rollup_event_of_piece AFTER INSERT ON marketplace.rollup_event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION marketplace.guard_split()`,
-  `CREATE TRIGGER rollup_stays_split BEFORE UPDATE OF is_split ON marketplace.rollup FOR EACH ROW
-    WHEN (OLD.is_split AND NOT NEW.is_split) EXECUTE FUNCTION marketplace.refuse()`,
-  // Fires on the columns that a statement names, so that setting the record of a rollup pays nothing.
-  `CREATE TRIGGER rollup_frozen
-    BEFORE UPDATE OF id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at, split_of
-    ON marketplace.rollup FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
-  `CREATE TRIGGER rollup_event_no_update BEFORE UPDATE ON marketplace.rollup_event FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
+  `CREATE TRIGGER rollup_event_of_piece AFTER INSERT ON marketplace.rollup_event FOR EACH ROW
+    WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION marketplace.guard_piece()`,
 
   // What an event's numbers mean.
   `CREATE TRIGGER dimension_no_update BEFORE UPDATE ON marketplace.dimension FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,

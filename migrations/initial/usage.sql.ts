@@ -64,7 +64,8 @@ export const USAGE: readonly string[] = [
   `CREATE INDEX rollup_waiting ON marketplace.rollup (subject, hour) WHERE record_id IS NULL AND NOT is_split`,
   `CREATE INDEX rollup_by_record ON marketplace.rollup (record_id) WHERE record_id IS NOT NULL`,
   `CREATE INDEX rollup_by_hour ON marketplace.rollup (subject, hour)`,
-  `CREATE INDEX rollup_pieces ON marketplace.rollup (split_of) WHERE split_of IS NOT NULL`,
+  // Recording asks by subscription, when its memory misses.
+  `CREATE INDEX subject_by_subscription ON marketplace.subject (subscription_id) WHERE subscription_id IS NOT NULL`,
   // Apart, or setting record_id would copy the array.
   `CREATE TABLE marketplace.rollup_event (
     rollup_id bigint PRIMARY KEY REFERENCES marketplace.rollup,

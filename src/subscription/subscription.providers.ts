@@ -9,14 +9,14 @@ import { LifecycleJobs } from './lifecycle.jobs.js';
 import { LifeWriter } from './chain/projection.js';
 import { LicenseMigration } from './reconciliation/license-migration.service.js';
 import { ProductCatalog } from './product-catalog.js';
-import { SubscriptionDirectory } from './chain/subject-directory.js';
+import { SubjectDirectory } from './chain/subject-directory.js';
 import { SubscriptionRegistrar } from './chain/subscription-registrar.js';
 import { SubscriptionService } from './subscription.service.js';
 
 /** Everything in this room that Nest builds. */
 export const SUBSCRIPTION_PROVIDERS: Provider[] = [
   ProductCatalog,
-  SubscriptionDirectory,
+  SubjectDirectory,
   SubscriptionService,
   SubscriptionRegistrar,
   LifecycleInbox,

@@ -20,7 +20,7 @@ import { LifeWriter } from '../../src/subscription/chain/projection.js';
 import { LifecycleFiling } from '../../src/subscription/inbox/message-processor.js';
 import { LifecycleInbox } from '../../src/subscription/inbox/lifecycle-inbox.js';
 import { ProductCatalog } from '../../src/subscription/product-catalog.js';
-import { SubscriptionDirectory } from '../../src/subscription/chain/subject-directory.js';
+import { SubjectDirectory } from '../../src/subscription/chain/subject-directory.js';
 import { SubscriptionRegistrar } from '../../src/subscription/chain/subscription-registrar.js';
 import { SubscriptionService } from '../../src/subscription/subscription.service.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
@@ -56,7 +56,7 @@ export class Rooms {
   readonly waker = new Waker();
   readonly clients: AwsClients;
   readonly catalog: ProductCatalog;
-  readonly directory: SubscriptionDirectory;
+  readonly directory: SubjectDirectory;
   readonly subscriptions: SubscriptionService;
   readonly registrar: SubscriptionRegistrar;
   readonly inbox: LifecycleInbox;
@@ -80,7 +80,7 @@ export class Rooms {
     this.alerts = new AlertBoard(options, this.outbox);
     this.clients = new AwsClients(options);
     this.catalog = new ProductCatalog(options, database);
-    this.directory = new SubscriptionDirectory(options, database, this.catalog);
+    this.directory = new SubjectDirectory(options, database, this.catalog);
     this.inbox = new LifecycleInbox(options, database, this.waker);
     this.life = new LifeWriter(options, this.outbox, this.inbox);
     this.subscriptions = new SubscriptionService(options, database, this.inbox, this.life, this.waker);

@@ -1,19 +1,34 @@
 import { type EntityManager } from 'typeorm';
-import { uuidv7 } from 'uuidv7';
-import { type MarketplaceErrorCode, type UsageProblem, UsageRefusedError } from '../../errors.js';
-import { type Decimal, formatDecimal, parseDecimal, type Scaled } from '../../runtime/decimal.js';
+import { type Decimal, parseDecimal, type Scaled } from '../../runtime/decimal.js';
+import { type CodedProblem } from './usage-refusal.js';
 
-/** What an application records: so much of a dimension was used by a subscription. Once recorded it never changes; a correction is a new event. */
+/**
+ * What an application records: so much of a dimension was used by a tenant, or by a subscription. Once recorded it never changes; a correction is a new
+ * event. Which agreement pays is decided when the hour is sealed.
+ */
 export interface UsageEvent {
-  /** Id of the subscription, as `RegistrationService.claim` and `SubscriptionService` give it. */
-  subscriptionId: string;
-  /** API name of a dimension that the options declare for the subscription's product. */
+  /** The host's tenant, as it was given to `RegistrationService.claim`. It alone is the scope of the idempotency key. */
+  tenantId?: string;
+  /** Needed beside `tenantId` where several listed products declare the dimension. */
+  productCode?: string;
+  /** Beside `tenantId`: the subscription that pays; on a repetition of a key it is ignored, and the answer says which was named. Alone: who used. */
+  subscriptionId?: string;
+  /** API name of a dimension that the options declare for the product. */
   dimension: string;
-  /** Units used, at most 12 decimals and below 10^18. Zero is taken; a negative quantity is a correction and needs a `reason`. */
+  /**
+   * Units used, below 10^18. Text, bigint and decimal objects are exact: more than 12 decimals are refused. Numbers are rounded to 12 decimals, and
+   * refused beyond 2^53. Zero is taken; a negative quantity is a correction and needs a `reason`.
+   */
   quantity: Decimal;
-  /** When the usage happened; default now. At most `recording.futureSkewMs` ahead, at most `recording.idempotencyHorizonMs` ago. */
-  occurredAt?: Date;
-  /** 1 to 255 characters, unique within the subscription. Give one wherever a retry is possible; without one every call records anew. */
+  /**
+   * When the usage happened; default now. A Date, a `Temporal.Instant`, or ISO 8601 text with a zone (`Z` or an offset). At most `recording.futureSkewMs`
+   * ahead, at most `recording.idempotencyHorizonMs` ago.
+   */
+  occurredAt?: Date | TemporalInstant | string;
+  /**
+   * 1 to 255 characters, unique within the tenant (within the subscription, where no tenant is named) for as long as the event is kept. Give one wherever a
+   * retry is possible; without one every call records anew, unless the key that the answer (or the error) handed out is given again.
+   */
   idempotencyKey?: string;
   /** Vendor-metered tags (AWS: at most 5; key 1..100, value 1..256 characters out of letters, digits, space and + - = . _ : / @). */
   tags?: Record<string, string>;
@@ -21,11 +36,20 @@ export interface UsageEvent {
   reason?: string;
 }
 
+/** As much of a `Temporal.Instant` as is needed. */
+export interface TemporalInstant {
+  readonly epochMilliseconds: number;
+}
+
 export interface RecordResult {
-  /** Id of the event in the ledger; for a duplicate the id of the original. */
+  /** Id of the event in the ledger. The same key always gives the same id. */
   eventId: string;
+  /** The key that was given, or the one that was minted (`evt_…`): given again, it is that event. */
   idempotencyKey: string;
-  outcome: 'recorded' | 'duplicate';
+  /** `ignored`: nobody of that name is a customer, and the call said `ifUnknown: 'ignore'`; nothing was written. */
+  outcome: 'recorded' | 'duplicate' | 'ignored';
+  /** The subscription that was named when the event was recorded; null where the tenant's payer is chosen at sealing. */
+  subscriptionId: string | null;
 }
 
 export interface RecordOptions {
@@ -33,16 +57,22 @@ export interface RecordOptions {
   manager?: EntityManager;
   /** Stops waiting. Without effect on a statement that runs in the host's transaction already. */
   signal?: AbortSignal;
+  /** For hosts whose tenants are only partly AWS customers: `ignore` answers for unknown tenants and subscriptions instead of refusing. Default `refuse`. */
+  ifUnknown?: 'refuse' | 'ignore';
 }
 
 /** Most events that one call takes: one statement, one savepoint, a few megabytes. */
 export const EVENTS_PER_CALL_MAX = 10_000;
 export const TAGS_MAX = 5;
-const KEY_LENGTH_MAX = 255;
+const NAME_LENGTH_MAX = 255;
 const REASON_LENGTH_MAX = 1_000;
 const TAG_KEY = /^[A-Za-z0-9+\-=._:/@ ]{1,100}$/;
 const TAG_VALUE = /^[A-Za-z0-9+\-=._:/@ ]{1,256}$/;
+/** A date, a time to the minute at least, and a zone: without one the text means another instant on every server. */
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)$/;
 const FIELDS: ReadonlySet<string> = new Set([
+  'tenantId',
+  'productCode',
   'subscriptionId',
   'dimension',
   'quantity',
@@ -52,8 +82,11 @@ const FIELDS: ReadonlySet<string> = new Set([
   'reason',
 ] satisfies (keyof UsageEvent)[]);
 
-/** What an event says, apart from its names: the part that a repetition of its key must repeat. */
+/** What an event says: the part that a repetition of its key must repeat. */
 export interface UsageContent {
+  tenantId: string | null;
+  /** Compared only where no tenant is named: beside one it is the payer. */
+  subscriptionId: string | null;
   dimension: string;
   quantity: Scaled;
   occurredAt: Date;
@@ -62,23 +95,15 @@ export interface UsageContent {
   reason: string | null;
 }
 
-/** An event that passed every rule, as it will stand in the ledger. */
+/** An event that passed every rule that needs no database. */
 export interface CheckedUsage extends UsageContent {
   /** Position in the call. */
   index: number;
-  id: string;
-  subscriptionId: string;
-  idempotencyKey: string;
-  recordedAt: Date;
+  productCode: string | null;
+  /** The key that the caller gave. */
+  key: string | null;
   /** What the caller gave: nothing else is compared with an earlier event of the same key. */
-  given: { idempotencyKey: boolean; occurredAt: boolean; tags: boolean; reason: boolean };
-}
-
-/** A subscription as far as recording must know it. */
-export interface MeteredSubscription {
-  id: string;
-  productCode: string;
-  dimensions: ReadonlySet<string>;
+  given: { occurredAt: boolean; tags: boolean; reason: boolean };
 }
 
 /** Business time and the window around it in which usage is taken. */
@@ -88,21 +113,18 @@ export interface UsageWindow {
   idempotencyHorizonMs: number;
 }
 
-/** A problem with the code under which it is refused when it is the only kind of problem. */
-export interface CodedProblem extends UsageProblem {
-  code: MarketplaceErrorCode;
-}
+type Refuse = (field: string, message: string) => void;
 
 /**
  * Reads one event by the rules that need no database. Never throws: what is wrong goes to `problems`, so that one call shows everything there is
- * to mend.
+ * to correct.
  * @returns null when the event cannot be used
  */
 export function readUsage(event: unknown, index: number, window: UsageWindow, problems: CodedProblem[]): CheckedUsage | null {
   const before = problems.length;
-  const refuse = (field: string, message: string): void => void problems.push({ code: 'USAGE_INVALID', index, field, message });
+  const refuse: Refuse = (field, message) => void problems.push({ code: 'USAGE_INVALID', index, field, message });
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-    refuse('event', 'must be an object with subscriptionId, dimension and quantity');
+    refuse('event', 'must be an object with tenantId or subscriptionId, dimension and quantity');
     return null;
   }
   const given = event as Record<string, unknown>;
@@ -110,69 +132,51 @@ export function readUsage(event: unknown, index: number, window: UsageWindow, pr
     if (!FIELDS.has(field)) refuse(shown(field), `there is no such field; the fields are ${[...FIELDS].join(', ')}`);
   }
 
-  for (const field of ['subscriptionId', 'dimension'] as const) {
-    const fault = textFault(given[field]);
-    if (fault !== null) refuse(field, fault);
-  }
-
+  if (given.tenantId === undefined && given.subscriptionId === undefined) refuse('tenantId', 'give tenantId, or subscriptionId');
+  const tenantId = readText(given, 'tenantId', NAME_LENGTH_MAX, refuse);
+  const productCode = readText(given, 'productCode', NAME_LENGTH_MAX, refuse);
+  const subscriptionId = readText(given, 'subscriptionId', NAME_LENGTH_MAX, refuse);
+  if (given.dimension === undefined) refuse('dimension', 'must be a string');
+  const dimension = readText(given, 'dimension', NAME_LENGTH_MAX, refuse);
   const quantity = parseDecimal(given.quantity);
   if (typeof quantity === 'string') refuse('quantity', quantity);
-
-  const { occurredAt = window.now, idempotencyKey, tags, reason } = given;
-  if (!(occurredAt instanceof Date) || Number.isNaN(occurredAt.getTime())) {
-    refuse('occurredAt', 'must be a valid Date');
-  } else if (occurredAt.getTime() > window.now.getTime() + window.futureSkewMs) {
-    refuse(
-      'occurredAt',
-      `lies more than ${window.futureSkewMs} ms in the future; correct the clock, or raise recording.futureSkewMs (MARKETPLACE_RECORDING_FUTURE_SKEW_MS)`,
-    );
-  } else if (occurredAt.getTime() < window.now.getTime() - window.idempotencyHorizonMs) {
-    refuse(
-      'occurredAt',
-      `lies more than ${window.idempotencyHorizonMs} ms back, beyond recording.idempotencyHorizonMs (MARKETPLACE_RECORDING_IDEMPOTENCY_HORIZON_MS); ` +
-        'record what is still owed as usage of today',
-    );
-  }
-
-  if (idempotencyKey !== undefined) {
-    const fault = textFault(idempotencyKey, KEY_LENGTH_MAX);
-    if (fault !== null) refuse('idempotencyKey', `${fault}; leave it out to have one minted`);
-  }
-
-  if (reason !== undefined) {
-    const fault = textFault(reason, REASON_LENGTH_MAX);
-    if (fault !== null) refuse('reason', fault);
-  } else if (typeof quantity === 'bigint' && quantity < 0n) {
+  const occurredAt = given.occurredAt === undefined ? window.now : readInstant(given.occurredAt, window, refuse);
+  const key = readText(given, 'idempotencyKey', NAME_LENGTH_MAX, (field, fault) => {
+    refuse(field, `${fault}; leave it out to have one minted`);
+  });
+  const reason = readText(given, 'reason', REASON_LENGTH_MAX, refuse);
+  if (given.reason === undefined && typeof quantity === 'bigint' && quantity < 0n) {
     refuse('reason', 'a negative quantity is a correction; say why it is made');
   }
+  const tags = given.tags === undefined ? null : readTags(given.tags, refuse);
+  if (problems.length > before || typeof quantity === 'string' || dimension === null || occurredAt === null) return null;
 
-  const canonicalTags = tags === undefined ? null : readTags(tags, refuse);
-  if (problems.length > before) return null;
-
-  const id = uuidv7();
   return {
     index,
-    id,
-    subscriptionId: given.subscriptionId as string,
-    dimension: given.dimension as string,
-    quantity: quantity as Scaled,
-    // A copy: the caller may go on to change its Date while the event waits in the queue.
-    occurredAt: new Date(occurredAt as Date),
-    recordedAt: window.now,
-    idempotencyKey: (idempotencyKey as string | undefined) ?? id,
-    tags: canonicalTags,
-    reason: (reason as string | undefined) ?? null,
-    given: {
-      idempotencyKey: idempotencyKey !== undefined,
-      occurredAt: given.occurredAt !== undefined,
-      tags: tags !== undefined,
-      reason: reason !== undefined,
-    },
+    tenantId,
+    productCode,
+    subscriptionId,
+    dimension,
+    quantity,
+    occurredAt,
+    key,
+    tags,
+    reason,
+    given: { occurredAt: given.occurredAt !== undefined, tags: given.tags !== undefined, reason: given.reason !== undefined },
   };
 }
 
+function readText(given: Record<string, unknown>, field: string, maxLength: number, refuse: Refuse): string | null {
+  const value = given[field];
+  if (value === undefined) return null;
+  const fault = textFault(value, maxLength);
+  if (fault === null) return value as string;
+  refuse(field, fault);
+  return null;
+}
+
 /** Text that Postgres and JSON can hold as it is, and that says something. */
-function textFault(value: unknown, maxLength = Number.POSITIVE_INFINITY): string | null {
+function textFault(value: unknown, maxLength: number): string | null {
   if (typeof value !== 'string') return 'must be a string';
   if (value.trim() === '') return 'must not be empty';
   if (value.length > maxLength) return `must have at most ${maxLength} characters`;
@@ -181,7 +185,48 @@ function textFault(value: unknown, maxLength = Number.POSITIVE_INFINITY): string
   return null;
 }
 
-function readTags(tags: unknown, refuse: (field: string, message: string) => void): string | null {
+function readInstant(value: unknown, { now, futureSkewMs, idempotencyHorizonMs }: UsageWindow, refuse: Refuse): Date | null {
+  const at = instantMs(value);
+  if (!Number.isFinite(at)) {
+    refuse('occurredAt', 'must be a valid Date, a Temporal.Instant, or ISO 8601 text with a zone such as "2026-11-10T10:30:00Z"');
+  } else if (at > now.getTime() + futureSkewMs) {
+    refuse(
+      'occurredAt',
+      `lies more than ${futureSkewMs} ms in the future; correct the clock, or raise recording.futureSkewMs (MARKETPLACE_RECORDING_FUTURE_SKEW_MS)`,
+    );
+  } else if (at < now.getTime() - idempotencyHorizonMs) {
+    refuse(
+      'occurredAt',
+      `lies more than ${idempotencyHorizonMs} ms back, beyond recording.idempotencyHorizonMs (MARKETPLACE_RECORDING_IDEMPOTENCY_HORIZON_MS); ` +
+        'record what is still owed as usage of today',
+    );
+  } else {
+    // A copy: the caller may go on to change its Date while the event waits in the queue.
+    return new Date(at);
+  }
+  return null;
+}
+
+/** Milliseconds since the epoch, NaN for what names no instant. Finer text is cut to its millisecond. */
+function instantMs(value: unknown): number {
+  if (value instanceof Date) return value.getTime();
+  if (typeof value === 'string') return textMs(value);
+  const isInstant = typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Temporal.Instant]';
+  return isInstant ? (value as TemporalInstant).epochMilliseconds : Number.NaN;
+}
+
+function textMs(text: string): number {
+  if (!INSTANT.test(text)) return Number.NaN;
+  // The forms of ISO 8601 that Date does not read: a comma, an offset without colon or minutes.
+  const at = Date.parse(
+    text.replace(',', '.').replace(/([+-]\d{2}):?(\d{2})?$/, (_, hours: string, minutes = '00') => `${hours}:${minutes}`),
+  );
+  // Date moves the 30th of February into March, and 24:00 into the next day.
+  const isReal = Number(text.slice(8, 10)) <= new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate();
+  return isReal ? at : Number.NaN;
+}
+
+function readTags(tags: unknown, refuse: Refuse): string | null {
   if (typeof tags !== 'object' || tags === null || Array.isArray(tags)) {
     refuse('tags', 'must be an object of strings');
     return null;
@@ -201,99 +246,6 @@ export function canonicalTagsOf(entries: readonly (readonly [string, unknown])[]
   return JSON.stringify(Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
-function shown(name: string): string {
+export function shown(name: string): string {
   return JSON.stringify(name.slice(0, 40)).slice(1, -1);
-}
-
-/** Checks an event against its subscription and names it as the ledger does. */
-export function placeUsage(usage: CheckedUsage, subscription: MeteredSubscription | null, problems: CodedProblem[]): CheckedUsage {
-  const refuse = (code: MarketplaceErrorCode, field: string, message: string): void =>
-    void problems.push({ code, index: usage.index, field, message });
-  if (subscription === null) {
-    refuse(
-      'SUBSCRIPTION_UNKNOWN',
-      'subscriptionId',
-      `"${shown(usage.subscriptionId)}" is no subscription; give the id that claim() returned`,
-    );
-    return usage;
-  }
-  if (!subscription.dimensions.has(usage.dimension)) {
-    refuse(
-      'DIMENSION_UNDECLARED',
-      'dimension',
-      `"${shown(usage.dimension)}" is not declared for product ${subscription.productCode}; ` +
-        `give one of ${[...subscription.dimensions].map((name) => `"${name}"`).join(', ')}, or add it to products[].dimensions (MARKETPLACE_PRODUCTS)`,
-    );
-  }
-  // The directory's spelling of the id: two spellings of one uuid are one subscription.
-  return { ...usage, subscriptionId: subscription.id };
-}
-
-/** The error for all problems of a call; its code is that of the problems when they are of one kind. */
-export function refusalOf(problems: readonly CodedProblem[]): UsageRefusedError {
-  const codes = new Set(problems.map((problem) => problem.code));
-  const [first = 'USAGE_INVALID'] = codes;
-  return new UsageRefusedError(
-    codes.size === 1 ? first : 'USAGE_INVALID',
-    problems.map(({ index, field, message }) => ({ index, field, message })),
-  );
-}
-
-/** Names one key of one subscription. */
-export function pairOf(usage: Pick<CheckedUsage, 'subscriptionId' | 'idempotencyKey'>): string {
-  return `${usage.subscriptionId} ${usage.idempotencyKey}`;
-}
-
-/** Fields in which an event differs from the earlier one of its key; only what the caller gave now is compared. */
-export function differences(now: CheckedUsage, earlier: UsageContent): string[] {
-  return [
-    ...(now.dimension === earlier.dimension ? [] : ['dimension']),
-    ...(now.quantity === earlier.quantity ? [] : ['quantity']),
-    ...(!now.given.occurredAt || now.occurredAt.getTime() === earlier.occurredAt.getTime() ? [] : ['occurredAt']),
-    ...(!now.given.tags || now.tags === earlier.tags ? [] : ['tags']),
-    ...(!now.given.reason || now.reason === earlier.reason ? [] : ['reason']),
-  ];
-}
-
-export function conflictProblem(usage: CheckedUsage, fields: readonly string[], earlier = 'an earlier event'): CodedProblem {
-  return {
-    code: 'IDEMPOTENCY_CONFLICT',
-    index: usage.index,
-    field: 'idempotencyKey',
-    message:
-      `"${shown(usage.idempotencyKey)}" already names ${earlier} that differs in ${fields.join(', ')}; ` +
-      'give new usage a new key, or repeat the usage as it was',
-  };
-}
-
-/** Events of one call by key: the first of each is written, the others answer as it does. */
-export interface FoldedUsage {
-  unique: CheckedUsage[];
-  /** For each event of the call, the position in `unique` of the one that stands for it. */
-  standsAt: number[];
-}
-
-/** Folds events of one call that repeat a key; what repeats a key with other content goes to `problems`. */
-export function foldTwins(usages: readonly CheckedUsage[], problems: CodedProblem[]): FoldedUsage {
-  const unique: CheckedUsage[] = [];
-  const positions = new Map<string, number>();
-  const standsAt = usages.map((usage) => {
-    const pair = pairOf(usage);
-    const position = positions.get(pair) ?? unique.length;
-    const first = unique[position];
-    if (first === undefined) {
-      positions.set(pair, position);
-      unique.push(usage);
-    } else {
-      const fields = differences(usage, first);
-      if (fields.length > 0) problems.push(conflictProblem(usage, fields, `events[${first.index}] of this call`));
-    }
-    return position;
-  });
-  return { unique, standsAt };
-}
-
-/** Quantity as Postgres takes it. */
-export function quantityText(usage: UsageContent): string {
-  return formatDecimal(usage.quantity);
 }

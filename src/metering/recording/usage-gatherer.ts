@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client } from 'pg';
-import { executorOn, type LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
-import { type MarketplaceErrorCode, MarketplaceMeteringError, UsageNotRecordedError } from '../../errors.js';
+import { type LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../../errors.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { type RecordingFailure, recordingFailureOf } from './recording-failure.js';
-import { type CheckedUsage, conflictProblem, differences, pairOf, type RecordResult, refusalOf } from './usage-event.js';
-import { findUsage, insertUsage } from './usage-event.sql.js';
+import { conflictProblem, differences } from './usage-comparison.js';
+import { type RecordResult } from './usage-event.js';
+import { findUsage, insertUsage, NamedStatements } from './usage-event.sql.js';
+import { type PlacedUsage } from './usage-placement.js';
+import { notRecorded, notRecordedBecause, refusalOf } from './usage-refusal.js';
 
 /** Most events of one statement. More gain nothing and make everyone wait longer for the answer. */
 const BATCH_MAX = 1_000;
-/** How long the main lane lets an event wait for its twin: longer than a commit takes, shorter than anyone notices. */
+/** How long the main lane lets an event wait for its duplicate: longer than a commit takes, shorter than anyone notices. */
 const MAIN_PATIENCE_MS = 25;
 /** The same while the waiting event is being singled out, where every failed statement costs this much. */
 const SIFTING_PATIENCE_MS = 5;
@@ -19,8 +22,8 @@ const PAUSE_MAX_MS = 500;
 
 /** One caller who waits for an answer. */
 interface Call {
-  readonly usage: CheckedUsage;
-  readonly pair: string;
+  readonly usage: PlacedUsage;
+  readonly id: string;
   /** Monotonic. */
   readonly deadline: number;
   /** Answers the caller and forgets it; null afterwards. */
@@ -31,15 +34,15 @@ interface Call {
   lastError?: unknown;
 }
 
-/** Callers of one key whose twin another transaction holds uncommitted. They rest without a connection and ask again after growing pauses. */
+/** Callers of one id whose duplicate another transaction holds uncommitted. They rest without a connection and ask again after growing pauses. */
 interface Wait {
-  readonly pair: string;
+  readonly id: string;
   calls: Call[];
   pauseMs: number;
   timer: NodeJS.Timeout | null;
 }
 
-/** A batch in which some event waits or is refused by the database; with `wait`, callers of one key that ask again. */
+/** A batch in which some event waits or is refused by the database; with `wait`, callers of one id that ask again. */
 interface Suspects {
   calls: Call[];
   wait: Wait | null;
@@ -61,6 +64,7 @@ export class UsageGatherer {
   private queue: Call[] = [];
   private readonly suspects: Suspects[] = [];
   private readonly waits = new Map<string, Wait>();
+  private readonly statements = new NamedStatements();
   private mainRuns = false;
   private siftRuns = false;
   private deadlineTimer: NodeJS.Timeout | null = null;
@@ -69,7 +73,7 @@ export class UsageGatherer {
 
   constructor(
     private readonly ledger: LedgerDatabase,
-    private readonly options: Pick<ResolvedOptions, 'sellerAccount' | 'recording'>,
+    private readonly options: Pick<ResolvedOptions, 'recording'>,
   ) {}
 
   /**
@@ -77,7 +81,7 @@ export class UsageGatherer {
    * @throws MarketplaceMeteringError `QUEUE_FULL`; UsageRefusedError `IDEMPOTENCY_CONFLICT`;
    * UsageNotRecordedError `RECORD_ABORTED`, `RECORD_TIMEOUT`, `RECORD_FAILED`, `SHUTTING_DOWN`
    */
-  async record(usage: CheckedUsage, signal?: AbortSignal): Promise<RecordResult> {
+  async record(usage: PlacedUsage, signal?: AbortSignal): Promise<RecordResult> {
     const { queueSize, timeoutMs } = this.options.recording;
     if (this.pending.size >= queueSize) {
       throw new MarketplaceMeteringError(
@@ -92,7 +96,7 @@ export class UsageGatherer {
       };
       const call: Call = {
         usage,
-        pair: pairOf(usage),
+        id: usage.id.text,
         deadline: performance.now() + timeoutMs,
         settle: (answer) => {
           call.settle = null;
@@ -112,7 +116,7 @@ export class UsageGatherer {
     });
   }
 
-  /** Answers everyone who waits; callers whose twin stays uncommitted get one last try. The recorder lets nobody new in by then. */
+  /** Answers everyone who waits; callers whose duplicate stays uncommitted get one last try. The recorder lets nobody new in by then. */
   async drain(): Promise<void> {
     this.closing = true;
     for (const wait of this.waits.values()) this.askAgain(wait);
@@ -141,8 +145,8 @@ export class UsageGatherer {
       }
       const rest = unanswered(batch);
       // A minted key waits for nobody. When such events fail alone, the whole table is locked, which passes.
-      const keyed = rest.filter((call) => call.usage.given.idempotencyKey);
-      const minted = rest.filter((call) => !call.usage.given.idempotencyKey);
+      const keyed = rest.filter((call) => !call.usage.isMinted);
+      const minted = rest.filter((call) => call.usage.isMinted);
       if (failure.kind === 'fatal') {
         fail(rest, failure.error);
       } else if (failure.kind === 'data') {
@@ -180,13 +184,13 @@ export class UsageGatherer {
         continue;
       }
       failures = 0;
-      const isOneKey = batch.every((call) => call.pair === batch[0]?.pair);
-      if (failure?.kind === 'waits' && isOneKey) {
-        this.rest(wait ?? { pair: batch[0]?.pair ?? '', calls: batch, pauseMs: PAUSE_MIN_MS, timer: null });
+      const isOneId = batch.every((call) => call.id === batch[0]?.id);
+      if (failure?.kind === 'waits' && isOneId) {
+        this.rest(wait ?? { id: batch[0]?.id ?? '', calls: batch, pauseMs: PAUSE_MIN_MS, timer: null });
         continue;
       }
       if (wait !== null) {
-        this.waits.delete(wait.pair);
+        this.waits.delete(wait.id);
         this.enqueue(unanswered(wait.calls).filter((call) => !batch.includes(call)));
       }
       if (failure === null) continue;
@@ -201,9 +205,9 @@ export class UsageGatherer {
     this.siftRuns = false;
   }
 
-  /** Whether the call's key is known to wait: then it waits along instead of holding up a batch. */
+  /** Whether the call's id is known to wait: then it waits along instead of holding up a batch. */
   private joinsWait(call: Call): boolean {
-    const wait = this.waits.get(call.pair);
+    const wait = this.waits.get(call.id);
     wait?.calls.push(call);
     return wait !== undefined;
   }
@@ -215,10 +219,10 @@ export class UsageGatherer {
         giveUp(call, 'SHUTTING_DOWN', 'the module shuts down while another transaction holds the same key uncommitted');
     }
     if (wait.calls.length === 0 || this.closing) {
-      this.waits.delete(wait.pair);
+      this.waits.delete(wait.id);
       return;
     }
-    this.waits.set(wait.pair, wait);
+    this.waits.set(wait.id, wait);
     wait.timer = setTimeout(() => {
       this.askAgain(wait);
     }, wait.pauseMs);
@@ -236,32 +240,38 @@ export class UsageGatherer {
   /** One statement for all; a second one only when keys were taken, to tell a repetition from a conflict. Answers whom it can. */
   private async attempt(calls: readonly Call[], patienceMs: number): Promise<Failure | null> {
     if (calls.length === 0) return null;
+    // Callers of one key in one batch: the first is written, the others find it.
+    const first = new Map<string, Call>();
+    for (const call of calls) if (!first.has(call.id)) first.set(call.id, call);
     try {
       await this.onOwnConnection(async (connection) => {
         for (const call of calls) call.inFlight = true;
-        const { sellerAccount } = this.options;
-        const usagesOf = (some: readonly Call[]): CheckedUsage[] => some.map((call) => call.usage);
-        const inserted = await insertUsage(connection, sellerAccount, usagesOf(calls), patienceMs);
-        const taken = calls.filter((call) => !inserted.has(call.usage.id));
-        for (const call of calls) if (inserted.has(call.usage.id)) call.settle?.(resultOf(call, 'recorded'));
-        countMetric('marketplace.usage.recorded', inserted.size, { outcome: 'recorded' });
+        const usages = [...first.values()].map((call) => call.usage);
+        const inserted = await insertUsage(connection, usages, 'binary', patienceMs);
+        for (const id of inserted) first.get(id)?.settle?.(resultOf(first.get(id)!.usage, 'recorded'));
+        if (inserted.size > 0) countMetric('marketplace.usage.recorded', inserted.size, { outcome: 'recorded' });
+        const taken = calls.filter((call) => call.settle !== null);
         if (taken.length === 0) return;
 
-        const twins = await findUsage(connection, sellerAccount, usagesOf(taken));
-        for (const [position, call] of taken.entries()) {
-          const twin = twins[position];
-          if (!twin) continue;
-          const fields = differences(call.usage, twin);
-          // Our own id under the key: an earlier attempt was committed and its answer lost.
-          const outcome = twin.id === call.usage.id ? 'recorded' : fields.length === 0 ? 'duplicate' : 'conflict';
+        const found = await findUsage(connection, [...new Set(taken.map((call) => call.id))]);
+        for (const call of taken) {
+          const earlier = found.get(call.id);
+          if (!earlier) continue;
+          const fields = differences(call.usage, earlier);
+          // After a lost answer the event that is found may be this very call's.
+          const outcome = fields.length > 0 ? 'conflict' : call.lost || call.usage.isMinted ? 'recorded' : 'duplicate';
           countMetric('marketplace.usage.recorded', 1, { outcome });
           call.settle?.(
-            outcome === 'conflict' ? refusalOf([conflictProblem(call.usage, fields)]) : { ...resultOf(call, outcome), eventId: twin.id },
+            outcome === 'conflict'
+              ? refusalOf([conflictProblem(call.usage, fields)])
+              : { ...resultOf(call.usage, outcome), subscriptionId: earlier.subscriptionId },
           );
         }
       });
       const rest = unanswered(calls);
-      return rest.length === 0 ? null : { kind: 'unavailable', error: new Error('the twin of an event was moved meanwhile') };
+      return rest.length === 0
+        ? null
+        : { kind: 'unavailable', error: new Error('an event whose id is taken is not there: it was removed meanwhile') };
     } catch (error) {
       const kind = recordingFailureOf(error);
       for (const call of unanswered(calls)) {
@@ -281,7 +291,7 @@ export class UsageGatherer {
       const client = (await runner.connect()) as Client;
       const watchdog = setTimeout(() => void client.end(), this.options.recording.timeoutMs);
       try {
-        await work(executorOn(runner));
+        await work(this.statements.on(client));
       } finally {
         clearTimeout(watchdog);
       }
@@ -314,8 +324,9 @@ function unanswered(calls: readonly Call[]): Call[] {
   return calls.filter((call) => call.settle !== null);
 }
 
-function resultOf({ usage }: Call, outcome: RecordResult['outcome']): RecordResult {
-  return { eventId: usage.id, idempotencyKey: usage.idempotencyKey, outcome };
+/** The answer for an event as it was given. */
+export function resultOf(usage: PlacedUsage, outcome: RecordResult['outcome']): RecordResult {
+  return { eventId: usage.id.text, idempotencyKey: usage.idempotencyKey, outcome, subscriptionId: usage.subscriptionId };
 }
 
 function pauseMsAfter(failures: number): number {
@@ -329,32 +340,4 @@ function giveUp(call: Call, code: MarketplaceErrorCode, why: string): void {
 
 function fail(calls: readonly Call[], error: unknown): void {
   for (const call of unanswered(calls)) call.settle?.(notRecordedBecause(error, call.lost ? 'unknown' : 'notWritten', [call.usage]));
-}
-
-/** The error for usage that could not be written for a reason outside of it. */
-export function notRecorded(
-  code: MarketplaceErrorCode,
-  why: string,
-  outcome: 'notWritten' | 'unknown',
-  usages: readonly CheckedUsage[],
-  cause?: unknown,
-): UsageNotRecordedError {
-  const state =
-    outcome === 'notWritten'
-      ? 'Nothing was written; record it again with the same key.'
-      : 'Whether it was written is not known; record it again with the same key, which is safe either way.';
-  const below = cause instanceof Error ? ` Last answer of the database: ${cause.message}.` : '';
-  return new UsageNotRecordedError(code, `Usage was not recorded: ${why}. ${state} The key is in idempotencyKeys.${below}`, {
-    outcome,
-    idempotencyKeys: usages.map((usage) => usage.idempotencyKey),
-    cause,
-  });
-}
-
-export function notRecordedBecause(
-  error: unknown,
-  outcome: 'notWritten' | 'unknown',
-  usages: readonly CheckedUsage[],
-): UsageNotRecordedError {
-  return notRecorded('RECORD_FAILED', 'the database refused the statement', outcome, usages, error);
 }

@@ -7,31 +7,34 @@ import { MarketplaceMeteringError } from '../../errors.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { SubscriptionDirectory } from '../../subscription/chain/subject-directory.js';
+import { SubjectDirectory } from '../../subscription/chain/subject-directory.js';
+import { ProductCatalog } from '../../subscription/product-catalog.js';
 import { recordingFailureOf } from './recording-failure.js';
+import { conflictProblem, differences, distinctUsage } from './usage-comparison.js';
 import {
   type CheckedUsage,
-  type CodedProblem,
-  conflictProblem,
-  differences,
   EVENTS_PER_CALL_MAX,
-  foldTwins,
-  type MeteredSubscription,
-  pairOf,
-  placeUsage,
   readUsage,
   type RecordOptions,
   type RecordResult,
-  refusalOf,
   type UsageEvent,
 } from './usage-event.js';
-import { findUsage, insertUsage } from './usage-event.sql.js';
-import { notRecorded, notRecordedBecause, UsageGatherer } from './usage-gatherer.js';
+import { findUsage, insertUsage, type ParameterForm } from './usage-event.sql.js';
+import { resultOf, UsageGatherer } from './usage-gatherer.js';
+import {
+  identify,
+  isMisplaced,
+  type Misplaced,
+  type PlacedUsage,
+  subjectNameOf,
+  undeclaredDimension,
+  unknownSubject,
+} from './usage-placement.js';
+import { type CodedProblem, notRecorded, notRecordedBecause, refusalOf } from './usage-refusal.js';
 
 const PATIENCE_MS = 100;
 const PAUSE_MIN_MS = 10;
 const PAUSE_MAX_MS = 500;
-const LOOKUPS_AT_ONCE = 8;
 const SAVEPOINT = 'marketplace_record';
 /** SAVEPOINT outside of a transaction. */
 const NO_TRANSACTION = '25P01';
@@ -49,7 +52,8 @@ export class UsageRecorder implements OnApplicationShutdown {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly ledger: LedgerDatabase,
-    private readonly directory: SubscriptionDirectory,
+    private readonly directory: SubjectDirectory,
+    private readonly products: ProductCatalog,
   ) {
     this.gatherer = new UsageGatherer(ledger, options);
     ledger.beforeClose(() => this.onApplicationShutdown());
@@ -57,21 +61,22 @@ export class UsageRecorder implements OnApplicationShutdown {
 
   /**
    * Records usage. Without `manager` the answer comes after the commit; concurrent single calls share statements. An array is all or nothing.
-   * @throws UsageRefusedError `USAGE_INVALID`, `SUBSCRIPTION_UNKNOWN`, `DIMENSION_UNDECLARED`, `IDEMPOTENCY_CONFLICT`: nothing was written, and a
-   * transaction of the host is still usable. UsageNotRecordedError `RECORD_TIMEOUT`, `RECORD_ABORTED`, `RECORD_FAILED`, `SHUTTING_DOWN`:
-   * `outcome` says what is known. MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`, `SHUTTING_DOWN`: nothing was written. With
-   * `manager`, errors of the host's transaction (a serialization failure 40001 to be retried) come through as they are.
+   * @throws UsageRefusedError `USAGE_INVALID`, `TENANT_UNKNOWN`, `SUBSCRIPTION_UNKNOWN`, `PRODUCT_UNKNOWN`, `PRODUCT_AMBIGUOUS`, `DIMENSION_UNDECLARED`,
+   * `IDEMPOTENCY_CONFLICT`: nothing was written, and a transaction of the host is still usable. UsageNotRecordedError `RECORD_TIMEOUT`,
+   * `RECORD_ABORTED`, `RECORD_FAILED`, `SHUTTING_DOWN`: `outcome` says what is known. MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`,
+   * `SHUTTING_DOWN`: nothing was written. With `manager`, errors of the host's transaction (a serialization failure 40001 to be retried) come through
+   * as they are.
    */
   record(event: UsageEvent, o?: RecordOptions): Promise<RecordResult>;
   record(events: readonly UsageEvent[], o?: RecordOptions): Promise<RecordResult[]>;
-  async record(input: UsageEvent | readonly UsageEvent[], { manager, signal }: RecordOptions = {}): Promise<RecordResult | RecordResult[]> {
+  async record(input: UsageEvent | readonly UsageEvent[], o: RecordOptions = {}): Promise<RecordResult | RecordResult[]> {
     if (this.closing) {
       throw new MarketplaceMeteringError(
         'SHUTTING_DOWN',
         'The module is shutting down; nothing was written. Record the usage again after the restart.',
       );
     }
-    const call = this.perform(input, manager, signal);
+    const call = this.perform(input, o);
     this.underWay.add(call);
     try {
       return await call;
@@ -94,40 +99,64 @@ export class UsageRecorder implements OnApplicationShutdown {
 
   private async perform(
     input: UsageEvent | readonly UsageEvent[],
-    manager: EntityManager | undefined,
-    signal: AbortSignal | undefined,
+    { manager, signal, ifUnknown = 'refuse' }: RecordOptions,
   ): Promise<RecordResult | RecordResult[]> {
     if (manager) await assertSameDatabase(manager, this.ledger);
     const isArray = Array.isArray(input);
     const events: readonly unknown[] = isArray ? input : [input];
-    const usages = await this.check(events);
+    const usages = await this.check(events, manager ? executorOfManager(manager) : null, ifUnknown);
+    const placed = usages.filter((usage) => 'subject' in usage);
     const problems: CodedProblem[] = [];
-    const { unique, standsAt } = foldTwins(usages, problems);
+    const { unique, standsAt } = distinctUsage(placed, problems);
     if (problems.length > 0) throw refusalOf(problems);
     if (signal?.aborted) throw aborted(unique);
 
     const [first] = unique;
-    if (first === undefined) return [];
-    if (!isArray && !manager) return this.gatherer.record(first, signal);
-    const written = manager ? await this.inHostTransaction(unique, manager, isArray) : await this.inOwnTransaction(unique, signal);
-    const counts = { recorded: 0, duplicate: 0 };
+    if (first && !isArray && !manager) return this.gatherer.record(first, signal);
+    const written = !first
+      ? []
+      : manager
+        ? await this.inHostTransaction(unique, manager, isArray)
+        : await this.inOwnTransaction(unique, signal);
+    const results = this.answers(usages, standsAt, written);
+    return isArray ? results : (results[0] ?? []);
+  }
+
+  /** The answer of each event of the call, in its order. */
+  private answers(
+    usages: readonly (PlacedUsage | RecordResult)[],
+    standsAt: readonly number[],
+    written: readonly RecordResult[],
+  ): RecordResult[] {
+    const counts = { recorded: 0, duplicate: 0, ignored: 0 };
     const seen = new Set<number>();
-    const results = standsAt.map((position): RecordResult => {
-      const result = written[position];
-      if (!result) throw new Error('an event of the call has no answer');
+    let placed = 0;
+    const results = usages.map((usage): RecordResult => {
+      if (!('subject' in usage)) {
+        counts.ignored += 1;
+        return usage;
+      }
+      const position = standsAt[placed];
+      placed += 1;
+      const result = position === undefined ? undefined : written[position];
+      if (position === undefined || !result) throw new Error('an event of the call has no answer');
       const outcome = seen.has(position) ? 'duplicate' : result.outcome;
       seen.add(position);
       counts[outcome] += 1;
       return { ...result, outcome };
     });
-    for (const outcome of ['recorded', 'duplicate'] as const) {
+    for (const outcome of ['recorded', 'duplicate', 'ignored'] as const) {
       if (counts[outcome] > 0) countMetric('marketplace.usage.recorded', counts[outcome], { outcome });
     }
-    return isArray ? results : (results[0] ?? []);
+    return results;
   }
 
-  /** Holds every event against every rule before any of them is written. */
-  private async check(events: readonly unknown[]): Promise<CheckedUsage[]> {
+  /** Holds every event against every rule before any of them is written. What is ignored has its answer already. */
+  private async check(
+    events: readonly unknown[],
+    host: SqlExecutor | null,
+    ifUnknown: 'refuse' | 'ignore',
+  ): Promise<(PlacedUsage | RecordResult)[]> {
     const problems: CodedProblem[] = [];
     if (events.length > EVENTS_PER_CALL_MAX) {
       const message = `a call takes at most ${EVENTS_PER_CALL_MAX} events; split the array`;
@@ -135,31 +164,70 @@ export class UsageRecorder implements OnApplicationShutdown {
     }
     const { clock, recording } = this.options;
     const window = { now: clock.now(), ...recording };
-    const read = Array.from(events, (event, index) => readUsage(event, index, window, problems)).filter((usage) => usage !== null);
-    const subscriptions = await this.subscriptionsOf(read);
-    const placed = read.map((usage) => placeUsage(usage, subscriptions.get(usage.subscriptionId) ?? null, problems));
-    if (problems.length > 0) throw refusalOf(problems);
+    const read: CheckedUsage[] = [];
+    for (const [index, event] of Array.from(events).entries()) {
+      const usage = readUsage(event, index, window, problems);
+      if (usage) read.push(usage);
+    }
+    const placed = await this.place(read, host);
+    const answers = placed.map((answer, position): PlacedUsage | RecordResult | null => {
+      if (!('problem' in answer)) return answer;
+      const usage = read[position];
+      if (usage && answer.isUnknown && ifUnknown === 'ignore') return ignored(usage, this.options.sellerAccount);
+      problems.push(answer.problem);
+      return null;
+    });
+    if (problems.length > 0) throw refusalOf(problems.sort((a, b) => a.index - b.index));
+    return answers.filter((answer) => answer !== null);
+  }
+
+  /** Finds the subject and the dimension of each event, from memory as a rule: then nothing is awaited that takes a round trip. */
+  private async place(usages: readonly CheckedUsage[], host: SqlExecutor | null): Promise<(PlacedUsage | Misplaced)[]> {
+    const names = usages.map((usage) => subjectNameOf(usage, this.products));
+    const asked = names.flatMap((name) => (isMisplaced(name) ? [] : [name]));
+    const subjects = await this.directory.subjectsOf(asked, host);
+    const placed: (PlacedUsage | Misplaced)[] = [];
+    let position = 0;
+    for (const [index, usage] of usages.entries()) {
+      const name = names[index]!;
+      if (isMisplaced(name)) {
+        placed.push(name);
+        continue;
+      }
+      const subject = subjects[position];
+      position += 1;
+      if (!subject) {
+        placed.push(unknownSubject(usage));
+        continue;
+      }
+      const { productCode } = subject;
+      const dimensionId =
+        this.directory.rememberedDimension(productCode, usage.dimension) ??
+        (await this.directory.dimensionOf(productCode, usage.dimension));
+      const product = this.products.get(productCode);
+      if (dimensionId === null || !product?.dimensions.includes(usage.dimension)) {
+        placed.push(undeclaredDimension(usage, productCode, product));
+        continue;
+      }
+      const named = { ...usage, subscriptionId: name.subscriptionId };
+      placed.push({ ...named, ...identify(named, this.options.sellerAccount), subject: subject.id, dimensionId });
+    }
     return placed;
   }
 
-  private async subscriptionsOf(usages: readonly CheckedUsage[]): Promise<Map<string, MeteredSubscription | null>> {
-    const ids = [...new Set(usages.map((usage) => usage.subscriptionId))];
-    const found = new Map<string, MeteredSubscription | null>();
-    for (let from = 0; from < ids.length; from += LOOKUPS_AT_ONCE) {
-      await Promise.all(ids.slice(from, from + LOOKUPS_AT_ONCE).map(async (id) => found.set(id, await this.directory.find(id))));
-    }
-    return found;
-  }
-
-  /** All or nothing in a transaction of our own; waits for uncommitted twins between attempts, so that no connection is held meanwhile. */
-  private async inOwnTransaction(usages: readonly CheckedUsage[], signal: AbortSignal | undefined): Promise<RecordResult[]> {
+  /** All or nothing in a transaction of our own; waits for uncommitted duplicates between attempts, so that no connection is held meanwhile. */
+  private async inOwnTransaction(usages: readonly PlacedUsage[], signal: AbortSignal | undefined): Promise<RecordResult[]> {
     const { timeoutMs } = this.options.recording;
     const deadline = performance.now() + timeoutMs;
     let outcome: 'notWritten' | 'unknown' = 'notWritten';
     for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
       try {
+        const isRepeated = outcome === 'unknown';
+        const write = (tx: SqlExecutor): Promise<RecordResult[]> => this.write(tx, usages, 'binary', PATIENCE_MS, isRepeated);
+        // Minted ids are nobody else's: one statement is all or nothing by itself.
+        if (usages.every((usage) => usage.isMinted)) return await write(this.ledger);
         return await this.ledger.transaction(async (tx) => {
-          const results = await this.write(tx, usages, PATIENCE_MS);
+          const results = await write(tx);
           if (signal?.aborted) throw aborted(usages);
           return results;
         });
@@ -178,16 +246,16 @@ export class UsageRecorder implements OnApplicationShutdown {
     }
   }
 
-  private async inHostTransaction(usages: readonly CheckedUsage[], manager: EntityManager, isArray: boolean): Promise<RecordResult[]> {
+  private async inHostTransaction(usages: readonly PlacedUsage[], manager: EntityManager, isArray: boolean): Promise<RecordResult[]> {
     const { queryRunner } = manager;
     // Alone, or with keys that nobody else can hold, one statement is all or nothing by itself.
-    const isAtomic = !isArray || usages.length === 1 || usages.every((usage) => !usage.given.idempotencyKey);
+    const isAtomic = !isArray || usages.length === 1 || usages.every((usage) => usage.isMinted);
     if (isAtomic) {
-      if (!queryRunner) return this.write(executorOfManager(manager), usages, null);
-      return this.afterOthersOn(queryRunner, () => this.write(executorOn(queryRunner), usages, null));
+      if (!queryRunner) return this.write(executorOfManager(manager), usages, 'text', null);
+      return this.afterOthersOn(queryRunner, () => this.write(executorOn(queryRunner), usages, 'text', null));
     }
     const inNewTransaction = (): Promise<RecordResult[]> =>
-      manager.transaction((inner) => this.write(executorOfManager(inner), usages, null));
+      manager.transaction((inner) => this.write(executorOfManager(inner), usages, 'text', null));
     if (!queryRunner) return inNewTransaction();
     return this.afterOthersOn(queryRunner, async () => {
       const host = executorOn(queryRunner);
@@ -199,7 +267,7 @@ export class UsageRecorder implements OnApplicationShutdown {
         throw error;
       }
       try {
-        const results = await this.write(host, usages, null);
+        const results = await this.write(host, usages, 'text', null);
         await host.query(`RELEASE SAVEPOINT ${SAVEPOINT}`);
         return results;
       } catch (error) {
@@ -223,31 +291,44 @@ export class UsageRecorder implements OnApplicationShutdown {
     return mine;
   }
 
-  /** Writes events with distinct keys; answers in their order. A conflict is thrown after the insert: the caller takes the rest back. */
-  private async write(tx: SqlExecutor, usages: readonly CheckedUsage[], patienceMs: number | null): Promise<RecordResult[]> {
-    const { sellerAccount } = this.options;
-    // Everyone inserts in the order of the keys, so that two calls with the same keys wait for each other instead of deadlocking.
-    const sorted = [...usages].sort((a, b) => (pairOf(a) < pairOf(b) ? -1 : 1));
-    const inserted = await insertUsage(tx, sellerAccount, sorted, patienceMs);
-    const taken = usages.filter((usage) => !inserted.has(usage.id));
-    const twins = taken.length === 0 ? [] : await findUsage(tx, sellerAccount, taken);
+  /**
+   * Writes events with distinct ids; answers in their order. A conflict is thrown after the insert: the caller takes the rest back.
+   * @param isRepeated an answer to these very events was lost: where all of them are there, they are this call's.
+   */
+  private async write(
+    tx: SqlExecutor,
+    usages: readonly PlacedUsage[],
+    form: ParameterForm,
+    patienceMs: number | null,
+    isRepeated = false,
+  ): Promise<RecordResult[]> {
+    const inserted = await insertUsage(tx, usages, form, patienceMs);
+    if (inserted.size === usages.length) return usages.map((usage) => resultOf(usage, 'recorded'));
+    const taken = usages.filter((usage) => !inserted.has(usage.id.text));
+    const found = await findUsage(
+      tx,
+      taken.map((usage) => usage.id.text),
+    );
     const conflicts: CodedProblem[] = [];
-    const twinIds = new Map<CheckedUsage, string>();
-    for (const [position, usage] of taken.entries()) {
-      const twin = twins[position];
-      if (!twin) throw new Error('the twin of an event was moved meanwhile; record it again');
-      const fields = twin.id === usage.id ? [] : differences(usage, twin);
+    const results = usages.map((usage) => {
+      if (inserted.has(usage.id.text)) return resultOf(usage, 'recorded');
+      const earlier = found.get(usage.id.text);
+      if (!earlier) throw new Error('an event whose id is taken is not there: it was removed meanwhile; record it again');
+      const fields = differences(usage, earlier);
       if (fields.length > 0) conflicts.push(conflictProblem(usage, fields));
-      twinIds.set(usage, twin.id);
-    }
-    if (conflicts.length > 0) throw refusalOf(conflicts);
-    return usages.map((usage) => {
-      const eventId = twinIds.get(usage) ?? usage.id;
-      return { eventId, idempotencyKey: usage.idempotencyKey, outcome: eventId === usage.id ? 'recorded' : 'duplicate' };
+      const isOurs = usage.isMinted || (isRepeated && inserted.size === 0);
+      return { ...resultOf(usage, isOurs ? 'recorded' : 'duplicate'), subscriptionId: earlier.subscriptionId };
     });
+    if (conflicts.length > 0) throw refusalOf(conflicts);
+    return results;
   }
 }
 
-function aborted(usages: readonly CheckedUsage[], outcome: 'notWritten' | 'unknown' = 'notWritten'): Error {
+function ignored(usage: CheckedUsage, sellerAccount: string): RecordResult {
+  const { id, idempotencyKey } = identify(usage, sellerAccount);
+  return { eventId: id.text, idempotencyKey, outcome: 'ignored', subscriptionId: usage.subscriptionId };
+}
+
+function aborted(usages: readonly PlacedUsage[], outcome: 'notWritten' | 'unknown' = 'notWritten'): Error {
   return notRecorded('RECORD_ABORTED', 'the signal given to record() was aborted', outcome, usages);
 }

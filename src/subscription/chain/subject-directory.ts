@@ -1,62 +1,131 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase } from '../../database/ledger-database.js';
+import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { ProductCatalog } from '../product-catalog.js';
-import { subscriptionIdOf } from '../subscription.js';
-import { selectProductOf } from './subscription.sql.js';
+import { selectDimensions } from '../product.sql.js';
 
-export interface KnownSubscription {
-  id: string;
-  productCode: string;
-  /** Dimensions that the options list for its product; empty if the product is listed no more. */
-  dimensions: ReadonlySet<string>;
+/** A name under which usage is recorded. */
+export interface SubjectName {
+  /** Null: whichever product the subscription is of. A tenant alone names its product. */
+  productCode: string | null;
+  tenantId: string | null;
+  /** Alone: the subject. Beside a tenant: the payer. In lower case. */
+  subscriptionId: string | null;
 }
 
-const CACHE_SIZE_MAX = 100_000;
+export interface Subject {
+  id: number;
+  productCode: string;
+}
+
+const REMEMBERED_MAX = 100_000;
+
+interface FoundRow {
+  position: string;
+  id: string;
+  product_code: string;
+}
+
+// The two shapes in which an index answers; OFFSET 0 keeps each a look-up per name. Text only: the host's connection may parse types its own way.
+const FIND = `
+  SELECT input.position::text AS position, found.id::text AS id, found.product_code
+  FROM unnest($2::text[], $3::text[], $4::uuid[]) WITH ORDINALITY AS input (product_code, tenant_id, subscription_id, position)
+  CROSS JOIN LATERAL (
+    SELECT s.id, s.product_code FROM marketplace.subject s
+    WHERE input.subscription_id IS NOT NULL AND s.subscription_id = input.subscription_id AND s.seller_account = $1
+      AND s.tenant_id IS NOT DISTINCT FROM input.tenant_id AND (input.product_code IS NULL OR s.product_code = input.product_code)
+    UNION ALL
+    SELECT s.id, s.product_code FROM marketplace.subject s
+    WHERE input.subscription_id IS NULL AND s.seller_account = $1 AND s.product_code = input.product_code
+      AND s.tenant_id = input.tenant_id AND s.subscription_id IS NULL
+    OFFSET 0
+  ) AS found`;
 
 /**
- * Which subscriptions exist, answered from memory: recording asks at every event. Only what never changes is remembered, and only that it is
- * there; what was not found is asked for again, because a buyer may register the next moment.
+ * Which subjects and dimensions exist, answered from memory: recording asks at every event. Only what never changes is remembered, and only that it is
+ * there: a subject is never deleted, never renamed. A miss asks the database, for a buyer may register the next moment; what only the host's open
+ * transaction can see is used and not remembered, for that transaction may be rolled back.
  */
 @Injectable()
-export class SubscriptionDirectory {
-  private readonly known = new Map<string, KnownSubscription>();
-  private readonly asked = new Map<string, Promise<KnownSubscription | null>>();
-  private readonly dimensions: ReadonlyMap<string, ReadonlySet<string>>;
+export class SubjectDirectory {
+  private readonly subjects = new Map<string, Subject>();
+  private dimensions = new Map<string, number>();
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
-    products: ProductCatalog,
-  ) {
-    this.dimensions = new Map(products.all.map((product) => [product.productCode, new Set(product.dimensions)]));
-  }
+    private readonly products: ProductCatalog,
+  ) {}
 
-  /** A miss asks the ledger's own DataSource, outside any transaction of the host. */
-  async find(id: string): Promise<KnownSubscription | null> {
-    const known = this.known.get(id);
-    if (known) return known;
-    const canonical = subscriptionIdOf(id);
-    if (canonical === null) return null;
-    const question = this.known.get(canonical) ?? this.asked.get(canonical) ?? this.ask(canonical);
-    return question;
-  }
-
-  private ask(id: string): Promise<KnownSubscription | null> {
-    const answer = this.read(id).finally(() => this.asked.delete(id));
-    this.asked.set(id, answer);
-    return answer;
-  }
-
-  private async read(id: string): Promise<KnownSubscription | null> {
-    const productCode = await selectProductOf(this.database, this.options.sellerAccount, id);
-    if (productCode === null) return null;
-    const found = { id, productCode, dimensions: this.dimensions.get(productCode) ?? new Set<string>() };
-    // The oldest goes: a subscription that is used is asked for again at the cost of one read.
-    const [oldest] = this.known.size >= CACHE_SIZE_MAX ? this.known.keys() : [];
-    if (oldest !== undefined) this.known.delete(oldest);
-    this.known.set(id, found);
+  /** @param host the host's transaction, asked for what the ledger's own connection does not see. */
+  async subjectOf(name: SubjectName, host: SqlExecutor | null = null): Promise<Subject | null> {
+    const remembered = this.remembered(name);
+    if (remembered) return remembered;
+    const [found = null] = await this.subjectsOf([name], host);
     return found;
   }
+
+  /** For each name its subject, null where there is none. */
+  async subjectsOf(names: readonly SubjectName[], host: SqlExecutor | null = null): Promise<(Subject | null)[]> {
+    const found = names.map((name) => this.remembered(name));
+    await this.ask(names, found, this.database, true);
+    if (host) await this.ask(names, found, host, false);
+    return found;
+  }
+
+  remembered(name: SubjectName): Subject | null {
+    return this.subjects.get(keyOf(name)) ?? null;
+  }
+
+  /** The short id of a dimension; null where the ledger has none, though the options may declare it (the catalogue writes them at start). */
+  async dimensionOf(productCode: string, name: string): Promise<number | null> {
+    return this.rememberedDimension(productCode, name) ?? this.askForDimension(productCode, name);
+  }
+
+  rememberedDimension(productCode: string, name: string): number | null {
+    return this.dimensions.get(`${productCode}\0${name}`) ?? null;
+  }
+
+  private async askForDimension(productCode: string, name: string): Promise<number | null> {
+    // What no listing declares is never asked for: a typo in a hot loop must not become a query in one.
+    if (!this.products.withDimension(name).some((product) => product.productCode === productCode)) return null;
+    const rows = await selectDimensions(this.database, this.options.sellerAccount);
+    this.dimensions = new Map(rows.map((row) => [`${row.product_code}\0${row.name}`, Number(row.id)]));
+    return this.rememberedDimension(productCode, name);
+  }
+
+  private async ask(names: readonly SubjectName[], found: (Subject | null)[], sql: SqlExecutor, remember: boolean): Promise<void> {
+    const missing = [...names.keys()].filter((position) => found[position] === null);
+    const unique = new Map(missing.map((position) => [keyOf(names[position]!), names[position]!]));
+    if (unique.size === 0) return;
+    const asked = [...unique.values()];
+    const rows = await sql.query<FoundRow>(FIND, [
+      this.options.sellerAccount,
+      asked.map(({ productCode }) => productCode),
+      asked.map(({ tenantId }) => tenantId),
+      asked.map(({ subscriptionId }) => subscriptionId),
+    ]);
+    const answers = new Map<string, Subject>();
+    for (const row of rows) {
+      const name = asked[Number(row.position) - 1];
+      if (!name) continue;
+      const subject = { id: Number(row.id), productCode: row.product_code };
+      answers.set(keyOf(name), subject);
+      if (remember) this.remember(keyOf(name), subject);
+    }
+    for (const position of missing) found[position] = answers.get(keyOf(names[position]!)) ?? null;
+  }
+
+  private remember(key: string, subject: Subject): void {
+    // The oldest goes: one that is used is asked for again at the cost of one read.
+    const [oldest] = this.subjects.size >= REMEMBERED_MAX ? this.subjects.keys() : [];
+    if (oldest !== undefined) this.subjects.delete(oldest);
+    this.subjects.set(key, subject);
+  }
+}
+
+/** None of the parts can hold a NUL. */
+function keyOf({ productCode, tenantId, subscriptionId }: SubjectName): string {
+  return `${productCode ?? ''}\0${tenantId ?? ''}\0${subscriptionId ?? ''}`;
 }

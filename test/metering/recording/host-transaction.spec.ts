@@ -86,7 +86,7 @@ describe.each(['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const)('i
     expect(await ledger.sumOf(buyer.id)).toEqual({ events: 2, quantity: '3' });
   });
 
-  it('a twin committed since the host looked: duplicate at READ COMMITTED, else 40001 for the host to retry', async () => {
+  it('a duplicate committed since the host looked: duplicate at READ COMMITTED, else 40001 for the host to retry', async () => {
     buyer = await ledger.buyer();
     const host = await ledger.hostTransaction(isolation);
     await host.manager.query('SELECT count(*) FROM public.orders');
@@ -112,8 +112,8 @@ describe.each(['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const)('i
     const other = await ledger.hostTransaction(isolation);
     await recorder.record(buyer.event({ idempotencyKey: 'one' }), { manager: one.manager });
     await recorder.record([buyer.event({ idempotencyKey: 'two' }), buyer.event()], { manager: other.manager });
-    // Sealing locks the cursor, an operator may lock the subscription: neither holds up recording.
-    await one.manager.query('SELECT FROM marketplace.seal_cursor WHERE subscription_id = $1 FOR UPDATE', [buyer.id]);
+    // Sealing locks the subject, an operator may lock the subscription: neither holds up recording.
+    await one.manager.query('SELECT FROM marketplace.subject WHERE subscription_id = $1 FOR UPDATE', [buyer.id]);
     await one.manager.query('SELECT FROM marketplace.subscription WHERE id = $1 FOR UPDATE', [buyer.id]);
     await recorder.record(buyer.event({ idempotencyKey: 'three' }), { manager: other.manager });
     await other.commit();
@@ -148,7 +148,8 @@ describe('a host', () => {
     expect(answers).toEqual(['IDEMPOTENCY_CONFLICT', 'resolved', 'IDEMPOTENCY_CONFLICT', 'resolved']);
     ledger.noteRecorded(buyer.event(), buyer.event(), buyer.event());
     const keys = await ledger.query<{ key: string }>(
-      `SELECT idempotency_key AS key FROM marketplace.usage_event WHERE subscription_id = $1 AND idempotency_key LIKE 'p_' ORDER BY 1`,
+      `SELECT e.key FROM marketplace.usage_event e JOIN marketplace.subject s ON s.id = e.subject
+       WHERE s.subscription_id = $1 AND e.key LIKE 'p_' ORDER BY 1`,
       [buyer.id],
     );
     expect(keys.map(({ key }) => key)).toEqual(['p2', 'p4', 'p5']);
@@ -199,7 +200,7 @@ describe('a host', () => {
     });
     ledger.noteRecorded(buyer.event({ quantity: 2 }), buyer.event());
     expect(await recorder.record(buyer.event({ idempotencyKey: 'outer', quantity: 2 }))).toMatchObject({ outcome: 'duplicate' });
-    expect(await ledger.query(`SELECT FROM marketplace.usage_event WHERE idempotency_key = 'inner'`)).toEqual([]);
+    expect(await ledger.query(`SELECT FROM marketplace.usage_event WHERE key = 'inner'`)).toEqual([]);
   });
 
   it('whose manager points at another database is refused by name, before anything is written', async () => {
@@ -275,8 +276,9 @@ describe('a host', () => {
 
 describe('in the end', () => {
   it('the ledger holds what was answered as recorded in transactions that committed', async () => {
-    const { answered, held } = await ledger.conservation();
+    const { answered, held, queued } = await ledger.conservation();
     expect(held).toEqual(answered);
+    expect(queued).toEqual(answered);
     expect(held.events).toBeGreaterThan(20);
   });
 });

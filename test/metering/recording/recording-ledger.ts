@@ -9,11 +9,15 @@ import { type UsageEvent } from '../../../src/metering/recording/usage-event.js'
 import { UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { formatDecimal, parseDecimal, type Scaled, scaled } from '../../../src/runtime/decimal.js';
 import { ProductCatalog } from '../../../src/subscription/product-catalog.js';
-import { SubscriptionDirectory } from '../../../src/subscription/chain/subject-directory.js';
+import { SubjectDirectory } from '../../../src/subscription/chain/subject-directory.js';
 import { migratedDatabase, type TestDatabase } from '../../support/postgres.js';
 
 export const NOW = new Date('2026-11-10T10:30:00.000Z');
-const SELLER = 'test-seller';
+export const SELLER = 'test-seller';
+export const PRODUCTS = [
+  { productCode: 'widgets', dimensions: ['requests', 'storage'] },
+  { productCode: 'gadgets', dimensions: ['seats', 'storage'] },
+];
 
 /** A subscription with what the test believes was recorded for it. */
 export interface MeteredBuyer {
@@ -41,9 +45,9 @@ export class RecordingLedger {
       await dataSource.destroy();
     });
     const host = await new DataSource({ type: 'postgres', driver: pg, url: database.url, poolSize: 5 }).initialize();
-    await host.query(`INSERT INTO marketplace.product (seller_account, product_code, type, identity, region, mode)
-      VALUES ('${SELLER}', 'widgets', 'saas', 'license', 'us-east-1', 'live')`);
-    return new RecordingLedger(database, host);
+    const ledger = new RecordingLedger(database, host);
+    await ledger.withCatalog((catalog) => catalog.sync());
+    return ledger;
   }
 
   async close(): Promise<void> {
@@ -58,7 +62,7 @@ export class RecordingLedger {
       {
         sellerAccount: SELLER,
         database: { url: this.database.url, poolSize: 5 },
-        products: [{ productCode: 'widgets', dimensions: ['requests', 'storage'] }],
+        products: PRODUCTS,
         signUpUrl: 'https://app.example.com/sign-up',
         clock: { now: () => new Date(NOW) },
         ...over,
@@ -74,20 +78,63 @@ export class RecordingLedger {
     this.dataSources.push(dataSource);
     tamper(dataSource);
     const ledger = new LedgerDatabase(dataSource);
-    const recorder = new UsageRecorder(options, ledger, new SubscriptionDirectory(options, ledger, new ProductCatalog(options, ledger)));
+    const catalog = new ProductCatalog(options, ledger);
+    const recorder = new UsageRecorder(options, ledger, new SubjectDirectory(options, ledger, catalog), catalog);
     this.recorders.push(recorder);
     return recorder;
   }
 
-  async buyer(): Promise<MeteredBuyer> {
+  /** The ledger's own connections, without a recorder. */
+  async ledger(over: Options = {}): Promise<LedgerDatabase> {
+    const dataSource = await createDataSource(this.options(over)).initialize();
+    this.dataSources.push(dataSource);
+    return new LedgerDatabase(dataSource);
+  }
+
+  async withCatalog(work: (catalog: ProductCatalog) => Promise<unknown>, over: Options = {}): Promise<void> {
+    const options = this.options(over);
+    const dataSource = await createDataSource(options).initialize();
+    try {
+      await work(new ProductCatalog(options, new LedgerDatabase(dataSource)));
+    } finally {
+      await dataSource.destroy();
+    }
+  }
+
+  /** A subscription that no tenant has claimed: registered, so that it is a customer and a subject of its own. */
+  async buyer(productCode = 'widgets'): Promise<MeteredBuyer> {
     const id = uuidv7();
+    const customerId = uuidv7();
     await this.host.query(
-      `INSERT INTO marketplace.subscription (seller_account, id, product_code, state, registered_at, starts_at)
-       VALUES ($1, $2, 'widgets', 'registered', $3, $3)`,
-      [SELLER, id, NOW.toISOString()],
+      `WITH customer AS (
+         INSERT INTO marketplace.customer (seller_account, id, product_code) VALUES ($1, $2, $4)
+       ), subscription AS (
+         INSERT INTO marketplace.subscription (seller_account, id, product_code, customer_id, state, registered_at)
+         VALUES ($1, $3, $4, $2, 'registered', $5)
+       )
+       INSERT INTO marketplace.subject (seller_account, product_code, customer_id, subscription_id) VALUES ($1, $4, $2, $3)`,
+      [SELLER, customerId, id, productCode, NOW.toISOString()],
     );
-    await this.host.query(`INSERT INTO marketplace.seal_cursor (seller_account, subscription_id) VALUES ($1, $2)`, [SELLER, id]);
     return { id, event: (over = {}) => ({ subscriptionId: id, dimension: 'requests', quantity: 1, ...over }) };
+  }
+
+  /** What a claim writes in its own transaction: the claim, and the subjects of the tenant and of the tenant with that payer. */
+  async claim(tenantId: string, { id }: MeteredBuyer, productCode = 'widgets', manager: EntityManager = this.host.manager): Promise<void> {
+    await manager.query(
+      `WITH claim AS (
+         INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, claimed_at) VALUES ($1, $2, $3, $4, $5, $5)
+       )
+       INSERT INTO marketplace.subject (seller_account, product_code, tenant_id, subscription_id)
+       SELECT $1, $3, $4, payer FROM unnest(ARRAY[NULL, $2]::uuid[]) AS payer ON CONFLICT DO NOTHING`,
+      [SELLER, id, productCode, tenantId, NOW.toISOString()],
+    );
+  }
+
+  /** A tenant with one subscription of its own. */
+  async tenant(tenantId: string, productCode = 'widgets'): Promise<MeteredBuyer> {
+    const buyer = await this.buyer(productCode);
+    await this.claim(tenantId, buyer, productCode);
+    return { id: buyer.id, event: (over = {}) => ({ tenantId, dimension: 'requests', quantity: 1, ...over }) };
   }
 
   /** A transaction of the host that stays open until it is told. */
@@ -117,22 +164,40 @@ export class RecordingLedger {
     }
   }
 
+  /** Usage recorded by subscription id. */
   async sumOf(subscriptionId: string): Promise<{ events: number; quantity: string }> {
+    return this.sumWhere('s.tenant_id IS NULL AND s.subscription_id = $1', subscriptionId);
+  }
+
+  /** Usage recorded for a tenant, whichever payer was named. */
+  async sumOfTenant(tenantId: string): Promise<{ events: number; quantity: string }> {
+    return this.sumWhere('s.tenant_id = $1', tenantId);
+  }
+
+  private async sumWhere(condition: string, name: string): Promise<{ events: number; quantity: string }> {
     const [row] = await this.query<{ events: number; quantity: string }>(
-      `SELECT count(*)::int AS events, coalesce(sum(quantity), 0)::text AS quantity FROM marketplace.usage_event WHERE subscription_id = $1`,
-      [subscriptionId],
+      `SELECT count(*)::int AS events, coalesce(sum(e.quantity), 0)::text AS quantity
+       FROM marketplace.usage_event e JOIN marketplace.subject s ON s.id = e.subject WHERE ${condition}`,
+      [name],
     );
     return { events: row!.events, quantity: formatDecimal(scaled(row!.quantity)) };
   }
 
-  /** What was answered as recorded, and what the ledger holds: equal, or a unit was lost or doubled. */
-  async conservation(): Promise<{ answered: Tally; held: Tally }> {
-    const [row] = await this.query<{ events: number; quantity: string }>(
-      `SELECT count(*)::int AS events, coalesce(sum(quantity), 0)::text AS quantity FROM marketplace.usage_event`,
-    );
+  /**
+   * What was answered as recorded, and what the ledger holds, in events and in what waits or was taken of them: all equal, or a unit was lost or doubled.
+   */
+  async conservation(): Promise<{ answered: Tally; held: Tally; queued: Tally }> {
+    const tally = async (from: string): Promise<Tally> => {
+      const [row] = await this.query<{ events: string; quantity: string }>(
+        `SELECT coalesce(sum(events), 0)::text AS events, coalesce(sum(quantity), 0)::text AS quantity FROM (${from}) AS counted`,
+      );
+      return { events: Number(row!.events), quantity: formatDecimal(scaled(row!.quantity)) };
+    };
     return {
       answered: { events: this.acceptedEvents, quantity: formatDecimal(this.accepted) },
-      held: { events: row!.events, quantity: formatDecimal(scaled(row!.quantity)) },
+      held: await tally(`SELECT 1 AS events, quantity FROM marketplace.usage_event`),
+      queued: await tally(`SELECT 1 AS events, quantity FROM marketplace.unsealed_usage
+        UNION ALL SELECT event_count, event_sum FROM marketplace.rollup WHERE NOT is_split`),
     };
   }
 }

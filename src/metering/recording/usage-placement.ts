@@ -1,0 +1,111 @@
+import { type ProductOptions } from '../../marketplace-metering.options.js';
+import { type SubjectName } from '../../subscription/chain/subject-directory.js';
+import { subscriptionIdOf } from '../../subscription/subscription.js';
+import { type EventId, eventIdOf, isMinted, type KeyScope, mintedKeyOf, mintEventId } from './event-id.js';
+import { type CheckedUsage, shown, type UsageContent } from './usage-event.js';
+import { type CodedProblem } from './usage-refusal.js';
+
+/** An event as it will stand in the ledger. */
+export interface PlacedUsage extends CheckedUsage {
+  id: EventId;
+  /** The given key, or the minted one. */
+  idempotencyKey: string;
+  /** Nobody else can hold its id: the caller gave no key. */
+  isMinted: boolean;
+  subject: number;
+  dimensionId: number;
+}
+
+/** The listed products, as the catalogue holds them. */
+export interface Listing {
+  get(productCode: string): ProductOptions | undefined;
+  withDimension(name: string): readonly ProductOptions[];
+}
+
+/** Why an event has no place: a mistake in the call, or a name that nobody of ours has. */
+export type Misplaced = { problem: CodedProblem; isUnknown: boolean };
+
+/** Under which name an event is recorded: a pure function of the event and the options, so that a retry finds the same. */
+export function subjectNameOf(usage: CheckedUsage, listing: Listing): SubjectName | Misplaced {
+  const { tenantId, productCode } = usage;
+  if (productCode !== null && !listing.get(productCode)) {
+    return misplaced(
+      usage,
+      'PRODUCT_UNKNOWN',
+      'productCode',
+      `"${shown(productCode)}" is not listed; correct it, or add it to products (MARKETPLACE_PRODUCTS)`,
+    );
+  }
+  if (usage.subscriptionId !== null) {
+    const subscriptionId = subscriptionIdOf(usage.subscriptionId);
+    return subscriptionId === null ? unknownSubject(usage) : { productCode, tenantId, subscriptionId };
+  }
+  if (productCode !== null) return { productCode, tenantId, subscriptionId: null };
+  const [only, ...others] = listing.withDimension(usage.dimension);
+  if (!only)
+    return misplaced(usage, 'DIMENSION_UNDECLARED', 'dimension', `"${shown(usage.dimension)}" is declared for no product; ${DECLARE}`);
+  if (others.length > 0) {
+    const codes = [only, ...others].map((product) => `"${product.productCode}"`).join(' and ');
+    return misplaced(
+      usage,
+      'PRODUCT_AMBIGUOUS',
+      'productCode',
+      `"${shown(usage.dimension)}" is declared for ${codes}; say which in productCode`,
+    );
+  }
+  return { productCode: only.productCode, tenantId, subscriptionId: null };
+}
+
+const DECLARE = 'correct it, or add it to products[].dimensions (MARKETPLACE_PRODUCTS)';
+
+export function unknownSubject(usage: CheckedUsage): Misplaced {
+  const { tenantId, subscriptionId } = usage;
+  if (tenantId === null) {
+    const message = `"${shown(subscriptionId ?? '')}" is no subscription; give the id that claim() returned`;
+    return { ...misplaced(usage, 'SUBSCRIPTION_UNKNOWN', 'subscriptionId', message), isUnknown: true };
+  }
+  if (subscriptionId !== null) {
+    const message = `"${shown(subscriptionId)}" was never claimed by tenant "${shown(tenantId)}"; leave it out to have the payer chosen at sealing`;
+    return { ...misplaced(usage, 'SUBSCRIPTION_UNKNOWN', 'subscriptionId', message), isUnknown: true };
+  }
+  const message = `"${shown(tenantId)}" has claimed no subscription of the product; give the id that claim() was given, or ifUnknown: 'ignore'`;
+  return { ...misplaced(usage, 'TENANT_UNKNOWN', 'tenantId', message), isUnknown: true };
+}
+
+export function undeclaredDimension(usage: CheckedUsage, productCode: string, product: ProductOptions | undefined): Misplaced {
+  const { dimension } = usage;
+  const message = product?.dimensions.includes(dimension)
+    ? `"${shown(dimension)}" of product ${productCode} is not in the ledger yet: the module writes it at its start, so let a replica with these options start`
+    : `"${shown(dimension)}" is not declared for product ${productCode}; give one of ` +
+      `${(product?.dimensions ?? []).map((name) => `"${name}"`).join(', ')}, or add it to products[].dimensions (MARKETPLACE_PRODUCTS)`;
+  return misplaced(usage, 'DIMENSION_UNDECLARED', 'dimension', message);
+}
+
+function misplaced(usage: CheckedUsage, code: CodedProblem['code'], field: string, message: string): Misplaced {
+  return { problem: { code, index: usage.index, field, message }, isUnknown: false };
+}
+
+export function isMisplaced(answer: SubjectName | Misplaced): answer is Misplaced {
+  return 'problem' in answer;
+}
+
+/** Gives an event its id and key. */
+export function identify(usage: CheckedUsage, sellerAccount: string): Pick<PlacedUsage, 'id' | 'idempotencyKey' | 'isMinted'> {
+  const { key } = usage;
+  if (key === null) {
+    const id = mintEventId();
+    return { id, idempotencyKey: mintedKeyOf(id), isMinted: true };
+  }
+  return { id: eventIdOf({ sellerAccount, scope: scopeOf(usage), key }), idempotencyKey: key, isMinted: false };
+}
+
+function scopeOf({ tenantId, subscriptionId }: UsageContent): KeyScope {
+  if (tenantId !== null) return { kind: 'tenant', name: tenantId };
+  // Two spellings of one uuid are one subscription.
+  return { kind: 'subscription', name: (subscriptionId ?? '').toLowerCase() };
+}
+
+/** The key as it stands in the row: a minted one is the id itself. */
+export function keptKeyOf({ key }: CheckedUsage): string | null {
+  return key === null || isMinted(key) ? null : key;
+}
