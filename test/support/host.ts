@@ -27,7 +27,7 @@ class HostModule {}
 export async function startHost(
   options: RootOptions,
   heard: MarketplaceEvent[],
-  logger: false | LogLevel[] = false,
+  { logger = false, port = 0 }: { logger?: false | LogLevel[]; port?: number } = {},
 ): Promise<INestApplication> {
   const root = {
     module: HostModule,
@@ -35,6 +35,6 @@ export async function startHost(
     providers: [Listener, { provide: HEARD, useValue: heard }],
   };
   const app = await NestFactory.create(root, { logger, abortOnError: false });
-  await app.listen(0, '127.0.0.1');
+  await app.listen(port, '127.0.0.1');
   return app;
 }

@@ -42,6 +42,14 @@ export async function migratedDatabase(migrate: (url: string) => Promise<unknown
   return create(template);
 }
 
+/** A copy of a database to which nobody is connected. */
+export async function copyOf({ name }: TestDatabase): Promise<TestDatabase> {
+  await withClient(testServerUrl(), (client) =>
+    client.query('SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1', [name]),
+  );
+  return create(name);
+}
+
 /** Drops every database of this run. */
 export async function dropTestDatabases(): Promise<void> {
   await withClient(testServerUrl(), async (client) => {

@@ -23,7 +23,7 @@ import { startHost } from './host.js';
 import { Mailbox } from './mailbox.js';
 import { type Agreement, MarketplaceSimulator, SELLER, type SimulatorOptions, type SubscribeOptions, VirtualClock } from './market.js';
 import { migrate } from './migrate.js';
-import { migratedDatabase, type TestDatabase } from './postgres.js';
+import { copyOf, migratedDatabase, type TestDatabase } from './postgres.js';
 import { DIMENSIONS, PRODUCT_CODE, replicaOptions } from './replica-options.js';
 import { sumOf, type Whereabouts, whereUnitsAre } from './whereabouts.js';
 
@@ -70,10 +70,11 @@ export class World {
     readonly apps: INestApplication[],
     readonly simulator: MarketplaceSimulator,
     readonly clock: VirtualClock,
-    readonly postgres: TestDatabase,
+    public postgres: TestDatabase,
     readonly mailbox: Mailbox,
     private readonly sqs: SqsEmulator | null,
-    private readonly moduleOptions: Options & StaticOptions,
+    private moduleOptions: Options & StaticOptions,
+    private readonly logger: false | LogLevel[],
   ) {}
 
   static async start({
@@ -106,8 +107,8 @@ export class World {
       reconcileAfterMs: 3_600_000,
       ...options,
     };
-    const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions);
-    await world.addReplica({}, logger);
+    const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions, logger);
+    await world.addReplica();
     await world.listen(ways, queue);
     return world;
   }
@@ -137,12 +138,37 @@ export class World {
   }
 
   /** Another process of the host would be the same: an application of its own over the same database. */
-  async addReplica(options: Options & StaticOptions = {}, logger: false | LogLevel[] = false): Promise<INestApplication> {
-    const { postgres, simulator, clock, moduleOptions } = this;
+  async addReplica(options: Options & StaticOptions = {}, port = 0): Promise<INestApplication> {
+    const { postgres, simulator, clock, moduleOptions, logger } = this;
     const place = { databaseUrl: postgres.url, awsEndpoint: simulator.url, clock };
-    const app = await startHost(replicaOptions(place, { ...moduleOptions, ...options }), this.heard, logger);
+    const app = await startHost(replicaOptions(place, { ...moduleOptions, ...options }), this.heard, { logger, port });
     this.apps.push(app);
     return app;
+  }
+
+  /** The host is stopped and started again at its place, with other options of its products or of the module. */
+  async restart({ product = {}, options = {} }: Pick<WorldOptions, 'product' | 'options'> = {}): Promise<void> {
+    const port = Number(new URL(await this.app.getUrl()).port);
+    const { products = [], ...rest } = { ...this.moduleOptions, ...options };
+    this.moduleOptions = { ...rest, products: products.map((one) => ({ ...one, ...product })) };
+    for (const app of this.apps.splice(0)) await app.close();
+    await this.addReplica({}, port);
+  }
+
+  /** A backup of the database as it stands, taken while the host is down. What comes back restores it under the host. */
+  async backUp(): Promise<() => Promise<void>> {
+    const port = Number(new URL(await this.app.getUrl()).port);
+    for (const app of this.apps.splice(0)) await app.close();
+    const backup = await copyOf(this.postgres);
+    const recorded = this.recordedMillionths;
+    await this.addReplica({}, port);
+    return async () => {
+      for (const app of this.apps.splice(0)) await app.close();
+      await this.postgres.drop();
+      this.postgres = backup;
+      this.recordedMillionths = recorded;
+      await this.addReplica({}, port);
+    };
   }
 
   /** A buyer signs at AWS, arrives at the landing page as a browser does, and signs up as `tenantId`. */
