@@ -252,8 +252,17 @@ export class World {
     await this.run('inbox', 'deliver');
   }
 
-  async run(...jobs: JobName[]): Promise<void> {
-    for (const job of jobs) await this.app.get(JobScheduler).runOnce(job);
+  run(...jobs: JobName[]): Promise<void> {
+    return this.runOn(this.app, ...jobs);
+  }
+
+  async runOn(app: INestApplication, ...jobs: JobName[]): Promise<void> {
+    for (const job of jobs) await app.get(JobScheduler).runOnce(job);
+  }
+
+  /** As the module was given them. */
+  products(): NonNullable<Options['products']> {
+    return this.moduleOptions.products ?? [];
   }
 
   /** Sends until nothing is left that could be sent now; backoff is machine time of a few milliseconds here. */
