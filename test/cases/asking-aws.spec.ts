@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { LicenseMigration } from '../../src/index.js';
 import { LEGACY_CODE, PRODUCT_CODE, type World } from '../support/world.js';
-import { withWorld } from './routes.js';
+import { at, withWorld } from './routes.js';
 
 // M15, M16, M17, M18: what AWS is asked, and how. Siblings: resold agreements of license and legacy products; direct legacy customers known by account only;
 // quotas under registrations, reconciliation and the move to licenses, with two replicas; products of others, and such as were taken off the list and put
@@ -41,7 +41,7 @@ describe('M15 an agreement that SearchAgreements does not list', () => {
       const buyer = await world.join('acme', { productCode: LEGACY_CODE, entitlements, ...options });
       await buyer.use(3);
       await world.pass(2);
-      const report = await world.app.get(LicenseMigration).run(LEGACY_CODE as never);
+      const report = await world.app.get(LicenseMigration).move(LEGACY_CODE, { cutOver: at('2026-11-11T14:00:00Z') });
       expect(JSON.stringify(report)).not.toContain('licenseUnknown');
       expect((await world.alerts()).filter(({ kind }) => kind === 'contradiction' || kind === 'licenseUnknown')).toEqual([]);
     });

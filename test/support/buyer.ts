@@ -12,7 +12,8 @@ export class Buyer {
   /** Of the arrival, or as the host heard it. */
   subscriptionId = '';
   tenantId = '';
-  private code = '';
+  /** What the landing page handed to the sign-up page. */
+  registrationCode = '';
 
   constructor(
     readonly world: World,
@@ -39,15 +40,15 @@ export class Buyer {
     const { world } = this;
     const response = await world.post(world.simulator.registrationForm(agreement));
     expect(response.status).toBe(303);
-    this.code = new URL(response.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
-    const { subscriptionId } = await world.registrations.inspect(this.code);
+    this.registrationCode = new URL(response.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
+    const { subscriptionId } = await world.registrations.inspect(this.registrationCode);
     this.subscriptionId = subscriptionId;
     return subscriptionId;
   }
 
   /** Signs up, as the tenant that the host knows. */
   async signUp(tenantId: string): Promise<void> {
-    await this.world.registrations.claim(this.code, { tenantId });
+    await this.world.registrations.claim(this.registrationCode, { tenantId });
     this.tenantId = tenantId;
   }
 

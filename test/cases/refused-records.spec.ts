@@ -1,0 +1,169 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { type World } from '../support/world.js';
+import { at, withWorld } from './routes.js';
+
+// T7, T12, T17, T19, T27: what AWS refuses for a cause, in which order facts come, and what an idle ledger costs. Siblings: causes against an identity, a
+// dimension and a product; refused for an hour and for days; seeds of shuffles.
+
+jest.setTimeout(300_000);
+
+describe('T7 CustomerNotSubscribed for a young license, InvalidLicense for a leftover of the one before', () => {
+  it('the young record is tried again; the leftover’s cause quarantines the old license alone', async () => {
+    await withWorld({}, async (world) => {
+      const buyer = await world.join('acme');
+      await world.goTo('2026-11-11T10:20:00Z');
+      await buyer.use(4);
+      await world.goTo('2026-11-11T10:59:00Z');
+      const old = buyer.agreement;
+      const young = buyer.replace();
+      await world.goTo('2026-11-11T10:59:30Z');
+      await buyer.use(3);
+      const { faults } = world.simulator;
+      const ofOld = { licenseArn: old.licenseArn };
+      faults.add({ kind: 'unknownError', name: 'InvalidLicenseException', operation: 'BatchMeterUsage', when: ofOld });
+      const tooYoung = faults.add({
+        ...{ kind: 'unknownStatus', status: 'CustomerNotSubscribed', operation: 'BatchMeterUsage', count: 2 },
+        subset: { licenseArn: young.licenseArn },
+      });
+      await world.pass(3);
+      expect(tooYoung.hits).toBeGreaterThan(0);
+      const { billed, ...elsewhere } = await world.expectConserved();
+      expect(billed).toEqual({ 'l-2': 3 });
+      const left = [...Object.values(elsewhere.records ?? {}), ...Object.values(elsewhere.waiting ?? {})];
+      expect(left.reduce((sum, units) => sum + units, 0)).toBe(4);
+      await buyer.use(6);
+      await world.pass(2);
+      expect((await world.expectConserved()).billed).toEqual({ 'l-2': 9 });
+    });
+  });
+});
+
+describe('T12 facts in any order, while hours are sealed', () => {
+  it.each([1, 2, 3, 4])('are never dead-lettered for what is sealed (seed %i)', async (seed) => {
+    await withWorld({ simulator: { seed } }, async (world) => {
+      world.mailbox.delay(0.2, {}, 2);
+      world.mailbox.repeat(2, 3);
+      const buyer = await world.join('acme', { freeTrial: true });
+      for (const act of [
+        () => buyer.convertTrial(),
+        () => buyer.replace(),
+        () => buyer.renew(),
+        () => buyer.cancel(),
+        () => buyer.return(),
+      ]) {
+        await buyer.use(2);
+        await world.pass(1.5);
+        act();
+        await world.pass(0.5);
+      }
+      await buyer.use(2);
+      world.mailbox.calm();
+      await world.simulator.notifications.flush();
+      await world.pass(4);
+      expect(await world.deadLetters()).toEqual([]);
+      const { billed = {} } = await world.expectConserved();
+      expect(Object.values(billed).reduce((sum, units) => sum + units, 0)).toBeGreaterThanOrEqual(8);
+      expect(await buyer.state()).toBe('active');
+    });
+  });
+});
+
+describe('T17 a dimension that AWS never accepts', () => {
+  const HOURS = 40;
+  async function play(world: World): Promise<() => void> {
+    const buyer = await world.join('acme');
+    const other = await world.join('other');
+    const fault = world.simulator.faults.add({
+      ...{ kind: 'unknownError', name: 'InvalidUsageDimensionException', operation: 'BatchMeterUsage' },
+      when: { dimension: 'storage' },
+    });
+    for (let hour = 0; hour < HOURS; hour += 1) {
+      await world.recordAll(Array.from({ length: 10 }, () => ({ tenantId: 'acme', quantity: 1, dimension: 'storage' })));
+      await other.use(1);
+      await buyer.use(1);
+      await world.pass(1, 1);
+    }
+    return () => {
+      fault.remove();
+    };
+  }
+
+  it('is sealed once per rollup and cause; others are unaffected; once the listing is mended, all that AWS takes is billed', async () => {
+    await withWorld({}, async (world) => {
+      const mend = await play(world);
+      const before = await world.expectConserved();
+      expect(Object.values(before.billed ?? {}).reduce((sum, units) => sum + units, 0)).toBeGreaterThanOrEqual(2 * (HOURS - 2));
+      const [stamped] = await world.database.query<{ most: number }>(
+        `SELECT coalesce(max(n), 0)::int AS most FROM (SELECT count(*) AS n FROM marketplace.annulled_rollup GROUP BY rollup_id) a`,
+      );
+      expect(stamped?.most).toBeLessThanOrEqual(1);
+      const [records] = await world.database.query<{ number: number }>(
+        `SELECT count(*)::int AS number FROM marketplace.metering_record WHERE dimension = 'storage'`,
+      );
+      expect(records?.number).toBeLessThanOrEqual(6);
+      mend();
+      await world.pass(6);
+      const { billed = {}, ...elsewhere } = await world.expectConserved();
+      expect(elsewhere).toEqual({});
+      expect(Object.values(billed).reduce((sum, units) => sum + units, 0)).toBe(12 * HOURS);
+    });
+  });
+
+  it('and a buyer who is suspended for days leaves others alone, and is billed what AWS takes when reinstated', async () => {
+    await withWorld({}, async (world) => {
+      const buyer = await world.join('acme');
+      const other = await world.join('other');
+      world.simulator.suspend(buyer.agreement);
+      for (let hour = 0; hour < HOURS; hour += 1) {
+        await buyer.use(1);
+        await other.use(1);
+        await world.pass(1, 1);
+      }
+      const [records] = await world.database.query<{ number: number }>(
+        `SELECT count(*)::int AS number FROM marketplace.metering_record m JOIN marketplace.subscription s ON s.id = m.subscription_id
+         WHERE s.id = $1`,
+        [buyer.subscriptionId],
+      );
+      expect(records?.number).toBeLessThanOrEqual(30);
+      world.simulator.reinstate(buyer.agreement);
+      await world.pass(8, 1);
+      const { billed = {}, ...elsewhere } = await world.expectConserved();
+      expect({ billed, elsewhere }).toEqual({ billed: { 'l-1': HOURS, 'l-2': HOURS }, elsewhere: {} });
+    });
+  });
+});
+
+describe('T19 tenants with one running and three past subscriptions', () => {
+  it('cost an idle pass no reading of past usage, and raise no alarm', async () => {
+    await withWorld({ startAt: at('2026-11-09T10:00:00Z') }, async (world) => {
+      for (const tenant of ['one', 'two', 'three']) {
+        const buyer = await world.join(tenant);
+        for (let past = 0; past < 3; past += 1) {
+          await buyer.use(3);
+          await world.pass(1);
+          buyer.cancel();
+          await world.pass(3, 1);
+          buyer.return();
+          await buyer.comeBack();
+          await world.hear();
+        }
+        await buyer.use(1);
+        await world.pass(2);
+      }
+      await world.pass(30, 3);
+      expect(Object.keys((await world.expectConserved()).billed ?? {})).toHaveLength(12);
+      expect(await world.alerts()).toEqual([]);
+      const reads = async (): Promise<number> => {
+        await world.database.query(`SELECT pg_stat_force_next_flush()`);
+        await new Promise((resolve) => setTimeout(resolve, 1200));
+        const [row] = await world.database.query<{ reads: string }>(
+          `SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::text AS reads FROM pg_stat_user_tables WHERE relname IN ('usage_event', 'rollup_event')`,
+        );
+        return Number(row?.reads);
+      };
+      const before = await reads();
+      await world.pass(2, 1);
+      expect((await reads()) - before).toBe(0);
+    });
+  });
+});
