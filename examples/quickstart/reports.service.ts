@@ -1,21 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { MeteringService, SubscriptionService } from 'nestjs-marketplace-metering';
+import { MeteringService } from 'nestjs-marketplace-metering';
 
 @Injectable()
 export class ReportsService {
-  constructor(
-    private readonly metering: MeteringService,
-    private readonly subscriptions: SubscriptionService,
-  ) {}
+  constructor(private readonly metering: MeteringService) {}
 
   async reportMade(tenantId: string, reportId: string): Promise<void> {
-    for (const subscription of await this.subscriptions.forTenant(tenantId)) {
-      await this.metering.record({
-        subscriptionId: subscription.id,
-        dimension: 'reports',
-        quantity: 1,
-        idempotencyKey: `report:${reportId}`, // recording it twice bills it once
-      });
-    }
+    await this.metering.record({
+      tenantId,
+      dimension: 'reports',
+      quantity: 1,
+      idempotencyKey: `report:${reportId}`, // recording it twice bills it once
+    });
   }
 }

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type INestApplication, type LogLevel } from '@nestjs/common';
+import { Inject, Injectable, type INestApplication, type LogLevel, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   MARKETPLACE_EVENT_TYPES,
@@ -23,16 +23,20 @@ class Listener {
 
 class HostModule {}
 
+/** What is the host's own: its controllers and services. */
+export type HostParts = Pick<ModuleMetadata, 'controllers' | 'providers'>;
+
 /** A host application with the module in it, as a stranger would build one. `heard` grows with every event that it is told. */
 export async function startHost(
   options: RootOptions,
   heard: MarketplaceEvent[],
-  { logger = false, port = 0 }: { logger?: false | LogLevel[]; port?: number } = {},
+  { logger = false, port = 0, parts = {} }: { logger?: false | LogLevel[]; port?: number; parts?: HostParts } = {},
 ): Promise<INestApplication> {
   const root = {
     module: HostModule,
     imports: [MarketplaceMeteringModule.forRoot(options)],
-    providers: [Listener, { provide: HEARD, useValue: heard }],
+    controllers: parts.controllers ?? [],
+    providers: [Listener, { provide: HEARD, useValue: heard }, ...(parts.providers ?? [])],
   };
   const app = await NestFactory.create(root, { logger, abortOnError: false });
   await app.listen(port, '127.0.0.1');

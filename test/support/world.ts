@@ -19,7 +19,7 @@ import { type JobName } from '../../src/runtime/job-scheduler.js';
 import { type Queue, SqsEmulator } from '../notifications/sqs-emulator.js';
 import { Buyer } from './buyer.js';
 import { expectBillIsLedger, expectTablesConserved } from './conservation.js';
-import { startHost } from './host.js';
+import { type HostParts, startHost } from './host.js';
 import { Mailbox } from './mailbox.js';
 import { type Agreement, MarketplaceSimulator, SELLER, type SimulatorOptions, type SubscribeOptions, VirtualClock } from './market.js';
 import { migrate } from './migrate.js';
@@ -52,6 +52,10 @@ export interface WorldOptions {
   product?: Partial<NonNullable<Options['products']>[number]>;
   simulator?: SimulatorOptions;
   logger?: false | LogLevel[];
+  /** Of both products. Default `requests` and `storage`. */
+  dimensions?: string[];
+  /** The host's own controllers and services. */
+  parts?: HostParts;
 }
 
 export type Usage = Partial<UsageEvent> & { quantity: NonNullable<UsageEvent['quantity']> };
@@ -74,7 +78,7 @@ export class World {
     readonly mailbox: Mailbox,
     private readonly sqs: SqsEmulator | null,
     private moduleOptions: Options & StaticOptions,
-    private readonly logger: false | LogLevel[],
+    private readonly setting: { logger: false | LogLevel[]; parts: HostParts },
   ) {}
 
   static async start({
@@ -84,20 +88,22 @@ export class World {
     product = {},
     simulator: ofSimulator = {},
     logger = false,
+    dimensions = DIMENSIONS,
+    parts = {},
   }: WorldOptions = {}): Promise<World> {
     const clock = new VirtualClock({ startAt, rate: 0 });
     const postgres = await migratedDatabase(migrate);
     const simulator = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, sellerAccountId: SELLER, ...ofSimulator });
-    simulator.createProduct({ productCode: PRODUCT_CODE, dimensions: DIMENSIONS });
-    simulator.createProduct({ productCode: LEGACY_CODE, dimensions: DIMENSIONS, identity: 'legacy' });
+    simulator.createProduct({ productCode: PRODUCT_CODE, dimensions });
+    simulator.createProduct({ productCode: LEGACY_CODE, dimensions, identity: 'legacy' });
     const needsQueue = ways.some((way) => way.toLowerCase().endsWith('queue'));
     const sqs = needsQueue ? await SqsEmulator.start() : null;
     const queue = sqs?.queue() ?? null;
     const moduleOptions: Options & StaticOptions = {
       sellerAccount: SELLER,
       products: [
-        { productCode: PRODUCT_CODE, dimensions: DIMENSIONS, zeroRecords: 'off', ...product },
-        { productCode: LEGACY_CODE, dimensions: DIMENSIONS, identity: 'legacy', zeroRecords: 'off', ...product },
+        { productCode: PRODUCT_CODE, dimensions, zeroRecords: 'off', ...product },
+        { productCode: LEGACY_CODE, dimensions, identity: 'legacy', zeroRecords: 'off', ...product },
       ],
       notifications: {
         eventBridgeSecrets: [SECRET],
@@ -107,7 +113,7 @@ export class World {
       reconcileAfterMs: 3_600_000,
       ...options,
     };
-    const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions, logger);
+    const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions, { logger, parts });
     await world.addReplica();
     await world.listen(ways, queue);
     return world;
@@ -139,9 +145,9 @@ export class World {
 
   /** Another process of the host would be the same: an application of its own over the same database. */
   async addReplica(options: Options & StaticOptions = {}, port = 0): Promise<INestApplication> {
-    const { postgres, simulator, clock, moduleOptions, logger } = this;
+    const { postgres, simulator, clock, moduleOptions, setting } = this;
     const place = { databaseUrl: postgres.url, awsEndpoint: simulator.url, clock };
-    const app = await startHost(replicaOptions(place, { ...moduleOptions, ...options }), this.heard, { logger, port });
+    const app = await startHost(replicaOptions(place, { ...moduleOptions, ...options }), this.heard, { ...setting, port });
     this.apps.push(app);
     return app;
   }
