@@ -16,6 +16,7 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { type DataSource } from 'typeorm';
 import { ADMIN_PROVIDERS, adminControllerOf } from './admin/admin.providers.js';
 import { AwsClients } from './aws/aws-clients.js';
+import { CallPermission } from './aws/call-permission.js';
 import { PacedCalls } from './aws/paced-calls.js';
 import { CallBudget } from './database/call-budget.js';
 import { ClockGuard } from './database/clock-guard.js';
@@ -213,6 +214,7 @@ function assemble(statics: StaticOptions, imports: NonNullable<ModuleMetadata['i
       AwsClients,
       CallBudget,
       PacedCalls,
+      CallPermission,
       ...EVENTS_PROVIDERS,
       ...SUBSCRIPTION_PROVIDERS,
       ...NOTIFICATION_PROVIDERS,

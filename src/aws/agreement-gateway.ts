@@ -8,6 +8,7 @@ import {
 import { Injectable } from '@nestjs/common';
 import { AwsClients, entitlementRegionOf } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
+import { CallPermission, isDenial } from './call-permission.js';
 import { daysOf, type FoundAgreement, foundOf } from './found-agreement.js';
 import { PacedCalls, type Patience } from './paced-calls.js';
 import { type SdkAnswer } from './sdk-call.js';
@@ -18,17 +19,20 @@ import { type SdkAnswer } from './sdk-call.js';
  */
 export type AgreementSearch = { customerAwsAccountId: string; productId?: string | undefined } | { licenseArn: string };
 
-export type AgreementsAnswer = { kind: 'answered'; agreements: FoundAgreement[] } | { kind: 'failed'; failure: CallFailure };
+/** `denied`: we are not permitted to ask. */
+export type AgreementsAnswer =
+  { kind: 'answered'; agreements: FoundAgreement[] } | { kind: 'denied' } | { kind: 'failed'; failure: CallFailure };
 
 /** `unknown`: AWS does not know it, or it is none of ours to see (a reseller's). That says nothing about its life. */
 export type AgreementAnswer =
   { kind: 'answered'; agreement: FoundAgreement } | { kind: 'unknown' } | { kind: 'failed'; failure: CallFailure };
 
-/** Days of its free trial from the agreement's start; null where its terms hold none, so it is paid for from the start. */
-export type TermsAnswer = { kind: 'answered'; trial: TrialTerm | null } | { kind: 'unknown' } | { kind: 'failed'; failure: CallFailure };
+/** Its free trial; null where its terms hold none, so it is paid for from the start. */
+export type TermsAnswer =
+  { kind: 'answered'; trial: TrialTerm | null } | { kind: 'unknown' | 'denied' } | { kind: 'failed'; failure: CallFailure };
 
 export interface TrialTerm {
-  /** Null where the term names no duration. */
+  /** From the agreement's start. Null where the term names no duration. */
   days: number | null;
   /** It is the only thing that the agreement sells: it lasts until the agreement ends. */
   isOnlyPrice: boolean;
@@ -46,9 +50,12 @@ export class AgreementGateway {
   constructor(
     private readonly clients: AwsClients,
     private readonly calls: PacedCalls,
+    private readonly permission: CallPermission,
   ) {}
 
   async search(region: string, search: AgreementSearch, patience: Patience = {}): Promise<AgreementsAnswer> {
+    const served = entitlementRegionOf(region);
+    if (await this.permission.isDenied(served, 'SearchAgreements')) return { kind: 'denied' };
     const filters = filtersOf(search);
     const agreements: FoundAgreement[] = [];
     let nextToken: string | undefined;
@@ -56,7 +63,7 @@ export class AgreementGateway {
       const request = { catalog: 'AWSMarketplace', filters, maxResults: PAGE_SIZE, ...(nextToken === undefined ? {} : { nextToken }) };
       const answer = await this.calls.ask(
         'SearchAgreements',
-        entitlementRegionOf(region),
+        served,
         async (leave, abortSignal) => {
           const { SearchAgreementsCommand } = await import('@aws-sdk/client-marketplace-agreement');
           const command = new SearchAgreementsCommand(request);
@@ -65,7 +72,8 @@ export class AgreementGateway {
         },
         patience,
       );
-      if (answer.kind === 'failed') return answer;
+      const isDenied = await this.permission.note(served, 'SearchAgreements', answer.kind === 'failed' ? answer.failure : null);
+      if (answer.kind === 'failed') return isDenied ? { kind: 'denied' } : answer;
       agreements.push(...(answer.output.agreementViewSummaries ?? []).flatMap((summary: AgreementViewSummary) => foundOf(summary)));
       nextToken = answer.output.nextToken;
       if (nextToken === undefined || nextToken === '') return { kind: 'answered', agreements };
@@ -73,6 +81,7 @@ export class AgreementGateway {
     return { kind: 'failed', failure: endless('agreements') };
   }
 
+  /** A denial here may mean this one agreement: it says nothing about the next. */
   async describe(region: string, agreementId: string, patience: Patience = {}): Promise<AgreementAnswer> {
     const answer: SdkAnswer<DescribeAgreementOutput> = await this.calls.ask(
       'DescribeAgreement',
@@ -85,20 +94,22 @@ export class AgreementGateway {
       },
       patience,
     );
-    if (answer.kind === 'failed') return isUnknown(answer.failure) ? { kind: 'unknown' } : answer;
+    if (answer.kind === 'failed') return isUnknown(answer.failure) || isDenial(answer.failure) ? { kind: 'unknown' } : answer;
     const [agreement] = foundOf(answer.output);
     return agreement ? { kind: 'answered', agreement } : { kind: 'unknown' };
   }
 
-  /** Trial or paid: DescribeAgreement does not say it, and a value of nothing is that of every agreement that sells usage alone. */
+  /** Of an agreement that a search has listed. Trial or paid: DescribeAgreement does not say it, and a value of nothing is that of every agreement that sells usage alone. */
   async trialOf(region: string, agreementId: string, patience: Patience = {}): Promise<TermsAnswer> {
+    const served = entitlementRegionOf(region);
+    if (await this.permission.isDenied(served, 'GetAgreementTerms')) return { kind: 'denied' };
     const terms: AcceptedTerm[] = [];
     let nextToken: string | undefined;
     for (let page = 1; page <= PAGES_MAX; page += 1) {
       const request = { agreementId, maxResults: PAGE_SIZE, ...(nextToken === undefined ? {} : { nextToken }) };
       const answer = await this.calls.ask(
         'GetAgreementTerms',
-        entitlementRegionOf(region),
+        served,
         async (leave, abortSignal) => {
           const { GetAgreementTermsCommand } = await import('@aws-sdk/client-marketplace-agreement');
           const command = new GetAgreementTermsCommand(request);
@@ -107,7 +118,8 @@ export class AgreementGateway {
         },
         patience,
       );
-      if (answer.kind === 'failed') return isUnknown(answer.failure) ? { kind: 'unknown' } : answer;
+      const isDenied = await this.permission.note(served, 'GetAgreementTerms', answer.kind === 'failed' ? answer.failure : null);
+      if (answer.kind === 'failed') return isDenied ? { kind: 'denied' } : isUnknown(answer.failure) ? { kind: 'unknown' } : answer;
       terms.push(...(answer.output.acceptedTerms ?? []));
       nextToken = answer.output.nextToken;
       if (nextToken === undefined || nextToken === '') return { kind: 'answered', trial: trialTermOf(terms) };
@@ -147,8 +159,8 @@ function trialTermOf(terms: readonly AcceptedTerm[]): TrialTerm | null {
 }
 
 /** Not there, or not ours to see: a resold agreement's proposer is the reseller, and nobody else may ask about it. */
-function isUnknown({ code }: CallFailure): boolean {
-  return code === 'ResourceNotFoundException';
+function isUnknown({ code, kind }: CallFailure): boolean {
+  return code === 'ResourceNotFoundException' || kind === 'culprit';
 }
 
 function endless(what: string): CallFailure {
