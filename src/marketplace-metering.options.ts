@@ -225,7 +225,7 @@ const optionsSchema = z.strictObject({
       recoveryIntervalMs: durationMs(10, HOUR_MS, 30 * SECONDS_MS),
       inboxIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
       deliverIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
-      reconcileIntervalMs: durationMs(10, 24 * HOUR_MS, 15 * MINUTES_MS),
+      reconcileIntervalMs: durationMs(10, 24 * HOUR_MS, MINUTES_MS),
     })
     .prefault({}),
   clock: z.custom<Clock>((value) => typeof (value as Clock | null)?.now === 'function', { error: 'give an object with now(): Date' }),

@@ -1,22 +1,26 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { AgreementGateway } from '../../aws/agreement-gateway.js';
+import { type Patience } from '../../aws/paced-calls.js';
 import { LedgerDatabase } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors.js';
 import { Outbox } from '../../events/outbox.js';
 import { type ProductOptions, type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { HOUR_MS } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { type LegacySubscription, selectLegacy, setLicenseFrom } from './license-migration.sql.js';
+import { markCustomersChanged } from '../chain/customer-changed.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
-import { licenseOfMessage } from '../chain/subscription-aliases.js';
-import { SubscriptionRegistrar } from '../chain/subscription-registrar.js';
+import { BuyerQuestions } from './buyer-questions.js';
+import { type LegacySubscription, pinLicenseFrom, selectLegacy, selectLegacyOne, selectOfBuyer } from './license-migration.sql.js';
+import { Reconciliation } from './reconciliation.js';
+import { loadAskedBuyer } from './reconciliation.sql.js';
 
 /**
- * `moved`: by this call, or would be (dry run). `movedBefore`: stands already. `licenseUnknown`: AWS has not told its license yet; the buyer presses "Set
- * up your account", or the Agreement API is permitted. `licenseAmbiguous`: the buyer has several agreements, and nothing tells which is meant.
- * `accountUnknown`: its AWS account is not known, which a record by license needs. `hourSealed`: an hour from the cut-over on is sealed already.
+ * `moved`: by this call, or would be (dry run). `movedBefore`: stands already. `licenseUnknown`: AWS does not tell its license; the buyer presses "Set up
+ * your account", the Agreement API is permitted, or `products[].productId` is set, by which AWS finds the agreements of a listing. `licenseAmbiguous`: the
+ * buyer has several agreements, and nothing tells which is meant. `accountUnknown`: its AWS account is not known, which a record by license needs.
+ * `hourSealed`: an hour from the cut-over on is sealed already. `awsUnavailable`: AWS could not be asked; call again.
  */
-export type MoveOutcome = 'moved' | 'movedBefore' | 'licenseUnknown' | 'licenseAmbiguous' | 'accountUnknown' | 'hourSealed';
+export type MoveOutcome =
+  'moved' | 'movedBefore' | 'licenseUnknown' | 'licenseAmbiguous' | 'accountUnknown' | 'hourSealed' | 'awsUnavailable';
 
 export interface LicenseMigrationReport {
   productCode: string;
@@ -29,7 +33,19 @@ export interface LicenseMigrationReport {
   complete: boolean;
 }
 
+export interface LicenseMigrationOptions {
+  /** Start of a UTC hour in the future. */
+  cutOver: Date;
+  /** Reports what would be done, and writes nothing. Default false. */
+  dryRun?: boolean;
+  /** Told after each subscription: AWS is asked at the pace of its quotas, some four subscriptions a second. */
+  onProgress?: (done: number) => void;
+  /** Ends the call after the subscription that it is at; what was moved stays moved. */
+  signal?: AbortSignal;
+}
+
 const CHUNK = 200;
+const PROGRESS_EVERY = 100;
 
 /**
  * Moves a product from ProductCode metering to LicenseArn metering (Concurrent Agreements). AWS bills both for an hour that is metered under both [SDK-M], so
@@ -43,19 +59,21 @@ export class LicenseMigration {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly products: ProductCatalog,
-    private readonly agreements: AgreementGateway,
-    private readonly registrar: SubscriptionRegistrar,
+    private readonly questions: BuyerQuestions,
+    private readonly reconciliation: Reconciliation,
     private readonly outbox: Outbox,
   ) {}
 
   /**
    * Gives every subscription of a product that can be moved its cut-over hour. One that has one keeps it, so the call may be repeated until the report says
-   * `complete`, after a crash too, and with a later hour for those that were not ready.
-   * @param cutOver start of a UTC hour in the future
-   * @param dryRun reports what would be done, and writes nothing. Default false.
+   * `complete`, after a crash too, and with a later hour for those that were not ready. AWS is asked about those whose license is not known; the call waits
+   * for its quotas, however long that takes.
    * @throws MarketplaceMeteringError `PRODUCT_UNKNOWN`, `CUT_OVER_INVALID`
    */
-  async move(productCode: string, { cutOver, dryRun = false }: { cutOver: Date; dryRun?: boolean }): Promise<LicenseMigrationReport> {
+  async move(
+    productCode: string,
+    { cutOver, dryRun = false, onProgress, signal }: LicenseMigrationOptions,
+  ): Promise<LicenseMigrationReport> {
     const product = this.products.get(productCode);
     if (!product) {
       throw new MarketplaceMeteringError(
@@ -63,66 +81,93 @@ export class LicenseMigration {
         `Product ${productCode} is not listed: add it to products (MARKETPLACE_PRODUCTS).`,
       );
     }
-    const time = cutOver.getTime();
-    if (Number.isNaN(time) || time % HOUR_MS !== 0 || cutOver <= this.options.clock.now()) {
-      throw new MarketplaceMeteringError(
-        'CUT_OVER_INVALID',
-        'cutOver must be the start of a UTC hour in the future, for example 2026-12-01T00:00:00Z: the hour that runs may have been metered already.',
-      );
-    }
+    this.refuseHour(cutOver);
     const counts: Record<MoveOutcome, number> = {
-      ...{ moved: 0, movedBefore: 0, licenseUnknown: 0, licenseAmbiguous: 0, accountUnknown: 0, hourSealed: 0 },
+      ...{ moved: 0, movedBefore: 0, licenseUnknown: 0, licenseAmbiguous: 0, accountUnknown: 0, hourSealed: 0, awsUnavailable: 0 },
     };
     const open: LicenseMigrationReport['open'] = [];
+    let done = 0;
+    for await (const subscription of this.subscriptionsOf(productCode)) {
+      if (signal?.aborted === true) break;
+      const outcome = await this.moveOne(product, subscription, cutOver, dryRun, { signal });
+      counts[outcome] += 1;
+      if (outcome !== 'moved' && outcome !== 'movedBefore') open.push({ subscriptionId: subscription.id, outcome });
+      done += 1;
+      onProgress?.(done);
+      if (done % PROGRESS_EVERY === 0) this.logger.log(`product ${productCode}: ${done} subscriptions looked at`, counts);
+    }
+    this.logger.log(`product ${productCode} ${dryRun ? 'would move' : 'moves'} to licenses`, { cutOver: cutOver.toISOString(), ...counts });
+    return { productCode, cutOver, dryRun, counts, open, complete: open.length === 0 && signal?.aborted !== true };
+  }
+
+  private refuseHour(cutOver: Date): void {
+    const time = cutOver.getTime();
+    if (!Number.isNaN(time) && time % HOUR_MS === 0 && cutOver > this.options.clock.now()) return;
+    throw new MarketplaceMeteringError(
+      'CUT_OVER_INVALID',
+      'cutOver must be the start of a UTC hour in the future, for example 2026-12-01T00:00:00Z: the hour that runs may have been metered already.',
+    );
+  }
+
+  private async *subscriptionsOf(productCode: string): AsyncGenerator<LegacySubscription> {
     let after: string | null = null;
     for (;;) {
       const chunk: LegacySubscription[] = await selectLegacy(this.database, this.options.sellerAccount, productCode, after, CHUNK);
-      for (const subscription of chunk) {
-        const outcome = await this.moveOne(product, subscription, cutOver, dryRun);
-        counts[outcome] += 1;
-        if (outcome !== 'moved' && outcome !== 'movedBefore') open.push({ subscriptionId: subscription.id, outcome });
-      }
+      yield* chunk;
       after = chunk.at(-1)?.id ?? null;
-      if (chunk.length < CHUNK) break;
+      if (chunk.length < CHUNK) return;
     }
-    this.logger.log(`product ${productCode} ${dryRun ? 'would move' : 'moves'} to licenses`, { cutOver: cutOver.toISOString(), ...counts });
-    return { productCode, cutOver, dryRun, counts, open, complete: open.length === 0 };
   }
 
-  private async moveOne(product: ProductOptions, subscription: LegacySubscription, cutOver: Date, dryRun: boolean): Promise<MoveOutcome> {
-    if (subscription.license_from !== null) return 'movedBefore';
-    if (subscription.customer_aws_account_id === null) return 'accountUnknown';
-    const licenses =
-      subscription.license_arn === null ? await this.licensesOf(product, subscription.customer_aws_account_id) : [subscription.license_arn];
-    const [licenseArn] = licenses;
-    if (licenseArn === undefined || licenseOfMessage(licenseArn).licenseArn === undefined) return 'licenseUnknown';
-    if (licenses.length > 1) return 'licenseAmbiguous';
-    if (dryRun) return 'moved';
+  private async moveOne(
+    product: ProductOptions,
+    before: LegacySubscription,
+    cutOver: Date,
+    dryRun: boolean,
+    patience: Patience,
+  ): Promise<MoveOutcome> {
+    const { sellerAccount, clock } = this.options;
+    if (before.license_from !== null) return 'movedBefore';
+    if (before.has_account && before.licenses.length === 1 && dryRun) return 'moved';
+    const isKnown = before.has_account && before.licenses.length === 1;
+    if (!isKnown && dryRun) return this.foresee(product, before, patience);
+    if (!isKnown && (await this.reconciliation.ask(await selectOfBuyer(this.database, sellerAccount, before), patience)) === 'failed') {
+      return 'awsUnavailable';
+    }
+    const subscription = isKnown ? before : await selectLegacyOne(this.database, sellerAccount, before.id);
+    // It has ended, or lives on in another that is looked at by itself.
+    if (!subscription) return 'movedBefore';
+    if (!subscription.has_account) return 'accountUnknown';
+    if (subscription.licenses.length !== 1) return subscription.licenses.length === 0 ? 'licenseUnknown' : 'licenseAmbiguous';
     return this.database.transaction(async (tx) => {
-      const { sellerAccount, clock } = this.options;
-      if (subscription.license_arn === null) {
-        const identity = {
-          productCode: product.productCode,
-          licenseArn,
-          customerAwsAccountId: subscription.customer_aws_account_id ?? undefined,
-        };
-        const { id } = await this.registrar.findOrCreate({ ...identity, offerType: null, fields: {} }, tx);
-        // The license belongs to a subscription of its own already: nothing says that the two are one.
-        if (id !== subscription.id) return 'licenseAmbiguous';
+      if (!(await pinLicenseFrom(tx, sellerAccount, subscription, cutOver))) {
+        const now = await selectLegacyOne(tx, sellerAccount, subscription.id);
+        return now?.license_from ? 'movedBefore' : 'hourSealed';
       }
-      if (!(await setLicenseFrom(tx, sellerAccount, subscription.id, cutOver))) return 'hourSealed';
+      await markCustomersChanged(tx, sellerAccount, [subscription.customer_id]);
       const payload = { productCode: product.productCode, change: `metered by license from ${cutOver.toISOString()}` };
       await this.outbox.append(tx, [{ type: 'subscription.changed', subscriptionId: subscription.id, payload, occurredAt: clock.now() }]);
       return 'moved';
     });
   }
 
-  private async licensesOf(product: ProductOptions, customerAwsAccountId: string): Promise<string[]> {
-    const answer = await this.agreements.search(product.region, { customerAwsAccountId });
-    if (answer.kind === 'failed') return [];
-    const active = answer.agreements.filter(
-      ({ status, productIds }) => status === 'ACTIVE' && (product.productId === undefined || productIds.includes(product.productId)),
-    );
-    return [...new Set(active.flatMap(({ licenseArns }) => licenseArns))];
+  /** What AWS would tell, without entering it. */
+  private async foresee(product: ProductOptions, subscription: LegacySubscription, patience: Patience): Promise<MoveOutcome> {
+    const { sellerAccount } = this.options;
+    const ids = await selectOfBuyer(this.database, sellerAccount, subscription);
+    const buyer = await loadAskedBuyer(this.database, sellerAccount, ids);
+    if (!buyer) return 'licenseUnknown';
+    const answered = await this.questions.ask(buyer, product, patience);
+    if (answered.kind === 'failed') return 'awsUnavailable';
+    const { agreements, entitlements } = answered.answer;
+    const active = agreements.filter(({ status }) => status === 'ACTIVE');
+    const licenses = new Set([
+      ...active.flatMap(({ licenseArns }) => licenseArns),
+      ...entitlements.flatMap(({ licenseArn }) => (licenseArn === null ? [] : [licenseArn])),
+    ]);
+    const hasAccount = subscription.has_account || [...active, ...entitlements].some((one) => one.customerAwsAccountId !== null);
+    if (!hasAccount) return 'accountUnknown';
+    if (licenses.size !== 1) return licenses.size === 0 ? 'licenseUnknown' : 'licenseAmbiguous';
+    return 'moved';
   }
 }

@@ -1,66 +1,289 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type SubscriptionState } from '../agreements/state-policy.js';
+import { type SubscriptionState } from '../agreements/subscription-state.js';
+import { type AskedBuyer, type KnownAgreement } from './asked-buyer.js';
 
-/** A subscription about which AWS should be asked. */
-export interface SilentSubscription {
+/** When silence has lasted long enough to ask. Business time. */
+export interface AskingTimes {
+  now: Date;
+  /** Nothing heard since: asked about in any case. */
+  silentSince: Date;
+  /** What is not as it should be (no activation, usage waiting for a successor) is asked about when it was not since. */
+  impatientSince: Date;
+  /** Usage after an end is a reason to ask once a day. */
+  dailySince: Date;
+}
+
+/** Usage that waits for these reasons may be waiting for a message that was lost. */
+const WAITS_FOR_SUCCESSOR = ['awaitingSuccessor', 'noIdentity'];
+const WAITS_AFTER_END = ['afterEnd', 'noSubscription'];
+
+/**
+ * Subscriptions that AWS is to be asked about now: it was asked for, a question was not finished, nothing was heard for long, usage waits. Those that
+ * waited longest come first, so that none is passed over while the quota is short.
+ */
+const DUE = `SELECT c.id FROM marketplace.subscription c
+  WHERE c.seller_account = $1 AND c.alias_of IS NULL AND c.product_code = ANY ($2::text[])
+    AND (c.ask_lease_until IS NULL OR c.ask_lease_until <= clock_timestamp())
+    AND (c.ask_lease_until IS NOT NULL OR c.next_ask_at <= $3
+      OR (c.state NOT IN ('ended', 'failed') AND greatest(c.asked_at, c.registered_at) IS NULL)
+      OR (c.state = 'registered' AND greatest(c.asked_at, c.registered_at) <= $5 AND c.registered_at > $3::timestamptz - interval '7 days')
+      OR (c.state NOT IN ('ended', 'failed') AND greatest(c.asked_at, c.registered_at, c.last_heard_at) <= $4)
+      OR (coalesce(c.asked_at, '-infinity') <= $5 AND c.customer_id IN (SELECT customer_id FROM waiting WHERE waiting_reason = ANY ($7::text[])))
+      OR (coalesce(c.asked_at, '-infinity') <= $6 AND c.customer_id IN (SELECT customer_id FROM waiting)))`;
+
+const WAITING = `waiting AS (
+  SELECT DISTINCT s.customer_id, r.waiting_reason FROM marketplace.rollup r
+  JOIN marketplace.subject s ON s.id = r.subject
+  WHERE s.seller_account = $1 AND s.customer_id IS NOT NULL AND r.record_id IS NULL AND NOT r.is_split
+    AND (r.waiting_reason = ANY ($7::text[]) OR r.waiting_reason = ANY ($8::text[])))`;
+
+/**
+ * Takes the subscriptions of one buyer about whom AWS is to be asked, for as long as the lease. `except` those that have had their turn. SKIP LOCKED: another replica asks about another buyer.
+ * What is asked for from now on counts as new: it may speak of what happens after AWS has looked.
+ */
+export async function takeBuyer(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  productCodes: readonly string[],
+  times: AskingTimes,
+  { leaseMs, except }: { leaseMs: number; except: readonly string[] },
+): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `WITH ${WAITING}, first AS (
+       SELECT c.id, c.buyer_id FROM marketplace.subscription c WHERE c.seller_account = $1 AND c.id IN (${DUE}) AND c.id <> ALL ($10::uuid[])
+       ORDER BY c.asked_at NULLS FIRST, c.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+     ), taken AS (
+       SELECT c.id FROM marketplace.subscription c JOIN first ON c.id = first.id OR c.buyer_id = first.buyer_id
+       WHERE c.seller_account = $1 AND c.alias_of IS NULL AND (c.ask_lease_until IS NULL OR c.ask_lease_until <= clock_timestamp())
+       ORDER BY c.id
+     )
+     UPDATE marketplace.subscription s SET ask_lease_until = clock_timestamp() + interval '1 millisecond' * $9::float8,
+       next_ask_at = CASE WHEN next_ask_at > $3 THEN next_ask_at END
+     FROM taken WHERE s.seller_account = $1 AND s.id = taken.id AND (s.ask_lease_until IS NULL OR s.ask_lease_until <= clock_timestamp())
+     RETURNING s.id::text AS id`,
+    [...parametersOf(sellerAccount, productCodes, times), leaseMs, except],
+  );
+  return rows.map(({ id }) => id).sort();
+}
+
+/** How many subscriptions AWS is still to be asked about, and how many are being asked about. */
+export async function countToAsk(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  productCodes: readonly string[],
+  times: AskingTimes,
+): Promise<{ due: number; underWay: number }> {
+  const [row] = await sql.query<{ due: number; underway: number }>(
+    `WITH ${WAITING}
+     SELECT (SELECT count(*)::int FROM (${DUE}) due) AS due,
+       (SELECT count(*)::int FROM marketplace.subscription WHERE seller_account = $1 AND ask_lease_until > clock_timestamp()) AS underway`,
+    parametersOf(sellerAccount, productCodes, times),
+  );
+  return { due: row?.due ?? 0, underWay: row?.underway ?? 0 };
+}
+
+function parametersOf(sellerAccount: string, productCodes: readonly string[], times: AskingTimes): unknown[] {
+  const { now, silentSince, impatientSince, dailySince } = times;
+  return [
+    ...[sellerAccount, productCodes, now.toISOString(), silentSince.toISOString(), impatientSince.toISOString()],
+    ...[dailySince.toISOString(), WAITS_FOR_SUCCESSOR, WAITS_AFTER_END],
+  ];
+}
+
+/** @param subscriptionIds of one buyer at one product. Null where none of them is there. */
+export async function loadAskedBuyer(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  subscriptionIds: readonly string[],
+): Promise<AskedBuyer | null> {
+  const subscriptions = await sql.query<{
+    id: string;
+    customer_id: string;
+    state: SubscriptionState;
+    product_code: string;
+    account: string | null;
+    customer_identifier: string | null;
+    product_id: string | null;
+  }>(
+    `SELECT s.id::text AS id, s.customer_id::text AS customer_id, s.state, s.product_code,
+       (SELECT min(n.name) FROM marketplace.buyer_name n WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id AND n.kind = 'account') AS account,
+       (SELECT min(n.name) FROM marketplace.buyer_name n
+        WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id AND n.kind = 'customerIdentifier') AS customer_identifier,
+       (SELECT a.product_id FROM marketplace.agreement a
+        WHERE a.seller_account = $1 AND a.product_code = s.product_code AND a.product_id IS NOT NULL ORDER BY a.created_at DESC LIMIT 1) AS product_id
+     FROM marketplace.subscription s WHERE s.seller_account = $1 AND s.id = ANY ($2::uuid[]) ORDER BY s.id`,
+    [sellerAccount, subscriptionIds],
+  );
+  const [first] = subscriptions;
+  if (!first) return null;
+  return {
+    productCode: first.product_code,
+    customerAwsAccountId: first.account,
+    customerIdentifier: first.customer_identifier,
+    subscriptions: subscriptions.map(({ id, customer_id: customerId, state }) => ({ id, customerId, state })),
+    agreements: await loadAgreements(sql, sellerAccount, subscriptionIds),
+    productId: first.product_id,
+  };
+}
+
+interface AgreementRow {
   id: string;
-  product_code: string;
-  state: SubscriptionState;
-  license_arn: string | null;
-  customer_aws_account_id: string | null;
-  customer_identifier: string | null;
-  license_names: string[];
-  agreement_ids: string[];
-  /** AWS refuses its usage, though by everything heard it is active. */
-  is_refused: boolean;
-  /** The agreement before it, if any, is known: it is linked, or was named by a message. */
-  knows_previous: boolean;
+  subscription_id: string;
+  agreement_id: string | null;
+  license_arns: string[];
+  license_digests: string[];
+  found_at: Date | null;
+  found: NonNullable<KnownAgreement['found']>['details'] | null;
+  last_fact_at: Date | null;
+  last_heard_at: Date | null;
+}
+
+/** What was heard under a row that turned out to be another agreement's counts as that one's. */
+async function loadAgreements(sql: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[]): Promise<KnownAgreement[]> {
+  const rows = await sql.query<AgreementRow>(
+    `WITH row AS (
+       SELECT a.id, a.subscription_id, a.buyer_id, ARRAY(
+         SELECT x.id FROM marketplace.agreement x WHERE x.seller_account = $1 AND a.id IN (x.id, x.alias_of)) AS ids
+       FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.subscription_id = ANY ($2::uuid[]) AND a.alias_of IS NULL
+     )
+     SELECT row.id::text AS id, row.subscription_id::text AS subscription_id,
+       (SELECT min(n.name) FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'agreement') AS agreement_id,
+       ARRAY(SELECT DISTINCT n.name FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license' AND n.name IS NOT NULL) AS license_arns,
+       ARRAY(SELECT DISTINCT encode(n.digest, 'hex') FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license') AS license_digests,
+       f.at AS found_at, f.details AS found, o.last_fact_at, o.last_heard_at
+     FROM row
+     LEFT JOIN LATERAL (
+       SELECT at, details FROM marketplace.fact f WHERE f.seller_account = $1 AND f.agreement_id = ANY (row.ids) AND f.type = 'agreement.found'
+       ORDER BY at DESC, heard_at DESC LIMIT 1
+     ) f ON true
+     CROSS JOIN LATERAL (
+       SELECT max(at) AS last_fact_at, max(heard_at) AS last_heard_at FROM marketplace.fact o
+       WHERE o.seller_account = $1 AND o.type NOT IN ('agreement.found', 'agreement.notice')
+         AND (o.agreement_id = ANY (row.ids) OR (o.agreement_id IS NULL AND (o.buyer_id = row.buyer_id OR o.subscription_id = row.subscription_id)))
+     ) o
+     ORDER BY row.id`,
+    [sellerAccount, subscriptionIds],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    subscriptionId: row.subscription_id,
+    agreementId: row.agreement_id,
+    licenseArns: row.license_arns,
+    licenseDigests: row.license_digests,
+    found: row.found === null || row.found_at === null ? null : { at: row.found_at, details: row.found },
+    lastFactAt: row.last_fact_at,
+    lastHeardAt: row.last_heard_at,
+  }));
+}
+
+/** Messages of ours that were entered and are not applied yet. */
+export async function countUnapplied(sql: SqlExecutor, sellerAccount: string, messageIds: readonly string[]): Promise<number> {
+  const [row] = await sql.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM marketplace.inbox_message
+     WHERE seller_account = $1 AND origin = 'reconciliation' AND message_id = ANY ($2::text[]) AND state = 'pending'`,
+    [sellerAccount, messageIds],
+  );
+  return row?.count ?? 0;
 }
 
 /**
- * Takes subscriptions about which nothing was heard for long, that wait for their activation or their license, or whose usage AWS refuses. Marked as asked in
- * the same breath, with SKIP LOCKED: each replica asks about others.
+ * AWS was asked, and all that it said is in the ledger: ends that were told may close. Subscriptions that were folded meanwhile have been asked about as
+ * what they live on in. In the order of ids.
+ * @returns those that live, with their customers
  */
-export function takeSilent(
+export async function closeQuestion(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subscriptionIds: readonly string[],
+  asked: { at: Date; mayNotAsk: boolean },
+): Promise<{ id: string; customerId: string }[]> {
+  await tx.query(
+    `SELECT FROM marketplace.subscription WHERE seller_account = $1
+       AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1 AND id = ANY ($2::uuid[]))
+     ORDER BY id FOR NO KEY UPDATE`,
+    [sellerAccount, subscriptionIds],
+  );
+  const rows = await tx.query<{ id: string; customer_id: string; alias_of: string | null }>(
+    `UPDATE marketplace.subscription SET asked_at = greatest(asked_at, $3), may_not_ask = $4, ask_lease_until = NULL, updated_at = clock_timestamp()
+     WHERE seller_account = $1 AND (id = ANY ($2::uuid[])
+       OR id IN (SELECT alias_of FROM marketplace.subscription WHERE seller_account = $1 AND id = ANY ($2::uuid[])))
+     RETURNING id::text AS id, customer_id::text AS customer_id, alias_of::text AS alias_of`,
+    [sellerAccount, subscriptionIds, asked.at.toISOString(), asked.mayNotAsk],
+  );
+  return rows.filter((row) => row.alias_of === null).map(({ id, customer_id: customerId }) => ({ id, customerId }));
+}
+
+/** AWS could not be asked: again after a while of machine time. */
+export async function postponeQuestion(
   sql: SqlExecutor,
   sellerAccount: string,
-  time: { now: Date; silentSince: Date; impatientSince: Date },
-  limit: number,
-): Promise<SilentSubscription[]> {
-  return sql.query<SilentSubscription>(
-    `WITH taken AS (
-       UPDATE marketplace.subscription s SET reconciled_at = $2
-       FROM (
-         SELECT c.id FROM marketplace.subscription c
-         WHERE c.seller_account = $1 AND c.state IN ('registered', 'active', 'trial', 'suspended') AND c.merged_into IS NULL
-           AND greatest(c.reconciled_at, c.registered_at) <= CASE
-             WHEN c.state = 'registered' OR c.license_arn IS NULL AND c.customer_identifier IS NULL OR EXISTS (
-               SELECT FROM marketplace.alert a WHERE a.seller_account = $1 AND a.kind = 'notSubscribed' AND a.subject = c.id::text AND a.resolved_at IS NULL)
-             THEN $4::timestamptz
-             ELSE CASE WHEN greatest(c.last_heard_at, c.registered_at) <= $3 THEN $3::timestamptz ELSE '-infinity' END END
-         ORDER BY c.reconciled_at NULLS FIRST, c.id LIMIT $5 FOR NO KEY UPDATE SKIP LOCKED
-       ) silent
-       WHERE s.seller_account = $1 AND s.id = silent.id
-       RETURNING s.*
-     )
-     SELECT t.id::text AS id, t.product_code, t.state, t.license_arn, t.customer_aws_account_id, t.customer_identifier,
-       ARRAY(SELECT value FROM marketplace.subscription_alias a WHERE a.seller_account = $1 AND a.subscription_id = t.id AND a.kind = 'license') AS license_names,
-       ARRAY(SELECT value FROM marketplace.subscription_alias a WHERE a.seller_account = $1 AND a.subscription_id = t.id AND a.kind = 'agreement') AS agreement_ids,
-       EXISTS (SELECT FROM marketplace.alert a
-         WHERE a.seller_account = $1 AND a.kind = 'notSubscribed' AND a.subject = t.id::text AND a.resolved_at IS NULL) AS is_refused,
-       t.predecessor_id IS NOT NULL OR EXISTS (SELECT FROM marketplace.inbox_message m
-         WHERE m.seller_account = $1 AND m.subscription_id = t.id AND m.event -> 'details' ->> 'previousAgreementId' IS NOT NULL) AS knows_previous
-     FROM taken t ORDER BY t.id`,
-    [sellerAccount, time.now.toISOString(), time.silentSince.toISOString(), time.impatientSince.toISOString(), limit],
+  subscriptionIds: readonly string[],
+  afterMs: number,
+): Promise<void> {
+  await sql.query(
+    `UPDATE marketplace.subscription SET ask_lease_until = clock_timestamp() + interval '1 millisecond' * $3::float8
+     WHERE seller_account = $1 AND id = ANY ($2::uuid[])`,
+    [sellerAccount, subscriptionIds, afterMs],
   );
 }
 
-/** Messages that have waited since before an instant for a subscription that nobody knows. */
-export async function countWaiting(sql: SqlExecutor, sellerAccount: string, before: Date): Promise<{ count: number; oldest: Date | null }> {
+/** Subscriptions with open alerts of kinds, at products that are not listed any more. */
+export async function selectUnlistedAlerts(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  kind: string,
+  productCodes: readonly string[],
+): Promise<string[]> {
+  const rows = await sql.query<{ subject: string }>(
+    `SELECT a.subject FROM marketplace.alert a JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id::text = a.subject
+     WHERE a.seller_account = $1 AND a.kind = $2 AND a.resolved_at IS NULL AND s.product_code <> ALL ($3::text[])`,
+    [sellerAccount, kind, productCodes],
+  );
+  return rows.map(({ subject }) => subject);
+}
+
+/** Subscriptions whose usage AWS refuses as not subscribed, by the alert that stands. */
+export async function selectRefused(sql: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[]): Promise<string[]> {
+  const rows = await sql.query<{ subject: string }>(
+    `SELECT subject FROM marketplace.alert
+     WHERE seller_account = $1 AND kind = 'notSubscribed' AND subject = ANY ($2::text[]) AND resolved_at IS NULL`,
+    [sellerAccount, subscriptionIds],
+  );
+  return rows.map(({ subject }) => subject);
+}
+
+/**
+ * Messages that have waited since before an instant for a subscription that nobody knows. Those that name a listing which is none of ours are no concern
+ * of ours: another product of the seller shares the queue.
+ */
+export async function countWaiting(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  before: Date,
+  listed: { productCodes: readonly string[]; productIds: readonly string[] | null },
+): Promise<{ count: number; oldest: Date | null }> {
   const [row] = await sql.query<{ count: number; oldest: Date | null }>(
     `SELECT count(*)::int AS count, min(received_at) AS oldest FROM marketplace.inbox_message
-     WHERE seller_account = $1 AND state = 'waiting' AND received_at <= $2`,
-    [sellerAccount, before.toISOString()],
+     WHERE seller_account = $1 AND state = 'waiting' AND received_at <= $2
+       AND coalesce(event -> 'about' ->> 'productCode' = ANY ($3::text[]), true)
+       AND ($4::text[] IS NULL OR coalesce(event -> 'about' ->> 'productId' = ANY ($4::text[]), true))`,
+    [sellerAccount, before.toISOString(), listed.productCodes, listed.productIds],
   );
   return row ?? { count: 0, oldest: null };
+}
+
+/** Entity ids of our listings, as agreements have told them. */
+export async function selectProductIds(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  productCodes: readonly string[],
+): Promise<{ productCode: string; productId: string }[]> {
+  return sql.query(
+    `SELECT DISTINCT product_code AS "productCode", product_id AS "productId" FROM marketplace.agreement
+     WHERE seller_account = $1 AND product_code = ANY ($2::text[]) AND product_id IS NOT NULL`,
+    [sellerAccount, productCodes],
+  );
 }

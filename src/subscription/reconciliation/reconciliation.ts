@@ -1,160 +1,223 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { AgreementGateway, type FoundAgreement } from '../../aws/agreement-gateway.js';
 import { type CallFailure } from '../../aws/aws-error.js';
-import { EntitlementGateway } from '../../aws/entitlement-gateway.js';
+import { type Patience } from '../../aws/paced-calls.js';
 import { LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
-import { followsLifecycle, type ProductOptions, type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { followsLifecycle, type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { ProductCatalog } from '../product-catalog.js';
-import { licenseIdOf } from '../chain/subscription-aliases.js';
+import { Waker } from '../../runtime/waker.js';
+import { markCustomersChanged } from '../chain/customer-changed.sql.js';
+import { Projection } from '../chain/projection.js';
 import { LifecycleInbox } from '../inbox/lifecycle-inbox.js';
-import { type LifecycleDetails } from '../inbox/lifecycle-event.js';
-import { countWaiting, type SilentSubscription, takeSilent } from './reconciliation.sql.js';
+import { MessageProcessor } from '../inbox/message-processor.js';
+import { ProductCatalog } from '../product-catalog.js';
+import { type AskedBuyer } from './asked-buyer.js';
+import { type BuyerAnswer, findingsOf, messageIdOf } from './buyer-answer.js';
+import { BuyerQuestions } from './buyer-questions.js';
+import {
+  type AskingTimes,
+  closeQuestion,
+  countToAsk,
+  countUnapplied,
+  countWaiting,
+  loadAskedBuyer,
+  postponeQuestion,
+  selectProductIds,
+  selectRefused,
+  selectUnlistedAlerts,
+  takeBuyer,
+} from './reconciliation.sql.js';
 
-/** Subscriptions asked about in one run: SearchAgreements has no published quota. */
-const ASKED_MAX = 25;
 /** What is not as it should be is asked about after this long, however patient `reconcileAfterMs` is. */
 const IMPATIENCE_MS = HOUR_MS;
+/** Usage of a buyer whose agreement is over may be that of one who came back: AWS is asked once a day. */
+const DAY_MS = 24 * HOUR_MS;
+/** Machine time. One buyer's questions, however slowly the quota lets them through. */
+const LEASE_MS = 15 * 60_000;
+const PATIENCE_MS = 10 * 60_000;
+/** Machine time. AWS could not be asked, or what it said could not be entered. */
+const AGAIN_AFTER_MS = 60_000;
 const WAITING_SUBJECT = 'inbox';
+const SETUP_SUBJECT = 'reconciliation';
 
-/** What AWS, asked about a subscription, said. Null where it could not be asked, or where what it said settles nothing. */
-export type Finding = { about: { agreementId?: string; licenseArn?: string }; details: LifecycleDetails['agreement.found'] } | null;
+export interface AskingProgress {
+  /** Subscriptions that AWS is to be asked about now. */
+  due: number;
+  /** Those that some replica asks about at this moment. */
+  underWay: number;
+}
+
+export type AskingOutcome = 'asked' | 'failed';
 
 /**
- * Messages may be lost: EventBridge promises its best effort, and nothing from before a rule existed. So AWS is asked about subscriptions that
- * have been silent for long or whose picture is contradictory; what it says is a message like any other.
+ * Messages may be lost: EventBridge promises its best effort, and nothing from before a rule existed; and a host may have no way in at all. So AWS is
+ * asked about subscriptions that have been silent for long, that something was heard of which only AWS can settle, or whose usage waits. What it says is a
+ * message like any other; that it was asked lets ends close which were told.
  */
 @Injectable()
 export class Reconciliation {
   private readonly logger = new Logger('MarketplaceReconciliation');
-  private deniedUntil = 0;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly products: ProductCatalog,
-    private readonly agreements: AgreementGateway,
-    private readonly entitlements: EntitlementGateway,
+    private readonly questions: BuyerQuestions,
     private readonly inbox: LifecycleInbox,
+    private readonly messages: MessageProcessor,
+    private readonly projection: Projection,
     private readonly alerts: AlertBoard,
+    private readonly waker: Waker,
   ) {}
 
+  /** Asks about all that is due, one buyer after the other: how fast is the quota's to say. Other replicas ask about other buyers meanwhile. */
   async run(signal?: AbortSignal): Promise<void> {
-    if (!followsLifecycle(this.options)) return;
-    const { sellerAccount, clock, reconcileAfterMs } = this.options;
-    const now = clock.now();
-    const silent = await takeSilent(
-      this.database,
-      sellerAccount,
-      { now, silentSince: plusMs(now, -reconcileAfterMs), impatientSince: plusMs(now, -Math.min(IMPATIENCE_MS, reconcileAfterMs)) },
-      ASKED_MAX,
-    );
-    for (const subscription of silent) {
-      if (signal?.aborted === true) return;
-      await this.ask(subscription);
+    let [asked, failed] = [0, 0];
+    // One turn each: what AWS cannot settle now is asked about at the next run, not in a circle.
+    const taken: string[] = [];
+    while (signal?.aborted !== true) {
+      const ids = await this.take(taken);
+      if (ids.length === 0) break;
+      taken.push(...ids);
+      const outcome = await this.ask(ids, { patienceMs: PATIENCE_MS, signal });
+      if (outcome === 'failed') failed += 1;
+      else asked += 1;
     }
-    await this.reportWaiting(now);
+    if (asked + failed > 0)
+      this.logger.log(`AWS was asked about ${asked} buyer(s), of ${failed} it gave no answer`, { ...(await this.progress()) });
+    await this.reportWaiting(this.options.clock.now());
+    await this.forgetUnlisted();
   }
 
-  private async ask(subscription: SilentSubscription): Promise<void> {
-    const product = this.products.get(subscription.product_code);
-    if (!product) return;
-    const { finding, isListed } = await this.find(subscription, product);
-    await this.report(subscription, finding, isListed);
-    if (!finding || isSettled(subscription, finding)) return;
-    const at = this.options.clock.now();
-    await this.inbox.receive([
-      {
-        origin: 'reconciliation',
-        messageId: `${subscription.id} at ${at.toISOString()}`,
-        via: 'reconciliation',
-        body: JSON.stringify(finding.details),
-        content: {
-          event: { type: 'agreement.found', at, about: { subscriptionId: subscription.id, ...finding.about }, details: finding.details },
-        },
-      },
-    ]);
+  async progress(): Promise<AskingProgress> {
+    return countToAsk(this.database, this.options.sellerAccount, this.productCodes, this.times());
   }
 
-  /** The Agreement API where it may be asked; else GetEntitlements, which knows contracts only. */
-  private async find(subscription: SilentSubscription, product: ProductOptions): Promise<{ finding: Finding; isListed: boolean | null }> {
-    const { license_arn: licenseArn, customer_aws_account_id: account } = subscription;
-    const search = licenseArn !== null ? { licenseArn } : account === null ? null : { customerAwsAccountId: account };
-    if (search && performance.now() >= this.deniedUntil) {
-      const answer = await this.agreements.search(product.region, search);
-      if (answer.kind === 'answered') {
-        const found = agreementOf(subscription, product, answer.agreements);
-        if (!found) return { finding: null, isListed: false };
-        const previous = subscription.knows_previous ? null : await this.previousOf(found, product);
-        return { finding: findingOf(found, subscription, previous), isListed: true };
+  /**
+   * Asks AWS about subscriptions of one buyer now, and has what it says applied.
+   * @returns `failed` where AWS could not be asked; it is asked again by itself
+   */
+  async ask(subscriptionIds: readonly string[], patience: Patience = {}): Promise<AskingOutcome> {
+    const { sellerAccount } = this.options;
+    const buyer = await loadAskedBuyer(this.database, sellerAccount, subscriptionIds);
+    const product = buyer && this.products.get(buyer.productCode);
+    if (!buyer || !product) return 'asked';
+    const answered = await this.questions.ask(buyer, product, patience);
+    if (answered.kind === 'failed') return this.again(subscriptionIds, answered.failure, patience);
+    const { answer } = answered;
+    const messageIds = await this.enter(buyer, answer, product.identity);
+    if (messageIds.length > 0) await this.messages.run(patience.signal);
+    // What was said must be known before "AWS was asked" lets anything close.
+    if ((await countUnapplied(this.database, sellerAccount, messageIds)) > 0) {
+      await postponeQuestion(this.database, sellerAccount, subscriptionIds, AGAIN_AFTER_MS);
+      return 'failed';
+    }
+    await this.close(subscriptionIds, answer);
+    await this.reportRefused(subscriptionIds, answer);
+    await this.alerts.resolve(this.database, 'setupError', SETUP_SUBJECT);
+    return 'asked';
+  }
+
+  private take(except: readonly string[]): Promise<string[]> {
+    const { sellerAccount } = this.options;
+    return this.database.transaction((tx) => takeBuyer(tx, sellerAccount, this.productCodes, this.times(), { leaseMs: LEASE_MS, except }));
+  }
+
+  /** A listing that is taken off the options is none of ours until it is listed again. */
+  private get productCodes(): string[] {
+    return this.products.all.map(({ productCode }) => productCode);
+  }
+
+  /** Without a way in nothing is ever heard: silence says nothing there, and the last hour can still be billed if its end is found within one. */
+  private times(): AskingTimes {
+    const now = this.options.clock.now();
+    const { reconcileAfterMs } = this.options;
+    const silentMs = followsLifecycle(this.options) ? reconcileAfterMs : Math.min(IMPATIENCE_MS, reconcileAfterMs);
+    return {
+      now,
+      silentSince: plusMs(now, -silentMs),
+      impatientSince: plusMs(now, -Math.min(IMPATIENCE_MS, reconcileAfterMs)),
+      dailySince: plusMs(now, -DAY_MS),
+    };
+  }
+
+  private async enter(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'license' | 'legacy'): Promise<string[]> {
+    const messages = findingsOf(buyer, answer, identity).map((finding) => ({
+      origin: 'reconciliation' as const,
+      messageId: messageIdOf(finding, answer.askedAt),
+      via: 'reconciliation',
+      body: JSON.stringify(finding),
+      content: { event: { type: 'agreement.found' as const, at: answer.askedAt, ...finding } },
+    }));
+    await this.inbox.receive(messages);
+    return messages.map(({ messageId }) => messageId);
+  }
+
+  private async close(subscriptionIds: readonly string[], { askedAt, mayNotAsk }: BuyerAnswer): Promise<void> {
+    const { sellerAccount } = this.options;
+    await this.database.transaction(async (tx) => {
+      const living = await closeQuestion(tx, sellerAccount, subscriptionIds, { at: askedAt, mayNotAsk });
+      await this.projection.project(
+        tx,
+        living.map(({ id }) => id),
+      );
+      await markCustomersChanged(
+        tx,
+        sellerAccount,
+        living.map(({ customerId }) => customerId),
+      );
+    });
+    this.waker.wake('seal');
+    this.waker.wake('deliver');
+  }
+
+  private async again(subscriptionIds: readonly string[], failure: CallFailure, { signal }: Patience): Promise<AskingOutcome> {
+    await postponeQuestion(this.database, this.options.sellerAccount, subscriptionIds, signal?.aborted === true ? 0 : AGAIN_AFTER_MS);
+    if (signal?.aborted === true) return 'failed';
+    this.logger.warn(`AWS could not be asked: ${failure.code}: ${failure.message}`, { requestId: failure.requestId });
+    if (failure.kind !== 'setUp') return 'failed';
+    await this.alerts.raise(this.database, {
+      kind: 'setupError',
+      subject: SETUP_SUBJECT,
+      severity: 'warning',
+      message:
+        `AWS cannot be asked about subscriptions: ${failure.code}: ${failure.message} Check the credentials and that the network reaches AWS. Until then ` +
+        'lost messages are not found, and usage that waits for an answer stays in the ledger.',
+    });
+    return 'failed';
+  }
+
+  /** AWS calls it in force, and refuses its usage: nothing of ours can settle that. Silence settles nothing and is no reason for an alert. */
+  private async reportRefused(subscriptionIds: readonly string[], { agreements }: BuyerAnswer): Promise<void> {
+    const refused = await selectRefused(this.database, this.options.sellerAccount, subscriptionIds);
+    const isActive = agreements.some(({ status }) => status === 'ACTIVE');
+    for (const id of subscriptionIds) {
+      if (!isActive || !refused.includes(id)) {
+        await this.alerts.resolve(this.database, 'contradiction', id);
+        continue;
       }
-      this.noteFailure(answer.failure);
+      await this.alerts.raise(this.database, {
+        kind: 'contradiction',
+        subject: id,
+        severity: 'critical',
+        message:
+          `AWS calls the agreement of subscription ${id} ACTIVE and still refuses its usage as not subscribed. Its buyer may be suspended; ` +
+          'contact AWS Marketplace Seller Operations before the deadline of its records.',
+      });
     }
-    return { finding: await this.entitled(subscription, product), isListed: null };
   }
 
-  /** The agreement that was renewed or replaced by this one: the one of its chain that started last before it. */
-  private async previousOf(
-    { agreementId, initialAgreementId, startTime }: FoundAgreement,
-    product: ProductOptions,
-  ): Promise<string | null> {
-    if (initialAgreementId === agreementId || startTime === null) return null;
-    const answer = await this.agreements.search(product.region, { initialAgreementId });
-    if (answer.kind === 'failed') return null;
-    const before = answer.agreements.filter(
-      (other) => other.agreementId !== agreementId && other.startTime !== null && other.startTime < startTime,
-    );
-    return before.sort((a, b) => Number(b.startTime) - Number(a.startTime))[0]?.agreementId ?? null;
-  }
-
-  private async entitled(subscription: SilentSubscription, product: ProductOptions): Promise<Finding> {
-    const { license_arn: licenseArn, customer_aws_account_id: account, customer_identifier: identifier } = subscription;
-    const holder =
-      product.identity === 'license'
-        ? licenseArn === null
-          ? null
-          : { licenseArn }
-        : identifier === null
-          ? account === null
-            ? null
-            : { customerAwsAccountId: account }
-          : { customerIdentifier: identifier };
-    if (!holder) return null;
-    const answer = await this.entitlements.get(product.region, product.productCode, holder);
-    if (answer.kind === 'failed') return null;
-    // None is no answer: a listing without contract dimensions never has any.
-    if (answer.entitlements.length === 0) return null;
-    return { about: {}, details: { ...NOTHING_FOUND, entitled: true } };
-  }
-
-  /** Not to be permitted is a choice of the seller: said once an hour, and not an alert. */
-  private noteFailure(failure: CallFailure): void {
-    if (failure.kind !== 'setUp') return;
-    this.deniedUntil = performance.now() + HOUR_MS;
-    this.logger.log(
-      `SearchAgreements cannot be called (${failure.code}): subscriptions are reconciled by GetEntitlements only. Grant aws-marketplace:SearchAgreements to ` +
-        'have lost messages of usage-based listings repaired, too.',
-    );
-  }
-
-  private async report(subscription: SilentSubscription, finding: Finding, isListed: boolean | null): Promise<void> {
-    const status = finding?.details.status ?? null;
-    const message =
-      isListed === false
-        ? `AWS lists no agreement for subscription ${subscription.id}, which is ${subscription.state} here. Compare it with the agreements in the AWS ` +
-          'Marketplace Management Portal; its usage may not be billable.'
-        : subscription.is_refused && status === 'ACTIVE'
-          ? `AWS calls the agreement of subscription ${subscription.id} ACTIVE and still refuses its usage as not subscribed. Its buyer may be suspended; ` +
-            'contact AWS Marketplace Seller Operations before the deadline of its records.'
-          : null;
-    if (message === null) await this.alerts.resolve(this.database, 'contradiction', subscription.id);
-    else await this.alerts.raise(this.database, { kind: 'contradiction', subject: subscription.id, severity: 'critical', message });
+  private async forgetUnlisted(): Promise<void> {
+    const { sellerAccount } = this.options;
+    for (const subject of await selectUnlistedAlerts(this.database, sellerAccount, 'contradiction', this.productCodes)) {
+      await this.alerts.resolve(this.database, 'contradiction', subject);
+    }
   }
 
   private async reportWaiting(now: Date): Promise<void> {
-    const { count, oldest } = await countWaiting(this.database, this.options.sellerAccount, plusMs(now, -IMPATIENCE_MS));
+    const listed = { productCodes: this.productCodes, productIds: await this.productIds() };
+    const { count, oldest } = await countWaiting(this.database, this.options.sellerAccount, plusMs(now, -IMPATIENCE_MS), listed);
     if (count === 0) {
       await this.alerts.resolve(this.database, 'contradiction', WAITING_SUBJECT);
       return;
@@ -169,48 +232,19 @@ export class Reconciliation {
       details: { messages: count },
     });
   }
-}
 
-/** The agreement that stands for a subscription: a known one, else one of its license; the active before the ended, the newest of several. */
-export function agreementOf(
-  subscription: Pick<SilentSubscription, 'license_names' | 'agreement_ids'>,
-  product: Pick<ProductOptions, 'productId' | 'identity'>,
-  agreements: readonly FoundAgreement[],
-): FoundAgreement | null {
-  const own = agreements.filter(({ agreementId, licenseArns, productIds }) => {
-    const isKnown = subscription.agreement_ids.includes(agreementId);
-    const isLicensed = licenseArns.some((arn) => subscription.license_names.includes(licenseIdOf(arn)));
-    const isOfProduct = product.identity === 'legacy' && product.productId !== undefined && productIds.includes(product.productId);
-    return isKnown || isLicensed || isOfProduct;
-  });
-  const rank = ({ status, startTime }: FoundAgreement): number => Number(status === 'ACTIVE') * 1e15 + (startTime?.getTime() ?? 0);
-  return own.reduce<FoundAgreement | null>((best, agreement) => (best === null || rank(agreement) > rank(best) ? agreement : best), null);
-}
-
-const NOTHING_FOUND: LifecycleDetails['agreement.found'] = {
-  ...{ status: null, startTime: null, endTime: null, isFreeTrial: null, entitled: null, previousAgreementId: null },
-};
-
-function findingOf(agreement: FoundAgreement, subscription: SilentSubscription, previousAgreementId: string | null): Finding {
-  const licenseArn =
-    subscription.license_arn === null
-      ? agreement.licenseArns.find((arn) => subscription.license_names.includes(licenseIdOf(arn)))
-      : undefined;
-  return {
-    about: { agreementId: agreement.agreementId, ...(licenseArn === undefined ? {} : { licenseArn }) },
-    details: {
-      ...NOTHING_FOUND,
-      status: agreement.status,
-      startTime: agreement.startTime?.toISOString() ?? null,
-      endTime: agreement.endTime?.toISOString() ?? null,
-      previousAgreementId,
-    },
-  };
-}
-
-/** Whether what AWS said is what the ledger knows already; then nothing needs to be written. */
-function isSettled(subscription: SilentSubscription, { about, details }: NonNullable<Finding>): boolean {
-  const isActive = subscription.state !== 'registered' && (details.status === 'ACTIVE' || details.entitled === true);
-  const isNamed = about.agreementId === undefined || subscription.agreement_ids.includes(about.agreementId);
-  return isActive && isNamed && about.licenseArn === undefined && details.previousAgreementId === null;
+  /** Null while a listing's entity id is not known: then any might be ours. */
+  private async productIds(): Promise<string[] | null> {
+    const told = await selectProductIds(this.database, this.options.sellerAccount, this.productCodes);
+    const ids: string[] = [];
+    for (const { productCode, productId } of this.products.all) {
+      const known = [
+        ...(productId === undefined ? [] : [productId]),
+        ...told.filter((row) => row.productCode === productCode).map((row) => row.productId),
+      ];
+      if (known.length === 0) return null;
+      ids.push(...known);
+    }
+    return ids;
+  }
 }

@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { type HeldEntitlement } from '../../aws/entitlement-gateway.js';
+import { type FoundAgreement } from '../../aws/found-agreement.js';
+import { type AgreementTerms } from '../agreements/agreement-fact.js';
+import { agreementKeyOf, digestOf, licenseIdOf } from '../chain/aws-names.js';
+import { type LifecycleDetails, type SpokenOf } from '../inbox/lifecycle-event.js';
+import { type AskedBuyer, type KnownAgreement } from './asked-buyer.js';
+
+/** All that AWS said when it was asked about a buyer. */
+export interface BuyerAnswer {
+  /** When it was asked: what happened later it may not have known. */
+  askedAt: Date;
+  /** Agreements of the buyer at the product, each once. */
+  agreements: readonly FoundAgreement[];
+  /** By agreement id. Absent: not known. */
+  terms: ReadonlyMap<string, AgreementTerms>;
+  /** In force by GetEntitlements, of agreements of which the Agreement API said nothing. */
+  entitlements: readonly HeldEntitlement[];
+  /** Nothing that could have answered may be called. */
+  mayNotAsk: boolean;
+}
+
+/** One thing that AWS said, as a message says it. */
+export interface Finding {
+  about: SpokenOf;
+  details: LifecycleDetails['agreement.found'];
+}
+
+/** An end this young may not have reached the index that AWS answers from: what it says is asked for again, so it must be entered again, too. */
+const STALE_INDEX_MS = 10 * 60_000;
+const IN_FORCE = 'ACTIVE';
+
+/** Pure. What of an answer is news to the ledger: a message each. Positive words only; that something was not listed says nothing. */
+export function findingsOf(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'license' | 'legacy'): Finding[] {
+  const known = new Map(buyer.agreements.flatMap((agreement) => namesOf(agreement).map((name) => [name, agreement] as const)));
+  const knownOf = (found: FoundAgreement): KnownAgreement | undefined =>
+    [agreementName(found.agreementId), ...found.licenseArns.map(licenseName)]
+      .map((name) => known.get(name))
+      .find((row) => row !== undefined);
+  const chains = new Set(
+    answer.agreements.filter((found) => isOurs(found, knownOf(found), identity)).map((found) => found.initialAgreementId),
+  );
+  const byAgreement = answer.agreements
+    .filter((found) => chains.has(found.initialAgreementId))
+    .flatMap((found): Finding[] => {
+      const finding = findingOf(buyer, found, answer);
+      return isNews(finding, knownOf(found)) ? [finding] : [];
+    });
+  return [...byAgreement, ...entitledOf(buyer, answer, known)];
+}
+
+/** Ended agreements of a license product that nobody knows are of no concern: neither they nor their chain was ever ours to meter. */
+function isOurs(found: FoundAgreement, known: KnownAgreement | undefined, identity: 'license' | 'legacy'): boolean {
+  return known !== undefined || found.status === IN_FORCE || identity === 'legacy';
+}
+
+function findingOf(buyer: AskedBuyer, found: FoundAgreement, { agreements, terms }: BuyerAnswer): Finding {
+  const { agreementId, status, startTime, endTime, initialAgreementId, offerId } = found;
+  const [licenseArn] = found.licenseArns;
+  const [productId] = found.productIds;
+  const customerAwsAccountId = found.customerAwsAccountId ?? buyer.customerAwsAccountId;
+  return {
+    about: {
+      ...{ productCode: buyer.productCode, agreementId },
+      ...(productId === undefined ? {} : { productId }),
+      ...(licenseArn === undefined ? {} : { licenseArn }),
+      ...(customerAwsAccountId === null ? {} : { customerAwsAccountId }),
+    },
+    details: {
+      ...{ status, startTime: isoOf(startTime), endTime: isoOf(endTime) },
+      ...{ terms: terms.get(agreementId) ?? null, entitled: null },
+      ...{ previousAgreementId: previousOf(found, agreements), initialAgreementId, offerId },
+    },
+  };
+}
+
+/** The agreement that was renewed or replaced by this one: of its chain the one that started last before it. */
+export function previousOf(found: FoundAgreement, agreements: readonly FoundAgreement[]): string | null {
+  const { agreementId, initialAgreementId, startTime } = found;
+  if (initialAgreementId === agreementId || startTime === null) return null;
+  const before = agreements.filter(
+    (other) =>
+      other.initialAgreementId === initialAgreementId &&
+      other.agreementId !== agreementId &&
+      other.startTime !== null &&
+      other.startTime < startTime,
+  );
+  return (
+    before.sort((a, b) => Number(b.startTime) - Number(a.startTime) || (a.agreementId < b.agreementId ? -1 : 1))[0]?.agreementId ?? null
+  );
+}
+
+/** One finding for each license that entitlements name; without a license, one for the buyer if only one agreement of his could be meant. */
+function entitledOf(buyer: AskedBuyer, { agreements, entitlements }: BuyerAnswer, known: ReadonlyMap<string, KnownAgreement>): Finding[] {
+  const spokenOf = new Set(agreements.flatMap(({ licenseArns }) => licenseArns.map(licenseName)));
+  const licenses = new Map<string | null, HeldEntitlement>();
+  for (const held of entitlements) {
+    const key = held.licenseArn === null ? null : licenseName(held.licenseArn);
+    if (!licenses.has(key) && (key === null || !spokenOf.has(key))) licenses.set(key, held);
+  }
+  return [...licenses].flatMap(([name, held]): Finding[] => {
+    const row = name === null ? onlyOf(buyer.agreements) : known.get(name);
+    if (name === null && !row) return [];
+    const { licenseArn } = held;
+    const customerAwsAccountId = held.customerAwsAccountId ?? buyer.customerAwsAccountId;
+    const finding: Finding = {
+      about: {
+        productCode: buyer.productCode,
+        ...(row?.agreementId == null ? {} : { agreementId: row.agreementId }),
+        ...(licenseArn === null ? {} : { licenseArn }),
+        ...(customerAwsAccountId === null ? {} : { customerAwsAccountId }),
+        ...(buyer.customerIdentifier === null ? {} : { customerIdentifier: buyer.customerIdentifier }),
+      },
+      details: { ...NOTHING, entitled: true },
+    };
+    return isNews(finding, row) ? [finding] : [];
+  });
+}
+
+const NOTHING: LifecycleDetails['agreement.found'] = {
+  ...{ status: null, startTime: null, endTime: null, terms: null, entitled: null },
+  ...{ previousAgreementId: null, initialAgreementId: null, offerId: null },
+};
+
+/** The same words again are none, unless something else was heard since, or the words came so soon after it that they may be older. */
+function isNews({ about, details }: Finding, known: KnownAgreement | undefined): boolean {
+  if (!known?.found) return true;
+  if (about.agreementId !== undefined && known.agreementId === null) return true;
+  if (about.licenseArn !== undefined && !known.licenseArns.includes(about.licenseArn)) return true;
+  const { at, details: before } = known.found;
+  const isSettled = (known.lastHeardAt ?? at) <= at && (known.lastFactAt ?? at).getTime() + STALE_INDEX_MS <= at.getTime();
+  if (!isSettled && details.status === IN_FORCE) return true;
+  if (known.lastHeardAt !== null && known.lastHeardAt > at) return true;
+  const isSame =
+    details.status === before.status &&
+    details.startTime === before.startTime &&
+    details.endTime === before.endTime &&
+    details.entitled === before.entitled &&
+    (details.terms === null || JSON.stringify(trialOf(details)) === JSON.stringify(trialOf(before))) &&
+    (details.previousAgreementId === null || digestOf(agreementKeyOf(details.previousAgreementId)) === before.previousDigest) &&
+    (details.initialAgreementId === null || digestOf(agreementKeyOf(details.initialAgreementId)) === before.initialDigest);
+  return !isSame;
+}
+
+function trialOf({ terms }: { terms: AgreementTerms | null }): unknown {
+  return terms === null ? undefined : terms.trial === null ? null : { until: terms.trial.until };
+}
+
+/** The same answer at the same instant is the same message, whichever replica asked. */
+export function messageIdOf(finding: Finding, askedAt: Date): string {
+  return createHash('sha256')
+    .update(JSON.stringify([finding.about, finding.details, askedAt.toISOString()]))
+    .digest('hex');
+}
+
+/** Agreements of which an answer of the Agreement API says nothing: GetEntitlements may know more of them. */
+export function unheardOf(buyer: AskedBuyer, found: readonly FoundAgreement[]): KnownAgreement[] {
+  const heard = new Set(found.flatMap((one) => [agreementName(one.agreementId), ...one.licenseArns.map(licenseName)]));
+  return buyer.agreements.filter((agreement) => !namesOf(agreement).some((name) => heard.has(name)));
+}
+
+/**
+ * Which of the agreements that AWS listed are the buyer's at this product: those of its listing, where its entity id is known; those that the ledger knows;
+ * and those of licenses that GetEntitlements named for the product. The same account may have bought other products of the seller.
+ */
+export function ofProduct(
+  buyer: AskedBuyer,
+  found: readonly FoundAgreement[],
+  productId: string | null,
+  licenseArns: readonly string[] = [],
+): FoundAgreement[] {
+  const names = new Set([...buyer.agreements.flatMap(namesOf), ...licenseArns.map(licenseName)]);
+  const isNamed = (one: FoundAgreement): boolean =>
+    names.has(agreementName(one.agreementId)) || one.licenseArns.some((arn) => names.has(licenseName(arn)));
+  const ids = new Set([...(productId === null ? [] : [productId]), ...found.filter(isNamed).flatMap((one) => one.productIds)]);
+  const unique = new Map(found.map((one) => [one.agreementId, one]));
+  return [...unique.values()].filter((one) => isNamed(one) || one.productIds.some((id) => ids.has(id)));
+}
+
+function namesOf({ agreementId, licenseDigests }: KnownAgreement): string[] {
+  return [...(agreementId === null ? [] : [agreementName(agreementId)]), ...licenseDigests.map((digest) => `license:${digest}`)];
+}
+
+function agreementName(agreementId: string): string {
+  return `agreement:${digestOf(agreementKeyOf(agreementId))}`;
+}
+
+function licenseName(licenseArn: string): string {
+  return `license:${digestOf(licenseIdOf(licenseArn))}`;
+}
+
+function onlyOf<T>(items: readonly T[]): T | undefined {
+  return items.length === 1 ? items[0] : undefined;
+}
+
+function isoOf(instant: Date | null): string | null {
+  return instant?.toISOString() ?? null;
+}
