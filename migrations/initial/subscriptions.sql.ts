@@ -207,11 +207,8 @@ export const SUBSCRIPTIONS: readonly string[] = [
     offer_type text,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    claimed_at timestamptz,
-    claimed_by_tenant_id text,
     PRIMARY KEY (seller_account, code_hash),
-    FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription,
-    CONSTRAINT registration_code_claim_is_whole CHECK ((claimed_at IS NULL) = (claimed_by_tenant_id IS NULL))
+    FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription
   )`,
   `CREATE INDEX registration_code_by_subscription ON marketplace.registration_code (seller_account, subscription_id)`,
   `CREATE INDEX registration_code_by_token ON marketplace.registration_code (seller_account, token_hash) WHERE token_hash IS NOT NULL`,

@@ -8,16 +8,18 @@ import { type Alert, AlertBoard } from '../events/alert-board.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { digestOf } from '../subscription/chain/aws-names.js';
 import { SubscriptionRegistrar } from '../subscription/chain/subscription-registrar.js';
+import { ProductCatalog } from '../subscription/product-catalog.js';
 import { RedirectPolicy } from './redirect-policy.js';
 import { hashOf, mintCode } from './registration-code.js';
 import { type RegistrationForm } from './registration-form.js';
 import { isRefusalCode, RegistrationRefusedError } from './registration-refusal.js';
-import { insertCode, limitLockWait, selectSubscriptionOfToken } from './registration.sql.js';
+import { hasLicenses, insertCode, limitLockWait, selectAgreementsOfAccount, selectSubscriptionOfToken } from './registration.sql.js';
 
 // The longest life of a token that AWS names. For as long, a token of which AWS says that it is spent stands for what it was resolved to.
 const TOKEN_LIFE_MS = 4 * HOUR_MS;
-const TWIN_WAIT_MS = 1000;
+const DUPLICATE_WAIT_MS = 1000;
 const SETUP_SUBJECT = 'ResolveCustomer';
 
 interface Arrived {
@@ -39,6 +41,7 @@ export class RegistrationIntake {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly customers: CustomerGateway,
+    private readonly products: ProductCatalog,
     private readonly registrar: SubscriptionRegistrar,
     private readonly redirects: RedirectPolicy,
     private readonly alerts: AlertBoard,
@@ -88,34 +91,66 @@ export class RegistrationIntake {
     try {
       return await this.database.transaction(async (tx) => {
         await limitLockWait(tx);
-        const seen = await selectSubscriptionOfToken(
-          tx,
-          this.options.sellerAccount,
-          tokenHash,
-          plusMs(this.options.clock.now(), -TOKEN_LIFE_MS),
-        );
-        const registered = await this.registrar.findOrCreate(
-          { ...customer, productCode, offerType: form.offerType, fields: form.fields, isNewArrival: !seen },
-          tx,
-        );
+        const named = await this.named(tx, { ...customer, productCode });
+        // The same token is the same arrival, however often a browser posts it.
+        const arrival = { ...named, messageId: tokenHash.toString('hex'), offerType: form.offerType, fields: form.fields };
+        const registered = await this.registrar.arrive(arrival, tx);
         await this.issue(tx, registered.id, form, tokenHash, code);
         for (const subject of [SETUP_SUBJECT, registrationOf(productCode)]) await this.alerts.resolve(tx, 'setupError', subject);
         return registered;
       });
     } catch (error) {
       if (!(error instanceof MarketplaceMeteringError) || !isRefusalCode(error.code)) throw error;
-      await this.raise({ kind: 'setupError', subject: registrationOf(productCode), severity: 'critical', message: error.message });
-      throw new RegistrationRefusedError(error.code, error.message);
+      const message = error.code === 'SUBSCRIPTION_IDENTITY_INCOMPLETE' ? await this.adviceOnLicenses(productCode) : error.message;
+      await this.raise({ kind: 'setupError', subject: registrationOf(productCode), severity: 'critical', message });
+      throw new RegistrationRefusedError(error.code, message);
     }
   }
 
-  /** AWS says that the token is spent. If it was spent here, the buyer is known; a twin in another replica may be about to commit. */
+  /**
+   * AWS may name no license where a listing has them (one from before licenses, whose buyers were moved). Where its messages have named license and account
+   * of one running agreement, that is the one that the buyer came for.
+   */
+  private async named(
+    tx: SqlExecutor,
+    customer: ResolvedCustomer & { productCode: string },
+  ): Promise<ResolvedCustomer & { productCode: string; agreementId?: string }> {
+    const { productCode, licenseArn, customerAwsAccountId } = customer;
+    const isMetered = this.products.get(productCode)?.identity === 'license';
+    if (!isMetered || licenseArn !== undefined || customerAwsAccountId === undefined) return customer;
+    const agreements = await selectAgreementsOfAccount(tx, this.options.sellerAccount, productCode, digestOf(customerAwsAccountId));
+    const [agreement, ...others] = agreements.filter((one) => one.license_arn !== null);
+    if (!agreement || others.length > 0) return customer;
+    const { license_arn: known, agreement_id: agreementId } = agreement;
+    return { ...customer, ...(known === null ? {} : { licenseArn: known }), ...(agreementId === null ? {} : { agreementId }) };
+  }
+
+  /** What would do harm is not advised: where licenses are known, metering by product code beside them bills twice. */
+  private async adviceOnLicenses(productCode: string): Promise<string> {
+    const { identity } = this.products.get(productCode) ?? { identity: 'legacy' as const };
+    const what = `A buyer of product ${productCode} cannot register: ResolveCustomer names `;
+    if (identity === 'legacy') return `${what}neither account, CustomerIdentifier nor LicenseArn. Ask AWS Marketplace Seller Operations.`;
+    const setting = 'products[].identity (MARKETPLACE_PRODUCTS)';
+    if (await hasLicenses(this.database, this.options.sellerAccount, productCode)) {
+      return (
+        `${what}no LicenseArn, and the product is metered by license. Other agreements of it have licenses, so leave ${setting} at "license". As soon as ` +
+        'AWS’s messages (License Updated, by EventBridge) name license and account of this buyer, “Set up your account” lets them in; check that a way in ' +
+        'for them is configured, or ask AWS Marketplace Seller Operations.'
+      );
+    }
+    return (
+      `${what}no LicenseArn, but ${setting} says that the product is metered by license. Nobody has registered by license yet: if the listing is from ` +
+      'before June 2026 and Concurrent Agreements are not turned on for it, set it to "legacy"; later LicenseMigration moves it to licenses.'
+    );
+  }
+
+  /** AWS says that the token is spent. If it was spent here, the buyer is known; another replica may be about to commit the same. */
   private async again(form: RegistrationForm, tokenHash: Buffer, code: string): Promise<Arrived> {
-    for (const waitMs of [0, TWIN_WAIT_MS]) {
+    for (const waitMs of [0, DUPLICATE_WAIT_MS]) {
       if (waitMs > 0) await delay(waitMs);
-      const since = plusMs(this.options.clock.now(), -TOKEN_LIFE_MS);
+      const now = this.options.clock.now();
       const known = await this.database.transaction(async (tx) => {
-        const row = await selectSubscriptionOfToken(tx, this.options.sellerAccount, tokenHash, since);
+        const row = await selectSubscriptionOfToken(tx, this.options.sellerAccount, tokenHash, { since: plusMs(now, -TOKEN_LIFE_MS), now });
         if (row) await this.issue(tx, row.id, form, tokenHash, code);
         return row;
       });

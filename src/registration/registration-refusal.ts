@@ -78,10 +78,10 @@ const REFUSALS = {
     next: OUR_SIDE,
   },
   SUBSCRIPTION_IDENTITY_INCOMPLETE: {
-    status: 500,
-    title: 'We cannot set up your account right now',
-    happened: 'AWS Marketplace named your subscription in a way that this service is not set up for.',
-    next: OUR_SIDE,
+    status: 409,
+    title: 'Your subscription is not ready yet',
+    happened: 'AWS Marketplace did not tell us enough about your subscription to set up your account. We have been told about it.',
+    next: `Wait some minutes, then press “Set up your account” on AWS Marketplace again, or contact support. ${NOT_CHARGED_TWICE}`,
   },
   SUBSCRIPTION_IDENTITY_CONFLICT: {
     status: 409,

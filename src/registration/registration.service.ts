@@ -5,11 +5,12 @@ import { assertSameDatabase } from '../database/manager-guard.js';
 import { MarketplaceMeteringError } from '../errors.js';
 import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { type Subscription, subscriptionOf } from '../subscription/subscription.js';
-import { selectSubscription } from '../subscription/chain/subscription.sql.js';
+import { insertSubjects } from '../subscription/chain/subject.sql.js';
+import { loadSubscription, type Subscription } from '../subscription/subscription.js';
 import { hashOf } from './registration-code.js';
-import { type CodeRow, linkTenant, selectCode, takeCode } from './registration.sql.js';
+import { type CodeRow, insertClaim, selectCode } from './registration.sql.js';
 
 /** What a registration code stands for. */
 export interface InspectedRegistration {
@@ -31,6 +32,7 @@ export class RegistrationService {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly outbox: Outbox,
+    private readonly waker: Waker,
   ) {}
 
   /**
@@ -38,7 +40,8 @@ export class RegistrationService {
    * @throws MarketplaceMeteringError `CODE_UNKNOWN`, `CODE_EXPIRED`
    */
   async inspect(code: string): Promise<InspectedRegistration> {
-    const row = await selectCode(this.database, this.options.sellerAccount, hashOf(code));
+    const { sellerAccount, clock } = this.options;
+    const row = await selectCode(this.database, sellerAccount, hashOf(code), clock.now());
     if (!row) throw unknownCode();
     if (this.isExpired(row)) throw expiredCode();
     return {
@@ -50,49 +53,56 @@ export class RegistrationService {
   }
 
   /**
-   * Links the subscription behind a code to a tenant, once. The same code and tenant give the same answer again, also after a crash and after the
-   * code expired. With `manager` it is part of the host's transaction: create the tenant and claim in one, and neither can be without the other.
-   * A refusal comes from what was read, never from an SQL error, and writes nothing: the host's transaction stays usable.
+   * Links the subscription behind a code to a tenant, once. The same tenant gets the same answer again, also after a crash and after the code expired.
+   * With `manager` it is part of the host's transaction: create the tenant and claim in one, and neither can be without the other; usage may be recorded for
+   * the tenant in the same transaction. A refusal comes from what was read, never from an SQL error, and writes nothing: the host's transaction stays usable.
    * @throws MarketplaceMeteringError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_USED`, `LINKED_TO_OTHER_TENANT`, `TENANT_INVALID`, `MANAGER_ELSEWHERE`
    */
   async claim(code: string, { tenantId, manager }: { tenantId: string; manager?: EntityManager }): Promise<Subscription> {
     refuseTenant(tenantId);
     const codeHash = hashOf(code);
-    if (!manager) return this.database.transaction((tx) => this.link(tx, codeHash, tenantId));
+    if (!manager) {
+      const subscription = await this.database.transaction((tx) => this.link(tx, codeHash, tenantId));
+      this.waker.wake('inbox');
+      return subscription;
+    }
     await assertSameDatabase(manager, this.database);
     if (manager.queryRunner?.isTransactionActive === true) return this.link(executorOfManager(manager), codeHash, tenantId);
     return manager.transaction((inner) => this.link(executorOfManager(inner), codeHash, tenantId));
   }
 
+  /**
+   * One INSERT, and the names under which usage may be recorded from now on. None of it locks a row of ours: what the claim means for them is done when it
+   * is committed, by the job that adopts it.
+   */
   private async link(tx: SqlExecutor, codeHash: Buffer, tenantId: string): Promise<Subscription> {
     const { sellerAccount, clock } = this.options;
     for (let look = 1; look <= LOOKS_MAX; look += 1) {
-      const row = await selectCode(tx, sellerAccount, codeHash);
+      const row = await selectCode(tx, sellerAccount, codeHash, clock.now());
       if (!row) throw unknownCode();
-      if (row.claimed_by_tenant_id !== null) {
-        if (row.claimed_by_tenant_id === tenantId) return this.claimed(tx, row);
-        throw usedCode();
-      }
+      if (row.claimed_by === tenantId || row.tenant_id === tenantId) return this.claimed(tx, row, tenantId);
+      if (row.claimed_by !== null) throw usedCode();
+      if (row.tenant_id !== null) throw linkedElsewhere(row.subscription_id);
       if (this.isExpired(row)) throw expiredCode();
-      if (row.tenant_id !== null && row.tenant_id !== tenantId) throw linkedElsewhere(row.subscription_id);
-
-      // Whoever changed it under our hands is looked at again; nothing was written up to here.
-      if (row.tenant_id === null && !(await linkTenant(tx, sellerAccount, row.subscription_id, tenantId))) continue;
-      if (row.tenant_id === null) {
-        const payload = { productCode: row.product_code, tenantId };
-        await this.outbox.append(tx, [
-          { type: 'subscription.claimed', subscriptionId: row.subscription_id, payload, occurredAt: clock.now() },
-        ]);
-      }
-      if (await takeCode(tx, sellerAccount, codeHash, tenantId, clock.now())) return this.claimed(tx, row);
+      const { subscription_id: subscriptionId, product_code: productCode } = row;
+      // Whoever claimed it under our hands is looked at again; nothing was written up to here.
+      if (!(await insertClaim(tx, sellerAccount, { subscriptionId, productCode, tenantId, codeHash, at: clock.now() }))) continue;
+      await insertSubjects(
+        tx,
+        sellerAccount,
+        [null, subscriptionId].map((payer) => ({ productCode, customerId: null, tenantId, subscriptionId: payer })),
+      );
+      const payload = { productCode, tenantId };
+      await this.outbox.append(tx, [{ type: 'subscription.claimed', subscriptionId, payload, occurredAt: clock.now() }]);
+      return this.claimed(tx, row, tenantId);
     }
     throw new Error('the registration code changed at every look; claim it again');
   }
 
-  private async claimed(tx: SqlExecutor, { subscription_id: id }: CodeRow): Promise<Subscription> {
-    const subscription = await selectSubscription(tx, this.options.sellerAccount, id);
+  private async claimed(tx: SqlExecutor, { subscription_id: id }: CodeRow, tenantId: string): Promise<Subscription> {
+    const subscription = await loadSubscription(tx, this.options.sellerAccount, id, this.options.clock.now());
     if (!subscription) throw new Error(`subscription ${id} of a registration code is missing`);
-    return subscriptionOf(subscription);
+    return { ...subscription, tenantId };
   }
 
   private isExpired(row: CodeRow): boolean {

@@ -2,23 +2,32 @@ import { type SqlExecutor } from '../database/ledger-database.js';
 
 /** Text only: the row may come through a DataSource of the host, whose type parsers are the host's. */
 export interface CodeRow {
+  /** The living subscription: a folded one stands for what it lives on in. */
   subscription_id: string;
   product_code: string;
-  tenant_id: string | null;
   offer_type: string | null;
   expires_at_ms: string;
-  claimed_by_tenant_id: string | null;
+  /** The tenant that has the subscription by its latest claim, of the subscription or of one that was folded into it. */
+  tenant_id: string | null;
+  /** The tenant that claimed with this very code. */
+  claimed_by: string | null;
 }
 
-/** A merge moves codes with their subscription, so the subscription of a code is always the living one. */
-export async function selectCode(tx: SqlExecutor, sellerAccount: string, codeHash: Buffer): Promise<CodeRow | null> {
+export async function selectCode(tx: SqlExecutor, sellerAccount: string, codeHash: Buffer, now: Date): Promise<CodeRow | null> {
   const [row] = await tx.query<CodeRow>(
-    `SELECT c.subscription_id::text AS subscription_id, s.product_code, s.tenant_id, c.offer_type,
-       (extract(epoch FROM c.expires_at) * 1000)::bigint::text AS expires_at_ms, c.claimed_by_tenant_id
+    `SELECT s.id::text AS subscription_id, s.product_code, c.offer_type,
+       (extract(epoch FROM c.expires_at) * 1000)::bigint::text AS expires_at_ms,
+       (SELECT l.tenant_id FROM marketplace.claim l
+        WHERE l.seller_account = $1 AND l.subscription_id IN (
+          SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of)) AND l.since <= $3
+        ORDER BY l.since DESC LIMIT 1) AS tenant_id,
+       (SELECT l.tenant_id FROM marketplace.claim l
+        WHERE l.seller_account = $1 AND l.subscription_id IN (c.subscription_id, s.id) AND l.code_hash = $2) AS claimed_by
      FROM marketplace.registration_code c
-     JOIN marketplace.subscription s ON s.seller_account = c.seller_account AND s.id = c.subscription_id
+     JOIN marketplace.subscription named ON named.seller_account = c.seller_account AND named.id = c.subscription_id
+     JOIN marketplace.subscription s ON s.seller_account = c.seller_account AND s.id = coalesce(named.alias_of, named.id)
      WHERE c.seller_account = $1 AND c.code_hash = $2`,
-    [sellerAccount, codeHash],
+    [sellerAccount, codeHash, now.toISOString()],
   );
   return row ?? null;
 }
@@ -43,42 +52,82 @@ export async function insertCode(
   );
 }
 
-/** The subscription that a token was resolved to since `since`. */
+/** The subscription that a token was resolved to since `since`, as it lives. */
 export async function selectSubscriptionOfToken(
   tx: SqlExecutor,
   sellerAccount: string,
   tokenHash: Buffer,
-  since: Date,
+  { since, now }: { since: Date; now: Date },
 ): Promise<{ id: string; product_code: string; tenant_id: string | null } | null> {
   const [row] = await tx.query<{ id: string; product_code: string; tenant_id: string | null }>(
-    `SELECT s.id::text AS id, s.product_code, s.tenant_id
+    `SELECT s.id::text AS id, s.product_code,
+       (SELECT l.tenant_id FROM marketplace.claim l
+        WHERE l.seller_account = $1 AND l.subscription_id IN (
+          SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of)) AND l.since <= $4
+        ORDER BY l.since DESC LIMIT 1) AS tenant_id
      FROM marketplace.registration_code c
-     JOIN marketplace.subscription s ON s.seller_account = c.seller_account AND s.id = c.subscription_id
+     JOIN marketplace.subscription named ON named.seller_account = c.seller_account AND named.id = c.subscription_id
+     JOIN marketplace.subscription s ON s.seller_account = c.seller_account AND s.id = coalesce(named.alias_of, named.id)
      WHERE c.seller_account = $1 AND c.token_hash = $2 AND c.created_at > $3
      ORDER BY c.created_at LIMIT 1`,
-    [sellerAccount, tokenHash, since.toISOString()],
+    [sellerAccount, tokenHash, since.toISOString(), now.toISOString()],
   );
   return row ?? null;
 }
 
 /**
- * Takes a subscription for a tenant. The condition is the lock: of two tenants the second waits here for the first to commit, and then changes
- * nothing. Before the code, in the order in which a merge takes them.
+ * The first claim of a subscription counts from its beginning, so two tenants mean the same key: of two the second waits here for the first to commit, and
+ * then writes nothing. No row of ours is locked, and nothing of ours waits for this one: it may stand in a host's open transaction.
  */
-export async function linkTenant(tx: SqlExecutor, sellerAccount: string, subscriptionId: string, tenantId: string): Promise<boolean> {
+export async function insertClaim(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  claim: { subscriptionId: string; productCode: string; tenantId: string; codeHash: Buffer; at: Date },
+): Promise<boolean> {
   const rows = await tx.query(
-    `UPDATE marketplace.subscription SET tenant_id = $3, updated_at = clock_timestamp()
-     WHERE seller_account = $1 AND id = $2 AND tenant_id IS NULL AND merged_into IS NULL RETURNING id`,
-    [sellerAccount, subscriptionId, tenantId],
+    `WITH claimed AS (
+       INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, code_hash, claimed_at)
+       VALUES ($1, $2, $3, $4, '-infinity', $5, $6) ON CONFLICT DO NOTHING RETURNING seller_account, subscription_id, since
+     )
+     INSERT INTO marketplace.unadopted_claim (seller_account, subscription_id, since) SELECT * FROM claimed RETURNING subscription_id`,
+    [sellerAccount, claim.subscriptionId, claim.productCode, claim.tenantId, claim.codeHash, claim.at.toISOString()],
   );
   return rows.length > 0;
 }
 
-export async function takeCode(tx: SqlExecutor, sellerAccount: string, codeHash: Buffer, tenantId: string, at: Date): Promise<boolean> {
+export interface AccountAgreement {
+  license_arn: string | null;
+  agreement_id: string | null;
+}
+
+/** Agreements of an AWS account at a product that are not over, each with a license that the API takes. */
+export function selectAgreementsOfAccount(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+  accountDigest: string,
+): Promise<AccountAgreement[]> {
+  return tx.query<AccountAgreement>(
+    `SELECT (SELECT min(coalesce(n.name, n.event_form)) FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.agreement_id = a.id AND n.kind = 'license') AS license_arn,
+       (SELECT min(n.name) FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.agreement_id = a.id AND n.kind = 'agreement') AS agreement_id
+     FROM marketplace.buyer_name b
+     JOIN marketplace.agreement a ON a.seller_account = $1 AND a.buyer_id = b.buyer_id AND a.alias_of IS NULL
+     JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = a.subscription_id
+     WHERE b.seller_account = $1 AND b.product_code = $2 AND b.kind = 'account' AND b.digest = decode($3, 'hex')
+       AND s.state NOT IN ('ended', 'failed') AND coalesce(s.current_agreement_id, a.id) = a.id`,
+    [sellerAccount, productCode, accountDigest],
+  );
+}
+
+/** Whether any agreement of a product has a license: then its buyers are told apart by licenses. */
+export async function hasLicenses(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<boolean> {
   const rows = await tx.query(
-    `UPDATE marketplace.registration_code SET claimed_at = $4, claimed_by_tenant_id = $3
-     WHERE seller_account = $1 AND code_hash = $2 AND claimed_at IS NULL RETURNING subscription_id`,
-    [sellerAccount, codeHash, tenantId, at.toISOString()],
+    `SELECT FROM marketplace.agreement a
+     JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.agreement_id = a.id AND n.kind = 'license'
+     WHERE a.seller_account = $1 AND a.product_code = $2 LIMIT 1`,
+    [sellerAccount, productCode],
   );
   return rows.length > 0;
 }
