@@ -9,10 +9,10 @@ import { Outbox } from '../events/outbox.js';
 import { type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ProductCatalog } from '../subscription/product-catalog.js';
-import { licenseIdOf } from '../subscription/chain/subscription-aliases.js';
+import { licenseIdOf } from '../subscription/chain/aws-names.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
-import { type IdentityRow, selectIdentity } from '../subscription/chain/subscription.sql.js';
-import { replaceSnapshot, selectSnapshot, type SnapshotRow } from './entitlement.sql.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
+import { type HolderRow, replaceSnapshot, selectHolder, selectSnapshot, type SnapshotRow, subscriptionExists } from './entitlement.sql.js';
 
 /** What a buyer has bought of one dimension. */
 export interface Entitlement {
@@ -22,6 +22,9 @@ export interface Entitlement {
   /** The earliest end; with automatic renewal, the date of the renewal. Null when AWS named none. */
   expiresAt: Date | null;
 }
+
+/** Whose entitlements: a subscription's, or those of the one subscription that a tenant has of a product. */
+export type EntitlementOwner = string | { tenantId: string; productCode?: string };
 
 export interface EntitlementView {
   subscriptionId: string;
@@ -37,6 +40,8 @@ export interface EntitlementView {
 // Machine time. While AWS is down, a guard that asks at every request must not make each of them wait for a timeout.
 const PAUSE_AFTER_FAILURE_MS = 5000;
 const PAUSES_MAX = 10_000;
+/** A request of the host waits for the answer: longer than this it is not to wait for its turn within the quota. */
+const PATIENCE_MS = 30_000;
 const SETUP_SUBJECT = 'GetEntitlements';
 
 interface Failed {
@@ -58,42 +63,52 @@ export class EntitlementService {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly products: ProductCatalog,
+    private readonly subscriptions: SubscriptionService,
     private readonly gateway: EntitlementGateway,
     private readonly alerts: AlertBoard,
     private readonly outbox: Outbox,
   ) {}
 
   /**
-   * The entitlements of a subscription, asked for again when older than `entitlementMaxAgeMs`, when one of them came to its end since, or when AWS
-   * has said that they have changed.
-   * @throws MarketplaceMeteringError `ENTITLEMENT_UNKNOWN` when AWS cannot be asked and never answered before; `SUBSCRIPTION_UNKNOWN`
+   * The entitlements of a subscription by its current agreement, asked for again when older than `entitlementMaxAgeMs`, when one of them came to its end
+   * since, or when AWS has said that they have changed.
+   * @throws MarketplaceMeteringError `ENTITLEMENT_UNKNOWN` when AWS cannot be asked and never answered before; `SUBSCRIPTION_UNKNOWN`; for a tenant
+   * `NO_SUBSCRIPTION` or `SEVERAL_SUBSCRIPTIONS`
    */
-  async get(subscriptionId: string): Promise<EntitlementView> {
-    const canonical = subscriptionIdOf(subscriptionId);
-    const identity = canonical === null ? null : await selectIdentity(this.database, this.options.sellerAccount, canonical);
-    if (!identity) {
-      throw new MarketplaceMeteringError(
-        'SUBSCRIPTION_UNKNOWN',
-        `There is no subscription ${JSON.stringify(subscriptionId)}; give the id of a Subscription.`,
-      );
-    }
-    const known = await selectSnapshot(this.database, this.options.sellerAccount, identity.id);
-    const hasChanged = known !== null && identity.entitlements_changed_at !== null && identity.entitlements_changed_at >= known.fetched_at;
-    if (known && !hasChanged && this.isFresh(known)) return this.viewOf(identity.id, known, false);
-    return this.askOnce(identity, known);
+  async get(owner: EntitlementOwner): Promise<EntitlementView> {
+    const holder = await this.holderOf(owner);
+    const known = await selectSnapshot(this.database, this.options.sellerAccount, holder.agreement_id);
+    const hasChanged = known !== null && holder.changed_at !== null && holder.changed_at >= known.fetched_at;
+    if (known && !hasChanged && this.isFresh(known)) return this.viewOf(holder.subscription_id, known, false);
+    return this.askOnce(holder, known);
   }
 
   /**
    * Whether the buyer holds something of a dimension now: an amount above zero, `true`, or a text, that has not ended.
    * @throws as `get`: not knowing is neither yes nor no.
    */
-  async isEntitled(subscriptionId: string, dimension: string): Promise<boolean> {
-    const { entitlements } = await this.get(subscriptionId);
+  async isEntitled(owner: EntitlementOwner, dimension: string): Promise<boolean> {
+    const { entitlements } = await this.get(owner);
     const now = this.options.clock.now();
     return entitlements.some((held) => {
       const isHeld = typeof held.value === 'number' ? held.value > 0 : held.value !== null && held.value !== false && held.value !== '';
       return held.dimension === dimension && isHeld && (held.expiresAt === null || held.expiresAt > now);
     });
+  }
+
+  private async holderOf(owner: EntitlementOwner): Promise<HolderRow> {
+    const { sellerAccount } = this.options;
+    const id = typeof owner === 'string' ? owner : (await this.subscriptions.current(owner.tenantId, productOf(owner))).id;
+    const canonical = subscriptionIdOf(id);
+    const holder = canonical === null ? null : await selectHolder(this.database, sellerAccount, canonical);
+    if (holder) return holder;
+    if (canonical !== null && (await subscriptionExists(this.database, sellerAccount, canonical))) {
+      throw unknown(canonical, 'AWS has not told of any agreement yet');
+    }
+    throw new MarketplaceMeteringError(
+      'SUBSCRIPTION_UNKNOWN',
+      `There is no subscription ${JSON.stringify(id)}; give the id of a Subscription.`,
+    );
   }
 
   private isFresh({ fetched_at: fetchedAt, entitlements }: SnapshotRow): boolean {
@@ -120,39 +135,43 @@ export class EntitlementService {
     };
   }
 
-  private askOnce(identity: IdentityRow, known: SnapshotRow | null): Promise<EntitlementView> {
+  private askOnce(holder: HolderRow, known: SnapshotRow | null): Promise<EntitlementView> {
     const question =
-      this.asking.get(identity.id) ??
-      this.ask(identity, known).finally(() => {
-        this.asking.delete(identity.id);
+      this.asking.get(holder.agreement_id) ??
+      this.ask(holder, known).finally(() => {
+        this.asking.delete(holder.agreement_id);
       });
-    this.asking.set(identity.id, question);
+    this.asking.set(holder.agreement_id, question);
     return question;
   }
 
-  private async ask(identity: IdentityRow, known: SnapshotRow | null): Promise<EntitlementView> {
-    const product = this.products.get(identity.product_code);
-    const holder = holderOf(identity, product);
-    if (!product || !holder) throw unknown(identity.id, 'AWS has not named the buyer in a way that entitlements can be asked for');
-    const paused = this.failed.get(identity.id);
-    if (paused && performance.now() < paused.until) return this.lastKnown(identity.id, known, paused.failure);
+  private async ask(row: HolderRow, known: SnapshotRow | null): Promise<EntitlementView> {
+    const { subscription_id: subscriptionId, agreement_id: agreementId } = row;
+    const product = this.products.get(row.product_code);
+    const holder = holderOf(row, product);
+    if (!product || !holder) throw unknown(subscriptionId, 'AWS has not named the buyer in a way that entitlements can be asked for');
+    const paused = this.failed.get(agreementId);
+    if (paused && performance.now() < paused.until) return this.lastKnown(subscriptionId, known, paused.failure);
 
     const fetchedAt = this.options.clock.now();
-    const answer = await this.gateway.get(product.region, product.productCode, holder);
+    const answer = await this.gateway.get(product.region, product.productCode, holder, { patienceMs: PATIENCE_MS });
     if (answer.kind === 'failed') {
-      await this.remember(identity.id, answer.failure);
-      return this.lastKnown(identity.id, known, answer.failure);
+      await this.remember(row, answer.failure);
+      return this.lastKnown(subscriptionId, known, answer.failure);
     }
-    if (this.failed.delete(identity.id)) await this.alerts.resolve(this.database, 'setupError', SETUP_SUBJECT);
-    const entitlements = answer.entitlements.filter((held) => isOf(identity, product, held)).map(stored);
-    await this.store(identity, entitlements, fetchedAt);
-    return this.viewOf(identity.id, { entitlements, fetched_at: fetchedAt }, false);
+    if (this.failed.delete(agreementId)) await this.alerts.resolve(this.database, 'setupError', SETUP_SUBJECT);
+    const entitlements = answer.entitlements.filter((held) => isOf(row, product, held)).map(stored);
+    await this.store(row, entitlements, fetchedAt);
+    return this.viewOf(subscriptionId, { entitlements, fetched_at: fetchedAt }, false);
   }
 
-  private async store(identity: IdentityRow, entitlements: SnapshotRow['entitlements'], fetchedAt: Date): Promise<void> {
-    const { id: subscriptionId, product_code: productCode } = identity;
+  private async store(
+    { subscription_id: subscriptionId, agreement_id: agreementId, product_code: productCode }: HolderRow,
+    entitlements: SnapshotRow['entitlements'],
+    fetchedAt: Date,
+  ): Promise<void> {
     await this.database.transaction(async (tx) => {
-      const previous = await replaceSnapshot(tx, this.options.sellerAccount, subscriptionId, entitlements, fetchedAt);
+      const previous = await replaceSnapshot(tx, this.options.sellerAccount, agreementId, entitlements, fetchedAt);
       if (previous === undefined || (previous !== null && fingerprintOf(previous) === fingerprintOf(entitlements))) return;
       const payload = { productCode, entitlements, previous };
       await this.outbox.append(tx, [{ type: 'entitlement.changed', subscriptionId, payload, occurredAt: fetchedAt }]);
@@ -164,9 +183,9 @@ export class EntitlementService {
     return this.viewOf(subscriptionId, known, true);
   }
 
-  private async remember(subscriptionId: string, failure: CallFailure): Promise<void> {
+  private async remember({ subscription_id: subscriptionId, agreement_id: agreementId }: HolderRow, failure: CallFailure): Promise<void> {
     if (this.failed.size >= PAUSES_MAX) this.failed.clear();
-    this.failed.set(subscriptionId, { until: performance.now() + PAUSE_AFTER_FAILURE_MS, failure });
+    this.failed.set(agreementId, { until: performance.now() + PAUSE_AFTER_FAILURE_MS, failure });
     this.logger.warn(`GetEntitlements failed: ${failure.code}: ${failure.message}`, { subscriptionId, requestId: failure.requestId });
     if (failure.kind !== 'setUp') return;
     await this.alerts.raise(this.database, {
@@ -180,17 +199,21 @@ export class EntitlementService {
   }
 }
 
-function holderOf(identity: IdentityRow, product: ProductOptions | undefined): EntitlementHolder | null {
-  const { license_arn: licenseArn, customer_aws_account_id: customerAwsAccountId, customer_identifier: customerIdentifier } = identity;
+function productOf({ productCode }: { productCode?: string }): { productCode?: string } {
+  return productCode === undefined ? {} : { productCode };
+}
+
+function holderOf(row: HolderRow, product: ProductOptions | undefined): EntitlementHolder | null {
+  const { license_arn: licenseArn, customer_aws_account_id: customerAwsAccountId, customer_identifier: customerIdentifier } = row;
   if (product?.identity === 'license') return licenseArn === null ? null : { licenseArn };
   if (customerAwsAccountId !== null) return { customerAwsAccountId };
   return customerIdentifier === null ? null : { customerIdentifier };
 }
 
 /** Another license of the same account is another agreement, whatever the filter let through; a legacy customer has one agreement by any license. */
-function isOf(identity: IdentityRow, product: ProductOptions, held: HeldEntitlement): boolean {
-  if (product.identity === 'legacy' || identity.license_arn === null || held.licenseArn === null) return true;
-  return licenseIdOf(identity.license_arn) === licenseIdOf(held.licenseArn);
+function isOf(row: HolderRow, product: ProductOptions, held: HeldEntitlement): boolean {
+  if (product.identity === 'legacy' || row.license_arn === null || held.licenseArn === null) return true;
+  return licenseIdOf(row.license_arn) === licenseIdOf(held.licenseArn);
 }
 
 function stored({ dimension, value, expiresAt }: HeldEntitlement): SnapshotRow['entitlements'][number] {
