@@ -1,5 +1,6 @@
-import { type AgreementFact } from './agreement-fact.js';
-import { type Asking, type Doubt } from './agreement-state.js';
+import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { type AgreementFact, inOrder } from './agreement-fact.js';
+import { type AgreementLife, ANSWER_SETTLES_AFTER_MS, type Asking, type Doubt, isPositive, lifeOf } from './agreement-state.js';
 
 /** A row of `agreement`, as far as assignment needs it. Rows that are aliases are given as they stand; they are decided anew. */
 export interface AgreementRow {
@@ -19,9 +20,251 @@ export interface Assignment {
   aliases: ReadonlyMap<string, string>;
   /** Facts that could mean several agreements, or one that has not begun: AWS is to be asked about the buyer; nothing ends by them meanwhile. */
   doubts: readonly (Doubt & { factId: string })[];
-  /** Facts that concern an agreement from before those known. */
+  /** Facts that concern an agreement from before those known, or none. */
   ofOthers: readonly string[];
 }
 
-/** Pure. All facts of one buyer (of all its subscriptions at one product), and all rows of its agreements. */
-export declare function assignFacts(rows: readonly AgreementRow[], facts: readonly AgreementFact[], asking: Asking, now: Date): Assignment;
+/** A nameless start and the start of the named agreement that it speaks of lie at most this far apart. */
+const SAME_START_MS = HOUR_MS;
+/** The buyer may arrive this long before the start that AWS tells; a fact this long before an unknown start may be of it. */
+const ARRIVAL_MS = 4 * HOUR_MS;
+/** After its last sign an end is confirmed within AWS's hour (unsubscribe-pending, then unsubscribe-success), with some delay. */
+const CONFIRMATION_MS = 2 * HOUR_MS;
+
+const ENDS: ReadonlySet<string> = new Set(['legacy.unsubscribePending', 'legacy.unsubscribed', 'license.deprovisioned', 'agreement.ended']);
+
+/**
+ * Facts that name no agreement (SNS) are assigned to one, anew each time. Pure: the same for any order and number of the facts. All facts of one buyer
+ * at one product, and all rows of its agreements. A fact of the host has the rows of its subscription in `among`.
+ */
+export function assignFacts(rows: readonly AgreementRow[], facts: readonly AgreementFact[], asking: Asking): Assignment {
+  const ordered = inOrder(facts);
+  const board = new Board(asking);
+  const named = ordered.filter(({ agreementId }) => agreementId !== null);
+  for (const { id } of rows.filter(({ isNamed, licenses }) => isNamed || licenses.length > 0)) board.open(id);
+  for (const fact of named) board.add(fact.agreementId, fact);
+  for (const [alias, standing] of licenseAliasesOf(rows, board)) board.fold(alias, standing);
+
+  const rest = ordered.filter(({ agreementId }) => agreementId === null);
+  const ofType = (...types: AgreementFact['type'][]): AgreementFact[] => rest.filter(({ type }) => types.includes(type));
+  for (const fact of ofType('license.updated')) board.add(licensedBy(fact, board), fact);
+  const starts = ofType('legacy.subscribeSucceeded');
+  const namedAlone = board.copy();
+  for (const fact of starts) placeStart(fact, namedAlone, board);
+  for (const fact of ofType('buyer.registered')) placeArrival(fact, board);
+  for (const fact of ofType('host.ended')) for (const id of board.standing(fact.among ?? [])) board.add(id, fact);
+
+  const doubts: (Doubt & { factId: string })[] = [];
+  const ofOthers: string[] = [];
+  for (const fact of rest) {
+    if (fact.type === 'message.untimed') doubts.push({ factId: fact.id, askFrom: fact.heardAt, reason: 'untimedMessage' });
+    if (fact.type === 'legacy.subscribeFailed') placeFailure(fact, board, ofOthers);
+    if (!ENDS.has(fact.type) && fact.type !== 'advisory.issued' && fact.type !== 'advisory.resolved') continue;
+    const place = placeOf(fact, board, asking);
+    if (place.kind === 'agreement') board.add(place.id, fact);
+    if (place.kind === 'others') ofOthers.push(fact.id);
+    if (place.kind === 'doubt') doubts.push({ factId: fact.id, ...place.doubt });
+  }
+  const isOpen = ({ askFrom }: Doubt): boolean => !asking.mayNotAsk && (asking.askedAt === null || asking.askedAt < askFrom);
+  return {
+    byAgreement: board.byAgreement(),
+    wanted: board.wanted,
+    aliases: new Map([...board.aliases].filter(([alias]) => rows.some(({ id }) => id === alias))),
+    doubts: doubts.filter(isOpen),
+    ofOthers,
+  };
+}
+
+/** Which agreements there are so far, with their facts and lives. */
+class Board {
+  readonly aliases = new Map<string, string>();
+  readonly wanted: string[] = [];
+  private readonly facts = new Map<string, AgreementFact[]>();
+  private readonly lives = new Map<string, AgreementLife>();
+
+  constructor(private readonly asking: Asking) {}
+
+  copy(): Board {
+    const copy = new Board(this.asking);
+    for (const [id, facts] of this.facts) copy.facts.set(id, [...facts]);
+    return copy;
+  }
+
+  open(id: string): void {
+    if (!this.facts.has(id)) this.facts.set(id, []);
+  }
+
+  add(id: string | null, fact: AgreementFact): void {
+    if (id === null) return;
+    const standing = this.aliases.get(id) ?? id;
+    this.open(standing);
+    this.facts.get(standing)?.push(fact);
+    this.lives.delete(standing);
+  }
+
+  /** A nameless agreement of its own. */
+  want(fact: AgreementFact): void {
+    this.wanted.push(fact.id);
+    this.add(fact.id, fact);
+  }
+
+  fold(alias: string, standing: string): void {
+    const facts = this.facts.get(alias) ?? [];
+    this.facts.delete(alias);
+    this.aliases.set(alias, standing);
+    for (const fact of facts) this.add(standing, fact);
+  }
+
+  life(id: string): AgreementLife {
+    const known = this.lives.get(id) ?? lifeOf(this.facts.get(id) ?? [], this.asking);
+    this.lives.set(id, known);
+    return known;
+  }
+
+  factsOf(id: string): readonly AgreementFact[] {
+    return this.facts.get(id) ?? [];
+  }
+
+  /** Ids of the rows that stand for these, or of all, in the order of their starts. */
+  standing(ids?: readonly string[] | null): string[] {
+    const all = ids === undefined || ids === null ? [...this.facts.keys()] : ids.map((id) => this.aliases.get(id) ?? id);
+    return [...new Set(all)].filter((id) => this.facts.has(id)).sort((a, b) => this.startsAt(a) - this.startsAt(b) || (a < b ? -1 : 1));
+  }
+
+  startsAt(id: string): number {
+    return this.life(id).start?.at.getTime() ?? Infinity;
+  }
+
+  /**
+   * When it was over: its own end; or, of a nameless one, the next nameless start, since nobody could tell the two apart. What only stands for a start (the
+   * buyer's arrival) gives way to any.
+   */
+  overAt(id: string): Date | null {
+    const { start, end } = this.life(id);
+    if (!this.wanted.includes(id) || start === null) return end?.at ?? null;
+    const others = start.isTold ? this.wanted : [...this.facts.keys()];
+    const next = Math.min(...others.map((other) => this.startsAt(other)).filter((at) => at > start.at.getTime()));
+    return Number.isFinite(next) ? earliest(end?.at ?? null, new Date(next)) : (end?.at ?? null);
+  }
+
+  byAgreement(): Map<string, readonly AgreementFact[]> {
+    return new Map(this.standing().map((id) => [id, inOrder(this.factsOf(id))]));
+  }
+}
+
+/** A row that only a license names is the agreement of that license: of several the one that ran when it was first heard of, else the next. */
+function licenseAliasesOf(rows: readonly AgreementRow[], board: Board): [string, string][] {
+  const byId = [...rows].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const unnamed = byId.filter(({ isNamed, licenses }) => !isNamed && licenses.length > 0);
+  return unnamed.flatMap((row, index): [string, string][] => {
+    const shares = (other: AgreementRow): boolean => other.licenses.some((license) => row.licenses.includes(license));
+    const named = board.standing(byId.filter((other) => other.isNamed && shares(other)).map(({ id }) => id));
+    const standing =
+      named.length > 0 ? runningOrNext(named, board.factsOf(row.id)[0]?.at, board) : unnamed.slice(0, index).find(shares)?.id;
+    return standing === undefined ? [] : [[row.id, standing]];
+  });
+}
+
+function runningOrNext(ids: readonly string[], at: Date | undefined, board: Board): string | undefined {
+  if (at === undefined) return ids[0];
+  return ids.findLast((id) => board.startsAt(id) <= at.getTime()) ?? ids[0];
+}
+
+/** License Updated whose license serves several agreements, and which names none of them. */
+function licensedBy(fact: AgreementFact, board: Board): string | null {
+  return fact.among === null ? null : (runningOrNext(board.standing(fact.among), fact.at, board) ?? null);
+}
+
+/** Judged by the named agreements alone, so that no nameless one takes the place of another. */
+function placeStart(fact: AgreementFact, named: Board, board: Board): void {
+  const at = fact.at.getTime();
+  const open = named.standing(fact.among).filter((id) => isOpenAt(named.overAt(id), fact.at));
+  const distance = (id: string): number => Math.abs(named.startsAt(id) - at);
+  const near = open.filter((id) => distance(id) <= (named.life(id).start?.isTold === true ? SAME_START_MS : ARRIVAL_MS));
+  const nearest = near.reduce<string | null>((best, id) => (best === null || distance(id) < distance(best) ? id : best), null);
+  // AWS was asked since, and knows one that ran already and goes on, but none that started then: its terms or its offer were told anew.
+  const toldAnew = open.findLast((id) => named.startsAt(id) < at && named.factsOf(id).some((other) => contradicts(other, fact.at)));
+  const id = nearest ?? toldAnew;
+  if (id === undefined) {
+    board.want(fact);
+    return;
+  }
+  board.aliases.set(fact.id, id);
+  board.add(id, fact);
+}
+
+/** The buyer arrives: during an agreement, shortly before one that AWS is about to start, or (so far) alone. */
+function placeArrival(fact: AgreementFact, board: Board): void {
+  const at = fact.at.getTime();
+  const ids = board.standing(fact.among);
+  const running = ids.findLast((id) => board.startsAt(id) <= at && isOpenAt(board.overAt(id), fact.at));
+  const next = ids.find((id) => board.startsAt(id) > at && board.startsAt(id) - at <= ARRIVAL_MS);
+  const id = running ?? next;
+  if (id === undefined) {
+    board.want(fact);
+    return;
+  }
+  board.aliases.set(fact.id, id);
+  board.add(id, fact);
+}
+
+/** A failed purchase concerns a buyer who has arrived and of whom nothing has started; a further offer that fails changes nothing. */
+function placeFailure(fact: AgreementFact, board: Board, ofOthers: string[]): void {
+  const id = board.standing(fact.among).findLast((candidate) => {
+    const { start } = board.life(candidate);
+    return start?.isTold === false && start.at <= plusMs(fact.at, ARRIVAL_MS) && isOpenAt(board.overAt(candidate), fact.at);
+  });
+  if (id === undefined) ofOthers.push(fact.id);
+  else board.add(id, fact);
+}
+
+type Place = { kind: 'agreement'; id: string } | { kind: 'doubt'; doubt: Doubt } | { kind: 'others' } | { kind: 'settled' };
+
+/** Of which agreement an end (or an advisory) speaks: of the one that had begun and was not over; or it confirms an end that was told just before. */
+function placeOf(fact: AgreementFact, board: Board, asking: Asking): Place {
+  const ids = board.standing(fact.among);
+  const begun = begunBefore(ids, fact.at, board);
+  const running = begun.filter((id) => isOpenAt(board.overAt(id), fact.at));
+  const confirmed = begun.filter((id) => !running.includes(id) && isConfirmedBy(board.life(id), fact.at));
+  const meant = [...running, ...confirmed];
+  const [only, ...others] = meant;
+  if (only === undefined) return placeBeforeAll(fact, ids, board);
+  if (others.length === 0) return { kind: 'agreement', id: only };
+
+  const [open, ...further] = meant.filter((id) => !board.factsOf(id).some((other) => contradicts(other, fact.at)));
+  if (open === undefined) return { kind: 'settled' };
+  if (further.length === 0) return { kind: 'agreement', id: open };
+  if (asking.mayNotAsk) {
+    const confirms = fact.type === 'legacy.unsubscribed' ? confirmed.at(-1) : undefined;
+    return { kind: 'agreement', id: confirms ?? running.at(-1) ?? open };
+  }
+  const askFrom = latest(fact.heardAt, plusMs(fact.at, ANSWER_SETTLES_AFTER_MS));
+  return { kind: 'doubt', doubt: { askFrom, reason: 'severalAgreements' } };
+}
+
+function placeBeforeAll(fact: AgreementFact, ids: readonly string[], board: Board): Place {
+  const mayBeOf = ids.some((id) => {
+    const { start } = board.life(id);
+    return start?.isTold === false && start.at > fact.at && start.at <= plusMs(fact.at, ARRIVAL_MS);
+  });
+  return mayBeOf ? { kind: 'doubt', doubt: { askFrom: fact.heardAt, reason: 'noneBegunYet' } } : { kind: 'others' };
+}
+
+/** What began before an instant; where nothing did, what began at it: of a start and an end at one instant the end counts. */
+function begunBefore(ids: readonly string[], at: Date, board: Board): string[] {
+  const before = ids.filter((id) => board.startsAt(id) < at.getTime());
+  return before.length > 0 ? before : ids.filter((id) => board.startsAt(id) === at.getTime());
+}
+
+function isOpenAt(overAt: Date | null, at: Date): boolean {
+  return overAt === null || overAt >= at;
+}
+
+function isConfirmedBy({ end }: AgreementLife, at: Date): boolean {
+  return end !== null && at <= plusMs(end.lastSignAt, CONFIRMATION_MS);
+}
+
+/** AWS, asked long enough after an instant, said that the agreement is in force. */
+function contradicts(fact: AgreementFact, at: Date): boolean {
+  return isPositive(fact) && fact.at.getTime() - at.getTime() >= ANSWER_SETTLES_AFTER_MS;
+}

@@ -1,5 +1,19 @@
-import { type AgreementLife, type Asking } from './agreement-state.js';
+import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import {
+  type AgreementEnd,
+  type AgreementLife,
+  type AgreementPhase,
+  ANSWER_SETTLES_AFTER_MS,
+  type Asking,
+  hasAnswered,
+  phaseOf,
+  turningPointsOf,
+} from './agreement-state.js';
 
+/**
+ * `registered`: arrived, not known to be in force. `upcoming`: what there is lies ahead. `trial`, `active`: AWS has said that usage may be metered.
+ * `suspended`: AWS suspects the buyer of something. `ending`: the last one is over, AWS's window after it is open. `ended`: that has closed, too.
+ */
 export type SubscriptionState = 'registered' | 'upcoming' | 'trial' | 'active' | 'suspended' | 'ending' | 'ended' | 'failed';
 
 /** An agreement of a subscription's chain. */
@@ -14,18 +28,54 @@ export interface ChainAgreement {
 /** What stands in the subscription's row, written with the events of the last projection. */
 export interface ToldState {
   state: SubscriptionState;
+  /** The agreement in force; after the last one is over, that one. */
   currentAgreementId: string | null;
   isTrial: boolean;
   endedTold: boolean;
 }
 
-export interface ProjectedState extends ToldState {
-  /** Set while `ending`. */
+export interface ProjectedState extends Omit<ToldState, 'endedTold'> {
+  /** When the last one was over; null while any is in force, or none was. */
   endsAt: Date | null;
   /** The next instant at which this may read otherwise without a new fact. */
   nextChangeAt: Date | null;
-  /** AWS is to be asked at this instant, at the latest; null: nothing presses. */
+  /** AWS is to be asked from this instant on; null: nothing presses. */
   askAt: Date | null;
+}
+
+/** AWS takes usage for this long after the last sign of an end. */
+export const WINDOW_MS = HOUR_MS;
+/** A known successor that starts this soon after its predecessor's end leaves no gap that a host would act on. */
+const SEAMLESS_MS = HOUR_MS;
+
+interface Standing extends ChainAgreement {
+  phase: AgreementPhase;
+  startsAt: number;
+  /** Its own end or its linked successor's start; null while it runs. */
+  over: { at: Date; end: AgreementEnd | null } | null;
+}
+
+/** What the agreements of a chain make of the subscription; pure. */
+export function stateOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): ProjectedState {
+  const standings = standingsOf(chain, asking, now);
+  const of = (...phases: AgreementPhase[]): Standing[] => standings.filter(({ phase }) => phases.includes(phase));
+  const inForce = of('inForce').at(-1) ?? of('awaitingSuccessor').at(-1);
+  const over = lastOver(of('over'));
+  const read = (state: SubscriptionState, current: Standing | null = over): ProjectedState => ({
+    state,
+    currentAgreementId: current?.id ?? null,
+    isTrial: current !== null && isTrialAt(current.life, current.over === null ? now : earliest(now, current.over.at)),
+    endsAt: inForce ? null : (over?.over?.at ?? null),
+    nextChangeAt: nextChangeOf(standings, asking, now),
+    askAt: askAtOf(standings, asking),
+  });
+  if (inForce) return read(inForce.life.isSuspended ? 'suspended' : isTrialAt(inForce.life, now) ? 'trial' : 'active', inForce);
+  if (over && windowEndOf(over) > now) return read('ending');
+  if (of('upcoming').length > 0) return read('upcoming');
+  const last = of('registered', 'unknown', 'failed').at(-1);
+  if (over && (!last || last.startsAt <= over.startsAt || !Number.isFinite(last.startsAt)))
+    return read(mayClose(over, asking) ? 'ended' : 'ending');
+  return read(last?.phase === 'failed' ? 'failed' : 'registered');
 }
 
 /** What the host is to hear, in this order. */
@@ -38,7 +88,109 @@ export type Telling =
   | { type: 'ended'; agreementId: string; endsAt: Date }
   | { type: 'failed' };
 
-/** Pure. */
-export declare function stateOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): ProjectedState;
-/** Pure. What follows from what was told before (null: nothing, the subscription is new) to what is. */
-export declare function tellingsOf(told: ToldState | null, projected: ProjectedState, chain: readonly ChainAgreement[]): Telling[];
+const IN_FORCE: ReadonlySet<SubscriptionState> = new Set(['trial', 'active', 'suspended']);
+
+/** What follows from what was told before (null: the subscription is new) to what is; pure. That a subscription was folded is told by who folds. */
+export function tellingsOf(told: ToldState | null, projected: ProjectedState, chain: readonly ChainAgreement[]): Telling[] {
+  const before = told ?? { state: 'registered', currentAgreementId: null, isTrial: false, endedTold: false };
+  const { state, isTrial, endsAt } = projected;
+  const current = chain.find(({ id }) => id === projected.currentAgreementId);
+  if (state === 'failed') return before.state === 'failed' ? [] : [{ type: 'failed' }];
+  if (!current) return [];
+  const agreementId = current.id;
+  if (state === 'suspended') return before.state === 'suspended' ? [] : [{ type: 'suspended', agreementId }];
+  if (state === 'ending' && endsAt) return before.state === 'ending' || before.endedTold ? [] : [{ type: 'ending', agreementId, endsAt }];
+  if (state === 'ended' && endsAt) return before.endedTold ? [] : [{ type: 'ended', agreementId, endsAt }];
+  if (!IN_FORCE.has(state)) return [];
+
+  const startsAt = current.life.start?.at ?? new Date(0);
+  const previous = chain.find(({ id, aliasIds }) => id === before.currentAgreementId || aliasIds.includes(before.currentAgreementId ?? ''));
+  const isOther = previous !== undefined && previous.id !== agreementId;
+  const tellings: Telling[] = [];
+  if (before.currentAgreementId === null || before.endedTold || (!IN_FORCE.has(before.state) && !isOther) || before.state === 'suspended') {
+    tellings.push({ type: 'activated', agreementId, startsAt, isTrial, previousState: before.state });
+  } else if (isOther && startsAt >= (previous.life.start?.at ?? startsAt)) {
+    // Back to an agreement that runs on after a later one is over: nothing was renewed.
+    tellings.push({ type: 'renewed', agreementId, previousAgreementId: previous.id, startsAt, isTrial });
+  }
+  if (before.isTrial && !isTrial && !before.endedTold) {
+    const until = current.life.trial?.until ?? null;
+    tellings.push({ type: 'converted', agreementId, at: isOther || until === null ? startsAt : until });
+  }
+  return tellings;
+}
+
+/** Whether the host has heard `ended`, after the tellings. It counts until something is in force again. */
+export function endedToldAfter(told: ToldState | null, { state, currentAgreementId }: ProjectedState): boolean {
+  if (state === 'ended') return currentAgreementId !== null;
+  return told !== null && told.endedTold && !(state === 'active' || state === 'trial');
+}
+
+/** In the order of their starts, with what a linked successor makes of its predecessor. Those of which nothing counts yet come first. */
+export function standingsOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): Standing[] {
+  const own = chain.map((agreement) => ({ ...agreement, phase: phaseOf(agreement.life, asking, now) }));
+  const standings = own.map((agreement): Standing => {
+    const { id, aliasIds, life, phase } = agreement;
+    const startsAt = life.start?.at.getTime() ?? -Infinity;
+    const successor = own.filter(({ previousId }) => previousId !== null && (previousId === id || aliasIds.includes(previousId)));
+    const next = successor.map((other) => takesOverAt(other, now)).filter((at) => at !== null);
+    const takenOver = next.length === 0 ? null : earliest(...next);
+    const endedAt = life.end?.at ?? (phase === 'over' || phase === 'awaitingSuccessor' ? life.plannedEndAt : null);
+    if (takenOver === null) return { ...agreement, startsAt, over: endedAt === null ? null : { at: endedAt, end: life.end } };
+    const at = earliest(takenOver, endedAt);
+    const isSeamless = takenOver > now && endedAt !== null && takenOver.getTime() - endedAt.getTime() <= SEAMLESS_MS;
+    const isRunning = at > now || isSeamless;
+    const follows: AgreementPhase = isRunning ? (phase === 'over' ? 'awaitingSuccessor' : phase) : 'over';
+    return { ...agreement, startsAt, phase: phase === 'unknown' ? phase : follows, over: { at, end: life.end } };
+  });
+  return standings.sort((a, b) => a.startsAt - b.startsAt || (a.id < b.id ? -1 : 1));
+}
+
+/** The instant at which a successor takes its predecessor's time: a start that is told, or that has proven to be one. */
+function takesOverAt({ life: { start, end }, phase }: ChainAgreement & { phase: AgreementPhase }, now: Date): Date | null {
+  if (start === null || phase === 'failed' || phase === 'unknown') return null;
+  // It was called off before it began.
+  if (end !== null && end.at <= start.at) return null;
+  return start.isTold || (start.confirmedAt !== null && start.confirmedAt <= now) ? start.at : null;
+}
+
+function isTrialAt({ trial }: AgreementLife, now: Date): boolean {
+  return trial !== null && (trial.until === null || now < trial.until);
+}
+
+function lastOver(over: readonly Standing[]): Standing | null {
+  return over.reduce<Standing | null>((last, one) => (last === null || overAt(one) >= overAt(last) ? one : last), null);
+}
+
+function overAt({ over }: Standing): number {
+  return over?.at.getTime() ?? 0;
+}
+
+/** When AWS takes nothing more of it, at the latest. */
+function windowEndOf({ over }: Standing): Date {
+  return plusMs(latest(over?.at ?? null, over?.end?.lastSignAt ?? null, over?.end?.lastHeardAt ?? null), WINDOW_MS);
+}
+
+/** Nothing closes until AWS was asked since; the host's own word needs no answer. */
+function mayClose({ over }: Standing, asking: Asking): boolean {
+  return over === null || over.end?.isByHost === true || asking.mayNotAsk || hasAnswered(asking, over.at);
+}
+
+function nextChangeOf(standings: readonly Standing[], asking: Asking, now: Date): Date | null {
+  const instants = standings.flatMap((standing) => {
+    const { life, over } = standing;
+    return [...turningPointsOf(life, asking), ...(over === null ? [] : [over.at, windowEndOf(standing)])];
+  });
+  const ahead = instants.filter((instant) => instant > now);
+  return ahead.length === 0 ? null : earliest(...ahead);
+}
+
+function askAtOf(standings: readonly Standing[], asking: Asking): Date | null {
+  if (asking.mayNotAsk) return null;
+  const instants = standings.flatMap(({ life, over }) => {
+    const ends = [life.plannedEndAt, life.end?.isByHost === true ? null : (over?.at ?? null)].filter((at) => at !== null);
+    const unasked = ends.filter((at) => !hasAnswered(asking, at)).map((at) => plusMs(at, ANSWER_SETTLES_AFTER_MS));
+    return [...unasked, ...(life.doubt === null ? [] : [life.doubt.askFrom])];
+  });
+  return instants.length === 0 ? null : earliest(...instants);
+}

@@ -1,6 +1,3 @@
-import { type Asking } from './agreement-state.js';
-import { type ChainAgreement } from './subscription-state.js';
-
 /**
  * The name under which AWS meters and dedupes: what is sent, and the canonical form that tells two spellings of one from two.
  * A buyer of a legacy listing has up to two names; AWS may treat both as one, so hours under either count as taken.
@@ -103,32 +100,3 @@ export interface CustomerTimeline {
   /** In the order of `from`. */
   payerChoices: readonly { subscriptionId: string; from: Date }[];
 }
-
-/** What AWS may be told about an agreement: as far as it is known. */
-export interface AgreementIdentity {
-  license: { licenseId: string; licenseArn: string } | null;
-  customerAwsAccountId: string | null;
-  customerIdentifier: string | null;
-}
-
-export interface TimelineAgreement extends ChainAgreement {
-  identity: AgreementIdentity;
-}
-
-export interface TimelineBasis {
-  subscriptionId: string;
-  agreements: readonly TimelineAgreement[];
-  /** How the product is metered. */
-  identity: 'license' | 'legacy';
-  /** First hour metered under the license, where the subscription was moved; null: it was not. */
-  licenseFrom: Date | null;
-  /** Nothing before this instant is billed by us. */
-  billedFrom: Date | null;
-  /** Whether lifecycle messages can come at all: the options name a way in. */
-  followsLifecycle: boolean;
-  /** Usage up to this long before a start, where nothing else covers it, belongs to that start. Default one hour. */
-  arrivalGapMs: number;
-}
-
-/** Pure. Computed when asked, never stored. */
-export declare function timelineOf(basis: TimelineBasis, asking: Asking, now: Date): SubscriptionTimeline;
