@@ -23,6 +23,7 @@ export type AlertKind =
   | 'notActivated'
   | 'allocationsTrimmed'
   | 'mergeRefused'
+  | 'keyConflict'
   | 'suspect'
   | 'messageParked'
   | 'contradiction'
