@@ -4,7 +4,7 @@ import { CallBudget } from '../../src/database/call-budget.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { resolveOptions } from '../../src/marketplace-metering.options.js';
-import { migrate } from '../support/ledger-harness.js';
+import { migrate } from '../support/migrate.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 
 let postgres: TestDatabase;

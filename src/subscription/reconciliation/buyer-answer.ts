@@ -128,9 +128,9 @@ function isNews({ about, details }: Finding, known: KnownAgreement | undefined):
   if (about.agreementId !== undefined && known.agreementId === null) return true;
   if (about.licenseArn !== undefined && !known.licenseArns.includes(about.licenseArn)) return true;
   const { at, details: before } = known.found;
-  const isSettled = (known.lastHeardAt ?? at) <= at && (known.lastFactAt ?? at).getTime() + STALE_INDEX_MS <= at.getTime();
-  if (!isSettled && details.status === IN_FORCE) return true;
   if (known.lastHeardAt !== null && known.lastHeardAt > at) return true;
+  const mayBeStale = known.lastFactAt !== null && known.lastFactAt.getTime() + STALE_INDEX_MS > at.getTime();
+  if (mayBeStale && details.status === IN_FORCE) return true;
   const isSame =
     details.status === before.status &&
     details.startTime === before.startTime &&

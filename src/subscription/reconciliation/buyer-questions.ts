@@ -145,7 +145,9 @@ export class BuyerQuestions {
       if (agreement.status !== 'ACTIVE' && known.has(agreement.agreementId)) continue;
       const answer = await this.agreements.trialOf(product.region, agreement.agreementId, patience);
       if (answer.kind === 'failed' && answer.failure.kind !== 'unrecognised') throw new AskingFailed(answer.failure);
-      if (answer.kind === 'answered') terms.set(agreement.agreementId, { trial: trialOf(agreement, answer.trial) });
+      if (answer.kind !== 'answered') continue;
+      const trial = trialOf(agreement, answer.trial);
+      if (trial !== undefined) terms.set(agreement.agreementId, { trial });
     }
     return terms;
   }
@@ -163,10 +165,10 @@ function holdersOf(
   return buyer.customerIdentifier === null ? [] : [{ customerIdentifier: buyer.customerIdentifier }];
 }
 
-/** A trial that neither lasts as long as its agreement nor says how long is none that anybody could tell from paid time. */
-function trialOf({ startTime }: FoundAgreement, trial: TrialTerm | null): AgreementTerms['trial'] {
+/** Undefined of a trial that neither lasts as long as its agreement nor says how long: nobody could tell when it is over. */
+function trialOf({ startTime }: FoundAgreement, trial: TrialTerm | null): AgreementTerms['trial'] | undefined {
   if (trial === null) return null;
   if (trial.isOnlyPrice) return { until: null };
-  if (trial.days === null || startTime === null) return null;
+  if (trial.days === null || startTime === null) return undefined;
   return { until: plusMs(startTime, trial.days * DAY_MS).toISOString() };
 }
