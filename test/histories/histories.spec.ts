@@ -1,0 +1,27 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { judge } from './judgement.js';
+import { PlayedWorld, type Recipe } from './played-world.js';
+
+// Random lives of buyers through the real module, against an oracle that knows the acts alone. The long run is a command: `npm run histories`.
+
+jest.setTimeout(600_000);
+
+describe('random lives', () => {
+  it.each<Recipe>([
+    { seed: 1, buyers: 12, hours: 30, messages: 'known' },
+    { seed: 2, buyers: 8, hours: 30, messages: 'wild' },
+  ])(
+    'of $buyers buyers within $hours hours have every unit billed as the oracle says, or in the ledger ($messages messages, seed $seed)',
+    async (recipe) => {
+      const played = await PlayedWorld.play(recipe);
+      try {
+        const figures = await judge(played);
+        expect(figures.histories).toBe(recipe.buyers);
+        expect(figures.faults).toBeGreaterThan(0);
+        expect(figures.billed / figures.units).toBeGreaterThan(0.5);
+      } finally {
+        await played.world.stop();
+      }
+    },
+  );
+});
