@@ -1,0 +1,5 @@
+import { base } from './jest.config.js';
+
+/** The long run of random lives: a command, not a part of `npm test`. */
+/** @type {import('jest').Config} */
+export default { ...base, testRegex: '/test/histories/run\\.ts$', testTimeout: 24 * 3_600_000, maxWorkers: 1 };

@@ -1,0 +1,39 @@
+import { it } from '@jest/globals';
+import { type Figures, judge } from './judgement.js';
+import { PlayedWorld, type Recipe } from './played-world.js';
+
+// The long run: `npm run histories`, with HISTORIES_WORLDS, HISTORIES_BUYERS, HISTORIES_HOURS and HISTORIES_SEED. Each world’s figures are printed; a failure
+// names the world’s seed and the history, which is enough to play it again.
+
+const figureOf = (name: string, fallback: number): number => Number(process.env[`HISTORIES_${name}`] ?? fallback);
+
+it('random lives', async () => {
+  const total: Partial<Record<keyof Figures, number>> = {};
+  const [first, worlds] = [figureOf('SEED', 1), figureOf('WORLDS', 1)];
+  let broken = 0;
+  for (let seed = first; seed < first + worlds; seed += 1) {
+    const recipe: Recipe = {
+      ...{ seed, buyers: figureOf('BUYERS', 1000), hours: figureOf('HOURS', 48) },
+      messages: seed % 2 === 1 ? 'known' : 'wild',
+    };
+    const began = performance.now();
+    const played = await PlayedWorld.play(recipe);
+    try {
+      const figures = await judge(played);
+      for (const [name, value] of Object.entries(figures)) total[name as keyof Figures] = (total[name as keyof Figures] ?? 0) + value;
+      print({ ...recipe, ...figures, seconds: Math.round((performance.now() - began) / 1000) });
+    } catch (error) {
+      broken += 1;
+      print({ ...recipe, failed: (error as Error).message });
+    } finally {
+      await played.world.stop();
+    }
+  }
+  const { billed = 0, units = 0 } = total;
+  print({ worlds, broken, ...total, shareBilled: Number((billed / units).toFixed(4)) });
+  if (broken > 0) throw new Error(`${broken} of ${worlds} worlds are not as the oracle says`);
+});
+
+function print(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
