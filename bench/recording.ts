@@ -10,7 +10,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { DataSource, EntitySchema } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
-import { PostgresServer } from '../examples/postgres/postgres-server.js';
+import { PostgresServer } from '../tools/postgres/postgres-server.js';
 import { createDataSource } from '../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../src/database/ledger-database.js';
 import { runMigrations } from '../src/database/migration-runner.js';

@@ -4,7 +4,7 @@ import { type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { MarketplaceSimulator, VirtualClock } from 'aws-marketplace-simulator';
-import { PostgresServer, withClient } from '../postgres/postgres-server.js';
+import { PostgresServer, withClient } from '../../tools/postgres/postgres-server.js';
 import { ControlPanelModule } from './control-panel/control-panel.module.js';
 import { FlowService } from './control-panel/flow.service.js';
 import { flowPanel } from './control-panel/flow.view.js';

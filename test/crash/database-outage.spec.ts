@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { SeededRandom } from 'aws-marketplace-simulator';
-import { PostgresServer, withClient } from '../../examples/postgres/postgres-server.js';
+import { PostgresServer, withClient } from '../../tools/postgres/postgres-server.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { type UsageEvent } from '../../src/index.js';
 import { DIMENSIONS, LedgerHarness } from '../support/ledger-harness.js';

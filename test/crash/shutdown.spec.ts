@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { withClient } from '../../examples/postgres/postgres-server.js';
+import { withClient } from '../../tools/postgres/postgres-server.js';
 import { JobScheduler } from '../../src/index.js';
 import { LedgerHarness } from '../support/ledger-harness.js';
 import { eventually } from '../support/processes.js';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { PostgresServer, withClient } from '../../examples/postgres/postgres-server.js';
+import { PostgresServer, withClient } from '../../tools/postgres/postgres-server.js';
 import { RUN_VARIABLE, SERVER_URL_VARIABLE } from './postgres.js';
 
 declare global {

@@ -4,8 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { EmbeddedPostgresUnavailableError, findNativeFolder, prepareBinaries, unprivilegedUser } from '../../examples/postgres/binaries.js';
-import { PostgresServer, withClient } from '../../examples/postgres/postgres-server.js';
+import { EmbeddedPostgresUnavailableError, findNativeFolder, prepareBinaries, unprivilegedUser } from '../../tools/postgres/binaries.js';
+import { PostgresServer, withClient } from '../../tools/postgres/postgres-server.js';
 import {
   eventually,
   isOpenToOthers,
