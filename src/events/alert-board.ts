@@ -25,7 +25,7 @@ export type AlertKind =
   | 'mergeRefused'
   | 'keyConflict'
   | 'suspect'
-  | 'messageParked'
+  | 'messageDeadLettered'
   | 'contradiction'
   | 'handlerDeadLettered'
   | 'handlerAway';

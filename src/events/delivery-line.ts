@@ -6,11 +6,12 @@ import { crashPoint } from '../runtime/crash-point.js';
 import { type Waker } from '../runtime/waker.js';
 import { countMetric } from '../runtime/metrics.js';
 import { redactedText } from '../runtime/redaction.js';
+import { agreementNoticeOf } from './agreement-notice.sql.js';
 import { type AlertBoard } from './alert-board.js';
 import { deliveryDelayMs } from './delivery-backoff.js';
 import { claimDeliveries, type ClaimedDelivery, lockHandler, settleDelivery } from './event-delivery.sql.js';
 import { type EventHandler } from './event-handlers.js';
-import { type MarketplaceEvent } from './marketplace-event.js';
+import { type MarketplaceEvent, type StoredAgreementNotice } from './marketplace-event.js';
 
 /** Subscriptions that one process works on for one handler at the same time. */
 const AT_ONCE = 4;
@@ -124,6 +125,7 @@ export class DeliveryLine {
 
   private async attempt(delivery: ClaimedDelivery): Promise<void> {
     const { timeoutMs } = this.tools.options.handlers;
+    const event = await this.eventOf(delivery);
     const controller = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_resolve, reject) => {
@@ -136,13 +138,31 @@ export class DeliveryLine {
     const { id, attempt_count: attempt } = delivery;
     // Called within the promise, so that what is thrown before the first await is a failure like any other.
     const work = Promise.resolve().then(() =>
-      this.handler.handle(eventOf(delivery), { id, attempt, instance: this.tools.instanceName, signal: controller.signal }),
+      this.handler.handle(event, { id, attempt, instance: this.tools.instanceName, signal: controller.signal }),
     );
     try {
       await Promise.race([work, timeout]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Names of a buyer are looked up now: none is stored with the event. */
+  private async eventOf(row: ClaimedDelivery): Promise<MarketplaceEvent> {
+    const { database, options } = this.tools;
+    const stored = row.payload as { agreement?: StoredAgreementNotice | null };
+    const payload =
+      stored.agreement === undefined
+        ? row.payload
+        : { ...row.payload, agreement: await agreementNoticeOf(database, options.sellerAccount, stored.agreement) };
+    return {
+      id: row.event_id,
+      type: row.type,
+      subscriptionId: row.subscription_id,
+      recordId: row.record_id,
+      occurredAt: row.occurred_at,
+      payload,
+    } as MarketplaceEvent;
   }
 
   private async fail(held: Held, message: string, attempts: number): Promise<void> {
@@ -187,15 +207,4 @@ export class DeliveryLine {
 
 function heldOf({ delivery, leaseToken }: Held): { id: string; leaseToken: string } {
   return { id: delivery.id, leaseToken };
-}
-
-function eventOf(row: ClaimedDelivery): MarketplaceEvent {
-  return {
-    id: row.event_id,
-    type: row.type,
-    subscriptionId: row.subscription_id,
-    recordId: row.record_id,
-    occurredAt: row.occurred_at,
-    payload: row.payload,
-  } as MarketplaceEvent;
 }

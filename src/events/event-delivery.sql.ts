@@ -1,5 +1,5 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
-import { type MarketplaceEventPayloads, type MarketplaceEventType } from './marketplace-event.js';
+import { type MarketplaceEventType, type StoredPayload } from './marketplace-event.js';
 
 /**
  * SQL of handlers and deliveries. Leases and pauses are machine time. Who claims, or decides by hand, first locks the handler's own rows: what it then
@@ -56,7 +56,7 @@ export interface ClaimedDelivery {
   type: MarketplaceEventType;
   subscription_id: string | null;
   record_id: string | null;
-  payload: MarketplaceEventPayloads[MarketplaceEventType];
+  payload: StoredPayload<MarketplaceEventType>;
   occurred_at: Date;
 }
 

@@ -1,26 +1,30 @@
-/** Payload of every event that the module tells of. Decimals are strings, instants ISO UTC; no account id and no token ever stands in one. */
+/** Payload of every event that the module tells of. Decimals are strings, instants ISO UTC; no token ever stands in one. */
 export interface MarketplaceEventPayloads {
-  'subscription.registered': { productCode: string; offerType: string | null };
+  /** A subscription was entered: its buyer has arrived, or AWS has told of it. */
+  'subscription.registered': { productCode: string; offerType: string | null; agreement: AgreementNotice | null };
   'subscription.claimed': { productCode: string; tenantId: string };
-  /** Usage may be metered: the first word of AWS that the purchase holds, or the return of a subscription that was ending, suspended or failed. */
-  'subscription.activated': { productCode: string; startsAt: string; isTrial: boolean; previousState: string };
+  /** Usage may be metered: the first word of AWS that the purchase holds, or the return of a subscription that was suspended, failed or ended. */
+  'subscription.activated': {
+    productCode: string;
+    startsAt: string;
+    isTrial: boolean;
+    previousState: string;
+    agreement: AgreementNotice | null;
+  };
+  /** A new agreement goes on where the one before it has ended: a renewal, a replacement, a return in time. Told at its start, never before. */
+  'subscription.renewed': { productCode: string; startsAt: string; isTrial: boolean; agreement: AgreementNotice | null };
   /** A free trial has become a paid agreement. */
-  'subscription.converted': { productCode: string };
+  'subscription.converted': { productCode: string; at: string; agreement: AgreementNotice | null };
   /** AWS suspects closure, compromise, abuse or fraud. */
-  'subscription.suspended': { productCode: string; notice: string };
+  'subscription.suspended': { productCode: string; agreement: AgreementNotice | null };
+  'subscription.ending': { productCode: string; endsAt: string; agreement: AgreementNotice | null };
+  'subscription.ended': { productCode: string; endsAt: string; agreement: AgreementNotice | null };
   /** The purchase did not go through. */
   'subscription.failed': { productCode: string };
-  /** Terms, license or entitlements may have changed: read them again. */
-  'subscription.changed': { productCode: string; change: string };
-  /** It takes over from another: a renewal, a replacement, or a new agreement after the end. */
-  'subscription.succeeded': { productCode: string; predecessorId: string };
-  /** AWS's answer to a question contradicts what its messages said, or nothing was heard; see the alert of the same name. */
-  'subscription.repaired': { productCode: string; change: string };
-  /** Another word of AWS about the agreement, for information. */
+  /** Another subscription turned out to be a part of this one: its id is an alias from now on, usage recorded under it is this one's. */
+  'subscription.folded': { productCode: string; foldedSubscriptionId: string };
+  /** Another word of AWS about it: terms, license or entitlements may have changed (read them again), or a notice for information. */
   'subscription.notice': { productCode: string; notice: string };
-  'subscription.ending': { productCode: string; endsAt: string };
-  'subscription.ended': { productCode: string; endsAt: string };
-  'subscription.mergeRefused': { productCode: string; otherSubscriptionId: string; why: string };
   /** What the buyer is entitled to differs from what AWS said before. `previous` is null for the first answer. */
   'entitlement.changed': { productCode: string; entitlements: EntitlementNotice[]; previous: EntitlementNotice[] | null };
   /** The record is not with AWS yet, and will soon be too late. */
@@ -40,6 +44,40 @@ export interface MarketplaceEventPayloads {
   /** An alert has opened: every kind of alert, once until it is resolved. */
   'alert.raised': { kind: string; subject: string; severity: 'warning' | 'critical'; message: string; details: Record<string, unknown> };
 }
+
+/**
+ * The agreement that an event is about: all that provisioning needs. Null where it is not known, or was erased. The names are looked up when the event is
+ * delivered; what is stored refers to rows, so that a buyer can be erased.
+ */
+export interface AgreementNotice {
+  agreementId: string | null;
+  licenseArn: string | null;
+  customerAwsAccountId: string | null;
+  customerIdentifier: string | null;
+  productId: string | null;
+  offerId: string | null;
+  startsAt: string | null;
+  endsAt: string | null;
+  isTrial: boolean;
+  previousAgreementId: string | null;
+}
+
+/** As an agreement stands in a stored payload. */
+export interface StoredAgreementNotice {
+  /** Row ids. */
+  agreement: string;
+  previous: string | null;
+  startsAt: string | null;
+  endsAt: string | null;
+  isTrial: boolean;
+}
+
+/** A payload as it is stored: without names of a buyer. */
+export type StoredPayload<T extends MarketplaceEventType> = T extends MarketplaceEventType
+  ? {
+      [K in keyof MarketplaceEventPayloads[T]]: K extends 'agreement' ? StoredAgreementNotice | null : MarketplaceEventPayloads[T][K];
+    }
+  : never;
 
 export interface EntitlementNotice {
   dimension: string;
@@ -61,16 +99,14 @@ const TYPES: Readonly<Record<MarketplaceEventType, true>> = {
   'subscription.registered': true,
   'subscription.claimed': true,
   'subscription.activated': true,
+  'subscription.renewed': true,
   'subscription.converted': true,
   'subscription.suspended': true,
   'subscription.failed': true,
-  'subscription.changed': true,
-  'subscription.succeeded': true,
-  'subscription.repaired': true,
   'subscription.notice': true,
   'subscription.ending': true,
   'subscription.ended': true,
-  'subscription.mergeRefused': true,
+  'subscription.folded': true,
   'entitlement.changed': true,
   'metering.deadlineNear': true,
   'metering.blocked': true,
@@ -104,7 +140,7 @@ export interface NewMarketplaceEvent<T extends MarketplaceEventType = Marketplac
   type: T;
   subscriptionId: string | null;
   recordId?: string | null;
-  payload: MarketplaceEventPayloads[T];
+  payload: StoredPayload<T>;
   /** Business time. */
   occurredAt: Date;
 }
