@@ -1,0 +1,309 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type AgreementFact, type FactType } from '../agreements/agreement-fact.js';
+import { type SubscriptionState } from '../agreements/subscription-state.js';
+import { type AgreementNameKind, type BuyerNameKind } from './aws-names.js';
+
+/** A row of `agreement` with its names. */
+export interface AgreementRecord {
+  id: string;
+  /** Null: it is new, and in no subscription yet. */
+  subscriptionId: string | null;
+  aliasOf: string | null;
+  productId: string | null;
+  offerId: string | null;
+  names: readonly { kind: AgreementNameKind; digest: string; name: string | null; eventForm: string | null }[];
+}
+
+/** A row of `subscription`. */
+export interface SubscriptionRecord {
+  id: string;
+  productCode: string;
+  customerId: string;
+  aliasOf: string | null;
+  state: SubscriptionState;
+  currentAgreementId: string | null;
+  isTrial: boolean;
+  endedTold: boolean;
+  nextChangeAt: Date | null;
+  offerType: string | null;
+  registeredAt: Date | null;
+  billedFrom: Date | null;
+  licenseFrom: Date | null;
+  askedAt: Date | null;
+  mayNotAsk: boolean;
+  nextAskAt: Date | null;
+}
+
+export interface ClaimRecord {
+  subscriptionId: string;
+  tenantId: string;
+  /** Null: from the subscription's beginning. */
+  since: Date | null;
+}
+
+export type StoredFact = AgreementFact & { subscriptionId: string | null; licenseDigest: string | null };
+
+/** All that is known of one buyer at one product. */
+export interface BuyerChains {
+  buyerId: string;
+  productCode: string;
+  /** How the product is metered. */
+  identity: 'license' | 'legacy';
+  names: ReadonlyMap<BuyerNameKind, string | null>;
+  agreements: readonly AgreementRecord[];
+  facts: readonly StoredFact[];
+  /** Folded ones included. */
+  subscriptions: readonly SubscriptionRecord[];
+  /** In the order of their instants. */
+  claims: readonly ClaimRecord[];
+}
+
+/** One projection of a buyer at a time; FOR NO KEY UPDATE lets rows that refer to it be written meanwhile. In the order of ids. */
+export async function lockBuyers(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<void> {
+  await tx.query(
+    `SELECT FROM marketplace.buyer WHERE seller_account = $1
+       AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1 AND id = ANY ($2::uuid[]))
+     ORDER BY id FOR NO KEY UPDATE`,
+    [sellerAccount, buyerIds],
+  );
+}
+
+/** The rows that adoption of claims writes, too; after the buyers, in the order of ids. */
+export async function lockSubscriptionsOf(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<void> {
+  await tx.query(
+    `SELECT FROM marketplace.subscription WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+    [sellerAccount, buyerIds],
+  );
+}
+
+export async function selectBuyersOf(tx: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[]): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(
+    `SELECT DISTINCT coalesce(b.alias_of, b.id)::text AS id FROM marketplace.subscription s
+     JOIN marketplace.buyer b ON b.seller_account = $1 AND b.id = s.buyer_id
+     WHERE s.seller_account = $1 AND s.id = ANY ($2::uuid[]) ORDER BY 1`,
+    [sellerAccount, subscriptionIds],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Everything known of some buyers, in six statements however many they are. Ids that are aliases are answered as the buyer that they turned out to be.
+ */
+export async function loadBuyerChains(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<BuyerChains[]> {
+  if (buyerIds.length === 0) return [];
+  const buyers = await tx.query<{ id: string; product_code: string; identity: 'license' | 'legacy'; all_ids: string[] }>(
+    `SELECT b.id::text AS id, b.product_code, p.identity, array_agg(same.id::text) AS all_ids
+     FROM marketplace.buyer b
+     JOIN marketplace.product p ON p.seller_account = $1 AND p.product_code = b.product_code
+     JOIN marketplace.buyer same ON same.seller_account = $1 AND (same.id = b.id OR same.alias_of = b.id)
+     WHERE b.seller_account = $1
+       AND b.id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1 AND id = ANY ($2::uuid[]))
+     GROUP BY b.id, b.product_code, p.identity ORDER BY b.id`,
+    [sellerAccount, buyerIds],
+  );
+  const buyerOf = new Map(buyers.flatMap((buyer) => buyer.all_ids.map((id) => [id, buyer.id] as const)));
+  const ids = buyers.map(({ id }) => id);
+  const names = groupBy(await selectBuyerNames(tx, sellerAccount, ids), ({ buyer_id: id }) => id);
+  const subscriptionRows = await selectSubscriptions(tx, sellerAccount, ids);
+  const subscriptions = groupBy(subscriptionRows, ({ buyer_id: id }) => id);
+  const subscriptionIds = subscriptionRows.map(({ id }) => id);
+  const claims = groupBy(await selectClaims(tx, sellerAccount, subscriptionIds), ({ subscription_id: id }) => id);
+  const agreements = groupBy(await selectAgreements(tx, sellerAccount, ids), ({ buyer_id: id }) => id);
+  const facts = groupBy(await selectFacts(tx, sellerAccount, [...buyerOf.keys()]), ({ buyer_id: id }) => buyerOf.get(id) ?? id);
+  return buyers.map(({ id, product_code: productCode, identity }) => {
+    const rows = (agreements.get(id) ?? []).map(agreementOf);
+    const own = subscriptions.get(id) ?? [];
+    return {
+      buyerId: id,
+      productCode,
+      identity,
+      names: new Map((names.get(id) ?? []).map(({ kind, name }) => [kind, name])),
+      agreements: rows,
+      facts: (facts.get(id) ?? []).map((row) => factOf(row, rows, own)),
+      subscriptions: own.map(subscriptionRecordOf),
+      claims: own.flatMap((subscription) => claims.get(subscription.id) ?? []).map(claimOf).sort(bySince),
+    };
+  });
+}
+
+/** Rows of the license that a fact names, or of the subscription that the host speaks of; null: any of the buyer's could be meant. */
+export function amongOf(
+  fact: { type: FactType; licenseDigest: string | null; subscriptionId: string | null },
+  rows: readonly AgreementRecord[],
+  subscriptions: readonly Pick<SubscriptionRecord, 'id' | 'aliasOf'>[],
+): readonly string[] | null {
+  if (fact.type === 'host.ended') {
+    const named = subscriptions.find(({ id }) => id === fact.subscriptionId);
+    return rows.filter(({ subscriptionId }) => subscriptionId === (named?.aliasOf ?? fact.subscriptionId)).map(({ id }) => id);
+  }
+  if (fact.licenseDigest === null) return null;
+  return rows.filter((row) => hasName(row, 'license', fact.licenseDigest)).map(({ id }) => id);
+}
+
+export function hasName({ names }: AgreementRecord, kind: AgreementNameKind, digest: string | null): boolean {
+  return names.some((name) => name.kind === kind && name.digest === digest);
+}
+
+interface FactRow {
+  id: string;
+  buyer_id: string;
+  agreement_id: string | null;
+  subscription_id: string | null;
+  type: FactType;
+  at: Date;
+  heard_at: Date;
+  details: Record<string, unknown>;
+}
+
+/** Every fact is kept with its buyer, whatever it names beside. */
+function selectFacts(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<FactRow[]> {
+  return tx.query<FactRow>(
+    `SELECT id::text AS id, buyer_id::text AS buyer_id, agreement_id::text AS agreement_id, subscription_id::text AS subscription_id,
+       type, at, heard_at, details
+     FROM marketplace.fact WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[]) ORDER BY at, id`,
+    [sellerAccount, buyerIds],
+  );
+}
+
+function factOf(row: FactRow, rows: readonly AgreementRecord[], subscriptions: readonly SubscriptionRow[]): StoredFact {
+  const { licenseDigest = null, ...details } = row.details as { licenseDigest?: string | null };
+  return {
+    id: row.id,
+    type: row.type,
+    agreementId: row.agreement_id,
+    among: amongOf(
+      { type: row.type, licenseDigest, subscriptionId: row.subscription_id },
+      rows,
+      subscriptions.map(({ id, alias_of: aliasOf }) => ({ id, aliasOf })),
+    ),
+    at: row.at,
+    heardAt: row.heard_at,
+    details,
+    subscriptionId: row.subscription_id,
+    licenseDigest,
+  } as StoredFact;
+}
+
+interface AgreementRow {
+  id: string;
+  buyer_id: string;
+  subscription_id: string;
+  alias_of: string | null;
+  product_id: string | null;
+  offer_id: string | null;
+  names: { kind: AgreementNameKind; digest: string; name: string | null; event_form: string | null }[] | null;
+}
+
+function selectAgreements(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<AgreementRow[]> {
+  return tx.query<AgreementRow>(
+    `SELECT a.id::text AS id, a.buyer_id::text AS buyer_id, a.subscription_id::text AS subscription_id, a.alias_of::text AS alias_of, a.product_id,
+       a.offer_id,
+       (SELECT jsonb_agg(jsonb_build_object('kind', n.kind, 'digest', encode(n.digest, 'hex'), 'name', n.name, 'event_form', n.event_form)
+          ORDER BY n.kind, n.digest)
+        FROM marketplace.agreement_name n WHERE n.seller_account = $1 AND n.agreement_id = a.id) AS names
+     FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.buyer_id = ANY ($2::uuid[]) ORDER BY a.id`,
+    [sellerAccount, buyerIds],
+  );
+}
+
+function agreementOf(row: AgreementRow): AgreementRecord {
+  return {
+    id: row.id,
+    subscriptionId: row.subscription_id,
+    aliasOf: row.alias_of,
+    productId: row.product_id,
+    offerId: row.offer_id,
+    names: (row.names ?? []).map(({ event_form: eventForm, ...name }) => ({ ...name, eventForm })),
+  };
+}
+
+function selectBuyerNames(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]) {
+  return tx.query<{ buyer_id: string; kind: BuyerNameKind; name: string | null }>(
+    `SELECT buyer_id::text AS buyer_id, kind, name FROM marketplace.buyer_name WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[])
+     ORDER BY kind, digest`,
+    [sellerAccount, buyerIds],
+  );
+}
+
+interface SubscriptionRow {
+  id: string;
+  buyer_id: string;
+  product_code: string;
+  customer_id: string;
+  alias_of: string | null;
+  state: SubscriptionState;
+  current_agreement_id: string | null;
+  is_trial: boolean;
+  ended_told: boolean;
+  next_change_at: Date | null;
+  offer_type: string | null;
+  registered_at: Date | null;
+  billed_from: Date | null;
+  license_from: Date | null;
+  asked_at: Date | null;
+  may_not_ask: boolean;
+  next_ask_at: Date | null;
+}
+
+function selectSubscriptions(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<SubscriptionRow[]> {
+  return tx.query<SubscriptionRow>(
+    `SELECT id::text AS id, buyer_id::text AS buyer_id, product_code, customer_id::text AS customer_id, alias_of::text AS alias_of, state,
+       current_agreement_id::text AS current_agreement_id, is_trial, ended_told, next_change_at, offer_type, registered_at, billed_from,
+       license_from, asked_at, may_not_ask, next_ask_at
+     FROM marketplace.subscription WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[]) ORDER BY id`,
+    [sellerAccount, buyerIds],
+  );
+}
+
+function subscriptionRecordOf(row: SubscriptionRow): SubscriptionRecord {
+  return {
+    id: row.id,
+    productCode: row.product_code,
+    customerId: row.customer_id,
+    aliasOf: row.alias_of,
+    state: row.state,
+    currentAgreementId: row.current_agreement_id,
+    isTrial: row.is_trial,
+    endedTold: row.ended_told,
+    nextChangeAt: row.next_change_at,
+    offerType: row.offer_type,
+    registeredAt: row.registered_at,
+    billedFrom: row.billed_from,
+    licenseFrom: row.license_from,
+    askedAt: row.asked_at,
+    mayNotAsk: row.may_not_ask,
+    nextAskAt: row.next_ask_at,
+  };
+}
+
+interface ClaimRow {
+  subscription_id: string;
+  tenant_id: string;
+  since: Date | null;
+}
+
+function selectClaims(tx: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[]): Promise<ClaimRow[]> {
+  return tx.query<ClaimRow>(
+    `SELECT subscription_id::text AS subscription_id, tenant_id, nullif(since, '-infinity') AS since
+     FROM marketplace.claim WHERE seller_account = $1 AND subscription_id = ANY ($2::uuid[])`,
+    [sellerAccount, subscriptionIds],
+  );
+}
+
+function claimOf({ subscription_id: subscriptionId, tenant_id: tenantId, since }: ClaimRow): ClaimRecord {
+  return { subscriptionId, tenantId, since };
+}
+
+function bySince(a: ClaimRecord, b: ClaimRecord): number {
+  return (a.since?.getTime() ?? -Infinity) - (b.since?.getTime() ?? -Infinity) || (a.subscriptionId < b.subscriptionId ? -1 : 1);
+}
+
+function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(keyOf(row));
+    if (group) group.push(row);
+    else groups.set(keyOf(row), [row]);
+  }
+  return groups;
+}

@@ -1,0 +1,110 @@
+import { type AgreementFact } from '../agreements/agreement-fact.js';
+import { type AgreementLife, type Asking, lifeOf } from '../agreements/agreement-state.js';
+import { assignFacts, type Assignment } from '../agreements/fact-assignment.js';
+import { joinAgreements, type Joining } from '../agreements/joining-rule.js';
+import { type ChainAgreement } from '../agreements/subscription-state.js';
+import { type AgreementRecord, type BuyerChains, type SubscriptionRecord } from './buyer-chains.js';
+
+/** What the pure rules make of everything known of a buyer. */
+export interface ChainReading {
+  assignment: Assignment;
+  /** Of rows that stand. */
+  lives: ReadonlyMap<string, AgreementLife>;
+  joining: Joining;
+}
+
+const NOT_ASKED: Asking = { askedAt: null, mayNotAsk: false };
+
+/** Pure. */
+export function readChains(chains: BuyerChains): ChainReading {
+  const rows = chains.agreements.map((row) => ({ id: row.id, isNamed: isNamed(row), licenses: licensesOf(row) }));
+  const asking = askingOfBuyer(chains.subscriptions);
+  const assignment = assignFacts(rows, chains.facts, asking);
+  const lives = new Map(
+    [...assignment.byAgreement].map(([id, facts]) => [id, lifeOf(facts, askingOfAgreement(id, chains))] as const),
+  );
+  const joining = joinAgreements(
+    [...lives].map(([id, life]) => joiningOf(id, { life, facts: assignment.byAgreement.get(id) ?? [], assignment, chains })),
+    livingOf(chains).map(({ id }) => ({ id, tenants: tenantsOf(id, chains) })),
+  );
+  return { assignment, lives, joining };
+}
+
+/** The agreements of one subscription as they stand, in the order of their starts. */
+export function chainOf(subscriptionId: string, chains: BuyerChains, { assignment, lives, joining }: ChainReading): ChainAgreement[] {
+  const subscriptionOf = new Map(chains.agreements.map((row) => [row.id, row.subscriptionId]));
+  return [...lives]
+    .filter(([id]) => subscriptionOf.get(id) === subscriptionId)
+    .map(([id, life]) => ({
+      id,
+      aliasIds: [...assignment.aliases].filter(([, standing]) => standing === id).map(([alias]) => alias),
+      life,
+      previousId: joining.previousOf.get(id) ?? null,
+    }))
+    .sort((a, b) => startOf(a) - startOf(b) || (a.id < b.id ? -1 : 1));
+}
+
+export function livingOf({ subscriptions }: BuyerChains): SubscriptionRecord[] {
+  return subscriptions.filter(({ aliasOf }) => aliasOf === null);
+}
+
+/** Tenants that ever claimed it, under any of its ids. */
+export function tenantsOf(subscriptionId: string, { claims, subscriptions }: BuyerChains): string[] {
+  const ids = subscriptions.filter(({ id, aliasOf }) => (aliasOf ?? id) === subscriptionId).map(({ id }) => id);
+  return [...new Set(claims.filter((claim) => ids.includes(claim.subscriptionId)).map(({ tenantId }) => tenantId))];
+}
+
+export function askingOf(subscription: SubscriptionRecord | undefined): Asking {
+  return subscription ? { askedAt: subscription.askedAt, mayNotAsk: subscription.mayNotAsk } : NOT_ASKED;
+}
+
+/** A question about any of a buyer's subscriptions lists all of its agreements. */
+function askingOfBuyer(subscriptions: readonly SubscriptionRecord[]): Asking {
+  const asked = subscriptions.map(({ askedAt }) => askedAt?.getTime() ?? -Infinity);
+  const last = Math.max(...asked, -Infinity);
+  return { askedAt: last === -Infinity ? null : new Date(last), mayNotAsk: subscriptions.some(({ mayNotAsk }) => mayNotAsk) };
+}
+
+function askingOfAgreement(id: string, chains: BuyerChains): Asking {
+  const subscriptionId = chains.agreements.find((row) => row.id === id)?.subscriptionId;
+  return askingOf(chains.subscriptions.find((subscription) => subscription.id === subscriptionId));
+}
+
+function joiningOf(
+  id: string,
+  { life, facts, assignment, chains }: { life: AgreementLife; facts: readonly AgreementFact[]; assignment: Assignment; chains: BuyerChains },
+) {
+  const same = chains.agreements.filter((row) => row.id === id || assignment.aliases.get(row.id) === id);
+  const own = same.find((row) => row.id === id);
+  const named = (key: 'previousDigest' | 'initialDigest'): string[] => [
+    ...new Set(facts.map(({ details }) => (details as Record<string, unknown>)[key]).filter((digest) => typeof digest === 'string')),
+  ];
+  return {
+    id,
+    subscriptionId: own?.subscriptionId ?? null,
+    agreementName: same.flatMap(({ names }) => names).find(({ kind }) => kind === 'agreement')?.digest ?? null,
+    licenses: [...new Set(same.flatMap(licensesOf))],
+    previous: named('previousDigest'),
+    initial: named('initialDigest')[0] ?? null,
+    isLegacy: isLegacy(own, chains),
+    life,
+  };
+}
+
+/** Metered by product code and buyer: the listing is, and the subscription was not moved to licenses. */
+function isLegacy(row: AgreementRecord | undefined, { identity, subscriptions }: BuyerChains): boolean {
+  if (identity === 'license') return false;
+  return subscriptions.find(({ id }) => id === row?.subscriptionId)?.licenseFrom == null;
+}
+
+function isNamed({ names }: AgreementRecord): boolean {
+  return names.some(({ kind }) => kind === 'agreement');
+}
+
+function licensesOf({ names }: AgreementRecord): string[] {
+  return names.filter(({ kind }) => kind === 'license').map(({ digest }) => digest);
+}
+
+function startOf({ life }: ChainAgreement): number {
+  return life.start?.at.getTime() ?? Infinity;
+}

@@ -1,0 +1,32 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type BuyerChains, type SubscriptionRecord } from './buyer-chains.js';
+import { giveToCustomer } from './claim-adoption.js';
+import { tenantsOf } from './chain-reading.js';
+import { customerOfTenant } from './customer.sql.js';
+import { foldSubscription } from './projection.sql.js';
+import { insertSubjects } from './subject.sql.js';
+
+/**
+ * Two subscriptions turned out to be one. Its tenant, if either has one, has both; subjects and with them the usage follow, events keep their subject.
+ * Agreements are moved by who joined them.
+ * @returns the customer that has the living one now
+ */
+export async function fold(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { folded, living }: { folded: SubscriptionRecord; living: SubscriptionRecord },
+  chains: BuyerChains,
+): Promise<string> {
+  await foldSubscription(tx, sellerAccount, { id: folded.id, into: living.id });
+  const [tenantId = null] = [...tenantsOf(living.id, chains), ...tenantsOf(folded.id, chains)];
+  const { productCode } = chains;
+  const customerId = tenantId === null ? living.customerId : await customerOfTenant(tx, sellerAccount, productCode, tenantId);
+  await giveToCustomer(tx, sellerAccount, {
+    customerId,
+    subscription_id: living.id,
+    product_code: productCode,
+    tenant_id: tenantId,
+  });
+  if (tenantId !== null) await insertSubjects(tx, sellerAccount, [{ productCode, customerId, tenantId, subscriptionId: living.id }]);
+  return customerId;
+}
