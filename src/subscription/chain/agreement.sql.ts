@@ -38,15 +38,7 @@ export async function insertAgreement(
   await tx.query(
     `INSERT INTO marketplace.agreement (seller_account, id, product_code, subscription_id, buyer_id, product_id, offer_id)
      VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    [
-      sellerAccount,
-      id,
-      agreement.productCode,
-      agreement.subscriptionId,
-      agreement.buyerId,
-      agreement.productId,
-      agreement.offerId,
-    ],
+    [sellerAccount, id, agreement.productCode, agreement.subscriptionId, agreement.buyerId, agreement.productId, agreement.offerId],
   );
   return id;
 }
@@ -97,8 +89,9 @@ export async function aliasAgreement(
   sellerAccount: string,
   { aliasId, agreementId }: { aliasId: string; agreementId: string },
 ): Promise<void> {
-  await tx.query(
-    `UPDATE marketplace.agreement SET alias_of = $3 WHERE seller_account = $1 AND $2 IN (id, alias_of)`,
-    [sellerAccount, aliasId, agreementId],
-  );
+  await tx.query(`UPDATE marketplace.agreement SET alias_of = $3 WHERE seller_account = $1 AND $2 IN (id, alias_of)`, [
+    sellerAccount,
+    aliasId,
+    agreementId,
+  ]);
 }

@@ -121,7 +121,10 @@ export async function loadBuyerChains(tx: SqlExecutor, sellerAccount: string, bu
       agreements: rows,
       facts: (facts.get(id) ?? []).map((row) => factOf(row, rows, own)),
       subscriptions: own.map(subscriptionRecordOf),
-      claims: own.flatMap((subscription) => claims.get(subscription.id) ?? []).map(claimOf).sort(bySince),
+      claims: own
+        .flatMap((subscription) => claims.get(subscription.id) ?? [])
+        .map(claimOf)
+        .sort(bySince),
     };
   });
 }

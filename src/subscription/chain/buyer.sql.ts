@@ -86,7 +86,11 @@ function refuseTwoNames(names: readonly { kind: BuyerNameKind; digest: string }[
 }
 
 /** One hop, always flattened. */
-async function aliasBuyer(tx: SqlExecutor, sellerAccount: string, { aliasId, buyerId }: { aliasId: string; buyerId: string }): Promise<void> {
+async function aliasBuyer(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { aliasId, buyerId }: { aliasId: string; buyerId: string },
+): Promise<void> {
   const parameters = [sellerAccount, aliasId, buyerId];
   await tx.query(`UPDATE marketplace.buyer SET alias_of = $3 WHERE seller_account = $1 AND $2 IN (id, alias_of)`, parameters);
   for (const table of ['buyer_name', 'agreement', 'subscription']) {

@@ -20,9 +20,7 @@ export function readChains(chains: BuyerChains): ChainReading {
   const rows = chains.agreements.map((row) => ({ id: row.id, isNamed: isNamed(row), licenses: licensesOf(row) }));
   const asking = askingOfBuyer(chains.subscriptions);
   const assignment = assignFacts(rows, chains.facts, asking);
-  const lives = new Map(
-    [...assignment.byAgreement].map(([id, facts]) => [id, lifeOf(facts, askingOfAgreement(id, chains))] as const),
-  );
+  const lives = new Map([...assignment.byAgreement].map(([id, facts]) => [id, lifeOf(facts, askingOfAgreement(id, chains))] as const));
   const joining = joinAgreements(
     [...lives].map(([id, life]) => joiningOf(id, { life, facts: assignment.byAgreement.get(id) ?? [], assignment, chains })),
     livingOf(chains).map(({ id }) => ({ id, tenants: tenantsOf(id, chains) })),
@@ -72,7 +70,12 @@ function askingOfAgreement(id: string, chains: BuyerChains): Asking {
 
 function joiningOf(
   id: string,
-  { life, facts, assignment, chains }: { life: AgreementLife; facts: readonly AgreementFact[]; assignment: Assignment; chains: BuyerChains },
+  {
+    life,
+    facts,
+    assignment,
+    chains,
+  }: { life: AgreementLife; facts: readonly AgreementFact[]; assignment: Assignment; chains: BuyerChains },
 ) {
   const same = chains.agreements.filter((row) => row.id === id || assignment.aliases.get(row.id) === id);
   const own = same.find((row) => row.id === id);

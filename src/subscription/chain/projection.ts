@@ -1,12 +1,273 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { AlertBoard } from '../../events/alert-board.js';
 
-/** Writes what the facts make of subscriptions, and tells of what has changed, in the caller's transaction. */
+import { Outbox } from '../../events/outbox.js';
+import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { earliest } from '../../runtime/clock.js';
+import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { type AgreementFact } from '../agreements/agreement-fact.js';
+import { stateOf, tellingsOf } from '../agreements/subscription-state.js';
+import { ProductCatalog } from '../product-catalog.js';
+import {
+  type AgreementRecord,
+  amongOf,
+  type BuyerChains,
+  loadBuyerChains,
+  lockBuyers,
+  lockSubscriptionsOf,
+  selectBuyersOf,
+  type SubscriptionRecord,
+} from './buyer-chains.js';
+import { askingOf, chainOf, type ChainReading, livingOf, readChains } from './chain-reading.js';
+import { conflictsOf, CONFLICT_KINDS } from './chain-conflict.js';
+import { markCustomersChanged } from './customer-changed.sql.js';
+import { fold } from './folding.js';
+import { insertFacts, type NewFact } from './fact.sql.js';
+import { insertAgreementNames } from './agreement.sql.js';
+import { askAbout } from './next-ask.sql.js';
+import { insertClaimedSubscription } from './new-subscription.js';
+import { noteHeard, selectBuyersToChange, writeAgreements, writeState } from './projection.sql.js';
+import { eventOf } from './subscription-event.js';
+
+/** What has just been heard of a buyer: facts, and rows of agreements that were never named before. */
+export interface News {
+  agreements: readonly AgreementRecord[];
+  facts: readonly NewFact[];
+}
+
+/** What the news made of the buyer. */
+export interface Projected {
+  chains: BuyerChains;
+  reading: ChainReading;
+  /** Whether anything changed that sealing must act on. */
+  changed: boolean;
+}
+
+const NO_NEWS: News = { agreements: [], facts: [] };
+/** Of these ways in silence means something: AWS speaks by them, of its own accord. */
+const HEARD_BY: ReadonlySet<string> = new Set(['eventBridge', 'sns', 'sqs', 'http']);
+
+/**
+ * Writes what the facts make of a buyer's subscriptions, and tells of what has changed, in the caller's transaction. All of it is computed anew each time
+ * from all facts of the buyer: a nameless fact may concern any of its agreements, and a link may be learned late.
+ */
 @Injectable()
 export class Projection {
-  /** @returns whether anything changed that sealing must act on */
-  project(tx: SqlExecutor, subscriptionIds: readonly string[]): Promise<boolean> {
-    void [tx, subscriptionIds];
-    return Promise.reject(new Error('not built yet: waits for the pure rules'));
+  private readonly logger = new Logger('MarketplaceLifecycle');
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly products: ProductCatalog,
+    private readonly outbox: Outbox,
+    private readonly alerts: AlertBoard,
+  ) {}
+
+  /**
+   * Of the buyers of these subscriptions, where something beside the facts has changed: AWS was asked, a subscription was moved to licenses.
+   * @returns whether anything changed that sealing must act on
+   */
+  async project(tx: SqlExecutor, subscriptionIds: readonly string[]): Promise<boolean> {
+    let changed = false;
+    for (const buyerId of await selectBuyersOf(tx, this.options.sellerAccount, subscriptionIds)) {
+      changed = (await this.enter(tx, buyerId, NO_NEWS)).changed || changed;
+    }
+    return changed;
   }
+
+  /** Buyers of whom something changes by time alone. */
+  selectDue(sql: SqlExecutor, limit: number): Promise<string[]> {
+    return selectBuyersToChange(sql, this.options.sellerAccount, this.options.clock.now(), limit);
+  }
+
+  /** Enters what was heard of a buyer, and projects. @param tx a READ COMMITTED transaction */
+  async enter(tx: SqlExecutor, buyerId: string, news: News): Promise<Projected> {
+    const { sellerAccount } = this.options;
+    // Statements after the locks see what the holder before has written.
+    await lockBuyers(tx, sellerAccount, [buyerId]);
+    await lockSubscriptionsOf(tx, sellerAccount, [buyerId]);
+    const [loaded] = await loadBuyerChains(tx, sellerAccount, [buyerId]);
+    if (!loaded) throw new Error(`buyer ${buyerId} has gone`);
+    const known = withNews(loaded, news);
+    const reading = readChains(known);
+    const placed = await this.place(tx, known, reading);
+    await this.writeRows(tx, placed, loaded, news);
+    const changed = await this.writeStates(tx, placed, reading);
+    await this.raiseConflicts(tx, placed, reading);
+    const hasNews = news.facts.length > 0 || placed.subscriptions.length !== loaded.subscriptions.length || foldsOf(reading).length > 0;
+    if (changed || hasNews) await this.markChanged(tx, placed, loaded);
+    return { chains: placed, reading, changed: changed || hasNews };
+  }
+
+  /** Every agreement in its subscription: joined to those known, or in a new one. Folds come first, so that what is made knows its tenant. */
+  private async place(tx: SqlExecutor, known: BuyerChains, { joining, assignment, lives }: ChainReading): Promise<BuyerChains> {
+    const { sellerAccount } = this.options;
+    const customers = new Map<string, string>();
+    for (const [foldedId, livingId] of foldsOf({ joining })) {
+      const folded = known.subscriptions.find(({ id }) => id === foldedId);
+      const living = known.subscriptions.find(({ id }) => id === livingId);
+      if (!folded || !living || folded.aliasOf !== null) continue;
+      const current = { ...living, customerId: customers.get(livingId) ?? living.customerId };
+      customers.set(livingId, await fold(tx, sellerAccount, { folded, living: current }, known));
+      await this.tellFold(tx, known.productCode, foldedId, livingId);
+    }
+    const subscriptions = known.subscriptions.map((row) => afterFolds(row, joining.folds, customers));
+    const made = new Map<string, SubscriptionRecord>();
+    const homeOf = new Map<string, string>();
+    for (const id of lives.keys()) {
+      const home = joining.subscriptionOf.get(id);
+      if (!home) continue;
+      if ('subscriptionId' in home) {
+        homeOf.set(id, joining.folds.get(home.subscriptionId) ?? home.subscriptionId);
+        continue;
+      }
+      const subscription = made.get(home.with) ?? (await this.make(tx, id, { ...known, subscriptions }, { joining, assignment, lives }));
+      made.set(home.with, subscription);
+      homeOf.set(id, subscription.id);
+    }
+    const rows = [
+      ...known.agreements,
+      ...assignment.wanted.filter((id) => !known.agreements.some((row) => row.id === id)).map(namelessRow),
+    ];
+    const agreements = rows.map((row) => {
+      const aliasOf = assignment.aliases.get(row.id) ?? null;
+      return { ...row, aliasOf, subscriptionId: homeOf.get(aliasOf ?? row.id) ?? row.subscriptionId };
+    });
+    return { ...known, subscriptions: [...subscriptions, ...made.values()], agreements };
+  }
+
+  private async make(tx: SqlExecutor, agreementId: string, chains: BuyerChains, reading: ChainReading): Promise<SubscriptionRecord> {
+    const { sellerAccount, clock } = this.options;
+    const now = clock.now();
+    const made = await insertClaimedSubscription(tx, sellerAccount, { id: uuidv7(), agreementId, at: now }, chains, reading);
+    const { id, productCode } = made.subscription;
+    await this.outbox.append<'subscription.registered' | 'subscription.claimed'>(tx, [
+      { type: 'subscription.registered', subscriptionId: id, payload: { productCode, offerType: null, agreement: null }, occurredAt: now },
+      ...(made.tenantId === null
+        ? []
+        : [
+            {
+              type: 'subscription.claimed' as const,
+              subscriptionId: id,
+              payload: { productCode, tenantId: made.tenantId },
+              occurredAt: now,
+            },
+          ]),
+    ]);
+    return made.subscription;
+  }
+
+  private async writeRows(tx: SqlExecutor, placed: BuyerChains, loaded: BuyerChains, news: News): Promise<void> {
+    const { sellerAccount } = this.options;
+    const stored = new Map(loaded.agreements.map((row) => [row.id, row]));
+    const homeless = placed.agreements.filter(({ subscriptionId }) => subscriptionId === null);
+    if (homeless.length > 0) throw new Error('an agreement was joined to no subscription');
+    const rows = placed.agreements.filter((row) => {
+      const before = stored.get(row.id);
+      return before?.subscriptionId !== row.subscriptionId || before.aliasOf !== row.aliasOf;
+    });
+    await writeAgreements(tx, sellerAccount, placed, rows);
+    for (const { id, names } of news.agreements) await insertAgreementNames(tx, sellerAccount, id, names);
+    await insertFacts(tx, sellerAccount, placed.buyerId, news.facts);
+    const heard = news.facts.filter(({ origin }) => HEARD_BY.has(origin));
+    if (heard.length === 0) return;
+    const living = livingOf(placed).map(({ id }) => id);
+    await noteHeard(tx, sellerAccount, living, this.options.clock.now());
+  }
+
+  private async writeStates(tx: SqlExecutor, placed: BuyerChains, reading: ChainReading): Promise<boolean> {
+    const { sellerAccount, clock } = this.options;
+    const now = clock.now();
+    let changed = false;
+    for (const row of livingOf(placed)) {
+      const chain = chainOf(row.id, placed, reading);
+      const projected = stateOf(chain, askingOf(row), now);
+      const tellings = tellingsOf(row, projected, chain);
+      if (!(await writeState(tx, sellerAccount, row.id, row, projected))) throw new Error(`subscription ${row.id} changed under its lock`);
+      await this.outbox.append(
+        tx,
+        tellings.map((telling) => eventOf(telling, { subscriptionId: row.id, productCode: row.productCode, chain, now })),
+      );
+      if (row.state !== projected.state) this.logger.log(`subscription ${row.id} goes from ${row.state} to ${projected.state}`);
+      changed ||= row.state !== projected.state || row.currentAgreementId !== projected.currentAgreementId || tellings.length > 0;
+    }
+    const living = livingOf(placed);
+    const [first, ...doubts] = reading.assignment.doubts.map(({ askFrom }) => askFrom);
+    // Any of a buyer's subscriptions will do: AWS is asked for all agreements of the buyer.
+    const asked = living.findLast(({ state }) => state !== 'ended') ?? living.at(-1);
+    if (first && asked) await askAbout(tx, sellerAccount, [asked.id], earliest(first, ...doubts));
+    return changed;
+  }
+
+  private tellFold(tx: SqlExecutor, productCode: string, foldedSubscriptionId: string, livingId: string): Promise<void> {
+    this.logger.log(`subscription ${foldedSubscriptionId} was found to be ${livingId} and lives on in it`);
+    return this.outbox.append(tx, [
+      {
+        type: 'subscription.folded',
+        subscriptionId: livingId,
+        payload: { productCode, foldedSubscriptionId },
+        occurredAt: this.options.clock.now(),
+      },
+    ]);
+  }
+
+  /** One alert for each kind and buyer, held open as long as the rules see it; none about a product that the options list no more. */
+  private async raiseConflicts(tx: SqlExecutor, placed: BuyerChains, reading: ChainReading): Promise<void> {
+    const isListed = this.products.get(placed.productCode) !== undefined;
+    const conflicts = isListed ? conflictsOf(placed, reading) : [];
+    for (const conflict of conflicts) await this.alerts.raise(tx, conflict);
+    const subject = `${placed.productCode} ${placed.buyerId}`;
+    for (const kind of CONFLICT_KINDS) {
+      if (!conflicts.some((alert) => alert.kind === kind)) await this.alerts.resolve(tx, kind, subject);
+    }
+  }
+
+  private async markChanged(tx: SqlExecutor, placed: BuyerChains, loaded: BuyerChains): Promise<void> {
+    const ids = [...loaded.subscriptions, ...placed.subscriptions].map(({ customerId }) => customerId);
+    const past = await this.customersOfTenants(tx, placed);
+    await markCustomersChanged(tx, this.options.sellerAccount, [...ids, ...past]);
+  }
+
+  /** Tenants who once had a subscription that another has now: their usage is planned by the same facts. */
+  private async customersOfTenants(tx: SqlExecutor, { productCode, claims }: BuyerChains): Promise<string[]> {
+    const tenants = [...new Set(claims.map(({ tenantId }) => tenantId))];
+    if (tenants.length === 0) return [];
+    const rows = await tx.query<{ id: string }>(
+      `SELECT id::text AS id FROM marketplace.customer WHERE seller_account = $1 AND product_code = $2 AND tenant_id = ANY ($3)`,
+      [this.options.sellerAccount, productCode, tenants],
+    );
+    return rows.map(({ id }) => id);
+  }
+}
+
+function withNews(chains: BuyerChains, news: News): BuyerChains {
+  const agreements = [...chains.agreements, ...news.agreements];
+  const facts = news.facts.map((fact) => {
+    const licenseDigest = (fact.details.licenseDigest as string | undefined) ?? null;
+    const { id, type, agreementId, at, heardAt, subscriptionId } = fact;
+    const { licenseDigest: _, ...details } = fact.details;
+    const among = amongOf({ type, licenseDigest, subscriptionId }, agreements, chains.subscriptions);
+    return { ...({ id, type, agreementId, among, at, heardAt, details } as AgreementFact), subscriptionId, licenseDigest };
+  });
+  const heard = new Set(chains.facts.map(({ id }) => id));
+  return { ...chains, agreements, facts: [...chains.facts, ...facts.filter(({ id }) => !heard.has(id))] };
+}
+
+function foldsOf({ joining }: Pick<ChainReading, 'joining'>): [string, string][] {
+  return [...joining.folds];
+}
+
+function afterFolds(
+  row: SubscriptionRecord,
+  folds: ReadonlyMap<string, string>,
+  customers: ReadonlyMap<string, string>,
+): SubscriptionRecord {
+  const into = folds.get(row.aliasOf ?? row.id) ?? null;
+  const customerId = customers.get(into ?? row.aliasOf ?? row.id) ?? row.customerId;
+  return { ...row, aliasOf: into ?? row.aliasOf, customerId };
+}
+
+function namelessRow(id: string): AgreementRecord {
+  return { id, subscriptionId: null, aliasOf: null, productId: null, offerId: null, names: [] };
 }

@@ -1,0 +1,48 @@
+import { type Alert, type AlertKind } from '../../events/alert-board.js';
+import { type JoiningConflict } from '../agreements/joining-rule.js';
+import { type BuyerChains } from './buyer-chains.js';
+import { type ChainReading } from './chain-reading.js';
+
+export const CONFLICT_KINDS = ['chainConflict', 'concurrentAgreements'] as const satisfies readonly AlertKind[];
+
+const WORDS: Readonly<Record<JoiningConflict['kind'], string>> = {
+  fork: 'two agreements both say that they follow the same one',
+  merge: 'one agreement is said to follow two',
+  twoTenants: 'they are one relation by the words of AWS, but two tenants have claimed them',
+  concurrent: 'two agreements of the buyer run at the same time',
+};
+
+/** What a person must know or decide about the chains of a buyer. */
+export function conflictsOf({ productCode, buyerId, agreements }: BuyerChains, { joining }: ChainReading): Alert[] {
+  const subscriptionOf = new Map(agreements.map((row) => [row.id, row.subscriptionId]));
+  const subject = `${productCode} ${buyerId}`;
+  const about = (conflicts: readonly JoiningConflict[]): string[] => [
+    ...new Set(
+      conflicts.flatMap(({ agreementIds, subscriptionIds }) => [
+        ...subscriptionIds,
+        ...agreementIds.map((id) => subscriptionOf.get(id)).filter((id) => typeof id === 'string'),
+      ]),
+    ),
+  ];
+  const concurrent = joining.conflicts.filter(({ kind }) => kind === 'concurrent');
+  const others = joining.conflicts.filter(({ kind }) => kind !== 'concurrent');
+  const alerts: Alert[] = [];
+  if (others.length > 0) {
+    const why = [...new Set(others.map(({ kind }) => WORDS[kind]))].join('; ');
+    alerts.push({
+      ...{ kind: 'chainConflict', subject, severity: 'critical', details: { subscriptionIds: about(others) } },
+      message:
+        `Subscriptions ${about(others).join(', ')} of one buyer of product ${productCode} stay apart: ${why}. Usage recorded under both may be billed ` +
+        'twice: record under one of them only, and compare their agreements in the AWS Marketplace Management Portal.',
+    });
+  }
+  if (concurrent.length > 0) {
+    alerts.push({
+      ...{ kind: 'concurrentAgreements', subject, severity: 'warning', details: { subscriptionIds: about(concurrent) } },
+      message:
+        `${WORDS.concurrent[0]?.toUpperCase() ?? ''}${WORDS.concurrent.slice(1)} at product ${productCode}: subscriptions ${about(concurrent).join(', ')}. Say which one ` +
+        'pays for what: subscriptionId beside the tenant when recording, choosePayer, or products[].onSeveral "paidFirst".',
+    });
+  }
+  return alerts;
+}
