@@ -106,6 +106,7 @@ export const SUBSCRIPTIONS: readonly string[] = [
   )`,
   `CREATE INDEX agreement_by_subscription ON marketplace.agreement (seller_account, subscription_id)`,
   `CREATE INDEX agreement_by_buyer ON marketplace.agreement (seller_account, buyer_id)`,
+  `CREATE INDEX agreement_by_product_id ON marketplace.agreement (seller_account, product_id) WHERE product_id IS NOT NULL`,
   // 'agreement': what follows the first hyphen of agmt-…; 'license': l-… whatever form was printed. A license may serve several agreements.
   `CREATE TABLE marketplace.agreement_name (
     seller_account text NOT NULL,
@@ -239,7 +240,8 @@ export const SUBSCRIPTIONS: readonly string[] = [
     CONSTRAINT inbox_message_dead_letter_says_why CHECK (state <> 'deadLettered' OR error IS NOT NULL)
   )`,
   `CREATE INDEX inbox_message_pending ON marketplace.inbox_message (seller_account, next_attempt_at) WHERE state = 'pending'`,
-  `CREATE INDEX inbox_message_waiting ON marketplace.inbox_message USING gin (names) WHERE state = 'waiting'`,
+  // Ignored ones, too: what shares an agreement with one is of no concern either, and their product may be listed again.
+  `CREATE INDEX inbox_message_waiting ON marketplace.inbox_message USING gin (names) WHERE state IN ('waiting', 'ignored')`,
   `CREATE INDEX inbox_message_by_subscription ON marketplace.inbox_message (seller_account, subscription_id, event_at) WHERE subscription_id IS NOT NULL`,
   `CREATE INDEX inbox_message_by_receipt ON marketplace.inbox_message (seller_account, received_at, origin, message_id)`,
   `CREATE INDEX inbox_message_by_state ON marketplace.inbox_message (seller_account, state, received_at, origin, message_id)`,

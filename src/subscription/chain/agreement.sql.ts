@@ -1,4 +1,3 @@
-import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type AgreementNameKind, type AwsName } from './aws-names.js';
 
@@ -8,6 +7,8 @@ export interface NamedAgreement {
   subscription_id: string;
   product_code: string;
   buyer_id: string | null;
+  /** AWS's agreement id of it is known. */
+  is_named: boolean;
   kind: AgreementNameKind;
   digest: string;
 }
@@ -19,6 +20,7 @@ export function selectAgreementsByNames(
 ): Promise<NamedAgreement[]> {
   return tx.query<NamedAgreement>(
     `SELECT DISTINCT a.id::text AS id, a.subscription_id::text AS subscription_id, a.product_code, a.buyer_id::text AS buyer_id,
+       EXISTS (SELECT FROM marketplace.agreement_name k WHERE k.seller_account = $1 AND k.agreement_id = a.id AND k.kind = 'agreement') AS is_named,
        wanted.kind, wanted.digest
      FROM unnest($2::text[], $3::text[]) AS wanted (kind, digest)
      JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.kind = wanted.kind AND n.digest = decode(wanted.digest, 'hex')
@@ -27,20 +29,6 @@ export function selectAgreementsByNames(
      ORDER BY 1`,
     [sellerAccount, names.map(({ kind }) => kind), names.map(({ digest }) => digest)],
   );
-}
-
-export async function insertAgreement(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  agreement: { productCode: string; subscriptionId: string; buyerId: string | null; productId: string | null; offerId: string | null },
-): Promise<string> {
-  const id = uuidv7();
-  await tx.query(
-    `INSERT INTO marketplace.agreement (seller_account, id, product_code, subscription_id, buyer_id, product_id, offer_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    [sellerAccount, id, agreement.productCode, agreement.subscriptionId, agreement.buyerId, agreement.productId, agreement.offerId],
-  );
-  return id;
 }
 
 /** Fills what was not known before; what stands there stays. The offer alone may change, by an amendment. */
@@ -71,7 +59,9 @@ export async function insertAgreementNames(
      FROM unnest($3::text[], $4::text[], $5::text[], $6::text[]) AS input (kind, digest, name, event_form)
      ON CONFLICT (seller_account, kind, digest, agreement_id) DO UPDATE
        SET name = coalesce(n.name, excluded.name), event_form = coalesce(n.event_form, excluded.event_form)
-       WHERE (n.name IS NULL AND excluded.name IS NOT NULL) OR (n.event_form IS NULL AND excluded.event_form IS NOT NULL)`,
+       -- A name that was erased has neither form, and stays so.
+       WHERE num_nonnulls(n.name, n.event_form) > 0
+         AND ((n.name IS NULL AND excluded.name IS NOT NULL) OR (n.event_form IS NULL AND excluded.event_form IS NOT NULL))`,
     [
       sellerAccount,
       agreementId,
@@ -83,15 +73,21 @@ export async function insertAgreementNames(
   );
 }
 
-/** Two rows of one agreement: one hop, always flattened. Names, periods and records stay with the row that they were written for. */
-export async function aliasAgreement(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  { aliasId, agreementId }: { aliasId: string; agreementId: string },
-): Promise<void> {
-  await tx.query(`UPDATE marketplace.agreement SET alias_of = $3 WHERE seller_account = $1 AND $2 IN (id, alias_of)`, [
-    sellerAccount,
-    aliasId,
-    agreementId,
-  ]);
+export async function selectLicensesOf(tx: SqlExecutor, sellerAccount: string, agreementId: string): Promise<string[]> {
+  const rows = await tx.query<{ digest: string }>(
+    `SELECT DISTINCT encode(n.digest, 'hex') AS digest FROM marketplace.agreement_name n
+     JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = n.agreement_id
+     WHERE n.seller_account = $1 AND $2 IN (a.id, a.alias_of) AND n.kind = 'license'`,
+    [sellerAccount, agreementId],
+  );
+  return rows.map(({ digest }) => digest);
+}
+
+/** The product code that stands for an entity id (`prod-…`), where a message has named both. */
+export async function selectProductOfId(tx: SqlExecutor, sellerAccount: string, productId: string): Promise<string | null> {
+  const [row] = await tx.query<{ product_code: string }>(
+    `SELECT product_code FROM marketplace.agreement WHERE seller_account = $1 AND product_id = $2 LIMIT 1`,
+    [sellerAccount, productId],
+  );
+  return row?.product_code ?? null;
 }

@@ -21,7 +21,7 @@ export async function selectBuyer(
 }
 
 /**
- * The buyer behind some names, entered where nobody has them. Where two rows turn out to be one buyer, the older goes on and the younger is its alias:
+ * The buyer behind some names, entered where nobody has them (without names too: an agreement whose buyer is not known yet has a nameless one). Where two rows turn out to be one buyer, the older goes on and the younger is its alias:
  * names, agreements and subscriptions move, facts keep what they were heard under. The caller holds the locks of the names.
  * @throws MarketplaceMeteringError `SUBSCRIPTION_IDENTITY_CONFLICT` where one buyer would have two names of a kind: only a person can tell who is who
  */
@@ -30,9 +30,11 @@ export async function resolveBuyer(
   sellerAccount: string,
   productCode: string,
   names: readonly AwsName<BuyerNameKind>[],
+  /** The buyer of an agreement that was named beside. */
+  knownBy: string | null = null,
 ): Promise<string> {
   const found = await selectNamed(tx, sellerAccount, productCode, names);
-  const [first, ...others] = [...new Set(found.map((row) => row.buyer_id))].sort();
+  const [first, ...others] = [...new Set([...found.map((row) => row.buyer_id), ...(knownBy === null ? [] : [knownBy])])].sort();
   const id = first ?? (await insertBuyer(tx, sellerAccount, productCode));
   const held = first === undefined ? [] : await selectNamesOf(tx, sellerAccount, [first, ...others]);
   refuseTwoNames([...held, ...names.map(({ kind, digest }) => ({ kind, digest }))], productCode);

@@ -1,7 +1,7 @@
 import { type Alert, type AlertKind } from '../../events/alert-board.js';
 import { type JoiningConflict } from '../agreements/joining-rule.js';
 import { type BuyerChains } from './buyer-chains.js';
-import { type ChainReading } from './chain-reading.js';
+import { type ChainReading, tenantsOf } from './chain-reading.js';
 
 export const CONFLICT_KINDS = ['chainConflict', 'concurrentAgreements'] as const satisfies readonly AlertKind[];
 
@@ -13,18 +13,17 @@ const WORDS: Readonly<Record<JoiningConflict['kind'], string>> = {
 };
 
 /** What a person must know or decide about the chains of a buyer. */
-export function conflictsOf({ productCode, buyerId, agreements }: BuyerChains, { joining }: ChainReading): Alert[] {
+export function conflictsOf(chains: BuyerChains, { joining }: ChainReading): Alert[] {
+  const { productCode, buyerId, agreements } = chains;
   const subscriptionOf = new Map(agreements.map((row) => [row.id, row.subscriptionId]));
   const subject = `${productCode} ${buyerId}`;
   const about = (conflicts: readonly JoiningConflict[]): string[] => [
     ...new Set(
-      conflicts.flatMap(({ agreementIds, subscriptionIds }) => [
-        ...subscriptionIds,
-        ...agreementIds.map((id) => subscriptionOf.get(id)).filter((id) => typeof id === 'string'),
-      ]),
+      conflicts.flatMap(({ agreementIds }) => agreementIds.map((id) => subscriptionOf.get(id)).filter((id) => typeof id === 'string')),
     ),
   ];
-  const concurrent = joining.conflicts.filter(({ kind }) => kind === 'concurrent');
+  // Several agreements side by side are nothing unusual; only a tenant who has several must say which one pays.
+  const concurrent = joining.conflicts.filter((conflict) => conflict.kind === 'concurrent' && hasOneTenantTwice(about([conflict]), chains));
   const others = joining.conflicts.filter(({ kind }) => kind !== 'concurrent');
   const alerts: Alert[] = [];
   if (others.length > 0) {
@@ -45,4 +44,9 @@ export function conflictsOf({ productCode, buyerId, agreements }: BuyerChains, {
     });
   }
   return alerts;
+}
+
+function hasOneTenantTwice(subscriptionIds: readonly string[], chains: BuyerChains): boolean {
+  const tenants = subscriptionIds.flatMap((id) => tenantsOf(id, chains));
+  return new Set(tenants).size < tenants.length;
 }

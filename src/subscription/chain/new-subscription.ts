@@ -32,20 +32,20 @@ export async function insertClaimedSubscription(
 }
 
 /**
- * Where AWS meters by the buyer's name, the buyer's tenant stays its tenant: after a return, too. Elsewhere only an agreement of the same chain that
- * overlaps has the tenant of the one it overlaps; everything else is claimed by its own code.
+ * Where AWS meters by the buyer's name, the buyer's tenant stays its tenant: after a return, too. Elsewhere only a second agreement
+ * that follows the same one has the tenant of that one; everything else is claimed by its own code.
  */
 function inheritedTenant(agreementId: string, chains: BuyerChains, { joining }: ChainReading): string | null {
   const tenants =
-    chains.identity === 'legacy' ? chains.claims.map(({ tenantId }) => tenantId) : tenantsOfOverlapping(agreementId, chains, joining);
+    chains.identity === 'legacy' ? chains.claims.map(({ tenantId }) => tenantId) : tenantsOfFork(agreementId, chains, joining);
   const [tenant, ...others] = [...new Set(tenants)];
   return tenant !== undefined && others.length === 0 ? tenant : null;
 }
 
-function tenantsOfOverlapping(agreementId: string, chains: BuyerChains, joining: ChainReading['joining']): string[] {
-  const overlapping = joining.conflicts.filter(({ kind, agreementIds }) => kind === 'concurrent' && agreementIds.includes(agreementId));
+function tenantsOfFork(agreementId: string, chains: BuyerChains, joining: ChainReading['joining']): string[] {
+  const forks = joining.conflicts.filter(({ kind, agreementIds }) => kind === 'fork' && agreementIds.includes(agreementId));
   const subscriptionIds = chains.agreements
-    .filter(({ id }) => overlapping.some(({ agreementIds }) => agreementIds.includes(id)))
+    .filter(({ id }) => forks.some(({ agreementIds }) => agreementIds.includes(id)))
     .flatMap((row) => row.subscriptionId ?? []);
   return subscriptionIds.flatMap((id) => tenantsOf(id, chains));
 }

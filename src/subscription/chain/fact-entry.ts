@@ -1,0 +1,321 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { uuidv7 } from 'uuidv7';
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type ProductOptions, type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { factIdOf } from '../agreements/agreement-fact.js';
+import { type LifecycleEvent, type MessageOrigin } from '../inbox/lifecycle-event.js';
+import { ignoreWaiting, lockNames, type Outcome, selectIgnoredProduct, wakeWaiting } from '../inbox/message.sql.js';
+import { ProductCatalog } from '../product-catalog.js';
+import {
+  completeAgreement,
+  insertAgreementNames,
+  type NamedAgreement,
+  selectAgreementsByNames,
+  selectLicensesOf,
+  selectProductOfId,
+} from './agreement.sql.js';
+import { type AgreementNameKind, agreementNamesOf, type AwsName, buyerNamesOf, digestOf, labelOf } from './aws-names.js';
+import { resolveBuyer, selectBuyer } from './buyer.sql.js';
+import { type AgreementRecord, selectBuyersOf } from './buyer-chains.js';
+import { factOfEvent, offerOf, previousOf } from './fact-details.js';
+import { type NewFact } from './fact.sql.js';
+import { askAbout } from './next-ask.sql.js';
+import { Projection, type Projected } from './projection.js';
+import { selectCurrentAgreement, selectLivingOf } from './subscription.sql.js';
+
+/** Something heard, and how it is told apart from its repeats. */
+export interface Heard {
+  event: LifecycleEvent;
+  origin: MessageOrigin;
+  messageId: string;
+  /** Business time. */
+  heardAt: Date;
+}
+
+export type Entered = { outcome: Exclude<Outcome, { state: 'applied' }>; projected: null } | { outcome: Outcome; projected: Projected };
+
+/** What names an agreement that nobody knows makes it known only by these: ends, advisories and notices wait for one of them. */
+const MAKES_AGREEMENTS: ReadonlySet<string> = new Set(['agreement.created', 'license.updated', 'agreement.found', 'buyer.registered']);
+/** These make a buyer known whom nobody has heard of. */
+const MAKES_BUYERS: ReadonlySet<string> = new Set([...MAKES_AGREEMENTS, 'legacy.subscribeSucceeded']);
+/** Answers of an API: their literals are sent back as they are. */
+const FROM_API: ReadonlySet<MessageOrigin> = new Set(['registration', 'reconciliation', 'host']);
+
+/** What a message names, and what of it is known. */
+interface Spoken {
+  event: LifecycleEvent;
+  productCode: string;
+  names: AwsName<AgreementNameKind>[];
+  /** The row of the agreement id that it names. */
+  byKey: NamedAgreement | null;
+  byLicense: NamedAgreement[];
+  byPrevious: NamedAgreement | null;
+}
+
+/**
+ * Turns what was heard into rows: a buyer, agreements with their names, facts; and has the buyer's chains projected. What names nobody known waits until a
+ * registration or another message makes it known; nothing that was received is ever dropped, and none is refused because of what is sealed.
+ */
+@Injectable()
+export class FactEntry {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly products: ProductCatalog,
+    private readonly projection: Projection,
+  ) {}
+
+  /** @param tx a READ COMMITTED transaction: what another wrote while this one waited for a name must be seen */
+  async enter(tx: SqlExecutor, heard: Heard): Promise<Entered> {
+    const { about } = heard.event;
+    if (about.subscriptionId !== undefined) return this.enterKnown(tx, heard, about.subscriptionId);
+    const product = await this.productOf(tx, heard.event);
+    if (product === 'unlisted') return this.ignore(tx, heard.event);
+    return this.enterNamed(tx, heard, product?.productCode ?? null);
+  }
+
+  // --- what speaks of a subscription of ours -----------------------------------------------------------------------------------------
+
+  private async enterKnown(tx: SqlExecutor, heard: Heard, subscriptionId: string): Promise<Entered> {
+    const { sellerAccount } = this.options;
+    const living = await selectLivingOf(tx, sellerAccount, subscriptionId);
+    const [buyerId] = living ? await selectBuyersOf(tx, sellerAccount, [living.id]) : [];
+    if (!living || buyerId === undefined) {
+      return { outcome: { state: 'ignored', names: [], error: 'there is no such subscription' }, projected: null };
+    }
+    const { event } = heard;
+    const productCode = living.product_code;
+    await this.lock(tx, event, productCode, heard.origin);
+    const spoken = await this.readNames(tx, heard, productCode);
+    const named = spoken.names.length > 0 ? this.rowOf(spoken) : null;
+    if (event.type === 'agreement.found' && named === null) {
+      // Only the buyer could be asked: what AWS said concerns the agreement that runs.
+      const current = await selectCurrentAgreement(tx, sellerAccount, living.id);
+      return this.project(tx, heard, { spoken, buyerId, agreementId: current, added: [], subscriptionId: living.id });
+    }
+    return this.enterWith(tx, heard, { spoken, buyerId, subscriptionId: living.id });
+  }
+
+  // --- what names agreements and buyers as AWS does ----------------------------------------------------------------------------------
+
+  private async enterNamed(tx: SqlExecutor, heard: Heard, given: string | null): Promise<Entered> {
+    const { event } = heard;
+    const labels = await this.lock(tx, event, given, heard.origin);
+    const found = await this.readNames(tx, heard, given);
+    const known = found.byKey ?? found.byLicense[0] ?? found.byPrevious;
+    const productCode = given ?? known?.product_code ?? null;
+    if (productCode !== null && !this.products.get(productCode)) return this.ignore(tx, event, productCode);
+    if (productCode === null) return this.wait(tx, labels, heard);
+    const spoken = { ...found, productCode };
+    const buyerNames = buyerNamesOf(event.about);
+    if (given === null && buyerNames.length > 0) await lockNames(tx, this.options.sellerAccount, buyerNames.map((name) => labelOf(name, productCode)));
+    const buyerId = await this.buyerOf(tx, heard, spoken);
+    if (buyerId === null) return this.wait(tx, labels, heard);
+    const isUnknown = spoken.names.length > 0 && this.rowOf(spoken) === null;
+    if (isUnknown && (event.isUntimed === true || !MAKES_AGREEMENTS.has(event.type))) {
+      // It may be of an agreement that is known without its name: AWS lists all that the buyer has.
+      await this.askAboutBuyer(tx, buyerId);
+      return this.wait(tx, labels, heard);
+    }
+    return this.enterWith(tx, heard, { spoken, buyerId, subscriptionId: null });
+  }
+
+  private async enterWith(
+    tx: SqlExecutor,
+    heard: Heard,
+    { spoken, buyerId, subscriptionId }: { spoken: Spoken; buyerId: string; subscriptionId: string | null },
+  ): Promise<Entered> {
+    const { sellerAccount } = this.options;
+    const { event, names } = spoken;
+    const row = this.rowOf(spoken);
+    const license = names.find(({ kind }) => kind === 'license') ?? null;
+    if (names.length === 0) return this.project(tx, heard, { spoken, buyerId, agreementId: null, added: [], subscriptionId });
+
+    const isOtherLicense = row !== null && license !== null && (await this.hasOtherLicense(tx, row, spoken, license.digest));
+    if (row === null || isOtherLicense) {
+      // The agreement id stays with the row that has it: another license under it is an agreement that follows.
+      const own = isOtherLicense ? names.filter(({ kind }) => kind === 'license') : names;
+      const added: AgreementRecord = {
+        ...{ id: uuidv7(), subscriptionId: null, aliasOf: null, names: own },
+        ...{ productId: event.about.productId ?? null, offerId: offerOf(event) },
+      };
+      const follows = isOtherLicense ? (names.find(({ kind }) => kind === 'agreement')?.digest ?? null) : null;
+      return this.project(tx, heard, { spoken, buyerId, agreementId: added.id, added: [added], subscriptionId, follows });
+    }
+    await insertAgreementNames(tx, sellerAccount, row.id, names);
+    await completeAgreement(tx, sellerAccount, row.id, { buyerId, productId: event.about.productId ?? null, offerId: offerOf(event) });
+    // A license that serves several agreements names none of them; the rules find the one by its time.
+    const isOneOfSeveral = spoken.byKey === null && new Set(spoken.byLicense.map(({ id }) => id)).size > 1;
+    return this.project(tx, heard, {
+      ...{ spoken, buyerId, added: [], subscriptionId },
+      agreementId: isOneOfSeveral ? null : row.id,
+      licenseDigest: isOneOfSeveral ? license?.digest ?? null : null,
+    });
+  }
+
+  private async project(
+    tx: SqlExecutor,
+    heard: Heard,
+    about: {
+      spoken: Spoken;
+      buyerId: string;
+      agreementId: string | null;
+      added: readonly AgreementRecord[];
+      subscriptionId: string | null;
+      licenseDigest?: string | null;
+      /** Digest of the agreement that the added row follows, where the event says so by its license. */
+      follows?: string | null;
+    },
+  ): Promise<Entered> {
+    const { sellerAccount } = this.options;
+    const { origin, messageId, heardAt, event } = heard;
+    const { spoken, buyerId, agreementId, added, subscriptionId, licenseDigest = null, follows = null } = about;
+    const { type, details } = factOfEvent(event);
+    const fact: NewFact = {
+      ...{ id: factIdOf(origin, messageId, type), type, agreementId, subscriptionId, at: event.at, heardAt, origin, messageId },
+      details: {
+        ...details,
+        ...(licenseDigest === null ? {} : { licenseDigest }),
+        ...(follows === null ? {} : { previousDigest: follows }),
+      },
+    };
+    const projected = await this.projection.enter(tx, buyerId, { agreements: added, facts: [fact] });
+    if (event.isUntimed === true) await this.askAboutBuyer(tx, buyerId);
+    await wakeWaiting(
+      tx,
+      sellerAccount,
+      [...spoken.names, ...buyerNamesOf(event.about)].map((name) => labelOf(name, spoken.productCode)),
+    );
+    const home = subscriptionId ?? subscriptionOfFact(fact, projected);
+    return { outcome: { state: 'applied', subscriptionId: home }, projected };
+  }
+
+  // --- names ------------------------------------------------------------------------------------------------------------------------
+
+  /** Locks everything that the event names. @returns what a message that waits is found by */
+  private async lock(tx: SqlExecutor, event: LifecycleEvent, productCode: string | null, origin: MessageOrigin): Promise<string[]> {
+    const names = agreementNamesOf(event.about, FROM_API.has(origin) ? 'api' : 'event');
+    const previous = previousOf(event);
+    const buyers = productCode === null ? [] : buyerNamesOf(event.about);
+    const labels = [...names, ...buyers].map((name) => labelOf(name, productCode));
+    if (previous !== null) labels.push(`agreement:${previous}`);
+    await lockNames(tx, this.options.sellerAccount, labels);
+    return labels;
+  }
+
+  private async readNames(tx: SqlExecutor, { event, origin }: Heard, productCode: string | null): Promise<Spoken> {
+    const all = agreementNamesOf(event.about, FROM_API.has(origin) ? 'api' : 'event');
+    const previous = previousOf(event);
+    const rows = await selectAgreementsByNames(tx, this.options.sellerAccount, [
+      ...all,
+      ...(previous === null ? [] : [{ kind: 'agreement' as const, digest: previous }]),
+    ]);
+    const key = all.find(({ kind }) => kind === 'agreement')?.digest ?? null;
+    const held = rows.find(({ kind, digest }) => kind === 'agreement' && digest === key);
+    // One agreement may hold several products; its id stays with the row of the product that was first heard of.
+    const isElsewhere = held !== undefined && productCode !== null && held.product_code !== productCode;
+    const own = (row: NamedAgreement): boolean => productCode === null || row.product_code === productCode;
+    return {
+      event,
+      productCode: productCode ?? '',
+      names: isElsewhere ? all.filter(({ kind }) => kind === 'license') : all,
+      byKey: isElsewhere ? null : (held ?? null),
+      byLicense: rows.filter((row) => row.kind === 'license' && own(row)),
+      byPrevious: rows.find((row) => row.kind === 'agreement' && row.digest === previous && own(row)) ?? null,
+    };
+  }
+
+  /** The row that an event speaks of. A license alone: the row that has no agreement id yet takes the one that is named; without one, any. */
+  private rowOf({ byKey, byLicense, names }: Spoken): NamedAgreement | null {
+    if (byKey) return byKey;
+    const isKeyed = names.some(({ kind }) => kind === 'agreement');
+    if (isKeyed) return byLicense.find(({ is_named: isNamed }) => !isNamed) ?? null;
+    return byLicense.at(-1) ?? null;
+  }
+
+  /** The agreement is known with licenses, and this is none of them: a trial that became another license under one agreement id. */
+  private async hasOtherLicense(tx: SqlExecutor, row: NamedAgreement, spoken: Spoken, license: string): Promise<boolean> {
+    if (spoken.byKey === null || spoken.byLicense.some(({ id }) => id === row.id)) return false;
+    const known = await selectLicensesOf(tx, this.options.sellerAccount, row.id);
+    return known.length > 0 && !known.includes(license);
+  }
+
+  // --- product and buyer ------------------------------------------------------------------------------------------------------------
+
+  private async productOf(tx: SqlExecutor, { about }: LifecycleEvent): Promise<ProductOptions | 'unlisted' | undefined> {
+    const { productCode, productId } = about;
+    if (productCode !== undefined) return this.products.get(productCode) ?? 'unlisted';
+    if (productId === undefined) return undefined;
+    const listed = this.products.all.find((product) => product.productId === productId);
+    if (listed) return listed;
+    // Pairs of code and id are learned from messages that name both.
+    const learned = await selectProductOfId(tx, this.options.sellerAccount, productId);
+    if (learned !== null) return this.products.get(learned) ?? 'unlisted';
+    return this.products.all.every((product) => product.productId !== undefined) ? 'unlisted' : undefined;
+  }
+
+  private async buyerOf(tx: SqlExecutor, heard: Heard, spoken: Spoken): Promise<string | null> {
+    const { sellerAccount } = this.options;
+    const { productCode, byKey, byLicense, byPrevious } = spoken;
+    const names = buyerNamesOf(heard.event.about);
+    const own = byKey?.buyer_id ?? byLicense[0]?.buyer_id ?? null;
+    const isMaker = heard.event.isUntimed !== true && MAKES_BUYERS.has(heard.event.type);
+    if (own === null && !isMaker) return selectBuyer(tx, sellerAccount, productCode, names);
+    // A successor that names no buyer is that of its predecessor's.
+    const fallback = own ?? (names.length === 0 ? (byPrevious?.buyer_id ?? null) : null);
+    return resolveBuyer(tx, sellerAccount, productCode, names, fallback);
+  }
+
+  private async askAboutBuyer(tx: SqlExecutor, buyerId: string): Promise<void> {
+    const { sellerAccount, clock } = this.options;
+    const rows = await tx.query<{ id: string }>(
+      `SELECT id::text AS id FROM marketplace.subscription
+       WHERE seller_account = $1 AND alias_of IS NULL
+         AND buyer_id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1 AND id = $2)
+       ORDER BY state = 'ended', id DESC LIMIT 1`,
+      [sellerAccount, buyerId],
+    );
+    await askAbout(
+      tx,
+      sellerAccount,
+      rows.map(({ id }) => id),
+      clock.now(),
+    );
+  }
+
+  // --- what is not entered ----------------------------------------------------------------------------------------------------------
+
+  private async wait(tx: SqlExecutor, labels: readonly string[], { event }: Heard): Promise<Entered> {
+    if (labels.length === 0) {
+      return { outcome: { state: 'ignored', names: [], error: 'it names no agreement, license or customer' }, projected: null };
+    }
+    const own = agreementNamesOf(event.about, 'event').map((name) => labelOf(name, null));
+    const ignored = await selectIgnoredProduct(tx, this.options.sellerAccount, own);
+    if (ignored !== null) {
+      const names = [...own, ignored];
+      return { outcome: { state: 'ignored', names, error: 'its agreement is one of a product that is not listed in the options' }, projected: null };
+    }
+    return { outcome: { state: 'waiting', names: labels, error: 'nobody is known by any of its names yet' }, projected: null };
+  }
+
+  /** Of a product of the seller that is not ours, or is ours no more. Were it listed again, the message would be processed. */
+  private async ignore(tx: SqlExecutor, { about }: LifecycleEvent, productCode = about.productCode): Promise<Entered> {
+    const names = agreementNamesOf(about, 'event').map((name) => labelOf(name, null));
+    const product = productCode === undefined ? `product:id:${digestOf(about.productId ?? '')}` : productLabel(productCode);
+    const error = `product ${productCode ?? about.productId ?? ''} is not listed in the options`;
+    await ignoreWaiting(tx, this.options.sellerAccount, { names, productLabel: product, error });
+    return { outcome: { state: 'ignored', names: [...names, product], error }, projected: null };
+  }
+}
+
+export function productLabel(productCode: string): string {
+  return `product:${productCode}`;
+}
+
+function subscriptionOfFact(fact: NewFact, { reading, chains }: Projected): string | null {
+  const rowOf = new Map(chains.agreements.map((row) => [row.id, row.subscriptionId]));
+  for (const [agreementId, facts] of reading.assignment.byAgreement) {
+    if (facts.some(({ id }) => id === fact.id)) return rowOf.get(agreementId) ?? null;
+  }
+  return null;
+}
