@@ -2,12 +2,14 @@ import { type Provider } from '@nestjs/common';
 import { AgreementGateway } from '../aws/agreement-gateway.js';
 import { EntitlementGateway } from '../aws/entitlement-gateway.js';
 import { Reconciliation } from './reconciliation/reconciliation.js';
-import { LifecycleFiling } from './inbox/message-processor.js';
+import { MessageProcessor } from './inbox/message-processor.js';
 import { LifecycleInbox } from './inbox/lifecycle-inbox.js';
 import { LifecycleMessages } from './inbox/lifecycle-messages.service.js';
 import { LifecycleJobs } from './lifecycle.jobs.js';
-import { LifeWriter } from './chain/projection.js';
+import { FactEntry } from './chain/fact-entry.js';
+import { Projection } from './chain/projection.js';
 import { LicenseMigration } from './reconciliation/license-migration.service.js';
+import { KnownCustomers } from './known-customers.js';
 import { ProductCatalog } from './product-catalog.js';
 import { SubjectDirectory } from './chain/subject-directory.js';
 import { SubscriptionRegistrar } from './chain/subscription-registrar.js';
@@ -19,9 +21,11 @@ export const SUBSCRIPTION_PROVIDERS: Provider[] = [
   SubjectDirectory,
   SubscriptionService,
   SubscriptionRegistrar,
+  KnownCustomers,
   LifecycleInbox,
-  LifeWriter,
-  LifecycleFiling,
+  Projection,
+  FactEntry,
+  MessageProcessor,
   LifecycleMessages,
   AgreementGateway,
   EntitlementGateway,

@@ -1,30 +1,44 @@
-import { type SubscriptionState } from './agreements/state-policy.js';
+import { type SqlExecutor } from '../database/ledger-database.js';
+import { type AgreementRecord, type BuyerChains, loadBuyerChains, selectBuyersOf } from './chain/buyer-chains.js';
+import { chainOf, type ChainReading, currentTenantOf, livingOf, readChains } from './chain/chain-reading.js';
+import { isTrialAt } from './chain/subscription-event.js';
+import { selectLivingOf } from './chain/subscription.sql.js';
+import { type ChainAgreement, type SubscriptionState } from './agreements/subscription-state.js';
 
-export type { SubscriptionState } from './agreements/state-policy.js';
+export type { SubscriptionState } from './agreements/subscription-state.js';
 
-/** One agreement of one buyer for one product, as the host sees it. */
+/** A buyer's ongoing relation to a product, as the host sees it: a chain of agreements under one id that stays through every renewal. */
 export interface Subscription {
   id: string;
   productCode: string;
-  /** The host's tenant, null until a registration code was claimed. Set once. */
+  /** The host's tenant; null until a registration code was claimed. */
   tenantId: string | null;
-  /** As ResolveCustomer printed it; null until known. */
-  licenseArn: string | null;
+  /**
+   * `registered`: arrived, AWS has not said that it is active. `upcoming`: signed, its start lies ahead. `trial`, `active`: usage may be metered.
+   * `suspended`: AWS suspects the buyer of something. `ending`: over, while AWS still takes its last hours. `ended`. `failed`: the purchase failed.
+   */
   state: SubscriptionState;
-  /** When the buyer first registered. */
-  startsAt: Date;
-  endsAt: Date | null;
+  /** The agreement that prices usage now; the last one where all are over. Null where none has a start. */
+  current: Agreement | null;
+  /** In the order of their starts. */
+  agreements: Agreement[];
 }
 
-/** Text only: the row may come through a DataSource of the host, whose type parsers are the host's. */
-export interface SubscriptionRow {
-  id: string;
-  product_code: string;
-  tenant_id: string | null;
-  license_arn: string | null;
-  state: SubscriptionState;
-  starts_at_ms: string;
-  ends_at_ms: string | null;
+/** What AWS sells, prices and ends. A renewal, a replacement and a return are each a new agreement. What AWS has not told is null. */
+export interface Agreement {
+  /** `agmt-…`, as AWS printed it. */
+  agreementId: string | null;
+  licenseArn: string | null;
+  customerAwsAccountId: string | null;
+  customerIdentifier: string | null;
+  productId: string | null;
+  offerId: string | null;
+  /** Null where nobody has told a start, nor anything that stands for one. */
+  startsAt: Date | null;
+  /** Where it has ended, or will end by AWS's word. */
+  endsAt: Date | null;
+  isTrial: boolean;
+  previousAgreementId: string | null;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -35,14 +49,70 @@ export function subscriptionIdOf(text: unknown): string | null {
   return UUID.test(id) ? id : null;
 }
 
-export function subscriptionOf(row: SubscriptionRow): Subscription {
+/** Reads the subscription that an id stands for; ids that were folded stand for what they live on in. */
+export async function loadSubscription(sql: SqlExecutor, sellerAccount: string, id: string, now: Date): Promise<Subscription | null> {
+  const living = await selectLivingOf(sql, sellerAccount, id);
+  if (!living) return null;
+  const [subscription] = await loadSubscriptions(sql, sellerAccount, [living.id], now);
+  return subscription ?? null;
+}
+
+/** Living subscriptions, in the order of the ids given. */
+export async function loadSubscriptions(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  ids: readonly string[],
+  now: Date,
+): Promise<Subscription[]> {
+  const buyerIds = await selectBuyersOf(sql, sellerAccount, ids);
+  const all = await loadBuyerChains(sql, sellerAccount, buyerIds);
+  const found = new Map(
+    all.flatMap((chains) => {
+      const reading = readChains(chains);
+      return livingOf(chains).map((row) => [row.id, subscriptionOf(row.id, chains, reading, now)] as const);
+    }),
+  );
+  return ids.flatMap((id) => found.get(id) ?? []);
+}
+
+function subscriptionOf(id: string, chains: BuyerChains, reading: ChainReading, now: Date): Subscription {
+  const row = chains.subscriptions.find((subscription) => subscription.id === id);
+  if (!row) throw new Error(`subscription ${id} is not one of the buyer's`);
+  const chain = chainOf(id, chains, reading);
+  const agreements = new Map(chain.map((agreement) => [agreement.id, agreementOf(agreement, chains, now)]));
+  const current = chain.find((agreement) => [agreement.id, ...agreement.aliasIds].includes(row.currentAgreementId ?? '')) ?? null;
   return {
-    id: row.id,
-    productCode: row.product_code,
-    tenantId: row.tenant_id,
-    licenseArn: row.license_arn,
+    id,
+    productCode: row.productCode,
+    tenantId: currentTenantOf(id, chains, now),
     state: row.state,
-    startsAt: new Date(Number(row.starts_at_ms)),
-    endsAt: row.ends_at_ms === null ? null : new Date(Number(row.ends_at_ms)),
+    current: current && (agreements.get(current.id) ?? null),
+    agreements: [...agreements.values()],
   };
+}
+
+function agreementOf({ id, aliasIds, life, previousId }: ChainAgreement, chains: BuyerChains, now: Date): Agreement {
+  const rows = chains.agreements.filter((row) => row.id === id || aliasIds.includes(row.id));
+  const previous = chains.agreements.filter((row) => previousId !== null && (row.id === previousId || row.aliasOf === previousId));
+  const license = namesOf(rows, 'license')[0];
+  return {
+    agreementId: namesOf(rows, 'agreement')[0]?.name ?? null,
+    licenseArn: license?.name ?? license?.eventForm ?? null,
+    customerAwsAccountId: chains.names.get('account') ?? null,
+    customerIdentifier: chains.names.get('customerIdentifier') ?? null,
+    productId: rows.map(({ productId }) => productId).find((value) => value !== null) ?? null,
+    offerId: rows.map(({ offerId }) => offerId).find((value) => value !== null) ?? null,
+    startsAt: life.start?.at ?? null,
+    endsAt: life.end?.at ?? life.plannedEndAt,
+    isTrial: isTrialAt(life, now),
+    previousAgreementId: namesOf(previous, 'agreement')[0]?.name ?? null,
+  };
+}
+
+/** What can be sent comes first. */
+export function namesOf(rows: readonly AgreementRecord[], kind: 'agreement' | 'license'): AgreementRecord['names'][number][] {
+  return rows
+    .flatMap(({ names }) => names)
+    .filter((name) => name.kind === kind)
+    .sort((a, b) => Number(b.name !== null) - Number(a.name !== null));
 }

@@ -54,7 +54,7 @@ export interface BuyerChains {
   facts: readonly StoredFact[];
   /** Folded ones included. */
   subscriptions: readonly SubscriptionRecord[];
-  /** In the order of their instants. */
+  /** In the order of their instants, and of the order in which they were made. */
   claims: readonly ClaimRecord[];
 }
 
@@ -107,7 +107,8 @@ export async function loadBuyerChains(tx: SqlExecutor, sellerAccount: string, bu
   const subscriptionRows = await selectSubscriptions(tx, sellerAccount, ids);
   const subscriptions = groupBy(subscriptionRows, ({ buyer_id: id }) => id);
   const subscriptionIds = subscriptionRows.map(({ id }) => id);
-  const claims = groupBy(await selectClaims(tx, sellerAccount, subscriptionIds), ({ subscription_id: id }) => id);
+  const ownerOf = new Map(subscriptionRows.map((row) => [row.id, row.buyer_id]));
+  const claims = groupBy(await selectClaims(tx, sellerAccount, subscriptionIds), (row) => ownerOf.get(row.subscription_id) ?? '');
   const agreements = groupBy(await selectAgreements(tx, sellerAccount, ids), ({ buyer_id: id }) => id);
   const facts = groupBy(await selectFacts(tx, sellerAccount, [...buyerOf.keys()]), ({ buyer_id: id }) => buyerOf.get(id) ?? id);
   return buyers.map(({ id, product_code: productCode, identity }) => {
@@ -288,17 +289,14 @@ interface ClaimRow {
 function selectClaims(tx: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[]): Promise<ClaimRow[]> {
   return tx.query<ClaimRow>(
     `SELECT subscription_id::text AS subscription_id, tenant_id, nullif(since, '-infinity') AS since
-     FROM marketplace.claim WHERE seller_account = $1 AND subscription_id = ANY ($2::uuid[])`,
+     FROM marketplace.claim WHERE seller_account = $1 AND subscription_id = ANY ($2::uuid[])
+     ORDER BY marketplace.claim.since, claimed_at, tenant_id`,
     [sellerAccount, subscriptionIds],
   );
 }
 
 function claimOf({ subscription_id: subscriptionId, tenant_id: tenantId, since }: ClaimRow): ClaimRecord {
   return { subscriptionId, tenantId, since };
-}
-
-function bySince(a: ClaimRecord, b: ClaimRecord): number {
-  return (a.since?.getTime() ?? -Infinity) - (b.since?.getTime() ?? -Infinity) || (a.subscriptionId < b.subscriptionId ? -1 : 1);
 }
 
 function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Map<string, Row[]> {

@@ -1,3 +1,4 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type Alert, type AlertKind } from '../../events/alert-board.js';
 import { type JoiningConflict } from '../agreements/joining-rule.js';
 import { type BuyerChains } from './buyer-chains.js';
@@ -24,7 +25,7 @@ export function conflictsOf(chains: BuyerChains, { joining }: ChainReading): Ale
   ];
   // Several agreements side by side are nothing unusual; only a tenant who has several must say which one pays.
   const concurrent = joining.conflicts.filter((conflict) => conflict.kind === 'concurrent' && hasOneTenantTwice(about([conflict]), chains));
-  const others = joining.conflicts.filter(({ kind }) => kind !== 'concurrent');
+  const others = [...joining.conflicts.filter(({ kind }) => kind !== 'concurrent'), ...contestedOf(chains)];
   const alerts: Alert[] = [];
   if (others.length > 0) {
     const why = [...new Set(others.map(({ kind }) => WORDS[kind]))].join('; ');
@@ -49,4 +50,28 @@ export function conflictsOf(chains: BuyerChains, { joining }: ChainReading): Ale
 function hasOneTenantTwice(subscriptionIds: readonly string[], chains: BuyerChains): boolean {
   const tenants = subscriptionIds.flatMap((id) => tenantsOf(id, chains));
   return new Set(tenants).size < tenants.length;
+}
+
+/** A first claim that was open in a host's transaction while its subscription was folded into one of another tenant. */
+function contestedOf(chains: BuyerChains): JoiningConflict[] {
+  return chains.subscriptions.flatMap(({ id }) => {
+    const ids = chains.subscriptions.filter((other) => (other.aliasOf ?? other.id) === id).map((other) => other.id);
+    const first = chains.claims.filter(({ subscriptionId, since }) => since === null && ids.includes(subscriptionId));
+    const agreementIds = chains.agreements.filter((row) => row.subscriptionId === id).map((row) => row.id);
+    return new Set(first.map(({ tenantId }) => tenantId)).size > 1 ? [{ kind: 'twoTenants' as const, agreementIds }] : [];
+  });
+}
+
+/** A product that the options list no more holds no alert open. */
+export async function resolveConflictsOfUnlisted(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  listed: readonly string[],
+  now: Date,
+): Promise<void> {
+  await sql.query(
+    `UPDATE marketplace.alert SET resolved_at = $4 WHERE seller_account = $1 AND kind = ANY ($2) AND resolved_at IS NULL
+       AND NOT (split_part(subject, ' ', 1) = ANY ($3))`,
+    [sellerAccount, CONFLICT_KINDS, listed, now.toISOString()],
+  );
 }

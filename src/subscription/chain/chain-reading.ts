@@ -52,6 +52,14 @@ export function tenantsOf(subscriptionId: string, { claims, subscriptions }: Buy
   return [...new Set(claims.filter((claim) => ids.includes(claim.subscriptionId)).map(({ tenantId }) => tenantId))];
 }
 
+/** Whose it is at an instant: of two hand-overs the later, of two first claims the one that comes first. */
+export function currentTenantOf(subscriptionId: string, { claims, subscriptions }: BuyerChains, at: Date): string | null {
+  const ids = subscriptions.filter(({ id, aliasOf }) => (aliasOf ?? id) === subscriptionId).map(({ id }) => id);
+  const own = claims.filter((claim) => ids.includes(claim.subscriptionId) && (claim.since === null || claim.since <= at));
+  const handedOver = own.findLast(({ since }) => since !== null);
+  return (handedOver ?? own[0])?.tenantId ?? null;
+}
+
 export function askingOf(subscription: SubscriptionRecord | undefined): Asking {
   return subscription ? { askedAt: subscription.askedAt, mayNotAsk: subscription.mayNotAsk } : NOT_ASKED;
 }

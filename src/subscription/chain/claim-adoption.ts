@@ -6,26 +6,27 @@ import { giveSubjects } from './subject.sql.js';
 /** Claims taken up in one transaction: short ones, so that nobody waits long for the rows. */
 const ADOPTED_MAX = 100;
 
-interface UnadoptedClaim {
+interface ClaimRow {
   subscription_id: string;
   product_code: string;
   tenant_id: string;
   customer_id: string;
+  rank: number;
 }
 
 /**
  * Takes up committed claims: the subscription, its subjects and the tenant's own belong to the tenant's customer from now on. A claim is one INSERT that
  * may stand in a host's open transaction and locks nothing of ours; what it means for our rows is done here, in a short transaction of our own.
  * Claims that lie ahead (a hand-over with an instant to come) wait for it. SKIP LOCKED: two replicas adopt different claims.
- * @returns how many were adopted
+ * @returns how many were adopted; call again while there are any
  */
 export async function adoptClaims(tx: SqlExecutor, sellerAccount: string, now: Date): Promise<number> {
-  const taken = await tx.query<{ subscription_id: string; since: Date }>(
+  const taken = await tx.query<{ subscription_id: string }>(
     `DELETE FROM marketplace.unadopted_claim u USING (
        SELECT ctid FROM marketplace.unadopted_claim WHERE seller_account = $1 AND since <= $2
        ORDER BY subscription_id LIMIT $3 FOR UPDATE SKIP LOCKED
      ) mine
-     WHERE u.ctid = mine.ctid RETURNING u.subscription_id::text AS subscription_id, u.since`,
+     WHERE u.ctid = mine.ctid RETURNING u.subscription_id::text AS subscription_id`,
     [sellerAccount, now.toISOString(), ADOPTED_MAX],
   );
   if (taken.length === 0) return 0;
@@ -37,47 +38,50 @@ export async function adoptClaims(tx: SqlExecutor, sellerAccount: string, now: D
      ORDER BY id FOR NO KEY UPDATE`,
     [sellerAccount, ids],
   );
-  // Of several claims of one subscription the latest that has come counts.
-  const claims = await tx.query<UnadoptedClaim>(
-    `SELECT DISTINCT ON (s.id) s.id::text AS subscription_id, s.product_code, s.customer_id::text AS customer_id, c.tenant_id
-     FROM marketplace.claim c
-     JOIN marketplace.subscription named ON named.seller_account = $1 AND named.id = c.subscription_id
-     JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = coalesce(named.alias_of, named.id)
-     WHERE c.seller_account = $1 AND c.subscription_id = ANY ($2::uuid[]) AND c.since <= $3
-     ORDER BY s.id, c.since DESC`,
-    [sellerAccount, ids, now.toISOString()],
-  );
+  const claims = await selectClaims(tx, sellerAccount, ids, now);
   const changed: string[] = [];
-  // In one order: two who make customers of the same tenants do not wait in a circle.
-  for (const claim of claims.sort((a, b) => (`${a.product_code} ${a.tenant_id}` < `${b.product_code} ${b.tenant_id}` ? -1 : 1))) {
+  for (const claim of claims) {
     const customerId = await customerOfTenant(tx, sellerAccount, claim.product_code, claim.tenant_id);
     changed.push(customerId, claim.customer_id);
-    await giveToCustomer(tx, sellerAccount, { customerId, ...claim });
+    // Who lost (a claim that was open while its subscription was folded into another tenant's) is a customer nevertheless: what it records is not lost.
+    const subscriptionIds = claim.rank === 1 ? await giveSubscription(tx, sellerAccount, claim.subscription_id, customerId) : [];
+    await giveSubjects(tx, sellerAccount, { customerId, productCode: claim.product_code, tenantId: claim.tenant_id, subscriptionIds });
   }
   await markCustomersChanged(tx, sellerAccount, changed);
-  return claims.length;
+  // The projection looks at the chains again: what was claimed by two tenants is for a person.
+  await tx.query(
+    `UPDATE marketplace.subscription SET next_change_at = least(next_change_at, $3) WHERE seller_account = $1 AND id = ANY ($2::uuid[])`,
+    [sellerAccount, [...new Set(claims.map(({ subscription_id: id }) => id))], now.toISOString()],
+  );
+  return taken.length;
 }
 
-/** The subscription with all ids that were folded into it, and their subjects. */
-export async function giveToCustomer(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  {
-    customerId,
-    subscription_id: id,
-    product_code: productCode,
-    tenant_id: tenantId,
-  }: {
-    customerId: string;
-    subscription_id: string;
-    product_code: string;
-    tenant_id: string | null;
-  },
-): Promise<void> {
+/**
+ * Every claim so far of the subscriptions that some ids live on in; rank 1 is whose it is: of two hand-overs the later, of two first claims the earlier.
+ * In one order, so that two who make customers of the same tenants do not wait in a circle.
+ */
+function selectClaims(tx: SqlExecutor, sellerAccount: string, ids: readonly string[], now: Date): Promise<ClaimRow[]> {
+  return tx.query<ClaimRow>(
+    `SELECT * FROM (
+       SELECT DISTINCT ON (s.id, c.tenant_id) s.id::text AS subscription_id, s.product_code, s.customer_id::text AS customer_id, c.tenant_id,
+         (rank() OVER (PARTITION BY s.id ORDER BY c.since DESC, c.claimed_at, c.tenant_id))::int AS rank
+       FROM marketplace.subscription s
+       JOIN marketplace.subscription f ON f.seller_account = $1 AND s.id IN (f.id, f.alias_of)
+       JOIN marketplace.claim c ON c.seller_account = $1 AND c.subscription_id = f.id AND c.since <= $3
+       WHERE s.seller_account = $1
+         AND s.id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1 AND id = ANY ($2::uuid[]))
+       ORDER BY s.id, c.tenant_id, rank
+     ) AS claims ORDER BY product_code, tenant_id, subscription_id`,
+    [sellerAccount, ids, now.toISOString()],
+  );
+}
+
+/** The subscription with all ids that were folded into it. */
+export async function giveSubscription(tx: SqlExecutor, sellerAccount: string, id: string, customerId: string): Promise<string[]> {
   const moved = await tx.query<{ id: string }>(
     `UPDATE marketplace.subscription SET customer_id = $3, updated_at = clock_timestamp()
      WHERE seller_account = $1 AND $2 IN (id, alias_of) RETURNING id::text AS id`,
     [sellerAccount, id, customerId],
   );
-  await giveSubjects(tx, sellerAccount, { customerId, productCode, tenantId, subscriptionIds: moved.map((row) => row.id) });
+  return moved.map((row) => row.id);
 }

@@ -32,7 +32,9 @@ export function agreementDigestOf(agreementId: string | null): string | null {
 
 /** The agreement that an event names as the one before. */
 export function previousOf(event: LifecycleEvent): string | null {
-  return event.type === 'agreement.created' || event.type === 'agreement.found' ? agreementDigestOf(event.details.previousAgreementId) : null;
+  return event.type === 'agreement.created' || event.type === 'agreement.found'
+    ? agreementDigestOf(event.details.previousAgreementId)
+    : null;
 }
 
 export function offerOf({ details }: LifecycleEvent): string | null {

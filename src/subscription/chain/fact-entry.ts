@@ -108,7 +108,12 @@ export class FactEntry {
     if (productCode === null) return this.wait(tx, labels, heard);
     const spoken = { ...found, productCode };
     const buyerNames = buyerNamesOf(event.about);
-    if (given === null && buyerNames.length > 0) await lockNames(tx, this.options.sellerAccount, buyerNames.map((name) => labelOf(name, productCode)));
+    if (given === null && buyerNames.length > 0)
+      await lockNames(
+        tx,
+        this.options.sellerAccount,
+        buyerNames.map((name) => labelOf(name, productCode)),
+      );
     const buyerId = await this.buyerOf(tx, heard, spoken);
     if (buyerId === null) return this.wait(tx, labels, heard);
     const isUnknown = spoken.names.length > 0 && this.rowOf(spoken) === null;
@@ -149,7 +154,7 @@ export class FactEntry {
     return this.project(tx, heard, {
       ...{ spoken, buyerId, added: [], subscriptionId },
       agreementId: isOneOfSeveral ? null : row.id,
-      licenseDigest: isOneOfSeveral ? license?.digest ?? null : null,
+      licenseDigest: isOneOfSeveral ? (license?.digest ?? null) : null,
     });
   }
 
@@ -293,7 +298,10 @@ export class FactEntry {
     const ignored = await selectIgnoredProduct(tx, this.options.sellerAccount, own);
     if (ignored !== null) {
       const names = [...own, ignored];
-      return { outcome: { state: 'ignored', names, error: 'its agreement is one of a product that is not listed in the options' }, projected: null };
+      return {
+        outcome: { state: 'ignored', names, error: 'its agreement is one of a product that is not listed in the options' },
+        projected: null,
+      };
     }
     return { outcome: { state: 'waiting', names: labels, error: 'nobody is known by any of its names yet' }, projected: null };
   }

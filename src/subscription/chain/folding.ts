@@ -1,10 +1,10 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type BuyerChains, type SubscriptionRecord } from './buyer-chains.js';
-import { giveToCustomer } from './claim-adoption.js';
+import { giveSubscription } from './claim-adoption.js';
 import { tenantsOf } from './chain-reading.js';
 import { customerOfTenant } from './customer.sql.js';
 import { foldSubscription } from './projection.sql.js';
-import { insertSubjects } from './subject.sql.js';
+import { giveSubjects, insertSubjects } from './subject.sql.js';
 
 /**
  * Two subscriptions turned out to be one. Its tenant, if either has one, has both; subjects and with them the usage follow, events keep their subject.
@@ -21,12 +21,8 @@ export async function fold(
   const [tenantId = null] = [...tenantsOf(living.id, chains), ...tenantsOf(folded.id, chains)];
   const { productCode } = chains;
   const customerId = tenantId === null ? living.customerId : await customerOfTenant(tx, sellerAccount, productCode, tenantId);
-  await giveToCustomer(tx, sellerAccount, {
-    customerId,
-    subscription_id: living.id,
-    product_code: productCode,
-    tenant_id: tenantId,
-  });
+  const subscriptionIds = await giveSubscription(tx, sellerAccount, living.id, customerId);
+  await giveSubjects(tx, sellerAccount, { customerId, productCode, tenantId, subscriptionIds });
   if (tenantId !== null) await insertSubjects(tx, sellerAccount, [{ productCode, customerId, tenantId, subscriptionId: living.id }]);
   return customerId;
 }

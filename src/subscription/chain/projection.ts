@@ -76,6 +76,11 @@ export class Projection {
     return changed;
   }
 
+  /** A buyer of whom something changes by time alone. */
+  async projectBuyer(tx: SqlExecutor, buyerId: string): Promise<boolean> {
+    return (await this.enter(tx, buyerId, NO_NEWS)).changed;
+  }
+
   /** Buyers of whom something changes by time alone. */
   selectDue(sql: SqlExecutor, limit: number): Promise<string[]> {
     return selectBuyersToChange(sql, this.options.sellerAccount, this.options.clock.now(), limit);

@@ -1,80 +1,111 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
-import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { Outbox } from '../../events/outbox.js';
-import { type ProductOptions, type ResolvedOptions } from '../../marketplace-metering.options.js';
-import { Waker } from '../../runtime/waker.js';
+import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { redactedText } from '../../runtime/redaction.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { Waker } from '../../runtime/waker.js';
+import { resolveConflictsOfUnlisted } from '../chain/chain-conflict.js';
+import { adoptClaims } from '../chain/claim-adoption.js';
+import { FactEntry, productLabel } from '../chain/fact-entry.js';
+import { Projection } from '../chain/projection.js';
+import { markEntitlementsChanged } from '../chain/subscription.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
-import { aliasesOf, licenseIdOf, licenseOfMessage, nameOf, type SubscriptionIdentity } from '../chain/subscription-aliases.js';
-import { SubscriptionRegistrar } from '../chain/subscription-registrar.js';
-import { lockAliases, type RegistrarRow, selectByAliases, selectSubscription } from '../chain/subscription.sql.js';
-import { LifeWriter } from '../chain/projection.js';
-import { type LifecycleEvent, type SpokenOf } from './lifecycle-event.js';
-import {
-  fileMessage,
-  type Filed,
-  licensesOf,
-  markEntitlementsChanged,
-  moveAlias,
-  type PendingMessage,
-  putOff,
-  selectUnfolded,
-  takePending,
-} from '../chain/lifecycle.sql.js';
+import { type LifecycleEvent } from './lifecycle-event.js';
+import { type PendingMessage, putOff, settleMessage, takePending, wakeIgnored } from './message.sql.js';
 
-const UNFOLDED_MAX = 200;
-
-/** Starts that name product and buyer: the agreement exists, though its buyer may never have come to the landing page. */
-const MAKES_KNOWN: ReadonlySet<string> = new Set(['license.updated', 'subscription.succeeded']);
-const STARTS: ReadonlySet<string> = new Set(['license.updated', 'subscription.succeeded', 'agreement.created']);
-const NAMES_OF_BUYER = ['license', 'customerIdentifier', 'account', 'agreement'];
+const DUE_MAX = 200;
+const LOCK_NOT_AVAILABLE = '55P03';
+const MAY_CHANGE_ENTITLEMENTS: ReadonlySet<string> = new Set(['entitlement.updated', 'license.updated', 'agreement.amended']);
 
 /**
- * Files messages under the subscriptions that they speak of, and has their lives written. What speaks of an agreement that nobody knows waits until a
- * registration or another message makes it known; nothing that was received is ever dropped.
+ * Turns messages into facts and has the chains projected that they concern; takes up claims; and projects what changes by time alone. One message a
+ * transaction: one that fails holds up no other. The order of messages is of no account.
  */
 @Injectable()
-export class LifecycleFiling {
+export class MessageProcessor {
   private readonly logger = new Logger('MarketplaceLifecycle');
+  private isPrepared = false;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly products: ProductCatalog,
-    private readonly registrar: SubscriptionRegistrar,
-    private readonly life: LifeWriter,
+    private readonly entry: FactEntry,
+    private readonly projection: Projection,
     private readonly outbox: Outbox,
     private readonly alerts: AlertBoard,
     private readonly waker: Waker,
   ) {}
 
-  /** Files all that waits to be filed, one message a transaction: one that fails holds up no other. */
+  /** All that waits to be done now. */
   async run(signal?: AbortSignal): Promise<void> {
-    let changes = false;
+    await this.prepare();
+    let changes = await this.adopt();
     while (signal?.aborted !== true) {
-      const taken = await this.fileOne();
-      if (taken === null) break;
-      changes ||= taken;
+      const changed = await this.processOne();
+      if (changed === null) break;
+      changes ||= changed;
     }
-    for (const id of await selectUnfolded(this.database, this.options.sellerAccount, this.options.clock.now(), UNFOLDED_MAX)) {
-      changes = (await this.database.transaction((tx) => this.life.rewrite(tx, id))) || changes;
-    }
-    if (!changes) return;
-    this.waker.wake('seal');
-    this.waker.wake('deliver');
+    changes = (await this.followTime(signal)) || changes;
+    if (changes) this.waker.wake('seal');
   }
 
-  /** @returns whether a life changed; null when nothing waits */
-  private async fileOne(): Promise<boolean | null> {
+  /** Once in the life of a process, whose options never change: messages of products that are listed again go on; others' alerts are closed. */
+  private async prepare(): Promise<void> {
+    if (this.isPrepared) return;
+    const { sellerAccount, clock } = this.options;
+    const listed = this.products.all.map(({ productCode }) => productCode);
+    await wakeIgnored(this.database, sellerAccount, listed.map(productLabel));
+    await resolveConflictsOfUnlisted(this.database, sellerAccount, listed, clock.now());
+    this.isPrepared = true;
+  }
+
+  private async adopt(): Promise<boolean> {
+    const { sellerAccount, clock } = this.options;
+    let adopted = 0;
+    for (let more = 1; more > 0; adopted += more)
+      more = await this.database.transaction((tx) => adoptClaims(tx, sellerAccount, clock.now()));
+    return adopted > 0;
+  }
+
+  /** Starts, ends and conversions whose instant has come. */
+  private async followTime(signal?: AbortSignal): Promise<boolean> {
+    let changes = false;
+    const seen = new Set<string>();
+    while (signal?.aborted !== true) {
+      const due = (await this.projection.selectDue(this.database, DUE_MAX)).filter((id) => !seen.has(id));
+      if (due.length === 0) return changes;
+      for (const buyerId of due) {
+        seen.add(buyerId);
+        changes = (await this.followOne(buyerId)) || changes;
+      }
+    }
+    return changes;
+  }
+
+  /** One buyer that cannot be projected holds up no other. */
+  private async followOne(buyerId: string): Promise<boolean> {
+    try {
+      return await this.database.transaction(async (tx) => {
+        await limitLockWait(tx);
+        return this.projection.projectBuyer(tx, buyerId);
+      });
+    } catch (error) {
+      this.logger.error(`the subscriptions of buyer ${buyerId} could not be projected: ${redactedText((error as Error).message)}`);
+      return false;
+    }
+  }
+
+  /** @returns whether anything changed; null when nothing waits */
+  private async processOne(): Promise<boolean | null> {
     let taken: PendingMessage | null = null;
     try {
       return await this.database.transaction(async (tx) => {
         taken = await takePending(tx, this.options.sellerAccount);
-        return taken === null ? null : this.file(tx, taken);
+        return taken === null ? null : this.process(tx, taken);
       });
     } catch (error) {
       // TypeScript does not see the assignment inside the callback.
@@ -85,15 +116,43 @@ export class LifecycleFiling {
     }
   }
 
+  private async process(tx: SqlExecutor, { event, origin, messageId, receivedAt }: PendingMessage): Promise<boolean> {
+    const { sellerAccount, clock } = this.options;
+    await limitLockWait(tx);
+    const { outcome, projected } = await this.entry.enter(tx, { event, origin, messageId, heardAt: receivedAt });
+    await settleMessage(tx, sellerAccount, { origin, messageId }, outcome, clock.now());
+    countMetric('marketplace.messages', 1, { type: event.type, state: outcome.state });
+    if (outcome.state !== 'applied' || outcome.subscriptionId === null) return projected?.changed ?? false;
+    await this.notice(tx, outcome.subscriptionId, event);
+    return projected?.changed ?? false;
+  }
+
+  /** What is told besides changes of state. */
+  private async notice(tx: SqlExecutor, subscriptionId: string, event: LifecycleEvent): Promise<void> {
+    const { sellerAccount, clock } = this.options;
+    const now = clock.now();
+    if (MAY_CHANGE_ENTITLEMENTS.has(event.type)) await markEntitlementsChanged(tx, sellerAccount, subscriptionId, now);
+    const notice = noticeOf(event);
+    if (notice === null) return;
+    const [row] = await tx.query<{ product_code: string }>(
+      `SELECT product_code FROM marketplace.subscription WHERE seller_account = $1 AND id = $2`,
+      [sellerAccount, subscriptionId],
+    );
+    const payload = { productCode: row?.product_code ?? '', notice };
+    await this.outbox.append(tx, [{ type: 'subscription.notice', subscriptionId, payload, occurredAt: now }]);
+  }
+
   private async fail(message: PendingMessage, error: Error): Promise<void> {
     const { sellerAccount, notifications } = this.options;
     const why = redactedText(error.message);
-    const isDeadLettered = await putOff(this.database, sellerAccount, message, {
+    const isDeadLetter = await putOff(this.database, sellerAccount, message, {
       error: why,
       deadLetterAfterAttempts: notifications.deadLetterAfterAttempts,
+      // Who waits for a lock has not failed.
+      counts: sqlStateOf(error) !== LOCK_NOT_AVAILABLE,
     });
-    this.logger.warn(`message ${message.messageId} (${message.event.type}) could not be applied: ${why}`, { isDeadLettered });
-    if (!isDeadLettered) return;
+    this.logger.warn(`message ${message.messageId} (${message.event.type}) could not be applied: ${why}`, { isDeadLetter });
+    if (!isDeadLetter) return;
     await this.alerts.raise(this.database, {
       kind: 'messageDeadLettered',
       subject: `${message.origin}:${message.messageId}`,
@@ -101,144 +160,24 @@ export class LifecycleFiling {
       message: `A lifecycle message (${message.event.type}) cannot be applied and is set aside: ${why}. The subscription it speaks of may stand wrong.`,
     });
   }
-
-  private async file(tx: SqlExecutor, message: PendingMessage): Promise<boolean> {
-    const { sellerAccount, clock } = this.options;
-    const filed = await this.place(tx, message.event);
-    await fileMessage(tx, sellerAccount, message, filed, clock.now());
-    countMetric('marketplace.messages', 1, { type: message.event.type, state: filed.state });
-    if (filed.state !== 'applied') return false;
-    const changes = await this.life.rewrite(tx, filed.subscriptionId);
-    await this.tell(tx, filed.subscriptionId, message.event, changes);
-    return changes;
-  }
-
-  /** Which subscription an event speaks of. */
-  private async place(tx: SqlExecutor, event: LifecycleEvent): Promise<Filed> {
-    const { about } = event;
-    if (about.subscriptionId !== undefined) {
-      return this.placeKnown(tx, about.subscriptionId, about);
-    }
-    const product = this.productOf(about);
-    if (about.productCode !== undefined && !product)
-      return { state: 'ignored', error: `product ${about.productCode} is not listed in the options` };
-
-    const identity = identityOf(about, product);
-    const aliases = aliasesOf(identity, product?.identity ?? 'license');
-    await lockAliases(tx, this.options.sellerAccount, aliases);
-    const found = await selectByAliases(tx, this.options.sellerAccount, aliases);
-    const { rows, ofOtherLicenses } = await this.sortByLicense(tx, found, event);
-    const [row] = rows;
-    if (row?.state === 'ended' && (await this.isNewAgreement(tx, row, event))) {
-      const successor = await this.life.succeed(tx, { id: row.id, productCode: row.product_code }, NAMES_OF_BUYER);
-      return { state: 'applied', subscriptionId: successor };
-    }
-    if (!row && !(product && MAKES_KNOWN.has(event.type))) {
-      if (aliases.length === 0) return { state: 'ignored', error: 'it names no agreement, license or customer' };
-      return { state: 'waiting', names: aliases.map(nameOf), error: 'no subscription is known by any of its names yet' };
-    }
-    // An agreement that is known with another license is that of a new subscription from now on, and must not make the two one.
-    const joined = {
-      ...identity,
-      ...(ofOtherLicenses.length > 0 && { agreementId: undefined }),
-      productCode: row?.product_code ?? identity.productCode,
-    };
-    const { id } = await this.registrar.findOrCreate({ ...joined, offerType: null, fields: {} }, tx);
-    if (ofOtherLicenses.length > 0 && identity.agreementId !== undefined && STARTS.has(event.type)) {
-      await moveAlias(tx, this.options.sellerAccount, { kind: 'agreement', scope: '', value: identity.agreementId }, id);
-    }
-    return { state: 'applied', subscriptionId: id };
-  }
-
-  private async placeKnown(tx: SqlExecutor, id: string, about: SpokenOf): Promise<Filed> {
-    const row = await selectSubscription(tx, this.options.sellerAccount, id);
-    if (!row) return { state: 'ignored', error: 'there is no such subscription' };
-    const { agreementId } = about;
-    if (about.licenseArn !== undefined) {
-      const identity = { productCode: row.product_code, agreementId, ...licenseOfMessage(about.licenseArn) };
-      const joined = await this.registrar.findOrCreate({ ...identity, offerType: null, fields: {} }, tx);
-      return { state: 'applied', subscriptionId: joined.id };
-    }
-    if (agreementId !== undefined) await this.registrar.name(row.id, [{ kind: 'agreement', scope: '', value: agreementId }], tx);
-    return { state: 'applied', subscriptionId: row.id };
-  }
-
-  /**
-   * A license is a subscription: where an agreement is known with another license, an event of the new license means a new subscription (a trial that
-   * became another license).
-   */
-  private async sortByLicense(
-    tx: SqlExecutor,
-    found: readonly RegistrarRow[],
-    { about }: LifecycleEvent,
-  ): Promise<{ rows: RegistrarRow[]; ofOtherLicenses: RegistrarRow[] }> {
-    const rows: RegistrarRow[] = [];
-    const ofOtherLicenses: RegistrarRow[] = [];
-    for (const row of found) {
-      const isMetered = this.products.get(row.product_code)?.identity !== 'legacy' && about.licenseArn !== undefined;
-      const licenses = isMetered ? await licensesOf(tx, this.options.sellerAccount, row.id) : [];
-      const isOther = licenses.length > 0 && !licenses.includes(licenseIdOf(about.licenseArn ?? ''));
-      (isOther ? ofOtherLicenses : rows).push(row);
-    }
-    return { rows, ofOtherLicenses };
-  }
-
-  /** After the end only a start that lies behind it counts: a late word of the old agreement changes nothing. */
-  private async isNewAgreement(tx: SqlExecutor, row: RegistrarRow, { type, at }: LifecycleEvent): Promise<boolean> {
-    if (!STARTS.has(type)) return false;
-    const current = await selectSubscription(tx, this.options.sellerAccount, row.id);
-    return current !== null && Number(current.ends_at_ms) < at.getTime();
-  }
-
-  private productOf({ productCode, productId }: SpokenOf): ProductOptions | undefined {
-    if (productCode !== undefined) return this.products.get(productCode);
-    return productId === undefined ? undefined : this.products.all.find((product) => product.productId === productId);
-  }
-
-  /** What is told of besides a change of state. */
-  private async tell(tx: SqlExecutor, subscriptionId: string, event: LifecycleEvent, changes: boolean): Promise<void> {
-    const { sellerAccount, clock } = this.options;
-    const now = clock.now();
-    if (event.type === 'entitlement.updated' || event.type === 'license.updated')
-      await markEntitlementsChanged(tx, sellerAccount, subscriptionId, now);
-    const row = await selectSubscription(tx, sellerAccount, subscriptionId);
-    const productCode = row?.product_code ?? '';
-    const about = { subscriptionId, occurredAt: now };
-    const events: NewMarketplaceEvent[] = [];
-    switch (event.type) {
-      case 'agreement.amended':
-      case 'entitlement.updated':
-        events.push({ type: 'subscription.changed', ...about, payload: { productCode, change: event.type } });
-        break;
-      case 'license.updated':
-        if (!changes) events.push({ type: 'subscription.changed', ...about, payload: { productCode, change: event.type } });
-        break;
-      case 'agreement.notice':
-      case 'advisory.issued':
-      case 'advisory.resolved':
-        events.push({ type: 'subscription.notice', ...about, payload: { productCode, notice: event.details.detailType } });
-        break;
-      case 'agreement.found':
-        if (changes)
-          events.push({
-            type: 'subscription.repaired',
-            ...about,
-            payload: { productCode, change: `AWS, asked, says ${event.details.status ?? 'entitled'}` },
-          });
-        break;
-      default:
-        break;
-    }
-    await this.outbox.append(tx, events);
-  }
 }
 
-function identityOf(about: SpokenOf, product: ProductOptions | undefined): SubscriptionIdentity {
-  return {
-    productCode: product?.productCode ?? about.productCode ?? '',
-    customerAwsAccountId: about.customerAwsAccountId,
-    customerIdentifier: about.customerIdentifier,
-    agreementId: about.agreementId,
-    ...licenseOfMessage(about.licenseArn),
-  };
+/** Nobody waits long for what a host's open transaction may hold: the message is processed later. */
+async function limitLockWait(tx: SqlExecutor): Promise<void> {
+  await tx.query(`SET LOCAL lock_timeout = '5s'`);
+}
+
+function noticeOf(event: LifecycleEvent): string | null {
+  switch (event.type) {
+    case 'agreement.notice':
+    case 'advisory.issued':
+    case 'advisory.resolved':
+      return event.details.detailType;
+    case 'agreement.amended':
+    case 'entitlement.updated':
+    case 'license.updated':
+      return event.type;
+    default:
+      return null;
+  }
 }

@@ -1,0 +1,47 @@
+import { MarketplaceMeteringError } from '../errors.js';
+import { HOUR_MS } from '../runtime/clock.js';
+
+/** A customer from before the module, as another system knows it. */
+export interface KnownCustomer {
+  productCode: string;
+  /** The host's tenant; left out, the subscription waits to be claimed. */
+  tenantId?: string;
+  /** At least one name that AWS meters by: of a license product the LicenseArn or the agreement id. */
+  licenseArn?: string;
+  agreementId?: string;
+  customerAwsAccountId?: string;
+  customerIdentifier?: string;
+  /** First UTC hour whose usage this module bills: everything before was billed by the system that came before. */
+  billedFrom: Date;
+}
+
+/** What became of a customer that was entered, or would become of it. */
+export interface KnownCustomerResult {
+  /** Null in a dry run of a customer who is new. */
+  subscriptionId: string | null;
+  /** `linked`: the subscription was known, and has this tenant or hour from now on. */
+  outcome: 'registered' | 'linked' | 'unchanged' | 'refused';
+  billedFrom: Date | null;
+  /** Why it was refused; nothing of it was written. */
+  error: MarketplaceMeteringError | null;
+}
+
+const TENANT_LENGTH_MAX = 255;
+
+/** @throws MarketplaceMeteringError `CUSTOMER_INVALID` that names the field and the fix */
+export function refuseInvalid(customer: KnownCustomer): void {
+  const { billedFrom, tenantId } = customer;
+  const isHour = billedFrom instanceof Date && billedFrom.getTime() % HOUR_MS === 0;
+  if (!isHour) {
+    throw new MarketplaceMeteringError(
+      'CUSTOMER_INVALID',
+      'Give billedFrom as the start of a UTC hour, a Date such as new Date("2026-12-01T00:00:00Z"): usage before it is never billed by this module.',
+    );
+  }
+  if (tenantId === undefined) return;
+  if (typeof tenantId === 'string' && tenantId !== '' && tenantId.length <= TENANT_LENGTH_MAX && !tenantId.includes('\0')) return;
+  throw new MarketplaceMeteringError(
+    'CUSTOMER_INVALID',
+    `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters, or leave it out.`,
+  );
+}
