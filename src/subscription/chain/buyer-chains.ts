@@ -1,5 +1,6 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type AgreementFact, type FactType } from '../agreements/agreement-fact.js';
+import { groupBy } from './group-by.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
 import { type AgreementNameKind, type BuyerNameKind } from './aws-names.js';
 
@@ -122,10 +123,7 @@ export async function loadBuyerChains(tx: SqlExecutor, sellerAccount: string, bu
       agreements: rows,
       facts: (facts.get(id) ?? []).map((row) => factOf(row, rows, own)),
       subscriptions: own.map(subscriptionRecordOf),
-      claims: own
-        .flatMap((subscription) => claims.get(subscription.id) ?? [])
-        .map(claimOf)
-        .sort(bySince),
+      claims: (claims.get(id) ?? []).map(claimOf),
     };
   });
 }
@@ -297,14 +295,4 @@ function selectClaims(tx: SqlExecutor, sellerAccount: string, subscriptionIds: r
 
 function claimOf({ subscription_id: subscriptionId, tenant_id: tenantId, since }: ClaimRow): ClaimRecord {
   return { subscriptionId, tenantId, since };
-}
-
-function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Map<string, Row[]> {
-  const groups = new Map<string, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(keyOf(row));
-    if (group) group.push(row);
-    else groups.set(keyOf(row), [row]);
-  }
-  return groups;
 }

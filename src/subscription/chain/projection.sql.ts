@@ -90,7 +90,7 @@ export async function writeState(
   sellerAccount: string,
   id: string,
   told: ToldState,
-  projected: ProjectedState,
+  projected: ProjectedState & { endedTold: boolean },
 ): Promise<boolean> {
   const rows = await tx.query(
     `UPDATE marketplace.subscription SET state = $3, current_agreement_id = $4, is_trial = $5, ended_told = $6, next_change_at = $7,

@@ -8,7 +8,7 @@ import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { earliest } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type AgreementFact } from '../agreements/agreement-fact.js';
-import { stateOf, tellingsOf } from '../agreements/subscription-state.js';
+import { endedToldAfter, stateOf, tellingsOf } from '../agreements/subscription-state.js';
 import { ProductCatalog } from '../product-catalog.js';
 import {
   type AgreementRecord,
@@ -187,7 +187,8 @@ export class Projection {
     let changed = false;
     for (const row of livingOf(placed)) {
       const chain = chainOf(row.id, placed, reading);
-      const projected = stateOf(chain, askingOf(row), now);
+      const state = stateOf(chain, askingOf(row), now);
+      const projected = { ...state, endedTold: endedToldAfter(row, state) };
       const tellings = tellingsOf(row, projected, chain);
       if (!(await writeState(tx, sellerAccount, row.id, row, projected))) throw new Error(`subscription ${row.id} changed under its lock`);
       await this.outbox.append(

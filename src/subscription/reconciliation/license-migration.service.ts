@@ -145,8 +145,8 @@ export class LicenseMigration {
         return now?.license_from ? 'movedBefore' : 'hourSealed';
       }
       await markCustomersChanged(tx, sellerAccount, [subscription.customer_id]);
-      const payload = { productCode: product.productCode, change: `metered by license from ${cutOver.toISOString()}` };
-      await this.outbox.append(tx, [{ type: 'subscription.changed', subscriptionId: subscription.id, payload, occurredAt: clock.now() }]);
+      const payload = { productCode: product.productCode, notice: `metered by license from ${cutOver.toISOString()}` };
+      await this.outbox.append(tx, [{ type: 'subscription.notice', subscriptionId: subscription.id, payload, occurredAt: clock.now() }]);
       return 'moved';
     });
   }
