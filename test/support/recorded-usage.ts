@@ -31,10 +31,14 @@ export class RecordedUsage {
   /** Conserved, the bill equal to the ledger, and every whole unit on that bill. */
   async expectAllMetered(): Promise<void> {
     await this.harness.expectConserved();
-    const balances = await this.harness.metering.balance();
-    expect(
-      Object.fromEntries(balances.map((row) => [`${row.subscriptionId} ${row.dimension}`, Number(row.byState.metered ?? 0)]).sort()),
-    ).toEqual(this.wholeUnits());
+    const metered = await this.harness.database.query<{ grain: string; units: string }>(
+      `SELECT subscription_id || ' ' || dimension AS grain, sum(quantity)::text AS units FROM marketplace.metering_record
+       WHERE state = 'metered' GROUP BY 1`,
+    );
+    const units = Object.fromEntries(metered.map(({ grain, units }) => [grain, Number(units)]));
+    // Less than a whole unit of a grain may never have come to a record that is sent.
+    const expected = this.wholeUnits();
+    expect(Object.fromEntries(Object.keys(expected).map((grain) => [grain, units[grain] ?? 0]))).toEqual(expected);
   }
 
   /**
@@ -52,14 +56,17 @@ export class RecordedUsage {
    */
   async expectAllRecorded(): Promise<Record<string, number>> {
     await this.harness.expectBalanced();
-    const balances = await this.harness.metering.balance();
+    const recorded = await this.harness.database.query<{ grain: string; units: string }>(
+      `SELECT s.subscription_id || ' ' || d.name AS grain, sum(e.quantity)::text AS units
+       FROM marketplace.usage_event e JOIN marketplace.subject s ON s.id = e.subject JOIN marketplace.dimension d ON d.id = e.dimension
+       GROUP BY 1`,
+    );
+    const units = Object.fromEntries(recorded.map(({ grain, units }) => [grain, Number(units)]));
+    expect(units).toEqual(Object.fromEntries([...this.thousandths].map(([grain, sum]) => [grain, sum / SCALE])));
     const byState: Record<string, number> = {};
-    for (const row of balances) {
-      const recorded = (this.thousandths.get(`${row.subscriptionId} ${row.dimension}`) ?? 0) / SCALE;
-      expect([row.subscriptionId, row.dimension, Number(row.recorded)]).toEqual([row.subscriptionId, row.dimension, recorded]);
-      for (const [state, units] of Object.entries(row.byState)) byState[state] = (byState[state] ?? 0) + Number(units);
+    for (const balance of await this.harness.metering.balance()) {
+      for (const [state, quantity] of Object.entries(balance.byState)) byState[state] = (byState[state] ?? 0) + Number(quantity);
     }
-    expect(balances.length).toBe(this.thousandths.size);
     return byState;
   }
 }
