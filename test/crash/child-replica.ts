@@ -35,8 +35,8 @@ export class ChildReplica {
       stdio: ['pipe', 'ignore', 'inherit'],
       env: {
         ...process.env,
-        MARKETPLACE_CRASH_POINT: fate.crashAt ?? '',
-        MARKETPLACE_PAUSE_POINT: fate.pauseAt ?? '',
+        CRASH_AT: fate.crashAt ?? '',
+        PAUSE_AT: fate.pauseAt ?? '',
         NODE_NO_WARNINGS: '1',
       },
     });

@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline/promises';
 import { NestFactory } from '@nestjs/core';
 import { JobScheduler, MarketplaceMeteringModule } from '../../src/index.js';
+import '../support/fate.js';
 import { replicaOptions } from '../support/replica-options.js';
 import { type ReplicaOrder } from './child-replica.js';
 

@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { JobScheduler, MarketplaceMeteringModule, type MarketplaceEvent, OnMarketplaceEvent } from '../../src/index.js';
+import '../support/fate.js';
 import { replicaOptions } from '../support/replica-options.js';
 
 const { databaseUrl, sellerAccount, dies } = JSON.parse(process.argv[2] ?? '{}') as {

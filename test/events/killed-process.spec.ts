@@ -38,7 +38,7 @@ async function die(death: string): Promise<void> {
   const isPoint = death.startsWith('deliver.');
   const order = JSON.stringify({ databaseUrl: postgres.url, sellerAccount, dies: !isPoint });
   const child = spawnTypescript('test/events/handler-replica.ts', [order], {
-    env: { MARKETPLACE_CRASH_POINT: isPoint ? death : '', NODE_NO_WARNINGS: '1' },
+    env: { CRASH_AT: isPoint ? death : '', NODE_NO_WARNINGS: '1' },
   });
   const exited = once(child, 'exit');
   said.set(death, await text(child.stdout));

@@ -47,7 +47,7 @@ describe('a sealer that is killed', () => {
     ['seal.written', 0],
     ['seal.committed', 50],
   ])('at %s leaves whole chunks (%s subscriptions), and the next one seals the rest', async (point, sealed) => {
-    const child = start({ MARKETPLACE_CRASH_POINT: point });
+    const child = start({ CRASH_AT: point });
     const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
     expect(signal).toBe('SIGKILL');
     // Postgres ends the transaction of a client that is gone when it next looks at the connection.
@@ -64,7 +64,7 @@ describe('a sealer that is killed', () => {
 
 describe('a sealer that stands still in the midst of a chunk', () => {
   it('keeps what it holds, the others seal the rest, and it ends well when it goes on', async () => {
-    const child = start({ MARKETPLACE_PAUSE_POINT: 'seal.stamped' });
+    const child = start({ PAUSE_AT: 'seal.stamped' });
     expect(await nextLine(child)).toBe('ready');
     await eventually('the sealer stands still', () =>
       execFileSync('ps', ['-o', 'stat=', '-p', String(child.pid)], { encoding: 'utf8' }).startsWith('T'),

@@ -1,3 +1,4 @@
+import '../../support/fate.js';
 import { createDataSource } from '../../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../../src/database/ledger-database.js';
 import { sealerOn, sealingOptions } from './sealing-options.js';
