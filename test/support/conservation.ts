@@ -34,7 +34,8 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   'a balance is the sum over its standing records': `
     SELECT b.period_id, b.dimension, b.event_sum::text, b.quantity::text, b.included::text, s.* FROM marketplace.balance b
     FULL JOIN (
-      SELECT seller_account, period_id, dimension, sum(event_sum) AS event_sum, sum(quantity) AS quantity, sum(included) AS included
+      SELECT seller_account, period_id, dimension, sum(event_sum) AS event_sum, sum(coalesce(settled_quantity, quantity)) AS quantity,
+             sum(included) AS included
       FROM marketplace.metering_record WHERE period_id IS NOT NULL AND disposition IS DISTINCT FROM 'annulled'
       GROUP BY seller_account, period_id, dimension
     ) s ON (s.seller_account, s.period_id, s.dimension) = (b.seller_account, b.period_id, b.dimension)
