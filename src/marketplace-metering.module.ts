@@ -32,7 +32,7 @@ import { type Options, type ResolvedOptions, resolveOptions } from './marketplac
 import { METERING_PROVIDERS } from './metering/metering.providers.js';
 import { MeteringService } from './metering/metering.service.js';
 import { RecordResolution } from './metering/settlement/record-resolution.service.js';
-import { SubmissionHold } from './metering/submission/submission-hold.js';
+import { SubmissionHold } from './metering/settlement/submission-hold.js';
 import { registrationControllerOf } from './registration/registration.controller.js';
 import { REGISTRATION_PROVIDERS } from './registration/registration.providers.js';
 import { RegistrationService } from './registration/registration.service.js';

@@ -159,7 +159,6 @@ const optionsSchema = z.strictObject({
     })
     .prefault({}),
   finalHour: z.enum(['atOnce', 'atHourEnd'], { error: 'give "atOnce" or "atHourEnd"' }).default('atOnce'),
-  onEnded: z.enum(['hold', 'transfer'], { error: 'give "hold" or "transfer"' }).default('hold'),
   handlers: z
     .strictObject({
       deadLetterAfterAttempts: count(1, 1000, 12),
@@ -292,7 +291,6 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'notifications.maxAgeMs', variable: 'MARKETPLACE_NOTIFICATION_MAX_AGE_MS', read: asNumber },
   { option: 'notifications.deadLetterAfterAttempts', variable: 'MARKETPLACE_NOTIFICATION_DEAD_LETTER_AFTER_ATTEMPTS', read: asNumber },
   { option: 'finalHour', variable: 'MARKETPLACE_FINAL_HOUR', read: asText },
-  { option: 'onEnded', variable: 'MARKETPLACE_ON_ENDED', read: asText },
   { option: 'handlers.deadLetterAfterAttempts', variable: 'MARKETPLACE_HANDLERS_DEAD_LETTER_AFTER_ATTEMPTS', read: asNumber },
   { option: 'handlers.backoffBaseMs', variable: 'MARKETPLACE_HANDLERS_BACKOFF_BASE_MS', read: asNumber },
   { option: 'handlers.backoffCapMs', variable: 'MARKETPLACE_HANDLERS_BACKOFF_CAP_MS', read: asNumber },

@@ -13,6 +13,9 @@ export const EVENTS: readonly string[] = [
     PRIMARY KEY (seller_account, id)
   )`,
   `CREATE UNIQUE INDEX outbox_event_position ON marketplace.outbox_event (seller_account, position)`,
+  // What AWS refused for want of a subscription is sent again after this word.
+  `CREATE INDEX outbox_event_activations ON marketplace.outbox_event (seller_account, subscription_id, created_at)
+    WHERE type = 'subscription.activated'`,
   `CREATE TABLE marketplace.alert (
     seller_account text NOT NULL,
     kind text NOT NULL,

@@ -25,8 +25,8 @@ export type AlertKind =
   | 'keyConflict'
   | 'chainConflict'
   | 'concurrentAgreements'
-  | 'suspect'
   | 'messageDeadLettered'
+  | 'quarantinedCause'
   | 'contradiction'
   | 'handlerDeadLettered'
   | 'handlerAway';

@@ -29,13 +29,13 @@ export interface MarketplaceEventPayloads {
   'entitlement.changed': { productCode: string; entitlements: EntitlementNotice[]; previous: EntitlementNotice[] | null };
   /** The record is not with AWS yet, and will soon be too late. */
   'metering.deadlineNear': MeteringRecordNotice & { dueAt: string };
-  /** AWS refused the record, for any reason but a conflict; it is sent again once the cause is mended. */
+  /** AWS refused the record, for any reason but a conflict; it is sent again once the cause is resolved. */
   'metering.blocked': MeteringRecordNotice;
   /** AWS has another record for that hour, which none of ours explains. */
   'metering.conflict': MeteringRecordNotice;
-  /** The record was not taken before its cutoff, and AWS does not have it: `carried` to a later hour, or `held` for a person. */
+  /** The record was not taken before its cutoff, and AWS does not have it: `annulled` and planned anew, or `held` for a person. */
   'metering.expired': MeteringRecordNotice & { disposition: string };
-  /** The record is closed for any other reason: by a decision, by the mode of the product, or by the end of the subscription. */
+  /** The record is closed for any other reason: by a decision, by the mode of the product, because it was moved, or by the end of its period. */
   'metering.closed': MeteringRecordNotice & { disposition: string };
   /** The record passed its cutoff, and AWS may or may not have it. */
   'metering.unknown': MeteringRecordNotice;
@@ -88,7 +88,8 @@ export interface EntitlementNotice {
 export interface MeteringRecordNotice {
   productCode: string;
   dimension: string;
-  hour: string;
+  /** Null for usage that was set apart: it belongs to no hour. */
+  hour: string | null;
   quantity: string;
   reason: string | null;
 }

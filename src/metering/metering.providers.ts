@@ -1,16 +1,20 @@
 import { type Provider } from '@nestjs/common';
-import { HourSealer } from './sealing/hour-sealer.js';
 import { LedgerBalance } from './balance/ledger-balance.js';
 import { MeteringJobs } from './metering.jobs.js';
 import { MeteringService } from './metering.service.js';
-import { SUBMISSION_PROVIDERS } from './submission/submission.providers.js';
 import { UsageRecorder } from './recording/usage-recorder.js';
+import { HourSealer } from './sealing/hour-sealer.js';
+import { UsageTaker } from './sealing/usage-taker.js';
+import { SETTLEMENT_PROVIDERS } from './settlement/settlement.providers.js';
+import { SUBMISSION_PROVIDERS } from './submission/submission.providers.js';
 
 export const METERING_PROVIDERS: Provider[] = [
   UsageRecorder,
+  UsageTaker,
   HourSealer,
   LedgerBalance,
   MeteringService,
+  ...SETTLEMENT_PROVIDERS,
   ...SUBMISSION_PROVIDERS,
   MeteringJobs,
 ];

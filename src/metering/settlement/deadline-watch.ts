@@ -6,21 +6,14 @@ import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
-import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { endOf, goesOn, type RecordEnd } from './record-outcome.js';
+import { deadlineAlertOf, endingAlertOf, endingMessageOf } from './deadline-alert.js';
+import { lockEnded, markDeadlineNear, resolveOutdatedAlerts } from './deadline-watch.sql.js';
+import { evidenceOfRecords, type LockedRecord } from './metering-record.sql.js';
+import { endOf, type RecordEnd } from './record-end.js';
 import { noticeOf } from './record-notice.js';
-import {
-  endRecords,
-  evidenceOfRecords,
-  type LockedRecord,
-  lockBalancesOf,
-  lockEnded,
-  markDeadlineNear,
-  resolveMendedAlerts,
-  standingsOf,
-} from '../submission/submission.sql.js';
-import { SubmissionHold } from '../submission/submission-hold.js';
+import { RecordTransitions, type Transition } from './record-transition.js';
+import { SubmissionHold } from './submission-hold.js';
 
 /** Records in one transaction. */
 const CHUNK = 500;
@@ -38,6 +31,7 @@ export class DeadlineWatch {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
+    private readonly transitions: RecordTransitions,
     private readonly outbox: Outbox,
     private readonly alerts: AlertBoard,
     private readonly hold: SubmissionHold,
@@ -49,7 +43,7 @@ export class DeadlineWatch {
       await this.finish('pastCutoff');
       await this.finish('dryRun');
     }
-    await resolveMendedAlerts(this.database, this.options.sellerAccount, this.options.clock.now());
+    await resolveOutdatedAlerts(this.database, this.options.sellerAccount, this.options.clock.now());
   }
 
   private async warn(): Promise<void> {
@@ -75,51 +69,33 @@ export class DeadlineWatch {
     for (let found = CHUNK; found === CHUNK;) {
       const ended = await this.database.transaction((tx) => this.finishChunk(tx, which));
       crashPoint('deadline.finished');
-      this.report(ended);
+      for (const [outcome, group] of groupsOf(ended, ({ end }) => `${end.to}: ${end.reason}`)) {
+        this.logger.warn(`records ${outcome}`, { records: group.length });
+      }
       found = ended.length;
     }
   }
 
   private async finishChunk(tx: SqlExecutor, which: 'pastCutoff' | 'dryRun'): Promise<Ended[]> {
-    const { sellerAccount, onExpired } = this.options;
-    const now = this.options.clock.now();
+    const { sellerAccount, onExpired, clock } = this.options;
+    const now = clock.now();
     const records = await lockEnded(tx, sellerAccount, now, which, CHUNK);
-    const ids = records.map((record) => record.id);
     // After the lock: a Success that came in while we waited for nothing (rows at work are skipped) has its own lock, so none can slip in between.
-    const evidence = await evidenceOfRecords(tx, sellerAccount, ids);
-    const standings = await standingsOf(tx, sellerAccount, [...new Set(records.map((record) => record.subscription_id))]);
-    const living = new Set(standings.filter((standing) => goesOn(standing, now)).map(({ id }) => id));
+    const evidence = await evidenceOfRecords(
+      tx,
+      sellerAccount,
+      records.map((record) => record.id),
+    );
     const ended = records.map((record): Ended => {
       const attempts = evidence.filter((row) => row.record_id === record.id).map((row) => row.evidence);
-      const { reason, mode, subscription_id: subscriptionId } = record;
       const state = record.state === 'blocked' ? 'blocked' : 'pending';
-      return { record, end: endOf({ state, reason, mode, attempts, subscriptionLives: living.has(subscriptionId) }, onExpired) };
+      return { record, end: endOf({ state, reason: record.reason, mode: record.mode, attempts }, onExpired) };
     });
-    const carried = ended.filter(({ end }) => end.to === 'closed' && end.disposition === 'carried');
-    await lockBalancesOf(
-      tx,
-      sellerAccount,
-      carried.map(({ record }) => record),
-    );
-    await endRecords(
-      tx,
-      sellerAccount,
-      now,
-      ended.map(({ record, end }) => ({
-        id: record.id,
-        state: end.to,
-        reason: end.reason,
-        message: messageOf(end),
-        disposition: end.to === 'closed' ? end.disposition : null,
-        closedBy: null,
-      })),
-    );
-    await this.outbox.append(
-      tx,
-      ended.map((one) => noticeOfEnd(one, now)),
-    );
+    const expired = ended.filter(({ end }) => end.to === 'annulled').map(({ record }) => record);
+    await this.transitions.annul(tx, expired, { reason: 'expired', isExpired: true, by: null }, now);
+    await this.transitions.apply(tx, ended.flatMap(transitionOf), now);
     const live = ended.filter(({ record }) => record.mode === 'live');
-    await this.raise(tx, groupsOf(live, endingAs), endingAlertOf);
+    await this.raise(tx, groupsOf(live, endingAs), (subject, group) => endingAlertOf(subject, group, group[0]?.end.to ?? 'unknown'));
     crashPoint('deadline.finishing');
     return ended;
   }
@@ -131,13 +107,19 @@ export class DeadlineWatch {
   ): Promise<void> {
     for (const [subject, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alertOf(subject, group));
   }
+}
 
-  private report(ended: readonly Ended[]): void {
-    for (const [outcome, group] of groupsOf(ended, ({ end }) => `${end.to}: ${end.reason}`)) {
-      const [first] = group;
-      if (!first) continue;
-      countMetric('marketplace.records.settled', group.length, { state: first.end.to, reason: first.end.reason });
-      this.logger.warn(`records ${outcome}`, { records: group.length });
+function transitionOf({ record, end }: Ended): Transition[] {
+  const { reason } = end;
+  const message = endingMessageOf(end);
+  switch (end.to) {
+    case 'annulled':
+      return [];
+    case 'unknown':
+      return [{ record, to: { state: 'unknown', reason, message } }];
+    case 'held': {
+      const isExpired = record.mode === 'live';
+      return [{ record, to: { state: 'closed', disposition: 'held', reason, message, by: null, isExpired } }];
     }
   }
 }
@@ -153,62 +135,4 @@ function groupsOf<T>(items: readonly T[], keyOf: (item: T) => string): Map<strin
 
 const waitingFor = (record: LockedRecord): string =>
   `${record.product_code}/${record.dimension}/${record.state === 'blocked' ? (record.reason ?? '') : 'waiting'}`;
-const endingAs = ({ record, end }: Ended): string =>
-  `${record.product_code}/${record.dimension}/${end.reason}/${end.to === 'closed' ? end.disposition : 'unknown'}`;
-
-function deadlineAlertOf(subject: string, records: LockedRecord[]): Alert {
-  const dueAt = records.map((record) => record.due_at.toISOString()).sort()[0] ?? '';
-  return {
-    kind: 'deadlineNear',
-    subject,
-    severity: 'critical',
-    message: `${records.length} records (${subject}) are not with AWS yet; the first is due at ${dueAt}. After that AWS may refuse them.`,
-    details: { records: records.length, firstDueAt: dueAt, recordIds: records.slice(0, 20).map((record) => record.id) },
-  };
-}
-
-function messageOf(end: RecordEnd): string {
-  if (end.to === 'unknown')
-    return 'Its time to be sent has passed, and AWS may or may not have it: an audit decides, nothing is handed back.';
-  if (end.reason === 'dryRun') return 'The product is in dry-run: this record would have been sent now.';
-  if (end.reason === 'off') return 'The product is off: nothing was sent until the deadline.';
-  const fate = end.disposition === 'carried' ? 'its units went back to the balance' : 'its units wait for a decision';
-  return `Expired: its time to be sent has passed, AWS does not have it, and ${fate}.`;
-}
-
-function noticeOfEnd({ record, end }: Ended, now: Date): NewMarketplaceEvent {
-  const about = { subscriptionId: record.subscription_id, recordId: record.id, occurredAt: now };
-  const payload = noticeOf(record, end.reason);
-  if (end.to === 'unknown') return { type: 'metering.unknown', ...about, payload };
-  const type = record.mode === 'live' ? 'metering.expired' : 'metering.closed';
-  return { type, ...about, payload: { ...payload, disposition: end.disposition } };
-}
-
-function endingAlertOf(subject: string, group: Ended[]): Alert {
-  const [first] = group;
-  const end = first?.end;
-  const details = { records: group.length, recordIds: group.slice(0, 20).map(({ record }) => record.id) };
-  if (end?.to === 'closed') {
-    const carried = end.disposition === 'carried';
-    return {
-      kind: 'expired',
-      subject,
-      severity: carried ? 'warning' : 'critical',
-      message:
-        `${group.length} records (${subject}) were not taken by AWS before their deadline. ` +
-        (carried
-          ? 'Their units are back in the balance and go out with a later hour.'
-          : 'Their units are held: carry them or write them off.'),
-      details,
-    };
-  }
-  return {
-    kind: 'unknownOutcome',
-    subject,
-    severity: 'critical',
-    message:
-      `${group.length} records (${subject}) passed their deadline without an answer that tells whether AWS has them. Compare them with CloudTrail or ` +
-      'the billed reports, and settle each; until then nothing of them is billed again.',
-    details,
-  };
-}
+const endingAs = ({ record, end }: Ended): string => `${record.product_code}/${record.dimension}/${end.reason}/${end.to}`;

@@ -2,36 +2,29 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors.js';
 import { AlertBoard } from '../../events/alert-board.js';
-import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { Waker } from '../../runtime/waker.js';
-import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { knownNotBilled } from './evidence.js';
-import { noticeOf } from './record-notice.js';
-import { goesOn } from './record-outcome.js';
-import {
-  type AttemptEvidence,
-  changeRecords,
-  decideEvidence,
-  endRecords,
-  evidenceOfRecords,
-  type LockedRecord,
-  lockBalancesOf,
-  lockRecords,
-  markFirstMetered,
-  probeNow,
-  requeueReinstated,
-  type RecordEnding,
-  standingsOf,
-} from '../submission/submission.sql.js';
-import { UnitTransfer } from '../unit-transfer.js';
-import { findSuccessor } from '../unit-transfer.sql.js';
+import { type AttemptEvidence, decideEvidence, evidenceOfRecords, type LockedRecord, lockRecords } from './metering-record.sql.js';
+import { probeNow } from './record-requeue.sql.js';
+import { type RecordTarget, RecordTransitions, REQUEUED } from './record-transition.js';
+import { decisionNotFound, refusedDecision, requireQuantity, requireSigned, whyNotGivenUp } from './resolution-refusal.js';
+import { UnitRebill } from './unit-rebill.js';
 
 /** What an audit of CloudTrail or of the billed reports shows of a record whose outcome is unknown. */
 export type AuditFinding = { found: { meteringRecordId: string | null } } | { absentWithFullCoverage: true };
-
-const LABEL_MAX = 255;
+/** What a person found on file at AWS in the place of a record in conflict. */
+export type ConflictFinding =
+  /** A record of this ledger that AWS has taken, under another name of the buyer. */
+  | { recordOfOurs: true }
+  /** Another system's record, of so many units: a whole number. */
+  | { quantityOnFile: number };
+/** Who decides, 1 to 255 characters, and where it matters why: decisions about money are signed. */
+export interface Signed {
+  by: string;
+  reason: string;
+}
 
 /**
  * What a person, or an audit, decides about a record. The only way to change a record from outside metering: each decision is checked against the
@@ -44,119 +37,98 @@ export class RecordResolution {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
-    private readonly outbox: Outbox,
+    private readonly transitions: RecordTransitions,
+    private readonly rebills: UnitRebill,
     private readonly alerts: AlertBoard,
     private readonly waker: Waker,
-    private readonly transfers: UnitTransfer,
   ) {}
 
   /**
-   * Gives the units of a record up: they are not billed, by decision of `by`.
-   * @param decision.by who decides, 1 to 255 characters
-   * @param decision.reason why, 1 to 255 characters
+   * Gives the units of a record up: they are not billed, by decision of `by`. A blocked, unknown, held or owed record (owed: the refund was made).
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
-  async writeOff(recordId: string, { by, reason }: { by: string; reason: string }): Promise<void> {
-    named('by', by);
-    named('reason', reason);
-    await this.decide(recordId, async (tx, record) => {
+  async writeOff(recordId: string, signed: Signed): Promise<void> {
+    requireSigned(signed);
+    await this.decide(recordId, 'written off', signed.by, async (tx, record) => {
       const open = record.state === 'blocked' || record.state === 'unknown';
       const waits = record.state === 'closed' && (record.disposition === 'held' || record.disposition === 'owed');
-      if (!open && !waits) throw refused(record, 'written off', whyNotWrittenOff(record));
-      await this.close(tx, record, { state: 'closed', reason: 'writtenOff', message: reason, disposition: 'void', closedBy: by });
-      await this.alerts.resolve(tx, 'conflict', `${record.subscription_id}/${record.dimension}`);
-      return { decision: 'written off', by };
+      if (!open && !waits) throw refusedDecision(record, 'written off', whyNotGivenUp(record));
+      await this.become(tx, record, closedAs('void', 'writtenOff', signed));
     });
   }
 
   /**
-   * Sends a blocked record again, because its cause is mended; if the cause is suspect it is probed at once.
+   * Keeps the units of a blocked record for a later decision, whatever its deadline does.
+   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it
+   */
+  async hold(recordId: string, signed: Signed): Promise<void> {
+    requireSigned(signed);
+    await this.decide(recordId, 'held', signed.by, async (tx, record) => {
+      if (record.state !== 'blocked') throw refusedDecision(record, 'held', 'only a blocked record can be');
+      await this.requireNotBilled(tx, record, 'held');
+      await this.become(tx, record, closedAs('held', record.reason ?? 'unrecognised', signed));
+    });
+  }
+
+  /**
+   * Sends a blocked record again, because its cause is resolved; if the cause is quarantined it is probed at once.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
   async requeue(recordId: string, { by }: { by: string }): Promise<void> {
-    named('by', by);
-    await this.decide(recordId, async (tx, record) => {
-      const { sellerAccount, clock } = this.options;
-      const now = clock.now();
-      if (record.state !== 'blocked') throw refused(record, 'requeued', 'only a blocked record can be');
-      if (record.cutoff_at <= now) {
-        throw refused(record, 'requeued', `AWS takes nothing of its hour since ${record.cutoff_at.toISOString()}; it closes by itself`);
+    requireSigned({ by });
+    await this.decide(recordId, 'requeued', by, async (tx, record) => {
+      if (record.state !== 'blocked') throw refusedDecision(record, 'requeued', 'only a blocked record can be');
+      if (record.cutoff_at <= this.options.clock.now()) {
+        const why = `AWS takes nothing of its hour since ${record.cutoff_at.toISOString()}; it closes by itself`;
+        throw refusedDecision(record, 'requeued', why);
       }
-      await changeRecords(tx, sellerAccount, now, [
-        {
-          id: record.id,
-          state: 'pending',
-          reason: null,
-          message: `Requeued by ${by}.`,
-          delayMs: 0,
-          consecutiveFailures: 0,
-          probeGroup: null,
-          meteringRecordId: null,
-          confirmedByDuplicate: false,
-        },
-      ]);
-      await probeNow(tx, sellerAccount, record);
-      return { decision: 'requeued', by };
+      await this.become(tx, record, { ...REQUEUED, message: `Requeued by ${by}.` });
+      await probeNow(tx, this.options.sellerAccount, record);
     });
     this.waker.wake('submit');
   }
 
   /**
-   * Requeues what AWS refused of a subscription for want of a subscription: it has been activated or reinstated.
-   * @returns how many records wait again
+   * Has the usage of a record planned anew: a held record's, or a blocked one's before its deadline.
+   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or it was sealed while the product was not live
    */
-  async requeueNotSubscribed(subscriptionId: string): Promise<number> {
-    const requeued = await requeueReinstated(this.database, this.options.sellerAccount, this.options.clock.now(), [subscriptionId]);
-    if (requeued > 0) this.waker.wake('submit');
-    return requeued;
-  }
-
-  /**
-   * Hands the units of a held record back to the balance, to be billed with a later hour.
-   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or nothing would seal the units again
-   */
-  async carry(recordId: string, { by }: { by: string }): Promise<void> {
-    named('by', by);
-    await this.decide(recordId, async (tx, record) => {
-      if (record.state !== 'closed' || record.disposition !== 'held' || record.kind !== 'hour') {
-        throw refused(record, 'carried', 'only a closed record of an hour whose units are held can be');
+  async annul(recordId: string, { by }: { by: string }): Promise<void> {
+    requireSigned({ by });
+    await this.decide(recordId, 'annulled', by, async (tx, record) => {
+      const isHeld = record.state === 'closed' && record.disposition === 'held';
+      if (!isHeld && record.state !== 'blocked') throw refusedDecision(record, 'annulled', 'only a held or a blocked record can be');
+      if (record.mode !== 'live') {
+        const why = `it was sealed in mode ${record.mode}, and would be planned so again: rebill it`;
+        throw refusedDecision(record, 'annulled', why);
       }
-      if (record.reason === 'conflict')
-        throw refused(record, 'carried', 'AWS has another record for its hour: find out which quantity is on file');
-      if (record.mode !== 'live')
-        throw refused(record, 'carried', `it was sealed in mode ${record.mode}, whose units are never billed by themselves`);
-      if (!knownNotBilled(evidences(await this.attempts(tx, record)))) throw refused(record, 'carried', 'AWS may have billed it');
-      if (!(await this.lives(tx, record))) throw refused(record, 'carried', 'its subscription has ended and seals no more hours');
-      const { reason, closedBy } = { reason: record.reason ?? 'expired', closedBy: by };
-      await this.close(tx, record, { state: 'closed', reason, message: `Carried by ${by}.`, disposition: 'carried', closedBy });
-      return { decision: 'carried', by };
+      await this.requireNotBilled(tx, record, 'annulled');
+      await this.annulNow(tx, record, by);
     });
     this.waker.wake('seal');
   }
 
   /**
-   * Moves the units of a record that its ended subscription could not bill any more to the subscription that took over from it.
-   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or nobody has taken over
+   * Bills the units of a record anew, as one new event of a subscription of the same product, for example when what one period left unbilled is to be
+   * priced by another. The record is void.
+   * @param target.subscriptionId who pays; default: the record's own subscription
+   * @param target.occurredAt when the units count as used; default: now
+   * @returns id of the new event
+   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or there is nothing to bill
    */
-  async transfer(recordId: string, { by }: { by: string }): Promise<void> {
-    named('by', by);
-    await this.decide(recordId, async (tx, record) => {
-      if (record.state !== 'closed' || (record.disposition !== 'held' && record.disposition !== 'owed')) {
-        throw refused(record, 'transferred', 'only a closed record whose units are held or owed can be');
-      }
-      if (record.reason === 'conflict')
-        throw refused(record, 'transferred', 'AWS has another record for its hour: find out which quantity is on file');
-      const isLive = record.kind === 'closing' ? record.reason === 'ended' : record.mode === 'live';
-      if (!isLive)
-        throw refused(record, 'transferred', 'its units were recorded while the product was not live, and are never billed by themselves');
-      if (!knownNotBilled(evidences(await this.attempts(tx, record)))) throw refused(record, 'transferred', 'AWS may have billed it');
-      if (await this.lives(tx, record)) throw refused(record, 'transferred', 'its subscription goes on: carry it');
-      const successor = await findSuccessor(tx, this.options.sellerAccount, record.subscription_id);
-      if (!successor) throw refused(record, 'transferred', 'no subscription is linked that took over from its own');
-      await this.transfers.move(tx, record, successor.id, by);
-      return { decision: 'transferred', to: successor.id, by };
+  async rebill(recordId: string, signed: Signed, target: { subscriptionId?: string; occurredAt?: Date } = {}): Promise<string> {
+    requireSigned(signed);
+    const { clock } = this.options;
+    const eventId = await this.decide(recordId, 'rebilled', signed.by, async (tx, record) => {
+      const isHeld = record.state === 'closed' && record.disposition === 'held';
+      if (!isHeld && record.state !== 'blocked') throw refusedDecision(record, 'rebilled', 'only a held or a blocked record can be');
+      await this.requireNotBilled(tx, record, 'rebilled');
+      if (Number(record.quantity) <= 0) throw refusedDecision(record, 'rebilled', 'it holds no units to bill');
+      const subscriptionId = target.subscriptionId ?? record.subscription_id;
+      if (subscriptionId === null) throw refusedDecision(record, 'rebilled', 'no subscription is known for it: give subscriptionId');
+      return this.rebills.rebill(tx, record, { subscriptionId, occurredAt: target.occurredAt ?? clock.now() }, signed);
     });
     this.waker.wake('seal');
+    return eventId;
   }
 
   /**
@@ -165,107 +137,105 @@ export class RecordResolution {
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
   async settleUnknown(recordId: string, finding: AuditFinding, { by }: { by: string }): Promise<void> {
-    named('by', by);
-    await this.decide(recordId, async (tx, record) => {
-      if (record.state !== 'unknown') throw refused(record, 'settled', 'only a record whose outcome is unknown can be');
-      const { sellerAccount, clock, onExpired } = this.options;
+    requireSigned({ by });
+    const decision = 'found' in finding ? 'found at AWS' : 'absent at AWS';
+    await this.decide(recordId, decision, by, async (tx, record) => {
+      if (record.state !== 'unknown') throw refusedDecision(record, 'settled', 'only a record whose outcome is unknown can be');
       const attempts = await this.attempts(tx, record);
-      const uncertain = attempts.filter((attempt) => attempt.evidence === 'uncertain').map((attempt) => attempt.attempt_id);
+      const open = attempts.filter(({ evidence }) => evidence === 'uncertain' || evidence === 'conflict');
+      const { sellerAccount, onExpired } = this.options;
       if ('found' in finding) {
         const { meteringRecordId } = finding.found;
-        const proven = uncertain.slice(0, 1);
-        await decideEvidence(tx, sellerAccount, record.id, { evidence: 'billed', attemptIds: proven, meteringRecordId, by });
-        const now = clock.now();
-        await changeRecords(tx, sellerAccount, now, [
-          {
-            id: record.id,
-            state: 'metered',
-            reason: null,
-            message: `Found at AWS by ${by}.`,
-            delayMs: 0,
-            consecutiveFailures: 0,
-            probeGroup: null,
-            meteringRecordId,
-            confirmedByDuplicate: false,
-          },
-        ]);
-        await markFirstMetered(tx, sellerAccount, [record.subscription_id], now);
-        countMetric('marketplace.records.settled', 1, { state: 'metered', reason: 'audit' });
-        return { decision: 'found at AWS', by };
+        // What is on file as ours was sent by an attempt that nobody answered, if there is one.
+        const proven = open.find(({ evidence }) => evidence === 'uncertain') ?? open[0];
+        const attemptIds = proven === undefined ? [] : [proven.attempt_id];
+        await decideEvidence(tx, sellerAccount, record.id, { evidence: 'billed', attemptIds, meteringRecordId, by });
+        await this.become(tx, record, meteredAs(`Found at AWS by ${by}.`, { meteringRecordId, by }));
+        return;
       }
-      await decideEvidence(tx, sellerAccount, record.id, { evidence: 'refused', attemptIds: uncertain, meteringRecordId: null, by });
-      const carried = onExpired === 'carry' && record.reason !== 'conflict' && (await this.lives(tx, record));
-      await this.close(tx, record, {
-        state: 'closed',
-        reason: record.reason ?? 'expired',
-        message: `Absent at AWS by an audit with full coverage, says ${by}.`,
-        disposition: carried ? 'carried' : 'held',
-        closedBy: by,
-      });
-      return { decision: 'absent at AWS', by };
+      // A conflict is something on file: an audit that finds nothing contradicts AWS's own answer.
+      if (attempts.some(({ evidence }) => evidence === 'conflict')) {
+        throw refusedDecision(record, 'settled', 'AWS has said that something is on file for its hour: settle the conflict');
+      }
+      const attemptIds = open.map((attempt) => attempt.attempt_id);
+      await decideEvidence(tx, sellerAccount, record.id, { evidence: 'refused', attemptIds, meteringRecordId: null, by });
+      if (onExpired === 'carry') await this.annulNow(tx, record, by);
+      else await this.become(tx, record, closedAs('held', record.reason ?? 'expired', { by, reason: `Absent at AWS, says ${by}.` }));
     });
     this.waker.wake('seal');
   }
 
-  private async decide(recordId: string, work: (tx: SqlExecutor, record: LockedRecord) => Promise<Record<string, unknown>>): Promise<void> {
-    if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(recordId)) throw notFound(recordId);
-    const decision = await this.database.transaction(async (tx) => {
-      const [record] = await lockRecords(tx, this.options.sellerAccount, [recordId]);
-      if (!record) throw notFound(recordId);
-      return { was: record.state, ...(await work(tx, record)) };
+  /**
+   * Settles a conflict by what is on file. A record of ours: this one was not billed and its usage is planned anew. Another system's: this one counts as
+   * metered at the quantity on file, and the difference stays in the carry of its period.
+   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
+   */
+  async settleConflict(recordId: string, finding: ConflictFinding, { by }: { by: string }): Promise<void> {
+    requireSigned({ by });
+    const decision = 'recordOfOurs' in finding ? 'conflict with ours' : 'settled at the quantity on file';
+    await this.decide(recordId, decision, by, async (tx, record) => {
+      const isOpen = record.state === 'blocked' || record.state === 'unknown';
+      const attempts = await this.attempts(tx, record);
+      if (!isOpen || !attempts.some(({ evidence }) => evidence === 'conflict')) {
+        throw refusedDecision(record, 'settled', 'only a blocked or unknown record in conflict can be');
+      }
+      if ('recordOfOurs' in finding) {
+        await this.annulNow(tx, record, by);
+      } else {
+        requireQuantity(finding.quantityOnFile);
+        const settledQuantity = String(finding.quantityOnFile);
+        const message = `AWS has ${settledQuantity} on file from another system, says ${by}.`;
+        await this.become(tx, record, meteredAs(message, { meteringRecordId: null, settledQuantity, by }));
+      }
+      await this.alerts.resolve(tx, 'conflict', `${record.subscription_id ?? record.id}/${record.dimension}`);
     });
-    this.logger.log('record decided', { recordId, ...decision });
+    this.waker.wake('seal');
   }
 
-  private async close(tx: SqlExecutor, record: LockedRecord, ending: Omit<RecordEnding, 'id'> & { disposition: string }): Promise<void> {
-    const { sellerAccount, clock } = this.options;
-    const now = clock.now();
-    if (ending.disposition === 'carried') await lockBalancesOf(tx, sellerAccount, [record]);
-    await endRecords(tx, sellerAccount, now, [{ id: record.id, ...ending }]);
-    const payload = { ...noticeOf(record, ending.reason), disposition: ending.disposition };
-    await this.outbox.append(tx, [
-      { type: 'metering.closed', subscriptionId: record.subscription_id, recordId: record.id, occurredAt: now, payload },
-    ]);
-    countMetric('marketplace.records.settled', 1, { state: 'closed', reason: ending.reason });
+  private async decide<T>(
+    recordId: string,
+    decision: string,
+    by: string,
+    work: (tx: SqlExecutor, record: LockedRecord) => Promise<T>,
+  ): Promise<T> {
+    if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(recordId)) throw decisionNotFound(recordId);
+    const { was, result } = await this.database.transaction(async (tx) => {
+      const [record] = await lockRecords(tx, this.options.sellerAccount, [recordId]);
+      if (!record) throw decisionNotFound(recordId);
+      return { was: record.state, result: await work(tx, record) };
+    });
+    this.logger.log('record decided', { recordId, was, decision, by });
+    return result;
+  }
+
+  private become(tx: SqlExecutor, record: LockedRecord, to: RecordTarget): Promise<void> {
+    return this.transitions.apply(tx, [{ record, to }], this.options.clock.now());
+  }
+
+  private async annulNow(tx: SqlExecutor, record: LockedRecord, by: string): Promise<void> {
+    const why = { reason: 'rewritten', isExpired: false, by } as const;
+    const annulled = await this.transitions.annul(tx, [record], why, this.options.clock.now());
+    if (annulled.length === 0)
+      throw refusedDecision(record, 'annulled', 'AWS may have billed it, and no billed record of ours explains it');
+  }
+
+  private async requireNotBilled(tx: SqlExecutor, record: LockedRecord, verb: string): Promise<void> {
+    const evidence = (await this.attempts(tx, record)).map((attempt) => attempt.evidence);
+    if (evidence.includes('conflict'))
+      throw refusedDecision(record, verb, 'AWS has another record for its hour: settle the conflict first');
+    if (!knownNotBilled(evidence)) throw refusedDecision(record, verb, 'AWS may have billed it');
   }
 
   private attempts(tx: SqlExecutor, record: LockedRecord): Promise<AttemptEvidence[]> {
     return evidenceOfRecords(tx, this.options.sellerAccount, [record.id]);
   }
-
-  private async lives(tx: SqlExecutor, record: LockedRecord): Promise<boolean> {
-    const [standing] = await standingsOf(tx, this.options.sellerAccount, [record.subscription_id]);
-    return standing !== undefined && goesOn(standing, this.options.clock.now());
-  }
 }
 
-const evidences = (attempts: readonly AttemptEvidence[]) => attempts.map((attempt) => attempt.evidence);
-
-function named(what: string, value: string): void {
-  if (typeof value === 'string' && value.trim() !== '' && value.length <= LABEL_MAX) return;
-  throw new MarketplaceMeteringError(
-    'TRANSITION_REFUSED',
-    `Give ${what} as a text of 1 to ${LABEL_MAX} characters: decisions about money are signed.`,
-  );
+function closedAs(disposition: 'held' | 'void', reason: string, signed: Signed): RecordTarget {
+  return { state: 'closed', disposition, reason, message: signed.reason, by: signed.by, isExpired: false };
 }
 
-function notFound(recordId: string): MarketplaceMeteringError {
-  return new MarketplaceMeteringError('NOT_FOUND', `There is no metering record ${recordId}.`);
-}
-
-function refused(record: LockedRecord, verb: string, why: string): MarketplaceMeteringError {
-  const state = record.disposition === null ? record.state : `${record.state} (${record.disposition})`;
-  return new MarketplaceMeteringError('TRANSITION_REFUSED', `Record ${record.id} is ${state} and cannot be ${verb}: ${why}.`);
-}
-
-function whyNotWrittenOff(record: LockedRecord): string {
-  switch (record.state) {
-    case 'metered':
-      return 'AWS has billed it; a refund goes through AWS Marketplace';
-    case 'pending':
-    case 'sending':
-      return 'it is on its way to AWS, and ends by itself at its cutoff';
-    default:
-      return record.disposition === 'void' ? 'that has been done' : 'its units have been handed on';
-  }
+function meteredAs(message: string, what: { meteringRecordId: string | null; settledQuantity?: string; by: string }): RecordTarget {
+  const { meteringRecordId, settledQuantity = null, by } = what;
+  return { state: 'metered', message, meteringRecordId, confirmedByDuplicate: false, settledQuantity, by };
 }

@@ -1,6 +1,7 @@
 import { type GatewayResults, type ReportEcho, type UsageReport } from '../../aws/metering-gateway.js';
 import { hourOf } from '../../runtime/clock.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
+import { type MatchedAnswers } from './metering-operation.js';
 
 /**
  * Which identity a record is found by in an answer. Records of different kinds never share a call: LicenseArn and ProductCode must not meet in
@@ -38,13 +39,6 @@ function keysOf(echo: ReportEcho): string[] {
     const key = value === null ? null : matchKey([kind, value], echo);
     return key === null ? [] : [key];
   });
-}
-
-export interface MatchedAnswers {
-  /** One answer for each record sent, in the order sent. */
-  answers: RecordAnswer[];
-  /** Results that mean none of the records. */
-  strangers: number;
 }
 
 /** Finds what became of each record: by what AWS echoes of it, never by its place in the answer, and with no assumption that all are there. */

@@ -1,18 +1,18 @@
 import { BATCH_RECORDS_MAX, envelopeBytes, reportBytes, REQUEST_BYTES_LIMIT, type UsageReport } from '../../aws/metering-gateway.js';
+import { type MeteringOperation } from '../settlement/deadlines.js';
 import { identityOf, matchKeyOf } from './answer-matcher.js';
 
 /** A record as it may be sent: nothing here changes after sealing, so that a retry is the same request, byte for byte. */
 export interface SendableRecord {
   id: string;
-  subscriptionId: string;
   productCode: string;
   report: UsageReport;
 }
 
 /**
  * The lines in which records wait. `batch`: together. `troubled`: together too, but apart from the healthy, because AWS has failed to answer about
- * them again and again. `late`: past due, so that AWS may refuse it for its age, each alone. `probe`: of a suspect cause whose time to be tried has
- * come, alone.
+ * them again and again. `late`: past due, so that AWS may refuse it for its age, each alone. `probe`: of a quarantined cause whose time to be tried
+ * has come, alone.
  */
 export type Lane = 'batch' | 'troubled' | 'late' | 'probe';
 
@@ -20,6 +20,7 @@ export type Lane = 'batch' | 'troubled' | 'late' | 'probe';
 export interface WaitingWork {
   product_code: string;
   region: string;
+  operation: MeteringOperation;
   lane: Lane;
   due_at: Date;
 }
@@ -34,10 +35,10 @@ export function requestProductCodeOf(record: SendableRecord): string | null {
  * and no two records that one echo could mean. What does not fit stays for the next call.
  * @param candidates in the order in which they are due
  */
-export function planBatch(candidates: readonly SendableRecord[]): SendableRecord[] {
+export function planBatch<T extends SendableRecord>(candidates: readonly T[]): T[] {
   const [first] = candidates;
   if (first === undefined) return [];
-  const batch: SendableRecord[] = [];
+  const batch: T[] = [];
   const keys = new Set<string>();
   const kind = identityOf(first.report)?.[0];
   let bytes = 0;
@@ -57,7 +58,7 @@ export function planBatch(candidates: readonly SendableRecord[]): SendableRecord
 }
 
 /**
- * Whose turn it is, as long as there is such work: neither late, troubled nor suspect records can starve the healthy, nor these them. Where a lane has
+ * Whose turn it is, as long as there is such work: neither late, troubled nor quarantined records can starve the healthy, nor these them. Where a lane has
  * none the others follow in the order of `LANES`.
  */
 const TURNS: readonly Lane[] = ['batch', 'batch', 'late', 'batch', 'troubled', 'batch', 'late', 'batch', 'troubled', 'probe'];

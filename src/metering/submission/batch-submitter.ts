@@ -3,34 +3,28 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
-import { BATCH_RECORDS_MAX, type GatewayAnswer, MeteringGateway } from '../../aws/metering-gateway.js';
+import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { CallBudget } from '../../database/call-budget.js';
 import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { AnswerReconciler, type ClaimedBatch } from '../settlement/answer-reconciler.js';
-import { chooseWork, planBatch, requestProductCodeOf, type WaitingWork } from './batch-planner.js';
+import { type MeteringOperation } from '../settlement/deadlines.js';
+import { RecordTransitions, REQUEUED } from '../settlement/record-transition.js';
+import { SubmissionHold } from '../settlement/submission-hold.js';
+import { AnswerReconciler, type ClaimedBatch } from './answer-reconciler.js';
+import { insertAttempt } from './attempt.sql.js';
+import { BatchMeterUsageOperation } from './batch-meter-usage.operation.js';
+import { chooseWork, type WaitingWork } from './batch-planner.js';
 import { CallBreaker } from './call-breaker.js';
-import { SubmissionHold } from './submission-hold.js';
-import {
-  type ClaimCandidate,
-  claimSuspect,
-  type ClaimTime,
-  insertAttempt,
-  lockCandidates,
-  lockProbe,
-  machineTime,
-  peekWork,
-  type SuspectRow,
-  unblock,
-} from './submission.sql.js';
+import { type ClaimCandidate, type ClaimTime, lockCandidates, lockProbe, machineTime, peekWork } from './claim.sql.js';
+import { type MeteringOperationStrategy } from './metering-operation.js';
+import { claimCause, type QuarantinedCause } from './quarantine.sql.js';
 
-const OPERATION = 'BatchMeterUsage';
 /** A record due within so short a time may reach AWS too late, and would sink the batch it travels in. Business time. */
 const LATE_MARGIN_MS = 60_000;
-/** A suspect is probed at least this often, in multiples of the probe interval. */
+/** A quarantined cause is probed at least this often, in multiples of the probe interval. */
 const PROBE_CAP_FACTOR = 6;
 /** A run tries again what was due when it began, so that it ends; one that takes longer looks anew, so that a long queue does not keep retries waiting. */
 const HORIZON_MS = 15_000;
@@ -66,16 +60,21 @@ export class BatchSubmitter {
   private readonly underWay = new Map<string, number>();
   private readonly name = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   private turn = 0;
-  private horizon: { retryBefore: Date; takenAt: number } | null = null;
+  private horizon: { retryBefore: Promise<string>; takenAt: number } | null = null;
+  private readonly operations: ReadonlyMap<MeteringOperation, MeteringOperationStrategy>;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
-    private readonly gateway: MeteringGateway,
     private readonly budget: CallBudget,
+    private readonly transitions: RecordTransitions,
     private readonly reconciler: AnswerReconciler,
     private readonly hold: SubmissionHold,
-  ) {}
+    batchMeterUsage: BatchMeterUsageOperation,
+  ) {
+    const strategies: MeteringOperationStrategy[] = [batchMeterUsage];
+    this.operations = new Map(strategies.map((strategy) => [strategy.name, strategy]));
+  }
 
   /**
    * Does all the work that is due now, with up to `submission.concurrency` calls in flight. When `signal` aborts nothing more is claimed; calls in
@@ -94,15 +93,16 @@ export class BatchSubmitter {
     let emptyClaims = 0;
     while (!signal.aborted && emptyClaims < EMPTY_CLAIMS_MAX) {
       const time = await this.time();
-      const waiting = await this.database.transaction((tx) => peekWork(tx, time));
+      const waiting = await this.database.transaction((tx) => peekWork(tx, time, [...this.operations.keys()]));
       const work = chooseWork(
         waiting.filter((candidate) => this.breaker.allows(placeOf(candidate))),
         this.turn,
         this.underWay,
       );
-      if (work === undefined) return;
+      const operation = work && this.operations.get(work.operation);
+      if (work === undefined || operation === undefined) return;
       this.turn += 1;
-      emptyClaims = (await this.underWayIn(work, () => this.submit(work, signal))) ? 0 : emptyClaims + 1;
+      emptyClaims = (await this.underWayIn(work, () => this.submit(work, operation, signal))) ? 0 : emptyClaims + 1;
     }
   }
 
@@ -116,20 +116,20 @@ export class BatchSubmitter {
   }
 
   /** @returns false when others had taken the work, or the signal aborted. */
-  private async submit(work: WaitingWork, signal: AbortSignal): Promise<boolean> {
+  private async submit(work: WaitingWork, operation: MeteringOperationStrategy, signal: AbortSignal): Promise<boolean> {
     const place = placeOf(work);
     this.breaker.started(place);
     let answer: GatewayAnswer | null = null;
     try {
-      const waitMs = await this.budget.reserve(work.region, OPERATION);
+      const waitMs = await this.budget.reserve(work.region, operation.budget);
       if (!(await slept(waitMs, signal))) return false;
       const lease = new LeaseWatch(this.options.submission.leaseMs);
-      const batch = await this.claim(work, await this.time());
+      const batch = await this.claim(work, operation, await this.time());
       if (batch === null) return false;
       crashPoint('submit.claimed');
       answer = await this.call(batch, lease);
       crashPoint('submit.afterCall');
-      if (answer.kind === 'failed' && answer.failure.kind === 'throttled') await this.budget.throttled(work.region, OPERATION);
+      if (answer.kind === 'failed' && answer.failure.kind === 'throttled') await this.budget.throttled(work.region, operation.budget);
       await this.reconcile(batch, answer, lease);
       crashPoint('submit.reconciled');
       return true;
@@ -139,70 +139,54 @@ export class BatchSubmitter {
   }
 
   /** Lease and attempt, in one transaction that is committed before the call. */
-  private claim(work: WaitingWork, time: ClaimTime): Promise<ClaimedBatch | null> {
+  private claim(work: WaitingWork, operation: MeteringOperationStrategy, time: ClaimTime): Promise<ClaimedBatch | null> {
     const { sellerAccount, submission } = this.options;
     return this.database.transaction(async (tx) => {
-      const { records, probe } = await this.pick(tx, work, time);
+      const { records, probe } = await this.pick(tx, operation, work, time);
       const [first] = records;
       if (first === undefined) return null;
-      const batch: ClaimedBatch = {
-        attemptId: uuidv7(),
-        leaseToken: randomUUID(),
-        operation: OPERATION,
-        productCode: first.productCode,
-        region: first.region,
-        records,
-        probe,
-      };
-      const recordIds = records.map((record) => record.id);
-      await insertAttempt(
+      const { productCode } = first;
+      const { region } = first.record;
+      const attempt = { id: uuidv7(), leaseToken: randomUUID(), productCode, region };
+      const ids = records.map((record) => record.id);
+      await insertAttempt(tx, sellerAccount, { ...attempt, operation: operation.name, submitter: this.name }, ids);
+      const to = { state: 'sending', leaseToken: attempt.leaseToken, leaseMs: submission.leaseMs } as const;
+      await this.transitions.apply(
         tx,
-        sellerAccount,
-        {
-          id: batch.attemptId,
-          leaseToken: batch.leaseToken,
-          leaseMs: submission.leaseMs,
-          operation: OPERATION,
-          productCode: batch.productCode,
-          region: batch.region,
-          submitter: this.name,
-        },
-        recordIds,
+        records.map(({ record }) => ({ record, to })),
+        time.now,
       );
-      return batch;
+      return { attemptId: attempt.id, leaseToken: attempt.leaseToken, operation, productCode, region, records, probe };
     });
   }
 
   private async pick(
     tx: SqlExecutor,
+    operation: MeteringOperationStrategy,
     work: WaitingWork,
     time: ClaimTime,
-  ): Promise<{ records: ClaimCandidate[]; probe: SuspectRow | null }> {
+  ): Promise<{ records: ClaimCandidate[]; probe: QuarantinedCause | null }> {
     const { sellerAccount, submission } = this.options;
-    if (work.lane !== 'probe') {
-      const candidates = await lockCandidates(tx, time, work.product_code, work.lane, BATCH_RECORDS_MAX);
-      const planned = new Set(planBatch(candidates).map((record) => record.id));
-      return { records: candidates.filter((candidate) => planned.has(candidate.id)), probe: null };
+    const { lane } = work;
+    if (lane !== 'probe') {
+      return { records: operation.plan(await lockCandidates(tx, time, { ...work, lane }, operation.recordsMax)), probe: null };
     }
     const pace = { intervalMs: submission.probeIntervalMs, capMs: submission.probeIntervalMs * PROBE_CAP_FACTOR };
-    const probe = await claimSuspect(tx, time, work.product_code, pace);
-    const record = probe && (await lockProbe(tx, time, probe));
-    if (probe === undefined || record === undefined) return { records: [], probe: null };
-    if (record.state === 'blocked') await unblock(tx, sellerAccount, record.id);
-    return { records: [record], probe };
+    const probe = await claimCause(tx, sellerAccount, time.retryBefore, work.product_code, pace);
+    const candidate = probe && (await lockProbe(tx, time, probe, operation.name));
+    if (probe === undefined || candidate === undefined) return { records: [], probe: null };
+    const { record } = candidate;
+    // A probe takes the drawn way: blocked, pending, sending.
+    if (record.state === 'blocked') {
+      await this.transitions.apply(tx, [{ record, to: { ...REQUEUED, message: 'Probes its quarantined cause.' } }], time.now);
+    }
+    return { records: [candidate], probe };
   }
 
-  private call(batch: ClaimedBatch, lease: LeaseWatch): Promise<GatewayAnswer> {
+  private call({ operation, region, records }: ClaimedBatch, lease: LeaseWatch): Promise<GatewayAnswer> {
     const { requestTimeoutMs } = this.options.submission;
-    const [first] = batch.records;
     crashPoint('submit.beforeCall');
-    return this.gateway.batchMeterUsage({
-      region: batch.region,
-      productCode: first === undefined ? null : requestProductCodeOf(first),
-      reports: batch.records.map((record) => record.report),
-      timeoutMs: requestTimeoutMs,
-      mayLeave: () => lease.outlives(requestTimeoutMs),
-    });
+    return operation.call({ region, records, timeoutMs: requestTimeoutMs, mayLeave: () => lease.outlives(requestTimeoutMs) });
   }
 
   /**
@@ -223,16 +207,17 @@ export class BatchSubmitter {
   }
 
   private async time(): Promise<ClaimTime> {
-    if (this.horizon === null || performance.now() - this.horizon.takenAt > HORIZON_MS) {
-      this.horizon = { takenAt: performance.now(), retryBefore: await machineTime(this.database) };
-    }
     const now = this.options.clock.now();
-    return {
-      sellerAccount: this.options.sellerAccount,
-      now,
-      lateBefore: plusMs(now, LATE_MARGIN_MS),
-      retryBefore: this.horizon.retryBefore,
-    };
+    const retryBefore = await this.retryHorizon();
+    return { sellerAccount: this.options.sellerAccount, now, lateBefore: plusMs(now, LATE_MARGIN_MS), retryBefore };
+  }
+
+  /** One question for all lines of work: a line that asked for itself, and was answered late, would have the others try again what they had just tried. */
+  private retryHorizon(): Promise<string> {
+    if (this.horizon === null || performance.now() - this.horizon.takenAt > HORIZON_MS) {
+      this.horizon = { takenAt: performance.now(), retryBefore: machineTime(this.database) };
+    }
+    return this.horizon.retryBefore;
   }
 }
 

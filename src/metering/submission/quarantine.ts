@@ -1,74 +1,60 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { type SqlExecutor, LedgerDatabase } from '../../database/ledger-database.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { type BlockedReason, SUSPECT_SCOPE, type SuspectScope } from '../settlement/record-outcome.js';
-import { deleteSuspect, insertSuspect, requeueMended, type SuspectRow } from './submission.sql.js';
+import { markCustomersChanged } from '../../subscription/chain/customer-changed.sql.js';
+import { type LockedRecord } from '../settlement/metering-record.sql.js';
+import { type BlockedReason, CAUSE_SCOPE, type CauseScope } from '../settlement/record-outcome.js';
+import { customersWaitingFor, deleteCause, insertCause, type QuarantinedCause } from './quarantine.sql.js';
 
-/** What a blocked record is suspected for. */
-export interface SuspectCause {
-  productCode: string;
-  dimension: string;
-  subscriptionId: string;
-  reason: BlockedReason;
-}
-
-const KEY_OF: Record<SuspectScope, (cause: SuspectCause) => string> = {
-  product: (cause) => cause.productCode,
-  dimension: (cause) => cause.dimension,
-  subscription: (cause) => cause.subscriptionId,
+const KEY_OF: Record<CauseScope, (record: LockedRecord) => string | null> = {
+  product: (record) => record.product_code,
+  dimension: (record) => record.dimension,
+  identity: (record) => record.identity_id,
 };
+
+/** The cause that AWS's refusal of a record speaks of, or null where the fault lies in the one record only. */
+export function causeOf(record: LockedRecord, reason: BlockedReason): QuarantinedCause | null {
+  const scope = CAUSE_SCOPE[reason];
+  const key = scope === undefined ? null : KEY_OF[scope](record);
+  return scope === undefined || key === null ? null : { product_code: record.product_code, scope, key, reason };
+}
 
 /**
  * Causes whose records AWS refuses as a whole. Their records stay out of the batches of others; one of them at a time is tried alone, ever more
  * rarely, and the first that passes sets all free.
  */
 @Injectable()
-export class Suspects {
-  private readonly logger = new Logger('MarketplaceSubmission');
-
+export class Quarantine {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly database: LedgerDatabase,
     private readonly alerts: AlertBoard,
   ) {}
 
-  /** The suspect that a culprit makes of its cause, or null where the fault lies in the one record only. */
-  static of(cause: SuspectCause): SuspectRow | null {
-    const scope = SUSPECT_SCOPE[cause.reason];
-    return scope === undefined ? null : { product_code: cause.productCode, scope, key: KEY_OF[scope](cause), reason: cause.reason };
-  }
-
-  async mark(tx: SqlExecutor, suspect: SuspectRow): Promise<void> {
-    await insertSuspect(tx, this.options.sellerAccount, suspect, this.options.submission.probeIntervalMs);
+  async impose(tx: SqlExecutor, cause: QuarantinedCause): Promise<void> {
+    await insertCause(tx, this.options.sellerAccount, cause, this.options.submission.probeIntervalMs);
+    // An identity is named by its row: the license or the account that it stands for has no place in an alert.
+    const what = cause.scope === 'identity' ? `metering identity ${cause.key}` : `${cause.scope} ${cause.key}`;
     await this.alerts.raise(tx, {
-      kind: 'suspect',
-      subject: subjectOf(suspect),
+      kind: 'quarantinedCause',
+      subject: subjectOf(cause),
       severity: 'critical',
       message:
-        `AWS refuses usage of ${suspect.scope} ${suspect.key} of product ${suspect.product_code} (${suspect.reason}). ` +
-        'Its records are set aside and tried one at a time; they are sent by themselves once AWS takes one. Mend the cause before their deadline.',
-      details: { ...suspect },
+        `AWS refuses usage of ${what} of product ${cause.product_code} (${cause.reason}). ` +
+        'Its records are set aside and tried one at a time; they are sent by themselves once AWS takes one. Resolve the cause before their deadline.',
+      details: { ...cause },
     });
   }
 
-  async clear(tx: SqlExecutor, suspect: SuspectRow): Promise<void> {
-    await deleteSuspect(tx, this.options.sellerAccount, suspect);
-    await this.alerts.resolve(tx, 'suspect', subjectOf(suspect));
-  }
-
-  /**
-   * Requeues every record that is blocked for a cause which is no longer suspect. Derived from what stands in the ledger, in a transaction of its
-   * own, so that no crash between a probe's success and this can leave a record behind.
-   */
-  async requeueMended(): Promise<void> {
-    const reasons = Object.keys(SUSPECT_SCOPE);
-    const requeued = await requeueMended(this.database, this.options.sellerAccount, this.options.clock.now(), reasons);
-    if (requeued > 0) this.logger.log('blocked records requeued: their cause is mended', { records: requeued });
+  async lift(tx: SqlExecutor, cause: QuarantinedCause): Promise<void> {
+    const { sellerAccount } = this.options;
+    await deleteCause(tx, sellerAccount, cause);
+    await markCustomersChanged(tx, sellerAccount, await customersWaitingFor(tx, sellerAccount, cause));
+    await this.alerts.resolve(tx, 'quarantinedCause', subjectOf(cause));
   }
 }
 
-function subjectOf(suspect: SuspectRow): string {
-  return `${suspect.product_code}/${suspect.scope}/${suspect.key}`;
+function subjectOf(cause: QuarantinedCause): string {
+  return `${cause.product_code}/${cause.scope}/${cause.key}`;
 }

@@ -1,25 +1,23 @@
 import { type Provider } from '@nestjs/common';
 import { MeteringGateway } from '../../aws/metering-gateway.js';
 import { CallBudget } from '../../database/call-budget.js';
-import { AnswerReconciler } from '../settlement/answer-reconciler.js';
+import { AnswerAlerts } from './answer-alerts.js';
+import { AnswerLog } from './answer-log.js';
+import { AnswerReconciler } from './answer-reconciler.js';
+import { BatchMeterUsageOperation } from './batch-meter-usage.operation.js';
 import { BatchSubmitter } from './batch-submitter.js';
-import { DeadlineWatch } from '../settlement/deadline-watch.js';
 import { LeaseRecovery } from './lease-recovery.js';
-import { RecordResolution } from '../settlement/record-resolution.service.js';
-import { SubmissionHold } from './submission-hold.js';
-import { Suspects } from './quarantine.js';
-import { UnitTransfer } from '../unit-transfer.js';
+import { Quarantine } from './quarantine.js';
 
 /** Everything that takes sealed records to AWS and brings the answers home. */
 export const SUBMISSION_PROVIDERS: Provider[] = [
   CallBudget,
   MeteringGateway,
-  SubmissionHold,
-  Suspects,
+  BatchMeterUsageOperation,
+  Quarantine,
+  AnswerAlerts,
+  AnswerLog,
   AnswerReconciler,
   BatchSubmitter,
   LeaseRecovery,
-  DeadlineWatch,
-  UnitTransfer,
-  RecordResolution,
 ];

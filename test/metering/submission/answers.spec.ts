@@ -14,23 +14,23 @@ const duplicateReading = (identicalResend: Switches['identicalResend']): BenchOp
 describe('every answer, through Postgres and the real SDK', () => {
   beforeEach(() => start());
 
-  it('Success is billed, and is the first proof for its subscription', async () => {
+  it('Success is billed', async () => {
     const subscription = await bench.subscribe();
     const id = await bench.seal(subscription);
     await bench.first.submit();
     expect(await bench.record(id)).toMatchObject({ state: 'metered', reason: null, confirmed_by_duplicate: false });
     expect(await bench.attempts(id)).toMatchObject([{ evidence: 'billed', answer: 'Success' }]);
-    const [row] = await bench.database.query(`SELECT first_metered_at FROM marketplace.subscription WHERE id = $1`, [subscription.id]);
-    expect(row!.first_metered_at).toEqual(START);
+    expect(await bench.changed(subscription)).toBe(false);
     await bench.expectConserved();
   });
 
-  it('CustomerNotSubscribed of a young subscription waits for its activation (D31)', async () => {
-    const subscription = await bench.subscribe({ registeredAt: new Date(START.getTime() - HOUR_MS) });
+  it('CustomerNotSubscribed of a young agreement waits for its activation, and AWS is asked about it (D31, T7)', async () => {
+    const subscription = await bench.subscribe({ startsAt: new Date(START.getTime() - 2 * HOUR_MS) });
     bench.simulator.suspend(subscription.agreement);
     const id = await bench.seal(subscription);
     await bench.first.submit();
     expect(await bench.record(id)).toMatchObject({ state: 'pending', reason: 'notSubscribedYet' });
+    expect(await bench.nextAsk(subscription)).toEqual(START);
     expect(await bench.alerts()).toEqual([]);
     bench.simulator.reinstate(subscription.agreement);
     await bench.settle();
@@ -48,7 +48,9 @@ describe('every answer, through Postgres and the real SDK', () => {
     expect(await bench.alerts()).toEqual(['notSubscribed']);
     expect(await bench.events()).toEqual(['metering.blocked']);
     const [row] = await bench.database.query(`SELECT state FROM marketplace.subscription WHERE id = $1`, [subscription.id]);
-    expect(row!.state).toBe('registered');
+    expect(row!.state).toBe('active');
+    expect(await bench.nextAsk(subscription)).toEqual(START);
+    expect(await bench.changed(subscription)).toBe(true);
     bench.simulator.reinstate(subscription.agreement);
     await bench.seal(subscription, { hour: second! });
     await bench.settle();
@@ -58,30 +60,20 @@ describe('every answer, through Postgres and the real SDK', () => {
     await bench.expectConserved();
   });
 
-  it('DuplicateRecord that no attempt of ours explains is a conflict, held for a person (D12)', async () => {
+  it('DuplicateRecord that no attempt of ours explains is a conflict, never known not billed, and never annulled (D12, T13)', async () => {
     const subscription = await bench.subscribe();
     const id = await bench.seal(subscription, { quantity: 5 });
-    // Another system has metered the same hour with another quantity.
-    const rival = await bench.first.clients.metering('us-east-1').send(
-      new (await import('@aws-sdk/client-marketplace-metering')).BatchMeterUsageCommand({
-        UsageRecords: [
-          {
-            LicenseArn: subscription.agreement.licenseArn,
-            CustomerAWSAccountId: subscription.agreement.accountId,
-            Dimension: 'requests',
-            Timestamp: bench.hours(1)[0],
-            Quantity: 4,
-          },
-        ],
-      }),
-    );
-    expect(rival.Results?.[0]?.Status).toBe('Success');
+    await bench.meterElsewhere(subscription, 4);
     await bench.first.submit();
     expect(await bench.record(id)).toMatchObject({ state: 'blocked', reason: 'conflict' });
+    expect(await bench.attempts(id)).toMatchObject([{ evidence: 'conflict', answer: 'DuplicateRecord' }]);
     expect(await bench.alerts()).toEqual(['conflict']);
+    expect(await bench.events()).toEqual(['metering.conflict']);
     bench.clock.advance(26 * HOUR_MS);
+    await bench.first.explanation.run();
     await bench.first.watch.run();
-    expect(await bench.record(id)).toMatchObject({ state: 'closed', reason: 'conflict', disposition: 'held' });
+    expect(await bench.record(id)).toMatchObject({ state: 'unknown', reason: 'conflict', disposition: null });
+    expect(await bench.alerts()).toEqual(['conflict', 'unknownOutcome']);
     await bench.expectConserved({ bill: false });
   });
 
@@ -322,7 +314,7 @@ describe('identities', () => {
   it('a legacy customer goes with ProductCode and one id, and the two kinds of id never in one call', async () => {
     await start({ identity: 'legacy' });
     const byAccount = await bench.subscribe();
-    const byCustomer = await bench.subscribe({ by: 'customer' });
+    const byCustomer = await bench.subscribe({ by: 'customerIdentifier' });
     for (const hour of bench.hours(4)) for (const subscription of [byAccount, byCustomer]) await bench.seal(subscription, { hour });
     await bench.settle();
     for (const call of bench.simulator.calls({ operation: 'BatchMeterUsage' })) {

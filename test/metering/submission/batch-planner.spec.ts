@@ -24,7 +24,6 @@ const report = (over: Partial<UsageReport> = {}): UsageReport => ({
 let next = 0;
 const record = (over: Partial<UsageReport> = {}, productCode = 'larkspur'): SendableRecord => ({
   id: String((next += 1)),
-  subscriptionId: 's',
   productCode,
   report: report(over),
 });
@@ -156,6 +155,7 @@ describe('what is sent next', () => {
   const work = (lane: Lane, region = 'us-east-1', minutes = 0): WaitingWork => ({
     product_code: 'p',
     region,
+    operation: 'BatchMeterUsage',
     lane,
     due_at: new Date(HOUR.getTime() + minutes * 60_000),
   });

@@ -1,25 +1,30 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type SqlExecutor } from '../../../src/database/ledger-database.js';
-import { type ClaimTime, lockCandidates, machineTime, peekWork } from '../../../src/metering/submission/submission.sql.js';
+import { type ClaimTime, lockCandidates, machineTime, peekWork } from '../../../src/metering/submission/claim.sql.js';
 import { PRODUCT_CODE, START, SubmissionBench } from './submission-bench.js';
 
 let bench: SubmissionBench;
 let time: ClaimTime;
 const WAITING = 20_000;
+const WORK = { product_code: PRODUCT_CODE, region: 'us-east-1', operation: 'BatchMeterUsage', lane: 'batch', due_at: START } as const;
 
 beforeAll(async () => {
   bench = await SubmissionBench.start();
-  const { id } = await bench.subscribe();
+  const { id, customerId, agreementId, identityId } = await bench.subscribe();
   await bench.database.query(
-    `INSERT INTO marketplace.metering_record (seller_account, id, kind, subscription_id, product_code, dimension, hour, "timestamp", quantity, event_sum,
-       event_count, carry_in, carry_out, operation, region, mode, identity, license_arn, customer_aws_account_id, sealed_at, state, due_at, cutoff_at)
-     SELECT 'default', gen_random_uuid(), 'hour', $1, $2, 'd' || n, $3, $3, 0, 0, 0, 0, 0, 'BatchMeterUsage', 'us-east-1', 'live', 'license', 'arn', '1', $3,
-       'pending', $3::timestamptz + interval '24 h', $3::timestamptz + interval '25 h'
-     FROM generate_series(1, $4::int) n`,
-    [id, PRODUCT_CODE, START.toISOString(), WAITING],
+    `INSERT INTO marketplace.period (seller_account, id, agreement_id, price, mode) VALUES ('default', gen_random_uuid(), $1, 'paid', 'live')`,
+    [agreementId],
   );
   await bench.database.query(
-    `INSERT INTO marketplace.suspect (seller_account, product_code, scope, key, reason, next_probe_at)
+    `INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension, hour,
+       "timestamp", quantity, event_sum, event_count, carry_in, carry_out, operation, region, mode, sealed_at, state, due_at, cutoff_at)
+     SELECT 'default', gen_random_uuid(), 'hour', $1, $2, p.id, $3, $4, 'd' || n, $5, $5, 0, 0, 0, 0, 0, 'BatchMeterUsage', 'us-east-1', 'live', $5,
+       'pending', $5::timestamptz + interval '24 h', $5::timestamptz + interval '25 h'
+     FROM marketplace.period p, generate_series(1, $6::int) n`,
+    [customerId, id, identityId, PRODUCT_CODE, START.toISOString(), WAITING],
+  );
+  await bench.database.query(
+    `INSERT INTO marketplace.quarantined_cause (seller_account, product_code, scope, key, reason, next_probe_at)
      SELECT 'default', $1, 'dimension', 'd' || n, 'invalidDimension', 'infinity' FROM generate_series(1, 200) n`,
     [PRODUCT_CODE],
   );
@@ -52,7 +57,7 @@ async function rowsRead(work: (tx: SqlExecutor) => Promise<unknown>): Promise<nu
   return rows;
 }
 
-it('a claim reads the records it takes and the suspects it passes, not the queue', async () => {
-  expect(await rowsRead((tx) => peekWork(tx, time))).toBeLessThan(WAITING / 2);
-  expect(await rowsRead((tx) => lockCandidates(tx, time, PRODUCT_CODE, 'batch', 25))).toBeLessThan(WAITING / 2);
+it('a claim reads the records it takes and the quarantined causes it passes, not the queue', async () => {
+  expect(await rowsRead((tx) => peekWork(tx, time, ['BatchMeterUsage']))).toBeLessThan(WAITING / 2);
+  expect(await rowsRead((tx) => lockCandidates(tx, time, WORK, 25))).toBeLessThan(WAITING / 2);
 });

@@ -37,7 +37,7 @@ describe('one bad record among healthy ones (D14)', () => {
   it.each([
     ['a bad tag', { allocations: [{ AllocatedUsageQuantity: 7, Tags: [{ Key: 'a', Value: '~' }] }] }, 'invalidTag'],
     ['twice the same tags', { allocations: [{ AllocatedUsageQuantity: 3 }, { AllocatedUsageQuantity: 4 }] }, 'invalidAllocations'],
-    ['a broken length', { dimension: 'x'.repeat(300) }, 'invalidRequest'],
+    ['a broken length', { allocations: [{ AllocatedUsageQuantity: 7, Tags: [{ Key: 'k'.repeat(200), Value: 'v' }] }] }, 'invalidRequest'],
   ])('%s blocks that record alone', async (_name, bad, reason) => {
     const subscription = await bench.subscribe();
     for (const hour of bench.hours(5)) await bench.seal(subscription, { hour });
@@ -45,8 +45,8 @@ describe('one bad record among healthy ones (D14)', () => {
     await bench.settle();
     expect(await bench.record(poison)).toMatchObject({ state: 'blocked', reason });
     expect(await bench.records(`state = 'metered'`)).toHaveLength(5);
-    const suspects = await bench.database.query(`SELECT 1 FROM marketplace.suspect`);
-    expect(suspects).toEqual([]);
+    const causes = await bench.database.query(`SELECT 1 FROM marketplace.quarantined_cause`);
+    expect(causes).toEqual([]);
     await bench.expectConserved();
   });
 
@@ -72,7 +72,7 @@ describe('one bad record among healthy ones (D14)', () => {
   });
 });
 
-describe('suspects', () => {
+describe('quarantined causes', () => {
   it('a dimension that AWS does not know is set aside, probed alone, and sent once it is listed', async () => {
     await bench.stop();
     bench = await SubmissionBench.start({ listed: ['requests', 'storage'], options: { submission: { probeIntervalMs: 60_000 } } });
@@ -85,14 +85,16 @@ describe('suspects', () => {
     expect(await bench.records(`state = 'metered'`)).toHaveLength(20);
     const seats = await bench.records(`dimension = 'seats'`);
     expect(seats.some((record) => record.state === 'blocked' && record.reason === 'invalidDimension')).toBe(true);
-    expect(await bench.database.query(`SELECT scope, key FROM marketplace.suspect`)).toEqual([{ scope: 'dimension', key: 'seats' }]);
-    expect(await bench.alerts()).toEqual(['blocked', 'suspect']);
+    expect(await bench.database.query(`SELECT scope, key FROM marketplace.quarantined_cause`)).toEqual([
+      { scope: 'dimension', key: 'seats' },
+    ]);
+    expect(await bench.alerts()).toEqual(['blocked', 'quarantinedCause']);
     const before = bench.calls();
     await bench.first.submit();
     expect(bench.calls()).toBe(before);
 
     // Still unknown to AWS: a probe is one call with one record, and puts the next one off.
-    await bench.database.query(`UPDATE marketplace.suspect SET next_probe_at = clock_timestamp()`);
+    await bench.database.query(`UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp()`);
     await bench.first.submit();
     expect(
       bench.simulator
@@ -101,11 +103,13 @@ describe('suspects', () => {
         .map((call) => call.records),
     ).toEqual([1]);
     expect(
-      await bench.database.query(`SELECT probe_count FROM marketplace.suspect WHERE next_probe_at > clock_timestamp() + interval '90 s'`),
+      await bench.database.query(
+        `SELECT probe_count FROM marketplace.quarantined_cause WHERE next_probe_at > clock_timestamp() + interval '90 s'`,
+      ),
     ).toEqual([{ probe_count: 1 }]);
 
     (bench.simulator.products()[0]!.dimensions as { name: string; type: string }[]).push({ name: 'seats', type: 'ExternallyMetered' });
-    await bench.database.query(`UPDATE marketplace.suspect SET next_probe_at = clock_timestamp()`);
+    await bench.database.query(`UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp()`);
     await bench.settle();
     expect(await bench.records(`state = 'metered'`)).toHaveLength(40);
     await bench.first.watch.run();
@@ -115,11 +119,11 @@ describe('suspects', () => {
 
   it.each([
     ['InvalidUsageDimensionException', 'invalidDimension', 'dimension'],
-    ['InvalidLicenseException', 'invalidLicense', 'subscription'],
-    ['InvalidCustomerIdentifierException', 'invalidCustomer', 'subscription'],
+    ['InvalidLicenseException', 'invalidLicense', 'identity'],
+    ['InvalidCustomerIdentifierException', 'invalidCustomer', 'identity'],
     ['InvalidProductCodeException', 'invalidProduct', 'product'],
   ])(
-    '%s of one subscription: its culprit is blocked, the cause is suspect, and all is sent once AWS takes it',
+    '%s of one subscription: its culprit is blocked, the cause is quarantined, and all is sent once AWS takes it',
     async (name, reason, scope) => {
       const [good, bad] = [await bench.subscribe(), await bench.subscribe()];
       const hours = bench.hours(4);
@@ -131,37 +135,41 @@ describe('suspects', () => {
       });
       await bench.first.submit();
       expect((await bench.records(`state = 'blocked'`)).map((record) => record.reason)).toContain(reason);
-      expect(await bench.database.query(`SELECT DISTINCT scope FROM marketplace.suspect`)).toEqual([{ scope }]);
+      expect(await bench.database.query(`SELECT DISTINCT scope FROM marketplace.quarantined_cause`)).toEqual([{ scope }]);
       fault.remove();
       await bench.settle();
       expect(await bench.records(`state = 'metered'`)).toHaveLength(8);
-      expect(await bench.database.query(`SELECT 1 FROM marketplace.suspect`)).toEqual([]);
+      expect(await bench.database.query(`SELECT 1 FROM marketplace.quarantined_cause`)).toEqual([]);
       await bench.expectConserved();
     },
   );
 
-  it('an unknown license makes its subscription suspect, not its neighbours', async () => {
+  it('an unknown license quarantines its identity alone, and AWS is asked about its subscription (T7)', async () => {
     const good = await bench.subscribe();
     const bad = await bench.subscribe({ unknownToAws: true });
     for (const subscription of [good, bad]) for (const hour of bench.hours(10)) await bench.seal(subscription, { hour });
     for (let round = 0; round < 12; round += 1) await bench.first.submit();
     expect(await bench.records(`state = 'metered'`)).toHaveLength(10);
     expect(await bench.records(`subscription_id = '${bad.id}' AND state = 'metered'`)).toEqual([]);
-    expect(await bench.database.query(`SELECT scope, key FROM marketplace.suspect`)).toEqual([{ scope: 'subscription', key: bad.id }]);
+    expect(await bench.database.query(`SELECT scope, key FROM marketplace.quarantined_cause`)).toEqual([
+      { scope: 'identity', key: bad.identityId },
+    ]);
+    expect(await bench.nextAsk(bad)).toEqual(bench.clock.now());
+    expect(await bench.nextAsk(good)).toBeNull();
     // Its end is known: every attempt was refused.
     bench.clock.advance(26 * HOUR_MS);
     await bench.first.watch.run();
     const ends = await bench.records(`subscription_id = '${bad.id}'`);
-    expect(new Set(ends.map((record) => `${record.state} ${record.disposition}`))).toEqual(new Set(['closed carried']));
+    expect(new Set(ends.map((record) => `${record.state} ${record.disposition}`))).toEqual(new Set(['closed annulled']));
     await bench.expectConserved();
   });
 
-  it('a crash between the probe and the requeue leaves nothing behind: recovery finds what is blocked for a cause no longer suspect', async () => {
+  it('a crash between the probe and the requeue leaves nothing behind: recovery finds what is blocked for a cause that is quarantined no more', async () => {
     const subscription = await bench.subscribe({ unknownToAws: true });
     const id = await bench.seal(subscription);
     await bench.first.submit();
     expect(await bench.record(id)).toMatchObject({ state: 'blocked', reason: 'invalidLicense' });
-    await bench.database.query(`DELETE FROM marketplace.suspect`);
+    await bench.database.query(`DELETE FROM marketplace.quarantined_cause`);
     await bench.first.recovery.run();
     expect((await bench.record(id)).state).toBe('pending');
     await bench.expectConserved();

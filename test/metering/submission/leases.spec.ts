@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Switches } from 'aws-marketplace-simulator';
 import { type BatchMeterUsageCall, type GatewayAnswer, type MeteringGateway } from '../../../src/aws/metering-gateway.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
-import { type Replica, SubmissionBench } from './submission-bench.js';
+import { type Replica, SubmissionBench, type TestSubscription } from './submission-bench.js';
 
 let bench: SubmissionBench;
 let slow: Replica;
@@ -49,10 +49,12 @@ afterEach(() => bench.stop());
 describe('a sender that is late with its answer', () => {
   let id: string;
   let run: Promise<void>;
-  const claimAndStop = async (): Promise<void> => {
-    id = await bench.seal(await bench.subscribe());
+  const claimAndStop = async (): Promise<TestSubscription> => {
+    const subscription = await bench.subscribe();
+    id = await bench.seal(subscription);
     run = slow.submit();
     await reached;
+    return subscription;
   };
 
   const untilSending = async (): Promise<void> => {
@@ -121,20 +123,29 @@ describe('a sender that is late with its answer', () => {
     await bench.expectConserved();
   });
 
-  it('comes after an operator found the record absent and its units were carried: stored, and an over-billing alarm', async () => {
+  it('comes after it was annulled: stored, and an incident that names the units and where they went (T27)', async () => {
     await start('afterCall');
-    await claimAndStop();
+    const subscription = await claimAndStop();
     await endLease();
     bench.clock.advance(26 * HOUR_MS);
     await bench.first.watch.run();
     await bench.first.resolution.settleUnknown(id, { absentWithFullCoverage: true }, { by: 'ada' });
-    expect(await bench.record(id)).toMatchObject({ state: 'closed', disposition: 'carried', closed_by: 'ada' });
+    expect(await bench.record(id)).toMatchObject({ state: 'closed', disposition: 'annulled', closed_by: 'ada' });
+    const again = await bench.sealWaiting(subscription);
     proceed();
     await run;
-    expect(await bench.record(id)).toMatchObject({ state: 'closed', disposition: 'carried' });
+    expect(await bench.record(id)).toMatchObject({ state: 'closed', disposition: 'annulled' });
     expect(await bench.attempts(id)).toMatchObject([{ evidence: 'billed', decided_by: 'ada' }]);
-    expect(await bench.alerts()).toContain('overBilled');
     expect(await bench.events()).toContain('metering.overBilled');
+    const [incident] = await bench.database.query<{ message: string; details: object }>(
+      `SELECT message, details FROM marketplace.alert WHERE kind = 'overBilled'`,
+    );
+    expect(incident!.message).toContain(`7 in record ${again}`);
+    expect(incident!.details).toMatchObject({
+      recordId: id,
+      quantity: '7',
+      whereabouts: [{ recordId: again, state: 'pending', units: '7', waitingReason: null }],
+    });
     // The ledger is whole; it says itself that the bill is not.
     await bench.expectConserved({ bill: false });
   });

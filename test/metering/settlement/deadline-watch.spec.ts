@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
-import { SubmissionBench } from './submission-bench.js';
+import { SubmissionBench } from '../submission/submission-bench.js';
 
 let bench: SubmissionBench;
 beforeEach(async () => {
@@ -8,9 +8,18 @@ beforeEach(async () => {
 });
 afterEach(() => bench.stop());
 
-const carry = async (): Promise<string> => {
-  const [row] = await bench.database.query<{ carry: string }>(`SELECT sum(carry)::text AS carry FROM marketplace.balance`);
-  return row!.carry;
+const balance = async (): Promise<{ event_sum: string; quantity: string }> => {
+  const [row] = await bench.database.query<{ event_sum: string; quantity: string }>(
+    `SELECT sum(event_sum)::text AS event_sum, sum(quantity)::text AS quantity FROM marketplace.balance`,
+  );
+  return row!;
+};
+/** Units of rollups without a record. */
+const waiting = async (): Promise<string> => {
+  const [row] = await bench.database.query<{ units: string }>(
+    `SELECT coalesce(sum(event_sum), 0)::text AS units FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split`,
+  );
+  return row!.units;
 };
 
 describe('before the due time', () => {
@@ -34,15 +43,18 @@ describe('before the due time', () => {
 });
 
 describe('at the cutoff', () => {
-  it('hands the units of a record that was never tried back to the balance (D19, D23)', async () => {
-    const id = await bench.seal(await bench.subscribe(), { quantity: 9 });
+  it('annuls a record that was never tried: its usage waits again, nothing of it is left in the balance (D19, D23, T5)', async () => {
+    const subscription = await bench.subscribe();
+    const id = await bench.seal(subscription, { quantity: 9 });
     bench.clock.advance(23.5 * HOUR_MS);
     await bench.first.watch.run();
     expect((await bench.record(id)).state).toBe('pending');
     bench.clock.advance(HOUR_MS);
     await bench.first.watch.run();
-    expect(await bench.record(id)).toMatchObject({ state: 'closed', reason: 'expired', disposition: 'carried' });
-    expect(await carry()).toBe('9');
+    expect(await bench.record(id)).toMatchObject({ state: 'closed', reason: 'expired', disposition: 'annulled' });
+    expect(await balance()).toEqual({ event_sum: '0', quantity: '0' });
+    expect(await waiting()).toBe('9');
+    expect(await bench.changed(subscription)).toBe(true);
     expect(await bench.events()).toContain('metering.expired');
     expect(await bench.alerts()).toEqual(['expired']);
     await bench.first.submit();
@@ -50,21 +62,27 @@ describe('at the cutoff', () => {
     await bench.expectConserved();
   });
 
-  it('holds them with onExpired hold, and for a subscription that has ended', async () => {
+  it('holds them with onExpired hold', async () => {
     const replica = await bench.replica({ onExpired: 'hold' });
-    const [living, ended] = [await bench.subscribe(), await bench.subscribe()];
-    const first = await bench.seal(living, { hour: bench.hours(1)[0]! });
+    const id = await bench.seal(await bench.subscribe());
     bench.clock.advance(26 * HOUR_MS);
     await replica.watch.run();
-    expect(await bench.record(first)).toMatchObject({ state: 'closed', disposition: 'held' });
-    const second = await bench.seal(ended, { hour: bench.hours(1)[0]! });
-    await bench.database.query(
-      `UPDATE marketplace.subscription SET state = 'ending', ends_at = $2, first_end_sign_at = $2, last_end_sign_at = $2 WHERE id = $1`,
-      [ended.id, bench.clock.now().toISOString()],
-    );
+    expect(await bench.record(id)).toMatchObject({ state: 'closed', reason: 'expired', disposition: 'held' });
+    expect(await waiting()).toBe('0');
+    await bench.expectConserved();
+  });
+
+  it('leaves what may be billed unknown, with an alert, and hands nothing of it back', async () => {
+    const id = await bench.seal(await bench.subscribe());
+    const fault = bench.simulator.faults.add({ kind: 'resetBefore' });
+    await bench.first.submit();
+    fault.remove();
     bench.clock.advance(26 * HOUR_MS);
     await bench.first.watch.run();
-    expect(await bench.record(second)).toMatchObject({ state: 'closed', disposition: 'held' });
+    expect(await bench.record(id)).toMatchObject({ state: 'unknown', reason: 'expired', disposition: null });
+    expect(await bench.alerts()).toEqual(['unknownOutcome']);
+    expect(await bench.events()).toEqual(['metering.unknown']);
+    expect(await waiting()).toBe('0');
     await bench.expectConserved();
   });
 
@@ -92,8 +110,8 @@ describe('at the cutoff', () => {
     bench.clock.advance(50 * HOUR_MS);
     await Promise.all([bench.first.watch.run(), other.watch.run(), bench.first.watch.run(), other.watch.run()]);
     await bench.first.watch.run();
-    expect(await bench.records(`disposition = 'carried'`)).toHaveLength(600);
-    expect(await carry()).toBe('600');
+    expect(await bench.records(`disposition = 'annulled'`)).toHaveLength(600);
+    expect(await waiting()).toBe('600');
     expect((await bench.events()).filter((type) => type === 'metering.expired')).toHaveLength(600);
     await bench.expectConserved();
   });
@@ -107,18 +125,6 @@ describe('modes', () => {
     expect(await bench.record(id)).toMatchObject({ state: 'closed', reason: 'dryRun', disposition: 'held' });
     expect(bench.calls()).toBe(0);
     expect(await bench.alerts()).toEqual([]);
-    await bench.expectConserved();
-  });
-
-  it('off waits for its cutoff and is held', async () => {
-    const id = await bench.seal(await bench.subscribe(), { mode: 'off' });
-    await bench.first.submit();
-    await bench.first.watch.run();
-    expect((await bench.record(id)).state).toBe('pending');
-    bench.clock.advance(26 * HOUR_MS);
-    await bench.first.watch.run();
-    expect(await bench.record(id)).toMatchObject({ state: 'closed', reason: 'off', disposition: 'held' });
-    expect(bench.calls()).toBe(0);
     await bench.expectConserved();
   });
 

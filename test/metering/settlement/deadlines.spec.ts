@@ -46,7 +46,7 @@ describe('deadlines of an ended subscription', () => {
     ['2026-11-11 12:10', '2026-11-13 00:00', '2026-11-11 13:10', '2026-11-12 11:00'],
     ['2026-11-13 00:00', '2026-11-13 00:00', '2026-11-12 10:00', '2026-11-12 11:00'],
   ])('first sign %s, last sign %s', (first, last, due, cutoff) => {
-    const end = { firstEndSignAt: at(first), lastEndSignAt: at(last) };
+    const end = { firstSignAt: at(first), lastSignAt: at(last) };
     const { dueAt, cutoffAt } = deadlinesOf(at('2026-11-11 10:00'), 'BatchMeterUsage', end);
     expect([shown(dueAt), shown(cutoffAt)]).toEqual([due, cutoff]);
     expect(shown(endWindowClosesAt(end))).toBe(shown(plusMs(at(last), HOUR_MS)));
@@ -61,8 +61,8 @@ const anyEnd = fc.option(
   fc
     .tuple(fc.date({ min: new Date('2026-01-01'), max: new Date('2029-01-01'), noInvalidDate: true }), fc.nat(72 * HOUR_MS))
     .map(([first, later]) => ({
-      firstEndSignAt: first,
-      lastEndSignAt: plusMs(first, later),
+      firstSignAt: first,
+      lastSignAt: plusMs(first, later),
     })),
 );
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type CallFailure, type Culprit, type FailureKind } from '../../../src/aws/aws-error.js';
 import { type Evidence, evidenceOf, knownNotBilled, type RecordAnswer } from '../../../src/metering/settlement/evidence.js';
-import { endOf, outcomeOf, type RecordFacts, type RecordState, retryDelayMs } from '../../../src/metering/settlement/record-outcome.js';
+import { endOf } from '../../../src/metering/settlement/record-end.js';
+import { outcomeOf, type RecordFacts, type RecordState, retryDelayMs } from '../../../src/metering/settlement/record-outcome.js';
 
 const NOW = new Date('2026-11-11T10:00:00Z');
 const status = (name: string): RecordAnswer => ({ kind: 'status', status: name, meteringRecordId: name === 'Success' ? 'm-1' : null });
@@ -16,21 +17,30 @@ const facts = (over: Partial<RecordFacts> = {}): RecordFacts => ({
   earlier: [],
   consecutiveFailures: 0,
   batchSize: 1,
-  subscriptionMeteredBefore: true,
-  subscriptionSince: new Date('2026-10-01T00:00:00Z'),
-  subscriptionEnding: false,
+  isLatestAttempt: true,
+  isGrainShared: false,
+  identityMeteredBefore: true,
+  agreement: { inForceSince: new Date('2026-10-01T00:00:00Z'), isInFinalHour: false },
   ...over,
 });
+const since = (instant: string) => ({ inForceSince: new Date(instant), isInFinalHour: false });
 const outcome = (answer: RecordAnswer, over: Partial<RecordFacts> = {}, identicalResend: 'unknown' | 'success' = 'unknown') =>
-  outcomeOf(answer, facts(over), { now: NOW, identicalResend });
+  outcomeOf(answer, facts(over), { now: NOW, identicalResend, duplicateConfirms: true });
 
 describe('evidence', () => {
   it.each<[string, RecordAnswer, Evidence[], 'unknown' | 'success', Evidence]>([
     ['Success', status('Success'), [], 'unknown', 'billed'],
-    ['DuplicateRecord alone (D12)', status('DuplicateRecord'), [], 'unknown', 'refused'],
-    ['DuplicateRecord after refusals only', status('DuplicateRecord'), ['refused', 'refused'], 'unknown', 'refused'],
+    ['DuplicateRecord alone (D12, T13)', status('DuplicateRecord'), [], 'unknown', 'conflict'],
+    ['DuplicateRecord after refusals only', status('DuplicateRecord'), ['refused', 'refused'], 'unknown', 'conflict'],
+    [
+      'DuplicateRecord after a conflict and an uncertain attempt',
+      status('DuplicateRecord'),
+      ['conflict', 'uncertain'],
+      'unknown',
+      'conflict',
+    ],
     ['DuplicateRecord after an uncertain attempt', status('DuplicateRecord'), ['refused', 'uncertain'], 'unknown', 'billed'],
-    ['the same where identical resends are Success', status('DuplicateRecord'), ['uncertain'], 'success', 'refused'],
+    ['the same where identical resends are Success', status('DuplicateRecord'), ['uncertain'], 'success', 'conflict'],
     ['DuplicateRecord after proof', status('DuplicateRecord'), ['billed'], 'success', 'billed'],
     ['CustomerNotSubscribed', status('CustomerNotSubscribed'), [], 'unknown', 'refused'],
     ['a status nobody knows', status('Deferred'), [], 'unknown', 'uncertain'],
@@ -44,7 +54,15 @@ describe('evidence', () => {
     ['an error nobody knows', failure('unrecognised', 'possible'), [], 'unknown', 'uncertain'],
     ['not sent', failure('dropped', 'none'), [], 'unknown', 'refused'],
   ])('%s', (_name, answer, earlier, identicalResend, expected) => {
-    expect(evidenceOf(answer, earlier, identicalResend)).toBe(expected);
+    expect(evidenceOf(answer, { earlier, identicalResend, isGrainShared: false, duplicateConfirms: true })).toBe(expected);
+  });
+
+  it('takes no DuplicateRecord as proof where another record of ours shares the grain, or the operation never says it of the same record', () => {
+    const reading = { earlier: ['uncertain' as const], identicalResend: 'unknown' as const, isGrainShared: false, duplicateConfirms: true };
+    const answer = status('DuplicateRecord');
+    expect(evidenceOf(answer, { ...reading, isGrainShared: true })).toBe('conflict');
+    expect(evidenceOf(answer, { ...reading, duplicateConfirms: false })).toBe('conflict');
+    expect(evidenceOf(answer, { ...reading, earlier: ['uncertain', 'billed'], isGrainShared: true })).toBe('billed');
   });
 
   it('knows a record as not billed only if every attempt was refused, or there was none', () => {
@@ -52,6 +70,7 @@ describe('evidence', () => {
     expect(knownNotBilled(['refused', 'refused'])).toBe(true);
     expect(knownNotBilled(['refused', 'uncertain'])).toBe(false);
     expect(knownNotBilled(['billed'])).toBe(false);
+    expect(knownNotBilled(['refused', 'conflict'])).toBe(false);
   });
 });
 
@@ -61,27 +80,33 @@ describe('what an answer does to a record', () => {
     ['a confirming duplicate', status('DuplicateRecord'), { earlier: ['uncertain'] }, { to: 'metered', confirmedByDuplicate: true }],
     ['a conflict', status('DuplicateRecord'), {}, { to: 'blocked', reason: 'conflict' }],
     [
-      'not subscribed, young and never metered (D31)',
+      'not subscribed, young and never metered under its identity (D31, T7)',
       status('CustomerNotSubscribed'),
-      { subscriptionMeteredBefore: false, subscriptionSince: new Date('2026-11-10T10:00:01Z') },
+      { identityMeteredBefore: false, agreement: since('2026-11-10T10:00:01Z') },
       { to: 'pending', reason: 'notSubscribedYet', pace: 'backoff' },
     ],
     [
-      'not subscribed, 24 h old',
+      'not subscribed, in force for 24 h',
       status('CustomerNotSubscribed'),
-      { subscriptionMeteredBefore: false, subscriptionSince: new Date('2026-11-10T10:00:00Z') },
+      { identityMeteredBefore: false, agreement: since('2026-11-10T10:00:00Z') },
+      { to: 'blocked', reason: 'notSubscribed' },
+    ],
+    [
+      'not subscribed, never known to have begun',
+      status('CustomerNotSubscribed'),
+      { identityMeteredBefore: false, agreement: { inForceSince: null, isInFinalHour: false } },
       { to: 'blocked', reason: 'notSubscribed' },
     ],
     [
       'not subscribed, young but metered before',
       status('CustomerNotSubscribed'),
-      { subscriptionSince: NOW },
+      { agreement: since(NOW.toISOString()) },
       { to: 'blocked', reason: 'notSubscribed' },
     ],
     [
       'not subscribed, in the hour after the end',
       status('CustomerNotSubscribed'),
-      { subscriptionEnding: true, consecutiveFailures: 7 },
+      { agreement: { ...since('2026-10-01T00:00:00Z'), isInFinalHour: true }, consecutiveFailures: 7 },
       { to: 'pending', reason: 'finalHour', pace: 'backoff', consecutiveFailures: 8, group: 'clear' },
     ],
     ['a status nobody knows', status('Deferred'), { batchSize: 25 }, { to: 'blocked', reason: 'unrecognised' }],
@@ -134,6 +159,7 @@ describe('what an answer does to a record', () => {
       evidence: 'billed',
       step: { to: 'same' },
       overBilled: true,
+      asks: false,
     });
   });
 
@@ -144,8 +170,26 @@ describe('what an answer does to a record', () => {
       failure('culprit', 'none', 'invalidTag'),
       failure('dropped', 'none'),
     ]) {
-      expect(outcome(answer, { holdsLease: false })).toEqual({ evidence: 'uncertain', step: { to: 'same' }, overBilled: false });
+      expect(outcome(answer, { holdsLease: false, isLatestAttempt: false })).toEqual({
+        ...{ evidence: 'uncertain', step: { to: 'same' }, overBilled: false, asks: false },
+      });
     }
+  });
+
+  it('believes a late sender that something was on file before it, while nobody has come after it', () => {
+    expect(outcome(status('DuplicateRecord'), { holdsLease: false })).toMatchObject({ evidence: 'conflict', step: { to: 'same' } });
+    expect(outcome(status('CustomerNotSubscribed'), { holdsLease: false })).toMatchObject({ evidence: 'uncertain' });
+  });
+
+  it.each<[RecordAnswer, boolean]>([
+    [status('CustomerNotSubscribed'), true],
+    [failure('culprit', 'none', 'invalidLicense'), true],
+    [failure('culprit', 'none', 'invalidCustomer'), true],
+    [failure('culprit', 'none', 'invalidDimension'), false],
+    [failure('throttled', 'none'), false],
+    [status('Success'), false],
+  ])('has AWS asked about the agreement where it refuses for it (%#)', (answer, asks) => {
+    expect(outcome(answer).asks).toBe(asks);
   });
 });
 
@@ -163,33 +207,33 @@ describe('how long a retry waits', () => {
 });
 
 describe('the end of trying', () => {
-  const ending = { state: 'pending', reason: null, mode: 'live', attempts: [] as Evidence[], subscriptionLives: true } as const;
+  const ending = { state: 'pending', reason: null, mode: 'live', attempts: [] as Evidence[] } as const;
   it.each([
-    ['never tried', {}, 'carry', { to: 'closed', reason: 'expired', disposition: 'carried' }],
-    ['refused only', { attempts: ['refused'] }, 'carry', { to: 'closed', reason: 'expired', disposition: 'carried' }],
+    ['never tried', {}, 'carry', { to: 'annulled', reason: 'expired' }],
+    ['refused only', { attempts: ['refused'] }, 'carry', { to: 'annulled', reason: 'expired' }],
     ['one attempt uncertain', { attempts: ['refused', 'uncertain'] }, 'carry', { to: 'unknown', reason: 'expired' }],
-    [
-      'blocked',
-      { state: 'blocked', reason: 'invalidDimension', attempts: ['refused'] },
-      'carry',
-      { to: 'closed', reason: 'invalidDimension', disposition: 'carried' },
-    ],
+    ['blocked', { state: 'blocked', reason: 'invalidDimension', attempts: ['refused'] }, 'carry', { to: 'annulled', reason: 'expired' }],
     [
       'blocked and uncertain',
       { state: 'blocked', reason: 'unrecognised', attempts: ['uncertain'] },
       'carry',
       { to: 'unknown', reason: 'unrecognised' },
     ],
+    ['a conflict (T13)', { state: 'blocked', reason: 'conflict', attempts: ['conflict'] }, 'carry', { to: 'unknown', reason: 'conflict' }],
     [
-      'a conflict',
-      { state: 'blocked', reason: 'conflict', attempts: ['refused'] },
-      'carry',
-      { to: 'closed', reason: 'conflict', disposition: 'held' },
+      'a conflict, whatever the option',
+      { state: 'blocked', reason: 'conflict', attempts: ['conflict'] },
+      'hold',
+      { to: 'unknown', reason: 'conflict' },
     ],
-    ['onExpired hold', {}, 'hold', { to: 'closed', reason: 'expired', disposition: 'held' }],
-    ['an ended subscription', { subscriptionLives: false }, 'carry', { to: 'closed', reason: 'expired', disposition: 'held' }],
-    ['dry-run', { mode: 'dry-run' }, 'carry', { to: 'closed', reason: 'dryRun', disposition: 'held' }],
-    ['off', { mode: 'off' }, 'carry', { to: 'closed', reason: 'off', disposition: 'held' }],
+    ['onExpired hold', {}, 'hold', { to: 'held', reason: 'expired' }],
+    [
+      'blocked, onExpired hold',
+      { state: 'blocked', reason: 'notSubscribed', attempts: ['refused'] },
+      'hold',
+      { to: 'held', reason: 'notSubscribed' },
+    ],
+    ['dry-run', { mode: 'dry-run' }, 'carry', { to: 'held', reason: 'dryRun' }],
   ] as const)('%s', (_name, over, onExpired, expected) => {
     expect(endOf({ ...ending, ...over }, onExpired)).toEqual(expected);
   });
@@ -199,11 +243,12 @@ describe('the end of trying', () => {
 interface Life {
   state: RecordState;
   reason: string | null;
-  disposition: 'carried' | 'held' | null;
+  disposition: 'annulled' | 'held' | null;
   lease: number | null;
   attempts: { evidence: Evidence; effective: boolean; answered: boolean }[];
   failures: number;
   overBilled: boolean;
+  byDuplicate: boolean;
 }
 
 describe('any sequence of claims, answers, crashes and deadlines', () => {
@@ -231,8 +276,10 @@ describe('any sequence of claims, answers, crashes and deadlines', () => {
       fc.property(
         fc.array(step, { maxLength: 40 }),
         fc.constantFrom('unknown' as const, 'success' as const),
+        fc.constantFrom('carry' as const, 'hold' as const),
+        fc.boolean(),
         fc.nat(24),
-        (steps, identicalResend, others) => {
+        (steps, identicalResend, onExpired, isGrainShared, others) => {
           const life: Life = {
             state: 'pending',
             reason: null,
@@ -241,10 +288,11 @@ describe('any sequence of claims, answers, crashes and deadlines', () => {
             attempts: [],
             failures: 0,
             overBilled: false,
+            byDuplicate: false,
           };
           const evidence = () => life.attempts.map((attempt) => attempt.evidence);
           for (const next of steps) {
-            const handedBack = life.disposition === 'carried';
+            const handedBack = life.disposition === 'annulled';
             if (next.do === 'claim' && life.state === 'pending') {
               life.lease = life.attempts.push({ evidence: 'uncertain', effective: false, answered: false }) - 1;
               life.state = 'sending';
@@ -254,12 +302,9 @@ describe('any sequence of claims, answers, crashes and deadlines', () => {
             } else if (next.do === 'requeue' && life.state === 'blocked') {
               life.state = 'pending';
             } else if (next.do === 'cutoff' && (life.state === 'pending' || life.state === 'blocked')) {
-              const end = endOf(
-                { state: life.state, reason: life.reason, mode: 'live', attempts: evidence(), subscriptionLives: true },
-                'carry',
-              );
-              life.state = end.to;
-              life.disposition = end.to === 'closed' ? end.disposition : null;
+              const end = endOf({ state: life.state, reason: life.reason, mode: 'live', attempts: evidence() }, onExpired);
+              life.state = end.to === 'unknown' ? 'unknown' : 'closed';
+              life.disposition = end.to === 'unknown' ? null : end.to;
             } else if (next.do === 'answer') {
               const index = life.attempts.length - 1 - next.which;
               const attempt = life.attempts[index];
@@ -270,14 +315,18 @@ describe('any sequence of claims, answers, crashes and deadlines', () => {
                 facts({
                   state: life.state,
                   holdsLease: life.state === 'sending' && life.lease === index,
+                  isLatestAttempt: index === life.attempts.length - 1,
+                  isGrainShared,
                   earlier: evidence().slice(0, index),
                   consecutiveFailures: life.failures,
                   batchSize: others + 1,
                 }),
-                { now: NOW, identicalResend },
+                { now: NOW, identicalResend, duplicateConfirms: true },
               );
               attempt.evidence = result.evidence;
               life.overBilled ||= result.overBilled;
+              if (result.step.to === 'metered')
+                life.byDuplicate = result.step.confirmedByDuplicate && !evidence().slice(0, index).includes('billed');
               if (result.step.to !== 'same') {
                 life.state = result.step.to;
                 life.reason = 'reason' in result.step ? result.step.reason : null;
@@ -287,7 +336,8 @@ describe('any sequence of claims, answers, crashes and deadlines', () => {
             }
             if (life.state === 'metered') expect(evidence()).toContain('billed');
             if (evidence().includes('billed')) expect(life.state === 'metered' || life.overBilled).toBe(true);
-            if (life.disposition === 'carried' && !handedBack) expect(evidence().every((one) => one === 'refused')).toBe(true);
+            if (life.disposition === 'annulled' && !handedBack) expect(evidence().every((one) => one === 'refused')).toBe(true);
+            if (isGrainShared && life.state === 'metered') expect(life.byDuplicate).toBe(false);
             expect(life.state === 'sending').toBe(life.lease !== null);
           }
         },

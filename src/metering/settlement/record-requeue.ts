@@ -1,0 +1,63 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { type LockedRecord } from './metering-record.sql.js';
+import { CAUSE_SCOPE } from './record-outcome.js';
+import { lockNotSubscribed, lockReinstated, lockResolved } from './record-requeue.sql.js';
+import { RecordTransitions, REQUEUED } from './record-transition.js';
+
+/** Records in one transaction. */
+const CHUNK = 500;
+
+/**
+ * Sends blocked records again once what blocked them is gone. Derived from what stands in the ledger, in transactions of its own, so that no crash between
+ * a probe's success and this can leave a record behind.
+ */
+@Injectable()
+export class RecordRequeue {
+  private readonly logger = new Logger('MarketplaceSubmission');
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly database: LedgerDatabase,
+    private readonly transitions: RecordTransitions,
+  ) {}
+
+  /** Records whose cause is quarantined no more. */
+  resolved(): Promise<number> {
+    const reasons = Object.keys(CAUSE_SCOPE);
+    return this.requeue('Its cause is resolved.', (tx, now) => lockResolved(tx, this.options.sellerAccount, now, reasons, CHUNK));
+  }
+
+  /** Records refused as not subscribed under identities of which AWS takes usage again. */
+  metered(identityIds: readonly string[]): Promise<number> {
+    if (identityIds.length === 0) return Promise.resolve(0);
+    const message = 'AWS takes usage of its identity again.';
+    return this.requeue(message, (tx, now) => lockNotSubscribed(tx, this.options.sellerAccount, now, identityIds, CHUNK));
+  }
+
+  /** Records refused as not subscribed whose subscription was activated or reinstated since. */
+  reinstated(): Promise<number> {
+    const message = 'Its subscription was activated or reinstated.';
+    return this.requeue(message, (tx, now) => lockReinstated(tx, this.options.sellerAccount, now, CHUNK));
+  }
+
+  private async requeue(message: string, lock: (tx: SqlExecutor, now: Date) => Promise<LockedRecord[]>): Promise<number> {
+    let requeued = 0;
+    for (let found = CHUNK; found === CHUNK; requeued += found) {
+      found = await this.database.transaction(async (tx) => {
+        const now = this.options.clock.now();
+        const records = await lock(tx, now);
+        await this.transitions.apply(
+          tx,
+          records.map((record) => ({ record, to: { ...REQUEUED, message } })),
+          now,
+        );
+        return records.length;
+      });
+    }
+    if (requeued > 0) this.logger.log(`blocked records requeued: ${message}`, { records: requeued });
+    return requeued;
+  }
+}

@@ -1,0 +1,19 @@
+import { type Provider } from '@nestjs/common';
+import { ConflictExplanation } from './conflict-explanation.js';
+import { DeadlineWatch } from './deadline-watch.js';
+import { RecordRequeue } from './record-requeue.js';
+import { RecordResolution } from './record-resolution.service.js';
+import { RecordTransitions } from './record-transition.js';
+import { SubmissionHold } from './submission-hold.js';
+import { UnitRebill } from './unit-rebill.js';
+
+/** Everything that decides what becomes of a record, by answer, deadline or a person's word. */
+export const SETTLEMENT_PROVIDERS: Provider[] = [
+  SubmissionHold,
+  RecordTransitions,
+  RecordRequeue,
+  ConflictExplanation,
+  DeadlineWatch,
+  UnitRebill,
+  RecordResolution,
+];

@@ -1,0 +1,58 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { MarketplaceMeteringError } from '../../errors.js';
+import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { insertSubjects } from '../../subscription/chain/subject.sql.js';
+import { eventIdOf } from '../recording/event-id.js';
+import { type LockedRecord } from './metering-record.sql.js';
+import { RecordTransitions } from './record-transition.js';
+import { insertRebilledUsage, selectSubscription } from './unit-rebill.sql.js';
+
+/** Who is to pay for rebilled units, and when they count as used. */
+export interface RebillTarget {
+  subscriptionId: string;
+  occurredAt: Date;
+}
+
+/**
+ * Bills the units of a record anew: the record is void, and its units one new usage event with a key of its own and a reason, in one transaction. Balances
+ * of its period stay as they are; the event is priced by the agreement of its own instant.
+ */
+@Injectable()
+export class UnitRebill {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly transitions: RecordTransitions,
+  ) {}
+
+  /**
+   * @param record locked, known not to be billed, with a quantity above zero
+   * @returns the id of the new event
+   */
+  async rebill(tx: SqlExecutor, record: LockedRecord, target: RebillTarget, signed: { by: string; reason: string }): Promise<string> {
+    const { sellerAccount, clock } = this.options;
+    const subscription = await selectSubscription(tx, sellerAccount, target.subscriptionId);
+    if (subscription?.product_code !== record.product_code) {
+      throw new MarketplaceMeteringError(
+        'TRANSITION_REFUSED',
+        `subscriptionId: ${target.subscriptionId} is no subscription of product ${record.product_code}; name one that is to pay for these units.`,
+      );
+    }
+    const key = `rebill:${record.id}`;
+    const id = eventIdOf({ sellerAccount, scope: { kind: 'subscription', name: subscription.id }, key }).text;
+    const reason = `rebilled by ${signed.by} from record ${record.id}: ${signed.reason}`;
+    const message = `Rebilled as event ${id} of subscription ${subscription.id}: ${signed.reason}`;
+    await this.transitions.apply(
+      tx,
+      [{ record, to: { state: 'closed', disposition: 'void', reason: 'rebilled', message, by: signed.by, isExpired: false } }],
+      clock.now(),
+    );
+    const { product_code: productCode, customer_id: customerId } = subscription;
+    await insertSubjects(tx, sellerAccount, [{ productCode, customerId, tenantId: null, subscriptionId: subscription.id }]);
+    const { dimension, quantity } = record;
+    const usage = { id, key, productCode, subscriptionId: subscription.id, dimension, quantity, occurredAt: target.occurredAt, reason };
+    await insertRebilledUsage(tx, sellerAccount, usage);
+    return id;
+  }
+}

@@ -1,0 +1,84 @@
+import { HOUR_MS } from '../../runtime/clock.js';
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type TimelineSpan } from '../../subscription/agreements/timeline.js';
+import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
+import { type RecordAnswer } from '../settlement/evidence.js';
+import { type LockedRecord } from '../settlement/metering-record.sql.js';
+import { type AgreementStanding } from '../settlement/record-outcome.js';
+import { recordsInSharedGrain } from '../settlement/shared-grain.sql.js';
+import { agreementsOfPeriods, meteredIdentities } from './attempt.sql.js';
+
+/** What few answers need to know beyond the record and its attempts. */
+export interface AnswerFacts {
+  isGrainShared: boolean;
+  identityMeteredBefore: boolean;
+  agreement: AgreementStanding;
+}
+
+const NOT_KNOWN: AnswerFacts = {
+  isGrainShared: false,
+  identityMeteredBefore: true,
+  agreement: { inForceSince: null, isInFinalHour: false },
+};
+
+const hasStatus = (answer: RecordAnswer, status: string): boolean => answer.kind === 'status' && answer.status === status;
+
+/**
+ * Looks up what decides about the records whose answer asks for it: other records in the grain of a duplicate, and the agreement of a customer who is
+ * said not to be subscribed. A Success, which is nearly every answer, asks for nothing.
+ */
+export async function factsOfAnswers(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  answered: readonly { record: LockedRecord; answer: RecordAnswer }[],
+  now: Date,
+): Promise<(record: LockedRecord) => AnswerFacts> {
+  const duplicates = answered.filter(({ answer }) => hasStatus(answer, 'DuplicateRecord')).map(({ record }) => record);
+  const refused = answered.filter(({ answer }) => hasStatus(answer, 'CustomerNotSubscribed')).map(({ record }) => record);
+  const shared = await recordsInSharedGrain(
+    tx,
+    duplicates.map(({ id }) => id),
+  );
+  const metered = await meteredIdentities(tx, distinct(refused.map((record) => record.identity_id)));
+  const standings = await standingsOf(tx, sellerAccount, refused, now);
+  return (record) => ({
+    ...NOT_KNOWN,
+    isGrainShared: shared.has(record.id),
+    identityMeteredBefore: record.identity_id === null || metered.has(record.identity_id),
+    agreement: standings.get(record.id) ?? NOT_KNOWN.agreement,
+  });
+}
+
+async function standingsOf(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  records: readonly LockedRecord[],
+  now: Date,
+): Promise<Map<string, AgreementStanding>> {
+  if (records.length === 0) return new Map();
+  const agreements = await agreementsOfPeriods(tx, sellerAccount, distinct(records.map((record) => record.period_id)));
+  const timelines = await loadCustomerTimelines(tx, sellerAccount, distinct(records.map((record) => record.customer_id)), now);
+  const spans = timelines.flatMap((timeline) => timeline.subscriptions.flatMap((subscription) => subscription.spans));
+  return new Map(
+    records.map((record) => {
+      const agreementId = record.period_id === null ? undefined : agreements.get(record.period_id);
+      const own = spans.filter((span) => span.agreementId === agreementId || span.aliasAgreementIds.some((id) => id === agreementId));
+      return [record.id, standingOf(own, record.cutoff_at)];
+    }),
+  );
+}
+
+/** How an agreement with these spans stands towards a record with this cutoff. */
+export function standingOf(spans: readonly Pick<TimelineSpan, 'startsAt' | 'end'>[], cutoffAt: Date): AgreementStanding {
+  const starts = spans.map((span) => span.startsAt.getTime());
+  // Where the identity goes on under a later agreement the record keeps the deadline of its hour, and AWS must know the buyer.
+  const isInFinalHour = spans.some(({ end }) => {
+    if (end === null) return false;
+    return cutoffAt.getTime() <= Math.max(end.lastSignAt.getTime(), end.lastHeardAt.getTime()) + HOUR_MS;
+  });
+  return { inForceSince: starts.length === 0 ? null : new Date(Math.min(...starts)), isInFinalHour };
+}
+
+function distinct(ids: readonly (string | null)[]): string[] {
+  return [...new Set(ids.filter((id) => id !== null))];
+}
