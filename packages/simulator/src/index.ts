@@ -11,7 +11,7 @@ export {
   type SubscribeOptions,
   type SuccessorTerms,
 } from './market/agreement.js';
-export { type BillingAdjustment, type RenewalTerms, type SpendVetting } from './market/market-event.js';
+export { type BillingAdjustment, type RenewalTerms, type Rumour, type RumourOptions, type SpendVetting } from './market/market-event.js';
 export { type Operation } from './wire/api-operation.js';
 export { type ApiRequest } from './wire/api-request.js';
 export { type ApiCall, type CallFilter } from './wire/call-log.js';
@@ -35,8 +35,16 @@ export {
   type LaunchOptions,
   type ResourceCredentials,
 } from './operations/compute-resource.js';
-export { type Dimension, type Listing, type ProductIdentity, type ProductOptions, type ProductType } from './market/listing.js';
-export { MarketplaceSimulator, type SimulatorOptions } from './marketplace-simulator.js';
+export {
+  type Dimension,
+  type Listing,
+  type ProductChange,
+  type ProductIdentity,
+  type ProductOptions,
+  type ProductType,
+} from './market/listing.js';
+export { MarketplaceSimulator } from './marketplace-simulator.js';
+export { type SimulatorOptions } from './simulator-options.js';
 export { type Delivery, type DeliveryFilter, type Waiting } from './notifications/delivery-log.js';
 export { type ApiDestinationOptions, type SnsHttpOptions, type SqsOptions, type TargetOptions } from './notifications/delivery-target.js';
 export { type Disturbance, type DisturbanceEffect, type DisturbanceHandle } from './notifications/disturbance.js';
@@ -48,6 +56,8 @@ export { type EntitlementNotice, type SnsNotice, type SnsTopic, type Subscriptio
 export { SeededRandom } from './seeded-random.js';
 export { defaultSwitches, type PresetName, presets, type Switches, switchValues } from './switches.js';
 export { type ProductKey } from './operations/product-keys.js';
+export { type PriceSegment } from './market/price-segment.js';
+export { type AcceptedUsage } from './operations/accepted-usage.js';
 export { type BillFilter, type BillLine } from './operations/usage-book.js';
 export { type ScenarioInput } from './control/scenario.js';
 export { type WorldSnapshot } from './world-snapshot.js';

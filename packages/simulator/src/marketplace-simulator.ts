@@ -6,73 +6,25 @@ import {
   type SubscribeOptions,
   type SuccessorTerms,
 } from './market/agreement.js';
-import { AgreementLifecycle } from './market/agreement-lifecycle.js';
-import { type BillingAdjustment, type RenewalTerms, type SpendVetting } from './market/market-event.js';
-import { AgreementParty } from './operations/agreement-party.js';
-import { ApiDispatcher } from './wire/api-dispatcher.js';
-import { BatchMeterUsage } from './operations/batch-meter-usage.js';
-import { type ApiCall, type CallFilter, CallLog } from './wire/call-log.js';
-import { CallQuota, type CallQuotas } from './wire/call-quota.js';
-import { ClientTokens } from './operations/client-tokens.js';
-import { ComputeFleet } from './operations/compute-fleet.js';
-import { type ComputeResource, type LaunchOptions } from './operations/compute-resource.js';
-import { ContainerTime } from './operations/container-time.js';
+import { type Listing, type ProductChange, type ProductOptions } from './market/listing.js';
+import { type BillingAdjustment, type RenewalTerms, type Rumour, type RumourOptions, type SpendVetting } from './market/market-event.js';
+import { type PriceSegment } from './market/price-segment.js';
+import { type AcceptedUsage } from './operations/accepted-usage.js';
 import { type ControlDesk } from './control/control-desk.js';
-import { type ScenarioInput } from './control/scenario.js';
 import { type ScenarioPlayer } from './control/scenario-player.js';
-import { DescribeAgreement } from './operations/describe-agreement.js';
-import { FaultInjector } from './wire/fault-injector.js';
-import { GetAgreementTerms } from './operations/get-agreement-terms.js';
-import { GetEntitlements } from './operations/get-entitlements.js';
-import { type Listing, type ProductOptions } from './market/listing.js';
-import { LookupEvents } from './operations/lookup-events.js';
-import { MarketplaceCatalog } from './market/marketplace-catalog.js';
-import { notificationPaths, Notifications } from './notifications/notifications.js';
-import { MeterUsage } from './operations/meter-usage.js';
-import { type ProductKey, ProductKeys } from './operations/product-keys.js';
-import { RegisterUsage } from './operations/register-usage.js';
-import { RegistrationTokens } from './operations/registration-tokens.js';
-import { ResolveCustomer } from './operations/resolve-customer.js';
-import { SearchAgreements } from './operations/search-agreements.js';
-import { SeededRandom } from './seeded-random.js';
-import { SoftwareAdmission } from './operations/software-admission.js';
+import { notificationPaths, type Notifications } from './notifications/notifications.js';
+import { type ComputeResource, type LaunchOptions } from './operations/compute-resource.js';
+import { type ProductKey } from './operations/product-keys.js';
+import { billed, type BillFilter, type BillLine } from './operations/usage-book.js';
+import { buildWorld, keepIn, type World } from './simulated-world.js';
+import { type SimulatorOptions } from './simulator-options.js';
+import { type Switches } from './switches.js';
+import { type SimulatorClock } from './virtual-clock.js';
+import { type ApiCall, type CallFilter } from './wire/call-log.js';
+import { type CallQuotas } from './wire/call-quota.js';
+import { type FaultInjector } from './wire/fault-injector.js';
 import { SimulatorServer } from './wire/simulator-server.js';
-import { type PresetName, presets, type Switches } from './switches.js';
 import { restoreSnapshot, type SnapshotParts, takeSnapshot, type WorldSnapshot } from './world-snapshot.js';
-import { billed, type BillFilter, type BillLine, UsageBook } from './operations/usage-book.js';
-import { type SimulatorClock, VirtualClock } from './virtual-clock.js';
-
-export interface SimulatorOptions {
-  /** Default 0: any free port. */
-  port?: number;
-  /** Address to listen on. Default `127.0.0.1`. */
-  host?: string;
-  /** A whole number. The same seed and the same calls give the same ids, tokens, faults and orders. Default 1. */
-  seed?: number;
-  /** A whole set of readings of AWS's open questions. Default `strict`. */
-  preset?: PresetName;
-  /** Readings that differ from the preset's. */
-  switches?: Partial<Switches>;
-  /** Default: a VirtualClock at wall time and wall speed. */
-  clock?: SimulatorClock;
-  /**
-   * Calls per second of wall time, per operation, account and region, 0 = unlimited: one number for all operations, or by operation.
-   * Default: 10; RegisterUsage 5, GetEntitlements 20, LookupEvents 2.
-   */
-  callsPerSecond?: number | Partial<CallQuotas>;
-  /** The account that published the products: the one that calls and events are recorded under. Default `123456789012`. */
-  sellerAccountId?: string;
-  /** Products, buyers, switches and faults to begin with, and what happens when the clock comes to it; as JSON has it. */
-  scenario?: ScenarioInput;
-  /**
-   * A file in which the world is kept: read at the start if it is there, and written before each answer, so that not even `kill -9` loses what a
-   * client was told. A file that this version cannot read keeps the simulator from starting, and is left as it is. What the file holds wins over
-   * `clock`, `seed`, `preset`, `switches`, and the beginning of the `scenario`.
-   */
-  stateFile?: string;
-  /** How many of the latest calls `calls` remembers. Default 100000. */
-  callLogLimit?: number;
-}
 
 /** AWS Marketplace on localhost: products, buyers and a bill behind the wire protocol that the unmodified AWS SDKs speak. */
 export class MarketplaceSimulator {
@@ -97,7 +49,7 @@ export class MarketplaceSimulator {
   }
 
   static async start(options: SimulatorOptions = {}): Promise<MarketplaceSimulator> {
-    const world = build(options);
+    const world = buildWorld(options);
     const player = options.scenario && new (await import('./control/scenario-player.js')).ScenarioPlayer(options.scenario);
     const everything: SnapshotParts = { ...world, stores: { ...world.stores, ...(player && { scenario: player }) } };
     const origin = takeSnapshot(everything);
@@ -144,6 +96,16 @@ export class MarketplaceSimulator {
   createProduct(options: ProductOptions): Listing {
     const regions = this.switches.defaultRegions === 'us-east-1' ? ['us-east-1'] : undefined;
     return this.world.catalog.createProduct({ ...(regions && { regions }), ...options });
+  }
+
+  /** Changes a published product; `dimensions` replace all it had. */
+  changeProduct(productCode: string, change: ProductChange): Listing {
+    return this.world.catalog.changeProduct(productCode, change);
+  }
+
+  /** Other quotas from now on: one number for all operations, or by operation; 0 = none. */
+  setCallsPerSecond(callsPerSecond: number | Partial<CallQuotas>): void {
+    this.world.quota.set(callsPerSecond);
   }
 
   /** The public keys of a container product, oldest first, against which its software verifies what RegisterUsage answers. */
@@ -229,7 +191,10 @@ export class MarketplaceSimulator {
     return this.world.lifecycle.amend(idOf(agreement), amendment);
   }
 
-  /** Renews a running agreement now; with `autoRenew` that happens at its end. Returns what comes after it (switch `renewalLicense`). */
+  /**
+   * Renews a running agreement now, or as `terms` has it; with `autoRenew` that happens at its end. One that has expired can still be renewed, late.
+   * Returns what comes after it (switch `renewalLicense`).
+   */
   renew(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
     return this.world.lifecycle.renew(idOf(agreement), terms);
   }
@@ -286,6 +251,11 @@ export class MarketplaceSimulator {
     this.world.lifecycle.vetSpend(idOf(agreement), step);
   }
 
+  /** AWS says what did not happen, on the bus and in the topics: the agreement stays as it is. */
+  spreadRumour(agreement: Agreement | string, kind: Rumour, options: RumourOptions = {}): void {
+    this.world.lifecycle.rumour(idOf(agreement), kind, options);
+  }
+
   /** The price of the next term is settled. */
   finalizeRenewalTerms(agreement: Agreement | string, terms: RenewalTerms = {}): void {
     this.world.lifecycle.finalizeRenewalTerms(idOf(agreement), terms);
@@ -302,6 +272,20 @@ export class MarketplaceSimulator {
    */
   bill(filter: BillFilter = {}): BillLine[] {
     return [...this.world.book.lines(), ...this.world.time.lines(this.clock.now())].filter((line) => billed(line, filter));
+  }
+
+  /**
+   * The records behind the bill, in the order in which they were accepted: with the timestamp as sent, the moment they were taken, and the price that they
+   * come under. Without the time of registered containers, which no record brings.
+   */
+  acceptedUsage(filter: BillFilter = {}): AcceptedUsage[] {
+    const accepted = this.world.book.accepted().filter(({ line }) => billed(line, filter));
+    return accepted.map((one) => this.world.pricing.priced(one));
+  }
+
+  /** When which agreement has which price, trial or paid, as all agreements stand now. */
+  priceSegments(): PriceSegment[] {
+    return this.world.pricing.segments();
   }
 
   /** Everything that this simulator knows, as JSON can carry it: products, agreements, tokens, usage, calls, faults, clock, streams of the seed. */
@@ -326,8 +310,6 @@ export class MarketplaceSimulator {
   }
 }
 
-type World = ReturnType<typeof build>;
-
 interface Parts {
   readonly server: SimulatorServer;
   readonly everything: SnapshotParts;
@@ -335,75 +317,6 @@ interface Parts {
   readonly origin: WorldSnapshot;
   readonly player: ScenarioPlayer | undefined;
   readonly save: () => Promise<void>;
-}
-
-/** Wires one marketplace together. Each concern has its own stream of the seed. */
-function build(options: SimulatorOptions) {
-  const streams: Record<string, SeededRandom> = {};
-  const stream = (name: string): SeededRandom => (streams[name] = new SeededRandom(options.seed ?? 1, name));
-  const sellerAccountId = options.sellerAccountId ?? '123456789012';
-  const clock = options.clock ?? new VirtualClock();
-  const switches: Switches = { ...presets[options.preset ?? 'strict'], ...options.switches };
-  const faults = new FaultInjector(stream('faults'));
-  const log = new CallLog(options.callLogLimit ?? 100_000);
-  const catalog = new MarketplaceCatalog(stream('catalog'));
-  const lifecycle = new AgreementLifecycle(catalog, clock, switches);
-  const [ids, fate] = [stream('messages'), stream('deliveries')];
-  const notifications = new Notifications({ sellerAccountId, catalog, clock, switches, ids, fate });
-  lifecycle.onEvent((event) => {
-    notifications.publish(event);
-  });
-  const tokens = new RegistrationTokens(stream('tokens'), switches);
-  const book = new UsageBook(stream('metering records'), switches);
-  const fleet = new ComputeFleet(sellerAccountId, stream('fleet'));
-  const admission = new SoftwareAdmission(catalog, sellerAccountId, switches);
-  const clientTokens = new ClientTokens();
-  const keys = new ProductKeys();
-  const time = new ContainerTime(fleet, switches);
-  const party = new AgreementParty(catalog, sellerAccountId);
-  const dispatcher = new ApiDispatcher({
-    sellerAccountId,
-    clock,
-    switches,
-    faults,
-    log,
-    quota: new CallQuota(options.callsPerSecond),
-    ids: stream('requests'),
-    identify: (accessKeyId, sessionToken) => fleet.identify(accessKeyId, sessionToken),
-    handlers: {
-      ResolveCustomer: new ResolveCustomer(catalog, tokens, switches),
-      BatchMeterUsage: new BatchMeterUsage(catalog, book, switches, stream('result order')),
-      MeterUsage: new MeterUsage(admission, clientTokens, book, switches, stream('previews')),
-      RegisterUsage: new RegisterUsage(admission, keys, time),
-      GetEntitlements: new GetEntitlements(catalog, switches),
-      LookupEvents: new LookupEvents(log, switches),
-      SearchAgreements: new SearchAgreements(catalog, party),
-      DescribeAgreement: new DescribeAgreement(catalog, party),
-      GetAgreementTerms: new GetAgreementTerms(catalog, party),
-    },
-  });
-  // The lifecycle comes last: what fell due since a snapshot happens when it is restored.
-  const stores = { clock, catalog, tokens, book, fleet, admission, clientTokens, keys, time, faults, log, notifications, lifecycle };
-  return { ...stores, sellerAccountId, switches, streams, stores, dispatcher };
-}
-
-/** Reads the world from the file, and returns what writes it there again. */
-async function keepIn(path: string, everything: SnapshotParts, lifecycle: AgreementLifecycle): Promise<() => Promise<void>> {
-  const { StateFile } = await import('./control/state-file.js');
-  const file = new StateFile(path, () => takeSnapshot(everything));
-  const kept = file.read();
-  if (kept) restoreSnapshot(everything, kept);
-  const save = async (): Promise<void> => {
-    try {
-      await file.save();
-    } catch (error) {
-      process.emitWarning(`The state file ${path} could not be written: ${String(error)}`);
-      throw error;
-    }
-  };
-  // What time alone brings about is no answer to anybody, and is kept all the same.
-  lifecycle.onEvent(() => void save().catch(() => undefined));
-  return save;
 }
 
 function idOf(agreement: Agreement | string): string {

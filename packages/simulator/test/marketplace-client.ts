@@ -1,4 +1,5 @@
 import { CloudTrailClient } from '@aws-sdk/client-cloudtrail';
+import { MarketplaceAgreementClient } from '@aws-sdk/client-marketplace-agreement';
 import { MarketplaceEntitlementServiceClient } from '@aws-sdk/client-marketplace-entitlement-service';
 import { MarketplaceMeteringClient } from '@aws-sdk/client-marketplace-metering';
 import { type ResourceCredentials } from '../src/index.js';
@@ -19,6 +20,10 @@ export function meteringClient(endpoint: string, options: ClientOptions = {}): M
 
 export function entitlementClient(endpoint: string, options: ClientOptions = {}): MarketplaceEntitlementServiceClient {
   return new MarketplaceEntitlementServiceClient({ endpoint, region: 'us-east-1', maxAttempts: 1, credentials, ...options });
+}
+
+export function agreementClient(endpoint: string, options: ClientOptions = {}): MarketplaceAgreementClient {
+  return new MarketplaceAgreementClient({ endpoint, region: 'us-east-1', maxAttempts: 1, credentials, ...options });
 }
 
 export function trailClient(endpoint: string, options: ClientOptions = {}): CloudTrailClient {

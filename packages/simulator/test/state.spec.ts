@@ -312,7 +312,7 @@ describe('a scenario', () => {
   });
 
   it('of the docs plays to its end', async () => {
-    const page = readFileSync(new URL('../docs/reference.md', import.meta.url), 'utf8');
+    const page = readFileSync(new URL('../docs/command.md', import.meta.url), 'utf8');
     const [, json = ''] = /### Scenario\n[^]*?```json\n([^]*?)```/.exec(page) ?? [];
     const { sim } = await start({ scenario: JSON.parse(json) as ScenarioInput });
     sim.clock.advance(12 * 3_600_000);

@@ -11,8 +11,10 @@ import {
   endRequest,
   entitlementsRequest,
   product,
+  productChange,
   productRequest,
   registrationForm,
+  rumourRequest,
   subscribeRequest,
   successorRequest,
 } from './market-schemas.js';
@@ -75,6 +77,14 @@ export function agreementRoutes(simulator: ControlledSimulator): ControlRoute[] 
       run: ({ params }) => listing(params.productCode),
     }),
     route({
+      method: 'PATCH',
+      path: '/products/{productCode}',
+      summary: 'Change a published product; dimensions replace all it had',
+      body: productChange,
+      answer: product,
+      run: ({ params, body }) => simulator.changeProduct(listing(params.productCode).productCode, body),
+    }),
+    route({
       method: 'GET',
       path: '/agreements',
       summary: 'All agreements, oldest first',
@@ -128,9 +138,13 @@ export function agreementRoutes(simulator: ControlledSimulator): ControlRoute[] 
       answer: agreement,
       run: ({ params, body }) => simulator.amend(known(params.agreementId), body),
     }),
-    succession('renew', 'Renew a running agreement now; answers what comes after it', (id, terms) => simulator.renew(id, terms)),
-    succession('replace', 'Replace a running agreement by another offer; answers the new agreement', (id, terms) =>
-      simulator.replace(id, terms),
+    succession('renew', 'Renew a running agreement, now or from a start ahead; answers what comes after it', (id, terms) =>
+      simulator.renew(id, terms),
+    ),
+    succession(
+      'replace',
+      'Replace a running agreement by another offer, now or from a start ahead; answers the new agreement',
+      (id, terms) => simulator.replace(id, terms),
     ),
     succession('convert-trial', 'Turn a free trial into a paid agreement; answers what it becomes', (id, terms) =>
       simulator.convertTrial(id, terms),
@@ -153,6 +167,15 @@ export function agreementRoutes(simulator: ControlledSimulator): ControlRoute[] 
     deed('advisory-resolved', 'The warning is taken back', (id) => {
       simulator.resolveAdvisory(id);
       return simulator.agreement(id);
+    }),
+    route({
+      method: 'POST',
+      path: '/agreements/{agreementId}/rumour',
+      summary: 'AWS says what did not happen; the agreement stays as it is',
+      body: rumourRequest,
+      run: ({ params, body: { kind, ...options } }) => {
+        simulator.spreadRumour(known(params.agreementId), kind, options);
+      },
     }),
     route({
       method: 'PUT',

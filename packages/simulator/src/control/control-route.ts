@@ -1,6 +1,6 @@
 import { type z } from 'zod';
 
-export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Names in the braces of a path. */
 type PathParameters<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`

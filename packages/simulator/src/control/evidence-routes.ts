@@ -2,7 +2,7 @@ import { type z } from 'zod';
 import { type ControlledSimulator } from './controlled-simulator.js';
 import { ControlProblem } from './control-problem.js';
 import { type ControlRoute, route } from './control-route.js';
-import { bill, billQuery, callPage, callQuery, stateDocument as stateSchema } from './evidence-schemas.js';
+import { acceptedUsage, bill, billQuery, callPage, callQuery, segmentList, stateDocument as stateSchema } from './evidence-schemas.js';
 import { stateDocument, worldOf } from './state-document.js';
 
 /** What was asked, what was billed, and the whole state. */
@@ -35,6 +35,21 @@ export function evidenceRoutes(simulator: ControlledSimulator): ControlRoute[] {
       query: billQuery,
       answer: bill,
       run: ({ query }) => ({ lines: simulator.bill(query) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/accepted-usage',
+      summary: 'The records behind the bill: with their timestamps, when they were taken, and the price they come under',
+      query: billQuery,
+      answer: acceptedUsage,
+      run: ({ query }) => ({ records: simulator.acceptedUsage(query) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/price-segments',
+      summary: 'When which agreement has which price, trial or paid',
+      answer: segmentList,
+      run: () => ({ segments: simulator.priceSegments() }),
     }),
     route({
       method: 'GET',

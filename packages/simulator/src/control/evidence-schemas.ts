@@ -47,25 +47,41 @@ export const billQuery = z.strictObject({
   hour: z.exactOptional(z.string()),
 });
 
-export const bill = z
+const billLine = z.object({
+  productCode: z.string(),
+  region: z.string(),
+  identity: z.string(),
+  agreementId: z.string(),
+  licenseArn: z.string().optional(),
+  customerAWSAccountId: z.string().optional(),
+  customerIdentifier: z.string().optional(),
+  dimension: z.string(),
+  hour: z.iso.datetime(),
+  quantity: z.number(),
+  meteringRecordId: z.string(),
+});
+
+export const bill = z.object({ lines: z.array(billLine) }).meta({ id: 'Bill' });
+
+const segment = z.object({
+  agreementId: z.string(),
+  productCode: z.string(),
+  identity: z.string(),
+  licenseArn: z.string(),
+  accountId: z.string(),
+  customerIdentifier: z.string().optional(),
+  terms: z.enum(['trial', 'paid']),
+  from: z.iso.datetime(),
+  until: z.iso.datetime().optional(),
+});
+
+export const segmentList = z.object({ segments: z.array(segment) }).meta({ id: 'SegmentList' });
+
+export const acceptedUsage = z
   .object({
-    lines: z.array(
-      z.object({
-        productCode: z.string(),
-        region: z.string(),
-        identity: z.string(),
-        agreementId: z.string(),
-        licenseArn: z.string().optional(),
-        customerAWSAccountId: z.string().optional(),
-        customerIdentifier: z.string().optional(),
-        dimension: z.string(),
-        hour: z.iso.datetime(),
-        quantity: z.number(),
-        meteringRecordId: z.string(),
-      }),
-    ),
+    records: z.array(billLine.extend({ timestamp: z.iso.datetime(), acceptedAt: z.iso.datetime(), segment: segment.optional() })),
   })
-  .meta({ id: 'Bill' });
+  .meta({ id: 'AcceptedUsage' });
 
 export const stateDocument = z
   .object({ format: z.string(), version: z.int(), digest: z.string(), world: z.looseObject({}) })

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cancellationReasons } from '../market/agreement.js';
 import { meteringRegions } from '../market/listing.js';
+import { rumours } from '../market/market-event.js';
 import { duration, moment } from './scalars.js';
 
 const accountId = z.string().regex(/^[0-9]{1,255}$/, 'expected an AWS account id: digits only, as text');
@@ -8,18 +9,25 @@ const region = z.enum(meteringRegions as [string, ...string[]]);
 const dimensionType = z.enum(['ExternallyMetered', 'Entitled']);
 const dimensionName = z.string().min(1).max(255);
 
+const title = z.exactOptional(z.string().min(1));
+const regions = z.exactOptional(z.array(region).min(1));
+const dimensions = z
+  .array(z.union([dimensionName, z.strictObject({ name: dimensionName, type: z.exactOptional(dimensionType) })]))
+  .min(1, 'expected at least one dimension, such as "users"');
+
 export const productRequest = z
   .strictObject({
     productCode: z.exactOptional(z.string().regex(/^[-a-zA-Z0-9/=:_.@]{1,255}$/, 'expected 1 to 255 letters, digits or - / = : _ . @')),
-    title: z.exactOptional(z.string().min(1)),
+    title,
     type: z.exactOptional(z.enum(['saas', 'ami', 'container'])),
     identity: z.exactOptional(z.enum(['license', 'legacy'])),
-    dimensions: z
-      .array(z.union([dimensionName, z.strictObject({ name: dimensionName, type: z.exactOptional(dimensionType) })]))
-      .min(1, 'expected at least one dimension, such as "users"'),
-    regions: z.exactOptional(z.array(region).min(1)),
+    dimensions,
+    regions,
   })
   .meta({ id: 'ProductRequest' });
+
+/** What is absent stays. */
+export const productChange = z.strictObject({ title, dimensions: z.exactOptional(dimensions), regions }).meta({ id: 'ProductChange' });
 
 export const product = z
   .object({
@@ -45,6 +53,7 @@ const subscription = {
   productCode: z.string().min(1),
   accountId: z.exactOptional(accountId),
   freeTrial: z.exactOptional(z.boolean()),
+  trialEndsAt: z.exactOptional(moment),
   startsAt: z.exactOptional(moment),
   endsAt: z.exactOptional(moment),
   entitlements: z.exactOptional(z.array(entitlementRequest)),
@@ -70,13 +79,25 @@ export const amendRequest = z
 
 export const successorRequest = z
   .strictObject({
+    startsAt: z.exactOptional(moment),
+    as: z.exactOptional(z.enum(['newLicense', 'sameLicense', 'sameAgreement'])),
     endsAt: z.exactOptional(moment),
     entitlements: z.exactOptional(z.array(entitlementRequest)),
     offerId: z.exactOptional(z.string().min(1)),
   })
   .meta({ id: 'SuccessorRequest' });
 
-export const endRequest = z.strictObject({ at: z.exactOptional(moment) }).meta({ id: 'EndRequest' });
+export const endRequest = z
+  .strictObject({ at: z.exactOptional(moment), as: z.exactOptional(z.enum(['EXPIRED', 'CANCELLED', 'TERMINATED'])) })
+  .meta({ id: 'EndRequest' });
+
+export const rumourRequest = z
+  .strictObject({
+    kind: z.enum(rumours),
+    at: z.exactOptional(moment),
+    status: z.exactOptional(z.enum(['CANCELLED', 'EXPIRED', 'TERMINATED', 'RENEWED', 'REPLACED'])),
+  })
+  .meta({ id: 'RumourRequest' });
 
 export const cancellationRequest = z
   .strictObject({ reason: z.enum(cancellationReasons).default('OTHER'), message: z.string().default('') })
@@ -96,6 +117,7 @@ export const agreement = z
     customerIdentifier: z.string().optional(),
     licenseArn: z.string(),
     status: z.string(),
+    previousAgreementId: z.string().optional(),
     freeTrial: z.boolean(),
     startsAt: instant,
     endsAt: instant.optional(),

@@ -9,6 +9,7 @@ import {
   messageList,
   messageQuery,
   releaseRequest,
+  sendRequest,
   target,
   targetRequest,
 } from './notification-schemas.js';
@@ -67,6 +68,20 @@ export function notificationRoutes({ notifications }: ControlledSimulator): Cont
       body: releaseRequest,
       run: ({ body }) => {
         notifications.release(body.order);
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/notifications/send',
+      summary: 'Deliver messages once more, past all disturbances: redriven from a dead-letter queue, or in an order of your own',
+      body: sendRequest,
+      run: async ({ body: { ids, target: only } }) => {
+        const messages = ids.map((id) => {
+          const found = notifications.messages({ when: (message) => message.id === id })[0];
+          if (found) return found;
+          throw new ControlProblem(404, `There is no message ${id}. GET /_simulator/notifications/messages lists them.`);
+        });
+        await notifications.send(messages, only === undefined ? {} : { target: only });
       },
     }),
     route({

@@ -63,6 +63,13 @@ export const releaseRequest = z
   .strictObject({ order: z.enum(['sent', 'reversed', 'shuffled']).default('sent') })
   .meta({ id: 'ReleaseRequest' });
 
+export const sendRequest = z
+  .strictObject({
+    ids: z.array(filled).min(1).meta({ description: 'Of messages sent before, in the order in which they are to come' }),
+    target: z.exactOptional(filled),
+  })
+  .meta({ id: 'SendRequest' });
+
 export const messageQuery = z.strictObject({
   channel: z.exactOptional(channel),
   type: z.exactOptional(z.string()),

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { operations } from '../wire/api-operation.js';
+import { type CallQuotas } from '../wire/call-quota.js';
 import { type PresetName, presets, type Switches, switchValues } from '../switches.js';
 
 /** A number where the default is one; else one of the values that the switch knows, except an error name, which may be any. */
@@ -14,6 +16,14 @@ export const switches = z.object(readings).meta({ id: 'Switches' });
 export const switchesRequest = z
   .strictObject(Object.fromEntries(Object.entries(readings).map(([name, reading]) => [name, z.exactOptional(reading)])))
   .meta({ id: 'SwitchesRequest' }) as unknown as z.ZodType<Partial<Switches>>;
+
+const perSecond = z.number().min(0);
+
+export const quotasRequest = z
+  .strictObject({
+    callsPerSecond: z.union([perSecond, z.strictObject(Object.fromEntries(operations.map((name) => [name, z.exactOptional(perSecond)])))]),
+  })
+  .meta({ id: 'QuotasRequest' }) as unknown as z.ZodType<{ callsPerSecond: number | Partial<CallQuotas> }>;
 
 export const presetName = z.enum(Object.keys(presets) as [PresetName]);
 

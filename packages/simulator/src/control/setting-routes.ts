@@ -5,7 +5,7 @@ import { ControlProblem } from './control-problem.js';
 import { type ControlRoute, route } from './control-route.js';
 import { armedFault, faultRequest } from './fault-schemas.js';
 import { advanceRequest, clockRequest, clockState } from './market-schemas.js';
-import { presetList, presetRequest, switches, switchesRequest } from './reading-schemas.js';
+import { presetList, presetRequest, quotasRequest, switches, switchesRequest } from './reading-schemas.js';
 
 /** Time, readings of AWS's open questions, and faults. */
 export function settingRoutes(simulator: ControlledSimulator): ControlRoute[] {
@@ -57,6 +57,15 @@ export function settingRoutes(simulator: ControlledSimulator): ControlRoute[] {
       run: ({ body }) => {
         simulator.setSwitches(body);
         return simulator.switches;
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/quotas',
+      summary: 'Calls per second: one number for all operations, or by operation; 0 for none. What is not named has AWS’s own',
+      body: quotasRequest,
+      run: ({ body }) => {
+        simulator.setCallsPerSecond(body.callsPerSecond);
       },
     }),
     route({ method: 'GET', path: '/presets', summary: 'Whole sets of readings', answer: presetList, run: () => ({ presets }) }),

@@ -7,32 +7,43 @@ import {
   type SubscribeOptions,
   type SuccessorTerms,
 } from './agreement.js';
-import { type Milestone, milestonesOf } from './agreement-milestone.js';
-import { type BillingAdjustment, type MarketEvent, type RenewalTerms, type SpendVetting } from './market-event.js';
+import { type Milestone } from './agreement-milestone.js';
+import { type AgreementChange, AgreementSuccession, type EventToTell, termMsOf } from './agreement-succession.js';
+import { AgreementTimeline, type LifecycleSnapshot } from './agreement-timeline.js';
+import {
+  type BillingAdjustment,
+  type MarketEvent,
+  type RenewalTerms,
+  type Rumour,
+  type RumourOptions,
+  type SpendVetting,
+} from './market-event.js';
 import { type MarketplaceCatalog, type Origin } from './marketplace-catalog.js';
 import { type Switches } from '../switches.js';
 import { type SimulatorClock } from '../virtual-clock.js';
 
-/** Names of the milestones that each agreement has behind it. */
-export type LifecycleSnapshot = Readonly<Record<string, readonly string[]>>;
-
-type Distributed<T> = T extends MarketEvent ? Omit<T, 'at' | 'agreement'> : never;
-
-/**
- * What buyers do and what time does to their agreements: starts, ends, renewals and notices come when the clock reaches them.
- *
- * Which moments lie ahead is computed from the agreement each time it changes, so that nothing but the names of those behind it has to be kept.
- */
+/** What buyers do and what time does to their agreements: starts, ends, renewals and notices come when the clock reaches them. */
 export class AgreementLifecycle {
-  readonly #behind = new Map<string, Set<string>>();
-  readonly #alarms = new Map<string, () => void>();
+  readonly #timeline: AgreementTimeline;
+  readonly #succession: AgreementSuccession;
   readonly #listeners: ((event: MarketEvent) => void)[] = [];
 
   constructor(
     private readonly catalog: MarketplaceCatalog,
     private readonly clock: SimulatorClock,
     private readonly switches: Readonly<Switches>,
-  ) {}
+  ) {
+    this.#timeline = new AgreementTimeline(catalog, clock, switches, (agreement, milestone) => {
+      this.#reach(agreement, milestone);
+    });
+    this.#succession = new AgreementSuccession({
+      ...{ catalog, switches, timeline: this.#timeline },
+      change: (agreementId, change) => this.#change(agreementId, change),
+      tell: (agreement, at, event) => {
+        this.#tell(agreement, at, event);
+      },
+    });
+  }
 
   /** Called with every event, in the order in which they happen. */
   onEvent(listener: (event: MarketEvent) => void): void {
@@ -40,21 +51,17 @@ export class AgreementLifecycle {
   }
 
   snapshot(): LifecycleSnapshot {
-    return Object.fromEntries([...this.#behind].map(([agreementId, names]) => [agreementId, [...names]]));
+    return this.#timeline.snapshot();
   }
 
   /** After catalog and clock; what fell due since the snapshot happens now. */
   restore(snapshot: LifecycleSnapshot): void {
-    this.#behind.clear();
-    for (const [agreementId, names] of Object.entries(snapshot)) this.#behind.set(agreementId, new Set(names));
-    this.reschedule();
+    this.#timeline.restore(snapshot);
   }
 
   /** Computes all moments anew, after a change of switches. */
   reschedule(): void {
-    for (const cancel of this.#alarms.values()) cancel();
-    this.#alarms.clear();
-    for (const { agreementId } of this.catalog.agreements()) this.#live(agreementId);
+    this.#timeline.reschedule();
   }
 
   subscribe(options: SubscribeOptions): Agreement {
@@ -102,28 +109,26 @@ export class AgreementLifecycle {
     return agreement;
   }
 
+  /** Also one that has expired: late. */
   renew(agreementId: string, terms: SuccessorTerms = {}): Agreement {
-    return this.#renew(this.#running(agreementId), terms, this.clock.now());
+    const agreement = this.catalog.agreement(agreementId);
+    return this.#succession.renew(agreement.status === 'EXPIRED' ? agreement : this.#running(agreementId), terms, this.clock.now());
   }
 
   replace(agreementId: string, terms: SuccessorTerms = {}): Agreement {
-    const offerId = terms.offerId ?? this.catalog.newOfferId();
-    const sameLicense = this.switches.replacementLicense === 'sameLicense';
-    return this.#succeed(this.#running(agreementId), { ...terms, offerId }, 'REPLACE', sameLicense, this.clock.now());
+    return this.#succession.replace(this.#running(agreementId), terms, this.clock.now());
   }
 
   /** The trial becomes a paid agreement, without an end unless `terms` has one. */
   convertTrial(agreementId: string, terms: SuccessorTerms = {}): Agreement {
-    const trial = this.#running(agreementId);
-    if (!trial.freeTrial) throw new Error(`Agreement ${agreementId} is not a free trial`);
-    if (this.switches.trialConversion !== 'sameAgreement') {
-      return this.#succeed(trial, terms, 'REPLACE', this.switches.trialConversion === 'sameLicense', this.clock.now());
-    }
-    const { entitlements = trial.entitlements, offerId = trial.offerId, endsAt } = terms;
-    const agreement = this.#change(agreementId, { freeTrial: false, entitlements: [...entitlements], offerId, endsAt });
-    this.#tellIfRunning(agreement, { kind: 'amended', newOffer: agreement.offerId !== trial.offerId });
-    this.#tellIfRunning(agreement, { kind: 'licenseUpdated', initial: false });
-    return agreement;
+    return this.#succession.convertTrial(this.#running(agreementId), terms, this.clock.now());
+  }
+
+  /** AWS says what did not happen. */
+  rumour(agreementId: string, kind: Rumour, { at = this.clock.now(), status }: RumourOptions = {}): void {
+    const agreement = this.catalog.agreement(agreementId);
+    const said = { ...agreement, ...(kind === 'ended' && { status: status ?? 'CANCELLED' }) };
+    this.#tell(said, at, kind === 'licenseUpdated' ? { kind, initial: false } : { kind });
   }
 
   advise(agreementId: string, kind: 'advisoryIssued' | 'advisoryResolved'): void {
@@ -160,8 +165,8 @@ export class AgreementLifecycle {
 
   #begin(options: SubscribeOptions, now: Date, origin: Origin): Agreement {
     const { agreementId } = this.catalog.subscribe(options, now, origin);
-    this.#skipNotices(agreementId, now);
-    return this.#live(agreementId);
+    this.#timeline.skipNotices(agreementId, now);
+    return this.#timeline.live(agreementId);
   }
 
   #running(agreementId: string): Agreement {
@@ -170,47 +175,11 @@ export class AgreementLifecycle {
     return agreement;
   }
 
-  #change(agreementId: string, change: Partial<{ [K in keyof Agreement]: Agreement[K] | undefined }>): Agreement {
+  #change(agreementId: string, change: AgreementChange): Agreement {
     const now = this.clock.now();
     this.catalog.change(agreementId, change, now);
-    if ('endsAt' in change && this.catalog.agreement(agreementId).status === 'ACTIVE') this.#skipNotices(agreementId, now);
-    return this.#live(agreementId);
-  }
-
-  #renew(agreement: Agreement, terms: SuccessorTerms, at: Date): Agreement {
-    const sameLicense = this.switches.renewalLicense !== 'newLicense';
-    if (this.switches.renewalLicense !== 'sameAgreement') return this.#succeed(agreement, terms, 'RENEW', sameLicense, at);
-    const { entitlements = agreement.entitlements } = terms;
-    const endsAt = terms.endsAt ?? endOfNextTerm(agreement, agreement.endsAt ?? at);
-    const termStartsAt = agreement.endsAt ?? at;
-    const renewed = this.#change(agreement.agreementId, { entitlements: [...entitlements], termStartsAt, ...(endsAt && { endsAt }) });
-    this.#tell(renewed, at, { kind: 'licenseUpdated', initial: false });
-    return renewed;
-  }
-
-  #succeed(before: Agreement, terms: SuccessorTerms, intent: 'RENEW' | 'REPLACE', sameLicense: boolean, at: Date): Agreement {
-    const endsAt = terms.endsAt ?? (before.freeTrial ? undefined : endOfNextTerm(before, at));
-    const { productCode, accountId, autoRenew, lockoutDays, resale } = before;
-    const next = this.catalog.subscribe(
-      {
-        ...{ productCode, accountId, autoRenew, startsAt: at },
-        offerId: terms.offerId ?? before.offerId,
-        entitlements: terms.entitlements ?? before.entitlements,
-        ...(endsAt && { endsAt }),
-        ...(lockoutDays !== undefined && { lockoutDays }),
-        ...(resale && { resale }),
-      },
-      at,
-      { intent, previous: before, ...(sameLicense && { licenseArn: before.licenseArn }) },
-    );
-    const status = intent === 'RENEW' ? 'RENEWED' : 'REPLACED';
-    // Before the new agreement lives: it must not meet a predecessor that still runs.
-    this.catalog.change(before.agreementId, { status, endsAt: at, nextAgreementId: next.agreementId }, at);
-    this.#skipNotices(next.agreementId, at);
-    const begun = this.#live(next.agreementId);
-    this.#tell(this.catalog.agreement(before.agreementId), at, { kind: 'ended' });
-    this.#live(before.agreementId);
-    return begun;
+    if ('endsAt' in change && this.catalog.agreement(agreementId).status === 'ACTIVE') this.#timeline.skipNotices(agreementId, now);
+    return this.#timeline.live(agreementId);
   }
 
   #answer(agreement: Agreement, status: CancellationRequest['status'], statusMessage: string, at: Date): Agreement {
@@ -226,51 +195,19 @@ export class AgreementLifecycle {
     return agreement;
   }
 
-  /** Lets everything happen that is due for the agreement, and sets the alarm for what comes next. */
-  #live(agreementId: string): Agreement {
-    for (let next = this.#next(agreementId); next && next.at <= this.clock.now(); next = this.#next(agreementId)) {
-      this.#put(agreementId, next);
-      this.#reach(this.catalog.agreement(agreementId), next);
-    }
-    this.#alarms.get(agreementId)?.();
-    this.#alarms.delete(agreementId);
-    const ahead = this.#next(agreementId);
-    if (ahead)
-      this.#alarms.set(
-        agreementId,
-        this.clock.alarm(ahead.at, () => this.#live(agreementId)),
-      );
-    return this.catalog.agreement(agreementId);
-  }
-
-  #next(agreementId: string): Milestone | undefined {
-    return this.#milestones(agreementId).find(({ name }) => !this.#behind.get(agreementId)?.has(name));
-  }
-
-  #milestones(agreementId: string): Milestone[] {
-    const agreement = this.catalog.agreement(agreementId);
-    const { nextAgreementId } = agreement;
-    const inherited = nextAgreementId !== undefined && this.catalog.agreement(nextAgreementId).licenseArn === agreement.licenseArn;
-    return milestonesOf(agreement, inherited, this.switches);
-  }
-
-  /** Notices that would lie before the agreement or its new end were known are never sent. */
-  #skipNotices(agreementId: string, now: Date): void {
-    const past = this.#milestones(agreementId).filter(({ kind, at }) => (kind === 'ending' || kind === 'lockout') && at <= now);
-    for (const milestone of past) this.#put(agreementId, milestone);
-  }
-
-  #put(agreementId: string, { name }: Milestone): void {
-    const names = this.#behind.get(agreementId) ?? new Set<string>();
-    this.#behind.set(agreementId, names.add(name));
-  }
-
   #reach(agreement: Agreement, milestone: Milestone): void {
     const { kind, at } = milestone;
     switch (kind) {
+      case 'signing':
+        this.#announce(agreement, at, 'signing');
+        return;
       case 'start':
-        this.#tell(agreement, at, { kind: 'created' });
-        this.#tell(agreement, at, { kind: 'licenseUpdated', initial: true });
+        this.#succession.takeOver(agreement, at, () => {
+          this.#announce(agreement, at, 'start');
+        });
+        return;
+      case 'trialEnd':
+        this.#succession.convertInPlace(agreement, {}, at);
         return;
       case 'ending':
         this.#tell(agreement, at, { kind: 'ending', daysBeforeEnd: milestone.daysBeforeEnd ?? 0 });
@@ -292,33 +229,46 @@ export class AgreementLifecycle {
     }
   }
 
+  /** Purchase and license, on the bus and in the topics: at the signing what the switches have then, all else at the start. */
+  #announce(agreement: Agreement, at: Date, moment: 'signing' | 'start'): void {
+    const ahead = agreement.acceptedAt < agreement.startsAt;
+    const news = [
+      { moment: this.switches.futureCreated, event: { kind: 'created' as const } },
+      { moment: this.switches.futureLicenseUpdated, event: { kind: 'licenseUpdated' as const, initial: true } },
+    ];
+    if (this.switches.initialEventsOrder === 'licenseFirst') news.reverse();
+    for (const one of news) {
+      const onBus = !ahead || one.moment === moment;
+      if (moment === 'signing' && onBus) this.#tell(agreement, at, { ...one.event, audience: 'bus' });
+      else if (moment === 'start') this.#tell(agreement, at, { ...one.event, ...(!onBus && { audience: 'topics' }) });
+    }
+  }
+
   #finish(agreement: Agreement, at: Date): void {
     // Renewed or replaced: that was told when it happened.
     if (agreement.status !== 'ACTIVE') return;
-    if (agreement.autoRenew && agreement.endsAs === 'EXPIRED' && termMsOf(agreement) > 0) {
-      this.#renew(agreement, {}, at);
+    const next = agreement.nextAgreementId === undefined ? undefined : this.catalog.agreement(agreement.nextAgreementId);
+    if (next && next.startsAt <= at) {
+      this.#timeline.live(next.agreementId);
+      return;
+    }
+    if (!next && agreement.autoRenew && agreement.endsAs === 'EXPIRED' && termMsOf(agreement) > 0) {
+      this.#succession.renew(agreement, {}, at);
       return;
     }
     const ended = this.catalog.change(agreement.agreementId, { status: agreement.endsAs }, at);
-    // Cancelled before it started: nobody was ever told of it.
-    if (agreement.startsAt <= at) this.#tell(ended, at, { kind: 'ended' });
+    const begun = agreement.startsAt <= at;
+    if (!begun) this.#succession.withdraw(ended, at);
+    // Cancelled before it started: nobody was told of it, unless at the signing.
+    if (begun || this.switches.futureCreated === 'signing') this.#tell(ended, at, { kind: 'ended', ...(!begun && { audience: 'bus' }) });
   }
 
-  #tellIfRunning(agreement: Agreement, event: Distributed<MarketEvent>): void {
+  #tellIfRunning(agreement: Agreement, event: EventToTell): void {
     const now = this.clock.now();
     if (agreement.startsAt <= now && agreement.status === 'ACTIVE') this.#tell(agreement, now, event);
   }
 
-  #tell(agreement: Agreement, at: Date, event: Distributed<MarketEvent>): void {
+  #tell(agreement: Agreement, at: Date, event: EventToTell): void {
     for (const listener of this.#listeners) listener({ ...event, at, agreement });
   }
-}
-
-/** As long after `from` as the agreement's term lasts, or undefined if it has no end. */
-function endOfNextTerm(agreement: Agreement, from: Date): Date | undefined {
-  return agreement.endsAt && new Date(from.getTime() + termMsOf(agreement));
-}
-
-function termMsOf({ termStartsAt, startsAt, endsAt }: Agreement): number {
-  return endsAt ? endsAt.getTime() - (termStartsAt ?? startsAt).getTime() : 0;
 }

@@ -14,7 +14,7 @@ const autoApprovalDays = 7;
 export interface Milestone {
   /** One of a kind in its agreement; a notice of another end has another name. */
   readonly name: string;
-  readonly kind: 'start' | 'ending' | 'lockout' | 'autoApproval' | 'end' | 'deprovision' | 'finalHourEnd';
+  readonly kind: 'signing' | 'start' | 'trialEnd' | 'ending' | 'lockout' | 'autoApproval' | 'end' | 'deprovision' | 'finalHourEnd';
   readonly at: Date;
   /** Of `ending`. */
   readonly daysBeforeEnd?: number;
@@ -24,14 +24,16 @@ export type MilestoneSwitches = Pick<Switches, 'finalHourOpenedBy' | 'deprovisio
 
 /**
  * All moments of the agreement, past and future, by time; of one moment, in the order of life. An agreement that ends before it starts has its
- * end only. `inherited`: whether the agreement after it took over its license.
+ * signing and its end only. `inherited`: whether the agreement after it took over its license.
  */
 export function milestonesOf(agreement: Agreement, inherited: boolean, switches: MilestoneSwitches): Milestone[] {
   if (agreement.status === 'ROLLED_BACK') return [];
-  const { startsAt, endsAt, acceptedAt, autoRenew, lockoutDays, cancellationRequest } = agreement;
+  const { startsAt, endsAt, acceptedAt, autoRenew, lockoutDays, cancellationRequest, freeTrial, trialEndsAt } = agreement;
+  const signing: Milestone[] = acceptedAt < startsAt ? [{ name: 'signing', kind: 'signing', at: acceptedAt }] : [];
   const end: Milestone = { name: `end ${endsAt?.toISOString() ?? ''}`, kind: 'end', at: endsAt ?? startsAt };
-  if (endsAt && endsAt < startsAt) return [end];
-  const milestones: Milestone[] = [{ name: 'start', kind: 'start', at: startsAt }];
+  if (endsAt && endsAt < startsAt) return [...signing, end];
+  const milestones: Milestone[] = [...signing, { name: 'start', kind: 'start', at: startsAt }];
+  if (freeTrial && trialEndsAt) milestones.push({ name: 'trialEnd', kind: 'trialEnd', at: trialEndsAt });
   if (cancellationRequest?.status === 'PENDING_APPROVAL') {
     const at = new Date(cancellationRequest.createdAt.getTime() + autoApprovalDays * dayMs);
     milestones.push({ name: `autoApproval ${cancellationRequest.id}`, kind: 'autoApproval', at });

@@ -13,7 +13,9 @@ export interface SubscribeOptions {
   accountId?: string;
   /** Whether the offer is a free trial: the registration form then says so. Metering is the same. Default false. */
   freeTrial?: boolean;
-  /** Default: now. A start in the future makes a future-dated agreement: usage is refused and nothing is announced until then. */
+  /** When the trial becomes paid by itself, within the same agreement. Only with `freeTrial`. Default: never, it is converted or it ends. */
+  trialEndsAt?: Date;
+  /** Default: now. A start in the future makes an agreement signed ahead: its usage is refused until then, and switches say what is announced when. */
   startsAt?: Date;
   /** Default: none, the agreement runs until `end`. */
   endsAt?: Date;
@@ -81,6 +83,10 @@ export interface Agreement {
   /** The agreement that came after this one. */
   readonly nextAgreementId?: string;
   readonly freeTrial: boolean;
+  /** When the trial becomes, or became, paid by itself. */
+  readonly trialEndsAt?: Date;
+  /** Of a trial that became paid in the same agreement. */
+  readonly paidSince?: Date;
   readonly autoRenew: boolean;
   /** Who turned the renewal off, if anyone did. */
   readonly renewalDisabledBy?: RenewalParty;
@@ -117,6 +123,13 @@ export interface Amendment {
 
 /** Terms of the agreement that follows; what is absent is taken over. */
 export interface SuccessorTerms {
+  /**
+   * Default: now. Ahead: signed now, and the agreement before goes on until then, when it is RENEWED or REPLACED, however long it had to run. In the past:
+   * AWS says so late.
+   */
+  startsAt?: Date;
+  /** What it makes. Default: as the switch `renewalLicense`, `replacementLicense` or `trialConversion` has it. A replacement is never the `sameAgreement`. */
+  as?: 'newLicense' | 'sameLicense' | 'sameAgreement';
   /** Default: as long again as the agreement before, or none if it had none. */
   endsAt?: Date;
   entitlements?: readonly Entitlement[];

@@ -25,6 +25,9 @@ export interface ProductOptions {
   title?: string;
 }
 
+/** What can be changed in a published product. What is absent stays; `dimensions` replace all there were. */
+export type ProductChange = Partial<Pick<ProductOptions, 'dimensions' | 'regions' | 'title'>>;
+
 /** A product on AWS Marketplace. */
 export interface Listing {
   readonly productCode: string;
@@ -46,3 +49,12 @@ export const meteringRegions: readonly string[] = [
   ...['eu-north-1', 'eu-south-1', 'eu-south-2', 'eu-west-1', 'eu-west-2', 'eu-west-3', 'il-central-1', 'me-central-1', 'me-south-1'],
   ...['sa-east-1', 'us-east-1', 'us-east-2', 'us-west-1', 'us-west-2', 'cn-northwest-1', 'eusc-de-east-1'],
 ];
+
+/** Dimensions with what they leave out. */
+export function listingDimensions(dimensions: ProductOptions['dimensions']): Dimension[] {
+  return dimensions.map((dimension) => {
+    const { name, type = 'ExternallyMetered' } = typeof dimension === 'string' ? { name: dimension } : dimension;
+    if (name.length < 1 || name.length > 255) throw new Error(`A dimension has 1 to 255 characters: "${name}"`);
+    return { name, type };
+  });
+}

@@ -1,4 +1,4 @@
-import { type Agreement, type CancellationReason } from './agreement.js';
+import { type Agreement, type AgreementStatus, type CancellationReason } from './agreement.js';
 
 /** Something that happened to an agreement and of which AWS tells the seller. */
 export type MarketEvent = {
@@ -6,6 +6,8 @@ export type MarketEvent = {
   readonly at: Date;
   /** The agreement as it stood then. */
   readonly agreement: Agreement;
+  /** Where AWS tells it. Default: wherever it tells such things. */
+  readonly audience?: 'bus' | 'topics';
 } & MarketEventKind;
 
 type MarketEventKind =
@@ -21,6 +23,21 @@ type MarketEventKind =
   /** The agreement's cancellation request came to its present status. */
   | { readonly kind: 'cancellationRequest' }
   | { readonly kind: 'billingAdjusted'; readonly adjustment: BillingAdjustment };
+
+/** What AWS can be made to say although it did not happen. `finalHourEnded` is unsubscribe-success. */
+export const rumours = [
+  ...(['created', 'ended', 'licenseUpdated', 'licenseDeprovisioned', 'finalHourEnded'] as const),
+  ...(['advisoryIssued', 'advisoryResolved'] as const),
+] as const;
+
+export type Rumour = (typeof rumours)[number];
+
+export interface RumourOptions {
+  /** When it is said to have happened. Default: now. */
+  at?: Date;
+  /** Of `ended`: what became of the agreement. Default `CANCELLED`. */
+  status?: AgreementStatus;
+}
 
 /** The buyer's spending reached a threshold, or AWS's check of their card came out well or badly. */
 export type SpendVetting = 'reached' | 'succeeded' | 'failed';

@@ -1,5 +1,6 @@
 import { type Agreement, type AgreementIntent, type SubscribeOptions } from './agreement.js';
-import { type Listing, meteringRegions, type ProductOptions } from './listing.js';
+import { AgreementHistory } from './agreement-history.js';
+import { type Listing, listingDimensions, meteringRegions, type ProductChange, type ProductOptions } from './listing.js';
 import { packDates, type PackedDates, unpackDates } from '../packed-dates.js';
 import { type SeededRandom } from '../seeded-random.js';
 
@@ -8,6 +9,8 @@ const lowerAlphanumeric = 'abcdefghijklmnopqrstuvwxyz0123456789';
 export interface CatalogSnapshot {
   readonly listings: readonly Listing[];
   readonly agreements: PackedDates<readonly Agreement[]>;
+  /** What agreements were a while ago. */
+  readonly history: PackedDates<readonly Agreement[]>;
 }
 
 /** Where an agreement comes from: a purchase, or an agreement before it, perhaps with the license of that. */
@@ -23,13 +26,14 @@ export class MarketplaceCatalog {
   readonly #agreements = new Map<string, Agreement>();
   readonly #byLicenseArn = new Map<string, string>();
   readonly #byAccountId = new Map<string, string[]>();
+  readonly #history = new AgreementHistory();
   readonly #customerIdentifiers = new Map<string, string>();
   readonly #accountIds = new Map<string, string>();
 
   constructor(private readonly random: SeededRandom) {}
 
   snapshot(): CatalogSnapshot {
-    return { listings: this.listings(), agreements: packDates(this.agreements()) };
+    return { listings: this.listings(), agreements: packDates(this.agreements()), history: packDates(this.#history.list()) };
   }
 
   restore(snapshot: CatalogSnapshot): void {
@@ -37,29 +41,33 @@ export class MarketplaceCatalog {
     for (const identifiers of [this.#customerIdentifiers, this.#accountIds]) identifiers.clear();
     for (const listing of snapshot.listings) this.#listings.set(listing.productCode, listing);
     for (const agreement of unpackDates<Agreement[]>(snapshot.agreements)) this.#add(agreement);
+    this.#history.restore(unpackDates<Agreement[]>(snapshot.history));
   }
 
   createProduct(options: ProductOptions): Listing {
     const productCode = options.productCode ?? this.random.text(25, lowerAlphanumeric);
     if (this.#listings.has(productCode)) throw new Error(`Product ${productCode} exists already`);
     if (!/^[-a-zA-Z0-9/=:_.@]{1,255}$/.test(productCode)) throw new Error(`"${productCode}" cannot be a product code`);
-    const dimensions = options.dimensions.map((dimension) => {
-      const { name, type = 'ExternallyMetered' } = typeof dimension === 'string' ? { name: dimension } : dimension;
-      if (name.length < 1 || name.length > 255) throw new Error(`A dimension has 1 to 255 characters: "${name}"`);
-      return { name, type };
-    });
     const listing: Listing = {
       productCode,
       productId: `prod-${this.random.text(13, lowerAlphanumeric)}`,
       title: options.title ?? `Product ${productCode}`,
       publicOfferId: this.newOfferId(),
-      dimensions,
+      dimensions: listingDimensions(options.dimensions),
       type: options.type ?? 'saas',
       identity: options.identity ?? 'license',
       regions: options.regions ?? meteringRegions,
     };
     this.#listings.set(productCode, listing);
     return listing;
+  }
+
+  changeProduct(productCode: string, { dimensions, ...change }: ProductChange): Listing {
+    const listing = this.#listings.get(productCode);
+    if (!listing) throw new Error(`No product ${productCode}`);
+    const changed = { ...listing, ...change, ...(dimensions && { dimensions: listingDimensions(dimensions) }) };
+    this.#listings.set(productCode, changed);
+    return changed;
   }
 
   subscribe(options: SubscribeOptions, now: Date, origin: Origin): Agreement {
@@ -71,6 +79,9 @@ export class MarketplaceCatalog {
     }
     const startsAt = options.startsAt ?? now;
     if (options.endsAt && options.endsAt < startsAt) throw new Error('An agreement cannot end before it starts');
+    if (options.trialEndsAt && !(options.freeTrial && options.trialEndsAt > startsAt)) {
+      throw new Error('trialEndsAt is for a freeTrial, and lies after its start');
+    }
     if (options.autoRenew && !options.endsAt) throw new Error('An agreement without an end cannot renew');
     const agreementId = `agmt-${this.random.text(25, lowerAlphanumeric)}`;
     const { previous } = origin;
@@ -88,6 +99,7 @@ export class MarketplaceCatalog {
       ...(previous && { previousAgreementId: previous.agreementId }),
       initialAgreementId: previous?.initialAgreementId ?? agreementId,
       freeTrial: options.freeTrial ?? false,
+      ...(options.trialEndsAt && { trialEndsAt: new Date(options.trialEndsAt) }),
       autoRenew: options.autoRenew ?? false,
       ...(options.lockoutDays !== undefined && { lockoutDays: options.lockoutDays }),
       ...(options.resale && { resale: this.#resale(options.resale) }),
@@ -106,7 +118,9 @@ export class MarketplaceCatalog {
 
   /** Changes what is named; a member that is undefined is taken away. */
   change(agreementId: string, change: Partial<{ [K in keyof Agreement]: Agreement[K] | undefined }>, now: Date): Agreement {
-    const changed = Object.entries({ ...this.agreement(agreementId), ...change, updatedAt: now });
+    const before = this.agreement(agreementId);
+    this.#history.keep(before, now);
+    const changed = Object.entries({ ...before, ...change, updatedAt: now });
     const agreement = Object.fromEntries(changed.filter(([, value]) => value !== undefined)) as unknown as Agreement;
     this.#agreements.set(agreementId, agreement);
     return agreement;
@@ -138,10 +152,22 @@ export class MarketplaceCatalog {
     return [...this.#agreements.values()];
   }
 
-  /** The latest agreement that holds the license, with the term of the license: it may have begun with an agreement before. */
-  byLicenseArn(licenseArn: string): Agreement | undefined {
+  /** The agreements as a reader that lags behind until then sees them; no longer ago than an hour. */
+  agreementsAsOf(moment: Date): Agreement[] {
+    return this.agreements().flatMap((agreement) => this.#history.asOf(agreement, moment) ?? []);
+  }
+
+  /** The agreement that holds the license at the moment, with the term of the license: it may have begun with an agreement before. */
+  byLicenseArn(licenseArn: string, moment: Date): Agreement | undefined {
     const agreementId = this.#byLicenseArn.get(licenseArn);
-    return agreementId === undefined ? undefined : this.#since(this.agreement(agreementId), (before) => before.licenseArn === licenseArn);
+    if (agreementId === undefined) return undefined;
+    const sameLicense = (before: Agreement): boolean => before.licenseArn === licenseArn;
+    return this.#since(this.#inForce(this.agreement(agreementId), moment, sameLicense), sameLicense);
+  }
+
+  /** Of the agreement and those that it follows, the one whose term the moment lies in, or comes closest to. */
+  pricedAt(agreement: Agreement, moment: Date): Agreement {
+    return this.#inForce(this.agreement(agreement.agreementId), moment, () => true);
   }
 
   /** The agreement, with the term of its whole chain: to a legacy product a renewal is no interruption. */
@@ -167,6 +193,16 @@ export class MarketplaceCatalog {
     if (customerIdentifier === undefined) return;
     this.#customerIdentifiers.set(accountId, customerIdentifier);
     this.#accountIds.set(customerIdentifier, accountId);
+  }
+
+  #inForce(agreement: Agreement, moment: Date, same: (before: Agreement) => boolean): Agreement {
+    let held = agreement;
+    while (held.startsAt > moment && held.previousAgreementId !== undefined) {
+      const before = this.agreement(held.previousAgreementId);
+      if (!same(before)) break;
+      held = before;
+    }
+    return held;
   }
 
   #since(agreement: Agreement, same: (before: Agreement) => boolean): Agreement {

@@ -75,18 +75,17 @@ function draftOf(event: MarketEvent, context: EventContext): Draft | undefined {
   const id = { id: agreement.agreementId };
   switch (event.kind) {
     case 'created': {
-      const terms = { ...id, intent: agreement.intent, status: 'ACTIVE', ...parts.times };
-      if (agreement.intent !== 'RENEW') {
-        return {
-          type: 'Purchase Agreement Created',
-          role,
-          detail: { agreement: terms, ...resaleAuthorization, acceptor, proposer, offer },
-        };
-      }
-      const renewed = { ...terms, previousAgreementId: agreement.previousAgreementId };
-      const detail = proposing
-        ? { agreement: renewed, product: titledProduct, acceptor, proposer: namedProposer, offer }
-        : { agreement: renewed, ...resaleAuthorization, acceptor, proposer, offer };
+      const { intent, previousAgreementId } = agreement;
+      const naming = context.switches.previousAgreementInEvents;
+      const named = naming !== 'none' && (intent === 'RENEW' || naming === 'renewalsAndReplacements');
+      const terms = {
+        ...{ ...id, intent, status: 'ACTIVE', ...parts.times },
+        ...(named && previousAgreementId !== undefined && { previousAgreementId }),
+      };
+      const detail =
+        intent === 'RENEW' && proposing
+          ? { agreement: terms, product: titledProduct, acceptor, proposer: namedProposer, offer }
+          : { agreement: terms, ...resaleAuthorization, acceptor, proposer, offer };
       return { type: 'Purchase Agreement Created', role, detail };
     }
     case 'amended': {

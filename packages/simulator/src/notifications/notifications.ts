@@ -161,10 +161,12 @@ export class Notifications {
     const listing = catalog.listing(agreement.productCode);
     if (!listing) return;
     const common = { at, agreementId: agreement.agreementId, productCode: agreement.productCode };
-    const bridged = eventBridgeEventOf(event, { sellerAccountId, listing, switches, newId: () => ids.uuid() });
+    const bridged =
+      event.audience === 'topics' ? undefined : eventBridgeEventOf(event, { sellerAccountId, listing, switches, newId: () => ids.uuid() });
     if (bridged) {
       this.#send({ ...common, sequence: this.#messages.length + 1, id: bridged.body.id, channel: 'eventBridge', ...bridged });
     }
+    if (event.audience === 'bus') return;
     for (const { topic, notice } of snsNoticesOf(event, listing, this.#resubscribed(event))) {
       const topicArn = topicArnOf(topic, listing.productCode);
       const sequence = this.#messages.length + 1;

@@ -1,5 +1,6 @@
 import { type Agreement } from '../market/agreement.js';
 import { type Listing } from '../market/listing.js';
+import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 
 export const agreementType = 'PurchaseAgreement';
 
@@ -21,8 +22,10 @@ export interface AgreementShape {
 }
 
 export interface EndTimeBehavior {
-  type: 'RENEW' | 'EXPIRE';
+  type: 'RENEW' | 'REPLACE' | 'EXPIRE';
   reasonCode?: 'PROPOSER_RENEW_OPTED_OUT' | 'ACCEPTOR_RENEW_OPTED_OUT' | 'NO_RENEWAL_TERM';
+  /** Of a renewal, and of one that was opted out of. */
+  renewalSummary?: { offerId: string };
 }
 
 /** What SearchAgreements and DescribeAgreement both say [SDK-A]. */
@@ -46,11 +49,15 @@ function resourceTypeOf(listing: Listing | undefined): string {
   return resourceTypes[listing?.type ?? 'saas'];
 }
 
-/** Of active agreements that have an end; undefined for others [SDK-A]. */
-export function endTimeBehaviorOf({ status, endsAt, autoRenew, renewalDisabledBy }: Agreement): EndTimeBehavior | undefined {
+/** Of active agreements that have an end; undefined for others [SDK-A]. What is signed already is what will come. */
+export function endTimeBehaviorOf(agreement: Agreement, catalog: Pick<MarketplaceCatalog, 'agreement'>): EndTimeBehavior | undefined {
+  const { status, endsAt, autoRenew, renewalDisabledBy, nextAgreementId, offerId } = agreement;
   if (status !== 'ACTIVE' || !endsAt) return undefined;
-  if (autoRenew) return { type: 'RENEW' };
-  return { type: 'EXPIRE', reasonCode: renewalDisabledBy ? `${renewalDisabledBy}_RENEW_OPTED_OUT` : 'NO_RENEWAL_TERM' };
+  const next = nextAgreementId === undefined ? undefined : catalog.agreement(nextAgreementId);
+  if (next?.intent === 'REPLACE') return { type: 'REPLACE' };
+  if (autoRenew || next) return { type: 'RENEW', renewalSummary: { offerId: next?.offerId ?? offerId } };
+  if (!renewalDisabledBy) return { type: 'EXPIRE', reasonCode: 'NO_RENEWAL_TERM' };
+  return { type: 'EXPIRE', reasonCode: `${renewalDisabledBy}_RENEW_OPTED_OUT`, renewalSummary: { offerId } };
 }
 
 export function epochSeconds(date: Date): number {

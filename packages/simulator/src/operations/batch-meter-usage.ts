@@ -42,11 +42,12 @@ export class BatchMeterUsage implements ApiHandler {
     const records = readers.map((reader) => checkRecord(reader, this.switches));
     const verdicts = this.#judge(input, productCode === '' ? undefined : productCode, records, region, now);
     const fates = drawFates();
+    const acceptedAt = now.getTime();
     const results: UsageRecordResult[] = [];
     const unprocessed: UsageRecord[] = [];
     for (const [index, record] of records.entries()) {
       const fate = fates.get(index);
-      const result = fate?.effective === false ? undefined : this.#enter(record, verdicts[index]);
+      const result = fate?.effective === false ? undefined : this.#enter(record, verdicts[index], acceptedAt);
       if (fate?.report.type === 'unprocessed') unprocessed.push(record.wire);
       else if (fate?.report.type === 'status') results.push({ UsageRecord: record.wire, Status: fate.report.status });
       else if (!fate && result) results.push(result);
@@ -60,7 +61,7 @@ export class BatchMeterUsage implements ApiHandler {
       const reason = outOfWindow(record.timestamp, now.getTime(), this.switches);
       if (reason !== undefined) throw timestampOutOfBounds(`The timestamp ${new Date(record.timestamp).toISOString()} ${reason}.`);
     }
-    this.#checkOneProduct(records);
+    this.#checkOneProduct(records, now);
     const verdicts = records.map((record) => this.#verdict(record, productCode, region, now.getTime()));
     if (this.switches.duplicateInRequest === 'refused' && repeatsGrain(verdicts)) {
       throw input.violation('UsageRecords', 'must not have two records of one customer, dimension and hour');
@@ -91,10 +92,10 @@ export class BatchMeterUsage implements ApiHandler {
     return undefined;
   }
 
-  #checkOneProduct(records: CheckedRecord[]): void {
+  #checkOneProduct(records: CheckedRecord[], now: Date): void {
     const products = new Set<string>();
     for (const { licenseArn } of records) {
-      const agreement = licenseArn === undefined ? undefined : this.catalog.byLicenseArn(licenseArn);
+      const agreement = licenseArn === undefined ? undefined : this.catalog.byLicenseArn(licenseArn, now);
       if (agreement) products.add(agreement.productCode);
     }
     if (products.size > 1) throw invalidLicense('All licenses of a request must be of the same product.');
@@ -103,13 +104,16 @@ export class BatchMeterUsage implements ApiHandler {
   #verdict(record: CheckedRecord, productCode: string | undefined, region: string, now: number): Verdict {
     try {
       const licensed = record.licenseArn !== undefined;
-      const agreement = licensed ? this.#licensedAgreement(record, productCode) : this.#legacyAgreement(record, productCode ?? '', now);
+      const agreement = licensed
+        ? this.#licensedAgreement(record, productCode, now)
+        : this.#legacyAgreement(record, productCode ?? '', now);
       const listing = this.catalog.listing(agreement?.productCode ?? productCode ?? '');
       if (listing && !this.#takes(listing, record, region)) return { status: 'dropped' };
       if (!agreement) return { status: 'CustomerNotSubscribed' };
       if (!this.#metered(agreement, now)) return { status: 'CustomerNotSubscribed' };
       if (!this.#checkTerm(agreement, record)) return { status: 'CustomerNotSubscribed' };
-      return { status: 'eligible', entries: entriesOf(record, agreement, region, productCode !== undefined) };
+      const priced = this.catalog.pricedAt(agreement, new Date(record.timestamp)).agreementId;
+      return { status: 'eligible', entries: entriesOf(record, agreement, priced, region, productCode !== undefined) };
     } catch (error) {
       const badLicense = error instanceof ServiceError && error.name === 'InvalidLicenseException';
       if (badLicense && this.switches.badLicense === 'perRecord') return { status: 'CustomerNotSubscribed' };
@@ -117,8 +121,8 @@ export class BatchMeterUsage implements ApiHandler {
     }
   }
 
-  #licensedAgreement(record: CheckedRecord, productCode: string | undefined): Agreement {
-    const agreement = this.catalog.byLicenseArn(record.licenseArn ?? '');
+  #licensedAgreement(record: CheckedRecord, productCode: string | undefined, now: number): Agreement {
+    const agreement = this.catalog.byLicenseArn(record.licenseArn ?? '', new Date(now));
     if (!agreement) throw invalidLicense('The license does not exist.');
     if (record.accountId !== undefined && record.accountId !== agreement.accountId)
       throw invalidLicense('The license is not one of the customer.');
@@ -169,14 +173,15 @@ export class BatchMeterUsage implements ApiHandler {
     return false;
   }
 
-  #enter(record: CheckedRecord, verdict: Verdict | undefined): UsageRecordResult {
+  #enter(record: CheckedRecord, verdict: Verdict | undefined, acceptedAt: number): UsageRecordResult {
     const answer = (Status: string, id?: string): UsageRecordResult => ({
       UsageRecord: record.wire,
       ...(id !== undefined && { MeteringRecordId: id }),
       Status,
     });
+    const { timestamp } = record;
     if (verdict?.status === 'dropped') return answer('Success', this.random.uuid());
-    const [entry] = verdict?.status === 'eligible' ? verdict.entries.map((line) => this.book.enter(line)) : [];
+    const [entry] = verdict?.status === 'eligible' ? verdict.entries.map((line) => this.book.enter(line, { timestamp, acceptedAt })) : [];
     if (!entry)
       return answer('CustomerNotSubscribed', this.switches.notSubscribedMeteringRecordId === 'present' ? this.random.uuid() : undefined);
     const { found, line } = entry;
@@ -214,13 +219,19 @@ function withinTerm(agreement: Agreement, timestamp: number): boolean {
   return timestamp >= agreement.startsAt.getTime() && (!agreement.endsAt || timestamp < agreement.endsAt.getTime());
 }
 
-/** One line; two where the request carries both identities, since AWS deduplicates each identity for itself [SDK-M]. */
-function entriesOf(record: CheckedRecord, agreement: Agreement, region: string, withProductCode: boolean): BillEntry[] {
+/** Under the agreement that is in force at the timestamp. One line; two where the request carries both identities, since AWS deduplicates each identity for itself [SDK-M]. */
+function entriesOf(
+  record: CheckedRecord,
+  agreement: Agreement,
+  agreementId: string,
+  region: string,
+  withProductCode: boolean,
+): BillEntry[] {
   const common = {
     operation: 'BatchMeterUsage' as const,
     productCode: agreement.productCode,
     region,
-    agreementId: agreement.agreementId,
+    agreementId,
     customerAWSAccountId: agreement.accountId,
     dimension: record.dimension,
     hour: new Date(hourOf(record.timestamp)).toISOString(),

@@ -5,6 +5,7 @@ import { epochSeconds } from './agreement-shape.js';
 import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
 import { type Listing } from '../market/listing.js';
 import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
+import { type Switches } from '../switches.js';
 
 const dayMs = 86_400_000;
 
@@ -19,20 +20,29 @@ export class GetAgreementTerms implements ApiHandler {
   constructor(
     private readonly catalog: MarketplaceCatalog,
     private readonly party: AgreementParty,
+    private readonly switches: Readonly<Switches>,
   ) {}
 
   execute(call: OperationCall): GetAgreementTermsOutput {
     const input = agreementInput(call);
     const agreement = this.party.named(input, call.caller.accountId);
-    const terms = termsOf(agreement, this.catalog.listing(agreement.productCode)?.dimensions ?? []);
+    const terms = termsOf(agreement, this.catalog.listing(agreement.productCode)?.dimensions ?? [], this.switches);
     const { page, nextToken } = agreementPage(input, terms, agreement.agreementId);
     return { acceptedTerms: page, ...(nextToken !== undefined && { nextToken }) };
   }
 }
 
-function termsOf(agreement: Agreement, dimensions: Listing['dimensions']): GetAgreementTermsOutput['acceptedTerms'] {
-  const { startsAt, endsAt, freeTrial, autoRenew, renewalDisabledBy, lockoutDays, entitlements } = agreement;
-  const duration = endsAt && `P${Math.ceil((endsAt.getTime() - startsAt.getTime()) / dayMs)}D`;
+function termsOf(
+  agreement: Agreement,
+  dimensions: Listing['dimensions'],
+  switches: Pick<Switches, 'trialTerms' | 'convertedTrialTerm'>,
+): GetAgreementTermsOutput['acceptedTerms'] {
+  const { startsAt, endsAt, freeTrial, trialEndsAt, paidSince, autoRenew, renewalDisabledBy, lockoutDays, entitlements } = agreement;
+  const duration = endsAt && durationBetween(startsAt, endsAt);
+  const trialShown = freeTrial || (paidSince !== undefined && switches.convertedTrialTerm === 'kept');
+  const trialEnd = paidSince ?? trialEndsAt ?? endsAt;
+  // A trial that becomes paid by itself has its prices from the beginning.
+  const paidShown = !freeTrial || trialEndsAt !== undefined || switches.trialTerms === 'besidePaid';
   const metered = dimensions.filter(({ type }) => type === 'ExternallyMetered');
   const grants = entitlements.map(({ dimension, value }) => ({
     dimensionKey: dimension,
@@ -44,8 +54,8 @@ function termsOf(agreement: Agreement, dimensions: Listing['dimensions']): GetAg
   };
   const timed = duration !== undefined && { duration };
   return [
-    ...(freeTrial ? [price('freeTrialPricingTerm', { ...timed, grants })] : []),
-    ...(metered.length > 0
+    ...(trialShown ? [price('freeTrialPricingTerm', { ...(trialEnd && { duration: durationBetween(startsAt, trialEnd) }), grants })] : []),
+    ...(metered.length > 0 && paidShown
       ? [
           price('usageBasedPricingTerm', {
             currencyCode: 'USD',
@@ -70,4 +80,11 @@ function termsOf(agreement: Agreement, dimensions: Listing['dimensions']): GetAg
       ...(endsAt && { agreementEndDate: epochSeconds(endsAt) }),
     }),
   ];
+}
+
+/** ISO 8601: days, and what is left of them in seconds. */
+function durationBetween(from: Date, until: Date): string {
+  const ms = until.getTime() - from.getTime();
+  const seconds = Math.round((ms % dayMs) / 1000);
+  return `P${Math.floor(ms / dayMs)}D${seconds > 0 ? `T${seconds}S` : ''}`;
 }

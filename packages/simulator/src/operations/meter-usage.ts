@@ -54,7 +54,7 @@ export class MeterUsage implements ApiHandler {
     const listing = this.#judge(metered, resource, region, now);
     const admittedStays = resource.platform !== 'ec2' && this.switches.entitlementCheck === 'firstCall';
     const agreement = this.admission.admit(resource, listing, now, admittedStays);
-    const meteringRecordId = agreement ? this.#enter(metered, resource, agreement) : this.random.uuid();
+    const meteringRecordId = agreement ? this.#enter(metered, resource, agreement, now) : this.random.uuid();
     if (clientToken !== undefined) this.tokens.use(tokenOwner, clientToken, { parameters, meteringRecordId });
     return { MeteringRecordId: meteringRecordId };
   }
@@ -87,7 +87,7 @@ export class MeterUsage implements ApiHandler {
     return listing;
   }
 
-  #enter(metered: Metered, resource: ComputeResource, agreement: Agreement): string {
+  #enter(metered: Metered, resource: ComputeResource, agreement: Agreement, now: Date): string {
     const { productCode, dimension, quantity, allocations, timestamp, clientToken } = metered;
     const entry = {
       operation: 'MeterUsage' as const,
@@ -102,7 +102,11 @@ export class MeterUsage implements ApiHandler {
       quantity,
       ...(allocations && { usageAllocations: allocations }),
     };
-    const { found, line } = this.book.enter(entry, resource.platform === 'agentcore' ? clientToken : undefined);
+    const { found, line } = this.book.enter(
+      entry,
+      { timestamp, acceptedAt: now.getTime() },
+      resource.platform === 'agentcore' ? clientToken : undefined,
+    );
     if (found !== 'other') return line.meteringRecordId;
     throw new ServiceError('DuplicateRequestException', 'The resource has metered this dimension and hour with another quantity.');
   }

@@ -1,16 +1,24 @@
 import { type Agreement } from '../market/agreement.js';
 import { agreementInput, agreementPage } from './agreement-request.js';
 import { type AgreementParty } from './agreement-party.js';
-import { agreementShape, type AgreementShape, agreementType, endTimeBehaviorOf, epochSeconds } from './agreement-shape.js';
+import {
+  agreementShape,
+  type AgreementShape,
+  agreementType,
+  type EndTimeBehavior,
+  endTimeBehaviorOf,
+  epochSeconds,
+} from './agreement-shape.js';
 import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
 import { type InputReader } from '../wire/input-reader.js';
 import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 import { ServiceError } from '../wire/service-error.js';
+import { type Switches } from '../switches.js';
 
 export interface AgreementViewSummary extends AgreementShape {
   lastUpdateTime: number;
   entitlements: { licenseArn: string }[];
-  endTimeBehaviorType?: 'RENEW' | 'EXPIRE';
+  endTimeBehaviorType?: EndTimeBehavior['type'];
   endTimeBehaviorReasonCode?: string;
 }
 
@@ -54,6 +62,7 @@ export class SearchAgreements implements ApiHandler {
   constructor(
     private readonly catalog: MarketplaceCatalog,
     private readonly party: AgreementParty,
+    private readonly switches: Readonly<Switches>,
   ) {}
 
   execute(call: OperationCall): SearchAgreementsOutput {
@@ -64,13 +73,14 @@ export class SearchAgreements implements ApiHandler {
     if (role !== 'Proposer' && role !== 'Acceptor') throw invalid('The filter PartyType is required: Proposer or Acceptor.');
     if (!wanted.has('AgreementType')) throw invalid('The filter AgreementType is required.');
     const searched = [...wanted].filter(([name]) => name !== 'PartyType' && name !== 'AgreementType');
+    if (wanted.has('LicenseArn') && this.switches.licenseArnFilter === 'refused') throw invalid('There is no filter LicenseArn.');
     const refused = role === 'Acceptor' ? searched.find(([name]) => !acceptorFilters.includes(name)) : undefined;
     if (refused) throw invalid(`The filter ${refused[0]} is not supported for the PartyType Acceptor.`);
     const { sortBy, sortOrder } = readSort(input, role);
     const key = sortKeys[sortBy];
     if (!key) throw invalid(`The results cannot be sorted by ${sortBy}.`);
     const found = this.party
-      .agreementsOf(call.caller.accountId, role)
+      .agreementsOf(call.caller.accountId, role, call.now)
       .map((agreement) => this.#summary(agreement))
       .filter((summary) => [...wanted].every(([name, value]) => name === 'PartyType' || matches(summary, name, value)))
       .sort((a, b) => (sortOrder === 'ASCENDING' ? 1 : -1) * compared(key(a), key(b)));
@@ -80,7 +90,7 @@ export class SearchAgreements implements ApiHandler {
 
   #summary(agreement: Agreement): AgreementViewSummary {
     const shape = agreementShape(agreement, this.catalog.listing(agreement.productCode), this.party.proposerOf(agreement));
-    const behavior = endTimeBehaviorOf(agreement);
+    const behavior = endTimeBehaviorOf(agreement, this.catalog);
     return {
       ...shape,
       lastUpdateTime: epochSeconds(agreement.updatedAt),

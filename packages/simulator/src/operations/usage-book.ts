@@ -55,13 +55,24 @@ export interface Entry {
   readonly line: BillLine;
 }
 
+/** When a record took effect. Epoch milliseconds. */
+export interface Acceptance {
+  /** As the record has it; its hour is that of the line. */
+  readonly timestamp: number;
+  readonly acceptedAt: number;
+}
+
+export interface AcceptedLine extends Acceptance {
+  readonly line: BillLine;
+}
+
 export interface UsageBookSnapshot {
-  readonly lines: readonly (readonly [grain: string, line: BillLine])[];
+  readonly lines: readonly (readonly [grain: string, accepted: AcceptedLine])[];
 }
 
 /** All usage that is effective. In each grain the first write wins; nothing is ever changed or removed. */
 export class UsageBook {
-  readonly #lines = new Map<string, BillLine>();
+  readonly #lines = new Map<string, AcceptedLine>();
 
   constructor(
     private readonly random: SeededRandom,
@@ -69,16 +80,21 @@ export class UsageBook {
   ) {}
 
   /** The grain: region, product, identity, buyer or resource, dimension and hour; with a `token` each token is a grain of its own. */
-  enter(entry: BillEntry, token?: string): Entry {
+  enter(entry: BillEntry, when: Acceptance, token?: string): Entry {
     const grain = grainOf(entry, token);
-    const first = this.#lines.get(grain);
+    const first = this.#lines.get(grain)?.line;
     if (first) return { found: this.#sameUsage(first, entry) ? 'same' : 'other', line: first };
     const line = { ...entry, meteringRecordId: this.random.uuid() };
-    this.#lines.set(grain, line);
+    this.#lines.set(grain, { line, ...when });
     return { found: 'nothing', line };
   }
 
   lines(): BillLine[] {
+    return [...this.#lines.values()].map(({ line }) => line);
+  }
+
+  /** In the order in which they were accepted. */
+  accepted(): AcceptedLine[] {
     return [...this.#lines.values()];
   }
 
@@ -88,7 +104,7 @@ export class UsageBook {
 
   restore({ lines }: UsageBookSnapshot): void {
     this.#lines.clear();
-    for (const [grain, line] of lines) this.#lines.set(grain, line);
+    for (const [grain, accepted] of lines) this.#lines.set(grain, accepted);
   }
 
   #sameUsage(first: BillLine, entry: BillEntry): boolean {

@@ -96,7 +96,8 @@ export class ApiDispatcher {
     const caller = this.parts.identify(accessKeyId, headerText(raw.headers['x-amz-security-token']));
     note({ accountId: caller.accountId });
     const { callsPerSecond, sellerOnly } = apiOperations[operation];
-    this.parts.quota.take(operation, `${caller.accountId} ${region}`, callsPerSecond);
+    const ofAws = typeof callsPerSecond === 'number' ? callsPerSecond : this.parts.switches[callsPerSecond];
+    this.parts.quota.take(operation, `${caller.accountId} ${region}`, ofAws);
     if (sellerOnly && caller.accountId !== this.parts.sellerAccountId) {
       throw new ServiceError('AccessDeniedException', `The account ${caller.accountId} is not authorized to perform: ${operation}`);
     }

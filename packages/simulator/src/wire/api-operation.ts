@@ -17,8 +17,8 @@ export interface ApiService {
 
 export interface ApiOperation {
   readonly service: ApiService;
-  /** Default quota: calls per second of wall time, per account and region. */
-  readonly callsPerSecond: number;
+  /** Default quota: calls per second of wall time, per account and region; or the switch that says it. */
+  readonly callsPerSecond: number | 'getAgreementTermsPerSecond';
   /** Whether only the account that published the products may call it. */
   readonly sellerOnly: boolean;
 }
@@ -60,8 +60,8 @@ const agreement: ApiService = {
 };
 
 /**
- * Every operation that the simulator answers. Quotas: developer guide, "Metering service quotas" and "Entitlement service quotas"; LookupEvents:
- * SDK-CT; ResolveCustomer and the Agreement API have no published one and get that of BatchMeterUsage.
+ * Every operation that the simulator answers. Quotas: developer guide, "Service quotas" of the metering, entitlement and agreement APIs; LookupEvents:
+ * SDK-CT; ResolveCustomer has no published one and gets that of BatchMeterUsage.
  */
 const table = {
   ResolveCustomer: { service: metering, callsPerSecond: 10, sellerOnly: false },
@@ -70,9 +70,9 @@ const table = {
   RegisterUsage: { service: metering, callsPerSecond: 5, sellerOnly: false },
   GetEntitlements: { service: entitlement, callsPerSecond: 20, sellerOnly: true },
   LookupEvents: { service: cloudTrail, callsPerSecond: 2, sellerOnly: false },
-  SearchAgreements: { service: agreement, callsPerSecond: 10, sellerOnly: false },
-  DescribeAgreement: { service: agreement, callsPerSecond: 10, sellerOnly: false },
-  GetAgreementTerms: { service: agreement, callsPerSecond: 10, sellerOnly: false },
+  SearchAgreements: { service: agreement, callsPerSecond: 5, sellerOnly: false },
+  DescribeAgreement: { service: agreement, callsPerSecond: 5, sellerOnly: false },
+  GetAgreementTerms: { service: agreement, callsPerSecond: 'getAgreementTermsPerSecond', sellerOnly: false },
 } satisfies Record<string, ApiOperation>;
 
 export type Operation = keyof typeof table;

@@ -10,7 +10,13 @@ export class CallQuota {
   readonly #buckets = new Map<string, { tokens: number; filledAt: number }>();
 
   /** `quotas`: one number for all operations, or by operation where it differs from AWS's own. */
-  constructor(private readonly quotas: number | Partial<CallQuotas> = {}) {}
+  constructor(private quotas: number | Partial<CallQuotas> = {}) {}
+
+  /** Other quotas from now on. */
+  set(quotas: number | Partial<CallQuotas>): void {
+    this.quotas = quotas;
+    this.#buckets.clear();
+  }
 
   /** Takes one call of the caller (account and region), or throws ThrottlingException (HTTP 400, not 429). `ofAws`: AWS's own quota. */
   take(operation: Operation, caller: string, ofAws: number): void {

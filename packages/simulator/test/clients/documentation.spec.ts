@@ -5,11 +5,11 @@ import { clientEnvironment, run } from './client-process.js';
 
 afterEach(stopMarketplaces);
 
-const page = readFileSync(new URL('../../docs/reference.md', import.meta.url), 'utf8');
+const page = readFileSync(new URL('../../docs/clients.md', import.meta.url), 'utf8');
 
 /** The code below a heading, led to this simulator. */
 function snippet(heading: string, url: string): string {
-  const code = /```\w+\n([^]*?)```/.exec(page.split(`\n### ${heading}\n`)[1] ?? '')?.[1] ?? '';
+  const code = /```\w+\n([^]*?)```/.exec(page.split(`\n## ${heading}\n`)[1] ?? '')?.[1] ?? '';
   expect(code).toContain('http://localhost:4570');
   return code.replaceAll('http://localhost:4570', url);
 }
@@ -23,7 +23,7 @@ async function startBuyer() {
   return { sim, env: { ...clientEnvironment, TOKEN: sim.registrationToken(agreement) } };
 }
 
-describe('docs/reference.md', () => {
+describe('docs/clients.md', () => {
   it('shows shell commands that meter', async () => {
     const { sim, env } = await startBuyer();
     const { stdout, stderr } = await run('bash', ['-euc', snippet('AWS CLI', sim.url)], { env });

@@ -1,0 +1,158 @@
+import {
+  DescribeAgreementCommand,
+  GetAgreementTermsCommand,
+  type MarketplaceAgreementClient,
+  SearchAgreementsCommand,
+} from '@aws-sdk/client-marketplace-agreement';
+import { GetEntitlementsCommand, type MarketplaceEntitlementServiceClient } from '@aws-sdk/client-marketplace-entitlement-service';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { type Listing, type MarketplaceSimulator, type SimulatorOptions } from '../src/index.js';
+import { agreementClient, errorNameOf } from './marketplace-client.js';
+import { hourMs, noon, startMarketplace, stopMarketplaces } from './simulated-marketplace.js';
+
+const clients: MarketplaceAgreementClient[] = [];
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.destroy();
+  await stopMarketplaces();
+});
+
+const after = (ms: number): Date => new Date(noon.getTime() + ms);
+
+interface Readings {
+  sim: MarketplaceSimulator;
+  listing: Listing;
+  client: MarketplaceAgreementClient;
+  entitlements: MarketplaceEntitlementServiceClient;
+  search: (filters?: Record<string, string>) => Promise<string[]>;
+}
+
+async function startReadings(options: SimulatorOptions = {}): Promise<Readings> {
+  const { sim, entitlements } = await startMarketplace(options);
+  const listing = sim.createProduct({ dimensions: ['users', { name: 'seats', type: 'Entitled' }] });
+  const client = agreementClient(sim.url);
+  clients.push(client);
+  const search = async (filters: Record<string, string> = {}): Promise<string[]> => {
+    const wanted = { PartyType: 'Proposer', AgreementType: 'PurchaseAgreement', ...filters };
+    const list = Object.entries(wanted).map(([name, value]) => ({ name, values: [value] }));
+    const { agreementViewSummaries = [] } = await client.send(new SearchAgreementsCommand({ filters: list }));
+    return agreementViewSummaries.map(({ status = '' }) => status);
+  };
+  return { sim, listing, client, entitlements, search };
+}
+
+describe('searchIndexDelayMs', () => {
+  it('lists a new agreement late, and an ended one ACTIVE for as long', async () => {
+    const { sim, listing, client, search } = await startReadings({ switches: { searchIndexDelayMs: 5_000 } });
+    const agreement = sim.subscribe({ productCode: listing.productCode });
+    expect(await search()).toEqual([]);
+    sim.clock.advance(5_000);
+    expect(await search()).toEqual(['ACTIVE']);
+    sim.cancel(agreement);
+    sim.clock.advance(4_999);
+    expect(await search({ Status: 'ACTIVE' })).toEqual(['ACTIVE']);
+    const { status } = await client.send(new DescribeAgreementCommand({ agreementId: agreement.agreementId }));
+    expect(status).toBe('CANCELLED');
+    // What was is part of the state.
+    sim.restore(sim.snapshot());
+    expect(await search()).toEqual(['ACTIVE']);
+    sim.clock.advance(1);
+    expect(await search()).toEqual(['CANCELLED']);
+  });
+
+  it('shows each of several changes at its time', async () => {
+    const { sim, listing, search } = await startReadings({ switches: { searchIndexDelayMs: 60_000 } });
+    const agreement = sim.subscribe({ productCode: listing.productCode, startsAt: after(-hourMs) });
+    sim.clock.advance(30_000);
+    sim.amend(agreement, { endsAt: after(2 * hourMs) });
+    sim.clock.advance(20_000);
+    sim.cancel(agreement);
+    const seen: string[] = [];
+    for (let step = 0; step < 3; step += 1) {
+      sim.clock.advance(step === 0 ? 10_000 : 30_000);
+      seen.push([...(await search({ AfterEndTime: '2026-11-18T13:00:00Z' })), ...(await search())].join(' '));
+    }
+    expect(seen).toEqual(['ACTIVE', 'ACTIVE ACTIVE', 'CANCELLED']);
+  });
+});
+
+describe('licenseArnFilter', () => {
+  it('may be one that the reference lacks', async () => {
+    const { sim, listing, search } = await startReadings();
+    const { licenseArn } = sim.subscribe({ productCode: listing.productCode });
+    expect(await search({ LicenseArn: licenseArn })).toEqual(['ACTIVE']);
+    sim.setSwitches({ licenseArnFilter: 'refused' });
+    expect(await errorNameOf(search({ LicenseArn: licenseArn }))).toBe('ValidationException');
+  });
+});
+
+describe('a resold agreement', () => {
+  it.each([
+    ['AccessDeniedException', 'AccessDeniedException'],
+    ['ResourceNotFoundException', 'ResourceNotFoundException'],
+    ['answered', 'no error'],
+  ] as const)('resoldAgreement %s: the manufacturer’s search is empty, the entitlements know it', async (resoldAgreement, told) => {
+    const { sim, listing, client, entitlements, search } = await startReadings({ switches: { resoldAgreement } });
+    const agreement = sim.subscribe({
+      productCode: listing.productCode,
+      resale: { partnerAccountId: '999988887777' },
+      entitlements: [{ dimension: 'seats', value: 3 }],
+    });
+    expect(await search()).toEqual([]);
+    const { agreementId } = agreement;
+    expect(await errorNameOf(client.send(new DescribeAgreementCommand({ agreementId })))).toBe(told);
+    expect(await errorNameOf(client.send(new GetAgreementTermsCommand({ agreementId })))).toBe(told);
+    const { Entitlements } = await entitlements.send(new GetEntitlementsCommand({ ProductCode: listing.productCode }));
+    expect(Entitlements).toMatchObject([{ LicenseArn: agreement.licenseArn, CustomerAWSAccountId: agreement.accountId }]);
+  });
+});
+
+describe('an agreement that is followed', () => {
+  it('says what is signed already', async () => {
+    const { sim, listing, client } = await startReadings();
+    const { productCode } = listing;
+    const behaviorOf = async (agreementId: string): Promise<unknown> =>
+      (await client.send(new DescribeAgreementCommand({ agreementId }))).endTimeBehavior;
+    const sold = { productCode, endsAt: after(hourMs) };
+    const [renewed, replaced] = [sim.subscribe(sold), sim.subscribe(sold)];
+    expect(await behaviorOf(renewed.agreementId)).toMatchObject({ type: 'EXPIRE', reasonCode: 'NO_RENEWAL_TERM' });
+    sim.renew(renewed, { startsAt: after(hourMs) });
+    sim.replace(replaced, { startsAt: after(hourMs) });
+    expect(await behaviorOf(renewed.agreementId)).toEqual({ type: 'RENEW', renewalSummary: { offerId: renewed.offerId } });
+    expect(await behaviorOf(replaced.agreementId)).toEqual({ type: 'REPLACE' });
+  });
+});
+
+describe('quotas', () => {
+  const burst = async (call: () => Promise<unknown>, calls = 20): Promise<number> => {
+    const names = await Promise.all(Array.from({ length: calls }, () => errorNameOf(call())));
+    return names.filter((name) => name !== 'ThrottlingException').length;
+  };
+
+  it.each([
+    ['SearchAgreements', 5, {}],
+    ['DescribeAgreement', 5, {}],
+    ['GetAgreementTerms', 5, {}],
+    ['GetAgreementTerms', 10, { getAgreementTermsPerSecond: 10 }],
+  ] as const)('%s: %i calls a second', async (operation, perSecond, switches) => {
+    const { client } = await startReadings({ callsPerSecond: {}, switches });
+    const commands = {
+      SearchAgreements: () => client.send(new SearchAgreementsCommand({})),
+      DescribeAgreement: () => client.send(new DescribeAgreementCommand({ agreementId: 'agmt-x' })),
+      GetAgreementTerms: () => client.send(new GetAgreementTermsCommand({ agreementId: 'agmt-x' })),
+    };
+    const passed = await burst(commands[operation], 30);
+    // And what a slow machine's bucket gets back in the meantime.
+    expect(passed).toBeGreaterThanOrEqual(perSecond);
+    expect(passed).toBeLessThan(perSecond * 2);
+  });
+
+  it('can be set while it runs', async () => {
+    const { sim, search } = await startReadings();
+    expect(await burst(search)).toBe(20);
+    sim.setCallsPerSecond({ SearchAgreements: 0.001 });
+    expect(await burst(search)).toBe(1);
+    sim.setCallsPerSecond(0);
+    expect(await burst(search)).toBe(20);
+  });
+});
