@@ -295,5 +295,7 @@ export const RECORD_GUARDS: readonly string[] = [
   `CREATE TRIGGER rollup_split AFTER INSERT ON marketplace.rollup REFERENCING NEW TABLE AS fresh
     FOR EACH STATEMENT EXECUTE FUNCTION marketplace.check_split_rollups()`,
   `CREATE INDEX rollup_by_whole ON marketplace.rollup (split_of) WHERE split_of IS NOT NULL`,
+  // Never planned: what makes a customer due.
+  `CREATE INDEX rollup_fresh ON marketplace.rollup (subject) WHERE record_id IS NULL AND NOT is_split AND waiting_reason IS NULL`,
   `CREATE INDEX agreement_aliases ON marketplace.agreement (seller_account, alias_of) WHERE alias_of IS NOT NULL`,
 ];

@@ -1,0 +1,154 @@
+import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
+import { type MeteringIdentityName, type TimelineSpan } from '../../subscription/agreements/timeline.js';
+import { type Deadlines, deadlinesOf, type MeteringOperation, windowStart } from '../settlement/deadlines.js';
+import { endSignsOf, identityAt, instantIn, isSameIdentity, modeAt, type ModeChange, namesOf, type Period, recordsFrom } from './period.js';
+
+/** Records of an hour whose agreement has ended are with AWS this long before their earliest deadline. */
+const FINAL_LEAD_MS = 10 * 60_000;
+
+export interface SealingTimes {
+  now: Date;
+  /** How long an hour stays open after its end, for usage that is recorded late. */
+  settleDelayMs: number;
+  /** How long before its earliest deadline an hour counts as about to be lost: zero records, and hours of a provisional start, are sealed then. */
+  zeroRecordLeadMs: number;
+}
+
+export interface HoursContext {
+  operation: MeteringOperation;
+  modes: readonly ModeChange[];
+  times: SealingTimes;
+  /**
+   * Whether the grain of this name (see `identityKey`), dimension and hour has a standing record, under any seller's label, or one that another period was
+   * just given.
+   */
+  isTaken: (identity: string, dimension: string, hour: Date, period: string) => boolean;
+}
+
+/** An hour as its period sees it. */
+export interface PeriodHour {
+  hour: Date;
+  span: TimelineSpan;
+  /** The timestamp of its record: in the hour, in the agreement, a second after its start. */
+  timestamp: Date;
+  identity: MeteringIdentityName | null;
+  deadlines: Deadlines;
+  /** From here on it may be sealed. */
+  settlesAt: Date;
+}
+
+/**
+ * The hour, where it belongs to the period: an instant of the period that a record may show lies in it, in the period's mode, and where two sides of a
+ * boundary have one identity, this is the earlier side. Null where it does not.
+ */
+export function hourIn(period: Period, hour: Date, context: HoursContext): PeriodHour | null {
+  if (modeAt(context.modes, hour) !== period.mode) return null;
+  const span = period.spans.find((candidate) => candidate.seals !== 'never' && instantIn(hour, candidate) !== null);
+  const timestamp = span && instantIn(hour, span);
+  if (!span || !timestamp) return null;
+  const identity = identityAt(span, hour);
+  const owner = period.subscription.spans.find(
+    (other) => other.seals !== 'never' && instantIn(hour, other) !== null && isSameIdentity(identity, identityAt(other, hour)),
+  );
+  if (owner && (owner.agreementId !== period.agreementId || owner.price !== period.price)) return null;
+  const deadlines = deadlinesOf(hour, context.operation, endSignsOf(period.subscription, span, hour));
+  return { hour, span, timestamp, identity: identity?.identity ?? null, deadlines, settlesAt: settlesAt(period, span, hour, deadlines, context.times) };
+}
+
+/**
+ * An hour settles a while after its end, or after the end of its agreement inside it, but in time to be sent. Where AWS has not said yet that it may be
+ * metered it waits until it would be lost.
+ */
+function settlesAt(period: Period, span: TimelineSpan, hour: Date, { dueAt }: Deadlines, times: SealingTimes): Date {
+  const hourEnds = plusMs(hour, HOUR_MS);
+  // Where the identity goes on beyond the boundary, nothing presses: the whole hour settles.
+  const isLast = span.end !== null && span.to !== null && span.to < hourEnds && endSignsOf(period.subscription, span, hour) !== null;
+  const over = isLast && span.to ? span.to : hourEnds;
+  const settled = plusMs(over, times.settleDelayMs);
+  const wanted = span.seals === 'lastMoment' ? latest(settled, plusMs(dueAt, -times.zeroRecordLeadMs)) : settled;
+  return latest(over, earliest(wanted, plusMs(dueAt, -FINAL_LEAD_MS)));
+}
+
+/** The hours of a period that AWS may still take; whether they are free is asked of each dimension. */
+export class PeriodHours {
+  private known: PeriodHour[] | null = null;
+
+  constructor(
+    readonly period: Period,
+    private readonly context: HoursContext,
+  ) {}
+
+  /** Whether the period goes on, or will begin. */
+  get runs(): boolean {
+    return this.period.spans.some(({ to }) => to === null || to > this.context.times.now);
+  }
+
+  /** Every hour that has begun, newest first. */
+  get all(): readonly PeriodHour[] {
+    this.known ??= this.enumerate();
+    return this.known;
+  }
+
+  at(hour: Date): PeriodHour | null {
+    return hourIn(this.period, hour, this.context);
+  }
+
+  isSettled({ settlesAt: at }: PeriodHour): boolean {
+    return at <= this.context.times.now;
+  }
+
+  /** Settled, nameable, nobody's, and not past any reading of its deadline. */
+  isFree(found: PeriodHour, dimension: string): boolean {
+    return this.isSettled(found) && found.identity !== null && this.context.times.now < found.deadlines.dueAt && !this.isTaken(found, dimension);
+  }
+
+  /** hours(P): those that are free, newest first; those that only the latest reading still allows where there is no other. */
+  free(dimension: string): PeriodHour[] {
+    const open = this.all.filter((found) => this.isSettled(found) && found.identity !== null && !this.isTaken(found, dimension));
+    const { now } = this.context.times;
+    const due = open.filter(({ deadlines }) => now < deadlines.dueAt);
+    return due.length > 0 ? due : open.filter(({ deadlines }) => now < deadlines.cutoffAt);
+  }
+
+  /** next(P): the newest settled hour if it is free, else the next one to settle. Null where the period has no hour to come. */
+  next(dimension: string): PeriodHour | null {
+    const newest = this.all.find((found) => this.isSettled(found));
+    return newest && this.isFree(newest, dimension) ? newest : this.nextToSettle;
+  }
+
+  get nextToSettle(): PeriodHour | null {
+    const begun = this.all.findLast((found) => !this.isSettled(found));
+    if (begun) return begun;
+    const { now } = this.context.times;
+    for (const span of this.period.spans.filter(({ to, seals }) => seals !== 'never' && (to === null || to > now))) {
+      const first = latest(hourOf(recordsFrom(span)), plusMs(hourOf(now), HOUR_MS));
+      // A boundary may leave the very first to the other side.
+      const found = this.at(first) ?? this.at(plusMs(first, HOUR_MS));
+      if (found) return found;
+    }
+    return null;
+  }
+
+  /** When the last reading of the last hour's deadline has passed; null while the period runs. */
+  get cutoffAt(): Date | null {
+    const last = this.period.spans.at(-1);
+    if (this.runs || !last?.to) return null;
+    const hour = hourOf(plusMs(last.to, -1));
+    return deadlinesOf(hour, this.context.operation, endSignsOf(this.period.subscription, last, hour)).cutoffAt;
+  }
+
+  isTaken({ hour, span }: PeriodHour, dimension: string): boolean {
+    return namesOf(identityAt(span, hour)).some((name) => this.context.isTaken(name, dimension, hour, this.period.key));
+  }
+
+  private enumerate(): PeriodHour[] {
+    const { now } = this.context.times;
+    const oldest = hourOf(windowStart(now, this.context.operation));
+    const hours: PeriodHour[] = [];
+    for (let hour = hourOf(now); hour >= oldest; hour = plusMs(hour, -HOUR_MS)) {
+      const found = this.at(hour);
+      if (found) hours.push(found);
+    }
+    return hours;
+  }
+}

@@ -1,0 +1,284 @@
+import { earliest, hourOf, latest } from '../../runtime/clock.js';
+import { type CustomerSubject, type CustomerTimeline, type SubscriptionTimeline } from '../../subscription/agreements/timeline.js';
+import { deadlinesOf, endWindowClosesAt } from '../settlement/deadlines.js';
+import { identityKey, isWithin, modeAt, type Period, periodOf, spanAt } from './period.js';
+import { type HoursContext, type PeriodHour, PeriodHours } from './period-hours.js';
+
+/** Why usage has no record yet, or none for good: one list for planner, API and docs. */
+export type WaitingReason =
+  /** It goes with an hour that has not settled yet. */
+  | 'nextHour'
+  /** Its own hour has not settled yet. */
+  | 'notSettled'
+  /** No subscription was the tenant's at that time. */
+  | 'noSubscription'
+  /** It lies before the start of every agreement. */
+  | 'beforeStart'
+  /** Its agreement ended as renewed, replaced or superseded, and the successor is not known yet. */
+  | 'awaitingSuccessor'
+  /** Its agreement had ended. */
+  | 'afterEnd'
+  /** Several subscriptions could pay it. */
+  | 'ambiguous'
+  /** AWS has not told under which name it is metered. */
+  | 'noIdentity'
+  /** AWS refuses what it would be sent under. */
+  | 'refused'
+  /** AWS takes no hour of its period any more. */
+  | 'noHour'
+  /** The product was off at that time. */
+  | 'notLive'
+  /** The product is not listed in the options. */
+  | 'notListed'
+  /** Nobody is known under the name that it was recorded for. */
+  | 'unknownSubject';
+
+export interface WaitingRollup {
+  subject: number;
+  dimension: string;
+  /** Start of the UTC hour in which its events occurred. */
+  hour: Date;
+  firstAt: Date;
+  lastAt: Date;
+  isCorrection: boolean;
+}
+
+/** All that decides, beside the rollup: facts, standing records, options, modes and now. */
+export interface PlanningContext extends HoursContext {
+  customer: CustomerTimeline;
+  isListed: boolean;
+  onSeveral: 'wait' | 'paidFirst';
+  /** Whether a quarantined cause stands against the identity (see `identityKey`), the dimension, or the product. */
+  isRefused: (identity: string | null, dimension: string) => boolean;
+}
+
+/** Where usage of one instant belongs, whatever hours are free. */
+export type Place =
+  | { kind: 'period'; period: Period }
+  | { kind: 'several' }
+  /** Nobody pays it. `isOver`: AWS was asked since, and no agreement that ended can be taken up again. */
+  | { kind: 'none'; why: WaitingReason; isOver: boolean; windowClosesAt: Date | null };
+
+export type Plan =
+  | { to: 'hour'; period: Period; hour: PeriodHour }
+  /** `closesWith`: a period whose closing takes it. `lookAt`: when the answer may be another though no fact has changed. */
+  | { to: 'wait'; reason: WaitingReason; closesWith: Period | null; lookAt: Date | null }
+  | { to: 'setApart'; reason: WaitingReason }
+  /** The answer changes inside of it: it is cut at these instants first, in order. */
+  | { to: 'split'; at: Date[] };
+
+const monthOf = (instant: Date): string => instant.toISOString().slice(0, 7);
+
+/**
+ * The planning rule: a pure function of a rollup, and of what `context` says about its customer. One is made for each customer and pass; it remembers the
+ * hours of periods that it has looked at.
+ */
+export class PlanningRule {
+  private readonly hoursByKey = new Map<string, PeriodHours>();
+  private readonly periodByKey = new Map<string, Period>();
+
+  constructor(readonly context: PlanningContext) {}
+
+  plan(rollup: WaitingRollup): Plan {
+    const cuts = this.cutsOf(rollup);
+    if (cuts.length > 0) return { to: 'split', at: cuts };
+    if (!this.context.isListed) return wait('notListed');
+    const place = this.placeOf(rollup.subject, rollup.firstAt);
+    switch (place.kind) {
+      case 'several':
+        return wait('ambiguous');
+      case 'none':
+        return this.withoutPeriod(rollup, place);
+      case 'period':
+        return this.withinPeriod(rollup, place.period);
+    }
+  }
+
+  /** Steps 1 to 4: which period an instant of a subject's usage belongs to. */
+  placeOf(subjectId: number, instant: Date): Place {
+    const subject = this.context.customer.subjects.find(({ id }) => id === subjectId);
+    if (!subject) return { kind: 'none', why: 'unknownSubject', isOver: false, windowClosesAt: null };
+    const candidates = this.candidatesAt(subject, instant);
+    const covering = candidates.flatMap((subscription) => {
+      const span = spanAt(subscription, instant);
+      return span ? [{ subscription, span }] : [];
+    });
+    const paid = covering.filter(({ span }) => span.price === 'paid');
+    const chosen = covering.length > 1 && this.context.onSeveral === 'paidFirst' ? paid : covering;
+    const [first] = chosen;
+    if (covering.length > 1 && chosen.length !== 1) return { kind: 'several' };
+    if (!first) return this.noneOf(candidates, instant);
+    const mode = modeAt(this.context.modes, instant);
+    const key = `${first.span.agreementId}/${first.span.price}/${mode}`;
+    const period = this.periodByKey.get(key) ?? periodOf(first.subscription, first.span, mode);
+    this.periodByKey.set(key, period);
+    return { kind: 'period', period };
+  }
+
+  hoursOf(period: Period): PeriodHours {
+    const known = this.hoursByKey.get(period.key) ?? new PeriodHours(period, this.context);
+    this.hoursByKey.set(period.key, known);
+    return known;
+  }
+
+  /** Where a carry of a whole unit goes when its period has no usage: next(P), or the newest free hour where the period is over. */
+  planCarry(period: Period, dimension: string): Plan {
+    const hours = this.hoursOf(period);
+    if (period.mode === 'off') return this.closing(hours, 'notLive');
+    if (this.isRefused(hours, dimension)) return this.closing(hours, 'refused');
+    if (hours.runs) return this.atNext(hours, dimension);
+    const [newest] = hours.free(dimension);
+    return newest ? { to: 'hour', period, hour: newest } : this.closing(hours, 'noHour');
+  }
+
+  /** The payer that was named, else the one chosen for the tenant, else the subscriptions that were the subject's at that instant. */
+  private candidatesAt(subject: CustomerSubject, instant: Date): SubscriptionTimeline[] {
+    const { subscriptions, tenancies, payerChoices } = this.context.customer;
+    if (subject.tenantId === null) return subscriptions.filter(({ subscriptionId }) => subscriptionId === subject.subscriptionId);
+    // What was handed over to another tenant pays for this one no longer, named or not.
+    const held = new Set(
+      tenancies.filter((one) => one.tenantId === subject.tenantId && isWithin(instant, one)).map(({ subscriptionId }) => subscriptionId),
+    );
+    const theirs = subscriptions.filter(({ subscriptionId }) => held.has(subscriptionId));
+    if (subject.subscriptionId !== null) return theirs.filter(({ subscriptionId }) => subscriptionId === subject.subscriptionId);
+    const choice = payerChoices.findLast(({ from }) => from <= instant);
+    const payer = choice && theirs.find(({ subscriptionId }) => subscriptionId === choice.subscriptionId);
+    // A choice is for usage that several could pay: one that is over for certain leaves the others.
+    if (payer && (spanAt(payer, instant) || !this.isOverFor(payer, instant))) return [payer];
+    return theirs;
+  }
+
+  private noneOf(candidates: readonly SubscriptionTimeline[], instant: Date): Place {
+    const whys = candidates.map((subscription) => whyNot(subscription, instant));
+    const why = WHYS.find((reason) => whys.includes(reason)) ?? 'noSubscription';
+    const closes = candidates.map((subscription) => windowClosesAt(subscription, instant)).filter((at) => at !== null);
+    return {
+      kind: 'none',
+      why,
+      isOver: candidates.every((subscription) => this.isOverFor(subscription, instant)),
+      windowClosesAt: closes.length === 0 ? null : latest(...closes),
+    };
+  }
+
+  /** Asked, and the windows of its ends have passed: no agreement of it will cover that instant. */
+  private isOverFor(subscription: SubscriptionTimeline, instant: Date): boolean {
+    const before = endedBefore(subscription, instant);
+    if (!before) return true;
+    const closesAt = windowClosesAt(subscription, instant);
+    return wasAskedSince(subscription, before.to) && (closesAt === null || closesAt <= this.context.times.now);
+  }
+
+  /** Step 3. */
+  private withoutPeriod(rollup: WaitingRollup, place: Extract<Place, { kind: 'none' }>): Plan {
+    const { now } = this.context.times;
+    const { cutoffAt } = deadlinesOf(rollup.hour, this.context.operation, null);
+    if (place.why === 'unknownSubject') return wait(place.why);
+    if (place.isOver && cutoffAt <= now) return { to: 'setApart', reason: place.why };
+    const ahead = [cutoffAt, place.windowClosesAt].filter((at) => at !== null && at > now);
+    return wait(place.why, null, ahead.length === 0 ? null : earliest(...ahead));
+  }
+
+  /** Steps 5 to 10. */
+  private withinPeriod({ dimension, hour, firstAt, isCorrection }: WaitingRollup, period: Period): Plan {
+    const hours = this.hoursOf(period);
+    if (period.mode === 'off') return this.closing(hours, 'notLive');
+    const own = hours.at(hour);
+    if (own && !hours.isSettled(own)) return wait('notSettled', period, own.settlesAt);
+    // 5: as a rule it is free, and no other hour need be looked at.
+    if (own && (hours.isFree(own, dimension) || hours.free(dimension).some((free) => free.hour.getTime() === hour.getTime()))) {
+      return { to: 'hour', period, hour: own };
+    }
+    // 6
+    if (!isCorrection && this.isRefused(hours, dimension)) return this.closing(hours, 'refused');
+    // 7
+    const free = hours.free(dimension);
+    const month = monthOf(firstAt);
+    const ownMonth = free.find((found) => monthOf(found.hour) === month);
+    // 8
+    if (hours.runs) {
+      const next = hours.next(dimension);
+      return ownMonth && (!next || monthOf(next.hour) !== month) ? { to: 'hour', period, hour: ownMonth } : this.atNext(hours, dimension);
+    }
+    // 9
+    const newest = ownMonth ?? free[0];
+    if (newest) return { to: 'hour', period, hour: newest };
+    // 10
+    return this.closing(hours, 'noHour');
+  }
+
+  private atNext(hours: PeriodHours, dimension: string): Plan {
+    const { period } = hours;
+    const next = hours.next(dimension);
+    if (!next) return this.closing(hours, 'noHour');
+    if (next.identity === null) return this.closing(hours, 'noIdentity');
+    return hours.isFree(next, dimension) ? { to: 'hour', period, hour: next } : wait('nextHour', period, next.settlesAt);
+  }
+
+  /** Waits, and is closed with its period where no hour, no fact and no person comes before. */
+  private closing(hours: PeriodHours, reason: WaitingReason): Plan {
+    const { now } = this.context.times;
+    const unsettled = hours.all.filter((found) => !hours.isSettled(found)).map(({ settlesAt }) => settlesAt);
+    const isNameless = reason === 'noHour' && hours.all.some(({ identity }) => identity === null);
+    const said = isNameless ? 'noIdentity' : reason === 'noHour' && unsettled.length > 0 ? 'nextHour' : reason;
+    const ahead = [...unsettled, hours.cutoffAt].filter((at) => at !== null && at > now);
+    return wait(said, hours.period, ahead.length === 0 ? null : earliest(...ahead));
+  }
+
+  private isRefused(hours: PeriodHours, dimension: string): boolean {
+    const newest = hours.all[0] ?? hours.nextToSettle;
+    return this.context.isRefused(newest?.identity ? identityKey(newest.identity) : null, dimension);
+  }
+
+  /** Instants inside the rollup at which the answer changes: each is the first of its side. */
+  private cutsOf({ subject, firstAt, lastAt }: WaitingRollup): Date[] {
+    if (firstAt.getTime() === lastAt.getTime()) return [];
+    const { subscriptions, tenancies, payerChoices } = this.context.customer;
+    const boundaries = [
+      ...subscriptions.flatMap(({ spans }) => spans.flatMap(({ from, to }) => [from, to])),
+      ...tenancies.flatMap(({ from, to }) => [from, to]),
+      ...payerChoices.map(({ from }) => from),
+    ].flatMap((at) => (at && at > firstAt && at <= lastAt ? [at.getTime()] : []));
+    const cuts: Date[] = [];
+    let before = placeKey(this.placeOf(subject, firstAt));
+    for (const time of [...new Set(boundaries)].sort((a, b) => a - b)) {
+      const after = placeKey(this.placeOf(subject, new Date(time)));
+      if (after !== before) cuts.push(new Date(time));
+      before = after;
+    }
+    return cuts;
+  }
+}
+
+/** Which place it is: two instants with one key are planned alike. */
+export function placeKey(place: Place): string {
+  return place.kind === 'period' ? place.period.key : place.kind === 'none' ? `none ${place.why} ${place.isOver}` : place.kind;
+}
+
+const WHYS: readonly WaitingReason[] = ['awaitingSuccessor', 'afterEnd', 'beforeStart', 'noSubscription'];
+
+function endedBefore({ spans }: SubscriptionTimeline, instant: Date) {
+  return spans.findLast((span): span is typeof span & { to: Date } => span.to !== null && span.to <= instant);
+}
+
+function whyNot(subscription: SubscriptionTimeline, instant: Date): WaitingReason {
+  const before = endedBefore(subscription, instant);
+  if (before) return before.end?.awaitsSuccessor ? 'awaitingSuccessor' : 'afterEnd';
+  return subscription.spans.some(({ from, seals }) => seals !== 'never' && from > instant) ? 'beforeStart' : 'noSubscription';
+}
+
+/** When AWS takes nothing more of what ended before the instant, by any reading. */
+function windowClosesAt(subscription: SubscriptionTimeline, instant: Date): Date | null {
+  const end = endedBefore(subscription, instant)?.end;
+  return end ? endWindowClosesAt({ firstSignAt: end.firstSignAt, lastSignAt: latest(end.lastSignAt, end.lastHeardAt) }) : null;
+}
+
+export function wasAskedSince({ askedAt, mayNotAsk }: SubscriptionTimeline, instant: Date): boolean {
+  return mayNotAsk || (askedAt !== null && askedAt >= instant);
+}
+
+function wait(reason: WaitingReason, closesWith: Period | null = null, lookAt: Date | null = null): Plan {
+  return { to: 'wait', reason, closesWith, lookAt };
+}
+
+/** Start of the hour that a rollup's number names. */
+export const hourOfNumber = (hour: number): Date => hourOf(new Date(hour * 3_600_000));

@@ -1,0 +1,250 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type ProductModeName } from './period.js';
+import { type WaitingReason } from './planning-rule.js';
+
+/**
+ * What a freeze reads. Every statement is bounded by the customers of a chunk. The transaction turns sequential scans and cached plans off first: a plan
+ * made while the ledger was young would read whole tables later, and no statistics are needed without them.
+ */
+export async function setPlanStable(tx: SqlExecutor): Promise<void> {
+  await tx.query(`SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`);
+}
+
+/**
+ * Customers with something to do, without a lock: told of as changed, with rollups that were never planned, or due to be looked at. Idle, this reads two
+ * index ranges and no customer.
+ */
+export async function findDueCustomers(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `SELECT customer_id AS id FROM marketplace.customer_changed WHERE seller_account = $1
+     UNION
+     SELECT s.customer_id FROM (
+       SELECT DISTINCT subject FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split AND waiting_reason IS NULL
+     ) AS fresh JOIN marketplace.subject s ON s.id = fresh.subject AND s.seller_account = $1 AND s.customer_id IS NOT NULL
+     UNION
+     SELECT customer_id FROM marketplace.seal_cursor WHERE seller_account = $1 AND look_at <= $2
+     ORDER BY id`,
+    [sellerAccount, now.toISOString()],
+  );
+  return rows.map((row) => row.id);
+}
+
+/**
+ * Takes seal cursors, the only rows that sealers share; SKIP LOCKED lets each replica take what no other is at. Nothing references a cursor, so nobody
+ * else ever waits for one. Cursors of new customers are made first; whoever makes one at the same moment waits for that alone.
+ */
+export async function lockSealCursors(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<string[]> {
+  await tx.query(
+    `INSERT INTO marketplace.seal_cursor (seller_account, customer_id)
+     SELECT c.seller_account, c.id FROM marketplace.customer c
+     WHERE c.seller_account = $1 AND c.id = ANY ($2::uuid[])
+       AND NOT EXISTS (SELECT 1 FROM marketplace.seal_cursor k WHERE k.seller_account = c.seller_account AND k.customer_id = c.id)
+     ORDER BY c.id
+     ON CONFLICT DO NOTHING`,
+    [sellerAccount, ids],
+  );
+  const rows = await tx.query<{ id: string }>(
+    `SELECT customer_id AS id FROM marketplace.seal_cursor
+     WHERE seller_account = $1 AND customer_id = ANY ($2::uuid[])
+     ORDER BY customer_id
+     FOR UPDATE SKIP LOCKED`,
+    [sellerAccount, ids],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Deleted before the facts are read: what changes after this statement leaves a row of its own for the next pass. */
+export async function takeChanged(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(
+    `DELETE FROM marketplace.customer_changed WHERE seller_account = $1 AND customer_id = ANY ($2::uuid[]) RETURNING customer_id AS id`,
+    [sellerAccount, ids],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+export interface ProductRow {
+  product_code: string;
+  type: 'saas' | 'container' | 'ami';
+  region: string;
+  modes: { from: string; mode: ProductModeName }[];
+}
+
+/** Products with their modes in order. Of two rows for one instant the later one counts. */
+export function loadProducts(tx: SqlExecutor, sellerAccount: string, productCodes: readonly string[]): Promise<ProductRow[]> {
+  return tx.query<ProductRow>(
+    `SELECT p.product_code, p.type, p.region, coalesce(m.modes, '[]') AS modes
+     FROM marketplace.product p
+     LEFT JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_build_object('from', CASE WHEN isfinite(from_at) THEN to_char(from_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END,
+         'mode', mode) ORDER BY from_at, created_at) AS modes
+       FROM marketplace.product_mode WHERE seller_account = p.seller_account AND product_code = p.product_code
+     ) AS m ON true
+     WHERE p.seller_account = $1 AND p.product_code = ANY ($2::text[])`,
+    [sellerAccount, productCodes],
+  );
+}
+
+export interface RollupRow {
+  id: string;
+  customer_id: string;
+  subject: number;
+  dimension: string;
+  hour: number;
+  tags: Record<string, string> | null;
+  is_correction: boolean;
+  event_sum: string;
+  event_count: number;
+  first_at: Date;
+  last_at: Date;
+  waiting_reason: WaitingReason | null;
+  waiting_since: Date | null;
+}
+
+/** Rollups without a record. Those of customers that wait for good are few: what is closed or set apart has a record. */
+export function loadWaitingRollups(tx: SqlExecutor, sellerAccount: string, customerIds: readonly string[]): Promise<RollupRow[]> {
+  return tx.query<RollupRow>(
+    `SELECT u.id::text AS id, s.customer_id, u.subject, d.name AS dimension, u.hour, u.tags, u.is_correction, u.event_sum, u.event_count, u.first_at, u.last_at,
+            u.waiting_reason, u.waiting_since
+     FROM unnest($2::uuid[]) AS c (id)
+     JOIN marketplace.subject s ON s.seller_account = $1 AND s.customer_id = c.id
+     CROSS JOIN LATERAL (
+       SELECT * FROM marketplace.rollup WHERE subject = s.id AND record_id IS NULL AND NOT is_split OFFSET 0
+     ) AS u
+     JOIN marketplace.dimension d ON d.id = u.dimension
+     ORDER BY u.id`,
+    [sellerAccount, customerIds],
+  );
+}
+
+export interface PeriodRow {
+  id: string;
+  agreement_id: string;
+  price: 'trial' | 'paid';
+  mode: ProductModeName;
+  closed_at: Date | null;
+}
+
+export function loadPeriods(tx: SqlExecutor, sellerAccount: string, agreementIds: readonly string[]): Promise<PeriodRow[]> {
+  return tx.query<PeriodRow>(
+    `SELECT id, agreement_id, price, mode, closed_at FROM marketplace.period WHERE seller_account = $1 AND agreement_id = ANY ($2::uuid[])`,
+    [sellerAccount, agreementIds],
+  );
+}
+
+export interface BalanceRow {
+  period_id: string;
+  dimension: string;
+  carry: string;
+  included: string;
+}
+
+/**
+ * Balances, locked: annulling a record, or settling it at another quantity, must come wholly before or wholly after this seal. They lock records first
+ * and balances second; a seal waits for no record, so the two cannot wait for each other in a circle.
+ */
+export function lockBalances(tx: SqlExecutor, sellerAccount: string, periodIds: readonly string[]): Promise<BalanceRow[]> {
+  return tx.query<BalanceRow>(
+    `SELECT period_id, dimension, carry, included FROM marketplace.balance
+     WHERE seller_account = $1 AND period_id = ANY ($2::uuid[])
+     ORDER BY period_id, dimension
+     FOR NO KEY UPDATE`,
+    [sellerAccount, periodIds],
+  );
+}
+
+export interface TakenRow {
+  identity_id: string;
+  dimension: string;
+  /** Bit n: the hour that starts n hours after `since` has a standing record. */
+  hours: string;
+}
+
+/** Grains with standing records, whichever seller's label sealed them, from `since` on (at most 60 hours). */
+export function loadTaken(tx: SqlExecutor, identityIds: readonly string[], dimensions: readonly string[], since: Date): Promise<TakenRow[]> {
+  return tx.query<TakenRow>(
+    `SELECT i.id AS identity_id, d.name AS dimension, taken.hours
+     FROM unnest($1::uuid[]) AS i (id) CROSS JOIN unnest($2::text[]) AS d (name)
+     CROSS JOIN LATERAL (
+       SELECT bit_or(1::bigint << least(60, extract(epoch FROM hour - $3::timestamptz)::integer / 3600)) AS hours FROM marketplace.metering_record
+       WHERE identity_id = i.id AND dimension = d.name AND hour >= $3 AND kind = 'hour' AND disposition IS DISTINCT FROM 'annulled'
+     ) AS taken
+     WHERE taken.hours IS NOT NULL`,
+    [identityIds, dimensions, since.toISOString()],
+  );
+}
+
+/** Hours of periods whose record of zero units was annulled. */
+export function loadAnnulledZeros(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  periodIds: readonly string[],
+  since: Date,
+): Promise<{ period_id: string; dimension: string; hour: Date }[]> {
+  return tx.query(
+    `SELECT period_id, dimension, hour FROM marketplace.metering_record
+     WHERE seller_account = $1 AND period_id = ANY ($2::uuid[]) AND hour >= $3 AND disposition = 'annulled' AND event_count = 0 AND kind = 'hour'`,
+    [sellerAccount, periodIds, since.toISOString()],
+  );
+}
+
+/** Periods with records that are on their way, and may yet give units back. */
+export async function findUnfinished(tx: SqlExecutor, sellerAccount: string, periodIds: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(
+    `SELECT p.id FROM unnest($2::uuid[]) AS p (id) WHERE EXISTS (
+       SELECT 1 FROM marketplace.metering_record r
+       WHERE r.seller_account = $1 AND r.period_id = p.id AND r.state IN ('pending', 'sending', 'blocked') OFFSET 0)`,
+    [sellerAccount, periodIds],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+export interface MovableRow {
+  id: string;
+  customer_id: string;
+  kind: 'hour' | 'closing' | 'setApart';
+  period_id: string | null;
+  identity_id: string | null;
+  hour: Date | null;
+  dimension: string;
+  rollups: { subject: number; hour: number; firstAt: string; lastAt: string; isCorrection: boolean }[];
+}
+
+/** Standing records of these customers of which AWS is known to have billed nothing: those that a moved timeline may annul. */
+export function loadMovable(tx: SqlExecutor, sellerAccount: string, customerIds: readonly string[], since: Date): Promise<MovableRow[]> {
+  return tx.query<MovableRow>(
+    `SELECT r.id, r.customer_id, r.kind, r.period_id, r.identity_id, r.hour, r.dimension, coalesce(u.rollups, '[]') AS rollups
+     FROM unnest($2::uuid[]) AS c (id)
+     CROSS JOIN LATERAL (
+       SELECT * FROM marketplace.metering_record m
+       WHERE m.seller_account = $1 AND m.customer_id = c.id
+         AND (m.state IN ('pending', 'blocked', 'unknown')
+           OR (m.state = 'closed' AND m.disposition IN ('held', 'owed') AND (m.kind <> 'hour' OR m.hour >= $3)
+             AND m.reason NOT IN ('keyConflict', 'duplicateKey')))
+       OFFSET 0
+     ) AS r
+     LEFT JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_build_object('subject', subject, 'hour', hour, 'firstAt', first_at, 'lastAt', last_at, 'isCorrection', is_correction)) AS rollups
+       FROM marketplace.rollup WHERE record_id = r.id OFFSET 0
+     ) AS u ON true
+     WHERE NOT EXISTS (
+       SELECT 1 FROM marketplace.attempt_record a WHERE a.seller_account = $1 AND a.record_id = r.id AND a.evidence <> 'refused' OFFSET 0)
+     ORDER BY r.id`,
+    [sellerAccount, customerIds, since.toISOString()],
+  );
+}
+
+/** Usage that no customer can be found for, by subject and dimension. */
+export function findUnknownSubjects(
+  sql: SqlExecutor,
+  sellerAccount: string,
+): Promise<{ subject: number; dimension: string; quantity: string; first_at: Date; last_at: Date }[]> {
+  return sql.query(
+    `SELECT u.subject, d.name AS dimension, sum(u.event_sum) AS quantity, min(u.first_at) AS first_at, max(u.last_at) AS last_at
+     FROM marketplace.rollup u
+     JOIN marketplace.dimension d ON d.id = u.dimension AND d.seller_account = $1
+     LEFT JOIN marketplace.subject s ON s.id = u.subject
+     WHERE u.record_id IS NULL AND NOT u.is_split AND u.waiting_reason IS NULL AND s.customer_id IS NULL
+     GROUP BY u.subject, d.name`,
+    [sellerAccount],
+  );
+}

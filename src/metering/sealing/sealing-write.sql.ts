@@ -1,0 +1,173 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type ProductModeName } from './period.js';
+import { type WaitingReason } from './planning-rule.js';
+
+/** Periods that are not there yet. Whoever makes the same one at once waits here; both then find it. */
+export async function insertPeriods(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  periods: readonly { id: string; agreementId: string; price: string; mode: ProductModeName }[],
+): Promise<void> {
+  await tx.query(
+    `INSERT INTO marketplace.period (seller_account, id, agreement_id, price, mode)
+     SELECT $1, id, agreement_id, price, mode FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS p (id, agreement_id, price, mode)
+     ORDER BY agreement_id, price, mode
+     ON CONFLICT (seller_account, agreement_id, price, mode) DO NOTHING`,
+    [sellerAccount, periods.map(({ id }) => id), periods.map((p) => p.agreementId), periods.map((p) => p.price), periods.map((p) => p.mode)],
+  );
+}
+
+export interface NewRecord {
+  id: string;
+  kind: 'hour' | 'closing' | 'setApart';
+  customer_id: string;
+  subscription_id: string | null;
+  period_id: string | null;
+  subject: number | null;
+  identity_id: string | null;
+  product_code: string;
+  dimension: string;
+  hour: string | null;
+  timestamp: string | null;
+  first_used_at: string | null;
+  last_used_at: string | null;
+  quantity: string;
+  included: string;
+  event_sum: string;
+  event_count: number;
+  carry_in: string;
+  carry_out: string;
+  allocations: unknown;
+  notes: unknown;
+  operation: string;
+  region: string;
+  mode: string;
+  sealed_at: string;
+  state: 'pending' | 'closed';
+  reason: string | null;
+  reason_message: string | null;
+  disposition: 'held' | 'owed' | null;
+  due_at: string;
+  cutoff_at: string;
+  closed_at: string | null;
+}
+
+const COLUMNS = `id uuid, kind text, customer_id uuid, subscription_id uuid, period_id uuid, subject int, identity_id uuid, product_code text, dimension text,
+  hour timestamptz, "timestamp" timestamptz, first_used_at timestamptz, last_used_at timestamptz, quantity numeric, included numeric, event_sum numeric,
+  event_count int, carry_in numeric, carry_out numeric, allocations jsonb, notes jsonb, operation text, region text, mode text, sealed_at timestamptz,
+  state text, reason text, reason_message text, disposition text, due_at timestamptz, cutoff_at timestamptz, closed_at timestamptz`;
+const NAMES = COLUMNS.replace(/("?\w+"?) \w+(,|$)/g, '$1$2');
+
+/**
+ * Writes records and names them in their rollups, in one statement: at its end the triggers compare each record with its rollups, and each balance with its
+ * records. A rollup that another sealer has given a record meanwhile is left out, and its record refused.
+ * @returns how many records were written.
+ */
+export async function insertRecords(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  records: readonly NewRecord[],
+  named: readonly { rollupId: string; recordId: string }[],
+): Promise<void> {
+  await tx.query(
+    `WITH written AS (
+       INSERT INTO marketplace.metering_record (seller_account, ${NAMES})
+       SELECT $1, ${NAMES} FROM jsonb_to_recordset($2::jsonb) AS r (${COLUMNS}) ORDER BY id
+     )
+     UPDATE marketplace.rollup u SET record_id = n.record_id, waiting_reason = NULL, waiting_since = NULL
+     FROM unnest($3::bigint[], $4::uuid[]) AS n (id, record_id)
+     WHERE u.id = n.id AND u.record_id IS NULL AND NOT u.is_split`,
+    [sellerAccount, JSON.stringify(records), named.map(({ rollupId }) => rollupId), named.map(({ recordId }) => recordId)],
+  );
+}
+
+/** Why rollups wait, where that is news. */
+export async function markWaiting(
+  tx: SqlExecutor,
+  waits: readonly { rollupId: string; reason: WaitingReason; since: Date }[],
+): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.rollup u SET waiting_reason = w.reason, waiting_since = w.since
+     FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS w (id, reason, since)
+     WHERE u.id = w.id AND u.record_id IS NULL`,
+    [waits.map(({ rollupId }) => rollupId), waits.map(({ reason }) => reason), waits.map(({ since }) => since.toISOString())],
+  );
+}
+
+/**
+ * Cuts rollups at instants: each is flagged and replaced by its pieces, by the instants of its events. In one statement, at whose end the triggers compare
+ * pieces and whole.
+ */
+export async function splitRollups(tx: SqlExecutor, splits: readonly { rollupId: string; at: readonly Date[] }[]): Promise<void> {
+  await tx.query(
+    `WITH cut AS (
+       SELECT c.id, c.instants::timestamptz[] AS instants FROM unnest($1::bigint[], $2::text[]) AS c (id, instants)
+     ), whole AS (
+       UPDATE marketplace.rollup u SET is_split = true, waiting_reason = NULL, waiting_since = NULL
+       FROM cut WHERE u.id = cut.id AND u.record_id IS NULL AND NOT u.is_split
+       RETURNING u.*, cut.instants
+     ), piece AS MATERIALIZED (
+       SELECT nextval('marketplace.rollup_id') AS id, w.id AS split_of, w.subject, w.dimension, w.hour, w.tags, w.is_correction, w.taken_at,
+         sum(e.quantity) AS event_sum, count(*)::integer AS event_count, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at,
+         array_agg(e.id) AS ids
+       FROM whole w
+       JOIN marketplace.rollup_event listed ON listed.rollup_id = w.id
+       CROSS JOIN LATERAL unnest(listed.ids) AS item (id)
+       CROSS JOIN LATERAL (SELECT id, quantity, occurred_at FROM marketplace.usage_event WHERE id = item.id OFFSET 0) AS e
+       GROUP BY w.id, w.subject, w.dimension, w.hour, w.tags, w.is_correction, w.taken_at, width_bucket(e.occurred_at, w.instants)
+     ), listed AS (
+       INSERT INTO marketplace.rollup_event (rollup_id, ids) SELECT id, ids FROM piece
+     )
+     INSERT INTO marketplace.rollup
+       (id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at, split_of)
+     SELECT id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at, split_of FROM piece`,
+    [
+      splits.map(({ rollupId }) => rollupId),
+      splits.map(({ at }) => `{${at.map((instant) => instant.toISOString()).join(',')}}`),
+    ],
+  );
+}
+
+/** When each customer is looked at again though nothing has changed. The cursors are ours. */
+export async function moveSealCursors(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  marks: readonly { customerId: string; lookAt: Date | null }[],
+): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.seal_cursor c SET look_at = mark.look_at
+     FROM unnest($2::uuid[], $3::timestamptz[]) AS mark (customer_id, look_at)
+     WHERE c.seller_account = $1 AND c.customer_id = mark.customer_id AND c.look_at IS DISTINCT FROM mark.look_at`,
+    [sellerAccount, marks.map(({ customerId }) => customerId), marks.map(({ lookAt }) => lookAt?.toISOString() ?? 'infinity')],
+  );
+}
+
+export async function markClosed(tx: SqlExecutor, sellerAccount: string, periodIds: readonly string[], at: Date): Promise<void> {
+  await tx.query(`UPDATE marketplace.period SET closed_at = $3 WHERE seller_account = $1 AND id = ANY ($2::uuid[])`, [
+    sellerAccount,
+    periodIds,
+    at.toISOString(),
+  ]);
+}
+
+/**
+ * Records follow their agreements: after a fold, a claim or a hand-over they show the subscription and the customer that the agreement belongs to now.
+ * SKIP LOCKED: one that is being sent follows the next time.
+ */
+export async function moveRecords(tx: SqlExecutor, sellerAccount: string, customerIds: readonly string[]): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.metering_record r SET customer_id = moved.customer_id, subscription_id = moved.subscription_id
+     FROM (
+       SELECT m.id, s.customer_id, s.id AS subscription_id
+       FROM marketplace.subscription s
+       JOIN marketplace.agreement a ON a.seller_account = s.seller_account AND a.subscription_id = s.id
+       JOIN marketplace.period p ON p.seller_account = a.seller_account AND p.agreement_id = a.id
+       JOIN marketplace.metering_record m ON m.seller_account = p.seller_account AND m.period_id = p.id
+       WHERE s.seller_account = $1 AND s.customer_id = ANY ($2::uuid[]) AND (m.customer_id, m.subscription_id) IS DISTINCT FROM (s.customer_id, s.id)
+       ORDER BY m.id
+       FOR NO KEY UPDATE OF m SKIP LOCKED
+     ) AS moved
+     WHERE r.seller_account = $1 AND r.id = moved.id`,
+    [sellerAccount, customerIds],
+  );
+}
