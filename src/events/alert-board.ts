@@ -22,6 +22,8 @@ export type AlertKind =
   | 'identityMissing'
   | 'notActivated'
   | 'allocationsTrimmed'
+  | 'usageWaiting'
+  | 'usageHeld'
   | 'keyConflict'
   | 'chainConflict'
   | 'concurrentAgreements'

@@ -8,7 +8,6 @@ export interface MovableRecord {
   hour: Date | null;
   identity: string | null;
   rollups: readonly WaitingRollup[];
-  quantityIsNegative: boolean;
 }
 
 /**

@@ -218,7 +218,7 @@ export function loadMovable(tx: SqlExecutor, sellerAccount: string, customerIds:
        SELECT * FROM marketplace.metering_record m
        WHERE m.seller_account = $1 AND m.customer_id = c.id
          AND (m.state IN ('pending', 'blocked', 'unknown')
-           OR (m.state = 'closed' AND m.disposition IN ('held', 'owed') AND (m.kind <> 'hour' OR m.hour >= $3)
+           OR (m.state = 'closed' AND m.disposition = 'held' AND (m.kind <> 'hour' OR m.hour >= $3)
              AND m.reason NOT IN ('keyConflict', 'duplicateKey')))
        OFFSET 0
      ) AS r

@@ -1,3 +1,4 @@
+import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type ProductModeName } from './period.js';
 import { type WaitingReason } from './planning-rule.js';
@@ -6,14 +7,14 @@ import { type WaitingReason } from './planning-rule.js';
 export async function insertPeriods(
   tx: SqlExecutor,
   sellerAccount: string,
-  periods: readonly { id: string; agreementId: string; price: string; mode: ProductModeName }[],
+  periods: readonly { agreementId: string; price: string; mode: ProductModeName }[],
 ): Promise<void> {
   await tx.query(
     `INSERT INTO marketplace.period (seller_account, id, agreement_id, price, mode)
      SELECT $1, id, agreement_id, price, mode FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS p (id, agreement_id, price, mode)
      ORDER BY agreement_id, price, mode
      ON CONFLICT (seller_account, agreement_id, price, mode) DO NOTHING`,
-    [sellerAccount, periods.map(({ id }) => id), periods.map((p) => p.agreementId), periods.map((p) => p.price), periods.map((p) => p.mode)],
+    [sellerAccount, periods.map(() => uuidv7()), periods.map((p) => p.agreementId), periods.map((p) => p.price), periods.map((p) => p.mode)],
   );
 }
 
@@ -61,7 +62,6 @@ const NAMES = COLUMNS.replace(/("?\w+"?) \w+(,|$)/g, '$1$2');
 /**
  * Writes records and names them in their rollups, in one statement: at its end the triggers compare each record with its rollups, and each balance with its
  * records. A rollup that another sealer has given a record meanwhile is left out, and its record refused.
- * @returns how many records were written.
  */
 export async function insertRecords(
   tx: SqlExecutor,

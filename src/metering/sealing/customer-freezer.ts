@@ -1,0 +1,264 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
+import { crashPoint } from '../../runtime/crash-point.js';
+import { type Scaled } from '../../runtime/decimal.js';
+import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
+import { annulRecords } from '../settlement/record-annulment.sql.js';
+import { type CustomerPlan, planCustomer, type Rollup } from './customer-plan.js';
+import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
+import { hasMoved } from './moved-records.js';
+import { type Period } from './period.js';
+import { hourOfNumber } from './planning-rule.js';
+import { draftClosing, draftHour, draftSettingApart, type RecordDraft, type RecordFrame } from './record-draft.js';
+import { operationOf, rollupOf, SealingFacts } from './sealing-facts.js';
+import { loadMovable, loadPeriods, loadWaitingRollups, lockSealCursors, setPlanStable, takeChanged } from './sealing-load.sql.js';
+import { nextLook, type SealingNotices } from './sealing-notices.js';
+import { insertPeriods, insertRecords, markClosed, markWaiting, moveRecords, moveSealCursors, splitRollups } from './sealing-write.sql.js';
+
+/** Reads customers with their timelines, in the transaction that freezes them. */
+export type TimelineLoader = (
+  tx: SqlExecutor,
+  sellerAccount: string,
+  customerIds: readonly string[],
+  now: Date,
+) => Promise<CustomerTimeline[]>;
+
+/** Takes usage of hours that have not settled, in the transaction that freezes it: of agreements that end inside them. */
+export type EarlyTake = (tx: SqlExecutor, due: { subject: number; hour: number }[], now: Date) => Promise<void>;
+
+/** What contracts cover in all, by agreement row and dimension: units of it are included, not sent. */
+export type EntitlementCover = (
+  tx: SqlExecutor,
+  sellerAccount: string,
+  agreementIds: readonly string[],
+) => Promise<ReadonlyMap<string, Scaled>>;
+
+export interface Frozen {
+  records: number;
+  annulled: number;
+}
+
+/** A customer with what is planned for it. */
+export interface Planned {
+  customer: CustomerTimeline;
+  plan: CustomerPlan;
+  frame: RecordFrame;
+}
+
+/**
+ * Freezes rollups into metering records: everything about a chunk of customers in one READ COMMITTED transaction, so that a crash leaves either all of it
+ * or none. Cursors only share out the work; safety rests on the grain's index, on rollups without a record, and on carry = balance. Who loses rolls back
+ * and plans again.
+ */
+export class CustomerFreezer {
+  constructor(
+    private readonly options: ResolvedOptions,
+    private readonly loadTimelines: TimelineLoader,
+    private readonly takeEarly: EarlyTake,
+    private readonly notices: SealingNotices,
+    private readonly coverOf: EntitlementCover | null = null,
+  ) {}
+
+  async freeze(tx: SqlExecutor, customerIds: readonly string[]): Promise<Frozen> {
+    const { sellerAccount, clock, settleDelayMs, zeroRecordLeadMs, products } = this.options;
+    const times = { now: clock.now(), settleDelayMs, zeroRecordLeadMs };
+    await setPlanStable(tx);
+    const claimed = await lockSealCursors(tx, sellerAccount, customerIds);
+    if (claimed.length === 0) return { records: 0, annulled: 0 };
+    const changed = await takeChanged(tx, sellerAccount, claimed);
+    crashPoint('seal.claimed');
+    const timelines = await this.loadTimelines(tx, sellerAccount, claimed, times.now);
+    if (changed.size > 0) await moveRecords(tx, sellerAccount, [...changed]);
+    const early = endedHours(timelines, times.now, settleDelayMs);
+    if (early.length > 0) await this.takeEarly(tx, early, times.now);
+
+    const load = (): Promise<SealingFacts> => SealingFacts.load(tx, sellerAccount, timelines, products, times);
+    let facts = await load();
+    const annulled = await this.annulMoved(tx, facts, timelines.filter(({ customerId }) => changed.has(customerId)), times.now);
+    if (annulled.length > 0) facts = await load();
+
+    let planned = await this.plan(tx, facts);
+    const splits = planned.flatMap(({ plan }) => plan.splits.map(({ rollup, at }) => ({ rollupId: rollup.id, at })));
+    if (splits.length > 0) {
+      await splitRollups(tx, splits);
+      facts = await load();
+      planned = await this.plan(tx, facts);
+    }
+    const drafts = await this.write(tx, facts, planned);
+    await this.finish(tx, facts, planned, claimed, times.now);
+    await this.notices.tell(tx, planned, drafts, times.now);
+    crashPoint('seal.written');
+    return { records: drafts.length, annulled: annulled.length };
+  }
+
+  /** What the facts no longer bear out, and AWS is known not to have billed, is annulled before anything is planned. */
+  private async annulMoved(tx: SqlExecutor, facts: SealingFacts, customers: readonly CustomerTimeline[], now: Date): Promise<string[]> {
+    if (customers.length === 0) return [];
+    const byId = new Map(customers.map((customer) => [customer.customerId, customer]));
+    const rows = await loadMovable(tx, this.options.sellerAccount, [...byId.keys()], facts.since);
+    const moved = rows.filter((row) => {
+      const customer = byId.get(row.customer_id);
+      if (!customer) return false;
+      const rule = facts.rule(customer);
+      const record = {
+        ...{ id: row.id, kind: row.kind, hour: row.hour },
+        identity: row.identity_id && (facts.identityKeyOf(row.identity_id, customer) ?? row.identity_id),
+        rollups: row.rollups.map((rollup) => ({
+          ...{ subject: rollup.subject, dimension: row.dimension, isCorrection: rollup.isCorrection },
+          ...{ hour: hourOfNumber(rollup.hour), firstAt: new Date(rollup.firstAt), lastAt: new Date(rollup.lastAt) },
+        })),
+      };
+      return hasMoved(record, facts.periodOf(rule, row.period_id), rule);
+    });
+    return annulRecords(
+      tx,
+      this.options.sellerAccount,
+      moved.map(({ id }) => id),
+      'moved',
+      now,
+    );
+  }
+
+  private async plan(tx: SqlExecutor, facts: SealingFacts): Promise<Planned[]> {
+    const { sellerAccount, clock } = this.options;
+    const rollups = new Map<string, Rollup[]>();
+    const ids = facts.timelines.map(({ customerId }) => customerId);
+    for (const row of await loadWaitingRollups(tx, sellerAccount, ids)) {
+      const list = rollups.get(row.customer_id);
+      if (list) list.push(rollupOf(row));
+      else rollups.set(row.customer_id, [rollupOf(row)]);
+    }
+    return facts.timelines.map((customer) => {
+      const { customerId, productCode } = customer;
+      const rule = facts.rule(customer);
+      const listed = facts.optionsOf(productCode);
+      const plan = planCustomer({
+        rule,
+        rollups: rollups.get(customerId) ?? [],
+        zeroRecords: listed?.zeroRecords ?? 'off',
+        dimensions: listed?.dimensions ?? [],
+        carries: facts.carriesOf(rule),
+        hasUnfinished: (period) => facts.hasUnfinished(period),
+        isZeroAnnulled: (period, dimension, hour) => facts.isZeroAnnulled(period, dimension, hour),
+        take: (period, dimension, hour) => facts.give(productCode, period, dimension, hour),
+      });
+      const product = facts.productOf(productCode);
+      const frame = { customerId, productCode, operation: operationOf(product), region: product?.region ?? '', now: clock.now() };
+      return { customer, plan, frame };
+    });
+  }
+
+  private async write(tx: SqlExecutor, facts: SealingFacts, planned: readonly Planned[]): Promise<RecordDraft[]> {
+    const { sellerAccount } = this.options;
+    const periodIds = await this.periodRows(tx, facts, planned);
+    const cover = await this.cover(tx, planned);
+    const drafts = planned.flatMap(({ plan, frame }) => {
+      const carries = new Map<string, { carry: Scaled; coverLeft: Scaled }>();
+      const stateOf = (period: Period, dimension: string): { carry: Scaled; coverLeft: Scaled } => {
+        const key = `${period.key} ${dimension}`;
+        const known = carries.get(key);
+        if (known) return known;
+        const { carry, included } = facts.balanceOf(period, dimension);
+        const covered = (cover.get(`${period.agreementId} ${dimension}`) ?? 0n) - included;
+        const state = { carry, coverLeft: covered > 0n ? covered : 0n };
+        carries.set(key, state);
+        return state;
+      };
+      const idOf = (period: Period): string => periodIds.get(period.key) ?? '';
+      return [
+        ...plan.hours.map((hour) => {
+          const state = stateOf(hour.period, hour.dimension);
+          const draft = draftHour(frame, hour, idOf(hour.period), state.carry, state.coverLeft);
+          state.carry = draft.carryOut;
+          state.coverLeft -= draft.included;
+          return draft;
+        }),
+        ...plan.closings.map((closing) =>
+          draftClosing(frame, closing, idOf(closing.period), stateOf(closing.period, closing.dimension).carry),
+        ),
+        ...plan.settingsApart.map((apart) => draftSettingApart(frame, apart)),
+      ];
+    });
+    if (drafts.length === 0) return [];
+    const named = drafts.flatMap(({ row, identity }) => (identity ? [{ productCode: row.product_code, name: identity }] : []));
+    const identities = await ensureIdentities(tx, named);
+    for (const { row, identity } of drafts) {
+      if (identity) row.identity_id = identities.get(productIdentityKey({ productCode: row.product_code, name: identity })) ?? null;
+    }
+    crashPoint('seal.planned');
+    await insertRecords(
+      tx,
+      sellerAccount,
+      drafts.map(({ row }) => row),
+      drafts.flatMap(({ row, rollups }) => rollups.map(({ id }) => ({ rollupId: id, recordId: row.id }))),
+    );
+    return drafts;
+  }
+
+  /** Row ids of the periods that are written to, by key. */
+  private async periodRows(tx: SqlExecutor, facts: SealingFacts, planned: readonly Planned[]): Promise<Map<string, string>> {
+    const { sellerAccount } = this.options;
+    const periods = new Map(planned.flatMap(({ plan }) => [...plan.hours, ...plan.closings].map(({ period }) => [period.key, period] as const)));
+    const rowIds = new Map<string, string>();
+    const missing: Period[] = [];
+    for (const [key, period] of periods) {
+      const [row] = facts.rowsOf(period);
+      if (row) rowIds.set(key, row.id);
+      else missing.push(period);
+    }
+    if (missing.length === 0) return rowIds;
+    await insertPeriods(tx, sellerAccount, missing);
+    const rows = await loadPeriods(tx, sellerAccount, missing.map(({ agreementId }) => agreementId));
+    for (const row of rows) {
+      const key = `${row.agreement_id}/${row.price}/${row.mode}`;
+      if (!rowIds.has(key)) rowIds.set(key, row.id);
+    }
+    return rowIds;
+  }
+
+  private async cover(tx: SqlExecutor, planned: readonly Planned[]): Promise<ReadonlyMap<string, Scaled>> {
+    if (!this.coverOf) return new Map();
+    const agreements = planned.flatMap(({ plan }) => plan.hours.map(({ period }) => period.agreementId));
+    return agreements.length === 0 ? new Map() : this.coverOf(tx, this.options.sellerAccount, [...new Set(agreements)]);
+  }
+
+  private async finish(
+    tx: SqlExecutor,
+    facts: SealingFacts,
+    planned: readonly Planned[],
+    claimed: readonly string[],
+    now: Date,
+  ): Promise<void> {
+    const { sellerAccount } = this.options;
+    const news = planned.flatMap(({ plan }) =>
+      plan.waits.flatMap(({ rollup, reason }) =>
+        rollup.waitingReason === reason ? [] : [{ rollupId: rollup.id, reason, since: rollup.waitingSince ?? now }],
+      ),
+    );
+    if (news.length > 0) await markWaiting(tx, news);
+    const closed = planned.flatMap(({ plan }) => plan.closed.flatMap((period) => facts.rowsOf(period).map(({ id }) => id)));
+    if (closed.length > 0) await markClosed(tx, sellerAccount, closed, now);
+    const looks = new Map(planned.map(({ customer, plan }) => [customer.customerId, nextLook(plan, now)]));
+    await moveSealCursors(
+      tx,
+      sellerAccount,
+      claimed.map((customerId) => ({ customerId, lookAt: looks.get(customerId) ?? null })),
+    );
+  }
+}
+
+/** Hours in which an agreement has ended and which have not settled: their usage is taken now, by subject. */
+function endedHours(timelines: readonly CustomerTimeline[], now: Date, settleDelayMs: number): { subject: number; hour: number }[] {
+  return timelines.flatMap(({ subjects, subscriptions }) => {
+    const hours = new Set<number>();
+    for (const { spans } of subscriptions) {
+      for (const { to, end } of spans) {
+        if (!to || !end || to > now) continue;
+        const hour = hourOf(plusMs(to, -1));
+        if (plusMs(hour, HOUR_MS + settleDelayMs) > now) hours.add(hour.getTime() / HOUR_MS);
+      }
+    }
+    return [...hours].flatMap((hour) => subjects.map(({ id }) => ({ subject: id, hour })));
+  });
+}

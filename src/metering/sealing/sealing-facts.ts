@@ -1,0 +1,261 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type ProductOptions } from '../../marketplace-metering.options.js';
+import { HOUR_MS, hourOf } from '../../runtime/clock.js';
+import { type Scaled, scaled } from '../../runtime/decimal.js';
+import { type CustomerTimeline, type MeteringIdentityName } from '../../subscription/agreements/timeline.js';
+import { type MeteringOperation, windowStart } from '../settlement/deadlines.js';
+import { causesAgainst } from '../submission/quarantine.sql.js';
+import { periodOfRow, type Rollup } from './customer-plan.js';
+import { findIdentities, productIdentityKey } from './metering-identity.sql.js';
+import { identityAt, identityKey, namesOf, type Period } from './period.js';
+import { type PeriodHour, type SealingTimes } from './period-hours.js';
+import { hourOfNumber, PlanningRule } from './planning-rule.js';
+import {
+  findUnfinished,
+  loadAnnulledZeros,
+  loadPeriods,
+  loadProducts,
+  loadTaken,
+  lockBalances,
+  type PeriodRow,
+  type ProductRow,
+  type RollupRow,
+} from './sealing-load.sql.js';
+
+/** All that the rules are told about the customers of a chunk, read in one transaction after their cursors were locked. */
+export class SealingFacts {
+  /** Grains that this pass has given to a period. */
+  private readonly given = new Map<string, string>();
+  private readonly ruleOf = new Map<string, PlanningRule>();
+  private readonly rowsByAgreement = new Map<string, PeriodRow[]>();
+  private readonly rowById: ReadonlyMap<string, PeriodRow>;
+  private readonly dimensionsByPeriod = new Map<string, string[]>();
+  readonly since: Date;
+
+  private constructor(
+    readonly timelines: readonly CustomerTimeline[],
+    private readonly products: ReadonlyMap<string, ProductRow>,
+    private readonly options: readonly ProductOptions[],
+    private readonly times: SealingTimes,
+    private readonly identityIds: ReadonlyMap<string, string>,
+    private readonly taken: ReadonlyMap<string, bigint>,
+    private readonly causes: ReadonlySet<string>,
+    periods: readonly PeriodRow[],
+    private readonly balances: ReadonlyMap<string, { carry: Scaled; included: Scaled }>,
+    private readonly unfinished: ReadonlySet<string>,
+    private readonly annulledZeros: ReadonlySet<string>,
+  ) {
+    this.since = sinceOf(times.now);
+    this.rowById = new Map(periods.map((row) => [row.id, row]));
+    for (const row of periods) addTo(this.rowsByAgreement, row.agreement_id, row);
+    for (const key of balances.keys()) {
+      const at = key.indexOf(' ');
+      addTo(this.dimensionsByPeriod, key.slice(0, at), key.slice(at + 1));
+    }
+  }
+
+  static async load(
+    tx: SqlExecutor,
+    sellerAccount: string,
+    timelines: readonly CustomerTimeline[],
+    options: readonly ProductOptions[],
+    times: SealingTimes,
+  ): Promise<SealingFacts> {
+    const codes = [...new Set(timelines.map(({ productCode }) => productCode))];
+    const products = new Map((await loadProducts(tx, sellerAccount, codes)).map((row) => [row.product_code, row]));
+    const names = timelines.flatMap(({ productCode, subscriptions }) =>
+      subscriptions.flatMap(({ spans }) =>
+        spans.flatMap(({ identities }) =>
+          identities.flatMap(({ identity, alsoKnownAs }) =>
+            [...(identity ? [identity] : []), ...alsoKnownAs].map((name) => ({ productCode, name })),
+          ),
+        ),
+      ),
+    );
+    const identityIds = await findIdentities(tx, names);
+    const periods = await loadPeriods(tx, sellerAccount, [...new Set(timelines.flatMap((timeline) => [...agreementsOf(timeline)]))]);
+    const periodIds = periods.map(({ id }) => id);
+    const balances = await lockBalances(tx, sellerAccount, periodIds);
+    const dimensions = await dimensionsOf(tx, sellerAccount, codes);
+    const since = sinceOf(times.now);
+    const taken = await loadTaken(tx, [...identityIds.values()], dimensions, since);
+    const causes = new Set<string>();
+    for (const productCode of codes) {
+      for (const { scope, key } of await causesAgainst(tx, sellerAccount, productCode, [...identityIds.values()], dimensions)) {
+        causes.add(`${productCode} ${scope} ${key}`);
+      }
+    }
+    const zeros = await loadAnnulledZeros(tx, sellerAccount, periodIds, since);
+    return new SealingFacts(
+      timelines,
+      products,
+      options,
+      times,
+      identityIds,
+      new Map(taken.map((row) => [`${row.identity_id} ${row.dimension}`, BigInt(row.hours)])),
+      causes,
+      periods,
+      new Map(
+        balances.map((row) => [`${row.period_id} ${row.dimension}`, { carry: scaled(row.carry), included: scaled(row.included) }]),
+      ),
+      await findUnfinished(tx, sellerAccount, periodIds),
+      new Set(zeros.map((row) => `${row.period_id} ${row.dimension} ${row.hour.getTime()}`)),
+    );
+  }
+
+  productOf(productCode: string): ProductRow | undefined {
+    return this.products.get(productCode);
+  }
+
+  optionsOf(productCode: string): ProductOptions | undefined {
+    return this.options.find((product) => product.productCode === productCode);
+  }
+
+  rule(customer: CustomerTimeline): PlanningRule {
+    const known = this.ruleOf.get(customer.customerId);
+    if (known) return known;
+    const { productCode } = customer;
+    const product = this.products.get(productCode);
+    const listed = this.optionsOf(productCode);
+    const rule = new PlanningRule({
+      customer,
+      operation: operationOf(product),
+      modes: (product?.modes ?? []).map(({ from, mode }) => ({ from: from === null ? null : new Date(from), mode })),
+      times: this.times,
+      isListed: listed !== undefined,
+      onSeveral: (listed as { onSeveral?: 'wait' | 'paidFirst' } | undefined)?.onSeveral ?? 'wait',
+      isTaken: (name, dimension, hour, period) => this.isTaken(`${productCode} ${name}`, dimension, hour, period),
+      isRefused: (name, dimension) => this.isRefused(productCode, name, dimension),
+    });
+    this.ruleOf.set(customer.customerId, rule);
+    return rule;
+  }
+
+  /** Rows of the period: its own first, then those of agreements that turned out to be the same. */
+  rowsOf({ agreementId, spans, price, mode }: Period): PeriodRow[] {
+    const ids = new Set([agreementId, ...spans.flatMap(({ aliasAgreementIds }) => aliasAgreementIds)]);
+    return [...ids].flatMap((id) => this.rowsByAgreement.get(id) ?? []).filter((row) => row.price === price && row.mode === mode);
+  }
+
+  periodOf(rule: PlanningRule, periodId: string | null): Period | null {
+    const row = periodId === null ? undefined : this.rowById.get(periodId);
+    return row ? periodOfRow(rule, { agreementId: row.agreement_id, price: row.price, mode: row.mode }) : null;
+  }
+
+  /** Where two rows are one agreement, what they hold is the sum over both. */
+  balanceOf(period: Period, dimension: string): { carry: Scaled; included: Scaled } {
+    const kept = this.rowsOf(period).flatMap(({ id }) => this.balances.get(`${id} ${dimension}`) ?? []);
+    return kept.reduce((sum, one) => ({ carry: sum.carry + one.carry, included: sum.included + one.included }), { carry: 0n, included: 0n });
+  }
+
+  /** Balances of the customer's periods that are not level. */
+  carriesOf(rule: PlanningRule): { period: Period; dimension: string; carry: Scaled }[] {
+    const found = new Map<string, { period: Period; dimension: string; carry: Scaled }>();
+    for (const agreementId of agreementsOf(rule.context.customer)) {
+      for (const row of this.rowsByAgreement.get(agreementId) ?? []) {
+        const period = this.periodOf(rule, row.id);
+        for (const dimension of period ? (this.dimensionsByPeriod.get(row.id) ?? []) : []) {
+          if (!period || found.has(`${period.key} ${dimension}`)) continue;
+          const { carry } = this.balanceOf(period, dimension);
+          if (carry !== 0n) found.set(`${period.key} ${dimension}`, { period, dimension, carry });
+        }
+      }
+    }
+    return [...found.values()];
+  }
+
+  hasUnfinished(period: Period): boolean {
+    return this.rowsOf(period).some(({ id }) => this.unfinished.has(id));
+  }
+
+  isZeroAnnulled(period: Period, dimension: string, hour: Date): boolean {
+    return this.rowsOf(period).some(({ id }) => this.annulledZeros.has(`${id} ${dimension} ${hour.getTime()}`));
+  }
+
+  /** Gives the grain to the period: under every name of the identity it is taken for all others from now on. */
+  give(productCode: string, period: Period, dimension: string, { span, hour }: PeriodHour): void {
+    for (const name of namesOf(identityAt(span, hour))) {
+      this.given.set(`${productCode} ${name} ${dimension} ${hour.getTime()}`, period.key);
+    }
+  }
+
+  /** The key of an identity's row, as timelines name it; null where no timeline of this chunk does. */
+  identityKeyOf(identityId: string, customer: CustomerTimeline): string | null {
+    for (const name of allNames(customer)) {
+      if (this.identityIds.get(productIdentityKey({ productCode: customer.productCode, name })) === identityId) return identityKey(name);
+    }
+    return null;
+  }
+
+  private isTaken(identity: string, dimension: string, hour: Date, period: string): boolean {
+    const given = this.given.get(`${identity} ${dimension} ${hour.getTime()}`);
+    if (given !== undefined && given !== period) return true;
+    const mask = this.taken.get(`${this.identityIds.get(identity)} ${dimension}`);
+    return mask !== undefined && ((mask >> BigInt((hour.getTime() - this.since.getTime()) / HOUR_MS)) & 1n) === 1n;
+  }
+
+  private isRefused(productCode: string, identity: string | null, dimension: string): boolean {
+    const id = identity === null ? undefined : this.identityIds.get(`${productCode} ${identity}`);
+    return (
+      this.causes.has(`${productCode} product ${productCode}`) ||
+      this.causes.has(`${productCode} dimension ${dimension}`) ||
+      (id !== undefined && this.causes.has(`${productCode} identity ${id}`))
+    );
+  }
+}
+
+function* allNames({ subscriptions }: CustomerTimeline): Generator<MeteringIdentityName> {
+  for (const { spans } of subscriptions) {
+    for (const { identities } of spans) {
+      for (const { identity, alsoKnownAs } of identities) {
+        if (identity) yield identity;
+        yield* alsoKnownAs;
+      }
+    }
+  }
+}
+
+function agreementsOf({ subscriptions }: CustomerTimeline): Set<string> {
+  return new Set(
+    subscriptions.flatMap(({ spans }) => spans.flatMap(({ agreementId, aliasAgreementIds }) => [agreementId, ...aliasAgreementIds])),
+  );
+}
+
+function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list) list.push(item);
+  else lists.set(key, [item]);
+}
+
+function sinceOf(now: Date): Date {
+  return hourOf(windowStart(now, 'BatchMeterUsage'));
+}
+
+export function operationOf(product: ProductRow | undefined): MeteringOperation {
+  return product === undefined || product.type === 'saas' ? 'BatchMeterUsage' : 'MeterUsage';
+}
+
+async function dimensionsOf(tx: SqlExecutor, sellerAccount: string, productCodes: readonly string[]): Promise<string[]> {
+  const rows = await tx.query<{ name: string }>(
+    `SELECT DISTINCT name FROM marketplace.dimension WHERE seller_account = $1 AND product_code = ANY ($2::text[])`,
+    [sellerAccount, productCodes],
+  );
+  return rows.map(({ name }) => name);
+}
+
+export function rollupOf(row: RollupRow): Rollup {
+  return {
+    id: row.id,
+    subject: row.subject,
+    dimension: row.dimension,
+    hour: hourOfNumber(row.hour),
+    firstAt: row.first_at,
+    lastAt: row.last_at,
+    isCorrection: row.is_correction,
+    sum: scaled(row.event_sum),
+    count: row.event_count,
+    tags: row.tags,
+    waitingReason: row.waiting_reason,
+    waitingSince: row.waiting_since,
+  };
+}

@@ -1,0 +1,178 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type Alert, type AlertBoard } from '../../events/alert-board.js';
+import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
+import { type Outbox } from '../../events/outbox.js';
+import { earliest, HOUR_MS, plusMs } from '../../runtime/clock.js';
+import { formatDecimal, type Scaled } from '../../runtime/decimal.js';
+import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
+import { type Planned } from './customer-freezer.js';
+import { type CustomerPlan, type Rollup } from './customer-plan.js';
+import { spanAt } from './period.js';
+import { type WaitingReason } from './planning-rule.js';
+import { type RecordDraft, sumOf } from './record-draft.js';
+
+/** How long usage may wait for a reason that needs somebody before an alert names it; `ambiguous` needs the host at once. */
+const ALERT_AFTER_MS: Readonly<Partial<Record<WaitingReason, number>>> = {
+  ambiguous: 0,
+  awaitingSuccessor: HOUR_MS,
+  afterEnd: HOUR_MS,
+  beforeStart: HOUR_MS,
+  noSubscription: HOUR_MS,
+  noIdentity: HOUR_MS,
+  refused: HOUR_MS,
+  noHour: HOUR_MS,
+  notListed: HOUR_MS,
+};
+
+const ADVICE: Readonly<Partial<Record<WaitingReason, string>>> = {
+  ambiguous:
+    'Several subscriptions of the tenant could pay it: choose one (subscriptions.choosePayer), set onSeveral to "paidFirst", or name subscriptionId when recording.',
+  awaitingSuccessor: 'Its agreement ended as renewed or replaced, and the successor is not known yet; AWS is asked.',
+  afterEnd: 'It occurred after the end of the agreement. If it belongs to another subscription, rebill it there.',
+  beforeStart: 'It occurred before the start of the agreement.',
+  noSubscription: 'No subscription was the tenant’s at that time.',
+  noIdentity: 'AWS has not told a license or customer to meter it under: ask the buyer to press "Set up your account" again, or check the product’s identity.',
+  refused: 'AWS refuses what it would be sent under; see the blocked records of that cause.',
+  noHour: 'AWS takes no hour of its agreement any more; it will be held when the period closes.',
+  notListed: 'Its product is not listed in the options.',
+};
+
+/** When the customer is looked at again: what the plan says, or when usage has waited long enough for an alert. */
+export function nextLook({ lookAt, waits }: CustomerPlan, now: Date): Date | null {
+  const alerts = waits.flatMap(({ rollup, reason }) => {
+    const after = ALERT_AFTER_MS[reason];
+    const at = after === undefined ? null : plusMs(rollup.waitingSince ?? now, after);
+    return at && at > now ? [at] : [];
+  });
+  const all = [lookAt, ...alerts].filter((at) => at !== null);
+  return all.length === 0 ? null : earliest(...all);
+}
+
+/** Tells of what sealing could not bill: alerts that name units and hours, and an event for each record that is closed at birth. */
+export class SealingNotices {
+  constructor(
+    private readonly sellerAccount: string,
+    private readonly outbox: Outbox,
+    private readonly alerts: AlertBoard,
+  ) {}
+
+  async tell(tx: SqlExecutor, planned: readonly Planned[], drafts: readonly RecordDraft[], now: Date): Promise<void> {
+    await this.tellWaiting(tx, planned, now);
+    const closed = drafts.filter(({ row }) => row.state === 'closed');
+    if (closed.length > 0) await this.tellClosed(tx, planned, closed, now);
+    for (const draft of drafts) if (draft.trimmedUnits > 0n) await this.alerts.raise(tx, trimmedAlertOf(draft));
+  }
+
+  private async tellWaiting(tx: SqlExecutor, planned: readonly Planned[], now: Date): Promise<void> {
+    const waiting = new Map<string, Alert>();
+    for (const { customer, plan } of planned) {
+      const byReason = new Map<WaitingReason, Rollup[]>();
+      for (const { rollup, reason } of plan.waits) {
+        const after = ALERT_AFTER_MS[reason];
+        if (after === undefined || plusMs(rollup.waitingSince ?? now, after) > now) continue;
+        const list = byReason.get(reason);
+        if (list) list.push(rollup);
+        else byReason.set(reason, [rollup]);
+      }
+      for (const [reason, rollups] of byReason) {
+        waiting.set(`${customer.customerId}/${reason}`, waitingAlertOf(customer, reason, rollups));
+      }
+    }
+    const open = await tx.query<{ subject: string }>(
+      `SELECT a.subject FROM unnest($2::text[]) AS c (id) CROSS JOIN LATERAL (
+         SELECT subject FROM marketplace.alert
+         WHERE seller_account = $1 AND kind = 'usageWaiting' AND resolved_at IS NULL AND subject > c.id || '/' AND subject < c.id || '0' OFFSET 0) AS a`,
+      [this.sellerAccount, planned.map(({ customer }) => customer.customerId)],
+    );
+    const over = open.map(({ subject }) => subject).filter((subject) => !waiting.has(subject));
+    if (over.length > 0) await this.alerts.resolve(tx, 'usageWaiting', over);
+    for (const [, alert] of [...waiting].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alert);
+  }
+
+  private async tellClosed(tx: SqlExecutor, planned: readonly Planned[], closed: readonly RecordDraft[], now: Date): Promise<void> {
+    await this.outbox.append(
+      tx,
+      closed.map(({ row }): NewMarketplaceEvent<'metering.closed'> => ({
+        type: 'metering.closed',
+        subscriptionId: row.subscription_id,
+        recordId: row.id,
+        occurredAt: now,
+        payload: {
+          productCode: row.product_code,
+          dimension: row.dimension,
+          hour: row.hour ?? '',
+          quantity: row.quantity,
+          reason: row.reason,
+          disposition: row.disposition ?? 'held',
+        },
+      })),
+    );
+    for (const { customer } of planned) {
+      for (const draft of closed) {
+        if (draft.row.customer_id !== customer.customerId || Number(draft.row.quantity) === 0) continue;
+        await this.alerts.raise(tx, closedAlertOf(customer, draft, now));
+      }
+    }
+  }
+}
+
+function unitsOf(rollups: readonly Rollup[]): { dimension: string; quantity: string; hours: string[] }[] {
+  const byDimension = new Map<string, Rollup[]>();
+  for (const rollup of rollups) byDimension.set(rollup.dimension, [...(byDimension.get(rollup.dimension) ?? []), rollup]);
+  return [...byDimension].map(([dimension, some]) => {
+    const sum: Scaled = sumOf(some);
+    return { dimension, quantity: formatDecimal(sum), hours: hoursOf(some) };
+  });
+}
+
+function hoursOf(rollups: readonly Rollup[]): string[] {
+  return [...new Set(rollups.map(({ hour }) => hour.toISOString()))].sort();
+}
+
+const inWords = (units: ReturnType<typeof unitsOf>): string =>
+  units
+    .map(({ dimension, quantity, hours }) => `${quantity} of ${dimension} (${hours.slice(0, 3).join(', ')}${hours.length > 3 ? `, … ${hours.at(-1)}` : ''})`)
+    .join('; ');
+
+function waitingAlertOf(customer: CustomerTimeline, reason: WaitingReason, rollups: readonly Rollup[]): Alert {
+  const units = unitsOf(rollups);
+  return {
+    kind: 'usageWaiting',
+    subject: `${customer.customerId}/${reason}`,
+    severity: 'warning',
+    message: `Usage waits and is not billed (${reason}): ${inWords(units)}. ${ADVICE[reason] ?? ''}`.trim(),
+    details: { customerId: customer.customerId, tenantId: customer.tenantId, productCode: customer.productCode, reason, units },
+  };
+}
+
+function closedAlertOf(customer: CustomerTimeline, { row, rollups }: RecordDraft, now: Date): Alert {
+  const running = customer.subscriptions.filter((subscription) => spanAt(subscription, now)).map(({ subscriptionId }) => subscriptionId);
+  const isOwed = row.disposition === 'owed';
+  const hours = hoursOf(rollups);
+  const when = hours.length === 0 ? '' : ` of ${hours.slice(0, 3).join(', ')}${hours.length > 3 ? ', …' : ''}`;
+  const elsewhere = running.length > 0 ? ` The tenant's running subscription: ${running.join(', ')}.` : '';
+  return {
+    kind: isOwed ? 'owed' : 'usageHeld',
+    subject: row.id,
+    severity: isOwed || Math.abs(Number(row.quantity)) >= 1 ? 'critical' : 'warning',
+    message: isOwed
+      ? `The buyer is owed ${row.quantity.replace('-', '')} of ${row.dimension}: corrections exceed what was billed. Refund them and void record ${row.id}.`
+      : `${row.quantity} of ${row.dimension}${when} are held and not billed (${row.reason}): ${row.reason_message}. Rebill or write off record ${row.id}.${elsewhere}`,
+    details: {
+      ...{ customerId: customer.customerId, productCode: row.product_code, dimension: row.dimension, quantity: row.quantity },
+      ...{ reason: row.reason, hours, subscriptionId: row.subscription_id, runningSubscriptionIds: running },
+    },
+  };
+}
+
+function trimmedAlertOf({ row, trimmedUnits }: RecordDraft): Alert {
+  return {
+    kind: 'allocationsTrimmed',
+    subject: `${row.customer_id}/${row.dimension}`,
+    severity: 'warning',
+    message:
+      `${trimmedUnits} units of ${row.dimension} in record ${row.id} lost their tags: AWS takes five tag keys and 2,500 allocations a record. ` +
+      'They are billed untagged.',
+    details: { recordId: row.id, hour: row.hour },
+  };
+}
