@@ -1,117 +1,84 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { HOUR_MS } from '../../runtime/clock.js';
 import { formatDecimal, scaled } from '../../runtime/decimal.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { type BalanceRow, compareRollups, listCustomers, readBalances, readPeriods } from './ledger-balance.sql.js';
 
-/** Where every recorded unit of one subscription and dimension stands. Decimals as strings. */
+/** Where every recorded unit of one customer and dimension stands. Decimals as strings. */
 export interface BalanceView {
-  subscriptionId: string;
+  customerId: string;
+  productCode: string;
   dimension: string;
-  /** Sum of all usage events. */
+  /** All that was recorded. */
   recorded: string;
-  /** Sum of events that no record bills yet. */
-  unassigned: string;
-  /** Assigned to records, but not (or no longer) part of a record's whole units: goes with a later hour. */
+  /** Of hours that no sealing has taken yet. */
+  unsealed: string;
+  /** Taken, and without a record, by the reason. */
+  waiting: Record<string, string>;
+  /** Covered by no agreement: held by subject. */
+  setApart: string;
+  /** Covered by the entitlement of a contract. */
+  included: string;
+  /** In records, but not (or no longer) part of a whole unit: goes with a later hour of the same period. */
   carry: string;
-  /** Units by what became of them: metered, pending, sending, blocked, unknown, held, void, owed, transferred. */
+  /** Units of records by what became of them: metered, pending, sending, blocked, unknown, held, void, owed. */
   byState: Record<string, string>;
-  /** recorded = unassigned + carry + Σ byState, and the carry agrees with the records themselves. */
+  /** Invariant I1: both equations hold, and each record is the sum of its rollups. */
   conserved: boolean;
+  /** When every rollup was last compared with its events; null where that was never done in this reading. */
+  provenAt: Date | null;
 }
 
 /** The same over everything that a filter matches. */
-export interface BalanceTotal extends Pick<BalanceView, 'recorded' | 'unassigned' | 'carry' | 'byState' | 'conserved'> {
-  /** Rows, one per subscription and dimension. */
+export interface BalanceTotal extends Omit<BalanceView, 'customerId' | 'productCode' | 'dimension' | 'provenAt'> {
+  /** Rows, one per customer and dimension. */
   grains: number;
   /** Rows among them that are not conserved. */
   broken: number;
 }
 
+/** What one period of an agreement holds of a dimension: eventSum = included + quantity + carry. */
+export interface PeriodBalanceView {
+  periodId: string;
+  agreementId: string;
+  subscriptionId: string;
+  price: 'trial' | 'paid';
+  mode: 'live' | 'dry-run' | 'off';
+  dimension: string;
+  eventSum: string;
+  included: string;
+  quantity: string;
+  carry: string;
+  closedAt: Date | null;
+}
+
+/** A rollup that is not what its events are. */
+export interface UnprovenRollup {
+  rollupId: string;
+  eventSum: string;
+  foundSum: string | null;
+}
+
 export interface BalanceFilter {
-  subscriptionId?: string | undefined;
+  customerId?: string | undefined;
+  productCode?: string | undefined;
   dimension?: string | undefined;
   /** Only rows that are (not) conserved. To find them every row is computed, whatever the limit. */
   conserved?: boolean | undefined;
-  /** Keyset: rows after this subscription and dimension. */
-  after?: { subscriptionId: string; dimension: string } | undefined;
-  limit?: number;
+  /** Keyset: rows after this customer and dimension. */
+  after?: { customerId: string; dimension: string } | undefined;
+  limit?: number | undefined;
 }
 
-interface BalanceRow {
-  subscription_id: string;
-  dimension: string;
-  recorded: string;
-  unassigned: string;
-  carry: string;
-  by_state: Record<string, string>;
-  conserved: boolean;
-}
+/** Customers read in one statement. */
+const PIECE = 200;
+const PROOF_PIECE = 500;
 
-type TotalRow = Omit<BalanceRow, 'subscription_id' | 'dimension' | 'conserved'> & { grains: string; broken: string };
-
-const MATCHES = `seller_account = $1 AND ($2::uuid IS NULL OR subscription_id = $2) AND ($3::text IS NULL OR dimension = $3)
-      AND ($4::uuid IS NULL OR (subscription_id, dimension) > ($4, $5::text))`;
-const IN_REACH = `${MATCHES} AND ($6::uuid IS NULL OR subscription_id <= $6)`;
-
-/**
- * Invariant I1 in one statement, so that all of it is one snapshot. The carry kept by the balance table is compared with the one that follows from
- * the records: two roads to the same number. Full joins, so that a row that stands in one table alone is seen and found wanting.
- */
-const GRAINS = `
-  WITH events AS (
-    SELECT subscription_id, dimension, sum(quantity) AS recorded, coalesce(sum(quantity) FILTER (WHERE record_id IS NULL), 0) AS unassigned
-    FROM marketplace.usage_event
-    WHERE ${IN_REACH}
-    GROUP BY subscription_id, dimension
-  ), states AS (
-    SELECT subscription_id, dimension, CASE state WHEN 'closed' THEN disposition ELSE state END AS state,
-           sum(quantity) AS quantity, sum(event_sum) AS event_sum
-    FROM marketplace.metering_record
-    WHERE ${IN_REACH}
-    GROUP BY 1, 2, 3
-  ), records AS (
-    SELECT subscription_id, dimension, sum(event_sum) AS event_sum, coalesce(sum(quantity) FILTER (WHERE state <> 'carried'), 0) AS settled,
-           coalesce(jsonb_object_agg(state, quantity::text) FILTER (WHERE state <> 'carried'), '{}') AS by_state
-    FROM states
-    GROUP BY subscription_id, dimension
-  ), kept AS (
-    SELECT subscription_id, dimension, carry FROM marketplace.balance WHERE ${IN_REACH}
-  ), joined AS (
-    SELECT subscription_id, dimension, coalesce(recorded, 0) AS recorded, coalesce(unassigned, 0) AS unassigned, coalesce(carry, 0) AS carry,
-           coalesce(settled, 0) AS settled, coalesce(event_sum, 0) AS event_sum, coalesce(by_state, '{}') AS by_state
-    FROM events FULL JOIN records USING (subscription_id, dimension) FULL JOIN kept USING (subscription_id, dimension)
-  ), grains AS (
-    SELECT *, recorded = unassigned + carry + settled AND carry = event_sum - settled AS conserved FROM joined
-  )`;
-
-const PAGE = `${GRAINS}
-  SELECT subscription_id, dimension, recorded, unassigned, carry, by_state, conserved FROM grains
-  WHERE $7::boolean IS NULL OR conserved = $7
-  ORDER BY subscription_id, dimension
-  LIMIT $8`;
-
-const TOTAL = `${GRAINS}
-  SELECT count(*) AS grains, count(*) FILTER (WHERE NOT conserved) AS broken, coalesce(sum(recorded), 0) AS recorded,
-         coalesce(sum(unassigned), 0) AS unassigned, coalesce(sum(carry), 0) AS carry,
-         (SELECT coalesce(jsonb_object_agg(state, quantity::text), '{}') FROM (
-           SELECT state, sum(quantity) AS quantity FROM states WHERE state <> 'carried' GROUP BY state
-         ) AS by_state) AS by_state
-  FROM grains
-  WHERE $7::boolean IS NULL OR conserved = $7`;
-
-/**
- * How far a page reaches, so that it costs what its own subscriptions hold and not what the ledger holds. The keys asked here may be fewer than
- * there are: that makes the reach longer, never the page wrong.
- */
-const REACH = `
-  SELECT subscription_id FROM (
-    (SELECT subscription_id, dimension FROM marketplace.balance WHERE ${MATCHES} ORDER BY subscription_id, dimension LIMIT $6)
-    UNION
-    (SELECT DISTINCT subscription_id, dimension FROM marketplace.usage_event WHERE ${MATCHES} AND record_id IS NULL
-      ORDER BY subscription_id, dimension LIMIT $6)
-  ) AS keys
-  ORDER BY subscription_id, dimension OFFSET $6 - 1 LIMIT 1`;
+const text = (value: string): string => formatDecimal(scaled(value));
+const texts = (values: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, text(value)]));
 
 @Injectable()
 export class LedgerBalance {
@@ -121,42 +88,110 @@ export class LedgerBalance {
   ) {}
 
   /**
-   * One row per subscription and dimension, ordered by both.
-   * @param on where to read; a transaction of its own snapshot makes a page and its total agree.
+   * One row per customer and dimension, ordered by both. Costs what the records of the customers on the page are, however many events they hold.
+   * @param on where to read; a transaction of its own snapshot makes several pages agree.
    */
   async read(filter: BalanceFilter = {}, on: SqlExecutor = this.database): Promise<BalanceView[]> {
-    const { limit, conserved } = filter;
-    const matches = this.matches(filter);
-    const [end] =
-      limit === undefined || conserved !== undefined ? [] : await on.query<{ subscription_id: string }>(REACH, [...matches, limit]);
-    const rows = await on.query<BalanceRow>(PAGE, [...matches, end?.subscription_id ?? null, conserved ?? null, limit ?? null]);
+    const { after, limit = Number.POSITIVE_INFINITY } = filter;
+    const found: BalanceView[] = [];
+    for await (const row of this.rows(filter, on)) {
+      if (filter.dimension !== undefined && row.dimension !== filter.dimension) continue;
+      if (filter.conserved !== undefined && row.conserved !== filter.conserved) continue;
+      if (after && row.customer_id === after.customerId && row.dimension <= after.dimension) continue;
+      found.push(viewOf(row));
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+
+  /** Everything that the filter matches; `limit` has no part in it. */
+  async total(filter: Omit<BalanceFilter, 'limit'> = {}, on: SqlExecutor = this.database): Promise<BalanceTotal> {
+    const views = await this.read({ ...filter, limit: undefined }, on);
+    const broken = views.filter(({ conserved }) => !conserved).length;
+    return {
+      recorded: sumOf(views.map(({ recorded }) => recorded)),
+      unsealed: sumOf(views.map(({ unsealed }) => unsealed)),
+      waiting: sumsOf(views.map(({ waiting }) => waiting)),
+      setApart: sumOf(views.map(({ setApart }) => setApart)),
+      included: sumOf(views.map(({ included }) => included)),
+      carry: sumOf(views.map(({ carry }) => carry)),
+      byState: sumsOf(views.map(({ byState }) => byState)),
+      conserved: broken === 0,
+      grains: views.length,
+      broken,
+    };
+  }
+
+  /** Balances of a customer's periods, in the order in which these were opened. */
+  async periods(customerId: string, on: SqlExecutor = this.database): Promise<PeriodBalanceView[]> {
+    const rows = await readPeriods(on, this.options.sellerAccount, customerId);
     return rows.map((row) => ({
-      subscriptionId: row.subscription_id,
-      dimension: row.dimension,
-      ...amountsOf(row),
-      conserved: row.conserved,
+      ...{ periodId: row.period_id, agreementId: row.agreement_id, subscriptionId: row.subscription_id, price: row.price, mode: row.mode },
+      ...{ dimension: row.dimension, eventSum: text(row.event_sum), included: text(row.included), quantity: text(row.quantity) },
+      ...{ carry: text(row.carry), closedAt: row.closed_at },
     }));
   }
 
-  /** Everything that the filter matches; `limit` has no part in it. Costs a pass over the events of all of it. */
-  async total(filter: Omit<BalanceFilter, 'limit'> = {}, on: SqlExecutor = this.database): Promise<BalanceTotal> {
-    const [row] = await on.query<TotalRow>(TOTAL, [...this.matches(filter), null, filter.conserved ?? null]);
-    if (!row) throw new Error('an aggregate without GROUP BY gave no row');
-    const broken = Number(row.broken);
-    return { ...amountsOf(row), grains: Number(row.grains), broken, conserved: broken === 0 };
+  /**
+   * Compares rollups with the events that they list, in bounded statements: sums, counts, instants and owners. One look-up per event, so once per closed
+   * hour and not per page.
+   * @param hour only rollups of usage in this hour
+   * @returns what does not agree; empty where all is proven
+   */
+  async deepProof(hour: Date | null = null, on: SqlExecutor = this.database): Promise<UnprovenRollup[]> {
+    const wrong: UnprovenRollup[] = [];
+    for (let after: string | null = '0'; after !== null;) {
+      const piece = await compareRollups(on, this.options.sellerAccount, {
+        after,
+        hour: hour && hour.getTime() / HOUR_MS,
+        limit: PROOF_PIECE,
+      });
+      wrong.push(...piece.wrong.map((row) => ({ rollupId: row.rollup_id, eventSum: row.event_sum, foundSum: row.found_sum })));
+      after = piece.last;
+    }
+    return wrong;
   }
 
-  private matches({ subscriptionId, dimension, after }: BalanceFilter): unknown[] {
-    return [this.options.sellerAccount, subscriptionId ?? null, dimension ?? null, after?.subscriptionId ?? null, after?.dimension ?? null];
+  private async *rows({ customerId, productCode, after }: BalanceFilter, on: SqlExecutor): AsyncGenerator<BalanceRow> {
+    const { sellerAccount } = this.options;
+    if (customerId !== undefined) {
+      yield* await readBalances(on, sellerAccount, [customerId]);
+      return;
+    }
+    let from = after?.customerId ?? null;
+    for (let isFirst = true; ; isFirst = false) {
+      const listed = await listCustomers(on, sellerAccount, { from, productCode: productCode ?? null, limit: PIECE + 1 });
+      // A page begins with the customer at which the one before it ended.
+      const ids = isFirst ? listed : listed.slice(1);
+      if (ids.length === 0) return;
+      yield* await readBalances(on, sellerAccount, ids);
+      from = ids.at(-1) ?? null;
+    }
   }
 }
 
-function amountsOf(row: Pick<BalanceRow, 'recorded' | 'unassigned' | 'carry' | 'by_state'>) {
-  const text = (value: string): string => formatDecimal(scaled(value));
+function viewOf(row: BalanceRow): BalanceView {
+  const recorded = scaled(row.unsealed) + scaled(row.waiting_sum) + scaled(row.set_apart) + scaled(row.in_records);
   return {
-    recorded: text(row.recorded),
-    unassigned: text(row.unassigned),
+    customerId: row.customer_id,
+    productCode: row.product_code,
+    dimension: row.dimension,
+    recorded: formatDecimal(recorded),
+    unsealed: text(row.unsealed),
+    waiting: texts(row.waiting),
+    setApart: text(row.set_apart),
+    included: text(row.included),
     carry: text(row.carry),
-    byState: Object.fromEntries(Object.entries(row.by_state).map(([state, quantity]) => [state, text(quantity)])),
+    byState: texts(row.by_state),
+    conserved: row.conserved,
+    provenAt: null,
   };
+}
+
+const sumOf = (values: readonly string[]): string => formatDecimal(values.reduce((sum, value) => sum + scaled(value), 0n));
+
+function sumsOf(maps: readonly Record<string, string>[]): Record<string, string> {
+  const sums = new Map<string, bigint>();
+  for (const map of maps) for (const [key, value] of Object.entries(map)) sums.set(key, (sums.get(key) ?? 0n) + scaled(value));
+  return Object.fromEntries([...sums].map(([key, value]) => [key, formatDecimal(value)]));
 }

@@ -6,8 +6,8 @@ export const QUANTITY_MAX = 2_147_483_647n;
 export interface BalanceStep {
   /** What the agreement's entitlement covers: prepaid, so not sent. */
   included: Scaled;
-  /** Whole units, scaled. */
-  quantity: Scaled;
+  /** Whole units. */
+  quantity: bigint;
   carryOut: Scaled;
 }
 
@@ -20,6 +20,6 @@ export function balanceStep(carryIn: Scaled, eventSum: Scaled, coverLeft: Scaled
   const total = carryIn + eventSum;
   const included = total <= 0n || coverLeft <= 0n ? 0n : total < coverLeft ? total : coverLeft;
   const whole = floorUnits(total - included);
-  const quantity = fromUnits(whole < 0n ? 0n : whole > QUANTITY_MAX ? QUANTITY_MAX : whole);
-  return { included, quantity, carryOut: total - included - quantity };
+  const quantity = whole < 0n ? 0n : whole > QUANTITY_MAX ? QUANTITY_MAX : whole;
+  return { included, quantity, carryOut: total - included - fromUnits(quantity) };
 }

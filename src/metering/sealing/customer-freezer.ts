@@ -9,12 +9,12 @@ import { type CustomerPlan, planCustomer, type Rollup } from './customer-plan.js
 import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
 import { hasMoved } from './moved-records.js';
 import { type Period } from './period.js';
-import { hourOfNumber } from './planning-rule.js';
 import { draftClosing, draftHour, draftSettingApart, type RecordDraft, type RecordFrame } from './record-draft.js';
 import { operationOf, rollupOf, SealingFacts } from './sealing-facts.js';
 import { loadMovable, loadPeriods, loadWaitingRollups, lockSealCursors, setPlanStable, takeChanged } from './sealing-load.sql.js';
 import { nextLook, type SealingNotices } from './sealing-notices.js';
 import { insertPeriods, insertRecords, markClosed, markWaiting, moveRecords, moveSealCursors, splitRollups } from './sealing-write.sql.js';
+import { type DueUsage, dueUsage, hourOfNumber } from './usage-take.sql.js';
 
 /** Reads customers with their timelines, in the transaction that freezes them. */
 export type TimelineLoader = (
@@ -24,8 +24,8 @@ export type TimelineLoader = (
   now: Date,
 ) => Promise<CustomerTimeline[]>;
 
-/** Takes usage of hours that have not settled, in the transaction that freezes it: of agreements that end inside them. */
-export type EarlyTake = (tx: SqlExecutor, due: { subject: number; hour: number }[], now: Date) => Promise<void>;
+/** Takes usage of hours that have not settled, because an agreement ends inside them. Commits it: a rollup is whole by itself. */
+export type EarlyTake = (due: readonly DueUsage[], now: Date) => Promise<unknown>;
 
 /** What contracts cover in all, by agreement row and dimension: units of it are included, not sent. */
 export type EntitlementCover = (
@@ -70,12 +70,16 @@ export class CustomerFreezer {
     crashPoint('seal.claimed');
     const timelines = await this.loadTimelines(tx, sellerAccount, claimed, times.now);
     if (changed.size > 0) await moveRecords(tx, sellerAccount, [...changed]);
-    const early = endedHours(timelines, times.now, settleDelayMs);
-    if (early.length > 0) await this.takeEarly(tx, early, times.now);
+    await this.takeLastHours(tx, timelines, times.now);
 
     const load = (): Promise<SealingFacts> => SealingFacts.load(tx, sellerAccount, timelines, products, times);
     let facts = await load();
-    const annulled = await this.annulMoved(tx, facts, timelines.filter(({ customerId }) => changed.has(customerId)), times.now);
+    const annulled = await this.annulMoved(
+      tx,
+      facts,
+      timelines.filter(({ customerId }) => changed.has(customerId)),
+      times.now,
+    );
     if (annulled.length > 0) facts = await load();
 
     let planned = await this.plan(tx, facts);
@@ -87,9 +91,20 @@ export class CustomerFreezer {
     }
     const drafts = await this.write(tx, facts, planned);
     await this.finish(tx, facts, planned, claimed, times.now);
-    await this.notices.tell(tx, planned, drafts, times.now);
+    await this.notices.tell(tx, planned, drafts, annulled, times.now);
     crashPoint('seal.written');
     return { records: drafts.length, annulled: annulled.length };
+  }
+
+  /** The running hour of who has an end inside it: AWS takes it for one hour after the end only. */
+  private async takeLastHours(tx: SqlExecutor, timelines: readonly CustomerTimeline[], now: Date): Promise<void> {
+    const ended = endedHours(timelines, now, this.options.settleDelayMs);
+    if (ended.length === 0) return;
+    const wanted = new Set(ended.map(({ subject, hour }) => `${subject} ${hour}`));
+    const subjects = [...new Set(ended.map(({ subject }) => subject))];
+    const due = await dueUsage(tx, this.options.sellerAccount, plusMs(hourOf(now), HOUR_MS), subjects);
+    const mine = due.filter(({ subject, hour }) => wanted.has(`${subject} ${hour}`));
+    if (mine.length > 0) await this.takeEarly(mine, now);
   }
 
   /** What the facts no longer bear out, and AWS is known not to have billed, is annulled before anything is planned. */
@@ -199,7 +214,9 @@ export class CustomerFreezer {
   /** Row ids of the periods that are written to, by key. */
   private async periodRows(tx: SqlExecutor, facts: SealingFacts, planned: readonly Planned[]): Promise<Map<string, string>> {
     const { sellerAccount } = this.options;
-    const periods = new Map(planned.flatMap(({ plan }) => [...plan.hours, ...plan.closings].map(({ period }) => [period.key, period] as const)));
+    const periods = new Map(
+      planned.flatMap(({ plan }) => [...plan.hours, ...plan.closings].map(({ period }) => [period.key, period] as const)),
+    );
     const rowIds = new Map<string, string>();
     const missing: Period[] = [];
     for (const [key, period] of periods) {
@@ -209,7 +226,11 @@ export class CustomerFreezer {
     }
     if (missing.length === 0) return rowIds;
     await insertPeriods(tx, sellerAccount, missing);
-    const rows = await loadPeriods(tx, sellerAccount, missing.map(({ agreementId }) => agreementId));
+    const rows = await loadPeriods(
+      tx,
+      sellerAccount,
+      missing.map(({ agreementId }) => agreementId),
+    );
     for (const row of rows) {
       const key = `${row.agreement_id}/${row.price}/${row.mode}`;
       if (!rowIds.has(key)) rowIds.set(key, row.id);
@@ -249,7 +270,7 @@ export class CustomerFreezer {
 }
 
 /** Hours in which an agreement has ended and which have not settled: their usage is taken now, by subject. */
-function endedHours(timelines: readonly CustomerTimeline[], now: Date, settleDelayMs: number): { subject: number; hour: number }[] {
+function endedHours(timelines: readonly CustomerTimeline[], now: Date, settleDelayMs: number): DueUsage[] {
   return timelines.flatMap(({ subjects, subscriptions }) => {
     const hours = new Set<number>();
     for (const { spans } of subscriptions) {

@@ -147,7 +147,9 @@ function close(
 ): void {
   const { rule } = state;
   const { now } = rule.context.times;
-  const carryOf = new Map(state.carries.map(({ period, dimension, carry }) => [`${period.key} ${dimension}`, { period, dimension, carry }]));
+  const carryOf = new Map(
+    state.carries.map(({ period, dimension, carry }) => [`${period.key} ${dimension}`, { period, dimension, carry }]),
+  );
   const inHours = new Set(plan.hours.map(({ period }) => period.key));
   for (const key of new Set([...waiting.keys(), ...carryOf.keys()])) {
     const group = waiting.get(key);
@@ -192,4 +194,3 @@ export function periodOfRow(
   }
   return null;
 }
-

@@ -15,7 +15,6 @@ import { loadCustomerTimelines } from '../../subscription/chain/customer-timelin
 import { CustomerFreezer, type EntitlementCover, type Frozen, type TimelineLoader } from './customer-freezer.js';
 import { findDueCustomers, findUnknownSubjects } from './sealing-load.sql.js';
 import { SealingNotices } from './sealing-notices.js';
-import { takeUsage } from './usage-take.sql.js';
 import { UsageTaker } from './usage-taker.js';
 
 /** Customers in one transaction. */
@@ -49,8 +48,7 @@ export class HourSealer {
     @Optional() @Inject(ENTITLEMENT_COVER) cover: EntitlementCover | null = null,
   ) {
     const notices = new SealingNotices(options.sellerAccount, outbox, alerts);
-    const takeEarly = async (...given: Parameters<typeof takeUsage>): Promise<void> => void (await takeUsage(...given));
-    this.freezer = new CustomerFreezer(options, loadTimelines, takeEarly, notices, cover);
+    this.freezer = new CustomerFreezer(options, loadTimelines, (due, now) => taker.take(due, now), notices, cover);
   }
 
   /** One pass over every customer that has something to seal. */

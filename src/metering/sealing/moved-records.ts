@@ -42,4 +42,3 @@ function namesAnHour(rollup: WaitingRollup, rule: PlanningRule): boolean {
   if (plan.to === 'split') return [rollup.firstAt, rollup.lastAt].some((at) => namesAnHour({ ...rollup, firstAt: at, lastAt: at }, rule));
   return plan.to === 'hour' || (plan.to === 'wait' && plan.closesWith !== null && ['nextHour', 'notSettled'].includes(plan.reason));
 }
-

@@ -52,7 +52,14 @@ export function hourIn(period: Period, hour: Date, context: HoursContext): Perio
   );
   if (owner && (owner.agreementId !== period.agreementId || owner.price !== period.price)) return null;
   const deadlines = deadlinesOf(hour, context.operation, endSignsOf(period.subscription, span, hour));
-  return { hour, span, timestamp, identity: identity?.identity ?? null, deadlines, settlesAt: settlesAt(period, span, hour, deadlines, context.times) };
+  return {
+    hour,
+    span,
+    timestamp,
+    identity: identity?.identity ?? null,
+    deadlines,
+    settlesAt: settlesAt(period, span, hour, deadlines, context.times),
+  };
 }
 
 /**
@@ -99,7 +106,9 @@ export class PeriodHours {
 
   /** Settled, nameable, nobody's, and not past any reading of its deadline. */
   isFree(found: PeriodHour, dimension: string): boolean {
-    return this.isSettled(found) && found.identity !== null && this.context.times.now < found.deadlines.dueAt && !this.isTaken(found, dimension);
+    return (
+      this.isSettled(found) && found.identity !== null && this.context.times.now < found.deadlines.dueAt && !this.isTaken(found, dimension)
+    );
   }
 
   /** hours(P): those that are free, newest first; those that only the latest reading still allows where there is no other. */

@@ -104,9 +104,8 @@ export function endSignsOf(subscription: SubscriptionTimeline, span: TimelineSpa
   const own = identityAt(span, hour);
   const last = subscription.spans.findLast(
     (other) =>
-      other === span ||
-      (other.seals !== 'never' && other.from >= span.from && isSameIdentity(own, identityAt(other, hourOf(other.from)))),
+      other === span || (other.seals !== 'never' && other.from >= span.from && isSameIdentity(own, identityAt(other, hourOf(other.from)))),
   );
   const end = last?.end;
-  return end ? { firstSignAt: end.firstSignAt, lastSignAt: latest(end.lastSignAt, end.lastHeardAt) } : null;
+  return end && !end.identityGoesOn ? { firstSignAt: end.firstSignAt, lastSignAt: latest(end.lastSignAt, end.lastHeardAt) } : null;
 }

@@ -1,4 +1,4 @@
-import { earliest, hourOf, latest } from '../../runtime/clock.js';
+import { earliest, latest } from '../../runtime/clock.js';
 import { type CustomerSubject, type CustomerTimeline, type SubscriptionTimeline } from '../../subscription/agreements/timeline.js';
 import { deadlinesOf, endWindowClosesAt } from '../settlement/deadlines.js';
 import { identityKey, isWithin, modeAt, type Period, periodOf, spanAt } from './period.js';
@@ -279,6 +279,3 @@ export function wasAskedSince({ askedAt, mayNotAsk }: SubscriptionTimeline, inst
 function wait(reason: WaitingReason, closesWith: Period | null = null, lookAt: Date | null = null): Plan {
   return { to: 'wait', reason, closesWith, lookAt };
 }
-
-/** Start of the hour that a rollup's number names. */
-export const hourOfNumber = (hour: number): Date => hourOf(new Date(hour * 3_600_000));

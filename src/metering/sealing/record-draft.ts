@@ -43,7 +43,7 @@ export function draftHour(
   const eventSum = sumOf(rollups);
   const step = balanceStep(carryIn, eventSum, coverLeft);
   const plan = allocate(
-    step.quantity / fromUnits(1),
+    step.quantity,
     carryIn,
     rollups.map(({ tags, sum }) => ({ tags, sum })),
   );
@@ -60,7 +60,7 @@ export function draftHour(
       period_id: periodId,
       hour: hour.hour.toISOString(),
       timestamp: hour.timestamp.toISOString(),
-      quantity: formatDecimal(step.quantity),
+      quantity: formatDecimal(fromUnits(step.quantity)),
       included: formatDecimal(step.included),
       carry_in: formatDecimal(carryIn),
       carry_out: formatDecimal(step.carryOut),
@@ -103,7 +103,13 @@ export function draftClosing(
       quantity: formatDecimal(quantity),
       carry_in: formatDecimal(carryIn),
       mode: period.mode,
-      ...(isOwed ? { disposition: 'owed' as const, reason: 'remainder', reason_message: 'corrections exceed what was billed: the buyer is owed a refund' } : {}),
+      ...(isOwed
+        ? {
+            disposition: 'owed' as const,
+            reason: 'remainder',
+            reason_message: 'corrections exceed what was billed: the buyer is owed a refund',
+          }
+        : {}),
     },
   };
 }
@@ -171,7 +177,15 @@ function commonOf(frame: RecordFrame, dimension: string, rollups: readonly Rollu
 function closedOf(now: Date, reason: WaitingReason | 'dryRun') {
   const at = now.toISOString();
   const message = CLOSED_MESSAGES[reason] ?? null;
-  return { state: 'closed' as const, reason, reason_message: message, disposition: 'held' as const, due_at: at, cutoff_at: at, closed_at: at };
+  return {
+    state: 'closed' as const,
+    reason,
+    reason_message: message,
+    disposition: 'held' as const,
+    due_at: at,
+    cutoff_at: at,
+    closed_at: at,
+  };
 }
 
 export const sumOf = (rollups: readonly Rollup[]): Scaled => rollups.reduce((sum, rollup) => sum + rollup.sum, 0n);
@@ -189,7 +203,13 @@ function notesOf(hour: Date, rollups: readonly Rollup[], trimmedUnits: bigint): 
   return {
     ...(hours.length === 0
       ? {}
-      : { late: hours.map(([time, { quantity, events }]) => ({ hour: new Date(time).toISOString(), quantity: formatDecimal(quantity), events })) }),
+      : {
+          late: hours.map(([time, { quantity, events }]) => ({
+            hour: new Date(time).toISOString(),
+            quantity: formatDecimal(quantity),
+            events,
+          })),
+        }),
     ...(trimmedUnits === 0n ? {} : { untaggedForLimits: trimmedUnits.toString() }),
   };
 }

@@ -9,7 +9,7 @@ import { periodOfRow, type Rollup } from './customer-plan.js';
 import { findIdentities, productIdentityKey } from './metering-identity.sql.js';
 import { identityAt, identityKey, namesOf, type Period } from './period.js';
 import { type PeriodHour, type SealingTimes } from './period-hours.js';
-import { hourOfNumber, PlanningRule } from './planning-rule.js';
+import { PlanningRule } from './planning-rule.js';
 import {
   findUnfinished,
   loadAnnulledZeros,
@@ -21,6 +21,7 @@ import {
   type ProductRow,
   type RollupRow,
 } from './sealing-load.sql.js';
+import { hourOfNumber } from './usage-take.sql.js';
 
 /** All that the rules are told about the customers of a chunk, read in one transaction after their cursors were locked. */
 export class SealingFacts {
@@ -95,9 +96,7 @@ export class SealingFacts {
       new Map(taken.map((row) => [`${row.identity_id} ${row.dimension}`, BigInt(row.hours)])),
       causes,
       periods,
-      new Map(
-        balances.map((row) => [`${row.period_id} ${row.dimension}`, { carry: scaled(row.carry), included: scaled(row.included) }]),
-      ),
+      new Map(balances.map((row) => [`${row.period_id} ${row.dimension}`, { carry: scaled(row.carry), included: scaled(row.included) }])),
       await findUnfinished(tx, sellerAccount, periodIds),
       new Set(zeros.map((row) => `${row.period_id} ${row.dimension} ${row.hour.getTime()}`)),
     );
@@ -145,7 +144,10 @@ export class SealingFacts {
   /** Where two rows are one agreement, what they hold is the sum over both. */
   balanceOf(period: Period, dimension: string): { carry: Scaled; included: Scaled } {
     const kept = this.rowsOf(period).flatMap(({ id }) => this.balances.get(`${id} ${dimension}`) ?? []);
-    return kept.reduce((sum, one) => ({ carry: sum.carry + one.carry, included: sum.included + one.included }), { carry: 0n, included: 0n });
+    return kept.reduce((sum, one) => ({ carry: sum.carry + one.carry, included: sum.included + one.included }), {
+      carry: 0n,
+      included: 0n,
+    });
   }
 
   /** Balances of the customer's periods that are not level. */

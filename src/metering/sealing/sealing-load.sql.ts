@@ -160,7 +160,12 @@ export interface TakenRow {
 }
 
 /** Grains with standing records, whichever seller's label sealed them, from `since` on (at most 60 hours). */
-export function loadTaken(tx: SqlExecutor, identityIds: readonly string[], dimensions: readonly string[], since: Date): Promise<TakenRow[]> {
+export function loadTaken(
+  tx: SqlExecutor,
+  identityIds: readonly string[],
+  dimensions: readonly string[],
+  since: Date,
+): Promise<TakenRow[]> {
   return tx.query<TakenRow>(
     `SELECT i.id AS identity_id, d.name AS dimension, taken.hours
      FROM unnest($1::uuid[]) AS i (id) CROSS JOIN unnest($2::text[]) AS d (name)

@@ -31,7 +31,8 @@ const ADVICE: Readonly<Partial<Record<WaitingReason, string>>> = {
   afterEnd: 'It occurred after the end of the agreement. If it belongs to another subscription, rebill it there.',
   beforeStart: 'It occurred before the start of the agreement.',
   noSubscription: 'No subscription was the tenant’s at that time.',
-  noIdentity: 'AWS has not told a license or customer to meter it under: ask the buyer to press "Set up your account" again, or check the product’s identity.',
+  noIdentity:
+    'AWS has not told a license or customer to meter it under: ask the buyer to press "Set up your account" again, or check the product’s identity.',
   refused: 'AWS refuses what it would be sent under; see the blocked records of that cause.',
   noHour: 'AWS takes no hour of its agreement any more; it will be held when the period closes.',
   notListed: 'Its product is not listed in the options.',
@@ -56,7 +57,15 @@ export class SealingNotices {
     private readonly alerts: AlertBoard,
   ) {}
 
-  async tell(tx: SqlExecutor, planned: readonly Planned[], drafts: readonly RecordDraft[], now: Date): Promise<void> {
+  /** @param annulled records that stand no longer: what was told of them is resolved. */
+  async tell(
+    tx: SqlExecutor,
+    planned: readonly Planned[],
+    drafts: readonly RecordDraft[],
+    annulled: readonly string[],
+    now: Date,
+  ): Promise<void> {
+    if (annulled.length > 0) await this.alerts.resolve(tx, 'usageHeld', annulled);
     await this.tellWaiting(tx, planned, now);
     const closed = drafts.filter(({ row }) => row.state === 'closed');
     if (closed.length > 0) await this.tellClosed(tx, planned, closed, now);
@@ -78,14 +87,18 @@ export class SealingNotices {
         waiting.set(`${customer.customerId}/${reason}`, waitingAlertOf(customer, reason, rollups));
       }
     }
-    const open = await tx.query<{ subject: string }>(
-      `SELECT a.subject FROM unnest($2::text[]) AS c (id) CROSS JOIN LATERAL (
-         SELECT subject FROM marketplace.alert
-         WHERE seller_account = $1 AND kind = 'usageWaiting' AND resolved_at IS NULL AND subject > c.id || '/' AND subject < c.id || '0' OFFSET 0) AS a`,
+    const open = await tx.query<{ kind: 'usageWaiting' | 'sealSkipped'; subject: string }>(
+      `SELECT a.kind, a.subject FROM unnest($2::text[]) AS c (id) CROSS JOIN LATERAL (
+         SELECT kind, subject FROM marketplace.alert
+         WHERE seller_account = $1 AND resolved_at IS NULL AND (
+           (kind = 'usageWaiting' AND subject > c.id || '/' AND subject < c.id || '0') OR (kind = 'sealSkipped' AND subject = c.id)) OFFSET 0) AS a`,
       [this.sellerAccount, planned.map(({ customer }) => customer.customerId)],
     );
-    const over = open.map(({ subject }) => subject).filter((subject) => !waiting.has(subject));
-    if (over.length > 0) await this.alerts.resolve(tx, 'usageWaiting', over);
+    for (const kind of ['usageWaiting', 'sealSkipped'] as const) {
+      const over = open.filter((alert) => alert.kind === kind && !(kind === 'usageWaiting' && waiting.has(alert.subject)));
+      const subjects = over.map(({ subject }) => subject);
+      if (subjects.length > 0) await this.alerts.resolve(tx, kind, subjects);
+    }
     for (const [, alert] of [...waiting].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alert);
   }
 
@@ -131,7 +144,10 @@ function hoursOf(rollups: readonly Rollup[]): string[] {
 
 const inWords = (units: ReturnType<typeof unitsOf>): string =>
   units
-    .map(({ dimension, quantity, hours }) => `${quantity} of ${dimension} (${hours.slice(0, 3).join(', ')}${hours.length > 3 ? `, … ${hours.at(-1)}` : ''})`)
+    .map(
+      ({ dimension, quantity, hours }) =>
+        `${quantity} of ${dimension} (${hours.slice(0, 3).join(', ')}${hours.length > 3 ? `, … ${hours.at(-1)}` : ''})`,
+    )
     .join('; ');
 
 function waitingAlertOf(customer: CustomerTimeline, reason: WaitingReason, rollups: readonly Rollup[]): Alert {

@@ -14,7 +14,13 @@ export async function insertPeriods(
      SELECT $1, id, agreement_id, price, mode FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS p (id, agreement_id, price, mode)
      ORDER BY agreement_id, price, mode
      ON CONFLICT (seller_account, agreement_id, price, mode) DO NOTHING`,
-    [sellerAccount, periods.map(() => uuidv7()), periods.map((p) => p.agreementId), periods.map((p) => p.price), periods.map((p) => p.mode)],
+    [
+      sellerAccount,
+      periods.map(() => uuidv7()),
+      periods.map((p) => p.agreementId),
+      periods.map((p) => p.price),
+      periods.map((p) => p.mode),
+    ],
   );
 }
 
@@ -121,10 +127,7 @@ export async function splitRollups(tx: SqlExecutor, splits: readonly { rollupId:
      INSERT INTO marketplace.rollup
        (id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at, split_of)
      SELECT id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at, split_of FROM piece`,
-    [
-      splits.map(({ rollupId }) => rollupId),
-      splits.map(({ at }) => `{${at.map((instant) => instant.toISOString()).join(',')}}`),
-    ],
+    [splits.map(({ rollupId }) => rollupId), splits.map(({ at }) => `{${at.map((instant) => instant.toISOString()).join(',')}}`)],
   );
 }
 

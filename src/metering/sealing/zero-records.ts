@@ -20,7 +20,10 @@ export function periodsOf({ subscriptions }: CustomerTimeline, { context }: Plan
   for (const subscription of subscriptions) {
     for (const span of subscription.spans) {
       if (span.seals === 'never' || span.from > now || (span.to !== null && span.to <= oldest)) continue;
-      const starts = [latest(span.from, oldest), ...context.modes.flatMap(({ from }) => (from && from > oldest && from <= now ? [from] : []))];
+      const starts = [
+        latest(span.from, oldest),
+        ...context.modes.flatMap(({ from }) => (from && from > oldest && from <= now ? [from] : [])),
+      ];
       for (const start of starts) {
         const period = periodOf(subscription, span, modeAt(context.modes, start));
         found.set(period.key, period);

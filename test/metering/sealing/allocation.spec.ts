@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate, type AllocationPlan, type TaggedSum } from '../../../src/metering/sealing/allocation.js';
-import { QUANTITY_MAX, balanceStep } from '../../../src/metering/sealing/hour-planner.js';
+import { QUANTITY_MAX, balanceStep } from '../../../src/metering/sealing/balance-step.js';
 import { scaled } from '../../../src/runtime/decimal.js';
 
 type Row = [tags: Record<string, string> | null, sum: string];
