@@ -1,18 +1,11 @@
 import { type DynamicModule, type INestApplication, Module, type NestApplicationOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { AwsClients } from '../../src/aws/aws-clients.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
-import { AlertBoard } from '../../src/events/alert-board.js';
-import { Outbox } from '../../src/events/outbox.js';
 import { type Options } from '../../src/marketplace-metering.options.js';
 import { registrationControllerOf } from '../../src/registration/registration.controller.js';
-import { REGISTRATION_PROVIDERS } from '../../src/registration/registration.providers.js';
-import { Waker } from '../../src/runtime/waker.js';
-import { JobScheduler } from '../../src/runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
-import { SUBSCRIPTION_PROVIDERS } from '../../src/subscription/subscription.providers.js';
-import { type Rooms } from '../subscription/rooms.js';
+import { type Rooms, ROOMS_PROVIDERS } from '../subscription/rooms.js';
 
 export type HttpAdapter = 'express' | 'fastify';
 export const ADAPTERS: readonly HttpAdapter[] = ['express', 'fastify'];
@@ -56,7 +49,7 @@ export async function startHost(rooms: Rooms, settings: HostSettings): Promise<H
     providers: [
       { provide: RESOLVED_OPTIONS, useValue: { ...replica.options, jobs: { ...replica.options.jobs, autoStart: false } } },
       { provide: LedgerDatabase, useValue: replica.database },
-      ...[Waker, JobScheduler, Outbox, AlertBoard, AwsClients, ...SUBSCRIPTION_PROVIDERS, ...REGISTRATION_PROVIDERS],
+      ...ROOMS_PROVIDERS,
       ...(module.providers ?? []),
     ],
   };

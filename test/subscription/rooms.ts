@@ -1,28 +1,34 @@
-import { type Agreement, MarketplaceSimulator, type Switches, VirtualClock } from 'aws-marketplace-simulator';
+import { type INestApplicationContext, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type Agreement, MarketplaceSimulator, type SimulatorOptions, type Switches, VirtualClock } from 'aws-marketplace-simulator';
 import { AwsClients } from '../../src/aws/aws-clients.js';
-import { CustomerGateway } from '../../src/aws/customer-gateway.js';
-import { EntitlementGateway } from '../../src/aws/entitlement-gateway.js';
+import { CallPermission } from '../../src/aws/call-permission.js';
+import { PacedCalls } from '../../src/aws/paced-calls.js';
+import { CallBudget } from '../../src/database/call-budget.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
-import { runMigrations } from '../../src/database/migration-runner.js';
+import { ENTITLEMENT_PROVIDERS } from '../../src/entitlement/entitlement.providers.js';
 import { EntitlementService } from '../../src/entitlement/entitlement.service.js';
 import { AlertBoard } from '../../src/events/alert-board.js';
 import { Outbox } from '../../src/events/outbox.js';
 import { type Options, type ResolvedOptions, resolveOptions } from '../../src/marketplace-metering.options.js';
-import { RedirectPolicy } from '../../src/registration/redirect-policy.js';
 import { RegistrationIntake } from '../../src/registration/registration-intake.js';
+import { REGISTRATION_PROVIDERS } from '../../src/registration/registration.providers.js';
 import { RegistrationService } from '../../src/registration/registration.service.js';
+import { JobScheduler } from '../../src/runtime/job-scheduler.js';
+import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
 import { Waker } from '../../src/runtime/waker.js';
-import { AgreementGateway } from '../../src/aws/agreement-gateway.js';
+import { SubjectDirectory } from '../../src/subscription/chain/subject-directory.js';
+import { Projection } from '../../src/subscription/chain/projection.js';
+import { SubscriptionRegistrar } from '../../src/subscription/chain/subscription-registrar.js';
+import { LifecycleInbox } from '../../src/subscription/inbox/lifecycle-inbox.js';
+import { MessageProcessor } from '../../src/subscription/inbox/message-processor.js';
+import { ProductCatalog } from '../../src/subscription/product-catalog.js';
 import { LicenseMigration } from '../../src/subscription/reconciliation/license-migration.service.js';
 import { Reconciliation } from '../../src/subscription/reconciliation/reconciliation.js';
-import { LifeWriter } from '../../src/subscription/chain/projection.js';
-import { LifecycleFiling } from '../../src/subscription/inbox/message-processor.js';
-import { LifecycleInbox } from '../../src/subscription/inbox/lifecycle-inbox.js';
-import { ProductCatalog } from '../../src/subscription/product-catalog.js';
-import { SubjectDirectory } from '../../src/subscription/chain/subject-directory.js';
-import { SubscriptionRegistrar } from '../../src/subscription/chain/subscription-registrar.js';
+import { SUBSCRIPTION_PROVIDERS } from '../../src/subscription/subscription.providers.js';
 import { SubscriptionService } from '../../src/subscription/subscription.service.js';
+import { migrate } from '../support/migrate.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 
 export const LICENSE_PRODUCT = 'license-product';
@@ -30,7 +36,16 @@ export const LEGACY_PRODUCT = 'legacy-product';
 export const HOUR_MS = 3_600_000;
 export const NOON = new Date('2026-11-18T12:00:00Z');
 
-export type RoomsOptions = Options & { switches?: Partial<Switches> };
+export type RoomsOptions = Options & { switches?: Partial<Switches>; simulator?: SimulatorOptions };
+
+@Module({})
+class RoomsModule {}
+
+/** What Nest builds of these rooms, without a controller; `jobs.autoStart` is off in them. */
+export const ROOMS_PROVIDERS = [
+  ...[Waker, JobScheduler, Outbox, AlertBoard, AwsClients, CallBudget, PacedCalls, CallPermission],
+  ...[...SUBSCRIPTION_PROVIDERS, ...REGISTRATION_PROVIDERS, ...ENTITLEMENT_PROVIDERS],
+];
 
 let suite: Promise<TestDatabase> | undefined;
 let sellers = 0;
@@ -46,66 +61,87 @@ export async function dropDatabaseOfSuite(): Promise<void> {
 }
 
 /**
- * The rooms of this side of the module, put together by hand. Each has a simulator and a seller account of its own in the one database of the suite,
- * so that tests see nothing of each other.
+ * The rooms of this side of the module, as Nest puts them together. Each has a simulator and a seller account of its own in the one database of the suite,
+ * so that tests see nothing of each other. Jobs run when asked.
  */
 export class Rooms {
   readonly clock: VirtualClock;
-  readonly outbox: Outbox;
-  readonly alerts: AlertBoard;
-  readonly waker = new Waker();
-  readonly clients: AwsClients;
-  readonly catalog: ProductCatalog;
-  readonly directory: SubjectDirectory;
-  readonly subscriptions: SubscriptionService;
-  readonly registrar: SubscriptionRegistrar;
-  readonly inbox: LifecycleInbox;
-  readonly life: LifeWriter;
-  readonly filing: LifecycleFiling;
-  readonly reconciliation: Reconciliation;
-  readonly migration: LicenseMigration;
-  readonly intake: RegistrationIntake;
-  readonly registration: RegistrationService;
-  readonly entitlements: EntitlementService;
 
   private constructor(
     readonly options: ResolvedOptions,
     readonly testDatabase: TestDatabase,
     readonly database: LedgerDatabase,
     readonly simulator: MarketplaceSimulator,
+    private readonly app: INestApplicationContext,
     private readonly owner: Rooms | null,
   ) {
     this.clock = simulator.clock as VirtualClock;
-    this.outbox = new Outbox(options);
-    this.alerts = new AlertBoard(options, this.outbox);
-    this.clients = new AwsClients(options);
-    this.catalog = new ProductCatalog(options, database);
-    this.directory = new SubjectDirectory(options, database, this.catalog);
-    this.inbox = new LifecycleInbox(options, database, this.waker);
-    this.life = new LifeWriter(options, this.outbox, this.inbox);
-    this.subscriptions = new SubscriptionService(options, database, this.inbox, this.life, this.waker);
-    this.registrar = new SubscriptionRegistrar(options, this.catalog, this.outbox, this.alerts, this.life);
-    this.filing = new LifecycleFiling(options, database, this.catalog, this.registrar, this.life, this.outbox, this.alerts, this.waker);
-    this.registration = new RegistrationService(options, database, this.outbox);
-    const customers = new CustomerGateway(this.clients, options);
-    this.intake = new RegistrationIntake(options, database, customers, this.registrar, new RedirectPolicy(options), this.alerts);
-    const agreements = new AgreementGateway(this.clients, options);
-    const entitlements = new EntitlementGateway(this.clients, options);
-    this.reconciliation = new Reconciliation(options, database, this.catalog, agreements, entitlements, this.inbox, this.alerts);
-    this.migration = new LicenseMigration(options, database, this.catalog, agreements, this.registrar, this.outbox);
-    this.entitlements = new EntitlementService(options, database, this.catalog, entitlements, this.alerts, this.outbox);
   }
 
-  static async open({ switches = {}, ...given }: RoomsOptions = {}): Promise<Rooms> {
+  get outbox(): Outbox {
+    return this.app.get(Outbox);
+  }
+  get alerts(): AlertBoard {
+    return this.app.get(AlertBoard);
+  }
+  get waker(): Waker {
+    return this.app.get(Waker);
+  }
+  get catalog(): ProductCatalog {
+    return this.app.get(ProductCatalog);
+  }
+  get directory(): SubjectDirectory {
+    return this.app.get(SubjectDirectory);
+  }
+  get subscriptions(): SubscriptionService {
+    return this.app.get(SubscriptionService);
+  }
+  get registrar(): SubscriptionRegistrar {
+    return this.app.get(SubscriptionRegistrar);
+  }
+  get projection(): Projection {
+    return this.app.get(Projection);
+  }
+  get inbox(): LifecycleInbox {
+    return this.app.get(LifecycleInbox);
+  }
+  get messages(): MessageProcessor {
+    return this.app.get(MessageProcessor);
+  }
+  get reconciliation(): Reconciliation {
+    return this.app.get(Reconciliation);
+  }
+  get migration(): LicenseMigration {
+    return this.app.get(LicenseMigration);
+  }
+  get intake(): RegistrationIntake {
+    return this.app.get(RegistrationIntake);
+  }
+  get registration(): RegistrationService {
+    return this.app.get(RegistrationService);
+  }
+  get entitlements(): EntitlementService {
+    return this.app.get(EntitlementService);
+  }
+
+  static async open({ switches = {}, simulator: given, ...options }: RoomsOptions = {}): Promise<Rooms> {
     const testDatabase = await databaseOfSuite();
     const clock = new VirtualClock({ startAt: NOON, rate: 0 });
-    const simulator = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, switches });
+    const simulator = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, switches, ...given });
     simulator.createProduct({ productCode: LICENSE_PRODUCT, dimensions: ['requests', { name: 'seats', type: 'Entitled' }] });
-    simulator.createProduct({ productCode: LEGACY_PRODUCT, dimensions: ['requests'], identity: 'legacy' });
+    simulator.createProduct({
+      productCode: LEGACY_PRODUCT,
+      dimensions: ['requests', { name: 'seats', type: 'Entitled' }],
+      identity: 'legacy',
+    });
     simulator.createProduct({ productCode: 'not-listed-here', dimensions: ['requests'] });
     sellers += 1;
-    const options = resolvedFor({ sellerAccount: `seller-${sellers}`, ...given }, testDatabase, simulator);
-    const rooms = new Rooms(options, testDatabase, await connected(options), simulator, null);
+    const rooms = await Rooms.of(
+      resolvedFor({ sellerAccount: `seller-${sellers}`, ...options }, testDatabase, simulator),
+      testDatabase,
+      simulator,
+      null,
+    );
     await rooms.catalog.sync();
     return rooms;
   }
@@ -113,7 +149,23 @@ export class Rooms {
   /** A second replica, or the same one after a restart with other options: its own pool and memory, the same database and marketplace. */
   async replica(given: Options = {}): Promise<Rooms> {
     const options = resolvedFor({ sellerAccount: this.options.sellerAccount, ...given }, this.testDatabase, this.simulator);
-    return new Rooms(options, this.testDatabase, await connected(options), this.simulator, this);
+    return Rooms.of(options, this.testDatabase, this.simulator, this);
+  }
+
+  static async of(
+    options: ResolvedOptions,
+    testDatabase: TestDatabase,
+    simulator: MarketplaceSimulator,
+    owner: Rooms | null,
+  ): Promise<Rooms> {
+    const database = new LedgerDatabase(await createDataSource(options).initialize());
+    const providers = [
+      { provide: RESOLVED_OPTIONS, useValue: { ...options, jobs: { ...options.jobs, autoStart: false } } },
+      { provide: LedgerDatabase, useValue: database },
+      ...ROOMS_PROVIDERS,
+    ];
+    const app = await NestFactory.createApplicationContext({ module: RoomsModule, providers }, { logger: false, abortOnError: false });
+    return new Rooms(options, testDatabase, database, simulator, app, owner);
   }
 
   /** The buyer arrives with a new token; the code that the redirect carries. */
@@ -156,19 +208,11 @@ export class Rooms {
   }
 
   async close(): Promise<void> {
-    this.clients.onApplicationShutdown();
+    await this.app.close();
     await this.database.dataSource.destroy();
     if (this.owner) return;
     await this.simulator.stop();
   }
-}
-
-export function migrate(url: string): Promise<unknown> {
-  const dataSource = createDataSource({ database: { url, poolSize: 2 } });
-  return dataSource
-    .initialize()
-    .then(() => runMigrations(dataSource))
-    .finally(() => dataSource.destroy());
 }
 
 export function optionsFor(given: Options, database: TestDatabase, simulator: MarketplaceSimulator): Options {
@@ -193,10 +237,6 @@ export function optionsFor(given: Options, database: TestDatabase, simulator: Ma
 
 function resolvedFor(given: Options, database: TestDatabase, simulator: MarketplaceSimulator): ResolvedOptions {
   return resolveOptions(optionsFor(given, database, simulator), {});
-}
-
-async function connected(options: ResolvedOptions): Promise<LedgerDatabase> {
-  return new LedgerDatabase(await createDataSource(options).initialize());
 }
 
 /** Code of the error that a call ends with; fails when it ends with none. */
