@@ -1,6 +1,7 @@
 import { type Provider } from '@nestjs/common';
 import { AgreementGateway } from '../aws/agreement-gateway.js';
 import { EntitlementGateway } from '../aws/entitlement-gateway.js';
+import { BuyerQuestions } from './reconciliation/buyer-questions.js';
 import { Reconciliation } from './reconciliation/reconciliation.js';
 import { MessageProcessor } from './inbox/message-processor.js';
 import { LifecycleInbox } from './inbox/lifecycle-inbox.js';
@@ -29,6 +30,7 @@ export const SUBSCRIPTION_PROVIDERS: Provider[] = [
   LifecycleMessages,
   AgreementGateway,
   EntitlementGateway,
+  BuyerQuestions,
   Reconciliation,
   LicenseMigration,
   LifecycleJobs,
