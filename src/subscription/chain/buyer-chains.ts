@@ -93,7 +93,7 @@ export async function selectBuyersOf(tx: SqlExecutor, sellerAccount: string, sub
 export async function loadBuyerChains(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<BuyerChains[]> {
   if (buyerIds.length === 0) return [];
   const buyers = await tx.query<{ id: string; product_code: string; identity: 'license' | 'legacy'; all_ids: string[] }>(
-    `SELECT b.id::text AS id, b.product_code, p.identity, array_agg(same.id::text) AS all_ids
+    `SELECT b.id::text AS id, b.product_code, p.identity, jsonb_agg(same.id::text) AS all_ids
      FROM marketplace.buyer b
      JOIN marketplace.product p ON p.seller_account = $1 AND p.product_code = b.product_code
      JOIN marketplace.buyer same ON same.seller_account = $1 AND (same.id = b.id OR same.alias_of = b.id)

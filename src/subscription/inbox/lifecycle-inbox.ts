@@ -52,12 +52,12 @@ function rowOf({ origin, messageId, via, body, content }: ReceivedMessage): Reco
   // Postgres holds no NUL, and a message that can never be stored would come back for ever.
   const about = { origin, message_id: withoutNul(messageId), received_via: via, body: withoutNul(body) };
   if ('event' in content) {
-    const { type, at, about: spokenOf, details } = content.event;
+    const { type, at } = content.event;
     return {
       ...about,
       type,
       event_at: at.toISOString(),
-      event: JSON.parse(withoutNul(JSON.stringify({ about: spokenOf, details }))) as unknown,
+      event: JSON.parse(withoutNul(eventColumnOf(content.event))) as unknown,
       state: 'pending',
       error: null,
     };
@@ -71,8 +71,13 @@ function withoutNul(text: string): string {
   return text.replaceAll('\u0000', '\uFFFD').replaceAll('\\u0000', '\uFFFD');
 }
 
+/** What an event says, as it is stored. Postgres drops nothing of it: instants in the details are text. */
+export function eventColumnOf({ about, details, isUntimed }: LifecycleEvent): string {
+  return JSON.stringify({ about, details, ...(isUntimed === true && { isUntimed }) });
+}
+
 /** An event as it was entered. */
 export function eventOf(row: { type: string; event_at: Date; event: unknown }): LifecycleEvent {
-  const { about, details } = row.event as Pick<LifecycleEvent, 'about' | 'details'>;
-  return { type: row.type, at: row.event_at, about, details } as LifecycleEvent;
+  const { about, details, isUntimed } = row.event as Pick<LifecycleEvent, 'about' | 'details' | 'isUntimed'>;
+  return { type: row.type, at: row.event_at, about, details, ...(isUntimed === true && { isUntimed }) } as LifecycleEvent;
 }

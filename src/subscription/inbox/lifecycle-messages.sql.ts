@@ -1,5 +1,6 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type LifecycleEvent, type MessageOrigin } from './lifecycle-event.js';
+import { eventColumnOf } from './lifecycle-inbox.js';
 
 /** What a message is told apart by. */
 export interface MessageKey {
@@ -45,7 +46,7 @@ export async function takeUp(
   understood: LifecycleEvent | null,
 ): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.inbox_message SET state = 'pending', attempt_count = 0, next_attempt_at = clock_timestamp(), error = NULL, names = '{}',
+    `UPDATE marketplace.inbox_message SET state = 'pending', attempt_count = 0, next_attempt_at = clock_timestamp(), error = NULL, names = '{}', applied_at = NULL,
        type = coalesce(type, $4), event_at = coalesce(event_at, $5), event = coalesce(event, $6)
      WHERE seller_account = $1 AND origin = $2 AND message_id = $3`,
     [
@@ -54,7 +55,7 @@ export async function takeUp(
       messageId,
       understood?.type ?? null,
       understood?.at.toISOString() ?? null,
-      understood && JSON.stringify({ about: understood.about, details: understood.details }),
+      understood && eventColumnOf(understood),
     ],
   );
 }

@@ -228,7 +228,7 @@ type LegacyMessage = z.output<typeof legacySchema>;
 
 const TOPIC = /^aws-mp-(?:subscription|entitlement)-notification-(.+)$/;
 
-function legacyContentOf(message: LegacyMessage, { at, topic }: Layer): ReceivedMessage['content'] {
+function legacyContentOf(message: LegacyMessage, { at, topic, depth }: Layer): ReceivedMessage['content'] {
   const productCode = message['product-code'] ?? TOPIC.exec(topic ?? '')?.[1];
   const customerIdentifier = message['customer-identifier'];
   if (productCode === undefined || customerIdentifier === undefined) {
@@ -236,7 +236,9 @@ function legacyContentOf(message: LegacyMessage, { at, topic }: Layer): Received
   }
   const typed = typedLegacy(message);
   if (!typed) return { deadLettered: `the action "${message.action}" is not known` };
-  return { event: { ...typed, at, about: { productCode, customerIdentifier } } as LifecycleEvent };
+  // Raw delivery tells no time: when it was sent to the queue may be when it was redriven from a dead-letter queue.
+  const untimed = depth === 0 ? { isUntimed: true } : {};
+  return { event: { ...typed, at, about: { productCode, customerIdentifier }, ...untimed } as LifecycleEvent };
 }
 
 function typedLegacy(message: LegacyMessage): Pick<LifecycleEvent, 'type' | 'details'> | null {
