@@ -7,6 +7,7 @@ import { MarketplaceMeteringError } from '../errors.js';
 import { type Alert, AlertBoard } from '../events/alert-board.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
+import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { digestOf } from '../subscription/chain/aws-names.js';
 import { SubscriptionRegistrar } from '../subscription/chain/subscription-registrar.js';
@@ -45,6 +46,7 @@ export class RegistrationIntake {
     private readonly registrar: SubscriptionRegistrar,
     private readonly redirects: RedirectPolicy,
     private readonly alerts: AlertBoard,
+    private readonly waker: Waker,
   ) {}
 
   /** @throws RegistrationRefusedError for everything that a page can explain */
@@ -54,6 +56,7 @@ export class RegistrationIntake {
     const answer = await this.resolveOnce(form.token, tokenHash);
     const code = mintCode();
     const arrived = await this.register(answer, form, tokenHash, code);
+    this.waker.wake('reconcile');
     const { id: subscriptionId, productCode, tenantId } = arrived;
     this.logger.log('a buyer has arrived', { subscriptionId, productCode, isLinked: tenantId !== null });
     const offer = form.offerType === null ? {} : { offerType: form.offerType };

@@ -60,11 +60,19 @@ export class RegistrationService {
    */
   async claim(code: string, { tenantId, manager }: { tenantId: string; manager?: EntityManager }): Promise<Subscription> {
     refuseTenant(tenantId);
-    const codeHash = hashOf(code);
+    const subscriptionId = await this.linkIn(manager, hashOf(code), tenantId);
+    // Through a connection of ours: the host's may read types as it likes. What it cannot see yet is the claim.
+    const { sellerAccount, clock } = this.options;
+    const subscription = await loadSubscription(this.database, sellerAccount, subscriptionId, clock.now());
+    if (!subscription) throw new Error(`subscription ${subscriptionId} of a registration code is missing`);
+    return { ...subscription, tenantId };
+  }
+
+  private async linkIn(manager: EntityManager | undefined, codeHash: Buffer, tenantId: string): Promise<string> {
     if (!manager) {
-      const subscription = await this.database.transaction((tx) => this.link(tx, codeHash, tenantId));
+      const subscriptionId = await this.database.transaction((tx) => this.link(tx, codeHash, tenantId));
       this.waker.wake('inbox');
-      return subscription;
+      return subscriptionId;
     }
     await assertSameDatabase(manager, this.database);
     if (manager.queryRunner?.isTransactionActive === true) return this.link(executorOfManager(manager), codeHash, tenantId);
@@ -75,12 +83,12 @@ export class RegistrationService {
    * One INSERT, and the names under which usage may be recorded from now on. None of it locks a row of ours: what the claim means for them is done when it
    * is committed, by the job that adopts it.
    */
-  private async link(tx: SqlExecutor, codeHash: Buffer, tenantId: string): Promise<Subscription> {
+  private async link(tx: SqlExecutor, codeHash: Buffer, tenantId: string): Promise<string> {
     const { sellerAccount, clock } = this.options;
     for (let look = 1; look <= LOOKS_MAX; look += 1) {
       const row = await selectCode(tx, sellerAccount, codeHash, clock.now());
       if (!row) throw unknownCode();
-      if (row.claimed_by === tenantId || row.tenant_id === tenantId) return this.claimed(tx, row, tenantId);
+      if (row.claimed_by === tenantId || row.tenant_id === tenantId) return row.subscription_id;
       if (row.claimed_by !== null) throw usedCode();
       if (row.tenant_id !== null) throw linkedElsewhere(row.subscription_id);
       if (this.isExpired(row)) throw expiredCode();
@@ -94,15 +102,9 @@ export class RegistrationService {
       );
       const payload = { productCode, tenantId };
       await this.outbox.append(tx, [{ type: 'subscription.claimed', subscriptionId, payload, occurredAt: clock.now() }]);
-      return this.claimed(tx, row, tenantId);
+      return subscriptionId;
     }
     throw new Error('the registration code changed at every look; claim it again');
-  }
-
-  private async claimed(tx: SqlExecutor, { subscription_id: id }: CodeRow, tenantId: string): Promise<Subscription> {
-    const subscription = await loadSubscription(tx, this.options.sellerAccount, id, this.options.clock.now());
-    if (!subscription) throw new Error(`subscription ${id} of a registration code is missing`);
-    return { ...subscription, tenantId };
   }
 
   private isExpired(row: CodeRow): boolean {
