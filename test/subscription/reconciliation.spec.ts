@@ -1,192 +1,375 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Agreement } from 'aws-marketplace-simulator';
-import { licenseIdOf } from '../../src/subscription/chain/subscription-aliases.js';
-import { dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, Rooms } from './rooms.js';
+import { type Agreement, type SubscribeOptions } from 'aws-marketplace-simulator';
+import { dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, NOON, Rooms } from './rooms.js';
 
-/** A secret makes the module follow the lifecycle; nothing is sent here. */
-const FOLLOWED = { notifications: { eventBridgeSecrets: ['a-secret-of-twenty-four-or-more'] }, reconcileAfterMs: 24 * HOUR_MS };
+const DAY_MS = 24 * HOUR_MS;
+/** A secret is a way in: messages may come, though none is sent here unless the test does. */
+const FOLLOWED = { notifications: { eventBridgeSecrets: ['a-secret-of-twenty-four-or-more'] } };
+/** As fast as the machine: what is tested here is what is asked, not how fast. */
+const UNHURRIED = { callsPerSecond: { getEntitlements: 1000, searchAgreements: 1000, describeAgreement: 1000, getAgreementTerms: 1000 } };
 
 let rooms: Rooms;
-beforeEach(async () => {
-  rooms = await Rooms.open(FOLLOWED);
-});
 afterEach(() => rooms.close());
 afterAll(dropDatabaseOfSuite);
 
-async function arrived(productCode = LICENSE_PRODUCT): Promise<{ id: string; agreement: Agreement }> {
-  const agreement = rooms.simulator.subscribe({ productCode });
-  const { subscriptionId } = await rooms.registration.inspect(await rooms.arrive(agreement));
-  return { id: subscriptionId, agreement };
+interface Buyer {
+  id: string;
+  agreement: Agreement;
 }
 
-async function reconcile(): Promise<void> {
-  await rooms.reconciliation.run();
-  await rooms.filing.run();
+async function arrived(options: Partial<SubscribeOptions> = {}): Promise<Buyer> {
+  const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT, ...options });
+  return { id: (await rooms.registration.inspect(await rooms.arrive(agreement))).subscriptionId, agreement };
 }
+
+async function reconcile(replica = rooms): Promise<void> {
+  await replica.messages.run();
+  await replica.reconciliation.run();
+  await replica.messages.run();
+}
+
+/** Business time passes, and the job runs as it would. */
+async function pass(ms: number): Promise<void> {
+  rooms.clock.advance(ms);
+  await reconcile();
+}
+
+let told = 0;
+/** A message of EventBridge, as the parser would have it. */
+async function tell(event: Record<string, unknown> & { type: string; at?: Date }): Promise<void> {
+  told += 1;
+  const { at = rooms.clock.now(), ...rest } = event;
+  await rooms.inbox.receive([
+    { origin: 'eventBridge', messageId: `told ${told}`, via: 'test', body: '{}', content: { event: { at, ...rest } as never } },
+  ]);
+  await rooms.messages.run();
+}
+
+const endedBy = (agreement: Agreement, at: Date, status = 'CANCELLED') => ({
+  ...{ type: 'agreement.ended', at, about: { agreementId: agreement.agreementId, customerAwsAccountId: agreement.accountId } },
+  details: { status, endTime: null },
+});
 
 const stateOf = async (id: string): Promise<string | undefined> => (await rooms.subscriptions.get(id))?.state;
 const searches = (): number => rooms.simulator.calls({ operation: 'SearchAgreements' }).length;
-const openAlerts = async (): Promise<string[]> =>
+const eventsOf = async (id: string): Promise<string[]> =>
+  (await rooms.query<{ type: string }>(`SELECT type FROM marketplace.outbox_event WHERE subscription_id = $1 ORDER BY position`, [id])).map(
+    ({ type }) => type,
+  );
+const askingOf = async (id: string) =>
   (
-    await rooms.query<{ kind: string }>(
-      `SELECT kind FROM marketplace.alert WHERE seller_account = $1 AND resolved_at IS NULL ORDER BY kind`,
-      [rooms.options.sellerAccount],
+    await rooms.query<{ asked_at: Date | null; may_not_ask: boolean; is_leased: boolean }>(
+      `SELECT asked_at, may_not_ask, ask_lease_until IS NOT NULL AS is_leased FROM marketplace.subscription WHERE id = $1`,
+      [id],
     )
-  ).map(({ kind }) => kind);
+  )[0];
 
-describe('reconciliation', () => {
-  it('finds out that a subscription of which nothing was heard is active, and leaves the others in peace', async () => {
+describe('what AWS is asked about', () => {
+  beforeEach(async () => {
+    rooms = await Rooms.open({ ...FOLLOWED, aws: UNHURRIED });
+  });
+
+  it('is who has arrived, at once; then who is silent for long; and nobody in between', async () => {
     const { id, agreement } = await arrived();
-    await reconcile();
-    expect(searches()).toBe(0);
-    rooms.clock.advance(2 * HOUR_MS);
     await reconcile();
     expect(await stateOf(id)).toBe('active');
-    const [row] = await rooms.query<{ starts_at: Date }>(`SELECT starts_at FROM marketplace.subscription WHERE id = $1`, [id]);
-    expect(row?.starts_at).toEqual(new Date(agreement.startsAt.getTime() + 1000));
+    expect((await rooms.subscriptions.get(id))?.current).toMatchObject({
+      ...{ agreementId: agreement.agreementId, licenseArn: agreement.licenseArn, startsAt: agreement.startsAt, isTrial: false },
+    });
     const before = searches();
-    await reconcile();
-    rooms.clock.advance(2 * HOUR_MS);
-    await reconcile();
+    for (let hour = 0; hour < 23; hour += 1) await pass(HOUR_MS);
     expect(searches()).toBe(before);
+    await pass(2 * HOUR_MS);
+    expect(searches()).toBe(before + 1);
+    expect((await eventsOf(id)).filter((type) => type === 'subscription.activated')).toHaveLength(1);
   });
 
-  it('learns the name of the agreement, and applies what waited for it', async () => {
-    const { id, agreement } = await arrived();
-    const about = { agreementId: agreement.agreementId, customerAwsAccountId: agreement.accountId };
-    const at = new Date(rooms.clock.now().getTime() + 3 * HOUR_MS);
-    const event = { type: 'agreement.ended' as const, at, about, details: { status: 'CANCELLED', endTime: null } };
-    await rooms.inbox.receive([{ origin: 'eventBridge', messageId: 'ended', via: 'test', body: '{}', content: { event } }]);
-    await rooms.filing.run();
-    expect(await stateOf(id)).toBe('registered');
-    rooms.clock.advance(2 * HOUR_MS);
+  it('is each buyer once, whichever replica comes first', async () => {
+    const other = await rooms.replica({ ...FOLLOWED, aws: UNHURRIED });
+    const ids: string[] = [];
+    for (let n = 0; n < 12; n += 1) ids.push((await arrived()).id);
+    await Promise.all([rooms.reconciliation.run(), other.reconciliation.run()]);
     await reconcile();
-    await rooms.filing.run();
-    expect(await stateOf(id)).toBe('ending');
+    expect(new Set(await Promise.all(ids.map(stateOf)))).toEqual(new Set(['active']));
+    expect(searches()).toBe(12);
+    expect(await rooms.reconciliation.progress()).toEqual({ due: 0, underWay: 0 });
+    await other.close();
   });
 
-  it('repairs an end whose message was lost, and tells of it', async () => {
-    const { id, agreement } = await arrived();
-    rooms.clock.advance(2 * HOUR_MS);
-    await reconcile();
-    rooms.clock.advance(HOUR_MS);
-    rooms.simulator.cancel(agreement);
-    rooms.clock.advance(26 * HOUR_MS);
-    await reconcile();
-    expect(await stateOf(id)).toBe('ending');
-    const events = await rooms.query<{ type: string }>(
-      `SELECT type FROM marketplace.outbox_event WHERE subscription_id = $1 ORDER BY position`,
-      [id],
-    );
-    expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['subscription.repaired', 'subscription.ending']));
-  });
-
-  it('asks GetEntitlements where the Agreement API is not permitted: a contract shows that it is active, a usage listing shows nothing', async () => {
-    rooms.simulator.faults.add({ operation: 'SearchAgreements', kind: 'accessDenied' });
-    const contract = await arrived();
-    rooms.simulator.setEntitlements(contract.agreement, [{ dimension: 'seats', value: 3 }]);
-    const usage = await arrived();
-    rooms.clock.advance(2 * HOUR_MS);
-    await reconcile();
-    expect(await stateOf(contract.id)).toBe('active');
-    expect(await stateOf(usage.id)).toBe('registered');
-    // The refusal is remembered: one question, not one for each subscription.
-    expect(searches()).toBe(1);
-    expect(await openAlerts()).toEqual([]);
-  });
-
-  it('reports a subscription that AWS knows nothing of, until it does', async () => {
+  it('is asked again where a replica was killed in the middle', async () => {
     const { id } = await arrived();
     await rooms.query(
-      `UPDATE marketplace.subscription SET license_arn = 'arn:aws:license-manager::111122223333:license:l-none' WHERE id = $1`,
+      `UPDATE marketplace.subscription SET next_ask_at = NULL, ask_lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`,
       [id],
     );
-    rooms.clock.advance(2 * HOUR_MS);
     await reconcile();
-    expect(await openAlerts()).toEqual(['contradiction']);
-    expect(await stateOf(id)).toBe('registered');
+    expect([await stateOf(id), searches()]).toEqual(['registered', 0]);
+    await rooms.query(`UPDATE marketplace.subscription SET ask_lease_until = clock_timestamp() - interval '1 second' WHERE id = $1`, [id]);
+    await reconcile();
+    expect(await stateOf(id)).toBe('active');
+    expect(await askingOf(id)).toMatchObject({ is_leased: false });
   });
 
-  it('reports that AWS calls an agreement active and refuses its usage', async () => {
+  it('is asked again where AWS gave no answer, and nothing is concluded meanwhile', async () => {
+    const { id } = await arrived();
+    rooms.simulator.faults.add({ operation: 'GetAgreementTerms', kind: 'error500Before', count: 1 });
+    await reconcile();
+    expect([await stateOf(id), (await askingOf(id))?.asked_at]).toEqual(['registered', null]);
+    await rooms.query(`UPDATE marketplace.subscription SET ask_lease_until = clock_timestamp() WHERE id = $1`, [id]);
+    await reconcile();
+    expect(await stateOf(id)).toBe('active');
+    expect(await rooms.alertKinds()).toEqual([]);
+  });
+
+  it('M17: is none of a product that is taken off the list, whose alerts are closed; listed again it goes on', async () => {
+    const { id } = await arrived();
+    await rooms.alerts.raise(rooms.database, { kind: 'contradiction', subject: id, severity: 'critical', message: 'open' });
+    const without = await rooms.replica({
+      ...FOLLOWED,
+      aws: UNHURRIED,
+      products: [{ productCode: LEGACY_PRODUCT, dimensions: ['requests'], identity: 'legacy' }],
+    });
+    await without.reconciliation.run();
+    expect([searches(), await rooms.alertKinds()]).toEqual([0, []]);
+    await without.close();
+    await reconcile();
+    expect(await stateOf(id)).toBe('active');
+  });
+});
+
+describe('M12: an end, a renewal, all messages are lost', () => {
+  it.each([
+    ['where messages may come, within a day', FOLLOWED, 26],
+    ['where the host has configured no way in, within an hour', {}, 1],
+  ])('%s: the end is found, at its own instant', async (_, ways, hours) => {
+    rooms = await Rooms.open({ ...ways, aws: UNHURRIED });
     const { id, agreement } = await arrived();
-    rooms.clock.advance(2 * HOUR_MS);
+    await reconcile();
+    rooms.clock.advance(HOUR_MS / 2);
+    const endsAt = rooms.clock.now();
+    rooms.simulator.cancel(agreement);
+    await pass(hours * HOUR_MS);
+    const subscription = await rooms.subscriptions.get(id);
+    expect(['ending', 'ended']).toContain(subscription?.state);
+    expect(subscription?.current?.endsAt).toEqual(endsAt);
+    expect(await eventsOf(id)).toContain('subscription.ending');
+  });
+
+  it('M11: the renewal is found when the agreement before it is over, under the id that the host knows', async () => {
+    rooms = await Rooms.open({ ...FOLLOWED, aws: UNHURRIED, switches: { renewalLicense: 'newLicense' } });
+    const { id, agreement } = await arrived({ endsAt: new Date(NOON.getTime() + 10 * HOUR_MS), autoRenew: true });
+    await reconcile();
+    await pass(11 * HOUR_MS);
+    const subscription = await rooms.subscriptions.get(id);
+    expect(subscription).toMatchObject({ state: 'active', current: { previousAgreementId: agreement.agreementId } });
+    expect(subscription?.agreements).toHaveLength(2);
+    expect(subscription?.current?.startsAt).toEqual(agreement.endsAt);
+    expect(subscription?.current?.licenseArn).not.toBe(agreement.licenseArn);
+    expect(await eventsOf(id)).toEqual(expect.arrayContaining(['subscription.renewed']));
+    expect(await eventsOf(id)).not.toContain('subscription.ended');
+    expect(await rooms.count('subscription')).toBe(1);
+  });
+
+  it('the expiry is found when it has come', async () => {
+    rooms = await Rooms.open({ ...FOLLOWED, aws: UNHURRIED });
+    const { id, agreement } = await arrived({ endsAt: new Date(NOON.getTime() + 10 * HOUR_MS) });
+    await reconcile();
+    await pass(10 * HOUR_MS + 60_000);
+    expect(await stateOf(id)).toBe('ending');
+    await pass(2 * HOUR_MS);
+    expect(await stateOf(id)).toBe('ended');
+    expect((await rooms.subscriptions.get(id))?.current?.endsAt).toEqual(agreement.endsAt);
+  });
+});
+
+describe('what AWS says against what was heard', () => {
+  beforeEach(async () => {
+    rooms = await Rooms.open({ ...FOLLOWED, aws: UNHURRIED });
+  });
+
+  it('M13: opens again an end that AWS contradicts, from its own instant', async () => {
+    const { id, agreement } = await arrived();
+    await reconcile();
+    rooms.clock.advance(HOUR_MS);
+    await tell(endedBy(agreement, rooms.clock.now()));
+    expect(await stateOf(id)).toBe('ending');
+    rooms.clock.advance(15 * 60_000);
+    await rooms.query(`UPDATE marketplace.subscription SET next_ask_at = $2 WHERE id = $1`, [id, rooms.clock.now().toISOString()]);
+    await reconcile();
+    expect(await stateOf(id)).toBe('active');
+    expect((await rooms.subscriptions.get(id))?.current?.endsAt).toBeNull();
+  });
+
+  it('T11: asks again first where the end is younger than AWS’s index may be', async () => {
+    const { id, agreement } = await arrived();
+    await reconcile();
+    rooms.clock.advance(HOUR_MS);
+    // A true end, and an index that does not know it yet: the simulator has not been told of the end.
+    await tell(endedBy(agreement, rooms.clock.now()));
+    await rooms.query(`UPDATE marketplace.subscription SET next_ask_at = $2 WHERE id = $1`, [id, rooms.clock.now().toISOString()]);
+    rooms.clock.advance(5000);
+    await reconcile();
+    expect(await stateOf(id)).toBe('ending');
+    rooms.simulator.end(agreement, { at: new Date(NOON.getTime() + HOUR_MS) });
+    await pass(11 * 60_000);
+    expect(await stateOf(id)).toBe('ending');
+    await pass(HOUR_MS);
+    expect(await stateOf(id)).toBe('ended');
+  });
+
+  it('M13: a message without a time is a reason to ask, and ends nothing', async () => {
+    const { id, agreement } = await arrived({ productCode: LEGACY_PRODUCT });
+    await reconcile();
+    rooms.clock.advance(HOUR_MS);
+    await tell({
+      ...{ type: 'message.untimed', about: { productCode: LEGACY_PRODUCT, customerIdentifier: agreement.customerIdentifier } },
+      details: { said: 'legacy.unsubscribeSucceeded' },
+    });
+    const before = searches();
+    await reconcile();
+    expect([await stateOf(id), searches()]).toEqual(['active', before + 1]);
+  });
+
+  it('reports that AWS calls an agreement active and refuses its usage, until it does not', async () => {
+    const { id } = await arrived();
     await reconcile();
     await rooms.alerts.raise(rooms.database, { kind: 'notSubscribed', subject: id, severity: 'critical', message: 'refused' });
-    rooms.clock.advance(2 * HOUR_MS);
-    await reconcile();
-    expect(await openAlerts()).toEqual(['contradiction', 'notSubscribed']);
+    await pass(25 * HOUR_MS);
+    expect(await rooms.alertKinds()).toEqual(['contradiction', 'notSubscribed']);
     await rooms.alerts.resolve(rooms.database, 'notSubscribed', id);
-    rooms.clock.advance(30 * HOUR_MS);
-    await reconcile();
-    expect(await openAlerts()).toEqual([]);
-    expect(agreement.suspended).toBe(false);
+    await pass(25 * HOUR_MS);
+    expect(await rooms.alertKinds()).toEqual([]);
+  });
+});
+
+describe('M14: trial or paid', () => {
+  beforeEach(async () => {
+    rooms = await Rooms.open({ ...FOLLOWED, aws: UNHURRIED, switches: { trialConversion: 'sameAgreement' } });
   });
 
-  it('gives a renewal that no buyer has registered the license in the form that the API takes', async () => {
-    const { id, agreement } = await arrived();
-    const renewed = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT, accountId: agreement.accountId });
-    const about = {
-      ...{ productCode: LICENSE_PRODUCT, agreementId: renewed.agreementId, customerAwsAccountId: renewed.accountId },
-      licenseArn: `aws:license-manager:us-east-1:111122223333:${licenseIdOf(renewed.licenseArn)}`,
-    };
-    const event = { type: 'license.updated' as const, at: rooms.clock.now(), about, details: { offerId: null } };
-    await rooms.inbox.receive([{ origin: 'eventBridge', messageId: 'renewed', via: 'test', body: '{}', content: { event } }]);
-    await rooms.filing.run();
-    rooms.clock.advance(2 * HOUR_MS);
+  it('comes from the terms, and the conversion is told once, at its own instant', async () => {
+    const { id } = await arrived({ freeTrial: true, endsAt: new Date(NOON.getTime() + 14 * DAY_MS) });
     await reconcile();
-    const rows = await rooms.query<{ license_arn: string }>(
-      `SELECT license_arn FROM marketplace.subscription WHERE seller_account = $1 AND id <> $2`,
-      [rooms.options.sellerAccount, id],
-    );
-    expect(rows).toEqual([{ license_arn: renewed.licenseArn }]);
+    expect(await stateOf(id)).toBe('trial');
+    rooms.clock.advance(5 * DAY_MS);
+    rooms.simulator.convertTrial((await rooms.subscriptions.get(id))!.current!.agreementId!);
+    await reconcile();
+    await pass(DAY_MS + HOUR_MS);
+    expect(await stateOf(id)).toBe('active');
+    expect((await eventsOf(id)).filter((type) => type === 'subscription.converted')).toHaveLength(1);
   });
 
-  it('links a renewal whose message was lost to the subscription before it, by the chain that AWS keeps', async () => {
-    rooms.simulator.setSwitches({ renewalLicense: 'newLicense' });
-    const { id, agreement } = await arrived();
-    rooms.clock.advance(2 * HOUR_MS);
-    await reconcile();
-    const renewed = rooms.simulator.renew(agreement);
-    const { subscriptionId } = await rooms.registration.inspect(await rooms.arrive(renewed));
-    rooms.clock.advance(2 * HOUR_MS);
-    await reconcile();
-    await rooms.filing.run();
-    const rows = await rooms.query(`SELECT id, state, predecessor_id FROM marketplace.subscription WHERE seller_account = $1 ORDER BY id`, [
-      rooms.options.sellerAccount,
-    ]);
-    expect(rows).toMatchObject([
-      { id, state: 'ending' },
-      { id: subscriptionId, state: 'active', predecessor_id: id },
-    ]);
-  });
-
-  it('tells of messages that wait for a buyer who never came, until one comes', async () => {
+  it('never comes from the form that a buyer posts', async () => {
     const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
-    const about = { agreementId: agreement.agreementId };
-    const event = {
-      type: 'agreement.amended' as const,
-      at: rooms.clock.now(),
-      about,
-      details: { intent: null, status: null, endTime: null, offerId: null },
-    };
-    await rooms.inbox.receive([{ origin: 'eventBridge', messageId: 'early', via: 'test', body: '{}', content: { event } }]);
-    await rooms.filing.run();
-    rooms.clock.advance(2 * HOUR_MS);
+    const url = await rooms.intake.receive({ token: rooms.simulator.registrationToken(agreement), offerType: 'free-trial', fields: {} });
+    const { subscriptionId } = await rooms.registration.inspect(url.searchParams.get('registrationCode')!);
     await reconcile();
-    expect(await openAlerts()).toEqual(['contradiction']);
-    await rooms.arrive(agreement);
-    rooms.clock.advance(2 * HOUR_MS);
-    await reconcile();
-    await rooms.reconciliation.run();
-    expect(await openAlerts()).toEqual([]);
+    expect(await stateOf(subscriptionId)).toBe('active');
+  });
+});
+
+describe('M15: what AWS does not list', () => {
+  beforeEach(async () => {
+    rooms = await Rooms.open({ ...FOLLOWED, aws: UNHURRIED });
   });
 
-  it('does nothing where the application follows no lifecycle', async () => {
-    const plain = await rooms.replica();
-    await arrived(LEGACY_PRODUCT);
-    rooms.clock.advance(30 * HOUR_MS);
-    await plain.reconciliation.run();
-    expect(searches()).toBe(0);
-    await plain.close();
+  it('a resold agreement is in force by its entitlements, ends by nobody’s silence, and raises no alert', async () => {
+    const { id, agreement } = await arrived({
+      resale: { partnerAccountId: '999988887777' },
+      entitlements: [{ dimension: 'seats', value: 3 }],
+    });
+    await reconcile();
+    expect(await stateOf(id)).toBe('active');
+    for (let day = 0; day < 3; day += 1) await pass(25 * HOUR_MS);
+    expect([await stateOf(id), await rooms.alertKinds()]).toEqual(['active', []]);
+    // Silence of the entitlements does not end it either.
+    rooms.simulator.setEntitlements(agreement, []);
+    for (let day = 0; day < 3; day += 1) await pass(25 * HOUR_MS);
+    expect([await stateOf(id), await rooms.alertKinds()]).toEqual(['active', []]);
+    // But a told end closes.
+    await tell(endedBy(agreement, rooms.clock.now()));
+    await pass(2 * HOUR_MS);
+    expect(await stateOf(id)).toBe('ended');
   });
+
+  it('where nothing may be asked, that is remembered with the subscription, and told ends close all the same', async () => {
+    for (const operation of ['SearchAgreements', 'GetEntitlements'] as const)
+      rooms.simulator.faults.add({ operation, kind: 'accessDenied' });
+    const { id, agreement } = await arrived();
+    await tell({
+      ...{
+        type: 'license.updated',
+        about: { productCode: LICENSE_PRODUCT, agreementId: agreement.agreementId, licenseArn: agreement.licenseArn },
+      },
+      details: { offerId: null },
+    });
+    await reconcile();
+    expect(await askingOf(id)).toMatchObject({ may_not_ask: true });
+    expect(await stateOf(id)).toBe('active');
+    await tell(endedBy(agreement, rooms.clock.now(), 'RENEWED'));
+    await pass(2 * HOUR_MS);
+    expect(await stateOf(id)).toBe('ended');
+    expect(await rooms.alertKinds()).toEqual([]);
+  });
+});
+
+describe('messages that wait for a buyer who never came', () => {
+  beforeEach(async () => {
+    rooms = await Rooms.open({ ...FOLLOWED, aws: UNHURRIED });
+  });
+  const amended = (about: Record<string, string>) => ({
+    ...{ type: 'agreement.amended', about },
+    details: { intent: null, status: null, endTime: null, offerId: null },
+  });
+
+  it('are told of until one comes', async () => {
+    const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
+    await tell(amended({ agreementId: agreement.agreementId }));
+    await pass(2 * HOUR_MS);
+    expect(await rooms.alertKinds()).toEqual(['contradiction']);
+    await rooms.arrive(agreement);
+    await reconcile();
+    await reconcile();
+    expect(await rooms.alertKinds()).toEqual([]);
+  });
+
+  it('M17: are not told of where they name a listing that is none of ours', async () => {
+    const mine = { [LICENSE_PRODUCT]: 'prod-license', [LEGACY_PRODUCT]: 'prod-legacy' };
+    const products = Object.entries(mine).map(([productCode, productId]) => ({
+      ...{ productCode, productId, dimensions: ['requests'] },
+      identity: productCode === LEGACY_PRODUCT ? ('legacy' as const) : ('license' as const),
+    }));
+    await tell(amended({ agreementId: 'agmt-of-another', productId: 'prod-another' }));
+    rooms.clock.advance(2 * HOUR_MS);
+    const knowing = await rooms.replica({ ...FOLLOWED, aws: UNHURRIED, products });
+    await knowing.reconciliation.run();
+    expect(await rooms.alertKinds()).toEqual([]);
+    await tell(amended({ agreementId: 'agmt-of-ours', productId: 'prod-license' }));
+    rooms.clock.advance(2 * HOUR_MS);
+    await knowing.reconciliation.run();
+    expect(await rooms.alertKinds()).toEqual(['contradiction']);
+    await knowing.close();
+  });
+});
+
+describe('M16: sixty subscriptions on two replicas, within AWS’s quotas', () => {
+  it('are all resolved, slowly, with progress', async () => {
+    const quotas = { SearchAgreements: 5, DescribeAgreement: 5, GetAgreementTerms: 5, GetEntitlements: 20, ResolveCustomer: 0 };
+    rooms = await Rooms.open({ ...FOLLOWED, simulator: { callsPerSecond: quotas } });
+    const other = await rooms.replica(FOLLOWED);
+    const ids: string[] = [];
+    for (let n = 0; n < 60; n += 1) ids.push((await arrived()).id);
+    expect(await rooms.reconciliation.progress()).toEqual({ due: 60, underWay: 0 });
+    const running = Promise.all([rooms.reconciliation.run(), other.reconciliation.run()]);
+    const seen: number[] = [];
+    const watch = setInterval(() => void rooms.reconciliation.progress().then(({ due }) => seen.push(due)), 1000);
+    await running;
+    clearInterval(watch);
+    await reconcile();
+    expect((await Promise.all(ids.map(stateOf))).filter((state) => state !== 'active')).toEqual([]);
+    expect(seen.length).toBeGreaterThan(5);
+    expect(seen).toEqual([...seen].sort((a, b) => b - a));
+    expect(rooms.simulator.calls().filter(({ statusCode }) => statusCode === 400)).toEqual([]);
+    await other.close();
+  }, 90_000);
 });
