@@ -12,10 +12,10 @@ export interface LegacySubscription {
 
 const COLUMNS = `s.id::text AS id, s.buyer_id::text AS buyer_id, s.customer_id::text AS customer_id, s.license_from,
   EXISTS (SELECT FROM marketplace.buyer_name n WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id AND n.kind = 'account') AS has_account,
-  ARRAY(SELECT DISTINCT n.name FROM marketplace.agreement a
+  to_jsonb(ARRAY(SELECT DISTINCT n.name FROM marketplace.agreement a
     JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.agreement_id = a.id AND n.kind = 'license' AND n.name IS NOT NULL
     WHERE a.seller_account = $1 AND a.subscription_id = s.id
-      AND coalesce(a.alias_of, a.id) = coalesce(s.current_agreement_id, a.alias_of, a.id)) AS licenses`;
+      AND coalesce(a.alias_of, a.id) = coalesce(s.current_agreement_id, a.alias_of, a.id))) AS licenses`;
 
 /** Subscriptions of a product that go on, oldest first, some at a time. */
 export function selectLegacy(

@@ -149,10 +149,10 @@ async function loadAgreements(sql: SqlExecutor, sellerAccount: string, subscript
      SELECT row.id::text AS id, row.subscription_id::text AS subscription_id,
        (SELECT min(n.name) FROM marketplace.agreement_name n
         WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'agreement') AS agreement_id,
-       ARRAY(SELECT DISTINCT n.name FROM marketplace.agreement_name n
-        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license' AND n.name IS NOT NULL) AS license_arns,
-       ARRAY(SELECT DISTINCT encode(n.digest, 'hex') FROM marketplace.agreement_name n
-        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license') AS license_digests,
+       to_jsonb(ARRAY(SELECT DISTINCT n.name FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license' AND n.name IS NOT NULL)) AS license_arns,
+       to_jsonb(ARRAY(SELECT DISTINCT encode(n.digest, 'hex') FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license')) AS license_digests,
        f.at AS found_at, f.details AS found, o.last_fact_at, o.last_heard_at
      FROM row
      LEFT JOIN LATERAL (
