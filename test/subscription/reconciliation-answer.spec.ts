@@ -28,7 +28,7 @@ function found(agreementId: string, more: Partial<FoundAgreement> = {}): FoundAg
 function known(agreementId: string | null, more: Partial<KnownAgreement> & { license?: string } = {}): KnownAgreement {
   const { license, ...rest } = more;
   return {
-    ...{ id: `row ${agreementId}`, subscriptionId: 's-1', agreementId, found: null, lastFactAt: null, lastHeardAt: null },
+    ...{ id: `row ${agreementId}`, subscriptionId: 's-1', agreementId, found: null, terms: null, lastFactAt: null, lastHeardAt: null },
     licenseArns: license === undefined ? [] : [arnOf(license)],
     licenseDigests: license === undefined ? [] : [digestOf(licenseIdOf(license))],
     ...rest,
@@ -55,6 +55,7 @@ function asFound(finding: Finding, foundAt: Date, more: Partial<KnownAgreement> 
   const digest = (id: string | null): string | null => (id === null ? null : digestOf(agreementKeyOf(id)));
   return known(finding.about.agreementId ?? null, {
     license: licenseIdOf(finding.about.licenseArn ?? ''),
+    terms: details.terms,
     found: { at: foundAt, details: { ...details, previousDigest: digest(previousAgreementId), initialDigest: digest(initialAgreementId) } },
     ...more,
   });

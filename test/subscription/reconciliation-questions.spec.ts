@@ -110,7 +110,7 @@ function buyerOf(agreement: Agreement, more: Partial<AskedBuyer> = {}, agreement
 
 function rowOf({ agreementId, licenseArn }: Agreement, more: Partial<KnownAgreement> = {}): KnownAgreement {
   return {
-    ...{ id: `row ${agreementId}`, subscriptionId: 's-1', agreementId, found: null, lastFactAt: null, lastHeardAt: null },
+    ...{ id: `row ${agreementId}`, subscriptionId: 's-1', agreementId, found: null, terms: null, lastFactAt: null, lastHeardAt: null },
     ...{ licenseArns: [licenseArn], licenseDigests: [digestOf(licenseIdOf(licenseArn))] },
     ...more,
   };

@@ -1,5 +1,5 @@
 import { type SubscriptionState } from '../agreements/subscription-state.js';
-import { type FactDetails } from '../agreements/agreement-fact.js';
+import { type AgreementTerms, type FactDetails } from '../agreements/agreement-fact.js';
 
 /** A buyer at one product about whom AWS is asked, with all that is known of him by then. */
 export interface AskedBuyer {
@@ -26,6 +26,8 @@ export interface KnownAgreement {
   licenseDigests: readonly string[];
   /** What AWS last said of it when it was asked. */
   found: { at: Date; details: FactDetails['agreement.found'] } | null;
+  /** The terms that AWS last told, of this or of an earlier question. */
+  terms: AgreementTerms | null;
   /** Of everything else heard about it or its buyer: the latest instant, and the latest hearing. */
   lastFactAt: Date | null;
   lastHeardAt: Date | null;

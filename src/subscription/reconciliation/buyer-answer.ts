@@ -136,13 +136,13 @@ function isNews({ about, details }: Finding, known: KnownAgreement | undefined):
     details.startTime === before.startTime &&
     details.endTime === before.endTime &&
     details.entitled === before.entitled &&
-    (details.terms === null || JSON.stringify(trialOf(details)) === JSON.stringify(trialOf(before))) &&
+    (details.terms === null || JSON.stringify(trialOf(details.terms)) === JSON.stringify(trialOf(known.terms))) &&
     (details.previousAgreementId === null || digestOf(agreementKeyOf(details.previousAgreementId)) === before.previousDigest) &&
     (details.initialAgreementId === null || digestOf(agreementKeyOf(details.initialAgreementId)) === before.initialDigest);
   return !isSame;
 }
 
-function trialOf({ terms }: { terms: AgreementTerms | null }): unknown {
+function trialOf(terms: AgreementTerms | null): unknown {
   return terms === null ? undefined : terms.trial === null ? null : { until: terms.trial.until };
 }
 

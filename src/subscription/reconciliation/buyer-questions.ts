@@ -139,7 +139,7 @@ export class BuyerQuestions {
     found: readonly FoundAgreement[],
     patience: Patience,
   ): Promise<Map<string, AgreementTerms>> {
-    const known = new Set(buyer.agreements.flatMap(({ agreementId, found: before }) => (before?.details.terms ? [agreementId] : [])));
+    const known = new Set(buyer.agreements.flatMap(({ agreementId, terms: told }) => (told === null ? [] : [agreementId])));
     const terms = new Map<string, AgreementTerms>();
     for (const agreement of found) {
       if (agreement.status !== 'ACTIVE' && known.has(agreement.agreementId)) continue;

@@ -134,6 +134,7 @@ interface AgreementRow {
   license_digests: string[];
   found_at: Date | null;
   found: NonNullable<KnownAgreement['found']>['details'] | null;
+  terms: KnownAgreement['terms'];
   last_fact_at: Date | null;
   last_heard_at: Date | null;
 }
@@ -153,7 +154,11 @@ async function loadAgreements(sql: SqlExecutor, sellerAccount: string, subscript
         WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license' AND n.name IS NOT NULL)) AS license_arns,
        to_jsonb(ARRAY(SELECT DISTINCT encode(n.digest, 'hex') FROM marketplace.agreement_name n
         WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license')) AS license_digests,
-       f.at AS found_at, f.details AS found, o.last_fact_at, o.last_heard_at
+       f.at AS found_at, f.details AS found, (
+         SELECT t.details -> 'terms' FROM marketplace.fact t
+         WHERE t.seller_account = $1 AND t.agreement_id = ANY (row.ids) AND t.type = 'agreement.found' AND t.details -> 'terms' <> 'null'
+         ORDER BY t.at DESC, t.heard_at DESC LIMIT 1) AS terms,
+       o.last_fact_at, o.last_heard_at
      FROM row
      LEFT JOIN LATERAL (
        SELECT at, details FROM marketplace.fact f WHERE f.seller_account = $1 AND f.agreement_id = ANY (row.ids) AND f.type = 'agreement.found'
@@ -174,6 +179,7 @@ async function loadAgreements(sql: SqlExecutor, sellerAccount: string, subscript
     licenseArns: row.license_arns,
     licenseDigests: row.license_digests,
     found: row.found === null || row.found_at === null ? null : { at: row.found_at, details: row.found },
+    terms: row.terms,
     lastFactAt: row.last_fact_at,
     lastHeardAt: row.last_heard_at,
   }));

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type CallFailure } from '../../aws/aws-error.js';
 import { type Patience } from '../../aws/paced-calls.js';
@@ -38,6 +39,8 @@ const LEASE_MS = 15 * 60_000;
 const PATIENCE_MS = 10 * 60_000;
 /** Machine time. AWS could not be asked, or what it said could not be entered. */
 const AGAIN_AFTER_MS = 60_000;
+const LOOKS_MAX = 8;
+const LOOK_AGAIN_AFTER_MS = 50;
 const WAITING_SUBJECT = 'inbox';
 const SETUP_SUBJECT = 'reconciliation';
 
@@ -107,9 +110,8 @@ export class Reconciliation {
     if (answered.kind === 'failed') return this.again(subscriptionIds, answered.failure, patience);
     const { answer } = answered;
     const messageIds = await this.enter(buyer, answer, product.identity);
-    if (messageIds.length > 0) await this.messages.run(patience.signal);
     // What was said must be known before "AWS was asked" lets anything close.
-    if ((await countUnapplied(this.database, sellerAccount, messageIds)) > 0) {
+    if (!(await this.areApplied(messageIds, patience.signal))) {
       await postponeQuestion(this.database, sellerAccount, subscriptionIds, AGAIN_AFTER_MS);
       return 'failed';
     }
@@ -152,6 +154,17 @@ export class Reconciliation {
     }));
     await this.inbox.receive(messages);
     return messages.map(({ messageId }) => messageId);
+  }
+
+  /** Another replica may be at them: it is waited for, a little. */
+  private async areApplied(messageIds: readonly string[], signal?: AbortSignal): Promise<boolean> {
+    if (messageIds.length === 0) return true;
+    for (let look = 1; look <= LOOKS_MAX; look += 1) {
+      await this.messages.run(signal);
+      if ((await countUnapplied(this.database, this.options.sellerAccount, messageIds)) === 0) return true;
+      await sleep(LOOK_AGAIN_AFTER_MS * look);
+    }
+    return false;
   }
 
   private async close(subscriptionIds: readonly string[], { askedAt, mayNotAsk }: BuyerAnswer): Promise<void> {
