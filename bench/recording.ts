@@ -1,194 +1,108 @@
 /**
  * Ways of recording, side by side: `npm run bench:recording`. Each round runs every way once, in turn, so that a noisy moment hits them all; what
- * counts is the ratio to COPY into the same table, of the lower median of the rounds. DATABASE_URL names a server to use (a database is created
- * and dropped); without it an embedded one is started.
+ * counts are the ratios of the lower medians of the rounds: a lone caller against a bare INSERT into the same table, many events against COPY into the
+ * same tables, both with the trigger that queues usage. DATABASE_URL names a server to use (a database is created and dropped); without it an embedded
+ * one is started.
  */
-import { randomUUID } from 'node:crypto';
-import { pipeline } from 'node:stream/promises';
-import { Readable } from 'node:stream';
-import pg from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
-import { DataSource, EntitySchema } from 'typeorm';
+import { randomBytes } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
-import { PostgresServer } from '../tools/postgres/postgres-server.js';
-import { createDataSource } from '../src/database/data-source.factory.js';
-import { LedgerDatabase } from '../src/database/ledger-database.js';
-import { runMigrations } from '../src/database/migration-runner.js';
-import { resolveOptions } from '../src/marketplace-metering.options.js';
+import { type RecordResult, type UsageEvent } from '../src/metering/recording/usage-event.js';
 import { UsageRecorder } from '../src/metering/recording/usage-recorder.js';
-import { ProductCatalog } from '../src/subscription/product-catalog.js';
 import { SubjectDirectory } from '../src/subscription/chain/subject-directory.js';
+import { type BenchLedger, copyLines, keyedId, lowerMedian, onBenchLedger } from './bench-ledger.js';
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
-const SLICE_MS = Number(process.env.BENCH_SLICE_MS ?? 1000);
-const SUBSCRIPTIONS = 200;
-const SELLER = 'bench';
-
-interface Row {
-  seller_account: string;
-  subscription_id: string;
-  id: string;
-  dimension: string;
-  quantity: string;
-  occurred_at: Date;
-  recorded_at: Date;
-  idempotency_key: string;
-}
-
-const UsageEventEntity = new EntitySchema<Row>({
-  name: 'usage_event',
-  schema: 'marketplace',
-  columns: {
-    seller_account: { type: 'text', primary: true },
-    subscription_id: { type: 'uuid', primary: true },
-    id: { type: 'uuid', primary: true },
-    dimension: { type: 'text' },
-    quantity: { type: 'numeric' },
-    occurred_at: { type: 'timestamptz' },
-    recorded_at: { type: 'timestamptz' },
-    idempotency_key: { type: 'text' },
-  },
-});
-
-/** What one slice of a way came to. */
-interface Slice {
-  eventsPerSecond: number;
-  /** Time of one call, where the way has calls worth timing. */
-  callMs: number[];
-}
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
+const SLICE_MS = Number(process.env.BENCH_SLICE_MS ?? 700);
+const TENANTS = 200;
 
 interface Way {
   name: string;
+  rival: Way | null;
   /** Records until `deadline` (monotonic) and says how many events it was. */
   run(deadline: number, callMs: number[]): Promise<number>;
 }
 
-const server = process.env.DATABASE_URL === undefined ? await PostgresServer.start() : null;
-const serverUrl = server?.url ?? process.env.DATABASE_URL ?? '';
-const database = `recording_bench_${process.pid}`;
-await onServer(`CREATE DATABASE ${database}`);
-try {
-  await bench(Object.assign(new URL(serverUrl), { pathname: `/${database}` }).href);
-} finally {
-  await onServer(`DROP DATABASE ${database} WITH (FORCE)`);
-  await server?.stop();
+/** What one slice of a way came to. */
+interface Slice {
+  eventsPerSecond: number;
+  p50: number;
+  p99: number;
 }
 
-async function onServer(sql: string): Promise<void> {
-  const client = new pg.Client(serverUrl);
-  await client.connect();
-  await client.query(sql).finally(() => client.end());
-}
+await onBenchLedger('recording', TENANTS, bench);
 
-async function bench(url: string): Promise<void> {
-  const options = resolveOptions(
-    {
-      sellerAccount: SELLER,
-      database: { url },
-      products: [{ productCode: 'bench', dimensions: ['requests'] }],
-      signUpUrl: 'http://localhost',
-    },
-    {},
-  );
-  const dataSource = await createDataSource(options).initialize();
-  await runMigrations(dataSource);
-  const host = await new DataSource({ type: 'postgres', driver: pg, url, entities: [UsageEventEntity], poolSize: 2 }).initialize();
-  const client = new pg.Client(url);
-  await client.connect();
-  const ids = Array.from({ length: SUBSCRIPTIONS }, () => uuidv7());
-  await client.query(`INSERT INTO marketplace.product (seller_account, product_code, type, identity, region, mode)
-    VALUES ('${SELLER}', 'bench', 'saas', 'license', 'us-east-1', 'live')`);
-  await client.query(
-    `INSERT INTO marketplace.subscription (seller_account, id, product_code, state, registered_at, starts_at)
-     SELECT '${SELLER}', id, 'bench', 'registered', now(), now() FROM unnest($1::uuid[]) AS id`,
-    [ids],
-  );
-
-  const ledger = new LedgerDatabase(dataSource);
-  const recorder = new UsageRecorder(options, ledger, new SubjectDirectory(options, ledger, new ProductCatalog(options, ledger)));
-  const event = (): { subscriptionId: string; dimension: string; quantity: number } => ({
-    subscriptionId: ids[Math.floor(Math.random() * ids.length)] ?? '',
+async function bench(ledger: BenchLedger): Promise<void> {
+  const { client, options, tenants, subjects, dimension } = ledger;
+  const recorder = new UsageRecorder(options, ledger.ledger, new SubjectDirectory(options, ledger.ledger, ledger.catalog), ledger.catalog);
+  const pick = (): number => Math.floor(Math.random() * TENANTS);
+  const key = (): string => randomBytes(18).toString('base64url');
+  const event = (keyed: boolean): UsageEvent => ({
+    tenantId: tenants[pick()] ?? '',
     dimension: 'requests',
     quantity: 1,
+    ...(keyed ? { idempotencyKey: key() } : {}),
   });
-  const row = (): Row => {
-    const id = uuidv7();
-    const now = new Date();
-    const subscriptionId = event().subscriptionId;
-    return {
-      seller_account: SELLER,
-      subscription_id: subscriptionId,
-      id,
-      dimension: 'requests',
-      quantity: '1',
-      occurred_at: now,
-      recorded_at: now,
-      idempotency_key: id,
-    };
-  };
-  const COLUMNS = 'seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key';
+  const row = (keyed: boolean): (string | number | null)[] => [
+    keyed ? keyedId() : uuidv7(),
+    new Date().toISOString(),
+    subjects[pick()] ?? 0,
+    dimension,
+    '1',
+    keyed ? key() : null,
+  ];
 
-  const oneByOne = (name: string, record: () => Promise<unknown>): Way => ({
-    name,
-    run: async (deadline, callMs) => {
+  const ways: Way[] = [];
+  const add = (name: string, rival: Way | null, run: Way['run']): Way => {
+    const way = { name, rival, run };
+    ways.push(way);
+    return way;
+  };
+  const oneByOne = (name: string, rival: Way | null, record: () => Promise<unknown>): Way =>
+    add(name, rival, async (deadline, callMs) => {
       let events = 0;
       for (; performance.now() < deadline; events += 1) await timed(callMs, record);
       return events;
-    },
-  });
-  const gathered = (callers: number, keyed = false): Way => ({
-    name: `record(event)${keyed ? ', random keys' : ''}, ${callers} caller${callers === 1 ? '' : 's'}`,
-    run: async (deadline, callMs) => {
+    });
+  const copy = (keyed: boolean): Way =>
+    add(`COPY, 1,000 rows${suffix(keyed)}`, null, async (deadline, callMs) => {
+      let events = 0;
+      for (; performance.now() < deadline; events += 1000) {
+        const lines = Array.from({ length: 1000 }, () => [...row(keyed), null].map((value) => value ?? '\\N').join('\t'));
+        await timed(callMs, () => copyLines(client, 'marketplace.usage_event', lines));
+      }
+      return events;
+    });
+  const gathered = (callers: number, keyed: boolean, rival: Way): Way =>
+    add(`record(event), ${callers} callers${suffix(keyed)}`, rival, async (deadline, callMs) => {
       let events = 0;
       const caller = async (): Promise<void> => {
-        for (; performance.now() < deadline; events += 1) {
-          await timed(callMs, () => recorder.record(keyed ? { ...event(), idempotencyKey: randomUUID() } : event()));
+        for (; performance.now() < deadline; events += 1) await timed(callMs, () => recorder.record(event(keyed)));
+      };
+      await Promise.all(Array.from({ length: callers }, caller));
+      return events;
+    });
+  const arrays = (callers: number, keyed: boolean, rival: Way): Way =>
+    add(`record(1,000 events), ${callers} caller${callers === 1 ? '' : 's'}${suffix(keyed)}`, rival, async (deadline, callMs) => {
+      let events = 0;
+      const caller = async (): Promise<void> => {
+        for (; performance.now() < deadline; events += 1000) {
+          await timed(callMs, (): Promise<RecordResult[]> => recorder.record(Array.from({ length: 1000 }, () => event(keyed))));
         }
       };
       await Promise.all(Array.from({ length: callers }, caller));
       return events;
-    },
-  });
-  const COPY: Way = {
-    name: 'COPY, 1,000 rows',
-    run: async (deadline) => {
-      let events = 0;
-      for (; performance.now() < deadline; events += 1000) {
-        const lines = Array.from({ length: 1000 }, () =>
-          Object.values(row())
-            .map((value: string | Date) => (value instanceof Date ? value.toISOString() : value))
-            .join('\t'),
-        );
-        await pipeline(
-          Readable.from([`${lines.join('\n')}\n`]),
-          client.query(copyFrom(`COPY marketplace.usage_event (${COLUMNS}) FROM STDIN`)),
-        );
-      }
-      return events;
-    },
-  };
-  const SAVE = oneByOne('TypeORM save, one by one', () => host.getRepository(UsageEventEntity).save(row()));
-  const ways: Way[] = [
-    COPY,
-    SAVE,
-    oneByOne('INSERT, one by one', () =>
-      client.query(`INSERT INTO marketplace.usage_event (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, Object.values(row())),
-    ),
-    gathered(1),
-    gathered(64),
-    gathered(256),
-    gathered(1024),
-    gathered(256, true),
-    {
-      name: 'record(array of 1,000)',
-      run: async (deadline, callMs) => {
-        let events = 0;
-        for (; performance.now() < deadline; events += 1000)
-          await timed(callMs, () => recorder.record(Array.from({ length: 1000 }, event)));
-        return events;
-      },
-    },
-  ];
+    });
+
+  const INSERT = `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity, key) VALUES ($1, $2, $3, $4, $5, $6)`;
+  const bare = oneByOne('bare INSERT, one by one, keyed', null, () => client.query(INSERT, row(true)));
+  oneByOne('record(event), one caller, keyed', bare, () => recorder.record(event(true)));
+  const bareUnkeyed = oneByOne('bare INSERT, one by one', null, () => client.query(INSERT, row(false)));
+  oneByOne('record(event), one caller', bareUnkeyed, () => recorder.record(event(false)));
+  for (const keyed of [true, false]) {
+    const rival = copy(keyed);
+    for (const callers of [64, 256, 1024]) gathered(callers, keyed, rival);
+    for (const callers of [1, 4]) arrays(callers, keyed, rival);
+  }
 
   const slices = new Map(ways.map((way) => [way, [] as Slice[]]));
   for (let round = 0; round <= ROUNDS; round += 1) {
@@ -196,33 +110,41 @@ async function bench(url: string): Promise<void> {
       const callMs: number[] = [];
       const started = performance.now();
       const events = await way.run(started + SLICE_MS, callMs);
+      const eventsPerSecond = (events * 1000) / (performance.now() - started);
+      callMs.sort((a, b) => a - b);
+      const at = (share: number): number => callMs[Math.floor(callMs.length * share)] ?? Number.NaN;
       // Round 0 warms caches, pools and the compiler.
-      if (round > 0) slices.get(way)?.push({ eventsPerSecond: (events * 1000) / (performance.now() - started), callMs });
+      if (round > 0) slices.get(way)?.push({ eventsPerSecond, p50: at(0.5), p99: at(0.99) });
     }
+    // What a seal does between: the queue stays as short as it is in life.
+    await client.query('DELETE FROM marketplace.unsealed_usage');
+    await client.query('VACUUM marketplace.unsealed_usage');
   }
 
-  const rate = (way: Way): number => lowerMedian((slices.get(way) ?? []).map((slice) => slice.eventsPerSecond));
-  const [{ version } = { version: '' }] = (await client.query<{ version: string }>(`SELECT version()`)).rows;
-  console.log(`${version.split(' ').slice(0, 2).join(' ')}, Node ${process.version}, ${ROUNDS} rounds of ${SLICE_MS} ms, lower medians\n`);
-  console.log('| way | events/s | of COPY | × save loop | p50 / p99 ms |\n|---|---|---|---|---|');
+  const median = (way: Way, read: (slice: Slice) => number): number => lowerMedian((slices.get(way) ?? []).map(read));
+  console.log(`${ROUNDS} rounds of ${SLICE_MS} ms, lower medians; × COPY: events a second, × INSERT: time of one call\n`);
+  console.log('| way | events/s | p50 / p99 ms | × rival |\n|---|---|---|---|');
   for (const way of ways) {
-    const callMs = (slices.get(way) ?? []).flatMap((slice) => slice.callMs).sort((a, b) => a - b);
-    const at = (share: number): string => callMs[Math.floor(callMs.length * share)]?.toFixed(2) ?? '';
-    console.log(
-      `| ${way.name} | ${Math.round(rate(way))} | ${(rate(way) / rate(COPY)).toFixed(3)} | ${(rate(way) / rate(SAVE)).toFixed(1)} | ${callMs.length > 0 ? `${at(0.5)} / ${at(0.99)}` : ''} |`,
-    );
+    const { name, rival } = way;
+    const p50 = median(way, (slice) => slice.p50);
+    const p99 = median(way, (slice) => slice.p99);
+    const rate = median(way, (slice) => slice.eventsPerSecond);
+    const ratio = !rival
+      ? ''
+      : rival.name.startsWith('COPY')
+        ? (rate / median(rival, (slice) => slice.eventsPerSecond)).toFixed(2)
+        : `${(p50 / median(rival, (slice) => slice.p50)).toFixed(2)} / ${(p99 / median(rival, (slice) => slice.p99)).toFixed(2)}`;
+    console.log(`| ${name} | ${Math.round(rate)} | ${p50.toFixed(2)} / ${p99.toFixed(2)} | ${ratio} |`);
   }
   await recorder.onApplicationShutdown();
-  await client.end();
-  await Promise.all([host.destroy(), dataSource.destroy()]);
+}
+
+function suffix(keyed: boolean): string {
+  return keyed ? ', keyed' : '';
 }
 
 async function timed(callMs: number[], call: () => Promise<unknown>): Promise<void> {
   const started = performance.now();
   await call();
   callMs.push(performance.now() - started);
-}
-
-function lowerMedian(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
 }

@@ -1,107 +1,103 @@
-import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Options } from '../../src/marketplace-metering.options.js';
-import { sealRecord } from './sealed-record.js';
-import { codeOf, dropDatabaseOfSuite, LICENSE_PRODUCT, Rooms } from './rooms.js';
-
-let rooms: Rooms;
-const replicas: Rooms[] = [];
-
-beforeEach(async () => {
-  rooms = await Rooms.open({ products: [{ productCode: LICENSE_PRODUCT, dimensions: ['requests'], mode: 'dry-run' }] });
-});
-afterAll(dropDatabaseOfSuite);
-afterEach(async () => {
-  for (const replica of replicas.splice(0)) await replica.close();
-  await rooms.close();
-});
+import { selectModes } from '../../src/subscription/product-mode.js';
+import { RecordingLedger, SELLER } from '../metering/recording/recording-ledger.js';
 
 type Product = NonNullable<Options['products']>[number];
 
-async function restartedWith(change: Partial<Product>): Promise<void> {
-  const product: Product = { productCode: LICENSE_PRODUCT, dimensions: ['requests'], mode: 'dry-run', ...change };
-  const replica = await rooms.replica({ products: [product] });
-  replicas.push(replica);
-  await replica.catalog.sync();
-}
+let ledger: RecordingLedger;
 
-async function storedProduct() {
-  const [row] = await rooms.query<Record<string, unknown>>(
-    'SELECT identity, region, mode, live_from, mode_before_live FROM marketplace.product WHERE product_code = $1 AND seller_account = $2',
-    [LICENSE_PRODUCT, rooms.options.sellerAccount],
+beforeAll(async () => {
+  ledger = await RecordingLedger.open();
+});
+
+afterAll(async () => {
+  await ledger.close();
+});
+
+const sync = (product: Partial<Product> & { productCode: string }, at = '2026-11-10T10:30:00Z'): Promise<void> =>
+  ledger.withCatalog((catalog) => catalog.sync(), {
+    products: [{ dimensions: ['requests'], ...product }],
+    clock: { now: () => new Date(at) },
+  });
+
+const modesOf = async (productCode: string): Promise<unknown[]> => {
+  const database = await ledger.ledger();
+  return ((await selectModes(database, SELLER, [productCode])).get(productCode) ?? []).map(
+    ({ from, mode }) => `${from?.toISOString() ?? ''} ${mode}`,
   );
-  return row;
-}
+};
 
-describe('ProductCatalog', () => {
-  it('knows what the options list', () => {
-    expect(rooms.catalog.get(LICENSE_PRODUCT)?.dimensions).toEqual(['requests']);
-    expect(rooms.catalog.get('another')).toBeUndefined();
-    expect(rooms.catalog.all).toHaveLength(1);
+describe('a product at start', () => {
+  it('is written with its dimensions and mode, and a second start adds nothing', async () => {
+    for (let start = 0; start < 3; start += 1) await sync({ productCode: 'one', dimensions: ['a', 'b'] });
+    await sync({ productCode: 'one', dimensions: ['b', 'c'] });
+    const rows = await ledger.query<{ name: string; id: number }>(
+      `SELECT name, id FROM marketplace.dimension WHERE product_code = 'one' ORDER BY id`,
+    );
+    expect(rows.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+    // Starts use up no number of the narrow identity.
+    expect(rows[2]!.id - rows[0]!.id).toBe(2);
+    expect(await modesOf('one')).toEqual([' live']);
   });
 
-  it('enters a product once, however often and by however many replicas it is synced', async () => {
-    await Promise.all([rooms.catalog.sync(), rooms.catalog.sync(), restartedWith({}), restartedWith({})]);
-    expect(await rooms.count('product')).toBe(1);
+  it('by two replicas at once is written once', async () => {
+    await Promise.all([1, 2, 3, 4].map(() => sync({ productCode: 'raced', mode: 'dry-run', dimensions: ['a', 'b', 'c'] })));
+    expect(await modesOf('raced')).toEqual([' dry-run']);
+    expect(await ledger.query(`SELECT FROM marketplace.product_mode WHERE product_code = 'raced'`)).toHaveLength(1);
   });
 
-  it('keeps a product that is listed no more', async () => {
-    await restartedWith({ productCode: 'another' });
-    expect(await rooms.count('product')).toBe(2);
-    expect((await storedProduct())?.mode).toBe('dry-run');
+  it.each<[string, Partial<Product>, RegExp]>([['another region', { region: 'eu-west-1' }, /region "us-east-1".*eu-west-1/]])(
+    'with %s is refused: it is pinned',
+    async (_, change, message) => {
+      await sync({ productCode: 'pinned' });
+      await expect(sync({ productCode: 'pinned', ...change })).rejects.toMatchObject({
+        code: 'PRODUCT_PINNED',
+        message: expect.stringMatching(message),
+      });
+    },
+  );
+
+  it('may change its identity while nothing is sealed', async () => {
+    await sync({ productCode: 'identity', identity: 'legacy' });
+    await sync({ productCode: 'identity', identity: 'license' });
+    expect(await ledger.query(`SELECT identity FROM marketplace.product WHERE product_code = 'identity'`)).toEqual([
+      { identity: 'license' },
+    ]);
+  });
+});
+
+// T22 and M27, the part of the catalogue. Siblings: a go-live announced and taken back; two changes within an hour.
+describe('going live', () => {
+  it('T22: each instant keeps the mode that it was lived in', async () => {
+    await sync({ productCode: 'twice' }, '2026-01-05T00:00:00Z');
+    await sync({ productCode: 'twice', mode: 'dry-run' }, '2026-11-10T00:00:00Z');
+    await sync({ productCode: 'twice', mode: 'live', liveFrom: '2026-11-11T00:00:00Z' }, '2026-11-10T20:00:00Z');
+    await sync({ productCode: 'twice', mode: 'live', liveFrom: '2026-11-11T00:00:00Z' }, '2026-11-20T20:00:00Z');
+    expect(await modesOf('twice')).toEqual([' live', '2026-11-10T00:00:00.000Z dry-run', '2026-11-11T00:00:00.000Z live']);
   });
 
-  it('pins the region, and names the fix', async () => {
-    await expect(restartedWith({ region: 'eu-west-1' })).rejects.toMatchObject({
-      code: 'PRODUCT_PINNED',
-      message: expect.stringContaining('back to "us-east-1"'),
+  it('M27: from an hour that is over is refused, and says what to give', async () => {
+    await sync({ productCode: 'past', mode: 'dry-run' });
+    await expect(sync({ productCode: 'past', liveFrom: '2026-11-10T09:00:00Z' })).rejects.toMatchObject({
+      code: 'PRODUCT_LIVE_FROM_PAST',
+      message: expect.stringMatching(/"dry-run" since.*"2026-11-10T10:00:00.000Z" or later/),
     });
+    await expect(sync({ productCode: 'past' })).rejects.toMatchObject({ code: 'PRODUCT_LIVE_FROM_REQUIRED' });
+    expect(await modesOf('past')).toEqual([' dry-run']);
+    await sync({ productCode: 'past', liveFrom: '2026-11-10T10:00:00Z' });
+    expect(await modesOf('past')).toEqual([' dry-run', '2026-11-10T10:00:00.000Z live']);
   });
 
-  it('changes the identity while nothing is sealed, and pins it after', async () => {
-    await restartedWith({ identity: 'legacy' });
-    expect((await storedProduct())?.identity).toBe('legacy');
-    await restartedWith({});
-    const code = await rooms.arrive(rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT }));
-    await sealRecord(rooms, (await rooms.registration.inspect(code)).subscriptionId);
-    expect(await codeOf(restartedWith({ identity: 'legacy' }))).toBe('PRODUCT_PINNED');
-    expect((await storedProduct())?.identity).toBe('license');
-  });
-
-  it('goes live only from a named hour', async () => {
-    expect(await codeOf(restartedWith({ mode: 'live' }))).toBe('PRODUCT_LIVE_FROM_REQUIRED');
-    expect((await storedProduct())?.mode).toBe('dry-run');
-    const liveFrom = new Date('2026-11-19T00:00:00Z');
-    await restartedWith({ mode: 'live', liveFrom });
-    expect(await storedProduct()).toMatchObject({ mode: 'live', live_from: liveFrom, mode_before_live: 'dry-run' });
-    // Later starts need not name it again, and another hour changes nothing.
-    await restartedWith({ mode: 'live' });
-    await restartedWith({ mode: 'live', liveFrom: new Date('2026-11-20T00:00:00Z') });
-    expect(await storedProduct()).toMatchObject({ mode: 'live', live_from: liveFrom, mode_before_live: 'dry-run' });
-  });
-
-  it('stops being live at once, and asks for an hour anew', async () => {
-    await restartedWith({ mode: 'live', liveFrom: new Date('2026-11-19T00:00:00Z') });
-    await restartedWith({ mode: 'off' });
-    expect(await storedProduct()).toMatchObject({ mode: 'off', live_from: null, mode_before_live: null });
-    expect(await codeOf(restartedWith({ mode: 'live' }))).toBe('PRODUCT_LIVE_FROM_REQUIRED');
-  });
-
-  it('is live for all hours when it is first listed as live', async () => {
-    await restartedWith({ productCode: 'second', mode: 'live' });
-    const [row] = await rooms.query(
-      `SELECT mode, live_from FROM marketplace.product WHERE product_code = 'second' AND seller_account = $1`,
-      [rooms.options.sellerAccount],
-    );
-    expect(row).toEqual({ mode: 'live', live_from: null });
-  });
-
-  it('honours an hour that comes with the first listing', async () => {
-    const liveFrom = new Date('2026-11-19T00:00:00Z');
-    await restartedWith({ productCode: 'second', mode: 'live', liveFrom });
-    const [row] = await rooms.query(
-      `SELECT live_from, mode_before_live FROM marketplace.product WHERE product_code = 'second' AND seller_account = $1`,
-      [rooms.options.sellerAccount],
-    );
-    expect(row).toEqual({ live_from: liveFrom, mode_before_live: 'dry-run' });
+  it('has the product’s customers planned anew', async () => {
+    await sync({ productCode: 'told', mode: 'off' });
+    const buyer = await ledger.buyer('told');
+    await sync({ productCode: 'told', liveFrom: '2026-11-10T11:00:00Z' });
+    expect(
+      await ledger.query(
+        `SELECT c.customer_id FROM marketplace.customer_changed c JOIN marketplace.subscription s ON s.customer_id = c.customer_id WHERE s.id = $1`,
+        [buyer.id],
+      ),
+    ).toHaveLength(1);
   });
 });

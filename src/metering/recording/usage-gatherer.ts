@@ -248,7 +248,10 @@ export class UsageGatherer {
         for (const call of calls) call.inFlight = true;
         const usages = [...first.values()].map((call) => call.usage);
         const inserted = await insertUsage(connection, usages, 'binary', patienceMs);
-        for (const id of inserted) first.get(id)?.settle?.(resultOf(first.get(id)!.usage, 'recorded'));
+        for (const id of inserted) {
+          const call = first.get(id);
+          call?.settle?.(resultOf(call.usage, 'recorded'));
+        }
         if (inserted.size > 0) countMetric('marketplace.usage.recorded', inserted.size, { outcome: 'recorded' });
         const taken = calls.filter((call) => call.settle !== null);
         if (taken.length === 0) return;

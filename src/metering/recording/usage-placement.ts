@@ -23,7 +23,10 @@ export interface Listing {
 }
 
 /** Why an event has no place: a mistake in the call, or a name that nobody of ours has. */
-export type Misplaced = { problem: CodedProblem; isUnknown: boolean };
+export interface Misplaced {
+  problem: CodedProblem;
+  isUnknown: boolean;
+}
 
 /** Under which name an event is recorded: a pure function of the event and the options, so that a retry finds the same. */
 export function subjectNameOf(usage: CheckedUsage, listing: Listing): SubjectName | Misplaced {

@@ -10,26 +10,12 @@ import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { SubjectDirectory } from '../../subscription/chain/subject-directory.js';
 import { ProductCatalog } from '../../subscription/product-catalog.js';
 import { recordingFailureOf } from './recording-failure.js';
+import { UsageAdmission } from './usage-admission.js';
 import { conflictProblem, differences, distinctUsage } from './usage-comparison.js';
-import {
-  type CheckedUsage,
-  EVENTS_PER_CALL_MAX,
-  readUsage,
-  type RecordOptions,
-  type RecordResult,
-  type UsageEvent,
-} from './usage-event.js';
+import { type RecordOptions, type RecordResult, type UsageEvent } from './usage-event.js';
 import { findUsage, insertUsage, type ParameterForm } from './usage-event.sql.js';
 import { resultOf, UsageGatherer } from './usage-gatherer.js';
-import {
-  identify,
-  isMisplaced,
-  type Misplaced,
-  type PlacedUsage,
-  subjectNameOf,
-  undeclaredDimension,
-  unknownSubject,
-} from './usage-placement.js';
+import { type PlacedUsage } from './usage-placement.js';
 import { type CodedProblem, notRecorded, notRecordedBecause, refusalOf } from './usage-refusal.js';
 
 const PATIENCE_MS = 100;
@@ -43,6 +29,7 @@ const NO_TRANSACTION = '25P01';
 @Injectable()
 export class UsageRecorder implements OnApplicationShutdown {
   private readonly gatherer: UsageGatherer;
+  private readonly admission: UsageAdmission;
   private readonly underWay = new Set<Promise<unknown>>();
   /** Last call under way on a connection of the host; see `afterOthersOn`. */
   private readonly hostLanes = new WeakMap<QueryRunner, Promise<unknown>>();
@@ -52,10 +39,11 @@ export class UsageRecorder implements OnApplicationShutdown {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly ledger: LedgerDatabase,
-    private readonly directory: SubjectDirectory,
-    private readonly products: ProductCatalog,
+    directory: SubjectDirectory,
+    products: ProductCatalog,
   ) {
     this.gatherer = new UsageGatherer(ledger, options);
+    this.admission = new UsageAdmission(options, directory, products);
     ledger.beforeClose(() => this.onApplicationShutdown());
   }
 
@@ -104,7 +92,7 @@ export class UsageRecorder implements OnApplicationShutdown {
     if (manager) await assertSameDatabase(manager, this.ledger);
     const isArray = Array.isArray(input);
     const events: readonly unknown[] = isArray ? input : [input];
-    const usages = await this.check(events, manager ? executorOfManager(manager) : null, ifUnknown);
+    const usages = await this.admission.admit(events, manager ? executorOfManager(manager) : null, ifUnknown);
     const placed = usages.filter((usage) => 'subject' in usage);
     const problems: CodedProblem[] = [];
     const { unique, standsAt } = distinctUsage(placed, problems);
@@ -149,70 +137,6 @@ export class UsageRecorder implements OnApplicationShutdown {
       if (counts[outcome] > 0) countMetric('marketplace.usage.recorded', counts[outcome], { outcome });
     }
     return results;
-  }
-
-  /** Holds every event against every rule before any of them is written. What is ignored has its answer already. */
-  private async check(
-    events: readonly unknown[],
-    host: SqlExecutor | null,
-    ifUnknown: 'refuse' | 'ignore',
-  ): Promise<(PlacedUsage | RecordResult)[]> {
-    const problems: CodedProblem[] = [];
-    if (events.length > EVENTS_PER_CALL_MAX) {
-      const message = `a call takes at most ${EVENTS_PER_CALL_MAX} events; split the array`;
-      throw refusalOf([{ code: 'USAGE_INVALID', index: EVENTS_PER_CALL_MAX, field: 'event', message }]);
-    }
-    const { clock, recording } = this.options;
-    const window = { now: clock.now(), ...recording };
-    const read: CheckedUsage[] = [];
-    for (const [index, event] of Array.from(events).entries()) {
-      const usage = readUsage(event, index, window, problems);
-      if (usage) read.push(usage);
-    }
-    const placed = await this.place(read, host);
-    const answers = placed.map((answer, position): PlacedUsage | RecordResult | null => {
-      if (!('problem' in answer)) return answer;
-      const usage = read[position];
-      if (usage && answer.isUnknown && ifUnknown === 'ignore') return ignored(usage, this.options.sellerAccount);
-      problems.push(answer.problem);
-      return null;
-    });
-    if (problems.length > 0) throw refusalOf(problems.sort((a, b) => a.index - b.index));
-    return answers.filter((answer) => answer !== null);
-  }
-
-  /** Finds the subject and the dimension of each event, from memory as a rule: then nothing is awaited that takes a round trip. */
-  private async place(usages: readonly CheckedUsage[], host: SqlExecutor | null): Promise<(PlacedUsage | Misplaced)[]> {
-    const names = usages.map((usage) => subjectNameOf(usage, this.products));
-    const asked = names.flatMap((name) => (isMisplaced(name) ? [] : [name]));
-    const subjects = await this.directory.subjectsOf(asked, host);
-    const placed: (PlacedUsage | Misplaced)[] = [];
-    let position = 0;
-    for (const [index, usage] of usages.entries()) {
-      const name = names[index]!;
-      if (isMisplaced(name)) {
-        placed.push(name);
-        continue;
-      }
-      const subject = subjects[position];
-      position += 1;
-      if (!subject) {
-        placed.push(unknownSubject(usage));
-        continue;
-      }
-      const { productCode } = subject;
-      const dimensionId =
-        this.directory.rememberedDimension(productCode, usage.dimension) ??
-        (await this.directory.dimensionOf(productCode, usage.dimension));
-      const product = this.products.get(productCode);
-      if (dimensionId === null || !product?.dimensions.includes(usage.dimension)) {
-        placed.push(undeclaredDimension(usage, productCode, product));
-        continue;
-      }
-      const named = { ...usage, subscriptionId: name.subscriptionId };
-      placed.push({ ...named, ...identify(named, this.options.sellerAccount), subject: subject.id, dimensionId });
-    }
-    return placed;
   }
 
   /** All or nothing in a transaction of our own; waits for uncommitted duplicates between attempts, so that no connection is held meanwhile. */
@@ -322,11 +246,6 @@ export class UsageRecorder implements OnApplicationShutdown {
     if (conflicts.length > 0) throw refusalOf(conflicts);
     return results;
   }
-}
-
-function ignored(usage: CheckedUsage, sellerAccount: string): RecordResult {
-  const { id, idempotencyKey } = identify(usage, sellerAccount);
-  return { eventId: id.text, idempotencyKey, outcome: 'ignored', subscriptionId: usage.subscriptionId };
 }
 
 function aborted(usages: readonly PlacedUsage[], outcome: 'notWritten' | 'unknown' = 'notWritten'): Error {

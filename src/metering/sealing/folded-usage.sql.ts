@@ -30,7 +30,7 @@ export async function selectFoldedSubjects(tx: SqlExecutor, sellerAccount: strin
     [sellerAccount, subjects],
   );
   return rows.map((row) => ({
-    subject: Number(row.subject),
+    subject: row.subject,
     rootId: row.root_id,
     subscriptionId: row.subscription_id,
     memberIds: row.member_ids,
@@ -63,12 +63,11 @@ export async function lockUnsealed(tx: SqlExecutor, due: readonly DueUsage[], li
 
 /** Events with their subject, hour and key; those that are not there are missing. */
 export async function selectKeys(tx: SqlExecutor, ids: readonly string[]): Promise<LockedUsage[]> {
-  const rows = await tx.query<{ id: string; hour: number; subject: number; key: string | null }>(
+  return tx.query<LockedUsage>(
     `SELECT e.id::text AS id, floor(extract(epoch FROM e.occurred_at) / 3600)::integer AS hour, e.subject, e.key
      FROM unnest($1::uuid[]) AS input (id) JOIN marketplace.usage_event e ON e.id = input.id`,
     [ids],
   );
-  return rows.map((row) => ({ ...row, hour: Number(row.hour), subject: Number(row.subject) }));
 }
 
 /** Locks those of the events that are still unsealed, in the order of ids, and waits for whoever is taking one: then it is not. */
@@ -106,7 +105,7 @@ export async function selectProductsOf(tx: SqlExecutor, subjects: readonly numbe
     `SELECT id, product_code FROM marketplace.subject WHERE id = ANY ($1::integer[])`,
     [subjects],
   );
-  return new Map(rows.map((row) => [Number(row.id), row.product_code]));
+  return new Map(rows.map((row) => [row.id, row.product_code]));
 }
 
 /** Rollups that list any of these events, by what a record may hold together. */
@@ -126,7 +125,7 @@ export async function selectRollupsOf(tx: SqlExecutor, usages: readonly LockedUs
      GROUP BY r.subject, d.name`,
     [usages.map(({ id }) => id), usages.map(({ hour }) => hour), usages.map(({ subject }) => subject)],
   );
-  return rows.map((row) => ({ subject: Number(row.subject), dimension: row.dimension, rollupIds: row.rollup_ids }));
+  return rows.map((row) => ({ subject: row.subject, dimension: row.dimension, rollupIds: row.rollup_ids }));
 }
 
 /** Sets rollups apart: a record of the subject that is never sent. One statement, since a record is what its rollups sum to when it ends. */

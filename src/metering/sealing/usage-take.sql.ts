@@ -17,11 +17,6 @@ export function hourOfNumber(hour: number): Date {
   return new Date(hour * HOUR_MS);
 }
 
-interface DueRow {
-  subject: number;
-  hour: number;
-}
-
 /**
  * What waits to be taken, per hour and subject and never per event: the index answers, whatever the ledger holds. Usage under a subject that nobody knows
  * (INSERTed by hand) is anybody's: it waits as a rollup, with a reason, instead of unseen.
@@ -34,7 +29,7 @@ export async function dueUsage(
   settledBefore: Date,
   subjects: readonly number[] | null = null,
 ): Promise<DueUsage[]> {
-  const rows = await sql.query<DueRow>(
+  return sql.query<DueUsage>(
     `SELECT due.hour, due.subject
      FROM (
        SELECT DISTINCT hour, subject FROM marketplace.unsealed_usage
@@ -45,7 +40,6 @@ export async function dueUsage(
      ORDER BY due.hour, due.subject`,
     [sellerAccount, hourNumberOf(settledBefore), subjects],
   );
-  return rows.map(({ hour, subject }) => ({ hour: Number(hour), subject: Number(subject) }));
 }
 
 /**
@@ -110,7 +104,7 @@ export async function subjectsWithEnd(sql: SqlExecutor, sellerAccount: string, h
      JOIN marketplace.subject s ON s.seller_account = $1 AND s.customer_id = u.customer_id`,
     [sellerAccount, hour.toISOString(), endedBefore.toISOString()],
   );
-  return rows.map(({ id }) => Number(id));
+  return rows.map(({ id }) => id);
 }
 
 /** After a bulk, so that the next look for work does not walk a million dead index entries. Where the role may not, autovacuum does it later. */

@@ -50,6 +50,7 @@ const FIND = `
 @Injectable()
 export class SubjectDirectory {
   private readonly subjects = new Map<string, Subject>();
+  private readonly asked = new Map<string, Promise<Subject | null>>();
   private dimensions = new Map<string, number>();
 
   constructor(
@@ -69,7 +70,9 @@ export class SubjectDirectory {
   /** For each name its subject, null where there is none. */
   async subjectsOf(names: readonly SubjectName[], host: SqlExecutor | null = null): Promise<(Subject | null)[]> {
     const found = names.map((name) => this.remembered(name));
-    await this.ask(names, found, this.database, true);
+    const [only] = names;
+    if (names.length === 1 && only && found[0] === null) found[0] = await this.askOnce(only);
+    else await this.ask(names, found, this.database, true);
     if (host) await this.ask(names, found, host, false);
     return found;
   }
@@ -91,30 +94,43 @@ export class SubjectDirectory {
     // What no listing declares is never asked for: a typo in a hot loop must not become a query in one.
     if (!this.products.withDimension(name).some((product) => product.productCode === productCode)) return null;
     const rows = await selectDimensions(this.database, this.options.sellerAccount);
-    this.dimensions = new Map(rows.map((row) => [`${row.product_code}\0${row.name}`, Number(row.id)]));
+    this.dimensions = new Map(rows.map((row) => [`${row.product_code}\0${row.name}`, row.id]));
     return this.rememberedDimension(productCode, name);
   }
 
+  /** Callers who miss the same name at the same time share one question. */
+  private askOnce(name: SubjectName): Promise<Subject | null> {
+    const key = keyOf(name);
+    const asked = this.asked.get(key);
+    if (asked) return asked;
+    const found: (Subject | null)[] = [null];
+    const answer = this.ask([name], found, this.database, true)
+      .then(() => found[0] ?? null)
+      .finally(() => this.asked.delete(key));
+    this.asked.set(key, answer);
+    return answer;
+  }
+
   private async ask(names: readonly SubjectName[], found: (Subject | null)[], sql: SqlExecutor, remember: boolean): Promise<void> {
-    const missing = [...names.keys()].filter((position) => found[position] === null);
-    const unique = new Map(missing.map((position) => [keyOf(names[position]!), names[position]!]));
-    if (unique.size === 0) return;
-    const asked = [...unique.values()];
+    const asked = new Map<string, SubjectName>();
+    for (const [position, name] of names.entries()) if (found[position] === null) asked.set(keyOf(name), name);
+    if (asked.size === 0) return;
+    const missing = [...asked.values()];
     const rows = await sql.query<FoundRow>(FIND, [
       this.options.sellerAccount,
-      asked.map(({ productCode }) => productCode),
-      asked.map(({ tenantId }) => tenantId),
-      asked.map(({ subscriptionId }) => subscriptionId),
+      missing.map(({ productCode }) => productCode),
+      missing.map(({ tenantId }) => tenantId),
+      missing.map(({ subscriptionId }) => subscriptionId),
     ]);
     const answers = new Map<string, Subject>();
     for (const row of rows) {
-      const name = asked[Number(row.position) - 1];
+      const name = missing[Number(row.position) - 1];
       if (!name) continue;
       const subject = { id: Number(row.id), productCode: row.product_code };
       answers.set(keyOf(name), subject);
       if (remember) this.remember(keyOf(name), subject);
     }
-    for (const position of missing) found[position] = answers.get(keyOf(names[position]!)) ?? null;
+    for (const [position, name] of names.entries()) found[position] ??= answers.get(keyOf(name)) ?? null;
   }
 
   private remember(key: string, subject: Subject): void {

@@ -156,6 +156,18 @@ export class RecordingLedger {
     return this.host.query<Row[]>(sql, parameters);
   }
 
+  /** The first row of an answer. */
+  async one<Row>(sql: string, parameters: unknown[] = []): Promise<Row> {
+    const [row] = await this.query<Row>(sql, parameters);
+    if (row === undefined) throw new Error(`no row: ${sql}`);
+    return row;
+  }
+
+  /** The subject of usage that is recorded by subscription id. */
+  async subjectOf({ id }: MeteredBuyer): Promise<number> {
+    return (await this.one<{ id: number }>(`SELECT id FROM marketplace.subject WHERE tenant_id IS NULL AND subscription_id = $1`, [id])).id;
+  }
+
   /** Notes that events were answered as recorded: the ledger must hold exactly these in the end. */
   noteRecorded(...events: UsageEvent[]): void {
     for (const event of events) {

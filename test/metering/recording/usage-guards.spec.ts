@@ -20,10 +20,10 @@ beforeAll(async () => {
   ledger = await RecordingLedger.open();
   recorder = await ledger.recorder();
   buyer = await ledger.buyer();
-  [{ id: subject }] = await ledger.query<{ id: number }>(`SELECT id FROM marketplace.subject WHERE subscription_id = $1`, [buyer.id]);
-  [{ id: dimension }] = await ledger.query<{ id: number }>(
-    `SELECT id FROM marketplace.dimension WHERE product_code = 'widgets' AND name = 'requests'`,
-  );
+  subject = await ledger.subjectOf(buyer);
+  dimension = (
+    await ledger.one<{ id: number }>(`SELECT id FROM marketplace.dimension WHERE product_code = 'widgets' AND name = 'requests'`)
+  ).id;
 });
 
 afterAll(async () => {
@@ -240,7 +240,7 @@ describe('a split', () => {
   it('is whole: its pieces hold the sum, the count and the very events', async () => {
     const { id, ids } = await rollupOf(1, 2, 4);
     const [one, two, three] = ids as [string, string, string];
-    const [{ quantities }] = await ledger.query<{ quantities: Record<string, number> }>(
+    const { quantities } = await ledger.one<{ quantities: Record<string, number> }>(
       `SELECT jsonb_object_agg(id, quantity) AS quantities FROM marketplace.usage_event WHERE id = ANY ($1)`,
       [ids],
     );

@@ -132,7 +132,7 @@ describe('a take', () => {
 
   it('of the running hour comes for whoever has an end in it, a settle delay after', async () => {
     const other = await ledger.buyer();
-    const [{ customer_id: customerId }] = await ledger.query<{ customer_id: string }>(
+    const { customer_id: customerId } = await ledger.one<{ customer_id: string }>(
       `SELECT customer_id FROM marketplace.subscription WHERE id = $1`,
       [buyer.id],
     );
@@ -164,9 +164,7 @@ describe('a take', () => {
       buyer.event({ quantity: `0.${String(n).padStart(3, '0')}`, occurredAt: EARLIER }),
     );
     await record(...events);
-    const [{ id: subject }] = await ledger.query<{ id: number }>(`SELECT id FROM marketplace.subject WHERE subscription_id = $1`, [
-      buyer.id,
-    ]);
+    const subject = await ledger.subjectOf(buyer);
     const due = [{ subject, hour: hourNumberOf(new Date(EARLIER)) }];
     const moved: number[] = [];
     do moved.push(await database.transaction((tx) => takeUsage(tx, due, 300)));
@@ -363,9 +361,7 @@ describe('T9: a subscription that was folded into another', () => {
 
   it('a taker that began before the fold holds the other event: who compares waits for it', async () => {
     await record(folded.event(K), buyer.event(K));
-    const [{ id: subject }] = await ledger.query<{ id: number }>(`SELECT id FROM marketplace.subject WHERE subscription_id = $1`, [
-      folded.id,
-    ]);
+    const subject = await ledger.subjectOf(folded);
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     const early = database.transaction(async (tx) => {

@@ -1,0 +1,93 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type Subject, type SubjectDirectory } from '../../subscription/chain/subject-directory.js';
+import { type ProductCatalog } from '../../subscription/product-catalog.js';
+import { type CheckedUsage, EVENTS_PER_CALL_MAX, readUsage, type RecordResult } from './usage-event.js';
+import {
+  identify,
+  isMisplaced,
+  type Misplaced,
+  type PlacedUsage,
+  subjectNameOf,
+  undeclaredDimension,
+  unknownSubject,
+} from './usage-placement.js';
+import { type CodedProblem, refusalOf } from './usage-refusal.js';
+
+/** Lets events into the ledger, or says what is wrong with them. Asks only for what never changes, and from memory as a rule. */
+export class UsageAdmission {
+  constructor(
+    private readonly options: Pick<ResolvedOptions, 'sellerAccount' | 'clock' | 'recording'>,
+    private readonly directory: SubjectDirectory,
+    private readonly products: ProductCatalog,
+  ) {}
+
+  /**
+   * Holds every event against every rule before any of them is written. What is ignored has its answer already.
+   * @param host the host's transaction, asked for subjects that only it can see.
+   * @throws UsageRefusedError with every problem of every event
+   */
+  async admit(
+    events: readonly unknown[],
+    host: SqlExecutor | null,
+    ifUnknown: 'refuse' | 'ignore',
+  ): Promise<(PlacedUsage | RecordResult)[]> {
+    const problems: CodedProblem[] = [];
+    if (events.length > EVENTS_PER_CALL_MAX) {
+      const message = `a call takes at most ${EVENTS_PER_CALL_MAX} events; split the array`;
+      throw refusalOf([{ code: 'USAGE_INVALID', index: EVENTS_PER_CALL_MAX, field: 'event', message }]);
+    }
+    const { clock, recording } = this.options;
+    const window = { now: clock.now(), ...recording };
+    const read: CheckedUsage[] = [];
+    for (const [index, event] of Array.from(events).entries()) {
+      const usage = readUsage(event, index, window, problems);
+      if (usage) read.push(usage);
+    }
+    const placed = await this.place(read, host);
+    const answers = placed.map((answer, position): PlacedUsage | RecordResult | null => {
+      if (!('problem' in answer)) return answer;
+      const usage = read[position];
+      if (usage && answer.isUnknown && ifUnknown === 'ignore') return ignored(usage, this.options.sellerAccount);
+      problems.push(answer.problem);
+      return null;
+    });
+    if (problems.length > 0) throw refusalOf(problems.sort((a, b) => a.index - b.index));
+    return answers.filter((answer) => answer !== null);
+  }
+
+  /** Finds the subject and the dimension of each event, from memory as a rule: then nothing is awaited that takes a round trip. */
+  private async place(usages: readonly CheckedUsage[], host: SqlExecutor | null): Promise<(PlacedUsage | Misplaced)[]> {
+    const named = usages.map((usage) => ({ usage, name: subjectNameOf(usage, this.products) }));
+    const subjects = await this.directory.subjectsOf(
+      named.flatMap(({ name }) => (isMisplaced(name) ? [] : [name])),
+      host,
+    );
+    const placed: (PlacedUsage | Misplaced)[] = [];
+    let position = 0;
+    for (const { usage, name } of named) {
+      if (isMisplaced(name)) {
+        placed.push(name);
+        continue;
+      }
+      const subject = subjects[position];
+      position += 1;
+      placed.push(subject ? await this.placeAt({ ...usage, subscriptionId: name.subscriptionId }, subject) : unknownSubject(usage));
+    }
+    return placed;
+  }
+
+  private async placeAt(usage: CheckedUsage, { id, productCode }: Subject): Promise<PlacedUsage | Misplaced> {
+    const { dimension } = usage;
+    const dimensionId =
+      this.directory.rememberedDimension(productCode, dimension) ?? (await this.directory.dimensionOf(productCode, dimension));
+    const product = this.products.get(productCode);
+    if (dimensionId === null || !product?.dimensions.includes(dimension)) return undeclaredDimension(usage, productCode, product);
+    return { ...usage, ...identify(usage, this.options.sellerAccount), subject: id, dimensionId };
+  }
+}
+
+function ignored(usage: CheckedUsage, sellerAccount: string): RecordResult {
+  const { id, idempotencyKey } = identify(usage, sellerAccount);
+  return { eventId: id.text, idempotencyKey, outcome: 'ignored', subscriptionId: usage.subscriptionId };
+}
