@@ -13,9 +13,11 @@ export class MeteringService {
 
   /**
    * Records usage, durably once the promise resolves (with `manager`: with the commit of the host's transaction). Several events are recorded all or
-   * none, and answered in input order.
-   * @throws UsageRefusedError before anything is written: `USAGE_INVALID`, `SUBSCRIPTION_UNKNOWN`, `DIMENSION_UNDECLARED`, `IDEMPOTENCY_CONFLICT`
-   * @throws MarketplaceMeteringError `QUEUE_FULL`, `RECORD_TIMEOUT`, `RECORD_ABORTED`, `MANAGER_ELSEWHERE`, `SHUTTING_DOWN`
+   * none, and answered in input order. Recording the same event again with the same key is answered as `duplicate`, whatever became of the first call.
+   * @throws UsageRefusedError `USAGE_INVALID`, `TENANT_UNKNOWN`, `SUBSCRIPTION_UNKNOWN`, `PRODUCT_UNKNOWN`, `PRODUCT_AMBIGUOUS`, `DIMENSION_UNDECLARED`,
+   * `IDEMPOTENCY_CONFLICT`: nothing was written
+   * @throws UsageNotRecordedError `RECORD_TIMEOUT`, `RECORD_ABORTED`, `RECORD_FAILED`, `SHUTTING_DOWN`: `outcome` says what is known
+   * @throws MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`, `SHUTTING_DOWN`: nothing was written
    */
   record(event: UsageEvent, options?: RecordOptions): Promise<RecordResult>;
   record(events: UsageEvent[], options?: RecordOptions): Promise<RecordResult[]>;
@@ -23,7 +25,7 @@ export class MeteringService {
     return Array.isArray(input) ? this.recorder.record(input, options) : this.recorder.record(input, options);
   }
 
-  /** Where every recorded unit stands, per subscription and dimension, in one snapshot (invariant I1). */
+  /** Where every recorded unit stands, per customer and dimension, in one snapshot (invariant I1). */
   balance(filter: BalanceFilter = {}): Promise<BalanceView[]> {
     return this.balances.read(filter);
   }

@@ -19,8 +19,11 @@ export const CAUSE_SCOPE: Readonly<Partial<Record<BlockedReason, CauseScope>>> =
   invalidProduct: 'product',
 };
 
-/** Refusals that say something of the agreement: AWS is asked about it at once. */
-const ASKED_ABOUT: ReadonlySet<string> = new Set(['notSubscribed', 'notSubscribedYet', 'finalHour', 'invalidLicense', 'invalidCustomer']);
+/** Refusals that say something of the agreement: AWS is asked about it at once. A culprit's only where it is found, not of all that travelled with it. */
+const ASKED_ABOUT: Readonly<Record<'pending' | 'blocked', ReadonlySet<string>>> = {
+  pending: new Set(['notSubscribedYet', 'finalHour']),
+  blocked: new Set(['notSubscribed', 'invalidLicense', 'invalidCustomer']),
+};
 
 /** After so many calls in a row that AWS failed to answer, a batch is halved, and travels apart from others: a record in it may be what AWS chokes on. */
 export const FAILURES_BEFORE_SPLIT = 3;
@@ -92,7 +95,12 @@ export function outcomeOf(answer: RecordAnswer, facts: RecordFacts, context: Out
     return { evidence: isProof ? 'conflict' : 'uncertain', step: { to: 'same' }, overBilled: false, asks: false };
   }
   const step = negativeStep(answer, facts, context, reading);
-  return { evidence, step, overBilled: false, asks: 'reason' in step && ASKED_ABOUT.has(step.reason) };
+  return {
+    evidence,
+    step,
+    overBilled: false,
+    asks: (step.to === 'pending' || step.to === 'blocked') && ASKED_ABOUT[step.to].has(step.reason),
+  };
 }
 
 function billed(answer: RecordAnswer, facts: RecordFacts): RecordOutcome {

@@ -73,7 +73,7 @@ export function standingOf(spans: readonly Pick<TimelineSpan, 'startsAt' | 'end'
   const starts = spans.map((span) => span.startsAt.getTime());
   // Where the identity goes on under a later agreement the record keeps the deadline of its hour, and AWS must know the buyer.
   const isInFinalHour = spans.some(({ end }) => {
-    if (end === null) return false;
+    if (end === null || end.identityGoesOn) return false;
     return cutoffAt.getTime() <= Math.max(end.lastSignAt.getTime(), end.lastHeardAt.getTime()) + HOUR_MS;
   });
   return { inForceSince: starts.length === 0 ? null : new Date(Math.min(...starts)), isInFinalHour };

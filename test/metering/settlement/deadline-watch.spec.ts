@@ -114,7 +114,7 @@ describe('at the cutoff', () => {
     expect(await waiting()).toBe('600');
     expect((await bench.events()).filter((type) => type === 'metering.expired')).toHaveLength(600);
     await bench.expectConserved();
-  });
+  }, 120_000);
 });
 
 describe('modes', () => {

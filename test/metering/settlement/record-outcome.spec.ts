@@ -191,6 +191,10 @@ describe('what an answer does to a record', () => {
   ])('has AWS asked about the agreement where it refuses for it (%#)', (answer, asks) => {
     expect(outcome(answer).asks).toBe(asks);
   });
+
+  it('has AWS asked about nobody while a batch is still divided to find the culprit', () => {
+    expect(outcome(failure('culprit', 'none', 'invalidLicense'), { batchSize: 2 }).asks).toBe(false);
+  });
 });
 
 describe('how long a retry waits', () => {

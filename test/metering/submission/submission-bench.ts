@@ -14,6 +14,7 @@ import { LedgerDatabase, type SqlExecutor } from '../../../src/database/ledger-d
 import { AlertBoard } from '../../../src/events/alert-board.js';
 import { Outbox } from '../../../src/events/outbox.js';
 import { type Options, type ResolvedOptions, resolveOptions } from '../../../src/marketplace-metering.options.js';
+import { LedgerBalance } from '../../../src/metering/balance/ledger-balance.js';
 import { ConflictExplanation } from '../../../src/metering/settlement/conflict-explanation.js';
 import { DeadlineWatch } from '../../../src/metering/settlement/deadline-watch.js';
 import { RecordRequeue } from '../../../src/metering/settlement/record-requeue.js';
@@ -455,11 +456,13 @@ export class SubmissionBench {
   }
 
   /**
-   * Invariant I1 as the judge reads it from the tables, and the bill of AWS against what the ledger holds as metered, per grain.
+   * Invariant I1 as the judge reads it from the tables and as the ledger says it itself, and the bill of AWS against what the ledger holds as metered, per grain.
    * @param o.bill false where another system's record is on the bill
    */
   async expectConserved({ bill = true }: { bill?: boolean } = {}): Promise<void> {
     await expectTablesConserved(this.database);
+    const views = await new LedgerBalance(this.database, this.first.options).read();
+    expect(views.filter((view) => !view.conserved)).toEqual([]);
     if (bill) await expectBillIsLedger(this.database, this.simulator);
   }
 
