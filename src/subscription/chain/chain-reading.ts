@@ -25,7 +25,31 @@ export function readChains(chains: BuyerChains): ChainReading {
     [...lives].map(([id, life]) => joiningOf(id, { life, facts: assignment.byAgreement.get(id) ?? [], assignment, chains })),
     livingOf(chains).map(({ id }) => ({ id, tenants: tenantsOf(id, chains) })),
   );
-  return { assignment, lives, joining };
+  return { assignment, lives, joining: withoutEmptied(joining, assignment, chains) };
+}
+
+/**
+ * A subscription all of whose rows turned out to be agreements of another is that other one: a buyer's arrival made it, or a start that named none, and
+ * AWS's messages made the other under another name.
+ */
+function withoutEmptied(joining: Joining, assignment: Assignment, chains: BuyerChains): Joining {
+  const homeOf = (id: string): string | null => {
+    const home = joining.subscriptionOf.get(assignment.aliases.get(id) ?? id);
+    return home && 'subscriptionId' in home ? (joining.folds.get(home.subscriptionId) ?? home.subscriptionId) : null;
+  };
+  const folds = new Map(joining.folds);
+  const conflicts = [...joining.conflicts];
+  const inhabited = new Set([...joining.subscriptionOf.keys()].map(homeOf));
+  for (const { id } of livingOf(chains)) {
+    if (inhabited.has(id) || folds.has(id)) continue;
+    const aliases = chains.agreements.filter((row) => row.subscriptionId === id && assignment.aliases.has(row.id));
+    const into = aliases.map((row) => homeOf(row.id)).find((home) => home !== null);
+    if (into === undefined) continue;
+    const agreementIds = aliases.flatMap((row) => assignment.aliases.get(row.id) ?? []);
+    if (new Set([...tenantsOf(id, chains), ...tenantsOf(into, chains)]).size > 1) conflicts.push({ kind: 'twoTenants', agreementIds });
+    else folds.set(id, into);
+  }
+  return { ...joining, folds, conflicts };
 }
 
 /** The agreements of one subscription as they stand, in the order of their starts. */
@@ -92,12 +116,13 @@ function joiningOf(
   ];
   return {
     id,
-    subscriptionId: own?.subscriptionId ?? null,
+    // A row that is new takes the place of the nameless one that turned out to be it.
+    subscriptionId: own?.subscriptionId ?? same.map(({ subscriptionId }) => subscriptionId).find((home) => home !== null) ?? null,
     agreementName: same.flatMap(({ names }) => names).find(({ kind }) => kind === 'agreement')?.digest ?? null,
     licenses: [...new Set(same.flatMap(licensesOf))],
     previous: named('previousDigest'),
     initial: named('initialDigest')[0] ?? null,
-    isLegacy: isLegacy(own, chains),
+    isLegacy: isLegacy(own ?? same[0], chains),
     life,
   };
 }
