@@ -70,9 +70,14 @@ export function legacy(customerIdentifier: string): SpokenOf {
 
 let messages = 0;
 
-/** Puts what was said into the inbox, each as a message of its own, without processing it. */
-export async function receive(rooms: Rooms, events: readonly LifecycleEvent[], origin: MessageOrigin = 'eventBridge'): Promise<string[]> {
-  const ids = events.map(() => `m-${(messages += 1).toString().padStart(6, '0')}`);
+/** Puts what was said into the inbox, each as a message of its own, without processing it. `given`: ids of messages that are repeated. */
+export async function receive(
+  rooms: Rooms,
+  events: readonly LifecycleEvent[],
+  given?: readonly string[],
+  origin: MessageOrigin = 'eventBridge',
+): Promise<string[]> {
+  const ids = events.map((_, index) => given?.[index] ?? `m-${(messages += 1).toString().padStart(6, '0')}`);
   await rooms.inbox.receive(
     events.map((event, index) => ({ origin, messageId: ids[index] ?? '', via: 'test', body: '{}', content: { event } })),
   );

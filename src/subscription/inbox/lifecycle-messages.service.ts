@@ -53,6 +53,7 @@ export class LifecycleMessages {
     if (kept.state === 'applied')
       throw refused(key, 'is applied: its subscription stands as it says. A state that looks wrong has another cause.');
     if (kept.state === 'pending') throw refused(key, 'is waiting to be applied, and will be by itself within some minutes.');
+    if (kept.is_erased) throw refused(key, 'was erased: nothing of what it said is kept.');
     if (kept.type !== null) {
       await takeUp(tx, sellerAccount, key, null);
       return { state: 'pending' };
@@ -79,7 +80,7 @@ export class LifecycleMessages {
   private readAnew({ origin, messageId }: MessageKey, { received_via: via, received_at: sentAt, body }: KeptMessage): Reading {
     const { sellerAccount, notifications } = this.options;
     const outerId = { origin: origin === 'http' ? origin : ('sqs' as const), messageId };
-    return readDelivery({ body, via, outerId, sentAt }, { sellerAccount, topicArns: notifications.snsTopicArns });
+    return readDelivery({ body: body ?? '', via, outerId, sentAt }, { sellerAccount, topicArns: notifications.snsTopicArns });
   }
 
   /** Understood at last, a message may tell an id of its own, under which AWS has sent it again since. */

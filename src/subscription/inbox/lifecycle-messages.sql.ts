@@ -14,15 +14,17 @@ export interface KeptMessage {
   state: MessageState;
   received_via: string;
   received_at: Date;
-  body: string;
+  /** Null: erased. */
+  body: string | null;
   /** Null: it was not understood. */
   type: string | null;
+  is_erased: boolean;
 }
 
 /** FOR UPDATE: who decides about a message waits for the job that is at it, and then sees what has become of it. */
 export async function lockMessage(tx: SqlExecutor, sellerAccount: string, { origin, messageId }: MessageKey): Promise<KeptMessage | null> {
   const [row] = await tx.query<KeptMessage>(
-    `SELECT state, received_via, received_at, body, type FROM marketplace.inbox_message
+    `SELECT state, received_via, received_at, body, type, body IS NULL OR (type IS NOT NULL AND event IS NULL) AS is_erased FROM marketplace.inbox_message
      WHERE seller_account = $1 AND origin = $2 AND message_id = $3 FOR UPDATE`,
     [sellerAccount, origin, messageId],
   );

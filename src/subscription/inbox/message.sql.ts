@@ -9,7 +9,8 @@ export interface PendingMessage {
   event: LifecycleEvent;
 }
 
-/** One message that is to be processed. SKIP LOCKED: each replica takes what no other is at. The order is of no account: states follow from all facts. */
+/** One message that is to be processed. SKIP LOCKED: each replica takes what no other is at. The order is of no account: states follow
+ * from all facts. What was erased before it was processed says nothing any more. */
 export async function takePending(tx: SqlExecutor, sellerAccount: string): Promise<PendingMessage | null> {
   const [row] = await tx.query<{
     origin: MessageOrigin;
@@ -20,7 +21,7 @@ export async function takePending(tx: SqlExecutor, sellerAccount: string): Promi
     event: unknown;
   }>(
     `SELECT origin, message_id, received_at, type, event_at, event FROM marketplace.inbox_message
-     WHERE seller_account = $1 AND state = 'pending' AND next_attempt_at <= clock_timestamp()
+     WHERE seller_account = $1 AND state = 'pending' AND next_attempt_at <= clock_timestamp() AND event IS NOT NULL
      ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
     [sellerAccount],
   );
@@ -80,7 +81,7 @@ export async function wakeWaiting(tx: SqlExecutor, sellerAccount: string, names:
   if (names.length === 0) return;
   await tx.query(
     `UPDATE marketplace.inbox_message SET state = 'pending', next_attempt_at = clock_timestamp(), error = NULL
-     WHERE seller_account = $1 AND state = 'waiting' AND names && $2::text[]`,
+     WHERE seller_account = $1 AND state = 'waiting' AND names && $2::text[] AND event IS NOT NULL`,
     [sellerAccount, names],
   );
 }
@@ -89,7 +90,7 @@ export async function wakeWaiting(tx: SqlExecutor, sellerAccount: string, names:
 export async function wakeIgnored(sql: SqlExecutor, sellerAccount: string, productLabels: readonly string[]): Promise<void> {
   await sql.query(
     `UPDATE marketplace.inbox_message SET state = 'pending', next_attempt_at = clock_timestamp(), error = NULL, attempt_count = 0
-     WHERE seller_account = $1 AND state = 'ignored' AND names && $2::text[]`,
+     WHERE seller_account = $1 AND state = 'ignored' AND names && $2::text[] AND event IS NOT NULL`,
     [sellerAccount, productLabels],
   );
 }
