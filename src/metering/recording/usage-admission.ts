@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
-import { type Subject, type SubjectDirectory } from '../../subscription/chain/subject-directory.js';
+import { type Subject, type SubjectDirectory, type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { type ProductCatalog } from '../../subscription/product-catalog.js';
+import { recordingFailureOf } from './recording-failure.js';
 import { type CheckedUsage, EVENTS_PER_CALL_MAX, readUsage, type RecordResult } from './usage-event.js';
 import {
   identify,
@@ -12,7 +14,10 @@ import {
   undeclaredDimension,
   unknownSubject,
 } from './usage-placement.js';
-import { type CodedProblem, refusalOf } from './usage-refusal.js';
+import { type CodedProblem, notRecordedBecause, refusalOf } from './usage-refusal.js';
+
+const PAUSE_MIN_MS = 10;
+const PAUSE_MAX_MS = 500;
 
 /** Lets events into the ledger, or says what is wrong with them. Asks only for what never changes, and from memory as a rule. */
 export class UsageAdmission {
@@ -59,7 +64,7 @@ export class UsageAdmission {
   /** Finds the subject and the dimension of each event, from memory as a rule: then nothing is awaited that takes a round trip. */
   private async place(usages: readonly CheckedUsage[], host: SqlExecutor | null): Promise<(PlacedUsage | Misplaced)[]> {
     const named = usages.map((usage) => ({ usage, name: subjectNameOf(usage, this.products) }));
-    const subjects = await this.directory.subjectsOf(
+    const subjects = await this.subjectsOf(
       named.flatMap(({ name }) => (isMisplaced(name) ? [] : [name])),
       host,
     );
@@ -75,6 +80,20 @@ export class UsageAdmission {
       placed.push(subject ? await this.placeAt({ ...usage, subscriptionId: name.subscriptionId }, subject) : unknownSubject(usage));
     }
     return placed;
+  }
+
+  /** A miss that finds the database away waits for it like the event itself would; errors of the host's connection are the host's. */
+  private async subjectsOf(names: readonly SubjectName[], host: SqlExecutor | null): Promise<(Subject | null)[]> {
+    const deadline = performance.now() + this.options.recording.timeoutMs;
+    for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
+      try {
+        return await this.directory.subjectsOf(names, host);
+      } catch (error) {
+        if (host || recordingFailureOf(error) !== 'unavailable') throw error;
+        if (performance.now() + pauseMs > deadline) throw notRecordedBecause(error, 'notWritten', []);
+        await sleep(pauseMs);
+      }
+    }
   }
 
   private async placeAt(usage: CheckedUsage, { id, productCode }: Subject): Promise<PlacedUsage | Misplaced> {
