@@ -1,0 +1,592 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { type PlannedHour } from '../../../src/metering/sealing/customer-plan.js';
+import { identityKey, type ModeChange } from '../../../src/metering/sealing/period.js';
+import { type Plan, PlanningRule, type WaitingRollup } from '../../../src/metering/sealing/planning-rule.js';
+import { HOUR_MS, hourOf, plusMs } from '../../../src/runtime/clock.js';
+import {
+  type CustomerTimeline,
+  type MeteringIdentityName,
+  type SubscriptionTimeline,
+} from '../../../src/subscription/agreements/timeline.js';
+import { at, license, type SpanGiven, spanOf } from './given-timeline.js';
+
+const legacy: MeteringIdentityName = { kind: 'customerIdentifier', customerIdentifier: 'C1' };
+const account: MeteringIdentityName = { kind: 'account', customerAwsAccountId: '210987654321' };
+
+interface Given {
+  spans?: SpanGiven[];
+  /** Further subscriptions of the tenant. */
+  others?: { spans: SpanGiven[]; from?: string; to?: string }[];
+  subscription?: Partial<SubscriptionTimeline>;
+  subject?: { tenant?: string | null; payer?: string | null };
+  tenancy?: { from?: string; to?: string; tenantId?: string };
+  choices?: { subscriptionId: string; from: string }[];
+  /** `l-1 10:00`: hours with a standing record. */
+  taken?: string[];
+  refused?: string[];
+  modes?: ModeChange[];
+  onSeveral?: 'wait' | 'paidFirst';
+  isListed?: boolean;
+  now?: string;
+}
+
+const instantOf = (text: string | undefined): Date | null => (text === undefined ? null : at(text));
+
+function ruleOf(given: Given): PlanningRule {
+  const subscriptions: SubscriptionTimeline[] = [
+    { subscriptionId: 's1', spans: given.spans ?? [], ...given.subscription },
+    ...(given.others ?? []).map(({ spans }, index) => ({ subscriptionId: `s${index + 2}`, spans })),
+  ].map(({ spans, ...rest }) => ({
+    ...{ askedAt: null, mayNotAsk: false, nextChangeAt: null },
+    ...rest,
+    spans: (spans as SpanGiven[]).map((span) => spanOf(span, rest.subscriptionId, span.agreement)),
+  }));
+  const customer: CustomerTimeline = {
+    ...{ sellerAccount: 'seller', customerId: 'c', productCode: 'p', tenantId: 'acme' },
+    subjects: [
+      {
+        id: 1,
+        tenantId: given.subject?.tenant === undefined ? 'acme' : given.subject.tenant,
+        subscriptionId: given.subject?.payer ?? null,
+        namedSubscriptionId: given.subject?.payer ?? null,
+      },
+    ],
+    subscriptions,
+    tenancies: subscriptions.map(({ subscriptionId }, index) => ({
+      subscriptionId,
+      tenantId: (index === 0 ? given.tenancy?.tenantId : undefined) ?? 'acme',
+      from: instantOf(index === 0 ? given.tenancy?.from : given.others?.[index - 1]?.from),
+      to: instantOf(index === 0 ? given.tenancy?.to : given.others?.[index - 1]?.to),
+    })),
+    payerChoices: (given.choices ?? []).map(({ subscriptionId, from }) => ({ subscriptionId, from: at(from) })),
+  };
+  const taken = new Set((given.taken ?? []).map((text) => grainText(text.split(' ')[0] ?? '', at(text.slice(text.indexOf(' ') + 1)))));
+  return new PlanningRule({
+    customer,
+    operation: 'BatchMeterUsage',
+    modes: given.modes ?? [{ from: null, mode: 'live' }],
+    times: { now: at(given.now ?? '11:15'), settleDelayMs: 600_000, zeroRecordLeadMs: 3 * HOUR_MS },
+    isListed: given.isListed ?? true,
+    onSeveral: given.onSeveral ?? 'wait',
+    isTaken: (identity, _dimension, hour) => taken.has(grainText(identity.replace(/^.*:/, ''), hour)),
+    isRefused: (identity, dimension) =>
+      (given.refused ?? []).some((cause) => cause === dimension || cause === identity?.replace(/^.*:/, '')),
+  });
+}
+
+const grainText = (name: string, hour: Date): string => `${name} ${hour.toISOString()}`;
+
+function usage(first: string, last = first, isCorrection = false): WaitingRollup {
+  return { subject: 1, dimension: 'requests', hour: hourOf(at(first)), firstAt: at(first), lastAt: at(last), isCorrection };
+}
+
+function said(plan: Plan): string {
+  switch (plan.to) {
+    case 'hour': {
+      const { period, hour } = plan as PlannedHour & { to: 'hour' };
+      const mode = period.mode === 'live' ? '' : ` ${period.mode}`;
+      return `${period.agreementId}${period.price === 'trial' ? ' trial' : ''}${mode} ${hour.hour.toISOString().slice(8, 16).replace('T', ' ')}`;
+    }
+    case 'wait':
+      return `wait ${plan.reason}`;
+    case 'setApart':
+      return `set apart ${plan.reason}`;
+    case 'split':
+      return `split at ${plan.at.map((instant) => instant.toISOString().slice(11, 19)).join(', ')}`;
+  }
+}
+
+const planned = (given: Given, rollup: WaitingRollup): string => said(ruleOf(given).plan(rollup));
+
+const RUNNING: SpanGiven[] = [{ agreement: '1', from: '2026-10-05T08:20:00Z' }];
+const TRIAL_TO_PAID: SpanGiven[] = [
+  { agreement: '1', from: '2026-11-10T00:00:00Z', to: '14:20', price: 'trial', end: null },
+  { agreement: '1', from: '14:20', price: 'paid' },
+];
+const REPLACED: SpanGiven[] = [
+  { agreement: '1', from: '2026-10-05T08:20:00Z', to: '10:37' },
+  { agreement: '2', from: '10:37' },
+];
+const LEGACY_RENEWED: SpanGiven[] = [
+  { agreement: '1', from: '2026-10-05T08:20:00Z', to: '2026-11-11T00:00:00Z', identity: legacy },
+  { agreement: '2', from: '2026-11-11T00:00:00Z', identity: legacy },
+];
+
+describe('usage whose own hour is free', () => {
+  const table: [string, Given, WaitingRollup, string][] = [
+    ['goes with it', { spans: RUNNING }, usage('10:10'), '1 11 10:00'],
+    ['goes with an earlier one, too, that AWS still takes', { spans: RUNNING }, usage('2026-11-10T12:10:00Z'), '1 10 12:00'],
+    ['waits until it has settled', { spans: RUNNING, now: '11:09' }, usage('10:10'), 'wait notSettled'],
+    ['goes with it at the settle delay, to the instant', { spans: RUNNING, now: '11:10' }, usage('10:10'), '1 11 10:00'],
+    [
+      'is taken by another name of the buyer: goes with the next',
+      {
+        spans: [{ ...RUNNING[0]!, identity: legacy, alsoKnownAs: [account] }],
+        taken: [`210987654321 10:00`],
+      },
+      usage('10:10'),
+      'wait nextHour',
+    ],
+    [
+      'goes with it though AWS refuses the dimension: each hour probes',
+      { spans: RUNNING, refused: ['requests'] },
+      usage('10:10'),
+      '1 11 10:00',
+    ],
+    ['waits where AWS has told no name', { spans: [{ ...RUNNING[0]!, identity: null }] }, usage('10:10'), 'wait noIdentity'],
+    [
+      'goes with its last hour a settle delay after the end',
+      {
+        spans: [{ agreement: '1', from: '2026-10-05T08:20:00Z', to: '11:02' }],
+        now: '11:12',
+      },
+      usage('11:01'),
+      '1 11 11:00',
+    ],
+    [
+      'waits for that',
+      { spans: [{ agreement: '1', from: '2026-10-05T08:20:00Z', to: '11:02' }], now: '11:11' },
+      usage('11:01'),
+      'wait notSettled',
+    ],
+    [
+      'waits for a provisional start until it would be lost',
+      { spans: [{ ...RUNNING[0]!, seals: 'lastMoment' }] },
+      usage('10:10'),
+      'wait notSettled',
+    ],
+    [
+      'goes at that moment',
+      { spans: [{ ...RUNNING[0]!, seals: 'lastMoment' }], now: '2026-11-12T07:00:00Z' },
+      usage('10:10'),
+      '1 11 10:00',
+    ],
+    [
+      'is dry where the product was dry',
+      { spans: RUNNING, modes: [{ from: null, mode: 'dry-run' }] },
+      usage('10:10'),
+      '1 dry-run 11 10:00',
+    ],
+    ['waits where the product was off', { spans: RUNNING, modes: [{ from: null, mode: 'off' }] }, usage('10:10'), 'wait notLive'],
+    ['waits where the product is not listed', { spans: RUNNING, isListed: false }, usage('10:10'), 'wait notListed'],
+  ];
+  it.each(table)('%s', (_, given, rollup, expected) => expect(planned(given, rollup)).toBe(expected));
+});
+
+describe('late usage', () => {
+  const table: [string, Given, WaitingRollup, string][] = [
+    ['goes with the newest settled hour while its period runs', { spans: RUNNING, taken: ['l-1 09:00'] }, usage('09:10'), '1 11 10:00'],
+    [
+      'goes with the next to settle where that is taken',
+      { spans: RUNNING, taken: ['l-1 09:00', 'l-1 10:00'] },
+      usage('09:10'),
+      'wait nextHour',
+    ],
+    [
+      'of the month before goes with a free hour of its own month [M22]',
+      {
+        spans: RUNNING,
+        taken: ['l-1 2026-11-30T22:00:00Z'],
+        now: '2026-12-01T01:05:00Z',
+      },
+      usage('2026-11-30T22:30:00Z'),
+      '1 30 23:00',
+    ],
+    [
+      'of the month before goes with this month where AWS takes none of that any more',
+      {
+        spans: RUNNING,
+        taken: ['l-1 2026-11-30T22:00:00Z'],
+        now: '2026-12-01T06:15:00Z',
+      },
+      usage('2026-11-30T22:30:00Z'),
+      '1 01 05:00',
+    ],
+    [
+      'of an agreement that is over goes with the newest free hour of it',
+      {
+        spans: REPLACED,
+        taken: ['l-1 09:00'],
+        now: '11:20',
+      },
+      usage('09:10'),
+      '1 11 10:00',
+    ],
+    [
+      'never goes with the next agreement [T5]',
+      { spans: REPLACED, taken: ['l-1 09:00', 'l-1 10:00', 'l-1 08:00'], now: '11:40' },
+      usage('09:10'),
+      'wait noHour',
+    ],
+    [
+      'of a trial never goes with paid time [M19]',
+      { spans: TRIAL_TO_PAID, taken: ['l-1 12:00', 'l-1 13:00', 'l-1 14:00'], now: '15:30' },
+      usage('12:10'),
+      '1 trial 11 11:00',
+    ],
+    ['waits for a cause that AWS refuses', { spans: RUNNING, taken: ['l-1 09:00'], refused: ['l-1'] }, usage('09:10'), 'wait refused'],
+    ['is corrected all the same', { spans: RUNNING, taken: ['l-1 09:00'], refused: ['l-1'] }, usage('09:10', '09:10', true), '1 11 10:00'],
+    [
+      'is not refused for the cause of another license',
+      { spans: REPLACED, refused: ['l-1'], taken: ['l-2 11:00'], now: '13:15' },
+      usage('11:10'),
+      '2 11 12:00',
+    ],
+    [
+      'of a dry day stays dry when the product is live again',
+      {
+        spans: RUNNING,
+        modes: [
+          { from: null, mode: 'dry-run' },
+          { from: at('10:00'), mode: 'live' },
+        ],
+        taken: ['l-1 09:00'],
+      },
+      usage('09:10'),
+      '1 dry-run 11 08:00',
+    ],
+    [
+      'of a live day is billed after a dry one [T22]',
+      {
+        spans: RUNNING,
+        modes: [
+          { from: null, mode: 'live' },
+          { from: at('2026-11-10T00:00:00Z'), mode: 'dry-run' },
+          { from: at('2026-11-11T00:00:00Z'), mode: 'live' },
+        ],
+        now: '01:15',
+      },
+      usage('2026-11-09T23:50:00Z'),
+      '1 11 00:00',
+    ],
+  ];
+  it.each(table)('%s', (_, given, rollup, expected) => expect(planned(given, rollup)).toBe(expected));
+});
+
+describe('a boundary inside an hour', () => {
+  const table: [string, Given, WaitingRollup, string][] = [
+    ['cuts what lies on both sides', { spans: REPLACED }, usage('10:20', '10:50'), 'split at 10:37:00'],
+    ['leaves what lies on one', { spans: REPLACED }, usage('10:37', '10:50'), '2 11 10:00'],
+    ['gives two licenses a record each [M5]', { spans: REPLACED }, usage('10:10', '10:36'), '1 11 10:00'],
+    ['gives one license one, to the earlier side [T4]', { spans: TRIAL_TO_PAID, now: '15:15' }, usage('14:05'), '1 trial 11 14:00'],
+    ['and the later side begins with the next', { spans: TRIAL_TO_PAID, now: '15:15' }, usage('14:40'), 'wait nextHour'],
+    ['which is free once it has settled', { spans: TRIAL_TO_PAID, now: '16:10' }, usage('14:40'), '1 11 15:00'],
+    [
+      'at its first instant cuts no hour [T20]',
+      {
+        spans: [
+          { ...LEGACY_RENEWED[0]!, to: '2026-11-01T00:00:00Z' },
+          { ...LEGACY_RENEWED[1]!, from: '2026-11-01T00:00:00Z' },
+        ],
+        now: '2026-11-01T01:15:00Z',
+      },
+      usage('2026-11-01T00:20:00Z'),
+      '2 01 00:00',
+    ],
+    [
+      'a renewed identity keeps the deadline of its hour [T14]',
+      { spans: LEGACY_RENEWED, now: '02:00' },
+      usage('2026-11-10T23:30:00Z'),
+      '1 10 23:00',
+    ],
+    [
+      'an identity that ends does not',
+      {
+        spans: [LEGACY_RENEWED[0]!, { agreement: '2', from: '2026-11-11T00:00:00Z' }],
+        now: '02:00',
+      },
+      usage('2026-11-10T23:30:00Z'),
+      'wait noHour',
+    ],
+  ];
+  it.each(table)('%s', (_, given, rollup, expected) => expect(planned(given, rollup)).toBe(expected));
+
+  it('gives each record an instant inside its agreement, a second after its start', () => {
+    const first = ruleOf({ spans: REPLACED }).plan(usage('10:20'));
+    const second = ruleOf({ spans: REPLACED }).plan(usage('10:50'));
+    expect([first, second].map((plan) => (plan.to === 'hour' ? plan.hour.timestamp.toISOString().slice(11, 19) : plan.to))).toEqual([
+      '10:00:00',
+      '10:37:01',
+    ]);
+  });
+});
+
+describe('usage that no agreement covers', () => {
+  const ENDED: SpanGiven[] = [{ agreement: '1', from: '2026-10-05T08:20:00Z', to: '10:05' }];
+  const LATER = '2026-11-12T12:00:00Z';
+  const table: [string, Given, WaitingRollup, string][] = [
+    ['waits after the end [M21]', { spans: ENDED }, usage('10:45'), 'wait afterEnd'],
+    ['waits on until AWS was asked', { spans: ENDED, now: LATER }, usage('10:45'), 'wait afterEnd'],
+    [
+      'is set apart once AWS was asked, and its cutoff has passed',
+      { spans: ENDED, now: LATER, subscription: { askedAt: at('11:00') } },
+      usage('10:45'),
+      'set apart afterEnd',
+    ],
+    [
+      'is set apart where AWS may not be asked',
+      { spans: ENDED, now: LATER, subscription: { mayNotAsk: true } },
+      usage('10:45'),
+      'set apart afterEnd',
+    ],
+    [
+      'does not count an answer from before the end',
+      { spans: ENDED, now: LATER, subscription: { askedAt: at('10:00') } },
+      usage('10:45'),
+      'wait afterEnd',
+    ],
+    [
+      'waits for an announced successor [T2]',
+      { spans: [{ ...ENDED[0]!, end: { awaitsSuccessor: true } }] },
+      usage('10:45'),
+      'wait awaitingSuccessor',
+    ],
+    ['waits before the start', { spans: [{ agreement: '1', from: '10:05' }] }, usage('09:10'), 'wait beforeStart'],
+    [
+      'is set apart before the start, once its own cutoff has passed [M20]',
+      { spans: [{ agreement: '1', from: '10:05' }] },
+      usage('2026-10-14T09:10:00Z'),
+      'set apart beforeStart',
+    ],
+    ['of a purchase that failed waits', { spans: [{ ...RUNNING[0]!, seals: 'never' }] }, usage('10:10'), 'wait noSubscription'],
+    [
+      'of a tenant that had no subscription then waits',
+      { spans: RUNNING, tenancy: { from: '10:30' } },
+      usage('10:10'),
+      'wait noSubscription',
+    ],
+    ['of nobody waits', { spans: RUNNING }, { ...usage('10:10'), subject: 99 }, 'wait unknownSubject'],
+  ];
+  it.each(table)('%s', (_, given, rollup, expected) => expect(planned(given, rollup)).toBe(expected));
+});
+
+describe('usage that several subscriptions could pay', () => {
+  const TWO: Given = { spans: RUNNING, others: [{ spans: [{ agreement: '2', from: '2026-10-06T08:20:00Z' }] }] };
+  const table: [string, Given, WaitingRollup, string][] = [
+    ['waits [M2]', TWO, usage('10:10'), 'wait ambiguous'],
+    ['goes to the payer that is named', { ...TWO, subject: { payer: 's2' } }, usage('10:10'), '2 11 10:00'],
+    [
+      'goes to the one chosen at that instant',
+      { ...TWO, choices: [{ subscriptionId: 's2', from: '10:00' }] },
+      usage('10:10'),
+      '2 11 10:00',
+    ],
+    ['waits before the choice', { ...TWO, choices: [{ subscriptionId: 's2', from: '10:30' }] }, usage('10:10'), 'wait ambiguous'],
+    [
+      'is cut where a choice changes the payer',
+      { ...TWO, choices: [{ subscriptionId: 's2', from: '10:30' }] },
+      usage('10:10', '10:40'),
+      'split at 10:30:00',
+    ],
+    [
+      'goes to the only paid one where the product says so',
+      { ...TWO, spans: [{ ...RUNNING[0]!, price: 'trial' }], onSeveral: 'paidFirst' },
+      usage('10:10'),
+      '2 11 10:00',
+    ],
+    ['waits where two are paid', { ...TWO, onSeveral: 'paidFirst' }, usage('10:10'), 'wait ambiguous'],
+    [
+      'goes to the one that is left when the other has ended',
+      { ...TWO, spans: [{ ...RUNNING[0]!, to: '10:00' }] },
+      usage('10:10'),
+      '2 11 10:00',
+    ],
+    [
+      'stays with the chosen one that awaits its successor',
+      {
+        ...TWO,
+        spans: [{ ...RUNNING[0]!, to: '10:00', end: { awaitsSuccessor: true } }],
+        choices: [{ subscriptionId: 's1', from: '09:00' }],
+      },
+      usage('10:10'),
+      'wait awaitingSuccessor',
+    ],
+    [
+      'leaves a chosen one that is over for certain',
+      {
+        ...TWO,
+        spans: [{ ...RUNNING[0]!, to: '09:30' }],
+        subscription: { askedAt: at('10:00') },
+        choices: [{ subscriptionId: 's1', from: '09:00' }],
+      },
+      usage('10:10'),
+      '2 11 10:00',
+    ],
+    [
+      'does not follow a subscription to another tenant',
+      { spans: RUNNING, tenancy: { tenantId: 'other' }, subject: { payer: 's1' } },
+      usage('10:10'),
+      'wait noSubscription',
+    ],
+    [
+      'recorded for a subscription alone is never ambiguous',
+      { ...TWO, subject: { tenant: null, payer: 's1' } },
+      usage('10:10'),
+      '1 11 10:00',
+    ],
+  ];
+  it.each(table)('%s', (_, given, rollup, expected) => expect(planned(given, rollup)).toBe(expected));
+});
+
+describe('a carry of a whole unit', () => {
+  const carry = (given: Given): string => {
+    const rule = ruleOf(given);
+    const place = rule.placeOf(1, at('10:10'));
+    return place.kind === 'period' ? said(rule.planCarry(place.period, 'requests')) : place.kind;
+  };
+  it.each([
+    ['goes with the newest settled hour', { spans: RUNNING }, '1 11 10:00'],
+    ['goes with the next where that is taken', { spans: RUNNING, taken: ['l-1 10:00'] }, 'wait nextHour'],
+    ['goes with the newest free hour of a period that is over', { spans: REPLACED, taken: ['l-1 10:00'] }, '1 11 09:00'],
+    ['waits where AWS refuses it', { spans: RUNNING, refused: ['requests'] }, 'wait refused'],
+  ] as [string, Given, string][])('%s', (_, given, expected) => expect(carry(given)).toBe(expected));
+});
+
+describe('whatever the timeline', () => {
+  // Boundaries in quarters of an hour over three days, licenses and one legacy name, trial or paid.
+  const anySpans = fc
+    .array(
+      fc.record({
+        length: fc.integer({ min: 1, max: 90 }),
+        gap: fc.integer({ min: 0, max: 12 }),
+        kind: fc.constantFrom('license', 'legacy', 'same'),
+        price: fc.constantFrom('trial' as const, 'paid' as const),
+      }),
+      { minLength: 1, maxLength: 5 },
+    )
+    .chain((parts) => fc.record({ parts: fc.constant(parts), isOpen: fc.boolean() }))
+    .map(({ parts, isOpen }) => {
+      let clock = at('2026-11-09T00:00:00Z').getTime();
+      let license1 = 0;
+      return parts.map(({ length, gap, kind, price }, index): SpanGiven => {
+        const from = new Date(clock + gap * 900_000);
+        const to = new Date(from.getTime() + length * 900_000);
+        clock = to.getTime();
+        if (kind === 'license') license1 = index;
+        const last = isOpen && index === parts.length - 1;
+        return {
+          agreement: `a${index}`,
+          from,
+          to: last ? null : to,
+          price,
+          identity: kind === 'legacy' ? legacy : license(`x${license1}`),
+          ...(index % 2 ? { end: null } : {}),
+        };
+      });
+    });
+  const anyNow = fc.integer({ min: 0, max: 4 * 24 * 12 }).map((steps) => new Date(at('2026-11-09T00:00:00Z').getTime() + steps * 300_000));
+  const anyWorld = fc.record({
+    spans: anySpans,
+    now: anyNow,
+    used: fc.integer({ min: 0, max: 3 * 24 * 60 }),
+    isCorrection: fc.boolean(),
+    takenHours: fc.array(fc.tuple(fc.constantFrom('C1', 'l-x0', 'l-x1', 'l-x2'), fc.integer({ min: 0, max: 96 })), { maxLength: 60 }),
+    refused: fc.constantFrom<string[]>([], ['requests'], ['C1']),
+  });
+
+  it('is billed under its own price period, in an hour that is inside, free, settled and not too late; and steps keep their order', () => {
+    fc.assert(
+      fc.property(anyWorld, ({ spans, now, used, isCorrection, takenHours, refused }) => {
+        const taken = takenHours.map(([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`);
+        const given: Given = { spans, taken, refused, now: now.toISOString() };
+        const rule = ruleOf(given);
+        const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
+        if (instant > now) return;
+        const rollup: WaitingRollup = {
+          subject: 1,
+          dimension: 'requests',
+          hour: hourOf(instant),
+          firstAt: instant,
+          lastAt: instant,
+          isCorrection,
+        };
+        const plan = rule.plan(rollup);
+        const span = spans.find(({ from, to }) => from <= instant && (!to || instant < to));
+        if (!span) {
+          expect(['wait', 'setApart']).toContain(plan.to);
+          return;
+        }
+        expect(plan.to).not.toBe('setApart');
+        expect(plan.to).not.toBe('split');
+        if (plan.to === 'wait') {
+          // A free own hour never waits.
+          const place = rule.placeOf(1, instant);
+          if (place.kind !== 'period') throw new Error('covered, and nowhere');
+          const own = rule.hoursOf(place.period).at(rollup.hour);
+          expect(own !== null && rule.hoursOf(place.period).isFree(own, 'requests')).toBe(false);
+          if (plan.reason === 'noHour') expect(rule.hoursOf(place.period).free('requests')).toEqual([]);
+          return;
+        }
+        if (plan.to !== 'hour') return;
+        const { period, hour } = plan;
+        // Never another price period.
+        expect(period.agreementId).toBe(span.agreement);
+        expect(period.price).toBe(span.price);
+        // Inside of it: an instant at least a second after its start.
+        expect(hour.timestamp >= plusMs(new Date(span.from), 1000) || hour.timestamp >= hour.hour).toBe(true);
+        expect(hourOf(hour.timestamp)).toEqual(hour.hour);
+        expect(hour.timestamp >= plusMs(new Date(span.from), 1000)).toBe(true);
+        if (span.to) expect(hour.timestamp < new Date(span.to)).toBe(true);
+        // Never a grain that is taken, never a shared hour that is the earlier side's.
+        const name = identityKey(hour.identity ?? legacy).replace(/^.*:/, '');
+        expect(taken).not.toContain(`${name} ${hour.hour.toISOString()}`);
+        const earlier = spans.filter(
+          (other) =>
+            other !== span &&
+            other.from < span.from &&
+            other.to &&
+            new Date(other.to) > hour.hour &&
+            other.identity &&
+            hour.identity &&
+            identityKey(other.identity) === identityKey(hour.identity),
+        );
+        expect(earlier.filter((other) => plusMs(new Date(other.from), 1000) < new Date(other.to ?? 0))).toEqual([]);
+        // Settled, and not past every reading of its deadline.
+        expect(hour.settlesAt <= now).toBe(true);
+        expect(now < hour.deadlines.cutoffAt).toBe(true);
+        // Its own hour, where that was free.
+        const own = rule.hoursOf(period).at(rollup.hour);
+        if (own && rule.hoursOf(period).isFree(own, 'requests')) expect(hour.hour).toEqual(rollup.hour);
+        // What AWS refuses is sealed in no hour but its own, corrections aside.
+        if (!isCorrection && refused.includes('requests')) expect(hour.hour).toEqual(rollup.hour);
+        // The calendar month is kept where an hour of it is free.
+        const month = (date: Date): string => date.toISOString().slice(0, 7);
+        if (month(hour.hour) !== month(instant))
+          expect(
+            rule
+              .hoursOf(period)
+              .free('requests')
+              .filter((free) => month(free.hour) === month(instant)),
+          ).toEqual([]);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('is looked at again when it may be planned otherwise: before that, nothing changes', () => {
+    fc.assert(
+      fc.property(anyWorld, fc.integer({ min: 1, max: 300 }), ({ spans, now, used, takenHours }, minutes) => {
+        const taken = takenHours.map(([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`);
+        const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
+        if (instant > now) return;
+        const rollup: WaitingRollup = {
+          subject: 1,
+          dimension: 'requests',
+          hour: hourOf(instant),
+          firstAt: instant,
+          lastAt: instant,
+          isCorrection: false,
+        };
+        const plan = ruleOf({ spans, taken, now: now.toISOString() }).plan(rollup);
+        if (plan.to !== 'wait') return;
+        const later = plusMs(now, minutes * 60_000);
+        if (plan.lookAt && plan.lookAt <= later) return;
+        // A fact may come, and an hour of a running period may begin; time alone gives it no record before `lookAt`.
+        const then = ruleOf({ spans, taken, now: later.toISOString() }).plan(rollup);
+        expect(then.to === 'hour' || then.to === 'setApart' ? said(then) : 'waits').toBe('waits');
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
