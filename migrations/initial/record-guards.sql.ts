@@ -210,6 +210,8 @@ export const RECORD_GUARDS: readonly string[] = [
       UPDATE marketplace.balance b SET quantity = b.quantity - NEW.quantity + NEW.settled_quantity
         WHERE b.seller_account = NEW.seller_account AND b.period_id = NEW.period_id AND b.dimension = NEW.dimension;
     END IF;
+    -- Its carry is another now: sealing plans it.
+    INSERT INTO marketplace.customer_changed (seller_account, customer_id) VALUES (NEW.seller_account, NEW.customer_id);
     RETURN NULL;
   END $$`,
   `CREATE TRIGGER metering_record_taken_back AFTER UPDATE ON marketplace.metering_record FOR EACH ROW

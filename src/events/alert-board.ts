@@ -24,6 +24,7 @@ export type AlertKind =
   | 'allocationsTrimmed'
   | 'usageWaiting'
   | 'usageHeld'
+  | 'billedElsewhere'
   | 'keyConflict'
   | 'chainConflict'
   | 'concurrentAgreements'

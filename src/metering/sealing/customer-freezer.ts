@@ -2,8 +2,9 @@ import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
-import { type Scaled } from '../../runtime/decimal.js';
+import { floorUnits, type Scaled } from '../../runtime/decimal.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
+import { markCustomersChanged } from '../../subscription/chain/customer-changed.sql.js';
 import { annulRecords } from '../settlement/record-annulment.sql.js';
 import { type CustomerPlan, planCustomer, type Rollup } from './customer-plan.js';
 import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
@@ -11,10 +12,30 @@ import { hasMoved } from './moved-records.js';
 import { type Period } from './period.js';
 import { draftClosing, draftHour, draftSettingApart, type RecordDraft, type RecordFrame } from './record-draft.js';
 import { operationOf, rollupOf, SealingFacts } from './sealing-facts.js';
-import { loadMovable, loadPeriods, loadWaitingRollups, lockSealCursors, setPlanStable, takeChanged } from './sealing-load.sql.js';
+import {
+  loadMovable,
+  loadPeriods,
+  type MovableRow,
+  loadWaitingRollups,
+  lockSealCursors,
+  setPlanStable,
+  takeChanged,
+} from './sealing-load.sql.js';
 import { nextLook, type SealingNotices } from './sealing-notices.js';
-import { insertPeriods, insertRecords, markClosed, markWaiting, moveRecords, moveSealCursors, splitRollups } from './sealing-write.sql.js';
+import {
+  insertPeriods,
+  insertRecords,
+  markClosed,
+  markWaiting,
+  moveRecords,
+  noteMoved,
+  moveSealCursors,
+  splitRollups,
+} from './sealing-write.sql.js';
 import { type DueUsage, dueUsage, hourOfNumber } from './usage-take.sql.js';
+
+/** How far back a billed hour is held against a timeline that has moved. */
+const NOTED_FOR_MS = 35 * 24 * HOUR_MS;
 
 /** Reads customers with their timelines, in the transaction that freezes them. */
 export type TimelineLoader = (
@@ -107,32 +128,43 @@ export class CustomerFreezer {
     if (mine.length > 0) await this.takeEarly(mine, now);
   }
 
-  /** What the facts no longer bear out, and AWS is known not to have billed, is annulled before anything is planned. */
+  /**
+   * What the facts no longer bear out, and AWS is known not to have billed, is annulled before anything is planned. What AWS has billed, or may have,
+   * stands with a note and an alert. What is under way is looked at again by the next pass.
+   */
   private async annulMoved(tx: SqlExecutor, facts: SealingFacts, customers: readonly CustomerTimeline[], now: Date): Promise<string[]> {
     if (customers.length === 0) return [];
+    const { sellerAccount } = this.options;
     const byId = new Map(customers.map((customer) => [customer.customerId, customer]));
-    const rows = await loadMovable(tx, this.options.sellerAccount, [...byId.keys()], facts.since);
+    const notedSince = plusMs(now, -NOTED_FOR_MS);
+    const rows = await loadMovable(tx, sellerAccount, [...byId.keys()], { since: facts.since, notedSince });
     const moved = rows.filter((row) => {
       const customer = byId.get(row.customer_id);
-      if (!customer) return false;
-      const rule = facts.rule(customer);
-      const record = {
-        ...{ id: row.id, kind: row.kind, hour: row.hour },
-        identity: row.identity_id && (facts.identityKeyOf(row.identity_id, customer) ?? row.identity_id),
-        rollups: row.rollups.map((rollup) => ({
-          ...{ subject: rollup.subject, dimension: row.dimension, isCorrection: rollup.isCorrection },
-          ...{ hour: hourOfNumber(rollup.hour), firstAt: new Date(rollup.firstAt), lastAt: new Date(rollup.lastAt) },
-        })),
-      };
-      return hasMoved(record, facts.periodOf(rule, row.period_id), rule);
+      return customer !== undefined && isMoved(row, customer, facts);
     });
-    return annulRecords(
+    const isFinal = (row: MovableRow): boolean => row.state === 'metered' || row.state === 'unknown' || row.has_conflict;
+    const standing = moved.filter((row) => isFinal(row) && row.may_be_billed && row.rollups.length > 0);
+    const unnoted = standing.filter((row) => !row.is_noted);
+    if (unnoted.length > 0) {
+      const ids = unnoted.map(({ id }) => id);
+      await noteMoved(tx, sellerAccount, ids, now);
+      await this.notices.tellBilledElsewhere(tx, unnoted);
+    }
+    const annulled = await annulRecords(
       tx,
-      this.options.sellerAccount,
-      moved.map(({ id }) => id),
+      sellerAccount,
+      moved.filter((row) => !row.may_be_billed && row.state !== 'sending').map(({ id }) => id),
       'moved',
       now,
     );
+    const done = new Set(annulled);
+    const underWay = moved.filter((row) => !isFinal(row) && !done.has(row.id));
+    await markCustomersChanged(
+      tx,
+      sellerAccount,
+      underWay.map((row) => row.customer_id),
+    );
+    return annulled;
   }
 
   private async plan(tx: SqlExecutor, facts: SealingFacts): Promise<Planned[]> {
@@ -187,6 +219,8 @@ export class CustomerFreezer {
           const draft = draftHour(frame, hour, idOf(hour.period), state.carry, state.coverLeft);
           state.carry = draft.carryOut;
           state.coverLeft -= draft.included;
+          // A whole unit is left over: the next pass plans it.
+          if (floorUnits(draft.carryOut) >= 1n) plan.lookAt = frame.now;
           return draft;
         }),
         ...plan.closings.map((closing) =>
@@ -267,6 +301,19 @@ export class CustomerFreezer {
       claimed.map((customerId) => ({ customerId, lookAt: looks.get(customerId) ?? null })),
     );
   }
+}
+
+function isMoved(row: MovableRow, customer: CustomerTimeline, facts: SealingFacts): boolean {
+  const rule = facts.rule(customer);
+  const record = {
+    ...{ id: row.id, kind: row.kind, hour: row.hour },
+    identity: row.identity_id && (facts.identityKeyOf(row.identity_id, customer) ?? row.identity_id),
+    rollups: row.rollups.map((rollup) => ({
+      ...{ subject: rollup.subject, dimension: row.dimension, isCorrection: rollup.isCorrection },
+      ...{ hour: hourOfNumber(rollup.hour), firstAt: new Date(rollup.firstAt), lastAt: new Date(rollup.lastAt) },
+    })),
+  };
+  return hasMoved(record, facts.periodOf(rule, row.period_id), rule);
 }
 
 /** Hours in which an agreement has ended and which have not settled: their usage is taken now, by subject. */

@@ -207,34 +207,51 @@ export interface MovableRow {
   id: string;
   customer_id: string;
   kind: 'hour' | 'closing' | 'setApart';
+  state: 'pending' | 'sending' | 'metered' | 'blocked' | 'unknown' | 'closed';
   period_id: string | null;
   identity_id: string | null;
   hour: Date | null;
   dimension: string;
+  quantity: string;
+  /** Evidence other than refusals: AWS may have billed it. */
+  may_be_billed: boolean;
+  has_conflict: boolean;
+  is_noted: boolean;
   rollups: { subject: number; hour: number; firstAt: string; lastAt: string; isCorrection: boolean }[];
 }
 
-/** Standing records of these customers of which AWS is known to have billed nothing: those that a moved timeline may annul. */
-export function loadMovable(tx: SqlExecutor, sellerAccount: string, customerIds: readonly string[], since: Date): Promise<MovableRow[]> {
+/**
+ * Standing records of these customers that a moved timeline may annul; and those that AWS has billed, or may have, whose usage it may name elsewhere: only
+ * hours of the last weeks, and only until that was noted.
+ */
+export function loadMovable(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  customerIds: readonly string[],
+  { since, notedSince }: { since: Date; notedSince: Date },
+): Promise<MovableRow[]> {
   return tx.query<MovableRow>(
-    `SELECT r.id, r.customer_id, r.kind, r.period_id, r.identity_id, r.hour, r.dimension, coalesce(u.rollups, '[]') AS rollups
+    `SELECT r.id, r.customer_id, r.kind, r.state, r.period_id, r.identity_id, r.hour, r.dimension, r.quantity, r.notes ? 'movedSince' AS is_noted,
+            coalesce(e.may_be_billed, false) AS may_be_billed, coalesce(e.has_conflict, false) AS has_conflict, coalesce(u.rollups, '[]') AS rollups
      FROM unnest($2::uuid[]) AS c (id)
      CROSS JOIN LATERAL (
        SELECT * FROM marketplace.metering_record m
        WHERE m.seller_account = $1 AND m.customer_id = c.id
-         AND (m.state IN ('pending', 'blocked', 'unknown')
-           OR (m.state = 'closed' AND m.disposition = 'held' AND (m.kind <> 'hour' OR m.hour >= $3)
-             AND m.reason NOT IN ('keyConflict', 'duplicateKey')))
+         AND (m.state IN ('pending', 'sending', 'blocked', 'unknown')
+           OR (m.state = 'metered' AND m.hour >= $4 AND m.event_count > 0 AND NOT m.notes ? 'movedSince')
+           OR (m.state = 'closed' AND m.disposition = 'held' AND (m.kind <> 'hour' OR m.hour >= $3) AND m.reason NOT IN ('keyConflict', 'duplicateKey')))
        OFFSET 0
      ) AS r
      LEFT JOIN LATERAL (
        SELECT jsonb_agg(jsonb_build_object('subject', subject, 'hour', hour, 'firstAt', first_at, 'lastAt', last_at, 'isCorrection', is_correction)) AS rollups
        FROM marketplace.rollup WHERE record_id = r.id OFFSET 0
      ) AS u ON true
-     WHERE NOT EXISTS (
-       SELECT 1 FROM marketplace.attempt_record a WHERE a.seller_account = $1 AND a.record_id = r.id AND a.evidence <> 'refused' OFFSET 0)
+     LEFT JOIN LATERAL (
+       SELECT bool_or(evidence <> 'refused') AS may_be_billed, bool_or(evidence = 'conflict') AS has_conflict FROM marketplace.attempt_record
+       WHERE seller_account = $1 AND record_id = r.id OFFSET 0
+     ) AS e ON true
      ORDER BY r.id`,
-    [sellerAccount, customerIds, since.toISOString()],
+    [sellerAccount, customerIds, since.toISOString(), notedSince.toISOString()],
   );
 }
 

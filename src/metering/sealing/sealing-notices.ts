@@ -10,6 +10,7 @@ import { type CustomerPlan, type Rollup } from './customer-plan.js';
 import { spanAt } from './period.js';
 import { type WaitingReason } from './planning-rule.js';
 import { type RecordDraft, sumOf } from './record-draft.js';
+import { type MovableRow } from './sealing-load.sql.js';
 
 /** How long usage may wait for a reason that needs somebody before an alert names it; `ambiguous` needs the host at once. */
 const ALERT_AFTER_MS: Readonly<Partial<Record<WaitingReason, number>>> = {
@@ -70,6 +71,23 @@ export class SealingNotices {
     const closed = drafts.filter(({ row }) => row.state === 'closed');
     if (closed.length > 0) await this.tellClosed(tx, planned, closed, now);
     for (const draft of drafts) if (draft.trimmedUnits > 0n) await this.alerts.raise(tx, trimmedAlertOf(draft));
+  }
+
+  async tellBilledElsewhere(tx: SqlExecutor, rows: readonly MovableRow[]): Promise<void> {
+    const byCustomer = new Map<string, MovableRow[]>();
+    for (const row of rows) byCustomer.set(row.customer_id, [...(byCustomer.get(row.customer_id) ?? []), row]);
+    for (const [customerId, some] of [...byCustomer].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const units = some.map(({ quantity, dimension, hour }) => `${quantity} of ${dimension} (${hour?.toISOString() ?? ''})`);
+      await this.alerts.raise(tx, {
+        kind: 'billedElsewhere',
+        subject: customerId,
+        severity: 'critical',
+        message:
+          `AWS has billed, or may have, usage under an agreement that by what is known now was not in force: ${units.slice(0, 5).join('; ')}` +
+          `${units.length > 5 ? '; …' : ''}. It is not billed again. If it is wrong, refund it and rebill it under the right agreement.`,
+        details: { customerId, recordIds: some.slice(0, 50).map(({ id }) => id) },
+      });
+    }
   }
 
   private async tellWaiting(tx: SqlExecutor, planned: readonly Planned[], now: Date): Promise<void> {

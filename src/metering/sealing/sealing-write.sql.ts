@@ -174,3 +174,12 @@ export async function moveRecords(tx: SqlExecutor, sellerAccount: string, custom
     [sellerAccount, customerIds],
   );
 }
+
+/** Notes on records that AWS has billed, or may have, that their usage belongs elsewhere by what is known now. */
+export async function noteMoved(tx: SqlExecutor, sellerAccount: string, recordIds: readonly string[], at: Date): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.metering_record SET notes = notes || jsonb_build_object('movedSince', $3::text)
+     WHERE seller_account = $1 AND id = ANY ($2::uuid[]) AND NOT notes ? 'movedSince'`,
+    [sellerAccount, recordIds, at.toISOString()],
+  );
+}
