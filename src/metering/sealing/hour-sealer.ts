@@ -4,12 +4,13 @@ import { ClockGuard } from '../../database/clock-guard.js';
 import { LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { followsLifecycle, type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { formatDecimal, scaled } from '../../runtime/decimal.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { Waker } from '../../runtime/waker.js';
+import { ARRIVAL_GAP_MS } from '../../subscription/agreements/timeline-rule.js';
 import { adoptClaims } from '../../subscription/chain/claim-adoption.js';
 import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
 import { CustomerFreezer, type EntitlementCover, type Frozen, type TimelineLoader } from './customer-freezer.js';
@@ -23,6 +24,12 @@ const CHUNK = 200;
 /** Where timelines of customers come from, and what contracts cover: other rooms, or tests, may say. */
 export const TIMELINE_LOADER = Symbol('marketplace-metering:timeline-loader');
 export const ENTITLEMENT_COVER = Symbol('marketplace-metering:entitlement-cover');
+
+/** Where no lifecycle message can come, nobody would ever say that a subscription has become active: it is metered as if it were. */
+function loaderFor(options: ResolvedOptions): TimelineLoader {
+  const settings = { followsLifecycle: followsLifecycle(options), arrivalGapMs: ARRIVAL_GAP_MS };
+  return (tx, sellerAccount, ids, now) => loadCustomerTimelines(tx, sellerAccount, ids, now, settings);
+}
 
 const NOTHING: Frozen = { records: 0, annulled: 0 };
 const sumOf = (a: Frozen, b: Frozen): Frozen => ({ records: a.records + b.records, annulled: a.annulled + b.annulled });
@@ -44,11 +51,11 @@ export class HourSealer {
     private readonly alerts: AlertBoard,
     private readonly waker: Waker,
     private readonly taker: UsageTaker,
-    @Optional() @Inject(TIMELINE_LOADER) loadTimelines: TimelineLoader = loadCustomerTimelines,
+    @Optional() @Inject(TIMELINE_LOADER) loadTimelines: TimelineLoader | null = null,
     @Optional() @Inject(ENTITLEMENT_COVER) cover: EntitlementCover | null = null,
   ) {
     const notices = new SealingNotices(options.sellerAccount, outbox, alerts);
-    this.freezer = new CustomerFreezer(options, loadTimelines, (due, now) => taker.take(due, now), notices, cover);
+    this.freezer = new CustomerFreezer(options, loadTimelines ?? loaderFor(options), (due, now) => taker.take(due, now), notices, cover);
   }
 
   /** One pass over every customer that has something to seal. */
