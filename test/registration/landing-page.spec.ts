@@ -13,7 +13,7 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
 
   beforeAll(async () => {
     rooms = await Rooms.open();
-    host = await startHost(rooms, { adapter, options: { registrationsPerMinute: 10_000 } });
+    host = await startHost(rooms, { adapter, options: { registrationsPerMinute: 10_000, resolvePatienceMs: 2000 } });
   });
   afterEach(() => {
     rooms.simulator.faults.clear();
@@ -42,7 +42,7 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
       ...{ subscriptionId: inspected.subscriptionId, productCode: LICENSE_PRODUCT, offerType: 'free-trial', tenantId: null },
     });
     const claimed = await rooms.registration.claim(codeIn(response), { tenantId: 'tenant' });
-    expect(claimed).toMatchObject({ tenantId: 'tenant', licenseArn: agreement.licenseArn });
+    expect(claimed).toMatchObject({ tenantId: 'tenant', agreements: [{ licenseArn: agreement.licenseArn }] });
   });
 
   it('keeps further fields of the form, but never the token', async () => {
@@ -101,12 +101,10 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
     rooms.simulator.setSwitches({ legacyLicenseArn: 'absent' });
     const second = await rooms.registration.inspect(codeIn(await post(host.url, rooms.simulator.registrationForm(agreement))));
     expect(second.subscriptionId).toBe(first.subscriptionId);
-    const [row] = await rooms.query(
-      `SELECT s.license_arn, s.customer_identifier, p.identity FROM marketplace.subscription s
-       JOIN marketplace.product p USING (seller_account, product_code) WHERE s.id = $1`,
-      [first.subscriptionId],
-    );
-    expect(row).toEqual({ license_arn: agreement.licenseArn, customer_identifier: agreement.customerIdentifier, identity: 'legacy' });
+    const subscription = await rooms.subscriptions.get(first.subscriptionId);
+    expect(subscription?.agreements).toMatchObject([
+      { licenseArn: agreement.licenseArn, customerIdentifier: agreement.customerIdentifier },
+    ]);
   });
 
   it('answers GET and HEAD with a short page', async () => {
@@ -115,6 +113,11 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
     expect(await page.text()).toContain('Set up your account');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect((await fetch(host.url, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  it('M16: has a buyer wait while AWS throttles, and shows no page for it', async () => {
+    rooms.simulator.faults.add({ operation: 'ResolveCustomer', kind: 'throttle', count: 2 });
+    expect((await post(host.url, arriving())).status).toBe(303);
   });
 
   describe('D40: tells what to do, each with its own status:', () => {
@@ -162,29 +165,14 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
       expect(await json.json()).toEqual({ statusCode: status, errorCode, message: expect.stringMatching(/\w/) });
     });
 
-    it('a license product whose buyers come without a license, and the seller how to mend it', async () => {
-      rooms.simulator.setSwitches({ legacyLicenseArn: 'absent' });
-      const wrong = await startHost(rooms, { adapter, options: { products: [{ productCode: LEGACY_PRODUCT, dimensions: ['requests'] }] } });
-      const form = rooms.simulator.registrationForm(rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT }));
-      const response = await post(wrong.url, form, { Accept: 'application/json' });
-      expect(response.status).toBe(500);
-      expect(await response.json()).toMatchObject({ errorCode: 'SUBSCRIPTION_IDENTITY_INCOMPLETE' });
-      const [alert] = await rooms.query<{ message: string }>(
-        `SELECT message FROM marketplace.alert WHERE seller_account = $1 AND subject = 'registration of ${LEGACY_PRODUCT}'`,
-        [rooms.options.sellerAccount],
-      );
-      expect(alert?.message).toContain('products[].identity to "legacy"');
-      // Mended, the next buyer clears the alert.
-      await post(host.url, form);
-      expect(
-        await rooms.query(`SELECT 1 FROM marketplace.alert WHERE resolved_at IS NULL AND subject = 'registration of ${LEGACY_PRODUCT}'`),
-      ).toEqual([]);
-    });
-
     it('a license that is on file for another buyer', async () => {
       const form = arriving();
       const { subscriptionId } = await rooms.registration.inspect(codeIn(await post(host.url, form)));
-      await rooms.query(`UPDATE marketplace.subscription SET customer_aws_account_id = '1' WHERE id = $1`, [subscriptionId]);
+      await rooms.query(
+        `UPDATE marketplace.buyer_name SET digest = sha256('another'), name = '999900001111' WHERE kind = 'account' AND buyer_id = (
+           SELECT buyer_id FROM marketplace.subscription WHERE id = $1)`,
+        [subscriptionId],
+      );
       const response = await post(host.url, form);
       expect(response.status).toBe(409);
       expect(await response.text()).toContain('contact support');
