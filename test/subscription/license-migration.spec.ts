@@ -1,19 +1,24 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { sealRecord } from './sealed-record.js';
+import { type Agreement, type SubscribeOptions } from 'aws-marketplace-simulator';
 import { codeOf, dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, NOON, Rooms } from './rooms.js';
 
 const CUT_OVER = new Date(NOON.getTime() + 24 * HOUR_MS);
 
+const UNHURRIED = { callsPerSecond: { getEntitlements: 1000, searchAgreements: 1000, describeAgreement: 1000, getAgreementTerms: 1000 } };
+
 let rooms: Rooms;
 beforeEach(async () => {
-  rooms = await Rooms.open({ switches: { legacyLicenseArn: 'absent' } });
+  rooms = await Rooms.open({ aws: UNHURRIED, switches: { legacyLicenseArn: 'absent' } });
 });
 afterEach(() => rooms.close());
 afterAll(dropDatabaseOfSuite);
 
-async function legacyCustomer(accountId?: string): Promise<string> {
-  const agreement = rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT, ...(accountId === undefined ? {} : { accountId }) });
-  return (await rooms.registration.inspect(await rooms.arrive(agreement))).subscriptionId;
+/** A contract: GetEntitlements tells its license, by which the entity id of the listing is learned, too. */
+const CONTRACT = { entitlements: [{ dimension: 'seats', value: 3 }] };
+
+async function legacyCustomer(options: Partial<SubscribeOptions> = CONTRACT): Promise<{ id: string; agreement: Agreement }> {
+  const agreement = rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT, ...options });
+  return { id: (await rooms.registration.inspect(await rooms.arrive(agreement))).subscriptionId, agreement };
 }
 
 const licenseFroms = async (): Promise<(Date | null)[]> =>
@@ -51,49 +56,72 @@ describe('moving a product to licenses', () => {
   });
 
   it('leaves a subscription whose license nobody tells, and says what is missing', async () => {
-    rooms.simulator.faults.add({ operation: 'SearchAgreements', kind: 'accessDenied' });
-    const id = await legacyCustomer();
+    for (const operation of ['SearchAgreements', 'GetEntitlements'] as const)
+      rooms.simulator.faults.add({ operation, kind: 'accessDenied' });
+    const { id } = await legacyCustomer();
     const report = await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER });
     expect(report).toMatchObject({ complete: false, open: [{ subscriptionId: id, outcome: 'licenseUnknown' }] });
     expect(await licenseFroms()).toEqual([null]);
   });
 
-  it('decides nothing where the buyer has several agreements', async () => {
-    const agreement = rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT });
-    rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT, accountId: agreement.accountId });
-    await rooms.arrive(agreement);
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({ counts: { licenseAmbiguous: 1 } });
+  it('says so where AWS gives no answer, and moves at the next call', async () => {
+    await legacyCustomer();
+    rooms.simulator.faults.add({ operation: 'SearchAgreements', kind: 'error500Before', count: 1 });
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({
+      counts: { awsUnavailable: 1 },
+      complete: false,
+    });
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({ counts: { moved: 1 }, complete: true });
   });
 
-  it('refuses an hour that may have been metered, or that was', async () => {
-    const id = await legacyCustomer();
+  it('M15: finds license and agreement through entitlements, and the agreements of a listing that sells usage alone by its entity id', async () => {
+    const { id, agreement } = await legacyCustomer();
+    rooms.simulator.subscribe({ productCode: 'not-listed-here', accountId: agreement.accountId });
+    const usage = await legacyCustomer({});
+    const report = await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER });
+    expect(report).toMatchObject({ counts: { moved: 2 }, complete: true });
+    expect((await rooms.subscriptions.get(id))?.current).toMatchObject({
+      agreementId: agreement.agreementId,
+      licenseArn: agreement.licenseArn,
+    });
+    expect((await rooms.subscriptions.get(usage.id))?.current?.licenseArn).toBe(usage.agreement.licenseArn);
+  });
+
+  it('refuses an hour that may have been metered', async () => {
     for (const cutOver of [NOON, new Date(NOON.getTime() + 90 * 60_000), new Date(Number.NaN)]) {
       expect(await codeOf(rooms.migration.move(LEGACY_PRODUCT, { cutOver }))).toBe('CUT_OVER_INVALID');
     }
     expect(await codeOf(rooms.migration.move('nothing', { cutOver: CUT_OVER }))).toBe('PRODUCT_UNKNOWN');
-    await sealRecord(rooms, id, CUT_OVER);
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({ counts: { hourSealed: 1 } });
   });
 
-  it('lets the product follow when all its subscriptions have moved, and not before', async () => {
-    const id = await legacyCustomer();
-    await sealRecord(rooms, id, NOON);
-    const byLicense = [{ productCode: LEGACY_PRODUCT, dimensions: ['requests'], identity: 'license' as const }];
-    const tooEarly = await rooms.replica({ products: byLicense });
-    expect(await codeOf(tooEarly.catalog.sync())).toBe('PRODUCT_PINNED');
-    await tooEarly.close();
-    await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER });
-    const moved = await rooms.replica({ products: byLicense });
-    await moved.catalog.sync();
-    await moved.close();
+  it('stops where it is told to, and goes on at the next call', async () => {
+    for (let n = 0; n < 3; n += 1) await legacyCustomer();
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const onProgress = (done: number): void => {
+      seen.push(done);
+      if (done === 2) stop.abort();
+    };
+    const first = await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER, onProgress, signal: stop.signal });
+    expect([seen, first.counts.moved, first.complete]).toEqual([[1, 2], 2, false]);
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({
+      counts: { moved: 1, movedBefore: 2 },
+      complete: true,
+    });
   });
+});
 
-  it('takes a second agreement of a customer who was moved for a subscription of its own, by license from its first hour', async () => {
-    rooms.simulator.setSwitches({ legacyLicenseArn: 'present' });
-    const agreement = rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT });
-    await rooms.arrive(agreement);
-    await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER });
-    await rooms.arrive(rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT, accountId: agreement.accountId }));
-    expect(await licenseFroms()).toEqual([CUT_OVER, NOON]);
-  });
+describe('M16: sixty subscriptions are moved within AWS’s quotas', () => {
+  it('by two replicas at once, and none is given up', async () => {
+    await rooms.close();
+    const quotas = { SearchAgreements: 5, DescribeAgreement: 5, GetAgreementTerms: 5, GetEntitlements: 20, ResolveCustomer: 0 };
+    rooms = await Rooms.open({ switches: { legacyLicenseArn: 'absent' }, simulator: { callsPerSecond: quotas } });
+    for (let n = 0; n < 60; n += 1) await legacyCustomer();
+    const other = await rooms.replica();
+    const reports = await Promise.all([rooms, other].map((replica) => replica.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })));
+    expect(reports.map(({ complete }) => complete)).toEqual([true, true]);
+    expect(reports.reduce((sum, { counts }) => sum + counts.moved, 0)).toBe(60);
+    expect(await licenseFroms()).toEqual(Array(60).fill(CUT_OVER));
+    await other.close();
+  }, 180_000);
 });

@@ -135,8 +135,8 @@ export class LicenseMigration {
       return 'awsUnavailable';
     }
     const subscription = isKnown ? before : await selectLegacyOne(this.database, sellerAccount, before.id);
-    // It has ended, or lives on in another that is looked at by itself.
-    if (!subscription) return 'movedBefore';
+    // It is over, and needs no hour.
+    if (!subscription || subscription.license_from !== null) return 'movedBefore';
     if (!subscription.has_account) return 'accountUnknown';
     if (subscription.licenses.length !== 1) return subscription.licenses.length === 0 ? 'licenseUnknown' : 'licenseAmbiguous';
     return this.database.transaction(async (tx) => {

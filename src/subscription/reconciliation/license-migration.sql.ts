@@ -33,11 +33,12 @@ export function selectLegacy(
   );
 }
 
-/** As it stands now; null where it has been folded or has ended meanwhile. */
+/** As it stands now, folded into another as that one; null where it has ended meanwhile. */
 export async function selectLegacyOne(sql: SqlExecutor, sellerAccount: string, id: string): Promise<LegacySubscription | null> {
   const [row] = await sql.query<LegacySubscription>(
     `SELECT ${COLUMNS} FROM marketplace.subscription s
-     WHERE s.seller_account = $1 AND s.id = $2 AND s.alias_of IS NULL AND s.state NOT IN ('ended', 'failed')`,
+     WHERE s.seller_account = $1 AND s.state NOT IN ('ended', 'failed')
+       AND s.id = (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1 AND id = $2)`,
     [sellerAccount, id],
   );
   return row ?? null;
