@@ -14,6 +14,7 @@ jest.setTimeout(120_000);
 /** The buyer's browser goes the README's way: AWS's page, the landing page, the host's sign-up page. */
 async function signUp(world: World, agreement: Agreement): Promise<{ tenantId: string; subscriptionId: string }> {
   const arrival = await world.post(world.simulator.registrationForm(agreement));
+  expect(arrival.status).toBe(303);
   const registrationCode = new URL(arrival.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
   const body = new URLSearchParams({ company: 'Acme', registrationCode });
   const answer = await fetch(`${await world.app.getUrl()}/sign-up`, { method: 'POST', body });

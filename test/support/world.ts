@@ -87,7 +87,8 @@ export class World {
     options = {},
     product = {},
     simulator: ofSimulator = {},
-    logger = false,
+    // The module's own word, where a failing case is looked into.
+    logger = process.env.WORLD_LOG === undefined ? false : ['error', 'warn'],
     dimensions = DIMENSIONS,
     parts = {},
   }: WorldOptions = {}): Promise<World> {
@@ -114,9 +115,14 @@ export class World {
       ...options,
     };
     const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions, { logger, parts });
-    await world.addReplica();
-    await world.listen(ways, queue);
-    return world;
+    try {
+      await world.addReplica();
+      await world.listen(ways, queue);
+      return world;
+    } catch (error) {
+      await world.stop();
+      throw error;
+    }
   }
 
   get app(): INestApplication {
