@@ -47,7 +47,7 @@ describe('T1 a key that comes again when its tenant has left and returned', () =
     ['after the return was heard', true],
     ['while its messages come', false],
   ])('is a duplicate: 10 billed, not 20 (%s)', async (_, isHeard) => {
-    await withWorld({}, async (world) => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const buyer = await leave(world);
       if (isHeard) await buyer.comeBack();
       await world.goTo('2026-11-11T12:05:00Z');
@@ -59,7 +59,7 @@ describe('T1 a key that comes again when its tenant has left and returned', () =
   });
 
   it('is a duplicate where the host names the payer only on the retry, where two run by then, on two replicas at once', async () => {
-    await withWorld({}, async (world) => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const buyer = await leave(world);
       await buyer.comeBack();
       const other = await world.join('acme', { accountId: buyer.accountId });
@@ -93,7 +93,7 @@ describe('T1 a key that comes again when its tenant has left and returned', () =
   });
 
   it('is recorded once by two replicas that try at the same moment', async () => {
-    await withWorld({}, async (world) => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       await world.join('acme');
       const replica = await world.addReplica();
       const use = { tenantId: 'acme', quantity: 10, idempotencyKey: KEY, occurredAt: at('2026-11-11T09:59:00Z') };
@@ -147,7 +147,7 @@ describe('T9 a subscription that is folded while a host transaction holds usage 
 describe('with a host', () => {
   let world: World;
   beforeAll(async () => {
-    world = await World.start();
+    world = await World.start({ lists: [PRODUCT_CODE] });
   });
   afterAll(() => world.stop());
 

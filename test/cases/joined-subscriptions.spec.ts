@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { LEGACY_CODE, type World } from '../support/world.js';
+import { LEGACY_CODE, PRODUCT_CODE, type World } from '../support/world.js';
 import { withWorld } from './routes.js';
 
 // M2, M9, M10, T8: several subscriptions of one tenant or buyer, and rows that turn out to be one. Siblings: concurrent agreements with and without a
@@ -22,7 +22,7 @@ describe('M2 two concurrent agreements of a tenant', () => {
   }
 
   it('12 reports are refused by nobody: they wait as ambiguous with an alert until the host chooses, hours later, and are billed once', async () => {
-    await withWorld({}, async (world) => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const subscriptionId = await two(world);
       await report(world);
       await world.expectUnits({ waiting: { ambiguous: REPORTS } });
@@ -31,7 +31,7 @@ describe('M2 two concurrent agreements of a tenant', () => {
       await world.pass(3, 1);
       await world.subscriptions.choosePayer({
         tenantId: 'acme',
-        productCode: 'larkspur',
+        productCode: PRODUCT_CODE,
         subscriptionId,
         from: new Date('2026-11-11T10:00:00Z'),
       });
@@ -45,7 +45,7 @@ describe('M2 two concurrent agreements of a tenant', () => {
   });
 
   it('12 reports are paid by the paid one where the product says paidFirst', async () => {
-    await withWorld({ product: { onSeveral: 'paidFirst' } }, async (world) => {
+    await withWorld({ lists: [PRODUCT_CODE], product: { onSeveral: 'paidFirst' } }, async (world) => {
       await two(world);
       await report(world);
       await world.expectUnits({ billed: { 'l-1': REPORTS } });
@@ -53,7 +53,7 @@ describe('M2 two concurrent agreements of a tenant', () => {
   });
 
   it('12 reports that name the payer beside the tenant are billed to it, while others wait', async () => {
-    await withWorld({}, async (world) => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const subscriptionId = await two(world);
       await world.record({ tenantId: 'acme', quantity: 5 });
       for (let n = 1; n <= REPORTS; n += 1) await world.record({ tenantId: 'acme', subscriptionId, quantity: 1, idempotencyKey: `${n}` });
@@ -63,7 +63,7 @@ describe('M2 two concurrent agreements of a tenant', () => {
   });
 
   it('12 reports made after one has ended are billed to the other', async () => {
-    await withWorld({}, async (world) => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       await two(world);
       world.simulator.cancel(world.simulator.agreements()[1]!);
       await world.pass(2);

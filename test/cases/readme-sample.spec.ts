@@ -28,7 +28,7 @@ async function play(
   story: (world: World, first: Agreement, report: (from: number, to: number) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const parts = { controllers: [SignUpController], providers: [ReportsService, ProvisioningService] };
-  const world = await World.start({ dimensions: ['reports'], parts });
+  const world = await World.start({ lists: [PRODUCT_CODE], dimensions: ['reports'], parts });
   try {
     const first = world.simulator.subscribe({ productCode: PRODUCT_CODE, ...options });
     await signUp(world, first);

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { type World } from '../support/world.js';
+import { PRODUCT_CODE, type World } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
 // T7, T12, T17, T19, T27: what AWS refuses for a cause, in which order facts come, and what an idle ledger costs. Siblings: causes against an identity, a
@@ -89,7 +89,7 @@ describe('T17 a dimension that AWS never accepts', () => {
   }
 
   it('is sealed once per rollup and cause; others are unaffected; once the listing is mended, all that AWS takes is billed', async () => {
-    await withWorld({}, async (world) => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const mend = await play(world);
       const before = await world.expectConserved();
       expect(Object.values(before.billed ?? {}).reduce((sum, units) => sum + units, 0)).toBeGreaterThanOrEqual(2 * (HOURS - 2));
@@ -110,7 +110,7 @@ describe('T17 a dimension that AWS never accepts', () => {
   });
 
   it('and a buyer who is suspended for days leaves others alone, and is billed what AWS takes when reinstated', async () => {
-    await withWorld({}, async (world) => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const buyer = await world.join('acme');
       const other = await world.join('other');
       world.simulator.suspend(buyer.agreement);

@@ -21,7 +21,10 @@ describe('M6 a legacy buyer who left in May and returned in June', () => {
       const buyer = registers ? await world.join('acme', { productCode: LEGACY_CODE }) : world.sign({ productCode: LEGACY_CODE });
       await world.hear();
       const use = async (quantity: number): Promise<void> => {
-        await world.record({ ...(registers ? { tenantId: 'acme' } : { subscriptionId: latest(world) }), quantity });
+        await world.record({
+          ...(registers ? { tenantId: 'acme', productCode: LEGACY_CODE } : { subscriptionId: latest(world) }),
+          quantity,
+        });
         await world.pass(2);
       };
       await use(11);

@@ -159,7 +159,7 @@ export class PlayedWorld {
     const again = due.filter((one) => !once.includes(one));
     const usageOf = ({ history, use }: { history: History; use: Use }) => ({
       ...(use.by === 'tenant'
-        ? { tenantId: `tenant ${history.name}` }
+        ? { tenantId: `tenant ${history.name}`, productCode: history.identity === 'license' ? PRODUCT_CODE : LEGACY_CODE }
         : { subscriptionId: this.subscriptionOf(players.get(history)!, use) }),
       dimension: use.dimension,
       quantity: use.quarters / 4,

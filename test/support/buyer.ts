@@ -60,7 +60,9 @@ export class Buyer {
 
   /** Usage of the tenant; before the sign-up, of the subscription. */
   use(quantity: Usage['quantity'], usage: Partial<Usage> = {}): Promise<RecordResult> {
-    const subject = this.tenantId === '' ? { subscriptionId: this.subscriptionId } : { tenantId: this.tenantId };
+    const { productCode, tenantId, subscriptionId } = this;
+    const several = this.world.products().length > 1;
+    const subject = tenantId === '' ? { subscriptionId } : { tenantId, ...(several && { productCode }) };
     return this.world.record({ ...subject, quantity, ...usage });
   }
 

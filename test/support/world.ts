@@ -52,6 +52,8 @@ export interface WorldOptions {
   product?: Partial<NonNullable<Options['products']>[number]>;
   simulator?: SimulatorOptions;
   logger?: false | LogLevel[];
+  /** Product codes that the module lists. Default: both, so that usage of a tenant must name its product. */
+  lists?: readonly string[];
   /** Of both products. Default `requests` and `storage`. */
   dimensions?: string[];
   /** The host's own controllers and services. */
@@ -90,6 +92,7 @@ export class World {
     // The module's own word, where a failing case is looked into.
     logger = process.env.WORLD_LOG === undefined ? false : ['error', 'warn'],
     dimensions = DIMENSIONS,
+    lists = [PRODUCT_CODE, LEGACY_CODE],
     parts = {},
   }: WorldOptions = {}): Promise<World> {
     const clock = new VirtualClock({ startAt, rate: 0 });
@@ -102,10 +105,10 @@ export class World {
     const queue = sqs?.queue() ?? null;
     const moduleOptions: Options & StaticOptions = {
       sellerAccount: SELLER,
-      products: [
-        { productCode: PRODUCT_CODE, dimensions, zeroRecords: 'off', ...product },
-        { productCode: LEGACY_CODE, dimensions, identity: 'legacy', zeroRecords: 'off', ...product },
-      ],
+      products: lists.map((productCode) => ({
+        ...{ productCode, dimensions, zeroRecords: 'off', ...product },
+        ...(productCode === LEGACY_CODE && { identity: 'legacy' }),
+      })),
       notifications: {
         eventBridgeSecrets: [SECRET],
         snsTopicArns: [TOPIC_ARN],
