@@ -30,7 +30,7 @@ async function play(
   const parts = { controllers: [SignUpController], providers: [ReportsService, ProvisioningService] };
   const world = await World.start({ lists: [PRODUCT_CODE], dimensions: ['reports'], parts });
   try {
-    const first = world.simulator.subscribe({ productCode: PRODUCT_CODE, ...options });
+    const first = world.purchase({ productCode: PRODUCT_CODE, ...options });
     await signUp(world, first);
     // Each report is told twice, as by a queue that delivers at least once.
     const report = async (from: number, to: number): Promise<void> => {

@@ -96,7 +96,7 @@ export class Buyer {
   /** Buys once more, beside what runs. */
   concurrent(options: Partial<SubscribeOptions> = {}): Agreement {
     const { productCode, accountId } = this.agreements[0]!;
-    return this.add(this.world.simulator.subscribe({ productCode, accountId, ...options }));
+    return this.add(this.world.purchase({ productCode, accountId, ...options }));
   }
 
   async subscription(): Promise<Subscription> {

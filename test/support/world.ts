@@ -197,7 +197,13 @@ export class World {
 
   /** A buyer signs at AWS, and does not arrive yet. */
   sign(options: Partial<SubscribeOptions> = {}): Buyer {
-    return new Buyer(this, this.simulator.subscribe({ productCode: PRODUCT_CODE, ...options }));
+    return new Buyer(this, this.purchase({ productCode: PRODUCT_CODE, ...options }));
+  }
+
+  /** An agreement that is signed now. A free trial has an end, as AWS's have: thirty days later, unless the options name another. */
+  purchase(options: SubscribeOptions): Agreement {
+    const endsAt = new Date(this.now().getTime() + 30 * 24 * 3_600_000);
+    return this.simulator.subscribe({ ...(options.freeTrial === true && { endsAt }), ...options });
   }
 
   /** Posts the registration form. */
