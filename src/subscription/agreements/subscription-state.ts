@@ -48,11 +48,13 @@ export const WINDOW_MS = HOUR_MS;
 /** A known successor that starts this soon after its predecessor's end leaves no gap that a host would act on. */
 const SEAMLESS_MS = HOUR_MS;
 
-interface Standing extends ChainAgreement {
+export interface Standing extends ChainAgreement {
   phase: AgreementPhase;
   startsAt: number;
   /** Its own end or its linked successor's start; null while it runs. */
   over: { at: Date; end: AgreementEnd | null } | null;
+  /** The start of its linked successor is known. */
+  isFollowed: boolean;
 }
 
 /** What the agreements of a chain make of the subscription; pure. */
@@ -136,12 +138,13 @@ export function standingsOf(chain: readonly ChainAgreement[], asking: Asking, no
     const next = successor.map((other) => takesOverAt(other, now)).filter((at) => at !== null);
     const takenOver = next.length === 0 ? null : earliest(...next);
     const endedAt = life.end?.at ?? (phase === 'over' || phase === 'awaitingSuccessor' ? life.plannedEndAt : null);
-    if (takenOver === null) return { ...agreement, startsAt, over: endedAt === null ? null : { at: endedAt, end: life.end } };
+    if (takenOver === null)
+      return { ...agreement, startsAt, over: endedAt === null ? null : { at: endedAt, end: life.end }, isFollowed: false };
     const at = earliest(takenOver, endedAt);
     const isSeamless = takenOver > now && endedAt !== null && takenOver.getTime() - endedAt.getTime() <= SEAMLESS_MS;
     const isRunning = at > now || isSeamless;
     const follows: AgreementPhase = isRunning ? (phase === 'over' ? 'awaitingSuccessor' : phase) : 'over';
-    return { ...agreement, startsAt, phase: phase === 'unknown' ? phase : follows, over: { at, end: life.end } };
+    return { ...agreement, startsAt, phase: phase === 'unknown' ? phase : follows, over: { at, end: life.end }, isFollowed: true };
   });
   return standings.sort((a, b) => a.startsAt - b.startsAt || (a.id < b.id ? -1 : 1));
 }

@@ -75,7 +75,7 @@ export function timelineOf(basis: TimelineBasis, asking: Asking, now: Date): Sub
 
 function stretchesOf({ agreements, followsLifecycle }: TimelineBasis, asking: Asking, now: Date): Stretch[] {
   const byId = new Map(agreements.map((agreement) => [agreement.id, agreement]));
-  return standingsOf(agreements, asking, now).flatMap(({ id, phase, over }): Stretch[] => {
+  return standingsOf(agreements, asking, now).flatMap(({ id, phase, over, isFollowed }): Stretch[] => {
     const agreement = byId.get(id);
     const { life } = agreement ?? {};
     if (!agreement || !life?.start) return [];
@@ -94,7 +94,7 @@ function stretchesOf({ agreements, followsLifecycle }: TimelineBasis, asking: As
         agreement,
         from: start.at,
         over: overAt,
-        end: overAt === null ? null : spanEndOf(overAt, life.end, planned !== null, asking, now),
+        end: overAt === null ? null : spanEndOf(overAt, life.end, !isFollowed, asking, now),
         isProven,
         seals,
         zeroRecords: isMetered && !life.isSuspended && (overAt === null || overAt > now),
@@ -104,12 +104,12 @@ function stretchesOf({ agreements, followsLifecycle }: TimelineBasis, asking: As
 }
 
 /** The signs of an end; of one that AWS has not reported (a successor has started, an announced end has passed) the last sign may still come. */
-function spanEndOf(at: Date, end: AgreementEnd | null, isPlanned: boolean, asking: Asking, now: Date): SpanEnd {
+function spanEndOf(at: Date, end: AgreementEnd | null, mayWait: boolean, asking: Asking, now: Date): SpanEnd {
   if (end === null) {
     const lastHeardAt = latest(at, earliest(now, plusMs(at, UNREPORTED_MS)));
-    return { at, firstSignAt: at, lastSignAt: at, lastHeardAt, awaitsSuccessor: isPlanned, identityGoesOn: false };
+    return { at, firstSignAt: at, lastSignAt: at, lastHeardAt, awaitsSuccessor: mayWait, identityGoesOn: false };
   }
-  const awaitsSuccessor = end.at <= at && awaitsAnnounced(end, asking, now);
+  const awaitsSuccessor = mayWait && awaitsAnnounced(end, asking, now);
   const { lastHeardAt } = end;
   return {
     at,
