@@ -143,17 +143,18 @@ function startOf(ordered: readonly AgreementFact[], asking: Asking): AgreementSt
   return { at: earliest(...signs.map(({ at }) => at)), isTold: false, confirmedAt: confirmed.length === 0 ? null : earliest(...confirmed) };
 }
 
-/** AWS's answer before its message, and the later word before the earlier one; a legacy message is sent at the start. */
+/**
+ * The earliest that AWS names: an agreement that renews itself may be told with the start of its present term. A legacy message, which names none, is sent
+ * at the start; it counts where nothing else does.
+ */
 function toldStartOf(ordered: readonly AgreementFact[]): Date | null {
-  let found: Date | null = null;
-  let created: Date | null = null;
-  let succeeded: Date | null = null;
-  for (const fact of ordered) {
-    if (fact.type === 'agreement.found') found = dateOf(fact.details.startTime) ?? found;
-    if (fact.type === 'agreement.created') created = dateOf(fact.details.startTime) ?? created;
-    if (fact.type === 'legacy.subscribeSucceeded') succeeded ??= happenedAt(fact);
-  }
-  return found ?? created ?? succeeded;
+  const named = ordered.flatMap((fact) => {
+    const told = fact.type === 'agreement.found' || fact.type === 'agreement.created' ? dateOf(fact.details.startTime) : null;
+    return told === null ? [] : [told];
+  });
+  if (named.length > 0) return earliest(...named);
+  const succeeded = ordered.find(({ type }) => type === 'legacy.subscribeSucceeded');
+  return succeeded ? happenedAt(succeeded) : null;
 }
 
 function provisionalStartOf(fact: AgreementFact, asking: Asking): { at: Date; confirmedAt: Date | null }[] {
