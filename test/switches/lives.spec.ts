@@ -23,7 +23,7 @@ const READINGS: readonly (keyof Switches)[] = [
     'unknownEventFields',
     'snsSignatureVersion',
   ] as const),
-  ...(['finalHourOpenedBy', 'deprovisionedAfterMs', 'initialEventsOrder', 'previousAgreementInEvents'] as const),
+  ...(['finalHourOpenedBy', 'deprovisionedAfterMs', 'initialEventsOrder', 'endedOfFollowed', 'previousAgreementInEvents'] as const),
 ];
 const CASES = READINGS.flatMap((name) =>
   switchValues[name].slice(1).map((value) => [`${name} = ${String(value)}`, { [name]: value }] as const),

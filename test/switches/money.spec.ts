@@ -30,6 +30,7 @@ const ELSEWHERE: Partial<Record<keyof Switches, string>> = {
   futureCreated: 'agreements signed ahead',
   futureLicenseUpdated: 'agreements signed ahead',
   initialEventsOrder: 'lives.spec.ts',
+  endedOfFollowed: 'lives.spec.ts',
   trialTerms: 'the Agreement API',
   convertedTrialTerm: 'the Agreement API',
   searchIndexDelayMs: 'the Agreement API',

@@ -22,11 +22,11 @@ export {
   type Fault,
   type FaultEffect,
   type FaultHandle,
-  type FaultInjector,
   type FaultKind,
   type FaultScope,
   type RecordSubset,
-} from './wire/fault-injector.js';
+} from './wire/fault.js';
+export { type FaultInjector } from './wire/fault-injector.js';
 export { type JsonObject } from './wire/input-reader.js';
 export {
   type ComputePlatform,

@@ -1,13 +1,6 @@
-import {
-  type Agreement,
-  type Amendment,
-  type CancellationReason,
-  type Entitlement,
-  type SubscribeOptions,
-  type SuccessorTerms,
-} from './market/agreement.js';
+import { type Agreement, idOf } from './market/agreement.js';
+import { AgreementDeeds } from './market/agreement-deeds.js';
 import { type Listing, type ProductChange, type ProductOptions } from './market/listing.js';
-import { type BillingAdjustment, type RenewalTerms, type Rumour, type RumourOptions, type SpendVetting } from './market/market-event.js';
 import { type PriceSegment } from './market/price-segment.js';
 import { type AcceptedUsage } from './operations/accepted-usage.js';
 import { type ControlDesk } from './control/control-desk.js';
@@ -19,7 +12,6 @@ import { billed, type BillFilter, type BillLine } from './operations/usage-book.
 import { buildWorld, keepIn, type World } from './simulated-world.js';
 import { type SimulatorOptions } from './simulator-options.js';
 import { type Switches } from './switches.js';
-import { type SimulatorClock } from './virtual-clock.js';
 import { type ApiCall, type CallFilter } from './wire/call-log.js';
 import { type CallQuotas } from './wire/call-quota.js';
 import { type FaultInjector } from './wire/fault-injector.js';
@@ -27,8 +19,7 @@ import { SimulatorServer } from './wire/simulator-server.js';
 import { restoreSnapshot, type SnapshotParts, takeSnapshot, type WorldSnapshot } from './world-snapshot.js';
 
 /** AWS Marketplace on localhost: products, buyers and a bill behind the wire protocol that the unmodified AWS SDKs speak. */
-export class MarketplaceSimulator {
-  readonly clock: SimulatorClock;
+export class MarketplaceSimulator extends AgreementDeeds {
   readonly switches: Readonly<Switches>;
   readonly faults: FaultInjector;
   /** What AWS tells the seller of agreements, to whom, and what goes wrong on the way. */
@@ -41,7 +32,7 @@ export class MarketplaceSimulator {
     private readonly world: World,
     private readonly parts: Parts,
   ) {
-    this.clock = world.clock;
+    super(world.clock, world.lifecycle);
     this.switches = world.switches;
     this.faults = world.faults;
     this.notifications = world.notifications;
@@ -135,11 +126,6 @@ export class MarketplaceSimulator {
     return this.world.fleet.resources();
   }
 
-  /** A buyer accepts an offer. The agreement is active from `startsAt`; AWS takes its usage from then on. */
-  subscribe(options: SubscribeOptions): Agreement {
-    return this.world.lifecycle.subscribe(options);
-  }
-
   /** The agreement as it stands now. Throws if there is none. */
   agreement(agreement: Agreement | string): Agreement {
     return this.world.catalog.agreement(idOf(agreement));
@@ -169,101 +155,6 @@ export class MarketplaceSimulator {
         'x-amzn-marketplace-product-id': productId,
       }),
     };
-  }
-
-  /** The agreement ends at the given moment, past or future. Default: now, as `CANCELLED`. One that has ended already only gets another end. */
-  end(agreement: Agreement | string, options: { at?: Date; as?: Agreement['endsAs'] } = {}): Agreement {
-    return this.world.lifecycle.end(idOf(agreement), options.at ?? this.clock.now(), options.as ?? 'CANCELLED');
-  }
-
-  /** The buyer cancels, now. */
-  cancel(agreement: Agreement | string): Agreement {
-    return this.end(agreement);
-  }
-
-  /** The buyer accepts an offer, but the payment fails: nothing comes of the agreement, though the buyer may be on the registration page already. */
-  failSubscription(options: SubscribeOptions): Agreement {
-    return this.world.lifecycle.failSubscription(options);
-  }
-
-  /** Changes a running agreement. */
-  amend(agreement: Agreement | string, amendment: Amendment): Agreement {
-    return this.world.lifecycle.amend(idOf(agreement), amendment);
-  }
-
-  /**
-   * Renews a running agreement now, or as `terms` has it; with `autoRenew` that happens at its end. One that has expired can still be renewed, late.
-   * Returns what comes after it (switch `renewalLicense`).
-   */
-  renew(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
-    return this.world.lifecycle.renew(idOf(agreement), terms);
-  }
-
-  /** The buyer accepts an offer that replaces the running agreement. Returns the new one (switch `replacementLicense`). */
-  replace(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
-    return this.world.lifecycle.replace(idOf(agreement), terms);
-  }
-
-  /** A free trial becomes a paid agreement, without an end unless `terms` names one. Returns what it becomes (switch `trialConversion`). */
-  convertTrial(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
-    return this.world.lifecycle.convertTrial(idOf(agreement), terms);
-  }
-
-  /** The buyer's account is suspended: usage is CustomerNotSubscribed until `reinstate`. AWS announces neither. */
-  suspend(agreement: Agreement | string): Agreement {
-    return this.world.lifecycle.suspend(idOf(agreement));
-  }
-
-  reinstate(agreement: Agreement | string): Agreement {
-    return this.world.lifecycle.reinstate(idOf(agreement));
-  }
-
-  /** Replaces all entitlements of the agreement. */
-  setEntitlements(agreement: Agreement | string, entitlements: readonly Entitlement[]): Agreement {
-    return this.world.lifecycle.setEntitlements(idOf(agreement), entitlements);
-  }
-
-  /** The seller asks the buyer to agree to a cancellation; unanswered, it is approved after seven days. */
-  requestCancellation(agreement: Agreement | string, reason: CancellationReason = 'OTHER', message = ''): Agreement {
-    return this.world.lifecycle.requestCancellation(idOf(agreement), reason, message);
-  }
-
-  /** `APPROVED` or `REJECTED` by the buyer, `CANCELLED` by the seller, `VALIDATION_FAILED` by AWS. Approval cancels the agreement. */
-  answerCancellation(
-    agreement: Agreement | string,
-    status: 'APPROVED' | 'REJECTED' | 'CANCELLED' | 'VALIDATION_FAILED',
-    message = '',
-  ): Agreement {
-    return this.world.lifecycle.answerCancellation(idOf(agreement), status, message);
-  }
-
-  /** AWS warns of closure, compromise, abuse or fraud of the buyer's account. */
-  issueAdvisory(agreement: Agreement | string): void {
-    this.world.lifecycle.advise(idOf(agreement), 'advisoryIssued');
-  }
-
-  resolveAdvisory(agreement: Agreement | string): void {
-    this.world.lifecycle.advise(idOf(agreement), 'advisoryResolved');
-  }
-
-  /** The buyer's spending makes AWS vet their card. */
-  vetSpend(agreement: Agreement | string, step: SpendVetting): void {
-    this.world.lifecycle.vetSpend(idOf(agreement), step);
-  }
-
-  /** AWS says what did not happen, on the bus and in the topics: the agreement stays as it is. */
-  spreadRumour(agreement: Agreement | string, kind: Rumour, options: RumourOptions = {}): void {
-    this.world.lifecycle.rumour(idOf(agreement), kind, options);
-  }
-
-  /** The price of the next term is settled. */
-  finalizeRenewalTerms(agreement: Agreement | string, terms: RenewalTerms = {}): void {
-    this.world.lifecycle.finalizeRenewalTerms(idOf(agreement), terms);
-  }
-
-  /** A credit for the buyer goes through, or fails. The bill of this simulator counts units and does not change. */
-  adjustBilling(agreement: Agreement | string, adjustment: BillingAdjustment): void {
-    this.world.lifecycle.adjustBilling(idOf(agreement), adjustment);
   }
 
   /**
@@ -317,8 +208,4 @@ interface Parts {
   readonly origin: WorldSnapshot;
   readonly player: ScenarioPlayer | undefined;
   readonly save: () => Promise<void>;
-}
-
-function idOf(agreement: Agreement | string): string {
-  return typeof agreement === 'string' ? agreement : agreement.agreementId;
 }

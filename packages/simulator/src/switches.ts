@@ -95,6 +95,7 @@ export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
     futureCreated: 'signing',
     futureLicenseUpdated: 'signing',
     initialEventsOrder: 'licenseFirst',
+    endedOfFollowed: 'notSent',
     trialTerms: 'alone',
     convertedTrialTerm: 'kept',
     searchIndexDelayMs: 5_000,

@@ -112,16 +112,32 @@ describe('a renewal that is signed ahead', () => {
 
   it('can be cancelled before it starts: nothing was signed', async () => {
     for (const futureCreated of ['start', 'signing'] as const) {
-      const { sim, first, news } = await startLife({ futureCreated });
+      const { sim, first, news } = await startLife({ futureCreated, futureLicenseUpdated: futureCreated });
       const second = sim.renew(first, { startsAt: start });
       news();
       sim.cancel(second);
       expect(sim.agreement(second).status).toBe('CANCELLED');
-      expect(news()).toEqual(futureCreated === 'signing' ? [`${ended} second ${atSigning}`] : []);
+      const told = [`${ended} second ${atSigning}`, `License Deprovisioned second ${atSigning}`];
+      expect(news()).toEqual(futureCreated === 'signing' ? told : []);
       expect(sim.agreement(first).nextAgreementId).toBeUndefined();
       sim.clock.advance(24 * dayMs);
       expect(sim.agreement(first).status).toBe('EXPIRED');
     }
+  });
+
+  it('of a kept license leaves the license alone when it is cancelled', async () => {
+    const { sim, first, news } = await startLife({ futureLicenseUpdated: 'signing' });
+    const second = sim.renew(first, { startsAt: start, as: 'sameLicense' });
+    news();
+    sim.cancel(second);
+    expect(news()).toEqual([]);
+  });
+
+  it('may end the first in silence: endedOfFollowed', async () => {
+    const { sim, first, news } = await startLife({ endedOfFollowed: 'notSent' });
+    sim.renew(first);
+    expect(news().map((one) => one.split(' first')[0]?.split(' second')[0])).toEqual([created, updated]);
+    expect(sim.agreement(first).status).toBe('RENEWED');
   });
 
   it('after a gap lets the first expire', async () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { operations } from '../wire/api-operation.js';
-import { faultKinds } from '../wire/fault-injector.js';
+import { faultKinds } from '../wire/fault.js';
 
 export const callQuery = z.strictObject({
   operation: z.exactOptional(z.enum(operations as [(typeof operations)[number]])),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { operations } from '../wire/api-operation.js';
-import { faultKinds } from '../wire/fault-injector.js';
+import { faultKinds } from '../wire/fault.js';
 
 const recordMembers = {
   dimension: z.exactOptional(z.string()),

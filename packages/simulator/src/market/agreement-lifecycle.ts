@@ -257,10 +257,18 @@ export class AgreementLifecycle {
       return;
     }
     const ended = this.catalog.change(agreement.agreementId, { status: agreement.endsAs }, at);
-    const begun = agreement.startsAt <= at;
-    if (!begun) this.#succession.withdraw(ended, at);
-    // Cancelled before it started: nobody was told of it, unless at the signing.
-    if (begun || this.switches.futureCreated === 'signing') this.#tell(ended, at, { kind: 'ended', ...(!begun && { audience: 'bus' }) });
+    if (agreement.startsAt <= at) this.#tell(ended, at, { kind: 'ended' });
+    else this.#withdraw(ended, at);
+  }
+
+  /** Cancelled before it started: nobody was told of it, unless at the signing. */
+  #withdraw(agreement: Agreement, at: Date): void {
+    const { futureCreated, futureLicenseUpdated } = this.switches;
+    const before = this.#succession.withdraw(agreement, at);
+    if (futureCreated === 'signing') this.#tell(agreement, at, { kind: 'ended', audience: 'bus' });
+    if (futureLicenseUpdated === 'signing' && before?.licenseArn !== agreement.licenseArn) {
+      this.#tell(agreement, at, { kind: 'licenseDeprovisioned', audience: 'bus' });
+    }
   }
 
   #tellIfRunning(agreement: Agreement, event: EventToTell): void {

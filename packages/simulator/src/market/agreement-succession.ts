@@ -75,15 +75,15 @@ export class AgreementSuccession {
     // First of all: the new agreement must not meet a predecessor that still runs.
     const ended = catalog.change(before.agreementId, { status: intent === 'RENEW' ? 'RENEWED' : 'REPLACED', endsAt: at }, at);
     announce();
-    tell(ended, at, { kind: 'ended' });
+    if (this.parts.switches.endedOfFollowed === 'sent') tell(ended, at, { kind: 'ended' });
     timeline.live(before.agreementId);
   }
 
-  /** An agreement that was signed ahead is off: the one before it goes on as if nothing had been signed. */
-  withdraw({ agreementId, previousAgreementId }: Agreement, at: Date): void {
+  /** An agreement that was signed ahead is off: the one before it, which is returned, goes on as if nothing had been signed. */
+  withdraw({ agreementId, previousAgreementId }: Agreement, at: Date): Agreement | undefined {
     const { catalog } = this.parts;
     const before = previousAgreementId === undefined ? undefined : catalog.agreement(previousAgreementId);
-    if (before?.nextAgreementId === agreementId) catalog.change(before.agreementId, { nextAgreementId: undefined }, at);
+    return before?.nextAgreementId === agreementId ? catalog.change(before.agreementId, { nextAgreementId: undefined }, at) : before;
   }
 
   #succeed(

@@ -136,3 +136,8 @@ export interface SuccessorTerms {
   /** Default: the same offer for a renewal, a new one for a replacement. */
   offerId?: string;
 }
+
+/** The id of an agreement that is given as a whole or by its id. */
+export function idOf(agreement: Agreement | string): string {
+  return typeof agreement === 'string' ? agreement : agreement.agreementId;
+}

@@ -2,7 +2,8 @@ import { ApiDestination } from './api-destination.js';
 import { type Delivery, type Waiting } from './delivery-log.js';
 import { type AttemptOutcome, type DeliveryTarget, messageOf, type TargetOptions } from './delivery-target.js';
 import { type Disturbance, type DisturbanceHandle } from './disturbance.js';
-import { type NotificationMessage, passes } from './notification-message.js';
+import { Disturbances, type DisturbancesSnapshot } from './disturbances.js';
+import { type NotificationMessage } from './notification-message.js';
 import { retryAfter } from './retry-policy.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { type SnsSender } from './sns-envelope.js';
@@ -23,7 +24,7 @@ export interface CourierSnapshot {
   /** Deliveries under way are among them: after a restart they are made again, as at-least-once delivery has it. */
   readonly waiting: readonly Waiting[];
   readonly held: readonly Waiting[];
-  readonly disturbances: readonly { readonly disturbance: Disturbance; readonly hits: number }[];
+  readonly disturbances: DisturbancesSnapshot;
 }
 
 interface Endpoint {
@@ -33,13 +34,6 @@ interface Endpoint {
   queue: Promise<void>;
 }
 
-interface Armed {
-  readonly disturbance: Disturbance;
-  hits: number;
-  /** Of `reorder`: what waits for the others. */
-  group: Waiting[];
-}
-
 /** Brings messages to targets: in order, or as disturbances have it; again, where an attempt failed. */
 export class Courier {
   #deliveries: Delivery[] = [];
@@ -47,7 +41,7 @@ export class Courier {
   /** With what takes its alarm away. */
   readonly #waiting = new Map<Waiting, () => void>();
   #held: Waiting[] = [];
-  readonly #armed = new Set<Armed>();
+  readonly #disturbances: Disturbances;
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #open: () => void = () => undefined;
@@ -55,7 +49,9 @@ export class Courier {
     this.#open = resolve;
   });
 
-  constructor(private readonly parts: CourierParts) {}
+  constructor(private readonly parts: CourierParts) {
+    this.#disturbances = new Disturbances(parts.fate);
+  }
 
   /** Nothing goes out before. */
   open(): void {
@@ -95,31 +91,19 @@ export class Courier {
       this.#waiting.delete(waiting);
     }
     this.#held = this.#held.filter(({ target }) => target !== id);
-    for (const armed of this.#armed) armed.group = armed.group.filter(({ target }) => target !== id);
+    this.#disturbances.forget(id);
   }
 
   /** From now on deliveries go wrong like that. */
   disturb(disturbance: Disturbance): DisturbanceHandle {
-    const { probability = 1, count = 1 } = disturbance;
-    if (!(probability >= 0 && probability <= 1))
-      throw new RangeError(`The probability of a disturbance lies in [0, 1], got ${probability}`);
-    if (!(count >= 1)) throw new RangeError(`The count of a disturbance is at least 1, got ${count}`);
-    if (disturbance.kind === 'reorder' && !(disturbance.among >= 2)) throw new RangeError('To reorder takes at least 2 messages');
-    const armed: Armed = { disturbance, hits: 0, group: [] };
-    this.#armed.add(armed);
-    return {
-      get hits() {
-        return armed.hits;
-      },
-      remove: () => {
-        this.#disarm(armed);
-      },
-    };
+    return this.#disturbances.add(disturbance, (gathered) => {
+      for (const waiting of gathered) this.#schedule(waiting);
+    });
   }
 
   /** Takes all disturbances away; what they held back or had gathered is delivered. */
   undisturb(): void {
-    for (const armed of [...this.#armed]) this.#disarm(armed);
+    for (const waiting of this.#disturbances.clear()) this.#schedule(waiting);
     this.release();
   }
 
@@ -165,7 +149,7 @@ export class Courier {
   async flush(): Promise<void> {
     await this.settled();
     const due = [...this.#waiting.keys()].sort((a, b) => a.dueAt.getTime() - b.dueAt.getTime());
-    for (const { group } of this.#armed) this.#held.push(...group.splice(0));
+    this.#held.push(...this.#disturbances.takeGathered());
     for (const waiting of due) {
       this.#waiting.get(waiting)?.();
       this.#enqueue(waiting);
@@ -187,8 +171,8 @@ export class Courier {
       deliveries: this.#deliveries,
       targets: [...this.#endpoints].map(([id, { target, subscription }]) => ({ id, options: target.options, subscription })),
       waiting: this.waiting(),
-      held: [...this.#held, ...[...this.#armed].flatMap(({ group }) => group)],
-      disturbances: [...this.#armed].filter(({ disturbance }) => !disturbance.when).map(({ disturbance, hits }) => ({ disturbance, hits })),
+      held: [...this.#held, ...this.#disturbances.gathered()],
+      disturbances: this.#disturbances.snapshot(),
     };
   }
 
@@ -196,68 +180,21 @@ export class Courier {
   restore(snapshot: CourierSnapshot): void {
     for (const id of [...this.#endpoints.keys()]) this.removeTarget(id);
     this.#deliveries = [...snapshot.deliveries];
-    this.#armed.clear();
-    for (const { disturbance, hits } of snapshot.disturbances) this.#armed.add({ disturbance, hits, group: [] });
+    this.#disturbances.restore(snapshot.disturbances);
     for (const { id, options, subscription } of snapshot.targets) this.addTarget(id, options, { ...subscription });
     this.#held = [...snapshot.held];
     for (const waiting of snapshot.waiting) this.#schedule(waiting);
   }
 
-  /** What the disturbances make of one delivery. */
+  /** As the disturbances have it. */
   #dispatch(message: NotificationMessage, target: string): void {
     const now = this.parts.clock.now();
-    let deliveries: Waiting[] = [{ message, target, dueAt: now, attempts: 0 }];
-    for (const armed of this.#armed) {
-      if (!this.#strikes(armed, message, target)) continue;
-      armed.hits += 1;
-      const { disturbance } = armed;
-      switch (disturbance.kind) {
-        case 'drop':
-          this.#deliveries.push({
-            target,
-            sequence: message.sequence,
-            id: message.id,
-            type: message.type,
-            at: now,
-            attempt: 0,
-            outcome: 'dropped',
-          });
-          return;
-        case 'duplicate': {
-          const { copies = 2, spreadMs = 0 } = disturbance;
-          const more = Array.from({ length: copies - 1 }, () => this.#later(deliveries, this.parts.fate.next() * spreadMs)).flat();
-          deliveries = [...deliveries, ...more];
-          break;
-        }
-        case 'delay':
-          deliveries = this.#later(deliveries, disturbance.ms + this.parts.fate.next() * (disturbance.jitterMs ?? 0));
-          break;
-        case 'hold':
-          this.#held.push(...deliveries);
-          return;
-        case 'reorder':
-          armed.group.push(...deliveries);
-          if (armed.group.length < disturbance.among) return;
-          deliveries = this.parts.fate.shuffled(armed.group.splice(0));
-      }
-    }
-    for (const waiting of deliveries) this.#schedule(waiting);
-  }
-
-  #later(deliveries: readonly Waiting[], ms: number): Waiting[] {
-    return deliveries.map((waiting) => ({ ...waiting, dueAt: new Date(waiting.dueAt.getTime() + Math.round(ms)) }));
-  }
-
-  #strikes({ disturbance, hits }: Armed, message: NotificationMessage, target: string): boolean {
-    if (disturbance.target !== undefined && disturbance.target !== target) return false;
-    if (disturbance.count !== undefined && hits >= disturbance.count) return false;
-    if (!passes(message, disturbance)) return false;
-    return disturbance.probability === undefined || this.parts.fate.next() < disturbance.probability;
-  }
-
-  #disarm(armed: Armed): void {
-    this.#armed.delete(armed);
-    for (const waiting of armed.group.splice(0)) this.#schedule(waiting);
+    const { kind, deliveries } = this.#disturbances.strike({ message, target, dueAt: now, attempts: 0 });
+    if (kind === 'held') this.#held.push(...deliveries);
+    if (kind === 'due') for (const waiting of deliveries) this.#schedule(waiting);
+    if (kind !== 'dropped') return;
+    const { sequence, id, type } = message;
+    this.#deliveries.push({ target, sequence, id, type, at: now, attempt: 0, outcome: 'dropped' });
   }
 
   #schedule(waiting: Waiting): void {

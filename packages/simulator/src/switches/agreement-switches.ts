@@ -34,6 +34,11 @@ export interface AgreementSwitches {
   /** Which of Purchase Agreement Created and the first License Updated is sent first; their times are equal. AWS is silent. Default `createdFirst`. */
   initialEventsOrder: 'createdFirst' | 'licenseFirst';
   /**
+   * Purchase Agreement Ended of an agreement that was renewed or replaced: `sent` [buyer guide], or `notSent`: its reasons in SG-eb are expiry, cancellation
+   * and termination. Default `sent`.
+   */
+  endedOfFollowed: 'sent' | 'notSent';
+  /**
    * GetAgreementTerms of a free trial without a paid part of its own: the trial's term `besidePaid` usage prices, or `alone`. AWS is silent.
    * Default `besidePaid`.
    */
@@ -67,6 +72,7 @@ export const agreementSwitchValues: ValuesOf<AgreementSwitches> = {
   futureCreated: ['start', 'signing'],
   futureLicenseUpdated: ['start', 'signing'],
   initialEventsOrder: ['createdFirst', 'licenseFirst'],
+  endedOfFollowed: ['sent', 'notSent'],
   trialTerms: ['besidePaid', 'alone'],
   convertedTrialTerm: ['absent', 'kept'],
   searchIndexDelayMs: [0, 5_000],

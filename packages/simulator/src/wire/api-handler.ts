@@ -1,5 +1,5 @@
 import { type ComputeResource } from '../operations/compute-resource.js';
-import { type RecordFate } from './fault-injector.js';
+import { type RecordFate } from './fault.js';
 import { type InputReader } from './input-reader.js';
 
 /** Whose credentials signed a call. */

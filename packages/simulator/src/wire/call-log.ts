@@ -1,5 +1,5 @@
 import { type Operation } from './api-operation.js';
-import { type FaultKind } from './fault-injector.js';
+import { type FaultKind } from './fault.js';
 import { type JsonObject } from './input-reader.js';
 
 /** One call as the simulator saw it. */

@@ -1,120 +1,23 @@
-import { type Operation } from './api-operation.js';
 import { type ApiRequest } from './api-request.js';
-import { type CallMatcher, matchesCall, matchesRecord, type RecordMatcher } from './call-matcher.js';
+import { matchesCall, matchesRecord } from './call-matcher.js';
+import {
+  type ArmedFault,
+  type CallFate,
+  type Fault,
+  type FaultEffect,
+  type FaultHandle,
+  type FaultKind,
+  faultKinds,
+  type FaultSnapshot,
+  type RecordFate,
+  type RecordPredicate,
+  type RecordSubset,
+} from './fault.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from './service-error.js';
 import { type UsageRecord } from '../operations/usage-record.js';
 
-export const faultKinds = [
-  'resetBefore',
-  'resetAfter',
-  'error500Before',
-  'error500After',
-  'throttle',
-  'latency',
-  'hang',
-  'cutAnswer',
-  'accessDenied',
-  'expiredCredentials',
-  'disabledApi',
-  'unknownError',
-  'unprocessed',
-  'truncateResults',
-  'unknownStatus',
-] as const;
-
-export type FaultKind = (typeof faultKinds)[number];
-
-/** Which calls a fault strikes. All conditions must hold. */
-export interface FaultScope {
-  /** Default: every operation. */
-  operation?: Operation;
-  /** How many calls it strikes before it is spent. Default: no limit. */
-  count?: number;
-  /** In [0, 1], drawn from the seed per call. Default 1. */
-  probability?: number;
-  /** Default: every call. */
-  when?: ((request: ApiRequest) => boolean) | CallMatcher;
-}
-
-/** Which records of a call: the first n in request order, or those for which the function is true or that the matcher fits. */
-export type RecordSubset = number | RecordPredicate;
-export type RecordPredicate = ((record: UsageRecord) => boolean) | RecordMatcher;
-
-/** What happens. "Effect" is what the call does on AWS's side: usage entered on the bill, a token spent. */
-export type FaultEffect =
-  /** The connection is reset; the call had no effect (`resetBefore`) or had it (`resetAfter`): the client cannot tell which. */
-  | { kind: 'resetBefore' | 'resetAfter' }
-  /** InternalServiceErrorException, HTTP 500, without or with the effect: the client cannot tell which. */
-  | { kind: 'error500Before' | 'error500After' }
-  /** ThrottlingException, HTTP 400. */
-  | { kind: 'throttle' }
-  /** The answer waits `ms` of wall time: before the effect (default) or after it. The effect comes even if the client has gone. */
-  | { kind: 'latency'; ms: number; afterEffect?: boolean }
-  /** The call is never answered; the connection stays open. Default: no effect. */
-  | { kind: 'hang'; afterEffect?: boolean }
-  /** The call has its effect; the connection breaks off in the middle of the answer's body. */
-  | { kind: 'cutAnswer' }
-  /** AccessDeniedException, HTTP 400. */
-  | { kind: 'accessDenied' }
-  /** ExpiredTokenException, HTTP 400: the session token of the credentials. ResolveCustomer has an error of the same name for its own token. */
-  | { kind: 'expiredCredentials' }
-  /** DisabledApiException, HTTP 400. */
-  | { kind: 'disabledApi' }
-  /** An error that no model lists. Default: HTTP 400, no effect. */
-  | { kind: 'unknownError'; name: string; statusCode?: number; message?: string; afterEffect?: boolean }
-  /**
-   * BatchMeterUsage: the subset (default: all) comes back in UnprocessedRecords. Not billed, except the records for which `afterEffect`
-   * (default false) holds: billed, yet reported as unprocessed.
-   */
-  | { kind: 'unprocessed'; subset?: RecordSubset; afterEffect?: boolean | RecordPredicate }
-  /** BatchMeterUsage: the last `drop` records stand neither in Results nor in UnprocessedRecords. Billed all the same, unless `afterEffect` is false. */
-  | { kind: 'truncateResults'; drop: number; afterEffect?: boolean }
-  /** BatchMeterUsage: the subset (default: all) comes back with this Status. Not billed, unless `afterEffect` is true. */
-  | { kind: 'unknownStatus'; status: string; subset?: RecordSubset; afterEffect?: boolean };
-
-export type Fault = FaultScope & FaultEffect;
-
-export interface FaultHandle {
-  readonly id: string;
-  readonly kind: FaultKind;
-  /** Calls struck so far. */
-  readonly hits: number;
-  /** Takes the fault away; `hits` stays. */
-  remove(): void;
-}
-
-/** How the faults let a call go on, at one of its two points: before and after its effect. */
-export interface CallFate {
-  readonly kinds: readonly FaultKind[];
-  /** Wall milliseconds. */
-  readonly latencyMs: number;
-  readonly ending?:
-    { readonly type: 'reset' | 'hang' } | { readonly type: 'cut' } | { readonly type: 'error'; readonly error: ServiceError };
-}
-
-/** What becomes of one record of a batch. */
-export interface RecordFate {
-  readonly report: { readonly type: 'unprocessed' | 'missing' } | { readonly type: 'status'; readonly status: string };
-  readonly effective: boolean;
-}
-
-/** A fault in force. */
-export interface ArmedFault {
-  readonly id: string;
-  readonly fault: Fault;
-  /** Calls struck so far. */
-  readonly hits: number;
-}
-
 type Armed = { -readonly [Key in keyof ArmedFault]: ArmedFault[Key] };
-
-/** Without faults whose predicates are functions: no file can hold them. */
-export interface FaultSnapshot {
-  readonly added: number;
-  readonly hits: Readonly<Partial<Record<FaultKind, number>>>;
-  readonly armed: readonly ArmedFault[];
-}
 
 /** Holds the faults in force and decides, call by call, which of them strike. A fault counts a hit only where it changed something. */
 export class FaultInjector {
