@@ -40,8 +40,9 @@ export interface EntitlementView {
 // Machine time. While AWS is down, a guard that asks at every request must not make each of them wait for a timeout.
 const PAUSE_AFTER_FAILURE_MS = 5000;
 const PAUSES_MAX = 10_000;
-/** A request of the host waits for the answer: longer than this it is not to wait for its turn within the quota. */
-const PATIENCE_MS = 30_000;
+/** A request of the host waits for the answer: longer it is not to wait for its turn within the quota. With a last answer to fall back on, less. */
+const PATIENCE_MS = 10_000;
+const PATIENCE_WITH_ANSWER_MS = 2000;
 const SETUP_SUBJECT = 'GetEntitlements';
 
 interface Failed {
@@ -154,7 +155,9 @@ export class EntitlementService {
     if (paused && performance.now() < paused.until) return this.lastKnown(subscriptionId, known, paused.failure);
 
     const fetchedAt = this.options.clock.now();
-    const answer = await this.gateway.get(product.region, product.productCode, holder, { patienceMs: PATIENCE_MS });
+    const answer = await this.gateway.get(product.region, product.productCode, holder, {
+      patienceMs: known ? PATIENCE_WITH_ANSWER_MS : PATIENCE_MS,
+    });
     if (answer.kind === 'failed') {
       await this.remember(row, answer.failure);
       return this.lastKnown(subscriptionId, known, answer.failure);

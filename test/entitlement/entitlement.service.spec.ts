@@ -104,12 +104,55 @@ describe('EntitlementService', () => {
     const [legacy, legacyId] = await registered(LEGACY_PRODUCT);
     rooms.simulator.setEntitlements(legacy, [{ dimension: 'requests', value: 7 }]);
     expect((await rooms.entitlements.get(legacyId)).entitlements).toMatchObject([{ value: 7 }]);
-    await rooms.query('UPDATE marketplace.subscription SET customer_aws_account_id = NULL WHERE id = $1', [legacyId]);
-    await rooms.query('DELETE FROM marketplace.entitlement_snapshot WHERE subscription_id = $1', [legacyId]);
+    await rooms.query(
+      `UPDATE marketplace.buyer_name SET name = NULL WHERE kind = 'account' AND buyer_id = (SELECT buyer_id FROM marketplace.subscription WHERE id = $1)`,
+      [legacyId],
+    );
+    await rooms.query('DELETE FROM marketplace.entitlement_snapshot WHERE seller_account = $1', [rooms.options.sellerAccount]);
     expect((await rooms.entitlements.get(legacyId)).entitlements).toMatchObject([{ value: 7 }]);
     const filters = rooms.simulator.calls({ operation: 'GetEntitlements' }).map(({ request }) => request?.Filter);
     expect(filters).toEqual([{ CUSTOMER_AWS_ACCOUNT_ID: [legacy.accountId] }, { CUSTOMER_IDENTIFIER: [legacy.customerIdentifier] }]);
   });
+
+  it('answers for a tenant who has one subscription in force, and for nobody else', async () => {
+    await rooms.registration.claim(await rooms.arrive(agreement), { tenantId: 'tenant' });
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 4 }]);
+    expect(await codeOf(rooms.entitlements.get({ tenantId: 'tenant' }))).toBe('NO_SUBSCRIPTION');
+    await rooms.reconciliation.run();
+    await rooms.messages.run();
+    expect(await rooms.entitlements.isEntitled({ tenantId: 'tenant', productCode: LICENSE_PRODUCT }, 'seats')).toBe(true);
+    expect((await rooms.entitlements.get({ tenantId: 'tenant' })).subscriptionId).toBe(id);
+    expect(await codeOf(rooms.entitlements.get({ tenantId: 'nobody' }))).toBe('NO_SUBSCRIPTION');
+  });
+
+  it('reads those of the agreement that is in force after a renewal', async () => {
+    rooms.simulator.setSwitches({ renewalLicense: 'newLicense' });
+    await rooms.reconciliation.run();
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1 }]);
+    expect((await rooms.entitlements.get(id)).entitlements).toMatchObject([{ value: 1 }]);
+    rooms.clock.advance(HOUR_MS);
+    const renewed = rooms.simulator.renew(agreement);
+    rooms.simulator.setEntitlements(renewed, [{ dimension: 'seats', value: 2 }]);
+    rooms.clock.advance(2 * HOUR_MS);
+    await rooms.reconciliation.run();
+    await rooms.messages.run();
+    expect((await rooms.entitlements.get(id)).entitlements).toMatchObject([{ value: 2 }]);
+  });
+
+  it('M16: sixty first reads at once, on two replicas, wait for the quota and are all answered', async () => {
+    await rooms.close();
+    rooms = await Rooms.open({ simulator: { callsPerSecond: { GetEntitlements: 20, ResolveCustomer: 0, SearchAgreements: 0 } } });
+    const other = await replica();
+    const ids: string[] = [];
+    for (let n = 0; n < 60; n += 1) {
+      const [bought, subscriptionId] = await registered(LICENSE_PRODUCT);
+      rooms.simulator.setEntitlements(bought, [{ dimension: 'seats', value: n + 1 }]);
+      ids.push(subscriptionId);
+    }
+    const answers = await Promise.all(ids.map((subscriptionId, n) => (n % 2 === 0 ? rooms : other).entitlements.get(subscriptionId)));
+    expect(answers.map(({ entitlements }) => entitlements[0]?.value)).toEqual(ids.map((_, n) => n + 1));
+    expect(rooms.simulator.calls({ operation: 'GetEntitlements' }).filter(({ statusCode }) => statusCode !== 200)).toEqual([]);
+  }, 60_000);
 
   it('asks again only when the answer is too old, over replicas', async () => {
     rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1 }]);
@@ -159,7 +202,9 @@ describe('D34: fails closed', () => {
   });
 
   it('for a subscription that AWS has not named in full', async () => {
-    await rooms.query('UPDATE marketplace.subscription SET license_arn = NULL WHERE id = $1', [id]);
+    await rooms.query(`UPDATE marketplace.agreement_name SET name = NULL WHERE seller_account = $1 AND kind = 'license'`, [
+      rooms.options.sellerAccount,
+    ]);
     expect(await codeOf(rooms.entitlements.get(id))).toBe('ENTITLEMENT_UNKNOWN');
     expect(calls()).toBe(0);
   });
