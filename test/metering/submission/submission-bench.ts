@@ -246,9 +246,9 @@ export class SubmissionBench {
         offerId: null,
       };
       await tx.query(
-        `INSERT INTO marketplace.fact (seller_account, id, agreement_id, type, at, heard_at, details, origin, message_id)
-         VALUES ('default', $1::uuid, $2, 'agreement.created', $3, $3, $4, 'eventBridge', $1::uuid::text)`,
-        [uuidv7(), agreementId, startsAt.toISOString(), JSON.stringify(created)],
+        `INSERT INTO marketplace.fact (seller_account, id, agreement_id, buyer_id, type, at, heard_at, details, origin, message_id)
+         VALUES ('default', $1::uuid, $2, $5, 'agreement.created', $3, $3, $4, 'eventBridge', $1::uuid::text)`,
+        [uuidv7(), agreementId, startsAt.toISOString(), JSON.stringify(created), buyerId],
       );
       await insertSubjects(tx, 'default', [{ productCode: PRODUCT_CODE, customerId, tenantId: null, subscriptionId: id }]);
       const [subject] = await tx.query<{ id: number }>(`SELECT id FROM marketplace.subject WHERE subscription_id = $1`, [id]);
