@@ -70,7 +70,7 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
         origin: 'sns',
         message_id: message.MessageId,
         received_via: 'https',
-        type: 'subscription.succeeded',
+        type: 'legacy.subscribeSucceeded',
         state: 'pending',
         error: null,
       },
@@ -101,7 +101,7 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
     const states = (await host.inbox()).filter((row) => row.origin === 'http' || row.message_id === elsewhere.id);
     expect(states.map((row) => [row.state, row.type])).toEqual(
       expect.arrayContaining([
-        ['parked', null],
+        ['deadLettered', null],
         ['ignored', null],
       ]),
     );

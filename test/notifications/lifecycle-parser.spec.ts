@@ -190,14 +190,14 @@ describe('an EventBridge event', () => {
       { foreign: "the event is one of account (none), not of the seller's" },
     ],
     [
-      'without a time is parked',
+      'without a time is dead-lettered',
       agreementEvent('Purchase Agreement Ended', {}, {}, { time: 'noon' }),
-      { parked: 'the event has no readable time' },
+      { deadLettered: 'the event has no readable time' },
     ],
     [
-      'about nothing is parked',
+      'about nothing is dead-lettered',
       eventBridgeEvent('Purchase Agreement Ended - Proposer', {}, { resources: [] }),
-      { parked: '"Purchase Agreement Ended" names neither an agreement nor a license' },
+      { deadLettered: '"Purchase Agreement Ended" names neither an agreement nor a license' },
     ],
   ])('%s', (_, event, content) => {
     expect(contentOf(event)).toEqual(content);
@@ -225,16 +225,16 @@ describe('a message of a legacy topic', () => {
     [
       'subscribe-success with offer and free trial',
       { 'offer-identifier': 'offer-1', isFreeTrialTermPresent: 'true' },
-      'subscription.succeeded',
+      'legacy.subscribeSucceeded',
       { isFreeTrial: true, ...OFFER },
     ],
-    ['subscribe-success', { isFreeTrialTermPresent: 'false' }, 'subscription.succeeded', { isFreeTrial: false, offerId: null }],
-    ['subscribe-success', { isFreeTrialTermPresent: true }, 'subscription.succeeded', { isFreeTrial: true, offerId: null }],
-    ['subscribe-success', { isFreeTrialTermPresent: 'maybe' }, 'subscription.succeeded', { isFreeTrial: null, offerId: null }],
-    ['subscribe-success', {}, 'subscription.succeeded', { isFreeTrial: null, offerId: null }],
-    ['subscribe-fail', { 'offer-identifier': 'offer-1' }, 'subscription.failed', OFFER],
-    ['unsubscribe-pending', {}, 'subscription.unsubscribePending', { offerId: null }],
-    ['unsubscribe-success', {}, 'subscription.unsubscribed', { offerId: null }],
+    ['subscribe-success', { isFreeTrialTermPresent: 'false' }, 'legacy.subscribeSucceeded', { isFreeTrial: false, offerId: null }],
+    ['subscribe-success', { isFreeTrialTermPresent: true }, 'legacy.subscribeSucceeded', { isFreeTrial: true, offerId: null }],
+    ['subscribe-success', { isFreeTrialTermPresent: 'maybe' }, 'legacy.subscribeSucceeded', { isFreeTrial: null, offerId: null }],
+    ['subscribe-success', {}, 'legacy.subscribeSucceeded', { isFreeTrial: null, offerId: null }],
+    ['subscribe-fail', { 'offer-identifier': 'offer-1' }, 'legacy.subscribeFailed', OFFER],
+    ['unsubscribe-pending', {}, 'legacy.unsubscribePending', { offerId: null }],
+    ['unsubscribe-success', {}, 'legacy.unsubscribed', { offerId: null }],
     ['entitlement-updated', {}, 'entitlement.updated', {}],
   ])('%s %j', (name, rest, type, details) => {
     const envelope = snsEnvelope(legacyMessage(name.split(' ')[0]!, rest));
@@ -248,7 +248,8 @@ describe('a message of a legacy topic', () => {
   it('that came raw goes by the id and the time of its delivery', () => {
     expect(read(legacyMessage('subscribe-fail'))).toMatchObject({
       ...{ origin: 'sqs', messageId: 'outer' },
-      content: { event: { type: 'subscription.failed', at: SENT_AT, about: CUSTOMER } },
+      // When it was sent to the queue may be when it was redriven.
+      content: { event: { type: 'legacy.subscribeFailed', at: SENT_AT, isUntimed: true, about: CUSTOMER } },
     });
   });
 
@@ -260,14 +261,14 @@ describe('a message of a legacy topic', () => {
   it('without product code takes it from the name of its topic', () => {
     const message = legacyMessage('subscribe-success', { 'product-code': undefined });
     expect(contentOf(snsEnvelope(message))).toMatchObject({ event: { about: CUSTOMER } });
-    expect(contentOf(message)).toEqual({ parked: '"subscribe-success" names no product' });
+    expect(contentOf(message)).toEqual({ deadLettered: '"subscribe-success" names no product' });
   });
 
   it.each<[string, Json, string]>([
     ['an action nobody knows', legacyMessage('subscribe-maybe'), 'the action "subscribe-maybe" is not known'],
     ['nobody named', legacyMessage('subscribe-success', { 'customer-identifier': '' }), '"subscribe-success" names no customer'],
-  ])('is parked with %s', (_, message, parked) => {
-    expect(contentOf(snsEnvelope(message))).toEqual({ parked });
+  ])('is dead-lettered with %s', (_, message, deadLettered) => {
+    expect(contentOf(snsEnvelope(message))).toEqual({ deadLettered });
   });
 });
 
@@ -279,7 +280,7 @@ describe('envelopes', () => {
     for (const body of [event, relayed, snsEnvelope(relayed)]) {
       expect(read(body)).toMatchObject({ origin: 'eventBridge', messageId: event.id, content: { event: { type: 'license.updated' } } });
     }
-    expect(contentOf(snsEnvelope(snsEnvelope(snsEnvelope(event))))).toEqual({ parked: 'too many envelopes around the message' });
+    expect(contentOf(snsEnvelope(snsEnvelope(snsEnvelope(event))))).toEqual({ deadLettered: 'too many envelopes around the message' });
   });
 
   it('of topics that were not named are foreign, where any were named', () => {
@@ -302,8 +303,8 @@ describe('envelopes', () => {
       /asks to confirm its subscription: open/,
     ],
     ['the end of a subscription', snsEnvelope('x', { Type: 'UnsubscribeConfirmation' }), /subscription of topic .* was ended/],
-  ])('around nothing that can be read are parked: %s', (_, body, parked) => {
-    expect(contentOf(body)).toEqual({ parked: expect.stringMatching(parked) });
+  ])('around nothing that can be read are dead-lettered: %s', (_, body, deadLettered) => {
+    expect(contentOf(body)).toEqual({ deadLettered: expect.stringMatching(deadLettered) });
   });
 });
 

@@ -66,8 +66,8 @@ describe('a queue', () => {
     expect((await storedBy(host)).map(({ origin, type, state }) => [origin, type, state]).sort()).toEqual([
       ['eventBridge', 'license.deprovisioned', 'pending'],
       ['eventBridge', 'license.updated', 'pending'],
-      ['sns', 'subscription.succeeded', 'pending'],
-      ['sqs', 'subscription.unsubscribePending', 'pending'],
+      ['sns', 'legacy.subscribeSucceeded', 'pending'],
+      ['sqs', 'legacy.unsubscribePending', 'pending'],
     ]);
     expect(queue.held).toEqual(NOTHING);
   });
@@ -91,41 +91,41 @@ describe('a queue', () => {
     expect(queue.held).toEqual(NOTHING);
   });
 
-  it('that holds poison keeps nobody else waiting: it is parked under its own id, deleted, and a person is told', async () => {
+  it('that holds poison keeps nobody else waiting: it is dead-lettered under its own id, deleted, and a person is told', async () => {
     const host = await reader();
     await queue.send('<poison/>', agreementEvent('License Updated'));
     const { ready } = queue.held;
     await receive(host);
     expect(await storedBy(host)).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ origin: 'sqs', message_id: ready[0], state: 'parked', error: 'the body is not JSON' }),
+        expect.objectContaining({ origin: 'sqs', message_id: ready[0], state: 'deadLettered', error: 'the body is not JSON' }),
         expect.objectContaining({ origin: 'eventBridge', state: 'pending' }),
       ]),
     );
     expect(queue.held).toEqual(NOTHING);
-    expect(await openAlerts(host)).toEqual([{ kind: 'messageParked', subject: `sqs:${queue.name}` }]);
+    expect(await openAlerts(host)).toEqual([{ kind: 'messageDeadLettered', subject: `sqs:${queue.name}` }]);
   });
 
-  it('that holds what the database refuses has it parked in a form that it can hold, and its neighbours stored', async () => {
+  it('that holds what the database refuses has it dead-lettered in a form that it can hold, and its neighbours stored', async () => {
     const host = await reader();
     await host.database.query(`ALTER TABLE marketplace.inbox_message ADD CONSTRAINT test_refusal CHECK (body NOT LIKE '%refuse me%')`);
     await queue.send(agreementEvent('License Updated'), agreementEvent('refuse me'), agreementEvent('License Updated'));
     await receive(host);
     await host.database.query(`ALTER TABLE marketplace.inbox_message DROP CONSTRAINT test_refusal`);
     const stored = await storedBy(host);
-    expect(stored.map(({ state }) => state).sort()).toEqual(['parked', 'pending', 'pending']);
-    expect(stored.find(({ state }) => state === 'parked')?.error).toMatch(/^kept in base64, since the database refused it/);
+    expect(stored.map(({ state }) => state).sort()).toEqual(['deadLettered', 'pending', 'pending']);
+    expect(stored.find(({ state }) => state === 'deadLettered')?.error).toMatch(/^kept in base64, since the database refused it/);
     expect(queue.held).toEqual(NOTHING);
   });
 
-  it('that brings messages of foreign topics and accounts has them parked, where the options name topics', async () => {
+  it('that brings messages of foreign topics and accounts has them dead-lettered, where the options name topics', async () => {
     const host = await reader({}, { snsTopicArns: [`arn:aws:sns:us-east-1:${SELLER}:other`] });
     await queue.topic(`foreign-${queue.name}`, false).publish(legacyMessage('unsubscribe-success'));
     await queue.send(agreementEvent('Purchase Agreement Ended', {}, {}, { account: '666666666666' }));
     await receive(host);
     expect((await storedBy(host)).map(({ state, error }) => [state, error]).sort()).toEqual([
-      ['parked', `the event is one of account …6666, not of the seller's`],
-      ['parked', `topic foreign-${queue.name} of account …0000 is not in notifications.snsTopicArns`],
+      ['deadLettered', `the event is one of account …6666, not of the seller's`],
+      ['deadLettered', `topic foreign-${queue.name} of account …0000 is not in notifications.snsTopicArns`],
     ]);
     expect(queue.held).toEqual(NOTHING);
   });

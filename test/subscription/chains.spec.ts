@@ -153,6 +153,52 @@ describe('M11: License Updated of the renewal is lost', () => {
   });
 });
 
+describe('forks and merges of chains', () => {
+  const start = (key: string, hour: string, previous?: string): ReturnType<typeof said> =>
+    said(
+      'agreement.created',
+      hour,
+      { ...licensed(key) },
+      { startTime: instantOf(hour).toISOString(), previousAgreementId: previous ?? null },
+    );
+
+  it('are for a person: an alert, and the second is a subscription of its own', async () => {
+    await hear(rooms, start('1', '08:00'), start('2', '09:00', 'agmt-1'), start('3', '10:00', 'agmt-1'));
+    expect(await statesOf(rooms)).toEqual(['active', 'active']);
+    expect(await rooms.alertKinds()).toContain('chainConflict');
+    expect(await told(rooms)).not.toContain('folded');
+  });
+
+  it('a link between two subscriptions that is learned late folds the newcomer, and the next renewal follows', async () => {
+    await hear(rooms, start('1', '08:00'), start('2', '09:00'));
+    expect(await statesOf(rooms)).toEqual(['active', 'active']);
+    const [first, second] = [await idOf(0), await idOf(1)];
+    await hear(
+      rooms,
+      said(
+        'agreement.found',
+        '11:00',
+        { ...licensed('2') },
+        { startTime: '2026-11-18T09:00:00Z', previousAgreementId: 'agmt-1', initialAgreementId: 'agmt-1' },
+      ),
+      start('3', '11:30', 'agmt-2'),
+    );
+    expect(await statesOf(rooms)).toEqual(['active']);
+    expect((await rooms.subscriptions.get(second ?? ''))?.id).toBe(first);
+    expect(await spansOf(rooms)).toEqual([
+      'agmt-1 paid 11-18T07:00–11-18T09:00',
+      'agmt-2 paid 11-18T09:00–11-18T11:30',
+      'agmt-3 paid 11-18T11:30–',
+    ]);
+    // Records and periods go by agreement; what names the folded id still finds it.
+    const rows = await rooms.query<{ subscription_id: string }>(
+      `SELECT DISTINCT subscription_id::text AS subscription_id FROM marketplace.agreement WHERE seller_account = $1`,
+      [rooms.options.sellerAccount],
+    );
+    expect(rows).toEqual([{ subscription_id: first }]);
+  });
+});
+
 async function idOf(index = 0): Promise<string | undefined> {
   const rows = await rooms.query<{ id: string }>(
     `SELECT id::text AS id FROM marketplace.subscription WHERE seller_account = $1 AND product_code = $2 ORDER BY id`,

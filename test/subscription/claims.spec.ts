@@ -203,6 +203,45 @@ describe('two subscriptions that turn out to be one', () => {
   });
 });
 
+describe('T9: a fold while a host records', () => {
+  it('waits for nobody, and what commits late is the living one’s', async () => {
+    await hear(rooms, said('license.updated', '10:00', licensed('1')), said('license.updated', '11:30', licensed('2')));
+    const [first, second] = (await rowsOf(rooms)).map(({ id }) => id);
+    const [subject] = await rooms.query<{ id: number }>(
+      `SELECT id FROM marketplace.subject WHERE seller_account = $1 AND tenant_id IS NULL AND subscription_id = $2`,
+      [rooms.options.sellerAccount, second],
+    );
+    const [dimension] = await rooms.query<{ id: number }>(
+      `SELECT id FROM marketplace.dimension WHERE seller_account = $1 AND product_code = $2 ORDER BY id LIMIT 1`,
+      [rooms.options.sellerAccount, LICENSE_PRODUCT],
+    );
+    const host = rooms.database.dataSource.createQueryRunner();
+    await host.connect();
+    await host.startTransaction('REPEATABLE READ');
+    await host.query(
+      `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity) VALUES ('019ab000-0000-7000-8000-000000000001', $1, $2, $3, 5)`,
+      [rooms.clock.now().toISOString(), subject?.id, dimension?.id],
+    );
+    const began = Date.now();
+    await hear(
+      rooms,
+      said('agreement.created', '11:30', agreed('2'), {
+        intent: 'REPLACE',
+        startTime: '2026-11-18T11:30:00Z',
+        previousAgreementId: 'agmt-1',
+      }),
+    );
+    expect(Date.now() - began).toBeLessThan(4000);
+    expect((await rowsOf(rooms)).find(({ id }) => id === second)?.folded).toBe(true);
+    await host.commitTransaction();
+    await host.release();
+    const [timeline] = await timelinesOf(rooms);
+    expect(timeline?.subjects).toContainEqual({ id: subject?.id, tenantId: null, subscriptionId: first, namedSubscriptionId: second });
+    const events = await rooms.query(`SELECT 1 FROM marketplace.usage_event WHERE subject = $1`, [subject?.id]);
+    expect(events).toHaveLength(1);
+  });
+});
+
 describe('current and choosePayer', () => {
   it('M2: names what is in force, or lists what there is', async () => {
     const error = (await rooms.subscriptions.current('acme').catch((reason: unknown) => reason)) as SubscriptionChoiceError;

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/glo
 import { type Agreement } from 'aws-marketplace-simulator';
 import { type MessageOrigin, type ReceivedMessage, type SpokenOf } from '../../src/subscription/inbox/lifecycle-event.js';
 import { LifecycleMessages, type MessageKey } from '../../src/subscription/inbox/lifecycle-messages.service.js';
+import { digestOf } from '../../src/subscription/chain/aws-names.js';
 import { licenseEvent, snsEnvelope } from '../notifications/messages.js';
 import { codeOf, dropDatabaseOfSuite, LEGACY_PRODUCT, LICENSE_PRODUCT, NOON, Rooms } from './rooms.js';
 
@@ -25,7 +26,9 @@ const licenseOf = ({ productCode, licenseArn, accountId, agreementId }: Agreemen
 });
 
 function updated(about: SpokenOf, messageId: string): ReceivedMessage {
-  const event = { type: 'license.updated' as const, at: NOON, about, details: { offerId: null } };
+  // Told long enough ago to stand for a start by itself.
+  const at = new Date(NOON.getTime() - 600_000);
+  const event = { type: 'license.updated' as const, at, about, details: { offerId: null } };
   return { origin: 'eventBridge', messageId, via: 'test', body: '{}', content: { event } };
 }
 
@@ -33,7 +36,7 @@ function updated(about: SpokenOf, messageId: string): ReceivedMessage {
 async function receiveUnread(
   body: unknown,
   key: MessageKey,
-  content: ReceivedMessage['content'] = { parked: 'not understood' },
+  content: ReceivedMessage['content'] = { deadLettered: 'not understood' },
 ): Promise<void> {
   await rooms.inbox.receive([{ ...key, via: 'https', body: typeof body === 'string' ? body : JSON.stringify(body), content }]);
 }
@@ -56,29 +59,28 @@ const states = async (): Promise<string[]> =>
 
 describe('a message that was set aside', () => {
   it('because it contradicts the ledger is applied, and its alert resolved, once the contradiction is mended', async () => {
-    const impatient = await rooms.replica({ notifications: { parkAfterAttempts: 1 } });
+    const impatient = await rooms.replica({ notifications: { deadLetterAfterAttempts: 1 } });
     const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
     await rooms.arrive(agreement);
     const key = { origin: 'eventBridge', messageId: 'm' } as const;
-    await rooms.inbox.receive([updated({ ...licenseOf(agreement), customerAwsAccountId: '999999999999' }, 'm')]);
-    await impatient.filing.run();
-    expect(await stored(key)).toMatchObject({ state: 'parked', attempt_count: 1 });
-    expect(await rooms.alertKinds()).toEqual(['messageParked']);
+    // What stands in its way: the database refuses its fact.
+    await rooms.query(`ALTER TABLE marketplace.fact ADD CONSTRAINT in_its_way CHECK (message_id <> 'm') NOT VALID`);
+    await rooms.inbox.receive([updated(licenseOf(agreement), 'm')]);
+    await impatient.messages.run();
+    expect(await stored(key)).toMatchObject({ state: 'deadLettered', attempt_count: 1 });
+    expect(await rooms.alertKinds()).toEqual(['messageDeadLettered']);
 
     expect(await retry('eventBridge', 'm')).toEqual({ state: 'pending' });
-    expect(rings).toBe(2);
     expect(await stored(key)).toMatchObject({ state: 'pending', attempt_count: 0, error: null });
     expect(await rooms.alertKinds()).toEqual([]);
     // Too early: nothing was mended.
-    await impatient.filing.run();
-    expect(await stored(key)).toMatchObject({ state: 'parked', attempt_count: 1 });
-    expect(await rooms.alertKinds()).toEqual(['messageParked']);
+    await impatient.messages.run();
+    expect(await stored(key)).toMatchObject({ state: 'deadLettered', attempt_count: 1 });
+    expect(await rooms.alertKinds()).toEqual(['messageDeadLettered']);
 
-    await rooms.query(`UPDATE marketplace.subscription SET customer_aws_account_id = '999999999999' WHERE seller_account = $1`, [
-      rooms.options.sellerAccount,
-    ]);
+    await rooms.query(`ALTER TABLE marketplace.fact DROP CONSTRAINT in_its_way`);
     await retry('eventBridge', 'm');
-    await rooms.filing.run();
+    await rooms.messages.run();
     expect(await stored(key)).toMatchObject({ state: 'applied' });
     expect(await states()).toEqual(['active']);
     expect(await rooms.alertKinds()).toEqual([]);
@@ -88,13 +90,13 @@ describe('a message that was set aside', () => {
   it('because its product was not listed is applied once it is', async () => {
     const agreement = rooms.simulator.subscribe({ productCode: 'not-listed-here' });
     await rooms.inbox.receive([updated(licenseOf(agreement), 'm')]);
-    await rooms.filing.run();
+    await rooms.messages.run();
     expect(await stored({ origin: 'eventBridge', messageId: 'm' })).toMatchObject({ state: 'ignored' });
 
     const listing = await rooms.replica({ products: [{ productCode: 'not-listed-here', dimensions: ['requests'] }] });
     await listing.catalog.sync();
     await messagesOf(listing).retry({ origin: 'eventBridge', messageId: 'm' });
-    await listing.filing.run();
+    await listing.messages.run();
     expect(await stored({ origin: 'eventBridge', messageId: 'm' })).toMatchObject({ state: 'applied', error: null });
     expect(await states()).toEqual(['active']);
     await listing.close();
@@ -102,11 +104,11 @@ describe('a message that was set aside', () => {
 
   it('until its subscription is known waits on when that is still unknown', async () => {
     await rooms.inbox.receive([updated({ agreementId: 'agmt-1' }, 'm')]);
-    await rooms.filing.run();
+    await rooms.messages.run();
     const waiting = await stored({ origin: 'eventBridge', messageId: 'm' });
-    expect(waiting).toMatchObject({ state: 'waiting', names: ['["agreement","","agmt-1"]'] });
+    expect(waiting).toMatchObject({ state: 'waiting', names: [`agreement:${digestOf('1')}`] });
     expect(await retry('eventBridge', 'm')).toEqual({ state: 'pending' });
-    await rooms.filing.run();
+    await rooms.messages.run();
     expect(await stored({ origin: 'eventBridge', messageId: 'm' })).toEqual(waiting);
   });
 
@@ -123,7 +125,7 @@ describe('a message that was not understood', () => {
     const product = { id: 'prod-1', code: LICENSE_PRODUCT };
     await receiveUnread(licenseEvent('License Updated', { product }), { origin: 'http', messageId: 'digest' });
     expect(await retry('http', 'digest')).toEqual({ state: 'pending' });
-    await rooms.filing.run();
+    await rooms.messages.run();
     const applied = { state: 'applied', type: 'license.updated', event_at: new Date('2026-11-11T09:55:00Z') };
     expect(await stored({ origin: 'http', messageId: 'digest' })).toMatchObject(applied);
     expect(await states()).toEqual(['active']);
@@ -133,7 +135,7 @@ describe('a message that was not understood', () => {
     const body = { action: 'subscribe-success', 'customer-identifier': 'cust-1', 'product-code': LEGACY_PRODUCT };
     await receiveUnread(body, { origin: 'sqs', messageId: 'queued' });
     await retry('sqs', 'queued');
-    expect(await stored({ origin: 'sqs', messageId: 'queued' })).toMatchObject({ type: 'subscription.succeeded', event_at: NOON });
+    expect(await stored({ origin: 'sqs', messageId: 'queued' })).toMatchObject({ type: 'legacy.subscribeSucceeded', event_at: NOON });
   });
 
   it('is ignored when AWS has sent it again since, under the id that it tells', async () => {
@@ -158,7 +160,7 @@ describe('a message that was not understood', () => {
       snsEnvelope('x', { Type: 'SubscriptionConfirmation', Token: 't', SubscribeURL: 'https://sns.example' }),
       'asks to confirm',
     ],
-  ])('stays parked, unchanged, when it is still not: %s', async (_, body, why) => {
+  ])('stays a dead letter, unchanged, when it is still not: %s', async (_, body, why) => {
     const key = { origin: 'http', messageId: 'm' } as const;
     await receiveUnread(body, key);
     const before = await stored(key);
@@ -168,7 +170,7 @@ describe('a message that was not understood', () => {
     expect(rings).toBe(ringsBefore);
   });
 
-  it('of a topic that the options do not name stays parked until they do', async () => {
+  it('of a topic that the options do not name stays a dead letter until they do', async () => {
     const envelope = snsEnvelope({ action: 'subscribe-success', 'customer-identifier': 'cust-1' });
     const key = { origin: 'sns', messageId: 'm' } as const;
     const named = await rooms.replica({ notifications: { snsTopicArns: [String(envelope.TopicArn)] } });
@@ -189,7 +191,7 @@ describe('no message', () => {
       code: 'TRANSITION_REFUSED',
       message: 'Message eventBridge:m is waiting to be applied, and will be by itself within some minutes.',
     });
-    await rooms.filing.run();
+    await rooms.messages.run();
     await expect(retry('eventBridge', 'm')).rejects.toMatchObject({
       code: 'TRANSITION_REFUSED',
       message: expect.stringMatching(/is applied/),
@@ -198,7 +200,7 @@ describe('no message', () => {
 
   it('of another seller, or of none, is found', async () => {
     await rooms.inbox.receive([updated({ agreementId: 'agmt-1' }, 'm')]);
-    await rooms.filing.run();
+    await rooms.messages.run();
     const stranger = await Rooms.open();
     await expect(messagesOf(stranger).retry({ origin: 'eventBridge', messageId: 'm' })).rejects.toMatchObject({
       code: 'NOT_FOUND',

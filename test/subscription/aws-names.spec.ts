@@ -1,0 +1,58 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  agreementKeyOf,
+  agreementNamesOf,
+  buyerNamesOf,
+  digestOf,
+  isApiForm,
+  labelOf,
+  licenseIdOf,
+} from '../../src/subscription/chain/aws-names.js';
+
+const API = 'arn:aws:license-manager::294406891311:license:l-0123456789abcdef';
+const EVENT = 'aws:license-manager:us-east-1:294406891311:l-0123456789abcdef';
+const GUIDE = 'arn:aws:license-manager:us-east-1:294406891311:license/lic-0123456789abcdef';
+
+describe('licenseIdOf', () => {
+  it('makes the printed forms of one license meet', () => {
+    expect([API, EVENT, GUIDE].map(licenseIdOf)).toEqual(Array.from({ length: 3 }, () => 'l-0123456789abcdef'));
+    expect([API, EVENT, GUIDE].map(isApiForm)).toEqual([true, false, false]);
+  });
+
+  it('never makes two licenses meet, nor what has no known form anything but itself', () => {
+    const id = fc.stringMatching(/^[a-z0-9]{4,32}$/);
+    fc.assert(
+      fc.property(id, id, (a, b) => {
+        expect(licenseIdOf(API.replace('0123456789abcdef', a)) === licenseIdOf(EVENT.replace('0123456789abcdef', b))).toBe(a === b);
+        expect(licenseIdOf(`x${a}`)).toBe(`x${a}`);
+      }),
+    );
+  });
+});
+
+describe('agreementKeyOf', () => {
+  it('is what follows the first hyphen of the forms that AWS prints', () => {
+    expect(['agmt-ab-1', 'agmnt-ab-1'].map(agreementKeyOf)).toEqual(['ab-1', 'ab-1']);
+    expect(agreementKeyOf('something-else')).toBe('something-else');
+  });
+});
+
+describe('names', () => {
+  it('of an agreement keep the form that is sent; an event’s form of a license is never sent', () => {
+    expect(agreementNamesOf({ agreementId: 'agmt-1', licenseArn: API }, 'event')).toEqual([
+      { kind: 'agreement', digest: digestOf('1'), name: 'agmt-1', eventForm: null },
+      { kind: 'license', digest: digestOf('l-0123456789abcdef'), name: API, eventForm: null },
+    ]);
+    expect(agreementNamesOf({ licenseArn: EVENT }, 'event')).toMatchObject([{ name: null, eventForm: EVENT }]);
+    // What an API has printed is sent back literally.
+    expect(agreementNamesOf({ licenseArn: GUIDE }, 'api')).toMatchObject([{ name: GUIDE, eventForm: null }]);
+  });
+
+  it('of a buyer are looked up within a product, and what AWS did not name is none', () => {
+    const [name] = buyerNamesOf({ customerAwsAccountId: '111122223333', customerIdentifier: '' });
+    expect(name).toMatchObject({ kind: 'account', digest: digestOf('111122223333') });
+    expect(name && labelOf(name, 'p')).toBe(`account:p:${digestOf('111122223333')}`);
+    expect(agreementNamesOf({}, 'event')).toEqual([]);
+  });
+});
