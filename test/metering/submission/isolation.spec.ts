@@ -20,7 +20,7 @@ describe('one bad record among healthy ones (D14)', () => {
   it('is found in a few calls; its 24 neighbours are billed', async () => {
     // One line of work, so that all 25 set out in one call.
     await bench.stop();
-    bench = await SubmissionBench.start({ options: { submission: { concurrency: 1 } } });
+    bench = await SubmissionBench.start({ options: { submission: { concurrency: 1, requestTimeoutMs: 5000, leaseMs: 15_000 } } });
     const subscription = await bench.subscribe();
     const hours = bench.hours(8);
     for (const dimension of ['requests', 'storage', 'seats']) for (const hour of hours) await bench.seal(subscription, { hour, dimension });
