@@ -316,6 +316,44 @@ describe('M15: what AWS does not list', () => {
   });
 });
 
+describe('usage that waits', () => {
+  beforeEach(async () => {
+    rooms = await Rooms.open({ ...FOLLOWED, aws: UNHURRIED });
+  });
+
+  it.each([
+    ['awaitingSuccessor', 2, 'after an hour'],
+    ['afterEnd', 25, 'once a day'],
+  ])('as %s is a reason to ask %i hours later: %s', async (reason, hours) => {
+    const { id, agreement } = await arrived();
+    await reconcile();
+    rooms.clock.advance(HOUR_MS);
+    rooms.simulator.cancel(agreement);
+    await tell(endedBy(agreement, rooms.clock.now()));
+    await pass(3 * HOUR_MS);
+    await pass(HOUR_MS);
+    expect(await stateOf(id)).toBe('ended');
+    // Sealing alone writes rollups, and the database sees to it: not here.
+    await rooms.database.transaction(async (tx) => {
+      await tx.query(`SET LOCAL session_replication_role = replica`);
+      await tx.query(
+        `INSERT INTO marketplace.rollup
+           (id, subject, dimension, hour, is_correction, event_sum, event_count, first_at, last_at, taken_at, waiting_reason)
+         SELECT nextval('marketplace.rollup_id'), id, 1, 494000, false, 1, 1, now(), now(), now(), $2
+         FROM marketplace.subject WHERE subscription_id = $1 LIMIT 1`,
+        [id, reason],
+      );
+    });
+    const before = searches();
+    await pass((hours - 1.5) * HOUR_MS);
+    const early = searches();
+    await pass(1.5 * HOUR_MS);
+    const asked = searches();
+    await reconcile();
+    expect([early - before, asked - early, searches() - asked]).toEqual([0, 1, 0]);
+  });
+});
+
 describe('messages that wait for a buyer who never came', () => {
   beforeEach(async () => {
     rooms = await Rooms.open({ ...FOLLOWED, aws: UNHURRIED });
