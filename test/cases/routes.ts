@@ -34,13 +34,3 @@ export async function withWorld(options: WorldOptions, play: (world: World) => P
 }
 
 export const at = (text: string): Date => new Date(text);
-
-/** Agreement calls are throttled: AWS cannot be asked, and has not been. Takes them back. */
-export function silence(world: World): () => void {
-  const faults = (['SearchAgreements', 'DescribeAgreement', 'GetAgreementTerms', 'GetEntitlements'] as const).map((operation) =>
-    world.simulator.faults.add({ kind: 'throttle', operation }),
-  );
-  return () => {
-    for (const fault of faults) fault.remove();
-  };
-}
