@@ -99,10 +99,13 @@ export class PlanningRule {
     const subject = this.context.customer.subjects.find(({ id }) => id === subjectId);
     if (!subject) return { kind: 'none', why: 'unknownSubject', isOver: false, windowClosesAt: null };
     const candidates = this.candidatesAt(subject, instant);
-    const covering = candidates.flatMap((subscription) => {
+    const reaching = candidates.flatMap((subscription) => {
       const span = spanAt(subscription, instant);
       return span ? [{ subscription, span }] : [];
     });
+    // The hour before a start goes along with it only where nothing else of the tenant's was in force then: who returns has not used ahead.
+    const started = reaching.filter(({ span }) => span.startsAt <= instant);
+    const covering = started.length > 0 ? started : reaching;
     const paid = covering.filter(({ span }) => span.price === 'paid');
     const chosen = covering.length > 1 && this.context.onSeveral === 'paidFirst' ? paid : covering;
     const [first] = chosen;
@@ -234,7 +237,7 @@ export class PlanningRule {
     if (firstAt.getTime() === lastAt.getTime()) return [];
     const { subscriptions, tenancies, payerChoices } = this.context.customer;
     const boundaries = [
-      ...subscriptions.flatMap(({ spans }) => spans.flatMap(({ from, to }) => [from, to])),
+      ...subscriptions.flatMap(({ spans }) => spans.flatMap(({ from, startsAt, to }) => [from, startsAt, to])),
       ...tenancies.flatMap(({ from, to }) => [from, to]),
       ...payerChoices.map(({ from }) => from),
     ].flatMap((at) => (at && at > firstAt && at <= lastAt ? [at.getTime()] : []));
