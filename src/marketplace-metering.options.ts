@@ -101,6 +101,7 @@ const productSchema = z.strictObject({
     .refine((hour) => hour.getTime() % HOUR_MS === 0, { error: 'give the start of a UTC hour' })
     .optional(),
   zeroRecords: z.enum(['atWindowEdge', 'atSeal', 'off'], { error: 'give "atWindowEdge", "atSeal" or "off"' }).default('atWindowEdge'),
+  onSeveral: z.enum(['wait', 'paidFirst'], { error: 'give "wait" or "paidFirst"' }).default('wait'),
 });
 
 const optionsSchema = z.strictObject({
