@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { LEGACY_CODE, PRODUCT_CODE } from '../support/world.js';
-import { at, withWorld } from './routes.js';
+import { at, renewingAt, withWorld } from './routes.js';
 
 // T14, T20: an identity that goes on under a new agreement. Siblings: legacy buyers and kept licenses; AWS down around the renewal; the first hour of a month.
 
@@ -12,7 +12,7 @@ describe('T14 a renewal at 00:00 that keeps the identity, while AWS is down from
     ['a kept license', PRODUCT_CODE, 'sameLicense'],
   ] as const)('has the 500 units of hour 23 billed: its hour keeps its own deadline (%s)', async (_, productCode, renewalLicense) => {
     await withWorld({ startAt: at('2026-11-11T22:00:00Z'), simulator: { switches: { renewalLicense } } }, async (world) => {
-      const buyer = await world.join('acme', { productCode, endsAt: at('2026-11-12T00:00:00Z'), autoRenew: true });
+      const buyer = await world.join('acme', { productCode, ...renewingAt('2026-11-12T00:00:00Z') });
       await world.goTo('2026-11-11T23:05:00Z');
       await buyer.use(500);
       await world.goTo('2026-11-11T23:30:00Z');
@@ -32,8 +32,7 @@ describe('T20 a legacy renewal at the first instant of a month', () => {
     ['no way in', []],
   ] as const)('has the usage of hour 00 billed in hour 00 (%s)', async (_, ways) => {
     await withWorld({ ways, startAt: at('2026-11-30T22:00:00Z') }, async (world) => {
-      const endsAt = at('2026-12-01T00:00:00Z');
-      const buyer = await world.join('acme', { productCode: LEGACY_CODE, endsAt, autoRenew: true });
+      const buyer = await world.join('acme', { productCode: LEGACY_CODE, ...renewingAt('2026-12-01T00:00:00Z') });
       await world.goTo('2026-12-01T00:20:00Z');
       await buyer.use(4);
       await world.pass(3);

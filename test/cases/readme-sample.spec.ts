@@ -4,7 +4,7 @@ import { ReportsService } from '../../examples/quickstart/reports.service.js';
 import { SignUpController } from '../../examples/quickstart/sign-up.controller.js';
 import { type Agreement, type SubscribeOptions } from '../support/market.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
-import { at } from './routes.js';
+import { at, renewingAt } from './routes.js';
 
 // The README's sample, the very files of examples/quickstart, through the lives of agreements. Each stands for its case: first purchase, M14 (trial to paid),
 // M3 (early renewal), T2 (late renewal), M5 (mid-hour replacement), T1 (return), M2 (two concurrent agreements).
@@ -84,7 +84,7 @@ describe('the README’s sample', () => {
   });
 
   it('goes through a renewal that is told late', async () => {
-    await play({ endsAt: at('2026-11-11T12:00:00Z'), autoRenew: true }, async (world, first, report) => {
+    await play(renewingAt('2026-11-11T12:00:00Z'), async (world, first, report) => {
       world.mailbox.hold({ when: ({ agreementId }) => agreementId !== first.agreementId });
       await world.pass(2.5);
       await report(1, 12);

@@ -1,7 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { type MessageFilter } from '../support/market.js';
-import { PRODUCT_CODE } from '../support/world.js';
-import { at, LICENSE_ROUTES, ROUTES, withWorld } from './routes.js';
+import { LICENSE_ROUTES, ROUTES, at, renewingAt, withWorld } from './routes.js';
 
 // M1, M3, M4, M5, M11, M12: agreements that follow each other. Siblings: each way in which AWS's word comes (EventBridge, queues, SNS, raw, none at all),
 // license and legacy, new license, kept license and kept agreement, announced at the signing or at the start, messages in either order, within one second,
@@ -12,7 +11,7 @@ jest.setTimeout(120_000);
 describe('M1 a tenant whose agreement was renewed', () => {
   it.each(ROUTES)('has its 12 reports billed under the renewal ($name)', async ({ productCode, ways }) => {
     await withWorld({ ways }, async (world) => {
-      const buyer = await world.join('acme', { productCode, endsAt: at('2026-11-11T12:00:00Z'), autoRenew: true });
+      const buyer = await world.join('acme', { productCode, ...renewingAt('2026-11-11T12:00:00Z') });
       await world.pass(2);
       await world.pass(0.1, 0.1);
       await buyer.useTimes(12, 'report');
@@ -23,7 +22,7 @@ describe('M1 a tenant whose agreement was renewed', () => {
 
   it.each(['sameLicense', 'sameAgreement'] as const)('has them billed once where AWS keeps the %s', async (renewalLicense) => {
     await withWorld({ simulator: { switches: { renewalLicense } } }, async (world) => {
-      const buyer = await world.join('acme', { endsAt: at('2026-11-11T12:00:00Z'), autoRenew: true });
+      const buyer = await world.join('acme', renewingAt('2026-11-11T12:00:00Z'));
       await world.pass(2);
       await buyer.useTimes(12, 'report');
       await world.pass(3);
@@ -179,7 +178,7 @@ describe('M11 the license of a renewal is never told', () => {
     ['replacement', 7, 19],
   ] as const)('of a %s, of which only Created came: found, and billed from its start', async (kind, before, after) => {
     await withWorld({}, async (world) => {
-      const ahead = kind === 'renewal' ? { endsAt: at('2026-11-11T12:00:00Z'), autoRenew: true } : {};
+      const ahead = kind === 'renewal' ? renewingAt('2026-11-11T12:00:00Z') : {};
       const buyer = await world.join('acme', ahead);
       await buyer.use(before);
       world.mailbox.lose({ type: 'License Updated' });
@@ -220,7 +219,7 @@ describe('M12 messages that are lost', () => {
 
   it.each(LICENSE_ROUTES)('a renewal of which nothing is heard is found and priced from its start ($name)', async ({ ways }) => {
     await withWorld({ ways }, async (world) => {
-      const buyer = await world.join('acme', { productCode: PRODUCT_CODE, endsAt: at('2026-11-11T12:00:00Z'), autoRenew: true });
+      const buyer = await world.join('acme', renewingAt('2026-11-11T12:00:00Z'));
       await buyer.use(9);
       world.mailbox.lose();
       await world.pass(2.5);

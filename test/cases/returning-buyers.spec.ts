@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { LEGACY_CODE, type World } from '../support/world.js';
-import { at, withWorld } from './routes.js';
+import { at, renewingAt, withWorld } from './routes.js';
 
 // M6, M7, M8, M13, T11, T15: buyers who leave and return, and ends that are told late, twice, or falsely. Siblings: known by SNS alone, with
 // EventBridge beside it, registered and not, before and after a registration; legacy and license; unsubscribe-success, Purchase Agreement Ended, License
@@ -52,7 +52,7 @@ describe('M6 a legacy buyer who left in May and returned in June', () => {
       buyer.cancel();
       await world.pass(3);
       await world.goTo('2026-06-10T10:00:00Z');
-      buyer.return({ endsAt: at('2026-07-10T10:00:00Z'), autoRenew: true });
+      buyer.return(renewingAt('2026-07-10T10:00:00Z'));
       await buyer.comeBack();
       await buyer.use(14);
       await world.pass(2);

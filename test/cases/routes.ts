@@ -34,3 +34,9 @@ export async function withWorld(options: WorldOptions, play: (world: World) => P
 }
 
 export const at = (text: string): Date => new Date(text);
+
+/** Terms of an agreement that renews itself at that moment, for thirty days each. */
+export function renewingAt(text: string): { startsAt: Date; endsAt: Date; autoRenew: true } {
+  const endsAt = at(text);
+  return { startsAt: new Date(endsAt.getTime() - 30 * 24 * 3_600_000), endsAt, autoRenew: true };
+}
