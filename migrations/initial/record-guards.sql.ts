@@ -2,10 +2,10 @@
  * Records, rollups and balances: what was sealed is frozen, transitions are the drawn ones, and a balance is written by its record alone.
  *
  * Triggers on the good path are statement triggers over transition tables, or carry a WHEN that is false there: sealing a million events must not pay a
- * function call a row. Those that join are planned anew each time and keep off sequential scans, because a plan made while the ledger was young would
- * read whole tables later.
+ * function call a row. Those that join look each row up by its index (LATERAL … OFFSET 0, sequential scans off): a plan made while the ledger was young
+ * must not read whole tables later. Custom plans are not forced, because that would plan every foreign key's check anew, row by row.
  */
-const SET_BASED = `SET plan_cache_mode = force_custom_plan SET enable_seqscan = off`;
+const SET_BASED = `SET enable_seqscan = off`;
 
 /** Columns that never change after sealing. customer_id and subscription_id follow a fold; notes only grow. */
 const FROZEN = [
@@ -77,9 +77,8 @@ export const RECORD_GUARDS: readonly string[] = [
       SELECT coalesce(sum(u.event_sum), 0) AS sum, coalesce(sum(u.event_count), 0) AS count,
              count(*) FILTER (WHERE u.is_split OR d.name <> r.dimension OR d.product_code <> r.product_code
                OR d.seller_account <> asked.seller_account OR (r.kind = 'setApart' AND u.subject <> r.subject)) AS strangers
-      FROM marketplace.rollup u
-      JOIN marketplace.dimension d ON d.id = u.dimension
-      WHERE u.record_id = asked.id OFFSET 0
+      FROM (SELECT * FROM marketplace.rollup WHERE record_id = asked.id OFFSET 0) AS u
+      CROSS JOIN LATERAL (SELECT * FROM marketplace.dimension WHERE id = u.dimension OFFSET 0) AS d
     ) AS inside
     WHERE (inside.sum, inside.count) IS DISTINCT FROM (r.event_sum, r.event_count::bigint) OR inside.strangers > 0
     LIMIT 1;
@@ -112,19 +111,25 @@ export const RECORD_GUARDS: readonly string[] = [
         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS carry
       FROM fresh f
       CROSS JOIN LATERAL (
-        SELECT coalesce(a.alias_of, a.id) AS root, p.price, p.mode
-        FROM marketplace.period p JOIN marketplace.agreement a ON a.seller_account = p.seller_account AND a.id = p.agreement_id
-        WHERE p.seller_account = f.seller_account AND p.id = f.period_id OFFSET 0
+        SELECT p.agreement_id, p.price, p.mode FROM marketplace.period p WHERE p.seller_account = f.seller_account AND p.id = f.period_id OFFSET 0
+      ) AS priced
+      CROSS JOIN LATERAL (
+        SELECT coalesce(a.alias_of, a.id) AS root, priced.price, priced.mode FROM marketplace.agreement a
+        WHERE a.seller_account = f.seller_account AND a.id = priced.agreement_id OFFSET 0
       ) AS own
       CROSS JOIN LATERAL (
         SELECT sum(b.carry) AS carry
         FROM (
           SELECT own.root AS id UNION ALL
-          SELECT a.id FROM marketplace.agreement a WHERE a.seller_account = f.seller_account AND a.alias_of = own.root
+          (SELECT a.id FROM marketplace.agreement a WHERE a.seller_account = f.seller_account AND a.alias_of = own.root OFFSET 0)
         ) AS member
-        JOIN marketplace.period p ON p.seller_account = f.seller_account AND p.agreement_id = member.id AND p.price = own.price AND p.mode = own.mode
-        JOIN marketplace.balance b ON b.seller_account = p.seller_account AND b.period_id = p.id AND b.dimension = f.dimension
-        OFFSET 0
+        CROSS JOIN LATERAL (
+          SELECT p.id FROM marketplace.period p
+          WHERE p.seller_account = f.seller_account AND p.agreement_id = member.id AND p.price = own.price AND p.mode = own.mode OFFSET 0
+        ) AS p
+        CROSS JOIN LATERAL (
+          SELECT k.carry FROM marketplace.balance k WHERE k.seller_account = f.seller_account AND k.period_id = p.id AND k.dimension = f.dimension OFFSET 0
+        ) AS b
       ) AS kept
       WHERE f.period_id IS NOT NULL
     ) AS step

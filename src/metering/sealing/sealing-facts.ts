@@ -86,7 +86,11 @@ export class SealingFacts {
         causes.add(`${productCode} ${scope} ${key}`);
       }
     }
-    const zeros = await loadAnnulledZeros(tx, sellerAccount, periodIds, since);
+    const writesZeros = options.some(({ zeroRecords }) => zeroRecords !== 'off');
+    const zeros = writesZeros ? await loadAnnulledZeros(tx, sellerAccount, periodIds, dimensions, since) : [];
+    // Only what is over is ever closed.
+    const over = overAgreementsOf(timelines, times.now);
+    const overIds = periods.filter((row) => over.has(row.agreement_id)).map(({ id }) => id);
     return new SealingFacts(
       timelines,
       products,
@@ -97,7 +101,7 @@ export class SealingFacts {
       causes,
       periods,
       new Map(balances.map((row) => [`${row.period_id} ${row.dimension}`, { carry: scaled(row.carry), included: scaled(row.included) }])),
-      await findUnfinished(tx, sellerAccount, periodIds),
+      overIds.length === 0 ? new Set() : await findUnfinished(tx, sellerAccount, overIds),
       new Set(zeros.map((row) => `${row.period_id} ${row.dimension} ${row.hour.getTime()}`)),
     );
   }
@@ -221,6 +225,11 @@ function agreementsOf({ subscriptions }: CustomerTimeline): Set<string> {
   return new Set(
     subscriptions.flatMap(({ spans }) => spans.flatMap(({ agreementId, aliasAgreementIds }) => [agreementId, ...aliasAgreementIds])),
   );
+}
+
+function overAgreementsOf(timelines: readonly CustomerTimeline[], now: Date): Set<string> {
+  const spans = timelines.flatMap(({ subscriptions }) => subscriptions.flatMap((subscription) => subscription.spans));
+  return new Set(spans.flatMap(({ to, agreementId, aliasAgreementIds }) => (to && to <= now ? [agreementId, ...aliasAgreementIds] : [])));
 }
 
 function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {

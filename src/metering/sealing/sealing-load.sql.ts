@@ -3,11 +3,12 @@ import { type ProductModeName } from './period.js';
 import { type WaitingReason } from './planning-rule.js';
 
 /**
- * What a freeze reads. Every statement is bounded by the customers of a chunk. The transaction turns sequential scans and cached plans off first: a plan
- * made while the ledger was young would read whole tables later, and no statistics are needed without them.
+ * What a freeze reads. Every statement is bounded by the customers of a chunk. The transaction turns sequential scans off first, and rows are looked up by
+ * their index (LATERAL … OFFSET 0): no statistics are needed, and a ledger that grows costs no more. Custom plans are not forced: every check of a foreign
+ * key would be planned anew.
  */
 export async function setPlanStable(tx: SqlExecutor): Promise<void> {
-  await tx.query(`SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`);
+  await tx.query(`SELECT set_config('enable_seqscan', 'off', true)`);
 }
 
 /**
@@ -106,7 +107,7 @@ export function loadWaitingRollups(tx: SqlExecutor, sellerAccount: string, custo
     `SELECT u.id::text AS id, s.customer_id, u.subject, d.name AS dimension, u.hour, u.tags, u.is_correction, u.event_sum, u.event_count, u.first_at, u.last_at,
             u.waiting_reason, u.waiting_since
      FROM unnest($2::uuid[]) AS c (id)
-     JOIN marketplace.subject s ON s.seller_account = $1 AND s.customer_id = c.id
+     CROSS JOIN LATERAL (SELECT id, customer_id FROM marketplace.subject WHERE seller_account = $1 AND customer_id = c.id OFFSET 0) AS s
      CROSS JOIN LATERAL (
        SELECT * FROM marketplace.rollup WHERE subject = s.id AND record_id IS NULL AND NOT is_split OFFSET 0
      ) AS u
@@ -126,7 +127,8 @@ export interface PeriodRow {
 
 export function loadPeriods(tx: SqlExecutor, sellerAccount: string, agreementIds: readonly string[]): Promise<PeriodRow[]> {
   return tx.query<PeriodRow>(
-    `SELECT id, agreement_id, price, mode, closed_at FROM marketplace.period WHERE seller_account = $1 AND agreement_id = ANY ($2::uuid[])`,
+    `SELECT p.* FROM unnest($2::uuid[]) AS a (id) CROSS JOIN LATERAL (
+       SELECT id, agreement_id, price, mode, closed_at FROM marketplace.period WHERE seller_account = $1 AND agreement_id = a.id OFFSET 0) AS p`,
     [sellerAccount, agreementIds],
   );
 }
@@ -183,12 +185,18 @@ export function loadAnnulledZeros(
   tx: SqlExecutor,
   sellerAccount: string,
   periodIds: readonly string[],
+  dimensions: readonly string[],
   since: Date,
 ): Promise<{ period_id: string; dimension: string; hour: Date }[]> {
   return tx.query(
-    `SELECT period_id, dimension, hour FROM marketplace.metering_record
-     WHERE seller_account = $1 AND period_id = ANY ($2::uuid[]) AND hour >= $3 AND disposition = 'annulled' AND event_count = 0 AND kind = 'hour'`,
-    [sellerAccount, periodIds, since.toISOString()],
+    `SELECT p.id AS period_id, d.name AS dimension, r.hour
+     FROM unnest($2::uuid[]) AS p (id) CROSS JOIN unnest($3::text[]) AS d (name)
+     CROSS JOIN LATERAL (
+       SELECT hour FROM marketplace.metering_record
+       WHERE seller_account = $1 AND period_id = p.id AND dimension = d.name AND hour >= $4
+         AND disposition = 'annulled' AND event_count = 0 AND kind = 'hour' OFFSET 0
+     ) AS r`,
+    [sellerAccount, periodIds, dimensions, since.toISOString()],
   );
 }
 

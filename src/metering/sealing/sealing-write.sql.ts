@@ -80,9 +80,12 @@ export async function insertRecords(
        INSERT INTO marketplace.metering_record (seller_account, ${NAMES})
        SELECT $1, ${NAMES} FROM jsonb_to_recordset($2::jsonb) AS r (${COLUMNS}) ORDER BY id
      )
-     UPDATE marketplace.rollup u SET record_id = n.record_id, waiting_reason = NULL, waiting_since = NULL
-     FROM unnest($3::bigint[], $4::uuid[]) AS n (id, record_id)
-     WHERE u.id = n.id AND u.record_id IS NULL AND NOT u.is_split`,
+     UPDATE marketplace.rollup u SET record_id = found.record_id, waiting_reason = NULL, waiting_since = NULL
+     FROM (
+       SELECT n.record_id, r.place FROM unnest($3::bigint[], $4::uuid[]) AS n (id, record_id)
+       CROSS JOIN LATERAL (SELECT ctid AS place FROM marketplace.rollup WHERE id = n.id OFFSET 0) AS r
+     ) AS found
+     WHERE u.ctid = found.place AND u.record_id IS NULL AND NOT u.is_split`,
     [sellerAccount, JSON.stringify(records), named.map(({ rollupId }) => rollupId), named.map(({ recordId }) => recordId)],
   );
 }
@@ -94,8 +97,11 @@ export async function markWaiting(
 ): Promise<void> {
   await tx.query(
     `UPDATE marketplace.rollup u SET waiting_reason = w.reason, waiting_since = w.since
-     FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS w (id, reason, since)
-     WHERE u.id = w.id AND u.record_id IS NULL`,
+     FROM (
+       SELECT n.reason, n.since, r.place FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS n (id, reason, since)
+       CROSS JOIN LATERAL (SELECT ctid AS place FROM marketplace.rollup WHERE id = n.id OFFSET 0) AS r
+     ) AS w
+     WHERE u.ctid = w.place AND u.record_id IS NULL`,
     [waits.map(({ rollupId }) => rollupId), waits.map(({ reason }) => reason), waits.map(({ since }) => since.toISOString())],
   );
 }
