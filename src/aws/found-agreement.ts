@@ -50,6 +50,6 @@ const DURATION = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?/;
 export function daysOf(duration: string | undefined): number | null {
   const parts = DURATION.exec(duration ?? '');
   if (!parts || parts[0] === 'P') return null;
-  const [years = 0, months = 0, weeks = 0, days = 0] = parts.slice(1).map((part) => Number(part ?? 0));
+  const [years = 0, months = 0, weeks = 0, days = 0] = parts.slice(1).map((part: string | undefined) => Number(part ?? 0));
   return years * 365 + months * 30 + weeks * 7 + days;
 }

@@ -25,6 +25,7 @@ const QUOTAS = { SearchAgreements: 5, DescribeAgreement: 5, GetAgreementTerms: 5
 
 let postgres: TestDatabase;
 let simulator: MarketplaceSimulator;
+let isRunning = false;
 const replicas: Replica[] = [];
 
 /** What asks AWS, as one replica of an application has it. */
@@ -77,7 +78,8 @@ class Replica {
 let sellers = 0;
 
 async function start(given: SimulatorOptions = {}, identity: 'license' | 'legacy' = 'license'): Promise<void> {
-  await simulator?.stop();
+  if (isRunning) await simulator.stop();
+  isRunning = true;
   simulator = await MarketplaceSimulator.start({ clock: new VirtualClock({ startAt: NOON, rate: 0 }), callsPerSecond: 0, ...given });
   simulator.createProduct({ productCode: PRODUCT, identity, dimensions: ['requests', { name: 'seats', type: 'Entitled' }] });
   simulator.createProduct({ productCode: 'another', dimensions: ['requests'] });

@@ -106,7 +106,7 @@ function entitledOf(buyer: AskedBuyer, { agreements, entitlements }: BuyerAnswer
     const finding: Finding = {
       about: {
         productCode: buyer.productCode,
-        ...(row?.agreementId == null ? {} : { agreementId: row.agreementId }),
+        ...(row === undefined || row.agreementId === null ? {} : { agreementId: row.agreementId }),
         ...(licenseArn === null ? {} : { licenseArn }),
         ...(customerAwsAccountId === null ? {} : { customerAwsAccountId }),
         ...(buyer.customerIdentifier === null ? {} : { customerIdentifier: buyer.customerIdentifier }),

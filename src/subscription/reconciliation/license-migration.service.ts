@@ -136,7 +136,7 @@ export class LicenseMigration {
     }
     const subscription = isKnown ? before : await selectLegacyOne(this.database, sellerAccount, before.id);
     // It is over, and needs no hour.
-    if (!subscription || subscription.license_from !== null) return 'movedBefore';
+    if (subscription?.license_from !== null) return 'movedBefore';
     if (!subscription.has_account) return 'accountUnknown';
     if (subscription.licenses.length !== 1) return subscription.licenses.length === 0 ? 'licenseUnknown' : 'licenseAmbiguous';
     return this.database.transaction(async (tx) => {
