@@ -67,11 +67,13 @@ export class KnownCustomers {
     // The same customer is the same arrival, however often it is entered.
     const arrival = { ...named, messageId: digestOf(JSON.stringify(named)), offerType: null, fields: {} };
     const { id, tenantId: claimedBy } = await this.registrar.arrive(arrival, tx, 'host');
-    const isNew = before?.last == null || id > before.last;
-    const [{ billed_from: stood = null } = {}] = await tx.query<{ billed_from: Date | null }>(
+    const last = before?.last ?? null;
+    const isNew = last === null || id > last;
+    const [row] = await tx.query<{ billed_from: Date | null }>(
       `SELECT billed_from FROM marketplace.subscription WHERE seller_account = $1 AND id = $2`,
       [sellerAccount, id],
     );
+    const stood = row?.billed_from ?? null;
     await this.refuseBilled(tx, id, stood, billedFrom);
     await setBilledFrom(tx, sellerAccount, id, billedFrom);
     const isClaimed = tenantId !== undefined && (await this.claim(tx, { id, productCode, tenantId, claimedBy, now }));

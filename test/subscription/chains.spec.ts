@@ -10,7 +10,9 @@ beforeEach(async () => {
 afterEach(() => rooms.close());
 afterAll(dropDatabaseOfSuite);
 
-const at = (text: string): number => rooms.clock.advance(instantOf(text).getTime() - rooms.clock.now().getTime()) as unknown as number;
+const at = (text: string): void => {
+  rooms.clock.advance(instantOf(text).getTime() - rooms.clock.now().getTime());
+};
 /** Time passes, and the job that follows it has run. */
 const until = async (text: string): Promise<void> => {
   at(text);
@@ -49,7 +51,7 @@ describe('M3: a renewal signed a month early', () => {
   ])('%s: the first runs until its end, the second from then; told once, on the day', async (_, order, between) => {
     expect(await statesOf(rooms)).toEqual(['active']);
     at('13:01');
-    await hear(rooms, ...order.map((index) => renewal()[index] as ReturnType<typeof said>));
+    await hear(rooms, ...order.flatMap((index) => renewal()[index] ?? []));
     expect(await statesOf(rooms)).toEqual(['active']);
     const heard = ['registered', 'activated agmt-1', ...between];
     expect(await told(rooms)).toEqual(heard);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { adoptClaims } from '../../src/subscription/chain/claim-adoption.js';
-import { SubscriptionChoiceError } from '../../src/subscription/subscription-choice-error.js';
+import { type SubscriptionChoiceError } from '../../src/subscription/subscription-choice-error.js';
 import { agreed, BUYER, hear, instantOf, licensed, OTHER_BUYER, said } from './heard.js';
 import { rowsOf, timelinesOf, told } from './chain-views.js';
 import { codeOf, dropDatabaseOfSuite, LICENSE_PRODUCT, Rooms } from './rooms.js';

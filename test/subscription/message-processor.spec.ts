@@ -246,7 +246,7 @@ describe('item 9: customers from before the module', () => {
     expect((await rowsOf(rooms))[0]?.next_ask_at).not.toBeNull();
     await hear(rooms, said('legacy.subscribeSucceeded', '2026-03-01T10:00:00Z', legacy('cust-1')));
     const spans = await spansOf(rooms);
-    expect(spans.every((span) => !/03-01/.test(span))).toBe(true);
+    expect(spans.every((span) => !span.includes('03-01'))).toBe(true);
     expect(spans.at(-1)).toMatch(/11-18T14:00–/);
 
     expect(await rooms.subscriptions.register([customer])).toEqual([{ subscriptionId: id, outcome: 'unchanged', billedFrom, error: null }]);

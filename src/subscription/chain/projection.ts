@@ -250,9 +250,8 @@ export class Projection {
 function withNews(chains: BuyerChains, news: News): BuyerChains {
   const agreements = [...chains.agreements, ...news.agreements];
   const facts = news.facts.map((fact) => {
-    const licenseDigest = (fact.details.licenseDigest as string | undefined) ?? null;
     const { id, type, agreementId, at, heardAt, subscriptionId } = fact;
-    const { licenseDigest: _, ...details } = fact.details;
+    const { licenseDigest = null, ...details } = fact.details as { licenseDigest?: string | null };
     const among = amongOf({ type, licenseDigest, subscriptionId }, agreements, chains.subscriptions);
     return { ...({ id, type, agreementId, among, at, heardAt, details } as AgreementFact), subscriptionId, licenseDigest };
   });
