@@ -1,0 +1,26 @@
+import { createDefaultEsmPreset } from 'ts-jest';
+import { base } from './jest.config.js';
+
+/** The pure rules: no database, no network, no process. `npm run test:unit`, in seconds. */
+export const UNIT_SUITES = [
+  'test/admin/list-query',
+  'test/database/clock-guard',
+  'test/metering/recording/(event-id|usage-event)',
+  'test/metering/sealing/(allocation|planning-rule)',
+  'test/metering/settlement/(deadlines|record-outcome)',
+  'test/metering/submission/(answer-facts|aws-error)',
+  'test/module/options',
+  'test/notifications/(lifecycle-parser|sns-certificates|sns-signature)',
+  'test/registration/(arrival-limiter|registration-form)',
+  'test/runtime/decimal',
+  'test/subscription/(aws-names|product-mode|reconciliation-answer)',
+  'test/subscription/agreements/',
+];
+
+export default {
+  ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testRegex: UNIT_SUITES.map((suite) => `/${suite}.*\\.spec\\.ts$`),
+  moduleNameMapper: base.moduleNameMapper,
+};
