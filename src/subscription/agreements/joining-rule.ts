@@ -100,7 +100,7 @@ function predecessorsOf(agreement: JoiningAgreement, ordered: readonly JoiningAg
   const unknown = ordered.filter(({ life }) => life.start === null);
   // One of which only the name is known may still be the one before.
   const candidates = [...unknown.filter((other) => other !== agreement && !earlier.includes(other)), ...earlier].filter(
-    (other) => other !== agreement && (other.life.start === null || startsAt(other) < startsAt(agreement)),
+    (other) => other.life.start === null || startsAt(other) <= startsAt(agreement),
   );
   const { licenses, previous, initial } = agreement;
   const matches = [

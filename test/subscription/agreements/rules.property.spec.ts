@@ -106,7 +106,12 @@ const worldOf = (isNamed: fc.Arbitrary<boolean>): fc.Arbitrary<World> =>
     }));
 
 const anyWorld = worldOf(fc.boolean());
-const namedWorld = worldOf(fc.constant(true)).map((world) => ({ ...world, isLegacy: false }));
+/** Looked at when all of it was heard. */
+const namedWorld = worldOf(fc.constant(true)).map((world) => ({
+  ...world,
+  isLegacy: false,
+  now: new Date(Math.max(world.now.getTime(), ...world.facts.map(({ heardAt }) => heardAt.getTime()))),
+}));
 
 /** All that follows from a world, in a form that can be compared. */
 function readingOf({ agreements, facts, asking, isLegacy, now }: World): object {
@@ -207,11 +212,8 @@ describe('whatever the facts', () => {
           const without = { ...world, facts: world.facts.filter((fact) => fact !== changed) };
           const [before, after] = [relationIn(without), relationIn(world)];
           const own = changed.agreementId ?? '';
-          // What it links, and what only its own start makes the last one before another.
-          const touched = new Set([
-            own,
-            ...[before, after].flatMap(({ joining }) => [joining.previousOf.get(own), ...followersOf(joining, own)]),
-          ]);
+          // What it links, and what would be two chains or a fork by it: that is for a person.
+          const touched = new Set([own, ...[before, after].flatMap((relation) => touchedBy(own, relation))]);
           const from =
             Math.min(...instantsOf(world.facts.filter(({ agreementId }) => touched.has(agreementId ?? ''))).map(Number)) - HOUR_MS;
           const [spansBefore, spansAfter] = [spansOf(before, without), spansOf(after, world)];
@@ -262,12 +264,27 @@ function relationIn({ agreements, facts, asking, isLegacy }: World): Relation {
   return relationOf(agreements, facts, asking, isLegacy);
 }
 
-function followersOf({ previousOf }: Relation['joining'], id: string): string[] {
-  return [...previousOf].filter(([, previous]) => previous === id).map(([next]) => next);
+/** The linked predecessor; of one that was called off before it began, the one before that. */
+function predecessorsOf(own: string, joining: Relation['joining'], chains: Relation['chains']): string[] {
+  const previous = joining.previousOf.get(own);
+  if (previous === undefined) return [];
+  const { start, end } = [...chains.values()].flat().find(({ id }) => id === previous)?.life ?? { start: null, end: null };
+  const neverRan = start !== null && end !== null && end.at <= start.at;
+  return [previous, ...(neverRan ? predecessorsOf(previous, joining, chains) : [])];
+}
+
+function touchedBy(own: string, { joining, chains }: Relation): string[] {
+  // A start that is not told has no time of its own against one that is.
+  const provisional = [...chains.values()].flat().filter(({ previousId, life }) => previousId === own && life.start?.isTold !== true);
+  const disputed = joining.conflicts.filter(({ kind }) => kind !== 'concurrent').flatMap(({ agreementIds }) => agreementIds);
+  return [...predecessorsOf(own, joining, chains), ...provisional.map(({ id }) => id), ...disputed];
 }
 
 function spansOf({ chains }: Relation, { asking, now }: World): TimelineSpan[] {
-  return [...chains.values()].flatMap((chain) => timelineFor(chain, asking, now).spans);
+  // Without the gap before a start, which is nobody's unless nothing else covers it.
+  return [...chains.values()].flatMap((chain) =>
+    timelineFor(chain, asking, now).spans.map((span) => ({ ...span, from: span.startsAt > span.from ? span.startsAt : span.from })),
+  );
 }
 
 function payersAt(spans: readonly TimelineSpan[], at: number): string[] {
