@@ -126,7 +126,7 @@ export class SealingFacts {
       modes: (product?.modes ?? []).map(({ from, mode }) => ({ from: from === null ? null : new Date(from), mode })),
       times: this.times,
       isListed: listed !== undefined,
-      onSeveral: (listed as { onSeveral?: 'wait' | 'paidFirst' } | undefined)?.onSeveral ?? 'wait',
+      onSeveral: listed?.onSeveral ?? 'wait',
       isTaken: (name, dimension, hour, period) => this.isTaken(`${productCode} ${name}`, dimension, hour, period),
       isRefused: (name, dimension) => this.isRefused(productCode, name, dimension),
     });

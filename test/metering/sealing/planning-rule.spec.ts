@@ -176,6 +176,27 @@ describe('usage whose own hour is free', () => {
 
 describe('late usage', () => {
   const table: [string, Given, WaitingRollup, string][] = [
+    [
+      'whose own hour only the latest reading still allows goes with one that every reading allows',
+      { spans: RUNNING, now: '10:30' },
+      usage('2026-11-10T10:10:00Z'),
+      '1 11 09:00',
+    ],
+    [
+      'goes with its own hour where there is no other',
+      { spans: [{ agreement: '1', from: '2026-11-10T10:00:00Z', to: '2026-11-10T11:00:00Z', end: null }], now: '10:30' },
+      usage('2026-11-10T10:10:00Z'),
+      '1 10 10:00',
+    ],
+    [
+      'keeps its deadline where its name goes on under an agreement elsewhere',
+      {
+        spans: [{ agreement: '1', from: '2026-10-05T08:20:00Z', to: '00:00', identity: legacy, end: { identityGoesOn: true } }],
+        now: '02:00',
+      },
+      usage('2026-11-10T23:30:00Z'),
+      '1 10 23:00',
+    ],
     ['goes with the newest settled hour while its period runs', { spans: RUNNING, taken: ['l-1 09:00'] }, usage('09:10'), '1 11 10:00'],
     [
       'goes with the next to settle where that is taken',
