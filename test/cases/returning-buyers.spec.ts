@@ -84,7 +84,7 @@ describe('M7 a late word about the first agreement', () => {
       buyer.return();
       await buyer.comeBack();
       await world.pass(1);
-      if (isDatedAfter) world.simulator.rumour(first, 'licenseDeprovisioned');
+      if (isDatedAfter) world.simulator.spreadRumour(first, 'licenseDeprovisioned');
       await world.mailbox.release();
       await world.hear();
       expect(await buyer.state()).toBe('active');
@@ -170,7 +170,7 @@ describe('M13 a false end', () => {
         const buyer = await world.join('acme');
         await world.pass(1);
         await buyer.use(4);
-        world.simulator.rumour(buyer.agreement, kind, { status: 'CANCELLED' });
+        world.simulator.spreadRumour(buyer.agreement, kind, { status: 'CANCELLED' });
         await world.pass(3);
         expect(await buyer.state()).toBe('active');
         await buyer.use(6);
@@ -186,14 +186,14 @@ describe('T11 a true end soon after a false one that asking has voided', () => {
     await withWorld({}, async (world) => {
       const buyer = await world.join('acme');
       await world.goTo('2026-11-11T11:30:00Z');
-      world.simulator.rumour(buyer.agreement, 'ended', { status: 'CANCELLED' });
+      world.simulator.spreadRumour(buyer.agreement, 'ended', { status: 'CANCELLED' });
       await world.goTo('2026-11-11T12:00:00Z');
       await world.goTo('2026-11-11T12:20:00Z');
       expect(await buyer.state()).toBe('active');
       await buyer.use(10);
       // The end is told at 12:30:00, and AWS's index knows of it only at 12:34.
       await world.goTo('2026-11-11T12:30:00Z');
-      world.simulator.rumour(buyer.agreement, 'ended', { status: 'CANCELLED' });
+      world.simulator.spreadRumour(buyer.agreement, 'ended', { status: 'CANCELLED' });
       await world.goTo('2026-11-11T12:30:05Z');
       world.mailbox.lose();
       await world.goTo('2026-11-11T12:34:00Z');
