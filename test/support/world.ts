@@ -73,6 +73,8 @@ export class World {
   asksAws = true;
   /** Units that the host recorded: the sum of the calls that said `recorded`. */
   private recordedMillionths = 0;
+  /** Of the first application: whoever comes after it stands at its place. */
+  private port = 0;
 
   private constructor(
     readonly apps: INestApplication[],
@@ -160,12 +162,13 @@ export class World {
     const place = { databaseUrl: postgres.url, awsEndpoint: simulator.url, clock };
     const app = await startHost(replicaOptions(place, { ...moduleOptions, ...options }), this.heard, { ...setting, port });
     this.apps.push(app);
+    if (this.port === 0) this.port = Number(new URL(await app.getUrl()).port);
     return app;
   }
 
   /** The host is stopped and started again at its place, with other options of its products or of the module. */
   async restart({ product = {}, options = {} }: Pick<WorldOptions, 'product' | 'options'> = {}): Promise<void> {
-    const port = Number(new URL(await this.app.getUrl()).port);
+    const { port } = this;
     const { products = [], ...rest } = { ...this.moduleOptions, ...options };
     this.moduleOptions = { ...rest, products: products.map((one) => ({ ...one, ...product })) };
     for (const app of this.apps.splice(0)) await app.close();
@@ -174,7 +177,7 @@ export class World {
 
   /** A backup of the database as it stands, taken while the host is down. What comes back restores it under the host. */
   async backUp(): Promise<() => Promise<void>> {
-    const port = Number(new URL(await this.app.getUrl()).port);
+    const { port } = this;
     for (const app of this.apps.splice(0)) await app.close();
     const backup = await copyOf(this.postgres);
     const recorded = this.recordedMillionths;
