@@ -4,6 +4,7 @@ import { MarketplaceMeteringError } from '../errors.js';
 import { EventDeliveries } from '../events/event-deliveries.service.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
 import { type BalanceTotal, type BalanceView, LedgerBalance } from '../metering/balance/ledger-balance.js';
+import { eventIdOf, isMinted, type KeyScope } from '../metering/recording/event-id.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
 import { loadCustomerTimelines } from '../subscription/chain/customer-timelines.js';
@@ -29,7 +30,7 @@ import { type AttemptRow, selectAttempts, selectRecord, selectRecords } from './
 import { type SubscriptionDetailView, subscriptionDetailViewOf, type SubscriptionView, subscriptionViewOf } from './subscription.view.js';
 import { selectAgreements, selectFacts, selectSubscription, selectSubscriptions, selectWork } from './subscriptions.sql.js';
 import { type UsageEventView, usageEventViewOf, type WaitingUsageView, waitingUsageViewOf } from './usage-event.view.js';
-import { selectEvents, selectWaiting } from './usage-events.sql.js';
+import { selectEvents, selectSubjects, selectWaiting, type SubjectRow } from './usage-events.sql.js';
 
 const ATTEMPTS_IN_LIST = 10;
 const ATTEMPTS_IN_DETAIL = 1000;
@@ -76,17 +77,24 @@ export class LedgerViews {
   }
 
   /** Usage events, newest hour first. */
-  async events(query: ListQuery<EventFilter, [string, string]>): Promise<Page<UsageEventView>> {
-    const rows = await selectEvents(this.database, this.seller, query.filter, query.after, query.limit + 1);
-    const { shown, nextCursor } = cut(rows, query, (row) => [String(row.hour), row.id]);
-    return { items: shown.map(usageEventViewOf), nextCursor };
+  events(query: ListQuery<EventFilter, [string, string]>): Promise<Page<UsageEventView>> {
+    return this.snapshot(async (tx) => {
+      const subjects = await this.subjectsOf(tx, query.filter);
+      const search = { subjects: subjects && subjects.map(({ id }) => id), eventIds: this.eventIdsOf(query.filter, subjects) };
+      const rows = await selectEvents(tx, this.seller, query.filter, search, query.after, query.limit + 1);
+      const { shown, nextCursor } = cut(rows, query, (row) => [String(row.hour), row.id]);
+      return { items: shown.map(usageEventViewOf), nextCursor };
+    });
   }
 
   /** Usage that no record has taken yet, with the reason: newest first. */
-  async waiting(query: ListQuery<WaitingFilter, [string]>): Promise<Page<WaitingUsageView>> {
-    const rows = await selectWaiting(this.database, this.seller, query.filter, query.after, query.limit + 1);
-    const { shown, nextCursor } = cut(rows, query, (row) => [row.rollup_id]);
-    return { items: shown.map(waitingUsageViewOf), nextCursor };
+  waiting(query: ListQuery<WaitingFilter, [string]>): Promise<Page<WaitingUsageView>> {
+    return this.snapshot(async (tx) => {
+      const subjects = (await this.subjectsOf(tx, query.filter))?.map(({ id }) => id) ?? null;
+      const rows = await selectWaiting(tx, this.seller, query.filter, subjects, query.after, query.limit + 1);
+      const { shown, nextCursor } = cut(rows, query, (row) => [row.rollup_id]);
+      return { items: shown.map(waitingUsageViewOf), nextCursor };
+    });
   }
 
   /** Subscriptions, newest first; those that were folded into another stand beside it. */
@@ -148,6 +156,21 @@ export class LedgerViews {
 
   private get seller(): string {
     return this.options.sellerAccount;
+  }
+
+  /** Null where the filter names neither tenant nor subscription. */
+  private async subjectsOf(tx: SqlExecutor, { tenantId, subscriptionId }: WaitingFilter): Promise<SubjectRow[] | null> {
+    if (tenantId === undefined && subscriptionId === undefined) return null;
+    return selectSubjects(tx, this.seller, { tenantId, subscriptionId });
+  }
+
+  /** A key is the id within its scope, so it is looked up where its scope is known; one that was minted is known everywhere. */
+  private eventIdsOf({ idempotencyKey: key }: EventFilter, subjects: readonly SubjectRow[] | null): string[] | null {
+    if (key === undefined || (subjects === null && !isMinted(key))) return null;
+    const scopes = (subjects ?? [{ tenant_id: null, subscription_id: null }]).map(({ tenant_id, subscription_id }): KeyScope =>
+      tenant_id === null ? { kind: 'subscription', name: subscription_id ?? '' } : { kind: 'tenant', name: tenant_id },
+    );
+    return [...new Set(scopes.map((scope) => eventIdOf({ sellerAccount: this.seller, scope, key }).text))];
   }
 
   private snapshot<T>(read: (tx: SqlExecutor) => Promise<T>): Promise<T> {

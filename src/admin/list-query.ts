@@ -45,6 +45,7 @@ const recordFilter = z
   })
   .refine(({ hourFrom, hourTo }) => isAscending(hourFrom, hourTo), { path: ['hourTo'], error: 'give an instant after hourFrom' });
 
+const ONE_OF_ALL = 'give tenantId, subscriptionId, recordId or unsealed=true: events are found through what has taken them';
 const ONE_OF_FEW = 'give tenantId, subscriptionId, recordId or unsealed=true with it: events are found through what has taken them';
 
 const eventFilter = z
@@ -69,6 +70,7 @@ const eventFilter = z
     const alone = (['dimension', 'occurredFrom', 'occurredTo', 'idempotencyKey', 'unsealed'] as const).filter(
       (name) => filter[name] !== undefined,
     );
+    if (alone.length === 0) context.addIssue({ code: 'custom', path: ['tenantId'], message: ONE_OF_ALL });
     for (const name of alone) context.addIssue({ code: 'custom', path: [name], message: ONE_OF_FEW });
   });
 

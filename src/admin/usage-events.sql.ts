@@ -1,6 +1,37 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
-import { type EventFilter } from './list-query.js';
+import { type EventFilter, type WaitingFilter } from './list-query.js';
 import { withFolded } from './selection.js';
+
+/** A name under which usage was recorded. */
+export interface SubjectRow {
+  id: number;
+  tenant_id: string | null;
+  subscription_id: string | null;
+}
+
+/** The subjects that a tenant, a subscription (with those folded into it), or both together name. */
+export function selectSubjects(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { tenantId, subscriptionId }: { tenantId?: string | undefined; subscriptionId?: string | undefined },
+): Promise<SubjectRow[]> {
+  const parameters: unknown[] = [sellerAccount];
+  const given = (value: unknown): string => `$${parameters.push(value)}`;
+  // The index on tenants begins with the product.
+  const conditions = [
+    ...(tenantId === undefined
+      ? []
+      : [
+          `s.product_code = ANY (ARRAY(SELECT p.product_code FROM marketplace.product p WHERE p.seller_account = $1)) AND s.tenant_id = ${given(tenantId)}`,
+        ]),
+    ...(subscriptionId === undefined ? [] : [`s.subscription_id = ANY (${withFolded(given(subscriptionId))})`]),
+  ];
+  return tx.query<SubjectRow>(
+    `SELECT s.id, s.tenant_id, s.subscription_id FROM marketplace.subject s
+     WHERE s.seller_account = $1 AND ${conditions.join(' AND ')} ORDER BY s.id`,
+    parameters,
+  );
+}
 
 export interface EventRow {
   id: string;
@@ -19,6 +50,16 @@ export interface EventRow {
   waiting_reason: string | null;
 }
 
+/** What the filter's names stand for in the ledger. */
+export interface EventSearch {
+  /** Null: of any subject. */
+  subjects: readonly number[] | null;
+  /** Ids that events of the given idempotency key have; null where none was given, or its scope is not known. */
+  eventIds: readonly string[] | null;
+}
+
+const hourOfText = (instant: string): number => Math.floor(Date.parse(instant) / 3_600_000);
+
 /**
  * Usage events, newest hour first, found through what takes them along: the narrow table of unsealed usage, and rollups with the ids of their events. The
  * event table itself has no index but its key, so that recording pays for none.
@@ -29,54 +70,69 @@ export function selectEvents(
   tx: SqlExecutor,
   sellerAccount: string,
   filter: EventFilter,
+  { subjects, eventIds }: EventSearch,
   after: readonly [string, string] | null,
   limit: number,
 ): Promise<EventRow[]> {
   const parameters: unknown[] = [sellerAccount, limit];
   const given = (value: unknown): string => `$${parameters.push(value)}`;
   const from = after === null ? null : { hour: given(Number(after[0])), id: given(after[1]) };
-  const upTo = from === null ? '' : ` AND hour <= ${from.hour}`;
+  const { recordId, unsealed, dimension, occurredFrom, occurredTo, idempotencyKey } = filter;
 
-  const subjects: string[] = [];
-  if (filter.tenantId !== undefined) subjects.push(`s.tenant_id = ${given(filter.tenantId)}`);
-  if (filter.subscriptionId !== undefined) subjects.push(`s.subscription_id = ANY (${withFolded(given(filter.subscriptionId))})`);
-  const ofSubject =
-    subjects.length === 0
-      ? ''
-      : ` AND subject = ANY (ARRAY(
-    SELECT s.id FROM marketplace.subject s WHERE s.seller_account = $1 AND ${subjects.join(' AND ')}))`;
-
+  const ofSubjects = subjects === null ? '' : ` AND subject = ANY (${given(subjects)}::integer[])`;
+  const places = [
+    ...(from === null ? [] : [`hour <= ${from.hour}`]),
+    ...(occurredFrom === undefined ? [] : [`hour >= ${given(hourOfText(occurredFrom))}`]),
+    ...(occurredTo === undefined ? [] : [`hour <= ${given(hourOfText(occurredTo))}`]),
+    ...(dimension === undefined
+      ? []
+      : [`dimension = ANY (ARRAY(SELECT d.id FROM marketplace.dimension d WHERE d.seller_account = $1 AND d.name = ${given(dimension)}))`]),
+  ];
   const events: string[] = [];
-  if (filter.dimension !== undefined) events.push(`d.name = ${given(filter.dimension)}`);
-  if (filter.occurredFrom !== undefined) events.push(`e.occurred_at >= ${given(filter.occurredFrom)}`);
-  if (filter.occurredTo !== undefined) events.push(`e.occurred_at < ${given(filter.occurredTo)}`);
-  if (filter.idempotencyKey !== undefined) events.push(`e.key = ${given(filter.idempotencyKey)}`);
-  const isNarrowed = events.length > 0;
+  if (occurredFrom !== undefined) events.push(`e.occurred_at >= ${given(occurredFrom)}`);
+  if (occurredTo !== undefined) events.push(`e.occurred_at < ${given(occurredTo)}`);
+  if (eventIds !== null) {
+    const ids = given(eventIds);
+    events.push(`e.id = ANY (${ids}::uuid[])`);
+    places.push(
+      `hour = ANY (ARRAY(SELECT floor(extract(epoch FROM k.occurred_at) / 3600)::integer FROM marketplace.usage_event k WHERE k.id = ANY (${ids}::uuid[])))`,
+    );
+  } else if (idempotencyKey !== undefined) events.push(`e.key = ${given(idempotencyKey)}`);
+  const inPlace = places.map((place) => ` AND ${place}`).join('');
 
+  const ofRecord = recordId === undefined ? null : given(recordId);
   const rollups =
-    filter.recordId === undefined
-      ? `NOT is_split${ofSubject}${upTo}`
-      : `id IN (SELECT r.id FROM marketplace.rollup r WHERE r.record_id = ${given(filter.recordId)}::uuid
-          UNION ALL SELECT a.rollup_id FROM marketplace.annulled_rollup a WHERE a.seller_account = $1 AND a.record_id = ${given(filter.recordId)}::uuid)${upTo}`;
-  // Without further conditions every event of an opened rollup is a row of the list.
-  const reach = isNarrowed ? 'true' : 'events_before < $2 + coalesce(events_in_cut_hour, 0)';
+    ofRecord === null
+      ? `NOT is_split${ofSubjects}${inPlace}`
+      : `id IN (SELECT r.id FROM marketplace.rollup r WHERE r.record_id = ${ofRecord}::uuid
+          UNION ALL SELECT a.rollup_id FROM marketplace.annulled_rollup a WHERE a.seller_account = $1 AND a.record_id = ${ofRecord}::uuid)${ofSubjects}${inPlace}`;
+  // Without conditions on single events every event of an opened rollup is a row of the list, and each rollup has one at least: the page lies within the
+  // hours of as many rollups, of which no more are opened than fill it.
+  const isWhole = events.length === 0;
+  const before = from === null ? '' : ` AND hour < ${from.hour}`;
+  const lastHour =
+    isWhole && ofRecord === null && subjects !== null
+      ? ` AND hour >= coalesce((
+          SELECT newest.hour FROM unnest(${given(subjects)}::integer[]) AS one (subject)
+          CROSS JOIN LATERAL (SELECT hour FROM marketplace.rollup WHERE subject = one.subject AND NOT is_split${inPlace}${before}
+            ORDER BY hour DESC LIMIT $2) AS newest
+          ORDER BY newest.hour DESC OFFSET $2 - 1 LIMIT 1), -2147483648)`
+      : '';
   const cutHour = from === null ? '0' : `sum(event_count) FILTER (WHERE hour = ${from.hour}) OVER ()`;
+  const reach = isWhole ? 'events_before < $2 + coalesce(events_in_cut_hour, 0)' : 'true';
 
-  const sealed = `SELECT r.hour, listed.id, r.record_id, r.waiting_reason, true AS is_sealed
+  const sealedPart = `SELECT r.hour, listed.id, r.record_id, r.waiting_reason, true AS is_sealed
     FROM (
       SELECT id, hour, record_id, waiting_reason, ${cutHour} AS events_in_cut_hour,
         sum(event_count) OVER (ORDER BY hour DESC RANGE UNBOUNDED PRECEDING) - sum(event_count) OVER (PARTITION BY hour) AS events_before
-      FROM marketplace.rollup WHERE ${rollups}
+      FROM marketplace.rollup WHERE ${rollups}${lastHour}
     ) r
     JOIN marketplace.rollup_event re ON re.rollup_id = r.id
     CROSS JOIN LATERAL unnest(re.ids) AS listed (id)
     WHERE ${reach}`;
-  const unsealed = `SELECT hour, id, NULL::uuid AS record_id, NULL::text AS waiting_reason, false AS is_sealed
-    FROM marketplace.unsealed_usage WHERE true${ofSubject}${upTo}`;
-  const parts = [
-    ...(filter.recordId === undefined && filter.unsealed !== false ? [unsealed] : []),
-    ...(filter.unsealed === true ? [] : [sealed]),
-  ];
+  const unsealedPart = `SELECT hour, id, NULL::uuid AS record_id, NULL::text AS waiting_reason, false AS is_sealed
+    FROM marketplace.unsealed_usage WHERE true${ofSubjects}${inPlace}`;
+  const parts = [...(recordId === undefined && unsealed !== false ? [unsealedPart] : []), ...(unsealed === true ? [] : [sealedPart])];
   if (from !== null) events.push(`(found.hour, found.id) < (${from.hour}, ${from.id}::uuid)`);
   return tx.query<EventRow>(
     `SELECT found.id, found.hour, s.tenant_id, s.subscription_id, s.product_code, d.name AS dimension, e.quantity, e.occurred_at,
@@ -106,30 +162,36 @@ export interface WaitingRow {
   since: Date | null;
 }
 
-/** Rollups that no record has taken yet, newest first, with the reason. */
+/**
+ * Rollups that no record has taken yet, newest first, with the reason. Costs what waits, whatever was billed: the planner is kept from walking back
+ * through all rollups ever in search of those few.
+ *
+ * @param subjects null: of any subject.
+ */
 export function selectWaiting(
   tx: SqlExecutor,
   sellerAccount: string,
-  filter: { tenantId?: string | undefined; subscriptionId?: string | undefined; reason?: string | undefined },
+  { reason }: WaitingFilter,
+  subjects: readonly number[] | null,
   after: readonly [string] | null,
   limit: number,
 ): Promise<WaitingRow[]> {
   const parameters: unknown[] = [sellerAccount, limit];
   const given = (value: unknown): string => `$${parameters.push(value)}`;
   const conditions = [
-    'r.record_id IS NULL AND NOT r.is_split',
-    ...(filter.tenantId === undefined ? [] : [`s.tenant_id = ${given(filter.tenantId)}`]),
-    ...(filter.subscriptionId === undefined ? [] : [`s.subscription_id = ANY (${withFolded(given(filter.subscriptionId))})`]),
-    ...(filter.reason === undefined ? [] : [`r.waiting_reason = ${given(filter.reason)}`]),
-    ...(after === null ? [] : [`r.id < ${given(after[0])}::bigint`]),
+    'record_id IS NULL AND NOT is_split',
+    ...(subjects === null ? [] : [`subject = ANY (${given(subjects)}::integer[])`]),
+    ...(reason === undefined ? [] : [`waiting_reason = ${given(reason)}`]),
+    ...(after === null ? [] : [`id < ${given(after[0])}::bigint`]),
   ];
   return tx.query<WaitingRow>(
-    `SELECT r.id::text AS rollup_id, r.hour, s.tenant_id, s.subscription_id, s.product_code, d.name AS dimension, r.event_sum AS quantity, r.event_count,
+    `WITH waiting AS MATERIALIZED (SELECT * FROM marketplace.rollup WHERE ${conditions.join(' AND ')})
+     SELECT r.id::text AS rollup_id, r.hour, s.tenant_id, s.subscription_id, s.product_code, d.name AS dimension, r.event_sum AS quantity, r.event_count,
        r.first_at, r.last_at, r.waiting_reason AS reason, r.waiting_since AS since
-     FROM marketplace.rollup r
+     FROM waiting r
      JOIN marketplace.subject s ON s.id = r.subject AND s.seller_account = $1
      JOIN marketplace.dimension d ON d.id = r.dimension
-     WHERE ${conditions.join(' AND ')} ORDER BY r.id DESC LIMIT $2`,
+     ORDER BY r.id DESC LIMIT $2`,
     parameters,
   );
 }

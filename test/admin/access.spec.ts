@@ -97,9 +97,19 @@ async function start(
   return (path, headers = {}) => fetch(`${url}/${path}`, { headers });
 }
 
-const ROUTES = ['records', 'records/x', 'events', 'subscriptions', 'subscriptions/x', 'balance', 'alerts'].map(
-  (route) => `marketplace/admin/${route}`,
-);
+const LISTS = [
+  'records',
+  'records/x',
+  'events?unsealed=true',
+  'waiting',
+  'subscriptions',
+  'subscriptions/x',
+  'balance',
+  'messages',
+  'deliveries',
+  'alerts',
+];
+const ROUTES = LISTS.map((route) => `marketplace/admin/${route}`);
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 describe.each(['Express', 'Fastify'])('the admin API on %s', (platform) => {

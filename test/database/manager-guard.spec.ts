@@ -4,7 +4,8 @@ import { createDataSource } from '../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { assertSameDatabase } from '../../src/database/manager-guard.js';
 import { createTestDatabase, migratedDatabase, type TestDatabase } from '../support/postgres.js';
-import { codeOf, migrate } from '../subscription/rooms.js';
+import { migrate } from '../support/migrate.js';
+import { codeOf } from '../subscription/rooms.js';
 
 let home: TestDatabase;
 let ledger: LedgerDatabase;

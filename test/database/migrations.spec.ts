@@ -93,8 +93,8 @@ describe('migrations', () => {
     }
     await runMigrations(dataSource);
     await dataSource.query(
-      `INSERT INTO marketplace.usage_event (seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key)
-       VALUES ('default', gen_random_uuid(), gen_random_uuid(), 'd', 1, now(), now(), 'k')`,
+      `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity)
+       VALUES ('019a7f00-0000-7000-8000-000000000001', now(), 1, 1, 1)`,
     );
     const undoAll = async (): Promise<void> => {
       while ((await migrationStatus(dataSource)).applied.length > 0) await dataSource.undoLastMigration();
@@ -120,16 +120,16 @@ describe('the command marketplace-migrations', () => {
     const environment = { DATABASE_URL: database.url };
     expect(await migrationsCommand('status', environment)).toMatchObject({
       exitCode: 1,
-      stdout: expect.stringContaining('pending\tCreateLedger'),
+      stdout: expect.stringContaining('pending\tInitial'),
     });
     expect(await migrationsCommand('run', environment)).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringContaining('applied CreateLedger'),
+      stdout: expect.stringContaining('applied Initial'),
     });
     expect(await migrationsCommand('run', environment)).toMatchObject({ exitCode: 0, stdout: 'nothing to do\n' });
     expect(await migrationsCommand('status', environment)).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringContaining('applied\tCreateLedger'),
+      stdout: expect.stringContaining('applied\tInitial'),
     });
   });
 

@@ -119,19 +119,24 @@ async function expectOneUnitMetered(host: INestApplication, url: string): Promis
   const bill = simulator.bill({ agreementId: agreement.agreementId });
   expect(bill.map((line) => [line.dimension, line.quantity])).toEqual([['requests', 3]]);
   const balance = (await (
-    await fetch(`${url}/marketplace/admin/balance?subscriptionId=${subscription.id}`, {
+    await fetch(`${url}/marketplace/admin/balance?tenantId=acme`, {
       headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
     })
   ).json()) as { items: unknown[] };
   expect(balance.items).toEqual([
     {
-      subscriptionId: subscription.id,
+      customerId: expect.any(String),
+      productCode: PRODUCT_CODE,
       dimension: 'requests',
       recorded: '3.5',
-      unassigned: '0',
+      unsealed: '0',
+      waiting: {},
+      setApart: '0',
+      included: '0',
       carry: '0.5',
       byState: { metered: '3' },
       conserved: true,
+      provenAt: null,
     },
   ]);
 }
@@ -403,8 +408,7 @@ describe('as a guest of the host', () => {
         await manager.query(`INSERT INTO report VALUES (1)`);
       }),
     ).rejects.toThrow('duplicate key');
-    expect(await metering.balance({ subscriptionId: subscription.id })).toMatchObject([
-      { recorded: '1', unassigned: '1', conserved: true },
-    ]);
+    await host.get(JobScheduler).runOnce('inbox');
+    expect(await metering.balance()).toMatchObject([{ recorded: '1', unsealed: '1', conserved: true }]);
   });
 });

@@ -2,13 +2,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import { EntitlementService, type JobName, JobScheduler, type Options, RegistrationService, type StaticOptions } from '../../src/index.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { EventDeliverer } from '../../src/events/event-deliverer.js';
-import { AnswerReconciler } from '../../src/metering/settlement/answer-reconciler.js';
+import { AnswerReconciler } from '../../src/metering/submission/answer-reconciler.js';
 import { BatchSubmitter } from '../../src/metering/submission/batch-submitter.js';
 import { DeadlineWatch } from '../../src/metering/settlement/deadline-watch.js';
 import { HourSealer } from '../../src/metering/sealing/hour-sealer.js';
 import { LeaseRecovery } from '../../src/metering/submission/lease-recovery.js';
 import { HOUR_MS, hourOf, plusMs } from '../../src/runtime/clock.js';
-import { LifecycleFiling } from '../../src/subscription/inbox/message-processor.js';
+import { MessageProcessor } from '../../src/subscription/inbox/message-processor.js';
 import { Reconciliation } from '../../src/subscription/reconciliation/reconciliation.js';
 import { DIMENSIONS, LedgerHarness, PRODUCT_CODE } from '../support/ledger-harness.js';
 import { createTestDatabase } from '../support/postgres.js';
@@ -159,7 +159,7 @@ describe('products[]', () => {
     await after.settle();
     expect(harness.simulator.bill({ licenseArn: agreement.licenseArn })).toMatchObject([{ hour: liveFrom.toISOString(), quantity: 5 }]);
     await after.run('deadline');
-    expect(await after.metering.balance({ subscriptionId: id })).toMatchObject([{ byState: { held: '103.5', metered: '5' }, carry: '0' }]);
+    expect(await after.metering.balance()).toMatchObject([{ byState: { held: '103.5', metered: '5' }, carry: '0' }]);
   });
 
   it('zeroRecords decides whether and when an idle hour is reported', async () => {
@@ -248,7 +248,7 @@ describe('sealing and deadlines', () => {
       app.advance(26);
       await app.run('deadline');
       await app.settle();
-      return (await app.metering.balance({ subscriptionId: id }))[0]?.byState;
+      return (await app.metering.balance())[0]?.byState;
     };
     expect(await fateOf('carry')).toEqual({ metered: '3' });
     expect(await fateOf('hold')).toEqual({ held: '3' });
@@ -287,11 +287,12 @@ describe('sealing and deadlines', () => {
     const app = await application();
     const { id } = await app.subscribe();
     await app.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 3 });
-    const [event] = await app.database.query<{ occurred_at: Date; recorded_at: Date }>(
-      `SELECT occurred_at, recorded_at FROM marketplace.usage_event WHERE subscription_id = $1`,
+    const [times] = await app.database.query<{ occurred_at: Date; registered_at: Date }>(
+      `SELECT e.occurred_at, s.registered_at FROM marketplace.usage_event e
+       JOIN marketplace.subject subject ON subject.id = e.subject JOIN marketplace.subscription s ON s.id = subject.subscription_id WHERE s.id = $1`,
       [id],
     );
-    expect(event).toEqual({ occurred_at: harness.clock.now(), recorded_at: harness.clock.now() });
+    expect(times).toEqual({ occurred_at: harness.clock.now(), registered_at: harness.clock.now() });
   });
 });
 
@@ -397,7 +398,7 @@ describe('submission', () => {
 describe('jobs', () => {
   const SERVICES = {
     ...{ seal: HourSealer, submit: BatchSubmitter, deadline: DeadlineWatch, recovery: LeaseRecovery },
-    ...{ inbox: LifecycleFiling, deliver: EventDeliverer, reconcile: Reconciliation },
+    ...{ inbox: MessageProcessor, deliver: EventDeliverer, reconcile: Reconciliation },
   };
 
   it.each<JobName>(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile'])(

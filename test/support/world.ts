@@ -31,7 +31,7 @@ export { DIMENSIONS, PRODUCT_CODE } from './replica-options.js';
 export const LEGACY_CODE = 'larkspur-legacy';
 /** A plain hour in the middle of a month, far from every edge. */
 export const START = new Date('2026-11-11T10:00:00Z');
-const SECRET = 'the-secret-of-the-api-destination';
+export const SECRET = 'the-secret-of-the-api-destination';
 const TOPIC_ARN = `arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-${LEGACY_CODE}`;
 /** What a running module does again and again; jobs that are not named here follow. */
 const JOBS: readonly string[] = ['inbox', 'reconcile', 'inbox', 'seal', 'submit', 'recovery', 'deadline', 'seal', 'submit', 'deliver'];

@@ -100,6 +100,22 @@ export function readBalances(on: SqlExecutor, sellerAccount: string, customerIds
   return on.query<BalanceRow>(BALANCES, [sellerAccount, customerIds]);
 }
 
+/** Ids of the customers that one tenant is: one per product. */
+export async function selectCustomersOfTenant(
+  on: SqlExecutor,
+  sellerAccount: string,
+  tenantId: string,
+  productCode: string | null,
+): Promise<string[]> {
+  const rows = await on.query<{ id: string }>(
+    `SELECT c.id FROM marketplace.product p
+     JOIN marketplace.customer c ON c.seller_account = p.seller_account AND c.product_code = p.product_code AND c.tenant_id = $2
+     WHERE p.seller_account = $1 AND ($3::text IS NULL OR p.product_code = $3) ORDER BY c.id`,
+    [sellerAccount, tenantId, productCode],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** Ids of customers in order, from one on. */
 export async function listCustomers(
   on: SqlExecutor,

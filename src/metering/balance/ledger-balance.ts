@@ -4,7 +4,14 @@ import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { HOUR_MS } from '../../runtime/clock.js';
 import { formatDecimal, scaled } from '../../runtime/decimal.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { type BalanceRow, compareRollups, listCustomers, readBalances, readPeriods } from './ledger-balance.sql.js';
+import {
+  type BalanceRow,
+  compareRollups,
+  listCustomers,
+  readBalances,
+  readPeriods,
+  selectCustomersOfTenant,
+} from './ledger-balance.sql.js';
 
 /** Where every recorded unit of one customer and dimension stands. Decimals as strings. */
 export interface BalanceView {
@@ -63,6 +70,8 @@ export interface UnprovenRollup {
 
 export interface BalanceFilter {
   customerId?: string | undefined;
+  /** Of this tenant: one customer per product. */
+  tenantId?: string | undefined;
   productCode?: string | undefined;
   dimension?: string | undefined;
   /** Only rows that are (not) conserved. To find them every row is computed, whatever the limit. */
@@ -152,8 +161,14 @@ export class LedgerBalance {
     return wrong;
   }
 
-  private async *rows({ customerId, productCode, after }: BalanceFilter, on: SqlExecutor): AsyncGenerator<BalanceRow> {
+  private async *rows({ customerId, tenantId, productCode, after }: BalanceFilter, on: SqlExecutor): AsyncGenerator<BalanceRow> {
     const { sellerAccount } = this.options;
+    if (tenantId !== undefined) {
+      const ofTenant = await selectCustomersOfTenant(on, sellerAccount, tenantId, productCode ?? null);
+      const ids = ofTenant.filter((id) => (customerId === undefined || id === customerId) && (!after || id >= after.customerId));
+      if (ids.length > 0) yield* await readBalances(on, sellerAccount, ids);
+      return;
+    }
     if (customerId !== undefined) {
       yield* await readBalances(on, sellerAccount, [customerId]);
       return;

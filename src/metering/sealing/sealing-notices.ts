@@ -131,7 +131,7 @@ export class SealingNotices {
         payload: {
           productCode: row.product_code,
           dimension: row.dimension,
-          hour: row.hour ?? '',
+          hour: row.hour,
           quantity: row.quantity,
           reason: row.reason,
           disposition: row.disposition ?? 'held',
