@@ -27,7 +27,7 @@ interface Slot {
 export const INSTANCE_NAME = Symbol('marketplace-metering:instance-name');
 
 /**
- * Runs the module's jobs: on their interval, when the waker rings, and on demand. A job never overlaps itself in one process; between processes
+ * Runs the module's jobs: on their interval, when they are woken, and on demand. A job never overlaps itself in one process; between processes
  * each job shares its work by row locks. Timers are ours: importing ScheduleModule here would fire every job of the host twice. When the host
  * has a SchedulerRegistry the intervals are shown in it as `marketplace:<job>`.
  */

@@ -58,9 +58,9 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
       },
       ...{ notes: {}, operation: 'BatchMeterUsage', region: 'us-east-1', mode: 'live', sealedAt: instant },
       identity: {
-        kind: expect.stringMatching(/^(account|customerIdentifier)$/),
+        kind: 'customerIdentifier',
         licenseArn: null,
-        customerAwsAccountId: expect.stringMatching(/^….{4}$/),
+        customerAwsAccountId: null,
         customerIdentifier: expect.stringMatching(/^….{4}$/),
       },
       ...{ state: 'blocked', reason: { code: 'notSubscribed', message: expect.any(String) }, disposition: null },
@@ -71,7 +71,7 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
           ...{ id: uuid, operation: 'BatchMeterUsage', recordCount: expect.any(Number), submitter: expect.any(String) },
           ...{ committedAt: expect.stringMatching(/Z$/), answeredAt: instant, httpStatus: 200, requestId: expect.any(String) },
           ...{ errorCode: null, errorMessage: null, evidence: 'refused', answer: 'CustomerNotSubscribed', meteringRecordId: null },
-          ...{ detail: expect.anything(), decidedBy: null },
+          ...{ detail: null, decidedBy: null },
         },
       ],
     });
@@ -338,13 +338,14 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     const details = [alpha, beta, gone].map(({ subscriptionId }) => `subscriptions/${subscriptionId}`);
     const records = (await recordsOf('')).map(({ id }) => `records/${id}`);
     for (const path of [...lists.map((list) => `${list}${list.includes('?') ? '&' : '?'}limit=200`), ...details, ...records]) {
-      const text = JSON.stringify(await get(path, platform));
+      // Fractions of twelve decimals are no account ids.
+      const text = JSON.stringify(await get(path, platform)).replace(/\d+\.210987654321/g, '');
       for (const { accountId, licenseArn, customerIdentifier } of story.world.simulator.agreements()) {
         for (const secret of [ACCOUNT, accountId, licenseArn, customerIdentifier]) expect(text).not.toContain(secret);
       }
-      // Besides account ids, runs of 12 digits are fractions, timestamps, digests that are ids of messages, and the ends of some ids.
-      const rest = text.replace(/0\.210987654321|1795392000000|[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '');
-      expect(rest.replace(/\d+\.210987654321/g, '')).not.toMatch(/\d{12}/);
+      // Besides account ids, runs of 12 digits are timestamps, digests that are ids of messages, and the ends of some ids.
+      const rest = text.replace(/1795392000000|[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '');
+      expect(rest).not.toMatch(/\d{12}/);
     }
   });
 
@@ -665,7 +666,7 @@ describe('the balance of a ledger that somebody tampered with', () => {
     [
       'a changed quantity',
       ACCOUNT,
-      `UPDATE marketplace.metering_record SET quantity = quantity - 1, carry_out = carry_out + 1 WHERE id IN (${RECORDS_OF(ACCOUNT)})`,
+      `UPDATE marketplace.metering_record SET quantity = quantity - 1, event_sum = event_sum - 1 WHERE id IN (${RECORDS_OF(ACCOUNT)})`,
     ],
     [
       'usage taken out of a record',

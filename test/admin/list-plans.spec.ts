@@ -9,7 +9,7 @@ import { Outbox } from '../../src/events/outbox.js';
 import { resolveOptions } from '../../src/marketplace-metering.options.js';
 import { LedgerBalance } from '../../src/metering/balance/ledger-balance.js';
 import { Waker } from '../../src/runtime/waker.js';
-import { AdminLedger, hourAgo, SELLER } from './admin-ledger.js';
+import { AdminLedger, hourAgo, hourNumber, SELLER } from './admin-ledger.js';
 
 interface PlanNode {
   'Node Type': string;
@@ -55,76 +55,112 @@ let views: LedgerViews;
 /** A subscription of which AWS has told. */
 let heard: string;
 
+/** Ids that say what they are: the first group names the table, the last counts. */
+const idOf = (table: number, n: string): string => `(('019a7f0${table}-0000-7000-8000-' || lpad(to_hex(${n}), 12, '0'))::uuid)`;
+const SUBSCRIPTIONS = 4000;
+const RECORDS = 10_000;
+
+/** Loaded past the triggers: what counts here is how much there is of what. */
+async function load(): Promise<void> {
+  const subscriptions = `generate_series(1, ${SUBSCRIPTIONS}) AS n`;
+  const product = `CASE WHEN n % 500 = 7 THEN 'rare' ELSE 'larkspur' END`;
+  const names = `unnest(ARRAY['dimension-0', 'dimension-1', 'dimension-2', 'dimension-3', 'seldom']) AS name`;
+  await ledger.load(
+    `INSERT INTO marketplace.product (seller_account, product_code, type, identity, region)
+     SELECT '${SELLER}', code, 'saas', 'license', 'us-east-1' FROM unnest(ARRAY['larkspur', 'rare', 'unused']) AS code`,
+    `INSERT INTO marketplace.dimension (seller_account, product_code, name)
+     SELECT '${SELLER}', code, name FROM unnest(ARRAY['larkspur', 'rare']) AS code, ${names}`,
+    `INSERT INTO marketplace.customer (seller_account, id, product_code, tenant_id)
+     SELECT '${SELLER}', ${idOf(1, 'n')}, ${product}, 'tenant-' || n FROM ${subscriptions}`,
+    `INSERT INTO marketplace.buyer (seller_account, id, product_code) SELECT '${SELLER}', ${idOf(2, 'n')}, ${product} FROM ${subscriptions}`,
+    `INSERT INTO marketplace.buyer_name (seller_account, product_code, kind, digest, name, buyer_id)
+     SELECT '${SELLER}', ${product}, 'account', sha256(('a' || n)::bytea), 'a' || n, ${idOf(2, 'n')} FROM ${subscriptions}`,
+    // The busy subscription is the first; one in 400 ends, one in 40 was folded into the one before it.
+    `INSERT INTO marketplace.subscription (seller_account, id, product_code, customer_id, buyer_id, state, current_agreement_id, registered_at, alias_of)
+     SELECT '${SELLER}', ${idOf(0, 'n')}, ${product}, ${idOf(1, 'n')}, ${idOf(2, 'n')}, CASE n % 400 WHEN 9 THEN 'ending' ELSE 'active' END,
+       ${idOf(3, 'n')}, '${hourAgo(100)}', CASE WHEN n % 40 = 20 THEN ${idOf(0, 'n - 1')} END FROM ${subscriptions}`,
+    `INSERT INTO marketplace.agreement (seller_account, id, product_code, subscription_id, buyer_id)
+     SELECT '${SELLER}', ${idOf(3, 'n')}, ${product}, ${idOf(0, 'n')}, ${idOf(2, 'n')} FROM ${subscriptions}`,
+    `INSERT INTO marketplace.agreement_name (seller_account, kind, digest, agreement_id, name)
+     SELECT '${SELLER}', kind, sha256((kind || n)::bytea), ${idOf(3, 'n')}, kind || n FROM ${subscriptions}, unnest(ARRAY['agreement', 'license']) AS kind`,
+    `INSERT INTO marketplace.fact (seller_account, id, agreement_id, buyer_id, type, at, heard_at, origin, message_id, details)
+     SELECT '${SELLER}', ${idOf(4, 'n')}, ${idOf(3, 'n')}, ${idOf(2, 'n')}, 'agreement.created', '${hourAgo(100)}', '${hourAgo(100)}', 'eventBridge', 'created-' || n,
+       '{"intent": "NEW", "status": "ACTIVE", "startTime": "${hourAgo(100)}", "endTime": null, "previousDigest": null}' FROM ${subscriptions}`,
+    `INSERT INTO marketplace.entitlement_snapshot (seller_account, agreement_id, entitlements, fetched_at)
+     SELECT '${SELLER}', ${idOf(3, 'n')}, '[]', '${hourAgo(1)}' FROM ${subscriptions}`,
+    `INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, claimed_at)
+     SELECT '${SELLER}', ${idOf(0, 'n')}, ${product}, 'tenant-' || n, '${hourAgo(100)}', '${hourAgo(100)}' FROM ${subscriptions}`,
+    `INSERT INTO marketplace.period (seller_account, id, agreement_id, price, mode)
+     SELECT '${SELLER}', ${idOf(5, 'n')}, ${idOf(3, 'n')}, 'paid', 'live' FROM ${subscriptions}`,
+    `INSERT INTO marketplace.metering_identity (id, product_code, kind, digest, license_arn)
+     SELECT ${idOf(6, 'n')}, ${product}, 'license', sha256(('l' || n)::bytea), 'arn' || n FROM ${subscriptions}`,
+    `INSERT INTO marketplace.subject (seller_account, product_code, customer_id, tenant_id)
+     SELECT '${SELLER}', ${product}, ${idOf(1, 'n')}, 'tenant-' || n FROM ${subscriptions} ORDER BY n`,
+    `INSERT INTO marketplace.subject (seller_account, product_code, customer_id, subscription_id)
+     SELECT '${SELLER}', ${product}, ${idOf(1, 'n')}, ${idOf(0, 'n')} FROM ${subscriptions} ORDER BY n`,
+  );
+  // Every fourth record is the busy subscription's, hour by hour backwards.
+  await ledger.load(
+    `INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension, hour,
+       "timestamp", quantity, event_sum, event_count, operation, region, mode, sealed_at, state, reason, disposition, due_at, cutoff_at, metered_at, closed_at)
+     SELECT '${SELLER}', CASE n WHEN 0 THEN '${BUSY_RECORD}'::uuid ELSE gen_random_uuid() END, 'hour', ${idOf(1, 'whose')}, ${idOf(0, 'whose')}, ${idOf(5, 'whose')},
+       ${idOf(6, 'whose')}, CASE WHEN whose % 500 = 7 THEN 'rare' ELSE 'larkspur' END, CASE WHEN n % 500 = 3 THEN 'seldom' ELSE 'dimension-' || n % 4 END, h, h,
+       2, 2, 2, 'BatchMeterUsage', 'us-east-1', 'live', h, state, CASE WHEN state <> 'metered' THEN state END, CASE WHEN state = 'closed' THEN 'held' END, h, h,
+       CASE WHEN state = 'metered' THEN h END, CASE WHEN state = 'closed' THEN h END
+     FROM generate_series(0, ${RECORDS - 1}) AS n,
+       LATERAL (SELECT CASE WHEN n % 4 = 0 THEN 1 ELSE n % ${SUBSCRIPTIONS} + 1 END AS whose) AS owner,
+       LATERAL (SELECT '${hourAgo(1)}'::timestamptz - n * interval '1 hour' AS h) AS hours,
+       LATERAL (SELECT CASE n % 1000 WHEN 5 THEN 'blocked' WHEN 6 THEN 'unknown' WHEN 7 THEN 'closed' ELSE 'metered' END AS state) AS states`,
+    `CREATE TEMPORARY TABLE numbered ON COMMIT DROP AS
+     SELECT row_number() OVER (ORDER BY m.hour DESC, m.id)::integer AS n, m.id, s.id AS subject, d.id AS dimension, (extract(epoch FROM m.hour) / 3600)::integer AS hour, m.hour AS at
+     FROM marketplace.metering_record m JOIN marketplace.subject s ON s.customer_id = m.customer_id AND s.tenant_id IS NOT NULL
+     JOIN marketplace.dimension d ON d.product_code = m.product_code AND d.name = m.dimension;
+     -- Two events a record; one rollup in 400 more waits, and 4,000 events of running hours lie ahead.
+     INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity)
+     SELECT ${idOf(8, 'n * 2 + part')}, at, subject, dimension, 1 FROM numbered, generate_series(0, 1) AS part;
+     INSERT INTO marketplace.rollup (id, record_id, subject, dimension, hour, is_correction, event_sum, event_count, first_at, last_at, taken_at)
+     SELECT n, id, subject, dimension, hour, false, 2, 2, at, at, at FROM numbered;
+     INSERT INTO marketplace.rollup_event (rollup_id, ids) SELECT n, ARRAY[${idOf(8, 'n * 2')}, ${idOf(8, 'n * 2 + 1')}] FROM numbered;
+     INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity)
+     SELECT ${idOf(9, 'n')}, at, subject, dimension, 1 FROM numbered WHERE n % 100 = 1;
+     INSERT INTO marketplace.rollup (id, subject, dimension, hour, is_correction, event_sum, event_count, first_at, last_at, taken_at, waiting_reason, waiting_since)
+     SELECT ${RECORDS} + n, subject, dimension, hour, false, 1, 1, at, at, at, 'refused', at FROM numbered WHERE n % 100 = 1;
+     INSERT INTO marketplace.rollup_event (rollup_id, ids) SELECT ${RECORDS} + n, ARRAY[${idOf(9, 'n')}] FROM numbered WHERE n % 100 = 1;
+     INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity)
+     SELECT ${idOf(7, 'n')}, '${hourAgo(0)}', subject, dimension, 1 FROM numbered WHERE n % 2 = 0;
+     INSERT INTO marketplace.unsealed_usage (id, occurred_at, hour, subject, dimension, quantity)
+     SELECT ${idOf(7, 'n')}, '${hourAgo(0)}', ${hourNumber(0)}, subject, dimension, 1 FROM numbered WHERE n % 2 = 0`,
+    `INSERT INTO marketplace.balance (seller_account, period_id, dimension, event_sum, quantity)
+     SELECT seller_account, period_id, dimension, sum(event_sum), sum(quantity) FROM marketplace.metering_record GROUP BY 1, 2, 3`,
+    `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count, submitter)
+     SELECT '${SELLER}', id, 'BatchMeterUsage', product_code, region, id, 1, 'worker' FROM marketplace.metering_record`,
+    `INSERT INTO marketplace.attempt_record (seller_account, attempt_id, record_id) SELECT seller_account, id, id FROM marketplace.metering_record`,
+    `INSERT INTO marketplace.alert (seller_account, kind, subject, severity, message, first_raised_at, last_raised_at, resolved_at)
+     SELECT '${SELLER}', CASE WHEN n % 500 = 0 THEN 'owed' ELSE 'expired' END, n, 'warning', 'message', h, h, CASE WHEN n % 300 > 0 THEN h END
+     FROM generate_series(1, 4000) AS n, LATERAL (SELECT '${hourAgo(0)}'::timestamptz - n * interval '1 minute' AS h) AS hours`,
+    // One message in 500 is of a rare kind.
+    `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body, type, event_at, event, subscription_id,
+       state, error, applied_at)
+     SELECT '${SELLER}', CASE n % 500 WHEN 3 THEN 'host' ELSE 'eventBridge' END, 'message-' || n, 'sqs:queue', h, '{}',
+       CASE n % 500 WHEN 4 THEN 'legacy.subscribeFailed' ELSE 'license.updated' END, h, '{"about": {}, "details": {}}',
+       CASE WHEN state = 'applied' THEN ${idOf(0, `n % ${SUBSCRIPTIONS} + 1`)} END, state, CASE WHEN state <> 'applied' THEN 'error' END, CASE WHEN state = 'applied' THEN h END
+     FROM generate_series(1, 10000) AS n,
+       LATERAL (SELECT '${hourAgo(0)}'::timestamptz - n * interval '1 minute' AS h) AS hours,
+       LATERAL (SELECT CASE n % 500 WHEN 5 THEN 'deadLettered' WHEN 6 THEN 'waiting' WHEN 7 THEN 'ignored' WHEN 8 THEN 'pending' ELSE 'applied' END AS state) AS states`,
+    `INSERT INTO marketplace.outbox_event (seller_account, id, type, subscription_id, occurred_at)
+     SELECT seller_account, gen_random_uuid(), 'alert.raised', subscription_id, received_at FROM marketplace.inbox_message`,
+    `INSERT INTO marketplace.event_delivery (seller_account, event_id, handler_id, type, subscription_id, position, state, last_error, delivered_at,
+       decided_by, decision)
+     SELECT e.seller_account, e.id, handler, e.type, e.subscription_id, e.position, state, 'error', CASE WHEN state = 'delivered' THEN e.occurred_at END, 'ada', 'retry'
+     FROM marketplace.outbox_event e,
+       LATERAL (SELECT CASE e.position % 500 WHEN 5 THEN 'deadLettered' WHEN 7 THEN 'skipped' WHEN 8 THEN 'pending' ELSE 'delivered' END AS state) AS states,
+       LATERAL (SELECT 'often' AS handler UNION ALL SELECT 'seldom' WHERE e.position % 500 = 5) AS handlers`,
+  );
+}
+
 beforeAll(async () => {
   ledger = await AdminLedger.open();
-  for (const code of ['rare', 'unused']) await ledger.product(code);
-  // Loaded past the triggers: what counts here is how much there is of what.
-  await ledger.corrupt(`
-    INSERT INTO marketplace.subscription (seller_account, id, product_code, tenant_id, state, registered_at, starts_at, ends_at, first_end_sign_at, last_end_sign_at)
-    SELECT '${SELLER}', CASE n WHEN 1 THEN '${BUSY}'::uuid ELSE gen_random_uuid() END, CASE WHEN n % 500 = 7 THEN 'rare' ELSE 'larkspur' END, 'tenant-' || n / 2,
-      CASE WHEN e IS NULL THEN 'registered' ELSE 'ending' END, '${hourAgo(100)}', '${hourAgo(100)}', e, e, e
-    FROM generate_series(1, 4000) AS n, LATERAL (SELECT CASE WHEN n % 400 = 9 THEN '${hourAgo(0)}'::timestamptz END) AS ends (e)`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.metering_record (seller_account, id, kind, subscription_id, product_code, dimension, hour, "timestamp", quantity, event_sum,
-      event_count, carry_in, carry_out, operation, region, mode, identity, license_arn, customer_aws_account_id, sealed_at, state, reason, disposition,
-      due_at, cutoff_at, metered_at, closed_at)
-    SELECT '${SELLER}', CASE n WHEN 0 THEN '${BUSY_RECORD}'::uuid ELSE gen_random_uuid() END, 'hour', CASE WHEN n % 4 = 0 THEN '${BUSY}' ELSE s.id END, s.product_code,
-      CASE WHEN n % 500 = 3 THEN 'seldom' ELSE 'dimension-' || n % 4 END, h, h, 1, 1, 1, 0, 0, 'BatchMeterUsage', 'us-east-1', 'live', 'license', 'arn', '1', h,
-      state, CASE WHEN state <> 'metered' THEN state END, CASE WHEN state = 'closed' THEN 'held' END, h, h, CASE WHEN state = 'metered' THEN h END,
-      CASE WHEN state = 'closed' THEN h END
-    FROM generate_series(0, 9999) AS n
-    JOIN (SELECT id, product_code, row_number() OVER () AS at FROM marketplace.subscription) AS s ON s.at = n % 4000 + 1,
-      LATERAL (SELECT '${hourAgo(0)}'::timestamptz - n * interval '1 hour') AS hours (h),
-      LATERAL (SELECT CASE n % 1000 WHEN 5 THEN 'blocked' WHEN 6 THEN 'unknown' WHEN 7 THEN 'closed' ELSE 'metered' END) AS states (state)`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.usage_event (seller_account, subscription_id, id, dimension, quantity, occurred_at, recorded_at, idempotency_key, record_id)
-    SELECT '${SELLER}', CASE WHEN n % 2 = 0 THEN '${BUSY}' ELSE r.subscription_id END, gen_random_uuid(), r.dimension, 1, r.hour, r.hour, 'key-' || n,
-      CASE WHEN n % 2 = 0 THEN '${BUSY_RECORD}' WHEN n % 400 = 1 THEN NULL ELSE r.id END
-    FROM generate_series(1, 20000) AS n
-    JOIN (SELECT *, row_number() OVER () AS at FROM marketplace.metering_record) AS r ON r.at = n % 10000 + 1`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.balance (seller_account, subscription_id, dimension, assigned, sealed)
-    SELECT DISTINCT seller_account, subscription_id, dimension, 0, 0 FROM marketplace.metering_record`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.alert (seller_account, kind, subject, severity, message, first_raised_at, last_raised_at, resolved_at)
-    SELECT '${SELLER}', CASE WHEN n % 500 = 0 THEN 'owed' ELSE 'expired' END, n, 'warning', 'message', h, h, CASE WHEN n % 300 > 0 THEN h END
-    FROM generate_series(1, 4000) AS n, LATERAL (SELECT '${hourAgo(0)}'::timestamptz - n * interval '1 minute') AS hours (h)`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count, submitter)
-    SELECT '${SELLER}', id, 'BatchMeterUsage', product_code, region, id, 1, 'worker' FROM marketplace.metering_record`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.attempt_record (seller_account, attempt_id, record_id) SELECT seller_account, id, id FROM marketplace.metering_record`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.subscription_alias (seller_account, kind, scope, value, subscription_id)
-    SELECT seller_account, 'license', '', id, id FROM marketplace.subscription`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.entitlement_snapshot (seller_account, subscription_id, entitlements, fetched_at)
-    SELECT seller_account, id, '[]', registered_at FROM marketplace.subscription`);
-  // One message in 500 is of a rare kind; a subscription in 20 has a predecessor.
-  await ledger.corrupt(`
-    INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body, type, event_at, event, subscription_id,
-      state, error, applied_at)
-    SELECT '${SELLER}', CASE n % 500 WHEN 3 THEN 'host' ELSE 'eventBridge' END, 'message-' || n, 'sqs:queue', h, '{}',
-      CASE n % 500 WHEN 4 THEN 'subscription.failed' ELSE 'license.updated' END, h, '{"about": {}, "details": {}}',
-      CASE WHEN state = 'applied' THEN s.id END, state, CASE WHEN state <> 'applied' THEN 'error' END, CASE WHEN state = 'applied' THEN h END
-    FROM generate_series(1, 10000) AS n
-    JOIN (SELECT id, row_number() OVER () AS at FROM marketplace.subscription) AS s ON s.at = n % 4000 + 1,
-      LATERAL (SELECT '${hourAgo(0)}'::timestamptz - n * interval '1 minute') AS hours (h),
-      LATERAL (SELECT CASE n % 500 WHEN 5 THEN 'parked' WHEN 6 THEN 'waiting' WHEN 7 THEN 'ignored' WHEN 8 THEN 'pending' ELSE 'applied' END) AS states (state)`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.outbox_event (seller_account, id, type, subscription_id, occurred_at)
-    SELECT seller_account, gen_random_uuid(), 'alert.raised', subscription_id, received_at FROM marketplace.inbox_message`);
-  await ledger.corrupt(`
-    INSERT INTO marketplace.event_delivery (seller_account, event_id, handler_id, type, subscription_id, position, state, last_error, delivered_at,
-      decided_by, decision)
-    SELECT e.seller_account, e.id, handler, e.type, e.subscription_id, e.position, state, 'error', CASE WHEN state = 'delivered' THEN e.occurred_at END, 'ada', 'retry'
-    FROM marketplace.outbox_event e,
-      LATERAL (SELECT CASE e.position % 500 WHEN 5 THEN 'parked' WHEN 7 THEN 'skipped' WHEN 8 THEN 'pending' ELSE 'delivered' END) AS states (state),
-      LATERAL (SELECT 'often' AS handler UNION ALL SELECT 'seldom' WHERE e.position % 500 = 5) AS handlers`);
-  await ledger.corrupt(`
-    WITH numbered AS (SELECT id, row_number() OVER (ORDER BY id) AS at FROM marketplace.subscription)
-    UPDATE marketplace.subscription s SET predecessor_id = before.id
-    FROM numbered own JOIN numbered before ON before.at = own.at - 1 WHERE own.id = s.id AND own.at % 20 = 0`);
+  await load();
   heard = (
     await ledger.sql.query<{ id: string }[]>(`SELECT subscription_id AS id FROM marketplace.inbox_message WHERE state = 'applied' LIMIT 1`)
   )[0]!.id;
@@ -172,32 +208,38 @@ describe('the plan', () => {
     'records?dimension=seldom&productCode=larkspur',
     `records?hourFrom=${hourAgo(200)}&hourTo=${hourAgo(190)}`,
     'records?mode=live&state=blocked',
-    'events',
-    `events?subscriptionId=${BUSY}`,
-    `events?subscriptionId=${BUSY}&idempotencyKey=key-2`,
+    'records?tenantId=tenant-77',
+    'events?tenantId=tenant-1',
+    'events?tenantId=tenant-1&unsealed=false',
+    'events?tenantId=tenant-1&dimension=dimension-1',
+    `events?tenantId=tenant-1&occurredFrom=${hourAgo(60)}&occurredTo=${hourAgo(50)}`,
+    `events?tenantId=tenant-1&idempotencyKey=evt_019a7f08-0000-7000-8000-000000000002`,
     `events?recordId=${BUSY_RECORD}`,
-    'events?unassigned=true',
-    'events?unassigned=true&dimension=dimension-1',
+    'events?unsealed=true',
+    'events?unsealed=true&dimension=dimension-1',
+    'waiting',
+    'waiting?tenantId=tenant-1',
+    'waiting?reason=refused',
     'subscriptions',
     'subscriptions?tenantId=tenant-77',
     'subscriptions?productCode=rare',
     'subscriptions?state=ending',
     'messages',
-    'messages?state=parked',
+    'messages?state=deadLettered',
     'messages?state=waiting',
     'messages?state=ignored',
     'messages?state=pending',
     'messages?origin=host',
-    'messages?type=subscription.failed',
-    'messages?type=license.updated&state=parked',
+    'messages?type=legacy.subscribeFailed',
+    'messages?type=license.updated&state=deadLettered',
     'messages?subscriptionId=HEARD',
     'messages?subscriptionId=HEARD&state=applied',
     'deliveries',
-    'deliveries?state=parked',
+    'deliveries?state=deadLettered',
     'deliveries?state=pending',
     'deliveries?state=skipped',
     'deliveries?handlerId=seldom',
-    'deliveries?handlerId=often&state=parked',
+    'deliveries?handlerId=often&state=deadLettered',
     'deliveries?subscriptionId=HEARD',
     'deliveries?subscriptionId=HEARD&handlerId=often',
     'alerts',
@@ -206,7 +248,7 @@ describe('the plan', () => {
   ])('of %s reads no table from end to end', async (url) => {
     const { items } = await read(url.replace('HEARD', heard));
     const plans = database.takePlans();
-    expect(fullScansOf(plans)).toEqual([]);
+    expect({ scans: fullScansOf(plans), found: items.length > 0 }).toEqual({ scans: [], found: true });
     // An index read from end to end would be no better: the list itself touches about as many pages as it has rows, and up to three for each where it
     // looks something up.
     expect(pagesOf(plans.slice(0, 1))).toBeLessThan(/^(?:subscriptions|deliveries)/.test(url) ? 300 : 150);
@@ -224,9 +266,8 @@ describe('the plan', () => {
   it.each([
     'records',
     `records?subscriptionId=${BUSY}`,
-    'events',
-    `events?subscriptionId=${BUSY}`,
-    `events?recordId=${BUSY_RECORD}`,
+    'events?tenantId=tenant-1',
+    'events?unsealed=true',
     'subscriptions',
     'messages',
     'messages?type=license.updated',

@@ -131,7 +131,7 @@ describe('products[]', () => {
   it.each([
     ['live', ['3 metered']],
     ['dry-run', ['3 closed dryRun']],
-    ['off', ['3 pending']],
+    ['off', ['3 waiting notLive']],
   ] as const)('mode %s leaves %j', async (mode, expected) => {
     const app = await application(product({ mode }));
     const { id, agreement } = await app.subscribe();
@@ -139,7 +139,9 @@ describe('products[]', () => {
     app.advance(1.25);
     await app.settle();
     await app.run('deadline');
-    expect(await statesOf(app, id)).toEqual(expected);
+    const [balance] = await app.metering.balance();
+    const waiting = Object.entries(balance?.waiting ?? {}).map(([reason, units]) => `${units} waiting ${reason}`);
+    expect([...(await statesOf(app, id)), ...waiting]).toEqual(expected);
     expect(harness.simulator.bill({ licenseArn: agreement.licenseArn })).toHaveLength(mode === 'live' ? 1 : 0);
   });
 
@@ -159,7 +161,7 @@ describe('products[]', () => {
     await after.settle();
     expect(harness.simulator.bill({ licenseArn: agreement.licenseArn })).toMatchObject([{ hour: liveFrom.toISOString(), quantity: 5 }]);
     await after.run('deadline');
-    expect(await after.metering.balance()).toMatchObject([{ byState: { held: '103.5', metered: '5' }, carry: '0' }]);
+    expect(await after.metering.balance()).toMatchObject([{ byState: { held: '103', metered: '5' }, carry: '0.5' }]);
   });
 
   it('zeroRecords decides whether and when an idle hour is reported', async () => {
@@ -416,7 +418,9 @@ describe('jobs', () => {
       }));
       const countOf = (job: string): number => runs.find((run) => run.job === job)?.spy.mock.calls.length ?? 0;
       await eventually('it has run thrice', () => countOf(name) >= 3);
-      for (const { job, spy } of runs) if (job !== name) expect([job, spy.mock.calls.length]).toEqual([job, 0]);
+      // Every job runs once at the start, which may be seen here or not.
+      for (const { job, spy } of runs)
+        if (job !== name) expect({ job, oftener: spy.mock.calls.length > 1 }).toEqual({ job, oftener: false });
     },
   );
 
