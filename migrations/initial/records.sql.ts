@@ -133,6 +133,8 @@ export const RECORDS: readonly string[] = [
   `CREATE INDEX metering_record_by_period ON marketplace.metering_record (seller_account, period_id, dimension, hour) WHERE period_id IS NOT NULL`,
   `CREATE INDEX metering_record_by_subscription ON marketplace.metering_record (seller_account, subscription_id, id)`,
   `CREATE INDEX metering_record_by_customer ON marketplace.metering_record (seller_account, customer_id, id)`,
+  // The balance of a customer asks what was set apart of its subjects.
+  `CREATE INDEX metering_record_set_apart ON marketplace.metering_record (seller_account, subject) WHERE kind = 'setApart'`,
   `CREATE INDEX metering_record_by_identity ON marketplace.metering_record (identity_id) WHERE identity_id IS NOT NULL`,
   `CREATE INDEX metering_record_by_reason ON marketplace.metering_record (seller_account, reason, id) WHERE reason IS NOT NULL`,
   `CREATE INDEX metering_record_closed ON marketplace.metering_record (seller_account, disposition, id) WHERE state = 'closed'`,

@@ -30,7 +30,7 @@ import { type AttemptRow, selectAttempts, selectRecord, selectRecords } from './
 import { type SubscriptionDetailView, subscriptionDetailViewOf, type SubscriptionView, subscriptionViewOf } from './subscription.view.js';
 import { selectAgreements, selectFacts, selectSubscription, selectSubscriptions, selectWork } from './subscriptions.sql.js';
 import { type UsageEventView, usageEventViewOf, type WaitingUsageView, waitingUsageViewOf } from './usage-event.view.js';
-import { selectEvents, selectSubjects, selectWaiting, type SubjectRow } from './usage-events.sql.js';
+import { lookUpByIndex, selectEvents, selectSubjects, selectWaiting, type SubjectRow } from './usage-events.sql.js';
 
 const ATTEMPTS_IN_LIST = 10;
 const ATTEMPTS_IN_DETAIL = 1000;
@@ -79,8 +79,9 @@ export class LedgerViews {
   /** Usage events, newest hour first. */
   events(query: ListQuery<EventFilter, [string, string]>): Promise<Page<UsageEventView>> {
     return this.snapshot(async (tx) => {
+      await lookUpByIndex(tx);
       const subjects = await this.subjectsOf(tx, query.filter);
-      const search = { subjects: subjects && subjects.map(({ id }) => id), eventIds: this.eventIdsOf(query.filter, subjects) };
+      const search = { subjects: subjects?.map(({ id }) => id) ?? null, eventIds: this.eventIdsOf(query.filter, subjects) };
       const rows = await selectEvents(tx, this.seller, query.filter, search, query.after, query.limit + 1);
       const { shown, nextCursor } = cut(rows, query, (row) => [String(row.hour), row.id]);
       return { items: shown.map(usageEventViewOf), nextCursor };
@@ -90,6 +91,7 @@ export class LedgerViews {
   /** Usage that no record has taken yet, with the reason: newest first. */
   waiting(query: ListQuery<WaitingFilter, [string]>): Promise<Page<WaitingUsageView>> {
     return this.snapshot(async (tx) => {
+      await lookUpByIndex(tx);
       const subjects = (await this.subjectsOf(tx, query.filter))?.map(({ id }) => id) ?? null;
       const rows = await selectWaiting(tx, this.seller, query.filter, subjects, query.after, query.limit + 1);
       const { shown, nextCursor } = cut(rows, query, (row) => [row.rollup_id]);

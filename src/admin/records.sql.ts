@@ -1,14 +1,13 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
 import { type RecordFilter } from './list-query.js';
-import { ID_KEY, Selection, withFolded } from './selection.js';
+import { ID_KEY, livingOf, Selection } from './selection.js';
 
 export interface RecordRow {
   id: string;
   kind: string;
   customer_id: string;
   subscription_id: string | null;
-  agreement_id: string | null;
-  price: string | null;
+  period: { agreement_id: string; price: string } | null;
   product_code: string;
   dimension: string;
   hour: Date | null;
@@ -54,8 +53,8 @@ export type RecordDetailRow = RecordRow & { allocations: unknown };
 const RECORD_COLUMNS = `id, kind, customer_id, subscription_id, product_code, dimension, hour, "timestamp", first_used_at, last_used_at, quantity,
   included, event_sum, event_count, carry_in, carry_out, notes, operation, region, mode, sealed_at, state, reason, reason_message, disposition, due_at,
   cutoff_at, next_attempt_at, attempt_count, metering_record_id, confirmed_by_duplicate, settled_quantity, metered_at, closed_at, closed_by,
-  (SELECT p.agreement_id FROM marketplace.period p WHERE p.seller_account = $1 AND p.id = period_id) AS agreement_id,
-  (SELECT p.price FROM marketplace.period p WHERE p.seller_account = $1 AND p.id = period_id) AS price,
+  (SELECT jsonb_build_object('agreement_id', p.agreement_id, 'price', p.price) FROM marketplace.period p
+    WHERE p.seller_account = $1 AND p.id = period_id) AS period,
   (SELECT to_jsonb(i) - 'digest' FROM marketplace.metering_identity i WHERE i.id = identity_id) AS identity`;
 
 export function selectRecords(
@@ -68,7 +67,7 @@ export function selectRecords(
   const { subscriptionId, tenantId, productCode, dimension } = filter;
   return (
     new Selection(RECORD_COLUMNS, 'metering_record', sellerAccount)
-      .where(subscriptionId, (id) => `subscription_id = ANY (${withFolded(id)})`)
+      .where(subscriptionId, (id) => `subscription_id = ${livingOf(id)}`)
       .where(
         tenantId,
         (id) => `customer_id = ANY (ARRAY(SELECT c.id FROM marketplace.product p

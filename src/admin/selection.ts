@@ -55,6 +55,10 @@ export class Selection {
   }
 }
 
+/** The row that an id lives on in: records follow their subscription when it is folded. */
+export const livingOf = (id: string): string => `(SELECT coalesce(f.alias_of, f.id) FROM marketplace.subscription f
+  WHERE f.seller_account = $1 AND f.id = ${id}::uuid)`;
+
 /** All rows of `subscription` that one id stands for: itself and those folded into it. */
 export const withFolded = (id: string): string => `ARRAY(SELECT f.id FROM marketplace.subscription f
   WHERE f.seller_account = $1 AND (f.id = ${id}::uuid OR f.alias_of = ${id}::uuid))`;

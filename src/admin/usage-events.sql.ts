@@ -9,6 +9,16 @@ export interface SubjectRow {
   subscription_id: string | null;
 }
 
+/**
+ * For this transaction: rows are looked up one by one. How few events a page opens is in no statistics, and a plan that reads the ledger's largest tables
+ * whole would be chosen for them.
+ */
+export async function lookUpByIndex(tx: SqlExecutor): Promise<void> {
+  await tx.query(
+    `SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) AS name`,
+  );
+}
+
 /** The subjects that a tenant, a subscription (with those folded into it), or both together name. */
 export function selectSubjects(
   tx: SqlExecutor,
@@ -79,7 +89,11 @@ export function selectEvents(
   const from = after === null ? null : { hour: given(Number(after[0])), id: given(after[1]) };
   const { recordId, unsealed, dimension, occurredFrom, occurredTo, idempotencyKey } = filter;
 
-  const ofSubjects = subjects === null ? '' : ` AND subject = ANY (${given(subjects)}::integer[])`;
+  // Of another seller nothing is shown, nor counted.
+  const ofSubjects =
+    subjects === null
+      ? ` AND EXISTS (SELECT FROM marketplace.subject own WHERE own.id = subject AND own.seller_account = $1)`
+      : ` AND subject = ANY (${given(subjects)}::integer[])`;
   const places = [
     ...(from === null ? [] : [`hour <= ${from.hour}`]),
     ...(occurredFrom === undefined ? [] : [`hour >= ${given(hourOfText(occurredFrom))}`]),
@@ -133,11 +147,13 @@ export function selectEvents(
   const unsealedPart = `SELECT hour, id, NULL::uuid AS record_id, NULL::text AS waiting_reason, false AS is_sealed
     FROM marketplace.unsealed_usage WHERE true${ofSubjects}${inPlace}`;
   const parts = [...(recordId === undefined && unsealed !== false ? [unsealedPart] : []), ...(unsealed === true ? [] : [sealedPart])];
-  if (from !== null) events.push(`(found.hour, found.id) < (${from.hour}, ${from.id}::uuid)`);
+  const isAfter = from === null ? 'true' : `(hour, id) < (${from.hour}, ${from.id}::uuid)`;
+  // Cut before the events are looked up, where nothing about them decides whether they are listed.
+  const found = `SELECT * FROM (${parts.join(' UNION ALL ')}) AS part WHERE ${isAfter}${isWhole ? ' ORDER BY hour DESC, id DESC LIMIT $2' : ''}`;
   return tx.query<EventRow>(
     `SELECT found.id, found.hour, s.tenant_id, s.subscription_id, s.product_code, d.name AS dimension, e.quantity, e.occurred_at,
        e.key AS idempotency_key, e.detail -> 'tags' AS tags, e.detail ->> 'reason' AS reason, found.record_id, found.is_sealed, found.waiting_reason
-     FROM (${parts.join(' UNION ALL ')}) AS found
+     FROM (${found}) AS found
      JOIN marketplace.usage_event e ON e.id = found.id
      JOIN marketplace.subject s ON s.id = e.subject AND s.seller_account = $1
      JOIN marketplace.dimension d ON d.id = e.dimension

@@ -145,10 +145,10 @@ export class OperatorsStory {
       { logger: false, abortOnError: false },
     );
     await fastify.listen(0, '127.0.0.1');
-    world.apps.push(fastify as unknown as INestApplication);
+    world.apps.push(fastify);
     return new OperatorsStory(
       world,
-      { Express: world.app, Fastify: fastify as unknown as INestApplication },
+      { Express: world.app, Fastify: fastify },
       { alpha, beta, rehearsing, trying, folded, gone },
       { first, late, running, stranger: strange!.eventId },
       stranger,
