@@ -25,6 +25,8 @@ export const SUBSCRIPTIONS: readonly string[] = [
     FOREIGN KEY (seller_account, alias_of) REFERENCES marketplace.buyer,
     CONSTRAINT buyer_not_its_own_alias CHECK (alias_of <> id)
   )`,
+  // A buyer is read with the rows that turned out to be the same.
+  `CREATE INDEX buyer_aliases ON marketplace.buyer (seller_account, alias_of) WHERE alias_of IS NOT NULL`,
   `CREATE TABLE marketplace.buyer_name (
     seller_account text NOT NULL,
     product_code text NOT NULL,
