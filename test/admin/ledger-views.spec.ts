@@ -341,7 +341,8 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
       // Fractions of twelve decimals are no account ids.
       const text = JSON.stringify(await get(path, platform)).replace(/\d+\.210987654321/g, '');
       for (const { accountId, licenseArn, customerIdentifier } of story.world.simulator.agreements()) {
-        for (const secret of [ACCOUNT, accountId, licenseArn, customerIdentifier]) expect(text).not.toContain(secret);
+        const secrets = [ACCOUNT, accountId, licenseArn, customerIdentifier].filter((secret) => secret !== undefined);
+        for (const secret of secrets) expect(text).not.toContain(secret);
       }
       // Besides account ids, runs of 12 digits are timestamps, digests that are ids of messages, and the ends of some ids.
       const rest = text.replace(/1795392000000|[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '');
@@ -380,7 +381,7 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
       expect(await get(`${list}?colour=red`, platform, 400)).toEqual({
         statusCode: 400,
         errorCode: 'FILTER_INVALID',
-        message: expect.stringMatching(/^colour: there is no such parameter; give any of .*limit, cursor$/),
+        message: expect.stringMatching(/^colour: there is no such parameter; give any of .*limit, cursor(; tenantId: give tenantId, .*)?$/),
       });
     },
   );
