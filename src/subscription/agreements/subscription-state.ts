@@ -35,7 +35,7 @@ export interface ToldState {
 }
 
 export interface ProjectedState extends Omit<ToldState, 'endedTold'> {
-  /** When the last one was over; null while any is in force, or none was. */
+  /** When the last one was over, also where a successor is awaited; null while any is in force, or none was. */
   endsAt: Date | null;
   /** The next instant at which this may read otherwise without a new fact. */
   nextChangeAt: Date | null;
@@ -61,13 +61,14 @@ export interface Standing extends ChainAgreement {
 export function stateOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): ProjectedState {
   const standings = standingsOf(chain, asking, now);
   const of = (...phases: AgreementPhase[]): Standing[] => standings.filter(({ phase }) => phases.includes(phase));
-  const inForce = of('inForce').at(-1) ?? of('awaitingSuccessor').at(-1);
+  const running = of('inForce').at(-1);
+  const inForce = running ?? of('awaitingSuccessor').at(-1);
   const over = lastOver(of('over'));
   const read = (state: SubscriptionState, current: Standing | null = over): ProjectedState => ({
     state,
     currentAgreementId: current?.id ?? null,
     isTrial: current !== null && isTrialAt(current.life, current.over === null ? now : earliest(now, current.over.at)),
-    endsAt: inForce ? null : (over?.over?.at ?? null),
+    endsAt: running ? null : ((inForce ?? over)?.over?.at ?? null),
     nextChangeAt: nextChangeOf(standings, asking, now),
     askAt: askAtOf(standings, asking),
   });
@@ -111,8 +112,8 @@ export function tellingsOf(told: ToldState | null, projected: ProjectedState, ch
   const tellings: Telling[] = [];
   if (before.currentAgreementId === null || before.endedTold || (!IN_FORCE.has(before.state) && !isOther) || before.state === 'suspended') {
     tellings.push({ type: 'activated', agreementId, startsAt, isTrial, previousState: before.state });
-  } else if (isOther && startsAt >= (previous.life.start?.at ?? startsAt)) {
-    // Back to an agreement that runs on after a later one is over: nothing was renewed.
+  } else if (isOther && endsAt === null && startsAt >= (previous.life.start?.at ?? startsAt)) {
+    // Back to an agreement that runs on after a later one is over, or to one that awaits its successor: nothing was renewed.
     tellings.push({ type: 'renewed', agreementId, previousAgreementId: previous.id, startsAt, isTrial });
   }
   if (before.isTrial && !isTrial && !before.endedTold) {
