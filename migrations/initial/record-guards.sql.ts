@@ -192,13 +192,39 @@ export const RECORD_GUARDS: readonly string[] = [
     END IF;
     RETURN NEW;
   END $$`,
-  // A conflict is explained where another record of ours, under any name of that buyer, was billed for the same hour.
+  // A conflict is explained where another record of ours, under this identity or another name of its buyer, was billed for the same hour. Two licenses are
+  // two grains of AWS's, also of one buyer: the hour in which one follows another has a record of each, and neither says anything of the other.
+  // Reads as metering/settlement/shared-grain.sql.ts does.
   `CREATE FUNCTION marketplace.is_conflict_of_ours(given marketplace.metering_record) RETURNS boolean LANGUAGE sql STABLE AS $$
+    WITH own AS (
+      SELECT i.kind, i.digest FROM marketplace.metering_identity i WHERE i.id = given.identity_id
+    ), named AS (
+      SELECT n.seller_account, n.buyer_id FROM own
+      JOIN marketplace.buyer_name n ON n.product_code = given.product_code AND n.kind = own.kind AND n.digest = own.digest
+      UNION
+      SELECT g.seller_account, g.buyer_id FROM marketplace.period p
+      JOIN marketplace.agreement g ON g.seller_account = p.seller_account AND g.id = p.agreement_id
+      WHERE p.seller_account = given.seller_account AND p.id = given.period_id AND g.buyer_id IS NOT NULL
+    ), same_buyer AS (
+      SELECT same.seller_account, same.id FROM named
+      JOIN marketplace.buyer b ON b.seller_account = named.seller_account AND b.id = named.buyer_id
+      JOIN marketplace.buyer same ON same.seller_account = b.seller_account AND coalesce(b.alias_of, b.id) IN (same.id, same.alias_of)
+    ), name AS (
+      SELECT kind, digest FROM own
+      UNION
+      SELECT n.kind, n.digest FROM same_buyer b JOIN marketplace.buyer_name n ON n.seller_account = b.seller_account AND n.buyer_id = b.id
+      UNION
+      SELECT 'license', n.digest FROM same_buyer b
+      JOIN own ON own.kind <> 'license'
+      JOIN marketplace.agreement g ON g.seller_account = b.seller_account AND g.buyer_id = b.id
+      JOIN marketplace.agreement_name n ON n.seller_account = g.seller_account AND n.agreement_id = g.id AND n.kind = 'license'
+    )
     SELECT EXISTS (
-      SELECT 1 FROM marketplace.metering_record r
-      JOIN marketplace.attempt_record a ON a.seller_account = r.seller_account AND a.record_id = r.id AND a.evidence = 'billed'
-      WHERE r.kind = 'hour' AND r.id <> given.id AND r.product_code = given.product_code AND r.dimension = given.dimension AND r.hour = given.hour
-        AND (r.identity_id = given.identity_id OR (r.seller_account = given.seller_account AND r.subscription_id = given.subscription_id)))
+      SELECT 1 FROM name
+      JOIN marketplace.metering_identity i ON i.product_code = given.product_code AND i.kind = name.kind AND i.digest = name.digest
+      JOIN marketplace.metering_record r ON r.identity_id = i.id AND r.dimension = given.dimension AND r.hour = given.hour
+        AND r.kind = 'hour' AND r.id <> given.id
+      JOIN marketplace.attempt_record a ON a.seller_account = r.seller_account AND a.record_id = r.id AND a.evidence = 'billed')
   $$`,
   `CREATE TRIGGER metering_record_guard BEFORE UPDATE ON marketplace.metering_record FOR EACH ROW
     WHEN (OLD.state <> NEW.state OR OLD.disposition IS DISTINCT FROM NEW.disposition OR OLD.settled_quantity IS DISTINCT FROM NEW.settled_quantity)

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { annulRecords } from '../../../src/metering/settlement/record-annulment.sql.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
 import { type BenchOptions, START, SubmissionBench, type TestSubscription } from './submission-bench.js';
 
@@ -98,6 +99,37 @@ describe('two licenses of one buyer', () => {
     bench.simulator.faults.add({ kind: 'resetAfter', count: 1 });
     await bench.settle();
     expect(await bench.record(id)).toMatchObject({ state: 'metered', confirmed_by_duplicate: true });
+    await bench.expectConserved();
+  });
+
+  it('in the hour in which one follows the other: what was billed under the one explains no conflict of the other', async () => {
+    await start();
+    const first = await bench.subscribe();
+    const second = await bench.subscribe({ accountId: first.agreement.accountId });
+    await bench.join(second, first);
+    await bench.seal(first, { quantity: 7 });
+    await bench.first.submit();
+    await bench.meterElsewhere(second, 30);
+    const id = await bench.seal(second, { quantity: 5 });
+    // A renewal: both licenses belong to one subscription.
+    await bench.database.query(`UPDATE marketplace.agreement SET subscription_id = $1 WHERE subscription_id = $2`, [first.id, second.id]);
+    await bench.database.query(`UPDATE marketplace.metering_record SET subscription_id = $1, customer_id = $2`, [first.id, first.customerId]);
+    await bench.first.submit();
+    expect(await bench.records()).toMatchObject([
+      { subscription_id: first.id, state: 'metered' },
+      { id, subscription_id: first.id, state: 'blocked', reason: 'conflict' },
+    ]);
+    await bench.first.explanation.run();
+    await expect(bench.first.resolution.annul(id, { by: 'ada' })).rejects.toMatchObject({ code: 'TRANSITION_REFUSED' });
+    expect(await bench.database.transaction((tx) => annulRecords(tx, 'default', [id], 'rewritten', bench.clock.now()))).toEqual([]);
+    await expect(
+      bench.database.query(
+        `UPDATE marketplace.metering_record SET state = 'closed', disposition = 'annulled', reason = 'rewritten', closed_at = now() WHERE id = $1`,
+        [id],
+      ),
+    ).rejects.toThrow(/may have been billed/);
+    expect(await bench.record(id)).toMatchObject({ state: 'blocked', reason: 'conflict' });
+    await bench.first.resolution.settleConflict(id, { quantityOnFile: 30 }, { by: 'ada' });
     await bench.expectConserved();
   });
 });
