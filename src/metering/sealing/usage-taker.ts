@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase } from '../../database/ledger-database.js';
+import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { hourOf, plusMs } from '../../runtime/clock.js';
 import { HOUR_MS } from '../../runtime/clock.js';
+import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { FoldedTake } from './folded-take.js';
 import { selectFoldedSubjects } from './folded-usage.sql.js';
@@ -58,27 +59,35 @@ export class UsageTaker {
     const start = Math.floor(Math.random() * pieces.length);
     let taken = 0;
     for (const piece of [...pieces.slice(start), ...pieces.slice(0, start)]) {
-      for (let moved = EVENTS_MAX; moved >= EVENTS_MAX && signal?.aborted !== true; taken += moved)
+      for (let moved = EVENTS_MAX; moved >= EVENTS_MAX && signal?.aborted !== true; taken += moved) {
         moved = await this.takePiece(piece, now);
+        crashPoint('take.committed');
+      }
     }
     return taken;
   }
 
   private async takePiece(piece: readonly DueUsage[], now: Date): Promise<number> {
-    const { sellerAccount } = this.options;
     return this.database.transaction(async (tx) => {
-      await prepareTake(tx, now);
-      const folded = await selectFoldedSubjects(
-        tx,
-        sellerAccount,
-        piece.map(({ subject }) => subject),
-      );
-      if (folded.length === 0) return takeUsage(tx, piece, EVENTS_MAX);
-      const compared = new Set(folded.map(({ subject }) => subject));
-      const plain = piece.filter(({ subject }) => !compared.has(subject));
-      const moved = plain.length === 0 ? 0 : await takeUsage(tx, plain, EVENTS_MAX);
-      const compareable = piece.filter(({ subject }) => compared.has(subject));
-      return Math.max(moved, await this.folded.take(tx, compareable, folded, EVENTS_MAX, now));
+      const moved = await this.moveToRollups(tx, piece, now);
+      crashPoint('take.moved');
+      return moved;
     });
+  }
+
+  private async moveToRollups(tx: SqlExecutor, piece: readonly DueUsage[], now: Date): Promise<number> {
+    const { sellerAccount } = this.options;
+    await prepareTake(tx, now);
+    const folded = await selectFoldedSubjects(
+      tx,
+      sellerAccount,
+      piece.map(({ subject }) => subject),
+    );
+    if (folded.length === 0) return takeUsage(tx, piece, EVENTS_MAX);
+    const compared = new Set(folded.map(({ subject }) => subject));
+    const plain = piece.filter(({ subject }) => !compared.has(subject));
+    const moved = plain.length === 0 ? 0 : await takeUsage(tx, plain, EVENTS_MAX);
+    const compareable = piece.filter(({ subject }) => compared.has(subject));
+    return Math.max(moved, await this.folded.take(tx, compareable, folded, EVENTS_MAX, now));
   }
 }

@@ -1,4 +1,5 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { crashPoint } from '../../runtime/crash-point.js';
 
 /**
  * Why a record of which AWS has billed nothing is closed: `expired`, its time to be sent has passed; `moved`, the timeline names another period for its
@@ -65,5 +66,6 @@ export async function annulRecords(
     `INSERT INTO marketplace.customer_changed (seller_account, customer_id) SELECT DISTINCT $1, given.id FROM unnest($2::uuid[]) AS given (id)`,
     [sellerAccount, annulled.map((row) => row.customer_id)],
   );
+  crashPoint('annul.annulled');
   return ids;
 }

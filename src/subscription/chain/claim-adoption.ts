@@ -1,4 +1,5 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { crashPoint } from '../../runtime/crash-point.js';
 import { markCustomersChanged } from './customer-changed.sql.js';
 import { customerOfTenant } from './customer.sql.js';
 import { giveSubjects } from './subject.sql.js';
@@ -53,6 +54,7 @@ export async function adoptClaims(tx: SqlExecutor, sellerAccount: string, now: D
     `UPDATE marketplace.subscription SET next_change_at = least(next_change_at, $3) WHERE seller_account = $1 AND id = ANY ($2::uuid[])`,
     [sellerAccount, [...new Set(claims.map(({ subscription_id: id }) => id))], now.toISOString()],
   );
+  crashPoint('claim.adopted');
   return taken.length;
 }
 

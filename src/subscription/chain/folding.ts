@@ -1,4 +1,5 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { crashPoint } from '../../runtime/crash-point.js';
 import { type BuyerChains, type SubscriptionRecord } from './buyer-chains.js';
 import { giveSubscription } from './claim-adoption.js';
 import { tenantsOf } from './chain-reading.js';
@@ -24,5 +25,6 @@ export async function fold(
   const subscriptionIds = await giveSubscription(tx, sellerAccount, living.id, customerId);
   await giveSubjects(tx, sellerAccount, { customerId, productCode, tenantId, subscriptionIds });
   if (tenantId !== null) await insertSubjects(tx, sellerAccount, [{ productCode, customerId, tenantId, subscriptionId: living.id }]);
+  crashPoint('fold.folded');
   return customerId;
 }

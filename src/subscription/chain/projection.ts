@@ -2,10 +2,10 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
-
 import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { earliest } from '../../runtime/clock.js';
+import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type AgreementFact } from '../agreements/agreement-fact.js';
 import { endedToldAfter, stateOf, tellingsOf } from '../agreements/subscription-state.js';
@@ -102,6 +102,7 @@ export class Projection {
     await this.raiseConflicts(tx, placed, reading);
     const hasNews = news.facts.length > 0 || placed.subscriptions.length !== loaded.subscriptions.length || foldsOf(reading).length > 0;
     if (changed || hasNews) await this.markChanged(tx, placed, loaded);
+    crashPoint('projection.written');
     return { chains: placed, reading, changed: changed || hasNews };
   }
 
