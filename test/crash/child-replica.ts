@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Writable } from 'node:stream';
 import { type JobName, type Options } from '../../src/index.js';
-import { type LedgerHarness } from '../support/ledger-harness.js';
 import { eventually, repositoryRoot, typescriptArgs } from '../support/processes.js';
+import { type World } from '../support/world.js';
 
 /** What a child is told on its standard input. */
 export interface ReplicaOrder {
@@ -23,7 +23,7 @@ export interface Fate {
   pauseAt?: string;
 }
 
-/** A replica beside the harness's own, on the same database and simulator, in a process that may die. */
+/** A replica beside the world's own, on the same database and simulator, in a process that may die. */
 export class ChildReplica {
   private readonly child: ChildProcessByStdio<Writable, null, null>;
   private readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -46,14 +46,14 @@ export class ChildReplica {
     }));
   }
 
-  /** Boots it beside the harness, at the harness's instant, and lets it run the jobs. */
-  order(harness: LedgerHarness, jobs: JobName[], options: Options = {}): void {
+  /** Boots it beside the world's own replicas, at the world's instant, and lets it run the jobs. `options` win over the world's. */
+  order(world: World, jobs: JobName[], options: Options = {}): void {
     const order: ReplicaOrder = {
-      databaseUrl: harness.postgres.url,
-      awsEndpoint: harness.simulator.url,
-      now: harness.clock.now().toISOString(),
+      databaseUrl: world.postgres.url,
+      awsEndpoint: world.simulator.url,
+      now: world.now().toISOString(),
       jobs,
-      options,
+      options: { ...world.options, ...options },
     };
     this.child.stdin.end(`${JSON.stringify(order)}\n`);
   }

@@ -1,31 +1,35 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { type JobName, type Options } from '../../src/index.js';
-import { LedgerHarness } from '../support/ledger-harness.js';
+import { type JobName } from '../../src/index.js';
+import { HOUR_MS } from '../../src/runtime/clock.js';
+import { type Buyer } from '../support/buyer.js';
 import { repositoryRoot } from '../support/processes.js';
-import { RecordedUsage } from '../support/recorded-usage.js';
+import { World } from '../support/world.js';
 import { type Fate, ReplicaCrew } from './child-replica.js';
 
-/** What a death leaves behind: records in the ledger by state, evidence of their attempts, and whether AWS has billed them. */
+/** What a death leaves behind: rollups, records in the ledger by state, evidence of their attempts, and whether AWS has billed them. */
 interface Remains {
+  rollups: number;
   records: string;
   evidence: string;
   billed: boolean;
 }
 
-const NOTHING: Remains = { records: 'none', evidence: 'none', billed: false };
-const SEALED: Remains = { records: '2 pending', evidence: 'none', billed: false };
-const CLAIMED: Remains = { records: '2 sending', evidence: '2 uncertain', billed: false };
-const SENT: Remains = { records: '2 sending', evidence: '2 uncertain', billed: true };
-const ANSWERED: Remains = { records: '2 metered', evidence: '2 billed', billed: true };
+const NOTHING: Remains = { rollups: 0, records: 'none', evidence: 'none', billed: false };
+const TAKEN: Remains = { ...NOTHING, rollups: 3 };
+const SEALED: Remains = { ...TAKEN, records: '2 pending' };
+const CLAIMED: Remains = { ...TAKEN, records: '2 sending', evidence: '2 uncertain' };
+const SENT: Remains = { ...CLAIMED, billed: true };
+const ANSWERED: Remains = { ...SENT, records: '2 metered', evidence: '2 billed' };
 
 /** Every named instruction of seal, submit and reconcile at which the process may die, and what must be left of it then. */
 const POINTS: Record<string, Remains> = {
-  'seal.claimed': NOTHING,
-  'seal.stamped': NOTHING,
-  'seal.followed': NOTHING,
-  'seal.written': NOTHING,
+  'take.moved': NOTHING,
+  'take.committed': TAKEN,
+  'seal.claimed': TAKEN,
+  'seal.planned': TAKEN,
+  'seal.written': TAKEN,
   'seal.committed': SEALED,
   'submit.claimed': CLAIMED,
   'submit.beforeCall': CLAIMED,
@@ -36,15 +40,16 @@ const POINTS: Record<string, Remains> = {
 
 /** The same of the deadline watch, over records that AWS refused until their cutoff. */
 const DEADLINE_POINTS: Record<string, Remains> = {
-  'deadline.finishing': { records: '2 pending', evidence: '2 refused', billed: false },
-  'deadline.finished': { records: '2 closed', evidence: '2 refused', billed: false },
+  'annul.annulled': { ...TAKEN, records: '2 pending', evidence: '2 refused' },
+  'deadline.finishing': { ...TAKEN, records: '2 pending', evidence: '2 refused' },
+  'deadline.finished': { ...TAKEN, records: '2 closed', evidence: '2 refused' },
 };
+
+/** What is known of buyers: a claim is taken up, a message takes effect, two subscriptions turn out to be one, all of it or nothing. */
+const LIFE_POINTS = ['claim.adopted', 'projection.written', 'fold.folded'];
 
 /** Of the delivery of events, in test/events/killed-process.spec.ts. */
 const ELSEWHERE = ['deliver.claimed', 'deliver.handled'];
-
-/** The same of the hand-over of units to a successor: the record, and the successor's event. */
-const TRANSFER_POINTS = { 'transfer.moving': { record: 'held', events: 0 }, 'transfer.moved': { record: 'transferred', events: 1 } };
 
 /** Longer than any test: that it ends is the test's own doing, so that nothing here depends on speed. One sender, so that one death is all. */
 const LEASE = { submission: { leaseMs: 600_000, requestTimeoutMs: 20_000, concurrency: 1 } };
@@ -65,15 +70,20 @@ it('every crash point named in the sources is under test here', () => {
   const named = sourceFiles(path.join(repositoryRoot, 'src')).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/\bcrashPoint\('([^']+)'\)/g)].map((match) => match[1] ?? ''),
   );
-  expect([...new Set(named)].sort()).toEqual([...Object.keys({ ...POINTS, ...DEADLINE_POINTS, ...TRANSFER_POINTS }), ...ELSEWHERE].sort());
+  expect([...new Set(named)].sort()).toEqual([...Object.keys({ ...POINTS, ...DEADLINE_POINTS }), ...LIFE_POINTS, ...ELSEWHERE].sort());
 });
 
-async function remainsOf(harness: LedgerHarness, id: string, licenseArn: string): Promise<Remains> {
+async function remainsOf(world: World, { subscriptionId, agreement }: Buyer): Promise<Remains> {
   const tally = async (sql: string): Promise<string> => {
-    const rows = await harness.database.query<{ tally: string }>(sql, [id]);
+    const rows = await world.database.query<{ tally: string }>(sql, [subscriptionId]);
     return rows.map((row) => row.tally).join(', ') || 'none';
   };
+  const rollups = await tally(
+    `SELECT count(*)::text AS tally FROM marketplace.rollup u JOIN marketplace.subject s ON s.id = u.subject
+     JOIN marketplace.subscription o ON o.customer_id = s.customer_id WHERE o.id = $1`,
+  );
   return {
+    rollups: Number(rollups),
     records: await tally(
       `SELECT count(*) || ' ' || state AS tally FROM marketplace.metering_record WHERE subscription_id = $1 GROUP BY state ORDER BY state`,
     ),
@@ -81,130 +91,150 @@ async function remainsOf(harness: LedgerHarness, id: string, licenseArn: string)
       `SELECT count(*) || ' ' || evidence AS tally FROM marketplace.attempt_record e JOIN marketplace.metering_record r ON r.id = e.record_id
        WHERE r.subscription_id = $1 GROUP BY evidence ORDER BY evidence`,
     ),
-    billed: harness.simulator.bill({ licenseArn }).length > 0,
+    billed: world.simulator.bill({ licenseArn: agreement.licenseArn }).length > 0,
   };
 }
 
-class World {
-  readonly usage: RecordedUsage;
+let tenants = 0;
 
-  private constructor(
-    readonly harness: LedgerHarness,
-    private readonly options: Options,
-  ) {
-    this.usage = new RecordedUsage(harness);
-  }
+/** A buyer who has used two dimensions in an hour that is over. */
+async function buyerWithUsage(world: World): Promise<Buyer> {
+  tenants += 1;
+  const buyer = await world.join(`tenant-${tenants}`);
+  await buyer.use('4.5');
+  await buyer.use('2.25', { tags: { team: 'blue' } });
+  await buyer.use('9', { dimension: 'storage' });
+  world.clock.advance(2 * HOUR_MS);
+  return buyer;
+}
 
-  static async start({ aws, option }: (typeof READINGS)[number]): Promise<World> {
-    const options = { aws: { identicalResend: option }, ...LEASE };
-    return new World(await LedgerHarness.start({ simulator: { switches: { identicalResend: aws } }, options }), options);
-  }
-
-  /** A buyer who has used two dimensions in an hour that is over. */
-  async buyer(): Promise<{ id: string; licenseArn: string }> {
-    const { id, agreement } = await this.harness.subscribe();
-    await this.usage.record(
-      { subscriptionId: id, dimension: 'requests', quantity: '4.5' },
-      { subscriptionId: id, dimension: 'requests', quantity: '2.25', tags: { team: 'blue' } },
-      { subscriptionId: id, dimension: 'storage', quantity: '9' },
-    );
-    this.harness.advance(2);
-    return { id, licenseArn: agreement.licenseArn };
-  }
-
-  async killedAt(point: string, jobs: JobName[], options: Options = {}): Promise<void> {
-    const child = crew.take({ crashAt: point });
-    child.order(this.harness, jobs, { ...this.options, ...options });
-    expect(await child.ended()).toEqual({ code: null, signal: 'SIGKILL' });
-  }
+async function killedAt(point: string, world: World, jobs: JobName[]): Promise<void> {
+  const child = crew.take({ crashAt: point });
+  child.order(world, jobs);
+  expect(await child.ended()).toEqual({ code: null, signal: 'SIGKILL' });
 }
 
 /** Only where AWS has the record already do the readings differ. */
 const readingsAt = ({ evidence, billed }: Remains): number => (evidence.endsWith('uncertain') && billed ? READINGS.length : 1);
 
 // Children load for as long as a busy machine takes.
-jest.setTimeout(90_000);
+jest.setTimeout(120_000);
 
 let worlds: World[] = [];
+let world: World;
 const crew = new ReplicaCrew([
   ...Object.entries({ ...POINTS, ...DEADLINE_POINTS }).flatMap(([crashAt, remains]) => Array<Fate>(readingsAt(remains)).fill({ crashAt })),
-  ...Object.keys(TRANSFER_POINTS).map((crashAt) => ({ crashAt })),
+  ...LIFE_POINTS.map((crashAt) => ({ crashAt })),
 ]);
 
 beforeAll(async () => {
-  worlds = await Promise.all(READINGS.map((reading) => World.start(reading)));
+  worlds = await Promise.all(
+    READINGS.map(({ aws, option }) =>
+      World.start({ simulator: { switches: { identicalResend: aws } }, options: { aws: { identicalResend: option }, ...LEASE } }),
+    ),
+  );
+  [world = world] = worlds;
 });
 
 afterAll(async () => {
   await crew.dismiss();
-  await Promise.all(worlds.map(({ harness }) => harness.stop()));
+  await Promise.all(worlds.map((one) => one.stop()));
 });
 
 describe('killed, and what it began is ended by another replica, every unit once', () => {
   it.each(Object.entries(POINTS))('at %s', async (point, remains) => {
     const isUnderLease = remains.evidence.endsWith('uncertain');
     await Promise.all(
-      worlds.slice(0, readingsAt(remains)).map(async (world) => {
-        const { harness, usage } = world;
-        const { id, licenseArn } = await world.buyer();
-        await world.killedAt(point, ['seal', 'submit']);
-        expect(await remainsOf(harness, id, licenseArn)).toEqual(remains);
+      worlds.slice(0, readingsAt(remains)).map(async (one) => {
+        const buyer = await buyerWithUsage(one);
+        await killedAt(point, one, ['seal', 'submit']);
+        expect(await remainsOf(one, buyer)).toEqual(remains);
 
         if (isUnderLease) {
-          await harness.settle(1);
-          expect(await remainsOf(harness, id, licenseArn)).toEqual(remains);
-          await harness.expireLeases();
+          await one.work(1);
+          expect(await remainsOf(one, buyer)).toEqual(remains);
+          await one.expireLeases();
         }
-        await harness.settle();
-        await usage.expectAllMetered();
+        await one.work();
+        await one.expectAllBilled();
       }),
     );
   });
 
   it.each(Object.entries(DEADLINE_POINTS))('at %s', async (point, remains) => {
-    const [world] = worlds;
-    const { harness, usage } = world!;
-    const { id, licenseArn } = await world!.buyer();
-    const fault = harness.simulator.faults.add({ kind: 'accessDenied' });
-    await harness.settle(1);
+    const buyer = await buyerWithUsage(world);
+    const fault = world.simulator.faults.add({ kind: 'accessDenied' });
+    await world.work(1);
     fault.remove();
-    harness.advance(26);
-    await world!.killedAt(point, ['deadline']);
-    expect(await remainsOf(harness, id, licenseArn)).toEqual(remains);
+    world.clock.advance(26 * HOUR_MS);
+    await killedAt(point, world, ['deadline']);
+    expect(await remainsOf(world, buyer)).toEqual(remains);
 
-    await harness.run('deadline');
-    await harness.settle();
-    await usage.expectAllMetered();
+    await world.run('deadline');
+    await world.work();
+    await world.expectAllBilled();
   });
 
-  it.each(Object.entries(TRANSFER_POINTS))('at %s', async (point, remains) => {
-    const [world] = worlds;
-    const { harness, usage } = world!;
-    const [old, heir] = [await harness.subscribe(), await harness.subscribe()];
-    await usage.record({ subscriptionId: old.id, dimension: 'requests', quantity: '0.5' });
-    await harness.subscriptions.end(old.id);
-    await harness.settle();
-    harness.advance(1.5);
-    await harness.run('seal');
-    await harness.database.query(`UPDATE marketplace.subscription SET predecessor_id = $2 WHERE id = $1`, [heir.id, old.id]);
-    await world!.killedAt(point, ['deadline'], { onEnded: 'transfer' });
-    const stands = async (): Promise<unknown> => {
-      const [record] = await harness.records<{ disposition: string }>(`subscription_id = '${old.id}' AND kind = 'closing'`);
-      const events = await harness.database.query(`SELECT 1 FROM marketplace.usage_event WHERE subscription_id = $1`, [heir.id]);
-      return { record: record?.disposition, events: events.length };
-    };
-    expect(await stands()).toEqual(remains);
+  it('at claim.adopted', async () => {
+    const buyer = world.sign();
+    await buyer.arrive();
+    await world.simulator.notifications.settled();
+    await world.run('inbox');
+    await buyer.signUp('claimed');
+    await buyer.use(3);
+    const isAdopted = async (): Promise<unknown> =>
+      (
+        await world.database.query<{ adopted: boolean }>(
+          `SELECT c.tenant_id IS NOT NULL AND NOT EXISTS (SELECT FROM marketplace.unadopted_claim) AS adopted
+           FROM marketplace.subscription s JOIN marketplace.customer c ON c.id = s.customer_id WHERE s.id = $1`,
+          [buyer.subscriptionId],
+        )
+      )[0]?.adopted;
+    world.clock.advance(2 * HOUR_MS);
+    await killedAt('claim.adopted', world, ['seal']);
+    expect(await isAdopted()).toBe(false);
+    await world.work();
+    expect(await isAdopted()).toBe(true);
+    await world.expectAllBilled();
+  });
 
-    const other = await harness.replica({ options: { onEnded: 'transfer' } });
-    await other.run('deadline').finally(() => other.stop());
-    expect(await stands()).toEqual({ record: 'transferred', events: 1 });
-    usage.add({ subscriptionId: heir.id, dimension: 'requests', quantity: 0.5 });
-    // It goes out with usage of the successor's own.
-    await usage.record({ subscriptionId: heir.id, dimension: 'requests', quantity: '0.5' });
-    harness.advance(1.5);
-    await harness.settle();
-    const balances = await harness.metering.balance();
-    expect(balances.find(({ subscriptionId }) => subscriptionId === heir.id)?.byState).toEqual({ metered: '1' });
-    await harness.expectConserved();
+  it('at projection.written', async () => {
+    const buyer = await world.join('projected');
+    await buyer.use(3);
+    world.clock.advance(2 * HOUR_MS);
+    buyer.cancel();
+    await world.simulator.notifications.settled();
+    await killedAt('projection.written', world, ['inbox']);
+    expect(await buyer.state()).toBe('active');
+    expect(world.told('subscription.ending', buyer.subscriptionId)).toEqual([]);
+    await world.run('inbox', 'deliver');
+    expect(await buyer.state()).toBe('ending');
+    expect(world.told('subscription.ending', buyer.subscriptionId)).toHaveLength(1);
+    await world.work();
+    await world.expectAllBilled();
+  });
+
+  it('at fold.folded', async () => {
+    const buyer = await world.join('folded');
+    const chain = buyer.subscriptionId;
+    await world.record({ subscriptionId: chain, quantity: 2 });
+    // Nothing but the license says that the arrival and the renewal are one.
+    world.mailbox.hold({ type: 'License Updated' });
+    buyer.renew();
+    await world.hear();
+    const third = await buyer.arrive();
+    await world.hear();
+    await world.record({ subscriptionId: third, quantity: 3 });
+    const living = async (): Promise<number> =>
+      new Set(await Promise.all([chain, third].map(async (id) => (await world.subscriptions.get(id))?.id))).size;
+    expect(await living()).toBe(2);
+    await world.mailbox.release();
+    await killedAt('fold.folded', world, ['inbox']);
+    expect(await living()).toBe(2);
+    await world.run('inbox');
+    expect(await living()).toBe(1);
+    world.clock.advance(2 * HOUR_MS);
+    await world.work();
+    await world.expectAllBilled();
   });
 });

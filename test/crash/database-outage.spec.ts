@@ -8,27 +8,27 @@ import { SeededRandom } from 'aws-marketplace-simulator';
 import { PostgresServer, withClient } from '../../tools/postgres/postgres-server.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { type UsageEvent } from '../../src/index.js';
-import { DIMENSIONS, LedgerHarness } from '../support/ledger-harness.js';
+import { HOUR_MS } from '../../src/runtime/clock.js';
 import { testServerUrl } from '../support/postgres.js';
-import { RecordedUsage } from '../support/recorded-usage.js';
+import { DIMENSIONS, PRODUCT_CODE, World } from '../support/world.js';
 
 const HOURS = 4;
 
-/** Ends every connection that the module has to the harness's database; resolves to how many there were. */
-const endConnections = (harness: LedgerHarness): Promise<number> =>
+/** Ends every connection that the module has to the world's database; resolves to how many there were. */
+const endConnections = (world: World): Promise<number> =>
   withClient(testServerUrl(), async (client) => {
     const { rowCount } = await client.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'nestjs-marketplace-metering'`,
-      [harness.postgres.name],
+      [world.postgres.name],
     );
     return rowCount ?? 0;
   });
 
 /** As a host does that must not lose usage: the same key again until the call resolves. */
-async function recordedAtLast(harness: LedgerHarness, event: UsageEvent): Promise<void> {
+async function recordedAtLast(world: World, event: UsageEvent): Promise<void> {
   for (;;) {
     try {
-      await harness.metering.record(event);
+      await world.metering.record(event);
       return;
     } catch (error) {
       if ((error as { code?: unknown }).code === 'USAGE_INVALID') throw error;
@@ -36,37 +36,36 @@ async function recordedAtLast(harness: LedgerHarness, event: UsageEvent): Promis
   }
 }
 
-async function expectToSurvive(harness: LedgerHarness, disturb: (hour: number) => Promise<void>): Promise<void> {
-  const usage = new RecordedUsage(harness);
+async function expectToSurvive(world: World, disturb: (hour: number) => Promise<void>): Promise<void> {
   const random = new SeededRandom(5);
-  const ids: string[] = [];
-  for (let buyer = 0; buyer < 6; buyer += 1) ids.push((await harness.subscribe()).id);
+  const tenants: string[] = [];
+  for (let buyer = 0; buyer < 6; buyer += 1) tenants.push((await world.join(`tenant-${buyer}`)).tenantId);
   for (let hour = 0; hour < HOURS; hour += 1) {
     const events = Array.from({ length: 30 }, (_, index): UsageEvent => ({
-      subscriptionId: ids[index % ids.length] ?? '',
+      tenantId: tenants[index % tenants.length] ?? '',
       dimension: DIMENSIONS[random.integer(2)] ?? '',
       quantity: random.integer(2000) / 1000,
       idempotencyKey: `${hour}-${index}`,
     }));
-    usage.add(...events);
+    for (const { quantity } of events) world.count(quantity);
     let over = false;
     const isOver = (): boolean => over;
     const working = (async () => {
       // What a lost connection breaks off is logged by the scheduler, and begins again on its next tick.
       while (!isOver())
-        for (const job of ['seal', 'submit', 'recovery', 'deadline'] as const) await harness.run(job).catch(() => undefined);
+        for (const job of ['inbox', 'seal', 'submit', 'recovery', 'deadline'] as const) await world.run(job).catch(() => undefined);
     })();
-    await Promise.all([disturb(hour), ...events.map((event) => recordedAtLast(harness, event))]);
+    await Promise.all([disturb(hour), ...events.map((event) => recordedAtLast(world, event))]);
     over = true;
     await working;
-    harness.advance(1);
+    world.clock.advance(HOUR_MS);
   }
-  harness.advance(1);
-  await harness.expireLeases();
-  await harness.settle();
-  await usage.expectAllMetered();
-  await harness.run('deadline');
-  expect(await harness.openAlerts()).toEqual([]);
+  world.clock.advance(HOUR_MS);
+  await world.expireLeases();
+  await world.work();
+  await world.expectAllBilled();
+  await world.run('deadline');
+  expect(await world.alerts()).toEqual([]);
 }
 
 /** A message of Postgres: type, length, body. */
@@ -93,18 +92,18 @@ it('a connection that is cut in the breath in which it is made ends a statement,
 
 describe('the database goes away in the midst of recording, sealing and submitting', () => {
   it('every connection is cut, again and again', async () => {
-    const harness = await LedgerHarness.start();
+    const world = await World.start({ lists: [PRODUCT_CODE] });
     try {
       let cut = 0;
-      await expectToSurvive(harness, async () => {
+      await expectToSurvive(world, async () => {
         for (let times = 0; times < 8; times += 1) {
-          cut += await endConnections(harness);
+          cut += await endConnections(world);
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       });
       expect(cut).toBeGreaterThan(HOURS * 8);
     } finally {
-      await harness.stop();
+      await world.stop();
     }
   });
 
@@ -112,15 +111,16 @@ describe('the database goes away in the midst of recording, sealing and submitti
     const dataDir = mkdtempSync(path.join(tmpdir(), 'marketplace-outage-'));
     let server = await PostgresServer.start({ dataDir });
     const { port, url } = server;
-    const harness = await LedgerHarness.start({ database: { name: 'postgres', url, drop: () => Promise.resolve() } });
+    const database = { name: 'postgres', url, drop: () => Promise.resolve() };
+    const world = await World.start({ lists: [PRODUCT_CODE], database });
     try {
-      await expectToSurvive(harness, async (hour) => {
+      await expectToSurvive(world, async (hour) => {
         if (hour % 2 === 0) return;
         await server.stop();
         server = await PostgresServer.start({ dataDir, port });
       });
     } finally {
-      await harness.stop();
+      await world.stop();
       await server.stop();
       rmSync(dataDir, { recursive: true, force: true });
     }

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { uuidv7 } from 'uuidv7';
 import { sqlStateOf, type SqlExecutor } from '../../src/database/ledger-database.js';
 import { type Disposition, type RecordState } from '../../src/metering/settlement/record-outcome.js';
-import { LedgerHarness } from '../support/ledger-harness.js';
+import { PRODUCT_CODE, World } from '../support/world.js';
 
 // Every change of state, disposition and evidence that there could be, with plain SQL: the database takes those that are drawn, and no others.
-// What else it refuses: test/metering/sealing/ledger-guards.spec.ts.
+// What else it refuses: test/metering/sealing/record-guards.spec.ts.
 
 const RESTRICT_VIOLATION = '23001';
 const STATES: RecordState[] = ['pending', 'sending', 'metered', 'blocked', 'unknown', 'closed'];
-const DISPOSITIONS: Disposition[] = ['carried', 'held', 'void', 'owed', 'transferred'];
+const DISPOSITIONS: Disposition[] = ['annulled', 'held', 'void', 'owed'];
 
 /** As docs/evidence.md draws them. */
 const DRAWN = new Set([
@@ -17,7 +17,7 @@ const DRAWN = new Set([
   ...['blocked > closed', 'pending > unknown', 'blocked > unknown', 'unknown > metered', 'unknown > closed'],
   ...['pending > metered', 'blocked > metered'],
 ]);
-const DECIDED = new Set(['held > void', 'held > carried', 'held > transferred', 'owed > void', 'owed > transferred']);
+const DECIDED = new Set(['held > annulled', 'held > void', 'owed > void']);
 
 const PATHS: Record<RecordState, RecordState[]> = {
   pending: [],
@@ -29,20 +29,19 @@ const PATHS: Record<RecordState, RecordState[]> = {
 };
 
 const DONE = new Error('rolled back, as every case here');
-let harness: LedgerHarness;
-let subscriptionId: string;
+let world: World;
 
+/** One record that AWS has billed, and a balance of another dimension that stands at −2. */
 beforeAll(async () => {
-  harness = await LedgerHarness.start();
-  ({ id: subscriptionId } = await harness.subscribe());
-  await harness.metering.record({ subscriptionId, dimension: 'requests', quantity: 3, idempotencyKey: 'billed' });
-  harness.advance(1.25);
-  await harness.settle();
-  await harness.metering.record({ subscriptionId, dimension: 'requests', quantity: 3, idempotencyKey: 'waits' });
+  world = await World.start({ lists: [PRODUCT_CODE] });
+  const buyer = await world.join('acme');
+  await buyer.use(3);
+  await buyer.use(-2, { dimension: 'storage', reason: 'counted twice' });
+  await world.pass(1.5);
 });
 afterAll(async () => {
-  await harness.expectConserved();
-  await harness.stop();
+  await world.expectConserved();
+  await world.stop();
 });
 
 /** The error of `step` after `prepare`, in a transaction that leaves nothing behind; null when the database lets it pass. */
@@ -51,7 +50,7 @@ async function refusalOf(
   step: (tx: SqlExecutor) => Promise<unknown>,
 ): Promise<string | null> {
   let refusal: string | null = null;
-  await harness.database
+  await world.database
     .transaction(async (tx) => {
       await prepare(tx);
       try {
@@ -69,19 +68,22 @@ async function refusalOf(
 
 const nothing = () => Promise.resolve();
 
-/** A record of its own hour, and an attempt at it with the given evidence. */
-async function insert(tx: SqlExecutor, { kind = 'hour', quantity = 3, evidence = 'billed' } = {}): Promise<string> {
+/**
+ * A record of an hour of its own that asks for nothing, or a closing of what is owed: neither has rollups, which would have to belong to it. And an attempt
+ * at it with the given evidence.
+ */
+async function insert(tx: SqlExecutor, { kind = 'hour', evidence = 'billed' } = {}): Promise<string> {
   const id = uuidv7();
   const isClosing = kind === 'closing';
   await tx.query(
-    `INSERT INTO marketplace.metering_record (seller_account, id, kind, subscription_id, product_code, dimension, hour, "timestamp", quantity, event_sum,
-       event_count, carry_in, carry_out, operation, region, mode, identity, license_arn, customer_aws_account_id, sealed_at, due_at, cutoff_at,
+    `INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension,
+       hour, "timestamp", quantity, event_sum, event_count, carry_in, carry_out, operation, region, mode, sealed_at, due_at, cutoff_at,
        state, reason, disposition, closed_at)
-     SELECT seller_account, $1, $2, subscription_id, product_code, 'storage', hour - interval '9 h', hour - interval '9 h', $3, $3, 0, 0, 0, operation, region,
-       'live', identity, license_arn, customer_aws_account_id, sealed_at, due_at, cutoff_at,
-       $4, $5, $6, CASE WHEN $4 = 'closed' THEN sealed_at END
-     FROM marketplace.metering_record WHERE subscription_id = $7 AND dimension = 'requests'`,
-    [id, kind, quantity, isClosing ? 'closed' : 'pending', isClosing ? 'ended' : null, isClosing ? 'owed' : null, subscriptionId],
+     SELECT seller_account, $1, $2::text, customer_id, subscription_id, period_id, CASE WHEN $2 = 'hour' THEN identity_id END, product_code, dimension,
+       hour + interval '9 h', hour + interval '9 h', $3::numeric, 0, 0, carry_out, carry_out - $3, operation, region, 'live', sealed_at, due_at, cutoff_at,
+       $4::text, $5, $6, CASE WHEN $4 = 'closed' THEN sealed_at END
+     FROM marketplace.metering_record WHERE dimension = $7`,
+    [id, kind, ...(isClosing ? [-2, 'closed', 'remainder', 'owed', 'storage'] : [0, 'pending', null, null, 'requests'])],
   );
   const attempt = uuidv7();
   await tx.query(
@@ -128,7 +130,7 @@ describe('I2 the state of a record', () => {
     const refusal = await refusalOf(nothing, async (tx) => {
       let id: string;
       if (from === 'owed') {
-        id = await insert(tx, { kind: 'closing', quantity: -2, evidence: 'refused' });
+        id = await insert(tx, { kind: 'closing', evidence: 'refused' });
       } else {
         id = await insert(tx, { evidence: 'refused' });
         await move(tx, id, 'closed', from);

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger, type LoggerService } from '@nestjs/common';
 import { type Attributes, metrics } from '@opentelemetry/api';
-import { type Agreement } from 'aws-marketplace-simulator';
 import { RecordResolution } from '../../src/index.js';
-import { HOUR_MS, hourOf, plusMs } from '../../src/runtime/clock.js';
-import { LedgerHarness } from '../support/ledger-harness.js';
+import { type Buyer } from '../support/buyer.js';
+import { PRODUCT_CODE, World } from '../support/world.js';
+import { advance, buyerInNewHour, recordsOf } from './wire.js';
 
 // Nothing is dropped or finalised without a reason in the ledger, a log line, a metric and an event; and no answer of AWS stops recording.
 
-let harness: LedgerHarness;
+let world: World;
 let counted: string[] = [];
 let logged: string[] = [];
 
@@ -25,34 +25,29 @@ beforeAll(async () => {
     },
   });
   metrics.setGlobalMeterProvider({ getMeter: () => ({ createCounter: counter }) } as never);
-  harness = await LedgerHarness.start();
+  world = await World.start({ lists: [PRODUCT_CODE] });
   Logger.overrideLogger(logger);
 });
 afterAll(async () => {
   metrics.disable();
   Logger.overrideLogger(false);
-  await harness.stop();
+  await world.stop();
 });
 
-interface Buyer {
-  id: string;
-  agreement: Agreement;
-}
-
-const byHand = () => harness.app.get(RecordResolution);
-const recordOf = async ({ id }: Buyer): Promise<string> => (await harness.records<{ id: string }>(`subscription_id = '${id}'`))[0]!.id;
+const byHand = () => world.app.get(RecordResolution);
+const recordOf = async (buyer: Buyer): Promise<string> => (await recordsOf<{ id: string }>(buyer))[0]!.id;
 
 async function blocked(): Promise<void> {
-  harness.simulator.faults.add({ kind: 'unknownStatus', status: 'Deferred', count: 1 });
-  await harness.settle();
+  world.simulator.faults.add({ kind: 'unknownStatus', status: 'Deferred', count: 1 });
+  await world.work();
 }
 
 async function withFault(kind: 'accessDenied' | 'resetBefore'): Promise<void> {
-  const fault = harness.simulator.faults.add({ kind });
-  await harness.settle(2);
+  const fault = world.simulator.faults.add({ kind });
+  await world.work(2);
   fault.remove();
-  harness.advance(26);
-  await harness.run('deadline');
+  advance(world, 26);
+  await world.run('deadline');
 }
 
 describe('I4 an ending has its reason in the ledger, a log line, a metric, an event and an alert', () => {
@@ -60,12 +55,12 @@ describe('I4 an ending has its reason in the ledger, a log line, a metric, an ev
     ['blocked: unrecognised', blocked, 'metering.blocked'],
     [
       'blocked: notSubscribed',
-      async ({ agreement }) => {
-        await harness.settle();
-        await harness.metering.record({ subscriptionId: await subscriptionOf(agreement), dimension: 'requests', quantity: 1 });
-        harness.advance(1);
-        harness.simulator.suspend(agreement);
-        await harness.settle();
+      async (buyer) => {
+        await world.work();
+        await buyer.use(1);
+        advance(world, 1);
+        world.simulator.suspend(buyer.agreement);
+        await world.work();
       },
       'metering.blocked',
     ],
@@ -80,96 +75,84 @@ describe('I4 an ending has its reason in the ledger, a log line, a metric, an ev
       'metering.closed',
     ],
     [
-      'closed: ended',
-      async ({ id }) => {
-        await harness.metering.record({ subscriptionId: id, dimension: 'requests', quantity: '0.5' });
-        await harness.subscriptions.end(id);
-        await harness.settle();
-        harness.advance(2);
-        await harness.run('seal');
+      'closed: remainder',
+      async (buyer) => {
+        await buyer.use('0.5');
+        buyer.cancel();
+        await world.pass(3);
       },
       'metering.closed',
     ],
   ])('%s', async (ending, play, event) => {
-    harness.clock.set(plusMs(hourOf(harness.clock.now()), HOUR_MS));
-    const buyer = await harness.subscribe();
-    await harness.metering.record({ subscriptionId: buyer.id, dimension: 'requests', quantity: 4 });
-    harness.advance(1.25);
+    const { buyer } = await buyerInNewHour(world);
+    await buyer.use(4);
+    advance(world, 1.25);
     counted = [];
     logged = [];
     await play(buyer);
 
     const [state = '', reason = ''] = ending.split(': ');
-    const [record] = await harness.records<{ id: string; reason_message: string }>(
-      `subscription_id = '${buyer.id}' AND state = '${state}' AND reason = '${reason}'`,
+    const [record] = await world.records<{ id: string; reason_message: string }>(
+      `subscription_id = '${buyer.subscriptionId}' AND state = '${state}' AND reason = '${reason}'`,
     );
     expect(record?.reason_message).toMatch(/\w/);
     expect(counted).toContain(ending);
     expect(logged.filter((line) => /^(batch answered|records |record decided|ended: )/.test(line))).not.toEqual([]);
-    const told = await harness.database.query(
+    const told = await world.database.query(
       `SELECT type, payload ->> 'reason' AS reason FROM marketplace.outbox_event WHERE record_id = $1 AND type = $2`,
       [record!.id, event],
     );
     expect(told).toEqual([{ type: event, reason }]);
-    const alerts = await harness.database.query(`SELECT 1 FROM marketplace.alert WHERE raise_count > 0 AND details::text LIKE $1`, [
+    const alerts = await world.database.query(`SELECT 1 FROM marketplace.alert WHERE raise_count > 0 AND details::text LIKE $1`, [
       `%${record!.id}%`,
     ]);
     expect(alerts).toHaveLength(1);
-    await harness.expectConserved();
+    await world.expectConserved();
   });
 });
-
-async function subscriptionOf({ licenseArn }: Agreement): Promise<string> {
-  const [row] = await harness.database.query<{ id: string }>(`SELECT id FROM marketplace.subscription WHERE license_arn = $1`, [
-    licenseArn,
-  ]);
-  return row!.id;
-}
 
 describe('I7 record() takes usage', () => {
   it.each(['accessDenied', 'error500Before', 'throttle', 'disabledApi', 'resetAfter'] as const)(
     'while AWS answers %s, and bills it afterwards',
     async (kind) => {
-      harness.clock.set(plusMs(hourOf(harness.clock.now()), HOUR_MS));
-      const { id, agreement } = await harness.subscribe();
-      const fault = harness.simulator.faults.add({ kind });
+      const { buyer } = await buyerInNewHour(world);
+      const fault = world.simulator.faults.add({ kind });
       for (let hour = 0; hour < 2; hour += 1) {
-        expect(await harness.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 2 })).toMatchObject({
+        expect(await buyer.use(2)).toMatchObject({
           outcome: 'recorded',
         });
-        harness.advance(1.25);
-        await harness.settle(2);
+        advance(world, 1.25);
+        await world.work(2);
       }
       fault.remove();
-      await harness.settle();
-      expect(harness.simulator.bill({ licenseArn: agreement.licenseArn }).map((line) => line.quantity)).toEqual([2, 2]);
-      await harness.expectConserved();
+      await world.work();
+      expect(world.simulator.bill({ licenseArn: buyer.agreement.licenseArn }).map((line) => line.quantity)).toEqual([2, 2]);
+      await world.expectConserved();
     },
   );
 
   it('of a buyer whom AWS calls not subscribed, and never cuts them off by itself', async () => {
-    harness.clock.set(plusMs(hourOf(harness.clock.now()), HOUR_MS));
-    const { id, agreement } = await harness.subscribe();
-    await harness.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 2 });
-    harness.advance(1.25);
-    await harness.settle();
-    harness.simulator.suspend(agreement);
-    await harness.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 3 });
-    harness.advance(1);
-    await harness.settle();
-    expect(await harness.subscriptions.get(id)).toMatchObject({ state: 'registered' });
-    expect(await harness.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 4 })).toMatchObject({
+    const { buyer } = await buyerInNewHour(world);
+    await buyer.use(2);
+    advance(world, 1.25);
+    await world.work();
+    world.simulator.suspend(buyer.agreement);
+    await buyer.use(3);
+    advance(world, 1);
+    await world.work();
+    expect(await buyer.state()).toBe('active');
+    expect(await buyer.use(4)).toMatchObject({
       outcome: 'recorded',
     });
-    harness.simulator.reinstate(agreement);
-    harness.advance(1);
-    await harness.settle();
+    world.simulator.reinstate(buyer.agreement);
+    advance(world, 1);
+    await world.work();
     expect(
-      harness.simulator
-        .bill({ licenseArn: agreement.licenseArn })
+      world.simulator
+        .bill({ licenseArn: buyer.agreement.licenseArn })
         .map((line) => line.quantity)
         .sort(),
     ).toEqual([2, 3, 4]);
-    await harness.expectConserved();
+    await world.expectConserved();
   });
 });

@@ -18,10 +18,18 @@ import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { type JobName } from '../../src/runtime/job-scheduler.js';
 import { type Queue, SqsEmulator } from '../notifications/sqs-emulator.js';
 import { Buyer } from './buyer.js';
-import { expectBillIsLedger, expectTablesConserved } from './conservation.js';
+import { expectBillIsLedger, expectTablesConserved, meteredRecords } from './conservation.js';
 import { type HostParts, startHost } from './host.js';
 import { Mailbox } from './mailbox.js';
-import { type Agreement, MarketplaceSimulator, SELLER, type SimulatorOptions, type SubscribeOptions, VirtualClock } from './market.js';
+import {
+  type Agreement,
+  grainOfLine,
+  MarketplaceSimulator,
+  SELLER,
+  type SimulatorOptions,
+  type SubscribeOptions,
+  VirtualClock,
+} from './market.js';
 import { migrate } from './migrate.js';
 import { copyOf, migratedDatabase, type TestDatabase } from './postgres.js';
 import { DIMENSIONS, PRODUCT_CODE, replicaOptions } from './replica-options.js';
@@ -58,6 +66,8 @@ export interface WorldOptions {
   dimensions?: string[];
   /** The host's own controllers and services. */
   parts?: HostParts;
+  /** Default: a new one on the run's server. One that is given must be migrated by the module, or before. */
+  database?: TestDatabase;
 }
 
 export type Usage = Partial<UsageEvent> & { quantity: NonNullable<UsageEvent['quantity']> };
@@ -98,9 +108,10 @@ export class World {
     dimensions = DIMENSIONS,
     lists = [PRODUCT_CODE, LEGACY_CODE],
     parts = {},
+    database,
   }: WorldOptions = {}): Promise<World> {
     const clock = new VirtualClock({ startAt, rate: 0 });
-    const postgres = await migratedDatabase(migrate);
+    const postgres = database ?? (await migratedDatabase(migrate));
     const simulator = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, sellerAccountId: SELLER, ...ofSimulator });
     simulator.createProduct({ productCode: PRODUCT_CODE, dimensions });
     simulator.createProduct({ productCode: LEGACY_CODE, dimensions, identity: 'legacy' });
@@ -287,6 +298,11 @@ export class World {
     for (const job of jobs) await app.get(JobScheduler).runOnce(job);
   }
 
+  /** What the module was given: another process of the same host is given it too. */
+  get options(): Options & StaticOptions {
+    return this.moduleOptions;
+  }
+
   /** As the module was given them. */
   products(): NonNullable<Options['products']> {
     return this.moduleOptions.products ?? [];
@@ -303,6 +319,37 @@ export class World {
       await new Promise((resolve) => setTimeout(resolve, 12));
       await this.run('submit', 'recovery');
     }
+  }
+
+  /** What is sealed now and sent, as often as it takes; of all jobs only these. */
+  async work(rounds = 20): Promise<void> {
+    await this.run('inbox', 'seal');
+    await this.settle(rounds);
+  }
+
+  /** As if machine time had passed: every lease is over. */
+  async expireLeases(): Promise<void> {
+    await this.database.query(`UPDATE marketplace.metering_record SET lease_until = clock_timestamp() WHERE state = 'sending'`);
+  }
+
+  records<Row = Record<string, unknown>>(where = 'true'): Promise<Row[]> {
+    return this.database.query<Row>(`SELECT * FROM marketplace.metering_record WHERE ${where} ORDER BY hour, dimension, id`);
+  }
+
+  /** Conserved, and every whole unit on AWS's bill: at most a fraction of one is carried, per period and dimension. */
+  async expectAllBilled(): Promise<void> {
+    const { billed: _, carry: __, ...elsewhere } = await this.expectConserved();
+    expect(elsewhere).toEqual({});
+    expect(await this.database.query(`SELECT * FROM marketplace.balance WHERE carry NOT BETWEEN 0 AND 0.999999999999`)).toEqual([]);
+  }
+
+  /** What holds at every moment, also while calls are under way: invariant I1, and nothing is metered that is not on the bill. */
+  async expectBalanced(): Promise<void> {
+    expect((await this.metering.balance()).filter(({ conserved }) => !conserved)).toEqual([]);
+    await expectTablesConserved(this.database);
+    const bill = Object.fromEntries(this.simulator.bill().map((line) => [grainOfLine(this.simulator, line), line.quantity]));
+    const metered = await meteredRecords(this.database, this.simulator);
+    expect(bill).toMatchObject(Object.fromEntries(metered.map(({ grain, quantity }) => [grain, quantity])));
   }
 
   /** Conserved by the module's word and by the tables; AWS's bill is what the ledger holds as metered, grain by grain; every unit is somewhere. */
