@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type Switches } from 'aws-marketplace-simulator';
 import { RecordResolution } from '../../src/index.js';
-import { AnswerReconciler } from '../../src/metering/settlement/answer-reconciler.js';
+import { AnswerReconciler } from '../../src/metering/submission/answer-reconciler.js';
 import { plusMs } from '../../src/runtime/clock.js';
 import { whereUnitsAre } from '../support/whereabouts.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
