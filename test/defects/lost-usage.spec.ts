@@ -55,6 +55,7 @@ it('D22 a product that is no longer in the options: what is sealed is sent, what
   } finally {
     await world.restart({ options: { products: products ?? [] } });
   }
+  advance(world, 1);
   await world.work();
   expect(Object.values(billOf(buyer))).toEqual([4, 2]);
   await world.expectConserved();

@@ -75,7 +75,7 @@ describe('I4 an ending has its reason in the ledger, a log line, a metric, an ev
       'metering.closed',
     ],
     [
-      'closed: remainder',
+      'closed: noHour',
       async (buyer) => {
         await buyer.use('0.5');
         buyer.cancel();
@@ -103,9 +103,10 @@ describe('I4 an ending has its reason in the ledger, a log line, a metric, an ev
       [record!.id, event],
     );
     expect(told).toEqual([{ type: event, reason }]);
-    const alerts = await world.database.query(`SELECT 1 FROM marketplace.alert WHERE raise_count > 0 AND details::text LIKE $1`, [
-      `%${record!.id}%`,
-    ]);
+    const alerts = await world.database.query(
+      `SELECT 1 FROM marketplace.alert WHERE raise_count > 0 AND $1 IN (subject, substring(details::text FROM $1))`,
+      [record!.id],
+    );
     expect(alerts).toHaveLength(1);
     await world.expectConserved();
   });

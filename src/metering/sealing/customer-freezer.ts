@@ -58,6 +58,8 @@ export type EntitlementCover = (
 export interface Frozen {
   records: number;
   annulled: number;
+  /** Why records that are never sent were closed as they were sealed, a reason each. */
+  closed: readonly string[];
 }
 
 /** A customer with what is planned for it. */
@@ -86,7 +88,7 @@ export class CustomerFreezer {
     const times = { now: clock.now(), settleDelayMs, zeroRecordLeadMs };
     await setPlanStable(tx);
     const claimed = await lockSealCursors(tx, sellerAccount, customerIds);
-    if (claimed.length === 0) return { records: 0, annulled: 0 };
+    if (claimed.length === 0) return { records: 0, annulled: 0, closed: [] };
     const changed = await takeChanged(tx, sellerAccount, claimed);
     crashPoint('seal.claimed');
     const timelines = await this.loadTimelines(tx, sellerAccount, claimed, times.now);
@@ -114,7 +116,8 @@ export class CustomerFreezer {
     await this.finish(tx, facts, planned, claimed, times.now);
     await this.notices.tell(tx, planned, drafts, annulled, times.now);
     crashPoint('seal.written');
-    return { records: drafts.length, annulled: annulled.length };
+    const closed = drafts.flatMap(({ row }) => (row.state === 'closed' ? [row.reason ?? ''] : []));
+    return { records: drafts.length, annulled: annulled.length, closed };
   }
 
   /** The running hour of who has an end inside it: AWS takes it for one hour after the end only. */

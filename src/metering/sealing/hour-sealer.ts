@@ -31,8 +31,12 @@ function loaderFor(options: ResolvedOptions): TimelineLoader {
   return (tx, sellerAccount, ids, now) => loadCustomerTimelines(tx, sellerAccount, ids, now, settings);
 }
 
-const NOTHING: Frozen = { records: 0, annulled: 0 };
-const sumOf = (a: Frozen, b: Frozen): Frozen => ({ records: a.records + b.records, annulled: a.annulled + b.annulled });
+const NOTHING: Frozen = { records: 0, annulled: 0, closed: [] };
+const sumOf = (a: Frozen, b: Frozen): Frozen => ({
+  records: a.records + b.records,
+  annulled: a.annulled + b.annulled,
+  closed: [...a.closed, ...b.closed],
+});
 
 /**
  * The seal job: takes what claims have brought, takes usage of settled hours into rollups, and freezes rollups into metering records. Any number of
@@ -82,7 +86,7 @@ export class HourSealer {
     try {
       const frozen = await this.database.transaction((tx) => this.freezer.freeze(tx, ids));
       crashPoint('seal.committed');
-      if (frozen.records > 0) countMetric('marketplace.records.sealed', frozen.records);
+      this.report(frozen);
       return frozen;
     } catch (error) {
       const [first = '', ...others] = ids;
@@ -93,6 +97,15 @@ export class HourSealer {
       }
       const middle = Math.ceil(ids.length / 2);
       return sumOf(await this.freezeChunk(ids.slice(0, middle)), await this.freezeChunk(ids.slice(middle)));
+    }
+  }
+
+  private report({ records, closed }: Frozen): void {
+    if (records > 0) countMetric('marketplace.records.sealed', records);
+    for (const reason of new Set(closed)) {
+      const count = closed.filter((one) => one === reason).length;
+      countMetric('marketplace.records.settled', count, { state: 'closed', reason });
+      this.logger.warn(`records closed: ${reason}`, { records: count });
     }
   }
 

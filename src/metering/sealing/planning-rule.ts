@@ -1,4 +1,4 @@
-import { earliest, latest } from '../../runtime/clock.js';
+import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
 import { type CustomerSubject, type CustomerTimeline, type SubscriptionTimeline } from '../../subscription/agreements/timeline.js';
 import { deadlinesOf, endWindowClosesAt } from '../settlement/deadlines.js';
 import { identityKey, isWithin, modeAt, type Period, periodOf, spanAt } from './period.js';
@@ -82,7 +82,8 @@ export class PlanningRule {
   plan(rollup: WaitingRollup): Plan {
     const cuts = this.cutsOf(rollup);
     if (cuts.length > 0) return { to: 'split', at: cuts };
-    if (!this.context.isListed) return wait('notListed');
+    // The next release, or another replica, may list it: no fact tells of that.
+    if (!this.context.isListed) return wait('notListed', null, plusMs(hourOf(this.context.times.now), HOUR_MS));
     const place = this.placeOf(rollup.subject, rollup.firstAt);
     switch (place.kind) {
       case 'several':
