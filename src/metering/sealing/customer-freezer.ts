@@ -5,11 +5,13 @@ import { crashPoint } from '../../runtime/crash-point.js';
 import { floorUnits, type Scaled } from '../../runtime/decimal.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { markCustomersChanged } from '../../subscription/chain/customer-changed.sql.js';
+import { type Deadlines } from '../settlement/deadlines.js';
 import { annulRecords } from '../settlement/record-annulment.sql.js';
 import { type CustomerPlan, planCustomer, type Rollup } from './customer-plan.js';
 import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
 import { hasMoved } from './moved-records.js';
 import { type Period } from './period.js';
+import { type PlanningRule } from './planning-rule.js';
 import { draftClosing, draftHour, draftSettingApart, type RecordDraft, type RecordFrame } from './record-draft.js';
 import { operationOf, rollupOf, SealingFacts } from './sealing-facts.js';
 import {
@@ -27,6 +29,7 @@ import {
   insertRecords,
   markClosed,
   markWaiting,
+  moveDeadlines,
   moveRecords,
   noteMoved,
   moveSealCursors,
@@ -36,6 +39,8 @@ import { type DueUsage, dueUsage, hourOfNumber } from './usage-take.sql.js';
 
 /** How far back a billed hour is held against a timeline that has moved. */
 const NOTED_FOR_MS = 35 * 24 * HOUR_MS;
+/** AWS takes an hour for a day; its deadlines follow the end that long. */
+const RECENT_END_MS = 26 * HOUR_MS;
 
 /** Reads customers with their timelines, in the transaction that freezes them. */
 export type TimelineLoader = (
@@ -97,10 +102,10 @@ export class CustomerFreezer {
 
     const load = (): Promise<SealingFacts> => SealingFacts.load(tx, sellerAccount, timelines, products, times);
     let facts = await load();
-    const annulled = await this.annulMoved(
+    const annulled = await this.followTimelines(
       tx,
       facts,
-      timelines.filter(({ customerId }) => changed.has(customerId)),
+      timelines.filter((customer) => changed.has(customer.customerId) || hasRecentEnd(customer, times.now)),
       times.now,
     );
     if (annulled.length > 0) facts = await load();
@@ -133,9 +138,15 @@ export class CustomerFreezer {
 
   /**
    * What the facts no longer bear out, and AWS is known not to have billed, is annulled before anything is planned. What AWS has billed, or may have,
-   * stands with a note and an alert. What is under way is looked at again by the next pass.
+   * stands with a note and an alert. What goes on towards AWS has the deadlines that the facts now give it. What is under way is looked at again by the
+   * next pass.
    */
-  private async annulMoved(tx: SqlExecutor, facts: SealingFacts, customers: readonly CustomerTimeline[], now: Date): Promise<string[]> {
+  private async followTimelines(
+    tx: SqlExecutor,
+    facts: SealingFacts,
+    customers: readonly CustomerTimeline[],
+    now: Date,
+  ): Promise<string[]> {
     if (customers.length === 0) return [];
     const { sellerAccount } = this.options;
     const byId = new Map(customers.map((customer) => [customer.customerId, customer]));
@@ -162,12 +173,39 @@ export class CustomerFreezer {
     );
     const done = new Set(annulled);
     const underWay = moved.filter((row) => !isFinal(row) && !done.has(row.id));
+    const passedBy = await this.followDeadlines(
+      tx,
+      facts,
+      byId,
+      rows.filter((row) => !done.has(row.id)),
+    );
     await markCustomersChanged(
       tx,
       sellerAccount,
-      underWay.map((row) => row.customer_id),
+      [...underWay, ...passedBy].map((row) => row.customer_id),
     );
     return annulled;
+  }
+
+  /** @returns records at which somebody is right now */
+  private async followDeadlines(
+    tx: SqlExecutor,
+    facts: SealingFacts,
+    customers: ReadonlyMap<string, CustomerTimeline>,
+    rows: readonly MovableRow[],
+  ): Promise<MovableRow[]> {
+    const moves = rows.flatMap((row) => {
+      const customer = customers.get(row.customer_id);
+      const deadlines = customer && deadlinesNow(row, facts.rule(customer), facts);
+      return deadlines ? [{ row, ...deadlines }] : [];
+    });
+    if (moves.length === 0) return [];
+    const moved = await moveDeadlines(
+      tx,
+      this.options.sellerAccount,
+      moves.map(({ row, dueAt, cutoffAt }) => ({ id: row.id, dueAt, cutoffAt })),
+    );
+    return moves.flatMap(({ row }) => (moved.has(row.id) ? [] : [row]));
   }
 
   private async plan(tx: SqlExecutor, facts: SealingFacts): Promise<Planned[]> {
@@ -304,6 +342,23 @@ export class CustomerFreezer {
       claimed.map((customerId) => ({ customerId, lookAt: looks.get(customerId) ?? null })),
     );
   }
+}
+
+/** The deadlines of a record on its way, where an end, or an end that was taken back, has made them others; null where they stand. */
+function deadlinesNow(row: MovableRow, rule: PlanningRule, facts: SealingFacts): Deadlines | null {
+  if (row.kind !== 'hour' || row.hour === null || !['pending', 'sending', 'blocked'].includes(row.state)) return null;
+  const period = facts.periodOf(rule, row.period_id);
+  const own = period && rule.hoursOf(period).at(row.hour);
+  if (!own) return null;
+  const { dueAt, cutoffAt } = own.deadlines;
+  const stands = dueAt.getTime() === row.due_at.getTime() && cutoffAt.getTime() === row.cutoff_at.getTime();
+  return stands ? null : own.deadlines;
+}
+
+/** Whether an end lies so near that signs of it still move deadlines: the last one counts from when it was heard. */
+function hasRecentEnd({ subscriptions }: CustomerTimeline, now: Date): boolean {
+  const since = plusMs(now, -RECENT_END_MS);
+  return subscriptions.some(({ spans }) => spans.some(({ to, end }) => end !== null && to !== null && to <= now && to > since));
 }
 
 function isMoved(row: MovableRow, customer: CustomerTimeline, facts: SealingFacts): boolean {

@@ -221,6 +221,8 @@ export interface MovableRow {
   hour: Date | null;
   dimension: string;
   quantity: string;
+  due_at: Date;
+  cutoff_at: Date;
   /** Evidence other than refusals: AWS may have billed it. */
   may_be_billed: boolean;
   has_conflict: boolean;
@@ -239,7 +241,8 @@ export function loadMovable(
   { since, notedSince }: { since: Date; notedSince: Date },
 ): Promise<MovableRow[]> {
   return tx.query<MovableRow>(
-    `SELECT r.id, r.customer_id, r.kind, r.state, r.period_id, r.identity_id, r.hour, r.dimension, r.quantity, r.notes ? 'movedSince' AS is_noted,
+    `SELECT r.id, r.customer_id, r.kind, r.state, r.period_id, r.identity_id, r.hour, r.dimension, r.quantity, r.due_at, r.cutoff_at,
+            r.notes ? 'movedSince' AS is_noted,
             coalesce(e.may_be_billed, false) AS may_be_billed, coalesce(e.has_conflict, false) AS has_conflict, coalesce(u.rollups, '[]') AS rollups
      FROM unnest($2::uuid[]) AS c (id)
      CROSS JOIN LATERAL (

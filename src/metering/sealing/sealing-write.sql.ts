@@ -189,3 +189,31 @@ export async function noteMoved(tx: SqlExecutor, sellerAccount: string, recordId
     [sellerAccount, recordIds, at.toISOString()],
   );
 }
+
+/**
+ * Moves the deadlines of records that are not finished, and arms their alert anew. A seal waits for no record: one that somebody is at is passed by.
+ * @returns ids of the records whose deadlines moved
+ */
+export async function moveDeadlines(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  moves: readonly { id: string; dueAt: Date; cutoffAt: Date }[],
+): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(
+    `WITH free AS (
+       SELECT r.id, m.due_at, m.cutoff_at
+       FROM unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) AS m (id, due_at, cutoff_at)
+       JOIN marketplace.metering_record r ON r.seller_account = $1 AND r.id = m.id AND r.state IN ('pending', 'blocked')
+       FOR NO KEY UPDATE OF r SKIP LOCKED
+     )
+     UPDATE marketplace.metering_record r SET due_at = free.due_at, cutoff_at = free.cutoff_at, deadline_alerted_at = NULL
+     FROM free WHERE r.seller_account = $1 AND r.id = free.id RETURNING r.id`,
+    [
+      sellerAccount,
+      moves.map(({ id }) => id),
+      moves.map(({ dueAt }) => dueAt.toISOString()),
+      moves.map(({ cutoffAt }) => cutoffAt.toISOString()),
+    ],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
