@@ -67,8 +67,10 @@ function timelineOfRow(
 ): SubscriptionTimeline {
   const agreements = chainOf(row.id, chains, reading).map((agreement): TimelineAgreement => {
     const rows = chains.agreements.filter(({ id }) => id === agreement.id || agreement.aliasIds.includes(id));
-    // Only a form that the API takes can be sent.
-    const licenseArn = rows.flatMap(({ names }) => names).find(({ kind, name }) => kind === 'license' && name !== null)?.name ?? null;
+    // Only a form that the API takes can be sent; a license that goes on under the next agreement may have been told in it by the one before.
+    const licenses = new Set(rows.flatMap(({ names }) => names.filter(({ kind }) => kind === 'license').map(({ digest }) => digest)));
+    const forms = [...rows, ...chains.agreements].flatMap(({ names }) => names);
+    const licenseArn = forms.find(({ kind, digest, name }) => kind === 'license' && name !== null && licenses.has(digest))?.name ?? null;
     return {
       ...agreement,
       identity: {
