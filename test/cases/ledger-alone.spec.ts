@@ -26,7 +26,6 @@ const TAMPERINGS: Readonly<Record<string, string>> = {
   'an event is changed': `UPDATE marketplace.usage_event SET quantity = quantity + 1000`,
   'an event is deleted': `DELETE FROM marketplace.usage_event`,
   'unsealed usage is changed': `UPDATE marketplace.unsealed_usage SET quantity = quantity + 1000`,
-  'unsealed usage is deleted': `DELETE FROM marketplace.unsealed_usage`,
   'unsealed usage is inserted': `INSERT INTO marketplace.unsealed_usage (id, occurred_at, hour, subject, dimension, quantity)
     SELECT gen_random_uuid(), occurred_at, (extract(epoch FROM occurred_at) / 3600)::int, subject, dimension, 1000 FROM marketplace.usage_event`,
   'a rollup is changed': `UPDATE marketplace.rollup SET event_sum = event_sum + 1000`,
@@ -61,6 +60,20 @@ describe('M26 by hand', () => {
       expect(bill).toBeLessThanOrEqual(5);
       if (outcome === 'refused') await world.expectUnits({ billed: { 'l-1': 5 } });
       else expect((await world.alerts()).filter(({ severity }) => severity === 'critical')).not.toEqual([]);
+    });
+  });
+});
+
+describe('M26 unsealed usage deleted by hand', () => {
+  it('is a take like any other: what leaves is rolled up by the database, and billed', async () => {
+    await withWorld({}, async (world) => {
+      const buyer = await world.join('acme');
+      await buyer.use(3);
+      await world.goTo('2026-11-11T11:05:00Z');
+      await buyer.use(2);
+      expect(await tamper(world, 'DELETE FROM marketplace.unsealed_usage')).toBe('done');
+      await world.pass(3);
+      await world.expectUnits({ billed: { 'l-1': 5 } });
     });
   });
 });
