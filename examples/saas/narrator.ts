@@ -59,7 +59,7 @@ export class Narrator {
   private tellChanges(records: readonly LedgerRecord[], newsOf: (record: LedgerRecord) => string): void {
     const lines = new Map<string, LedgerRecord[]>();
     for (const record of [...records].reverse()) {
-      const line = `${record.hour.toISOString()} ${record.subscriptionId} ${newsOf(record)}`;
+      const line = `${record.hour?.toISOString() ?? ''} ${record.customerId} ${newsOf(record)}`;
       lines.set(line, [...(lines.get(line) ?? []), record]);
     }
     for (const group of lines.values()) {
@@ -70,7 +70,7 @@ export class Narrator {
         .map(({ quantity, dimension }) => `${quantity} ${dimension}`)
         .join(', ');
       const why = first.state === 'blocked' || first.state === 'closed' ? ` (${first.reason ?? 'no reason'})` : '';
-      this.tell(first.hour, newsOf(first), `${first.company ?? 'a buyer'}: ${units}${why}`);
+      this.tell(first.hour ?? this.simulator.clock.now(), newsOf(first), `${first.company ?? 'a buyer'}: ${units}${why}`);
     }
   }
 

@@ -137,8 +137,8 @@ export class Stage {
     const { rate } = settings.timeline;
     const larkspur = {
       ...larkspurOptionsOf(settings),
-      dashboardPanel: async (subscriptionId: string): Promise<Html> =>
-        flowPanel(await app.get(FlowService).read(subscriptionId), { rate: hourTakes(rate), subscriptionId, returnTo: '/dashboard' }),
+      dashboardPanel: async (tenantId: string): Promise<Html> =>
+        flowPanel(await app.get(FlowService).read(tenantId), { rate: hourTakes(rate), tenantId, returnTo: '/dashboard' }),
     };
     const app = await NestFactory.create<NestExpressApplication>(
       ControlPanelModule.forRoot({ larkspur, simulator, sellerAccount: settings.sellerAccount, rate }),

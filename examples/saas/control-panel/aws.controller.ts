@@ -1,6 +1,7 @@
 import {
   BadRequestException,
   Body,
+  ConflictException,
   Controller,
   Get,
   Header,
@@ -19,7 +20,7 @@ import { notice, page } from '../web/page.js';
 import { PRODUCT_CODE } from './control-panel.tokens.js';
 import { FaultDesk, isBreakageName } from './fault-desk.js';
 import { breakageForm } from './flow.view.js';
-import { LedgerReader, type SubscriptionFacts } from './ledger-reader.js';
+import { LedgerReader } from './ledger-reader.js';
 
 /** Where the module takes buyers in; "Fulfillment URL" in the listing. */
 const LANDING_PATH = '/marketplace/registration';
@@ -40,7 +41,11 @@ export class AwsController {
   @Get()
   @Header('content-type', 'text/html; charset=utf-8')
   async show(@Query('accepted') accepted: unknown): Promise<string> {
-    const known = new Map((await this.ledger.subscriptions()).map((subscription) => [subscription.licenseArn, subscription]));
+    const subscriptions = await this.ledger.subscriptions();
+    const companyOf = ({ agreementId, licenseArn }: Agreement): string | null => {
+      const named = subscriptions.filter(({ names }) => names.includes(agreementId) || names.includes(licenseArn));
+      return named.find(({ company }) => company !== null)?.company ?? null;
+    };
     const agreements = this.simulator.agreements().reverse();
     const fresh = agreements.find(({ agreementId }) => agreementId === accepted);
     return page({
@@ -58,7 +63,7 @@ export class AwsController {
               agreements.length === 0
                 ? html`<p class="muted">None yet.</p>`
                 : html`<ul class="agreements">
-                    ${agreements.map((agreement) => this.agreement(agreement, known.get(agreement.licenseArn)))}
+                    ${agreements.map((agreement) => this.agreement(agreement, companyOf(agreement)))}
                   </ul>`
             }
           </section>
@@ -76,13 +81,17 @@ export class AwsController {
     return { url: `/aws?accepted=${agreementId}` };
   }
 
-  /** The buyer cancels; AWS's events bring the news to the application. */
-  @Post('agreements/:agreementId/end')
+  /** What the buyer does with a subscription; AWS's events bring the news to the application. */
+  @Post('agreements/:agreementId/:deed')
   @Redirect('/aws', 303)
-  end(@Param('agreementId') agreementId: string): void {
+  change(@Param('agreementId') agreementId: string, @Param('deed') deed: string): { url: string } | undefined {
     const agreement = this.simulator.agreements().find((candidate) => candidate.agreementId === agreementId);
     if (!agreement) throw new NotFoundException('There is no such subscription.');
-    this.simulator.cancel(agreement);
+    const found = DEEDS.find(({ name }) => name === deed);
+    if (!found) throw new NotFoundException('A subscription can be renewed, replaced, converted, cancelled, and taken out again.');
+    if (!found.isOpenTo(agreement)) throw new ConflictException('This can no longer be done with the subscription.');
+    const next = found.work(this.simulator, agreement);
+    return next && { url: `/aws?accepted=${next.agreementId}` };
   }
 
   @Post('breakages')
@@ -113,26 +122,75 @@ export class AwsController {
     `;
   }
 
-  private agreement(agreement: Agreement, subscription: SubscriptionFacts | undefined): Html {
-    const ended = agreement.endsAt !== undefined;
+  private agreement(agreement: Agreement, company: string | null): Html {
+    const { agreementId, accountId, freeTrial, startsAt, endsAt, status, nextAgreementId } = agreement;
     return html`
       <li>
         <div>
-          <strong>${subscription?.company ?? 'Not set up yet'}</strong>
-          <span class="muted">AWS account …${agreement.accountId.slice(-4)}, since ${instant(agreement.startsAt)}</span>
-          ${agreement.endsAt && html`<span class="chip closed">ended ${instant(agreement.endsAt)}</span>`}
+          <strong>${company ?? 'Not set up yet'}</strong>
+          <span class="muted">AWS account …${accountId.slice(-4)}, since ${instant(startsAt)}</span>
+          ${freeTrial && html`<span class="chip">free trial</span>`}
+          ${endsAt && html`<span class="chip closed">${OVER[status] ?? 'until'} ${instant(endsAt)}</span>`}
         </div>
         <div class="buttons">
-          ${this.setUpForm(agreement, 'quiet')}
-          ${
-            !ended &&
-            html`<form method="post" action="/aws/agreements/${agreement.agreementId}/end"><button class="quiet">Cancel</button></form>`
-          }
+          ${nextAgreementId === undefined && this.setUpForm(agreement, 'quiet')}
+          ${DEEDS.filter(({ isOpenTo }) => isOpenTo(agreement)).map(
+            ({ name, label }) =>
+              html`<form method="post" action="/aws/agreements/${agreementId}/${name}"><button class="quiet">${label}</button></form>`,
+          )}
         </div>
       </li>
     `;
   }
 }
+
+/** What became of a subscription that is over, in words. */
+const OVER: Partial<Record<Agreement['status'], string>> = {
+  CANCELLED: 'cancelled',
+  EXPIRED: 'expired',
+  RENEWED: 'renewed',
+  REPLACED: 'replaced',
+  TERMINATED: 'terminated',
+};
+
+interface Deed {
+  name: string;
+  label: string;
+  isOpenTo: (agreement: Agreement) => boolean;
+  /** @returns an agreement that the buyer has to set up */
+  work: (simulator: MarketplaceSimulator, agreement: Agreement) => Agreement | undefined;
+}
+
+const runs = ({ status, nextAgreementId }: Agreement): boolean => status === 'ACTIVE' && nextAgreementId === undefined;
+
+/** What a buyer can do with an agreement. Where another follows it, that is the one to work on. */
+const DEEDS: readonly Deed[] = [
+  {
+    name: 'convert',
+    label: 'Convert to paid',
+    isOpenTo: (agreement) => runs(agreement) && agreement.freeTrial,
+    work: (simulator, agreement) => void simulator.convertTrial(agreement),
+  },
+  {
+    name: 'renew',
+    label: 'Renew',
+    isOpenTo: (agreement) => runs(agreement) && !agreement.freeTrial,
+    work: (simulator, agreement) => void simulator.renew(agreement),
+  },
+  {
+    name: 'replace',
+    label: 'Replace',
+    isOpenTo: (agreement) => runs(agreement) && !agreement.freeTrial,
+    work: (simulator, agreement) => void simulator.replace(agreement),
+  },
+  { name: 'end', label: 'Cancel', isOpenTo: runs, work: (simulator, agreement) => void simulator.cancel(agreement) },
+  {
+    name: 'return',
+    label: 'Subscribe again',
+    isOpenTo: ({ status, nextAgreementId }) => (status === 'CANCELLED' || status === 'EXPIRED') && nextAgreementId === undefined,
+    work: (simulator, { productCode, accountId }) => simulator.subscribe({ productCode, accountId }),
+  },
+];
 
 function offer(): Html {
   return html`

@@ -32,7 +32,7 @@ export class ControlPanelController {
   /** The part of the panel that changes; its script asks for it again and again. */
   @Get('live')
   @Header('content-type', 'text/html; charset=utf-8')
-  async live(@Query('subscription', new ParseUUIDPipe({ optional: true })) subscriptionId?: string): Promise<string> {
-    return flowView(await this.flow.read(subscriptionId), subscriptionId === undefined).text;
+  async live(@Query('tenant', new ParseUUIDPipe({ optional: true })) tenantId?: string): Promise<string> {
+    return flowView(await this.flow.read(tenantId), tenantId === undefined).text;
   }
 }

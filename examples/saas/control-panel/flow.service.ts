@@ -2,9 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type BalanceView, type Clock, MeteringService } from 'nestjs-marketplace-metering';
 import { type ApiCall, type BillLine, MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { LARKSPUR_CLOCK } from '../larkspur/larkspur.clock.js';
-import { sum, textOf, unitsOf } from '../units.js';
+import { sum, textOf, type Units, unitsOf } from '../units.js';
 import { type BreakageName, FaultDesk } from './fault-desk.js';
 import { LedgerReader, type LedgerRecord, type OpenAlert } from './ledger-reader.js';
+import { whereaboutsOf } from './whereabouts.js';
 
 const HOURS_SHOWN = 14;
 const CALLS_SHOWN = 6;
@@ -15,12 +16,14 @@ export interface FlowRow {
   billed: BillLine | null;
 }
 
-/** Where the units of a dimension stand, over all subscriptions shown. Decimals as strings. */
+/** Where the units of a dimension stand, over all customers shown. Decimals as strings. */
 export interface DimensionTotal {
   dimension: string;
   recorded: string;
-  /** By state, with `unassigned` and `carry`. */
+  /** By state, with those that are in no record. */
   byState: Record<string, string>;
+  /** Why units wait, by reason. */
+  waiting: Record<string, string>;
   conserved: boolean;
 }
 
@@ -47,26 +50,28 @@ export class FlowService {
     @Inject(LARKSPUR_CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Of one subscription, or of all. */
-  async read(subscriptionId?: string): Promise<Flow> {
-    const filter = subscriptionId === undefined ? {} : { subscriptionId };
-    const [records, balances, alerts] = await Promise.all([
-      this.ledger.records({ ...filter, limit: HOURS_SHOWN }),
-      this.metering.balance(filter),
-      this.ledger.alerts(subscriptionId),
+  /** Of one tenant, or of all. */
+  async read(tenantId?: string): Promise<Flow> {
+    const customerIds = tenantId === undefined ? undefined : await this.ledger.customersOf(tenantId);
+    const [records, balances, alerts, subscriptions] = await Promise.all([
+      this.ledger.records({ ...(customerIds && { customerIds }), limit: HOURS_SHOWN }),
+      this.metering.balance(),
+      this.ledger.alerts(customerIds),
+      this.ledger.subscriptions(),
     ]);
-    const licenses = subscriptionId === undefined ? null : new Set(records.map((record) => record.licenseArn));
-    const bill = this.simulator.bill().filter((line) => licenses === null || licenses.has(line.licenseArn ?? null));
+    const isShown = ({ customerId }: { customerId: string }): boolean => customerIds?.includes(customerId) ?? true;
+    const names = new Set(subscriptions.filter(isShown).flatMap((subscription) => subscription.names));
+    const bill = this.simulator.bill().filter(({ agreementId }) => customerIds === undefined || names.has(agreementId));
     const lines = new Map(bill.map((line) => [grainOf(line.licenseArn ?? null, line.dimension, line.hour), line]));
     return {
       now: this.clock.now(),
       broken: this.faults.current,
-      totals: totalsByDimension(balances),
+      totals: totalsByDimension(balances.filter(isShown)),
       rows: records.map((record) => ({
         record,
-        // A closing record is never sent; the hour in which it stands may have a line of its own.
+        // The others are never sent; the hour in which one stands may have a line of its own.
         billed:
-          record.kind === 'closing' ? null : (lines.get(grainOf(record.licenseArn, record.dimension, record.hour.toISOString())) ?? null),
+          (record.kind === 'hour' && lines.get(grainOf(record.licenseArn, record.dimension, record.hour?.toISOString() ?? ''))) || null,
       })),
       billedTotals: billedByDimension(bill),
       alerts,
@@ -89,13 +94,19 @@ function totalsByDimension(balances: readonly BalanceView[]): DimensionTotal[] {
   const dimensions = [...new Set(balances.map(({ dimension }) => dimension))].sort().reverse();
   return dimensions.map((dimension) => {
     const own = balances.filter((balance) => balance.dimension === dimension);
-    const states = own.map(({ unassigned, carry, byState }): Record<string, string> => ({ unassigned, carry, ...byState }));
-    const names = [...new Set(states.flatMap((state) => Object.keys(state)))];
     return {
       dimension,
       recorded: textOf(sum(own.map(({ recorded }) => unitsOf(recorded)))),
-      byState: Object.fromEntries(names.map((name) => [name, textOf(sum(states.map((state) => unitsOf(state[name] ?? 0))))])),
+      byState: added(own.map(whereaboutsOf)),
+      waiting: added(
+        own.map(({ waiting }) => Object.fromEntries(Object.entries(waiting).map(([reason, units]) => [reason, unitsOf(units)]))),
+      ),
       conserved: own.every(({ conserved }) => conserved),
     };
   });
+}
+
+function added(parts: readonly Record<string, Units>[]): Record<string, string> {
+  const names = [...new Set(parts.flatMap((part) => Object.keys(part)))];
+  return Object.fromEntries(names.map((name) => [name, textOf(sum(parts.map((part) => part[name] ?? 0n)))]));
 }

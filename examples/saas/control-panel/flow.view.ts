@@ -7,7 +7,8 @@ import { type OpenAlert } from './ledger-reader.js';
 
 /** What the states of the ledger mean to somebody who sees them for the first time, in the order of a unit's way. */
 const STATES: Readonly<Record<string, string>> = {
-  unassigned: 'waits for its hour to end',
+  unsealed: 'waits for its hour to end',
+  waiting: 'waits',
   carry: 'fractions, go with a later hour',
   pending: 'sealed, not with AWS yet',
   sending: 'on its way to AWS',
@@ -17,15 +18,13 @@ const STATES: Readonly<Record<string, string>> = {
   held: 'waits for a person to decide',
   void: 'written off, signed by a person',
   owed: 'to be refunded',
-  transferred: 'moved to a successor',
+  included: 'prepaid by a contract',
+  setApart: 'no agreement covers it',
 };
 
 /** The whole panel. Only what is inside `data-live` is replaced as time goes by, so that no button moves under a finger. */
-export function flowPanel(
-  flow: Flow,
-  { rate, subscriptionId, returnTo }: { rate: string; subscriptionId?: string; returnTo: string },
-): Html {
-  const source = subscriptionId === undefined ? '/control-panel/live' : `/control-panel/live?subscription=${subscriptionId}`;
+export function flowPanel(flow: Flow, { rate, tenantId, returnTo }: { rate: string; tenantId?: string; returnTo: string }): Html {
+  const source = tenantId === undefined ? '/control-panel/live' : `/control-panel/live?tenant=${tenantId}`;
   return html`
     <section class="control-panel stack" aria-labelledby="control-panel-title">
       <div class="heading">
@@ -35,7 +34,7 @@ export function flowPanel(
         </p>
       </div>
       ${breakageForm(flow.broken, returnTo)}
-      <div data-live="${source}" class="stack">${flowView(flow, subscriptionId === undefined)}</div>
+      <div data-live="${source}" class="stack">${flowView(flow, tenantId === undefined)}</div>
     </section>
   `;
 }
@@ -99,7 +98,21 @@ function status({ now, broken }: Flow): Html {
   `;
 }
 
-function totalCard({ dimension, recorded, byState, conserved }: DimensionTotal): Html {
+/** Why usage waits, in the words of a person. */
+const REASONS: Readonly<Record<string, string>> = {
+  unplanned: 'is looked at next',
+  notSettled: 'for its hour to settle',
+  nextHour: 'for the next hour, as its own is taken',
+  noSubscription: 'for an agreement that covers it',
+  beforeStart: 'for the start of the agreement',
+  awaitingSuccessor: 'for the agreement that follows',
+  afterEnd: 'for AWS’s word whether the buyer goes on',
+  ambiguous: 'for you to say which subscription pays',
+  refused: 'until AWS takes this dimension',
+  noHour: 'as no hour of its agreement is free',
+};
+
+function totalCard({ dimension, recorded, byState, waiting, conserved }: DimensionTotal): Html {
   const parts = Object.keys(STATES).flatMap((state) => {
     const units = Number(byState[state] ?? 0);
     return units === 0 ? [] : [{ state, units }];
@@ -112,7 +125,10 @@ function totalCard({ dimension, recorded, byState, conserved }: DimensionTotal):
         ${parts.map(
           ({ state, units }) =>
             html`<div>
-              <dt><span class="chip ${state}">${state}</span> <span class="muted">${STATES[state]}</span></dt>
+              <dt>
+                <span class="chip ${state}">${state}</span>
+                <span class="muted">${state === 'waiting' ? whyWaiting(waiting) : STATES[state]}</span>
+              </dt>
               <dd>${units}</dd>
             </div>`,
         )}
@@ -122,6 +138,11 @@ function totalCard({ dimension, recorded, byState, conserved }: DimensionTotal):
       </p>
     </article>
   `;
+}
+
+function whyWaiting(waiting: DimensionTotal['waiting']): string {
+  const reasons = Object.entries(waiting).filter(([, units]) => Number(units) !== 0);
+  return reasons.map(([reason]) => REASONS[reason] ?? reason).join('; ');
 }
 
 /** A drawing of the numbers beneath it, so a screen reader need not hear it. Negative carries have no length. */
@@ -172,7 +193,7 @@ function ledgerRow({ record, billed }: FlowRow, withCompany: boolean): Html {
   const note = notes.filter((text) => typeof text === 'string').join(', ');
   return html`
     <tr>
-      <td>${instant(record.hour)}</td>
+      <td>${record.hour ? instant(record.hour) : '–'}</td>
       ${withCompany && html`<td>${record.company ?? '–'}</td>`}
       <td><code>${record.dimension}</code></td>
       <td><span class="chip ${state}">${state}</span>${record.state !== 'metered' && html` <span class="muted">${note}</span>`}</td>

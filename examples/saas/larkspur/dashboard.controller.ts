@@ -9,6 +9,7 @@ import {
   Inject,
   Post,
   Query,
+  Redirect,
   Res,
   UseGuards,
 } from '@nestjs/common';
@@ -27,6 +28,7 @@ import { TenantService } from './tenant.service.js';
 import { WorkspaceService, type WorkspaceStanding } from './workspace.service.js';
 
 const JOBS_SHOWN = 6;
+const SUBSCRIPTIONS_SHOWN = 3;
 
 /** Larkspur for people. */
 @Controller('dashboard')
@@ -73,9 +75,23 @@ export class DashboardController {
     return this.page(tenant, await this.renders.latest(tenant, JOBS_SHOWN), notice('good', this.newApiKey(apiKey)));
   }
 
+  /** Where two agreements run side by side, usage waits until the tenant has said which one pays. */
+  @Post('payer')
+  @Redirect('/dashboard', 303)
+  async choosePayer(@CurrentTenant() tenant: Tenant, @Body() body: { subscriptionId?: unknown } | undefined): Promise<void> {
+    const subscriptions = await this.subscriptions.forTenant(tenant.id);
+    const chosen = subscriptions.find(({ id }) => id === body?.subscriptionId);
+    if (!chosen) throw new BadRequestException('This subscription is not one of yours.');
+    const starts = subscriptions.filter(({ state }) => IN_FORCE.has(state)).map(startOf);
+    // From where they began to run side by side: what was rendered since then waits for this.
+    const from = new Date(Math.max(...starts));
+    await this.subscriptions.choosePayer({ tenantId: tenant.id, productCode: chosen.productCode, subscriptionId: chosen.id, from });
+  }
+
   private async page(tenant: Tenant, jobs: RenderJob[], message: Content): Promise<string> {
     const subscriptions = await this.subscriptions.forTenant(tenant.id);
-    const current = subscriptions.at(-1);
+    const [current] = subscriptions;
+    const running = subscriptions.filter(({ state }) => IN_FORCE.has(state));
     return page({
       title: 'Dashboard',
       site: 'larkspur',
@@ -83,8 +99,8 @@ export class DashboardController {
       at: '/dashboard',
       body: html`
         <h1>${tenant.company}</h1>
-        <p class="muted">${subscriptions.map(subscriptionLine)}</p>
-        ${current && workspaceLine(await this.workspaces.standingOf(current.id))} ${message}
+        <p class="muted">${subscriptions.slice(0, SUBSCRIPTIONS_SHOWN).map(subscriptionLine)}</p>
+        ${current && workspaceLine(await this.workspaces.standingOf(current.id))} ${running.length > 1 && payerForm(running)} ${message}
         <div class="columns">
           ${renderForm()}
           <section class="card stack">
@@ -95,7 +111,7 @@ export class DashboardController {
             </form>
           </section>
         </div>
-        ${current && (await this.options.dashboardPanel?.(current.id))}
+        ${await this.options.dashboardPanel?.(tenant.id)}
       `,
     });
   }
@@ -112,9 +128,17 @@ curl -X POST ${publicUrl}/api/renders \\
   }
 }
 
-function subscriptionLine({ state, endsAt }: Subscription): Html {
+/** What can be paid with now. */
+const IN_FORCE: ReadonlySet<Subscription['state']> = new Set(['active', 'trial', 'suspended']);
+
+function startOf({ current }: Subscription): number {
+  return current?.startsAt?.getTime() ?? 0;
+}
+
+function subscriptionLine({ state, current, agreements }: Subscription): Html {
   const text = {
     registered: 'Subscribed through AWS Marketplace',
+    upcoming: 'Subscribed through AWS Marketplace, from',
     active: 'Subscribed through AWS Marketplace',
     trial: 'Free trial through AWS Marketplace',
     suspended: 'Subscription suspended by AWS Marketplace',
@@ -122,13 +146,38 @@ function subscriptionLine({ state, endsAt }: Subscription): Html {
     ending: 'Subscription ends',
     ended: 'Subscription ended',
   }[state];
-  return html`<span class="line">${text}${endsAt && html` ${instant(endsAt)}`}</span>`;
+  const at = state === 'upcoming' ? agreements[0]?.startsAt : current?.endsAt;
+  const isAhead = at && ['active', 'trial'].includes(state);
+  return html`<span class="line">${text}${isAhead && ' until'}${at && html` ${instant(at)}`}</span>`;
 }
 
-function workspaceLine({ provisionedAt, endsAt }: WorkspaceStanding): Html {
+function payerForm(running: readonly Subscription[]): Html {
+  return html`
+    <form method="post" action="/dashboard/payer" class="notice plain">
+      <p>You have ${running.length} subscriptions that run side by side. Which one pays for what you render?</p>
+      <p class="buttons">
+        ${running.map(
+          ({ id, current }, index) =>
+            html`<button name="subscriptionId" value="${id}" class="quiet">
+              ${current?.startsAt ? html`The one since ${instant(current.startsAt)}` : `Number ${index + 1}`}
+            </button>`,
+        )}
+      </p>
+    </form>
+  `;
+}
+
+function workspaceLine({ plan, provisionedAt, renewedAt, closedAt, endsAt }: WorkspaceStanding): Html {
+  if (closedAt) return html`<p class="muted">Workspace closed ${instant(closedAt)}; it opens again when you subscribe again.</p>`;
   return html`
     ${endsAt && notice('plain', html`Your subscription ends ${instant(endsAt)}. Download what you want to keep.`)}
-    ${provisionedAt && html`<p class="muted">Workspace ready since ${instant(provisionedAt)}</p>`}
+    ${
+      provisionedAt &&
+      html`<p class="muted">
+        ${plan === 'trial' ? 'Trial workspace' : 'Workspace'} ready since
+        ${instant(provisionedAt)}${renewedAt && html`, renewed ${instant(renewedAt)}`}
+      </p>`
+    }
   `;
 }
 

@@ -13,7 +13,6 @@ export class CreateLarkspur1795400000000 implements MigrationInterface {
     await queryRunner.query(`CREATE TABLE larkspur.job (
       id uuid PRIMARY KEY,
       tenant_id uuid NOT NULL REFERENCES larkspur.tenant,
-      subscription_id uuid NOT NULL,
       size text NOT NULL,
       images integer NOT NULL CHECK (images > 0),
       megapixels numeric NOT NULL,

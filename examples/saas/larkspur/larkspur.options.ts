@@ -18,7 +18,7 @@ export interface LarkspurOptions {
   marketplace: Options;
   links: readonly Link[];
   /** Shown on the dashboard, below the product. The demo opens its view behind the scenes here. */
-  dashboardPanel?: (subscriptionId: string) => Promise<Html>;
+  dashboardPanel?: (tenantId: string) => Promise<Html>;
 }
 
 export const LARKSPUR_OPTIONS = Symbol('larkspur options');

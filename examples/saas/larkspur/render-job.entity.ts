@@ -10,9 +10,6 @@ export class RenderJob {
   @Column('uuid', { name: 'tenant_id' })
   tenantId!: string;
 
-  @Column('uuid', { name: 'subscription_id' })
-  subscriptionId!: string;
-
   @Column('text')
   size!: RenderSize;
 

@@ -20,26 +20,28 @@ export class RenderService {
 
   /**
    * @param requestKey the client's name for this order. The same order under the same key is answered with the job it made the first time.
-   * @throws ForbiddenException when no subscription of the tenant is in force
+   * @throws ForbiddenException when the tenant has no subscription to render for
    * @throws ConflictException when the key stands for another order
    */
   async render(tenant: Tenant, order: RenderOrder, requestKey: string = randomUUID()): Promise<{ job: RenderJob; repeated: boolean }> {
-    const subscription = await this.subscriptionInForce(tenant);
+    await this.admit(tenant);
     return this.dataSource.transaction(async (manager) => {
-      const job = jobOf(tenant, subscription, order, requestKey, this.clock.now());
+      const job = jobOf(tenant, order, requestKey, this.clock.now());
       if (!(await insertOnce(manager, job))) return { job: await knownJob(manager, job), repeated: true };
       await this.metering.record(usageOf(job), { manager });
       return { job, repeated: false };
     });
   }
 
-  /** Agreements of one tenant can overlap; new work goes to the latest one. */
-  async subscriptionInForce(tenant: Tenant): Promise<Subscription> {
+  /** Whether to render is Larkspur's to say. Which agreement pays, the module decides when the hour is over and all is known. */
+  private async admit(tenant: Tenant): Promise<void> {
     const subscriptions = await this.subscriptions.forTenant(tenant.id);
-    const subscription = subscriptions.findLast(({ state }) => IN_FORCE.includes(state));
-    if (!subscription)
-      throw new ForbiddenException('Your subscription has ended. Subscribe again on AWS Marketplace to render more images.');
-    return subscription;
+    if (subscriptions.some(({ state }) => SERVED.has(state))) return;
+    throw new ForbiddenException(
+      subscriptions.some(({ state }) => state === 'suspended')
+        ? 'AWS Marketplace has suspended your subscription. Write to help@larkspur.example.'
+        : 'Your subscription has ended. Subscribe again on AWS Marketplace to render more images.',
+    );
   }
 
   latest(tenant: Tenant, count: number): Promise<RenderJob[]> {
@@ -48,17 +50,17 @@ export class RenderService {
 }
 
 /** Renders from before AWS's word that the purchase holds are billed once it has come. */
-const IN_FORCE: readonly Subscription['state'][] = ['registered', 'active', 'trial'];
+const SERVED: ReadonlySet<Subscription['state']> = new Set(['registered', 'active', 'trial']);
 
-function jobOf(tenant: Tenant, subscription: Subscription, order: RenderOrder, requestKey: string, renderedAt: Date): RenderJob {
-  const job = { id: randomUUID(), tenantId: tenant.id, subscriptionId: subscription.id, requestKey, renderedAt };
+function jobOf(tenant: Tenant, order: RenderOrder, requestKey: string, renderedAt: Date): RenderJob {
+  const job = { id: randomUUID(), tenantId: tenant.id, requestKey, renderedAt };
   return Object.assign(new RenderJob(), job, order, { megapixels: megapixelsOf(order) });
 }
 
 /** The job's id makes the keys: whatever repeats this call, the usage of one job is recorded once. */
 function usageOf(job: RenderJob): UsageEvent[] {
   const about = {
-    subscriptionId: job.subscriptionId,
+    tenantId: job.tenantId,
     occurredAt: job.renderedAt,
     ...(job.project !== null && { tags: { project: job.project } }),
   };
