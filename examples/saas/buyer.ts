@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { type Agreement, type MarketplaceSimulator } from 'aws-marketplace-simulator';
+import { type Agreement, type MarketplaceSimulator, type SubscribeOptions } from 'aws-marketplace-simulator';
 import { type RenderSize } from './larkspur/render-order.js';
 
 const RELOADS_MAX = 5;
@@ -14,36 +14,54 @@ export interface RenderRequest {
 export interface RenderResponse extends RenderRequest {
   id: string;
   megapixels: number;
+  renderedAt: string;
   repeated: boolean;
+}
+
+export interface Destination {
+  url: string;
+  simulator: MarketplaceSimulator;
+  productCode: string;
 }
 
 /** A customer without hands: subscribes and signs up as a browser does, and renders through the API as a program does. */
 export class Buyer {
   private constructor(
     readonly company: string,
+    /** The AWS account, under which all agreements of this buyer are made. */
+    readonly accountId: string,
+    /** The first one. */
     readonly agreement: Agreement,
-    private readonly url: string,
+    private readonly to: Destination,
+    private readonly cookie: string,
     private readonly apiKey: string,
   ) {}
 
-  static async arrive(company: string, to: { url: string; simulator: MarketplaceSimulator; productCode: string }): Promise<Buyer> {
+  static async arrive(company: string, to: Destination, terms: Partial<SubscribeOptions> = {}): Promise<Buyer> {
     const { url, simulator, productCode } = to;
-    const agreement = simulator.subscribe({ productCode });
-    const landed = await land(`${url}/marketplace/registration`, simulator.registrationForm(agreement));
-    const signUpUrl = new URL(locationOf(landed), url);
-    const code = signUpUrl.searchParams.get('registrationCode') ?? '';
+    const agreement = simulator.subscribe({ productCode, ...terms });
+    const code = await codeFor(agreement, to);
     const signedUp = await post(`${url}/sign-up`, { code, company, email: 'orders@example.com' });
     locationOf(signedUp);
     const cookie = signedUp.headers.getSetCookie()[0]?.split(';')[0] ?? '';
     const page = await (await post(`${url}/dashboard/api-key`, {}, { cookie })).text();
     const apiKey = /id="api-key">([^<]+)</.exec(page)?.[1];
     if (apiKey === undefined) throw new Error(`${company} got no API key`);
-    return new Buyer(company, agreement, url, apiKey);
+    return new Buyer(company, agreement.accountId, agreement, to, cookie, apiKey);
+  }
+
+  /** Subscribes again and adds the subscription to the account that is there already, signed in. */
+  async comeBack(): Promise<Agreement> {
+    const { url, simulator, productCode } = this.to;
+    const agreement = simulator.subscribe({ productCode, accountId: this.accountId });
+    const code = await codeFor(agreement, this.to);
+    locationOf(await post(`${url}/sign-up/existing`, { code }, { cookie: this.cookie }));
+    return agreement;
   }
 
   /** Resolves once Larkspur has promised the images, and with them their usage. */
   async render(request: RenderRequest, requestKey?: string): Promise<RenderResponse> {
-    const response = await fetch(`${this.url}/api/renders`, {
+    const response = await fetch(`${this.to.url}/api/renders`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${this.apiKey}`,
@@ -55,6 +73,12 @@ export class Buyer {
     if (!response.ok) throw new Error(`${this.company} could not render: HTTP ${response.status} ${await response.text()}`);
     return (await response.json()) as RenderResponse;
   }
+}
+
+/** The way from AWS's page to the seller's sign-up page. @returns the registration code that it brings along */
+async function codeFor(agreement: Agreement, { url, simulator }: Destination): Promise<string> {
+  const landed = await land(`${url}/marketplace/registration`, simulator.registrationForm(agreement));
+  return new URL(locationOf(landed), url).searchParams.get('registrationCode') ?? '';
 }
 
 /** As a person does whom the page tells to wait and reload: AWS may be slow for a moment. */

@@ -1,58 +1,75 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MeteringService } from 'nestjs-marketplace-metering';
-import { LedgerReader } from '../control-panel/ledger-reader.js';
+import { type Clock, MeteringService } from 'nestjs-marketplace-metering';
 import { Buyer, type RenderRequest } from '../buyer.js';
+import { LARKSPUR_CLOCK } from '../larkspur/larkspur.clock.js';
 import { MEGAPIXELS, RENDERS } from '../larkspur/larkspur.options.js';
+import { LedgerReader } from '../control-panel/ledger-reader.js';
 import { type Stage } from '../stage.js';
+import { type Scene, SCENES } from './scenes.js';
 import { type UsageBooks } from './usage-books.js';
 
-const COMPANIES = ['Birch & Co', 'Alder Press', 'Hazel Studio'];
-const PAUSE_MS = 40;
+const PAUSE_MS = 60;
 const CORRECTED_EVERY = 9;
 const REPEATED_EVERY = 5;
 const POISONED_EVERY = 25;
 const SIZES = ['thumbnail', 'preview', 'poster'] as const;
 
+/** A customer in the story. */
+interface Customer {
+  buyer: Buyer;
+  tenantId: string;
+  scene: Scene;
+  /** While it has no subscription. */
+  isAway: boolean;
+  /** Its last call; whoever lets it leave waits for that. */
+  rendering: Promise<void>;
+}
+
 /** Customers that use Larkspur until they are told to stop. What resolved goes into the books. */
 export class Driver {
   private readonly stopping = new AbortController();
   private driving: Promise<unknown> = Promise.resolve();
+  private playing: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    private readonly buyers: readonly { buyer: Buyer; subscriptionId: string }[],
-    private readonly metering: MeteringService,
+    private readonly customers: readonly Customer[],
+    private readonly stage: Stage,
     private readonly books: UsageBooks,
     private readonly unlistedDimension: string,
+    private readonly say: (line: string) => void,
   ) {}
 
   /** Subscribes and signs up all customers. */
-  static async start({ app, settings, simulator }: Stage, books: UsageBooks, unlistedDimension: string): Promise<Driver> {
-    const { publicUrl: url, productCode } = settings;
-    const buyers = await Promise.all(COMPANIES.map((company) => Buyer.arrive(company, { url, simulator, productCode })));
+  static async start(stage: Stage, books: UsageBooks, unlistedDimension: string, say: (line: string) => void): Promise<Driver> {
+    const { app, settings, simulator } = stage;
+    const to = { url: settings.publicUrl, simulator, productCode: settings.productCode };
+    const buyers = await Promise.all(SCENES.map(({ company, terms }) => Buyer.arrive(company, to, terms)));
     const known = await app.get(LedgerReader).subscriptions();
-    const subscribed = buyers.map((buyer) => {
-      const subscription = known.find(({ licenseArn }) => licenseArn === buyer.agreement.licenseArn);
-      if (!subscription) throw new Error(`The ledger does not know the subscription of ${buyer.company}`);
-      return { buyer, subscriptionId: subscription.id };
+    const customers = SCENES.map((scene, index) => {
+      const buyer = buyers[index];
+      const tenantId = known.find(({ company }) => company === scene.company)?.tenantId;
+      if (!buyer || typeof tenantId !== 'string') throw new Error(`The ledger does not know the subscription of ${scene.company}`);
+      return { buyer, tenantId, scene, isAway: false, rendering: Promise.resolve() };
     });
-    const driver = new Driver(subscribed, app.get(MeteringService), books, unlistedDimension);
-    driver.driving = Promise.all(subscribed.map(({ buyer, subscriptionId }, index) => driver.drive(buyer, subscriptionId, index)));
+    const driver = new Driver(customers, stage, books, unlistedDimension, say);
+    driver.driving = Promise.all(customers.map((customer, index) => driver.drive(customer, index)));
+    driver.playing = Promise.all(customers.map((customer) => driver.play(customer)));
+    // Awaited by whoever drives the story; until then it is no news.
+    driver.playing.catch(() => undefined);
     return driver;
   }
 
-  get customers(): string[] {
-    return this.buyers.map(({ buyer }) => buyer.company);
+  get companies(): string[] {
+    return this.customers.map(({ scene }) => scene.company);
   }
 
-  companyOf(licenseArn: string): string {
-    return this.buyers.find(({ buyer }) => buyer.agreement.licenseArn === licenseArn)?.buyer.company ?? 'an unknown buyer';
+  companyOf(accountId: string): string {
+    return this.customers.find(({ buyer }) => buyer.accountId === accountId)?.scene.company ?? 'an unknown buyer';
   }
 
-  /** Any customer's license. */
-  get anyLicense(): string {
-    const [first] = this.buyers;
-    if (!first) throw new Error('There are no customers');
-    return first.buyer.agreement.licenseArn;
+  /** Resolves when the scenes have been played to their ends. */
+  async played(): Promise<void> {
+    await this.playing;
   }
 
   /** Rejects as soon as a call fails that should not have. */
@@ -66,14 +83,39 @@ export class Driver {
     await this.driving;
   }
 
-  private async drive(buyer: Buyer, subscriptionId: string, offset: number): Promise<void> {
+  private get now(): () => Date {
+    const clock = this.stage.app.get<Clock>(LARKSPUR_CLOCK);
+    return () => clock.now();
+  }
+
+  private play(customer: Customer): Promise<void> {
+    const meanwhile = async (work: () => Promise<void>): Promise<void> => {
+      customer.isAway = true;
+      await customer.rendering;
+      await work();
+      customer.isAway = false;
+    };
+    const { buyer, scene } = customer;
+    const { signal } = this.stopping;
+    return scene.play({ buyer, simulator: this.stage.simulator, now: this.now, meanwhile, signal, say: this.say });
+  }
+
+  private async drive(customer: Customer, offset: number): Promise<void> {
     for (let turn = offset; !this.stopping.signal.aborted; turn += 1) {
-      await this.render(buyer, turn);
-      if (turn % CORRECTED_EVERY === 0) await this.correct(buyer, subscriptionId);
-      // The first customer's alone, so that there are healthy ones to protect from it.
-      if (offset === 0 && turn % POISONED_EVERY === 0) await this.poison(buyer, subscriptionId);
+      if (!customer.isAway) {
+        customer.rendering = this.use(customer, turn, offset === 0);
+        await customer.rendering;
+      }
       await sleep(PAUSE_MS);
     }
+  }
+
+  private async use(customer: Customer, turn: number, isFirst: boolean): Promise<void> {
+    await this.render(customer.buyer, turn);
+    if (turn % CORRECTED_EVERY === 0) await this.record(customer, RENDERS, -1, 'an image came out blank');
+    // Usage of a dimension that the listing lacks: AWS refuses the whole batch that such a record is in. The first customer's alone, so that there are
+    // healthy ones to protect from it.
+    if (isFirst && turn % POISONED_EVERY === 0) await this.record(customer, this.unlistedDimension, 3);
   }
 
   private async render(buyer: Buyer, turn: number): Promise<void> {
@@ -82,11 +124,10 @@ export class Driver {
       size: SIZES[turn % SIZES.length] ?? 'preview',
       ...(turn % 2 === 0 && { project: `project ${turn % 3}` }),
     };
-    const { licenseArn } = buyer.agreement;
     const requestKey = `order ${turn}`;
-    const { images, megapixels } = await buyer.render(request, requestKey);
-    this.books.enter(licenseArn, RENDERS, images);
-    this.books.enter(licenseArn, MEGAPIXELS, megapixels);
+    const { images, megapixels, renderedAt } = await buyer.render(request, requestKey);
+    this.books.enter(buyer.company, RENDERS, images, new Date(renderedAt));
+    this.books.enter(buyer.company, MEGAPIXELS, megapixels, new Date(renderedAt));
     // A client that lost the answer asks again; that must not count twice.
     if (turn % REPEATED_EVERY === 0) {
       const { repeated } = await buyer.render(request, requestKey);
@@ -94,14 +135,10 @@ export class Driver {
     }
   }
 
-  private async correct({ agreement }: Buyer, subscriptionId: string): Promise<void> {
-    await this.metering.record({ subscriptionId, dimension: RENDERS, quantity: -1, reason: 'an image came out blank' });
-    this.books.enter(agreement.licenseArn, RENDERS, -1);
-  }
-
-  /** Usage of a dimension that the listing lacks: AWS refuses the whole batch that such a record is in. */
-  private async poison({ agreement }: Buyer, subscriptionId: string): Promise<void> {
-    await this.metering.record({ subscriptionId, dimension: this.unlistedDimension, quantity: 3 });
-    this.books.enter(agreement.licenseArn, this.unlistedDimension, 3);
+  private async record({ tenantId, scene }: Customer, dimension: string, quantity: number, reason?: string): Promise<void> {
+    const occurredAt = this.now();
+    const metering = this.stage.app.get(MeteringService);
+    await metering.record({ tenantId, dimension, quantity, occurredAt, ...(reason !== undefined && { reason }) });
+    this.books.enter(scene.company, dimension, quantity, occurredAt);
   }
 }

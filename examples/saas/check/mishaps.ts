@@ -17,8 +17,8 @@ const FAULTS: readonly { name: 'throttled' | 'unprocessed' | 'lostAnswers'; faul
   { name: 'throttled', fault: { kind: 'throttle', operation: 'BatchMeterUsage', count: 2 } },
 ];
 
-/** Where a second worker is killed: with the events stamped and the records unwritten, and with AWS's answer in hand and nowhere else. */
-const CRASH_POINTS = ['seal.stamped', 'submit.afterCall'];
+/** Where a second worker is killed: with the records written and nothing committed, and with AWS's answer in hand and nowhere else. */
+const CRASH_POINTS = ['seal.written', 'submit.afterCall'];
 
 export interface MishapCounts {
   throttled: number;

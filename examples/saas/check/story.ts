@@ -6,7 +6,7 @@ import { ControlPanelModule } from '../control-panel/control-panel.module.js';
 import { LedgerReader } from '../control-panel/ledger-reader.js';
 import { hourTakes } from '../demo-clock.js';
 import { larkspurOptionsOf, type LarkspurSettings } from '../larkspur-settings.js';
-import { RENDERS } from '../larkspur/larkspur.options.js';
+import { MEGAPIXELS, RENDERS } from '../larkspur/larkspur.options.js';
 import { Stage } from '../stage.js';
 import { audit, type Evidence, type Verdict } from './audit.js';
 import { Driver } from './driver.js';
@@ -24,21 +24,25 @@ export interface StoryOptions {
 
 export interface Outcome extends Verdict {
   subscriptions: number;
+  agreements: number;
   events: number;
   records: number;
   metered: number;
   faults: MishapCounts & { poisoned: number };
 }
 
-const RATE = 3600;
+/** An hour takes three seconds: within the first one after an end AWS still takes what was used before it. */
+const RATE = 1200;
 /** Away from the end of a month, whose rules would cut the story short. */
 const STARTS_AT = new Date('2026-06-10T08:00:00Z');
-const STORY_MIN_MS = 8000;
 const POLL_MS = 100;
 const RECORDS_MAX = 100_000;
 const UNLISTED_DIMENSION = 'priority-renders';
 
-/** Hours take a second here, and leases and retries must fit in. */
+/** Reasons for which usage waits where nobody will ever bill it: it is in no agreement, or of no dimension of the listing. */
+const STAYS: readonly string[] = ['afterEnd', 'beforeStart', 'noSubscription', 'refused'];
+
+/** Hours take seconds here, and leases and retries must fit in. */
 const SETTINGS: Partial<LarkspurSettings> = {
   unlistedDimensions: [UNLISTED_DIMENSION],
   submission: { requestTimeoutMs: 1000, leaseMs: 2000, backoffBaseMs: 50, backoffCapMs: 500, probeIntervalMs: 500 },
@@ -62,12 +66,12 @@ export class Story {
     const stage = await Stage.start({ rate: RATE, startsAt: STARTS_AT, databaseUrl, settings: SETTINGS, logger });
     this.stage = stage;
     mishaps.instructWorkers(stage.settings);
-    const driver = await Driver.start(stage, this.books, UNLISTED_DIMENSION);
-    say(`${driver.customers.join(', ')} are rendering; an hour takes ${hourTakes(RATE)}`);
-    await Promise.race([Promise.all([mishaps.strike(stage.simulator), sleep(STORY_MIN_MS)]), driver.failure()]);
+    const driver = await Driver.start(stage, this.books, UNLISTED_DIMENSION, say);
+    say(`${driver.companies.join(', ')} are rendering; an hour takes ${hourTakes(RATE)}`);
+    await Promise.race([Promise.all([mishaps.strike(stage.simulator), driver.played()]), driver.failure()]);
     await driver.stop();
     // A unit that a call has promised and nobody kept, as a lost INSERT would leave it.
-    if (sabotage) this.books.enter(driver.anyLicense, RENDERS, 1);
+    if (sabotage) this.books.enter(driver.companies[0] ?? '', RENDERS, 1, stage.simulator.clock.now());
     stage.simulator.faults.clear();
     say('nobody renders any more; what is under way comes to its end');
     await settle(stage);
@@ -93,17 +97,20 @@ export class Story {
       const ledger = auditor.get(LedgerReader);
       const subscriptions = await ledger.subscriptions();
       const records = await ledger.records({ limit: RECORDS_MAX, zeros: true });
-      const licenses = new Map(subscriptions.map(({ id, licenseArn }) => [id, licenseArn ?? '']));
+      const companies = new Map(subscriptions.map(({ customerId, company }) => [customerId, company]));
       const balances = (await auditor.get(MeteringService).balance()).map((balance) => ({
         ...balance,
-        licenseArn: licenses.get(balance.subscriptionId) ?? '',
+        company: companies.get(balance.customerId) ?? 'an unknown buyer',
       }));
       const evidence: Evidence = {
         books: this.books,
         records,
+        carries: await ledger.carries(),
         balances,
-        bill: simulator.bill(),
-        companyOf: (arn) => driver.companyOf(arn),
+        bill: simulator.acceptedUsage(),
+        segments: simulator.priceSegments(),
+        companyOf: (accountId) => driver.companyOf(accountId),
+        dimensions: [RENDERS, MEGAPIXELS],
       };
       const poisoned = records.filter(({ dimension, quantity, state, attempts }) => {
         return dimension === UNLISTED_DIMENSION && Number(quantity) > 0 && state !== 'metered' && attempts > 0;
@@ -111,6 +118,7 @@ export class Story {
       return {
         ...audit(evidence),
         subscriptions: subscriptions.length,
+        agreements: simulator.agreements().length,
         events: this.books.events,
         records: records.length,
         metered: records.filter(({ state }) => state === 'metered').length,
@@ -127,8 +135,9 @@ async function settle(stage: Stage): Promise<void> {
   const metering = stage.app.get(MeteringService);
   for (;;) {
     const balances = await metering.balance();
-    const open = balances.filter(({ dimension, unassigned, byState }) => {
-      const underWay = [unassigned, byState.pending, byState.sending, byState.blocked, byState.unknown];
+    const open = balances.filter(({ dimension, unsealed, waiting, byState }) => {
+      const waits = Object.entries(waiting).filter(([reason]) => !STAYS.includes(reason));
+      const underWay = [unsealed, ...waits.map(([, units]) => units), byState.pending, byState.sending, byState.blocked, byState.unknown];
       return dimension !== UNLISTED_DIMENSION && underWay.some((units) => Number(units ?? 0) !== 0);
     });
     if (open.length === 0) return;

@@ -1,26 +1,30 @@
 import { sum, type Units, unitsOf } from '../units.js';
 
+/** Usage that a call has promised. */
+export interface BookedUsage {
+  company: string;
+  dimension: string;
+  units: Units;
+  occurredAt: Date;
+}
+
 /** What the driver knows to be recorded, because the calls resolved. It never asks the database: it is what the database is held against. */
 export class UsageBooks {
-  private readonly grains = new Map<string, { licenseArn: string; dimension: string; units: Units }>();
-  private count = 0;
+  private readonly booked: BookedUsage[] = [];
 
-  enter(licenseArn: string, dimension: string, quantity: string | number): void {
-    const key = `${licenseArn} ${dimension}`;
-    const units = (this.grains.get(key)?.units ?? 0n) + unitsOf(quantity);
-    this.grains.set(key, { licenseArn, dimension, units });
-    this.count += 1;
+  enter(company: string, dimension: string, quantity: string | number, occurredAt: Date): void {
+    this.booked.push({ company, dimension, units: unitsOf(quantity), occurredAt });
   }
 
   get events(): number {
-    return this.count;
+    return this.booked.length;
   }
 
   get total(): Units {
-    return sum([...this.grains.values()].map(({ units }) => units));
+    return sum(this.booked.map(({ units }) => units));
   }
 
-  entries(): { licenseArn: string; dimension: string; units: Units }[] {
-    return [...this.grains.values()];
+  entries(): readonly BookedUsage[] {
+    return this.booked;
   }
 }

@@ -124,13 +124,15 @@ export class LedgerReader {
 
   async subscriptions(): Promise<SubscriptionFacts[]> {
     return this.dataSource.query<SubscriptionFacts[]>(
-      `SELECT s.id, s.customer_id AS "customerId", c.tenant_id AS "tenantId", t.company, s.state,
+      `SELECT s.id, s.customer_id AS "customerId", claim.tenant_id AS "tenantId", t.company, s.state,
               ARRAY (SELECT unnest(ARRAY[n.name, n.event_form]) FROM marketplace.agreement a
                 JOIN marketplace.agreement_name n ON n.seller_account = a.seller_account AND n.agreement_id = a.id
                 WHERE a.seller_account = s.seller_account AND a.subscription_id = s.id) AS names
        FROM marketplace.subscription s
-       JOIN marketplace.customer c ON c.seller_account = s.seller_account AND c.id = s.customer_id
-       LEFT JOIN larkspur.tenant t ON t.id::text = c.tenant_id
+       -- A claim counts from its commit on; its customer is made a moment later.
+       LEFT JOIN LATERAL (
+         SELECT tenant_id FROM marketplace.claim WHERE seller_account = s.seller_account AND subscription_id = s.id ORDER BY since DESC LIMIT 1) claim ON true
+       LEFT JOIN larkspur.tenant t ON t.id::text = claim.tenant_id
        WHERE s.seller_account = $1 AND s.alias_of IS NULL ORDER BY s.created_at`,
       [this.sellerAccount],
     );
