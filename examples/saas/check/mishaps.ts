@@ -39,9 +39,9 @@ export class Mishaps {
   /** Starts other processes of the application, which get SIGKILL at the worst of moments. They wait until they are told what to run. */
   startWorkers(): void {
     for (const crashPoint of CRASH_POINTS) {
-      const file = path.join(import.meta.dirname, `../replica${path.extname(import.meta.filename)}`);
-      const env = { ...process.env, MARKETPLACE_CRASH_POINT: crashPoint, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
-      const worker = fork(file, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+      const file = path.join(import.meta.dirname, `doomed-replica${path.extname(import.meta.filename)}`);
+      const env = { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
+      const worker = fork(file, [crashPoint], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
       worker.once('exit', (code, signal) => {
         if (signal === 'SIGKILL') {
           this.killed += 1;
