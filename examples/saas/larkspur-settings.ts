@@ -37,6 +37,7 @@ export const DEMO_JOBS: LarkspurSettings['jobs'] = {
   recoveryIntervalMs: 500,
   inboxIntervalMs: 500,
   deliverIntervalMs: 500,
+  reconcileIntervalMs: 500,
 };
 
 export function larkspurOptionsOf(settings: LarkspurSettings): LarkspurOptions {

@@ -20,7 +20,7 @@ afterAll(async () => {
 /** Accepts the offer and follows the way that AWS shows, up to the sign-up page. */
 async function subscribe(page: Page): Promise<void> {
   await page.goto('/aws');
-  await page.getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
   await page.getByRole('status').getByRole('button', { name: 'Set up your account' }).click();
   await page.waitForURL('**/sign-up?registrationCode=*');
 }
@@ -36,7 +36,10 @@ async function signUp(page: Page, company: string): Promise<void> {
 /** The number beside a state in the card of a dimension, 0 where the state does not stand there. */
 async function unitsIn(page: Page, dimension: string, state: string): Promise<number> {
   const card = page.locator('article', { has: page.locator('h3', { hasText: dimension }) });
-  const value = card.locator('.legend div', { has: page.locator(`.chip.${state}`) }).locator('dd');
+  const value = card
+    .locator('.legend div', { has: page.locator(`.chip.${state}`) })
+    .locator('dd')
+    .first();
   return (await value.count()) === 0 ? 0 : Number(await value.textContent());
 }
 
@@ -59,7 +62,7 @@ describe('a buyer in the browser', () => {
     await page.goto('/');
     await demo.screenshot(page, 'home');
     await page.getByRole('link', { name: 'Get it on AWS Marketplace' }).click();
-    await page.getByRole('button', { name: 'Subscribe' }).click();
+    await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
     await demo.screenshot(page, 'aws-subscribed');
     await page.getByRole('status').getByRole('button', { name: 'Set up your account' }).click();
     await page.waitForURL('**/sign-up?registrationCode=*');
@@ -130,19 +133,100 @@ describe('a buyer in the browser', () => {
     await page.goto('/dashboard');
     expect(await page.getByRole('alert').textContent()).toContain('You are not signed in.');
     await page.goto('/aws');
-    await page.getByRole('listitem').filter({ hasText: 'Maple <Press>' }).getByRole('button', { name: 'Set up your account' }).click();
+    await page
+      .getByRole('listitem')
+      .filter({ hasText: 'Maple <Press>' })
+      .getByRole('button', { name: 'Set up your account' })
+      .first()
+      .click();
     await page.getByRole('button', { name: 'Continue to the dashboard' }).click();
     await page.waitForURL('**/dashboard');
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Maple <Press>');
   });
 
-  it('cancels, and can render no more', async () => {
+  /** Presses a button beside the newest subscription of a company that has it. */
+  async function manage(company: string, button: string): Promise<void> {
     await page.goto('/aws');
-    await page.getByRole('listitem').filter({ hasText: 'Maple <Press>' }).getByRole('button', { name: 'Cancel' }).click();
-    await page.getByText('ended').first().waitFor();
+    await page.getByRole('listitem').filter({ hasText: company }).getByRole('button', { name: button, exact: true }).first().click();
+    await page.waitForURL('**/aws*');
+  }
+
+  it('renews, and replaces, and renders on without a word of its own', async () => {
+    await manage('Maple <Press>', 'Renew');
+    await page
+      .getByText(/^renewed/)
+      .first()
+      .waitFor();
+    await eventually('the workspace is renewed', async () => {
+      await page.goto('/dashboard');
+      return page.getByText('renewed').first().isVisible();
+    });
+    await manage('Maple <Press>', 'Replace');
+    await page
+      .getByText(/^replaced/)
+      .first()
+      .waitFor();
+    await demo.screenshot(page, 'aws-replaced');
     await page.goto('/dashboard');
     await page.getByRole('button', { name: 'Render 5 images' }).click();
+    expect(await page.getByRole('status').first().textContent()).toContain('Rendered 5 images');
+    // 45, 2 by the API, 5.
+    await eventually('52 renders are metered', async () => (await unitsIn(page, 'renders', 'metered')) === 52);
+    expect(await page.getByText('✗').count()).toBe(0);
+    await demo.screenshot(page, 'dashboard-replaced');
+  });
+
+  it('cancels, and can render no more', async () => {
+    await manage('Maple <Press>', 'Cancel');
+    await page
+      .getByText(/^cancelled/)
+      .first()
+      .waitFor();
+    await page.goto('/dashboard');
+    await eventually('Larkspur has heard of it', async () => {
+      await page.getByRole('button', { name: 'Render 5 images' }).click();
+      return (await page.getByRole('alert').count()) > 0;
+    });
     expect(await page.getByRole('alert').textContent()).toContain('Your subscription has ended.');
+    await demo.screenshot(page, 'dashboard-ended');
+  });
+
+  it('returns, and finds the account as it was', async () => {
+    await manage('Maple <Press>', 'Subscribe again');
+    await page.getByRole('status').getByRole('button', { name: 'Set up your account' }).click();
+    await page.waitForURL('**/sign-up?registrationCode=*');
+    await page.getByRole('button', { name: /Add this subscription to|Continue to the dashboard/ }).click();
+    await page.waitForURL('**/dashboard');
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Maple <Press>');
+    await page.getByRole('button', { name: '1 image' }).click();
+    expect(await page.getByRole('status').first().textContent()).toContain('Rendered 1 image');
+    await demo.screenshot(page, 'dashboard-returned');
+  });
+});
+
+describe('a buyer on a free trial', () => {
+  it('converts it, and the workspace is a paid one', async () => {
+    const page = await demo.visitor();
+    await page.goto('/aws');
+    await page.getByLabel('Start with a free trial').check();
+    await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
+    await page.getByRole('status').getByRole('button', { name: 'Set up your account' }).click();
+    await page.getByLabel('Company').fill('Tentative Type');
+    await page.getByLabel('E-mail').fill('orders@example.com');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.waitForURL('**/dashboard');
+    await eventually('the trial workspace is ready', async () => {
+      await page.goto('/dashboard');
+      return page.getByText('Trial workspace ready').isVisible();
+    });
+    await page.goto('/aws');
+    const own = page.getByRole('listitem').filter({ hasText: 'Tentative Type' });
+    await own.getByRole('button', { name: 'Convert to paid' }).click();
+    await page.waitForURL('**/aws*');
+    await eventually('the workspace is a paid one', async () => {
+      await page.goto('/dashboard');
+      return page.getByText(/^\s*Workspace ready/).isVisible();
+    });
   });
 });
 

@@ -43,7 +43,7 @@ export class Driver {
   static async start(stage: Stage, books: UsageBooks, unlistedDimension: string, say: (line: string) => void): Promise<Driver> {
     const { app, settings, simulator } = stage;
     const to = { url: settings.publicUrl, simulator, productCode: settings.productCode };
-    const buyers = await Promise.all(SCENES.map(({ company, terms }) => Buyer.arrive(company, to, terms)));
+    const buyers = await Promise.all(SCENES.map(({ company, terms }) => Buyer.arrive(company, to, terms(simulator.clock.now()))));
     const known = await app.get(LedgerReader).subscriptions();
     const customers = SCENES.map((scene, index) => {
       const buyer = buyers[index];

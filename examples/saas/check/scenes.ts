@@ -4,6 +4,7 @@ import { type Buyer } from '../buyer.js';
 
 const HOUR_MS = 3_600_000;
 const POLL_MS = 20;
+const TRIAL_HOURS = 30 * 24;
 
 /** Where a scene plays, and who is in it. */
 export interface SceneParts {
@@ -20,7 +21,7 @@ export interface SceneParts {
 export interface Scene {
   company: string;
   /** How the buyer subscribes. */
-  terms: Partial<SubscribeOptions>;
+  terms: (now: Date) => Partial<SubscribeOptions>;
   play: (parts: SceneParts) => Promise<void>;
 }
 
@@ -35,7 +36,7 @@ const hoursAfter = (instant: Date, hours: number): Date => new Date(instant.getT
 export const SCENES: readonly Scene[] = [
   {
     company: 'Birch & Co',
-    terms: {},
+    terms: () => ({}),
     async play(parts) {
       const { buyer, simulator, now, say } = parts;
       await until(hoursAfter(now(), 0.75), parts);
@@ -47,7 +48,7 @@ export const SCENES: readonly Scene[] = [
   },
   {
     company: 'Alder Press',
-    terms: { freeTrial: true },
+    terms: (now) => ({ freeTrial: true, trialEndsAt: hoursAfter(now, TRIAL_HOURS) }),
     async play(parts) {
       const { buyer, simulator, now, say } = parts;
       await until(hoursAfter(now(), 1.4), parts);
@@ -58,7 +59,7 @@ export const SCENES: readonly Scene[] = [
   },
   {
     company: 'Hazel Studio',
-    terms: {},
+    terms: () => ({}),
     async play(parts) {
       const { buyer, simulator, now, say } = parts;
       await until(hoursAfter(now(), 1.3), parts);
@@ -69,7 +70,7 @@ export const SCENES: readonly Scene[] = [
   },
   {
     company: 'Rowan Prints',
-    terms: {},
+    terms: () => ({}),
     async play(parts) {
       const { buyer, simulator, now, say, meanwhile } = parts;
       await until(hoursAfter(now(), 1.2), parts);

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConsoleLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { MeteringService } from 'nestjs-marketplace-metering';
+import { MeteringService, RecordResolution } from 'nestjs-marketplace-metering';
 import { ControlPanelModule } from '../control-panel/control-panel.module.js';
 import { LedgerReader } from '../control-panel/ledger-reader.js';
 import { hourTakes } from '../demo-clock.js';
-import { larkspurOptionsOf, type LarkspurSettings } from '../larkspur-settings.js';
+import { DEMO_JOBS, larkspurOptionsOf, type LarkspurSettings } from '../larkspur-settings.js';
 import { MEGAPIXELS, RENDERS } from '../larkspur/larkspur.options.js';
 import { Stage } from '../stage.js';
 import { audit, type Evidence, type Verdict } from './audit.js';
@@ -46,7 +46,14 @@ const STAYS: readonly string[] = ['afterEnd', 'beforeStart', 'noSubscription', '
 const SETTINGS: Partial<LarkspurSettings> = {
   unlistedDimensions: [UNLISTED_DIMENSION],
   submission: { requestTimeoutMs: 1000, leaseMs: 2000, backoffBaseMs: 50, backoffCapMs: 500, probeIntervalMs: 500 },
-  jobs: { sealIntervalMs: 100, submitIntervalMs: 100, deadlineIntervalMs: 250, recoveryIntervalMs: 250 },
+  jobs: {
+    ...DEMO_JOBS,
+    sealIntervalMs: 100,
+    submitIntervalMs: 100,
+    deadlineIntervalMs: 250,
+    recoveryIntervalMs: 250,
+    reconcileIntervalMs: 100,
+  },
 };
 
 /** A story in which much goes wrong, and the account of it: the calls that resolved, the ledger, and AWS's bill. */
@@ -74,7 +81,7 @@ export class Story {
     if (sabotage) this.books.enter(driver.companies[0] ?? '', RENDERS, 1, stage.simulator.clock.now());
     stage.simulator.faults.clear();
     say('nobody renders any more; what is under way comes to its end');
-    await settle(stage);
+    await settle(stage, say);
     await stage.stopApplication();
     return this.examine(stage, driver, mishaps);
   }
@@ -131,7 +138,7 @@ export class Story {
 }
 
 /** Until everything that AWS will take is on the bill. What is poisoned stays where it is. */
-async function settle(stage: Stage): Promise<void> {
+async function settle(stage: Stage, say: StoryOptions['say']): Promise<void> {
   const metering = stage.app.get(MeteringService);
   for (;;) {
     const balances = await metering.balance();
@@ -141,6 +148,22 @@ async function settle(stage: Stage): Promise<void> {
       return dimension !== UNLISTED_DIMENSION && underWay.some((units) => Number(units ?? 0) !== 0);
     });
     if (open.length === 0) return;
+    await settleUnknown(stage, say);
     await sleep(POLL_MS);
+  }
+}
+
+/**
+ * Where an answer was lost and the agreement's last hour ran out before another try, AWS may have the record or not. An operator looks it up, on the bill here,
+ * and says so.
+ */
+async function settleUnknown({ app, simulator }: Stage, say: StoryOptions['say']): Promise<void> {
+  const records = await app.get(LedgerReader).records({ limit: RECORDS_MAX, zeros: true });
+  const bill = simulator.bill();
+  for (const { id, licenseArn, dimension, hour } of records.filter(({ state }) => state === 'unknown')) {
+    const line = bill.find((one) => one.licenseArn === licenseArn && one.dimension === dimension && one.hour === hour?.toISOString());
+    const finding = line ? { found: { meteringRecordId: line.meteringRecordId } } : { absentWithFullCoverage: true as const };
+    await app.get(RecordResolution).settleUnknown(id, finding, { by: 'demo:check' });
+    say(`an outcome that stayed unknown is looked up: ${line ? 'billed' : 'not billed'}`);
   }
 }

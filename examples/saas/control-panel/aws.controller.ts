@@ -24,6 +24,7 @@ import { LedgerReader } from './ledger-reader.js';
 
 /** Where the module takes buyers in; "Fulfillment URL" in the listing. */
 const LANDING_PATH = '/marketplace/registration';
+const TRIAL_MS = 30 * 24 * 3_600_000;
 /** Pages that the buttons may lead back to. */
 const RETURN_TO = ['/aws', '/dashboard', '/control-panel'];
 
@@ -77,7 +78,8 @@ export class AwsController {
   @Post('agreements')
   @Redirect('/aws', 303)
   subscribe(@Body() body: { trial?: unknown } | undefined): { url: string } {
-    const { agreementId } = this.simulator.subscribe({ productCode: this.productCode, freeTrial: body?.trial === 'yes' });
+    const trial = { freeTrial: true, trialEndsAt: new Date(this.simulator.clock.now().getTime() + TRIAL_MS) };
+    const { agreementId } = this.simulator.subscribe({ productCode: this.productCode, ...(body?.trial === 'yes' && trial) });
     return { url: `/aws?accepted=${agreementId}` };
   }
 
