@@ -78,6 +78,7 @@ describe('I4 an ending has its reason in the ledger, a log line, a metric, an ev
       'closed: noHour',
       async (buyer) => {
         await buyer.use('0.5');
+        advance(world, 0.1);
         buyer.cancel();
         await world.pass(3);
       },

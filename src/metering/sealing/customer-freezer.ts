@@ -35,6 +35,7 @@ import {
   moveSealCursors,
   splitRollups,
 } from './sealing-write.sql.js';
+import { lastHourIsOverBefore } from './usage-taker.js';
 import { type DueUsage, dueUsage, hourOfNumber } from './usage-take.sql.js';
 
 /** How far back a billed hour is held against a timeline that has moved. */
@@ -127,7 +128,9 @@ export class CustomerFreezer {
 
   /** The running hour of who has an end inside it: AWS takes it for one hour after the end only. */
   private async takeLastHours(tx: SqlExecutor, timelines: readonly CustomerTimeline[], now: Date): Promise<void> {
-    const ended = endedHours(timelines, now, this.options.settleDelayMs);
+    const { finalHour, settleDelayMs } = this.options;
+    const endedBefore = finalHour === 'atOnce' ? now : lastHourIsOverBefore(now);
+    const ended = endedHours(timelines, { now, endedBefore, settleDelayMs });
     if (ended.length === 0) return;
     const wanted = new Set(ended.map(({ subject, hour }) => `${subject} ${hour}`));
     const subjects = [...new Set(ended.map(({ subject }) => subject))];
@@ -375,12 +378,15 @@ function isMoved(row: MovableRow, customer: CustomerTimeline, facts: SealingFact
 }
 
 /** Hours in which an agreement has ended and which have not settled: their usage is taken now, by subject. */
-function endedHours(timelines: readonly CustomerTimeline[], now: Date, settleDelayMs: number): DueUsage[] {
+function endedHours(
+  timelines: readonly CustomerTimeline[],
+  { now, endedBefore, settleDelayMs }: { now: Date; endedBefore: Date; settleDelayMs: number },
+): DueUsage[] {
   return timelines.flatMap(({ subjects, subscriptions }) => {
     const hours = new Set<number>();
     for (const { spans } of subscriptions) {
       for (const { to, end } of spans) {
-        if (!to || !end || to > now) continue;
+        if (!to || !end || to > endedBefore) continue;
         const hour = hourOf(plusMs(to, -1));
         if (plusMs(hour, HOUR_MS + settleDelayMs) > now) hours.add(hour.getTime() / HOUR_MS);
       }

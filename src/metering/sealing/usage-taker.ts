@@ -2,8 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
-import { hourOf, plusMs } from '../../runtime/clock.js';
-import { HOUR_MS } from '../../runtime/clock.js';
+import { HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { FoldedTake } from './folded-take.js';
@@ -18,6 +17,11 @@ const VACUUM_AFTER = 100_000;
 const MINUTE_MS = 60_000;
 /** AWS takes the last hour until one hour after the end; ten minutes of that are kept for freezing and sending it. */
 const LAST_HOUR_WAITS_MAX_MS = 50 * MINUTE_MS;
+
+/** With `finalHour: 'atHourEnd'`: who has ended before this instant has their last hour taken, because it is over or because AWS would not take it later. */
+export function lastHourIsOverBefore(now: Date): Date {
+  return latest(hourOf(now), plusMs(now, -LAST_HOUR_WAITS_MAX_MS));
+}
 
 /**
  * The first half of sealing: moves unsealed usage of settled hours into rollups, and asks nothing of agreements, modes or state. Any number of replicas may
@@ -40,11 +44,9 @@ export class UsageTaker {
     const { sellerAccount, clock, settleDelayMs, finalHour } = this.options;
     const now = clock.now();
     const due = await dueUsage(this.database, sellerAccount, hourOf(plusMs(now, -settleDelayMs)));
-    if (finalHour === 'atOnce') {
-      const endedBefore = plusMs(now, -Math.min(settleDelayMs, LAST_HOUR_WAITS_MAX_MS));
-      const subjects = await subjectsWithEnd(this.database, sellerAccount, plusMs(hourOf(now), -HOUR_MS), endedBefore);
-      if (subjects.length > 0) due.push(...(await dueUsage(this.database, sellerAccount, plusMs(hourOf(now), HOUR_MS), subjects)));
-    }
+    const endedBefore = finalHour === 'atOnce' ? plusMs(now, -Math.min(settleDelayMs, LAST_HOUR_WAITS_MAX_MS)) : lastHourIsOverBefore(now);
+    const subjects = await subjectsWithEnd(this.database, sellerAccount, plusMs(hourOf(now), -HOUR_MS), endedBefore);
+    if (subjects.length > 0) due.push(...(await dueUsage(this.database, sellerAccount, plusMs(hourOf(now), HOUR_MS), subjects)));
     const taken = await this.take(due, now, signal);
     if (taken > VACUUM_AFTER) await vacuumUnsealed(this.database);
     return taken;
