@@ -32,6 +32,9 @@ async function until(instant: Date, { now, signal }: SceneParts): Promise<void> 
 
 const hoursAfter = (instant: Date, hours: number): Date => new Date(instant.getTime() + hours * HOUR_MS);
 
+/** Some way into the hour after an instant's. */
+const intoHour = (instant: Date, share: number): Date => new Date((Math.floor(instant.getTime() / HOUR_MS) + 1 + share) * HOUR_MS);
+
 /** What buyers do while they use Larkspur: each scene is the whole of one customer's life, and they go on side by side. */
 export const SCENES: readonly Scene[] = [
   {
@@ -51,7 +54,8 @@ export const SCENES: readonly Scene[] = [
     terms: (now) => ({ freeTrial: true, trialEndsAt: hoursAfter(now, TRIAL_HOURS) }),
     async play(parts) {
       const { buyer, simulator, now, say } = parts;
-      await until(hoursAfter(now(), 1.4), parts);
+      // Early in an hour: what AWS says to it is known before that hour is sealed.
+      await until(intoHour(hoursAfter(now(), 1), 0.1), parts);
       simulator.convertTrial(buyer.agreement);
       say(`${buyer.company} goes from the free trial to paid`);
       await until(hoursAfter(now(), 1.2), parts);
@@ -62,7 +66,7 @@ export const SCENES: readonly Scene[] = [
     terms: () => ({}),
     async play(parts) {
       const { buyer, simulator, now, say } = parts;
-      await until(hoursAfter(now(), 1.3), parts);
+      await until(intoHour(hoursAfter(now(), 1), 0.4), parts);
       simulator.replace(buyer.agreement);
       say(`${buyer.company} replaces its agreement in the middle of an hour`);
       await until(hoursAfter(now(), 1.2), parts);
