@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Clock, MeteringService } from 'nestjs-marketplace-metering';
+import { type Clock, MeteringService, SubscriptionService } from 'nestjs-marketplace-metering';
 import { Buyer, type RenderRequest } from '../buyer.js';
 import { LARKSPUR_CLOCK } from '../larkspur/larkspur.clock.js';
 import { MEGAPIXELS, RENDERS } from '../larkspur/larkspur.options.js';
@@ -9,6 +9,7 @@ import { type Scene, SCENES } from './scenes.js';
 import { type UsageBooks } from './usage-books.js';
 
 const PAUSE_MS = 60;
+const POLL_MS = 100;
 const CORRECTED_EVERY = 9;
 const REPEATED_EVERY = 5;
 const POISONED_EVERY = 25;
@@ -51,6 +52,7 @@ export class Driver {
       if (!buyer || typeof tenantId !== 'string') throw new Error(`The ledger does not know the subscription of ${scene.company}`);
       return { buyer, tenantId, scene, isAway: false, rendering: Promise.resolve() };
     });
+    await Promise.all(customers.map((customer) => inForce(stage, customer)));
     const driver = new Driver(customers, stage, books, unlistedDimension, say);
     driver.driving = Promise.all(customers.map((customer, index) => driver.drive(customer, index)));
     driver.playing = Promise.all(customers.map((customer) => driver.play(customer)));
@@ -140,5 +142,15 @@ export class Driver {
     const metering = this.stage.app.get(MeteringService);
     await metering.record({ tenantId, dimension, quantity, occurredAt, ...(reason !== undefined && { reason }) });
     this.books.enter(scene.company, dimension, quantity, occurredAt);
+  }
+}
+
+/** Until AWS has told what was bought: whether it is a trial stands in the terms, which the module asks for. */
+async function inForce({ app }: Stage, { tenantId, scene }: Customer): Promise<void> {
+  const subscriptions = app.get(SubscriptionService);
+  for (;;) {
+    const [subscription] = await subscriptions.forTenant(tenantId);
+    if (subscription?.state === scene.startsAs) return;
+    await sleep(POLL_MS);
   }
 }

@@ -22,6 +22,8 @@ export interface Scene {
   company: string;
   /** How the buyer subscribes. */
   terms: (now: Date) => Partial<SubscribeOptions>;
+  /** What the module makes of it, once AWS has told all. */
+  startsAs: 'trial' | 'active';
   play: (parts: SceneParts) => Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export const SCENES: readonly Scene[] = [
   {
     company: 'Birch & Co',
     terms: () => ({}),
+    startsAs: 'active',
     async play(parts) {
       const { buyer, simulator, now, say } = parts;
       await until(hoursAfter(now(), 0.75), parts);
@@ -52,6 +55,7 @@ export const SCENES: readonly Scene[] = [
   {
     company: 'Alder Press',
     terms: (now) => ({ freeTrial: true, trialEndsAt: hoursAfter(now, TRIAL_HOURS) }),
+    startsAs: 'trial',
     async play(parts) {
       const { buyer, simulator, now, say } = parts;
       // Early in an hour: what AWS says to it is known before that hour is sealed.
@@ -64,6 +68,7 @@ export const SCENES: readonly Scene[] = [
   {
     company: 'Hazel Studio',
     terms: () => ({}),
+    startsAs: 'active',
     async play(parts) {
       const { buyer, simulator, now, say } = parts;
       await until(intoHour(hoursAfter(now(), 1), 0.4), parts);
@@ -75,6 +80,7 @@ export const SCENES: readonly Scene[] = [
   {
     company: 'Rowan Prints',
     terms: () => ({}),
+    startsAs: 'active',
     async play(parts) {
       const { buyer, simulator, now, say, meanwhile } = parts;
       await until(hoursAfter(now(), 1.2), parts);

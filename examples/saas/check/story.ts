@@ -31,8 +31,8 @@ export interface Outcome extends Verdict {
   faults: MishapCounts & { poisoned: number };
 }
 
-/** An hour takes three seconds: within the first one after an end AWS still takes what was used before it. */
-const RATE = 1200;
+/** An hour takes six seconds: within the first one after an end AWS still takes what was used before it. */
+const RATE = 600;
 /** Away from the end of a month, whose rules would cut the story short. */
 const STARTS_AT = new Date('2026-06-10T08:00:00Z');
 const POLL_MS = 100;
