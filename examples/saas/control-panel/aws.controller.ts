@@ -43,8 +43,10 @@ export class AwsController {
   @Header('content-type', 'text/html; charset=utf-8')
   async show(@Query('accepted') accepted: unknown): Promise<string> {
     const subscriptions = await this.ledger.subscriptions();
-    const companyOf = ({ agreementId, licenseArn }: Agreement): string | null => {
-      const named = subscriptions.filter(({ names }) => names.includes(agreementId) || names.includes(licenseArn));
+    // By the whole chain: the news of the latest agreement may be under way.
+    const companyOf = ({ agreementId, licenseArn, initialAgreementId }: Agreement): string | null => {
+      const own = [agreementId, licenseArn, initialAgreementId];
+      const named = subscriptions.filter(({ names }) => own.some((name) => names.includes(name)));
       return named.find(({ company }) => company !== null)?.company ?? null;
     };
     const agreements = this.simulator.agreements().reverse();
@@ -135,7 +137,7 @@ export class AwsController {
           ${endsAt && html`<span class="chip closed">${OVER[status] ?? 'until'} ${instant(endsAt)}</span>`}
         </div>
         <div class="buttons">
-          ${nextAgreementId === undefined && this.setUpForm(agreement, 'quiet')}
+          ${status === 'ACTIVE' && nextAgreementId === undefined && this.setUpForm(agreement, 'quiet')}
           ${DEEDS.filter(({ isOpenTo }) => isOpenTo(agreement)).map(
             ({ name, label }) =>
               html`<form method="post" action="/aws/agreements/${agreementId}/${name}"><button class="quiet">${label}</button></form>`,

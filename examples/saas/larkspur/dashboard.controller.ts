@@ -100,7 +100,8 @@ export class DashboardController {
       body: html`
         <h1>${tenant.company}</h1>
         <p class="muted">${subscriptions.slice(0, SUBSCRIPTIONS_SHOWN).map(subscriptionLine)}</p>
-        ${current && workspaceLine(await this.workspaces.standingOf(current.id))} ${running.length > 1 && payerForm(running)} ${message}
+        ${current && workspaceLine(current, await this.workspaces.standingOf(current.id))} ${running.length > 1 && payerForm(running)}
+        ${message}
         <div class="columns">
           ${renderForm()}
           <section class="card stack">
@@ -167,14 +168,15 @@ function payerForm(running: readonly Subscription[]): Html {
   `;
 }
 
-function workspaceLine({ plan, provisionedAt, renewedAt, closedAt, endsAt }: WorkspaceStanding): Html {
+/** Trial or paid is read from the subscription: AWS is asked for the terms, and may say so a moment after the workspace was opened. */
+function workspaceLine({ state }: Subscription, { provisionedAt, renewedAt, closedAt, endsAt }: WorkspaceStanding): Html {
   if (closedAt) return html`<p class="muted">Workspace closed ${instant(closedAt)}; it opens again when you subscribe again.</p>`;
   return html`
     ${endsAt && notice('plain', html`Your subscription ends ${instant(endsAt)}. Download what you want to keep.`)}
     ${
       provisionedAt &&
       html`<p class="muted">
-        ${plan === 'trial' ? 'Trial workspace' : 'Workspace'} ready since
+        ${state === 'trial' ? 'Trial workspace' : 'Workspace'} ready since
         ${instant(provisionedAt)}${renewedAt && html`, renewed ${instant(renewedAt)}`}
       </p>`
     }
