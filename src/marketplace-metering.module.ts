@@ -131,20 +131,20 @@ export class MarketplaceMeteringModule implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    this.refuseTwins();
+    this.refuseDuplicates();
     await this.catalog.sync();
   }
 
   /** Two instances of one name would seal, submit and answer the same routes twice in one process. */
-  private refuseTwins(): void {
-    const twins = [...this.modules.values()].filter(
+  private refuseDuplicates(): void {
+    const duplicates = [...this.modules.values()].filter(
       (module) =>
         module.metatype === MarketplaceMeteringModule && module.providers.get(INSTANCE_NAME)?.instance === (this.instanceName as unknown),
     );
-    if (twins.length <= 1) return;
+    if (duplicates.length <= 1) return;
     throw new MarketplaceMeteringError(
       'INSTANCE_DUPLICATE',
-      `MarketplaceMeteringModule is imported ${twins.length} times as ${this.instanceName === undefined ? 'the unnamed instance' : `"${this.instanceName}"`}. ` +
+      `MarketplaceMeteringModule is imported ${duplicates.length} times as ${this.instanceName === undefined ? 'the unnamed instance' : `"${this.instanceName}"`}. ` +
         'Call forRoot() once and keep the result, or give each instance its own `name`.',
     );
   }

@@ -1,7 +1,7 @@
 import { type AlertRow } from './alerts.sql.js';
 import { instant, json, message } from './shown.js';
 
-/** What a person must know. Open until what it tells of is mended. */
+/** What a person must know. Open until what it tells of is resolved. */
 export interface AlertView {
   kind: string;
   subject: string;

@@ -13,7 +13,7 @@ export type Culprit =
 
 /**
  * What an error of a whole call asks for.
- * `throttled`: less haste. `setUp`: credentials, permission, region or network of ours must be mended. `unavailable`: try again.
+ * `throttled`: less haste. `setUp`: credentials, permission, region or network of ours must be put right. `unavailable`: try again.
  * `culprit`: one record of the call is wrong. `unrecognised`: an error that nobody has told us of. `dropped`: we did not send.
  */
 export type FailureKind = 'throttled' | 'setUp' | 'unavailable' | 'culprit' | 'unrecognised' | 'dropped';

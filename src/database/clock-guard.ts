@@ -5,12 +5,12 @@ import { LedgerDatabase } from './ledger-database.js';
 
 const ALERT_SKEW_MS = 60_000;
 
-export type ClockVerdict = 'trusted' | 'suspect' | 'refused';
+export type ClockVerdict = 'trusted' | 'skewed' | 'refused';
 
 /** What a skew between this machine and the database means: an alert above a minute, no sealing above the settle delay (at least a minute). */
 export function clockVerdictOf(skewMs: number, settleDelayMs: number): ClockVerdict {
   if (Math.abs(skewMs) <= ALERT_SKEW_MS) return 'trusted';
-  return Math.abs(skewMs) <= Math.max(settleDelayMs, ALERT_SKEW_MS) ? 'suspect' : 'refused';
+  return Math.abs(skewMs) <= Math.max(settleDelayMs, ALERT_SKEW_MS) ? 'skewed' : 'refused';
 }
 
 /** Compares this machine's wall clock with the database's. */

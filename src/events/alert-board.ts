@@ -40,7 +40,7 @@ export interface Alert {
   details?: Record<string, unknown>;
 }
 
-/** What a person must know, kept until it is mended. Raising the same alert again counts it and keeps its first time. */
+/** What a person must know, kept until it is resolved. Raising the same alert again counts it and keeps its first time. */
 @Injectable()
 export class AlertBoard {
   private readonly logger = new Logger('MarketplaceAlerts');

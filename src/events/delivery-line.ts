@@ -37,7 +37,7 @@ export class DeliveryLine {
   private readonly logger = new Logger('MarketplaceHandlers');
   private readonly running = new Set<Promise<void>>();
   private draining: Promise<void> | null = null;
-  private rings = 0;
+  private wakes = 0;
   private wake: () => void = () => undefined;
 
   constructor(
@@ -47,7 +47,7 @@ export class DeliveryLine {
 
   /** Delivers what is due, and what becomes due meanwhile; a call while that is under way makes it look again. */
   drain(signal: AbortSignal): Promise<void> {
-    this.rings += 1;
+    this.wakes += 1;
     this.wake();
     this.draining ??= this.run(signal);
     return this.draining;
@@ -56,12 +56,12 @@ export class DeliveryLine {
   private async run(signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted) {
-        const { rings } = this;
+        const { wakes } = this;
         const woken = new Promise<void>((resolve) => (this.wake = resolve));
         const free = AT_ONCE - this.running.size;
         const claimed = free > 0 ? await this.claim(free) : [];
         for (const held of claimed) this.begin(held, signal);
-        if (this.running.size === 0 && rings === this.rings) break;
+        if (this.running.size === 0 && wakes === this.wakes) break;
         if (this.running.size > 0) await Promise.race([...this.running, ...(this.running.size < AT_ONCE ? [woken] : [])]);
       }
     } finally {

@@ -78,10 +78,10 @@ export class EventHandlers implements OnModuleInit {
         const { id = place, instance } = metadata.options;
         this.check(place, id, metadata.types, instance);
         if (instance !== undefined && instance !== this.instanceName) continue;
-        const twin = found.get(id);
+        const known = found.get(id);
         // The same object under a second token is still one handler.
-        if (twin?.owner === owner && twin.name === name) continue;
-        if (twin) {
+        if (known?.owner === owner && known.name === name) continue;
+        if (known) {
           throw invalid(
             place,
             `the id ${JSON.stringify(id)} belongs to another handler; give each an id of its own, and provide its class once`,

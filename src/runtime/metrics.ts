@@ -6,7 +6,6 @@ const DESCRIPTIONS = {
   'marketplace.usage.recorded': 'usage events recorded, by outcome',
   'marketplace.records.sealed': 'metering records sealed',
   'marketplace.records.settled': 'metering records that left the way to AWS or were stopped on it, by state and reason',
-  'marketplace.records.transferred': 'metering records of ended subscriptions whose units went to the successor, by reason',
   'marketplace.calls': 'calls to AWS Marketplace, by operation and outcome',
   'marketplace.alerts': 'alerts raised, by kind',
   'marketplace.deliveries': 'attempts to hand an event to a handler of the host, by handler and outcome',

@@ -58,7 +58,7 @@ const states = async (): Promise<string[]> =>
   ).map(({ state }) => state);
 
 describe('a message that was set aside', () => {
-  it('because it contradicts the ledger is applied, and its alert resolved, once the contradiction is mended', async () => {
+  it('because it contradicts the ledger is applied, and its alert resolved, once the contradiction is resolved', async () => {
     const impatient = await rooms.replica({ notifications: { deadLetterAfterAttempts: 1 } });
     const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
     await rooms.arrive(agreement);
@@ -73,7 +73,7 @@ describe('a message that was set aside', () => {
     expect(await retry('eventBridge', 'm')).toEqual({ state: 'pending' });
     expect(await stored(key)).toMatchObject({ state: 'pending', attempt_count: 0, error: null });
     expect(await rooms.alertKinds()).toEqual([]);
-    // Too early: nothing was mended.
+    // Too early: nothing was resolved.
     await impatient.messages.run();
     expect(await stored(key)).toMatchObject({ state: 'deadLettered', attempt_count: 1 });
     expect(await rooms.alertKinds()).toEqual(['messageDeadLettered']);

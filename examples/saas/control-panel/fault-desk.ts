@@ -8,7 +8,7 @@ interface Breakage {
   faults: readonly Fault[];
 }
 
-/** Ways to break AWS at the press of a button. Each lasts until AWS is mended. */
+/** Ways to break AWS at the press of a button. Each lasts until AWS is resolved. */
 export const BREAKAGES = {
   throttle: {
     label: 'Throttle',

@@ -220,7 +220,7 @@ function alertsCard(alerts: readonly OpenAlert[]): Html {
       <h3>Alerts</h3>
       ${
         alerts.length === 0
-          ? html`<p class="muted">None. When something needs a person, it stands here until it is mended.</p>`
+          ? html`<p class="muted">None. When something needs a person, it stands here until it is resolved.</p>`
           : html`<ul class="alerts">
               ${alerts.map(
                 ({ kind, severity, message, raisedAt }) =>

@@ -2,7 +2,7 @@ import { sqlStateOf } from '../../database/ledger-database.js';
 
 /**
  * What the failure of a recording statement means for its events:
- * - `waits`: an event waits for the uncommitted twin of its key in another transaction (or the table is locked); nothing was written
+ * - `waits`: an event waits for the uncommitted duplicate of its key in another transaction (or the table is locked); nothing was written
  * - `data`: the database refuses the content of an event; nothing was written
  * - `unavailable`: no answer, or none for now; the events may stand in the ledger, and the same statement may be sent again, since keys are stable
  * - `fatal`: set-up is wrong (no table, no right); nothing was written and nothing mends itself

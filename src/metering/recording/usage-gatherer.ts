@@ -43,7 +43,7 @@ interface Wait {
 }
 
 /** A batch in which some event waits or is refused by the database; with `wait`, callers of one id that ask again. */
-interface Suspects {
+interface Unsettled {
   calls: Call[];
   wait: Wait | null;
 }
@@ -62,7 +62,7 @@ export class UsageGatherer {
   /** Every caller without an answer, oldest first. */
   private readonly pending = new Set<Call>();
   private queue: Call[] = [];
-  private readonly suspects: Suspects[] = [];
+  private readonly unsettled: Unsettled[] = [];
   private readonly waits = new Map<string, Wait>();
   private readonly statements = new NamedStatements();
   private mainRuns = false;
@@ -163,22 +163,22 @@ export class UsageGatherer {
     this.mainRuns = false;
   }
 
-  private sift(suspects: Suspects): void {
-    if (suspects.wait === null) this.suspects.push(suspects);
-    else this.suspects.unshift(suspects);
+  private sift(unsettled: Unsettled): void {
+    if (unsettled.wait === null) this.unsettled.push(unsettled);
+    else this.unsettled.unshift(unsettled);
     if (!this.siftRuns) void this.runSift();
   }
 
   private async runSift(): Promise<void> {
     this.siftRuns = true;
     for (let failures = 0; ;) {
-      const suspects = this.suspects.pop();
-      if (suspects === undefined) break;
-      const { wait } = suspects;
-      const batch = wait === null ? unanswered(suspects.calls).filter((call) => !this.joinsWait(call)) : unanswered(wait.calls);
+      const unsettled = this.unsettled.pop();
+      if (unsettled === undefined) break;
+      const { wait } = unsettled;
+      const batch = wait === null ? unanswered(unsettled.calls).filter((call) => !this.joinsWait(call)) : unanswered(wait.calls);
       const failure = await this.attempt(batch, SIFTING_PATIENCE_MS);
       if (failure?.kind === 'unavailable') {
-        this.suspects.push({ calls: batch, wait });
+        this.unsettled.push({ calls: batch, wait });
         failures += 1;
         await sleep(pauseMsAfter(failures));
         continue;
@@ -199,7 +199,7 @@ export class UsageGatherer {
         fail(rest, failure.error);
       } else {
         const middle = Math.ceil(rest.length / 2);
-        this.suspects.push({ calls: rest.slice(middle), wait: null }, { calls: rest.slice(0, middle), wait: null });
+        this.unsettled.push({ calls: rest.slice(middle), wait: null }, { calls: rest.slice(0, middle), wait: null });
       }
     }
     this.siftRuns = false;

@@ -31,7 +31,7 @@ export const FAILURES_BEFORE_SPLIT = 3;
 const ACTIVATION_GRACE_MS = 24 * HOUR_MS;
 
 /** What the agreement that prices a record is known to be. Asked only where AWS says that the customer is not subscribed. */
-export interface AgreementStanding {
+export interface KnownAgreement {
   /** Since when it is in force; null where it is not known to have begun. */
   inForceSince: Date | null;
   /** A sign of its end is there, and AWS takes its records until an hour after it. Until when exactly, its texts tell differently. */
@@ -54,7 +54,7 @@ export interface RecordFacts {
   batchSize: number;
   /** AWS has taken a record under this metering identity. */
   identityMeteredBefore: boolean;
-  agreement: AgreementStanding;
+  agreement: KnownAgreement;
 }
 
 export interface OutcomeContext {

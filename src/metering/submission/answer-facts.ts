@@ -4,7 +4,7 @@ import { type TimelineSpan } from '../../subscription/agreements/timeline.js';
 import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
 import { type LockedRecord } from '../settlement/metering-record.sql.js';
-import { type AgreementStanding } from '../settlement/record-outcome.js';
+import { type KnownAgreement } from '../settlement/record-outcome.js';
 import { recordsInSharedGrain } from '../settlement/shared-grain.sql.js';
 import { agreementsOfPeriods, meteredIdentities } from './attempt.sql.js';
 
@@ -12,7 +12,7 @@ import { agreementsOfPeriods, meteredIdentities } from './attempt.sql.js';
 export interface AnswerFacts {
   isGrainShared: boolean;
   identityMeteredBefore: boolean;
-  agreement: AgreementStanding;
+  agreement: KnownAgreement;
 }
 
 const NOT_KNOWN: AnswerFacts = {
@@ -40,21 +40,21 @@ export async function factsOfAnswers(
     duplicates.map(({ id }) => id),
   );
   const metered = await meteredIdentities(tx, distinct(refused.map((record) => record.identity_id)));
-  const standings = await standingsOf(tx, sellerAccount, refused, now);
+  const known = await knownAgreementsOf(tx, sellerAccount, refused, now);
   return (record) => ({
     ...NOT_KNOWN,
     isGrainShared: shared.has(record.id),
     identityMeteredBefore: record.identity_id === null || metered.has(record.identity_id),
-    agreement: standings.get(record.id) ?? NOT_KNOWN.agreement,
+    agreement: known.get(record.id) ?? NOT_KNOWN.agreement,
   });
 }
 
-async function standingsOf(
+async function knownAgreementsOf(
   tx: SqlExecutor,
   sellerAccount: string,
   records: readonly LockedRecord[],
   now: Date,
-): Promise<Map<string, AgreementStanding>> {
+): Promise<Map<string, KnownAgreement>> {
   if (records.length === 0) return new Map();
   const agreements = await agreementsOfPeriods(tx, sellerAccount, distinct(records.map((record) => record.period_id)));
   const timelines = await loadCustomerTimelines(tx, sellerAccount, distinct(records.map((record) => record.customer_id)), now);
@@ -63,13 +63,13 @@ async function standingsOf(
     records.map((record) => {
       const agreementId = record.period_id === null ? undefined : agreements.get(record.period_id);
       const own = spans.filter((span) => span.agreementId === agreementId || span.aliasAgreementIds.some((id) => id === agreementId));
-      return [record.id, standingOf(own, record.cutoff_at)];
+      return [record.id, knownAgreementOf(own, record.cutoff_at)];
     }),
   );
 }
 
 /** How an agreement with these spans stands towards a record with this cutoff. */
-export function standingOf(spans: readonly Pick<TimelineSpan, 'startsAt' | 'end'>[], cutoffAt: Date): AgreementStanding {
+export function knownAgreementOf(spans: readonly Pick<TimelineSpan, 'startsAt' | 'end'>[], cutoffAt: Date): KnownAgreement {
   const starts = spans.map((span) => span.startsAt.getTime());
   // Where the identity goes on under a later agreement the record keeps the deadline of its hour, and AWS must know the buyer.
   const isInFinalHour = spans.some(({ end }) => {

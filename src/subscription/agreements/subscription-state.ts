@@ -48,7 +48,7 @@ export const WINDOW_MS = HOUR_MS;
 /** A known successor that starts this soon after its predecessor's end leaves no gap that a host would act on. */
 const SEAMLESS_MS = HOUR_MS;
 
-export interface Standing extends ChainAgreement {
+export interface PhasedAgreement extends ChainAgreement {
   phase: AgreementPhase;
   startsAt: number;
   /** Its own end or its linked successor's start; null while it runs. */
@@ -59,18 +59,18 @@ export interface Standing extends ChainAgreement {
 
 /** What the agreements of a chain make of the subscription; pure. */
 export function stateOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): ProjectedState {
-  const standings = standingsOf(chain, asking, now);
-  const of = (...phases: AgreementPhase[]): Standing[] => standings.filter(({ phase }) => phases.includes(phase));
+  const phased = phasedAgreementsOf(chain, asking, now);
+  const of = (...phases: AgreementPhase[]): PhasedAgreement[] => phased.filter(({ phase }) => phases.includes(phase));
   const running = of('inForce').at(-1);
   const inForce = running ?? of('awaitingSuccessor').at(-1);
   const over = lastOver(of('over'));
-  const read = (state: SubscriptionState, current: Standing | null = over): ProjectedState => ({
+  const read = (state: SubscriptionState, current: PhasedAgreement | null = over): ProjectedState => ({
     state,
     currentAgreementId: current?.id ?? null,
     isTrial: current !== null && isTrialAt(current.life, current.over === null ? now : earliest(now, current.over.at)),
     endsAt: running ? null : ((inForce ?? over)?.over?.at ?? null),
-    nextChangeAt: nextChangeOf(standings, asking, now),
-    askAt: askAtOf(standings, asking),
+    nextChangeAt: nextChangeOf(phased, asking, now),
+    askAt: askAtOf(phased, asking),
   });
   if (inForce) return read(inForce.life.isSuspended ? 'suspended' : isTrialAt(inForce.life, now) ? 'trial' : 'active', inForce);
   if (over && windowEndOf(over) > now) return read('ending');
@@ -130,9 +130,9 @@ export function endedToldAfter(told: ToldState | null, { state, currentAgreement
 }
 
 /** In the order of their starts, with what a linked successor makes of its predecessor. Those of which nothing counts yet come first. */
-export function standingsOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): Standing[] {
+export function phasedAgreementsOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): PhasedAgreement[] {
   const own = chain.map((agreement) => ({ ...agreement, phase: phaseOf(agreement.life, asking, now) }));
-  const standings = own.map((agreement): Standing => {
+  const phased = own.map((agreement): PhasedAgreement => {
     const { id, aliasIds, life, phase } = agreement;
     const startsAt = life.start?.at.getTime() ?? -Infinity;
     const successor = own.filter(({ previousId }) => previousId !== null && (previousId === id || aliasIds.includes(previousId)));
@@ -147,7 +147,7 @@ export function standingsOf(chain: readonly ChainAgreement[], asking: Asking, no
     const follows: AgreementPhase = isRunning ? (phase === 'over' ? 'awaitingSuccessor' : phase) : 'over';
     return { ...agreement, startsAt, phase: phase === 'unknown' ? phase : follows, over: { at, end: life.end }, isFollowed: true };
   });
-  return standings.sort((a, b) => a.startsAt - b.startsAt || (a.id < b.id ? -1 : 1));
+  return phased.sort((a, b) => a.startsAt - b.startsAt || (a.id < b.id ? -1 : 1));
 }
 
 /** The instant at which a successor takes its predecessor's time: a start that is told, or that has proven to be one. */
@@ -162,36 +162,36 @@ function isTrialAt({ trial }: AgreementLife, now: Date): boolean {
   return trial !== null && (trial.until === null || now < trial.until);
 }
 
-function lastOver(over: readonly Standing[]): Standing | null {
-  return over.reduce<Standing | null>((last, one) => (last === null || overAt(one) >= overAt(last) ? one : last), null);
+function lastOver(over: readonly PhasedAgreement[]): PhasedAgreement | null {
+  return over.reduce<PhasedAgreement | null>((last, one) => (last === null || overAt(one) >= overAt(last) ? one : last), null);
 }
 
-function overAt({ over }: Standing): number {
+function overAt({ over }: PhasedAgreement): number {
   return over?.at.getTime() ?? 0;
 }
 
 /** When AWS takes nothing more of it, at the latest. */
-function windowEndOf({ over }: Standing): Date {
+function windowEndOf({ over }: PhasedAgreement): Date {
   return plusMs(latest(over?.at ?? null, over?.end?.lastSignAt ?? null, over?.end?.lastHeardAt ?? null), WINDOW_MS);
 }
 
 /** Nothing closes until AWS was asked since; the host's own word needs no answer. */
-function mayClose({ over }: Standing, asking: Asking): boolean {
+function mayClose({ over }: PhasedAgreement, asking: Asking): boolean {
   return over === null || over.end?.isByHost === true || asking.mayNotAsk || hasAnswered(asking, over.at);
 }
 
-function nextChangeOf(standings: readonly Standing[], asking: Asking, now: Date): Date | null {
-  const instants = standings.flatMap((standing) => {
-    const { life, over } = standing;
-    return [...turningPointsOf(life, asking), ...(over === null ? [] : [over.at, windowEndOf(standing)])];
+function nextChangeOf(phased: readonly PhasedAgreement[], asking: Asking, now: Date): Date | null {
+  const instants = phased.flatMap((agreement) => {
+    const { life, over } = agreement;
+    return [...turningPointsOf(life, asking), ...(over === null ? [] : [over.at, windowEndOf(agreement)])];
   });
   const ahead = instants.filter((instant) => instant > now);
   return ahead.length === 0 ? null : earliest(...ahead);
 }
 
-function askAtOf(standings: readonly Standing[], asking: Asking): Date | null {
+function askAtOf(phased: readonly PhasedAgreement[], asking: Asking): Date | null {
   if (asking.mayNotAsk) return null;
-  const instants = standings.flatMap(({ life, over }) => {
+  const instants = phased.flatMap(({ life, over }) => {
     const ends = [life.plannedEndAt, life.end?.isByHost === true ? null : (over?.at ?? null)].filter((at) => at !== null);
     const unasked = ends.filter((at) => !hasAnswered(asking, at)).map((at) => plusMs(at, ANSWER_SETTLES_AFTER_MS));
     return [...unasked, ...(life.doubt === null ? [] : [life.doubt.askFrom])];

@@ -1,6 +1,6 @@
 import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
 import { type AgreementEnd, type Asking, awaitsAnnounced, isPastPlan, turningPointsOf } from './agreement-state.js';
-import { type ChainAgreement, standingsOf } from './subscription-state.js';
+import { type ChainAgreement, phasedAgreementsOf } from './subscription-state.js';
 import { type MeteringIdentityName, type SpanEnd, type SpanIdentity, type SubscriptionTimeline, type TimelineSpan } from './timeline.js';
 
 /** What AWS may be told about an agreement: as far as it is known, in the form that the API takes. */
@@ -75,7 +75,7 @@ export function timelineOf(basis: TimelineBasis, asking: Asking, now: Date): Sub
 
 function stretchesOf({ agreements, followsLifecycle }: TimelineBasis, asking: Asking, now: Date): Stretch[] {
   const byId = new Map(agreements.map((agreement) => [agreement.id, agreement]));
-  return standingsOf(agreements, asking, now).flatMap(({ id, phase, over, isFollowed }): Stretch[] => {
+  return phasedAgreementsOf(agreements, asking, now).flatMap(({ id, phase, over, isFollowed }): Stretch[] => {
     const agreement = byId.get(id);
     const { life } = agreement ?? {};
     if (!agreement || !life?.start) return [];

@@ -27,7 +27,7 @@ export class LifecycleMessages {
   ) {}
 
   /**
-   * Takes a message up again that is dead-lettered, waits for its subscription, or was ignored, because what stood in its way is mended: a contradiction in
+   * Takes a message up again that is dead-lettered, waits for its subscription, or was ignored, because what stood in its way is resolved: a contradiction in
    * the ledger, a product or topic that was missing from the options, a version of this module that did not understand it. It is then filed as one that has just
    * come, with all its attempts; that it came late does no harm, since the state of a subscription follows the time of its events.
    * @param message as the admin API shows it
@@ -60,7 +60,7 @@ export class LifecycleMessages {
     }
     const { content, ...read } = this.readAnew(key, kept);
     if ('event' in content) {
-      if (!(await this.isTwin(tx, key, read))) {
+      if (!(await this.isDuplicate(tx, key, read))) {
         await takeUp(tx, sellerAccount, key, content.event);
         return { state: 'pending' };
       }
@@ -84,7 +84,7 @@ export class LifecycleMessages {
   }
 
   /** Understood at last, a message may tell an id of its own, under which AWS has sent it again since. */
-  private async isTwin(tx: SqlExecutor, key: MessageKey, read: MessageKey): Promise<boolean> {
+  private async isDuplicate(tx: SqlExecutor, key: MessageKey, read: MessageKey): Promise<boolean> {
     if (read.origin === key.origin && read.messageId === key.messageId) return false;
     return hasMessage(tx, this.options.sellerAccount, read);
   }

@@ -126,7 +126,7 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
         subject: subjectOf(queue, operation),
         severity: 'critical',
         message:
-          `SQS refuses ${operation} for queue ${queue} (${failure.code}: ${failure.message}): activations and cancellations wait in it until that is mended. ` +
+          `SQS refuses ${operation} for queue ${queue} (${failure.code}: ${failure.message}): activations and cancellations wait in it until that is resolved. ` +
           'The role of the application needs sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility on the queue; see docs/notifications.md.',
       }),
     );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { standingOf } from '../../../src/metering/submission/answer-facts.js';
+import { knownAgreementOf } from '../../../src/metering/submission/answer-facts.js';
 
 const at = (time: string): Date => new Date(`2026-11-11T${time}:00Z`);
 const end = (over: { identityGoesOn?: boolean } = {}) => ({
@@ -13,15 +13,15 @@ describe('how the agreement of a record stands when AWS says that its customer i
       { startsAt: at('09:00'), end: null },
       { startsAt: at('08:00'), end: null },
     ];
-    expect(standingOf(spans, at('12:00'))).toEqual({ inForceSince: at('08:00'), isInFinalHour: false });
-    expect(standingOf([], at('12:00'))).toEqual({ inForceSince: null, isInFinalHour: false });
+    expect(knownAgreementOf(spans, at('12:00'))).toEqual({ inForceSince: at('08:00'), isInFinalHour: false });
+    expect(knownAgreementOf([], at('12:00'))).toEqual({ inForceSince: null, isInFinalHour: false });
   });
 
   it('is in its final hour until an hour after its last sign was heard, where nothing goes on under its identity', () => {
     const spans = [{ startsAt: at('08:00'), end: end() }];
-    expect(standingOf(spans, at('11:20')).isInFinalHour).toBe(true);
+    expect(knownAgreementOf(spans, at('11:20')).isInFinalHour).toBe(true);
     // Sealed before the end was known: the record keeps the deadline of its hour.
-    expect(standingOf(spans, at('11:21')).isInFinalHour).toBe(false);
-    expect(standingOf([{ startsAt: at('08:00'), end: end({ identityGoesOn: true }) }], at('11:00')).isInFinalHour).toBe(false);
+    expect(knownAgreementOf(spans, at('11:21')).isInFinalHour).toBe(false);
+    expect(knownAgreementOf([{ startsAt: at('08:00'), end: end({ identityGoesOn: true }) }], at('11:00')).isInFinalHour).toBe(false);
   });
 });
