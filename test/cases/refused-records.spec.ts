@@ -88,7 +88,7 @@ describe('T17 a dimension that AWS never accepts', () => {
     };
   }
 
-  it('is sealed once per rollup and cause; others are unaffected; once the listing is mended, all that AWS takes is billed', async () => {
+  it('is sealed once per rollup and cause; others are unaffected; once the listing is put right, all that AWS takes is billed', async () => {
     await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const mend = await play(world);
       const before = await world.expectConserved();

@@ -6,11 +6,10 @@ import ts from 'typescript';
  */
 export function testTitlesOf(source: string, fileName = 'some.spec.ts'): Set<string> {
   const file = ts.createSourceFile(fileName, source, ts.ScriptTarget.ES2023, true);
-  const tables = constantsOf(file);
   const titles = new Set<string>();
 
   const visit = (node: ts.Node, around: string[]): void => {
-    const call = ts.isCallExpression(node) ? testCallOf(node, tables) : null;
+    const call = ts.isCallExpression(node) ? testCallOf(node) : null;
     if (call === null) {
       ts.forEachChild(node, (child) => {
         visit(child, around);
@@ -45,9 +44,7 @@ interface TestCall {
   body: ts.Node | undefined;
 }
 
-type Constants = ReadonlyMap<string, ts.Expression>;
-
-function testCallOf(node: ts.CallExpression, constants: Constants): TestCall | null {
+function testCallOf(node: ts.CallExpression): TestCall | null {
   const [title, body] = node.arguments;
   if (!title || !ts.isStringLiteralLike(title) || !body) return null;
   let callee: ts.Expression = node.expression;
@@ -64,7 +61,7 @@ function testCallOf(node: ts.CallExpression, constants: Constants): TestCall | n
   if (!/^(it|test|describe|xit|xtest|xdescribe)$/.test(name) || (table !== undefined && names.at(-1) !== 'each')) return null;
   return {
     kind: name.endsWith('describe') ? 'block' : 'test',
-    titles: [title.text, ...(table === undefined ? [] : rowsOf(table, constants).map((row) => filledIn(title.text, row)))],
+    titles: [title.text, ...(table === undefined ? [] : rowsOf(table).map((row) => filledIn(title.text, row)))],
     isSkipped: name.startsWith('x') || names.some((part) => part === 'skip' || part === 'todo' || part === 'failing'),
     body,
   };
@@ -73,22 +70,20 @@ function testCallOf(node: ts.CallExpression, constants: Constants): TestCall | n
 /** What a title can show of a cell; null where that is only known when the test runs. */
 type Cell = string | null;
 
-function rowsOf(table: ts.Expression, constants: Constants): Cell[][] {
-  return elementsOf(table, constants).map((element) => {
-    const row = resolved(element, constants);
-    return ts.isArrayLiteralExpression(row)
-      ? elementsOf(row, constants).map((cell) => textOf(cell, constants))
-      : [textOf(element, constants)];
+function rowsOf(table: ts.Expression): Cell[][] {
+  return elementsOf(table).map((element) => {
+    const row = resolved(element);
+    return ts.isArrayLiteralExpression(row) ? elementsOf(row).map((cell) => textOf(cell)) : [textOf(element)];
   });
 }
 
-function elementsOf(expression: ts.Expression, constants: Constants): ts.Expression[] {
-  const table = resolved(expression, constants);
+function elementsOf(expression: ts.Expression): ts.Expression[] {
+  const table = resolved(expression);
   if (ts.isArrayLiteralExpression(table)) {
-    return table.elements.flatMap((element) => (ts.isSpreadElement(element) ? elementsOf(element.expression, constants) : [element]));
+    return table.elements.flatMap((element) => (ts.isSpreadElement(element) ? elementsOf(element.expression) : [element]));
   }
   if (ts.isCallExpression(table) && /^Object\.(keys|entries)$/.test(table.expression.getText()) && table.arguments[0]) {
-    const object = resolved(table.arguments[0], constants);
+    const object = resolved(table.arguments[0]);
     if (!ts.isObjectLiteralExpression(object)) return [];
     return object.properties.flatMap((property) =>
       property.name && (ts.isStringLiteralLike(property.name) || ts.isIdentifier(property.name))
@@ -99,16 +94,16 @@ function elementsOf(expression: ts.Expression, constants: Constants): ts.Express
   return [];
 }
 
-function resolved(expression: ts.Expression, constants: Constants): ts.Expression {
+function resolved(expression: ts.Expression): ts.Expression {
   if (ts.isAsExpression(expression) || ts.isSatisfiesExpression(expression) || ts.isParenthesizedExpression(expression)) {
-    return resolved(expression.expression, constants);
+    return resolved(expression.expression);
   }
-  const constant = ts.isIdentifier(expression) ? constants.get(expression.text) : undefined;
-  return constant === undefined ? expression : resolved(constant, constants);
+  const constant = ts.isIdentifier(expression) ? constantOf(expression) : undefined;
+  return constant === undefined ? expression : resolved(constant);
 }
 
-function textOf(expression: ts.Expression, constants: Constants): Cell {
-  const value = resolved(expression, constants);
+function textOf(expression: ts.Expression): Cell {
+  const value = resolved(expression);
   if (ts.isStringLiteralLike(value) || ts.isNumericLiteral(value)) return value.text;
   if (value.kind === ts.SyntaxKind.TrueKeyword) return 'true';
   if (value.kind === ts.SyntaxKind.FalseKeyword) return 'false';
@@ -122,12 +117,16 @@ function filledIn(template: string, row: readonly Cell[]): string {
   return template.replaceAll(/%[sdifjop]/g, (placeholder) => row[position++] ?? placeholder);
 }
 
-function constantsOf(file: ts.SourceFile): Constants {
-  const constants = new Map<string, ts.Expression>();
-  const visit = (node: ts.Node): void => {
-    if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name) && node.initializer) constants.set(node.name.text, node.initializer);
-    ts.forEachChild(node, visit);
-  };
-  visit(file);
-  return constants;
+/** What a name stands for where it is used: the constant of the nearest block around it. */
+function constantOf(name: ts.Identifier): ts.Expression | undefined {
+  for (let at: ts.Node = name; !ts.isSourceFile(at);) {
+    at = at.parent;
+    if (!ts.isSourceFile(at) && !ts.isBlock(at)) continue;
+    const declared = at.statements
+      .filter(ts.isVariableStatement)
+      .flatMap(({ declarationList }) => declarationList.declarations)
+      .find((declaration) => ts.isIdentifier(declaration.name) && declaration.name.text === name.text);
+    if (declared) return declared.initializer;
+  }
+  return undefined;
 }

@@ -184,7 +184,7 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
       expect(await (await post(silent.url, {})).text()).toContain('Contact the seller through the product’s page on AWS Marketplace');
     });
 
-    it('a fault of our set-up to the operators too, until it is mended', async () => {
+    it('a fault of our set-up to the operators too, until it is resolved', async () => {
       await post(host.url, arriving({ kind: 'accessDenied', count: 1 }));
       await post(host.url, unlisted());
       expect(await rooms.alertKinds()).toEqual(['setupError', 'setupError']);

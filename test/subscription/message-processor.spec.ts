@@ -278,7 +278,7 @@ describe('an arrival', () => {
       rooms.registrar.arrive({ productCode: LICENSE_PRODUCT, ...names, messageId, offerType: null, fields }, tx),
     );
 
-  it('finds the agreement by any printed form of its license, and is one however often it comes', async () => {
+  it('D41: finds the agreement by any printed form of its license, and is one however often it comes', async () => {
     await hear(rooms, said('license.updated', '10:00', { ...licensed('1'), licenseArn: 'aws:license-manager:us-east-1:294406891311:l-1' }));
     const [before] = await rowsOf(rooms);
     const first = await arrive({ licenseArn: licensed('1').licenseArn ?? '', customerAwsAccountId: BUYER }, 't1', { plan: 'a' });

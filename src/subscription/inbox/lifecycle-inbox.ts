@@ -31,7 +31,7 @@ export class LifecycleInbox {
     return { received, repeated: messages.length - received };
   }
 
-  /** As `receive`, within a transaction of the module that says more than the message. Ring the waker `inbox` after its commit. */
+  /** As `receive`, within a transaction of the module that says more than the message. Wake the waker `inbox` after its commit. */
   async enter(messages: readonly ReceivedMessage[], tx: SqlExecutor): Promise<number> {
     if (messages.length === 0) return 0;
     const { sellerAccount, clock } = this.options;

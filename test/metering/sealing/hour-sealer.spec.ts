@@ -412,6 +412,33 @@ describe('what AWS refuses for a cause', () => {
   });
 });
 
+describe('what a period leaves without an hour is closed with it', () => {
+  it.each<[reason: string, prepare: () => Promise<unknown>, isNamed: boolean]>([
+    ['notLive', () => ledger.mode('2026-11-01T00:00:00Z', 'off'), true],
+    ['dryRun', () => ledger.mode('2026-11-01T00:00:00Z', 'dry-run'), true],
+    ['noIdentity', () => Promise.resolve(), false],
+    [
+      'refused',
+      () =>
+        ledger.database.query(
+          `INSERT INTO marketplace.quarantined_cause (seller_account, product_code, scope, key, reason, next_probe_at)
+           VALUES ('seller', 'larkspur', 'dimension', 'requests', 'invalidDimension', clock_timestamp())`,
+        ),
+      true,
+    ],
+    ['noHour', () => Promise.resolve(), true],
+  ])('held: %s', async (reason, prepare, isNamed) => {
+    await prepare();
+    const customer = await ledger.tenant({ ...RUNNING, to: '10:00', ...(isNamed ? {} : { identity: null }) });
+    await ledger.asked(customer, '11:06');
+    ledger.at('11:30');
+    await ledger.record(customer, { quantity: 5, at: '09:10' });
+    for (const pass of ['12:15', '12:45', '2026-11-12T12:15:00Z']) await ledger.seal(pass);
+    expect(await ledger.waiting()).toEqual([]);
+    expect(await ledger.records()).toMatchObject([{ kind: 'closing', state: 'closed', disposition: 'held', reason, quantity: '5' }]);
+  });
+});
+
 describe('a pass', () => {
   it('looks at no past subscription, and at nobody who has nothing to do [T19]', async () => {
     const customers: FrozenCustomer[] = [];

@@ -363,6 +363,12 @@ describe('usage that no agreement covers', () => {
       usage('10:45'),
       'wait awaitingSuccessor',
     ],
+    [
+      'is set apart where AWS, asked, knows no successor',
+      { spans: [{ ...ENDED[0]!, end: { awaitsSuccessor: true } }], now: LATER, subscription: { askedAt: at('11:00') } },
+      usage('10:45'),
+      'set apart awaitingSuccessor',
+    ],
     ['waits before the start', { spans: [{ agreement: '1', from: '10:05' }] }, usage('09:10'), 'wait beforeStart'],
     [
       'is set apart before the start, once its own cutoff has passed [M20]',
@@ -371,6 +377,12 @@ describe('usage that no agreement covers', () => {
       'set apart beforeStart',
     ],
     ['of a purchase that failed waits', { spans: [{ ...RUNNING[0]!, seals: 'never' }] }, usage('10:10'), 'wait noSubscription'],
+    [
+      'of a purchase that failed is set apart once its cutoff has passed',
+      { spans: [{ ...RUNNING[0]!, seals: 'never' }], now: LATER },
+      usage('10:10'),
+      'set apart noSubscription',
+    ],
     [
       'of a tenant that had no subscription then waits',
       { spans: RUNNING, tenancy: { from: '10:30' } },

@@ -139,7 +139,7 @@ function timelinesOf({ agreements, facts, asking, isLegacy, now }: World): Retur
 }
 
 describe('whatever the facts', () => {
-  it('T12: any order and any number of times give the same agreements, states and timelines', () => {
+  it('D36, T12: any order and any number of times give the same agreements, states and timelines', () => {
     fc.assert(
       fc.property(
         anyWorld.chain((world) =>
