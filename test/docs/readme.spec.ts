@@ -116,6 +116,13 @@ describe('D45 what the README names', () => {
     expect(dead).toEqual([]);
   });
 
+  it.each(PAGES)('files that %s names are there', (page) => {
+    const named = [...read(page).matchAll(/`((?:src|test|migrations|examples|bench|tools|packages|docs)\/[\w./-]+)`/g)].map(
+      (match) => match[1] ?? '',
+    );
+    expect(named.filter((file) => !existsSync(path.join(repositoryRoot, file)))).toEqual([]);
+  });
+
   it('commands exist', async () => {
     const scripts = [...README.matchAll(/\bnpm (?:run (\S+?)|(start|test))(?=[\s`])/g)].map((match) => match[1] ?? match[2] ?? '');
     expect(scripts).toEqual(expect.arrayContaining(['start', 'demo:check', 'test']));
