@@ -227,6 +227,7 @@ describe('a buyer on a free trial', () => {
       await page.goto('/dashboard');
       return page.getByText(/^\s*Workspace ready/).isVisible();
     });
+    expect(await page.getByText('Free trial').count()).toBe(0);
   });
 });
 
