@@ -71,7 +71,9 @@ export class FlowService {
         record,
         // The others are never sent; the hour in which one stands may have a line of its own.
         billed:
-          (record.kind === 'hour' && lines.get(grainOf(record.licenseArn, record.dimension, record.hour?.toISOString() ?? ''))) || null,
+          record.kind === 'hour'
+            ? (lines.get(grainOf(record.licenseArn, record.dimension, record.hour?.toISOString() ?? '')) ?? null)
+            : null,
       })),
       billedTotals: billedByDimension(bill),
       alerts,
