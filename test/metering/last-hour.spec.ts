@@ -54,8 +54,7 @@ it('finalHour atHourEnd: the running hour is billed whole when it is over', asyn
   await world.expectUnits({ billed: { 'l-1': 8 } });
 });
 
-// Nothing moves the deadlines of a record that was sealed before the end was heard yet: remove `failing` with that.
-it.failing('what ends goes out before all else', async () => {
+it('what ends goes out before all else', async () => {
   await start({ options: { submission: { concurrency: 1 } } });
   const others = await Promise.all(Array.from({ length: 30 }, (_, index) => world.join(`tenant-${index}`)));
   const buyer = await world.join('leaving');
