@@ -27,7 +27,9 @@ async function bench(bench: BenchLedger): Promise<void> {
   const { client, ledger } = bench;
   const first = Math.floor(Date.now() / HOUR_MS) - 48;
   let now = new Date(first * HOUR_MS);
-  const products = [{ ...bench.options.products[0]!, dimensions: dimensionNames(), zeroRecords: 'off' as const }];
+  const [product] = bench.options.products;
+  if (!product) throw new Error('the bench has a product');
+  const products = [{ ...product, dimensions: dimensionNames(), zeroRecords: 'off' as const }];
   const options = { ...bench.options, products, clock: { now: () => now } };
   const dimensions = await dimensionIds(bench);
   const timelines = await customers(bench, new Date((first - 24) * HOUR_MS));

@@ -86,7 +86,7 @@ class Provisioning {
   }
 }
 
-const activated = { productCode: 'a', startsAt: START.toISOString(), isTrial: false, previousState: 'registered' };
+const activated = { productCode: 'a', startsAt: START.toISOString(), isTrial: false, previousState: 'registered', agreement: null };
 
 describe('handlers', () => {
   it('are found on providers, controllers and what factories made, once each, and called as methods', async () => {
@@ -140,7 +140,7 @@ describe('handlers', () => {
     ]);
     const [id] = subscriptionIds(1) as [string];
     await started.append(started.database, 'subscription.activated', id, activated);
-    await started.append(started.database, 'subscription.ending', id, { productCode: 'a', endsAt: 'soon' });
+    await started.append(started.database, 'subscription.ending', id, { productCode: 'a', endsAt: 'soon', agreement: null });
     await started.deliver();
     expect(heard.sort()).toEqual(['desk', 'greeted by Derived', 'greeted by Made', 'provisioning a 1', 'subscription.ending soon']);
   });
@@ -338,7 +338,12 @@ describe('instances', () => {
     ] as const) {
       const database = new LedgerDatabase(app.get(getDataSourceToken(instance === undefined ? 'marketplace' : 'marketplace_second')));
       const outbox = new Outbox(resolveOptions(optionsOf(seller), {}));
-      const event = { type: 'subscription.converted' as const, subscriptionId: null, payload: { productCode: seller }, occurredAt: START };
+      const event = {
+        type: 'subscription.converted' as const,
+        subscriptionId: null,
+        payload: { productCode: seller, at: START.toISOString(), agreement: null },
+        occurredAt: START,
+      };
       await outbox.append(database, [event]);
       await app.get(Jobs)[instance ?? 'unnamed'].runOnce('deliver');
     }
@@ -403,7 +408,12 @@ describe('a host', () => {
       app.useGlobalPipes(new Refusing());
       app.setGlobalPrefix('api');
       apps.push(await app.init());
-      const event = { type: 'subscription.converted' as const, subscriptionId: null, payload: { productCode: way }, occurredAt: START };
+      const event = {
+        type: 'subscription.converted' as const,
+        subscriptionId: null,
+        payload: { productCode: way, at: START.toISOString(), agreement: null },
+        occurredAt: START,
+      };
       await app.get(Outbox).append(app.get(LedgerDatabase), [event]);
       await app.get(JobScheduler).runOnce('deliver');
       expect(heard).toEqual([`hello ${way}`]);

@@ -7,10 +7,11 @@ import {
   type EventDelivery,
   JobScheduler,
   MarketplaceMeteringModule,
-  type MarketplaceEventPayloads,
+  type MarketplaceEventType,
   type Options,
 } from '../../src/index.js';
 import { LedgerDatabase, type SqlExecutor } from '../../src/database/ledger-database.js';
+import { type StoredPayload } from '../../src/events/marketplace-event.js';
 import { Outbox } from '../../src/events/outbox.js';
 import { type ResolvedOptions } from '../../src/marketplace-metering.options.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
@@ -72,14 +73,15 @@ export class EventHost {
 
   /** Tells of one thing after the other, each in the transaction given or in one of its own. */
   async tell(subscriptionId: string | null, codes: readonly string[], tx: SqlExecutor = this.database): Promise<void> {
-    for (const productCode of codes) await this.append(tx, 'subscription.converted', subscriptionId, { productCode });
+    for (const productCode of codes)
+      await this.append(tx, 'subscription.converted', subscriptionId, { productCode, at: START.toISOString(), agreement: null });
   }
 
-  append<T extends keyof MarketplaceEventPayloads>(
+  append<T extends MarketplaceEventType>(
     tx: SqlExecutor,
     type: T,
     subscriptionId: string | null,
-    payload: MarketplaceEventPayloads[T],
+    payload: StoredPayload<T>,
   ): Promise<void> {
     return this.app.get(Outbox).append(tx, [{ type, subscriptionId, payload, occurredAt: START }]);
   }

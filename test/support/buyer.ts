@@ -3,7 +3,11 @@ import { type RecordResult, type Subscription } from '../../src/index.js';
 import { type Agreement, type SubscribeOptions } from './market.js';
 import { type Usage, type World } from './world.js';
 
-type Terms = { startsAt?: Date; endsAt?: Date; as?: 'newLicense' | 'sameLicense' | 'sameAgreement' };
+interface Terms {
+  startsAt?: Date;
+  endsAt?: Date;
+  as?: 'newLicense' | 'sameLicense' | 'sameAgreement';
+}
 
 /** An AWS account that buys one product: what it does at AWS, in its browser, and in the host's application. */
 export class Buyer {

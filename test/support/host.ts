@@ -1,4 +1,4 @@
-import { Inject, Injectable, type INestApplication, type LogLevel, type ModuleMetadata } from '@nestjs/common';
+import { Inject, Injectable, type INestApplication, type LogLevel, Module, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   MARKETPLACE_EVENT_TYPES,
@@ -21,6 +21,7 @@ class Listener {
   }
 }
 
+@Module({})
 class HostModule {}
 
 /** What is the host's own: its controllers and services. */

@@ -27,8 +27,8 @@ export function buyerOf(
   simulator: MarketplaceSimulator,
   who: { licenseArn?: string | null; accountId?: string | null; customerIdentifier?: string | null },
 ): string {
-  if (who.licenseArn != null) return licenseIdOf(who.licenseArn);
-  if (who.accountId != null) return who.accountId;
+  if (who.licenseArn !== null && who.licenseArn !== undefined) return licenseIdOf(who.licenseArn);
+  if (who.accountId !== null && who.accountId !== undefined) return who.accountId;
   const held = simulator.agreements().find(({ customerIdentifier }) => customerIdentifier === who.customerIdentifier);
   return held?.accountId ?? who.customerIdentifier ?? '';
 }

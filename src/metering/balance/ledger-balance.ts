@@ -106,7 +106,7 @@ export class LedgerBalance {
     for await (const row of this.rows(filter, on)) {
       if (filter.dimension !== undefined && row.dimension !== filter.dimension) continue;
       if (filter.conserved !== undefined && row.conserved !== filter.conserved) continue;
-      if (after && row.customer_id === after.customerId && row.dimension <= after.dimension) continue;
+      if (row.customer_id === after?.customerId && row.dimension <= after.dimension) continue;
       found.push(viewOf(row));
       if (found.length >= limit) break;
     }

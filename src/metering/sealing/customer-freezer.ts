@@ -11,8 +11,9 @@ import { type CustomerPlan, planCustomer, type Rollup } from './customer-plan.js
 import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
 import { hasMoved } from './moved-records.js';
 import { type Period } from './period.js';
+import { type PlannedCustomer } from './planned-customer.js';
 import { type PlanningRule } from './planning-rule.js';
-import { draftClosing, draftHour, draftSettingApart, type RecordDraft, type RecordFrame } from './record-draft.js';
+import { draftClosing, draftHour, draftSettingApart, type RecordDraft } from './record-draft.js';
 import { operationOf, rollupOf, SealingFacts } from './sealing-facts.js';
 import {
   loadMovable,
@@ -66,13 +67,6 @@ export interface Frozen {
   annulled: number;
   /** Why records that are never sent were closed as they were sealed, a reason each. */
   closed: readonly string[];
-}
-
-/** A customer with what is planned for it. */
-export interface Planned {
-  customer: CustomerTimeline;
-  plan: CustomerPlan;
-  frame: RecordFrame;
 }
 
 /**
@@ -211,7 +205,7 @@ export class CustomerFreezer {
     return moves.flatMap(({ row }) => (moved.has(row.id) ? [] : [row]));
   }
 
-  private async plan(tx: SqlExecutor, facts: SealingFacts): Promise<Planned[]> {
+  private async plan(tx: SqlExecutor, facts: SealingFacts): Promise<PlannedCustomer[]> {
     const { sellerAccount, clock } = this.options;
     const rollups = new Map<string, Rollup[]>();
     const ids = facts.timelines.map(({ customerId }) => customerId);
@@ -232,7 +226,9 @@ export class CustomerFreezer {
         carries: facts.carriesOf(rule),
         hasUnfinished: (period) => facts.hasUnfinished(period),
         isZeroAnnulled: (period, dimension, hour) => facts.isZeroAnnulled(period, dimension, hour),
-        take: (period, dimension, hour) => facts.give(productCode, period, dimension, hour),
+        take: (period, dimension, hour) => {
+          facts.give(productCode, period, dimension, hour);
+        },
       });
       const product = facts.productOf(productCode);
       const frame = { customerId, productCode, operation: operationOf(product), region: product?.region ?? '', now: clock.now() };
@@ -240,7 +236,7 @@ export class CustomerFreezer {
     });
   }
 
-  private async write(tx: SqlExecutor, facts: SealingFacts, planned: readonly Planned[]): Promise<RecordDraft[]> {
+  private async write(tx: SqlExecutor, facts: SealingFacts, planned: readonly PlannedCustomer[]): Promise<RecordDraft[]> {
     const { sellerAccount } = this.options;
     const periodIds = await this.periodRows(tx, facts, planned);
     const cover = await this.cover(tx, planned);
@@ -290,7 +286,7 @@ export class CustomerFreezer {
   }
 
   /** Row ids of the periods that are written to, by key. */
-  private async periodRows(tx: SqlExecutor, facts: SealingFacts, planned: readonly Planned[]): Promise<Map<string, string>> {
+  private async periodRows(tx: SqlExecutor, facts: SealingFacts, planned: readonly PlannedCustomer[]): Promise<Map<string, string>> {
     const { sellerAccount } = this.options;
     const periods = new Map(
       planned.flatMap(({ plan }) => [...plan.hours, ...plan.closings].map(({ period }) => [period.key, period] as const)),
@@ -316,7 +312,7 @@ export class CustomerFreezer {
     return rowIds;
   }
 
-  private async cover(tx: SqlExecutor, planned: readonly Planned[]): Promise<ReadonlyMap<string, Scaled>> {
+  private async cover(tx: SqlExecutor, planned: readonly PlannedCustomer[]): Promise<ReadonlyMap<string, Scaled>> {
     if (!this.coverOf) return new Map();
     const agreements = planned.flatMap(({ plan }) => plan.hours.map(({ period }) => period.agreementId));
     return agreements.length === 0 ? new Map() : this.coverOf(tx, this.options.sellerAccount, [...new Set(agreements)]);
@@ -325,7 +321,7 @@ export class CustomerFreezer {
   private async finish(
     tx: SqlExecutor,
     facts: SealingFacts,
-    planned: readonly Planned[],
+    planned: readonly PlannedCustomer[],
     claimed: readonly string[],
     now: Date,
   ): Promise<void> {

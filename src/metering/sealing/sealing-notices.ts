@@ -5,9 +5,9 @@ import { type Outbox } from '../../events/outbox.js';
 import { earliest, HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { formatDecimal, type Scaled } from '../../runtime/decimal.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
-import { type Planned } from './customer-freezer.js';
 import { type CustomerPlan, type Rollup } from './customer-plan.js';
 import { spanAt } from './period.js';
+import { type PlannedCustomer } from './planned-customer.js';
 import { type WaitingReason } from './planning-rule.js';
 import { type RecordDraft, sumOf } from './record-draft.js';
 import { type MovableRow } from './sealing-load.sql.js';
@@ -61,7 +61,7 @@ export class SealingNotices {
   /** @param annulled records that stand no longer: what was told of them is resolved. */
   async tell(
     tx: SqlExecutor,
-    planned: readonly Planned[],
+    planned: readonly PlannedCustomer[],
     drafts: readonly RecordDraft[],
     annulled: readonly string[],
     now: Date,
@@ -90,7 +90,7 @@ export class SealingNotices {
     }
   }
 
-  private async tellWaiting(tx: SqlExecutor, planned: readonly Planned[], now: Date): Promise<void> {
+  private async tellWaiting(tx: SqlExecutor, planned: readonly PlannedCustomer[], now: Date): Promise<void> {
     const waiting = new Map<string, Alert>();
     for (const { customer, plan } of planned) {
       const byReason = new Map<WaitingReason, Rollup[]>();
@@ -120,7 +120,7 @@ export class SealingNotices {
     for (const [, alert] of [...waiting].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alert);
   }
 
-  private async tellClosed(tx: SqlExecutor, planned: readonly Planned[], closed: readonly RecordDraft[], now: Date): Promise<void> {
+  private async tellClosed(tx: SqlExecutor, planned: readonly PlannedCustomer[], closed: readonly RecordDraft[], now: Date): Promise<void> {
     await this.outbox.append(
       tx,
       closed.map(({ row }): NewMarketplaceEvent<'metering.closed'> => ({

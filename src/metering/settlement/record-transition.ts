@@ -98,7 +98,9 @@ export class RecordTransitions {
       tx,
       annulled.map((record) => closedNotice(record, { ...why, disposition: 'annulled' }, now)),
     );
-    for (const _ of annulled) settled(tx, 'closed', why.reason);
+    annulled.forEach(() => {
+      settled(tx, 'closed', why.reason);
+    });
     return annulled;
   }
 }
@@ -177,7 +179,9 @@ function mayPlanOtherwise({ record, to }: Transition): boolean {
 }
 
 function settled(tx: SqlExecutor, state: string, reason: string): void {
-  const count = (): void => countMetric('marketplace.records.settled', 1, { state, reason });
+  const count = (): void => {
+    countMetric('marketplace.records.settled', 1, { state, reason });
+  };
   if (tx.afterCommit) tx.afterCommit(count);
   else count();
 }

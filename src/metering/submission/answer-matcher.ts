@@ -1,7 +1,14 @@
 import { type GatewayResults, type ReportEcho, type UsageReport } from '../../aws/metering-gateway.js';
 import { hourOf } from '../../runtime/clock.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
-import { type MatchedAnswers } from './metering-operation.js';
+
+/** Answers of one call, told apart by record. */
+export interface MatchedAnswers {
+  /** One answer for each record sent, in the order sent. */
+  answers: RecordAnswer[];
+  /** Results that mean none of the records. */
+  strangers: number;
+}
 
 /**
  * Which identity a record is found by in an answer. Records of different kinds never share a call: LicenseArn and ProductCode must not meet in

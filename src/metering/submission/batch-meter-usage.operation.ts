@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { BATCH_RECORDS_MAX, type GatewayAnswer, type GatewayResults, MeteringGateway } from '../../aws/metering-gateway.js';
-import { answersOf } from './answer-matcher.js';
+import { answersOf, type MatchedAnswers } from './answer-matcher.js';
 import { planBatch, requestProductCodeOf, type SendableRecord } from './batch-planner.js';
-import { type MatchedAnswers, type MeteringOperationStrategy, type OperationCall } from './metering-operation.js';
+import { type MeteringOperationStrategy, type OperationCall } from './metering-operation.js';
 
 /** SaaS listings: up to 25 records a call, each with a fate of its own. */
 @Injectable()

@@ -1,16 +1,8 @@
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { type BudgetedOperation } from '../../database/call-budget.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';
-import { type RecordAnswer } from '../settlement/evidence.js';
+import { type MatchedAnswers } from './answer-matcher.js';
 import { type SendableRecord } from './batch-planner.js';
-
-/** Answers of one call, told apart by record. */
-export interface MatchedAnswers {
-  /** One answer for each record sent, in the order sent. */
-  answers: RecordAnswer[];
-  /** Results that mean none of the records. */
-  strangers: number;
-}
 
 export interface OperationCall {
   region: string;

@@ -233,7 +233,7 @@ export class FreezingLedger {
        JOIN marketplace.dimension d ON d.name = e.name`,
       [
         usages.map(() => uuidv7()),
-        usages.map((usage) => at(String(usage.at instanceof Date ? usage.at.toISOString() : usage.at)).toISOString()),
+        usages.map((usage) => at(usage.at instanceof Date ? usage.at.toISOString() : usage.at).toISOString()),
         usages.map(({ subject }) => subject ?? customer.subjects[0]?.id ?? -1),
         usages.map(({ dimension }) => dimension ?? 'requests'),
         usages.map(({ quantity }) => String(quantity)),

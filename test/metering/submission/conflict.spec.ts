@@ -113,7 +113,10 @@ describe('two licenses of one buyer', () => {
     const id = await bench.seal(second, { quantity: 5 });
     // A renewal: both licenses belong to one subscription.
     await bench.database.query(`UPDATE marketplace.agreement SET subscription_id = $1 WHERE subscription_id = $2`, [first.id, second.id]);
-    await bench.database.query(`UPDATE marketplace.metering_record SET subscription_id = $1, customer_id = $2`, [first.id, first.customerId]);
+    await bench.database.query(`UPDATE marketplace.metering_record SET subscription_id = $1, customer_id = $2`, [
+      first.id,
+      first.customerId,
+    ]);
     await bench.first.submit();
     expect(await bench.records()).toMatchObject([
       { subscription_id: first.id, state: 'metered' },
