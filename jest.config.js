@@ -20,7 +20,7 @@ export const base = {
   globalSetup: '<rootDir>/test/support/jest-global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/jest-global-teardown.mjs',
   // Real servers and real processes, on machines that do other things as well.
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   // jest leaves one core idle; most suites wait for Postgres or for a process more than they compute.
   maxWorkers: '100%',
   testSequencer: '<rootDir>/test/support/long-suites-first.mjs',

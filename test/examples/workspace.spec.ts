@@ -4,7 +4,8 @@ import { DataSource } from 'typeorm';
 import { CreateLarkspur1795400000000 } from '../../examples/saas/larkspur/larkspur.migration.js';
 import { AddWorkspaces1795486400000 } from '../../examples/saas/larkspur/larkspur-workspaces.migration.js';
 import { WorkspaceService, type WorkspaceStanding } from '../../examples/saas/larkspur/workspace.service.js';
-import { type MarketplaceEventPayloads } from '../../src/index.js';
+import { type StoredPayload } from '../../src/events/marketplace-event.js';
+import { type MarketplaceEventType } from '../../src/index.js';
 import { START } from '../support/ledger-harness.js';
 import { type TestDatabase } from '../support/postgres.js';
 import { EventHost } from '../events/event-host.js';
@@ -28,10 +29,7 @@ afterAll(async () => {
 it('a workspace follows what AWS says of its subscription, each event twice as once', async () => {
   const id = randomUUID();
   const workspaces = host.app.get(WorkspaceService);
-  const hear = async <T extends keyof MarketplaceEventPayloads>(
-    type: T,
-    payload: MarketplaceEventPayloads[T],
-  ): Promise<WorkspaceStanding> => {
+  const hear = async <T extends MarketplaceEventType>(type: T, payload: StoredPayload<T>): Promise<WorkspaceStanding> => {
     await host.append(host.database, type, id, payload);
     await host.settle();
     await host.database.query(`UPDATE marketplace.event_delivery SET state = 'pending', delivered_at = NULL WHERE subscription_id = $1`, [

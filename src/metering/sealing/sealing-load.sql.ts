@@ -67,7 +67,7 @@ export interface ProductRow {
   product_code: string;
   type: 'saas' | 'container' | 'ami';
   region: string;
-  modes: { from: string; mode: ProductModeName }[];
+  modes: { from: string | null; mode: ProductModeName }[];
 }
 
 /** Products with their modes in order. Of two rows for one instant the later one counts. */
