@@ -77,15 +77,15 @@ export class Buyer {
 
   /** Renews now, or signs ahead what begins at `startsAt`. */
   renew(terms: Terms = {}): Agreement {
-    return this.add(this.world.simulator.renew(this.agreement, terms as object));
+    return this.add(this.world.simulator.renew(this.agreement, terms));
   }
 
   replace(terms: Terms = {}): Agreement {
-    return this.add(this.world.simulator.replace(this.agreement, terms as object));
+    return this.add(this.world.simulator.replace(this.agreement, terms));
   }
 
   convertTrial(terms: Terms = {}): Agreement {
-    return this.add(this.world.simulator.convertTrial(this.agreement, terms as object));
+    return this.add(this.world.simulator.convertTrial(this.agreement, terms));
   }
 
   cancel(): Agreement {

@@ -238,7 +238,7 @@ export class World {
   }
 
   async recordAll(usages: readonly Usage[], options: RecordOptions = {}, app = this.app): Promise<RecordResult[]> {
-    const events = usages.map((usage) => ({ dimension: 'requests', ...usage }) as UsageEvent);
+    const events = usages.map((usage) => ({ dimension: 'requests', ...usage }));
     const results = await app.get(MeteringService).record(events, options);
     for (const [index, { outcome }] of results.entries()) if (outcome === 'recorded') this.count(events[index]!.quantity);
     return results;

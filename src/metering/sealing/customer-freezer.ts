@@ -7,7 +7,7 @@ import { type CustomerTimeline } from '../../subscription/agreements/timeline.js
 import { markCustomersChanged } from '../../subscription/chain/customer-changed.sql.js';
 import { type Deadlines } from '../settlement/deadlines.js';
 import { annulRecords } from '../settlement/record-annulment.sql.js';
-import { type CustomerPlan, planCustomer, type Rollup } from './customer-plan.js';
+import { planCustomer, type Rollup } from './customer-plan.js';
 import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
 import { hasMoved } from './moved-records.js';
 import { type Period } from './period.js';
