@@ -35,7 +35,7 @@ export default tseslint.config(
     extends: [jest.configs['flat/recommended']],
     rules: {
       // Assertions also come from supertest's chains, from properties, and from helpers that say so in their name.
-      'jest/expect-expect': ['error', { assertFunctionNames: ['expect*', 'refused', '**.expect*', 'assert*', '**.assert*'] }],
+      'jest/expect-expect': ['error', { assertFunctionNames: ['expect*', '**.expect*', 'assert*', '**.assert*'] }],
       // Helpers assert too, and so do tests under a condition (`itAsRoot`).
       'jest/no-standalone-expect': 'off',
       // A property or a model states what must hold in each case; its cases are conditions.

@@ -1,6 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
-import { MarketplaceMeteringError } from '../../errors.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { Waker } from '../../runtime/waker.js';

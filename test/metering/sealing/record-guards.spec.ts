@@ -18,7 +18,7 @@ afterEach(async () => {
   await ledger.close();
 });
 
-const refused = async (sql: string, message: RegExp | string = /is refused|cannot|belongs|says|leaves|violates/): Promise<void> => {
+const expectRefused = async (sql: string, message: RegExp | string = /is refused|cannot|belongs|says|leaves|violates/): Promise<void> => {
   await expect(ledger.database.query(sql)).rejects.toThrow(message);
 };
 const annul = (reason: 'expired' | 'moved' | 'rewritten' = 'rewritten'): Promise<string[]> =>
@@ -42,21 +42,21 @@ describe('by hand, the database refuses [M26]', () => {
       `notes = '[]'`,
       `included = 1`,
     ]) {
-      await refused(`UPDATE marketplace.metering_record SET ${change}`, /is refused/);
+      await expectRefused(`UPDATE marketplace.metering_record SET ${change}`, /is refused/);
     }
   });
 
   it('to write a balance, a period or an identity', async () => {
-    await refused(`UPDATE marketplace.balance SET event_sum = event_sum + 1000`, /written by its records alone/);
-    await refused(`UPDATE marketplace.balance SET quantity = quantity - 3`, /written by its records alone/);
-    await refused(
+    await expectRefused(`UPDATE marketplace.balance SET event_sum = event_sum + 1000`, /written by its records alone/);
+    await expectRefused(`UPDATE marketplace.balance SET quantity = quantity - 3`, /written by its records alone/);
+    await expectRefused(
       `INSERT INTO marketplace.balance (seller_account, period_id, dimension, event_sum) SELECT 'seller', period_id, 'storage', 5 FROM marketplace.balance`,
       /written by its records alone/,
     );
-    await refused(`DELETE FROM marketplace.balance`, /append-only/);
-    await refused(`UPDATE marketplace.period SET price = 'trial'`, /never changes/);
-    await refused(`UPDATE marketplace.metering_identity SET canonical = 'l-2'`, /frozen/);
-    await refused(`UPDATE marketplace.metering_identity SET digest = sha256('l-2')`, /frozen/);
+    await expectRefused(`DELETE FROM marketplace.balance`, /append-only/);
+    await expectRefused(`UPDATE marketplace.period SET price = 'trial'`, /never changes/);
+    await expectRefused(`UPDATE marketplace.metering_identity SET canonical = 'l-2'`, /frozen/);
+    await expectRefused(`UPDATE marketplace.metering_identity SET digest = sha256('l-2')`, /frozen/);
     await ledger.database.query(
       `UPDATE marketplace.metering_identity SET canonical = NULL, license_arn = NULL, customer_aws_account_id = NULL`,
     );
@@ -70,18 +70,18 @@ describe('by hand, the database refuses [M26]', () => {
        SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension, hour + interval '1 hour',
          "timestamp" + interval '1 hour', operation, region, mode, sealed_at, 'pending', due_at, cutoff_at, ${values} FROM marketplace.metering_record`;
     const names = 'quantity, event_sum, event_count, carry_in, carry_out';
-    await refused(insert(`1000, 1000, 1, 0.5, 0.5`, names), /says 1000/);
-    await refused(insert(`1000, 0, 0, 0.5, -999.5`, names), /metering_record_hour_quantity/);
-    await refused(insert(`0, 0, 0, 0.75, 0.75`, names), /leaves a carry of 0.75 but the balance says 0.5/);
-    await refused(insert(`1000, 0, 0, 1000.5, 0.5`, names), /leaves a carry|balance/);
-    await refused(
+    await expectRefused(insert(`1000, 1000, 1, 0.5, 0.5`, names), /says 1000/);
+    await expectRefused(insert(`1000, 0, 0, 0.5, -999.5`, names), /metering_record_hour_quantity/);
+    await expectRefused(insert(`0, 0, 0, 0.75, 0.75`, names), /leaves a carry of 0.75 but the balance says 0.5/);
+    await expectRefused(insert(`1000, 0, 0, 1000.5, 0.5`, names), /leaves a carry|balance/);
+    await expectRefused(
       `INSERT INTO marketplace.metering_record (${columns}, ${names}) SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id,
          product_code, dimension, hour + interval '1 hour', "timestamp" + interval '1 hour', operation, region, mode, sealed_at, 'metered', due_at, cutoff_at, 0, 0, 0, 0.5, 0.5
        FROM marketplace.metering_record`,
       /starts pending|metering_record_metered/,
     );
     // The same grain twice.
-    await refused(
+    await expectRefused(
       `INSERT INTO marketplace.metering_record (${columns}, ${names}) SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id,
          product_code, dimension, hour, "timestamp", operation, region, mode, sealed_at, 'pending', due_at, cutoff_at, 0, 0, 0, 0.5, 0.5
        FROM marketplace.metering_record`,
@@ -90,22 +90,22 @@ describe('by hand, the database refuses [M26]', () => {
   });
 
   it('to give a rollup another record, to take it away, or to add one to a record', async () => {
-    await refused(`UPDATE marketplace.rollup SET record_id = NULL`, /belongs to record/);
-    await refused(`UPDATE marketplace.rollup SET record_id = '${uuidv7()}'`, /belongs to record/);
-    await refused(`UPDATE marketplace.rollup SET event_sum = 7`, /never changes/);
-    await refused(`UPDATE marketplace.rollup SET is_split = true`, /split/);
+    await expectRefused(`UPDATE marketplace.rollup SET record_id = NULL`, /belongs to record/);
+    await expectRefused(`UPDATE marketplace.rollup SET record_id = '${uuidv7()}'`, /belongs to record/);
+    await expectRefused(`UPDATE marketplace.rollup SET event_sum = 7`, /never changes/);
+    await expectRefused(`UPDATE marketplace.rollup SET is_split = true`, /split/);
     await ledger.record(customer, { quantity: 1, at: '10:20' });
     await ledger.seal('11:20');
-    await refused(`UPDATE marketplace.rollup SET record_id = '${record.id}' WHERE record_id IS NULL`, /its rollups sum to 6.5 of 2/);
-    await refused(`UPDATE marketplace.rollup SET is_split = true WHERE record_id IS NULL`, /not the sum of its pieces/);
+    await expectRefused(`UPDATE marketplace.rollup SET record_id = '${record.id}' WHERE record_id IS NULL`, /its rollups sum to 6.5 of 2/);
+    await expectRefused(`UPDATE marketplace.rollup SET is_split = true WHERE record_id IS NULL`, /not the sum of its pieces/);
   });
 
   it('transitions that are not drawn, and a bill without proof', async () => {
-    await refused(`UPDATE marketplace.metering_record SET state = 'metered', metered_at = now()`, /no attempt that proves/);
+    await expectRefused(`UPDATE marketplace.metering_record SET state = 'metered', metered_at = now()`, /no attempt that proves/);
     await ledger.answer(record.id, 'billed');
-    await refused(`UPDATE marketplace.metering_record SET state = 'pending', metered_at = NULL`, /stays as it is|cannot go/);
-    await refused(`UPDATE marketplace.metering_record SET settled_quantity = 3`, /stays as it is|only as it becomes metered/);
-    await refused(`DELETE FROM marketplace.metering_record`, /append-only/);
+    await expectRefused(`UPDATE marketplace.metering_record SET state = 'pending', metered_at = NULL`, /stays as it is|cannot go/);
+    await expectRefused(`UPDATE marketplace.metering_record SET settled_quantity = 3`, /stays as it is|only as it becomes metered/);
+    await expectRefused(`DELETE FROM marketplace.metering_record`, /append-only/);
   });
 });
 
@@ -122,15 +122,15 @@ describe('annulling', () => {
     await ledger.seal('11:16');
     expect(await ledger.standing()).toEqual(['l-1 11 10h: 5, carry 0.5']);
     // It is final.
-    await refused(`UPDATE marketplace.metering_record SET disposition = 'held' WHERE id = '${record.id}'`, /cannot go/);
-    await refused(`UPDATE marketplace.annulled_rollup SET record_id = record_id`, /evidence/);
+    await expectRefused(`UPDATE marketplace.metering_record SET disposition = 'held' WHERE id = '${record.id}'`, /cannot go/);
+    await expectRefused(`UPDATE marketplace.annulled_rollup SET record_id = record_id`, /evidence/);
   });
 
   it('is for what AWS is known not to have billed', async () => {
     await ledger.answer(record.id, 'refused');
     await ledger.answer(record.id, 'uncertain');
     expect(await annul()).toEqual([]);
-    await refused(
+    await expectRefused(
       `UPDATE marketplace.metering_record SET state = 'closed', disposition = 'annulled', reason = 'expired', closed_at = now()`,
       /may have been billed/,
     );
@@ -173,7 +173,7 @@ describe('another system’s quantity', () => {
 
   it('needs a conflict and a person', async () => {
     await ledger.answer(record.id, 'refused');
-    await refused(
+    await expectRefused(
       `UPDATE marketplace.metering_record SET state = 'metered', metered_at = now(), settled_quantity = 3, closed_by = 'x'`,
       /no attempt|cannot go/,
     );
