@@ -171,7 +171,9 @@ describe('usage whose own hour is free', () => {
     ['waits where the product was off', { spans: RUNNING, modes: [{ from: null, mode: 'off' }] }, usage('10:10'), 'wait notLive'],
     ['waits where the product is not listed', { spans: RUNNING, isListed: false }, usage('10:10'), 'wait notListed'],
   ];
-  it.each(table)('%s', (_, given, rollup, expected) => { expect(planned(given, rollup)).toBe(expected); });
+  it.each(table)('%s', (_, given, rollup, expected) => {
+    expect(planned(given, rollup)).toBe(expected);
+  });
 });
 
 describe('late usage', () => {
@@ -282,7 +284,9 @@ describe('late usage', () => {
       '1 11 00:00',
     ],
   ];
-  it.each(table)('%s', (_, given, rollup, expected) => { expect(planned(given, rollup)).toBe(expected); });
+  it.each(table)('%s', (_, given, rollup, expected) => {
+    expect(planned(given, rollup)).toBe(expected);
+  });
 });
 
 describe('a boundary inside an hour', () => {
@@ -321,7 +325,9 @@ describe('a boundary inside an hour', () => {
       'wait noHour',
     ],
   ];
-  it.each(table)('%s', (_, given, rollup, expected) => { expect(planned(given, rollup)).toBe(expected); });
+  it.each(table)('%s', (_, given, rollup, expected) => {
+    expect(planned(given, rollup)).toBe(expected);
+  });
 
   it('gives each record an instant inside its agreement, a second after its start', () => {
     const first = ruleOf({ spans: REPLACED }).plan(usage('10:20'));
@@ -391,7 +397,9 @@ describe('usage that no agreement covers', () => {
     ],
     ['of nobody waits', { spans: RUNNING }, { ...usage('10:10'), subject: 99 }, 'wait unknownSubject'],
   ];
-  it.each(table)('%s', (_, given, rollup, expected) => { expect(planned(given, rollup)).toBe(expected); });
+  it.each(table)('%s', (_, given, rollup, expected) => {
+    expect(planned(given, rollup)).toBe(expected);
+  });
 });
 
 describe('usage that several subscriptions could pay', () => {
@@ -459,7 +467,9 @@ describe('usage that several subscriptions could pay', () => {
       '1 11 10:00',
     ],
   ];
-  it.each(table)('%s', (_, given, rollup, expected) => { expect(planned(given, rollup)).toBe(expected); });
+  it.each(table)('%s', (_, given, rollup, expected) => {
+    expect(planned(given, rollup)).toBe(expected);
+  });
 });
 
 describe('a carry of a whole unit', () => {
@@ -473,7 +483,9 @@ describe('a carry of a whole unit', () => {
     ['goes with the next where that is taken', { spans: RUNNING, taken: ['l-1 10:00'] }, 'wait nextHour'],
     ['goes with the newest free hour of a period that is over', { spans: REPLACED, taken: ['l-1 10:00'] }, '1 11 09:00'],
     ['waits where AWS refuses it', { spans: RUNNING, refused: ['requests'] }, 'wait refused'],
-  ] as [string, Given, string][])('%s', (_, given, expected) => { expect(carry(given)).toBe(expected); });
+  ] as [string, Given, string][])('%s', (_, given, expected) => {
+    expect(carry(given)).toBe(expected);
+  });
 });
 
 describe('whatever the timeline', () => {
