@@ -1,10 +1,12 @@
 /*
  * Who may know whom. Imports only point left, and siblings (rooms within one pair of braces) never meet:
  *
- *   runtime <- database <- aws <- events <- subscription <- {registration, metering, entitlement} <- {container, audit} <- admin <- module
+ *   runtime <- database <- aws <- events <- subscription <- {registration, metering, entitlement} <- {container, audit}
+ *   <- admin <- module
  *
- * The module file and the public face (src/index.ts) know all rooms. Options and errors know none, and every room may know them.
- * The simulator is a package of its own and shares nothing with the module: it must not inherit our misunderstandings. Type imports count as imports.
+ * The module file and the public face (src/index.ts) know all rooms. Options and errors know none, and every room may
+ * know them. The simulator is a package of its own and shares nothing with the module: it must not inherit our
+ * misunderstandings. Type imports count as imports.
  */
 const tiers = [
   ['runtime'],
@@ -83,7 +85,10 @@ module.exports = {
     {
       name: 'aws-sdk-only-in-aws',
       severity: 'error',
-      from: { path: '^(src|migrations)/|^packages/simulator/src/', pathNot: '^src/aws/|^packages/simulator/src/notifications/' },
+      from: {
+        path: '^(src|migrations)/|^packages/simulator/src/',
+        pathNot: '^src/aws/|^packages/simulator/src/notifications/',
+      },
       to: { path: '(^|/)node_modules/@(aws-sdk|smithy)/|^@(aws-sdk|smithy)/' },
     },
     {

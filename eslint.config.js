@@ -4,7 +4,18 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 const nodeGlobals = Object.fromEntries(
-  ['AbortController', 'Buffer', 'URL', 'URLSearchParams', 'clearInterval', 'clearTimeout', 'console', 'fetch', 'performance', 'process']
+  [
+    'AbortController',
+    'Buffer',
+    'URL',
+    'URLSearchParams',
+    'clearInterval',
+    'clearTimeout',
+    'console',
+    'fetch',
+    'performance',
+    'process',
+  ]
     .concat(['queueMicrotask', 'setImmediate', 'setInterval', 'setTimeout', 'structuredClone'])
     .map((name) => [name, 'readonly']),
 );
@@ -14,7 +25,10 @@ export default tseslint.config(
   eslint.configs.recommended,
   { rules: { eqeqeq: ['error', 'always'] } },
   { files: ['**/*.js', '**/*.mjs', '**/*.cjs'], languageOptions: { globals: nodeGlobals } },
-  { files: ['**/*.cjs'], languageOptions: { globals: { module: 'writable', require: 'readonly', __dirname: 'readonly' } } },
+  {
+    files: ['**/*.cjs'],
+    languageOptions: { globals: { module: 'writable', require: 'readonly', __dirname: 'readonly' } },
+  },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
@@ -25,7 +39,8 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       // Nest declares its plain options (`NestApplicationContextOptions`) as classes.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
-      // pg's type parsers are chosen by number, since its enum does not know them all; the rule also takes a fifth of the time.
+      // pg's type parsers are chosen by number, since its enum does not know them all; the rule also takes a fifth of
+      // the time.
       '@typescript-eslint/no-unsafe-enum-assignment': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
     },
@@ -42,7 +57,8 @@ export default tseslint.config(
       'jest/no-conditional-expect': 'off',
       // Tests put fakes in a method's place and hand methods to expect() without calling them.
       '@typescript-eslint/unbound-method': 'off',
-      // supertest's bodies and asymmetric matchers are `any`, and reading them is the point. Calling one still is an error.
+      // supertest's bodies and asymmetric matchers are `any`, and reading them is the point. Calling one still is an
+      // error.
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',

@@ -1,7 +1,10 @@
 import { createDefaultEsmPreset } from 'ts-jest';
 import base from './jest.config.js';
 
-/** The simulator under clients of other languages: `npm run test:clients`. Apart because they need `aws` and Python's botocore installed. */
+/**
+ * The simulator under clients of other languages: `npm run test:clients`. Apart because they need `aws` and Python's
+ * botocore installed.
+ */
 export default {
   ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
   testEnvironment: 'node',

@@ -1,6 +1,9 @@
 import { createDefaultEsmPreset } from 'ts-jest';
 
-/** Suites that start, kill, pause and outlast processes: `npm run test:processes`. Apart, so that `npm test` shows all else within five minutes. */
+/**
+ * Suites that start, kill, pause and outlast processes: `npm run test:processes`. Apart, so that `npm test` shows all
+ * else within five minutes.
+ */
 export const PROCESS_SUITES = [
   '/test/crash/',
   '/test/examples/(start|demo-check)\\.',

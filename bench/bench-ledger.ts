@@ -14,7 +14,10 @@ import { ProductCatalog } from '../src/subscription/product-catalog.js';
 export const SELLER = 'bench';
 export const PRODUCT = 'bench';
 
-/** A migrated database of its own on a server that `DATABASE_URL` names, or on an embedded one, with tenants who have claimed a subscription. */
+/**
+ * A migrated database of its own on a server that `DATABASE_URL` names, or on an embedded one, with tenants who have
+ * claimed a subscription.
+ */
 export interface BenchLedger {
   url: string;
   options: ResolvedOptions;
@@ -29,7 +32,11 @@ export interface BenchLedger {
   dimension: number;
 }
 
-export async function onBenchLedger(name: string, tenantCount: number, work: (bench: BenchLedger) => Promise<void>): Promise<void> {
+export async function onBenchLedger(
+  name: string,
+  tenantCount: number,
+  work: (bench: BenchLedger) => Promise<void>,
+): Promise<void> {
   const server = process.env.DATABASE_URL === undefined ? await PostgresServer.start() : null;
   const serverUrl = server?.url ?? process.env.DATABASE_URL ?? '';
   const database = `${name}_bench_${process.pid}`;
@@ -56,7 +63,8 @@ export async function onBenchLedger(name: string, tenantCount: number, work: (be
     await client.connect();
     const tenants = Array.from({ length: tenantCount }, (_, tenant) => `tenant ${tenant}`);
     const { rows: subjects } = await client.query<{ id: number }>(
-      `INSERT INTO marketplace.subject (seller_account, product_code, tenant_id) SELECT $1, $2, unnest($3::text[]) RETURNING id`,
+      `INSERT INTO marketplace.subject (seller_account, product_code, tenant_id) SELECT $1, $2, unnest($3::text[])
+        RETURNING id`,
       [SELLER, PRODUCT, tenants],
     );
     const { rows: dimensions } = await client.query<{ id: number }>(`SELECT id FROM marketplace.dimension`);

@@ -1,7 +1,8 @@
 /**
- * The freeze of sealing, and the whole of a pass: `npm run bench:freezing`. Hours of a million events in 10,000 subjects and three dimensions, into a fresh
- * ledger in which nothing was ever analysed: taken into rollups, planned, frozen into records. Timelines are given, so that what is measured is sealing;
- * another row says what reading them from the facts costs. DATABASE_URL names a server to use; without it an embedded one is started.
+ * The freeze of sealing, and the whole of a pass: `npm run bench:freezing`. Hours of a million events in 10,000
+ * subjects and three dimensions, into a fresh ledger in which nothing was ever analysed: taken into rollups, planned,
+ * frozen into records. Timelines are given, so that what is measured is sealing; another row says what reading them
+ * from the facts costs. DATABASE_URL names a server to use; without it an embedded one is started.
  */
 import { uuidv7 } from 'uuidv7';
 import { ClockGuard } from '../src/database/clock-guard.js';
@@ -35,14 +36,25 @@ async function bench(bench: BenchLedger): Promise<void> {
   const timelines = await customers(bench, new Date((first - 24) * HOUR_MS));
   const load: TimelineLoader = (_tx, _seller, ids) => Promise.resolve(ids.flatMap((id) => timelines.get(id) ?? []));
 
-  console.log('| hour | events | take µs | freeze µs | both µs | records | idle pass ms |\n|---|---|---|---|---|---|---|');
+  console.log(
+    '| hour | events | take µs | freeze µs | both µs | records | idle pass ms |\n|---|---|---|---|---|---|---|',
+  );
   for (let hour = 0; hour < HOURS; hour += 1) {
     await record(bench, first + hour, dimensions);
     now = new Date((first + hour + 1) * HOUR_MS + 15 * 60_000);
     const outbox = new Outbox(options);
     const alerts = new AlertBoard(options, outbox);
     const taker = new UsageTaker(options, ledger, alerts);
-    const sealer = new HourSealer(ledger, options, new ClockGuard(ledger, options), outbox, alerts, new Waker(), taker, load);
+    const sealer = new HourSealer(
+      ledger,
+      options,
+      new ClockGuard(ledger, options),
+      outbox,
+      alerts,
+      new Waker(),
+      taker,
+      load,
+    );
     const take = await timed(() => taker.run());
     const freeze = await timed(() => sealer.run());
     const idle = await timed(() => sealer.run());
@@ -53,7 +65,8 @@ async function bench(bench: BenchLedger): Promise<void> {
     if (Number(rows[0]?.sum) !== EVENTS) throw new Error(`${EVENTS} recorded, ${rows[0]?.sum} in records`);
     const per = (ms: number): string => ((ms * 1000) / EVENTS).toFixed(2);
     console.log(
-      `| ${hour + 1} | ${EVENTS} | ${per(take)} | ${per(freeze)} | ${per(take + freeze)} | ${rows[0]?.count} | ${idle.toFixed(0)} |`,
+      `| ${hour + 1} | ${EVENTS} | ${per(take)} | ${per(freeze)} | ${per(take + freeze)} | ${rows[0]?.count} | ` +
+        `${idle.toFixed(0)} |`,
     );
   }
 }
@@ -65,7 +78,8 @@ function dimensionNames(): string[] {
 async function dimensionIds({ client }: BenchLedger): Promise<number[]> {
   for (const name of dimensionNames()) {
     await client.query(
-      `INSERT INTO marketplace.dimension (seller_account, product_code, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+      `INSERT INTO marketplace.dimension (seller_account, product_code, name) VALUES ($1, $2, $3)
+        ON CONFLICT DO NOTHING`,
       [SELLER, PRODUCT, name],
     );
   }
@@ -74,13 +88,20 @@ async function dimensionIds({ client }: BenchLedger): Promise<number[]> {
 }
 
 /** A customer with one agreement for each subject, with the timeline that the subscription room would give. */
-async function customers({ client, subjects, tenants }: BenchLedger, from: Date): Promise<Map<string, CustomerTimeline>> {
+async function customers(
+  { client, subjects, tenants }: BenchLedger,
+  from: Date,
+): Promise<Map<string, CustomerTimeline>> {
   const timelines = subjects.map((subject, index): CustomerTimeline => {
     const [customerId, subscriptionId, agreementId] = [uuidv7(), uuidv7(), uuidv7()];
     const tenantId = tenants[index] ?? '';
     const licenseId = `l-${index}`;
     const identity = {
-      ...{ kind: 'license' as const, licenseId, licenseArn: `arn:aws:license-manager::123456789012:license:${licenseId}` },
+      ...{
+        kind: 'license' as const,
+        licenseId,
+        licenseArn: `arn:aws:license-manager::123456789012:license:${licenseId}`,
+      },
       customerAwsAccountId: '123456789012',
     };
     const span = {
@@ -94,7 +115,12 @@ async function customers({ client, subjects, tenants }: BenchLedger, from: Date)
         startsAt: from,
         isProvisional: false,
       },
-      ...{ seals: 'whenSettled' as const, zeroRecords: true, end: null, identities: [{ fromHour: null, identity, alsoKnownAs: [] }] },
+      ...{
+        seals: 'whenSettled' as const,
+        zeroRecords: true,
+        end: null,
+        identities: [{ fromHour: null, identity, alsoKnownAs: [] }],
+      },
     };
     return {
       ...{ sellerAccount: SELLER, customerId, productCode: PRODUCT, tenantId, payerChoices: [] },
@@ -105,7 +131,8 @@ async function customers({ client, subjects, tenants }: BenchLedger, from: Date)
   });
   const subscriptions = timelines.map(({ subscriptions: [subscription] }) => subscription);
   await client.query(
-    `INSERT INTO marketplace.customer (seller_account, id, product_code, tenant_id) SELECT $1, id, $2, tenant FROM unnest($3::uuid[], $4::text[]) AS c (id, tenant)`,
+    `INSERT INTO marketplace.customer (seller_account, id, product_code, tenant_id) SELECT $1, id, $2, tenant
+      FROM unnest($3::uuid[], $4::text[]) AS c (id, tenant)`,
     [SELLER, PRODUCT, timelines.map(({ customerId }) => customerId), tenants],
   );
   await client.query(
@@ -116,9 +143,16 @@ async function customers({ client, subjects, tenants }: BenchLedger, from: Date)
   await client.query(
     `INSERT INTO marketplace.agreement (seller_account, id, product_code, subscription_id)
      SELECT $1, id, $2, subscription FROM unnest($3::uuid[], $4::uuid[]) AS a (id, subscription)`,
-    [SELLER, PRODUCT, subscriptions.map((one) => one?.spans[0]?.agreementId), subscriptions.map((one) => one?.subscriptionId)],
+    [
+      SELLER,
+      PRODUCT,
+      subscriptions.map((one) => one?.spans[0]?.agreementId),
+      subscriptions.map((one) => one?.subscriptionId),
+    ],
   );
-  await client.query(`UPDATE marketplace.subject s SET customer_id = c.id FROM marketplace.customer c WHERE c.tenant_id = s.tenant_id`);
+  await client.query(
+    `UPDATE marketplace.subject s SET customer_id = c.id FROM marketplace.customer c WHERE c.tenant_id = s.tenant_id`,
+  );
   return new Map(timelines.map((timeline) => [timeline.customerId, timeline]));
 }
 

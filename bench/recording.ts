@@ -1,8 +1,8 @@
 /**
- * Ways of recording, side by side: `npm run bench:recording`. Each round runs every way once, in turn, so that a noisy moment hits them all; what
- * counts are the ratios of the lower medians of the rounds: a lone caller against a bare INSERT into the same table, many events against COPY into the
- * same tables, both with the trigger that queues usage. DATABASE_URL names a server to use (a database is created and dropped); without it an embedded
- * one is started.
+ * Ways of recording, side by side: `npm run bench:recording`. Each round runs every way once, in turn, so that a noisy
+ * moment hits them all; what counts are the ratios of the lower medians of the rounds: a lone caller against a bare
+ * INSERT into the same table, many events against COPY into the same tables, both with the trigger that queues usage.
+ * DATABASE_URL names a server to use (a database is created and dropped); without it an embedded one is started.
  */
 import { randomBytes } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
@@ -33,7 +33,12 @@ await onBenchLedger('recording', TENANTS, bench);
 
 async function bench(ledger: BenchLedger): Promise<void> {
   const { client, options, tenants, subjects, dimension } = ledger;
-  const recorder = new UsageRecorder(options, ledger.ledger, new SubjectDirectory(options, ledger.ledger, ledger.catalog), ledger.catalog);
+  const recorder = new UsageRecorder(
+    options,
+    ledger.ledger,
+    new SubjectDirectory(options, ledger.ledger, ledger.catalog),
+    ledger.catalog,
+  );
   const pick = (): number => Math.floor(Math.random() * TENANTS);
   const key = (): string => randomBytes(18).toString('base64url');
   const event = (keyed: boolean): UsageEvent => ({
@@ -67,7 +72,9 @@ async function bench(ledger: BenchLedger): Promise<void> {
     add(`COPY, 1,000 rows${suffix(keyed)}`, null, async (deadline, callMs) => {
       let events = 0;
       for (; performance.now() < deadline; events += 1000) {
-        const lines = Array.from({ length: 1000 }, () => [...row(keyed), null].map((value) => value ?? '\\N').join('\t'));
+        const lines = Array.from({ length: 1000 }, () =>
+          [...row(keyed), null].map((value) => value ?? '\\N').join('\t'),
+        );
         await timed(callMs, () => copyLines(client, 'marketplace.usage_event', lines));
       }
       return events;
@@ -82,18 +89,25 @@ async function bench(ledger: BenchLedger): Promise<void> {
       return events;
     });
   const arrays = (callers: number, keyed: boolean, rival: Way): Way =>
-    add(`record(1,000 events), ${callers} caller${callers === 1 ? '' : 's'}${suffix(keyed)}`, rival, async (deadline, callMs) => {
-      let events = 0;
-      const caller = async (): Promise<void> => {
-        for (; performance.now() < deadline; events += 1000) {
-          await timed(callMs, (): Promise<RecordResult[]> => recorder.record(Array.from({ length: 1000 }, () => event(keyed))));
-        }
-      };
-      await Promise.all(Array.from({ length: callers }, caller));
-      return events;
-    });
+    add(
+      `record(1,000 events), ${callers} caller${callers === 1 ? '' : 's'}${suffix(keyed)}`,
+      rival,
+      async (deadline, callMs) => {
+        let events = 0;
+        const caller = async (): Promise<void> => {
+          for (; performance.now() < deadline; events += 1000) {
+            await timed(callMs, (): Promise<RecordResult[]> =>
+              recorder.record(Array.from({ length: 1000 }, () => event(keyed))),
+            );
+          }
+        };
+        await Promise.all(Array.from({ length: callers }, caller));
+        return events;
+      },
+    );
 
-  const INSERT = `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity, key) VALUES ($1, $2, $3, $4, $5, $6)`;
+  const INSERT = `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity, key)
+    VALUES ($1, $2, $3, $4, $5, $6)`;
   const bare = oneByOne('bare INSERT, one by one, keyed', null, () => client.query(INSERT, row(true)));
   oneByOne('record(event), one caller, keyed', bare, () => recorder.record(event(true)));
   const bareUnkeyed = oneByOne('bare INSERT, one by one', null, () => client.query(INSERT, row(false)));
@@ -122,7 +136,9 @@ async function bench(ledger: BenchLedger): Promise<void> {
   }
 
   const median = (way: Way, read: (slice: Slice) => number): number => lowerMedian((slices.get(way) ?? []).map(read));
-  console.log(`${ROUNDS} rounds of ${SLICE_MS} ms, lower medians; × COPY: events a second, × INSERT: time of one call\n`);
+  console.log(
+    `${ROUNDS} rounds of ${SLICE_MS} ms, lower medians; × COPY: events a second, × INSERT: time of one call\n`,
+  );
   console.log('| way | events/s | p50 / p99 ms | × rival |\n|---|---|---|---|');
   for (const way of ways) {
     const { name, rival } = way;
@@ -133,7 +149,8 @@ async function bench(ledger: BenchLedger): Promise<void> {
       ? ''
       : rival.name.startsWith('COPY')
         ? (rate / median(rival, (slice) => slice.eventsPerSecond)).toFixed(2)
-        : `${(p50 / median(rival, (slice) => slice.p50)).toFixed(2)} / ${(p99 / median(rival, (slice) => slice.p99)).toFixed(2)}`;
+        : `${(p50 / median(rival, (slice) => slice.p50)).toFixed(2)} / ` +
+          (p99 / median(rival, (slice) => slice.p99)).toFixed(2);
     console.log(`| ${name} | ${Math.round(rate)} | ${p50.toFixed(2)} / ${p99.toFixed(2)} | ${ratio} |`);
   }
   await recorder.onApplicationShutdown();

@@ -1,7 +1,7 @@
 /**
- * The take of sealing: `npm run bench:sealing`. A million events an hour in 10,000 subjects, hour after hour into a fresh ledger that nothing was ever
- * analysed in; then one hour of one busy subject. Each hour is recorded by COPY, then taken. DATABASE_URL names a server to use; without it an embedded
- * one is started.
+ * The take of sealing: `npm run bench:sealing`. A million events an hour in 10,000 subjects, hour after hour into a
+ * fresh ledger that nothing was ever analysed in; then one hour of one busy subject. Each hour is recorded by COPY,
+ * then taken. DATABASE_URL names a server to use; without it an embedded one is started.
  */
 import { AlertBoard } from '../src/events/alert-board.js';
 import { Outbox } from '../src/events/outbox.js';
@@ -25,7 +25,10 @@ async function bench(bench: BenchLedger): Promise<void> {
   await client.query(`ALTER TABLE marketplace.unsealed_usage SET (autovacuum_enabled = false)`);
   await client.query(`ALTER TABLE marketplace.rollup SET (autovacuum_enabled = false)`);
 
-  console.log('| hour | events | record µs | look for work ms | take µs | rollups | worst transaction ms |\n|---|---|---|---|---|---|---|');
+  console.log(
+    '| hour | events | record µs | look for work ms | take µs | rollups | worst transaction ms ' +
+      '|\n|---|---|---|---|---|---|---|',
+  );
   const run = async (name: string, hour: number, events: number, subjects: readonly number[]): Promise<void> => {
     const recorded = await timed(() => record(bench, hour, events, subjects));
     const before = hourOfNumber(hour + 1);
@@ -54,17 +57,33 @@ async function bench(bench: BenchLedger): Promise<void> {
     if (taken !== events || Number(rows[0]?.sum) !== events)
       throw new Error(`${events} recorded, ${taken} taken, ${rows[0]?.sum} in rollups`);
     const per = (ms: number): string => ((ms * 1000) / events).toFixed(1);
-    console.log(`| ${name} | ${events} | ${per(recorded)} | ${look.toFixed(1)} | ${per(take)} | ${rows[0]?.count} | ${worst.toFixed(0)} |`);
+    console.log(
+      `| ${name} | ${events} | ${per(recorded)} | ${look.toFixed(1)} | ${per(take)} | ${rows[0]?.count} | ` +
+        `${worst.toFixed(0)} |`,
+    );
   };
   for (let hour = 0; hour < HOURS; hour += 1) await run(`${hour + 1}`, first + hour, EVENTS, bench.subjects);
   await run('one subject', first + HOURS, BUSY_EVENTS, bench.subjects.slice(0, 1));
 }
 
-async function record({ client, dimension }: BenchLedger, hour: number, events: number, subjects: readonly number[]): Promise<void> {
+async function record(
+  { client, dimension }: BenchLedger,
+  hour: number,
+  events: number,
+  subjects: readonly number[],
+): Promise<void> {
   const at = new Date(hour * 3_600_000 + 60_000).toISOString();
   for (let written = 0; written < events; written += LINES) {
     const lines = Array.from({ length: Math.min(LINES, events - written) }, (_, line) =>
-      [keyedId(), at, subjects[(written + line) % subjects.length], dimension, '1', `key ${written + line}`, '\\N'].join('\t'),
+      [
+        keyedId(),
+        at,
+        subjects[(written + line) % subjects.length],
+        dimension,
+        '1',
+        `key ${written + line}`,
+        '\\N',
+      ].join('\t'),
     );
     await copyLines(client, 'marketplace.usage_event', lines);
   }

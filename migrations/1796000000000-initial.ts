@@ -12,8 +12,9 @@ import { USAGE_GUARDS } from './initial/usage-guards.sql.js';
 import { USAGE } from './initial/usage.sql.js';
 
 /**
- * The ledger. What the code promises, the database refuses to break: frozen columns, the drawn transitions, one record per grain, and the balance
- * equation are constraints and triggers, so that a defect, a hand-written UPDATE or an older replica cannot lose or double a unit.
+ * The ledger. What the code promises, the database refuses to break: frozen columns, the drawn transitions, one record
+ * per grain, and the balance equation are constraints and triggers, so that a defect, a hand-written UPDATE or an older
+ * replica cannot lose or double a unit.
  */
 const UP: readonly string[] = [
   ...PRODUCTS,
@@ -40,17 +41,23 @@ export class Initial1796000000000 implements MigrationInterface {
   async down(queryRunner: QueryRunner): Promise<void> {
     const used = (await queryRunner.query(`SELECT 1 FROM marketplace.usage_event LIMIT 1`)) as unknown[];
     if (used.length > 0)
-      throw new Error('The ledger holds usage: it is not dropped by a migration. Dump and drop the schema "marketplace" by hand.');
+      throw new Error(
+        'The ledger holds usage: it is not dropped by a migration. Dump and drop the schema "marketplace" by hand.',
+      );
     const heard = (await queryRunner.query(`SELECT 1 FROM marketplace.inbox_message LIMIT 1`)) as unknown[];
     if (heard.length > 0)
-      throw new Error('Messages were received: they are not dropped by a migration. Dump and drop the schema "marketplace" by hand.');
+      throw new Error(
+        'Messages were received: they are not dropped by a migration. Dump and drop the schema "marketplace" by hand.',
+      );
     const tables = (await queryRunner.query(
-      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'marketplace' AND tablename <> 'migration'`,
+      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'marketplace'
+        AND tablename <> 'migration'`,
     )) as { name: string }[];
     for (const { name } of tables) await queryRunner.query(`DROP TABLE ${name} CASCADE`);
     await queryRunner.query(`DROP SEQUENCE IF EXISTS marketplace.rollup_id`);
     const functions = (await queryRunner.query(
-      `SELECT p.oid::regprocedure::text AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'marketplace'`,
+      `SELECT p.oid::regprocedure::text AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname = 'marketplace'`,
     )) as { name: string }[];
     for (const { name } of functions) await queryRunner.query(`DROP FUNCTION ${name} CASCADE`);
   }

@@ -1,5 +1,6 @@
 /**
- * Every code that an error of this module can carry. Codes are stable: they appear in HTTP bodies (`errorCode`), in logs and in host code.
+ * Every code that an error of this module can carry. Codes are stable: they appear in HTTP bodies (`errorCode`), in
+ * logs and in host code.
  */
 export type MarketplaceErrorCode =
   // options and start
@@ -71,8 +72,9 @@ export type MarketplaceErrorCode =
   | 'TRANSITION_REFUSED';
 
 /**
- * The one base of all errors that this module throws on purpose. `message` names the field or setting, the rule and the fix; `code` is stable;
- * `cause` holds what lay beneath. An error that is not of this class is a defect or comes from below (the database, the network).
+ * The one base of all errors that this module throws on purpose. `message` names the field or setting, the rule and the
+ * fix; `code` is stable; `cause` holds what lay beneath. An error that is not of this class is a defect or comes from
+ * below (the database, the network).
  */
 export class MarketplaceMeteringError extends Error {
   readonly code: MarketplaceErrorCode;
@@ -100,9 +102,13 @@ export class OptionsInvalidError extends MarketplaceMeteringError {
 
   constructor(problems: readonly OptionProblem[]) {
     const lines = problems.map(
-      ({ option, environmentVariable, fix }) => `  - ${option}${environmentVariable === null ? '' : ` (${environmentVariable})`}: ${fix}`,
+      ({ option, environmentVariable, fix }) =>
+        `  - ${option}${environmentVariable === null ? '' : ` (${environmentVariable})`}: ${fix}`,
     );
-    super('OPTIONS_INVALID', `MarketplaceMeteringModule cannot start, ${problems.length} option problem(s):\n${lines.join('\n')}`);
+    super(
+      'OPTIONS_INVALID',
+      `MarketplaceMeteringModule cannot start, ${problems.length} option problem(s):\n${lines.join('\n')}`,
+    );
     this.problems = problems;
   }
 }
@@ -124,7 +130,9 @@ export class UsageRefusedError extends MarketplaceMeteringError {
   readonly problems: readonly UsageProblem[];
 
   constructor(code: MarketplaceErrorCode, problems: readonly UsageProblem[], options?: { cause?: unknown }) {
-    const lines = problems.slice(0, PROBLEMS_IN_MESSAGE).map(({ index, field, message }) => `events[${index}].${field}: ${message}`);
+    const lines = problems
+      .slice(0, PROBLEMS_IN_MESSAGE)
+      .map(({ index, field, message }) => `events[${index}].${field}: ${message}`);
     const more = problems.length - lines.length;
     super(code, [...lines, ...(more > 0 ? [`and ${more} more, see problems`] : [])].join('; '), options);
     this.problems = problems;
@@ -137,11 +145,15 @@ export class UsageRefusedError extends MarketplaceMeteringError {
 }
 
 /**
- * Usage could not be recorded for a reason that lies outside the events (time ran out, the call was aborted, the database failed). Recording again
- * with the same keys is safe whatever became of this call; where the caller gave none, `idempotencyKeys` holds the ones that were minted.
+ * Usage could not be recorded for a reason that lies outside the events (time ran out, the call was aborted, the
+ * database failed). Recording again with the same keys is safe whatever became of this call; where the caller gave
+ * none, `idempotencyKeys` holds the ones that were minted.
  */
 export class UsageNotRecordedError extends MarketplaceMeteringError {
-  /** `notWritten`: nothing of the call is in the ledger. `unknown`: an answer of the database was lost, so the usage may be there. */
+  /**
+   * `notWritten`: nothing of the call is in the ledger. `unknown`: an answer of the database was lost, so the usage may
+   * be there.
+   */
   readonly outcome: 'notWritten' | 'unknown';
   /** The keys of the call's events, in input order. */
   readonly idempotencyKeys: readonly string[];

@@ -1,5 +1,10 @@
 export { MarketplaceMeteringModule, getMarketplaceToken } from './marketplace-metering.module.js';
-export type { AsyncOptions, MarketplaceOptionsFactory, RootOptions, StaticOptions } from './marketplace-metering.module.js';
+export type {
+  AsyncOptions,
+  MarketplaceOptionsFactory,
+  RootOptions,
+  StaticOptions,
+} from './marketplace-metering.module.js';
 export type { Clock, CredentialsProvider, Options, RegistrationArrival } from './marketplace-metering.options.js';
 export { AcceleratedClock, SystemClock } from './runtime/clock.js';
 export type { Decimal } from './runtime/decimal.js';

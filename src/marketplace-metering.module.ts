@@ -50,7 +50,10 @@ import { SubscriptionService } from './subscription/subscription.service.js';
 
 /** What must be known before any factory runs; the same in `forRoot` and `forRootAsync`. */
 export interface StaticOptions {
-  /** Name of this instance when an application has several; its services are then injected by `getMarketplaceToken(Service, name)`. */
+  /**
+   * Name of this instance when an application has several; its services are then injected by
+   * `getMarketplaceToken(Service, name)`.
+   */
   name?: string;
   /** Whether the exported services are visible in every module. Default true. */
   isGlobal?: boolean;
@@ -60,11 +63,17 @@ export interface StaticOptions {
   registration?: false | { path?: string };
   /** Where SNS and EventBridge deliver over HTTPS; false leaves it out. Default path `marketplace/notifications`. */
   notifications?: false | { path?: string } | undefined;
-  /** Operators' endpoints; false leaves them out. Default path `marketplace/admin`, closed without `guard` or `adminToken`. */
+  /**
+   * Operators' endpoints; false leaves them out. Default path `marketplace/admin`, closed without `guard` or
+   * `adminToken`.
+   */
   admin?: false | { path?: string; guard?: Type<CanActivate> };
 }
 
-/** Options and static options in one object. `notifications` holds both kinds: `path` beside the ways in, or false for no endpoint. */
+/**
+ * Options and static options in one object. `notifications` holds both kinds: `path` beside the ways in, or false for
+ * no endpoint.
+ */
 export type RootOptions = Omit<Options & StaticOptions, 'notifications'> & {
   notifications?: false | (NonNullable<Options['notifications']> & { path?: string }) | undefined;
 };
@@ -101,8 +110,8 @@ export function getMarketplaceToken<T>(service: Type<T>, name?: string): Injecti
 }
 
 /**
- * Everything AWS Marketplace asks of a seller's backend. `forRoot()` without arguments reads the environment: DATABASE_URL, MARKETPLACE_PRODUCTS and
- * MARKETPLACE_SIGN_UP_URL are enough.
+ * Everything AWS Marketplace asks of a seller's backend. `forRoot()` without arguments reads the environment:
+ * DATABASE_URL, MARKETPLACE_PRODUCTS and MARKETPLACE_SIGN_UP_URL are enough.
  */
 @Module({})
 export class MarketplaceMeteringModule implements OnModuleInit {
@@ -139,7 +148,8 @@ export class MarketplaceMeteringModule implements OnModuleInit {
   private refuseDuplicates(): void {
     const duplicates = [...this.modules.values()].filter(
       (module) =>
-        module.metatype === MarketplaceMeteringModule && module.providers.get(INSTANCE_NAME)?.instance === (this.instanceName as unknown),
+        module.metatype === MarketplaceMeteringModule &&
+        module.providers.get(INSTANCE_NAME)?.instance === (this.instanceName as unknown),
     );
     if (duplicates.length <= 1) return;
     throw new MarketplaceMeteringError(
@@ -169,16 +179,24 @@ function asyncOptionsProviders(options: AsyncOptions): Provider[] {
       },
     ];
   }
-  if (ways === 1 && useClass) return [useClass, { provide: RESOLVED_OPTIONS, inject: [useClass], useFactory: fromFactory }];
+  if (ways === 1 && useClass)
+    return [useClass, { provide: RESOLVED_OPTIONS, inject: [useClass], useFactory: fromFactory }];
   if (ways === 1 && useExisting) return [{ provide: RESOLVED_OPTIONS, inject: [useExisting], useFactory: fromFactory }];
-  throw new MarketplaceMeteringError('OPTIONS_INVALID', 'forRootAsync takes exactly one of useFactory, useClass and useExisting.');
+  throw new MarketplaceMeteringError(
+    'OPTIONS_INVALID',
+    'forRootAsync takes exactly one of useFactory, useClass and useExisting.',
+  );
 }
 
 /** Holds the options apart from the rooms, because the DataSource's module must be able to import them. */
 @Module({})
 class MarketplaceOptionsModule {}
 
-function assemble(statics: StaticOptions, imports: NonNullable<ModuleMetadata['imports']>, optionsProviders: Provider[]): DynamicModule {
+function assemble(
+  statics: StaticOptions,
+  imports: NonNullable<ModuleMetadata['imports']>,
+  optionsProviders: Provider[],
+): DynamicModule {
   const { name } = statics;
   const optionsModule: DynamicModule = {
     module: MarketplaceOptionsModule,
@@ -243,12 +261,20 @@ function ledgerDatabaseProvider(name: string | undefined): FactoryProvider {
 
 function controllersOf({ registration, notifications, admin, decorators = [] }: StaticOptions): Type<unknown>[] {
   return [
-    ...(registration === false ? [] : [registrationControllerOf({ path: registration?.path ?? 'marketplace/registration', decorators })]),
+    ...(registration === false
+      ? []
+      : [registrationControllerOf({ path: registration?.path ?? 'marketplace/registration', decorators })]),
     ...(notifications === false
       ? []
       : [notificationControllerOf({ path: notifications?.path ?? 'marketplace/notifications', decorators })]),
     ...(admin === false
       ? []
-      : [adminControllerOf({ path: admin?.path ?? 'marketplace/admin', decorators, ...(admin?.guard ? { guard: admin.guard } : {}) })]),
+      : [
+          adminControllerOf({
+            path: admin?.path ?? 'marketplace/admin',
+            decorators,
+            ...(admin?.guard ? { guard: admin.guard } : {}),
+          }),
+        ]),
   ];
 }

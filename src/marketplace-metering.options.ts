@@ -22,8 +22,9 @@ export interface RegistrationArrival {
 }
 
 /**
- * Business time: hours, windows, deadlines. Every rule reads it from here and hands it to SQL as a parameter, so that a test or a demo can run a
- * month in seconds. Machine time (leases, backoff, call budget) is never read from this clock: it is the database's own.
+ * Business time: hours, windows, deadlines. Every rule reads it from here and hands it to SQL as a parameter, so that a
+ * test or a demo can run a month in seconds. Machine time (leases, backoff, call budget) is never read from this clock:
+ * it is the database's own.
  */
 export interface Clock {
   now(): Date;
@@ -62,7 +63,12 @@ const webUrl = (what: string) =>
   z.string({ error: `give ${what}, for example https://app.example.com/sign-up` }).refine(
     (text) => {
       const url = URL.canParse(text) ? new URL(text) : null;
-      return url !== null && (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
+      return (
+        url !== null &&
+        (url.protocol === 'https:' || url.protocol === 'http:') &&
+        url.username === '' &&
+        url.password === ''
+      );
     },
     { error: `give ${what} as an absolute http(s) URL without user name or password` },
   );
@@ -70,19 +76,28 @@ const webUrl = (what: string) =>
 const productSchema = z.strictObject({
   productCode: z
     .string({ error: 'give the product code of the listing (not the prod-… entity id)' })
-    .regex(PRODUCT_CODE, { error: 'give the product code of the listing: letters, digits and - / = : _ . @ (not the prod-… entity id)' })
-    .refine((code) => !code.startsWith('prod-'), { error: 'this is the entity id of the listing; give its product code' }),
+    .regex(PRODUCT_CODE, {
+      error: 'give the product code of the listing: letters, digits and - / = : _ . @ (not the prod-… entity id)',
+    })
+    .refine((code) => !code.startsWith('prod-'), {
+      error: 'this is the entity id of the listing; give its product code',
+    }),
   productId: z
     .string()
     .regex(/^prod-[a-z0-9]+$/, { error: 'give the entity id of the listing, prod-…' })
     .optional(),
   type: z.enum(['saas'], { error: 'only "saas" is supported in this version' }).default('saas'),
   identity: z
-    .enum(['license', 'legacy'], { error: 'give "license" (LicenseArn, listings since June 2026) or "legacy" (ProductCode)' })
+    .enum(['license', 'legacy'], {
+      error: 'give "license" (LicenseArn, listings since June 2026) or "legacy" (ProductCode)',
+    })
     .default('license'),
   dimensions: z
     .array(
-      z.string().min(1, { error: 'a dimension name must not be empty' }).max(255, { error: 'a dimension name has at most 255 characters' }),
+      z
+        .string()
+        .min(1, { error: 'a dimension name must not be empty' })
+        .max(255, { error: 'a dimension name has at most 255 characters' }),
       {
         error: 'list the API names of the dimensions, for example ["requests"]',
       },
@@ -100,7 +115,9 @@ const productSchema = z.strictObject({
     })
     .refine((hour) => hour.getTime() % HOUR_MS === 0, { error: 'give the start of a UTC hour' })
     .optional(),
-  zeroRecords: z.enum(['atWindowEdge', 'atSeal', 'off'], { error: 'give "atWindowEdge", "atSeal" or "off"' }).default('atWindowEdge'),
+  zeroRecords: z
+    .enum(['atWindowEdge', 'atSeal', 'off'], { error: 'give "atWindowEdge", "atSeal" or "off"' })
+    .default('atWindowEdge'),
   onSeveral: z.enum(['wait', 'paidFirst'], { error: 'give "wait" or "paidFirst"' }).default('wait'),
 });
 
@@ -118,7 +135,9 @@ const optionsSchema = z.strictObject({
   }),
   migrations: z.enum(['run', 'verify', 'off'], { error: 'give "run", "verify" or "off"' }),
   products: z
-    .array(productSchema, { error: 'list the products, for example [{"productCode":"abc123","dimensions":["requests"]}]' })
+    .array(productSchema, {
+      error: 'list the products, for example [{"productCode":"abc123","dimensions":["requests"]}]',
+    })
     .min(1, { error: 'list at least one product' })
     .refine((products) => new Set(products.map((product) => product.productCode)).size === products.length, {
       error: 'list each productCode once',
@@ -127,14 +146,22 @@ const optionsSchema = z.strictObject({
   allowedRedirectOrigins: z.array(webUrl('an origin')).default([]),
   codeTtlMs: durationMs(MINUTES_MS, 24 * HOUR_MS, HOUR_MS),
   resolveRedirect: z
-    .custom<(arrival: RegistrationArrival) => string | URL | Promise<string | URL>>((value) => typeof value === 'function')
+    .custom<(arrival: RegistrationArrival) => string | URL | Promise<string | URL>>(
+      (value) => typeof value === 'function',
+    )
     .optional(),
   registrationsPerMinute: count(1, 10_000, 30),
   resolvePatienceMs: durationMs(0, MINUTES_MS, 20 * SECONDS_MS),
   support: z
-    .strictObject({ email: z.email({ error: 'give an e-mail address' }).optional(), url: webUrl('the support page').optional() })
+    .strictObject({
+      email: z.email({ error: 'give an e-mail address' }).optional(),
+      url: webUrl('the support page').optional(),
+    })
     .default({}),
-  adminToken: z.string().min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' }).optional(),
+  adminToken: z
+    .string()
+    .min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' })
+    .optional(),
   notifications: z
     .strictObject({
       sqsQueueUrls: z.array(webUrl('the URL of an SQS queue')).default([]),
@@ -143,16 +170,22 @@ const optionsSchema = z.strictObject({
         .array(
           z.string().regex(/^arn:aws[a-zA-Z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$/, {
             error:
-              'give the ARN of the topic, for example arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-<product code>',
+              'give the ARN of the topic, for example ' +
+              'arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-<product code>',
           }),
           { error: 'list the ARNs of the topics' },
         )
         .default([]),
       snsSignature: z.enum(['any', 'v2'], { error: 'give "any" or "v2"' }).default('any'),
       eventBridgeSecrets: z
-        .array(z.string().min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' }), {
-          error: 'list one secret, or the old and the new one while you rotate',
-        })
+        .array(
+          z
+            .string()
+            .min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' }),
+          {
+            error: 'list one secret, or the old and the new one while you rotate',
+          },
+        )
         .max(2, { error: 'give at most two: the old and the new one while you rotate' })
         .default([]),
       maxAgeMs: durationMs(MINUTES_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
@@ -175,10 +208,13 @@ const optionsSchema = z.strictObject({
     .strictObject({
       endpoint: webUrl('an endpoint').optional(),
       credentials: z
-        .custom<CredentialsProvider>((value) => typeof value === 'function', { error: 'give a function that returns credentials' })
+        .custom<CredentialsProvider>((value) => typeof value === 'function', {
+          error: 'give a function that returns credentials',
+        })
         .optional(),
       identicalResend: z.enum(['unknown', 'success'], { error: 'give "unknown" or "success"' }).default('unknown'),
-      // A little below AWS's published quotas (20/s and 5/s; GetAgreementTerms 5/s or 10/s): other tools of the account share them.
+      // A little below AWS's published quotas (20/s and 5/s; GetAgreementTerms 5/s or 10/s): other tools of the account
+      // share them.
       callsPerSecond: z
         .strictObject({
           getEntitlements: rate(15),
@@ -228,7 +264,9 @@ const optionsSchema = z.strictObject({
       reconcileIntervalMs: durationMs(10, 24 * HOUR_MS, MINUTES_MS),
     })
     .prefault({}),
-  clock: z.custom<Clock>((value) => typeof (value as Clock | null)?.now === 'function', { error: 'give an object with now(): Date' }),
+  clock: z.custom<Clock>((value) => typeof (value as Clock | null)?.now === 'function', {
+    error: 'give an object with now(): Date',
+  }),
 });
 
 /** All options with their defaults filled in: what every room is given. */
@@ -236,7 +274,10 @@ export type ResolvedOptions = z.output<typeof optionsSchema>;
 export type ProductOptions = ResolvedOptions['products'][number];
 export type ProductMode = ProductOptions['mode'];
 
-/** Whether any way in for lifecycle messages is open; where none is, nobody would ever say that a subscription has become active. */
+/**
+ * Whether any way in for lifecycle messages is open; where none is, nobody would ever say that a subscription has
+ * become active.
+ */
 export function followsLifecycle({ notifications }: ResolvedOptions): boolean {
   const { sqsQueueUrls, snsTopicArns, eventBridgeSecrets } = notifications;
   return sqsQueueUrls.length + snsTopicArns.length + eventBridgeSecrets.length > 0;
@@ -245,10 +286,13 @@ export function followsLifecycle({ notifications }: ResolvedOptions): boolean {
 type DeepPartialInput = z.input<typeof optionsSchema>;
 
 /**
- * What the host may give to `forRoot` or return from `forRootAsync`. Everything is optional here because each value may come from its environment
- * variable instead; `database.url`, `products` and `signUpUrl` must come from one of the two. See docs/options.md for meaning, unit and default.
+ * What the host may give to `forRoot` or return from `forRootAsync`. Everything is optional here because each value may
+ * come from its environment variable instead; `database.url`, `products` and `signUpUrl` must come from one of the two.
+ * See docs/options.md for meaning, unit and default.
  */
-export type Options = Partial<Omit<DeepPartialInput, 'database'>> & { database?: Partial<DeepPartialInput['database']> };
+export type Options = Partial<Omit<DeepPartialInput, 'database'>> & {
+  database?: Partial<DeepPartialInput['database']>;
+};
 
 type EnvironmentReader = (text: string) => unknown;
 const asText: EnvironmentReader = (text) => text;
@@ -268,7 +312,10 @@ const asJson: EnvironmentReader = (text) => {
 };
 const asSsl: EnvironmentReader = (text) => (text === 'no-verify' ? { rejectUnauthorized: false } : asBoolean(text));
 
-/** Environment variable of every option that can be given as text. Functions (`resolveRedirect`, `clock`, `aws.credentials`) cannot. */
+/**
+ * Environment variable of every option that can be given as text. Functions (`resolveRedirect`, `clock`,
+ * `aws.credentials`) cannot.
+ */
 export const ENVIRONMENT: readonly { option: string; variable: string; read: EnvironmentReader }[] = [
   { option: 'sellerAccount', variable: 'MARKETPLACE_SELLER_ACCOUNT', read: asText },
   { option: 'database.url', variable: 'DATABASE_URL', read: asText },
@@ -290,9 +337,17 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'notifications.snsSignature', variable: 'MARKETPLACE_SNS_SIGNATURE', read: asText },
   { option: 'notifications.eventBridgeSecrets', variable: 'MARKETPLACE_EVENTBRIDGE_SECRETS', read: asList },
   { option: 'notifications.maxAgeMs', variable: 'MARKETPLACE_NOTIFICATION_MAX_AGE_MS', read: asNumber },
-  { option: 'notifications.deadLetterAfterAttempts', variable: 'MARKETPLACE_NOTIFICATION_DEAD_LETTER_AFTER_ATTEMPTS', read: asNumber },
+  {
+    option: 'notifications.deadLetterAfterAttempts',
+    variable: 'MARKETPLACE_NOTIFICATION_DEAD_LETTER_AFTER_ATTEMPTS',
+    read: asNumber,
+  },
   { option: 'finalHour', variable: 'MARKETPLACE_FINAL_HOUR', read: asText },
-  { option: 'handlers.deadLetterAfterAttempts', variable: 'MARKETPLACE_HANDLERS_DEAD_LETTER_AFTER_ATTEMPTS', read: asNumber },
+  {
+    option: 'handlers.deadLetterAfterAttempts',
+    variable: 'MARKETPLACE_HANDLERS_DEAD_LETTER_AFTER_ATTEMPTS',
+    read: asNumber,
+  },
   { option: 'handlers.backoffBaseMs', variable: 'MARKETPLACE_HANDLERS_BACKOFF_BASE_MS', read: asNumber },
   { option: 'handlers.backoffCapMs', variable: 'MARKETPLACE_HANDLERS_BACKOFF_CAP_MS', read: asNumber },
   { option: 'handlers.timeoutMs', variable: 'MARKETPLACE_HANDLERS_TIMEOUT_MS', read: asNumber },
@@ -301,14 +356,34 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'onExpired', variable: 'MARKETPLACE_ON_EXPIRED', read: asText },
   { option: 'aws.endpoint', variable: 'MARKETPLACE_AWS_ENDPOINT', read: asText },
   { option: 'aws.identicalResend', variable: 'MARKETPLACE_AWS_IDENTICAL_RESEND', read: asText },
-  { option: 'aws.callsPerSecond.getEntitlements', variable: 'MARKETPLACE_AWS_GET_ENTITLEMENTS_PER_SECOND', read: asNumber },
-  { option: 'aws.callsPerSecond.searchAgreements', variable: 'MARKETPLACE_AWS_SEARCH_AGREEMENTS_PER_SECOND', read: asNumber },
-  { option: 'aws.callsPerSecond.describeAgreement', variable: 'MARKETPLACE_AWS_DESCRIBE_AGREEMENT_PER_SECOND', read: asNumber },
-  { option: 'aws.callsPerSecond.getAgreementTerms', variable: 'MARKETPLACE_AWS_GET_AGREEMENT_TERMS_PER_SECOND', read: asNumber },
+  {
+    option: 'aws.callsPerSecond.getEntitlements',
+    variable: 'MARKETPLACE_AWS_GET_ENTITLEMENTS_PER_SECOND',
+    read: asNumber,
+  },
+  {
+    option: 'aws.callsPerSecond.searchAgreements',
+    variable: 'MARKETPLACE_AWS_SEARCH_AGREEMENTS_PER_SECOND',
+    read: asNumber,
+  },
+  {
+    option: 'aws.callsPerSecond.describeAgreement',
+    variable: 'MARKETPLACE_AWS_DESCRIBE_AGREEMENT_PER_SECOND',
+    read: asNumber,
+  },
+  {
+    option: 'aws.callsPerSecond.getAgreementTerms',
+    variable: 'MARKETPLACE_AWS_GET_AGREEMENT_TERMS_PER_SECOND',
+    read: asNumber,
+  },
   { option: 'startIn', variable: 'MARKETPLACE_START_IN', read: asText },
   { option: 'recording.queueSize', variable: 'MARKETPLACE_RECORDING_QUEUE_SIZE', read: asNumber },
   { option: 'recording.futureSkewMs', variable: 'MARKETPLACE_RECORDING_FUTURE_SKEW_MS', read: asNumber },
-  { option: 'recording.idempotencyHorizonMs', variable: 'MARKETPLACE_RECORDING_IDEMPOTENCY_HORIZON_MS', read: asNumber },
+  {
+    option: 'recording.idempotencyHorizonMs',
+    variable: 'MARKETPLACE_RECORDING_IDEMPOTENCY_HORIZON_MS',
+    read: asNumber,
+  },
   { option: 'recording.timeoutMs', variable: 'MARKETPLACE_RECORDING_TIMEOUT_MS', read: asNumber },
   { option: 'submission.concurrency', variable: 'MARKETPLACE_SUBMISSION_CONCURRENCY', read: asNumber },
   { option: 'submission.callsPerSecond', variable: 'MARKETPLACE_SUBMISSION_CALLS_PER_SECOND', read: asNumber },
@@ -381,7 +456,10 @@ function problemsOf(issue: z.core.$ZodIssue): OptionProblem[] {
     return { option: option.replace(/^\./, ''), environmentVariable: source?.variable ?? null };
   };
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ ...at([...issue.path, key]), fix: 'there is no such option; correct its name or remove it' }));
+    return issue.keys.map((key) => ({
+      ...at([...issue.path, key]),
+      fix: 'there is no such option; correct its name or remove it',
+    }));
   }
   return [{ ...at(issue.path), fix: issue.message }];
 }

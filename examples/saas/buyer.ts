@@ -24,7 +24,9 @@ export interface Destination {
   productCode: string;
 }
 
-/** A customer without hands: subscribes and signs up as a browser does, and renders through the API as a program does. */
+/**
+ * A customer without hands: subscribes and signs up as a browser does, and renders through the API as a program does.
+ */
 export class Buyer {
   private constructor(
     readonly company: string,
@@ -70,7 +72,8 @@ export class Buyer {
       },
       body: JSON.stringify(request),
     });
-    if (!response.ok) throw new Error(`${this.company} could not render: HTTP ${response.status} ${await response.text()}`);
+    if (!response.ok)
+      throw new Error(`${this.company} could not render: HTTP ${response.status} ${await response.text()}`);
     return (await response.json()) as RenderResponse;
   }
 }
@@ -96,6 +99,7 @@ function post(url: string, fields: Record<string, string>, headers: Record<strin
 
 function locationOf(response: Response): string {
   const location = response.headers.get('location');
-  if (response.status !== 303 || location === null) throw new Error(`${response.url} answered ${response.status} where it should lead on`);
+  if (response.status !== 303 || location === null)
+    throw new Error(`${response.url} answered ${response.status} where it should lead on`);
   return location;
 }

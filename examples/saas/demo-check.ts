@@ -23,12 +23,24 @@ function say(line: string): void {
 }
 
 /** Everything that speaks against the outcome. */
-function complaintsAbout({ findings, recordedUnits, billedUnits, accountedUnits, conserved, faults }: Outcome): string[] {
+function complaintsAbout({
+  findings,
+  recordedUnits,
+  billedUnits,
+  accountedUnits,
+  conserved,
+  faults,
+}: Outcome): string[] {
   const absent = Object.entries(faults).filter(([, count]) => count < 1);
   const balanced = recordedUnits === sum([billedUnits, accountedUnits]);
   return [
     ...findings,
-    ...(balanced ? [] : [`in all: recorded ${textOf(recordedUnits)}, billed ${textOf(billedUnits)}, accounted ${textOf(accountedUnits)}`]),
+    ...(balanced
+      ? []
+      : [
+          `in all: recorded ${textOf(recordedUnits)}, billed ${textOf(billedUnits)}, accounted ` +
+            textOf(accountedUnits),
+        ]),
     ...(conserved ? [] : ['the ledger is not conserved']),
     ...absent.map(([name]) => `the story had nothing ${name} in it, so it proves nothing about that`),
   ];

@@ -2,7 +2,10 @@ import { type Options } from 'nestjs-marketplace-metering';
 import { clockOf, type Timeline } from './demo-clock.js';
 import { type LarkspurOptions, MEGAPIXELS, RENDERS } from './larkspur/larkspur.options.js';
 
-/** What differs between one run of the demo and another. Plain data: another process can be told, and is then a replica of the same application. */
+/**
+ * What differs between one run of the demo and another. Plain data: another process can be told, and is then a replica
+ * of the same application.
+ */
 export interface LarkspurSettings {
   databaseUrl: string;
   publicUrl: string;
@@ -64,7 +67,10 @@ export function larkspurOptionsOf(settings: LarkspurSettings): LarkspurOptions {
       support: { email: 'help@larkspur.example' },
       notifications: { eventBridgeSecrets: [eventSecret] },
       migrations: 'run',
-      aws: { endpoint: awsEndpoint, credentials: () => Promise.resolve({ accessKeyId: 'demo', secretAccessKey: 'demo' }) },
+      aws: {
+        endpoint: awsEndpoint,
+        credentials: () => Promise.resolve({ accessKeyId: 'demo', secretAccessKey: 'demo' }),
+      },
       submission,
       jobs,
     },

@@ -19,7 +19,8 @@ function welcome({ settings }: Stage): string {
   const { publicUrl, adminToken, timeline } = settings;
   const link = (path: string): string => styleText('cyan', `${publicUrl}${path}`);
   return `
-  ${styleText('bold', 'Larkspur')} is open: it renders images, and sells on AWS Marketplace. An hour takes ${hourTakes(timeline.rate)}.
+  ${styleText('bold', 'Larkspur')} is open: it renders images, and sells on AWS Marketplace. An hour takes
+    ${hourTakes(timeline.rate)}.
 
     Start here    ${link('/aws')}   subscribe as a buyer, set up, render; break AWS, mend it
     Larkspur      ${link('/')}
@@ -40,8 +41,10 @@ async function keepRendering(buyer: Buyer, signal: AbortSignal): Promise<void> {
 }
 
 function explain(error: NodeJS.ErrnoException): string {
-  if (error.code === 'EADDRINUSE') return `port ${process.env.PORT ?? ''} is taken. Set PORT to another, or leave it out for a free one.`;
-  if (error.code === 'ECONNREFUSED') return `no Postgres answers at DATABASE_URL (${error.message}). Start it, or leave DATABASE_URL out.`;
+  if (error.code === 'EADDRINUSE')
+    return `port ${process.env.PORT ?? ''} is taken. Set PORT to another, or leave it out for a free one.`;
+  if (error.code === 'ECONNREFUSED')
+    return `no Postgres answers at DATABASE_URL (${error.message}). Start it, or leave DATABASE_URL out.`;
   return error.message;
 }
 

@@ -47,8 +47,12 @@ export class Narrator {
       () => 'sealed',
     );
     for (const call of this.newCalls()) this.tellCall(call);
-    const changed = records.filter((record) => WORTH_TELLING.has(record.state) && this.states.get(record.id) !== record.state);
-    this.tellChanges(changed, (record) => (record.state === 'closed' ? (record.disposition ?? 'closed') : record.state));
+    const changed = records.filter(
+      (record) => WORTH_TELLING.has(record.state) && this.states.get(record.id) !== record.state,
+    );
+    this.tellChanges(changed, (record) =>
+      record.state === 'closed' ? (record.disposition ?? 'closed') : record.state,
+    );
     // Records that have left the view are done with.
     this.states.clear();
     for (const { id, state } of records) this.states.set(id, state);
@@ -70,7 +74,11 @@ export class Narrator {
         .map(({ quantity, dimension }) => `${quantity} ${dimension}`)
         .join(', ');
       const why = first.state === 'blocked' || first.state === 'closed' ? ` (${first.reason ?? 'no reason'})` : '';
-      this.tell(first.hour ?? this.simulator.clock.now(), newsOf(first), `${first.company ?? 'a buyer'}: ${units}${why}`);
+      this.tell(
+        first.hour ?? this.simulator.clock.now(),
+        newsOf(first),
+        `${first.company ?? 'a buyer'}: ${units}${why}`,
+      );
     }
   }
 

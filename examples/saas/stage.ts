@@ -36,7 +36,8 @@ const CALLS_REMEMBERED = 2000;
 export class Stage {
   /** What has been started, to be stopped in the opposite order. */
   private readonly parts: (() => Promise<void>)[] = [];
-  private started: { simulator: MarketplaceSimulator; app: NestExpressApplication; settings: LarkspurSettings } | null = null;
+  private started: { simulator: MarketplaceSimulator; app: NestExpressApplication; settings: LarkspurSettings } | null =
+    null;
 
   private constructor(private readonly options: StageOptions) {}
 
@@ -67,7 +68,9 @@ export class Stage {
     return this.running.settings;
   }
 
-  /** Stops everything, the application first, so that it can still reach its database and AWS. Harmless when repeated. */
+  /**
+   * Stops everything, the application first, so that it can still reach its database and AWS. Harmless when repeated.
+   */
   async stop(): Promise<void> {
     for (let part = this.parts.pop(); part !== undefined; part = this.parts.pop()) await part();
   }
@@ -138,7 +141,11 @@ export class Stage {
     const larkspur = {
       ...larkspurOptionsOf(settings),
       dashboardPanel: async (tenantId: string): Promise<Html> =>
-        flowPanel(await app.get(FlowService).read(tenantId), { rate: hourTakes(rate), tenantId, returnTo: '/dashboard' }),
+        flowPanel(await app.get(FlowService).read(tenantId), {
+          rate: hourTakes(rate),
+          tenantId,
+          returnTo: '/dashboard',
+        }),
     };
     const app = await NestFactory.create<NestExpressApplication>(
       ControlPanelModule.forRoot({ larkspur, simulator, sellerAccount: settings.sellerAccount, rate }),
@@ -158,7 +165,9 @@ export class Stage {
   }
 }
 
-/** A port that nobody has: the one asked for, or any. The sign-up address must be known before the application listens. */
+/**
+ * A port that nobody has: the one asked for, or any. The sign-up address must be known before the application listens.
+ */
 async function freePort(wanted = 0): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve, reject) => {

@@ -24,10 +24,14 @@ export const START_USAGE = `npm start -- [--rate <times>]
 
 /** @throws Error that says what to write instead */
 export function startSettingsOf(args: readonly string[], environment: NodeJS.ProcessEnv): StartSettings | 'help' {
-  const { values } = parseArgs({ args: [...args], options: { rate: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rate: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
   if (values.help === true) return 'help';
   const rate = Number(values.rate ?? DEFAULT_RATE);
-  if (!(rate >= 1 && rate <= RATE_MAX)) throw new Error(`--rate: give a number from 1 to ${RATE_MAX}, not "${values.rate ?? ''}".`);
+  if (!(rate >= 1 && rate <= RATE_MAX))
+    throw new Error(`--rate: give a number from 1 to ${RATE_MAX}, not "${values.rate ?? ''}".`);
   return { rate, port: portOf(environment.PORT), databaseUrl: databaseUrlOf(environment.DATABASE_URL) };
 }
 
@@ -42,5 +46,7 @@ function portOf(text = ''): number | undefined {
 export function databaseUrlOf(text = ''): string | undefined {
   if (text === '') return undefined;
   if (/^postgres(ql)?:\/\//.test(text)) return text;
-  throw new Error('DATABASE_URL: give a URL that starts with postgres://, or leave it out for a database of the demo’s own.');
+  throw new Error(
+    'DATABASE_URL: give a URL that starts with postgres://, or leave it out for a database of the demo’s own.',
+  );
 }

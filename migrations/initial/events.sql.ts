@@ -29,7 +29,8 @@ export const EVENTS: readonly string[] = [
     resolved_at timestamptz,
     PRIMARY KEY (seller_account, kind, subject)
   )`,
-  `CREATE INDEX alert_by_openness ON marketplace.alert (seller_account, (resolved_at IS NULL), first_raised_at, kind, subject)`,
+  `CREATE INDEX alert_by_openness ON marketplace.alert (seller_account, (resolved_at IS NULL), first_raised_at, kind,
+    subject)`,
   `CREATE TABLE marketplace.event_handler (
     seller_account text NOT NULL,
     id text NOT NULL CHECK (length(id) BETWEEN 1 AND 255),
@@ -47,7 +48,8 @@ export const EVENTS: readonly string[] = [
     type text NOT NULL,
     subscription_id uuid,
     position bigint NOT NULL,
-    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivering', 'delivered', 'deadLettered', 'skipped')),
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivering', 'delivered', 'deadLettered',
+      'skipped')),
     attempt_count integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     lease_token uuid,
@@ -58,7 +60,8 @@ export const EVENTS: readonly string[] = [
     decision text,
     PRIMARY KEY (seller_account, id),
     FOREIGN KEY (seller_account, event_id) REFERENCES marketplace.outbox_event,
-    CONSTRAINT event_delivery_lease CHECK ((state = 'delivering') = (lease_token IS NOT NULL) AND (lease_token IS NULL) = (lease_until IS NULL)),
+    CONSTRAINT event_delivery_lease CHECK ((state = 'delivering') = (lease_token IS NOT NULL)
+      AND (lease_token IS NULL) = (lease_until IS NULL)),
     CONSTRAINT event_delivery_delivered CHECK ((state = 'delivered') = (delivered_at IS NOT NULL)),
     CONSTRAINT event_delivery_skipped_is_signed CHECK (state <> 'skipped' OR num_nonnulls(decided_by, decision) = 2)
   )`,
@@ -66,10 +69,14 @@ export const EVENTS: readonly string[] = [
   `CREATE INDEX event_delivery_by_handler ON marketplace.event_delivery (seller_account, handler_id, position)`,
   `CREATE INDEX event_delivery_by_subscription ON marketplace.event_delivery (seller_account, subscription_id, position)
     WHERE subscription_id IS NOT NULL`,
-  `CREATE INDEX event_delivery_unfinished ON marketplace.event_delivery (seller_account, state, position) WHERE state <> 'delivered'`,
-  `CREATE INDEX event_delivery_open ON marketplace.event_delivery (seller_account, handler_id, position) WHERE state IN ('pending', 'delivering')`,
-  `CREATE INDEX event_delivery_line ON marketplace.event_delivery (seller_account, handler_id, subscription_id, position)
+  `CREATE INDEX event_delivery_unfinished ON marketplace.event_delivery (seller_account, state, position)
+    WHERE state <> 'delivered'`,
+  `CREATE INDEX event_delivery_open ON marketplace.event_delivery (seller_account, handler_id, position)
     WHERE state IN ('pending', 'delivering')`,
-  `CREATE UNIQUE INDEX event_delivery_one_at_a_time ON marketplace.event_delivery (seller_account, handler_id, subscription_id)
+  `CREATE INDEX event_delivery_line ON marketplace.event_delivery (seller_account, handler_id, subscription_id,
+    position)
+    WHERE state IN ('pending', 'delivering')`,
+  `CREATE UNIQUE INDEX event_delivery_one_at_a_time
+    ON marketplace.event_delivery (seller_account, handler_id, subscription_id)
     WHERE state = 'delivering'`,
 ];

@@ -31,10 +31,13 @@ const KEPT = [
 export const GUARDS: readonly string[] = [
   `CREATE FUNCTION marketplace.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
-    RAISE EXCEPTION '% on marketplace.% is refused: the ledger is append-only', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION '% on marketplace.% is refused: the ledger is append-only', TG_OP, TG_TABLE_NAME USING ERRCODE =
+      'restrict_violation';
   END $$`,
   ...KEPT.flatMap((table) => [
-    `CREATE TRIGGER ${table}_no_delete BEFORE DELETE ON marketplace.${table} FOR EACH ROW EXECUTE FUNCTION marketplace.refuse()`,
-    `CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON marketplace.${table} FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
+    `CREATE TRIGGER ${table}_no_delete BEFORE DELETE ON marketplace.${table} FOR EACH ROW
+      EXECUTE FUNCTION marketplace.refuse()`,
+    `CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON marketplace.${table} FOR EACH STATEMENT
+      EXECUTE FUNCTION marketplace.refuse()`,
   ]),
 ];

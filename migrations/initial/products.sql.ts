@@ -17,8 +17,8 @@ export const PRODUCTS: readonly string[] = [
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (seller_account, product_code)
   )`,
-  // From which hour a product is in which mode. An event's mode is that of its own instant; the newest row at or before it counts, and of two rows of
-  // one hour the later decision. INSERT only.
+  // From which hour a product is in which mode. An event's mode is that of its own instant; the newest row at or before
+  // it counts, and of two rows of one hour the later decision. INSERT only.
   `CREATE TABLE marketplace.product_mode (
     seller_account text NOT NULL,
     product_code text NOT NULL,

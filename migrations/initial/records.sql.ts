@@ -25,8 +25,8 @@ export const RECORDS: readonly string[] = [
     FOREIGN KEY (seller_account, period_id) REFERENCES marketplace.period
   )`,
 
-  // What AWS dedupes by. Not keyed by the seller's label: two installations of one database must meet here. The wire form may be erased, nothing else
-  // about it ever changes.
+  // What AWS dedupes by. Not keyed by the seller's label: two installations of one database must meet here. The wire
+  // form may be erased, nothing else about it ever changes.
   `CREATE TABLE marketplace.metering_identity (
     id uuid PRIMARY KEY,
     product_code text NOT NULL,
@@ -95,11 +95,14 @@ export const RECORDS: readonly string[] = [
     FOREIGN KEY (seller_account, period_id) REFERENCES marketplace.period,
     FOREIGN KEY (identity_id) REFERENCES marketplace.metering_identity,
     CONSTRAINT metering_record_kind CHECK (
-      CASE kind WHEN 'hour' THEN num_nulls(period_id, subscription_id, identity_id, hour, "timestamp") = 0 AND subject IS NULL
+      CASE kind WHEN 'hour' THEN num_nulls(period_id, subscription_id, identity_id, hour, "timestamp") = 0
+        AND subject IS NULL
         WHEN 'closing' THEN num_nulls(period_id, subscription_id) = 0 AND identity_id IS NULL AND subject IS NULL
         ELSE num_nonnulls(period_id, identity_id) = 0 AND subject IS NOT NULL END),
-    CONSTRAINT metering_record_balances CHECK (kind = 'setApart' OR carry_in + event_sum = included + quantity + carry_out),
-    CONSTRAINT metering_record_set_apart CHECK (kind <> 'setApart' OR (quantity = event_sum AND included = 0 AND carry_in = 0 AND carry_out = 0)),
+    CONSTRAINT metering_record_balances CHECK (kind = 'setApart'
+      OR carry_in + event_sum = included + quantity + carry_out),
+    CONSTRAINT metering_record_set_apart CHECK (kind <> 'setApart' OR (quantity = event_sum AND included = 0
+      AND carry_in = 0 AND carry_out = 0)),
     CONSTRAINT metering_record_included CHECK (included >= 0),
     -- The balance alone says how much: a record that bills more than its carry and events hold cannot be written.
     CONSTRAINT metering_record_hour_quantity CHECK (
@@ -123,21 +126,28 @@ export const RECORDS: readonly string[] = [
     WHERE kind = 'hour' AND disposition IS DISTINCT FROM 'annulled'`,
   `CREATE INDEX metering_record_unfinished ON marketplace.metering_record (seller_account, product_code, due_at)
     WHERE state IN ('pending', 'sending', 'blocked', 'unknown')`,
-  // The lines in which records wait to be claimed, in the order in which they are: a claim reads the 25 rows it takes, however many wait.
+  // The lines in which records wait to be claimed, in the order in which they are: a claim reads the 25 rows it takes,
+  // however many wait.
   `CREATE INDEX metering_record_waiting ON marketplace.metering_record (seller_account, product_code, due_at, id)
     WHERE state = 'pending' AND mode = 'live' AND consecutive_failures < 3`,
   `CREATE INDEX metering_record_troubled ON marketplace.metering_record (seller_account, product_code, due_at, id)
     WHERE state = 'pending' AND mode = 'live' AND consecutive_failures >= 3`,
-  `CREATE INDEX metering_record_leased ON marketplace.metering_record (seller_account, lease_until) WHERE state = 'sending'`,
-  `CREATE INDEX metering_record_blocked ON marketplace.metering_record (seller_account, product_code) WHERE state = 'blocked'`,
-  `CREATE INDEX metering_record_by_period ON marketplace.metering_record (seller_account, period_id, dimension, hour) WHERE period_id IS NOT NULL`,
+  `CREATE INDEX metering_record_leased ON marketplace.metering_record (seller_account, lease_until)
+    WHERE state = 'sending'`,
+  `CREATE INDEX metering_record_blocked ON marketplace.metering_record (seller_account, product_code)
+    WHERE state = 'blocked'`,
+  `CREATE INDEX metering_record_by_period ON marketplace.metering_record (seller_account, period_id, dimension, hour)
+    WHERE period_id IS NOT NULL`,
   `CREATE INDEX metering_record_by_subscription ON marketplace.metering_record (seller_account, subscription_id, id)`,
   `CREATE INDEX metering_record_by_customer ON marketplace.metering_record (seller_account, customer_id, id)`,
   // The balance of a customer asks what was set apart of its subjects.
-  `CREATE INDEX metering_record_set_apart ON marketplace.metering_record (seller_account, subject) WHERE kind = 'setApart'`,
+  `CREATE INDEX metering_record_set_apart ON marketplace.metering_record (seller_account, subject)
+    WHERE kind = 'setApart'`,
   `CREATE INDEX metering_record_by_identity ON marketplace.metering_record (identity_id) WHERE identity_id IS NOT NULL`,
-  `CREATE INDEX metering_record_by_reason ON marketplace.metering_record (seller_account, reason, id) WHERE reason IS NOT NULL`,
-  `CREATE INDEX metering_record_closed ON marketplace.metering_record (seller_account, disposition, id) WHERE state = 'closed'`,
+  `CREATE INDEX metering_record_by_reason ON marketplace.metering_record (seller_account, reason, id)
+    WHERE reason IS NOT NULL`,
+  `CREATE INDEX metering_record_closed ON marketplace.metering_record (seller_account, disposition, id)
+    WHERE state = 'closed'`,
   `CREATE INDEX metering_record_by_hour ON marketplace.metering_record (seller_account, hour)`,
   `CREATE INDEX metering_record_by_dimension ON marketplace.metering_record (seller_account, product_code, dimension)`,
   // Which rollups an annulled record had. INSERT only.
@@ -158,7 +168,8 @@ export const RECORDS: readonly string[] = [
     PRIMARY KEY (seller_account, customer_id)
   )`,
   `CREATE INDEX seal_cursor_due ON marketplace.seal_cursor (seller_account, look_at)`,
-  // Written by whoever changes facts, claims, modes, options, causes or records of a customer; deleted by the freeze that read it before the facts.
+  // Written by whoever changes facts, claims, modes, options, causes or records of a customer; deleted by the freeze
+  // that read it before the facts.
   `CREATE TABLE marketplace.customer_changed (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     seller_account text NOT NULL,

@@ -2,12 +2,15 @@
 export const SUBSCRIPTION_GUARDS: readonly string[] = [
   `CREATE FUNCTION marketplace.guard_product() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
-    IF (OLD.seller_account, OLD.product_code, OLD.type, OLD.region) IS DISTINCT FROM (NEW.seller_account, NEW.product_code, NEW.type, NEW.region) THEN
-      RAISE EXCEPTION 'region and type of product % are pinned: AWS dedupes per region', OLD.product_code USING ERRCODE = 'restrict_violation';
+    IF (OLD.seller_account, OLD.product_code, OLD.type, OLD.region) IS DISTINCT FROM (NEW.seller_account,
+      NEW.product_code, NEW.type, NEW.region) THEN
+      RAISE EXCEPTION 'region and type of product % are pinned: AWS dedupes per region', OLD.product_code USING
+        ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
   END $$`,
-  `CREATE TRIGGER product_guard BEFORE UPDATE ON marketplace.product FOR EACH ROW EXECUTE FUNCTION marketplace.guard_product()`,
+  `CREATE TRIGGER product_guard BEFORE UPDATE ON marketplace.product FOR EACH ROW
+    EXECUTE FUNCTION marketplace.guard_product()`,
   `CREATE FUNCTION marketplace.guard_inbox_message() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
     IF (OLD.seller_account, OLD.origin, OLD.message_id, OLD.received_via, OLD.received_at)
@@ -20,40 +23,48 @@ export const SUBSCRIPTION_GUARDS: readonly string[] = [
     END IF;
     RETURN NEW;
   END $$`,
-  `CREATE TRIGGER inbox_message_guard BEFORE UPDATE ON marketplace.inbox_message FOR EACH ROW EXECUTE FUNCTION marketplace.guard_inbox_message()`,
+  `CREATE TRIGGER inbox_message_guard BEFORE UPDATE ON marketplace.inbox_message FOR EACH ROW
+    EXECUTE FUNCTION marketplace.guard_inbox_message()`,
 
   // What was heard, claimed or chosen is history: another word is another row.
   `CREATE FUNCTION marketplace.refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
-    RAISE EXCEPTION 'UPDATE on marketplace.% is refused: what was said is kept as it was said', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION 'UPDATE on marketplace.% is refused: what was said is kept as it was said', TG_TABLE_NAME USING
+      ERRCODE = 'restrict_violation';
   END $$`,
   ...['fact', 'claim', 'payer_choice'].map(
     (table) =>
-      `CREATE TRIGGER ${table}_no_update BEFORE UPDATE ON marketplace.${table} FOR EACH ROW EXECUTE FUNCTION marketplace.refuse_update()`,
+      `CREATE TRIGGER ${table}_no_update BEFORE UPDATE ON marketplace.${table} FOR EACH ROW
+        EXECUTE FUNCTION marketplace.refuse_update()`,
   ),
 
   // A name may be erased, and is never another; its digest stays, so that look-ups go on.
   `CREATE FUNCTION marketplace.guard_buyer_name() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
-    IF (OLD.seller_account, OLD.product_code, OLD.kind, OLD.digest) IS DISTINCT FROM (NEW.seller_account, NEW.product_code, NEW.kind, NEW.digest)
+    IF (OLD.seller_account, OLD.product_code, OLD.kind, OLD.digest) IS DISTINCT FROM (NEW.seller_account,
+      NEW.product_code, NEW.kind, NEW.digest)
       OR (NEW.name IS DISTINCT FROM OLD.name AND NEW.name IS NOT NULL) THEN
       RAISE EXCEPTION 'a name of a buyer may be erased, never changed' USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
   END $$`,
-  `CREATE TRIGGER buyer_name_guard BEFORE UPDATE ON marketplace.buyer_name FOR EACH ROW EXECUTE FUNCTION marketplace.guard_buyer_name()`,
+  `CREATE TRIGGER buyer_name_guard BEFORE UPDATE ON marketplace.buyer_name FOR EACH ROW
+    EXECUTE FUNCTION marketplace.guard_buyer_name()`,
   `CREATE FUNCTION marketplace.guard_agreement_name() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
-    IF (OLD.seller_account, OLD.kind, OLD.digest, OLD.agreement_id) IS DISTINCT FROM (NEW.seller_account, NEW.kind, NEW.digest, NEW.agreement_id)
+    IF (OLD.seller_account, OLD.kind, OLD.digest, OLD.agreement_id) IS DISTINCT FROM (NEW.seller_account, NEW.kind,
+      NEW.digest, NEW.agreement_id)
       OR (OLD.name IS NOT NULL AND NEW.name IS DISTINCT FROM OLD.name AND NEW.name IS NOT NULL)
       OR (OLD.event_form IS NOT NULL AND NEW.event_form IS DISTINCT FROM OLD.event_form AND NEW.event_form IS NOT NULL)
       -- With neither form it was erased, and stays so.
       OR (num_nonnulls(OLD.name, OLD.event_form) = 0 AND num_nonnulls(NEW.name, NEW.event_form) > 0) THEN
-      RAISE EXCEPTION 'a name of an agreement may be completed or erased, never changed' USING ERRCODE = 'restrict_violation';
+      RAISE EXCEPTION 'a name of an agreement may be completed or erased, never changed' USING ERRCODE =
+        'restrict_violation';
     END IF;
     RETURN NEW;
   END $$`,
-  `CREATE TRIGGER agreement_name_guard BEFORE UPDATE ON marketplace.agreement_name FOR EACH ROW EXECUTE FUNCTION marketplace.guard_agreement_name()`,
+  `CREATE TRIGGER agreement_name_guard BEFORE UPDATE ON marketplace.agreement_name FOR EACH ROW
+    EXECUTE FUNCTION marketplace.guard_agreement_name()`,
 
   // An id is never taken back, and stands for one product for ever; what was decided about money, once, stays decided.
   `CREATE FUNCTION marketplace.guard_subscription() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -67,15 +78,18 @@ export const SUBSCRIPTION_GUARDS: readonly string[] = [
     END IF;
     RETURN NEW;
   END $$`,
-  `CREATE TRIGGER subscription_guard BEFORE UPDATE ON marketplace.subscription FOR EACH ROW EXECUTE FUNCTION marketplace.guard_subscription()`,
+  `CREATE TRIGGER subscription_guard BEFORE UPDATE ON marketplace.subscription FOR EACH ROW
+    EXECUTE FUNCTION marketplace.guard_subscription()`,
   `CREATE FUNCTION marketplace.guard_customer() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
-    IF (OLD.seller_account, OLD.id, OLD.product_code, OLD.tenant_id) IS DISTINCT FROM (NEW.seller_account, NEW.id, NEW.product_code, NEW.tenant_id) THEN
+    IF (OLD.seller_account, OLD.id, OLD.product_code, OLD.tenant_id) IS DISTINCT FROM (NEW.seller_account, NEW.id,
+      NEW.product_code, NEW.tenant_id) THEN
       RAISE EXCEPTION 'customer % is who it is', OLD.id USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
   END $$`,
-  `CREATE TRIGGER customer_guard BEFORE UPDATE ON marketplace.customer FOR EACH ROW EXECUTE FUNCTION marketplace.guard_customer()`,
+  `CREATE TRIGGER customer_guard BEFORE UPDATE ON marketplace.customer FOR EACH ROW
+    EXECUTE FUNCTION marketplace.guard_customer()`,
   // Events keep their subject: whose it is may move, what it names never.
   `CREATE FUNCTION marketplace.guard_subject() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
@@ -86,5 +100,6 @@ export const SUBSCRIPTION_GUARDS: readonly string[] = [
     END IF;
     RETURN NEW;
   END $$`,
-  `CREATE TRIGGER subject_guard BEFORE UPDATE ON marketplace.subject FOR EACH ROW EXECUTE FUNCTION marketplace.guard_subject()`,
+  `CREATE TRIGGER subject_guard BEFORE UPDATE ON marketplace.subject FOR EACH ROW
+    EXECUTE FUNCTION marketplace.guard_subject()`,
 ];

@@ -10,9 +10,11 @@ export const SUBSCRIPTIONS: readonly string[] = [
     PRIMARY KEY (seller_account, id),
     FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product
   )`,
-  `CREATE UNIQUE INDEX customer_by_tenant ON marketplace.customer (seller_account, product_code, tenant_id) WHERE tenant_id IS NOT NULL`,
+  `CREATE UNIQUE INDEX customer_by_tenant ON marketplace.customer (seller_account, product_code, tenant_id)
+    WHERE tenant_id IS NOT NULL`,
 
-  // An AWS account at one product. Its names stand in buyer_name alone, so that they can be erased without touching what refers to the buyer.
+  // An AWS account at one product. Its names stand in buyer_name alone, so that they can be erased without touching
+  // what refers to the buyer.
   `CREATE TABLE marketplace.buyer (
     seller_account text NOT NULL,
     id uuid NOT NULL,
@@ -40,18 +42,21 @@ export const SUBSCRIPTIONS: readonly string[] = [
   )`,
   `CREATE INDEX buyer_name_by_buyer ON marketplace.buyer_name (seller_account, buyer_id)`,
 
-  // The relation of a buyer to a product: a chain of agreements. What follows from the agreements is written by the projection alone.
+  // The relation of a buyer to a product: a chain of agreements. What follows from the agreements is written by the
+  // projection alone.
   `CREATE TABLE marketplace.subscription (
     seller_account text NOT NULL,
     id uuid NOT NULL,
     product_code text NOT NULL,
     customer_id uuid NOT NULL,
     buyer_id uuid,
-    state text NOT NULL CHECK (state IN ('registered', 'upcoming', 'trial', 'active', 'suspended', 'ending', 'ended', 'failed')),
+    state text NOT NULL CHECK (state IN ('registered', 'upcoming', 'trial', 'active', 'suspended', 'ending', 'ended',
+      'failed')),
     current_agreement_id uuid,
     is_trial boolean NOT NULL DEFAULT false,
     ended_told boolean NOT NULL DEFAULT false,
-    -- The next instant at which the projection may answer otherwise without a new fact: a start, an end or a conversion that lies ahead.
+    -- The next instant at which the projection may answer otherwise without a new fact: a start, an end or a conversion
+    -- that lies ahead.
     next_change_at timestamptz,
     -- Folded into another subscription: one hop, always flattened.
     alias_of uuid,
@@ -83,8 +88,10 @@ export const SUBSCRIPTIONS: readonly string[] = [
   `CREATE INDEX subscription_by_buyer ON marketplace.subscription (seller_account, buyer_id)`,
   `CREATE INDEX subscription_by_product ON marketplace.subscription (seller_account, product_code, id)`,
   `CREATE INDEX subscription_by_state ON marketplace.subscription (seller_account, state, id)`,
-  `CREATE INDEX subscription_to_change ON marketplace.subscription (seller_account, next_change_at) WHERE next_change_at IS NOT NULL`,
-  `CREATE INDEX subscription_to_ask ON marketplace.subscription (seller_account, next_ask_at) WHERE next_ask_at IS NOT NULL`,
+  `CREATE INDEX subscription_to_change ON marketplace.subscription (seller_account, next_change_at)
+    WHERE next_change_at IS NOT NULL`,
+  `CREATE INDEX subscription_to_ask ON marketplace.subscription (seller_account, next_ask_at)
+    WHERE next_ask_at IS NOT NULL`,
   `CREATE INDEX subscription_folded ON marketplace.subscription (seller_account, alias_of) WHERE alias_of IS NOT NULL`,
 
   // What AWS sells, prices and ends. Its names stand in agreement_name alone.
@@ -108,8 +115,10 @@ export const SUBSCRIPTIONS: readonly string[] = [
   )`,
   `CREATE INDEX agreement_by_subscription ON marketplace.agreement (seller_account, subscription_id)`,
   `CREATE INDEX agreement_by_buyer ON marketplace.agreement (seller_account, buyer_id)`,
-  `CREATE INDEX agreement_by_product_id ON marketplace.agreement (seller_account, product_id) WHERE product_id IS NOT NULL`,
-  // 'agreement': what follows the first hyphen of agmt-…; 'license': l-… whatever form was printed. A license may serve several agreements.
+  `CREATE INDEX agreement_by_product_id ON marketplace.agreement (seller_account, product_id)
+    WHERE product_id IS NOT NULL`,
+  // 'agreement': what follows the first hyphen of agmt-…; 'license': l-… whatever form was printed. A license may serve
+  // several agreements.
   `CREATE TABLE marketplace.agreement_name (
     seller_account text NOT NULL,
     kind text NOT NULL CHECK (kind IN ('agreement', 'license')),
@@ -121,10 +130,12 @@ export const SUBSCRIPTIONS: readonly string[] = [
     PRIMARY KEY (seller_account, kind, digest, agreement_id),
     FOREIGN KEY (seller_account, agreement_id) REFERENCES marketplace.agreement
   )`,
-  `CREATE UNIQUE INDEX agreement_name_once ON marketplace.agreement_name (seller_account, digest) WHERE kind = 'agreement'`,
+  `CREATE UNIQUE INDEX agreement_name_once ON marketplace.agreement_name (seller_account, digest)
+    WHERE kind = 'agreement'`,
   `CREATE INDEX agreement_name_by_agreement ON marketplace.agreement_name (seller_account, agreement_id)`,
 
-  // What is known of an agreement, or of a buyer whose message names none. INSERT only: a state is a function of these rows.
+  // What is known of an agreement, or of a buyer whose message names none. INSERT only: a state is a function of these
+  // rows.
   `CREATE TABLE marketplace.fact (
     seller_account text NOT NULL,
     id uuid NOT NULL,
@@ -146,14 +157,18 @@ export const SUBSCRIPTIONS: readonly string[] = [
     FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription,
     CONSTRAINT fact_speaks_of_something CHECK (num_nonnulls(agreement_id, buyer_id, subscription_id) >= 1)
   )`,
-  `CREATE INDEX fact_by_agreement ON marketplace.fact (seller_account, agreement_id, at) WHERE agreement_id IS NOT NULL`,
+  `CREATE INDEX fact_by_agreement ON marketplace.fact (seller_account, agreement_id, at)
+    WHERE agreement_id IS NOT NULL`,
   `CREATE INDEX fact_by_buyer ON marketplace.fact (seller_account, buyer_id, at) WHERE buyer_id IS NOT NULL`,
-  `CREATE INDEX fact_by_subscription ON marketplace.fact (seller_account, subscription_id, at) WHERE subscription_id IS NOT NULL`,
+  `CREATE INDEX fact_by_subscription ON marketplace.fact (seller_account, subscription_id, at)
+    WHERE subscription_id IS NOT NULL`,
   // Agreements named by a successor before they were known themselves.
-  `CREATE INDEX fact_by_previous ON marketplace.fact (seller_account, (details ->> 'previousDigest')) WHERE details ? 'previousDigest'`,
+  `CREATE INDEX fact_by_previous ON marketplace.fact (seller_account, (details ->> 'previousDigest'))
+    WHERE details ? 'previousDigest'`,
 
-  // Which tenant has a subscription from which instant on; the first from its beginning. One INSERT, which may stand in a host's open transaction:
-  // nothing of ours waits for it (no foreign key, so no lock on a row of ours), sealing and projection adopt it when it is committed.
+  // Which tenant has a subscription from which instant on; the first from its beginning. One INSERT, which may stand in
+  // a host's open transaction: nothing of ours waits for it (no foreign key, so no lock on a row of ours), sealing and
+  // projection adopt it when it is committed.
   `CREATE TABLE marketplace.claim (
     seller_account text NOT NULL,
     subscription_id uuid NOT NULL,
@@ -184,12 +199,14 @@ export const SUBSCRIPTIONS: readonly string[] = [
   )`,
   `CREATE INDEX payer_choice_by_tenant ON marketplace.payer_choice (seller_account, product_code, tenant_id, from_at)`,
 
-  // The name under which usage is recorded. Never deleted, never renamed; customer_id moves when a subscription is claimed, folded or handed over.
+  // The name under which usage is recorded. Never deleted, never renamed; customer_id moves when a subscription is
+  // claimed, folded or handed over.
   `CREATE TABLE marketplace.subject (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     seller_account text NOT NULL,
     product_code text NOT NULL,
-    -- NULL until the claim that made it is adopted: a subject may be made inside a host's open transaction, and must lock no row of ours.
+    -- NULL until the claim that made it is adopted: a subject may be made inside a host's open transaction, and must
+    -- lock no row of ours.
     customer_id uuid,
     tenant_id text,
     -- Alone: usage recorded by subscription id. Beside a tenant: the payer that was named.
@@ -198,14 +215,16 @@ export const SUBSCRIPTIONS: readonly string[] = [
     FOREIGN KEY (seller_account, customer_id) REFERENCES marketplace.customer,
     CONSTRAINT subject_names_something CHECK (num_nonnulls(tenant_id, subscription_id) >= 1)
   )`,
-  `CREATE UNIQUE INDEX subject_once ON marketplace.subject (seller_account, product_code, tenant_id, subscription_id) NULLS NOT DISTINCT`,
+  `CREATE UNIQUE INDEX subject_once ON marketplace.subject (seller_account, product_code, tenant_id, subscription_id)
+    NULLS NOT DISTINCT`,
   `CREATE INDEX subject_by_customer ON marketplace.subject (seller_account, customer_id)`,
 
   `CREATE TABLE marketplace.registration_code (
     seller_account text NOT NULL,
     code_hash bytea NOT NULL CHECK (length(code_hash) = 32),
     subscription_id uuid NOT NULL,
-    -- SHA-256 of the buyer's token: finds what it was resolved to when AWS takes a token only once and the buyer's browser posts it again.
+    -- SHA-256 of the buyer's token: finds what it was resolved to when AWS takes a token only once and the buyer's
+    -- browser posts it again.
     token_hash bytea CHECK (length(token_hash) = 32),
     offer_type text,
     created_at timestamptz NOT NULL,
@@ -214,13 +233,15 @@ export const SUBSCRIPTIONS: readonly string[] = [
     FOREIGN KEY (seller_account, subscription_id) REFERENCES marketplace.subscription
   )`,
   `CREATE INDEX registration_code_by_subscription ON marketplace.registration_code (seller_account, subscription_id)`,
-  `CREATE INDEX registration_code_by_token ON marketplace.registration_code (seller_account, token_hash) WHERE token_hash IS NOT NULL`,
+  `CREATE INDEX registration_code_by_token ON marketplace.registration_code (seller_account, token_hash)
+    WHERE token_hash IS NOT NULL`,
 
-  // Messages as they came in, told apart from their repeats by origin and id. body and event hold the names that the sender used: they may be set to
-  // NULL (erasure), never to anything else.
+  // Messages as they came in, told apart from their repeats by origin and id. body and event hold the names that the
+  // sender used: they may be set to NULL (erasure), never to anything else.
   `CREATE TABLE marketplace.inbox_message (
     seller_account text NOT NULL,
-    origin text NOT NULL CHECK (origin IN ('eventBridge', 'sns', 'sqs', 'http', 'host', 'registration', 'reconciliation')),
+    origin text NOT NULL CHECK (origin IN ('eventBridge', 'sns', 'sqs', 'http', 'host', 'registration',
+      'reconciliation')),
     message_id text NOT NULL CHECK (length(message_id) BETWEEN 1 AND 255),
     received_via text NOT NULL,
     received_at timestamptz NOT NULL,
@@ -241,14 +262,21 @@ export const SUBSCRIPTIONS: readonly string[] = [
     CONSTRAINT inbox_message_applied CHECK ((state = 'applied') = (applied_at IS NOT NULL)),
     CONSTRAINT inbox_message_dead_letter_says_why CHECK (state <> 'deadLettered' OR error IS NOT NULL)
   )`,
-  `CREATE INDEX inbox_message_pending ON marketplace.inbox_message (seller_account, next_attempt_at) WHERE state = 'pending'`,
-  // Ignored ones, too: what shares an agreement with one is of no concern either, and their product may be listed again.
-  `CREATE INDEX inbox_message_waiting ON marketplace.inbox_message USING gin (names) WHERE state IN ('waiting', 'ignored')`,
-  `CREATE INDEX inbox_message_by_subscription ON marketplace.inbox_message (seller_account, subscription_id, event_at) WHERE subscription_id IS NOT NULL`,
-  `CREATE INDEX inbox_message_by_receipt ON marketplace.inbox_message (seller_account, received_at, origin, message_id)`,
-  `CREATE INDEX inbox_message_by_state ON marketplace.inbox_message (seller_account, state, received_at, origin, message_id)`,
+  `CREATE INDEX inbox_message_pending ON marketplace.inbox_message (seller_account, next_attempt_at)
+    WHERE state = 'pending'`,
+  // Ignored ones, too: what shares an agreement with one is of no concern either, and their product may be listed
+  // again.
+  `CREATE INDEX inbox_message_waiting ON marketplace.inbox_message USING gin (names)
+    WHERE state IN ('waiting', 'ignored')`,
+  `CREATE INDEX inbox_message_by_subscription ON marketplace.inbox_message (seller_account, subscription_id, event_at)
+    WHERE subscription_id IS NOT NULL`,
+  `CREATE INDEX inbox_message_by_receipt ON marketplace.inbox_message (seller_account, received_at, origin,
+    message_id)`,
+  `CREATE INDEX inbox_message_by_state ON marketplace.inbox_message (seller_account, state, received_at, origin,
+    message_id)`,
   `CREATE INDEX inbox_message_by_origin ON marketplace.inbox_message (seller_account, origin, received_at, message_id)`,
-  `CREATE INDEX inbox_message_by_type ON marketplace.inbox_message (seller_account, type, received_at, origin, message_id)`,
+  `CREATE INDEX inbox_message_by_type ON marketplace.inbox_message (seller_account, type, received_at, origin,
+    message_id)`,
 
   `CREATE TABLE marketplace.entitlement_snapshot (
     seller_account text NOT NULL,

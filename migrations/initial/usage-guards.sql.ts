@@ -1,32 +1,38 @@
 /**
- * Recording and taking (I10): an event is queued by its own INSERT, and leaves the queue only into a rollup. Both are triggers, so that the chain holds
- * whoever writes: what is INSERTed or COPYed into `usage_event` waits, what is DELETEd from `unsealed_usage` is rolled up. All of it fires at the origin
- * only: a replica that replays the rows replays what the triggers wrote, too.
+ * Recording and taking (I10): an event is queued by its own INSERT, and leaves the queue only into a rollup. Both are
+ * triggers, so that the chain holds whoever writes: what is INSERTed or COPYed into `usage_event` waits, what is
+ * DELETEd from `unsealed_usage` is rolled up. All of it fires at the origin only: a replica that replays the rows
+ * replays what the triggers wrote, too.
  */
 export const USAGE_GUARDS: readonly string[] = [
   // In the host's transaction: no look-up, nothing to wait for, every name qualified.
   `CREATE FUNCTION marketplace.queue_usage() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
     INSERT INTO marketplace.unsealed_usage (id, occurred_at, hour, subject, dimension, quantity, detail)
-    SELECT id, occurred_at, floor(extract(epoch FROM occurred_at) / 3600)::integer, subject, dimension, quantity, detail FROM fresh;
+    SELECT id, occurred_at, floor(extract(epoch FROM occurred_at) / 3600)::integer, subject, dimension, quantity,
+      detail FROM fresh;
     RETURN NULL;
   END $$`,
   `CREATE TRIGGER usage_event_queue AFTER INSERT ON marketplace.usage_event REFERENCING NEW TABLE AS fresh
     FOR EACH STATEMENT EXECUTE FUNCTION marketplace.queue_usage()`,
-  `CREATE TRIGGER usage_event_no_update BEFORE UPDATE ON marketplace.usage_event FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
+  `CREATE TRIGGER usage_event_no_update BEFORE UPDATE ON marketplace.usage_event FOR EACH STATEMENT
+    EXECUTE FUNCTION marketplace.refuse()`,
 
   `CREATE TRIGGER unsealed_usage_by_trigger_only BEFORE INSERT ON marketplace.unsealed_usage
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION marketplace.refuse()`,
-  `CREATE TRIGGER unsealed_usage_no_update BEFORE UPDATE ON marketplace.unsealed_usage FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
+  `CREATE TRIGGER unsealed_usage_no_update BEFORE UPDATE ON marketplace.unsealed_usage FOR EACH STATEMENT
+    EXECUTE FUNCTION marketplace.refuse()`,
   `CREATE TRIGGER unsealed_usage_no_truncate BEFORE TRUNCATE ON marketplace.unsealed_usage
     FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
 
-  // The only place where rollups come from: the rows gone, by subject, dimension, hour, tags and sign. So their sums and counts are those of what was
-  // deleted, and a DELETE by hand is a take. An id that another rollup of its subject and hour lists (the data of a dump loaded a second time) is
-  // refused. The plans must not hang on statistics: this is planned once a session, maybe while the ledger is empty.
+  // The only place where rollups come from: the rows gone, by subject, dimension, hour, tags and sign. So their sums
+  // and counts are those of what was deleted, and a DELETE by hand is a take. An id that another rollup of its subject
+  // and hour lists (the data of a dump loaded a second time) is refused. The plans must not hang on statistics: this is
+  // planned once a session, maybe while the ledger is empty.
   `CREATE FUNCTION marketplace.take_usage() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
   DECLARE
-    taken_at CONSTANT timestamptz := coalesce(nullif(current_setting('marketplace.taken_at', true), '')::timestamptz, clock_timestamp());
+    taken_at CONSTANT timestamptz := coalesce(nullif(current_setting('marketplace.taken_at', true), '')::timestamptz,
+      clock_timestamp());
     earlier bigint[];
     twice uuid;
   BEGIN
@@ -39,13 +45,16 @@ export const USAGE_GUARDS: readonly string[] = [
         SELECT unnest(listed.ids) AS id FROM marketplace.rollup_event listed WHERE listed.rollup_id = ANY (earlier)
         INTERSECT SELECT id FROM gone) AS both_times LIMIT 1;
       IF twice IS NOT NULL THEN
-        RAISE EXCEPTION 'usage event % is in a rollup already: it is counted once', twice USING ERRCODE = 'restrict_violation';
+        RAISE EXCEPTION 'usage event % is in a rollup already: it is counted once', twice USING ERRCODE =
+          'restrict_violation';
       END IF;
     END IF;
 
     WITH taken AS MATERIALIZED (
-      SELECT nextval('marketplace.rollup_id') AS id, subject, dimension, hour, nullif(detail -> 'tags', '{}') AS tags, quantity < 0 AS is_correction,
-        sum(quantity) AS event_sum, count(*)::integer AS event_count, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
+      SELECT nextval('marketplace.rollup_id') AS id, subject, dimension, hour, nullif(detail -> 'tags', '{}') AS tags,
+        quantity < 0 AS is_correction,
+        sum(quantity) AS event_sum, count(*)::integer AS event_count, min(occurred_at) AS first_at, max(occurred_at)
+          AS last_at,
         array_agg(gone.id) AS ids
       FROM gone GROUP BY subject, dimension, hour, nullif(detail -> 'tags', '{}'), quantity < 0
     ), listed AS (
@@ -53,13 +62,15 @@ export const USAGE_GUARDS: readonly string[] = [
     )
     INSERT INTO marketplace.rollup
       (id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at)
-    SELECT id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at FROM taken;
+    SELECT id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at
+      FROM taken;
     RETURN NULL;
   END $$`,
   `CREATE TRIGGER unsealed_usage_take AFTER DELETE ON marketplace.unsealed_usage REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION marketplace.take_usage()`,
 
-  // By hand, and by sealing, come pieces only (record guards hold them against their whole), and each piece is what its events are. Splits are rare.
+  // By hand, and by sealing, come pieces only (record guards hold them against their whole), and each piece is what its
+  // events are. Splits are rare.
   `CREATE TRIGGER rollup_by_take_only BEFORE INSERT ON marketplace.rollup FOR EACH ROW
     WHEN (NEW.split_of IS NULL AND pg_trigger_depth() = 0) EXECUTE FUNCTION marketplace.refuse()`,
   `CREATE FUNCTION marketplace.guard_piece() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -72,7 +83,8 @@ export const USAGE_GUARDS: readonly string[] = [
         SELECT count(*), sum(e.quantity), min(e.occurred_at), max(e.occurred_at)
         FROM unnest(NEW.ids) AS item (id) JOIN marketplace.usage_event e ON e.id = item.id)) IS NOT TRUE
     THEN
-      RAISE EXCEPTION 'rollup % lists what its take moved, or a piece of that', NEW.rollup_id USING ERRCODE = 'restrict_violation';
+      RAISE EXCEPTION 'rollup % lists what its take moved, or a piece of that', NEW.rollup_id USING ERRCODE =
+        'restrict_violation';
     END IF;
     RETURN NULL;
   END $$`,
@@ -80,9 +92,11 @@ export const USAGE_GUARDS: readonly string[] = [
     WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION marketplace.guard_piece()`,
 
   // What an event's numbers mean.
-  `CREATE TRIGGER dimension_no_update BEFORE UPDATE ON marketplace.dimension FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
+  `CREATE TRIGGER dimension_no_update BEFORE UPDATE ON marketplace.dimension FOR EACH STATEMENT
+    EXECUTE FUNCTION marketplace.refuse()`,
   `CREATE TRIGGER subject_keeps_its_name BEFORE UPDATE OF id, seller_account, product_code, tenant_id, subscription_id
     ON marketplace.subject FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
   // Decisions about money: a new one is a new row, also for the same instant.
-  `CREATE TRIGGER product_mode_no_update BEFORE UPDATE ON marketplace.product_mode FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
+  `CREATE TRIGGER product_mode_no_update BEFORE UPDATE ON marketplace.product_mode FOR EACH STATEMENT
+    EXECUTE FUNCTION marketplace.refuse()`,
 ];

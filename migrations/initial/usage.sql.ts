@@ -1,8 +1,9 @@
 /** Recorded usage: the append-only event, the narrow copy that waits to be taken, and the rollups. */
 export const USAGE: readonly string[] = [
-  // The id is the key: a digest where the caller gave one (UUID version 8, first bit set), else a UUIDv7, which holds when it was recorded. Eight columns
-  // or fewer: the null bitmap fits in the header. `subject` and `dimension` are no foreign keys: a key-share lock per insert would make them hot spots
-  // inside the host's transactions. A row in this form is recorded usage, whoever wrote it.
+  // The id is the key: a digest where the caller gave one (UUID version 8, first bit set), else a UUIDv7, which holds
+  // when it was recorded. Eight columns or fewer: the null bitmap fits in the header. `subject` and `dimension` are no
+  // foreign keys: a key-share lock per insert would make them hot spots inside the host's transactions. A row in this
+  // form is recorded usage, whoever wrote it.
   `CREATE TABLE marketplace.usage_event (
     id uuid PRIMARY KEY,
     occurred_at timestamptz NOT NULL,
@@ -24,8 +25,8 @@ export const USAGE: readonly string[] = [
         AND coalesce(jsonb_typeof(detail -> 'reason'), 'string') = 'string')),
     CONSTRAINT usage_event_correction_has_reason CHECK (quantity >= 0 OR (detail ? 'reason') IS TRUE)
   )`,
-  // The trigger writes it, the take deletes it. No constraint and no foreign key: nothing to wait for. Its dead rows are all of the hour, so vacuum
-  // goes by their number and not by their share.
+  // The trigger writes it, the take deletes it. No constraint and no foreign key: nothing to wait for. Its dead rows
+  // are all of the hour, so vacuum goes by their number and not by their share.
   `CREATE TABLE marketplace.unsealed_usage (
     id uuid NOT NULL,
     occurred_at timestamptz NOT NULL,
@@ -38,7 +39,8 @@ export const USAGE: readonly string[] = [
   ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000)`,
   `CREATE INDEX unsealed_usage_due ON marketplace.unsealed_usage (hour, subject)`,
   `CREATE SEQUENCE marketplace.rollup_id AS bigint`,
-  // What one take moved of one subject, dimension, hour, tag set and sign. It waits (record_id NULL), or belongs to one record.
+  // What one take moved of one subject, dimension, hour, tag set and sign. It waits (record_id NULL), or belongs to one
+  // record.
   `CREATE TABLE marketplace.rollup (
     id bigint PRIMARY KEY,
     record_id uuid,

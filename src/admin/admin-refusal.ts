@@ -1,7 +1,10 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { isMarketplaceMeteringError, type MarketplaceErrorCode } from '../errors.js';
 
-/** An answer to an operator that is not what was asked for: `{ statusCode, errorCode, message }`. Filters of the host see it as any HttpException. */
+/**
+ * An answer to an operator that is not what was asked for: `{ statusCode, errorCode, message }`. Filters of the host
+ * see it as any HttpException.
+ */
 export class AdminRefusal extends HttpException {
   constructor(status: HttpStatus, errorCode: MarketplaceErrorCode, message: string, options: { cause?: unknown } = {}) {
     super({ statusCode: status, errorCode, message }, status, { ...options, errorCode });

@@ -23,8 +23,8 @@ interface AdminRequest {
 }
 
 /**
- * The operators' endpoints, read only. Requests are read and answered below the host's pipes, query parser and interceptors, so that the documented
- * shape is the one that arrives in any host.
+ * The operators' endpoints, read only. Requests are read and answered below the host's pipes, query parser and
+ * interceptors, so that the documented shape is the one that arrives in any host.
  */
 export abstract class AdminController {
   constructor(

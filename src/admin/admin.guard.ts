@@ -39,7 +39,8 @@ export class AdminTokenGuard implements CanActivate {
       throw new AdminRefusal(
         HttpStatus.FORBIDDEN,
         'ADMIN_CLOSED',
-        'The admin API is closed. Set adminToken (MARKETPLACE_ADMIN_TOKEN) to open it with a token, or admin.guard to open it with a guard of your own.',
+        'The admin API is closed. Set adminToken (MARKETPLACE_ADMIN_TOKEN) to open it with a token, or ' +
+          'admin.guard to open it with a guard of your own.',
       );
     }
     const given = BEARER.exec(headers.authorization ?? '')?.[1];
@@ -69,8 +70,8 @@ function digestOf(token: string): Buffer {
 }
 
 /**
- * A guard that leaves the decision to `guard`: the host's own instance of it where a module of the host has one, with all that it injects there;
- * else one that is made here, from what is visible globally.
+ * A guard that leaves the decision to `guard`: the host's own instance of it where a module of the host has one, with
+ * all that it injects there; else one that is made here, from what is visible globally.
  */
 export function hostGuardOf(guard: Type<CanActivate>): Type<CanActivate> {
   @Injectable()
@@ -84,9 +85,12 @@ export function hostGuardOf(guard: Type<CanActivate>): Type<CanActivate> {
 
     async onModuleInit(): Promise<void> {
       if (this.options.adminToken !== undefined) {
-        new Logger('MarketplaceAdmin').warn('adminToken is not asked for: admin.guard alone decides about the admin API', {
-          guard: guard.name,
-        });
+        new Logger('MarketplaceAdmin').warn(
+          'adminToken is not asked for: admin.guard alone decides about the admin API',
+          {
+            guard: guard.name,
+          },
+        );
       }
       const scope = this.scopeInHost();
       if (scope === null) this.instance = await this.make();
@@ -118,7 +122,8 @@ export function hostGuardOf(guard: Type<CanActivate>): Type<CanActivate> {
       } catch (cause) {
         throw new MarketplaceMeteringError(
           'OPTIONS_INVALID',
-          `admin.guard: ${guard.name} is in no module of the application and cannot be made from what is visible globally. ` +
+          `admin.guard: ${guard.name} is in no module of the application and cannot be made from what is visible ` +
+            'globally. ' +
             'List it among the providers of the module whose providers it injects.',
           { cause },
         );

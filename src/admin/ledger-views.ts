@@ -27,9 +27,25 @@ import { selectMessages } from './messages.sql.js';
 import { type Page } from './page.js';
 import { type RecordDetailView, recordDetailViewOf, type RecordView, recordViewOf } from './record.view.js';
 import { type AttemptRow, selectAttempts, selectRecord, selectRecords } from './records.sql.js';
-import { type SubscriptionDetailView, subscriptionDetailViewOf, type SubscriptionView, subscriptionViewOf } from './subscription.view.js';
-import { selectAgreements, selectFacts, selectSubscription, selectSubscriptions, selectWork } from './subscriptions.sql.js';
-import { type UsageEventView, usageEventViewOf, type WaitingUsageView, waitingUsageViewOf } from './usage-event.view.js';
+import {
+  type SubscriptionDetailView,
+  subscriptionDetailViewOf,
+  type SubscriptionView,
+  subscriptionViewOf,
+} from './subscription.view.js';
+import {
+  selectAgreements,
+  selectFacts,
+  selectSubscription,
+  selectSubscriptions,
+  selectWork,
+} from './subscriptions.sql.js';
+import {
+  type UsageEventView,
+  usageEventViewOf,
+  type WaitingUsageView,
+  waitingUsageViewOf,
+} from './usage-event.view.js';
 import { lookUpByIndex, selectEvents, selectSubjects, selectWaiting, type SubjectRow } from './usage-events.sql.js';
 
 const ATTEMPTS_IN_LIST = 10;
@@ -37,9 +53,14 @@ const ATTEMPTS_IN_DETAIL = 1000;
 const BALANCES_IN_DETAIL = 200;
 const FACTS_IN_DETAIL = 1000;
 
-/** A page of balances and, on the first page, the sum over everything that the filters match, from the same snapshot. */
+/**
+ * A page of balances and, on the first page, the sum over everything that the filters match, from the same snapshot.
+ */
 export interface BalancePage extends Page<BalanceView> {
-  /** Invariant I1 over all of it: `conserved` is true when it holds for every row. Null on later pages, because it costs a pass over the events. */
+  /**
+   * Invariant I1 over all of it: `conserved` is true when it holds for every row. Null on later pages, because it costs
+   * a pass over the events.
+   */
   total: BalanceTotal | null;
 }
 
@@ -81,7 +102,10 @@ export class LedgerViews {
     return this.snapshot(async (tx) => {
       await lookUpByIndex(tx);
       const subjects = await this.subjectsOf(tx, query.filter);
-      const search = { subjects: subjects?.map(({ id }) => id) ?? null, eventIds: this.eventIdsOf(query.filter, subjects) };
+      const search = {
+        subjects: subjects?.map(({ id }) => id) ?? null,
+        eventIds: this.eventIdsOf(query.filter, subjects),
+      };
       const rows = await selectEvents(tx, this.seller, query.filter, search, query.after, query.limit + 1);
       const { shown, nextCursor } = cut(rows, query, (row) => [String(row.hour), row.id]);
       return { items: shown.map(usageEventViewOf), nextCursor };
@@ -152,7 +176,12 @@ export class LedgerViews {
   /** Alerts: open ones first, each part newest first. */
   async alerts(query: ListQuery<AlertFilter, [string, string, string, string]>): Promise<Page<AlertView>> {
     const rows = await selectAlerts(this.database, this.seller, query.filter, query.after, query.limit + 1);
-    const { shown, nextCursor } = cut(rows, query, (row) => [String(row.resolved_at === null), row.first_raised, row.kind, row.subject]);
+    const { shown, nextCursor } = cut(rows, query, (row) => [
+      String(row.resolved_at === null),
+      row.first_raised,
+      row.kind,
+      row.subject,
+    ]);
     return { items: shown.map(alertViewOf), nextCursor };
   }
 
@@ -166,11 +195,17 @@ export class LedgerViews {
     return selectSubjects(tx, this.seller, { tenantId, subscriptionId });
   }
 
-  /** A key is the id within its scope, so it is looked up where its scope is known; one that was minted is known everywhere. */
+  /**
+   * A key is the id within its scope, so it is looked up where its scope is known; one that was minted is known
+   * everywhere.
+   */
   private eventIdsOf({ idempotencyKey: key }: EventFilter, subjects: readonly SubjectRow[] | null): string[] | null {
     if (key === undefined || (subjects === null && !isMinted(key))) return null;
-    const scopes = (subjects ?? [{ tenant_id: null, subscription_id: null }]).map(({ tenant_id, subscription_id }): KeyScope =>
-      tenant_id === null ? { kind: 'subscription', name: subscription_id ?? '' } : { kind: 'tenant', name: tenant_id },
+    const scopes = (subjects ?? [{ tenant_id: null, subscription_id: null }]).map(
+      ({ tenant_id, subscription_id }): KeyScope =>
+        tenant_id === null
+          ? { kind: 'subscription', name: subscription_id ?? '' }
+          : { kind: 'tenant', name: tenant_id },
     );
     return [...new Set(scopes.map((scope) => eventIdOf({ sellerAccount: this.seller, scope, key }).text))];
   }
@@ -192,5 +227,8 @@ function cut<Row, Keys extends readonly string[]>(
 }
 
 function notFound(what: string, list: string): MarketplaceMeteringError {
-  return new MarketplaceMeteringError('NOT_FOUND', `There is no ${what} with this id. Take the id from the list at ${list}.`);
+  return new MarketplaceMeteringError(
+    'NOT_FOUND',
+    `There is no ${what} with this id. Take the id from the list at ${list}.`,
+  );
 }

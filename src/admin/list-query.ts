@@ -9,7 +9,9 @@ const LATEST_INSTANT = Date.UTC(10_000, 0, 1);
 const uuid = z.guid({ error: 'give a UUID, as it stands in the lists' }).transform((text) => text.toLowerCase());
 const preciseInstant = z.iso
   .datetime({ offset: true, error: 'give an ISO instant such as 2026-12-01T00:00:00Z (a + must be sent as %2B)' })
-  .refine((text) => Date.parse(text) >= 0 && Date.parse(text) < LATEST_INSTANT, { error: 'give an instant from 1970 to 9999' });
+  .refine((text) => Date.parse(text) >= 0 && Date.parse(text) < LATEST_INSTANT, {
+    error: 'give an instant from 1970 to 9999',
+  });
 const instant = preciseInstant.transform((text) => new Date(text).toISOString());
 const text = (maxLength: number) =>
   z
@@ -43,10 +45,15 @@ const recordFilter = z
     hourFrom: instant.optional(),
     hourTo: instant.optional(),
   })
-  .refine(({ hourFrom, hourTo }) => isAscending(hourFrom, hourTo), { path: ['hourTo'], error: 'give an instant after hourFrom' });
+  .refine(({ hourFrom, hourTo }) => isAscending(hourFrom, hourTo), {
+    path: ['hourTo'],
+    error: 'give an instant after hourFrom',
+  });
 
-const ONE_OF_ALL = 'give tenantId, subscriptionId, recordId or unsealed=true: events are found through what has taken them';
-const ONE_OF_FEW = 'give tenantId, subscriptionId, recordId or unsealed=true with it: events are found through what has taken them';
+const ONE_OF_ALL =
+  'give tenantId, subscriptionId, recordId or unsealed=true: events are found through what has taken them';
+const ONE_OF_FEW =
+  'give tenantId, subscriptionId, recordId or unsealed=true with it: events are found through what has taken them';
 
 const eventFilter = z
   .strictObject({
@@ -63,9 +70,15 @@ const eventFilter = z
     path: ['occurredTo'],
     error: 'give an instant after occurredFrom',
   })
-  // The ledger's largest table has no index but its key: another would cost every recording, and a search without one reads all of it.
+  // The ledger's largest table has no index but its key: another would cost every recording, and a search without one
+  // reads all of it.
   .superRefine((filter, context) => {
-    if (filter.tenantId !== undefined || filter.subscriptionId !== undefined || filter.recordId !== undefined || filter.unsealed === true)
+    if (
+      filter.tenantId !== undefined ||
+      filter.subscriptionId !== undefined ||
+      filter.recordId !== undefined ||
+      filter.unsealed === true
+    )
       return;
     const alone = (['dimension', 'occurredFrom', 'occurredTo', 'idempotencyKey', 'unsealed'] as const).filter(
       (name) => filter[name] !== undefined,
@@ -182,10 +195,15 @@ export function readListQuery<Filter extends object, Keys extends readonly strin
   };
 }
 
-function keysOf<Filter, Keys extends readonly string[]>(list: List<Filter, Keys>, cursor: string, fingerprint: string): Keys {
+function keysOf<Filter, Keys extends readonly string[]>(
+  list: List<Filter, Keys>,
+  cursor: string,
+  fingerprint: string,
+): Keys {
   const read = readCursor(cursor);
   const keys = list.keys.safeParse(read?.keys);
-  if (!read || !keys.success) throw refused(['cursor: give the nextCursor of a page of this list, or leave it out for the first page']);
+  if (!read || !keys.success)
+    throw refused(['cursor: give the nextCursor of a page of this list, or leave it out for the first page']);
   if (read.fingerprint !== fingerprint) {
     throw refused(['cursor: it belongs to other filters; give those again, or leave the cursor out to begin anew']);
   }

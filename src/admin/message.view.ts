@@ -70,6 +70,10 @@ function eventViewOf({ about, details }: StoredEvent): MessageEventView {
       agreementId: identifier(about.agreementId ?? null),
       subscriptionId: about.subscriptionId ?? null,
     },
-    details: json(typeof previousAgreementId === 'string' ? { ...details, previousAgreementId: identifier(previousAgreementId) } : details),
+    details: json(
+      typeof previousAgreementId === 'string'
+        ? { ...details, previousAgreementId: identifier(previousAgreementId) }
+        : details,
+    ),
   };
 }

@@ -11,8 +11,8 @@ export function fingerprintOf(list: string, filter: object): string {
 }
 
 /**
- * Where the next page begins: after the row with these keys. Opaque to the client, but no secret: it holds nothing that the page did not show, and
- * a forged one reaches no row that a filter would not.
+ * Where the next page begins: after the row with these keys. Opaque to the client, but no secret: it holds nothing that
+ * the page did not show, and a forged one reaches no row that a filter would not.
  */
 export function cursorOf(fingerprint: string, keys: readonly string[]): string {
   return Buffer.from(JSON.stringify([fingerprint, ...keys])).toString('base64url');

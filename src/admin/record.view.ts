@@ -36,7 +36,10 @@ export interface AttemptView {
 /** A metering record. Decimals are strings, instants ISO UTC. */
 export interface RecordView {
   id: string;
-  /** `hour`: sent to AWS. Never sent: `closing` (the end of a period's books), `setApart` (usage that no agreement covers). */
+  /**
+   * `hour`: sent to AWS. Never sent: `closing` (the end of a period's books), `setApart` (usage that no agreement
+   * covers).
+   */
   kind: string;
   customerId: string;
   subscriptionId: string | null;

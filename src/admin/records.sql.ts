@@ -49,7 +49,8 @@ export interface RecordRow {
 
 export type RecordDetailRow = RecordRow & { allocations: unknown };
 
-// Without the allocations, of which one record may have thousands. Names are looked up for the rows that are shown, not joined for all.
+// Without the allocations, of which one record may have thousands. Names are looked up for the rows that are shown, not
+// joined for all.
 const RECORD_COLUMNS = `id, kind, customer_id, subscription_id, product_code, dimension, hour, "timestamp", first_used_at, last_used_at, quantity,
   included, event_sum, event_count, carry_in, carry_out, notes, operation, region, mode, sealed_at, state, reason, reason_message, disposition, due_at,
   cutoff_at, next_attempt_at, attempt_count, metering_record_id, confirmed_by_duplicate, settled_quantity, metered_at, closed_at, closed_by,
@@ -95,7 +96,11 @@ export function selectRecords(
   );
 }
 
-export async function selectRecord(tx: SqlExecutor, sellerAccount: string, id: string): Promise<RecordDetailRow | null> {
+export async function selectRecord(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+): Promise<RecordDetailRow | null> {
   const [row] = await tx.query<RecordDetailRow>(
     `SELECT ${RECORD_COLUMNS}, allocations FROM marketplace.metering_record WHERE seller_account = $1 AND id = $2`,
     [sellerAccount, id],
@@ -132,8 +137,10 @@ export function selectAttempts(
   return tx.query<AttemptRow>(
     `SELECT latest.* FROM unnest($2::uuid[]) AS wanted (record_id)
      CROSS JOIN LATERAL (
-       SELECT ar.record_id, a.id, a.operation, a.record_count, a.submitter, a.committed_at, a.position, a.answered_at, a.http_status,
-         a.aws_request_id, a.error_code, a.error_message, ar.evidence, ar.answer, ar.metering_record_id, ar.detail, ar.decided_by
+       SELECT ar.record_id, a.id, a.operation, a.record_count, a.submitter, a.committed_at, a.position, a.answered_at,
+         a.http_status,
+         a.aws_request_id, a.error_code, a.error_message, ar.evidence, ar.answer, ar.metering_record_id, ar.detail,
+           ar.decided_by
        FROM marketplace.attempt_record ar
        JOIN marketplace.attempt a ON a.seller_account = $1 AND a.id = ar.attempt_id
        WHERE ar.seller_account = $1 AND ar.record_id = wanted.record_id

@@ -9,12 +9,13 @@ export interface PageKey {
 export const ID_KEY: PageKey = { column: 'id', type: 'uuid' };
 
 /** An instant as text, with its microseconds, which a Date would lose. */
-export const precise = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+export const precise = (column: string): string =>
+  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /**
- * One list of the operators. Read only and without locks. Every list is cut by a key that no row ever changes, newest first, so that rows that arrive
- * while someone pages neither move nor hide the others. Conditions are put together from what was asked, because a condition that allows for a missing
- * parameter cannot use an index.
+ * One list of the operators. Read only and without locks. Every list is cut by a key that no row ever changes, newest
+ * first, so that rows that arrive while someone pages neither move nor hide the others. Conditions are put together
+ * from what was asked, because a condition that allows for a missing parameter cannot use an index.
  */
 export class Selection {
   private readonly parameters: unknown[];

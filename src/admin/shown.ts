@@ -20,8 +20,8 @@ export function identifier(text: string | null): string | null {
 const ACCOUNT_ID = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|(?<!\d)\d{12}(?!\d)/gi;
 
 /**
- * A name that the host chose: as it is, but for account ids in it. Those have exactly 12 digits; longer runs are order numbers and timestamps,
- * without which the name could not be found again.
+ * A name that the host chose: as it is, but for account ids in it. Those have exactly 12 digits; longer runs are order
+ * numbers and timestamps, without which the name could not be found again.
  */
 export function hostName(text: string): string;
 export function hostName(text: string | null): string | null;

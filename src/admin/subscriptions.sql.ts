@@ -57,7 +57,11 @@ export function selectSubscriptions(
     .read(tx);
 }
 
-export async function selectSubscription(tx: SqlExecutor, sellerAccount: string, id: string): Promise<SubscriptionRow | null> {
+export async function selectSubscription(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+): Promise<SubscriptionRow | null> {
   const [row] = await tx.query<SubscriptionRow>(
     `SELECT ${SUBSCRIPTION_COLUMNS} FROM marketplace.subscription WHERE seller_account = $1 AND id = $2`,
     [sellerAccount, id],
@@ -75,10 +79,16 @@ export interface AgreementRow {
   periods: { price: string; mode: string; closed_at: string | null }[];
 }
 
-export function selectAgreements(tx: SqlExecutor, sellerAccount: string, subscriptionId: string): Promise<AgreementRow[]> {
+export function selectAgreements(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subscriptionId: string,
+): Promise<AgreementRow[]> {
   return tx.query<AgreementRow>(
-    `SELECT a.id, ${agreementName('agreement', 'a.id')} AS agreement_id, ${agreementName('license', 'a.id')} AS license_arn, a.product_id, a.offer_id, a.alias_of,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object('price', p.price, 'mode', p.mode, 'closed_at', p.closed_at) ORDER BY p.created_at, p.price), '[]')
+    `SELECT a.id, ${agreementName('agreement', 'a.id')} AS agreement_id, ${agreementName('license', 'a.id')} AS
+      license_arn, a.product_id, a.offer_id, a.alias_of,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('price', p.price, 'mode', p.mode, 'closed_at', p.closed_at)
+         ORDER BY p.created_at, p.price), '[]')
          FROM marketplace.period p WHERE p.seller_account = $1 AND p.agreement_id = a.id) AS periods
      FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.subscription_id = $2 ORDER BY a.id`,
     [sellerAccount, subscriptionId],
@@ -95,8 +105,16 @@ export interface FactRow {
   details: unknown;
 }
 
-/** What is known of a subscription and its agreements, and of its buyer without naming an agreement, by when it happened. */
-export function selectFacts(tx: SqlExecutor, sellerAccount: string, subscriptionId: string, limit: number): Promise<FactRow[]> {
+/**
+ * What is known of a subscription and its agreements, and of its buyer without naming an agreement, by when it
+ * happened.
+ */
+export function selectFacts(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subscriptionId: string,
+  limit: number,
+): Promise<FactRow[]> {
   return tx.query<FactRow>(
     `SELECT f.agreement_id, f.type, f.at, f.heard_at, f.origin, f.message_id, f.details
      FROM marketplace.subscription s
@@ -106,7 +124,8 @@ export function selectFacts(tx: SqlExecutor, sellerAccount: string, subscription
        UNION
        SELECT f.* FROM marketplace.fact f WHERE f.seller_account = $1 AND f.subscription_id = s.id
        UNION
-       SELECT f.* FROM marketplace.fact f WHERE f.seller_account = $1 AND f.buyer_id = s.buyer_id AND f.agreement_id IS NULL AND f.subscription_id IS NULL
+       SELECT f.* FROM marketplace.fact f WHERE f.seller_account = $1 AND f.buyer_id = s.buyer_id
+         AND f.agreement_id IS NULL AND f.subscription_id IS NULL
      ) AS f
      WHERE s.seller_account = $1 AND s.id = $2
      ORDER BY f.at, f.heard_at, f.id LIMIT $3`,

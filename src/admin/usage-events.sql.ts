@@ -10,12 +10,13 @@ export interface SubjectRow {
 }
 
 /**
- * For this transaction: rows are looked up one by one. How few events a page opens is in no statistics, and a plan that reads the ledger's largest tables
- * whole would be chosen for them.
+ * For this transaction: rows are looked up one by one. How few events a page opens is in no statistics, and a plan that
+ * reads the ledger's largest tables whole would be chosen for them.
  */
 export async function lookUpByIndex(tx: SqlExecutor): Promise<void> {
   await tx.query(
-    `SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) AS name`,
+    `SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'])
+      AS name`,
   );
 }
 
@@ -32,7 +33,8 @@ export function selectSubjects(
     ...(tenantId === undefined
       ? []
       : [
-          `s.product_code = ANY (ARRAY(SELECT p.product_code FROM marketplace.product p WHERE p.seller_account = $1)) AND s.tenant_id = ${given(tenantId)}`,
+          's.product_code = ANY (ARRAY(SELECT p.product_code FROM marketplace.product p WHERE p.seller_account = ' +
+            `$1)) AND s.tenant_id = ${given(tenantId)}`,
         ]),
     ...(subscriptionId === undefined ? [] : [`s.subscription_id = ANY (${withFolded(given(subscriptionId))})`]),
   ];
@@ -71,8 +73,8 @@ export interface EventSearch {
 const hourOfText = (instant: string): number => Math.floor(Date.parse(instant) / 3_600_000);
 
 /**
- * Usage events, newest hour first, found through what takes them along: the narrow table of unsealed usage, and rollups with the ids of their events. The
- * event table itself has no index but its key, so that recording pays for none.
+ * Usage events, newest hour first, found through what takes them along: the narrow table of unsealed usage, and rollups
+ * with the ids of their events. The event table itself has no index but its key, so that recording pays for none.
  *
  * Of the rollups only as many are opened as the page needs: whole hours, since a page is cut within one.
  */
@@ -100,7 +102,10 @@ export function selectEvents(
     ...(occurredTo === undefined ? [] : [`hour <= ${given(hourOfText(occurredTo))}`]),
     ...(dimension === undefined
       ? []
-      : [`dimension = ANY (ARRAY(SELECT d.id FROM marketplace.dimension d WHERE d.seller_account = $1 AND d.name = ${given(dimension)}))`]),
+      : [
+          'dimension = ANY (ARRAY(SELECT d.id FROM marketplace.dimension d WHERE d.seller_account = $1 AND ' +
+            `d.name = ${given(dimension)}))`,
+        ]),
   ];
   const events: string[] = [];
   if (occurredFrom !== undefined) events.push(`e.occurred_at >= ${given(occurredFrom)}`);
@@ -109,7 +114,8 @@ export function selectEvents(
     const ids = given(eventIds);
     events.push(`e.id = ANY (${ids}::uuid[])`);
     places.push(
-      `hour = ANY (ARRAY(SELECT floor(extract(epoch FROM k.occurred_at) / 3600)::integer FROM marketplace.usage_event k WHERE k.id = ANY (${ids}::uuid[])))`,
+      'hour = ANY (ARRAY(SELECT floor(extract(epoch FROM k.occurred_at) / 3600)::integer FROM ' +
+        `marketplace.usage_event k WHERE k.id = ANY (${ids}::uuid[])))`,
     );
   } else if (idempotencyKey !== undefined) events.push(`e.key = ${given(idempotencyKey)}`);
   const inPlace = places.map((place) => ` AND ${place}`).join('');
@@ -120,8 +126,8 @@ export function selectEvents(
       ? `NOT is_split${ofSubjects}${inPlace}`
       : `id IN (SELECT r.id FROM marketplace.rollup r WHERE r.record_id = ${ofRecord}::uuid
           UNION ALL SELECT a.rollup_id FROM marketplace.annulled_rollup a WHERE a.seller_account = $1 AND a.record_id = ${ofRecord}::uuid)${ofSubjects}${inPlace}`;
-  // Without conditions on single events every event of an opened rollup is a row of the list, and each rollup has one at least: the page lies within the
-  // hours of as many rollups, of which no more are opened than fill it.
+  // Without conditions on single events every event of an opened rollup is a row of the list, and each rollup has one
+  // at least: the page lies within the hours of as many rollups, of which no more are opened than fill it.
   const isWhole = events.length === 0;
   const before = from === null ? '' : ` AND hour < ${from.hour}`;
   const lastHour =
@@ -138,7 +144,8 @@ export function selectEvents(
   const sealedPart = `SELECT r.hour, listed.id, r.record_id, r.waiting_reason, true AS is_sealed
     FROM (
       SELECT id, hour, record_id, waiting_reason, ${cutHour} AS events_in_cut_hour,
-        sum(event_count) OVER (ORDER BY hour DESC RANGE UNBOUNDED PRECEDING) - sum(event_count) OVER (PARTITION BY hour) AS events_before
+        sum(event_count) OVER (ORDER BY hour DESC RANGE UNBOUNDED PRECEDING) - sum(event_count) OVER (PARTITION BY
+          hour) AS events_before
       FROM marketplace.rollup WHERE ${rollups}${lastHour}
     ) r
     JOIN marketplace.rollup_event re ON re.rollup_id = r.id
@@ -146,13 +153,19 @@ export function selectEvents(
     WHERE ${reach}`;
   const unsealedPart = `SELECT hour, id, NULL::uuid AS record_id, NULL::text AS waiting_reason, false AS is_sealed
     FROM marketplace.unsealed_usage WHERE true${ofSubjects}${inPlace}`;
-  const parts = [...(recordId === undefined && unsealed !== false ? [unsealedPart] : []), ...(unsealed === true ? [] : [sealedPart])];
+  const parts = [
+    ...(recordId === undefined && unsealed !== false ? [unsealedPart] : []),
+    ...(unsealed === true ? [] : [sealedPart]),
+  ];
   const isAfter = from === null ? 'true' : `(hour, id) < (${from.hour}, ${from.id}::uuid)`;
   // Cut before the events are looked up, where nothing about them decides whether they are listed.
-  const found = `SELECT * FROM (${parts.join(' UNION ALL ')}) AS part WHERE ${isAfter}${isWhole ? ' ORDER BY hour DESC, id DESC LIMIT $2' : ''}`;
+  const found = `SELECT * FROM (${parts.join(' UNION ALL ')}) AS part
+    WHERE ${isAfter}${isWhole ? ' ORDER BY hour DESC, id DESC LIMIT $2' : ''}`;
   return tx.query<EventRow>(
-    `SELECT found.id, found.hour, s.tenant_id, s.subscription_id, s.product_code, d.name AS dimension, e.quantity, e.occurred_at,
-       e.key AS idempotency_key, e.detail -> 'tags' AS tags, e.detail ->> 'reason' AS reason, found.record_id, found.is_sealed, found.waiting_reason
+    `SELECT found.id, found.hour, s.tenant_id, s.subscription_id, s.product_code, d.name AS dimension, e.quantity,
+      e.occurred_at,
+       e.key AS idempotency_key, e.detail -> 'tags' AS tags, e.detail ->> 'reason' AS reason, found.record_id,
+         found.is_sealed, found.waiting_reason
      FROM (${found}) AS found
      JOIN marketplace.usage_event e ON e.id = found.id
      JOIN marketplace.subject s ON s.id = e.subject AND s.seller_account = $1
@@ -179,8 +192,8 @@ export interface WaitingRow {
 }
 
 /**
- * Rollups that no record has taken yet, newest first, with the reason. Costs what waits, whatever was billed: the planner is kept from walking back
- * through all rollups ever in search of those few.
+ * Rollups that no record has taken yet, newest first, with the reason. Costs what waits, whatever was billed: the
+ * planner is kept from walking back through all rollups ever in search of those few.
  *
  * @param subjects null: of any subject.
  */
@@ -202,7 +215,8 @@ export function selectWaiting(
   ];
   return tx.query<WaitingRow>(
     `WITH waiting AS MATERIALIZED (SELECT * FROM marketplace.rollup WHERE ${conditions.join(' AND ')})
-     SELECT r.id::text AS rollup_id, r.hour, s.tenant_id, s.subscription_id, s.product_code, d.name AS dimension, r.event_sum AS quantity, r.event_count,
+     SELECT r.id::text AS rollup_id, r.hour, s.tenant_id, s.subscription_id, s.product_code, d.name AS dimension,
+       r.event_sum AS quantity, r.event_count,
        r.first_at, r.last_at, r.waiting_reason AS reason, r.waiting_since AS since
      FROM waiting r
      JOIN marketplace.subject s ON s.id = r.subject AND s.seller_account = $1

@@ -14,8 +14,9 @@ import { PacedCalls, type Patience } from './paced-calls.js';
 import { type SdkAnswer } from './sdk-call.js';
 
 /**
- * Which agreements: all of one buyer, at one product where its entity id is known; or those of one license. Only filters that every revision of AWS's own
- * texts has: which of them may be combined is told differently, so the rest is sorted out by the caller.
+ * Which agreements: all of one buyer, at one product where its entity id is known; or those of one license. Only
+ * filters that every revision of AWS's own texts has: which of them may be combined is told differently, so the rest is
+ * sorted out by the caller.
  */
 export type AgreementSearch = { customerAwsAccountId: string; productId?: string | undefined } | { licenseArn: string };
 
@@ -29,7 +30,9 @@ export type AgreementAnswer =
 
 /** Its free trial; null where its terms hold none, so it is paid for from the start. */
 export type TermsAnswer =
-  { kind: 'answered'; trial: TrialTerm | null } | { kind: 'unknown' | 'denied' } | { kind: 'failed'; failure: CallFailure };
+  | { kind: 'answered'; trial: TrialTerm | null }
+  | { kind: 'unknown' | 'denied' }
+  | { kind: 'failed'; failure: CallFailure };
 
 export interface TrialTerm {
   /** From the agreement's start. Null where the term names no duration. */
@@ -42,8 +45,9 @@ const PAGES_MAX = 100;
 const PAGE_SIZE = 50;
 
 /**
- * The Agreement API as the proposer. Needs `aws-marketplace:SearchAgreements`, `DescribeAgreement` and `GetAgreementTerms`, which not every seller grants: a
- * denied call is an answer like any other. Never throws for what AWS does.
+ * The Agreement API as the proposer. Needs `aws-marketplace:SearchAgreements`, `DescribeAgreement` and
+ * `GetAgreementTerms`, which not every seller grants: a denied call is an answer like any other. Never throws for what
+ * AWS does.
  */
 @Injectable()
 export class AgreementGateway {
@@ -60,7 +64,12 @@ export class AgreementGateway {
     const agreements: FoundAgreement[] = [];
     let nextToken: string | undefined;
     for (let page = 1; page <= PAGES_MAX; page += 1) {
-      const request = { catalog: 'AWSMarketplace', filters, maxResults: PAGE_SIZE, ...(nextToken === undefined ? {} : { nextToken }) };
+      const request = {
+        catalog: 'AWSMarketplace',
+        filters,
+        maxResults: PAGE_SIZE,
+        ...(nextToken === undefined ? {} : { nextToken }),
+      };
       const answer = await this.calls.ask(
         'SearchAgreements',
         served,
@@ -72,9 +81,15 @@ export class AgreementGateway {
         },
         patience,
       );
-      const isDenied = await this.permission.note(served, 'SearchAgreements', answer.kind === 'failed' ? answer.failure : null);
+      const isDenied = await this.permission.note(
+        served,
+        'SearchAgreements',
+        answer.kind === 'failed' ? answer.failure : null,
+      );
       if (answer.kind === 'failed') return isDenied ? { kind: 'denied' } : answer;
-      agreements.push(...(answer.output.agreementViewSummaries ?? []).flatMap((summary: AgreementViewSummary) => foundOf(summary)));
+      agreements.push(
+        ...(answer.output.agreementViewSummaries ?? []).flatMap((summary: AgreementViewSummary) => foundOf(summary)),
+      );
       nextToken = answer.output.nextToken;
       if (nextToken === undefined || nextToken === '') return { kind: 'answered', agreements };
     }
@@ -94,12 +109,16 @@ export class AgreementGateway {
       },
       patience,
     );
-    if (answer.kind === 'failed') return isUnknown(answer.failure) || isDenial(answer.failure) ? { kind: 'unknown' } : answer;
+    if (answer.kind === 'failed')
+      return isUnknown(answer.failure) || isDenial(answer.failure) ? { kind: 'unknown' } : answer;
     const [agreement] = foundOf(answer.output);
     return agreement ? { kind: 'answered', agreement } : { kind: 'unknown' };
   }
 
-  /** Of an agreement that a search has listed. Trial or paid: DescribeAgreement does not say it, and a value of nothing is that of every agreement that sells usage alone. */
+  /**
+   * Of an agreement that a search has listed. Trial or paid: DescribeAgreement does not say it, and a value of nothing
+   * is that of every agreement that sells usage alone.
+   */
   async trialOf(region: string, agreementId: string, patience: Patience = {}): Promise<TermsAnswer> {
     const served = entitlementRegionOf(region);
     if (await this.permission.isDenied(served, 'GetAgreementTerms')) return { kind: 'denied' };
@@ -118,8 +137,13 @@ export class AgreementGateway {
         },
         patience,
       );
-      const isDenied = await this.permission.note(served, 'GetAgreementTerms', answer.kind === 'failed' ? answer.failure : null);
-      if (answer.kind === 'failed') return isDenied ? { kind: 'denied' } : isUnknown(answer.failure) ? { kind: 'unknown' } : answer;
+      const isDenied = await this.permission.note(
+        served,
+        'GetAgreementTerms',
+        answer.kind === 'failed' ? answer.failure : null,
+      );
+      if (answer.kind === 'failed')
+        return isDenied ? { kind: 'denied' } : isUnknown(answer.failure) ? { kind: 'unknown' } : answer;
       terms.push(...(answer.output.acceptedTerms ?? []));
       nextToken = answer.output.nextToken;
       if (nextToken === undefined || nextToken === '') return { kind: 'answered', trial: trialTermOf(terms) };
@@ -140,12 +164,19 @@ function filtersOf(search: AgreementSearch): Filter[] {
   if ('licenseArn' in search) return [...filters, { name: 'LicenseArn', values: [search.licenseArn] }];
   const { customerAwsAccountId, productId } = search;
   const ofBuyer = { name: 'AcceptorAccountId', values: [customerAwsAccountId] };
-  return productId === undefined ? [...filters, ofBuyer] : [...filters, { name: 'ResourceIdentifier', values: [productId] }, ofBuyer];
+  return productId === undefined
+    ? [...filters, ofBuyer]
+    : [...filters, { name: 'ResourceIdentifier', values: [productId] }, ofBuyer];
 }
 
 /** Every kind of term that prices something [SDK-A]; the others say how it is paid, supported or renewed. */
 const PRICES = [
-  ...(['usageBasedPricingTerm', 'configurableUpfrontPricingTerm', 'fixedUpfrontPricingTerm', 'recurringPaymentTerm'] as const),
+  ...([
+    'usageBasedPricingTerm',
+    'configurableUpfrontPricingTerm',
+    'fixedUpfrontPricingTerm',
+    'recurringPaymentTerm',
+  ] as const),
   ...(['byolPricingTerm', 'variablePaymentTerm', 'paymentScheduleTerm'] as const),
 ];
 
@@ -165,5 +196,13 @@ function isUnknown({ code, kind }: CallFailure): boolean {
 
 function endless(what: string): CallFailure {
   const message = `more than ${PAGES_MAX} pages of ${what}`;
-  return { kind: 'unrecognised', culprit: null, effect: 'none', code: 'PagesWithoutEnd', message, httpStatus: null, requestId: null };
+  return {
+    kind: 'unrecognised',
+    culprit: null,
+    effect: 'none',
+    code: 'PagesWithoutEnd',
+    message,
+    httpStatus: null,
+    requestId: null,
+  };
 }

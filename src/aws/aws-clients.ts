@@ -15,8 +15,8 @@ export function entitlementRegionOf(region: string): string {
 }
 
 /**
- * One client per service and region. The SDK's own retries are off: a retry inside one send would hide that an earlier answer was lost, and
- * that is the one thing the ledger must know.
+ * One client per service and region. The SDK's own retries are off: a retry inside one send would hide that an earlier
+ * answer was lost, and that is the one thing the ledger must know.
  */
 @Injectable()
 export class AwsClients implements OnApplicationShutdown {
@@ -34,12 +34,15 @@ export class AwsClients implements OnApplicationShutdown {
 
   entitlement(region: string): MarketplaceEntitlementServiceClient {
     const served = entitlementRegionOf(region);
-    const client = this.entitlementClients.get(served) ?? new MarketplaceEntitlementServiceClient(this.configuration(served));
+    const client =
+      this.entitlementClients.get(served) ?? new MarketplaceEntitlementServiceClient(this.configuration(served));
     this.entitlementClients.set(served, client);
     return client;
   }
 
-  /** The Agreement API is served where GetEntitlements is. Its client is loaded on first use: most processes never ask. */
+  /**
+   * The Agreement API is served where GetEntitlements is. Its client is loaded on first use: most processes never ask.
+   */
   async agreement(region: string): Promise<MarketplaceAgreementClient> {
     const { MarketplaceAgreementClient: Client } = await import('@aws-sdk/client-marketplace-agreement');
     const served = entitlementRegionOf(region);
@@ -61,7 +64,10 @@ export class AwsClients implements OnApplicationShutdown {
     return {
       region,
       maxAttempts: 1,
-      requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: this.options.submission.requestTimeoutMs },
+      requestHandler: {
+        connectionTimeout: CONNECTION_TIMEOUT_MS,
+        requestTimeout: this.options.submission.requestTimeoutMs,
+      },
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(credentials === undefined ? {} : { credentials }),
     };

@@ -12,9 +12,9 @@ export type Culprit =
   | 'timestampOutOfBounds';
 
 /**
- * What an error of a whole call asks for.
- * `throttled`: less haste. `setUp`: credentials, permission, region or network of ours must be put right. `unavailable`: try again.
- * `culprit`: one record of the call is wrong. `unrecognised`: an error that nobody has told us of. `dropped`: we did not send.
+ * What an error of a whole call asks for. `throttled`: less haste. `setUp`: credentials, permission, region or network
+ * of ours must be put right. `unavailable`: try again. `culprit`: one record of the call is wrong. `unrecognised`: an
+ * error that nobody has told us of. `dropped`: we did not send.
  */
 export type FailureKind = 'throttled' | 'setUp' | 'unavailable' | 'culprit' | 'unrecognised' | 'dropped';
 
@@ -40,7 +40,8 @@ const CULPRITS: Readonly<Record<string, Culprit>> = {
   InvalidTagException: 'invalidTag',
   InvalidUsageAllocationsException: 'invalidAllocations',
   TimestampOutOfBoundsException: 'timestampOutOfBounds',
-  // The model lists no error for a broken length, range, pattern or size; these are the names that AWS services use for it.
+  // The model lists no error for a broken length, range, pattern or size; these are the names that AWS services use for
+  // it.
   ValidationException: 'invalidRequest',
   ValidationError: 'invalidRequest',
   InvalidParameterException: 'invalidRequest',
@@ -59,20 +60,43 @@ const THROTTLING = new Set([
 
 /** AWS's common errors about who calls and where, and the metering API's own `DisabledApiException`. */
 const SET_UP = new Set([
-  ...['AccessDeniedException', 'AccessDenied', 'UnauthorizedOperation', 'NotAuthorized', 'AuthFailure', 'OptInRequired'],
-  ...['SubscriptionRequiredException', 'UnrecognizedClientException', 'InvalidClientTokenId', 'InvalidClientTokenIdException'],
+  ...[
+    'AccessDeniedException',
+    'AccessDenied',
+    'UnauthorizedOperation',
+    'NotAuthorized',
+    'AuthFailure',
+    'OptInRequired',
+  ],
+  ...[
+    'SubscriptionRequiredException',
+    'UnrecognizedClientException',
+    'InvalidClientTokenId',
+    'InvalidClientTokenIdException',
+  ],
   ...['ExpiredTokenException', 'ExpiredToken', 'RequestExpired', 'RequestTimeTooSkewed', 'InvalidSignatureException'],
   ...['SignatureDoesNotMatch', 'IncompleteSignature', 'IncompleteSignatureException', 'MissingAuthenticationToken'],
-  ...['MissingAuthenticationTokenException', 'InvalidAccessKeyId', 'DisabledApiException', 'InvalidEndpointRegionException'],
+  ...[
+    'MissingAuthenticationTokenException',
+    'InvalidAccessKeyId',
+    'DisabledApiException',
+    'InvalidEndpointRegionException',
+  ],
   ...['UnknownOperationException', 'InvalidAction'],
 ]);
 
-// Answers of something that is not the API: a proxy, a wrong endpoint. They say nothing about a record, and nothing certain about the effect.
+// Answers of something that is not the API: a proxy, a wrong endpoint. They say nothing about a record, and nothing
+// certain about the effect.
 const SET_UP_STATUSES = new Set([401, 403, 404, 405, 407]);
 const PAYLOAD_TOO_LARGE = 413;
 const TOO_MANY_REQUESTS = 429;
 const REQUEST_TIMEOUT = 408;
-const TRANSIENT = new Set(['RequestTimeout', 'RequestTimeoutException', 'InternalServiceErrorException', 'InternalFailure']);
+const TRANSIENT = new Set([
+  'RequestTimeout',
+  'RequestTimeoutException',
+  'InternalServiceErrorException',
+  'InternalFailure',
+]);
 
 /** How far a request came before it failed. */
 export type Departure = 'held' | 'left';
@@ -102,7 +126,12 @@ export function callFailureOf(error: unknown, departure: Departure): CallFailure
   return SET_UP_STATUSES.has(httpStatus) ? failure('setUp', 'possible') : failure('unrecognised', 'possible');
 }
 
-function partsOf(error: unknown): { name: string; message: string; httpStatus: number | null; requestId: string | null } {
+function partsOf(error: unknown): {
+  name: string;
+  message: string;
+  httpStatus: number | null;
+  requestId: string | null;
+} {
   const shape = (error ?? {}) as {
     name?: unknown;
     code?: unknown;
@@ -122,13 +151,32 @@ function partsOf(error: unknown): { name: string; message: string; httpStatus: n
 }
 
 const CERTIFICATE_CODES = new Set([
-  ...['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'CERT_UNTRUSTED'],
-  ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ...[
+    'CERT_HAS_EXPIRED',
+    'CERT_NOT_YET_VALID',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'CERT_UNTRUSTED',
+  ],
+  ...[
+    'UNABLE_TO_GET_ISSUER_CERT',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+  ],
 ]);
 
-/** Whether the error says for certain that no connection was made: no name, no route, nobody listening, no trust in the certificate. */
+/**
+ * Whether the error says for certain that no connection was made: no name, no route, nobody listening, no trust in the
+ * certificate.
+ */
 function neverConnected(error: unknown): boolean {
-  const { errors, syscall, code, message } = (error ?? {}) as { errors?: unknown; syscall?: unknown; code?: unknown; message?: unknown };
+  const { errors, syscall, code, message } = (error ?? {}) as {
+    errors?: unknown;
+    syscall?: unknown;
+    code?: unknown;
+    message?: unknown;
+  };
   // Several addresses were tried, all in vain. By shape, since an error may come from another realm.
   if (Array.isArray(errors) && errors.length > 0) return errors.every(neverConnected);
   if (syscall === 'connect' || syscall === 'getaddrinfo') return true;

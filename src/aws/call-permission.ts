@@ -7,7 +7,14 @@ import { type CallFailure } from './aws-error.js';
 
 /** AWS's words for: this caller may not call this operation, whatever it asks about. */
 const DENIALS = new Set([
-  ...['AccessDeniedException', 'AccessDenied', 'UnauthorizedOperation', 'NotAuthorized', 'AuthFailure', 'OptInRequired'],
+  ...[
+    'AccessDeniedException',
+    'AccessDenied',
+    'UnauthorizedOperation',
+    'NotAuthorized',
+    'AuthFailure',
+    'OptInRequired',
+  ],
   ...['SubscriptionRequiredException', 'UnknownOperationException', 'InvalidAction'],
 ]);
 
@@ -15,7 +22,8 @@ const SELECT = `SELECT FROM marketplace.call_budget
   WHERE seller_account = $1 AND region = $2 AND operation = $3 AND denied_at > clock_timestamp() - interval '1 hour'`;
 
 const DENY = `WITH before AS (
-    SELECT denied_at FROM marketplace.call_budget WHERE seller_account = $1 AND region = $2 AND operation = $3 FOR NO KEY UPDATE
+    SELECT denied_at FROM marketplace.call_budget WHERE seller_account = $1 AND region = $2 AND operation = $3
+      FOR NO KEY UPDATE
   )
   UPDATE marketplace.call_budget b SET denied_at = clock_timestamp() FROM before
   WHERE b.seller_account = $1 AND b.region = $2 AND b.operation = $3 RETURNING before.denied_at IS NULL AS is_news`;
@@ -24,8 +32,8 @@ const GRANT = `UPDATE marketplace.call_budget SET denied_at = NULL
   WHERE seller_account = $1 AND region = $2 AND operation = $3 AND denied_at IS NOT NULL`;
 
 /**
- * Which operations AWS lets us call. Not to be permitted one that the module can do without is a choice of the seller: remembered for all replicas for an
- * hour, so that it is not asked for again with every question, and said once.
+ * Which operations AWS lets us call. Not to be permitted one that the module can do without is a choice of the seller:
+ * remembered for all replicas for an hour, so that it is not asked for again with every question, and said once.
  */
 @Injectable()
 export class CallPermission {
@@ -52,7 +60,8 @@ export class CallPermission {
     const [row] = await this.database.query<{ is_news: boolean }>(DENY, parameters);
     if (row?.is_news === true) {
       this.logger.warn(
-        `${operation} may not be called (${failure.code}): grant aws-marketplace:${operation} to have renewals, ends and trials found whose messages were ` +
+        `${operation} may not be called (${failure.code}): grant aws-marketplace:${operation} to have renewals, ` +
+          'ends and trials found whose messages were ' +
           'lost. What can be learned without it is.',
       );
     }

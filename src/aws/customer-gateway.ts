@@ -23,14 +23,18 @@ export type CustomerAnswer =
   | { kind: 'tokenExpired' }
   | { kind: 'failed'; failure: CallFailure };
 
-/** First wait after a throttled call, doubled from one to the next up to the longest; each is drawn from its upper half. Milliseconds. */
+/**
+ * First wait after a throttled call, doubled from one to the next up to the longest; each is drawn from its upper half.
+ * Milliseconds.
+ */
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 2000;
 
 /**
- * ResolveCustomer. AWS publishes no quota for it, so there is no budget to wait in: a call that is throttled is made again after a while that no two
- * buyers share, for as long as `resolvePatienceMs` allows. Asked in the main region of the partition, whatever region a product meters in: only there is the API on for every seller without
- * asking [seller guide], and the answer is the same everywhere. Never throws, and never repeats the token.
+ * ResolveCustomer. AWS publishes no quota for it, so there is no budget to wait in: a call that is throttled is made
+ * again after a while that no two buyers share, for as long as `resolvePatienceMs` allows. Asked in the main region of
+ * the partition, whatever region a product meters in: only there is the API on for every seller without asking [seller
+ * guide], and the answer is the same everywhere. Never throws, and never repeats the token.
  */
 @Injectable()
 export class CustomerGateway {
@@ -86,7 +90,8 @@ function resolved(output: {
 function refusedOrFailed(failure: CallFailure, token: string): CustomerAnswer {
   if (failure.code === 'InvalidTokenException') return { kind: 'tokenInvalid' };
   // Credentials that ran out bear the same name; AWS says "security token" of them and "registration token" of ours.
-  if (failure.code === 'ExpiredTokenException' && !/security token/i.test(failure.message)) return { kind: 'tokenExpired' };
+  if (failure.code === 'ExpiredTokenException' && !/security token/i.test(failure.message))
+    return { kind: 'tokenExpired' };
   // The token is all that the request holds, so it is what a refusal of the request means.
   if (failure.kind === 'culprit') return { kind: 'tokenInvalid' };
   return { kind: 'failed', failure: { ...failure, message: failure.message.replaceAll(token, '(token)') } };

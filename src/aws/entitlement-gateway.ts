@@ -1,11 +1,16 @@
-import { type Entitlement, GetEntitlementsCommand, type GetEntitlementsRequest } from '@aws-sdk/client-marketplace-entitlement-service';
+import {
+  type Entitlement,
+  GetEntitlementsCommand,
+  type GetEntitlementsRequest,
+} from '@aws-sdk/client-marketplace-entitlement-service';
 import { Injectable } from '@nestjs/common';
 import { AwsClients, entitlementRegionOf } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
 import { PacedCalls, type Patience } from './paced-calls.js';
 
 /** Whose entitlements: one license, or one customer. The two names of a customer exclude each other [API reference]. */
-export type EntitlementHolder = { licenseArn: string } | { customerAwsAccountId: string } | { customerIdentifier: string };
+export type EntitlementHolder =
+  { licenseArn: string } | { customerAwsAccountId: string } | { customerIdentifier: string };
 
 /** One entitlement as AWS holds it, with the parts that the model leaves optional guarded. */
 export interface HeldEntitlement {
@@ -18,7 +23,8 @@ export interface HeldEntitlement {
   customerAwsAccountId: string | null;
 }
 
-export type EntitlementAnswer = { kind: 'answered'; entitlements: HeldEntitlement[] } | { kind: 'failed'; failure: CallFailure };
+export type EntitlementAnswer =
+  { kind: 'answered'; entitlements: HeldEntitlement[] } | { kind: 'failed'; failure: CallFailure };
 
 const PAGES_MAX = 400;
 
@@ -30,7 +36,12 @@ export class EntitlementGateway {
     private readonly calls: PacedCalls,
   ) {}
 
-  async get(region: string, productCode: string, holder: EntitlementHolder, patience: Patience = {}): Promise<EntitlementAnswer> {
+  async get(
+    region: string,
+    productCode: string,
+    holder: EntitlementHolder,
+    patience: Patience = {},
+  ): Promise<EntitlementAnswer> {
     const entitlements: HeldEntitlement[] = [];
     let nextToken: string | undefined;
     for (let page = 1; page <= PAGES_MAX; page += 1) {
@@ -80,5 +91,13 @@ function heldOf(entitlement: Entitlement): HeldEntitlement[] {
 
 function endless(): CallFailure {
   const message = `more than ${PAGES_MAX} pages of entitlements`;
-  return { kind: 'unrecognised', culprit: null, effect: 'none', code: 'PagesWithoutEnd', message, httpStatus: null, requestId: null };
+  return {
+    kind: 'unrecognised',
+    culprit: null,
+    effect: 'none',
+    code: 'PagesWithoutEnd',
+    message,
+    httpStatus: null,
+    requestId: null,
+  };
 }

@@ -27,7 +27,8 @@ const NO_END_FROM = new Date('9000-01-01T00:00:00Z');
 export function foundOf(summary: AgreementViewSummary & Partial<DescribeAgreementOutput>): FoundAgreement[] {
   const { agreementId, status, startTime, endTime, initialAgreementId, entitlements, proposalSummary } = summary;
   if (agreementId === undefined || status === undefined) return [];
-  const named = (values: (string | undefined)[]): string[] => values.filter((value) => value !== undefined && value !== '') as string[];
+  const named = (values: (string | undefined)[]): string[] =>
+    values.filter((value) => value !== undefined && value !== '') as string[];
   return [
     {
       agreementId,
@@ -50,6 +51,8 @@ const DURATION = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?/;
 export function daysOf(duration: string | undefined): number | null {
   const parts = DURATION.exec(duration ?? '');
   if (!parts || parts[0] === 'P') return null;
-  const [years = 0, months = 0, weeks = 0, days = 0] = parts.slice(1).map((part: string | undefined) => Number(part ?? 0));
+  const [years = 0, months = 0, weeks = 0, days = 0] = parts
+    .slice(1)
+    .map((part: string | undefined) => Number(part ?? 0));
   return years * 365 + months * 30 + weeks * 7 + days;
 }

@@ -1,4 +1,8 @@
-import { BatchMeterUsageCommand, type BatchMeterUsageCommandOutput, type UsageRecord } from '@aws-sdk/client-marketplace-metering';
+import {
+  BatchMeterUsageCommand,
+  type BatchMeterUsageCommandOutput,
+  type UsageRecord,
+} from '@aws-sdk/client-marketplace-metering';
 import { Injectable } from '@nestjs/common';
 import { AwsClients } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
@@ -6,7 +10,10 @@ import { callSdk, DEPARTURE } from './sdk-call.js';
 
 /** At most so many records in one BatchMeterUsage call [API reference]. */
 export const BATCH_RECORDS_MAX = 25;
-/** A request body must be smaller than so many bytes. "Less than 1 MB" [API reference]; whether that is 10^6 or 2^20 is not said: the smaller. */
+/**
+ * A request body must be smaller than so many bytes. "Less than 1 MB" [API reference]; whether that is 10^6 or 2^20 is
+ * not said: the smaller.
+ */
 export const REQUEST_BYTES_LIMIT = 1_000_000;
 
 /** A share of a record's quantity with its tags, in the API's own words: it is stored and sent as it is. */
@@ -15,7 +22,10 @@ export interface UsageAllocation {
   Tags?: { Key: string; Value: string }[];
 }
 
-/** One record as it goes to AWS. Identity is either licenseArn with customerAwsAccountId, or exactly one of the two customer ids. */
+/**
+ * One record as it goes to AWS. Identity is either licenseArn with customerAwsAccountId, or exactly one of the two
+ * customer ids.
+ */
 export interface UsageReport {
   licenseArn: string | null;
   customerAwsAccountId: string | null;
@@ -59,7 +69,10 @@ export interface BatchMeterUsageCall {
   reports: readonly UsageReport[];
   /** For the whole call, credentials included, in milliseconds. Monotonic. */
   timeoutMs: number;
-  /** Asked at the last instruction before the request goes out, after credentials and signature. False: it does not go out. */
+  /**
+   * Asked at the last instruction before the request goes out, after credentials and signature. False: it does not go
+   * out.
+   */
   mayLeave: () => boolean;
 }
 
@@ -90,7 +103,15 @@ export class MeteringGateway {
 }
 
 function dropped(message: string): CallFailure {
-  return { kind: 'dropped', culprit: null, effect: 'none', code: 'NotSent', message, httpStatus: null, requestId: null };
+  return {
+    kind: 'dropped',
+    culprit: null,
+    effect: 'none',
+    code: 'NotSent',
+    message,
+    httpStatus: null,
+    requestId: null,
+  };
 }
 
 function usageRecordOf(report: UsageReport): UsageRecord {

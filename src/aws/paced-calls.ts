@@ -20,8 +20,9 @@ interface Command {
 }
 
 /**
- * Questions to AWS, each within its operation's quota, which all replicas share. A question waits for its turn; one that AWS throttles all the same has
- * told that the quota is smaller than we thought, and waits again. Nothing is given up for the quota while the caller has patience left.
+ * Questions to AWS, each within its operation's quota, which all replicas share. A question waits for its turn; one
+ * that AWS throttles all the same has told that the quota is smaller than we thought, and waits again. Nothing is given
+ * up for the quota while the caller has patience left.
  */
 @Injectable()
 export class PacedCalls {
@@ -32,7 +33,8 @@ export class PacedCalls {
 
   /**
    * @param region where the operation is served: the quota is that region's
-   * @param send makes one call with one command of its own. Reading operations only: a call is made again after it was throttled.
+   * @param send makes one call with one command of its own. Reading operations only: a call is made again after it was
+   * throttled.
    */
   async ask<Output>(
     operation: Exclude<BudgetedOperation, 'BatchMeterUsage'>,
@@ -49,7 +51,10 @@ export class PacedCalls {
           command.middlewareStack.add(leaving(depart) as never, DEPARTURE);
         }, abortSignal),
       );
-      countMetric('marketplace.calls', 1, { operation, outcome: answer.kind === 'answered' ? 'answered' : answer.failure.kind });
+      countMetric('marketplace.calls', 1, {
+        operation,
+        outcome: answer.kind === 'answered' ? 'answered' : answer.failure.kind,
+      });
       if (answer.kind === 'answered' || answer.failure.kind !== 'throttled') return answer;
       await this.budget.throttled(region, operation);
     }
@@ -64,5 +69,13 @@ function leaving(depart: Depart) {
 
 function outOfPatience(operation: string): CallFailure {
   const message = `${operation} found no free slot within its quota in time`;
-  return { kind: 'throttled', culprit: null, effect: 'none', code: 'QuotaExhausted', message, httpStatus: null, requestId: null };
+  return {
+    kind: 'throttled',
+    culprit: null,
+    effect: 'none',
+    code: 'QuotaExhausted',
+    message,
+    httpStatus: null,
+    requestId: null,
+  };
 }

@@ -18,7 +18,10 @@ export type QueueOperation = 'ReceiveMessage' | 'DeleteMessageBatch' | 'ChangeMe
 export interface QueueAudience {
   /** @returns the ids of messages that are safe: they, and no others, are deleted from the queue */
   receive(messages: readonly QueueMessage[]): Promise<ReadonlySet<string>>;
-  /** Asked after `receive` has thrown, before more is fetched: what is received and not kept counts towards the queue's dead letters. */
+  /**
+   * Asked after `receive` has thrown, before more is fetched: what is received and not kept counts towards the queue's
+   * dead letters.
+   */
   isReady(): Promise<boolean>;
   /** A call to SQS has failed, for the `inARow`th time; the next one comes after a pause. */
   failed(operation: QueueOperation, failure: CallFailure, inARow: number): Promise<void>;
@@ -29,7 +32,10 @@ export interface QueueAudience {
 export interface QueueTiming {
   /** Long polling: the longest that SQS offers, so that an empty queue costs three calls a minute. */
   waitSeconds: number;
-  /** How long a message that was received stays hidden from others; a heartbeat renews it for as long as it is worked on. */
+  /**
+   * How long a message that was received stays hidden from others; a heartbeat renews it for as long as it is worked
+   * on.
+   */
   visibilitySeconds: number;
   heartbeatSeconds: number;
 }
@@ -41,8 +47,9 @@ const CONNECTION_TIMEOUT_MS = 5000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /**
- * Reads one SQS queue, once: by `start` until `stop`, or by `drain` until it is empty. A message is deleted after the audience has it safe and not
- * before, so that a crash in between costs a repeat and never a message. Any number of replicas may read the same queue.
+ * Reads one SQS queue, once: by `start` until `stop`, or by `drain` until it is empty. A message is deleted after the
+ * audience has it safe and not before, so that a crash in between costs a repeat and never a message. Any number of
+ * replicas may read the same queue.
  */
 export class QueueListener {
   private readonly client: SQSClient;
@@ -115,7 +122,10 @@ export class QueueListener {
     this.client.destroy();
   }
 
-  /** After a failure there is a pause before SQS is asked again: one that is out of order, or an audience that is, gets few calls. */
+  /**
+   * After a failure there is a pause before SQS is asked again: one that is out of order, or an audience that is, gets
+   * few calls.
+   */
   private async beginRound(): Promise<void> {
     this.round = new Promise((resolve) => {
       this.endRound = resolve;
@@ -189,7 +199,10 @@ const OPERATIONS = {
   deleting: 'DeleteMessageBatch',
 } as const satisfies Record<string, QueueOperation>;
 
-function clientFor(queueUrl: string, { notifications: { sqsEndpoint }, aws: { credentials }, products }: ResolvedOptions): SQSClient {
+function clientFor(
+  queueUrl: string,
+  { notifications: { sqsEndpoint }, aws: { credentials }, products }: ResolvedOptions,
+): SQSClient {
   return new SQSClient({
     region: regionOf(queueUrl, products[0]?.region ?? 'us-east-1'),
     requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
@@ -206,7 +219,10 @@ function messageOf({ MessageId, Body, Attributes }: Message): QueueMessage[] {
   return [{ id: MessageId, body: Body ?? '', sentAt: Number.isFinite(sentAt) && sentAt > 0 ? new Date(sentAt) : null }];
 }
 
-const REGIONS = [/(?:^|\.)sqs(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d+)\./, /^([a-z]{2,4}(?:-[a-z]+)+-\d+)\.queue\.amazonaws\./];
+const REGIONS = [
+  /(?:^|\.)sqs(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d+)\./,
+  /^([a-z]{2,4}(?:-[a-z]+)+-\d+)\.queue\.amazonaws\./,
+];
 
 /** Region of a queue, as its URL has it; `fallback` for one that does not say. */
 export function regionOf(queueUrl: string, fallback: string): string {

@@ -9,8 +9,8 @@ export type Depart = <T>(leave: () => Promise<T>) => Promise<T>;
 export type SdkAnswer<Output> = { kind: 'answered'; output: Output } | { kind: 'failed'; failure: CallFailure };
 
 /**
- * One call through the SDK, within `timeoutMs` (monotonic) for all of it: the SDK heeds the signal once the request is out, a credentials provider
- * that hangs does not. Never throws.
+ * One call through the SDK, within `timeoutMs` (monotonic) for all of it: the SDK heeds the signal once the request is
+ * out, a credentials provider that hangs does not. Never throws.
  * @param send makes the call, and has its request leave through `depart`.
  */
 export async function callSdk<Output>(

@@ -7,7 +7,10 @@ const ALERT_SKEW_MS = 60_000;
 
 export type ClockVerdict = 'trusted' | 'skewed' | 'refused';
 
-/** What a skew between this machine and the database means: an alert above a minute, no sealing above the settle delay (at least a minute). */
+/**
+ * What a skew between this machine and the database means: an alert above a minute, no sealing above the settle delay
+ * (at least a minute).
+ */
 export function clockVerdictOf(skewMs: number, settleDelayMs: number): ClockVerdict {
   if (Math.abs(skewMs) <= ALERT_SKEW_MS) return 'trusted';
   return Math.abs(skewMs) <= Math.max(settleDelayMs, ALERT_SKEW_MS) ? 'skewed' : 'refused';
@@ -21,7 +24,10 @@ export class ClockGuard {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
   ) {}
 
-  /** How far the wall clock here is ahead of the database's, in ms (half of the round trip taken off), and what follows from it. */
+  /**
+   * How far the wall clock here is ahead of the database's, in ms (half of the round trip taken off), and what follows
+   * from it.
+   */
   async check(): Promise<{ skewMs: number; verdict: ClockVerdict }> {
     const before = Date.now();
     const [row] = await this.database.query<{ now: Date }>(`SELECT clock_timestamp() AS now`);

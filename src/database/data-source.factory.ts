@@ -24,8 +24,9 @@ const PARSERS: Record<number, (text: string) => unknown> = {
 };
 
 /**
- * pg-pool hands a new connection over, without a listener of its own, an instant before TypeORM listens to it. A server that goes away in that instant
- * would end the host's process with an unhandled 'error'; so it only ends the connection, whose next statement fails.
+ * pg-pool hands a new connection over, without a listener of its own, an instant before TypeORM listens to it. A server
+ * that goes away in that instant would end the host's process with an unhandled 'error'; so it only ends the
+ * connection, whose next statement fails.
  */
 class LedgerClient extends pg.Client {
   constructor(...configuration: ConstructorParameters<typeof pg.Client>) {
@@ -34,17 +35,21 @@ class LedgerClient extends pg.Client {
   }
 }
 
-/** What the ledger's DataSource is made of. Without `submission`, as for migrations, nothing ends a transaction that stands still. */
+/**
+ * What the ledger's DataSource is made of. Without `submission`, as for migrations, nothing ends a transaction that
+ * stands still.
+ */
 export type DataSourceSettings = Pick<ResolvedOptions, 'database'> & Partial<Pick<ResolvedOptions, 'submission'>>;
 
 /**
- * Options of the ledger's DataSource. `types` shields it from `pg.types.setTypeParser`, which is global to the process: a host that reads numeric
- * as a float would otherwise round our quantities. Numerics and bigints stay text.
+ * Options of the ledger's DataSource. `types` shields it from `pg.types.setTypeParser`, which is global to the process:
+ * a host that reads numeric as a float would otherwise round our quantities. Numerics and bigints stay text.
  */
 export function dataSourceOptionsOf({ database, submission }: DataSourceSettings): PostgresDataSourceOptions {
   const { url, poolSize, ssl } = database;
-  // A process that is stopped, frozen or cut off in the midst of a transaction would keep its rows for as long as its connection lives, and the usage
-  // of those subscriptions would pass its deadlines unsealed. It holds them no longer than any other lease.
+  // A process that is stopped, frozen or cut off in the midst of a transaction would keep its rows for as long as its
+  // connection lives, and the usage of those subscriptions would pass its deadlines unsealed. It holds them no longer
+  // than any other lease.
   const lease = submission === undefined ? '' : ` -c idle_in_transaction_session_timeout=${submission.leaseMs}`;
   return {
     type: 'postgres',
@@ -66,8 +71,8 @@ export function dataSourceOptionsOf({ database, submission }: DataSourceSettings
         getTypeParser: (oid: number, format?: string) =>
           format === 'binary' ? (value: unknown) => value : (PARSERS[oid] ?? ((text: string) => text)),
       },
-      // Every instant crosses the wire as UTC text, whatever the server's or the role's time zone is. No statement of ours runs long enough to
-      // earn back what compiling it costs.
+      // Every instant crosses the wire as UTC text, whatever the server's or the role's time zone is. No statement of
+      // ours runs long enough to earn back what compiling it costs.
       options: `-c timezone=UTC -c datestyle=ISO -c jit=off${lease}`,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,

@@ -14,14 +14,15 @@ const RETRIED_SQLSTATES = new Set(['40001', '40P01']);
 const RETRIES = 5;
 
 /**
- * The module's own way to Postgres, apart from the host's DataSource: its entities, subscribers, naming strategy and pool never meet ours.
+ * The module's own way to Postgres, apart from the host's DataSource: its entities, subscribers, naming strategy and
+ * pool never meet ours.
  */
 export class LedgerDatabase {
   constructor(readonly dataSource: DataSource) {}
 
   /**
-   * `work` ends before the connections are closed. @nestjs/typeorm closes them in the same phase of the shutdown in which our services end, and Nest
-   * puts no order between global modules.
+   * `work` ends before the connections are closed. @nestjs/typeorm closes them in the same phase of the shutdown in
+   * which our services end, and Nest puts no order between global modules.
    */
   beforeClose(work: () => Promise<void>): void {
     const { dataSource } = this;
@@ -47,8 +48,8 @@ export class LedgerDatabase {
   }
 
   /**
-   * Runs `work` in one transaction; rolls back when it throws. Serialization failures and deadlocks are retried, so `work` must do nothing
-   * that a rollback does not undo.
+   * Runs `work` in one transaction; rolls back when it throws. Serialization failures and deadlocks are retried, so
+   * `work` must do nothing that a rollback does not undo.
    */
   async transaction<T>(work: (tx: SqlExecutor) => Promise<T>, isolation: Isolation = 'READ COMMITTED'): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
@@ -71,7 +72,10 @@ export class LedgerDatabase {
   }
 }
 
-/** Statements through a runner of ours or of the host. Structured results, because TypeORM's raw result of an UPDATE is `[rows, count]`. */
+/**
+ * Statements through a runner of ours or of the host. Structured results, because TypeORM's raw result of an UPDATE is
+ * `[rows, count]`.
+ */
 export function executorOn(runner: QueryRunner): SqlExecutor {
   return {
     async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {

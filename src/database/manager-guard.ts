@@ -9,7 +9,8 @@ interface Whereabouts {
   is_readable: 'true' | 'false' | null;
 }
 
-// Asks the catalog only: to_regclass() raises an error where the role may not use the schema, and an error would cost the host its transaction.
+// Asks the catalog only: to_regclass() raises an error where the role may not use the schema, and an error would cost
+// the host its transaction.
 const WHEREABOUTS = `
   SELECT current_database()::text AS database, d.oid::text AS database_oid,
     (SELECT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))::text
@@ -22,8 +23,9 @@ const proven = new WeakMap<DataSource, WeakSet<LedgerDatabase>>();
 const homes = new WeakMap<LedgerDatabase, string>();
 
 /**
- * Makes sure that a manager of the host writes into the database that holds the ledger; a unit recorded elsewhere would never be billed. Proven
- * once per DataSource, in at most two reads through the manager that raise no SQL error: a refusal leaves the host's transaction usable.
+ * Makes sure that a manager of the host writes into the database that holds the ledger; a unit recorded elsewhere would
+ * never be billed. Proven once per DataSource, in at most two reads through the manager that raise no SQL error: a
+ * refusal leaves the host's transaction usable.
  * @throws MarketplaceMeteringError `MANAGER_ELSEWHERE`, naming the database that the manager points at and the fix.
  */
 export async function assertSameDatabase(manager: EntityManager, ledger: LedgerDatabase): Promise<void> {
@@ -42,7 +44,10 @@ export async function assertSameDatabase(manager: EntityManager, ledger: LedgerD
   const name = `points at the database "${found.database}"`;
   if (found.is_readable === null) throw elsewhere(`${name}, which has no schema "marketplace"`);
   if (found.is_readable === 'false') {
-    throw elsewhere(`${name} as a role that may not use the schema "marketplace": grant it USAGE on the schema and rights on its tables`);
+    throw elsewhere(
+      `${name} as a role that may not use the schema "marketplace": grant it USAGE on the schema and rights on ` +
+        'its tables',
+    );
   }
   // A restored or cloned database brings the installation's id along; its oid and name tell it apart.
   if (`${await installationOf(host)} ${found.database_oid} ${found.database}` !== home) {
@@ -71,6 +76,7 @@ async function installationOf(executor: SqlExecutor): Promise<string> {
 function elsewhere(what: string): MarketplaceMeteringError {
   return new MarketplaceMeteringError(
     'MANAGER_ELSEWHERE',
-    `The EntityManager given ${what}. Give the manager of a transaction in the database of this module (DATABASE_URL), or none.`,
+    `The EntityManager given ${what}. Give the manager of a transaction in the database of this module ` +
+      '(DATABASE_URL), or none.',
   );
 }

@@ -32,7 +32,8 @@ export async function migrationStatus(dataSource: DataSource): Promise<Migration
 }
 
 /**
- * Brings the schema up to date. Any number of replicas may start at once: one migrates under an advisory lock, the others wait and find it done.
+ * Brings the schema up to date. Any number of replicas may start at once: one migrates under an advisory lock, the
+ * others wait and find it done.
  * @throws MarketplaceMeteringError `SCHEMA_NEWER` when a newer version of the module has migrated this database.
  */
 export async function runMigrations(dataSource: DataSource): Promise<MigrationStatus> {
@@ -43,7 +44,9 @@ export async function runMigrations(dataSource: DataSource): Promise<MigrationSt
     const status = await migrationStatus(dataSource);
     refuseNewer(status);
     if (status.pending.length > 0) {
-      const [schema] = (await lockHolder.query(`SELECT 1 AS one FROM pg_namespace WHERE nspname = '${LEDGER_SCHEMA}'`)) as unknown[];
+      const [schema] = (await lockHolder.query(
+        `SELECT 1 AS one FROM pg_namespace WHERE nspname = '${LEDGER_SCHEMA}'`,
+      )) as unknown[];
       // IF NOT EXISTS alone would ask for CREATE on the database even where a DBA has already made the schema.
       if (schema === undefined) await lockHolder.query(`CREATE SCHEMA IF NOT EXISTS ${LEDGER_SCHEMA}`);
       await dataSource.runMigrations({ transaction: 'all' });
@@ -65,8 +68,10 @@ export async function verifyMigrations(dataSource: DataSource): Promise<void> {
   if (status.pending.length > 0) {
     throw new MarketplaceMeteringError(
       'MIGRATIONS_PENDING',
-      `The schema "${LEDGER_SCHEMA}" lacks ${status.pending.join(', ')}. Run \`npx marketplace-migrations run\` with DATABASE_URL set ` +
-        `(or \`npx marketplace-migrations sql\` to print the SQL for a DBA), or set migrations: 'run' (MARKETPLACE_MIGRATIONS=run).`,
+      `The schema "${LEDGER_SCHEMA}" lacks ${status.pending.join(', ')}. Run \`npx marketplace-migrations run\` ` +
+        'with DATABASE_URL set ' +
+        `(or \`npx marketplace-migrations sql\` to print the SQL for a DBA), or set migrations: 'run' ` +
+        '(MARKETPLACE_MIGRATIONS=run).',
     );
   }
 }
@@ -75,7 +80,8 @@ function refuseNewer(status: MigrationStatus): void {
   if (status.unknown.length === 0) return;
   throw new MarketplaceMeteringError(
     'SCHEMA_NEWER',
-    `The schema "${LEDGER_SCHEMA}" was migrated by a newer version of nestjs-marketplace-metering (${status.unknown.join(', ')}). ` +
+    `The schema "${LEDGER_SCHEMA}" was migrated by a newer version of nestjs-marketplace-metering ` +
+      `(${status.unknown.join(', ')}). ` +
       'Upgrade the package in this application before starting it against this database.',
   );
 }
@@ -84,7 +90,8 @@ function refuseNewer(status: MigrationStatus): void {
 export async function migrationSql(pending: readonly string[] = names()): Promise<string> {
   const statements: string[] = [
     `CREATE SCHEMA IF NOT EXISTS ${LEDGER_SCHEMA}`,
-    `CREATE TABLE IF NOT EXISTS ${LEDGER_SCHEMA}.${MIGRATIONS_TABLE} (id serial PRIMARY KEY, "timestamp" bigint NOT NULL, name varchar NOT NULL)`,
+    `CREATE TABLE IF NOT EXISTS ${LEDGER_SCHEMA}.${MIGRATIONS_TABLE} (id serial PRIMARY KEY, "timestamp" bigint
+      NOT NULL, name varchar NOT NULL)`,
   ];
   for (const Migration of MIGRATIONS) {
     const migration = new Migration();
@@ -92,7 +99,8 @@ export async function migrationSql(pending: readonly string[] = names()): Promis
     const recorder = { query: (sql: string) => Promise.resolve(void statements.push(sql)) };
     await migration.up(recorder as never);
     statements.push(
-      `INSERT INTO ${LEDGER_SCHEMA}.${MIGRATIONS_TABLE} ("timestamp", name) VALUES (${/\d+$/.exec(migration.name)?.[0] ?? '0'}, '${migration.name}')`,
+      `INSERT INTO ${LEDGER_SCHEMA}.${MIGRATIONS_TABLE} ("timestamp", name)
+        VALUES (${/\d+$/.exec(migration.name)?.[0] ?? '0'}, '${migration.name}')`,
     );
   }
   return `BEGIN;\n\n${statements.map((statement) => `${statement};`).join('\n\n')}\n\nCOMMIT;\n`;

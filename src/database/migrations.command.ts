@@ -19,12 +19,20 @@ export interface CommandResult {
 }
 
 /** The command `marketplace-migrations`. */
-export async function migrationsCommand(command: string | undefined, environment: NodeJS.ProcessEnv): Promise<CommandResult> {
+export async function migrationsCommand(
+  command: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): Promise<CommandResult> {
   const url = environment.DATABASE_URL ?? '';
-  if (command === undefined || !['run', 'status', 'sql'].includes(command)) return { exitCode: 2, stdout: '', stderr: USAGE };
+  if (command === undefined || !['run', 'status', 'sql'].includes(command))
+    return { exitCode: 2, stdout: '', stderr: USAGE };
   if (url === '') {
     if (command === 'sql') return { exitCode: 0, stdout: await migrationSql(), stderr: '' };
-    return { exitCode: 2, stdout: '', stderr: `Set DATABASE_URL to the database that holds the schema "marketplace".\n` };
+    return {
+      exitCode: 2,
+      stdout: '',
+      stderr: `Set DATABASE_URL to the database that holds the schema "marketplace".\n`,
+    };
   }
   const ssl = environment.MARKETPLACE_DATABASE_SSL;
   const dataSource = createDataSource({
@@ -38,7 +46,11 @@ export async function migrationsCommand(command: string | undefined, environment
     await dataSource.initialize();
     if (command === 'run') {
       const { pending } = await runMigrations(dataSource);
-      return { exitCode: 0, stdout: pending.length === 0 ? 'nothing to do\n' : `applied ${pending.join(', ')}\n`, stderr: '' };
+      return {
+        exitCode: 0,
+        stdout: pending.length === 0 ? 'nothing to do\n' : `applied ${pending.join(', ')}\n`,
+        stderr: '',
+      };
     }
     const { applied, pending, unknown } = await migrationStatus(dataSource);
     if (command === 'sql') return { exitCode: 0, stdout: await migrationSql(pending), stderr: '' };

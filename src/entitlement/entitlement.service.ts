@@ -12,7 +12,14 @@ import { ProductCatalog } from '../subscription/product-catalog.js';
 import { licenseIdOf } from '../subscription/chain/aws-names.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
-import { type HolderRow, replaceSnapshot, selectHolder, selectSnapshot, type SnapshotRow, subscriptionExists } from './entitlement.sql.js';
+import {
+  type HolderRow,
+  replaceSnapshot,
+  selectHolder,
+  selectSnapshot,
+  type SnapshotRow,
+  subscriptionExists,
+} from './entitlement.sql.js';
 
 /** What a buyer has bought of one dimension. */
 export interface Entitlement {
@@ -40,7 +47,10 @@ export interface EntitlementView {
 // Machine time. While AWS is down, a guard that asks at every request must not make each of them wait for a timeout.
 const PAUSE_AFTER_FAILURE_MS = 5000;
 const PAUSES_MAX = 10_000;
-/** A request of the host waits for the answer: longer it is not to wait for its turn within the quota. With a last answer to fall back on, less. */
+/**
+ * A request of the host waits for the answer: longer it is not to wait for its turn within the quota. With a last
+ * answer to fall back on, less.
+ */
 const PATIENCE_MS = 10_000;
 const PATIENCE_WITH_ANSWER_MS = 2000;
 const SETUP_SUBJECT = 'GetEntitlements';
@@ -51,8 +61,9 @@ interface Failed {
 }
 
 /**
- * Entitlements by GetEntitlements, kept in Postgres for all replicas. Closed where it knows nothing: an error never reads as an entitlement. Open
- * where it has known: while AWS is away the last answer is served, with its age, for the host to judge.
+ * Entitlements by GetEntitlements, kept in Postgres for all replicas. Closed where it knows nothing: an error never
+ * reads as an entitlement. Open where it has known: while AWS is away the last answer is served, with its age, for the
+ * host to judge.
  */
 @Injectable()
 export class EntitlementService {
@@ -71,10 +82,10 @@ export class EntitlementService {
   ) {}
 
   /**
-   * The entitlements of a subscription by its current agreement, asked for again when older than `entitlementMaxAgeMs`, when one of them came to its end
-   * since, or when AWS has said that they have changed.
-   * @throws MarketplaceMeteringError `ENTITLEMENT_UNKNOWN` when AWS cannot be asked and never answered before; `SUBSCRIPTION_UNKNOWN`; for a tenant
-   * `NO_SUBSCRIPTION` or `SEVERAL_SUBSCRIPTIONS`
+   * The entitlements of a subscription by its current agreement, asked for again when older than `entitlementMaxAgeMs`,
+   * when one of them came to its end since, or when AWS has said that they have changed.
+   * @throws MarketplaceMeteringError `ENTITLEMENT_UNKNOWN` when AWS cannot be asked and never answered before;
+   * `SUBSCRIPTION_UNKNOWN`; for a tenant `NO_SUBSCRIPTION` or `SEVERAL_SUBSCRIPTIONS`
    */
   async get(owner: EntitlementOwner): Promise<EntitlementView> {
     const holder = await this.holderOf(owner);
@@ -92,14 +103,18 @@ export class EntitlementService {
     const { entitlements } = await this.get(owner);
     const now = this.options.clock.now();
     return entitlements.some((held) => {
-      const isHeld = typeof held.value === 'number' ? held.value > 0 : held.value !== null && held.value !== false && held.value !== '';
+      const isHeld =
+        typeof held.value === 'number'
+          ? held.value > 0
+          : held.value !== null && held.value !== false && held.value !== '';
       return held.dimension === dimension && isHeld && (held.expiresAt === null || held.expiresAt > now);
     });
   }
 
   private async holderOf(owner: EntitlementOwner): Promise<HolderRow> {
     const { sellerAccount } = this.options;
-    const id = typeof owner === 'string' ? owner : (await this.subscriptions.current(owner.tenantId, productOf(owner))).id;
+    const id =
+      typeof owner === 'string' ? owner : (await this.subscriptions.current(owner.tenantId, productOf(owner))).id;
     const canonical = subscriptionIdOf(id);
     const holder = canonical === null ? null : await selectHolder(this.database, sellerAccount, canonical);
     if (holder) return holder;
@@ -122,7 +137,11 @@ export class EntitlementService {
     return ageMs >= 0 && ageMs <= this.options.entitlementMaxAgeMs && !hasEnded;
   }
 
-  private viewOf(subscriptionId: string, { entitlements, fetched_at: fetchedAt }: SnapshotRow, stale: boolean): EntitlementView {
+  private viewOf(
+    subscriptionId: string,
+    { entitlements, fetched_at: fetchedAt }: SnapshotRow,
+    stale: boolean,
+  ): EntitlementView {
     return {
       subscriptionId,
       entitlements: entitlements.map(({ dimension, value, expiresAt }) => ({
@@ -150,7 +169,8 @@ export class EntitlementService {
     const { subscription_id: subscriptionId, agreement_id: agreementId } = row;
     const product = this.products.get(row.product_code);
     const holder = holderOf(row, product);
-    if (!product || !holder) throw unknown(subscriptionId, 'AWS has not named the buyer in a way that entitlements can be asked for');
+    if (!product || !holder)
+      throw unknown(subscriptionId, 'AWS has not named the buyer in a way that entitlements can be asked for');
     const paused = this.failed.get(agreementId);
     if (paused && performance.now() < paused.until) return this.lastKnown(subscriptionId, known, paused.failure);
 
@@ -175,28 +195,37 @@ export class EntitlementService {
   ): Promise<void> {
     await this.database.transaction(async (tx) => {
       const previous = await replaceSnapshot(tx, this.options.sellerAccount, agreementId, entitlements, fetchedAt);
-      if (previous === undefined || (previous !== null && fingerprintOf(previous) === fingerprintOf(entitlements))) return;
+      if (previous === undefined || (previous !== null && fingerprintOf(previous) === fingerprintOf(entitlements)))
+        return;
       const payload = { productCode, entitlements, previous };
       await this.outbox.append(tx, [{ type: 'entitlement.changed', subscriptionId, payload, occurredAt: fetchedAt }]);
     });
   }
 
   private lastKnown(subscriptionId: string, known: SnapshotRow | null, failure: CallFailure): EntitlementView {
-    if (!known) throw unknown(subscriptionId, `GetEntitlements failed with ${failure.code} and has never answered before`);
+    if (!known)
+      throw unknown(subscriptionId, `GetEntitlements failed with ${failure.code} and has never answered before`);
     return this.viewOf(subscriptionId, known, true);
   }
 
-  private async remember({ subscription_id: subscriptionId, agreement_id: agreementId }: HolderRow, failure: CallFailure): Promise<void> {
+  private async remember(
+    { subscription_id: subscriptionId, agreement_id: agreementId }: HolderRow,
+    failure: CallFailure,
+  ): Promise<void> {
     if (this.failed.size >= PAUSES_MAX) this.failed.clear();
     this.failed.set(agreementId, { until: performance.now() + PAUSE_AFTER_FAILURE_MS, failure });
-    this.logger.warn(`GetEntitlements failed: ${failure.code}: ${failure.message}`, { subscriptionId, requestId: failure.requestId });
+    this.logger.warn(`GetEntitlements failed: ${failure.code}: ${failure.message}`, {
+      subscriptionId,
+      requestId: failure.requestId,
+    });
     if (failure.kind !== 'setUp') return;
     await this.alerts.raise(this.database, {
       kind: 'setupError',
       subject: SETUP_SUBJECT,
       severity: 'critical',
       message:
-        `Entitlements cannot be read: GetEntitlements fails with ${failure.code}: ${failure.message} Check the credentials, that they allow ` +
+        `Entitlements cannot be read: GetEntitlements fails with ${failure.code}: ${failure.message} Check the ` +
+        'credentials, that they allow ' +
         'aws-marketplace:GetEntitlements, and that the network reaches AWS.',
     });
   }
@@ -207,13 +236,20 @@ function productOf({ productCode }: { productCode?: string }): { productCode?: s
 }
 
 function holderOf(row: HolderRow, product: ProductOptions | undefined): EntitlementHolder | null {
-  const { license_arn: licenseArn, customer_aws_account_id: customerAwsAccountId, customer_identifier: customerIdentifier } = row;
+  const {
+    license_arn: licenseArn,
+    customer_aws_account_id: customerAwsAccountId,
+    customer_identifier: customerIdentifier,
+  } = row;
   if (product?.identity === 'license') return licenseArn === null ? null : { licenseArn };
   if (customerAwsAccountId !== null) return { customerAwsAccountId };
   return customerIdentifier === null ? null : { customerIdentifier };
 }
 
-/** Another license of the same account is another agreement, whatever the filter let through; a legacy customer has one agreement by any license. */
+/**
+ * Another license of the same account is another agreement, whatever the filter let through; a legacy customer has one
+ * agreement by any license.
+ */
 function isOf(row: HolderRow, product: ProductOptions, held: HeldEntitlement): boolean {
   if (product.identity === 'legacy' || row.license_arn === null || held.licenseArn === null) return true;
   return licenseIdOf(row.license_arn) === licenseIdOf(held.licenseArn);
@@ -225,7 +261,9 @@ function stored({ dimension, value, expiresAt }: HeldEntitlement): SnapshotRow['
 
 /** AWS lists in any order. */
 function fingerprintOf(entitlements: SnapshotRow['entitlements']): string {
-  return JSON.stringify(entitlements.map(({ dimension, value, expiresAt }) => JSON.stringify([dimension, value, expiresAt])).sort());
+  return JSON.stringify(
+    entitlements.map(({ dimension, value, expiresAt }) => JSON.stringify([dimension, value, expiresAt])).sort(),
+  );
 }
 
 function unknown(subscriptionId: string, why: string): MarketplaceMeteringError {

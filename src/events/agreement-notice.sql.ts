@@ -2,8 +2,8 @@ import { type SqlExecutor } from '../database/ledger-database.js';
 import { type AgreementNotice, type StoredAgreementNotice } from './marketplace-event.js';
 
 /**
- * The names of an agreement and its buyer, as they stand now: what was erased meanwhile is null. Rows that turned out to be one agreement share their
- * names. Where several licenses are known, the newest row's.
+ * The names of an agreement and its buyer, as they stand now: what was erased meanwhile is null. Rows that turned out
+ * to be one agreement share their names. Where several licenses are known, the newest row's.
  */
 export async function agreementNoticeOf(
   sql: SqlExecutor,
@@ -19,19 +19,25 @@ export async function agreementNoticeOf(
        WHERE a.seller_account = $1 AND s.id IN (a.id, a.alias_of)
      ), previous AS (
        SELECT p.id FROM marketplace.agreement named, marketplace.agreement p
-       WHERE named.seller_account = $1 AND named.id = $3 AND p.seller_account = $1 AND coalesce(named.alias_of, named.id) IN (p.id, p.alias_of)
+       WHERE named.seller_account = $1 AND named.id = $3 AND p.seller_account = $1
+         AND coalesce(named.alias_of, named.id) IN (p.id, p.alias_of)
      )
      SELECT
-       (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = $1 AND n.agreement_id IN (SELECT id FROM same)
+       (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = $1 AND n.agreement_id IN (SELECT id
+         FROM same)
           AND n.kind = 'agreement' ORDER BY n.name LIMIT 1) AS "agreementId",
        (SELECT coalesce(n.name, n.event_form) FROM marketplace.agreement_name n WHERE n.seller_account = $1
-          AND n.agreement_id IN (SELECT id FROM same) AND n.kind = 'license' ORDER BY n.name NULLS LAST, n.agreement_id DESC LIMIT 1) AS "licenseArn",
-       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id IN (SELECT buyer_id FROM same)
+          AND n.agreement_id IN (SELECT id FROM same) AND n.kind = 'license'
+            ORDER BY n.name NULLS LAST, n.agreement_id DESC LIMIT 1) AS "licenseArn",
+       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id IN (SELECT buyer_id
+         FROM same)
           AND b.kind = 'account' LIMIT 1) AS "customerAwsAccountId",
-       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id IN (SELECT buyer_id FROM same)
+       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id IN (SELECT buyer_id
+         FROM same)
           AND b.kind = 'customerIdentifier' LIMIT 1) AS "customerIdentifier",
        (SELECT max(product_id) FROM same) AS "productId", (SELECT max(offer_id) FROM same) AS "offerId",
-       (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = $1 AND n.agreement_id IN (SELECT id FROM previous)
+       (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = $1 AND n.agreement_id IN (SELECT id
+         FROM previous)
           AND n.kind = 'agreement' ORDER BY n.name LIMIT 1) AS "previousAgreementId"`,
     [sellerAccount, stored.agreement, stored.previous],
   );

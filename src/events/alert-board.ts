@@ -40,7 +40,9 @@ export interface Alert {
   details?: Record<string, unknown>;
 }
 
-/** What a person must know, kept until it is resolved. Raising the same alert again counts it and keeps its first time. */
+/**
+ * What a person must know, kept until it is resolved. Raising the same alert again counts it and keeps its first time.
+ */
 @Injectable()
 export class AlertBoard {
   private readonly logger = new Logger('MarketplaceAlerts');
@@ -51,8 +53,12 @@ export class AlertBoard {
   ) {}
 
   async raise(tx: SqlExecutor, alert: Alert): Promise<void> {
-    const repeats = tx instanceof LedgerDatabase ? await tx.transaction((own) => this.enter(own, alert)) : await this.enter(tx, alert);
-    // A lasting fault is logged when it begins and at every power of two of its repeats, so that it neither floods the log nor drowns in it.
+    const repeats =
+      tx instanceof LedgerDatabase
+        ? await tx.transaction((own) => this.enter(own, alert))
+        : await this.enter(tx, alert);
+    // A lasting fault is logged when it begins and at every power of two of its repeats, so that it neither floods the
+    // log nor drowns in it.
     if ((repeats & (repeats - 1)) !== 0) return;
     countMetric('marketplace.alerts', 1, { kind: alert.kind });
     const line = `${alert.kind}: ${alert.message}`;
@@ -64,10 +70,12 @@ export class AlertBoard {
   private async enter(tx: SqlExecutor, alert: Alert): Promise<number> {
     const now = this.options.clock.now();
     const [row] = await tx.query<{ raise_count: number }>(
-      `INSERT INTO marketplace.alert AS a (seller_account, kind, subject, severity, message, details, first_raised_at, last_raised_at)
+      `INSERT INTO marketplace.alert AS a (seller_account, kind, subject, severity, message, details, first_raised_at,
+        last_raised_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
        ON CONFLICT (seller_account, kind, subject) DO UPDATE SET
-         severity = excluded.severity, message = excluded.message, details = excluded.details, last_raised_at = excluded.last_raised_at,
+         severity = excluded.severity, message = excluded.message, details = excluded.details, last_raised_at =
+           excluded.last_raised_at,
          first_raised_at = CASE WHEN a.resolved_at IS NULL THEN a.first_raised_at ELSE excluded.first_raised_at END,
          raise_count = CASE WHEN a.resolved_at IS NULL THEN a.raise_count + 1 ELSE 1 END,
          resolved_at = NULL
@@ -92,7 +100,8 @@ export class AlertBoard {
 
   async resolve(tx: SqlExecutor, kind: AlertKind, subjects: string | readonly string[]): Promise<void> {
     await tx.query(
-      `UPDATE marketplace.alert SET resolved_at = $4 WHERE seller_account = $1 AND kind = $2 AND subject = ANY ($3) AND resolved_at IS NULL`,
+      `UPDATE marketplace.alert SET resolved_at = $4 WHERE seller_account = $1 AND kind = $2 AND subject = ANY ($3)
+        AND resolved_at IS NULL`,
       [this.options.sellerAccount, kind, [subjects].flat(), this.options.clock.now().toISOString()],
     );
   }

@@ -32,7 +32,10 @@ interface Held {
   leaseToken: string;
 }
 
-/** Everything that one handler of this process gets. Lines do not wait for each other: a slow handler holds up nobody but itself. */
+/**
+ * Everything that one handler of this process gets. Lines do not wait for each other: a slow handler holds up nobody
+ * but itself.
+ */
 export class DeliveryLine {
   private readonly logger = new Logger('MarketplaceHandlers');
   private readonly running = new Set<Promise<void>>();
@@ -62,7 +65,8 @@ export class DeliveryLine {
         const claimed = free > 0 ? await this.claim(free) : [];
         for (const held of claimed) this.begin(held, signal);
         if (this.running.size === 0 && wakes === this.wakes) break;
-        if (this.running.size > 0) await Promise.race([...this.running, ...(this.running.size < AT_ONCE ? [woken] : [])]);
+        if (this.running.size > 0)
+          await Promise.race([...this.running, ...(this.running.size < AT_ONCE ? [woken] : [])]);
       }
     } finally {
       // What the host has begun is let finish: at the end of the application, too.
@@ -75,7 +79,9 @@ export class DeliveryLine {
     const work = this.deliver(held, signal)
       .catch((error: unknown) => {
         // What came of it could not be written: the lease ends, and the event comes again.
-        this.logger.error(`what came of a delivery could not be stored: ${(error as Error).message}`, { handler: this.handler.id });
+        this.logger.error(`what came of a delivery could not be stored: ${(error as Error).message}`, {
+          handler: this.handler.id,
+        });
       })
       .finally(() => this.running.delete(work));
     this.running.add(work);
@@ -104,7 +110,8 @@ export class DeliveryLine {
       await this.settle(held, { state: 'untouched' });
       return;
     }
-    // A handler that takes its process down with it never comes to report: the attempts are counted before they are made.
+    // A handler that takes its process down with it never comes to report: the attempts are counted before they are
+    // made.
     if (delivery.was_lost && delivery.attempt_count > handlers.deadLetterAfterAttempts) {
       await this.fail(held, 'the process ended, or stood still, during the attempts', delivery.attempt_count - 1);
       return;
@@ -113,12 +120,19 @@ export class DeliveryLine {
     try {
       await this.attempt(delivery);
     } catch (error) {
-      await this.fail(held, error instanceof Error ? `${error.name}: ${error.message}` : String(error), delivery.attempt_count);
+      await this.fail(
+        held,
+        error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+        delivery.attempt_count,
+      );
       return;
     }
     crashPoint('deliver.handled');
     const { database, options } = this.tools;
-    const isOurs = await settleDelivery(database, options.sellerAccount, heldOf(held), { state: 'delivered', at: options.clock.now() });
+    const isOurs = await settleDelivery(database, options.sellerAccount, heldOf(held), {
+      state: 'delivered',
+      at: options.clock.now(),
+    });
     countMetric('marketplace.deliveries', 1, { handler: this.handler.id, outcome: 'delivered' });
     if (!isOurs) this.logger.warn('a delivery outlived its lease; its event comes again', this.about(delivery));
   }
@@ -175,7 +189,10 @@ export class DeliveryLine {
     if (!isLast) {
       const delayMs = deliveryDelayMs(attempts, handlers, Math.random());
       if (!(await this.settle(held, { state: 'pending', error, delayMs }))) return;
-      this.logger.warn(`a handler failed and gets its event again: ${error}`, { ...this.about(delivery), inMs: Math.round(delayMs) });
+      this.logger.warn(`a handler failed and gets its event again: ${error}`, {
+        ...this.about(delivery),
+        inMs: Math.round(delayMs),
+      });
       if (delayMs < jobs.deliverIntervalMs)
         setTimeout(() => {
           waker.wake('deliver');
@@ -189,9 +206,15 @@ export class DeliveryLine {
         subject: this.handler.id,
         severity: 'critical',
         message:
-          `The handler ${this.handler.id} failed ${attempts} times on an event ${delivery.type}, which is set aside; later ones go on. The last error: ` +
+          `The handler ${this.handler.id} failed ${attempts} times on an event ${delivery.type}, which is set ` +
+          'aside; later ones go on. The last error: ' +
           `${error}. Mend the cause, then retry or skip it with EventDeliveries.`,
-        details: { deliveryId: delivery.id, eventId: delivery.event_id, type: delivery.type, subscriptionId: delivery.subscription_id },
+        details: {
+          deliveryId: delivery.id,
+          eventId: delivery.event_id,
+          type: delivery.type,
+          subscriptionId: delivery.subscription_id,
+        },
       });
     });
   }

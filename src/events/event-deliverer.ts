@@ -32,13 +32,19 @@ export class EventDeliverer {
     scheduler.add({ name: 'deliver', intervalMs: options.jobs.deliverIntervalMs, run: (signal) => this.run(signal) });
   }
 
-  /** Ends when there is nothing to deliver now. While one handler is at work the others go on to hear the waker and the tick. */
+  /**
+   * Ends when there is nothing to deliver now. While one handler is at work the others go on to hear the waker and the
+   * tick.
+   */
   async run(signal: AbortSignal): Promise<void> {
     await this.showPresence();
     const { options, database, alerts, waker, handlers, instanceName = null } = this;
     if (this.lines.size === 0) {
       this.lines = new Map(
-        handlers.all.map((handler) => [handler, new DeliveryLine(handler, { options, database, alerts, waker, instanceName })]),
+        handlers.all.map((handler) => [
+          handler,
+          new DeliveryLine(handler, { options, database, alerts, waker, instanceName }),
+        ]),
       );
     }
     const open = new Set<Promise<void>>();
@@ -77,7 +83,8 @@ export class EventDeliverer {
         subject: `${id} ${type}`,
         severity: 'warning',
         message:
-          `Events ${type} wait for the handler ${id}, which no process has had for them since ${lastSeenAt.toISOString()}. Start the process that has ` +
+          `Events ${type} wait for the handler ${id}, which no process has had for them since ` +
+          `${lastSeenAt.toISOString()}. Start the process that has ` +
           'it; if it is gone for good, or has another name now, retire it with EventDeliveries.',
       });
     }

@@ -70,7 +70,10 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A process that has a handler shows it every minute. */
 const PRESENT_MS = 5 * 60_000;
 
-/** What became of events on their way to the host's handlers, and what a person decides about those that handlers keep failing on. */
+/**
+ * What became of events on their way to the host's handlers, and what a person decides about those that handlers keep
+ * failing on.
+ */
 @Injectable()
 export class EventDeliveries {
   private readonly logger = new Logger('MarketplaceHandlers');
@@ -85,7 +88,13 @@ export class EventDeliveries {
   /** Newest first, at most `limit` (default 100, up to 1,000). */
   async list({ limit = 100, ...filter }: EventDeliveryFilter & { limit?: number } = {}): Promise<EventDelivery[]> {
     if (filter.subscriptionId !== undefined && !UUID.test(filter.subscriptionId)) return [];
-    const rows = await selectDeliveries(this.database, this.seller, filter, null, Math.min(Math.max(1, limit), LIST_MAX));
+    const rows = await selectDeliveries(
+      this.database,
+      this.seller,
+      filter,
+      null,
+      Math.min(Math.max(1, limit), LIST_MAX),
+    );
     return rows.map(deliveryOf);
   }
 
@@ -136,12 +145,15 @@ export class EventDeliveries {
   }
 
   /**
-   * For a handler, or types of it, that no version of the application has any more: nothing is kept for it from now on, and what waits is skipped. A
-   * process that starts with it again makes it a new one.
+   * For a handler, or types of it, that no version of the application has any more: nothing is kept for it from now on,
+   * and what waits is skipped. A process that starts with it again makes it a new one.
    * @returns how many deliveries were skipped
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` while a process has it
    */
-  async retire(handlerId: string, { by, types }: { by: string; types?: readonly MarketplaceEventType[] }): Promise<number> {
+  async retire(
+    handlerId: string,
+    { by, types }: { by: string; types?: readonly MarketplaceEventType[] },
+  ): Promise<number> {
     named('by', by);
     const skipped = await this.database.transaction(async (tx) => {
       await lockHandler(tx, this.seller, handlerId);
@@ -156,7 +168,11 @@ export class EventDeliveries {
         );
       }
       const count = await retireHandler(tx, this.seller, handlerId, types ?? null, by);
-      await this.alerts.resolve(tx, 'handlerAway', awaySubjectsOf({ id: handlerId, types: known.map(({ type }) => type) }));
+      await this.alerts.resolve(
+        tx,
+        'handlerAway',
+        awaySubjectsOf({ id: handlerId, types: known.map(({ type }) => type) }),
+      );
       await this.resolveDeadLettered(tx, handlerId);
       return count;
     });
@@ -175,7 +191,8 @@ export class EventDeliveries {
       if (row.state !== 'deadLettered' && row.state !== 'pending') {
         throw new MarketplaceMeteringError(
           'TRANSITION_REFUSED',
-          `Delivery ${deliveryId} is ${row.state} and cannot be ${verb}: only one that is dead-lettered, or waits for its next attempt, can.`,
+          `Delivery ${deliveryId} is ${row.state} and cannot be ${verb}: only one that is dead-lettered, or ` +
+            'waits for its next attempt, can.',
         );
       }
       await write(tx);
@@ -184,7 +201,8 @@ export class EventDeliveries {
   }
 
   private async resolveDeadLettered(tx: SqlExecutor, handlerId: string): Promise<void> {
-    if (!(await hasDeadLettered(tx, this.seller, handlerId))) await this.alerts.resolve(tx, 'handlerDeadLettered', handlerId);
+    if (!(await hasDeadLettered(tx, this.seller, handlerId)))
+      await this.alerts.resolve(tx, 'handlerDeadLettered', handlerId);
   }
 
   private get seller(): string {
@@ -212,7 +230,10 @@ function deliveryOf(row: DeliveryRow): EventDelivery {
 
 function named(what: string, value: string): void {
   if (typeof value === 'string' && value.trim() !== '' && value.length <= LABEL_MAX) return;
-  throw new MarketplaceMeteringError('TRANSITION_REFUSED', `Give ${what} as a text of 1 to ${LABEL_MAX} characters: decisions are signed.`);
+  throw new MarketplaceMeteringError(
+    'TRANSITION_REFUSED',
+    `Give ${what} as a text of 1 to ${LABEL_MAX} characters: decisions are signed.`,
+  );
 }
 
 function notFound(what: string): MarketplaceMeteringError {

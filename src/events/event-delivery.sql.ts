@@ -2,8 +2,9 @@ import { type SqlExecutor } from '../database/ledger-database.js';
 import { type MarketplaceEventType, type StoredPayload } from './marketplace-event.js';
 
 /**
- * SQL of handlers and deliveries. Leases and pauses are machine time. Who claims, or decides by hand, first locks the handler's own rows: what it then
- * reads of the handler's deliveries is the last word, and no two can think that the same subscription is free. Telling of events never takes that lock.
+ * SQL of handlers and deliveries. Leases and pauses are machine time. Who claims, or decides by hand, first locks the
+ * handler's own rows: what it then reads of the handler's deliveries is the last word, and no two can think that the
+ * same subscription is free. Telling of events never takes that lock.
  */
 
 export interface HandlerRegistration {
@@ -12,7 +13,11 @@ export interface HandlerRegistration {
 }
 
 /** Locks in the order of the key, as everybody does who locks several. */
-export async function registerHandlers(tx: SqlExecutor, sellerAccount: string, handlers: readonly HandlerRegistration[]): Promise<void> {
+export async function registerHandlers(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  handlers: readonly HandlerRegistration[],
+): Promise<void> {
   const rows = handlers.flatMap(({ id, types }) => types.map((type) => ({ id, type })));
   await tx.query(
     `INSERT INTO marketplace.event_handler AS h (seller_account, id, type)
@@ -24,7 +29,11 @@ export async function registerHandlers(tx: SqlExecutor, sellerAccount: string, h
 }
 
 /** That a process has the handlers. A row that someone holds is seen next time. */
-export async function touchHandlers(tx: SqlExecutor, sellerAccount: string, handlers: readonly HandlerRegistration[]): Promise<void> {
+export async function touchHandlers(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  handlers: readonly HandlerRegistration[],
+): Promise<void> {
   const rows = handlers.flatMap(({ id, types }) => types.map((type) => ({ id, type })));
   await tx.query(
     `UPDATE marketplace.event_handler h SET last_seen_at = clock_timestamp()
@@ -41,7 +50,8 @@ export async function touchHandlers(tx: SqlExecutor, sellerAccount: string, hand
 /** One at a time decides which deliveries of a handler go where. */
 export async function lockHandler(tx: SqlExecutor, sellerAccount: string, id: string): Promise<void> {
   await tx.query(
-    `SELECT FROM marketplace.event_handler WHERE seller_account = $1 AND id = $2 ORDER BY seller_account, id, type FOR NO KEY UPDATE`,
+    `SELECT FROM marketplace.event_handler WHERE seller_account = $1 AND id = $2 ORDER BY seller_account, id, type
+      FOR NO KEY UPDATE`,
     [sellerAccount, id],
   );
 }
@@ -62,7 +72,10 @@ export interface ClaimedDelivery {
 
 export interface Claim {
   handlerId: string;
-  /** Types that the handler has in this process: another version of the host may have others, which are its own to deliver. */
+  /**
+   * Types that the handler has in this process: another version of the host may have others, which are its own to
+   * deliver.
+   */
   types: readonly string[];
   limit: number;
   leaseToken: string;
@@ -70,8 +83,8 @@ export interface Claim {
 }
 
 /**
- * Earliest first. Of a subscription only the first that is open, and none while another is being delivered; dead-lettered ones do not stand in the way. Call
- * it in the transaction that holds the handler's lock.
+ * Earliest first. Of a subscription only the first that is open, and none while another is being delivered;
+ * dead-lettered ones do not stand in the way. Call it in the transaction that holds the handler's lock.
  */
 export async function claimDeliveries(
   tx: SqlExecutor,
@@ -91,7 +104,8 @@ export async function claimDeliveries(
              AND (other.state = 'delivering' OR (other.position < d.position AND other.type = ANY ($3))))
        ORDER BY d.position LIMIT $4 FOR UPDATE SKIP LOCKED
      ), claimed AS (
-       UPDATE marketplace.event_delivery d SET state = 'delivering', attempt_count = attempt_count + 1, lease_token = $5,
+       UPDATE marketplace.event_delivery d SET state = 'delivering', attempt_count = attempt_count + 1, lease_token =
+         $5,
          lease_until = clock_timestamp() + $6 * interval '1 millisecond'
        FROM due WHERE d.seller_account = $1 AND d.id = due.id
        RETURNING d.id, d.attempt_count, due.was_lost, d.event_id, d.position
@@ -119,7 +133,8 @@ export async function settleDelivery(
   const isUntouched = outcome.state === 'untouched';
   const rows = await tx.query(
     `UPDATE marketplace.event_delivery SET state = $4, lease_token = NULL, lease_until = NULL, delivered_at = $5,
-       last_error = coalesce($6, last_error), next_attempt_at = clock_timestamp() + $7 * interval '1 millisecond', attempt_count = attempt_count - $8
+       last_error = coalesce($6, last_error), next_attempt_at = clock_timestamp() + $7 * interval '1 millisecond',
+         attempt_count = attempt_count - $8
      WHERE seller_account = $1 AND id = $2 AND lease_token = $3 RETURNING id`,
     [
       sellerAccount,
@@ -178,9 +193,11 @@ export function selectDeliveries(
   if (subscriptionId !== undefined) conditions.push(`d.subscription_id = ${given(subscriptionId)}::uuid`);
   if (after) conditions.push(`(d.position, d.handler_id) < (${given(after[0])}::bigint, ${given(after[1])})`);
   return tx.query<DeliveryRow>(
-    `SELECT d.id, d.event_id, d.handler_id, d.type, d.subscription_id, d.position, d.state, d.attempt_count, d.next_attempt_at, d.last_error,
+    `SELECT d.id, d.event_id, d.handler_id, d.type, d.subscription_id, d.position, d.state, d.attempt_count,
+      d.next_attempt_at, d.last_error,
        d.delivered_at, d.decided_by, d.decision,
-       (SELECT e.occurred_at FROM marketplace.outbox_event e WHERE e.seller_account = $1 AND e.id = d.event_id) AS occurred_at
+       (SELECT e.occurred_at FROM marketplace.outbox_event e WHERE e.seller_account = $1
+         AND e.id = d.event_id) AS occurred_at
      FROM (
        SELECT * FROM marketplace.event_delivery d WHERE ${conditions.join(' AND ')}
        ORDER BY d.position DESC, d.handler_id DESC LIMIT ${given(limit)}
@@ -213,22 +230,31 @@ export async function handlerOfDelivery(tx: SqlExecutor, sellerAccount: string, 
 
 export async function retryDelivery(tx: SqlExecutor, sellerAccount: string, id: string, by: string): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.event_delivery SET state = 'pending', attempt_count = 0, next_attempt_at = clock_timestamp(), decided_by = $3, decision = 'retry'
+    `UPDATE marketplace.event_delivery SET state = 'pending', attempt_count = 0, next_attempt_at = clock_timestamp(),
+      decided_by = $3, decision = 'retry'
      WHERE seller_account = $1 AND id = $2`,
     [sellerAccount, id, by],
   );
 }
 
-export async function skipDelivery(tx: SqlExecutor, sellerAccount: string, id: string, by: string, reason: string): Promise<void> {
+export async function skipDelivery(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+  by: string,
+  reason: string,
+): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.event_delivery SET state = 'skipped', decided_by = $3, decision = $4 WHERE seller_account = $1 AND id = $2`,
+    `UPDATE marketplace.event_delivery SET state = 'skipped', decided_by = $3, decision = $4 WHERE seller_account = $1
+      AND id = $2`,
     [sellerAccount, id, by, reason],
   );
 }
 
 export async function hasDeadLettered(tx: SqlExecutor, sellerAccount: string, handlerId: string): Promise<boolean> {
   const rows = await tx.query(
-    `SELECT FROM marketplace.event_delivery WHERE seller_account = $1 AND handler_id = $2 AND state = 'deadLettered' LIMIT 1`,
+    `SELECT FROM marketplace.event_delivery WHERE seller_account = $1 AND handler_id = $2 AND state = 'deadLettered'
+      LIMIT 1`,
     [sellerAccount, handlerId],
   );
   return rows.length > 0;
@@ -248,10 +274,12 @@ export interface HandlerRow {
 export function selectHandlers(tx: SqlExecutor, sellerAccount: string): Promise<HandlerRow[]> {
   return tx.query<HandlerRow>(
     `SELECT h.id, h.type, h.first_seen_at, h.last_seen_at, h.retired_at,
-       count(*) FILTER (WHERE d.state IN ('pending', 'delivering'))::int AS open, count(*) FILTER (WHERE d.state = 'deadLettered')::int AS dead_lettered
+       count(*) FILTER (WHERE d.state IN ('pending', 'delivering'))::int AS open, count(*) FILTER (WHERE d.state =
+         'deadLettered')::int AS dead_lettered
      FROM marketplace.event_handler h
      LEFT JOIN marketplace.event_delivery d
-       ON d.seller_account = h.seller_account AND d.handler_id = h.id AND d.type = h.type AND d.state IN ('pending', 'delivering', 'deadLettered')
+       ON d.seller_account = h.seller_account AND d.handler_id = h.id AND d.type = h.type
+         AND d.state IN ('pending', 'delivering', 'deadLettered')
      WHERE h.seller_account = $1
      GROUP BY h.seller_account, h.id, h.type
      ORDER BY h.id, h.type`,
@@ -270,7 +298,8 @@ export function selectAway(
      WHERE h.seller_account = $1 AND h.last_seen_at < clock_timestamp() - $2 * interval '1 millisecond'
        AND EXISTS (
          SELECT FROM marketplace.event_delivery d
-         WHERE d.seller_account = $1 AND d.handler_id = h.id AND d.type = h.type AND d.state IN ('pending', 'delivering'))
+         WHERE d.seller_account = $1 AND d.handler_id = h.id AND d.type = h.type
+           AND d.state IN ('pending', 'delivering'))
      ORDER BY h.id, h.type`,
     [sellerAccount, awayMs],
   );
@@ -285,7 +314,8 @@ export async function selectPresence(
   presentMs: number,
 ): Promise<{ type: MarketplaceEventType; is_present: boolean }[]> {
   return tx.query<{ type: MarketplaceEventType; is_present: boolean }>(
-    `SELECT type, last_seen_at >= clock_timestamp() - $4 * interval '1 millisecond' AS is_present FROM marketplace.event_handler
+    `SELECT type, last_seen_at >= clock_timestamp() - $4 * interval '1 millisecond' AS is_present
+      FROM marketplace.event_handler
      WHERE seller_account = $1 AND id = $2 AND ($3::text[] IS NULL OR type = ANY ($3)) ORDER BY type`,
     [sellerAccount, id, types, presentMs],
   );
@@ -305,8 +335,10 @@ export async function retireHandler(
     [sellerAccount, id, types],
   );
   const rows = await tx.query(
-    `UPDATE marketplace.event_delivery SET state = 'skipped', lease_token = NULL, lease_until = NULL, decided_by = $4, decision = 'handler retired'
-     WHERE seller_account = $1 AND handler_id = $2 AND ($3::text[] IS NULL OR type = ANY ($3)) AND state IN ('pending', 'delivering', 'deadLettered')
+    `UPDATE marketplace.event_delivery SET state = 'skipped', lease_token = NULL, lease_until = NULL, decided_by = $4,
+      decision = 'handler retired'
+     WHERE seller_account = $1 AND handler_id = $2 AND ($3::text[] IS NULL OR type = ANY ($3))
+       AND state IN ('pending', 'delivering', 'deadLettered')
      RETURNING id`,
     [sellerAccount, id, types, by],
   );

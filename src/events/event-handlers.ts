@@ -22,8 +22,8 @@ type Method = (event: MarketplaceEvent, delivery: Delivery) => unknown;
 const ID_MAX = 255;
 
 /**
- * The host's handlers, found on its providers and controllers when the application starts, and entered in the database before any job runs: from then on
- * every event of their types waits for them, whichever process writes it.
+ * The host's handlers, found on its providers and controllers when the application starts, and entered in the database
+ * before any job runs: from then on every event of their types waits for them, whichever process writes it.
  */
 @Injectable()
 export class EventHandlers implements OnModuleInit {
@@ -72,7 +72,8 @@ export class EventHandlers implements OnModuleInit {
         if (!isShared) {
           throw invalid(
             place,
-            'its provider is made anew for each request or each use, and an event belongs to none; use the default scope',
+            'its provider is made anew for each request or each use, and an event belongs to none; use the ' +
+              'default scope',
           );
         }
         const { id = place, instance } = metadata.options;
@@ -84,7 +85,8 @@ export class EventHandlers implements OnModuleInit {
         if (known) {
           throw invalid(
             place,
-            `the id ${JSON.stringify(id)} belongs to another handler; give each an id of its own, and provide its class once`,
+            `the id ${JSON.stringify(id)} belongs to another handler; give each an id of its own, and provide ` +
+              'its class once',
             'HANDLER_DUPLICATE',
           );
         }
@@ -102,12 +104,16 @@ export class EventHandlers implements OnModuleInit {
     if (types.length === 0) throw invalid(place, 'it names no type of event');
     const unknown = types.filter((type) => !(MARKETPLACE_EVENT_TYPES as readonly string[]).includes(type));
     if (unknown.length > 0) {
-      throw invalid(place, `there is no event ${unknown.join(', ')}; the events are ${MARKETPLACE_EVENT_TYPES.join(', ')}`);
+      throw invalid(
+        place,
+        `there is no event ${unknown.join(', ')}; the events are ${MARKETPLACE_EVENT_TYPES.join(', ')}`,
+      );
     }
     if (instance === undefined) return;
     const names = [...this.modules.values()].map(({ providers }) => providers.get(INSTANCE_NAME)?.instance);
     // It would wait in silence for ever.
-    if (!names.includes(instance)) throw invalid(place, `no MarketplaceMeteringModule is named ${JSON.stringify(instance)}`);
+    if (!names.includes(instance))
+      throw invalid(place, `no MarketplaceMeteringModule is named ${JSON.stringify(instance)}`);
   }
 }
 

@@ -11,12 +11,17 @@ export interface Delivery {
   attempt: number;
   /** Name of the module's instance that tells of the event, null for the unnamed one. */
   instance: string | null;
-  /** Aborts when the attempt has taken `handlers.timeoutMs`: the event will come again, and what still runs should stop. */
+  /**
+   * Aborts when the attempt has taken `handlers.timeoutMs`: the event will come again, and what still runs should stop.
+   */
   signal: AbortSignal;
 }
 
 export interface HandlerOptions {
-  /** Durable name of the handler, unique in the application. Default `Class.method`; give one that survives renaming and minifying. */
+  /**
+   * Durable name of the handler, unique in the application. Default `Class.method`; give one that survives renaming and
+   * minifying.
+   */
   id?: string;
   /** Hears the instance of this name only. Default: every instance of the application. */
   instance?: string;
@@ -34,8 +39,8 @@ const HANDLER = 'marketplace-metering:handler';
 const reflector = new Reflector();
 
 /**
- * Hands events to this method of a provider or controller: after the commit that made them true, at least once, for each subscription in order, and
- * again with growing pauses when it throws. See docs/events.md.
+ * Hands events to this method of a provider or controller: after the commit that made them true, at least once, for
+ * each subscription in order, and again with growing pauses when it throws. See docs/events.md.
  *
  * @example
  * ```ts
@@ -43,10 +48,20 @@ const reflector = new Reflector();
  * async provision(event: MarketplaceEvent<'subscription.activated'>): Promise<void> { … }
  * ```
  */
-export function OnMarketplaceEvent<const T extends MarketplaceEventType>(types: T | readonly T[], options: HandlerOptions = {}) {
-  return <M extends Handler<T>>(target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<M>): void => {
+export function OnMarketplaceEvent<const T extends MarketplaceEventType>(
+  types: T | readonly T[],
+  options: HandlerOptions = {},
+) {
+  return <M extends Handler<T>>(
+    target: object,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<M>,
+  ): void => {
     const refuse = (why: string): never => {
-      throw new MarketplaceMeteringError('HANDLER_INVALID', `@OnMarketplaceEvent cannot stand on ${String(name)}: ${why}.`);
+      throw new MarketplaceMeteringError(
+        'HANDLER_INVALID',
+        `@OnMarketplaceEvent cannot stand on ${String(name)}: ${why}.`,
+      );
     };
     if (typeof target === 'function') refuse('it is static; put it on a method of an instance');
     if (typeof name === 'symbol') refuse('it is named by a symbol; give it a name');

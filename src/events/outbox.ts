@@ -15,15 +15,21 @@ export class Outbox {
   ) {}
 
   /**
-   * Writes the events, and with each a delivery for every handler that is known for its type. Deliveries are made here, not found later by reading on
-   * from a position: positions become visible in another order than they were given out, and whoever reads on loses those that come late.
+   * Writes the events, and with each a delivery for every handler that is known for its type. Deliveries are made here,
+   * not found later by reading on from a position: positions become visible in another order than they were given out,
+   * and whoever reads on loses those that come late.
    */
-  async append<T extends MarketplaceEventType>(tx: SqlExecutor, events: readonly NewMarketplaceEvent<T>[]): Promise<void> {
+  async append<T extends MarketplaceEventType>(
+    tx: SqlExecutor,
+    events: readonly NewMarketplaceEvent<T>[],
+  ): Promise<void> {
     if (events.length === 0) return;
     await tx.query(
-      // Without locks: the handlers are read as of now, and a row of theirs that changes meanwhile is nobody's to wait for.
+      // Without locks: the handlers are read as of now, and a row of theirs that changes meanwhile is nobody's to wait
+      // for.
       `WITH written AS (
-         INSERT INTO marketplace.outbox_event (seller_account, id, type, subscription_id, record_id, payload, occurred_at)
+         INSERT INTO marketplace.outbox_event (seller_account, id, type, subscription_id, record_id, payload,
+           occurred_at)
          SELECT $1, id, type, subscription_id, record_id, payload, occurred_at
          FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::jsonb[], $7::timestamptz[])
            WITH ORDINALITY AS input (id, type, subscription_id, record_id, payload, occurred_at, place)

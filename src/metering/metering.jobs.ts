@@ -9,8 +9,8 @@ import { BatchSubmitter } from './submission/batch-submitter.js';
 import { LeaseRecovery } from './submission/lease-recovery.js';
 
 /**
- * The way of a unit as four jobs: seal ended hours, submit what is due, give back expired leases and send again what may be sent again, end what is past
- * its deadline.
+ * The way of a unit as four jobs: seal ended hours, submit what is due, give back expired leases and send again what
+ * may be sent again, end what is past its deadline.
  */
 @Injectable()
 export class MeteringJobs {

@@ -12,11 +12,13 @@ export class MeteringService {
   ) {}
 
   /**
-   * Records usage, durably once the promise resolves (with `manager`: with the commit of the host's transaction). Several events are recorded all or
-   * none, and answered in input order. Recording the same event again with the same key is answered as `duplicate`, whatever became of the first call.
-   * @throws UsageRefusedError `USAGE_INVALID`, `TENANT_UNKNOWN`, `SUBSCRIPTION_UNKNOWN`, `PRODUCT_UNKNOWN`, `PRODUCT_AMBIGUOUS`, `DIMENSION_UNDECLARED`,
-   * `IDEMPOTENCY_CONFLICT`: nothing was written
-   * @throws UsageNotRecordedError `RECORD_TIMEOUT`, `RECORD_ABORTED`, `RECORD_FAILED`, `SHUTTING_DOWN`: `outcome` says what is known
+   * Records usage, durably once the promise resolves (with `manager`: with the commit of the host's transaction).
+   * Several events are recorded all or none, and answered in input order. Recording the same event again with the same
+   * key is answered as `duplicate`, whatever became of the first call.
+   * @throws UsageRefusedError `USAGE_INVALID`, `TENANT_UNKNOWN`, `SUBSCRIPTION_UNKNOWN`, `PRODUCT_UNKNOWN`,
+   * `PRODUCT_AMBIGUOUS`, `DIMENSION_UNDECLARED`, `IDEMPOTENCY_CONFLICT`: nothing was written
+   * @throws UsageNotRecordedError `RECORD_TIMEOUT`, `RECORD_ABORTED`, `RECORD_FAILED`, `SHUTTING_DOWN`: `outcome` says
+   * what is known
    * @throws MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`, `SHUTTING_DOWN`: nothing was written
    */
   record(event: UsageEvent, options?: RecordOptions): Promise<RecordResult>;

@@ -14,8 +14,9 @@ interface Tally {
 }
 
 /**
- * How often one client may knock, by a sliding window of two counters: the part of the last minute that still counts is estimated from its share.
- * In this process only, on the monotonic clock; the memory it takes is bounded, the client not heard of for longest is forgotten first.
+ * How often one client may knock, by a sliding window of two counters: the part of the last minute that still counts is
+ * estimated from its share. In this process only, on the monotonic clock; the memory it takes is bounded, the client
+ * not heard of for longest is forgotten first.
  */
 @Injectable()
 export class ArrivalLimiter {
@@ -49,7 +50,10 @@ export class ArrivalLimiter {
   }
 }
 
-/** When there is room for one more, in windows since the start of the present one: the count of the window before fades evenly. */
+/**
+ * When there is room for one more, in windows since the start of the present one: the count of the window before fades
+ * evenly.
+ */
 function freeAt({ current, previous }: Tally, limit: number): number {
   const room = limit - current - 1;
   if (room >= 0) return previous <= room ? 0 : 1 - room / previous;
@@ -59,7 +63,11 @@ function freeAt({ current, previous }: Tally, limit: number): number {
 function rolled(tally: Tally, nowMs: number): Tally {
   const windows = Math.floor((nowMs - tally.windowStart) / WINDOW_MS);
   if (windows === 0) return tally;
-  return { windowStart: tally.windowStart + windows * WINDOW_MS, current: 0, previous: windows === 1 ? tally.current : 0 };
+  return {
+    windowStart: tally.windowStart + windows * WINDOW_MS,
+    current: 0,
+    previous: windows === 1 ? tally.current : 0,
+  };
 }
 
 /** One IPv6 customer has a whole /64: counting addresses would count nothing. */

@@ -17,7 +17,10 @@ export class RedirectPolicy {
     this.origins = new Set([options.signUpUrl, ...options.allowedRedirectOrigins].map((url) => new URL(url).origin));
   }
 
-  /** Never fails: the buyer is registered, so a hook that throws, hangs or points elsewhere costs its own say, not theirs. */
+  /**
+   * Never fails: the buyer is registered, so a hook that throws, hangs or points elsewhere costs its own say, not
+   * theirs.
+   */
   async urlFor(arrival: RegistrationArrival): Promise<URL> {
     const url = await this.chosen(arrival).catch((error: unknown) => {
       this.logger.error(`resolveRedirect was not followed, the buyer goes to signUpUrl: ${(error as Error).message}`, {

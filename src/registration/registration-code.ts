@@ -2,7 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 
 const CODE_BYTES = 32;
 
-/** A bearer secret that stands for one registered subscription until it is claimed or expires. Only its hash is stored. */
+/**
+ * A bearer secret that stands for one registered subscription until it is claimed or expires. Only its hash is stored.
+ */
 export function mintCode(): string {
   return randomBytes(CODE_BYTES).toString('base64url');
 }

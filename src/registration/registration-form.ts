@@ -3,7 +3,9 @@ export interface RegistrationForm {
   token: string | null;
   /** `free-trial`, or null. */
   offerType: string | null;
-  /** Further `x-amzn-marketplace-*` fields: AWS adds some from time to time and documents them later. Never the token. */
+  /**
+   * Further `x-amzn-marketplace-*` fields: AWS adds some from time to time and documents them later. Never the token.
+   */
   fields: Record<string, string>;
 }
 
@@ -15,14 +17,16 @@ const NAME_LENGTH_MAX = 100;
 const VALUE_LENGTH_MAX = 1000;
 
 /**
- * Reads the form out of whatever the host's parsers made of the body: an object, text, bytes, or nothing. Text is decoded once, and only once: a
- * token holds `+`, `/` and `=`.
+ * Reads the form out of whatever the host's parsers made of the body: an object, text, bytes, or nothing. Text is
+ * decoded once, and only once: a token holds `+`, `/` and `=`.
  * @returns null for a body that is no form.
  */
 export function registrationFormOf(body: unknown, contentType: string): RegistrationForm | null {
   const entries = entriesOf(body, contentType);
   if (!entries) return null;
-  const given = entries.flatMap(([name, value]): [string, string][] => (typeof value === 'string' ? [[name.toLowerCase(), value]] : []));
+  const given = entries.flatMap(([name, value]): [string, string][] =>
+    typeof value === 'string' ? [[name.toLowerCase(), value]] : [],
+  );
   const token = given.find(([name]) => name === TOKEN)?.[1].trim() ?? '';
   const offerType = given.find(([name]) => name === OFFER_TYPE)?.[1] ?? '';
   const fields = given.filter(
@@ -37,7 +41,8 @@ export function registrationFormOf(body: unknown, contentType: string): Registra
 
 function entriesOf(body: unknown, contentType: string): [string, unknown][] | null {
   if (body === undefined || body === null) return [];
-  if (typeof body === 'string') return contentType.includes('json') ? jsonEntriesOf(body) : [...new URLSearchParams(body)];
+  if (typeof body === 'string')
+    return contentType.includes('json') ? jsonEntriesOf(body) : [...new URLSearchParams(body)];
   if (body instanceof Uint8Array) return entriesOf(Buffer.from(body).toString('utf8'), contentType);
   return typeof body === 'object' && !Array.isArray(body) ? Object.entries(body) : null;
 }

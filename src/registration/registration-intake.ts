@@ -16,9 +16,16 @@ import { RedirectPolicy } from './redirect-policy.js';
 import { hashOf, mintCode } from './registration-code.js';
 import { type RegistrationForm } from './registration-form.js';
 import { isRefusalCode, RegistrationRefusedError } from './registration-refusal.js';
-import { hasLicenses, insertCode, limitLockWait, selectAgreementsOfAccount, selectSubscriptionOfToken } from './registration.sql.js';
+import {
+  hasLicenses,
+  insertCode,
+  limitLockWait,
+  selectAgreementsOfAccount,
+  selectSubscriptionOfToken,
+} from './registration.sql.js';
 
-// The longest life of a token that AWS names. For as long, a token of which AWS says that it is spent stands for what it was resolved to.
+// The longest life of a token that AWS names. For as long, a token of which AWS says that it is spent stands for what
+// it was resolved to.
 const TOKEN_LIFE_MS = 4 * HOUR_MS;
 const DUPLICATE_WAIT_MS = 1000;
 const SETUP_SUBJECT = 'ResolveCustomer';
@@ -30,8 +37,9 @@ interface Arrived {
 }
 
 /**
- * From a token to a URL with a registration code. The token is resolved at once and forgotten: AWS's own texts differ on how long and how often it
- * can be used, so the second POST of a token (a double click, a reload) is answered from what the first one found.
+ * From a token to a URL with a registration code. The token is resolved at once and forgotten: AWS's own texts differ
+ * on how long and how often it can be used, so the second POST of a token (a double click, a reload) is answered from
+ * what the first one found.
  */
 @Injectable()
 export class RegistrationIntake {
@@ -63,7 +71,10 @@ export class RegistrationIntake {
     return this.redirects.urlFor({ subscriptionId, productCode, code, tenantId, ...offer });
   }
 
-  /** Two POSTs of one token at the same time ask AWS once: where AWS takes a token only once, the other would be told that it has expired. */
+  /**
+   * Two POSTs of one token at the same time ask AWS once: where AWS takes a token only once, the other would be told
+   * that it has expired.
+   */
   private resolveOnce(token: string, tokenHash: Buffer): Promise<CustomerAnswer> {
     const key = tokenHash.toString('base64');
     const question =
@@ -75,7 +86,12 @@ export class RegistrationIntake {
     return question;
   }
 
-  private async register(answer: CustomerAnswer, form: RegistrationForm, tokenHash: Buffer, code: string): Promise<Arrived> {
+  private async register(
+    answer: CustomerAnswer,
+    form: RegistrationForm,
+    tokenHash: Buffer,
+    code: string,
+  ): Promise<Arrived> {
     switch (answer.kind) {
       case 'resolved':
         return this.enter(answer.customer, form, tokenHash, code);
@@ -88,31 +104,44 @@ export class RegistrationIntake {
     }
   }
 
-  private async enter(customer: ResolvedCustomer, form: RegistrationForm, tokenHash: Buffer, code: string): Promise<Arrived> {
+  private async enter(
+    customer: ResolvedCustomer,
+    form: RegistrationForm,
+    tokenHash: Buffer,
+    code: string,
+  ): Promise<Arrived> {
     const { productCode } = customer;
-    if (productCode === undefined) throw new RegistrationRefusedError('AWS_UNAVAILABLE', 'ResolveCustomer answered without a ProductCode');
+    if (productCode === undefined)
+      throw new RegistrationRefusedError('AWS_UNAVAILABLE', 'ResolveCustomer answered without a ProductCode');
     try {
       return await this.database.transaction(async (tx) => {
         await limitLockWait(tx);
         const named = await this.named(tx, { ...customer, productCode });
         // The same token is the same arrival, however often a browser posts it.
-        const arrival = { ...named, messageId: tokenHash.toString('hex'), offerType: form.offerType, fields: form.fields };
+        const arrival = {
+          ...named,
+          messageId: tokenHash.toString('hex'),
+          offerType: form.offerType,
+          fields: form.fields,
+        };
         const registered = await this.registrar.arrive(arrival, tx);
         await this.issue(tx, registered.id, form, tokenHash, code);
-        for (const subject of [SETUP_SUBJECT, registrationOf(productCode)]) await this.alerts.resolve(tx, 'setupError', subject);
+        for (const subject of [SETUP_SUBJECT, registrationOf(productCode)])
+          await this.alerts.resolve(tx, 'setupError', subject);
         return registered;
       });
     } catch (error) {
       if (!(error instanceof MarketplaceMeteringError) || !isRefusalCode(error.code)) throw error;
-      const message = error.code === 'SUBSCRIPTION_IDENTITY_INCOMPLETE' ? await this.adviceOnLicenses(productCode) : error.message;
+      const message =
+        error.code === 'SUBSCRIPTION_IDENTITY_INCOMPLETE' ? await this.adviceOnLicenses(productCode) : error.message;
       await this.raise({ kind: 'setupError', subject: registrationOf(productCode), severity: 'critical', message });
       throw new RegistrationRefusedError(error.code, message);
     }
   }
 
   /**
-   * AWS may name no license where a listing has them (one from before licenses, whose buyers were moved). Where its messages have named license and account
-   * of one running agreement, that is the one that the buyer came for.
+   * AWS may name no license where a listing has them (one from before licenses, whose buyers were moved). Where its
+   * messages have named license and account of one running agreement, that is the one that the buyer came for.
    */
   private async named(
     tx: SqlExecutor,
@@ -121,39 +150,59 @@ export class RegistrationIntake {
     const { productCode, licenseArn, customerAwsAccountId } = customer;
     const isMetered = this.products.get(productCode)?.identity === 'license';
     if (!isMetered || licenseArn !== undefined || customerAwsAccountId === undefined) return customer;
-    const agreements = await selectAgreementsOfAccount(tx, this.options.sellerAccount, productCode, digestOf(customerAwsAccountId));
+    const agreements = await selectAgreementsOfAccount(
+      tx,
+      this.options.sellerAccount,
+      productCode,
+      digestOf(customerAwsAccountId),
+    );
     const [agreement, ...others] = agreements.filter((one) => one.license_arn !== null);
     if (!agreement || others.length > 0) return customer;
     const { license_arn: known, agreement_id: agreementId } = agreement;
-    return { ...customer, ...(known === null ? {} : { licenseArn: known }), ...(agreementId === null ? {} : { agreementId }) };
+    return {
+      ...customer,
+      ...(known === null ? {} : { licenseArn: known }),
+      ...(agreementId === null ? {} : { agreementId }),
+    };
   }
 
   /** What would do harm is not advised: where licenses are known, metering by product code beside them bills twice. */
   private async adviceOnLicenses(productCode: string): Promise<string> {
     const { identity } = this.products.get(productCode) ?? { identity: 'legacy' as const };
     const what = `A buyer of product ${productCode} cannot register: ResolveCustomer names `;
-    if (identity === 'legacy') return `${what}neither account, CustomerIdentifier nor LicenseArn. Ask AWS Marketplace Seller Operations.`;
+    if (identity === 'legacy')
+      return `${what}neither account, CustomerIdentifier nor LicenseArn. Ask AWS Marketplace Seller Operations.`;
     const setting = 'products[].identity (MARKETPLACE_PRODUCTS)';
     if (await hasLicenses(this.database, this.options.sellerAccount, productCode)) {
       return (
-        `${what}no LicenseArn, and the product is metered by license. Other agreements of it have licenses, so leave ${setting} at "license". As soon as ` +
-        'AWS’s messages (License Updated, by EventBridge) name license and account of this buyer, “Set up your account” lets them in; check that a way in ' +
+        `${what}no LicenseArn, and the product is metered by license. Other agreements of it have licenses, so ` +
+        `leave ${setting} at "license". As soon as ` +
+        'AWS’s messages (License Updated, by EventBridge) name license and account of this buyer, “Set up your ' +
+        'account” lets them in; check that a way in ' +
         'for them is configured, or ask AWS Marketplace Seller Operations.'
       );
     }
     return (
-      `${what}no LicenseArn, but ${setting} says that the product is metered by license. Nobody has registered by license yet: if the listing is from ` +
-      'before June 2026 and Concurrent Agreements are not turned on for it, set it to "legacy"; later LicenseMigration moves it to licenses.'
+      `${what}no LicenseArn, but ${setting} says that the product is metered by license. Nobody has registered ` +
+      'by license yet: if the listing is from ' +
+      'before June 2026 and Concurrent Agreements are not turned on for it, set it to "legacy"; later ' +
+      'LicenseMigration moves it to licenses.'
     );
   }
 
-  /** AWS says that the token is spent. If it was spent here, the buyer is known; another replica may be about to commit the same. */
+  /**
+   * AWS says that the token is spent. If it was spent here, the buyer is known; another replica may be about to commit
+   * the same.
+   */
   private async again(form: RegistrationForm, tokenHash: Buffer, code: string): Promise<Arrived> {
     for (const waitMs of [0, DUPLICATE_WAIT_MS]) {
       if (waitMs > 0) await delay(waitMs);
       const now = this.options.clock.now();
       const known = await this.database.transaction(async (tx) => {
-        const row = await selectSubscriptionOfToken(tx, this.options.sellerAccount, tokenHash, { since: plusMs(now, -TOKEN_LIFE_MS), now });
+        const row = await selectSubscriptionOfToken(tx, this.options.sellerAccount, tokenHash, {
+          since: plusMs(now, -TOKEN_LIFE_MS),
+          now,
+        });
         if (row) await this.issue(tx, row.id, form, tokenHash, code);
         return row;
       });
@@ -162,7 +211,13 @@ export class RegistrationIntake {
     throw new RegistrationRefusedError('TOKEN_EXPIRED');
   }
 
-  private async issue(tx: SqlExecutor, subscriptionId: string, form: RegistrationForm, tokenHash: Buffer, code: string): Promise<void> {
+  private async issue(
+    tx: SqlExecutor,
+    subscriptionId: string,
+    form: RegistrationForm,
+    tokenHash: Buffer,
+    code: string,
+  ): Promise<void> {
     const createdAt = this.options.clock.now();
     await insertCode(tx, this.options.sellerAccount, {
       ...{ codeHash: hashOf(code), subscriptionId, tokenHash, offerType: form.offerType },
@@ -181,8 +236,10 @@ export class RegistrationIntake {
       subject: SETUP_SUBJECT,
       severity: 'critical',
       message:
-        `Buyers cannot register: ResolveCustomer fails with ${failure.code}: ${failure.message} Check that the credentials belong to the account ` +
-        'that published the product, that they allow aws-marketplace:ResolveCustomer, and that the network reaches AWS.',
+        `Buyers cannot register: ResolveCustomer fails with ${failure.code}: ${failure.message} Check that the ` +
+        'credentials belong to the account ' +
+        'that published the product, that they allow aws-marketplace:ResolveCustomer, and that the network ' +
+        'reaches AWS.',
     });
     const isNetwork = failure.httpStatus === null && /^E[A-Z_]+$/.test(failure.code);
     return isNetwork

@@ -10,9 +10,12 @@ export interface RefusalText {
 }
 
 const START_AGAIN =
-  'Go back to AWS Marketplace, open Manage subscriptions, choose the product and press “Set up your account” again. You do not need to subscribe again.';
+  'Go back to AWS Marketplace, open Manage subscriptions, choose the product and press “Set up your account” ' +
+  'again. You do not need to subscribe again.';
 const NOT_CHARGED_TWICE = 'Your subscription at AWS is not affected.';
-const OUR_SIDE = `This is a fault on our side and we have been told about it. ${NOT_CHARGED_TWICE} Please try again later, or contact support.`;
+const OUR_SIDE =
+  `This is a fault on our side and we have been told about it. ${NOT_CHARGED_TWICE} Please try again later, or ` +
+  'contact support.';
 
 const REFUSALS = {
   TOKEN_MISSING: {
@@ -80,8 +83,12 @@ const REFUSALS = {
   SUBSCRIPTION_IDENTITY_INCOMPLETE: {
     status: 409,
     title: 'Your subscription is not ready yet',
-    happened: 'AWS Marketplace did not tell us enough about your subscription to set up your account. We have been told about it.',
-    next: `Wait some minutes, then press “Set up your account” on AWS Marketplace again, or contact support. ${NOT_CHARGED_TWICE}`,
+    happened:
+      'AWS Marketplace did not tell us enough about your subscription to set up your account. We have been told ' +
+      'about it.',
+    next:
+      'Wait some minutes, then press “Set up your account” on AWS Marketplace again, or contact support. ' +
+      NOT_CHARGED_TWICE,
   },
   SUBSCRIPTION_IDENTITY_CONFLICT: {
     status: 409,

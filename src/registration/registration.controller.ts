@@ -15,8 +15,9 @@ import { RegistrationRefusedError } from './registration-refusal.js';
 type Arrival = IncomingBody & { ip?: string; socket?: { remoteAddress?: string } };
 
 /**
- * The landing page. It takes the request as it is and answers through the HTTP adapter, so that pipes, interceptors, serializers and filters of the
- * host have no say in what a buyer sees. Open by nature: the token is the credential; no cookie is read or written.
+ * The landing page. It takes the request as it is and answers through the HTTP adapter, so that pipes, interceptors,
+ * serializers and filters of the host have no say in what a buyer sees. Open by nature: the token is the credential; no
+ * cookie is read or written.
  */
 export abstract class RegistrationController {
   private readonly logger = new Logger('MarketplaceRegistration');
@@ -61,17 +62,29 @@ export abstract class RegistrationController {
     else this.logger.warn('a registration was refused', fields);
 
     const adapter = this.host.httpAdapter;
-    if (refusal.retryAfterSeconds !== undefined) adapter.setHeader(response, 'Retry-After', String(refusal.retryAfterSeconds));
+    if (refusal.retryAfterSeconds !== undefined)
+      adapter.setHeader(response, 'Retry-After', String(refusal.retryAfterSeconds));
     // What is left of a body that is too large is not worth keeping the connection for.
     if (errorCode === 'BODY_TOO_LARGE') adapter.setHeader(response, 'Connection', 'close');
     if (wantsJson(request))
-      this.reply(response, statusCode, 'application/json; charset=utf-8', { statusCode, errorCode, message: error.message });
-    else this.reply(response, statusCode, 'text/html; charset=utf-8', refusalPage(refusal, this.options.support, reference));
+      this.reply(response, statusCode, 'application/json; charset=utf-8', {
+        statusCode,
+        errorCode,
+        message: error.message,
+      });
+    else
+      this.reply(
+        response,
+        statusCode,
+        'text/html; charset=utf-8',
+        refusalPage(refusal, this.options.support, reference),
+      );
   }
 
   private reply(response: unknown, status: number, type: string, body: string | object): void {
     const adapter = this.host.httpAdapter;
-    for (const [name, value] of Object.entries({ ...PAGE_HEADERS, 'Content-Type': type })) adapter.setHeader(response, name, value);
+    for (const [name, value] of Object.entries({ ...PAGE_HEADERS, 'Content-Type': type }))
+      adapter.setHeader(response, name, value);
     adapter.reply(response, body, status);
   }
 }
@@ -81,9 +94,15 @@ function wantsJson(request: Arrival): boolean {
   return accepted.includes('application/json') && !accepted.includes('text/html');
 }
 
-/** The database is away, or a defect of ours. Its message may name what stood in a statement, so account ids are taken out. */
+/**
+ * The database is away, or a defect of ours. Its message may name what stood in a statement, so account ids are taken
+ * out.
+ */
 function failureOf(error: unknown): RegistrationRefusedError {
-  return new RegistrationRefusedError('REGISTRATION_FAILED', redactedText(error instanceof Error ? error.message : String(error)));
+  return new RegistrationRefusedError(
+    'REGISTRATION_FAILED',
+    redactedText(error instanceof Error ? error.message : String(error)),
+  );
 }
 
 /** A controller of its own per module instance: its path and the host's decorators belong to that instance alone. */

@@ -53,12 +53,17 @@ export class RegistrationService {
   }
 
   /**
-   * Links the subscription behind a code to a tenant, once. The same tenant gets the same answer again, also after a crash and after the code expired.
-   * With `manager` it is part of the host's transaction: create the tenant and claim in one, and neither can be without the other; usage may be recorded for
-   * the tenant in the same transaction. A refusal comes from what was read, never from an SQL error, and writes nothing: the host's transaction stays usable.
-   * @throws MarketplaceMeteringError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_USED`, `LINKED_TO_OTHER_TENANT`, `TENANT_INVALID`, `MANAGER_ELSEWHERE`
+   * Links the subscription behind a code to a tenant, once. The same tenant gets the same answer again, also after a
+   * crash and after the code expired. With `manager` it is part of the host's transaction: create the tenant and claim
+   * in one, and neither can be without the other; usage may be recorded for the tenant in the same transaction. A
+   * refusal comes from what was read, never from an SQL error, and writes nothing: the host's transaction stays usable.
+   * @throws MarketplaceMeteringError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_USED`, `LINKED_TO_OTHER_TENANT`,
+   * `TENANT_INVALID`, `MANAGER_ELSEWHERE`
    */
-  async claim(code: string, { tenantId, manager }: { tenantId: string; manager?: EntityManager }): Promise<Subscription> {
+  async claim(
+    code: string,
+    { tenantId, manager }: { tenantId: string; manager?: EntityManager },
+  ): Promise<Subscription> {
     refuseTenant(tenantId);
     const subscriptionId = await this.linkIn(manager, hashOf(code), tenantId);
     // Through a connection of ours: the host's may read types as it likes. What it cannot see yet is the claim.
@@ -75,13 +80,14 @@ export class RegistrationService {
       return subscriptionId;
     }
     await assertSameDatabase(manager, this.database);
-    if (manager.queryRunner?.isTransactionActive === true) return this.link(executorOfManager(manager), codeHash, tenantId);
+    if (manager.queryRunner?.isTransactionActive === true)
+      return this.link(executorOfManager(manager), codeHash, tenantId);
     return manager.transaction((inner) => this.link(executorOfManager(inner), codeHash, tenantId));
   }
 
   /**
-   * One INSERT, and the names under which usage may be recorded from now on. None of it locks a row of ours: what the claim means for them is done when it
-   * is committed, by the job that adopts it.
+   * One INSERT, and the names under which usage may be recorded from now on. None of it locks a row of ours: what the
+   * claim means for them is done when it is committed, by the job that adopts it.
    */
   private async link(tx: SqlExecutor, codeHash: Buffer, tenantId: string): Promise<string> {
     const { sellerAccount, clock } = this.options;
@@ -94,14 +100,17 @@ export class RegistrationService {
       if (this.isExpired(row)) throw expiredCode();
       const { subscription_id: subscriptionId, product_code: productCode } = row;
       // Whoever claimed it under our hands is looked at again; nothing was written up to here.
-      if (!(await insertClaim(tx, sellerAccount, { subscriptionId, productCode, tenantId, codeHash, at: clock.now() }))) continue;
+      if (!(await insertClaim(tx, sellerAccount, { subscriptionId, productCode, tenantId, codeHash, at: clock.now() })))
+        continue;
       await insertSubjects(
         tx,
         sellerAccount,
         [null, subscriptionId].map((payer) => ({ productCode, customerId: null, tenantId, subscriptionId: payer })),
       );
       const payload = { productCode, tenantId };
-      await this.outbox.append(tx, [{ type: 'subscription.claimed', subscriptionId, payload, occurredAt: clock.now() }]);
+      await this.outbox.append(tx, [
+        { type: 'subscription.claimed', subscriptionId, payload, occurredAt: clock.now() },
+      ]);
       return subscriptionId;
     }
     throw new Error('the registration code changed at every look; claim it again');
@@ -113,14 +122,24 @@ export class RegistrationService {
 }
 
 function refuseTenant(tenantId: unknown): void {
-  if (typeof tenantId === 'string' && tenantId !== '' && tenantId.length <= TENANT_LENGTH_MAX && !tenantId.includes('\0')) return;
-  throw new MarketplaceMeteringError('TENANT_INVALID', `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters.`);
+  if (
+    typeof tenantId === 'string' &&
+    tenantId !== '' &&
+    tenantId.length <= TENANT_LENGTH_MAX &&
+    !tenantId.includes('\0')
+  )
+    return;
+  throw new MarketplaceMeteringError(
+    'TENANT_INVALID',
+    `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters.`,
+  );
 }
 
 function unknownCode(): MarketplaceMeteringError {
   return new MarketplaceMeteringError(
     'CODE_UNKNOWN',
-    'There is no such registration code. Read it from the query parameter registrationCode of the sign-up page, or let the buyer press ' +
+    'There is no such registration code. Read it from the query parameter registrationCode of the sign-up page, ' +
+      'or let the buyer press ' +
       '“Set up your account” on AWS Marketplace again.',
   );
 }
@@ -128,20 +147,23 @@ function unknownCode(): MarketplaceMeteringError {
 function expiredCode(): MarketplaceMeteringError {
   return new MarketplaceMeteringError(
     'CODE_EXPIRED',
-    'The registration code has expired. Let the buyer press “Set up your account” on AWS Marketplace again; codeTtlMs (MARKETPLACE_CODE_TTL_MS) says how long a code lives.',
+    'The registration code has expired. Let the buyer press “Set up your account” on AWS Marketplace again; ' +
+      'codeTtlMs (MARKETPLACE_CODE_TTL_MS) says how long a code lives.',
   );
 }
 
 function usedCode(): MarketplaceMeteringError {
   return new MarketplaceMeteringError(
     'CODE_USED',
-    'The registration code was claimed by another tenant. A buyer who wants another account presses “Set up your account” on AWS Marketplace again.',
+    'The registration code was claimed by another tenant. A buyer who wants another account presses “Set up your ' +
+      'account” on AWS Marketplace again.',
   );
 }
 
 function linkedElsewhere(subscriptionId: string): MarketplaceMeteringError {
   return new MarketplaceMeteringError(
     'LINKED_TO_OTHER_TENANT',
-    `Subscription ${subscriptionId} is linked to another tenant, and a link is for good. Let the buyer sign in to the account that has it.`,
+    `Subscription ${subscriptionId} is linked to another tenant, and a link is for good. Let the buyer sign in ` +
+      'to the account that has it.',
   );
 }

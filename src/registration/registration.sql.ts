@@ -7,25 +7,35 @@ export interface CodeRow {
   product_code: string;
   offer_type: string | null;
   expires_at_ms: string;
-  /** The tenant that has the subscription by its latest claim, of the subscription or of one that was folded into it. */
+  /**
+   * The tenant that has the subscription by its latest claim, of the subscription or of one that was folded into it.
+   */
   tenant_id: string | null;
   /** The tenant that claimed with this very code. */
   claimed_by: string | null;
 }
 
-export async function selectCode(tx: SqlExecutor, sellerAccount: string, codeHash: Buffer, now: Date): Promise<CodeRow | null> {
+export async function selectCode(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  codeHash: Buffer,
+  now: Date,
+): Promise<CodeRow | null> {
   const [row] = await tx.query<CodeRow>(
     `SELECT s.id::text AS subscription_id, s.product_code, c.offer_type,
        (extract(epoch FROM c.expires_at) * 1000)::bigint::text AS expires_at_ms,
        (SELECT l.tenant_id FROM marketplace.claim l
         WHERE l.seller_account = $1 AND l.subscription_id IN (
-          SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of)) AND l.since <= $3
+          SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of))
+            AND l.since <= $3
         ORDER BY l.since DESC LIMIT 1) AS tenant_id,
        (SELECT l.tenant_id FROM marketplace.claim l
-        WHERE l.seller_account = $1 AND l.subscription_id IN (c.subscription_id, s.id) AND l.code_hash = $2) AS claimed_by
+        WHERE l.seller_account = $1 AND l.subscription_id IN (c.subscription_id, s.id)
+          AND l.code_hash = $2) AS claimed_by
      FROM marketplace.registration_code c
      JOIN marketplace.subscription named ON named.seller_account = c.seller_account AND named.id = c.subscription_id
-     JOIN marketplace.subscription s ON s.seller_account = c.seller_account AND s.id = coalesce(named.alias_of, named.id)
+     JOIN marketplace.subscription s ON s.seller_account = c.seller_account
+       AND s.id = coalesce(named.alias_of, named.id)
      WHERE c.seller_account = $1 AND c.code_hash = $2`,
     [sellerAccount, codeHash, now.toISOString()],
   );
@@ -35,10 +45,18 @@ export async function selectCode(tx: SqlExecutor, sellerAccount: string, codeHas
 export async function insertCode(
   tx: SqlExecutor,
   sellerAccount: string,
-  code: { codeHash: Buffer; subscriptionId: string; tokenHash: Buffer; offerType: string | null; createdAt: Date; expiresAt: Date },
+  code: {
+    codeHash: Buffer;
+    subscriptionId: string;
+    tokenHash: Buffer;
+    offerType: string | null;
+    createdAt: Date;
+    expiresAt: Date;
+  },
 ): Promise<void> {
   await tx.query(
-    `INSERT INTO marketplace.registration_code (seller_account, code_hash, subscription_id, token_hash, offer_type, created_at, expires_at)
+    `INSERT INTO marketplace.registration_code (seller_account, code_hash, subscription_id, token_hash, offer_type,
+      created_at, expires_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7)`,
     [
       sellerAccount,
@@ -63,11 +81,13 @@ export async function selectSubscriptionOfToken(
     `SELECT s.id::text AS id, s.product_code,
        (SELECT l.tenant_id FROM marketplace.claim l
         WHERE l.seller_account = $1 AND l.subscription_id IN (
-          SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of)) AND l.since <= $4
+          SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of))
+            AND l.since <= $4
         ORDER BY l.since DESC LIMIT 1) AS tenant_id
      FROM marketplace.registration_code c
      JOIN marketplace.subscription named ON named.seller_account = c.seller_account AND named.id = c.subscription_id
-     JOIN marketplace.subscription s ON s.seller_account = c.seller_account AND s.id = coalesce(named.alias_of, named.id)
+     JOIN marketplace.subscription s ON s.seller_account = c.seller_account
+       AND s.id = coalesce(named.alias_of, named.id)
      WHERE c.seller_account = $1 AND c.token_hash = $2 AND c.created_at > $3
      ORDER BY c.created_at LIMIT 1`,
     [sellerAccount, tokenHash, since.toISOString(), now.toISOString()],
@@ -76,8 +96,9 @@ export async function selectSubscriptionOfToken(
 }
 
 /**
- * The first claim of a subscription counts from its beginning, so two tenants mean the same key: of two the second waits here for the first to commit, and
- * then writes nothing. No row of ours is locked, and nothing of ours waits for this one: it may stand in a host's open transaction.
+ * The first claim of a subscription counts from its beginning, so two tenants mean the same key: of two the second
+ * waits here for the first to commit, and then writes nothing. No row of ours is locked, and nothing of ours waits for
+ * this one: it may stand in a host's open transaction.
  */
 export async function insertClaim(
   tx: SqlExecutor,
@@ -86,10 +107,13 @@ export async function insertClaim(
 ): Promise<boolean> {
   const rows = await tx.query(
     `WITH claimed AS (
-       INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, code_hash, claimed_at)
-       VALUES ($1, $2, $3, $4, '-infinity', $5, $6) ON CONFLICT DO NOTHING RETURNING seller_account, subscription_id, since
+       INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, code_hash,
+         claimed_at)
+       VALUES ($1, $2, $3, $4, '-infinity', $5, $6) ON CONFLICT DO NOTHING
+         RETURNING seller_account, subscription_id, since
      )
-     INSERT INTO marketplace.unadopted_claim (seller_account, subscription_id, since) SELECT * FROM claimed RETURNING subscription_id`,
+     INSERT INTO marketplace.unadopted_claim (seller_account, subscription_id, since) SELECT * FROM claimed
+       RETURNING subscription_id`,
     [sellerAccount, claim.subscriptionId, claim.productCode, claim.tenantId, claim.codeHash, claim.at.toISOString()],
   );
   return rows.length > 0;

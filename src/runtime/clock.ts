@@ -8,8 +8,8 @@ export class SystemClock implements Clock {
 }
 
 /**
- * Time that runs `rate` times as fast as the wall, from `startsAt` (business) at `anchoredAt` (wall). Several processes given the same three
- * numbers agree on the time without talking to each other.
+ * Time that runs `rate` times as fast as the wall, from `startsAt` (business) at `anchoredAt` (wall). Several processes
+ * given the same three numbers agree on the time without talking to each other.
  */
 export class AcceleratedClock implements Clock {
   constructor(
@@ -25,7 +25,10 @@ export class AcceleratedClock implements Clock {
 
 export const HOUR_MS = 3_600_000;
 
-/** Start of the UTC clock hour that contains `instant`. UTC has no offset of less than an hour, so plain arithmetic is right. */
+/**
+ * Start of the UTC clock hour that contains `instant`. UTC has no offset of less than an hour, so plain arithmetic is
+ * right.
+ */
 export function hourOf(instant: Date): Date {
   return new Date(Math.floor(instant.getTime() / HOUR_MS) * HOUR_MS);
 }

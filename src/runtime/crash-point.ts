@@ -1,6 +1,6 @@
 /**
- * Named instructions at which a test kills or stops its process, to show that any of them may be the last. Nothing but a test sets an observer; without
- * one a point does nothing.
+ * Named instructions at which a test kills or stops its process, to show that any of them may be the last. Nothing but
+ * a test sets an observer; without one a point does nothing.
  */
 let observe: (name: string) => void = () => undefined;
 

@@ -1,5 +1,6 @@
 /**
- * Exact decimals as scaled bigints. Usage has at most 12 decimals; AWS takes whole numbers; nothing in between may pass through a float.
+ * Exact decimals as scaled bigints. Usage has at most 12 decimals; AWS takes whole numbers; nothing in between may pass
+ * through a float.
  */
 export type Decimal = string | number | bigint | { toFixed(): string };
 
@@ -13,8 +14,9 @@ const SCIENTIFIC = /^([+-]?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 export type Scaled = bigint;
 
 /**
- * Reads a decimal. Text, bigints and decimal objects (decimal.js, big.js, bignumber.js) are exact and never rounded. A number is a computed thing: it is
- * rounded to 12 decimals by its shortest form, half away from zero, and refused beyond 2^53, where it stands for a range of values.
+ * Reads a decimal. Text, bigints and decimal objects (decimal.js, big.js, bignumber.js) are exact and never rounded. A
+ * number is a computed thing: it is rounded to 12 decimals by its shortest form, half away from zero, and refused
+ * beyond 2^53, where it stands for a range of values.
  * @returns the scaled value, or a sentence that says why it is refused.
  */
 export function parseDecimal(value: unknown): Scaled | string {
@@ -26,18 +28,22 @@ export function parseDecimal(value: unknown): Scaled | string {
 
 function parseNumber(value: number): Scaled | string {
   if (!Number.isFinite(value)) return 'must be a finite number';
-  if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return 'must not lie beyond 2^53 as a number, which is not exact there; give it as text';
-  const [, sign = '', integer = '', fraction = '', exponent = '0'] = SCIENTIFIC.exec(String(value)) ?? PLAIN.exec(String(value)) ?? [];
+  if (Math.abs(value) > Number.MAX_SAFE_INTEGER)
+    return 'must not lie beyond 2^53 as a number, which is not exact there; give it as text';
+  const [, sign = '', integer = '', fraction = '', exponent = '0'] =
+    SCIENTIFIC.exec(String(value)) ?? PLAIN.exec(String(value)) ?? [];
   const digits = BigInt(integer + fraction);
   const shift = DECIMAL_SCALE - fraction.length + Number(exponent);
-  const rounded = shift >= 0 ? digits * 10n ** BigInt(shift) : (digits * 2n + 10n ** BigInt(-shift)) / (2n * 10n ** BigInt(-shift));
+  const rounded =
+    shift >= 0 ? digits * 10n ** BigInt(shift) : (digits * 2n + 10n ** BigInt(-shift)) / (2n * 10n ** BigInt(-shift));
   return sign === '-' ? -rounded : rounded;
 }
 
 /** Decimal objects print themselves in full by `toFixed()`. What does not say so is no decimal. */
 function parseObject(value: unknown): Scaled | string {
   const fault = 'must be a string, number, bigint or decimal object';
-  if (typeof value !== 'object' || value === null || !('toFixed' in value) || typeof value.toFixed !== 'function') return fault;
+  if (typeof value !== 'object' || value === null || !('toFixed' in value) || typeof value.toFixed !== 'function')
+    return fault;
   // A Number object would round to an integer here.
   if (value instanceof Number) return fault;
   let text: unknown;
@@ -51,7 +57,8 @@ function parseObject(value: unknown): Scaled | string {
 
 function parseText(text: string): Scaled | string {
   const scientific = SCIENTIFIC.exec(text);
-  if (scientific) return fromParts(scientific[1] ?? '', scientific[2] ?? '', scientific[3] ?? '', Number(scientific[4]));
+  if (scientific)
+    return fromParts(scientific[1] ?? '', scientific[2] ?? '', scientific[3] ?? '', Number(scientific[4]));
   const plain = PLAIN.exec(text);
   if (!plain) return 'must be a plain decimal such as "12.5"';
   return fromParts(plain[1] ?? '', plain[2] ?? '', plain[3] ?? '', 0);
@@ -64,7 +71,8 @@ function fromParts(sign: string, integer: string, fraction: string, exponent: nu
   if (shift > DECIMAL_SCALE + INTEGER_DIGITS_MAX) return `must be below 10^${INTEGER_DIGITS_MAX}`;
   if (shift >= 0) return bounded((sign === '-' ? -digits : digits) * 10n ** BigInt(shift));
   const divisor = 10n ** BigInt(-shift);
-  if (digits % divisor !== 0n) return `must have at most ${DECIMAL_SCALE} decimals; round it yourself, so that the rounding is yours`;
+  if (digits % divisor !== 0n)
+    return `must have at most ${DECIMAL_SCALE} decimals; round it yourself, so that the rounding is yours`;
   return bounded((sign === '-' ? -digits : digits) / divisor);
 }
 
@@ -73,11 +81,15 @@ function bounded(scaled: Scaled): Scaled | string {
   return scaled > -limit && scaled < limit ? scaled : `must be below 10^${INTEGER_DIGITS_MAX}`;
 }
 
-/** Scaled value of a decimal that the database printed. No bound: a sum of accepted quantities may pass the bound of a single one. */
+/**
+ * Scaled value of a decimal that the database printed. No bound: a sum of accepted quantities may pass the bound of a
+ * single one.
+ */
 export function scaled(text: string): Scaled {
   const plain = PLAIN.exec(text);
   const [, sign = '', integer = '', fraction = ''] = plain ?? [];
-  if (!plain || fraction.slice(DECIMAL_SCALE).replace(/0+$/, '') !== '') throw new RangeError(`not a decimal of ours: ${text}`);
+  if (!plain || fraction.slice(DECIMAL_SCALE).replace(/0+$/, '') !== '')
+    throw new RangeError(`not a decimal of ours: ${text}`);
   const digits = BigInt(integer + fraction.slice(0, DECIMAL_SCALE).padEnd(DECIMAL_SCALE, '0'));
   return sign === '-' ? -digits : digits;
 }

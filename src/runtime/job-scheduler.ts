@@ -1,4 +1,11 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy, Optional } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  Optional,
+} from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { MarketplaceMeteringError } from '../errors.js';
 import { type ResolvedOptions } from '../marketplace-metering.options.js';
@@ -27,9 +34,10 @@ interface Slot {
 export const INSTANCE_NAME = Symbol('marketplace-metering:instance-name');
 
 /**
- * Runs the module's jobs: on their interval, when they are woken, and on demand. A job never overlaps itself in one process; between processes
- * each job shares its work by row locks. Timers are ours: importing ScheduleModule here would fire every job of the host twice. When the host
- * has a SchedulerRegistry the intervals are shown in it as `marketplace:<job>`.
+ * Runs the module's jobs: on their interval, when they are woken, and on demand. A job never overlaps itself in one
+ * process; between processes each job shares its work by row locks. Timers are ours: importing ScheduleModule here
+ * would fire every job of the host twice. When the host has a SchedulerRegistry the intervals are shown in it as
+ * `marketplace:<job>`.
  */
 @Injectable()
 export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
@@ -81,7 +89,11 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
    */
   async runOnce(name: JobName): Promise<void> {
     const slot = this.slots.get(name);
-    if (!slot) throw new MarketplaceMeteringError('JOB_UNKNOWN', `There is no job "${name}"; the jobs are ${this.names.join(', ')}.`);
+    if (!slot)
+      throw new MarketplaceMeteringError(
+        'JOB_UNKNOWN',
+        `There is no job "${name}"; the jobs are ${this.names.join(', ')}.`,
+      );
     if (this.abort.signal.aborted)
       throw new MarketplaceMeteringError('SHUTTING_DOWN', 'The module is shutting down; no job starts any more.');
     await this.enqueue(slot);
@@ -108,7 +120,10 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       await this.enqueue(slot);
     } catch (error) {
-      this.logger.error(`job ${slot.job.name} failed and will run again: ${(error as Error).message}`, (error as Error).stack);
+      this.logger.error(
+        `job ${slot.job.name} failed and will run again: ${(error as Error).message}`,
+        (error as Error).stack,
+      );
     }
   }
 

@@ -17,7 +17,8 @@ export class RequestBodyError extends Error {
 }
 
 /**
- * The body as the host's parsers left it, or read here where they left it alone (`bodyParser: false`, a content type that they do not know).
+ * The body as the host's parsers left it, or read here where they left it alone (`bodyParser: false`, a content type
+ * that they do not know).
  * @throws RequestBodyError
  */
 export async function bodyOf(request: IncomingBody, bytesMax: number): Promise<unknown> {

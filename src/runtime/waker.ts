@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 
 /**
- * Wakes a job of this process ahead of its tick. A lost wake-up costs a tick, never a unit: whatever a job must know stands in the database.
+ * Wakes a job of this process ahead of its tick. A lost wake-up costs a tick, never a unit: whatever a job must know
+ * stands in the database.
  */
 @Injectable()
 export class Waker {

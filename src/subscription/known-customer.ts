@@ -35,11 +35,18 @@ export function refuseInvalid(customer: KnownCustomer): void {
   if (!isHour) {
     throw new MarketplaceMeteringError(
       'CUSTOMER_INVALID',
-      'Give billedFrom as the start of a UTC hour, a Date such as new Date("2026-12-01T00:00:00Z"): usage before it is never billed by this module.',
+      'Give billedFrom as the start of a UTC hour, a Date such as new Date("2026-12-01T00:00:00Z"): usage before ' +
+        'it is never billed by this module.',
     );
   }
   if (tenantId === undefined) return;
-  if (typeof tenantId === 'string' && tenantId !== '' && tenantId.length <= TENANT_LENGTH_MAX && !tenantId.includes('\0')) return;
+  if (
+    typeof tenantId === 'string' &&
+    tenantId !== '' &&
+    tenantId.length <= TENANT_LENGTH_MAX &&
+    !tenantId.includes('\0')
+  )
+    return;
   throw new MarketplaceMeteringError(
     'CUSTOMER_INVALID',
     `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters, or leave it out.`,

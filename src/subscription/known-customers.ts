@@ -29,7 +29,10 @@ export class KnownCustomers {
     private readonly waker: Waker,
   ) {}
 
-  async register(customers: readonly KnownCustomer[], { dryRun = false }: { dryRun?: boolean }): Promise<KnownCustomerResult[]> {
+  async register(
+    customers: readonly KnownCustomer[],
+    { dryRun = false }: { dryRun?: boolean },
+  ): Promise<KnownCustomerResult[]> {
     const results: KnownCustomerResult[] = [];
     for (const customer of customers) results.push(await this.registerOne(customer, dryRun));
     if (dryRun) return results;
@@ -57,7 +60,8 @@ export class KnownCustomers {
 
   private async enter(tx: SqlExecutor, customer: KnownCustomer): Promise<KnownCustomerResult> {
     const { sellerAccount, clock } = this.options;
-    const { productCode, tenantId, licenseArn, agreementId, customerAwsAccountId, customerIdentifier, billedFrom } = customer;
+    const { productCode, tenantId, licenseArn, agreementId, customerAwsAccountId, customerIdentifier, billedFrom } =
+      customer;
     const named = { productCode, licenseArn, agreementId, customerAwsAccountId, customerIdentifier };
     const now = clock.now();
     const [before] = await tx.query<{ last: string | null }>(
@@ -82,24 +86,29 @@ export class KnownCustomers {
     return { subscriptionId: id, outcome, billedFrom, error: null };
   }
 
-  /** The hour is a decision about money: it is made once, and never after something was sealed for an hour before it. */
+  /**
+   * The hour is a decision about money: it is made once, and never after something was sealed for an hour before it.
+   */
   private async refuseBilled(tx: SqlExecutor, id: string, stood: Date | null, billedFrom: Date): Promise<void> {
     if (stood !== null && stood.getTime() !== billedFrom.getTime()) {
       throw new MarketplaceMeteringError(
         'CUSTOMER_INVALID',
-        `Subscription ${id} is billed by this module from ${stood.toISOString()}, and stays so: leave billedFrom at that hour.`,
+        `Subscription ${id} is billed by this module from ${stood.toISOString()}, and stays so: leave billedFrom ` +
+          'at that hour.',
       );
     }
     if (stood !== null) return;
     const sealed = await tx.query(
-      `SELECT FROM marketplace.metering_record WHERE seller_account = $1 AND subscription_id = $2 AND kind = 'hour' AND hour < $3
+      `SELECT FROM marketplace.metering_record WHERE seller_account = $1 AND subscription_id = $2 AND kind = 'hour'
+        AND hour < $3
          AND disposition IS DISTINCT FROM 'annulled' LIMIT 1`,
       [this.options.sellerAccount, id, billedFrom.toISOString()],
     );
     if (sealed.length === 0) return;
     throw new MarketplaceMeteringError(
       'CUSTOMER_INVALID',
-      `Subscription ${id} has records of hours before ${billedFrom.toISOString()} already: this module bills it from an earlier hour.`,
+      `Subscription ${id} has records of hours before ${billedFrom.toISOString()} already: this module bills it ` +
+        'from an earlier hour.',
     );
   }
 
@@ -111,11 +120,13 @@ export class KnownCustomers {
     const { id: subscriptionId, productCode, tenantId, claimedBy, now } = about;
     if (claimedBy === tenantId) return false;
     const isNew =
-      claimedBy === null && (await insertClaim(tx, sellerAccount, { subscriptionId, productCode, tenantId, since: null, at: now }));
+      claimedBy === null &&
+      (await insertClaim(tx, sellerAccount, { subscriptionId, productCode, tenantId, since: null, at: now }));
     if (!isNew) {
       throw new MarketplaceMeteringError(
         'LINKED_TO_OTHER_TENANT',
-        `Subscription ${subscriptionId} is linked to another tenant. Hand it over with SubscriptionService.handOver, if that is meant.`,
+        `Subscription ${subscriptionId} is linked to another tenant. Hand it over with ` +
+          'SubscriptionService.handOver, if that is meant.',
       );
     }
     await insertSubjects(tx, sellerAccount, [

@@ -5,7 +5,9 @@ import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { MessageProcessor } from './inbox/message-processor.js';
 import { Reconciliation } from './reconciliation/reconciliation.js';
 
-/** What subscriptions need to be done in the background: to process what was heard and what time brings, and to ask AWS. */
+/**
+ * What subscriptions need to be done in the background: to process what was heard and what time brings, and to ask AWS.
+ */
 @Injectable()
 export class LifecycleJobs {
   constructor(
@@ -15,6 +17,10 @@ export class LifecycleJobs {
     reconciliation: Reconciliation,
   ) {
     scheduler.add({ name: 'inbox', intervalMs: jobs.inboxIntervalMs, run: (signal) => messages.run(signal) });
-    scheduler.add({ name: 'reconcile', intervalMs: jobs.reconcileIntervalMs, run: (signal) => reconciliation.run(signal) });
+    scheduler.add({
+      name: 'reconcile',
+      intervalMs: jobs.reconcileIntervalMs,
+      run: (signal) => reconciliation.run(signal),
+    });
   }
 }

@@ -5,7 +5,14 @@ import { type ProductMode, type ProductOptions, type ResolvedOptions } from '../
 import { hourOf } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { insertModes, modeAt, planModes, selectModes } from './product-mode.js';
-import { countUnmoved, hasSealed, insertDimensions, insertOrLockProduct, type ProductRow, updateIdentity } from './product.sql.js';
+import {
+  countUnmoved,
+  hasSealed,
+  insertDimensions,
+  insertOrLockProduct,
+  type ProductRow,
+  updateIdentity,
+} from './product.sql.js';
 
 /** The products that the options list, and their standing in the ledger. */
 @Injectable()
@@ -34,10 +41,11 @@ export class ProductCatalog {
   }
 
   /**
-   * Brings the ledger's products, their dimensions and modes in line with the options, all or none. A product that is no longer listed keeps its row:
-   * its records still go out.
-   * @throws MarketplaceMeteringError `PRODUCT_PINNED` when region or type changed, or the identity after a record was sealed;
-   * `PRODUCT_LIVE_FROM_REQUIRED` when a product goes live without saying from which hour; `PRODUCT_LIVE_FROM_PAST` when that hour is over.
+   * Brings the ledger's products, their dimensions and modes in line with the options, all or none. A product that is
+   * no longer listed keeps its row: its records still go out.
+   * @throws MarketplaceMeteringError `PRODUCT_PINNED` when region or type changed, or the identity after a record was
+   * sealed; `PRODUCT_LIVE_FROM_REQUIRED` when a product goes live without saying from which hour;
+   * `PRODUCT_LIVE_FROM_PAST` when that hour is over.
    */
   async sync(): Promise<void> {
     await this.database.transaction(async (tx) => {
@@ -68,14 +76,16 @@ export class ProductCatalog {
     const hour = hourOf(clock.now());
     const stored = (await selectModes(tx, sellerAccount, [productCode])).get(productCode) ?? [];
     const plan = planModes(stored, { mode, liveFrom }, hour);
-    if ('refused' in plan) throw plan.refused === 'liveFromMissing' ? liveFromMissing(product) : liveFromPast(product, plan.mode, hour);
+    if ('refused' in plan)
+      throw plan.refused === 'liveFromMissing' ? liveFromMissing(product) : liveFromPast(product, plan.mode, hour);
     await insertModes(tx, sellerAccount, productCode, plan.rows);
     for (const { from, mode: next } of stored.length === 0 ? [] : plan.rows) {
       this.logger.log(`product ${productCode} is ${next} from ${from?.toISOString() ?? 'the beginning'}`);
     }
     if (mode === 'live' && liveFrom && liveFrom > hour && stored.length > 0 && modeAt(stored, hour) === 'live') {
       this.logger.warn(
-        `product ${productCode} is live already: liveFrom ${liveFrom.toISOString()} changes nothing. Remove it, or set the mode to dry-run first.`,
+        `product ${productCode} is live already: liveFrom ${liveFrom.toISOString()} changes nothing. Remove it, ` +
+          'or set the mode to dry-run first.',
       );
     }
   }
@@ -90,20 +100,28 @@ export class ProductCatalog {
       'records are sealed under it, and the same hour under both would be billed twice' +
       (unmoved === null
         ? ''
-        : `; ${unmoved} subscription(s) are still metered by it: move them first (LicenseMigration, docs/license-migration.md)`);
+        : `; ${unmoved} subscription(s) are still metered by it: move them first (LicenseMigration, ` +
+          'docs/license-migration.md)');
     throw pinned(product, 'identity', stored.identity, why);
   }
 }
 
 function refuseUnpinned(product: ProductOptions, stored: ProductRow): void {
-  if (stored.region !== product.region) throw pinned(product, 'region', stored.region, 'AWS tells repeats apart per region');
+  if (stored.region !== product.region)
+    throw pinned(product, 'region', stored.region, 'AWS tells repeats apart per region');
   if (stored.type !== product.type) throw pinned(product, 'type', stored.type, 'it decides which operation meters');
 }
 
-function pinned(product: ProductOptions, field: 'region' | 'type' | 'identity', stored: string, why: string): MarketplaceMeteringError {
+function pinned(
+  product: ProductOptions,
+  field: 'region' | 'type' | 'identity',
+  stored: string,
+  why: string,
+): MarketplaceMeteringError {
   return new MarketplaceMeteringError(
     'PRODUCT_PINNED',
-    `Product ${product.productCode} was first used with ${field} "${stored}" and cannot change to "${product[field]}": ${why}. ` +
+    `Product ${product.productCode} was first used with ${field} "${stored}" and cannot change to ` +
+      `"${product[field]}": ${why}. ` +
       `Set products[].${field} (MARKETPLACE_PRODUCTS) back to "${stored}".`,
   );
 }
@@ -113,14 +131,20 @@ const GIVE_HOUR = 'set products[].liveFrom (MARKETPLACE_PRODUCTS) to the start o
 function liveFromMissing({ productCode }: ProductOptions): MarketplaceMeteringError {
   return new MarketplaceMeteringError(
     'PRODUCT_LIVE_FROM_REQUIRED',
-    `Product ${productCode} goes live. Say from which hour its usage is billed: ${GIVE_HOUR}, for example "2026-12-01T00:00:00Z".`,
+    `Product ${productCode} goes live. Say from which hour its usage is billed: ${GIVE_HOUR}, for example ` +
+      '"2026-12-01T00:00:00Z".',
   );
 }
 
-function liveFromPast({ productCode, liveFrom }: ProductOptions, mode: ProductMode, hour: Date): MarketplaceMeteringError {
+function liveFromPast(
+  { productCode, liveFrom }: ProductOptions,
+  mode: ProductMode,
+  hour: Date,
+): MarketplaceMeteringError {
   return new MarketplaceMeteringError(
     'PRODUCT_LIVE_FROM_PAST',
-    `Product ${productCode} cannot go live from ${liveFrom?.toISOString()}: it was "${mode}" since, and what such hours hold is billed only where a ` +
+    `Product ${productCode} cannot go live from ${liveFrom?.toISOString()}: it was "${mode}" since, and what ` +
+      'such hours hold is billed only where a ' +
       `person decides so. To go live from the running hour or later, ${GIVE_HOUR}, "${hour.toISOString()}" or later.`,
   );
 }

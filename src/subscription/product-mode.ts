@@ -8,7 +8,10 @@ export interface ModeFrom {
   mode: ProductMode;
 }
 
-/** The mode at an instant, that of an event or an hour; null where none was decided, which counts as `off`. `modes` lie in the order of `from`. */
+/**
+ * The mode at an instant, that of an event or an hour; null where none was decided, which counts as `off`. `modes` lie
+ * in the order of `from`.
+ */
 export function modeAt(modes: readonly ModeFrom[], at: Date): ProductMode | null {
   return modes.findLast(({ from }) => from === null || from.getTime() <= at.getTime())?.mode ?? null;
 }
@@ -25,12 +28,16 @@ export type ModePlan =
   | { rows: ModeFrom[] }
   /** Going live must name an hour. */
   | { refused: 'liveFromMissing' }
-  /** The hours between `liveFrom` and now were lived in `mode` and may be sealed so: to bill them is a decision of a person, per record. */
+  /**
+   * The hours between `liveFrom` and now were lived in `mode` and may be sealed so: to bill them is a decision of a
+   * person, per record.
+   */
   | { refused: 'liveFromPast'; mode: ProductMode };
 
 /**
- * What to add to a product's modes so that they follow the options from `hour` (the running one) on. Nothing that lies before it ever changes: an event's
- * mode is that of its own instant. A go-live that was announced and not yet reached is taken back by a later row of the same hour.
+ * What to add to a product's modes so that they follow the options from `hour` (the running one) on. Nothing that lies
+ * before it ever changes: an event's mode is that of its own instant. A go-live that was announced and not yet reached
+ * is taken back by a later row of the same hour.
  */
 export function planModes(stored: readonly ModeFrom[], { mode, liveFrom }: ModeDecision, hour: Date): ModePlan {
   if (stored.length === 0) {
@@ -90,11 +97,17 @@ export async function selectModes(
 }
 
 /** Adds modes, and has the product's customers planned anew: what waited for another mode may find its hour. */
-export async function insertModes(tx: SqlExecutor, sellerAccount: string, productCode: string, rows: readonly ModeFrom[]): Promise<void> {
+export async function insertModes(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+  rows: readonly ModeFrom[],
+): Promise<void> {
   if (rows.length === 0) return;
   await tx.query(
     `INSERT INTO marketplace.product_mode (seller_account, product_code, from_at, mode)
-     SELECT $1, $2, coalesce(from_at, '-infinity'), mode FROM unnest($3::timestamptz[], $4::text[]) AS input (from_at, mode)`,
+     SELECT $1, $2, coalesce(from_at, '-infinity'), mode
+       FROM unnest($3::timestamptz[], $4::text[]) AS input (from_at, mode)`,
     [sellerAccount, productCode, rows.map(({ from }) => from?.toISOString() ?? null), rows.map(({ mode }) => mode)],
   );
   await tx.query(

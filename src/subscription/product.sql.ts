@@ -7,7 +7,8 @@ export interface ProductRow {
 }
 
 /**
- * Inserts the product, or locks the one that is there, so that of two replicas that start at once one sees what the other wrote.
+ * Inserts the product, or locks the one that is there, so that of two replicas that start at once one sees what the
+ * other wrote.
  * @returns the product that was there, null where it was inserted
  */
 export async function insertOrLockProduct(
@@ -22,16 +23,23 @@ export async function insertOrLockProduct(
   );
   if (inserted.length > 0) return null;
   const [row] = await tx.query<ProductRow>(
-    `SELECT type, identity, region FROM marketplace.product WHERE seller_account = $1 AND product_code = $2 FOR NO KEY UPDATE`,
+    `SELECT type, identity, region FROM marketplace.product WHERE seller_account = $1 AND product_code = $2 FOR NO KEY
+      UPDATE`,
     [sellerAccount, product.productCode],
   );
   if (!row) throw new Error(`product ${product.productCode} is neither there nor could it be inserted`);
   return row;
 }
 
-export async function updateIdentity(tx: SqlExecutor, sellerAccount: string, productCode: string, identity: string): Promise<void> {
+export async function updateIdentity(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+  identity: string,
+): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.product SET identity = $3, updated_at = clock_timestamp() WHERE seller_account = $1 AND product_code = $2`,
+    `UPDATE marketplace.product SET identity = $3, updated_at = clock_timestamp() WHERE seller_account = $1
+      AND product_code = $2`,
     [sellerAccount, productCode, identity],
   );
 }
@@ -39,7 +47,8 @@ export async function updateIdentity(tx: SqlExecutor, sellerAccount: string, pro
 /** Whether a record of the product was ever sealed for AWS. */
 export async function hasSealed(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<boolean> {
   const rows = await tx.query(
-    `SELECT 1 FROM marketplace.metering_record WHERE seller_account = $1 AND product_code = $2 AND kind = 'hour' LIMIT 1`,
+    `SELECT 1 FROM marketplace.metering_record WHERE seller_account = $1 AND product_code = $2 AND kind = 'hour'
+      LIMIT 1`,
     [sellerAccount, productCode],
   );
   return rows.length > 0;
@@ -49,14 +58,19 @@ export async function hasSealed(tx: SqlExecutor, sellerAccount: string, productC
 export async function countUnmoved(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<number> {
   const [row] = await tx.query<{ count: string }>(
     `SELECT count(*)::text AS count FROM marketplace.subscription s
-     WHERE s.seller_account = $1 AND s.product_code = $2 AND s.alias_of IS NULL AND s.license_from IS NULL AND s.state NOT IN ('ended', 'failed')
-       AND EXISTS (SELECT FROM marketplace.metering_record r WHERE r.seller_account = $1 AND r.subscription_id = s.id AND r.kind = 'hour')`,
+     WHERE s.seller_account = $1 AND s.product_code = $2 AND s.alias_of IS NULL AND s.license_from IS NULL AND s.state
+       NOT IN ('ended', 'failed')
+       AND EXISTS (SELECT FROM marketplace.metering_record r WHERE r.seller_account = $1 AND r.subscription_id = s.id
+         AND r.kind = 'hour')`,
     [sellerAccount, productCode],
   );
   return Number(row?.count ?? 0);
 }
 
-/** Gives each declared dimension its short id. Names that are there keep theirs, those no longer declared too: events refer to them. */
+/**
+ * Gives each declared dimension its short id. Names that are there keep theirs, those no longer declared too: events
+ * refer to them.
+ */
 export async function insertDimensions(
   tx: SqlExecutor,
   sellerAccount: string,
@@ -67,7 +81,8 @@ export async function insertDimensions(
   await tx.query(
     `INSERT INTO marketplace.dimension (seller_account, product_code, name)
      SELECT $1, $2, name FROM unnest($3::text[]) WITH ORDINALITY AS input (name, position)
-     WHERE NOT EXISTS (SELECT FROM marketplace.dimension d WHERE d.seller_account = $1 AND d.product_code = $2 AND d.name = input.name)
+     WHERE NOT EXISTS (SELECT FROM marketplace.dimension d WHERE d.seller_account = $1 AND d.product_code = $2
+       AND d.name = input.name)
      ORDER BY position ON CONFLICT DO NOTHING`,
     [sellerAccount, productCode, names],
   );
@@ -80,5 +95,7 @@ export interface DimensionRow {
 }
 
 export async function selectDimensions(sql: SqlExecutor, sellerAccount: string): Promise<DimensionRow[]> {
-  return sql.query<DimensionRow>(`SELECT id, product_code, name FROM marketplace.dimension WHERE seller_account = $1`, [sellerAccount]);
+  return sql.query<DimensionRow>(`SELECT id, product_code, name FROM marketplace.dimension WHERE seller_account = $1`, [
+    sellerAccount,
+  ]);
 }

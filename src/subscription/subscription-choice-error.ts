@@ -16,7 +16,8 @@ export class SubscriptionChoiceError extends MarketplaceMeteringError {
     const has = subscriptions.length === 0 ? 'it has claimed none' : `it has ${listed(subscriptions)}`;
     return new SubscriptionChoiceError(
       'NO_SUBSCRIPTION',
-      `Tenant ${JSON.stringify(tenantId)} has no subscription in force: ${has}. Usage may still be recorded by tenant, if it ever claimed one.`,
+      `Tenant ${JSON.stringify(tenantId)} has no subscription in force: ${has}. Usage may still be recorded by ` +
+        'tenant, if it ever claimed one.',
       subscriptions,
     );
   }
@@ -24,7 +25,8 @@ export class SubscriptionChoiceError extends MarketplaceMeteringError {
   static several(tenantId: string, subscriptions: readonly Subscription[]): SubscriptionChoiceError {
     return new SubscriptionChoiceError(
       'SEVERAL_SUBSCRIPTIONS',
-      `Tenant ${JSON.stringify(tenantId)} has several subscriptions in force: ${listed(subscriptions)}. Name the one that pays: productCode here, ` +
+      `Tenant ${JSON.stringify(tenantId)} has several subscriptions in force: ${listed(subscriptions)}. Name the ` +
+        'one that pays: productCode here, ' +
         'subscriptionId beside tenantId when recording, or choosePayer.',
       subscriptions,
     );

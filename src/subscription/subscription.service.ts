@@ -15,16 +15,34 @@ import { LifecycleInbox } from './inbox/lifecycle-inbox.js';
 import { settleMessage } from './inbox/message.sql.js';
 import { type KnownCustomer, type KnownCustomerResult } from './known-customer.js';
 import { KnownCustomers } from './known-customers.js';
-import { loadSubscription, loadSubscriptions, type Subscription, subscriptionIdOf, type SubscriptionState } from './subscription.js';
+import {
+  loadSubscription,
+  loadSubscriptions,
+  type Subscription,
+  subscriptionIdOf,
+  type SubscriptionState,
+} from './subscription.js';
 import { SubscriptionChoiceError } from './subscription-choice-error.js';
 
 export type { Agreement, Subscription } from './subscription.js';
 
 /** In force first; what may yet be, before what is over. */
-const ORDER: readonly SubscriptionState[] = ['active', 'trial', 'suspended', 'ending', 'upcoming', 'registered', 'failed', 'ended'];
+const ORDER: readonly SubscriptionState[] = [
+  'active',
+  'trial',
+  'suspended',
+  'ending',
+  'upcoming',
+  'registered',
+  'failed',
+  'ended',
+];
 const IN_FORCE: ReadonlySet<SubscriptionState> = new Set(['active', 'trial', 'suspended']);
 
-/** Reads subscriptions, and takes the host's word about them. An id that was folded into another subscription stands for that one. */
+/**
+ * Reads subscriptions, and takes the host's word about them. An id that was folded into another subscription stands for
+ * that one.
+ */
 @Injectable()
 export class SubscriptionService {
   constructor(
@@ -46,7 +64,11 @@ export class SubscriptionService {
   async forTenant(tenantId: string, { productCode }: { productCode?: string } = {}): Promise<Subscription[]> {
     const { sellerAccount, clock } = this.options;
     const now = clock.now();
-    const ids = await selectSubscriptionsOfTenant(this.database, sellerAccount, { tenantId, productCode: productCode ?? null, now });
+    const ids = await selectSubscriptionsOfTenant(this.database, sellerAccount, {
+      tenantId,
+      productCode: productCode ?? null,
+      now,
+    });
     const subscriptions = await loadSubscriptions(this.database, sellerAccount, ids, now);
     return subscriptions.sort(
       (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || startOf(b) - startOf(a) || (a.id < b.id ? -1 : 1),
@@ -54,22 +76,32 @@ export class SubscriptionService {
   }
 
   /**
-   * The one subscription of a tenant that is in force. Recording does not need it: what a tenant records is priced when its hour is sealed.
-   * @throws SubscriptionChoiceError `NO_SUBSCRIPTION` where none is, `SEVERAL_SUBSCRIPTIONS` where several are; `subscriptions` lists them
+   * The one subscription of a tenant that is in force. Recording does not need it: what a tenant records is priced when
+   * its hour is sealed.
+   * @throws SubscriptionChoiceError `NO_SUBSCRIPTION` where none is, `SEVERAL_SUBSCRIPTIONS` where several are;
+   * `subscriptions` lists them
    */
   async current(tenantId: string, o: { productCode?: string } = {}): Promise<Subscription> {
     const all = await this.forTenant(tenantId, o);
     const [first, ...others] = all.filter(({ state }) => IN_FORCE.has(state));
     if (first && others.length === 0) return first;
-    throw first ? SubscriptionChoiceError.several(tenantId, [first, ...others]) : SubscriptionChoiceError.none(tenantId, all);
+    throw first
+      ? SubscriptionChoiceError.several(tenantId, [first, ...others])
+      : SubscriptionChoiceError.none(tenantId, all);
   }
 
   /**
-   * Says which subscription pays for usage of a tenant that several could pay, from an instant on: also for usage that is recorded already and waits. A
-   * later choice counts from its own instant; what is billed stays.
-   * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN` where the tenant has no such subscription of the product, `INSTANT_INVALID`
+   * Says which subscription pays for usage of a tenant that several could pay, from an instant on: also for usage that
+   * is recorded already and waits. A later choice counts from its own instant; what is billed stays.
+   * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN` where the tenant has no such subscription of the product,
+   * `INSTANT_INVALID`
    */
-  async choosePayer(choice: { tenantId: string; productCode: string; subscriptionId: string; from: Date }): Promise<void> {
+  async choosePayer(choice: {
+    tenantId: string;
+    productCode: string;
+    subscriptionId: string;
+    from: Date;
+  }): Promise<void> {
     const { sellerAccount, clock } = this.options;
     refuseInvalidInstant(choice.from, 'from');
     const id = subscriptionIdOf(choice.subscriptionId);
@@ -78,9 +110,18 @@ export class SubscriptionService {
       const living = id === null ? null : await selectLivingOf(tx, sellerAccount, id);
       const own = await selectSubscriptionsOfTenant(tx, sellerAccount, { tenantId, productCode, now: clock.now() });
       if (!living || !own.includes(living.id)) {
-        throw unknown(choice.subscriptionId, `Give one that tenant ${JSON.stringify(tenantId)} has claimed of product ${productCode}.`);
+        throw unknown(
+          choice.subscriptionId,
+          `Give one that tenant ${JSON.stringify(tenantId)} has claimed of product ${productCode}.`,
+        );
       }
-      await insertPayerChoice(tx, sellerAccount, { tenantId, productCode, subscriptionId: living.id, from, at: clock.now() });
+      await insertPayerChoice(tx, sellerAccount, {
+        tenantId,
+        productCode,
+        subscriptionId: living.id,
+        from,
+        at: clock.now(),
+      });
       const customerId = await selectCustomerOfTenant(tx, sellerAccount, productCode, tenantId);
       await markCustomersChanged(tx, sellerAccount, customerId === null ? [] : [customerId]);
     });
@@ -88,8 +129,8 @@ export class SubscriptionService {
   }
 
   /**
-   * Hands a subscription over to another tenant, from an instant on: usage from then is the other's, what was before stays. The tenant who has it keeps its
-   * records and its past usage.
+   * Hands a subscription over to another tenant, from an instant on: usage from then is the other's, what was before
+   * stays. The tenant who has it keeps its records and its past usage.
    * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN`, `INSTANT_INVALID`
    */
   async handOver(id: string, { tenantId, from }: { tenantId: string; from: Date }): Promise<void> {
@@ -111,16 +152,18 @@ export class SubscriptionService {
   }
 
   /**
-   * Enters customers from before the module: with the hour from which this module bills, and their tenant. Each is a transaction of its own; entered again
-   * it changes nothing. With `dryRun` nothing is written, and the answer is what would be.
+   * Enters customers from before the module: with the hour from which this module bills, and their tenant. Each is a
+   * transaction of its own; entered again it changes nothing. With `dryRun` nothing is written, and the answer is what
+   * would be.
    */
   register(customers: readonly KnownCustomer[], o: { dryRun?: boolean } = {}): Promise<KnownCustomerResult[]> {
     return this.knownCustomers.register(customers, o);
   }
 
   /**
-   * Enters that the subscription ends: all its agreements that are in force at `at` (default: now). Usage up to then is still sealed and sent while AWS
-   * takes it. An earlier end moves it forward, and an `at` in the future announces one. It stands until an agreement starts after it.
+   * Enters that the subscription ends: all its agreements that are in force at `at` (default: now). Usage up to then is
+   * still sealed and sent while AWS takes it. An earlier end moves it forward, and an `at` in the future announces one.
+   * It stands until an agreement starts after it.
    * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN`, `INSTANT_INVALID`
    */
   async end(id: string, at?: Date): Promise<void> {
@@ -153,7 +196,10 @@ function startOf({ current, agreements }: Subscription): number {
 
 function refuseInvalidInstant(instant: unknown, field: string): void {
   if (instant instanceof Date && !Number.isNaN(instant.getTime())) return;
-  throw new MarketplaceMeteringError('INSTANT_INVALID', `Give ${field} as a valid Date, for example new Date("2026-12-01T00:00:00Z").`);
+  throw new MarketplaceMeteringError(
+    'INSTANT_INVALID',
+    `Give ${field} as a valid Date, for example new Date("2026-12-01T00:00:00Z").`,
+  );
 }
 
 function unknown(id: string, fix = 'Give the id of a Subscription.'): MarketplaceMeteringError {

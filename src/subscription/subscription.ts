@@ -7,15 +7,19 @@ import { type ChainAgreement, type SubscriptionState } from './agreements/subscr
 
 export type { SubscriptionState } from './agreements/subscription-state.js';
 
-/** A buyer's ongoing relation to a product, as the host sees it: a chain of agreements under one id that stays through every renewal. */
+/**
+ * A buyer's ongoing relation to a product, as the host sees it: a chain of agreements under one id that stays through
+ * every renewal.
+ */
 export interface Subscription {
   id: string;
   productCode: string;
   /** The host's tenant; null until a registration code was claimed. */
   tenantId: string | null;
   /**
-   * `registered`: arrived, AWS has not said that it is active. `upcoming`: signed, its start lies ahead. `trial`, `active`: usage may be metered.
-   * `suspended`: AWS suspects the buyer of something. `ending`: over, while AWS still takes its last hours. `ended`. `failed`: the purchase failed.
+   * `registered`: arrived, AWS has not said that it is active. `upcoming`: signed, its start lies ahead. `trial`,
+   * `active`: usage may be metered. `suspended`: AWS suspects the buyer of something. `ending`: over, while AWS still
+   * takes its last hours. `ended`. `failed`: the purchase failed.
    */
   state: SubscriptionState;
   /** The agreement that prices usage now; the last one where all are over. Null where none has a start. */
@@ -24,7 +28,10 @@ export interface Subscription {
   agreements: Agreement[];
 }
 
-/** What AWS sells, prices and ends. A renewal, a replacement and a return are each a new agreement. What AWS has not told is null. */
+/**
+ * What AWS sells, prices and ends. A renewal, a replacement and a return are each a new agreement. What AWS has not
+ * told is null.
+ */
 export interface Agreement {
   /** `agmt-…`, as AWS printed it. */
   agreementId: string | null;
@@ -50,7 +57,12 @@ export function subscriptionIdOf(text: unknown): string | null {
 }
 
 /** Reads the subscription that an id stands for; ids that were folded stand for what they live on in. */
-export async function loadSubscription(sql: SqlExecutor, sellerAccount: string, id: string, now: Date): Promise<Subscription | null> {
+export async function loadSubscription(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+  now: Date,
+): Promise<Subscription | null> {
   const living = await selectLivingOf(sql, sellerAccount, id);
   if (!living) return null;
   const [subscription] = await loadSubscriptions(sql, sellerAccount, [living.id], now);
@@ -80,7 +92,8 @@ function subscriptionOf(id: string, chains: BuyerChains, reading: ChainReading, 
   if (!row) throw new Error(`subscription ${id} is not one of the buyer's`);
   const chain = chainOf(id, chains, reading);
   const agreements = new Map(chain.map((agreement) => [agreement.id, agreementOf(agreement, chains, now)]));
-  const current = chain.find((agreement) => [agreement.id, ...agreement.aliasIds].includes(row.currentAgreementId ?? '')) ?? null;
+  const current =
+    chain.find((agreement) => [agreement.id, ...agreement.aliasIds].includes(row.currentAgreementId ?? '')) ?? null;
   return {
     id,
     productCode: row.productCode,
@@ -93,7 +106,9 @@ function subscriptionOf(id: string, chains: BuyerChains, reading: ChainReading, 
 
 function agreementOf({ id, aliasIds, life, previousId }: ChainAgreement, chains: BuyerChains, now: Date): Agreement {
   const rows = chains.agreements.filter((row) => row.id === id || aliasIds.includes(row.id));
-  const previous = chains.agreements.filter((row) => previousId !== null && (row.id === previousId || row.aliasOf === previousId));
+  const previous = chains.agreements.filter(
+    (row) => previousId !== null && (row.id === previousId || row.aliasOf === previousId),
+  );
   const license = namesOf(rows, 'license')[0];
   return {
     agreementId: namesOf(rows, 'agreement')[0]?.name ?? null,
@@ -110,7 +125,10 @@ function agreementOf({ id, aliasIds, life, previousId }: ChainAgreement, chains:
 }
 
 /** What can be sent comes first. */
-export function namesOf(rows: readonly AgreementRecord[], kind: 'agreement' | 'license'): AgreementRecord['names'][number][] {
+export function namesOf(
+  rows: readonly AgreementRecord[],
+  kind: 'agreement' | 'license',
+): AgreementRecord['names'][number][] {
   return rows
     .flatMap(({ names }) => names)
     .filter((name) => name.kind === kind)

@@ -34,7 +34,9 @@ class StaffGuard implements CanActivate {
   constructor(@Inject(StaffRoster) private readonly roster: StaffRoster) {}
 
   canActivate(context: ExecutionContext): boolean {
-    return this.roster.knows(context.switchToHttp().getRequest<{ headers: Record<string, unknown> }>().headers['x-staff']);
+    return this.roster.knows(
+      context.switchToHttp().getRequest<{ headers: Record<string, unknown> }>().headers['x-staff'],
+    );
   }
 }
 
@@ -87,9 +89,15 @@ async function start(
     imports: [...(host.imports ?? []), MarketplaceMeteringModule.forRoot({ ...ledger.options(), ...options })],
     providers: host.providers ?? [],
   };
-  const settings = { logger: false, abortOnError: false, routeConflictPolicy: { duplicate: 'error', shadow: 'error' } } as const;
+  const settings = {
+    logger: false,
+    abortOnError: false,
+    routeConflictPolicy: { duplicate: 'error', shadow: 'error' },
+  } as const;
   const app =
-    platform === 'Fastify' ? await NestFactory.create(root, new FastifyAdapter(), settings) : await NestFactory.create(root, settings);
+    platform === 'Fastify'
+      ? await NestFactory.create(root, new FastifyAdapter(), settings)
+      : await NestFactory.create(root, settings);
   running.push(app);
   host.prepare?.(app);
   await app.listen(0, '127.0.0.1');
@@ -189,7 +197,9 @@ describe.each(['Express', 'Fastify'])('the admin API on %s', (platform) => {
   });
 
   it('keeps its shape under prefix, versions, envelopes, pipes and query parsers of the host', async () => {
-    const envelope: NestInterceptor = { intercept: (_, next) => next.handle().pipe(map((data: unknown) => ({ data }))) };
+    const envelope: NestInterceptor = {
+      intercept: (_, next) => next.handle().pipe(map((data: unknown) => ({ data }))),
+    };
     const get = await start(
       platform,
       { adminToken: TOKEN, admin: { path: 'ops/marketplace' } },
@@ -204,7 +214,10 @@ describe.each(['Express', 'Fastify'])('the admin API on %s', (platform) => {
             },
           });
           if (platform === 'Express')
-            (app.getHttpAdapter().getInstance() as { set: (name: string, value: unknown) => void }).set('query parser', false);
+            (app.getHttpAdapter().getInstance() as { set: (name: string, value: unknown) => void }).set(
+              'query parser',
+              false,
+            );
         },
       },
     );
@@ -217,11 +230,19 @@ describe.each(['Express', 'Fastify'])('the admin API on %s', (platform) => {
     const refused = await get('api/ops/marketplace/records?limit=3&limit=4', bearer(TOKEN));
     expect(refused.status).toBe(400);
     expect(refused.headers.get('cache-control')).toBe('no-store');
-    expect(await refused.json()).toEqual({ statusCode: 400, errorCode: 'FILTER_INVALID', message: 'limit: give it once' });
+    expect(await refused.json()).toEqual({
+      statusCode: 400,
+      errorCode: 'FILTER_INVALID',
+      message: 'limit: give it once',
+    });
 
     const missing = await get('api/ops/marketplace/subscriptions/019a7f00-0000-7000-8000-0000000000ab', bearer(TOKEN));
     expect(missing.status).toBe(404);
-    expect(await missing.json()).toEqual({ statusCode: 404, errorCode: 'NOT_FOUND', message: expect.stringContaining('subscription') });
+    expect(await missing.json()).toEqual({
+      statusCode: 404,
+      errorCode: 'NOT_FOUND',
+      message: expect.stringContaining('subscription'),
+    });
     expect((await get('marketplace/admin/records', bearer(TOKEN))).status).toBe(404);
   });
 
@@ -233,7 +254,11 @@ describe.each(['Express', 'Fastify'])('the admin API on %s', (platform) => {
     const host = { providers: [{ provide: APP_GUARD, useValue: closed }] };
     const without = await start(platform, { adminToken: TOKEN }, host);
     expect((await without('marketplace/admin/records', bearer(TOKEN))).status).toBe(403);
-    const decorated = await start(platform, { adminToken: TOKEN, decorators: [Public(true), SetMetadata('other', 1)] }, host);
+    const decorated = await start(
+      platform,
+      { adminToken: TOKEN, decorators: [Public(true), SetMetadata('other', 1)] },
+      host,
+    );
     expect((await decorated('marketplace/admin/records', bearer(TOKEN))).status).toBe(200);
     expect((await decorated('marketplace/admin/records')).status).toBe(401);
   });

@@ -24,7 +24,10 @@ export class AdminLedger {
 
   static async open(): Promise<AdminLedger> {
     const postgres = await migratedDatabase(migrate);
-    return new AdminLedger(postgres, await createDataSource({ database: { url: postgres.url, poolSize: 4 } }).initialize());
+    return new AdminLedger(
+      postgres,
+      await createDataSource({ database: { url: postgres.url, poolSize: 4 } }).initialize(),
+    );
   }
 
   async close(): Promise<void> {

@@ -32,7 +32,8 @@ async function get<T>(path: string, platform: Platform = 'Express', status = 200
   expect({ path, status: response.status, text: status === 200 ? '' : text }).toMatchObject({ status });
   return JSON.parse(text) as T;
 }
-const all = async <T>(path: string): Promise<T[]> => (await get<Page<T>>(`${path}${path.includes('?') ? '&' : '?'}limit=200`)).items;
+const all = async <T>(path: string): Promise<T[]> =>
+  (await get<Page<T>>(`${path}${path.includes('?') ? '&' : '?'}limit=200`)).items;
 const recordsOf = async (filter: string): Promise<RecordView[]> => all<RecordView>(`records?${filter}`);
 
 describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) => {
@@ -44,7 +45,14 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     const uuid = expect.stringMatching(/^[0-9a-f-]{36}$/);
     const instant = expect.stringMatching(/^2026-.*Z$/);
     expect({ ...blocked, attempts: blocked?.attempts.slice(0, 1) }).toEqual({
-      ...{ id: uuid, kind: 'hour', customerId: uuid, subscriptionId: story.buyers.beta.subscriptionId, agreementId: uuid, price: 'paid' },
+      ...{
+        id: uuid,
+        kind: 'hour',
+        customerId: uuid,
+        subscriptionId: story.buyers.beta.subscriptionId,
+        agreementId: uuid,
+        price: 'paid',
+      },
       ...{ productCode: LEGACY_CODE, dimension: 'requests', hour: hour('12T20'), timestamp: instant },
       ...{
         firstUsedAt: instant,
@@ -64,13 +72,30 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
         customerIdentifier: expect.stringMatching(/^….{4}$/),
       },
       ...{ state: 'blocked', reason: { code: 'notSubscribed', message: expect.any(String) }, disposition: null },
-      ...{ dueAt: instant, cutoffAt: hour('13T21'), nextAttemptAt: null, attemptCount: expect.any(Number), meteringRecordId: null },
+      ...{
+        dueAt: instant,
+        cutoffAt: hour('13T21'),
+        nextAttemptAt: null,
+        attemptCount: expect.any(Number),
+        meteringRecordId: null,
+      },
       ...{ confirmedByDuplicate: false, settledQuantity: null, meteredAt: null, closedAt: null, closedBy: null },
       attempts: [
         {
           ...{ id: uuid, operation: 'BatchMeterUsage', recordCount: expect.any(Number), submitter: expect.any(String) },
-          ...{ committedAt: expect.stringMatching(/Z$/), answeredAt: instant, httpStatus: 200, requestId: expect.any(String) },
-          ...{ errorCode: null, errorMessage: null, evidence: 'refused', answer: 'CustomerNotSubscribed', meteringRecordId: null },
+          ...{
+            committedAt: expect.stringMatching(/Z$/),
+            answeredAt: instant,
+            httpStatus: 200,
+            requestId: expect.any(String),
+          },
+          ...{
+            errorCode: null,
+            errorMessage: null,
+            evidence: 'refused',
+            answer: 'CustomerNotSubscribed',
+            meteringRecordId: null,
+          },
           ...{ detail: null, decidedBy: null },
         },
       ],
@@ -79,7 +104,9 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
 
   it('reads one record with all attempts, late notes and allocations', async () => {
     const { alpha } = story.buyers;
-    const [first, later] = (await recordsOf(`subscriptionId=${alpha.subscriptionId}&dimension=requests&state=metered`)).reverse();
+    const [first, later] = (
+      await recordsOf(`subscriptionId=${alpha.subscriptionId}&dimension=requests&state=metered`)
+    ).reverse();
     const record = await get<RecordDetailView>(`records/${first!.id}`, platform);
     expect(record).toMatchObject({
       ...{ state: 'metered', quantity: '7', eventSum: '7.5', carryOut: '0.5', meteringRecordId: expect.any(String) },
@@ -88,7 +115,13 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     });
     expect(await get<RecordDetailView>(`records/${first!.id.toUpperCase()}`, platform)).toEqual(record);
     expect(later).toMatchObject({
-      ...{ hour: hour('11T11'), carryIn: '0.5', quantity: '3', carryOut: '0.210987654321', firstUsedAt: '2026-11-11T10:30:00.000Z' },
+      ...{
+        hour: hour('11T11'),
+        carryIn: '0.5',
+        quantity: '3',
+        carryOut: '0.210987654321',
+        firstUsedAt: '2026-11-11T10:30:00.000Z',
+      },
       notes: { late: [{ hour: hour('11T10'), quantity: '0.210987654321', events: 1 }] },
     });
   });
@@ -97,17 +130,39 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     const { gone } = story.buyers;
     expect(await get<Page<RecordView>>(`records?tenantId=tenant-g&state=closed`, platform)).toMatchObject({
       items: [
-        { kind: 'setApart', quantity: '50', disposition: 'held', reason: { code: 'afterEnd' }, subscriptionId: null, identity: null },
-        { kind: 'closing', quantity: '-30', disposition: 'owed', carryIn: '-30', subscriptionId: gone.subscriptionId, identity: null },
+        {
+          kind: 'setApart',
+          quantity: '50',
+          disposition: 'held',
+          reason: { code: 'afterEnd' },
+          subscriptionId: null,
+          identity: null,
+        },
+        {
+          kind: 'closing',
+          quantity: '-30',
+          disposition: 'owed',
+          carryIn: '-30',
+          subscriptionId: gone.subscriptionId,
+          identity: null,
+        },
       ],
     });
   });
 
   it('reads events, newest hour first, with the record that bills them', async () => {
     const { items } = await get<Page<UsageEventView>>('events?tenantId=tenant-a&dimension=requests', platform);
-    const [{ id: recordId } = { id: '' }] = await recordsOf(`tenantId=tenant-a&hourFrom=${hour('11T10')}&hourTo=${hour('11T11')}`);
+    const [{ id: recordId } = { id: '' }] = await recordsOf(
+      `tenantId=tenant-a&hourFrom=${hour('11T10')}&hourTo=${hour('11T11')}`,
+    );
     expect(items.find(({ id }) => id === story.events.first)).toEqual({
-      ...{ id: story.events.first, tenantId: 'tenant-a', subscriptionId: null, productCode: PRODUCT_CODE, dimension: 'requests' },
+      ...{
+        id: story.events.first,
+        tenantId: 'tenant-a',
+        subscriptionId: null,
+        productCode: PRODUCT_CODE,
+        dimension: 'requests',
+      },
       ...{ quantity: '7.5', occurredAt: '2026-11-11T10:05:00.000Z', idempotencyKey: `order-${hidden}-1795392000000` },
       ...{ tags: { AccountId: hidden, user: 'ada' }, reason: null, recordId, waitingReason: null },
     });
@@ -130,7 +185,12 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
 
   it('reads what a record had, also after it was annulled', async () => {
     const [annulled] = await recordsOf(`tenantId=tenant-a&disposition=annulled`);
-    expect(annulled).toMatchObject({ dimension: 'storage', state: 'closed', reason: { code: 'expired' }, eventSum: '1.25' });
+    expect(annulled).toMatchObject({
+      dimension: 'storage',
+      state: 'closed',
+      reason: { code: 'expired' },
+      eventSum: '1.25',
+    });
     expect(await get<Page<UsageEventView>>(`events?recordId=${annulled!.id}`, platform)).toMatchObject({
       items: [{ quantity: '1.25', recordId: null, waitingReason: 'refused' }],
     });
@@ -156,7 +216,13 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
         },
         ...{ reason: 'ambiguous', since: expect.stringMatching(/^2026-11-12T21/) },
       },
-      expect.objectContaining({ tenantId: 'tenant-a', dimension: 'storage', hour: hour('11T11'), quantity: '1.25', reason: 'refused' }),
+      expect.objectContaining({
+        tenantId: 'tenant-a',
+        dimension: 'storage',
+        hour: hour('11T11'),
+        quantity: '1.25',
+        reason: 'refused',
+      }),
     ]);
   });
 
@@ -169,8 +235,18 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
         .reverse(),
     );
     expect(items.find(({ id }) => id === story.buyers.beta.subscriptionId)).toMatchObject({
-      ...{ tenantId: hidden, productCode: LEGACY_CODE, state: 'active', customerAwsAccountId: expect.stringMatching(/^….{4}$/) },
-      ...{ registeredAt: '2026-11-11T10:00:00.000Z', lastHeardAt: expect.any(String), askedAt: expect.any(String), aliasOf: null },
+      ...{
+        tenantId: hidden,
+        productCode: LEGACY_CODE,
+        state: 'active',
+        customerAwsAccountId: expect.stringMatching(/^….{4}$/),
+      },
+      ...{
+        registeredAt: '2026-11-11T10:00:00.000Z',
+        lastHeardAt: expect.any(String),
+        askedAt: expect.any(String),
+        aliasOf: null,
+      },
     });
     expect(items.find(({ id }) => id === story.buyers.trying.subscriptionId)).toMatchObject({
       ...{ state: 'trial', isTrial: true, offerType: 'free-trial', nextChangeAt: '2026-12-11T14:35:00.000Z' },
@@ -186,8 +262,14 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     const over = await get<SubscriptionDetailView>(`subscriptions/${gone.subscriptionId}`, platform);
     const [agreement] = over.agreements;
     expect(over).toMatchObject({
-      ...{ state: 'ended', recordsByState: { closed: 1, metered: 2 }, deadlines: { nextDueAt: null, nextCutoffAt: null } },
-      agreements: [{ agreementId: expect.stringMatching(/^….{4}$/), licenseArn: expect.stringMatching(/^….{4}$/), aliasOf: null }],
+      ...{
+        state: 'ended',
+        recordsByState: { closed: 1, metered: 2 },
+        deadlines: { nextDueAt: null, nextCutoffAt: null },
+      },
+      agreements: [
+        { agreementId: expect.stringMatching(/^….{4}$/), licenseArn: expect.stringMatching(/^….{4}$/), aliasOf: null },
+      ],
       timeline: [
         {
           ...{
@@ -200,10 +282,20 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
           end: { at: '2026-11-11T12:35:00.000Z', awaitsSuccessor: false },
         },
       ],
-      balance: [{ dimension: 'requests', recorded: '30', setApart: '50', byState: { metered: '10', owed: '-30' }, conserved: true }],
+      balance: [
+        {
+          dimension: 'requests',
+          recorded: '30',
+          setApart: '50',
+          byState: { metered: '10', owed: '-30' },
+          conserved: true,
+        },
+      ],
       entitlementSnapshot: null,
     });
-    expect(agreement!.periods).toEqual([{ price: 'paid', mode: 'live', closedAt: expect.stringMatching(/^2026-11-11T1/) }]);
+    expect(agreement!.periods).toEqual([
+      { price: 'paid', mode: 'live', closedAt: expect.stringMatching(/^2026-11-11T1/) },
+    ]);
     expect(over.facts.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['buyer.registered', 'agreement.created', 'agreement.ended']),
     );
@@ -239,7 +331,14 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     ]);
     expect(page.items).toEqual(expect.arrayContaining(requests));
     expect(page.total).toMatchObject({
-      ...{ grains: page.items.length, broken: 0, conserved: true, unsealed: '0.25', setApart: '50', carry: '0.210987654321' },
+      ...{
+        grains: page.items.length,
+        broken: 0,
+        conserved: true,
+        unsealed: '0.25',
+        setApart: '50',
+        carry: '0.210987654321',
+      },
       waiting: { ambiguous: '11', refused: '1.25' },
       byState: { metered: '33', pending: '8', blocked: '8', held: '5', owed: '-30' },
     });
@@ -272,7 +371,10 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
         eventAt: '2026-11-11T09:55:00.000Z',
         error: expect.stringContaining('nobody is known'),
       },
-      event: { about: { agreementId: '…mt-1', customerAwsAccountId: hidden }, details: { intent: 'NEW', status: hidden } },
+      event: {
+        about: { agreementId: '…mt-1', customerAwsAccountId: hidden },
+        details: { intent: 'NEW', status: hidden },
+      },
     });
     expect(of('ignored')).toMatchObject({ error: expect.stringContaining('aws.ec2'), event: null });
     expect(of('applied')).toMatchObject({
@@ -337,14 +439,19 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     ];
     const details = [alpha, beta, gone].map(({ subscriptionId }) => `subscriptions/${subscriptionId}`);
     const records = (await recordsOf('')).map(({ id }) => `records/${id}`);
-    for (const path of [...lists.map((list) => `${list}${list.includes('?') ? '&' : '?'}limit=200`), ...details, ...records]) {
+    for (const path of [
+      ...lists.map((list) => `${list}${list.includes('?') ? '&' : '?'}limit=200`),
+      ...details,
+      ...records,
+    ]) {
       // Fractions of twelve decimals are no account ids.
       const text = JSON.stringify(await get(path, platform)).replace(/"-?\d+\.\d{12}"/g, '""');
       for (const { accountId, licenseArn, customerIdentifier } of story.world.simulator.agreements()) {
         const secrets = [ACCOUNT, accountId, licenseArn, customerIdentifier].filter((secret) => secret !== undefined);
         for (const secret of secrets) expect(text).not.toContain(secret);
       }
-      // Besides account ids, runs of 12 digits are timestamps, digests that are ids of messages, and the ends of some ids.
+      // Besides account ids, runs of 12 digits are timestamps, digests that are ids of messages, and the ends of some
+      // ids.
       const rest = text.replace(/1795392000000|[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '');
       expect(rest).not.toMatch(/\d{12}/);
     }
@@ -355,12 +462,23 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
       `SELECT id FROM marketplace.metering_record WHERE seller_account = 'other-seller'`,
     );
     expect(await get(`records/${strange!.id}`, platform, 404)).toMatchObject({ errorCode: 'NOT_FOUND' });
-    expect(await get(`subscriptions/${story.stranger.subscriptionId}`, platform, 404)).toMatchObject({ errorCode: 'NOT_FOUND' });
+    expect(await get(`subscriptions/${story.stranger.subscriptionId}`, platform, 404)).toMatchObject({
+      errorCode: 'NOT_FOUND',
+    });
     expect(await get(`events?recordId=${strange!.id}`, platform)).toMatchObject({ items: [] });
     expect(await get(`events?subscriptionId=${story.stranger.subscriptionId}`, platform)).toMatchObject({ items: [] });
-    for (const list of ['records', 'events?unsealed=true', 'waiting', 'subscriptions', 'balance', 'messages', 'deliveries']) {
+    for (const list of [
+      'records',
+      'events?unsealed=true',
+      'waiting',
+      'subscriptions',
+      'balance',
+      'messages',
+      'deliveries',
+    ]) {
       const text = JSON.stringify(await get(list, platform));
-      for (const name of [strange!.id, story.stranger.subscriptionId, story.events.stranger, '"1000"']) expect(text).not.toContain(name);
+      for (const name of [strange!.id, story.stranger.subscriptionId, story.events.stranger, '"1000"'])
+        expect(text).not.toContain(name);
     }
   });
 
@@ -381,13 +499,18 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
       expect(await get(`${list}?colour=red`, platform, 400)).toEqual({
         statusCode: 400,
         errorCode: 'FILTER_INVALID',
-        message: expect.stringMatching(/^colour: there is no such parameter; give any of .*limit, cursor(; tenantId: give tenantId, .*)?$/),
+        message: expect.stringMatching(
+          /^colour: there is no such parameter; give any of .*limit, cursor(; tenantId: give tenantId, .*)?$/,
+        ),
       });
     },
   );
 });
 
-/** What a filter gives is what a person would pick by hand from the whole list; a filter of this table finds something, and leaves something out. */
+/**
+ * What a filter gives is what a person would pick by hand from the whole list; a filter of this table finds something,
+ * and leaves something out.
+ */
 describe('the filters', () => {
   async function expectPicked(list: string, filter: string, isMeant: (item: never) => boolean): Promise<void> {
     const found = await all(`${list}?${filter}`);
@@ -399,7 +522,9 @@ describe('the filters', () => {
   const alpha = (): string => story.buyers.alpha.subscriptionId;
   /** Events are listed by what has taken them along; together they are all, newest hour first. */
   async function allEvents(): Promise<UsageEventView[]> {
-    const tenants = ['tenant-a', ACCOUNT, 'tenant-r', 'tenant-g', 'tenant-t', 'tenant-f'].map((tenant) => `tenantId=${tenant}`);
+    const tenants = ['tenant-a', ACCOUNT, 'tenant-r', 'tenant-g', 'tenant-t', 'tenant-f'].map(
+      (tenant) => `tenantId=${tenant}`,
+    );
     const parts = await Promise.all(
       [...tenants, `subscriptionId=${story.newcomerId}`].map((filter) => all<UsageEventView>(`events?${filter}`)),
     );
@@ -411,7 +536,8 @@ describe('the filters', () => {
     ['subscriptionId=ALPHA', ({ subscriptionId }) => subscriptionId === alpha()],
     [
       'subscriptionId=FOLDED',
-      ({ subscriptionId }) => subscriptionId === story.buyers.folded.subscriptionId || subscriptionId === story.newcomerId,
+      ({ subscriptionId }) =>
+        subscriptionId === story.buyers.folded.subscriptionId || subscriptionId === story.newcomerId,
     ],
     [`tenantId=${ACCOUNT}`, ({ productCode }) => productCode === LEGACY_CODE],
     ['tenantId=tenant-g&kind=setApart', ({ kind, quantity }) => kind === 'setApart' && quantity === '50'],
@@ -432,7 +558,10 @@ describe('the filters', () => {
     ['mode=dry-run', ({ mode }) => mode === 'dry-run'],
     [`hourFrom=${hour('11T11')}&hourTo=${hour('11T12')}`, (record) => record.hour === hour('11T11')],
     [`hourTo=${hour('11T11')}`, (record) => record.hour !== null && record.hour < hour('11T11')],
-    ['subscriptionId=ALPHA&state=blocked&mode=live', ({ subscriptionId, state }) => subscriptionId === alpha() && state === 'blocked'],
+    [
+      'subscriptionId=ALPHA&state=blocked&mode=live',
+      ({ subscriptionId, state }) => subscriptionId === alpha() && state === 'blocked',
+    ],
   ])('of records: %s', async (filter, isMeant) => {
     await expectPicked('records', filled(filter), isMeant);
   });
@@ -449,14 +578,17 @@ describe('the filters', () => {
     ['unsealed=true&idempotencyKey=RUNNING', ({ id }) => id === story.events.running],
     [
       `tenantId=tenant-a&occurredFrom=2026-11-11T10:30:00Z&occurredTo=${hour('11T12')}`,
-      ({ tenantId, occurredAt }) => tenantId === 'tenant-a' && occurredAt >= '2026-11-11T10:30' && occurredAt < '2026-11-11T12',
+      ({ tenantId, occurredAt }) =>
+        tenantId === 'tenant-a' && occurredAt >= '2026-11-11T10:30' && occurredAt < '2026-11-11T12',
     ],
   ])('of events: %s', async (filter, isMeant) => {
     await expectPicked('events', filled(filter), isMeant);
   });
 
   it('of events: recordId, and none where nothing is of both', async () => {
-    const [record] = await recordsOf(`tenantId=tenant-a&hourFrom=${hour('11T11')}&hourTo=${hour('11T12')}&dimension=requests`);
+    const [record] = await recordsOf(
+      `tenantId=tenant-a&hourFrom=${hour('11T11')}&hourTo=${hour('11T12')}&dimension=requests`,
+    );
     await expectPicked('events', `recordId=${record!.id}`, ({ recordId }: UsageEventView) => recordId === record!.id);
     expect(await all(`events?recordId=${record!.id}&dimension=storage`)).toEqual([]);
     expect(await all(`events?tenantId=tenant-g&idempotencyKey=${ORDER_KEY}`)).toEqual([]);
@@ -500,7 +632,10 @@ describe('the filters', () => {
     ['handlerId=mail', ({ handlerId }) => handlerId === 'mail'],
     [`handlerId=page-${ACCOUNT}&state=skipped`, ({ state }) => state === 'skipped'],
     ['subscriptionId=ALPHA', ({ subscriptionId }) => subscriptionId === alpha()],
-    ['subscriptionId=ALPHA&handlerId=mail', ({ subscriptionId, handlerId }) => subscriptionId === alpha() && handlerId === 'mail'],
+    [
+      'subscriptionId=ALPHA&handlerId=mail',
+      ({ subscriptionId, handlerId }) => subscriptionId === alpha() && handlerId === 'mail',
+    ],
   ])('of deliveries: %s', async (filter, isMeant) => {
     await expectPicked('deliveries', filled(filter), isMeant);
   });
@@ -544,7 +679,11 @@ describe('the filters', () => {
 
 describe('paging', () => {
   /** Walks a list to its end, doing something between the pages. */
-  async function walk<T>(path: string, limit: number, between: (page: number) => Promise<void> = async () => undefined): Promise<T[]> {
+  async function walk<T>(
+    path: string,
+    limit: number,
+    between: (page: number) => Promise<void> = async () => undefined,
+  ): Promise<T[]> {
     const items: T[] = [];
     let cursor: string | null = null;
     for (let page = 1; ; page += 1) {
@@ -560,8 +699,21 @@ describe('paging', () => {
   }
 
   it.each([
-    ...['records', 'events?tenantId=tenant-a', 'events?tenantId=tenant-a&dimension=requests', 'waiting', 'subscriptions'],
-    ...['balance', 'balance?conserved=true', 'balance?tenantId=tenant-a', 'messages', 'deliveries?handlerId=mail', 'alerts'],
+    ...[
+      'records',
+      'events?tenantId=tenant-a',
+      'events?tenantId=tenant-a&dimension=requests',
+      'waiting',
+      'subscriptions',
+    ],
+    ...[
+      'balance',
+      'balance?conserved=true',
+      'balance?tenantId=tenant-a',
+      'messages',
+      'deliveries?handlerId=mail',
+      'alerts',
+    ],
   ])('of %s gives the same one by one as at once', async (list) => {
     const atOnce = await all(list);
     expect(atOnce.length).toBeGreaterThan(1);
@@ -573,7 +725,8 @@ describe('paging', () => {
     for (const microsecond of [0, 1, 2]) {
       for (const id of ['line\nbreak', '"quoted"', 'ümlaut']) {
         await story.world.database.query(
-          `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body, state, error)
+          `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body,
+            state, error)
            VALUES ('123456789012', 'sqs', $1, 'sqs:lifecycle', $2, '{}', 'ignored', 'of no concern')`,
           [`${id} ${microsecond}`, `2026-11-11T09:00:00.00000${microsecond}Z`],
         );
@@ -587,7 +740,10 @@ describe('paging', () => {
   it('computes the total on the first page only', async () => {
     const first = await get<BalancePage>('balance?limit=1');
     expect(first.total).not.toBeNull();
-    expect(await get<BalancePage>(`balance?limit=1&cursor=${first.nextCursor!}`)).toMatchObject({ total: null, items: [{}] });
+    expect(await get<BalancePage>(`balance?limit=1&cursor=${first.nextCursor!}`)).toMatchObject({
+      total: null,
+      items: [{}],
+    });
   });
 
   it('shows the latest attempts in lists and all by id', async () => {
@@ -647,7 +803,10 @@ describe('the balance of a ledger that somebody tampered with', () => {
   const broken = async (): Promise<string[]> => {
     const page = await get<BalancePage>('balance?conserved=false');
     expect(page.total).toMatchObject({ conserved: page.items.length === 0, broken: page.items.length });
-    expect((await get<BalancePage>('balance')).total).toMatchObject({ conserved: page.items.length === 0, broken: page.items.length });
+    expect((await get<BalancePage>('balance')).total).toMatchObject({
+      conserved: page.items.length === 0,
+      broken: page.items.length,
+    });
     return page.items.map(({ customerId, dimension }) => `${customerId} ${dimension}`);
   };
   /** Does what the ledger's triggers refuse, as only a superuser can. */
@@ -658,17 +817,23 @@ describe('the balance of a ledger that somebody tampered with', () => {
     });
   const RECORDS_OF = (tenantId: string): string =>
     `SELECT r.id FROM marketplace.metering_record r JOIN marketplace.customer c ON c.id = r.customer_id
-     WHERE c.tenant_id = '${tenantId}' AND r.dimension = 'requests' AND r.kind = 'hour' AND r.disposition IS DISTINCT FROM 'annulled'`;
+     WHERE c.tenant_id = '${tenantId}' AND r.dimension = 'requests' AND r.kind = 'hour'
+       AND r.disposition IS DISTINCT FROM 'annulled'`;
   const BALANCE_OF = (tenantId: string): string =>
     `(seller_account, period_id, dimension) IN (SELECT r.seller_account, r.period_id, r.dimension FROM marketplace.metering_record r
       WHERE r.id IN (${RECORDS_OF(tenantId)}))`;
 
   it.each([
-    ['a changed balance', 'tenant-a', `UPDATE marketplace.balance SET quantity = quantity - 1 WHERE ${BALANCE_OF('tenant-a')}`],
+    [
+      'a changed balance',
+      'tenant-a',
+      `UPDATE marketplace.balance SET quantity = quantity - 1 WHERE ${BALANCE_OF('tenant-a')}`,
+    ],
     [
       'a changed quantity',
       ACCOUNT,
-      `UPDATE marketplace.metering_record SET quantity = quantity - 1, event_sum = event_sum - 1 WHERE id IN (${RECORDS_OF(ACCOUNT)})`,
+      `UPDATE marketplace.metering_record SET quantity = quantity - 1, event_sum = event_sum - 1
+        WHERE id IN (${RECORDS_OF(ACCOUNT)})`,
     ],
     [
       'usage taken out of a record',
@@ -683,8 +848,8 @@ describe('the balance of a ledger that somebody tampered with', () => {
     await corrupt(statement);
     const grain = `${subscription!.customerId} requests`;
     expect((await broken()).sort()).toEqual([...before, grain].sort());
-    expect((await get<BalancePage>(`balance?customerId=${subscription!.customerId}&dimension=requests`)).items).toMatchObject([
-      { conserved: false },
-    ]);
+    expect(
+      (await get<BalancePage>(`balance?customerId=${subscription!.customerId}&dimension=requests`)).items,
+    ).toMatchObject([{ conserved: false }]);
   });
 });

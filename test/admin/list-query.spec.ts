@@ -40,10 +40,18 @@ describe('a list query', () => {
     ['records', 'hourFrom=2026-12-01T00:00:00+01:00', /^hourFrom: .*%2B/],
     ['records', 'hourFrom=0000-01-01T00:00:00Z', /^hourFrom: give an instant from 1970 to 9999$/],
     ['records', 'hourTo=9999-12-31T23:59:59-12:00', /^hourTo: give an instant from 1970 to 9999$/],
-    ['records', 'hourFrom=2026-12-02T00:00:00Z&hourTo=2026-12-01T00:00:00Z', /^hourTo: give an instant after hourFrom$/],
+    [
+      'records',
+      'hourFrom=2026-12-02T00:00:00Z&hourTo=2026-12-01T00:00:00Z',
+      /^hourTo: give an instant after hourFrom$/,
+    ],
     ['records', 'state=pending&state=closed', /^state: give it once$/],
     ['records', 'limit=1&limit=2', /^limit: give it once$/],
-    ['records', 'customerId=x', /^customerId: there is no such parameter; give any of subscriptionId, tenantId, .*limit, cursor$/],
+    [
+      'records',
+      'customerId=x',
+      /^customerId: there is no such parameter; give any of subscriptionId, tenantId, .*limit, cursor$/,
+    ],
     ['records', 'kind=day', /^kind: give one of hour, closing, setApart$/],
     ['records', 'tenantId=', /^tenantId: give a value/],
     ['records', 'state[]=pending', /^state\[\]: there is no such parameter/],
@@ -66,13 +74,25 @@ describe('a list query', () => {
       'dimension=requests&unsealed=false',
       /^dimension: give tenantId, subscriptionId, recordId or unsealed=true with it.*; unsealed: give tenantId, subscriptionId, recordId or unsealed=true with it/,
     ],
-    ['events', 'occurredFrom=2026-12-02T00:00:00Z', /^occurredFrom: give tenantId, subscriptionId, recordId or unsealed=true with it/],
+    [
+      'events',
+      'occurredFrom=2026-12-02T00:00:00Z',
+      /^occurredFrom: give tenantId, subscriptionId, recordId or unsealed=true with it/,
+    ],
     ['events', `unsealed=true&cursor=${cursorWith('-1', ID)}`, /^cursor: give the nextCursor/],
     ['events', `unsealed=true&cursor=${cursorWith('1', ID)}`, /^cursor: it belongs to other filters/],
     ['waiting', 'subscriptionId=x', /^subscriptionId: give a UUID/],
-    ['waiting', 'dimension=x', /^dimension: there is no such parameter; give any of tenantId, subscriptionId, reason, limit, cursor$/],
+    [
+      'waiting',
+      'dimension=x',
+      /^dimension: there is no such parameter; give any of tenantId, subscriptionId, reason, limit, cursor$/,
+    ],
     ['waiting', `cursor=${cursorWith(ID)}`, /^cursor: give the nextCursor/],
-    ['subscriptions', 'state=done', /^state: give one of registered, upcoming, trial, active, suspended, ending, ended, failed$/],
+    [
+      'subscriptions',
+      'state=done',
+      /^state: give one of registered, upcoming, trial, active, suspended, ending, ended, failed$/,
+    ],
     ['subscriptions', 'tenantId=', /^tenantId: give a value/],
     ['balance', 'conserved=1', /^conserved: give one of true, false$/],
     [
@@ -81,12 +101,24 @@ describe('a list query', () => {
       /^state: there is no such parameter; give any of customerId, tenantId, dimension, conserved, limit, cursor$/,
     ],
     ['messages', 'state=lost', /^state: give one of pending, waiting, applied, ignored, deadLettered$/],
-    ['messages', 'origin=email', /^origin: give one of eventBridge, sns, sqs, http, host, registration, reconciliation$/],
+    [
+      'messages',
+      'origin=email',
+      /^origin: give one of eventBridge, sns, sqs, http, host, registration, reconciliation$/,
+    ],
     ['messages', 'type=', /^type: give a value/],
     ['messages', 'subscriptionId=1', /^subscriptionId: give a UUID/],
     ['messages', `cursor=${cursorWith('now', 'sns', 'm')}`, /^cursor: give the nextCursor/],
-    ['messages', `cursor=${cursorWith('2026-12-01T00:00:00.000000Z', 'sns', 'm\u0000')}`, /^cursor: give the nextCursor/],
-    ['messages', `cursor=${cursorWith('2026-12-01T00:00:00.000000Z', 'sns', 'm\n')}`, /^cursor: it belongs to other filters/],
+    [
+      'messages',
+      `cursor=${cursorWith('2026-12-01T00:00:00.000000Z', 'sns', 'm\u0000')}`,
+      /^cursor: give the nextCursor/,
+    ],
+    [
+      'messages',
+      `cursor=${cursorWith('2026-12-01T00:00:00.000000Z', 'sns', 'm\n')}`,
+      /^cursor: it belongs to other filters/,
+    ],
     ['deliveries', 'state=applied', /^state: give one of pending, delivering, delivered, deadLettered, skipped$/],
     ['deliveries', 'handlerId=', /^handlerId: give a value/],
     ['deliveries', `cursor=${cursorWith('-1', 'handler')}`, /^cursor: give the nextCursor/],
@@ -116,7 +148,9 @@ describe('a list query', () => {
   it('takes a cursor back with the same filters, in any order and with any limit, and with no others', () => {
     const first = readListQuery(LISTS.records, '/records?state=pending&mode=live');
     const cursor = first.cursorAfter([ID]);
-    expect(readListQuery(LISTS.records, `/records?mode=live&state=pending&limit=7&cursor=${cursor}`).after).toEqual([ID]);
+    expect(readListQuery(LISTS.records, `/records?mode=live&state=pending&limit=7&cursor=${cursor}`).after).toEqual([
+      ID,
+    ]);
     expect(refusalOf('records', `state=pending&cursor=${cursor}`)).toMatch(/^cursor: it belongs to other filters/);
     expect(refusalOf('subscriptions', `cursor=${readListQuery(LISTS.records, '/records').cursorAfter([ID])}`)).toMatch(
       /^cursor: it belongs to other filters/,

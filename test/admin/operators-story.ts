@@ -3,7 +3,12 @@ import { Injectable, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { AlertBoard } from '../../src/events/alert-board.js';
-import { EventDeliveries, MarketplaceMeteringModule, OnMarketplaceEvent, RegistrationService } from '../../src/index.js';
+import {
+  EventDeliveries,
+  MarketplaceMeteringModule,
+  OnMarketplaceEvent,
+  RegistrationService,
+} from '../../src/index.js';
 import { agreementEvent, eventBridgeEvent, type Json, licenseEvent } from '../notifications/messages.js';
 import { type Buyer } from '../support/buyer.js';
 import { replicaOptions } from '../support/replica-options.js';
@@ -35,7 +40,10 @@ class Handlers {
   }
 }
 
-/** A day and a half of a seller, with something in every state that operators are shown, and another seller in the same database. */
+/**
+ * A day and a half of a seller, with something in every state that operators are shown, and another seller in the same
+ * database.
+ */
 export class OperatorsStory {
   private constructor(
     readonly world: World,
@@ -81,17 +89,25 @@ export class OperatorsStory {
     const rehearsing = await world.join('tenant-r', { productCode: REHEARSAL });
     const gone = await world.join('tenant-g');
     await world.goTo('2026-11-11T10:05:00Z');
-    const { eventId: first } = await alpha.use('7.5', { idempotencyKey: ORDER_KEY, tags: { AccountId: ACCOUNT, user: 'ada' } });
+    const { eventId: first } = await alpha.use('7.5', {
+      idempotencyKey: ORDER_KEY,
+      tags: { AccountId: ACCOUNT, user: 'ada' },
+    });
     await beta.use(4);
     await rehearsing.use(2);
     await gone.use(10);
     const [strange] = await world.recordAll([{ subscriptionId: stranger.subscriptionId, quantity: 1000 }], {}, other);
     await world.pass(1.5);
 
-    // 11:35. Late usage of an hour that is sealed; a dimension that AWS does not take; a correction beyond what there is, and an end.
+    // 11:35. Late usage of an hour that is sealed; a dimension that AWS does not take; a correction beyond what there
+    // is, and an end.
     const { eventId: late } = await alpha.use('0.210987654321', { occurredAt: new Date('2026-11-11T10:30:00Z') });
     await alpha.use('2.5');
-    const refused = { kind: 'unknownError', name: 'InvalidUsageDimensionException', operation: 'BatchMeterUsage' } as const;
+    const refused = {
+      kind: 'unknownError',
+      name: 'InvalidUsageDimensionException',
+      operation: 'BatchMeterUsage',
+    } as const;
     simulator.faults.add({ ...refused, when: { dimension: 'storage' } });
     await alpha.use('1.25', { dimension: 'storage' });
     await gone.use(-30, { reason: `credit for ${ACCOUNT}` });
@@ -100,7 +116,8 @@ export class OperatorsStory {
     await world.pass(2);
     await gone.use(50);
 
-    // A replaced agreement, of which the buyer tells before AWS does: what arrives as a newcomer turns out to be the same subscription.
+    // A replaced agreement, of which the buyer tells before AWS does: what arrives as a newcomer turns out to be the
+    // same subscription.
     const trying = await world.join('tenant-t', { freeTrial: true });
     const folded = await world.join('tenant-f');
     await folded.use(3);
@@ -180,7 +197,12 @@ async function decide(world: World): Promise<void> {
   const deliveries = world.app.get(EventDeliveries);
   const [failed] = await deliveries.list({ state: 'deadLettered' });
   await deliveries.skip(failed!.id, { by: 'ada', reason: `done by hand for ${ACCOUNT}` });
-  const alert = { kind: 'setupError', subject: 'us-east-1', severity: 'critical', message: `account ${ACCOUNT} needs a look` } as const;
+  const alert = {
+    kind: 'setupError',
+    subject: 'us-east-1',
+    severity: 'critical',
+    message: `account ${ACCOUNT} needs a look`,
+  } as const;
   const board = world.app.get(AlertBoard);
   await board.raise(world.database, { ...alert, details: { account: ACCOUNT, quantity: '0.210987654321' } });
   await board.resolve(world.database, alert.kind, alert.subject);

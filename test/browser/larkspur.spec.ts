@@ -117,7 +117,10 @@ describe('a buyer in the browser', () => {
     await page.goto('/dashboard');
     await page.getByRole('button', { name: 'Create an API key' }).click();
     const apiKey = await page.locator('#api-key').textContent();
-    const order = { headers: { authorization: `Bearer ${apiKey!}`, 'idempotency-key': 'first' }, data: { images: 2, size: 'poster' } };
+    const order = {
+      headers: { authorization: `Bearer ${apiKey!}`, 'idempotency-key': 'first' },
+      data: { images: 2, size: 'poster' },
+    };
     const first = await page.request.post('/api/renders', order);
     expect(first.status()).toBe(201);
     expect(await first.json()).toMatchObject({ images: 2, megapixels: 7.5, repeated: false });
@@ -147,7 +150,12 @@ describe('a buyer in the browser', () => {
   /** Presses a button beside the newest subscription of a company that has it. */
   async function manage(company: string, button: string): Promise<void> {
     await page.goto('/aws');
-    await page.getByRole('listitem').filter({ hasText: company }).getByRole('button', { name: button, exact: true }).first().click();
+    await page
+      .getByRole('listitem')
+      .filter({ hasText: company })
+      .getByRole('button', { name: button, exact: true })
+      .first()
+      .click();
     await page.waitForURL('**/aws*');
   }
 
@@ -235,7 +243,9 @@ describe('what a buyer gets wrong', () => {
   it('a landing page without a token', async () => {
     const page = await demo.visitor();
     await page.goto('/aws');
-    await page.evaluate(`document.querySelectorAll('[name="x-amzn-marketplace-token"]').forEach((field) => field.remove())`);
+    await page.evaluate(
+      `document.querySelectorAll('[name="x-amzn-marketplace-token"]').forEach((field) => field.remove())`,
+    );
     const landed = page.waitForResponse('**/marketplace/registration');
     await page.getByRole('button', { name: 'Set up your account' }).first().click();
     expect((await landed).status()).toBe(400);
@@ -245,7 +255,9 @@ describe('what a buyer gets wrong', () => {
 
   it('a landing page with a token that AWS does not know', async () => {
     const page = await demo.visitor();
-    const answer = await page.request.post('/marketplace/registration', { form: { 'x-amzn-marketplace-token': 'nonsense' } });
+    const answer = await page.request.post('/marketplace/registration', {
+      form: { 'x-amzn-marketplace-token': 'nonsense' },
+    });
     expect(answer.status()).toBe(400);
     expect(await answer.text()).not.toContain('nonsense');
   });
@@ -297,7 +309,12 @@ describe('the view of all customers', () => {
 
 describe('on a phone, in the dark', () => {
   it('no page is wider than the screen', async () => {
-    const page = await demo.visitor({ viewport: { width: 360, height: 740 }, colorScheme: 'dark', deviceScaleFactor: 2, hasTouch: true });
+    const page = await demo.visitor({
+      viewport: { width: 360, height: 740 },
+      colorScheme: 'dark',
+      deviceScaleFactor: 2,
+      hasTouch: true,
+    });
     await signUp(page, 'Pocket Prints');
     await page.getByRole('button', { name: 'Render 5 images' }).click();
     await eventually('5 renders are metered', async () => (await unitsIn(page, 'renders', 'metered')) === 5);

@@ -3,9 +3,10 @@ import { LicenseMigration } from '../../src/index.js';
 import { LEGACY_CODE, PRODUCT_CODE, type World } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
-// M15, M16, M17, M18: what AWS is asked, and how. Siblings: resold agreements of license and legacy products; direct legacy customers known by account only;
-// quotas under registrations, reconciliation and the move to licenses, with two replicas; products of others, and such as were taken off the list and put
-// back; listings whose ResolveCustomer names no license, with and without a word of it from EventBridge.
+// M15, M16, M17, M18: what AWS is asked, and how. Siblings: resold agreements of license and legacy products; direct
+// legacy customers known by account only; quotas under registrations, reconciliation and the move to licenses, with two
+// replicas; products of others, and such as were taken off the list and put back; listings whose ResolveCustomer names
+// no license, with and without a word of it from EventBridge.
 
 jest.setTimeout(240_000);
 
@@ -18,19 +19,26 @@ describe('M15 an agreement that SearchAgreements does not list', () => {
     ['license', PRODUCT_CODE, ['eventBridge']],
     ['license, no way in', PRODUCT_CODE, []],
     ['legacy', LEGACY_CODE, ['eventBridge', 'sns']],
-  ] as const)('because a channel partner sold it: absence ends nothing and alerts nothing (%s)', async (_, productCode, ways) => {
-    await withWorld({ ways }, async (world) => {
-      const resale = { partnerAccountId: '999988887777' };
-      const buyer = await world.join('acme', { productCode, resale, entitlements: [{ dimension: 'seats', value: 3 }] });
-      await buyer.use(7);
-      await world.pass(6, 1);
-      expect(await buyer.state()).toBe('active');
-      await quiet(world);
-      await buyer.use(4);
-      await world.pass(2);
-      await world.expectUnits({ billed: { 'l-1': 11 } });
-    });
-  });
+  ] as const)(
+    'because a channel partner sold it: absence ends nothing and alerts nothing (%s)',
+    async (_, productCode, ways) => {
+      await withWorld({ ways }, async (world) => {
+        const resale = { partnerAccountId: '999988887777' };
+        const buyer = await world.join('acme', {
+          productCode,
+          resale,
+          entitlements: [{ dimension: 'seats', value: 3 }],
+        });
+        await buyer.use(7);
+        await world.pass(6, 1);
+        expect(await buyer.state()).toBe('active');
+        await quiet(world);
+        await buyer.use(4);
+        await world.pass(2);
+        await world.expectUnits({ billed: { 'l-1': 11 } });
+      });
+    },
+  );
 
   it.each([
     ['a direct legacy customer known by account only', {}, ['eventBridge']],
@@ -43,7 +51,9 @@ describe('M15 an agreement that SearchAgreements does not list', () => {
       await world.pass(2);
       const report = await world.app.get(LicenseMigration).move(LEGACY_CODE, { cutOver: at('2026-11-11T14:00:00Z') });
       expect(report).toMatchObject({ open: [], complete: true });
-      expect((await world.alerts()).filter(({ kind }) => kind === 'contradiction' || kind === 'licenseUnknown')).toEqual([]);
+      expect(
+        (await world.alerts()).filter(({ kind }) => kind === 'contradiction' || kind === 'licenseUnknown'),
+      ).toEqual([]);
     });
   });
 });

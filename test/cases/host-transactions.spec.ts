@@ -4,8 +4,9 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { LEGACY_CODE, PRODUCT_CODE, World } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
-// T1, T9, T16, T24, T25, T26: keys that come again, and transactions of the host that stay open, roll back, or catch. Siblings: between an end and a return,
-// with two subscriptions running by then, by another product code, with the payer named on the retry only, on two replicas at once; alone and in arrays.
+// T1, T9, T16, T24, T25, T26: keys that come again, and transactions of the host that stay open, roll back, or catch.
+// Siblings: between an end and a return, with two subscriptions running by then, by another product code, with the
+// payer named on the retry only, on two replicas at once; alone and in arrays.
 
 jest.setTimeout(120_000);
 
@@ -51,7 +52,9 @@ describe('T1 a key that comes again when its tenant has left and returned', () =
       const buyer = await leave(world);
       if (isHeard) await buyer.comeBack();
       await world.goTo('2026-11-11T12:05:00Z');
-      expect(await buyer.use(10, { idempotencyKey: KEY, occurredAt: at('2026-11-11T11:59:58Z') })).toMatchObject({ outcome: 'duplicate' });
+      expect(await buyer.use(10, { idempotencyKey: KEY, occurredAt: at('2026-11-11T11:59:58Z') })).toMatchObject({
+        outcome: 'duplicate',
+      });
       if (!isHeard) await buyer.comeBack();
       await world.pass(3);
       await world.expectUnits({ billed: { 'l-1': 10 } });
@@ -123,7 +126,12 @@ describe('T9 a subscription that is folded while a host transaction holds usage 
         await buyer.arrive();
         await world.pass(1);
         expect((await world.subscriptions.get(two))?.id).toBe((await world.subscriptions.get(one))?.id);
-        await world.record({ subscriptionId: one, quantity: 4, idempotencyKey: 'k-billed', occurredAt: at('2026-11-11T10:00:00Z') });
+        await world.record({
+          subscriptionId: one,
+          quantity: 4,
+          idempotencyKey: 'k-billed',
+          occurredAt: at('2026-11-11T10:00:00Z'),
+        });
         await world.record({ subscriptionId: one, quantity: 9, idempotencyKey: 'k-open' });
         await runner.commitTransaction();
         await runner.release();
@@ -133,7 +141,9 @@ describe('T9 a subscription that is folded while a host transaction holds usage 
       // One of the two under k-open is billed, the other is held; which of them, their ids decide.
       const sum = Object.values(billed).reduce((total, units) => total + units, 0);
       expect([4 + 5, 4 + 9]).toContain(sum);
-      expect(Object.entries(records).map(([name, units]) => [/duplicateKey|keyConflict/.exec(name)?.[0], units])).toEqual(
+      expect(
+        Object.entries(records).map(([name, units]) => [/duplicateKey|keyConflict/.exec(name)?.[0], units]),
+      ).toEqual(
         expect.arrayContaining([
           ['duplicateKey', 4],
           ['keyConflict', 14 - (sum - 4)],
@@ -169,7 +179,9 @@ describe('with a host', () => {
     await world.join('other');
     const idempotencyKey = randomUUID();
     expect(await world.record({ tenantId: 'one', quantity: 1, idempotencyKey })).toMatchObject({ outcome: 'recorded' });
-    expect(await world.record({ tenantId: 'other', quantity: 1, idempotencyKey })).toMatchObject({ outcome: 'recorded' });
+    expect(await world.record({ tenantId: 'other', quantity: 1, idempotencyKey })).toMatchObject({
+      outcome: 'recorded',
+    });
   });
 
   it('T24 a sign-up with its first usage that is rolled back leaves nothing; the next is whole', async () => {
@@ -184,7 +196,9 @@ describe('with a host', () => {
     await withHost(world, async (source) => {
       await rolledBack(source, play);
       world.count(-7);
-      await expect(world.record({ tenantId: 'fickle', quantity: 3 })).rejects.toMatchObject({ code: expect.stringMatching(/UNKNOWN/) });
+      await expect(world.record({ tenantId: 'fickle', quantity: 3 })).rejects.toMatchObject({
+        code: expect.stringMatching(/UNKNOWN/),
+      });
       await source.transaction(play);
       expect(await world.record({ tenantId: 'fickle', quantity: 3 })).toMatchObject({ outcome: 'recorded' });
     });
@@ -215,17 +229,25 @@ describe('with a host', () => {
   it('T26 an array of 1,000 with one conflict, caught in the host’s transaction, writes none of them', async () => {
     await world.join('bulk');
     await world.record({ tenantId: 'bulk', quantity: 1, idempotencyKey: 'k-500' });
-    const usages = Array.from({ length: 1000 }, (_, index) => ({ tenantId: 'bulk', quantity: 2, idempotencyKey: `k-${index}` }));
+    const usages = Array.from({ length: 1000 }, (_, index) => ({
+      tenantId: 'bulk',
+      quantity: 2,
+      idempotencyKey: `k-${index}`,
+    }));
     await withHost(world, async (source) => {
       await source.transaction(async (manager) => {
         await manager.query(`CREATE TABLE IF NOT EXISTS host_note (text text)`);
-        await expect(world.recordAll(usages, { manager })).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', indexes: [500] });
+        await expect(world.recordAll(usages, { manager })).rejects.toMatchObject({
+          code: 'IDEMPOTENCY_CONFLICT',
+          indexes: [500],
+        });
         await manager.query(`INSERT INTO host_note VALUES ('the transaction is usable')`);
       });
       expect(await source.query(`SELECT text FROM host_note`)).toEqual([{ text: 'the transaction is usable' }]);
     });
     const [row] = await world.database.query<{ number: number }>(
-      `SELECT count(*)::int AS number FROM marketplace.usage_event e JOIN marketplace.subject s ON s.id = e.subject WHERE s.tenant_id = 'bulk'`,
+      `SELECT count(*)::int AS number FROM marketplace.usage_event e JOIN marketplace.subject s ON s.id = e.subject
+        WHERE s.tenant_id = 'bulk'`,
     );
     expect(row?.number).toBe(1);
   });

@@ -2,9 +2,10 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { LEGACY_CODE, PRODUCT_CODE, type World } from '../support/world.js';
 import { withWorld } from './routes.js';
 
-// M2, M9, M10, T8: several subscriptions of one tenant or buyer, and rows that turn out to be one. Siblings: concurrent agreements with and without a
-// chosen payer, the choice before and hours after the usage; a legacy buyer entered by account and by identifier, joined before and after the hour was sealed,
-// zeros at once and never; a third row of a chain, with keys that come again under each id.
+// M2, M9, M10, T8: several subscriptions of one tenant or buyer, and rows that turn out to be one. Siblings: concurrent
+// agreements with and without a chosen payer, the choice before and hours after the usage; a legacy buyer entered by
+// account and by identifier, joined before and after the hour was sealed, zeros at once and never; a third row of a
+// chain, with keys that come again under each id.
 
 jest.setTimeout(180_000);
 
@@ -17,7 +18,8 @@ describe('M2 two concurrent agreements of a tenant', () => {
     return other.subscriptionId;
   }
   async function report(world: World): Promise<void> {
-    for (let n = 1; n <= REPORTS; n += 1) await world.record({ tenantId: 'acme', quantity: 1, idempotencyKey: `report-${n}` });
+    for (let n = 1; n <= REPORTS; n += 1)
+      await world.record({ tenantId: 'acme', quantity: 1, idempotencyKey: `report-${n}` });
     await world.pass(2);
   }
 
@@ -26,7 +28,9 @@ describe('M2 two concurrent agreements of a tenant', () => {
       const subscriptionId = await two(world);
       await report(world);
       await world.expectUnits({ waiting: { ambiguous: REPORTS } });
-      expect(await world.alerts()).toEqual(expect.arrayContaining([expect.objectContaining({ message: expect.stringMatching(/12/) })]));
+      expect(await world.alerts()).toEqual(
+        expect.arrayContaining([expect.objectContaining({ message: expect.stringMatching(/12/) })]),
+      );
       await expect(world.subscriptions.current('acme')).rejects.toMatchObject({ code: 'SEVERAL_SUBSCRIPTIONS' });
       await world.pass(3, 1);
       await world.subscriptions.choosePayer({
@@ -56,7 +60,8 @@ describe('M2 two concurrent agreements of a tenant', () => {
     await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const subscriptionId = await two(world);
       await world.record({ tenantId: 'acme', quantity: 5 });
-      for (let n = 1; n <= REPORTS; n += 1) await world.record({ tenantId: 'acme', subscriptionId, quantity: 1, idempotencyKey: `${n}` });
+      for (let n = 1; n <= REPORTS; n += 1)
+        await world.record({ tenantId: 'acme', subscriptionId, quantity: 1, idempotencyKey: `${n}` });
       await world.pass(2);
       await world.expectUnits({ billed: { 'l-2 trial': REPORTS }, waiting: { ambiguous: 5 } });
     });
@@ -82,8 +87,8 @@ describe('M9 one legacy buyer, entered by account and by CustomerIdentifier', ()
     await expectEnteredTwiceIsOne(hours, zeroRecords, units);
   });
 
-  // AWS answers Success to the second of two equal records under two names of one buyer, and bills one: nothing of its answer tells that from two bills.
-  // Only an audit of what AWS has on file can.
+  // AWS answers Success to the second of two equal records under two names of one buyer, and bills one: nothing of its
+  // answer tells that from two bills. Only an audit of what AWS has on file can.
   it.failing('registers after both records were sent, with as many units', async () => {
     await expectEnteredTwiceIsOne(1.5, 'off', 15);
   });

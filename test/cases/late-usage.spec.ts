@@ -2,8 +2,9 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { type World } from '../support/world.js';
 import { at, renewingAt, withWorld } from './routes.js';
 
-// M20–M25, T2, T3, T5, T6, T10, T18, T20–T22: usage and the time it belongs to. Siblings: before the start, in gaps, after the end, across a month, under a
-// trial, under an agreement whose records AWS refused or was throttled over; facts that come after the hours they speak of were sealed; dry runs between.
+// M20–M25, T2, T3, T5, T6, T10, T18, T20–T22: usage and the time it belongs to. Siblings: before the start, in gaps,
+// after the end, across a month, under a trial, under an agreement whose records AWS refused or was throttled over;
+// facts that come after the hours they speak of were sealed; dry runs between.
 
 jest.setTimeout(180_000);
 
@@ -203,7 +204,9 @@ describe('T5 an hour that was throttled to its cutoff', () => {
       const left = unitsIn(elsewhere.waiting, /noHour/) + unitsIn(elsewhere.records, /held/);
       expect({ billed, left, elsewhere }).toEqual({ billed: { 'l-2': 7 }, left: 500, elsewhere: expect.anything() });
       expect(
-        await world.database.query(`SELECT FROM marketplace.metering_record WHERE disposition = 'annulled' AND quantity = 500`),
+        await world.database.query(
+          `SELECT FROM marketplace.metering_record WHERE disposition = 'annulled' AND quantity = 500`,
+        ),
       ).toHaveLength(1);
     });
   });

@@ -2,8 +2,9 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { type World } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
-// M26, M27, M28, T13, T23: only the ledger makes money. Siblings: each table that a bill follows from, by UPDATE, DELETE and INSERT; what no event may hold;
-// reloaded dumps; a start that would bill hours nobody decided about; a clock that goes back; a database that was restored.
+// M26, M27, M28, T13, T23: only the ledger makes money. Siblings: each table that a bill follows from, by UPDATE,
+// DELETE and INSERT; what no event may hold; reloaded dumps; a start that would bill hours nobody decided about; a
+// clock that goes back; a database that was restored.
 
 jest.setTimeout(180_000);
 
@@ -26,20 +27,27 @@ const TAMPERINGS: Readonly<Record<string, string>> = {
   'an event is changed': `UPDATE marketplace.usage_event SET quantity = quantity + 1000`,
   'an event is deleted': `DELETE FROM marketplace.usage_event`,
   'unsealed usage is changed': `UPDATE marketplace.unsealed_usage SET quantity = quantity + 1000`,
-  'unsealed usage is inserted': `INSERT INTO marketplace.unsealed_usage (id, occurred_at, hour, subject, dimension, quantity)
-    SELECT gen_random_uuid(), occurred_at, (extract(epoch FROM occurred_at) / 3600)::int, subject, dimension, 1000 FROM marketplace.usage_event`,
+  'unsealed usage is inserted': `INSERT INTO marketplace.unsealed_usage (id, occurred_at, hour, subject, dimension,
+    quantity)
+    SELECT gen_random_uuid(), occurred_at, (extract(epoch FROM occurred_at) / 3600)::int, subject, dimension, 1000
+      FROM marketplace.usage_event`,
   'a rollup is changed': `UPDATE marketplace.rollup SET event_sum = event_sum + 1000`,
   'a rollup gives up its record': `UPDATE marketplace.rollup SET record_id = NULL`,
-  'a rollup is inserted': `INSERT INTO marketplace.rollup (id, subject, dimension, hour, is_correction, event_sum, event_count, first_at, last_at, taken_at)
+  'a rollup is inserted': `INSERT INTO marketplace.rollup (id, subject, dimension, hour, is_correction, event_sum,
+    event_count, first_at, last_at, taken_at)
     SELECT id + 1000, subject, dimension, hour + 1, false, 1000, 1, first_at, last_at, taken_at FROM marketplace.rollup`,
   'a rollup’s events are changed': `UPDATE marketplace.rollup_event SET ids = ids || ids`,
-  'a record is changed': `UPDATE marketplace.metering_record SET quantity = quantity + 1000, event_sum = event_sum + 1000`,
+  'a record is changed': `UPDATE marketplace.metering_record SET quantity = quantity + 1000, event_sum = event_sum +
+    1000`,
   'a record is deleted': `DELETE FROM marketplace.metering_record`,
   'a record is inserted': `INSERT INTO marketplace.metering_record
-    (seller_account, id, kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension, hour, "timestamp", quantity, event_sum,
+    (seller_account, id, kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension, hour,
+      "timestamp", quantity, event_sum,
      event_count, operation, region, mode, sealed_at, state, due_at, cutoff_at)
-    SELECT seller_account, gen_random_uuid(), kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension,
-           hour + interval '1 hour', "timestamp" + interval '1 hour', 1000, 1000, 0, operation, region, mode, sealed_at, 'pending',
+    SELECT seller_account, gen_random_uuid(), kind, customer_id, subscription_id, period_id, identity_id,
+      product_code, dimension,
+           hour + interval '1 hour', "timestamp" + interval '1 hour', 1000, 1000, 0, operation, region, mode,
+             sealed_at, 'pending',
            due_at + interval '1 hour', cutoff_at + interval '1 hour'
     FROM marketplace.metering_record WHERE kind = 'hour'`,
   'an identity is changed': `UPDATE marketplace.metering_identity SET license_arn = license_arn || '0'`,
@@ -47,21 +55,24 @@ const TAMPERINGS: Readonly<Record<string, string>> = {
 };
 
 describe('M26 by hand', () => {
-  it.each(Object.entries(TAMPERINGS))('%s: refused, or found before the next send and held with an alert', async (_, statement) => {
-    await withWorld({}, async (world) => {
-      const buyer = await world.join('acme');
-      await buyer.use(3);
-      await world.goTo('2026-11-11T11:05:00Z');
-      await buyer.use(2);
-      await world.goTo('2026-11-11T11:15:00Z');
-      const outcome = await tamper(world, statement);
-      await world.pass(3);
-      const bill = world.simulator.bill().reduce((sum, { quantity }) => sum + quantity, 0);
-      expect(bill).toBeLessThanOrEqual(5);
-      if (outcome === 'refused') await world.expectUnits({ billed: { 'l-1': 5 } });
-      else expect((await world.alerts()).filter(({ severity }) => severity === 'critical')).not.toEqual([]);
-    });
-  });
+  it.each(Object.entries(TAMPERINGS))(
+    '%s: refused, or found before the next send and held with an alert',
+    async (_, statement) => {
+      await withWorld({}, async (world) => {
+        const buyer = await world.join('acme');
+        await buyer.use(3);
+        await world.goTo('2026-11-11T11:05:00Z');
+        await buyer.use(2);
+        await world.goTo('2026-11-11T11:15:00Z');
+        const outcome = await tamper(world, statement);
+        await world.pass(3);
+        const bill = world.simulator.bill().reduce((sum, { quantity }) => sum + quantity, 0);
+        expect(bill).toBeLessThanOrEqual(5);
+        if (outcome === 'refused') await world.expectUnits({ billed: { 'l-1': 5 } });
+        else expect((await world.alerts()).filter(({ severity }) => severity === 'critical')).not.toEqual([]);
+      });
+    },
+  );
 });
 
 describe('M26 unsealed usage deleted by hand', () => {
@@ -144,7 +155,10 @@ describe('T23 by hand, what no ledger may hold', () => {
     ['13 decimals', event('gen_random_uuid()', '0.0000000000001')],
     ['an event twice', event('id', 'quantity')],
     ['unsealed usage without an event', TAMPERINGS['unsealed usage is inserted']!],
-    ['unsealed usage of an event, twice', `INSERT INTO marketplace.unsealed_usage SELECT * FROM marketplace.unsealed_usage`],
+    [
+      'unsealed usage of an event, twice',
+      `INSERT INTO marketplace.unsealed_usage SELECT * FROM marketplace.unsealed_usage`,
+    ],
     ['a rollup that lists an id twice', `UPDATE marketplace.rollup_event SET ids = ids || ids`],
     ['a rollup of its own', TAMPERINGS['a rollup is inserted']!],
   ])('%s is refused', async (_, statement) => {

@@ -6,8 +6,9 @@ import { type Agreement, type SubscribeOptions } from '../support/market.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
 import { at, renewingAt } from './routes.js';
 
-// The README's sample, the very files of examples/quickstart, through the lives of agreements. Each stands for its case: first purchase, M14 (trial to paid),
-// M3 (early renewal), T2 (late renewal), M5 (mid-hour replacement), T1 (return), M2 (two concurrent agreements).
+// The README's sample, the very files of examples/quickstart, through the lives of agreements. Each stands for its
+// case: first purchase, M14 (trial to paid), M3 (early renewal), T2 (late renewal), M5 (mid-hour replacement), T1
+// (return), M2 (two concurrent agreements).
 
 jest.setTimeout(120_000);
 
@@ -125,7 +126,10 @@ describe('the README’s sample', () => {
 
   it('loses nothing where two agreements run side by side: it waits for the host to choose', async () => {
     await play({}, async (world, first, report) => {
-      const second = await signUp(world, world.simulator.subscribe({ productCode: PRODUCT_CODE, accountId: first.accountId }));
+      const second = await signUp(
+        world,
+        world.simulator.subscribe({ productCode: PRODUCT_CODE, accountId: first.accountId }),
+      );
       await report(1, 12);
       await world.pass(2);
       await world.expectUnits({ waiting: { ambiguous: 12 } });

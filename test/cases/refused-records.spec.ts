@@ -2,8 +2,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { PRODUCT_CODE, type World } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
-// T7, T12, T17, T19, T27: what AWS refuses for a cause, in which order facts come, and what an idle ledger costs. Siblings: causes against an identity, a
-// dimension and a product; refused for an hour and for days; seeds of shuffles.
+// T7, T12, T17, T19, T27: what AWS refuses for a cause, in which order facts come, and what an idle ledger costs.
+// Siblings: causes against an identity, a dimension and a product; refused for an hour and for days; seeds of shuffles.
 
 jest.setTimeout(300_000);
 
@@ -66,7 +66,9 @@ describe('T12 facts in any order, while hours are sealed', () => {
       expect(await world.deadLetters()).toEqual([]);
       const { billed = {} } = await world.expectConserved();
       expect(Object.values(billed).reduce((sum, units) => sum + units, 0)).toBeGreaterThanOrEqual(8);
-      expect(await world.subscriptions.current('acme', { productCode: PRODUCT_CODE })).toMatchObject({ state: 'active' });
+      expect(await world.subscriptions.current('acme', { productCode: PRODUCT_CODE })).toMatchObject({
+        state: 'active',
+      });
     });
   });
 });
@@ -81,7 +83,9 @@ describe('T17 a dimension that AWS never accepts', () => {
       when: { dimension: 'storage' },
     });
     for (let hour = 0; hour < HOURS; hour += 1) {
-      await world.recordAll(Array.from({ length: 10 }, () => ({ tenantId: 'acme', quantity: 1, dimension: 'storage' })));
+      await world.recordAll(
+        Array.from({ length: 10 }, () => ({ tenantId: 'acme', quantity: 1, dimension: 'storage' })),
+      );
       await other.use(1);
       await buyer.use(1);
       await world.pass(1, 1);
@@ -95,9 +99,12 @@ describe('T17 a dimension that AWS never accepts', () => {
     await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const mend = await play(world);
       const before = await world.expectConserved();
-      expect(Object.values(before.billed ?? {}).reduce((sum, units) => sum + units, 0)).toBeGreaterThanOrEqual(2 * (HOURS - 2));
+      expect(Object.values(before.billed ?? {}).reduce((sum, units) => sum + units, 0)).toBeGreaterThanOrEqual(
+        2 * (HOURS - 2),
+      );
       const [stamped] = await world.database.query<{ most: number }>(
-        `SELECT coalesce(max(n), 0)::int AS most FROM (SELECT count(*) AS n FROM marketplace.annulled_rollup GROUP BY rollup_id) a`,
+        `SELECT coalesce(max(n), 0)::int AS most FROM (SELECT count(*) AS n FROM marketplace.annulled_rollup
+          GROUP BY rollup_id) a`,
       );
       expect(stamped?.most).toBeLessThanOrEqual(1);
       const [records] = await world.database.query<{ number: number }>(
@@ -124,7 +131,8 @@ describe('T17 a dimension that AWS never accepts', () => {
         await world.pass(1, 1);
       }
       const [records] = await world.database.query<{ number: number }>(
-        `SELECT count(*)::int AS number FROM marketplace.metering_record m JOIN marketplace.subscription s ON s.id = m.subscription_id
+        `SELECT count(*)::int AS number FROM marketplace.metering_record m JOIN marketplace.subscription s
+          ON s.id = m.subscription_id
          WHERE s.id = $1`,
         [buyer.subscriptionId],
       );
@@ -162,7 +170,8 @@ describe('T19 tenants with one running and three past subscriptions', () => {
         await world.database.query(`SELECT pg_stat_force_next_flush()`);
         await new Promise((resolve) => setTimeout(resolve, 1200));
         const [row] = await world.database.query<{ reads: string }>(
-          `SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::text AS reads FROM pg_stat_user_tables WHERE relname IN ('usage_event', 'rollup_event')`,
+          `SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::text AS reads FROM pg_stat_user_tables
+            WHERE relname IN ('usage_event', 'rollup_event')`,
         );
         return Number(row?.reads);
       };

@@ -2,9 +2,10 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { type MessageFilter } from '../support/market.js';
 import { LICENSE_ROUTES, ROUTES, at, renewingAt, withWorld } from './routes.js';
 
-// M1, M3, M4, M5, M11, M12: agreements that follow each other. Siblings: each way in which AWS's word comes (EventBridge, queues, SNS, raw, none at all),
-// license and legacy, new license, kept license and kept agreement, announced at the signing or at the start, messages in either order, within one second,
-// lost singly and all together; ends by expiry, cancellation, renewal and replacement; at an hour's first instant and in its middle.
+// M1, M3, M4, M5, M11, M12: agreements that follow each other. Siblings: each way in which AWS's word comes
+// (EventBridge, queues, SNS, raw, none at all), license and legacy, new license, kept license and kept agreement,
+// announced at the signing or at the start, messages in either order, within one second, lost singly and all together;
+// ends by expiry, cancellation, renewal and replacement; at an hour's first instant and in its middle.
 
 jest.setTimeout(120_000);
 
@@ -20,16 +21,19 @@ describe('M1 a tenant whose agreement was renewed', () => {
     });
   });
 
-  it.each(['sameLicense', 'sameAgreement'] as const)('has them billed once where AWS keeps the %s', async (renewalLicense) => {
-    await withWorld({ simulator: { switches: { renewalLicense } } }, async (world) => {
-      const buyer = await world.join('acme', renewingAt('2026-11-11T12:00:00Z'));
-      await world.pass(2);
-      await buyer.useTimes(12, 'report');
-      await world.pass(3);
-      await world.expectUnits({ billed: { [renewalLicense === 'sameLicense' ? 'l-2' : 'l-1']: 12 } });
-      expect(world.told('subscription.ended')).toEqual([]);
-    });
-  });
+  it.each(['sameLicense', 'sameAgreement'] as const)(
+    'has them billed once where AWS keeps the %s',
+    async (renewalLicense) => {
+      await withWorld({ simulator: { switches: { renewalLicense } } }, async (world) => {
+        const buyer = await world.join('acme', renewingAt('2026-11-11T12:00:00Z'));
+        await world.pass(2);
+        await buyer.useTimes(12, 'report');
+        await world.pass(3);
+        await world.expectUnits({ billed: { [renewalLicense === 'sameLicense' ? 'l-2' : 'l-1']: 12 } });
+        expect(world.told('subscription.ended')).toEqual([]);
+      });
+    },
+  );
 });
 
 describe('M3 a renewal that is signed a month early', () => {
@@ -50,7 +54,10 @@ describe('M3 a renewal that is signed a month early', () => {
       buyer.renew({ startsAt: at('2026-12-11T00:00:00Z') });
       await world.mailbox.release(order);
       await world.pass(2);
-      expect(await buyer.subscription()).toMatchObject({ state: 'active', current: { agreementId: buyer.agreements[0]!.agreementId } });
+      expect(await buyer.subscription()).toMatchObject({
+        state: 'active',
+        current: { agreementId: buyer.agreements[0]!.agreementId },
+      });
       await world.goTo('2026-12-10T22:30:00Z');
       await buyer.use(10);
       expect(world.told('subscription.renewed')).toEqual([]);
@@ -58,32 +65,42 @@ describe('M3 a renewal that is signed a month early', () => {
       await buyer.use(10);
       await world.pass(3);
       await world.expectUnits({ billed: { 'l-1': 20, 'l-2': 10 } });
-      expect(await buyer.subscription()).toMatchObject({ state: 'active', current: { agreementId: buyer.agreements[1]!.agreementId } });
-      expect(world.told('subscription.renewed').map(({ occurredAt }) => occurredAt.toISOString())).toEqual(['2026-12-11T00:00:00.000Z']);
+      expect(await buyer.subscription()).toMatchObject({
+        state: 'active',
+        current: { agreementId: buyer.agreements[1]!.agreementId },
+      });
+      expect(world.told('subscription.renewed').map(({ occurredAt }) => occurredAt.toISOString())).toEqual([
+        '2026-12-11T00:00:00.000Z',
+      ]);
       expect(world.told('subscription.ended')).toEqual([]);
-      expect(world.told('subscription.ending').filter(({ occurredAt }) => occurredAt < at('2026-12-10T22:30:00Z'))).toEqual([]);
+      expect(
+        world.told('subscription.ending').filter(({ occurredAt }) => occurredAt < at('2026-12-10T22:30:00Z')),
+      ).toEqual([]);
     });
   });
 });
 
 describe('M4 what is dated ahead', () => {
-  it.each(['sent', 'reversed'] as const)('by an announced replacement is in force from its start, not before (%s)', async (order) => {
-    const switches = { futureCreated: 'signing', futureLicenseUpdated: 'signing' } as const;
-    await withWorld({ simulator: { switches } }, async (world) => {
-      const buyer = await world.join('acme');
-      world.mailbox.hold();
-      buyer.replace({ startsAt: at('2026-11-11T16:00:00Z') });
-      await world.mailbox.release(order);
-      await buyer.use(6);
-      await world.pass(3);
-      expect((await buyer.subscription()).current?.agreementId).toBe(buyer.agreements[0]!.agreementId);
-      await world.pass(3.5);
-      await buyer.use(4);
-      await world.pass(2);
-      await world.expectUnits({ billed: { 'l-1': 6, 'l-2': 4 } });
-      expect(world.told('subscription.renewed')).toHaveLength(1);
-    });
-  });
+  it.each(['sent', 'reversed'] as const)(
+    'by an announced replacement is in force from its start, not before (%s)',
+    async (order) => {
+      const switches = { futureCreated: 'signing', futureLicenseUpdated: 'signing' } as const;
+      await withWorld({ simulator: { switches } }, async (world) => {
+        const buyer = await world.join('acme');
+        world.mailbox.hold();
+        buyer.replace({ startsAt: at('2026-11-11T16:00:00Z') });
+        await world.mailbox.release(order);
+        await buyer.use(6);
+        await world.pass(3);
+        expect((await buyer.subscription()).current?.agreementId).toBe(buyer.agreements[0]!.agreementId);
+        await world.pass(3.5);
+        await buyer.use(4);
+        await world.pass(2);
+        await world.expectUnits({ billed: { 'l-1': 6, 'l-2': 4 } });
+        expect(world.told('subscription.renewed')).toHaveLength(1);
+      });
+    },
+  );
 
   it.each([
     ['announced at the signing', { futureCreated: 'signing', futureLicenseUpdated: 'signing' }],
@@ -130,9 +147,12 @@ describe('M5 a replacement at 10:37', () => {
       expect(world.billByHour(before)).toEqual({ '2026-11-11T10': 5 });
       expect(world.billByHour(after)).toEqual({ '2026-11-11T10': 7 });
       const records = await world.database.query<{ quantity: string; timestamp: Date }>(
-        `SELECT quantity::text, "timestamp" FROM marketplace.metering_record WHERE state = 'metered' ORDER BY "timestamp"`,
+        `SELECT quantity::text, "timestamp" FROM marketplace.metering_record WHERE state = 'metered'
+          ORDER BY "timestamp"`,
       );
-      expect(records.map(({ quantity, timestamp }) => [Number(quantity), timestamp < at('2026-11-11T10:37:00Z')])).toEqual([
+      expect(
+        records.map(({ quantity, timestamp }) => [Number(quantity), timestamp < at('2026-11-11T10:37:00Z')]),
+      ).toEqual([
         [5, true],
         [7, false],
       ]);
@@ -217,17 +237,20 @@ describe('M12 messages that are lost', () => {
     });
   });
 
-  it.each(LICENSE_ROUTES)('a renewal of which nothing is heard is found and priced from its start ($name)', async ({ ways }) => {
-    await withWorld({ ways }, async (world) => {
-      const buyer = await world.join('acme', renewingAt('2026-11-11T12:00:00Z'));
-      await buyer.use(9);
-      world.mailbox.lose();
-      await world.pass(2.5);
-      await buyer.use(6, { occurredAt: at('2026-11-11T12:20:00Z') });
-      await world.pass(4);
-      await world.expectUnits({ billed: { 'l-1': 9, 'l-2': 6 } });
-      expect(await buyer.state()).toBe('active');
-      expect(world.told('subscription.renewed')).toHaveLength(1);
-    });
-  });
+  it.each(LICENSE_ROUTES)(
+    'a renewal of which nothing is heard is found and priced from its start ($name)',
+    async ({ ways }) => {
+      await withWorld({ ways }, async (world) => {
+        const buyer = await world.join('acme', renewingAt('2026-11-11T12:00:00Z'));
+        await buyer.use(9);
+        world.mailbox.lose();
+        await world.pass(2.5);
+        await buyer.use(6, { occurredAt: at('2026-11-11T12:20:00Z') });
+        await world.pass(4);
+        await world.expectUnits({ billed: { 'l-1': 9, 'l-2': 6 } });
+        expect(await buyer.state()).toBe('active');
+        expect(world.told('subscription.renewed')).toHaveLength(1);
+      });
+    },
+  );
 });

@@ -2,9 +2,10 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { LEGACY_CODE, type World } from '../support/world.js';
 import { at, renewingAt, withWorld } from './routes.js';
 
-// M6, M7, M8, M13, T11, T15: buyers who leave and return, and ends that are told late, twice, or falsely. Siblings: known by SNS alone, with
-// EventBridge beside it, registered and not, before and after a registration; legacy and license; unsubscribe-success, Purchase Agreement Ended, License
-// Deprovisioned and advisories as the word that comes late; subscribe-success at once or a day late; raw messages without a time.
+// M6, M7, M8, M13, T11, T15: buyers who leave and return, and ends that are told late, twice, or falsely. Siblings:
+// known by SNS alone, with EventBridge beside it, registered and not, before and after a registration; legacy and
+// license; unsubscribe-success, Purchase Agreement Ended, License Deprovisioned and advisories as the word that comes
+// late; subscribe-success at once or a day late; raw messages without a time.
 
 jest.setTimeout(120_000);
 
@@ -18,7 +19,9 @@ describe('M6 a legacy buyer who left in May and returned in June', () => {
     ['whose messages come raw', ['rawQueue'], true],
   ] as const)('stays active and has 55 of 55 billed (%s)', async (_, ways, registers) => {
     await withWorld({ ways, startAt: at('2026-03-10T10:00:00Z') }, async (world) => {
-      const buyer = registers ? await world.join('acme', { productCode: LEGACY_CODE }) : world.sign({ productCode: LEGACY_CODE });
+      const buyer = registers
+        ? await world.join('acme', { productCode: LEGACY_CODE })
+        : world.sign({ productCode: LEGACY_CODE });
       await world.hear();
       const use = async (quantity: number): Promise<void> => {
         await world.record({

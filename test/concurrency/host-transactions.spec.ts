@@ -44,7 +44,11 @@ function join(): Promise<Buyer> {
 }
 
 /** In a transaction of the host: counted when that commits. */
-async function useIn({ manager }: QueryRunner, { tenantId }: Buyer, event: Pick<UsageEvent, 'dimension' | 'quantity'>): Promise<void> {
+async function useIn(
+  { manager }: QueryRunner,
+  { tenantId }: Buyer,
+  event: Pick<UsageEvent, 'dimension' | 'quantity'>,
+): Promise<void> {
   await world.metering.record({ tenantId, ...event }, { manager });
 }
 
@@ -113,7 +117,11 @@ it('host transactions of every level that end at any moment of sealing by two re
     const ends = (async () => {
       for (const transaction of open) await end(transaction);
     })();
-    await Promise.all([ends, world.run('seal', 'submit', 'seal', 'submit'), world.runOn(other, 'seal', 'submit', 'seal', 'submit')]);
+    await Promise.all([
+      ends,
+      world.run('seal', 'submit', 'seal', 'submit'),
+      world.runOn(other, 'seal', 'submit', 'seal', 'submit'),
+    ]);
   }
   world.clock.advance(2 * HOUR_MS);
   await world.work();

@@ -124,10 +124,14 @@ class Life {
 
   private async recordAgain(): Promise<void> {
     if (this.recorded.length === 0) return;
-    expect(await this.world.record(pick(this.random, this.recorded), {}, this.other)).toMatchObject({ outcome: 'duplicate' });
+    expect(await this.world.record(pick(this.random, this.recorded), {}, this.other)).toMatchObject({
+      outcome: 'duplicate',
+    });
   }
 
-  /** A sender is frozen with its calls under way; another replica takes its records over, and then the first comes to. */
+  /**
+   * A sender is frozen with its calls under way; another replica takes its records over, and then the first comes to.
+   */
   private async overtaken(): Promise<void> {
     const { world, other, random } = this;
     const isAfter = random.next() < 0.5;
@@ -157,11 +161,16 @@ class Life {
 
   private async requeue(): Promise<void> {
     const { world, random } = this;
-    const blocked = await world.records<{ id: string }>(`state = 'blocked' AND cutoff_at > '${world.now().toISOString()}'`);
+    const blocked = await world.records<{ id: string }>(
+      `state = 'blocked' AND cutoff_at > '${world.now().toISOString()}'`,
+    );
     if (blocked.length > 0) await world.app.get(RecordResolution).requeue(pick(random, blocked).id, { by: 'operator' });
   }
 
-  /** AWS is well again and every buyer in good standing: what is still open goes out, ends at its deadline, or is settled by an audit. */
+  /**
+   * AWS is well again and every buyer in good standing: what is still open goes out, ends at its deadline, or is
+   * settled by an audit.
+   */
   async settleAll(): Promise<void> {
     const { world } = this;
     world.simulator.faults.clear();
@@ -184,7 +193,8 @@ class Life {
     const { world } = this;
     const bill = world.simulator.bill();
     const unknown = await world.database.query<{ id: string; license_arn: string; dimension: string; hour: Date }>(
-      `SELECT r.id, r.dimension, r.hour, i.license_arn FROM marketplace.metering_record r JOIN marketplace.metering_identity i ON i.id = r.identity_id
+      `SELECT r.id, r.dimension, r.hour, i.license_arn FROM marketplace.metering_record r
+        JOIN marketplace.metering_identity i ON i.id = r.identity_id
        WHERE r.state = 'unknown'`,
     );
     for (const record of unknown) {
@@ -192,7 +202,9 @@ class Life {
         ({ licenseArn, dimension, hour }) =>
           licenseArn === record.license_arn && dimension === record.dimension && hour === record.hour.toISOString(),
       );
-      const finding = line ? { found: { meteringRecordId: line.meteringRecordId } } : { absentWithFullCoverage: true as const };
+      const finding = line
+        ? { found: { meteringRecordId: line.meteringRecordId } }
+        : { absentWithFullCoverage: true as const };
       await world.app.get(RecordResolution).settleUnknown(record.id, finding, { by: 'auditor' });
     }
   }
@@ -201,20 +213,28 @@ class Life {
   async expectAllSettled(): Promise<void> {
     const { world } = this;
     const { records = {}, waiting = {} } = await world.expectConserved();
-    // Nobody else meters these buyers, so AWS never has anything but what this ledger sent, and nothing is billed that was given up.
-    expect(await world.database.query(`SELECT * FROM marketplace.alert WHERE kind IN ('conflict', 'overBilled')`)).toEqual([]);
+    // Nobody else meters these buyers, so AWS never has anything but what this ledger sent, and nothing is billed that
+    // was given up.
+    expect(
+      await world.database.query(`SELECT * FROM marketplace.alert WHERE kind IN ('conflict', 'overBilled')`),
+    ).toEqual([]);
     expect(waiting).toEqual({});
     expect(Object.keys(records).filter((name) => !/^(held|owed|setApart)/.test(name))).toEqual([]);
-    const ended = this.buyers.filter(({ tenantId }) => this.ended.has(tenantId)).map(({ subscriptionId }) => subscriptionId);
+    const ended = this.buyers
+      .filter(({ tenantId }) => this.ended.has(tenantId))
+      .map(({ subscriptionId }) => subscriptionId);
     // Whoever stays has nothing held, and less than a whole unit carried.
-    const rest = await world.records<{ kind: string; subscription_id: string | null }>(`state = 'closed' AND disposition <> 'annulled'`);
+    const rest = await world.records<{ kind: string; subscription_id: string | null }>(
+      `state = 'closed' AND disposition <> 'annulled'`,
+    );
     expect(rest.filter(({ subscription_id: id }) => id !== null && !ended.includes(id))).toEqual([]);
     expect(await world.database.query(`SELECT * FROM marketplace.balance WHERE carry >= 1`)).toEqual([]);
   }
 }
 
 it.each([1, 2])(
-  'a life of usage, faults, deadlines and ends, seed %i: conserved at every step, and in the end the bill is the ledger',
+  'a life of usage, faults, deadlines and ends, seed %i: conserved at every step, and in the end the bill is the ' +
+    'ledger',
   async (number) => {
     await seededRun(number, async (random, seed) => {
       const world = await World.start({

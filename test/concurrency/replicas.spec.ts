@@ -61,7 +61,8 @@ async function expectToSurviveStorm(world: World, random: SeededRandom): Promise
   for (let hour = 0; hour < HOURS; hour += 1) {
     world.simulator.faults.clear();
     const faults = faultsOf(random);
-    // Each of them for certain in one of the hours in which there is something to send (the first hour settles in the third); then as chance has it.
+    // Each of them for certain in one of the hours in which there is something to send (the first hour settles in the
+    // third); then as chance has it.
     for (const [index, fault] of faults.entries()) {
       if (index % (HOURS - 2) === hour - 2) world.simulator.faults.add({ ...fault, probability: 1, count: 1 });
     }

@@ -111,7 +111,8 @@ describe('AWS takes nothing until the deadlines of the records have passed', () 
       world.simulator.faults.clear();
 
       const unknown = await world.database.query<{ id: string; dimension: string; hour: Date; license_arn: string }>(
-        `SELECT r.id, r.dimension, r.hour, i.license_arn FROM marketplace.metering_record r JOIN marketplace.metering_identity i ON i.id = r.identity_id
+        `SELECT r.id, r.dimension, r.hour, i.license_arn FROM marketplace.metering_record r
+          JOIN marketplace.metering_identity i ON i.id = r.identity_id
          WHERE r.state = 'unknown'`,
       );
       const calls = world.simulator.calls({ operation }).length;
@@ -129,9 +130,13 @@ describe('AWS takes nothing until the deadlines of the records have passed', () 
       await world.expectBalanced();
 
       for (const record of unknown) {
-        const line = bill.find(({ licenseArn, dimension }) => licenseArn === record.license_arn && dimension === record.dimension);
+        const line = bill.find(
+          ({ licenseArn, dimension }) => licenseArn === record.license_arn && dimension === record.dimension,
+        );
         expect(line !== undefined).toBe(isBilled);
-        const finding = line ? { found: { meteringRecordId: line.meteringRecordId } } : { absentWithFullCoverage: true as const };
+        const finding = line
+          ? { found: { meteringRecordId: line.meteringRecordId } }
+          : { absentWithFullCoverage: true as const };
         await world.app.get(RecordResolution).settleUnknown(record.id, finding, { by: 'auditor' });
       }
       await live(2);

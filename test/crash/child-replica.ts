@@ -46,7 +46,10 @@ export class ChildReplica {
     }));
   }
 
-  /** Boots it beside the world's own replicas, at the world's instant, and lets it run the jobs. `options` win over the world's. */
+  /**
+   * Boots it beside the world's own replicas, at the world's instant, and lets it run the jobs. `options` win over the
+   * world's.
+   */
   order(world: World, jobs: JobName[], options: Options = {}): void {
     const order: ReplicaOrder = {
       databaseUrl: world.postgres.url,
@@ -93,8 +96,8 @@ export class ChildReplica {
 const AHEAD = 2;
 
 /**
- * Children for a suite, in the order in which it will ask for them: while one test runs the children of the next already load, which is what they
- * spend their time on.
+ * Children for a suite, in the order in which it will ask for them: while one test runs the children of the next
+ * already load, which is what they spend their time on.
  */
 export class ReplicaCrew {
   private readonly all: ChildReplica[] = [];
@@ -123,7 +126,10 @@ export class ReplicaCrew {
   }
 }
 
-/** Letters that the kernel has for the state of a process. From /proc where there is one: a test that asks often must not start `ps` each time. */
+/**
+ * Letters that the kernel has for the state of a process. From /proc where there is one: a test that asks often must
+ * not start `ps` each time.
+ */
 function stateOf(pid = 0): string {
   const stat = `/proc/${pid}/stat`;
   if (existsSync(stat)) return /\) (\S)/.exec(readFileSync(stat, 'utf8'))?.[1] ?? '';

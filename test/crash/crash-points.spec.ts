@@ -8,7 +8,10 @@ import { repositoryRoot } from '../support/processes.js';
 import { World } from '../support/world.js';
 import { type Fate, ReplicaCrew } from './child-replica.js';
 
-/** What a death leaves behind: rollups, records in the ledger by state, evidence of their attempts, and whether AWS has billed them. */
+/**
+ * What a death leaves behind: rollups, records in the ledger by state, evidence of their attempts, and whether AWS has
+ * billed them.
+ */
 interface Remains {
   rollups: number;
   records: string;
@@ -23,7 +26,9 @@ const CLAIMED: Remains = { ...TAKEN, records: '2 sending', evidence: '2 uncertai
 const SENT: Remains = { ...CLAIMED, billed: true };
 const ANSWERED: Remains = { ...SENT, records: '2 metered', evidence: '2 billed' };
 
-/** Every named instruction of seal, submit and reconcile at which the process may die, and what must be left of it then. */
+/**
+ * Every named instruction of seal, submit and reconcile at which the process may die, and what must be left of it then.
+ */
 const POINTS: Record<string, Remains> = {
   'take.moved': NOTHING,
   'take.committed': TAKEN,
@@ -45,13 +50,19 @@ const DEADLINE_POINTS: Record<string, Remains> = {
   'deadline.finished': { ...TAKEN, records: '2 closed', evidence: '2 refused' },
 };
 
-/** What is known of buyers: a claim is taken up, a message takes effect, two subscriptions turn out to be one, all of it or nothing. */
+/**
+ * What is known of buyers: a claim is taken up, a message takes effect, two subscriptions turn out to be one, all of it
+ * or nothing.
+ */
 const LIFE_POINTS = ['claim.adopted', 'projection.written', 'fold.folded'];
 
 /** Of the delivery of events, in test/events/killed-process.spec.ts. */
 const ELSEWHERE = ['deliver.claimed', 'deliver.handled'];
 
-/** Longer than any test: that it ends is the test's own doing, so that nothing here depends on speed. One sender, so that one death is all. */
+/**
+ * Longer than any test: that it ends is the test's own doing, so that nothing here depends on speed. One sender, so
+ * that one death is all.
+ */
 const LEASE = { submission: { leaseMs: 600_000, requestTimeoutMs: 20_000, concurrency: 1 } };
 
 const READINGS = [
@@ -70,7 +81,9 @@ it('every crash point named in the sources is under test here', () => {
   const named = sourceFiles(path.join(repositoryRoot, 'src')).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/\bcrashPoint\('([^']+)'\)/g)].map((match) => match[1] ?? ''),
   );
-  expect([...new Set(named)].sort()).toEqual([...Object.keys({ ...POINTS, ...DEADLINE_POINTS }), ...LIFE_POINTS, ...ELSEWHERE].sort());
+  expect([...new Set(named)].sort()).toEqual(
+    [...Object.keys({ ...POINTS, ...DEADLINE_POINTS }), ...LIFE_POINTS, ...ELSEWHERE].sort(),
+  );
 });
 
 async function remainsOf(world: World, { subscriptionId, agreement }: Buyer): Promise<Remains> {
@@ -85,10 +98,12 @@ async function remainsOf(world: World, { subscriptionId, agreement }: Buyer): Pr
   return {
     rollups: Number(rollups),
     records: await tally(
-      `SELECT count(*) || ' ' || state AS tally FROM marketplace.metering_record WHERE subscription_id = $1 GROUP BY state ORDER BY state`,
+      `SELECT count(*) || ' ' || state AS tally FROM marketplace.metering_record WHERE subscription_id = $1
+        GROUP BY state ORDER BY state`,
     ),
     evidence: await tally(
-      `SELECT count(*) || ' ' || evidence AS tally FROM marketplace.attempt_record e JOIN marketplace.metering_record r ON r.id = e.record_id
+      `SELECT count(*) || ' ' || evidence AS tally FROM marketplace.attempt_record e
+        JOIN marketplace.metering_record r ON r.id = e.record_id
        WHERE r.subscription_id = $1 GROUP BY evidence ORDER BY evidence`,
     ),
     billed: world.simulator.bill({ licenseArn: agreement.licenseArn }).length > 0,
@@ -115,7 +130,8 @@ async function killedAt(point: string, world: World, jobs: JobName[]): Promise<v
 }
 
 /** Only where AWS has the record already do the readings differ. */
-const readingsAt = ({ evidence, billed }: Remains): number => (evidence.endsWith('uncertain') && billed ? READINGS.length : 1);
+const readingsAt = ({ evidence, billed }: Remains): number =>
+  evidence.endsWith('uncertain') && billed ? READINGS.length : 1;
 
 // Children load for as long as a busy machine takes.
 jest.setTimeout(120_000);
@@ -123,14 +139,19 @@ jest.setTimeout(120_000);
 let worlds: World[] = [];
 let world: World;
 const crew = new ReplicaCrew([
-  ...Object.entries({ ...POINTS, ...DEADLINE_POINTS }).flatMap(([crashAt, remains]) => Array<Fate>(readingsAt(remains)).fill({ crashAt })),
+  ...Object.entries({ ...POINTS, ...DEADLINE_POINTS }).flatMap(([crashAt, remains]) =>
+    Array<Fate>(readingsAt(remains)).fill({ crashAt }),
+  ),
   ...LIFE_POINTS.map((crashAt) => ({ crashAt })),
 ]);
 
 beforeAll(async () => {
   worlds = await Promise.all(
     READINGS.map(({ aws, option }) =>
-      World.start({ simulator: { switches: { identicalResend: aws } }, options: { aws: { identicalResend: option }, ...LEASE } }),
+      World.start({
+        simulator: { switches: { identicalResend: aws } },
+        options: { aws: { identicalResend: option }, ...LEASE },
+      }),
     ),
   );
   [world = world] = worlds;

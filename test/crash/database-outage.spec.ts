@@ -18,7 +18,8 @@ const HOURS = 4;
 const endConnections = (world: World): Promise<number> =>
   withClient(testServerUrl(), async (client) => {
     const { rowCount } = await client.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'nestjs-marketplace-metering'`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1
+        AND application_name = 'nestjs-marketplace-metering'`,
       [world.postgres.name],
     );
     return rowCount ?? 0;
@@ -53,7 +54,8 @@ async function expectToSurvive(world: World, disturb: (hour: number) => Promise<
     const working = (async () => {
       // What a lost connection breaks off is logged by the scheduler, and begins again on its next tick.
       while (!isOver())
-        for (const job of ['inbox', 'seal', 'submit', 'recovery', 'deadline'] as const) await world.run(job).catch(() => undefined);
+        for (const job of ['inbox', 'seal', 'submit', 'recovery', 'deadline'] as const)
+          await world.run(job).catch(() => undefined);
     })();
     await Promise.all([disturb(hour), ...events.map((event) => recordedAtLast(world, event))]);
     over = true;
@@ -78,7 +80,11 @@ function message(type: string, body: string | Buffer): Buffer {
 }
 
 it('a connection that is cut in the breath in which it is made ends a statement, not the process', async () => {
-  const greeting = [message('R', Buffer.alloc(4)), message('Z', 'I'), message('E', 'SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0')];
+  const greeting = [
+    message('R', Buffer.alloc(4)),
+    message('Z', 'I'),
+    message('E', 'SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0'),
+  ];
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', () => socket.end(Buffer.concat(greeting)));

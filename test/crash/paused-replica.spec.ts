@@ -6,7 +6,10 @@ import { HOUR_MS } from '../../src/runtime/clock.js';
 import { type Buyer } from '../support/buyer.js';
 import { type ChildReplica, type Fate, ReplicaCrew } from './child-replica.js';
 
-/** A lease that runs out in earnest here. One sender in each, so that nothing else of the child is under way where it stops. */
+/**
+ * A lease that runs out in earnest here. One sender in each, so that nothing else of the child is under way where it
+ * stops.
+ */
 const LEASE_MS = 2500;
 const SHORT_LEASE = { submission: { leaseMs: LEASE_MS, requestTimeoutMs: 1000, concurrency: 1 } };
 const LONG_LEASE = { submission: { leaseMs: 600_000, concurrency: 1 } };
@@ -75,7 +78,9 @@ const answersOf = async ({ subscriptionId }: Buyer) =>
   );
 
 const callsOf = ({ agreement: { licenseArn } }: Buyer): number =>
-  world.simulator.calls({ operation: 'BatchMeterUsage' }).filter((call) => JSON.stringify(call.request).includes(licenseArn)).length;
+  world.simulator
+    .calls({ operation: 'BatchMeterUsage' })
+    .filter((call) => JSON.stringify(call.request).includes(licenseArn)).length;
 
 /** Gives back leases until none is left; the lease runs out by itself. */
 const leasesRunOut = (): Promise<void> =>

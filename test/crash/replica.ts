@@ -1,5 +1,5 @@
-// A replica of the module in a process of its own, for a test to kill or stop: loads, waits for its order on standard input, runs the jobs named there,
-// and leaves.
+// A replica of the module in a process of its own, for a test to kill or stop: loads, waits for its order on standard
+// input, runs the jobs named there, and leaves.
 import { createInterface } from 'node:readline/promises';
 import { NestFactory } from '@nestjs/core';
 import { JobScheduler, MarketplaceMeteringModule } from '../../src/index.js';

@@ -64,7 +64,8 @@ it('a call under way ends and is written down before the application has closed'
 });
 
 it.each([false, true])(
-  'a call that AWS never answers (after its effect: %s) holds the close no longer than its timeout, and another replica ends the work',
+  'a call that AWS never answers (after its effect: %s) holds the close no longer than its timeout, and another ' +
+    'replica ends the work',
   async (afterEffect) => {
     world.simulator.faults.add({ kind: 'hang', operation: 'BatchMeterUsage', afterEffect });
     expect(await closedWhileCalling()).toBeLessThan(REQUEST_TIMEOUT_MS + SLACK_MS);

@@ -37,7 +37,9 @@ describe('the call budget', () => {
     const began = performance.now();
     const slots: number[] = [];
     for (let round = 0; round < 20; round += 1) {
-      slots.push(...(await Promise.all(replicas.map(async (budget) => (await reserve(budget)) + performance.now() - began))));
+      slots.push(
+        ...(await Promise.all(replicas.map(async (budget) => (await reserve(budget)) + performance.now() - began))),
+      );
     }
     slots.sort((a, b) => a - b);
     // 60 slots take 59 intervals of 1 / 9.8 s, whoever asked.
@@ -64,7 +66,9 @@ describe('the call budget', () => {
   });
 
   const rate = async (budget: CallBudget): Promise<number> => {
-    await database.query(`UPDATE marketplace.call_budget SET theoretical_arrival_at = clock_timestamp() - interval '1 s'`);
+    await database.query(
+      `UPDATE marketplace.call_budget SET theoretical_arrival_at = clock_timestamp() - interval '1 s'`,
+    );
     await reserve(budget);
     return 1000 / (await reserve(budget));
   };
@@ -90,7 +94,9 @@ describe('the call budget', () => {
       await budget.throttled('us-east-1', 'BatchMeterUsage');
       await database.query(`UPDATE marketplace.call_budget SET throttled_at = clock_timestamp() - interval '1001 ms'`);
     }
-    const [row] = await database.query<{ calls_per_second: number }>(`SELECT calls_per_second FROM marketplace.call_budget`);
+    const [row] = await database.query<{ calls_per_second: number }>(
+      `SELECT calls_per_second FROM marketplace.call_budget`,
+    );
     expect(row!.calls_per_second).toBeGreaterThanOrEqual(0.2);
     expect(row!.calls_per_second).toBeLessThan(0.3);
   });
@@ -104,7 +110,8 @@ describe('the call budget', () => {
   it('has a caller wait for the slot, and takes none for one who would not wait that long', async () => {
     const budget = budgetOf(5);
     const began = performance.now();
-    for (let call = 0; call < 3; call += 1) expect(await budget.take('us-east-1', 'BatchMeterUsage', 10_000)).toBe(true);
+    for (let call = 0; call < 3; call += 1)
+      expect(await budget.take('us-east-1', 'BatchMeterUsage', 10_000)).toBe(true);
     expect(performance.now() - began).toBeGreaterThan(380);
     await reserve(budget);
     await reserve(budget);

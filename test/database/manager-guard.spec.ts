@@ -66,7 +66,9 @@ describe('assertSameDatabase', () => {
     url.password = 'guest';
     const host = await connect(url.href);
     await host.transaction(async (manager) => {
-      await expect(assertSameDatabase(manager, ledger)).rejects.toMatchObject({ message: expect.stringContaining('grant it USAGE') });
+      await expect(assertSameDatabase(manager, ledger)).rejects.toMatchObject({
+        message: expect.stringContaining('grant it USAGE'),
+      });
       expect(await manager.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
       // Granted since, it is asked again.
       await ledger.query(`GRANT USAGE ON SCHEMA marketplace TO "${role}"`);

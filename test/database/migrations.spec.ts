@@ -58,7 +58,9 @@ describe('migrations', () => {
   it('refuse a schema that a newer version has migrated', async () => {
     const dataSource = await connect();
     await runMigrations(dataSource);
-    await dataSource.query(`INSERT INTO marketplace.migration ("timestamp", name) VALUES (9999999999999, 'FromTheFuture9999999999999')`);
+    await dataSource.query(
+      `INSERT INTO marketplace.migration ("timestamp", name) VALUES (9999999999999, 'FromTheFuture9999999999999')`,
+    );
     await expect(runMigrations(dataSource)).rejects.toMatchObject({ code: 'SCHEMA_NEWER' });
     await expect(verifyMigrations(dataSource)).rejects.toMatchObject({ code: 'SCHEMA_NEWER' });
     await dataSource.destroy();
@@ -113,7 +115,10 @@ describe('the command marketplace-migrations', () => {
   });
 
   it('asks for DATABASE_URL', async () => {
-    expect(await migrationsCommand('run', {})).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('DATABASE_URL') });
+    expect(await migrationsCommand('run', {})).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('DATABASE_URL'),
+    });
   });
 
   it('tells applied from pending', async () => {

@@ -34,7 +34,10 @@ describe.each<Switches['identicalResend']>(['success', 'duplicateRecord'])(
       await world.work();
       const sent = sentOf(buyer);
       expect(sent).toHaveLength(2);
-      expect(sent.map(({ Timestamp }) => new Date(Timestamp * 1000).toISOString())).toEqual([hour.toISOString(), hour.toISOString()]);
+      expect(sent.map(({ Timestamp }) => new Date(Timestamp * 1000).toISOString())).toEqual([
+        hour.toISOString(),
+        hour.toISOString(),
+      ]);
       expect(billOf(buyer)).toEqual({ [`requests ${hour.toISOString()}`]: 7 });
       await world.expectConserved();
     });
@@ -80,7 +83,9 @@ describe.each<Switches['identicalResend']>(['success', 'duplicateRecord'])(
       await world.expectBalanced();
       expect((await whereUnitsAre(world.database, world.simulator)).records).toEqual({ 'unknown expired': 7 });
 
-      await world.app.get(RecordResolution).settleUnknown(record!.id, { found: { meteringRecordId: 'seen' } }, { by: 'ada' });
+      await world.app
+        .get(RecordResolution)
+        .settleUnknown(record!.id, { found: { meteringRecordId: 'seen' } }, { by: 'ada' });
       await world.expectConserved();
     });
 
@@ -90,7 +95,9 @@ describe.each<Switches['identicalResend']>(['success', 'duplicateRecord'])(
       advance(world, 1.25);
       await world.run('seal');
       const [before] = await recordsOf<{ id: string }>(buyer);
-      const crash = jest.spyOn(world.app.get(AnswerReconciler), 'reconcile').mockRejectedValueOnce(new TypeError('the process died here'));
+      const crash = jest
+        .spyOn(world.app.get(AnswerReconciler), 'reconcile')
+        .mockRejectedValueOnce(new TypeError('the process died here'));
       await expect(world.run('submit')).rejects.toThrow('the process died here');
       crash.mockRestore();
       expect(Object.values(billOf(buyer))).toEqual([7]);
@@ -140,7 +147,10 @@ it('D6 hours are those of the clock on the wall, whenever the job happens to run
     world.clock.set(at(minute));
     await world.work();
   }
-  expect(billOf(buyer)).toEqual({ [`requests ${at(0).toISOString()}`]: 11, [`requests ${at(60).toISOString()}`]: 1100 });
+  expect(billOf(buyer)).toEqual({
+    [`requests ${at(0).toISOString()}`]: 11,
+    [`requests ${at(60).toISOString()}`]: 1100,
+  });
   await world.expectConserved();
 });
 

@@ -4,8 +4,8 @@ import { sqlStateOf, type SqlExecutor } from '../../src/database/ledger-database
 import { type Disposition, type RecordState } from '../../src/metering/settlement/record-outcome.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
 
-// Every change of state, disposition and evidence that there could be, with plain SQL: the database takes those that are drawn, and no others.
-// What else it refuses: test/metering/sealing/record-guards.spec.ts.
+// Every change of state, disposition and evidence that there could be, with plain SQL: the database takes those that
+// are drawn, and no others. What else it refuses: test/metering/sealing/record-guards.spec.ts.
 
 const RESTRICT_VIOLATION = '23001';
 const STATES: RecordState[] = ['pending', 'sending', 'metered', 'blocked', 'unknown', 'closed'];
@@ -13,7 +13,14 @@ const DISPOSITIONS: Disposition[] = ['annulled', 'held', 'void', 'owed'];
 
 /** As docs/evidence.md draws them. */
 const DRAWN = new Set([
-  ...['pending > sending', 'sending > metered', 'sending > pending', 'sending > blocked', 'blocked > pending', 'pending > closed'],
+  ...[
+    'pending > sending',
+    'sending > metered',
+    'sending > pending',
+    'sending > blocked',
+    'blocked > pending',
+    'pending > closed',
+  ],
   ...['blocked > closed', 'pending > unknown', 'blocked > unknown', 'unknown > metered', 'unknown > closed'],
   ...['pending > metered', 'blocked > metered'],
 ]);
@@ -44,7 +51,10 @@ afterAll(async () => {
   await world.stop();
 });
 
-/** The error of `step` after `prepare`, in a transaction that leaves nothing behind; null when the database lets it pass. */
+/**
+ * The error of `step` after `prepare`, in a transaction that leaves nothing behind; null when the database lets it
+ * pass.
+ */
 async function refusalOf(
   prepare: (tx: SqlExecutor) => Promise<unknown>,
   step: (tx: SqlExecutor) => Promise<unknown>,
@@ -69,26 +79,36 @@ async function refusalOf(
 const nothing = () => Promise.resolve();
 
 /**
- * A record of an hour of its own that asks for nothing, or a closing of what is owed: neither has rollups, which would have to belong to it. And an attempt
- * at it with the given evidence.
+ * A record of an hour of its own that asks for nothing, or a closing of what is owed: neither has rollups, which would
+ * have to belong to it. And an attempt at it with the given evidence.
  */
 async function insert(tx: SqlExecutor, { kind = 'hour', evidence = 'billed' } = {}): Promise<string> {
   const id = uuidv7();
   const isClosing = kind === 'closing';
   await tx.query(
-    `INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension,
-       hour, "timestamp", quantity, event_sum, event_count, carry_in, carry_out, operation, region, mode, sealed_at, due_at, cutoff_at,
+    `INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id,
+      identity_id, product_code, dimension,
+       hour, "timestamp", quantity, event_sum, event_count, carry_in, carry_out, operation, region, mode, sealed_at,
+         due_at, cutoff_at,
        state, reason, disposition, closed_at)
-     SELECT seller_account, $1, $2::text, customer_id, subscription_id, period_id, CASE WHEN $2 = 'hour' THEN identity_id END, product_code, dimension,
-       hour + interval '9 h', hour + interval '9 h', $3::numeric, 0, 0, carry_out, carry_out - $3, operation, region, 'live', sealed_at, due_at, cutoff_at,
+     SELECT seller_account, $1, $2::text, customer_id, subscription_id, period_id, CASE WHEN $2 = 'hour'
+       THEN identity_id END, product_code, dimension,
+       hour + interval '9 h', hour + interval '9 h', $3::numeric, 0, 0, carry_out, carry_out - $3, operation, region,
+         'live', sealed_at, due_at, cutoff_at,
        $4::text, $5, $6, CASE WHEN $4 = 'closed' THEN sealed_at END
      FROM marketplace.metering_record WHERE dimension = $7`,
-    [id, kind, ...(isClosing ? [-2, 'closed', 'remainder', 'owed', 'storage'] : [0, 'pending', null, null, 'requests'])],
+    [
+      id,
+      kind,
+      ...(isClosing ? [-2, 'closed', 'remainder', 'owed', 'storage'] : [0, 'pending', null, null, 'requests']),
+    ],
   );
   const attempt = uuidv7();
   await tx.query(
-    `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count, submitter)
-     SELECT seller_account, $1, operation, product_code, region, $1, 1, 'by hand' FROM marketplace.metering_record WHERE id = $2`,
+    `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count,
+      submitter)
+     SELECT seller_account, $1, operation, product_code, region, $1, 1, 'by hand' FROM marketplace.metering_record
+       WHERE id = $2`,
     [attempt, id],
   );
   await tx.query(
@@ -99,12 +119,15 @@ async function insert(tx: SqlExecutor, { kind = 'hour', evidence = 'billed' } = 
   return id;
 }
 
-/** Puts a record into a state with everything that the state needs, so that nothing but the transition can be refused. */
+/**
+ * Puts a record into a state with everything that the state needs, so that nothing but the transition can be refused.
+ */
 const move = (tx: SqlExecutor, id: string, state: RecordState, disposition: Disposition = 'held'): Promise<unknown> =>
   tx.query(
     `UPDATE marketplace.metering_record SET state = $2,
        lease_token = CASE WHEN $2 = 'sending' THEN id END, lease_until = CASE WHEN $2 = 'sending' THEN sealed_at END,
-       reason = CASE WHEN $2 IN ('blocked', 'unknown', 'closed') THEN 'shown' END, metered_at = CASE WHEN $2 = 'metered' THEN sealed_at END,
+       reason = CASE WHEN $2 IN ('blocked', 'unknown', 'closed') THEN 'shown' END, metered_at = CASE
+         WHEN $2 = 'metered' THEN sealed_at END,
        closed_at = CASE WHEN $2 = 'closed' THEN sealed_at END, disposition = CASE WHEN $2 = 'closed' THEN $3 END,
        closed_by = CASE WHEN $2 = 'closed' THEN 'ada' END
      WHERE id = $1`,
@@ -125,7 +148,9 @@ describe('I2 the state of a record', () => {
     expect(refusal).toBe(DRAWN.has(`${from} > ${to}`) ? null : RESTRICT_VIOLATION);
   });
 
-  const decisions = DISPOSITIONS.flatMap((from) => DISPOSITIONS.filter((to) => to !== from).map((to) => [from, to] as const));
+  const decisions = DISPOSITIONS.flatMap((from) =>
+    DISPOSITIONS.filter((to) => to !== from).map((to) => [from, to] as const),
+  );
   it.each(decisions)('once closed, from %s to %s changes exactly when a person may decide so', async (from, to) => {
     const refusal = await refusalOf(nothing, async (tx) => {
       let id: string;
@@ -135,7 +160,10 @@ describe('I2 the state of a record', () => {
         id = await insert(tx, { evidence: 'refused' });
         await move(tx, id, 'closed', from);
       }
-      await tx.query(`UPDATE marketplace.metering_record SET disposition = $2, closed_by = 'ada' WHERE id = $1`, [id, to]);
+      await tx.query(`UPDATE marketplace.metering_record SET disposition = $2, closed_by = 'ada' WHERE id = $1`, [
+        id,
+        to,
+      ]);
     });
     expect(refusal === null).toBe(DECIDED.has(`${from} > ${to}`));
   });
@@ -152,7 +180,8 @@ describe('I5 what an attempt has shown', () => {
   ])('evidence %s becomes %s: %s', async (from, to, isAllowed) => {
     let id = '';
     const prepare = async (tx: SqlExecutor) => (id = await insert(tx, { evidence: from }));
-    const step = (tx: SqlExecutor) => tx.query(`UPDATE marketplace.attempt_record SET evidence = $2 WHERE record_id = $1`, [id, to]);
+    const step = (tx: SqlExecutor) =>
+      tx.query(`UPDATE marketplace.attempt_record SET evidence = $2 WHERE record_id = $1`, [id, to]);
     expect(await refusalOf(prepare, step)).toBe(isAllowed ? null : RESTRICT_VIOLATION);
   });
 });

@@ -39,7 +39,9 @@ it('D22 a product that is no longer in the options: what is sealed is sent, what
   await world.run('seal');
   await buyer.use(2);
   const { products } = world.options;
-  await world.restart({ options: { products: [{ productCode: LEGACY_CODE, dimensions: ['seats'], identity: 'legacy' }] } });
+  await world.restart({
+    options: { products: [{ productCode: LEGACY_CODE, dimensions: ['seats'], identity: 'legacy' }] },
+  });
   try {
     advance(world, 1.25);
     await world.work();
@@ -51,7 +53,10 @@ it('D22 a product that is no longer in the options: what is sealed is sent, what
       headers: { accept: 'application/json' },
       body: new URLSearchParams(world.simulator.registrationForm(world.sign().agreement)),
     });
-    expect([refused.status, await refused.json()]).toEqual([500, expect.objectContaining({ errorCode: 'PRODUCT_UNKNOWN' })]);
+    expect([refused.status, await refused.json()]).toEqual([
+      500,
+      expect.objectContaining({ errorCode: 'PRODUCT_UNKNOWN' }),
+    ]);
   } finally {
     await world.restart({ options: { products: products ?? [] } });
   }
@@ -70,7 +75,10 @@ describe('D23 a job that did not run', () => {
     }
     advance(world, 0.25);
     await world.work();
-    const expected = [1, 2, 3, 4, 5].map((units, hour) => [`requests ${plusMs(start, hour * HOUR_MS).toISOString()}`, units]);
+    const expected = [1, 2, 3, 4, 5].map((units, hour) => [
+      `requests ${plusMs(start, hour * HOUR_MS).toISOString()}`,
+      units,
+    ]);
     expect(billOf(buyer)).toEqual(Object.fromEntries(expected));
     await world.expectConserved();
   });
@@ -85,7 +93,8 @@ describe('D23 a job that did not run', () => {
     expect(Object.values(billOf(buyer))).toEqual([7]);
     const [record] = await recordsOf<{ notes: unknown; state: string }>(buyer);
     expect(record?.state).toBe('metered');
-    for (const origin of [start, plusMs(start, HOUR_MS)]) expect(JSON.stringify(record?.notes)).toContain(origin.toISOString());
+    for (const origin of [start, plusMs(start, HOUR_MS)])
+      expect(JSON.stringify(record?.notes)).toContain(origin.toISOString());
     await world.expectConserved();
   });
 });
@@ -98,15 +107,18 @@ describe('D25 what happened and that it is told', () => {
     await world.run('seal');
     world.simulator.faults.add({ kind: 'unknownStatus', status: 'Deferred', count: 2 });
     const told = () =>
-      world.database.query(`SELECT type FROM marketplace.outbox_event WHERE subscription_id = $1 AND type LIKE 'metering.%'`, [
-        buyer.subscriptionId,
-      ]);
+      world.database.query(
+        `SELECT type FROM marketplace.outbox_event WHERE subscription_id = $1 AND type LIKE 'metering.%'`,
+        [buyer.subscriptionId],
+      );
 
     const outbox = world.app.get(Outbox);
     const append = outbox.append.bind(outbox);
     const spy = jest
       .spyOn(outbox, 'append')
-      .mockImplementation((tx, events) => (events.length > 0 ? Promise.reject(new TypeError('no room')) : append(tx, events)));
+      .mockImplementation((tx, events) =>
+        events.length > 0 ? Promise.reject(new TypeError('no room')) : append(tx, events),
+      );
     await expect(world.run('submit')).rejects.toThrow('no room');
     spy.mockRestore();
     expect(await recordsOf(buyer)).toMatchObject([{ state: 'sending' }]);
@@ -128,9 +140,13 @@ describe('D25 what happened and that it is told', () => {
     advance(world, 1.25);
     await world.run('seal');
     const { customer_id: customerId } = (await recordsOf<{ customer_id: string }>(buyer))[0]!;
-    expect(await world.metering.balance({ customerId })).toMatchObject([{ byState: { pending: '4' }, conserved: true }]);
+    expect(await world.metering.balance({ customerId })).toMatchObject([
+      { byState: { pending: '4' }, conserved: true },
+    ]);
     await world.work();
-    expect(await world.metering.balance({ customerId })).toMatchObject([{ byState: { metered: '4' }, conserved: true }]);
+    expect(await world.metering.balance({ customerId })).toMatchObject([
+      { byState: { metered: '4' }, conserved: true },
+    ]);
     await world.expectConserved();
   });
 });
@@ -209,7 +225,10 @@ describe('D33 the window', () => {
     expect(billOf(buyer)).toEqual({ 'requests 2027-01-01T05:00:00.000Z': 4 });
     expect(sentOf(buyer)).toHaveLength(before + 1);
     const records = await recordsOf(buyer);
-    expect(records).toMatchObject([{ state: 'closed', reason: 'expired', disposition: 'annulled' }, { state: 'metered' }]);
+    expect(records).toMatchObject([
+      { state: 'closed', reason: 'expired', disposition: 'annulled' },
+      { state: 'metered' },
+    ]);
     await world.expectConserved();
   });
 });

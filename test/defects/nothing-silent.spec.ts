@@ -6,7 +6,8 @@ import { type Buyer } from '../support/buyer.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
 import { advance, buyerInNewHour, recordsOf } from './wire.js';
 
-// Nothing is dropped or finalised without a reason in the ledger, a log line, a metric and an event; and no answer of AWS stops recording.
+// Nothing is dropped or finalised without a reason in the ledger, a log line, a metric and an event; and no answer of
+// AWS stops recording.
 
 let world: World;
 let counted: string[] = [];
@@ -128,7 +129,9 @@ describe('I7 record() takes usage', () => {
       }
       fault.remove();
       await world.work();
-      expect(world.simulator.bill({ licenseArn: buyer.agreement.licenseArn }).map((line) => line.quantity)).toEqual([2, 2]);
+      expect(world.simulator.bill({ licenseArn: buyer.agreement.licenseArn }).map((line) => line.quantity)).toEqual([
+        2, 2,
+      ]);
       await world.expectConserved();
     },
   );

@@ -21,10 +21,15 @@ export function sentOf({ world, agreement: { licenseArn } }: Buyer): SentRecord[
 
 /** AWS's bill of one buyer's agreement: `<dimension> <hour>` to units. */
 export function billOf({ world, agreement: { licenseArn } }: Buyer): Record<string, number> {
-  return Object.fromEntries(world.simulator.bill({ licenseArn }).map((line) => [`${line.dimension} ${line.hour}`, line.quantity]));
+  return Object.fromEntries(
+    world.simulator.bill({ licenseArn }).map((line) => [`${line.dimension} ${line.hour}`, line.quantity]),
+  );
 }
 
-export function recordsOf<Row = Record<string, unknown>>({ world, subscriptionId }: Buyer, where = 'true'): Promise<Row[]> {
+export function recordsOf<Row = Record<string, unknown>>(
+  { world, subscriptionId }: Buyer,
+  where = 'true',
+): Promise<Row[]> {
   return world.records<Row>(`subscription_id = '${subscriptionId}' AND ${where}`);
 }
 

@@ -12,7 +12,10 @@ export interface AcceptanceRow {
 
 const ENTRY = /^`(test\/[\w./-]+\.spec\.ts)` (\S.*)$/;
 
-/** Reads the tables: the first cell is the id, the last one holds the tests, apart by `<br>`, each as `` `file` title ``. */
+/**
+ * Reads the tables: the first cell is the id, the last one holds the tests, apart by `<br>`, each as `` `file` title
+ * ``.
+ */
 export function parseAcceptance(markdown: string): AcceptanceRow[] {
   let section = '';
   const lines = markdown.split('\n');
@@ -44,13 +47,20 @@ export interface Requirements {
 }
 
 /** Everything that is wrong with the page, a line each; nothing when it holds. */
-export function acceptanceProblems(rows: readonly AcceptanceRow[], { ids, titlesOf, nameOf = () => null }: Requirements): string[] {
+export function acceptanceProblems(
+  rows: readonly AcceptanceRow[],
+  { ids, titlesOf, nameOf = () => null }: Requirements,
+): string[] {
   const problems: string[] = [];
   for (const [section, required] of Object.entries(ids)) {
     const present = rows.filter((row) => row.section === section).map((row) => row.id);
     problems.push(...required.filter((id) => !present.includes(id)).map((id) => `"${section}" lacks ${id}`));
-    problems.push(...present.filter((id) => !required.includes(id)).map((id) => `"${section}" names ${id}, which there is not`));
-    problems.push(...present.filter((id, index) => present.indexOf(id) !== index).map((id) => `"${section}" names ${id} twice`));
+    problems.push(
+      ...present.filter((id) => !required.includes(id)).map((id) => `"${section}" names ${id}, which there is not`),
+    );
+    problems.push(
+      ...present.filter((id, index) => present.indexOf(id) !== index).map((id) => `"${section}" names ${id} twice`),
+    );
   }
   for (const { section, id } of rows)
     if (!(section in ids)) problems.push(`${id} stands in "${section}", which is no section of requirements`);
@@ -66,7 +76,8 @@ export function acceptanceProblems(rows: readonly AcceptanceRow[], { ids, titles
     if (
       name !== null &&
       !row.tests.some(
-        ({ file, title }) => name.test(title) || [...(titlesOf(file) ?? [])].some((path) => name.test(path) && path.endsWith(title)),
+        ({ file, title }) =>
+          name.test(title) || [...(titlesOf(file) ?? [])].some((path) => name.test(path) && path.endsWith(title)),
       )
     ) {
       problems.push(`${where} none of its tests is named so`);

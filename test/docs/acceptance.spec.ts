@@ -14,7 +14,8 @@ const quoted = (text: string): string[] => [...text.matchAll(/'([^']+)'/g)].map(
 const all = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map((match) => match[1] ?? '');
 const only = (text: string, pattern: RegExp): string => {
   const [found] = all(text, pattern);
-  if (found === undefined) throw new Error(`nothing in the sources looks like ${String(pattern)}: this check has to learn where it went`);
+  if (found === undefined)
+    throw new Error(`nothing in the sources looks like ${String(pattern)}: this check has to learn where it went`);
   return found;
 };
 
@@ -37,7 +38,11 @@ const TRANSITIONS = only(
 );
 /** The literals of a union type of the sources. */
 const union = (file: string, name: string): string[] =>
-  unique(quoted(only(read(file).replaceAll(/\/\*\*[^]*?\*\/|\/\/.*$/gm, ''), new RegExp(`export type ${name} =([^;]*);`, 'g'))));
+  unique(
+    quoted(
+      only(read(file).replaceAll(/\/\*\*[^]*?\*\/|\/\/.*$/gm, ''), new RegExp(`export type ${name} =([^;]*);`, 'g')),
+    ),
+  );
 
 const DEFECTS = [
   ...Array.from({ length: 33 }, (_, index) => `D${index + 1}`).filter((id) => !['D9', 'D26'].includes(id)),
@@ -45,7 +50,10 @@ const DEFECTS = [
 ];
 
 /** Lives of agreements and what must be billed (M), and traps of the model (T). */
-const CASES = [...Array.from({ length: 28 }, (_, index) => `M${index + 1}`), ...Array.from({ length: 27 }, (_, index) => `T${index + 1}`)];
+const CASES = [
+  ...Array.from({ length: 28 }, (_, index) => `M${index + 1}`),
+  ...Array.from({ length: 27 }, (_, index) => `T${index + 1}`),
+];
 
 /** docs/evidence.md, "One attempt". */
 const EVIDENCE = [
@@ -56,7 +64,17 @@ const EVIDENCE = [
     'throttling',
     'error before the request left',
   ],
-  ...['5xx', 'timeout', 'connection loss', 'unprocessed', 'missing', 'contradiction', 'unknown status', 'unknown error', 'lease expired'],
+  ...[
+    '5xx',
+    'timeout',
+    'connection loss',
+    'unprocessed',
+    'missing',
+    'contradiction',
+    'unknown status',
+    'unknown error',
+    'lease expired',
+  ],
   ...[
     'late billed answer',
     'late billed answer on a closed record',
@@ -75,7 +93,14 @@ const ANSWERS = [
     'CustomerNotSubscribed otherwise',
     'DuplicateRecord unexplained',
   ],
-  ...['unknown status', 'unprocessed, missing', 'culprit', 'throttling', '5xx, timeout, lost connection', 'set-up error'],
+  ...[
+    'unknown status',
+    'unprocessed, missing',
+    'culprit',
+    'throttling',
+    '5xx, timeout, lost connection',
+    'set-up error',
+  ],
   ...['no limit of attempts', 'cutoff', 'quarantined causes', 'between due and cutoff'],
 ];
 
@@ -95,14 +120,17 @@ const REQUIRED: Requirements['ids'] = {
     ...all(OUTCOMES, /(?:later|retry)\('(\w+)'/g).map((reason) => `pending: ${reason}`),
     ...all(read('src/metering/submission/lease-recovery.ts'), /reason: '(\w+)'/g).map((reason) => `pending: ${reason}`),
     ...quoted(only(ANNULMENT, /export type AnnulReason =([^;]*);/g)).map((reason) => `closed: ${reason}`),
-    ...all(only(read('src/metering/sealing/record-draft.ts'), /const CLOSED_MESSAGES[^=]*= \{([^]*?)\n\};/g), /^ {2}(\w+):/gm).map(
-      (reason) => `closed: ${reason}`,
-    ),
+    ...all(
+      only(read('src/metering/sealing/record-draft.ts'), /const CLOSED_MESSAGES[^=]*= \{([^]*?)\n\};/g),
+      /^ {2}(\w+):/gm,
+    ).map((reason) => `closed: ${reason}`),
     ...[
       ...['sealing/record-draft.ts', 'sealing/folded-take.ts', 'settlement/record-end.ts', 'settlement/unit-rebill.ts'],
       'settlement/record-resolution.service.ts',
     ].flatMap((file) =>
-      all(read(`src/metering/${file}`), /(?:\breason: |closedAs\('void', )'(\w+)'/g).map((reason) => `closed: ${reason}`),
+      all(read(`src/metering/${file}`), /(?:\breason: |closedAs\('void', )'(\w+)'/g).map(
+        (reason) => `closed: ${reason}`,
+      ),
     ),
   ]),
   'Waiting reasons': union('src/metering/sealing/planning-rule.ts', 'WaitingReason'),
@@ -132,7 +160,8 @@ describe('docs/acceptance.md', () => {
   const rows = parseAcceptance(read('docs/acceptance.md'));
 
   it('maps every promise to tests that there are', () => {
-    const nameOf: Requirements['nameOf'] = ({ section, id }) => (['Defects', 'Cases'].includes(section) ? new RegExp(`\\b${id}\\b`) : null);
+    const nameOf: Requirements['nameOf'] = ({ section, id }) =>
+      ['Defects', 'Cases'].includes(section) ? new RegExp(`\\b${id}\\b`) : null;
     expect(acceptanceProblems(rows, { ids: REQUIRED, titlesOf, nameOf })).toEqual([]);
   });
 
@@ -146,7 +175,14 @@ describe('docs/acceptance.md', () => {
     );
     expect(REQUIRED['Waiting reasons']).toEqual(expect.arrayContaining(['nextHour', 'unknownSubject']));
     expect(REQUIRED.Errors).toEqual(expect.arrayContaining(['OPTIONS_INVALID', 'TRANSITION_REFUSED']));
-    expect(REQUIRED['Static options']).toEqual(['name', 'isGlobal', 'decorators', 'registration', 'notifications', 'admin']);
+    expect(REQUIRED['Static options']).toEqual([
+      'name',
+      'isGlobal',
+      'decorators',
+      'registration',
+      'notifications',
+      'admin',
+    ]);
     expect(REQUIRED.Evidence).toContain('InvalidUsageAllocationsException');
     expect(REQUIRED.Invariants).toHaveLength(10);
   });
@@ -169,10 +205,22 @@ describe('the check', () => {
 
   it.each<[string, string[], string]>([
     ['a missing promise', [first], '"Defects" lacks D2'],
-    ['a promise that nobody made', [first, second, '| D3 | `test/a.spec.ts` D1 is not so |'], '"Defects" names D3, which there is not'],
+    [
+      'a promise that nobody made',
+      [first, second, '| D3 | `test/a.spec.ts` D1 is not so |'],
+      '"Defects" names D3, which there is not',
+    ],
     ['a promise made twice', [first, second, first], '"Defects" names D1 twice'],
-    ['a file that does not exist', [second, '| D1 | `test/b.spec.ts` D1 is not so |'], 'line 6, D1: there is no test/b.spec.ts'],
-    ['a test that does not exist', [second, '| D1 | `test/a.spec.ts` D1 is |'], 'line 6, D1: test/a.spec.ts has no test "D1 is"'],
+    [
+      'a file that does not exist',
+      [second, '| D1 | `test/b.spec.ts` D1 is not so |'],
+      'line 6, D1: there is no test/b.spec.ts',
+    ],
+    [
+      'a test that does not exist',
+      [second, '| D1 | `test/a.spec.ts` D1 is |'],
+      'line 6, D1: test/a.spec.ts has no test "D1 is"',
+    ],
     ['a promise without a test', [second, '| D1 | later |'], 'line 6, D1: "later" is no test'],
     [
       'a test that is not named after it',

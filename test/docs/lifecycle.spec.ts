@@ -12,7 +12,8 @@ const namesIn = (page: string, heading: RegExp): string[] => {
 };
 /** The literals of a union type, without what is said of them. */
 const union = (file: string, name: string): string[] => {
-  const declared = new RegExp(`export type ${name} =([^;]*);`).exec(read(file).replaceAll(/\/\*\*[^]*?\*\//g, ''))?.[1] ?? '';
+  const declared =
+    new RegExp(`export type ${name} =([^;]*);`).exec(read(file).replaceAll(/\/\*\*[^]*?\*\//g, ''))?.[1] ?? '';
   return [...declared.matchAll(/'(\w+)'/g)].map((match) => match[1] ?? '');
 };
 
@@ -25,7 +26,9 @@ describe('docs/lifecycle.md', () => {
 
   it('speaks of the states that the database lets a subscription have, and of no others', () => {
     const [, drawn = ''] =
-      /state text NOT NULL CHECK \(state IN \((.*registered.*?)\)\)/.exec(read('migrations/initial/subscriptions.sql.ts')) ?? [];
+      /state text NOT NULL CHECK \(state IN \((.*registered.*?)\)\)/.exec(
+        read('migrations/initial/subscriptions.sql.ts'),
+      ) ?? [];
     const states = [...drawn.matchAll(/'(\w+)'/g)].map((match) => match[1] ?? '');
     expect(namesIn('docs/lifecycle.md', /^## States$/m).sort()).toEqual(states.sort());
   });

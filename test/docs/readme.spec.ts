@@ -9,7 +9,8 @@ import { ENVIRONMENT, optionNames, resolveOptions } from '../../src/marketplace-
 import { createTestDatabase } from '../support/postgres.js';
 import { repositoryRoot } from '../support/processes.js';
 
-// D45: a README that claims what the code does not do. Each claim of ours that can be tried is tried; docs/acceptance.md says where.
+// D45: a README that claims what the code does not do. Each claim of ours that can be tried is tried;
+// docs/acceptance.md says where.
 
 const read = (file: string): string => readFileSync(path.join(repositoryRoot, file), 'utf8');
 const README = read('README.md');
@@ -26,7 +27,10 @@ const blocks = (language: string): string[] =>
 
 describe('D45 the quickstart', () => {
   it('is the code in examples/quickstart, to the letter', () => {
-    const quoted = [...README.matchAll(/^<!-- (\S+) -->\n```ts\n([^]*?)^```/gm)].map((match) => [match[1] ?? '', match[2] ?? '']);
+    const quoted = [...README.matchAll(/^<!-- (\S+) -->\n```ts\n([^]*?)^```/gm)].map((match) => [
+      match[1] ?? '',
+      match[2] ?? '',
+    ]);
     expect(quoted.map(([file]) => file).sort()).toEqual(
       readdirSync(path.join(repositoryRoot, 'examples/quickstart'))
         .map((file) => `examples/quickstart/${file}`)
@@ -46,7 +50,10 @@ describe('D45 the quickstart', () => {
       ]),
     );
     expect(Object.keys(variables)).toEqual(['DATABASE_URL', 'MARKETPLACE_PRODUCTS', 'MARKETPLACE_SIGN_UP_URL']);
-    const [product] = JSON.parse(variables.MARKETPLACE_PRODUCTS ?? '') as { productCode: string; dimensions: string[] }[];
+    const [product] = JSON.parse(variables.MARKETPLACE_PRODUCTS ?? '') as {
+      productCode: string;
+      dimensions: string[];
+    }[];
     simulator.createProduct(product!);
     const before = { ...process.env };
     Object.assign(process.env, variables, {
@@ -76,7 +83,10 @@ describe('D45 the quickstart', () => {
       expect(destination.href).toMatch(`${variables.MARKETPLACE_SIGN_UP_URL ?? ''}?registrationCode=`);
       const signedUp = await fetch(`${url}/sign-up`, {
         method: 'POST',
-        body: new URLSearchParams({ company: 'Acme', registrationCode: destination.searchParams.get('registrationCode') ?? '' }),
+        body: new URLSearchParams({
+          company: 'Acme',
+          registrationCode: destination.searchParams.get('registrationCode') ?? '',
+        }),
       });
       const { tenantId, subscriptionId } = (await signedUp.json()) as { tenantId: string; subscriptionId: string };
       for (const report of ['r-1', 'r-1']) await app.get(ReportsService).reportMade(tenantId, report);
@@ -87,9 +97,14 @@ describe('D45 the quickstart', () => {
       await app.get(face.JobScheduler).runOnce('submit');
       expect(simulator.bill()).toMatchObject([{ licenseArn: agreement.licenseArn, dimension: 'reports', quantity: 1 }]);
 
-      const curl = /curl -H "Authorization: Bearer \$MARKETPLACE_ADMIN_TOKEN" localhost:3000(\S+?)`/.exec(README)?.[1] ?? '';
-      const balance = await fetch(`${url}${curl}`, { headers: { authorization: `Bearer ${process.env.MARKETPLACE_ADMIN_TOKEN ?? ''}` } });
-      expect(await balance.json()).toMatchObject({ items: [{ recorded: '1', byState: { metered: '1' }, conserved: true }] });
+      const curl =
+        /curl -H "Authorization: Bearer \$MARKETPLACE_ADMIN_TOKEN" localhost:3000(\S+?)`/.exec(README)?.[1] ?? '';
+      const balance = await fetch(`${url}${curl}`, {
+        headers: { authorization: `Bearer ${process.env.MARKETPLACE_ADMIN_TOKEN ?? ''}` },
+      });
+      expect(await balance.json()).toMatchObject({
+        items: [{ recorded: '1', byState: { metered: '1' }, conserved: true }],
+      });
     } finally {
       await app.close();
       process.env = before;
@@ -106,28 +121,37 @@ describe('D45 the quickstart', () => {
 });
 
 describe('D45 what the README names', () => {
-  const PAGES = ['README.md', 'CONTRIBUTING.md', ...readdirSync(path.join(repositoryRoot, 'docs')).map((file) => `docs/${file}`)].filter(
-    (file) => file.endsWith('.md'),
-  );
+  const PAGES = [
+    'README.md',
+    'CONTRIBUTING.md',
+    ...readdirSync(path.join(repositoryRoot, 'docs')).map((file) => `docs/${file}`),
+  ].filter((file) => file.endsWith('.md'));
 
   it.each(PAGES)('links of %s lead somewhere', (page) => {
-    const links = [...read(page).matchAll(/\]\((?!https?:|mailto:)([^)\s#]+)(?:#[^)]*)?\)/g)].map((match) => match[1] ?? '');
+    const links = [...read(page).matchAll(/\]\((?!https?:|mailto:)([^)\s#]+)(?:#[^)]*)?\)/g)].map(
+      (match) => match[1] ?? '',
+    );
     const dead = links.filter((link) => !existsSync(path.join(repositoryRoot, path.dirname(page), link)));
     expect(dead).toEqual([]);
   });
 
   it.each(PAGES)('files that %s names are there', (page) => {
-    const named = [...read(page).matchAll(/`((?:src|test|migrations|examples|bench|tools|packages|docs)\/[\w./-]+)`/g)].map(
-      (match) => match[1] ?? '',
-    );
+    const named = [
+      ...read(page).matchAll(/`((?:src|test|migrations|examples|bench|tools|packages|docs)\/[\w./-]+)`/g),
+    ].map((match) => match[1] ?? '');
     expect(named.filter((file) => !existsSync(path.join(repositoryRoot, file)))).toEqual([]);
   });
 
   it('commands exist', async () => {
-    const scripts = [...README.matchAll(/\bnpm (?:run (\S+?)|(start|test))(?=[\s`])/g)].map((match) => match[1] ?? match[2] ?? '');
+    const scripts = [...README.matchAll(/\bnpm (?:run (\S+?)|(start|test))(?=[\s`])/g)].map(
+      (match) => match[1] ?? match[2] ?? '',
+    );
     expect(scripts).toEqual(expect.arrayContaining(['start', 'demo:check', 'test']));
     for (const script of scripts) expect(PACKAGE.scripts).toHaveProperty([script]);
-    const commands = [...README.matchAll(/npx marketplace-migrations (\w+)`, or `… (\w+)`/g)].flatMap((match) => [match[1], match[2]]);
+    const commands = [...README.matchAll(/npx marketplace-migrations (\w+)`, or `… (\w+)`/g)].flatMap((match) => [
+      match[1],
+      match[2],
+    ]);
     expect(commands).toEqual(['run', 'sql']);
     expect(PACKAGE.bin).toHaveProperty('marketplace-migrations');
     const usage = JSON.stringify(await migrationsCommand(undefined, {}));
@@ -184,7 +208,9 @@ describe('D45 what the README names', () => {
         expect([option, namesIn(variables)[index]]).toEqual([option, variable]);
         if (option === 'products') continue;
         expect(optionNames()).toContain(option);
-        const value = option.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], resolved);
+        const value = option
+          .split('.')
+          .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], resolved);
         const isGiven = ['database.url', 'signUpUrl'].includes(option);
         const expected = isGiven
           ? 'required'
@@ -201,10 +227,14 @@ describe('D45 what the README names', () => {
   });
 
   it('D39 permissions are those of the calls that the module makes, and no others', () => {
-    const [policy] = blocks('json').map((text) => JSON.parse(text) as { Statement: { Effect: string; Action: string[] }[] });
+    const [policy] = blocks('json').map(
+      (text) => JSON.parse(text) as { Statement: { Effect: string; Action: string[] }[] },
+    );
     const sources = readdirSync(path.join(repositoryRoot, 'src/aws')).map((file) => read(`src/aws/${file}`));
     const calls = new Set(
-      sources.flatMap((source) => [...source.matchAll(/new (\w+)Command\(/g)].map((match) => `aws-marketplace:${match[1] ?? ''}`)),
+      sources.flatMap((source) =>
+        [...source.matchAll(/new (\w+)Command\(/g)].map((match) => `aws-marketplace:${match[1] ?? ''}`),
+      ),
     );
     expect(policy?.Statement.map(({ Effect }) => Effect)).toEqual(['Allow']);
     expect(policy?.Statement[0]?.Action.toSorted()).toEqual([...calls].sort());

@@ -1,8 +1,9 @@
 import ts from 'typescript';
 
 /**
- * Titles of the tests of a file, each with the titles of the blocks around it: `outer › inner › title`. A table test is there under its template,
- * and, where its rows can be read off the source, under the title of each row. Tests that are skipped are not there.
+ * Titles of the tests of a file, each with the titles of the blocks around it: `outer › inner › title`. A table test is
+ * there under its template, and, where its rows can be read off the source, under the title of each row. Tests that are
+ * skipped are not there.
  */
 export function testTitlesOf(source: string, fileName = 'some.spec.ts'): Set<string> {
   const file = ts.createSourceFile(fileName, source, ts.ScriptTarget.ES2023, true);
@@ -24,7 +25,9 @@ export function testTitlesOf(source: string, fileName = 'some.spec.ts'): Set<str
       }
     }
     if (call.kind === 'block' && call.body) {
-      const inner = around.flatMap((outer) => call.titles.map((title) => (outer === '' ? title : `${outer} › ${title}`)));
+      const inner = around.flatMap((outer) =>
+        call.titles.map((title) => (outer === '' ? title : `${outer} › ${title}`)),
+      );
       visit(call.body, inner);
     }
   };
@@ -58,7 +61,8 @@ function testCallOf(node: ts.CallExpression): TestCall | null {
     .replace(/<[^]*$/, '')
     .split('.');
   const [name = ''] = names;
-  if (!/^(it|test|describe|xit|xtest|xdescribe)$/.test(name) || (table !== undefined && names.at(-1) !== 'each')) return null;
+  if (!/^(it|test|describe|xit|xtest|xdescribe)$/.test(name) || (table !== undefined && names.at(-1) !== 'each'))
+    return null;
   return {
     kind: name.endsWith('describe') ? 'block' : 'test',
     titles: [title.text, ...(table === undefined ? [] : rowsOf(table).map((row) => filledIn(title.text, row)))],
@@ -80,7 +84,9 @@ function rowsOf(table: ts.Expression): Cell[][] {
 function elementsOf(expression: ts.Expression): ts.Expression[] {
   const table = resolved(expression);
   if (ts.isArrayLiteralExpression(table)) {
-    return table.elements.flatMap((element) => (ts.isSpreadElement(element) ? elementsOf(element.expression) : [element]));
+    return table.elements.flatMap((element) =>
+      ts.isSpreadElement(element) ? elementsOf(element.expression) : [element],
+    );
   }
   if (ts.isCallExpression(table) && /^Object\.(keys|entries)$/.test(table.expression.getText()) && table.arguments[0]) {
     const object = resolved(table.arguments[0]);
@@ -95,7 +101,11 @@ function elementsOf(expression: ts.Expression): ts.Expression[] {
 }
 
 function resolved(expression: ts.Expression): ts.Expression {
-  if (ts.isAsExpression(expression) || ts.isSatisfiesExpression(expression) || ts.isParenthesizedExpression(expression)) {
+  if (
+    ts.isAsExpression(expression) ||
+    ts.isSatisfiesExpression(expression) ||
+    ts.isParenthesizedExpression(expression)
+  ) {
     return resolved(expression.expression);
   }
   const constant = ts.isIdentifier(expression) ? constantOf(expression) : undefined;

@@ -98,6 +98,8 @@ describe('the glossary', () => {
   it('has the states of a closed record as the database has them', () => {
     const drawn = /CHECK \(disposition IN \(([^)]*)\)/.exec(read('migrations/initial/records.sql.ts'))?.[1] ?? '';
     const said = /^\| disposition \| ([^|]*) \|$/m.exec(read('docs/glossary.md'))?.[1] ?? '';
-    expect([...said.matchAll(/`(\w+)`/g)].map((match) => match[1])).toEqual([...drawn.matchAll(/'(\w+)'/g)].map((match) => match[1]));
+    expect([...said.matchAll(/`(\w+)`/g)].map((match) => match[1])).toEqual(
+      [...drawn.matchAll(/'(\w+)'/g)].map((match) => match[1]),
+    );
   });
 });

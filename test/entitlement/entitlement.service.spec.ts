@@ -1,6 +1,14 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Agreement, type FaultKind } from 'aws-marketplace-simulator';
-import { codeOf, dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, NOON, Rooms } from '../subscription/rooms.js';
+import {
+  codeOf,
+  dropDatabaseOfSuite,
+  HOUR_MS,
+  LEGACY_PRODUCT,
+  LICENSE_PRODUCT,
+  NOON,
+  Rooms,
+} from '../subscription/rooms.js';
 
 let rooms: Rooms;
 let agreement: Agreement;
@@ -30,7 +38,8 @@ async function replica(): Promise<Rooms> {
 }
 
 const calls = (): number => rooms.simulator.calls({ operation: 'GetEntitlements' }).length;
-const stopAws = (kind: FaultKind = 'error500Before') => rooms.simulator.faults.add({ kind, operation: 'GetEntitlements' } as never);
+const stopAws = (kind: FaultKind = 'error500Before') =>
+  rooms.simulator.faults.add({ kind, operation: 'GetEntitlements' } as never);
 
 describe('EntitlementService', () => {
   it('reads all kinds of values with their ends', async () => {
@@ -55,11 +64,16 @@ describe('EntitlementService', () => {
   it('tells of what has changed since the last answer, whoever asked, and of nothing else', async () => {
     const other = await replica();
     const changes = async (): Promise<unknown[]> => {
-      const rows = await rooms.query<{ payload: { entitlements: { value: unknown }[]; previous: { value: unknown }[] | null } }>(
-        `SELECT payload FROM marketplace.outbox_event WHERE seller_account = $1 AND type = 'entitlement.changed' ORDER BY position`,
+      const rows = await rooms.query<{
+        payload: { entitlements: { value: unknown }[]; previous: { value: unknown }[] | null };
+      }>(
+        `SELECT payload FROM marketplace.outbox_event WHERE seller_account = $1 AND type = 'entitlement.changed'
+          ORDER BY position`,
         [rooms.options.sellerAccount],
       );
-      return rows.map(({ payload: { previous, entitlements } }) => [previous, entitlements].map((held) => held?.map(({ value }) => value)));
+      return rows.map(({ payload: { previous, entitlements } }) =>
+        [previous, entitlements].map((held) => held?.map(({ value }) => value)),
+      );
     };
     rooms.simulator.setEntitlements(agreement, [
       { dimension: 'seats', value: 5 },
@@ -105,13 +119,19 @@ describe('EntitlementService', () => {
     rooms.simulator.setEntitlements(legacy, [{ dimension: 'requests', value: 7 }]);
     expect((await rooms.entitlements.get(legacyId)).entitlements).toMatchObject([{ value: 7 }]);
     await rooms.query(
-      `UPDATE marketplace.buyer_name SET name = NULL WHERE kind = 'account' AND buyer_id = (SELECT buyer_id FROM marketplace.subscription WHERE id = $1)`,
+      `UPDATE marketplace.buyer_name SET name = NULL WHERE kind = 'account' AND buyer_id = (SELECT buyer_id
+        FROM marketplace.subscription WHERE id = $1)`,
       [legacyId],
     );
-    await rooms.query('DELETE FROM marketplace.entitlement_snapshot WHERE seller_account = $1', [rooms.options.sellerAccount]);
+    await rooms.query('DELETE FROM marketplace.entitlement_snapshot WHERE seller_account = $1', [
+      rooms.options.sellerAccount,
+    ]);
     expect((await rooms.entitlements.get(legacyId)).entitlements).toMatchObject([{ value: 7 }]);
     const filters = rooms.simulator.calls({ operation: 'GetEntitlements' }).map(({ request }) => request?.Filter);
-    expect(filters).toEqual([{ CUSTOMER_AWS_ACCOUNT_ID: [legacy.accountId] }, { CUSTOMER_IDENTIFIER: [legacy.customerIdentifier] }]);
+    expect(filters).toEqual([
+      { CUSTOMER_AWS_ACCOUNT_ID: [legacy.accountId] },
+      { CUSTOMER_IDENTIFIER: [legacy.customerIdentifier] },
+    ]);
   });
 
   it('answers for a tenant who has one subscription in force, and for nobody else', async () => {
@@ -120,7 +140,9 @@ describe('EntitlementService', () => {
     expect(await codeOf(rooms.entitlements.get({ tenantId: 'tenant' }))).toBe('NO_SUBSCRIPTION');
     await rooms.reconciliation.run();
     await rooms.messages.run();
-    expect(await rooms.entitlements.isEntitled({ tenantId: 'tenant', productCode: LICENSE_PRODUCT }, 'seats')).toBe(true);
+    expect(await rooms.entitlements.isEntitled({ tenantId: 'tenant', productCode: LICENSE_PRODUCT }, 'seats')).toBe(
+      true,
+    );
     expect((await rooms.entitlements.get({ tenantId: 'tenant' })).subscriptionId).toBe(id);
     expect(await codeOf(rooms.entitlements.get({ tenantId: 'nobody' }))).toBe('NO_SUBSCRIPTION');
   });
@@ -141,7 +163,9 @@ describe('EntitlementService', () => {
 
   it('M16: sixty first reads at once, on two replicas, wait for the quota and are all answered', async () => {
     await rooms.close();
-    rooms = await Rooms.open({ simulator: { callsPerSecond: { GetEntitlements: 20, ResolveCustomer: 0, SearchAgreements: 0 } } });
+    rooms = await Rooms.open({
+      simulator: { callsPerSecond: { GetEntitlements: 20, ResolveCustomer: 0, SearchAgreements: 0 } },
+    });
     const other = await replica();
     const ids: string[] = [];
     for (let n = 0; n < 60; n += 1) {
@@ -149,9 +173,13 @@ describe('EntitlementService', () => {
       rooms.simulator.setEntitlements(bought, [{ dimension: 'seats', value: n + 1 }]);
       ids.push(subscriptionId);
     }
-    const answers = await Promise.all(ids.map((subscriptionId, n) => (n % 2 === 0 ? rooms : other).entitlements.get(subscriptionId)));
+    const answers = await Promise.all(
+      ids.map((subscriptionId, n) => (n % 2 === 0 ? rooms : other).entitlements.get(subscriptionId)),
+    );
     expect(answers.map(({ entitlements }) => entitlements[0]?.value)).toEqual(ids.map((_, n) => n + 1));
-    expect(rooms.simulator.calls({ operation: 'GetEntitlements' }).filter(({ statusCode }) => statusCode !== 200)).toEqual([]);
+    expect(
+      rooms.simulator.calls({ operation: 'GetEntitlements' }).filter(({ statusCode }) => statusCode !== 200),
+    ).toEqual([]);
   }, 60_000);
 
   it('asks again only when the answer is too old, over replicas', async () => {
@@ -160,7 +188,11 @@ describe('EntitlementService', () => {
     await rooms.entitlements.get(id);
     rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 2 }]);
     rooms.clock.advance(15 * 60_000);
-    expect(await other.entitlements.get(id)).toMatchObject({ ageMs: 900_000, stale: false, entitlements: [{ value: 1 }] });
+    expect(await other.entitlements.get(id)).toMatchObject({
+      ageMs: 900_000,
+      stale: false,
+      entitlements: [{ value: 1 }],
+    });
     expect(calls()).toBe(1);
     rooms.clock.advance(1);
     expect(await other.entitlements.get(id)).toMatchObject({ ageMs: 0, stale: false, entitlements: [{ value: 2 }] });
@@ -177,7 +209,9 @@ describe('EntitlementService', () => {
     const expiresAt = new Date(NOON.getTime() + 60_000);
     rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1, expiresAt }]);
     expect(await rooms.entitlements.isEntitled(id, 'seats')).toBe(true);
-    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1, expiresAt: new Date(NOON.getTime() + HOUR_MS) }]);
+    rooms.simulator.setEntitlements(agreement, [
+      { dimension: 'seats', value: 1, expiresAt: new Date(NOON.getTime() + HOUR_MS) },
+    ]);
     rooms.clock.advance(60_000);
     expect(await rooms.entitlements.isEntitled(id, 'seats')).toBe(true);
     expect(calls()).toBe(2);
@@ -202,9 +236,10 @@ describe('D34: fails closed', () => {
   });
 
   it('for a subscription that AWS has not named in full', async () => {
-    await rooms.query(`UPDATE marketplace.agreement_name SET name = NULL WHERE seller_account = $1 AND kind = 'license'`, [
-      rooms.options.sellerAccount,
-    ]);
+    await rooms.query(
+      `UPDATE marketplace.agreement_name SET name = NULL WHERE seller_account = $1 AND kind = 'license'`,
+      [rooms.options.sellerAccount],
+    );
     expect(await codeOf(rooms.entitlements.get(id))).toBe('ENTITLEMENT_UNKNOWN');
     expect(calls()).toBe(0);
   });
@@ -233,14 +268,21 @@ describe('D34: fails closed', () => {
 
 describe('while AWS is down', () => {
   beforeEach(async () => {
-    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 1, expiresAt: new Date(NOON.getTime() + 3 * HOUR_MS) }]);
+    rooms.simulator.setEntitlements(agreement, [
+      { dimension: 'seats', value: 1, expiresAt: new Date(NOON.getTime() + 3 * HOUR_MS) },
+    ]);
     await rooms.entitlements.get(id);
     rooms.clock.advance(HOUR_MS);
   });
 
   it('serves the last known answer with its age', async () => {
     stopAws();
-    expect(await rooms.entitlements.get(id)).toMatchObject({ ageMs: HOUR_MS, stale: true, fetchedAt: NOON, entitlements: [{ value: 1 }] });
+    expect(await rooms.entitlements.get(id)).toMatchObject({
+      ageMs: HOUR_MS,
+      stale: true,
+      fetchedAt: NOON,
+      entitlements: [{ value: 1 }],
+    });
     expect(await rooms.entitlements.isEntitled(id, 'seats')).toBe(true);
   });
 

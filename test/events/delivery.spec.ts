@@ -113,7 +113,8 @@ describe('an event', () => {
         while (!isWritten) await one.deliver();
         await one.settle();
       };
-      // Each subscription's events are told one after the other, as a row lock would have it; those of others commit in between, in any order.
+      // Each subscription's events are told one after the other, as a row lock would have it; those of others commit in
+      // between, in any order.
       const write = async (id: string, lag: number): Promise<void> => {
         for (const code of codes) {
           await writer.database.transaction(async (tx) => {
@@ -129,7 +130,9 @@ describe('an event', () => {
 
       expect(overlaps).toBe(0);
       expect(Object.fromEntries(done)).toEqual(Object.fromEntries(ids.map((id) => [id, codes])));
-      expect((await writer.deliveries.list({ state: 'delivered', limit: 1000 })).length).toBe(ids.length * codes.length);
+      expect((await writer.deliveries.list({ state: 'delivered', limit: 1000 })).length).toBe(
+        ids.length * codes.length,
+      );
     },
   );
 
@@ -144,7 +147,9 @@ describe('an event', () => {
 
 describe('a handler that fails', () => {
   it('gets its event again after a pause, and is dead-lettered with an alert after the last attempt; what follows goes on then, and not before', async () => {
-    const started = await host([Listener], { handlers: { deadLetterAfterAttempts: 3, backoffBaseMs: 60_000, backoffCapMs: 60_000 } });
+    const started = await host([Listener], {
+      handlers: { deadLetterAfterAttempts: 3, backoffBaseMs: 60_000, backoffCapMs: 60_000 },
+    });
     const [id, other] = subscriptionIds(2) as [string, string];
     const attempts: number[] = [];
     react = ({ payload }, { attempt }) => {
@@ -154,11 +159,14 @@ describe('a handler that fails', () => {
     };
     await started.tell(id, ['bad', 'next']);
     await started.tell(other, ['elsewhere']);
-    const pauseOver = () => started.database.query(`UPDATE marketplace.event_delivery SET next_attempt_at = clock_timestamp()`);
+    const pauseOver = () =>
+      started.database.query(`UPDATE marketplace.event_delivery SET next_attempt_at = clock_timestamp()`);
     await started.deliver();
     await started.deliver();
     expect(heard).toEqual(['bad', 'elsewhere']);
-    const [waiting] = await started.deliveries.list({ state: 'pending', handlerId: 'listener' }).then((list) => list.reverse());
+    const [waiting] = await started.deliveries
+      .list({ state: 'pending', handlerId: 'listener' })
+      .then((list) => list.reverse());
     expect(waiting).toMatchObject({ attempts: 1, lastError: 'TypeError: no account …9012' });
     const pauseMs = (waiting?.nextAttemptAt?.getTime() ?? 0) - Date.now();
     expect(pauseMs > 20_000 && pauseMs <= 60_000).toBe(true);
@@ -197,14 +205,21 @@ describe('a handler that fails', () => {
     await started.settle();
     expect(heard.sort()).toEqual(['a', 'b']);
     expect(
-      (await started.deliveries.list()).map(({ state, attempts, decidedBy, decision }) => [state, attempts, decidedBy, decision]),
+      (await started.deliveries.list()).map(({ state, attempts, decidedBy, decision }) => [
+        state,
+        attempts,
+        decidedBy,
+        decision,
+      ]),
     ).toEqual([
       ['skipped', 1, 'ada', 'done by hand'],
       ['delivered', 1, 'ada', 'retry'],
       ['delivered', 1, 'ada', 'retry'],
     ]);
     await expect(started.deliveries.retry(a, { by: 'ada' })).rejects.toMatchObject({ code: 'TRANSITION_REFUSED' });
-    await expect(started.deliveries.skip(c, { by: '', reason: 'x' })).rejects.toMatchObject({ code: 'TRANSITION_REFUSED' });
+    await expect(started.deliveries.skip(c, { by: '', reason: 'x' })).rejects.toMatchObject({
+      code: 'TRANSITION_REFUSED',
+    });
     await expect(started.deliveries.retry(first, { by: 'ada' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(started.deliveries.retry('1', { by: 'ada' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
@@ -269,7 +284,9 @@ describe('a handler that fails', () => {
 describe('the pause after a failure', () => {
   it('doubles from handlers.backoffBaseMs to handlers.backoffCapMs, jittered over its upper half', () => {
     const options = { backoffBaseMs: 1000, backoffCapMs: 60_000 };
-    expect([1, 2, 3, 7, 50].map((attempt) => deliveryDelayMs(attempt, options, 1))).toEqual([1000, 2000, 4000, 60_000, 60_000]);
+    expect([1, 2, 3, 7, 50].map((attempt) => deliveryDelayMs(attempt, options, 1))).toEqual([
+      1000, 2000, 4000, 60_000, 60_000,
+    ]);
     expect([1, 2, 50].map((attempt) => deliveryDelayMs(attempt, options, 0))).toEqual([500, 1000, 30_000]);
   });
 });
@@ -297,7 +314,9 @@ describe('a handler', () => {
     await without.deliver();
     expect(heard).toEqual(['a']);
     expect(await without.openAlerts()).toEqual([]);
-    await without.database.query(`UPDATE marketplace.event_handler SET last_seen_at = last_seen_at - interval '2 hours'`);
+    await without.database.query(
+      `UPDATE marketplace.event_handler SET last_seen_at = last_seen_at - interval '2 hours'`,
+    );
     const watch = await host([]);
     await watch.deliver();
     expect(await watch.openAlerts()).toEqual(['handlerAway listener subscription.converted']);
@@ -311,10 +330,14 @@ describe('a handler', () => {
   it('that is gone for good is retired, and new if it comes again', async () => {
     const first = await host();
     await first.tell(null, ['a']);
-    await expect(first.deliveries.retire('listener', { by: 'ada' })).rejects.toMatchObject({ code: 'TRANSITION_REFUSED' });
+    await expect(first.deliveries.retire('listener', { by: 'ada' })).rejects.toMatchObject({
+      code: 'TRANSITION_REFUSED',
+    });
     await leave(first);
     const without = await host([]);
-    await without.database.query(`UPDATE marketplace.event_handler SET last_seen_at = last_seen_at - interval '10 minutes'`);
+    await without.database.query(
+      `UPDATE marketplace.event_handler SET last_seen_at = last_seen_at - interval '10 minutes'`,
+    );
     expect(await without.deliveries.retire('listener', { by: 'ada' })).toBe(1);
     await expect(without.deliveries.retire('nobody', { by: 'ada' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await without.tell(null, ['b']);

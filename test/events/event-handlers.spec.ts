@@ -86,7 +86,13 @@ class Provisioning {
   }
 }
 
-const activated = { productCode: 'a', startsAt: START.toISOString(), isTrial: false, previousState: 'registered', agreement: null };
+const activated = {
+  productCode: 'a',
+  startsAt: START.toISOString(),
+  isTrial: false,
+  previousState: 'registered',
+  agreement: null,
+};
 
 describe('handlers', () => {
   it('are found on providers, controllers and what factories made, once each, and called as methods', async () => {
@@ -140,9 +146,19 @@ describe('handlers', () => {
     ]);
     const [id] = subscriptionIds(1) as [string];
     await started.append(started.database, 'subscription.activated', id, activated);
-    await started.append(started.database, 'subscription.ending', id, { productCode: 'a', endsAt: 'soon', agreement: null });
+    await started.append(started.database, 'subscription.ending', id, {
+      productCode: 'a',
+      endsAt: 'soon',
+      agreement: null,
+    });
     await started.deliver();
-    expect(heard.sort()).toEqual(['desk', 'greeted by Derived', 'greeted by Made', 'provisioning a 1', 'subscription.ending soon']);
+    expect(heard.sort()).toEqual([
+      'desk',
+      'greeted by Derived',
+      'greeted by Made',
+      'provisioning a 1',
+      'subscription.ending soon',
+    ]);
   });
 
   it('get the event as it was told, and what tells its deliveries apart', async () => {
@@ -213,7 +229,12 @@ describe('handlers', () => {
   });
 
   it.each<[string, MarketplaceEventType | MarketplaceEventType[], object, string]>([
-    ['of an event that there is not', 'subscription.exploded' as MarketplaceEventType, {}, 'there is no event subscription.exploded'],
+    [
+      'of an event that there is not',
+      'subscription.exploded' as MarketplaceEventType,
+      {},
+      'there is no event subscription.exploded',
+    ],
     ['of no event', [], {}, 'names no type'],
     ['without a name', 'subscription.ended', { id: ' ' }, 'its id'],
     ['with a name that is too long', 'subscription.ended', { id: 'x'.repeat(256) }, 'its id'],
@@ -294,7 +315,9 @@ describe('docs/events.md', () => {
       [...table.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, cell = '']) => cell.match(/[\w.]+/g) ?? []);
     expect(firstCells(events).sort()).toEqual([...MARKETPLACE_EVENT_TYPES].sort());
     const board = readFileSync(path.join(repositoryRoot, 'src/events/alert-board.ts'), 'utf8');
-    const kinds = [...(/export type AlertKind =([^;]*);/.exec(board)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(([, kind]) => kind);
+    const kinds = [...(/export type AlertKind =([^;]*);/.exec(board)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(
+      ([, kind]) => kind,
+    );
     expect(kinds.length).toBeGreaterThan(10);
     expect(firstCells(alerts).sort()).toEqual(kinds.sort());
   });
@@ -336,7 +359,9 @@ describe('instances', () => {
       ['first-seller', undefined],
       ['second-seller', 'second'],
     ] as const) {
-      const database = new LedgerDatabase(app.get(getDataSourceToken(instance === undefined ? 'marketplace' : 'marketplace_second')));
+      const database = new LedgerDatabase(
+        app.get(getDataSourceToken(instance === undefined ? 'marketplace' : 'marketplace_second')),
+      );
       const outbox = new Outbox(resolveOptions(optionsOf(seller), {}));
       const event = {
         type: 'subscription.converted' as const,

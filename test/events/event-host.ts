@@ -39,8 +39,15 @@ export function hostOptions(databaseUrl: string, options: Options = {}): Options
 export class EventHost {
   private constructor(readonly app: INestApplicationContext) {}
 
-  static async start(postgres: TestDatabase, { providers = [], controllers = [], options = {} }: HostParts = {}): Promise<EventHost> {
-    @Module({ imports: [MarketplaceMeteringModule.forRoot(hostOptions(postgres.url, options))], providers, controllers })
+  static async start(
+    postgres: TestDatabase,
+    { providers = [], controllers = [], options = {} }: HostParts = {},
+  ): Promise<EventHost> {
+    @Module({
+      imports: [MarketplaceMeteringModule.forRoot(hostOptions(postgres.url, options))],
+      providers,
+      controllers,
+    })
     class Host {}
     const app = await NestFactory.createApplicationContext(Host, { logger: false, abortOnError: false });
     return new EventHost(app);
@@ -66,7 +73,10 @@ export class EventHost {
   async settle(): Promise<void> {
     for (;;) {
       await this.deliver();
-      const open = [...(await this.deliveries.list({ state: 'pending' })), ...(await this.deliveries.list({ state: 'delivering' }))];
+      const open = [
+        ...(await this.deliveries.list({ state: 'pending' })),
+        ...(await this.deliveries.list({ state: 'delivering' })),
+      ];
       if (open.length === 0) return;
     }
   }
@@ -74,7 +84,11 @@ export class EventHost {
   /** Tells of one thing after the other, each in the transaction given or in one of its own. */
   async tell(subscriptionId: string | null, codes: readonly string[], tx: SqlExecutor = this.database): Promise<void> {
     for (const productCode of codes)
-      await this.append(tx, 'subscription.converted', subscriptionId, { productCode, at: START.toISOString(), agreement: null });
+      await this.append(tx, 'subscription.converted', subscriptionId, {
+        productCode,
+        at: START.toISOString(),
+        agreement: null,
+      });
   }
 
   append<T extends MarketplaceEventType>(
@@ -102,7 +116,8 @@ export class EventHost {
   async expireLeases(): Promise<void> {
     const { sellerAccount } = this.app.get<ResolvedOptions>(RESOLVED_OPTIONS);
     await this.database.query(
-      `UPDATE marketplace.event_delivery SET lease_until = clock_timestamp() WHERE seller_account = $1 AND state = 'delivering'`,
+      `UPDATE marketplace.event_delivery SET lease_until = clock_timestamp() WHERE seller_account = $1
+        AND state = 'delivering'`,
       [sellerAccount],
     );
   }

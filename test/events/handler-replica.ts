@@ -1,4 +1,5 @@
-// A process of an application with one handler, for a test to kill: delivers what there is, says each event on standard output, and leaves.
+// A process of an application with one handler, for a test to kill: delivers what there is, says each event on standard
+// output, and leaves.
 import { writeSync } from 'node:fs';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

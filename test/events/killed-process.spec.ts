@@ -75,14 +75,18 @@ describe('a process that is killed', () => {
     await host.tell(id, ['poison', 'next']);
     // As two processes leave it that died of it.
     await host.database.query(
-      `UPDATE marketplace.event_delivery SET state = 'delivering', attempt_count = 2, lease_token = gen_random_uuid(), lease_until = clock_timestamp()
+      `UPDATE marketplace.event_delivery SET state = 'delivering', attempt_count = 2, lease_token = gen_random_uuid(),
+        lease_until = clock_timestamp()
        WHERE id = (SELECT id FROM marketplace.event_delivery WHERE subscription_id = $1 ORDER BY position LIMIT 1)`,
       [id],
     );
     await host.deliver();
     expect(heard).toEqual(['next 1']);
     const [deadLettered] = await host.deliveries.list({ state: 'deadLettered' });
-    expect(deadLettered).toMatchObject({ subscriptionId: id, lastError: 'the process ended, or stood still, during the attempts' });
+    expect(deadLettered).toMatchObject({
+      subscriptionId: id,
+      lastError: 'the process ended, or stood still, during the attempts',
+    });
   });
 
   it('holds nothing that it learns later: what it says after its lease is not heard', async () => {
@@ -90,8 +94,13 @@ describe('a process that is killed', () => {
     const [id] = subscriptionIds(1) as [string];
     await host.tell(id, ['a']);
     react = () =>
-      host.database.query(`UPDATE marketplace.event_delivery SET lease_token = gen_random_uuid() WHERE subscription_id = $1`, [id]);
+      host.database.query(
+        `UPDATE marketplace.event_delivery SET lease_token = gen_random_uuid() WHERE subscription_id = $1`,
+        [id],
+      );
     await host.deliver();
-    expect((await host.deliveries.list({ state: 'delivering' })).map(({ subscriptionId }) => subscriptionId)).toEqual([id]);
+    expect((await host.deliveries.list({ state: 'delivering' })).map(({ subscriptionId }) => subscriptionId)).toEqual([
+      id,
+    ]);
   });
 });

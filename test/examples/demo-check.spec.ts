@@ -54,11 +54,24 @@ describe('npm run demo:check', () => {
     expect(code).toBe(0);
     expect(account.conserved).toBe(true);
     expect(recordedUnits).toBe(billedUnits + accountedUnits);
-    expect(Object.keys(faults).sort()).toEqual(['killedWorkers', 'lostAnswers', 'poisoned', 'throttled', 'unprocessed']);
+    expect(Object.keys(faults).sort()).toEqual([
+      'killedWorkers',
+      'lostAnswers',
+      'poisoned',
+      'throttled',
+      'unprocessed',
+    ]);
     expect(Math.min(...Object.values(faults))).toBeGreaterThanOrEqual(1);
-    // Four first purchases, of which one renews early, one is replaced in the middle of an hour, one cancels and returns, one goes from trial to paid.
+    // Four first purchases, of which one renews early, one is replaced in the middle of an hour, one cancels and
+    // returns, one goes from trial to paid.
     expect(account.agreements).toBe(7);
-    for (const scene of [/signs the renewal/, /from the free trial to paid/, /in the middle of an hour/, /cancels/, /returns/])
+    for (const scene of [
+      /signs the renewal/,
+      /from the free trial to paid/,
+      /in the middle of an hour/,
+      /cancels/,
+      /returns/,
+    ])
       expect(story).toMatch(scene);
     expect(account.subscriptions).toBeGreaterThanOrEqual(4);
     expect(billedUnits).toBeGreaterThan(accountedUnits);

@@ -16,7 +16,11 @@ describe('what npm start is told', () => {
 
   it('everything', () => {
     const environment = { PORT: '8080', DATABASE_URL: 'postgres://somewhere/larkspur' };
-    expect(startSettingsOf(['--rate', '60'], environment)).toEqual({ rate: 60, port: 8080, databaseUrl: 'postgres://somewhere/larkspur' });
+    expect(startSettingsOf(['--rate', '60'], environment)).toEqual({
+      rate: 60,
+      port: 8080,
+      databaseUrl: 'postgres://somewhere/larkspur',
+    });
   });
 
   it.each([
@@ -24,7 +28,11 @@ describe('what npm start is told', () => {
     { args: ['--rate', 'fast'], environment: {}, says: '--rate: give a number from 1 to 7200, not "fast".' },
     { args: ['--speed', '3'], environment: {}, says: "Unknown option '--speed'" },
     { args: [], environment: { PORT: '70000' }, says: 'PORT: give a number from 1 to 65535, not "70000"' },
-    { args: [], environment: { DATABASE_URL: 'mysql://u:secret@host/db' }, says: 'DATABASE_URL: give a URL that starts with postgres://' },
+    {
+      args: [],
+      environment: { DATABASE_URL: 'mysql://u:secret@host/db' },
+      says: 'DATABASE_URL: give a URL that starts with postgres://',
+    },
   ])('wrong: $args $environment', ({ args, environment, says }) => {
     expect(() => startSettingsOf(args, environment)).toThrow(says);
     expect(() => startSettingsOf(args, environment)).not.toThrow('secret');
@@ -60,7 +68,9 @@ describe('npm start', () => {
 
   async function expectNothingLeft(): Promise<void> {
     await eventually('no process and no folder is left', () => {
-      return !listProcesses().some(({ command }) => command.includes(temporary)) && fs.readdirSync(temporary).length === 0;
+      return (
+        !listProcesses().some(({ command }) => command.includes(temporary)) && fs.readdirSync(temporary).length === 0
+      );
     });
     expect(fs.readdirSync(temporary)).toEqual([]);
   }

@@ -17,8 +17,15 @@ let host: EventHost;
 beforeAll(async () => {
   postgres = await EventHost.database();
   const migrations = [CreateLarkspur1795400000000, AddWorkspaces1795486400000];
-  larkspur = await new DataSource({ type: 'postgres', url: postgres.url, migrations, migrationsRun: true }).initialize();
-  host = await EventHost.start(postgres, { providers: [{ provide: WorkspaceService, useFactory: () => new WorkspaceService(larkspur) }] });
+  larkspur = await new DataSource({
+    type: 'postgres',
+    url: postgres.url,
+    migrations,
+    migrationsRun: true,
+  }).initialize();
+  host = await EventHost.start(postgres, {
+    providers: [{ provide: WorkspaceService, useFactory: () => new WorkspaceService(larkspur) }],
+  });
 });
 afterAll(async () => {
   await host.app.close();
@@ -29,12 +36,16 @@ afterAll(async () => {
 it('a workspace follows what AWS says of its subscription, each event twice as once', async () => {
   const id = randomUUID();
   const workspaces = host.app.get(WorkspaceService);
-  const hear = async <T extends MarketplaceEventType>(type: T, payload: StoredPayload<T>): Promise<WorkspaceStanding> => {
+  const hear = async <T extends MarketplaceEventType>(
+    type: T,
+    payload: StoredPayload<T>,
+  ): Promise<WorkspaceStanding> => {
     await host.append(host.database, type, id, payload);
     await host.settle();
-    await host.database.query(`UPDATE marketplace.event_delivery SET state = 'pending', delivered_at = NULL WHERE subscription_id = $1`, [
-      id,
-    ]);
+    await host.database.query(
+      `UPDATE marketplace.event_delivery SET state = 'pending', delivered_at = NULL WHERE subscription_id = $1`,
+      [id],
+    );
     await host.settle();
     return workspaces.standingOf(id);
   };
@@ -49,17 +60,26 @@ it('a workspace follows what AWS says of its subscription, each event twice as o
   const activated = { productCode, startsAt, isTrial: true, previousState: 'registered', agreement };
   const open = { ...nothing, plan: 'trial', provisionedAt: START };
   expect(await hear('subscription.activated', activated)).toEqual(open);
-  expect(await hear('subscription.converted', { productCode, at: startsAt, agreement })).toEqual({ ...open, plan: 'paid' });
+  expect(await hear('subscription.converted', { productCode, at: startsAt, agreement })).toEqual({
+    ...open,
+    plan: 'paid',
+  });
 
   // Its end is announced, and a renewal goes on.
   const ending = { productCode, endsAt, agreement };
   expect(await hear('subscription.ending', ending)).toEqual({ ...open, plan: 'paid', endsAt: new Date(endsAt) });
   const renewed = { ...open, plan: 'paid', renewedAt: new Date(endsAt) };
-  expect(await hear('subscription.renewed', { productCode, startsAt: endsAt, isTrial: false, agreement })).toEqual(renewed);
+  expect(await hear('subscription.renewed', { productCode, startsAt: endsAt, isTrial: false, agreement })).toEqual(
+    renewed,
+  );
 
   // It ends, and returns to the workspace that was there.
   await hear('subscription.ending', ending);
-  expect(await hear('subscription.ended', ending)).toEqual({ ...renewed, closedAt: new Date(endsAt), endsAt: new Date(endsAt) });
+  expect(await hear('subscription.ended', ending)).toEqual({
+    ...renewed,
+    closedAt: new Date(endsAt),
+    endsAt: new Date(endsAt),
+  });
   const returned = { ...activated, isTrial: false, previousState: 'ended' };
   expect(await hear('subscription.activated', returned)).toEqual(renewed);
 });
@@ -75,7 +95,10 @@ it('the workspace of a subscription that was folded goes, the one that it lives 
   };
   for (const id of [living, folded]) await host.append(host.database, 'subscription.activated', id, activated);
   await host.settle();
-  await host.append(host.database, 'subscription.folded', living, { productCode: 'larkspur', foldedSubscriptionId: folded });
+  await host.append(host.database, 'subscription.folded', living, {
+    productCode: 'larkspur',
+    foldedSubscriptionId: folded,
+  });
   await host.settle();
   const workspaces = host.app.get(WorkspaceService);
   expect(await workspaces.standingOf(living)).toMatchObject({ plan: 'paid', provisionedAt: START });

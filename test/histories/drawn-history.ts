@@ -4,7 +4,9 @@ import { type Act, type History, type Minute, type Use } from './history.js';
 
 const HOUR = 60;
 const AGREEMENTS_MAX = 4;
-/** Acts fall into the first half of an hour, so that what is told half an hour late is known before that hour is sealed. */
+/**
+ * Acts fall into the first half of an hour, so that what is told half an hour late is known before that hour is sealed.
+ */
 const LAST_MINUTE = 34;
 
 export interface HistoryBounds {
@@ -13,7 +15,10 @@ export interface HistoryBounds {
   dimensions: readonly string[];
 }
 
-/** Draws a life: purchase, trial, renewals early and at their day, replacement in the middle of an hour, cancellation, return, a second purchase beside. */
+/**
+ * Draws a life: purchase, trial, renewals early and at their day, replacement in the middle of an hour, cancellation,
+ * return, a second purchase beside.
+ */
 export function drawHistory(name: string, random: SeededRandom, { hours, dimensions }: HistoryBounds): History {
   const identity = random.integer(5) < 3 ? 'license' : 'legacy';
   const acts = drawActs(random, hours * HOUR);
@@ -25,7 +30,10 @@ function drawActs(random: SeededRandom, until: Minute): Act[] {
   const acts: Act[] = [];
   const sign = (at: Minute, mayTry: boolean): boolean => {
     const freeTrial = mayTry && random.integer(3) === 0;
-    acts.push({ at, kind: 'sign', freeTrial, endsAt: null, autoRenew: false }, { at: at + random.integer(20), kind: 'register' });
+    acts.push(
+      { at, kind: 'sign', freeTrial, endsAt: null, autoRenew: false },
+      { at: at + random.integer(20), kind: 'register' },
+    );
     return freeTrial;
   };
   let isTrial = sign(begin, true);
@@ -68,17 +76,31 @@ function drawActs(random: SeededRandom, until: Minute): Act[] {
   return acts.sort((a, b) => a.at - b.at);
 }
 
-function drawUses(name: string, random: SeededRandom, acts: readonly Act[], until: Minute, dimensions: readonly string[]): Use[] {
+function drawUses(
+  name: string,
+  random: SeededRandom,
+  acts: readonly Act[],
+  until: Minute,
+  dimensions: readonly string[],
+): Use[] {
   const registered = acts.find(({ kind }) => kind === 'register')?.at ?? until;
   const uses: Use[] = [];
   for (let t = registered + 1; t < until; t += 10 + random.integer(80)) {
-    const lateness = [random.integer(5), random.integer(5), random.integer(5), random.integer(120), random.integer(10 * HOUR)];
+    const lateness = [
+      random.integer(5),
+      random.integer(5),
+      random.integer(5),
+      random.integer(120),
+      random.integer(10 * HOUR),
+    ];
     const at = t + pick(random, lateness);
     const quarters = 4 * (1 + random.integer(4)) + (random.integer(3) === 0 ? random.integer(4) : 0);
     uses.push({
       ...{ at, occurredAt: t, key: `${name}/${uses.length}`, dimension: pick(random, dimensions), quarters },
       by: random.integer(4) === 0 ? 'subscription' : 'tenant',
-      retries: Array.from({ length: random.integer(4) === 0 ? 1 + random.integer(2) : 0 }, () => random.integer(8 * HOUR)),
+      retries: Array.from({ length: random.integer(4) === 0 ? 1 + random.integer(2) : 0 }, () =>
+        random.integer(8 * HOUR),
+      ),
     });
     // A correction beside usage that outweighs it.
     if (random.integer(12) === 0 && quarters > 4) {

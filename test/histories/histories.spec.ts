@@ -2,7 +2,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { judge } from './judgement.js';
 import { PlayedWorld, type Recipe } from './played-world.js';
 
-// Random lives of buyers through the real module, against an oracle that knows the acts alone. The long run is a command: `npm run histories`.
+// Random lives of buyers through the real module, against an oracle that knows the acts alone. The long run is a
+// command: `npm run histories`.
 
 jest.setTimeout(600_000);
 
@@ -11,7 +12,8 @@ describe('random lives', () => {
     { seed: 1, buyers: 12, hours: 30, messages: 'known' },
     { seed: 2, buyers: 8, hours: 30, messages: 'wild' },
   ])(
-    'of $buyers buyers within $hours hours have every unit billed as the oracle says, or in the ledger ($messages messages, seed $seed)',
+    'of $buyers buyers within $hours hours have every unit billed as the oracle says, or in the ledger ' +
+      '($messages messages, seed $seed)',
     async (recipe) => {
       const played = await PlayedWorld.play(recipe);
       try {

@@ -27,7 +27,10 @@ export interface Use {
   readonly retries: readonly Minute[];
 }
 
-/** One buyer’s life. Only the generator draws it, the oracle judges it, and the player plays it: none of them knows the module’s rules. */
+/**
+ * One buyer’s life. Only the generator draws it, the oracle judges it, and the player plays it: none of them knows the
+ * module’s rules.
+ */
 export interface History {
   /** Names the world’s seed and the buyer: enough to draw it again. */
   readonly name: string;

@@ -18,7 +18,8 @@ const PLACES = `
   SELECT e.key, r.state, r.disposition, r.kind, p.price, r.notes <> '{}' AS has_note,
          (SELECT n.name FROM marketplace.agreement_name n WHERE n.kind = 'agreement' AND n.agreement_id IN (
             SELECT a.id FROM marketplace.agreement a WHERE a.id = p.agreement_id OR a.alias_of = p.agreement_id
-               OR a.id = (SELECT b.alias_of FROM marketplace.agreement b WHERE b.id = p.agreement_id)) LIMIT 1) AS agreement
+               OR a.id = (SELECT b.alias_of FROM marketplace.agreement b WHERE b.id = p.agreement_id))
+                 LIMIT 1) AS agreement
   FROM marketplace.usage_event e
   LEFT JOIN (SELECT unnest(ids) AS id, rollup_id FROM marketplace.rollup_event) re ON re.id = e.id
   LEFT JOIN marketplace.rollup u ON u.id = re.rollup_id
@@ -34,19 +35,36 @@ export interface Figures {
   billed: number;
   certain: number;
   faults: number;
-  /** Units that stand in another period than the oracle’s, with a note: AWS had taken them before the fact was heard. */
+  /**
+   * Units that stand in another period than the oracle’s, with a note: AWS had taken them before the fact was heard.
+   */
   misplaced: number;
 }
 
-/** Compares what the ledger and AWS’s bill say with the oracle; returns figures. Throws at the first history that is wrong, naming it. */
+/**
+ * Compares what the ledger and AWS’s bill say with the oracle; returns figures. Throws at the first history that is
+ * wrong, naming it.
+ */
 export async function judge(played: PlayedWorld): Promise<Figures> {
   const { world, players, recipe, faults } = played;
   await world.expectConserved();
   const places = new Map((await world.database.query<Placed>(PLACES)).map((row) => [row.key, row]));
-  const figures: Figures = { histories: 0, agreements: 0, events: 0, units: 0, billed: 0, certain: 0, faults, misplaced: 0 };
+  const figures: Figures = {
+    histories: 0,
+    agreements: 0,
+    events: 0,
+    units: 0,
+    billed: 0,
+    certain: 0,
+    faults,
+    misplaced: 0,
+  };
   for (const { history, agreementIds } of players) {
     const agreements = agreementsOf(history);
-    expect({ history: history.name, agreements: agreementIds.length }).toEqual({ history: history.name, agreements: agreements.length });
+    expect({ history: history.name, agreements: agreementIds.length }).toEqual({
+      history: history.name,
+      agreements: agreements.length,
+    });
     figures.histories += 1;
     figures.agreements += agreements.length;
     for (const use of history.uses) {
@@ -61,7 +79,8 @@ export async function judge(played: PlayedWorld): Promise<Figures> {
       if (verdict.place !== 'period') {
         if (inPeriod)
           throw new Error(
-            `${about(history, use)}: nobody pays for it (${verdict.place}), and it is priced by ${place.agreement} ${place.price}`,
+            `${about(history, use)}: nobody pays for it (${verdict.place}), and it is priced by ` +
+              `${place.agreement} ${place.price}`,
           );
         continue;
       }
@@ -71,20 +90,30 @@ export async function judge(played: PlayedWorld): Promise<Figures> {
         if (recipe.messages === 'wild' && place.has_note) figures.misplaced += units;
         else
           throw new Error(
-            `${about(history, use)}: belongs to agreement ${verdict.agreement} ${verdict.price}, and is priced by agreement ` +
-              `${agreementIds.indexOf(place.agreement ?? '')} ${place.price} (${place.state} ${place.disposition ?? ''})`,
+            `${about(history, use)}: belongs to agreement ${verdict.agreement} ${verdict.price}, and is priced ` +
+              'by agreement ' +
+              `${agreementIds.indexOf(place.agreement ?? '')} ${place.price} (${place.state} ` +
+              `${place.disposition ?? ''})`,
           );
       }
       if (recipe.messages === 'known' && verdict.isCertain && place.state !== 'metered')
-        throw new Error(`${about(history, use)}: AWS takes it for sure, and it is ${place.state ?? 'waiting'} ${place.disposition ?? ''}`);
+        throw new Error(
+          `${about(history, use)}: AWS takes it for sure, and it is ${place.state ?? 'waiting'} ` +
+            (place.disposition ?? ''),
+        );
     }
   }
   return figures;
 }
 
 function about({ name, identity, acts }: History, use: Use): string {
-  const told = acts.map(({ at, kind, ...rest }) => `${clock(at)} ${kind}${Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : ''}`);
-  return `history ${name} (${identity}: ${told.join('; ')}), use ${use.key} of ${use.quarters / 4} at ${clock(use.occurredAt)} by ${use.by}, recorded ${clock(use.at)}`;
+  const told = acts.map(
+    ({ at, kind, ...rest }) => `${clock(at)} ${kind}${Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : ''}`,
+  );
+  return (
+    `history ${name} (${identity}: ${told.join('; ')}), use ${use.key} of ${use.quarters / 4} at ` +
+    `${clock(use.occurredAt)} by ${use.by}, recorded ${clock(use.at)}`
+  );
 }
 
 function clock(minute: number): string {

@@ -34,7 +34,14 @@ export function agreementsOf({ acts }: Pick<History, 'acts'>): TrueAgreement[] {
   const agreements: TrueAgreement[] = [];
   let chains = 0;
   const begin = (startsAt: Minute, chain: number, isTrial: boolean, endsAt: Minute | null): void => {
-    agreements.push({ index: agreements.length, chain, startsAt, endsAt, trialUntil: isTrial ? Infinity : null, isContinued: false });
+    agreements.push({
+      index: agreements.length,
+      chain,
+      startsAt,
+      endsAt,
+      trialUntil: isTrial ? Infinity : null,
+      isContinued: false,
+    });
   };
   const follow = (startsAt: Minute, as: string): void => {
     const before = agreements.at(-1)!;
@@ -83,25 +90,34 @@ export function verdictOf(history: History, agreements: readonly TrueAgreement[]
   // A legacy buyer has one subscription at a time: AWS cannot tell two apart.
   const chainOf = ({ chain }: TrueAgreement): number => (identity === 'legacy' ? relationOf(agreements, chain) : chain);
   const chains = new Map<number, TrueAgreement[]>();
-  for (const agreement of agreements) chains.set(chainOf(agreement), [...(chains.get(chainOf(agreement)) ?? []), agreement]);
+  for (const agreement of agreements)
+    chains.set(chainOf(agreement), [...(chains.get(chainOf(agreement)) ?? []), agreement]);
   const known = chainKnownAt(acts, use.at);
   const asked =
     use.by === 'tenant'
       ? [...chains.values()]
-      : [...chains].flatMap(([chain, ones]) => (ones.some(({ chain: one }) => one === known) || chain === known ? [ones] : []));
+      : [...chains].flatMap(([chain, ones]) =>
+          ones.some(({ chain: one }) => one === known) || chain === known ? [ones] : [],
+        );
   const found = asked.map((ones) => inForce(ones, use.occurredAt)).filter((one) => one !== undefined);
   const [agreement] = found;
   if (!agreement) return { place: 'none' };
   if (found.length > 1) return { place: 'ambiguous' };
   const price = agreement.trialUntil !== null && use.occurredAt < agreement.trialUntil ? 'trial' : 'paid';
-  return { place: 'period', agreement: agreement.index, price, isCertain: isCertain(identity, agreements, agreement, price, use) };
+  return {
+    place: 'period',
+    agreement: agreement.index,
+    price,
+    isCertain: isCertain(identity, agreements, agreement, price, use),
+  };
 }
 
 /** The first purchase of the relation: one that begins while another runs belongs to it. */
 function relationOf(agreements: readonly TrueAgreement[], chain: number): number {
   const first = agreements.find((one) => one.chain === chain)!;
   const beside = agreements.find(
-    (one) => one.chain < chain && one.startsAt < first.startsAt && (one.endsAt === null || one.endsAt + HOUR > first.startsAt),
+    (one) =>
+      one.chain < chain && one.startsAt < first.startsAt && (one.endsAt === null || one.endsAt + HOUR > first.startsAt),
   );
   return beside ? relationOf(agreements, beside.chain) : chain;
 }
@@ -129,6 +145,7 @@ function isCertain(
   // The first hour of the later side may belong to the earlier one.
   const isShared = Math.floor(begin / HOUR) === Math.floor(use.occurredAt / HOUR) && begin % HOUR !== 0;
   const goesOn = identity === 'legacy' && agreements.some((one) => one.startsAt < begin);
-  const inOwnHour = use.at <= sealedAt && use.occurredAt >= begin && !(isShared && (goesOn || agreement.index > 0 || price === 'paid'));
+  const inOwnHour =
+    use.at <= sealedAt && use.occurredAt >= begin && !(isShared && (goesOn || agreement.index > 0 || price === 'paid'));
   return inOwnHour || end >= use.at + 3 * HOUR;
 }

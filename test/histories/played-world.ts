@@ -16,8 +16,8 @@ export interface Recipe {
   buyers: number;
   hours: number;
   /**
-   * `known`: messages are repeated, shuffled and late by at most half an hour, so that every fact is known before its hours’ cutoff. `wild`: late by
-   * days, and lost.
+   * `known`: messages are repeated, shuffled and late by at most half an hour, so that every fact is known before its
+   * hours’ cutoff. `wild`: late by days, and lost.
    */
   messages: 'known' | 'wild';
 }
@@ -68,15 +68,20 @@ export class PlayedWorld {
     if (isWild) {
       this.world.simulator.notifications.disturb({ kind: 'drop', probability: 0.1 });
       this.world.simulator.notifications.disturb({ kind: 'delay', probability: 0.2, ms: 0, jitterMs: 40 * 3_600_000 });
-    } else this.world.simulator.notifications.disturb({ kind: 'delay', probability: 0.5, ms: 0, jitterMs: 30 * MINUTE_MS });
+    } else
+      this.world.simulator.notifications.disturb({ kind: 'delay', probability: 0.5, ms: 0, jitterMs: 30 * MINUTE_MS });
   }
 
   private async run(histories: readonly History[]): Promise<void> {
     const { world, random, recipe } = this;
-    const acts = histories.flatMap((history) => history.acts.map((act) => ({ history, act }))).sort((a, b) => a.act.at - b.act.at);
+    const acts = histories
+      .flatMap((history) => history.acts.map((act) => ({ history, act })))
+      .sort((a, b) => a.act.at - b.act.at);
     const uses = histories
       .flatMap((history) =>
-        history.uses.flatMap((use) => [use.at, ...use.retries.map((after) => use.at + after)].map((at) => ({ history, use, at }))),
+        history.uses.flatMap((use) =>
+          [use.at, ...use.retries.map((after) => use.at + after)].map((at) => ({ history, use, at })),
+        ),
       )
       .sort((a, b) => a.at - b.at);
     const end = (recipe.hours + 12) * 60;
@@ -102,7 +107,14 @@ export class PlayedWorld {
   private storm(random: SeededRandom, isOn: boolean): () => void {
     const { faults } = this.world.simulator;
     if (!isOn || random.integer(3) > 0) return () => undefined;
-    const kind = pick(random, ['throttle', 'resetAfter', 'error500After', 'error500Before', 'cutAnswer', 'unprocessed'] as const);
+    const kind = pick(random, [
+      'throttle',
+      'resetAfter',
+      'error500After',
+      'error500Before',
+      'cutAnswer',
+      'unprocessed',
+    ] as const);
     const fault = faults.add({ kind, operation: 'BatchMeterUsage', count: 1 + random.integer(4), probability: 0.6 });
     return () => {
       fault.remove();
@@ -159,7 +171,10 @@ export class PlayedWorld {
     const again = due.filter((one) => !once.includes(one));
     const usageOf = ({ history, use }: { history: History; use: Use }) => ({
       ...(use.by === 'tenant'
-        ? { tenantId: `tenant ${history.name}`, productCode: history.identity === 'license' ? PRODUCT_CODE : LEGACY_CODE }
+        ? {
+            tenantId: `tenant ${history.name}`,
+            productCode: history.identity === 'license' ? PRODUCT_CODE : LEGACY_CODE,
+          }
         : { subscriptionId: this.subscriptionOf(players.get(history)!, use) }),
       dimension: use.dimension,
       quantity: use.quarters / 4,

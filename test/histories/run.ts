@@ -2,8 +2,8 @@ import { expect, it } from '@jest/globals';
 import { type Figures, judge } from './judgement.js';
 import { PlayedWorld, type Recipe } from './played-world.js';
 
-// The long run: `npm run histories`, with HISTORIES_WORLDS, HISTORIES_BUYERS, HISTORIES_HOURS and HISTORIES_SEED. Each world’s figures are printed; a failure
-// names the world’s seed and the history, which is enough to play it again.
+// The long run: `npm run histories`, with HISTORIES_WORLDS, HISTORIES_BUYERS, HISTORIES_HOURS and HISTORIES_SEED. Each
+// world’s figures are printed; a failure names the world’s seed and the history, which is enough to play it again.
 
 const figureOf = (name: string, fallback: number): number => Number(process.env[`HISTORIES_${name}`] ?? fallback);
 
@@ -20,7 +20,8 @@ it('random lives', async () => {
     const played = await PlayedWorld.play(recipe);
     try {
       const figures = await judge(played);
-      for (const [name, value] of Object.entries(figures) as [keyof Figures, number][]) total[name] = (total[name] ?? 0) + value;
+      for (const [name, value] of Object.entries(figures) as [keyof Figures, number][])
+        total[name] = (total[name] ?? 0) + value;
       print({ ...recipe, ...figures, seconds: Math.round((performance.now() - began) / 1000) });
     } catch (error) {
       broken += 1;

@@ -13,7 +13,9 @@ it.each(['dry-run', 'off'] as const)(
     await world.pass(2);
     await world.pass(26, 6.5);
     const before = await world.expectConserved();
-    expect(before).toEqual(mode === 'off' ? { waiting: { notLive: 5.75 } } : { records: { 'held dryRun': 5 }, carry: 0.75 });
+    expect(before).toEqual(
+      mode === 'off' ? { waiting: { notLive: 5.75 } } : { records: { 'held dryRun': 5 }, carry: 0.75 },
+    );
 
     await expect(world.addReplica({ products: [{ ...world.products()[0]!, mode: 'live' }] })).rejects.toMatchObject({
       code: 'PRODUCT_LIVE_FROM_REQUIRED',
@@ -30,7 +32,9 @@ it.each(['dry-run', 'off'] as const)(
     expect(world.billByHour(buyer.agreement)).toEqual({ '2026-11-12T15': 4 });
     const { billed, ...rest } = await world.expectConserved();
     expect(billed).toEqual({ 'l-1': 4 });
-    expect(rest).toEqual(mode === 'off' ? { waiting: { notLive: 10.75 }, carry: 0.5 } : { records: { 'held dryRun': 10 }, carry: 1.25 });
+    expect(rest).toEqual(
+      mode === 'off' ? { waiting: { notLive: 10.75 }, carry: 0.5 } : { records: { 'held dryRun': 10 }, carry: 1.25 },
+    );
   },
 );
 

@@ -16,7 +16,8 @@ const start = async (options: Parameters<typeof World.start>[0] = {}): Promise<v
 afterEach(() => world.stop());
 
 it.each(['License Deprovisioned', 'Purchase Agreement Ended'])(
-  'D27 the running hour is sealed and billed at once where %s is the only word of the end, late usage of it in a free hour before',
+  'D27 the running hour is sealed and billed at once where %s is the only word of the end, late usage of it in a ' +
+    'free hour before',
   async (only) => {
     await start();
     const buyer = await world.join('acme');
@@ -86,7 +87,14 @@ it('many end at once while AWS throttles, fails and loses answers: within the ho
   world.simulator.faults.add({ kind: 'throttle', operation, probability: 0.2, count: 5 });
   world.simulator.faults.add({ kind: 'error500After', operation, probability: 0.3, count: 4 });
   world.simulator.faults.add({ kind: 'resetAfter', operation, probability: 0.3, count: 4 });
-  world.simulator.faults.add({ kind: 'unprocessed', operation, probability: 0.3, count: 4, subset: 2, afterEffect: false });
+  world.simulator.faults.add({
+    kind: 'unprocessed',
+    operation,
+    probability: 0.3,
+    count: 4,
+    subset: 2,
+    afterEffect: false,
+  });
   for (const buyer of buyers) buyer.cancel();
   await world.hear();
   world.clock.advance(12 * MINUTE_MS);

@@ -45,7 +45,10 @@ let postgres: TestDatabase;
 let app: INestApplication | undefined;
 
 beforeAll(async () => {
-  simulator = await MarketplaceSimulator.start({ callsPerSecond: 0, clock: (clock = new VirtualClock({ startAt: START, rate: 0 })) });
+  simulator = await MarketplaceSimulator.start({
+    callsPerSecond: 0,
+    clock: (clock = new VirtualClock({ startAt: START, rate: 0 })),
+  });
   simulator.createProduct({ productCode: PRODUCT_CODE, dimensions: DIMENSIONS });
 });
 afterAll(() => simulator.stop());
@@ -76,18 +79,27 @@ class OptionsMaker implements MarketplaceOptionsFactory {
     return options();
   }
 }
-@Module({ providers: [OptionsMaker, { provide: 'SETTINGS', useFactory: () => options() }], exports: [OptionsMaker, 'SETTINGS'] })
+@Module({
+  providers: [OptionsMaker, { provide: 'SETTINGS', useFactory: () => options() }],
+  exports: [OptionsMaker, 'SETTINGS'],
+})
 class SettingsModule {}
 
 const WAYS: Record<string, () => DynamicModule> = {
   forRoot: () => MarketplaceMeteringModule.forRoot(options()),
   'forRootAsync useFactory': () =>
-    MarketplaceMeteringModule.forRootAsync({ imports: [SettingsModule], inject: ['SETTINGS'], useFactory: (given: Options) => given }),
+    MarketplaceMeteringModule.forRootAsync({
+      imports: [SettingsModule],
+      inject: ['SETTINGS'],
+      useFactory: (given: Options) => given,
+    }),
   'forRootAsync useClass': () => MarketplaceMeteringModule.forRootAsync({ useClass: OptionsMaker }),
-  'forRootAsync useExisting': () => MarketplaceMeteringModule.forRootAsync({ imports: [SettingsModule], useExisting: OptionsMaker }),
+  'forRootAsync useExisting': () =>
+    MarketplaceMeteringModule.forRootAsync({ imports: [SettingsModule], useExisting: OptionsMaker }),
 };
 const ADAPTERS = {
-  Express: (module: Type | DynamicModule): Promise<INestApplication> => NestFactory.create(module, { logger: false, abortOnError: false }),
+  Express: (module: Type | DynamicModule): Promise<INestApplication> =>
+    NestFactory.create(module, { logger: false, abortOnError: false }),
   Fastify: (module: Type | DynamicModule): Promise<INestApplication> =>
     NestFactory.create(module, new FastifyAdapter(), { logger: false, abortOnError: false }),
 };
@@ -109,7 +121,9 @@ async function expectOneUnitMetered(host: INestApplication, url: string): Promis
   expect(arrival.status).toBe(303);
   const location = new URL(arrival.headers.get('location') ?? '');
   expect(location.origin + location.pathname).toBe('https://app.example.com/sign-up');
-  const subscription = await host.get(RegistrationService).claim(location.searchParams.get('registrationCode') ?? '', { tenantId: 'acme' });
+  const subscription = await host
+    .get(RegistrationService)
+    .claim(location.searchParams.get('registrationCode') ?? '', { tenantId: 'acme' });
 
   await host.get(MeteringService).record({ subscriptionId: subscription.id, dimension: 'requests', quantity: '3.5' });
   clock.advance(2 * 3_600_000);
@@ -222,10 +236,13 @@ describe('forRoot', () => {
       abortOnError: false,
     });
     await context.close();
-    const verified = await NestFactory.createApplicationContext(MarketplaceMeteringModule.forRoot({ ...given, migrations: 'verify' }), {
-      logger: false,
-      abortOnError: false,
-    });
+    const verified = await NestFactory.createApplicationContext(
+      MarketplaceMeteringModule.forRoot({ ...given, migrations: 'verify' }),
+      {
+        logger: false,
+        abortOnError: false,
+      },
+    );
     await verified.close();
     await empty.drop();
   });
@@ -233,7 +250,9 @@ describe('forRoot', () => {
   it('refuses to be imported twice under one name, and keeps named instances apart', async () => {
     @Module({ imports: [MarketplaceMeteringModule.forRoot(options()), MarketplaceMeteringModule.forRoot(options())] })
     class Twice {}
-    await expect(NestFactory.createApplicationContext(Twice, { logger: false, abortOnError: false })).rejects.toMatchObject({
+    await expect(
+      NestFactory.createApplicationContext(Twice, { logger: false, abortOnError: false }),
+    ).rejects.toMatchObject({
       code: 'INSTANCE_DUPLICATE',
     });
 
@@ -273,7 +292,9 @@ describe('forRoot', () => {
   });
 
   it('refuses two ways of making options at once', () => {
-    expect(() => MarketplaceMeteringModule.forRootAsync({ useClass: OptionsMaker, useFactory: () => options() })).toThrow('exactly one');
+    expect(() =>
+      MarketplaceMeteringModule.forRootAsync({ useClass: OptionsMaker, useFactory: () => options() }),
+    ).toThrow('exactly one');
   });
 
   it('leaves routes out on request, and puts the decorators of the host on the rest', async () => {
@@ -287,7 +308,14 @@ describe('forRoot', () => {
     }
     const host = (decorators: ClassDecorator[]): DynamicModule => ({
       module: GuardedHost,
-      imports: [MarketplaceMeteringModule.forRoot({ ...options(), decorators, registration: false, admin: { path: 'operators' } })],
+      imports: [
+        MarketplaceMeteringModule.forRoot({
+          ...options(),
+          decorators,
+          registration: false,
+          admin: { path: 'operators' },
+        }),
+      ],
       providers: [{ provide: APP_GUARD, useClass: LoginGuard }],
     });
     let url = await listen(await ADAPTERS.Express(host([])));
@@ -324,7 +352,13 @@ describe('as a guest of the host', () => {
     try {
       @Module({
         imports: [
-          TypeOrmModule.forRoot({ type: 'postgres', url: postgres.url, synchronize: true, autoLoadEntities: true, entityPrefix: 'app_' }),
+          TypeOrmModule.forRoot({
+            type: 'postgres',
+            url: postgres.url,
+            synchronize: true,
+            autoLoadEntities: true,
+            entityPrefix: 'app_',
+          }),
           MarketplaceMeteringModule.forRoot(options()),
         ],
       })
@@ -334,7 +368,9 @@ describe('as a guest of the host', () => {
       const ours = host.get<DataSource>(getDataSourceToken('marketplace'), { strict: false });
       expect(ours.entityMetadatas).toEqual([]);
       const hosts = host.get(DataSource);
-      const [row] = await hosts.query<{ count: number }[]>(`SELECT count(*)::int AS count FROM marketplace.usage_event`);
+      const [row] = await hosts.query<{ count: number }[]>(
+        `SELECT count(*)::int AS count FROM marketplace.usage_event`,
+      );
       expect(row?.count).toBe(1);
     } finally {
       pg.types.setTypeParser(1700, original);
@@ -367,7 +403,9 @@ describe('as a guest of the host', () => {
       body: new URLSearchParams(simulator.registrationForm(agreement)),
       redirect: 'manual',
     });
-    const [row] = await host.get(LedgerDatabase, { strict: false }).query<{ id: string }>(`SELECT id FROM marketplace.subscription`);
+    const [row] = await host
+      .get(LedgerDatabase, { strict: false })
+      .query<{ id: string }>(`SELECT id FROM marketplace.subscription`);
     const response = fetch(`${url}/reports/${row?.id ?? ''}`, { method: 'POST', headers: { connection: 'close' } });
     await isServing;
     const closed = host.close();
@@ -379,7 +417,12 @@ describe('as a guest of the host', () => {
   });
 
   it('records in the transaction of the host, or not at all', async () => {
-    @Module({ imports: [TypeOrmModule.forRoot({ type: 'postgres', url: postgres.url }), MarketplaceMeteringModule.forRoot(options())] })
+    @Module({
+      imports: [
+        TypeOrmModule.forRoot({ type: 'postgres', url: postgres.url }),
+        MarketplaceMeteringModule.forRoot(options()),
+      ],
+    })
     class Host {}
     const host = await ADAPTERS.Express(Host);
     const url = await listen(host);

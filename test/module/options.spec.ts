@@ -23,7 +23,16 @@ describe('resolveOptions', () => {
   it('needs three environment variables and nothing else', () => {
     expect(resolveOptions({}, ENVIRONMENT_MINIMUM)).toMatchObject({
       database: { url: 'postgres://localhost/app', poolSize: 10 },
-      products: [{ productCode: 'abc', identity: 'license', region: 'us-east-1', mode: 'live', zeroRecords: 'atWindowEdge', type: 'saas' }],
+      products: [
+        {
+          productCode: 'abc',
+          identity: 'license',
+          region: 'us-east-1',
+          mode: 'live',
+          zeroRecords: 'atWindowEdge',
+          type: 'saas',
+        },
+      ],
       migrations: 'run',
       settleDelayMs: 600_000,
       onExpired: 'carry',
@@ -32,7 +41,9 @@ describe('resolveOptions', () => {
 
   it('verifies migrations in production unless told otherwise', () => {
     expect(resolveOptions({}, { ...ENVIRONMENT_MINIMUM, NODE_ENV: 'production' }).migrations).toBe('verify');
-    expect(resolveOptions({ migrations: 'run' }, { ...ENVIRONMENT_MINIMUM, NODE_ENV: 'production' }).migrations).toBe('run');
+    expect(resolveOptions({ migrations: 'run' }, { ...ENVIRONMENT_MINIMUM, NODE_ENV: 'production' }).migrations).toBe(
+      'run',
+    );
   });
 
   it('prefers what the code gives to the environment, option by option', () => {
@@ -45,10 +56,13 @@ describe('resolveOptions', () => {
 
   it('reports all problems at once, each with its option, variable and fix', () => {
     const problems = problemsOf(() =>
-      resolveOptions({ products: [{ productCode: 'prod-123', dimensions: [] }], settleDelayMs: 1.5, colour: 'red' } as never, {
-        MARKETPLACE_ADMIN_TOKEN: 'short',
-        MARKETPLACE_DATABASE_POOL_SIZE: 'many',
-      }),
+      resolveOptions(
+        { products: [{ productCode: 'prod-123', dimensions: [] }], settleDelayMs: 1.5, colour: 'red' } as never,
+        {
+          MARKETPLACE_ADMIN_TOKEN: 'short',
+          MARKETPLACE_DATABASE_POOL_SIZE: 'many',
+        },
+      ),
     );
     expect(problems.map((problem) => [problem.option, problem.environmentVariable])).toEqual(
       expect.arrayContaining([
@@ -68,9 +82,17 @@ describe('resolveOptions', () => {
   it.each([
     ['MARKETPLACE_PRODUCTS', 'not json', 'products'],
     ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x","x"]}]', 'products[0].dimensions'],
-    ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"]},{"productCode":"a","dimensions":["x"]}]', 'products'],
+    [
+      'MARKETPLACE_PRODUCTS',
+      '[{"productCode":"a","dimensions":["x"]},{"productCode":"a","dimensions":["x"]}]',
+      'products',
+    ],
     ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"],"type":"ami"}]', 'products[0].type'],
-    ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"],"liveFrom":"2026-12-01T00:30:00Z"}]', 'products[0].liveFrom'],
+    [
+      'MARKETPLACE_PRODUCTS',
+      '[{"productCode":"a","dimensions":["x"],"liveFrom":"2026-12-01T00:30:00Z"}]',
+      'products[0].liveFrom',
+    ],
     ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"],"region":"virginia"}]', 'products[0].region'],
     ['MARKETPLACE_SIGN_UP_URL', 'javascript:alert(1)', 'signUpUrl'],
     ['MARKETPLACE_SIGN_UP_URL', 'https://user:secret@app.example.com', 'signUpUrl'],
@@ -81,14 +103,19 @@ describe('resolveOptions', () => {
     ['MARKETPLACE_SETTLE_DELAY_MS', ' ', 'settleDelayMs'],
     ['MARKETPLACE_ALLOWED_REDIRECT_ORIGINS', 'https://ok.example.com, nonsense', 'allowedRedirectOrigins[1]'],
   ])('refuses %s=%s', (variable, text, option) => {
-    expect(problemsOf(() => resolveOptions({}, { ...ENVIRONMENT_MINIMUM, [variable]: text })).map((problem) => problem.option)).toEqual([
-      option,
-    ]);
+    expect(
+      problemsOf(() => resolveOptions({}, { ...ENVIRONMENT_MINIMUM, [variable]: text })).map(
+        (problem) => problem.option,
+      ),
+    ).toEqual([option]);
   });
 
   it('repeats no secret in its problems', () => {
     const problems = problemsOf(() =>
-      resolveOptions({}, { ...ENVIRONMENT_MINIMUM, DATABASE_URL: 'mysql://root:hunter2@db', MARKETPLACE_ADMIN_TOKEN: 's3cret' }),
+      resolveOptions(
+        {},
+        { ...ENVIRONMENT_MINIMUM, DATABASE_URL: 'mysql://root:hunter2@db', MARKETPLACE_ADMIN_TOKEN: 's3cret' },
+      ),
     );
     expect(problems).toHaveLength(2);
     expect(JSON.stringify(problems)).not.toMatch(/hunter2|s3cret/);
@@ -111,7 +138,10 @@ describe('docs/options.md', () => {
     for (const cells of rows.filter((row) => row.length === 6)) {
       const option = (cells[1] ?? '').replaceAll('`', '');
       const expected = option.startsWith('products[]') ? 'MARKETPLACE_PRODUCTS' : variables[option];
-      expect([option, cells[2]]).toEqual([option, expected === undefined ? 'none' : expect.stringContaining(`\`${expected}\``)]);
+      expect([option, cells[2]]).toEqual([
+        option,
+        expected === undefined ? 'none' : expect.stringContaining(`\`${expected}\``),
+      ]);
     }
   });
 
@@ -126,7 +156,10 @@ describe('docs/options.md', () => {
       const option = (cells[1] ?? '').replaceAll('`', '');
       const value = valueAt(option);
       if (typeof value === 'number')
-        expect([option, cells[3]]).toEqual([option, expect.stringMatching(new RegExp(`^${value.toLocaleString('en-US')}`))]);
+        expect([option, cells[3]]).toEqual([
+          option,
+          expect.stringMatching(new RegExp(`^${value.toLocaleString('en-US')}`)),
+        ]);
     }
     expect(rows.length).toBeGreaterThan(40);
   });

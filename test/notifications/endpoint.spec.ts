@@ -16,8 +16,25 @@ import {
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, Reflector } from '@nestjs/core';
 import { map } from 'rxjs';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
-import { agreementEvent, eventBridgeEvent, type Json, legacyMessage, messageId, SELLER, snsEnvelope, TOPIC_ARN } from './messages.js';
-import { type Adapter, ADAPTERS, type HostSettings, migrate, NotificationHost, SECRETS, SnsStandIn } from './notification-host.js';
+import {
+  agreementEvent,
+  eventBridgeEvent,
+  type Json,
+  legacyMessage,
+  messageId,
+  SELLER,
+  snsEnvelope,
+  TOPIC_ARN,
+} from './messages.js';
+import {
+  type Adapter,
+  ADAPTERS,
+  type HostSettings,
+  migrate,
+  NotificationHost,
+  SECRETS,
+  SnsStandIn,
+} from './notification-host.js';
 import { signed } from './sns-signer.js';
 
 let postgres: TestDatabase;
@@ -41,7 +58,12 @@ async function hostWith(settings: HostSettings = {}): Promise<NotificationHost> 
 const envelope = (rest: Json = {}, message: unknown = legacyMessage('subscribe-success')): Json =>
   snsEnvelope(message, { SigningCertURL: sns.certificateUrl(), ...rest });
 const confirmation = (rest: Json = {}): Json =>
-  envelope({ Type: 'SubscriptionConfirmation', Token: 'a-token', SubscribeURL: `${sns.origin}/?confirm=${messageId()}`, ...rest });
+  envelope({
+    Type: 'SubscriptionConfirmation',
+    Token: 'a-token',
+    SubscribeURL: `${sns.origin}/?confirm=${messageId()}`,
+    ...rest,
+  });
 const answerOf = async (response: Response): Promise<unknown[]> => {
   const { errorCode, outcome } = (await response.json()) as { errorCode?: string; outcome?: string };
   return [response.status, outcome ?? errorCode];
@@ -60,22 +82,25 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
     for (const running of hosts.splice(0)) await running.close();
   });
 
-  it.each(['1', '2'] as const)('a message that SNS signed by version %s is stored once, however often it comes', async (version) => {
-    const message = signed(envelope(), version);
-    expect(await answerOf(await host.postSns(message))).toEqual([200, 'received']);
-    expect(await answerOf(await host.postSns(message))).toEqual([200, 'repeated']);
-    const stored = (await host.inbox()).filter((row) => row.message_id === message.MessageId);
-    expect(stored).toEqual([
-      {
-        origin: 'sns',
-        message_id: message.MessageId,
-        received_via: 'https',
-        type: 'legacy.subscribeSucceeded',
-        state: 'pending',
-        error: null,
-      },
-    ]);
-  });
+  it.each(['1', '2'] as const)(
+    'a message that SNS signed by version %s is stored once, however often it comes',
+    async (version) => {
+      const message = signed(envelope(), version);
+      expect(await answerOf(await host.postSns(message))).toEqual([200, 'received']);
+      expect(await answerOf(await host.postSns(message))).toEqual([200, 'repeated']);
+      const stored = (await host.inbox()).filter((row) => row.message_id === message.MessageId);
+      expect(stored).toEqual([
+        {
+          origin: 'sns',
+          message_id: message.MessageId,
+          received_via: 'https',
+          type: 'legacy.subscribeSucceeded',
+          state: 'pending',
+          error: null,
+        },
+      ]);
+    },
+  );
 
   it('a certificate is fetched once for many messages', async () => {
     const other = { SigningCertURL: sns.certificateUrl(adapter.length) };
@@ -120,16 +145,39 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
         'SIGNATURE_INVALID',
       ],
       ['a message without signature', (to) => to.postSns(envelope({ Signature: null })), 403, 'SIGNATURE_INVALID'],
-      ['a message of another key', (to) => to.postSns(envelope({ Signature: 'A'.repeat(342) + '==' })), 403, 'SIGNATURE_INVALID'],
       [
-        'a message that brings its own certificate',
-        (to) => to.postSns(signed(envelope({ SigningCertURL: `${to.origin}/SimpleNotificationService-${'0'.repeat(32)}.pem` }), '2')),
+        'a message of another key',
+        (to) => to.postSns(envelope({ Signature: 'A'.repeat(342) + '==' })),
         403,
         'SIGNATURE_INVALID',
       ],
-      ['a message of a foreign topic', (to) => to.postSns(signed(envelope({ TopicArn: foreignTopic }), '2')), 403, 'TOPIC_FOREIGN'],
-      ['a message of a topic in disguise', (to) => to.postSns(signed(envelope({ TopicArn: `${TOPIC_ARN}\n` }), '2')), 403, 'TOPIC_FOREIGN'],
-      ['a message that is replayed after a day', (to) => to.postSns(signed(envelope(ago(DAY + 1000)), '2')), 403, 'MESSAGE_EXPIRED'],
+      [
+        'a message that brings its own certificate',
+        (to) =>
+          to.postSns(
+            signed(envelope({ SigningCertURL: `${to.origin}/SimpleNotificationService-${'0'.repeat(32)}.pem` }), '2'),
+          ),
+        403,
+        'SIGNATURE_INVALID',
+      ],
+      [
+        'a message of a foreign topic',
+        (to) => to.postSns(signed(envelope({ TopicArn: foreignTopic }), '2')),
+        403,
+        'TOPIC_FOREIGN',
+      ],
+      [
+        'a message of a topic in disguise',
+        (to) => to.postSns(signed(envelope({ TopicArn: `${TOPIC_ARN}\n` }), '2')),
+        403,
+        'TOPIC_FOREIGN',
+      ],
+      [
+        'a message that is replayed after a day',
+        (to) => to.postSns(signed(envelope(ago(DAY + 1000)), '2')),
+        403,
+        'MESSAGE_EXPIRED',
+      ],
       ['a message from the future', (to) => to.postSns(signed(envelope(ago(-301_000)), '2')), 403, 'MESSAGE_EXPIRED'],
       ['a message of no time', (to) => to.postSns(signed(envelope({ Timestamp: 'now' }), '2')), 403, 'MESSAGE_EXPIRED'],
       [
@@ -144,8 +192,18 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
         403,
         'ACCOUNT_FOREIGN',
       ],
-      ['an event with a wrong secret', (to) => to.postEvent(agreementEvent('License Updated'), `${SECRETS[0]!}x`), 403, 'SECRET_INVALID'],
-      ['an event with an empty secret', (to) => to.postEvent(agreementEvent('License Updated'), ''), 403, 'SECRET_INVALID'],
+      [
+        'an event with a wrong secret',
+        (to) => to.postEvent(agreementEvent('License Updated'), `${SECRETS[0]!}x`),
+        403,
+        'SECRET_INVALID',
+      ],
+      [
+        'an event with an empty secret',
+        (to) => to.postEvent(agreementEvent('License Updated'), ''),
+        403,
+        'SECRET_INVALID',
+      ],
       ['an event without secret', (to) => to.postEvent(agreementEvent('License Updated')), 403, 'SECRET_INVALID'],
       [
         'a raw message of a topic, which bears no signature',
@@ -168,14 +226,24 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
         403,
         'TOPIC_FOREIGN',
       ],
-      ['a forged confirmation', (to) => to.postSns({ ...signed(confirmation(), '2'), Token: 'another' }), 403, 'SIGNATURE_INVALID'],
+      [
+        'a forged confirmation',
+        (to) => to.postSns({ ...signed(confirmation(), '2'), Token: 'another' }),
+        403,
+        'SIGNATURE_INVALID',
+      ],
       [
         'a confirmation elsewhere',
         (to) => to.postSns(signed(confirmation({ SubscribeURL: `${to.origin}/x` }), '2')),
         403,
         'SIGNATURE_INVALID',
       ],
-      ['the forged end of a subscription', (to) => to.postSns(envelope({ Type: 'UnsubscribeConfirmation' })), 403, 'SIGNATURE_INVALID'],
+      [
+        'the forged end of a subscription',
+        (to) => to.postSns(envelope({ Type: 'UnsubscribeConfirmation' })),
+        403,
+        'SIGNATURE_INVALID',
+      ],
     ])('%s', async (_, send, status, errorCode) => {
       const before = await host.trace();
       const response = await send(host);
@@ -194,7 +262,10 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
           resolve(data.toString());
         }),
       );
-      socket.write('POST /marketplace/notifications HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n');
+      socket.write(
+        'POST /marketplace/notifications HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nTransfer-Encoding: ' +
+          'chunked\r\n\r\n',
+      );
       for (let n = 0; n < 5; n += 1) socket.write(`10000\r\n${'{'.repeat(0x10000)}\r\n`);
       socket.write('0\r\n\r\n');
       expect(await answer).toMatch(/^HTTP\/1\.1 413 /);
@@ -220,16 +291,19 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
     expect(await answerOf(await host.postSns(message))).toEqual([503, 'CONFIRMATION_FAILED']);
     sns.status = 200;
     expect(await answerOf(await host.postSns(message))).toEqual([200, 'confirmed']);
-    expect(sns.confirmations()).toEqual([1, 2].map(() => new URL(message.SubscribeURL as string).href.slice(sns.origin.length)));
+    expect(sns.confirmations()).toEqual(
+      [1, 2].map(() => new URL(message.SubscribeURL as string).href.slice(sns.origin.length)),
+    );
   });
 
   it('raises an alert when the subscription of a topic is ended, until it is confirmed again', async () => {
     const open = (): Promise<Json[]> =>
-      host.database.query(`SELECT kind, subject, severity FROM marketplace.alert WHERE resolved_at IS NULL AND kind = 'setupError'`);
-    expect(await answerOf(await host.postSns(signed({ ...confirmation(), Type: 'UnsubscribeConfirmation' }, '2')))).toEqual([
-      200,
-      'unsubscribed',
-    ]);
+      host.database.query(
+        `SELECT kind, subject, severity FROM marketplace.alert WHERE resolved_at IS NULL AND kind = 'setupError'`,
+      );
+    expect(
+      await answerOf(await host.postSns(signed({ ...confirmation(), Type: 'UnsubscribeConfirmation' }, '2'))),
+    ).toEqual([200, 'unsubscribed']);
     expect(sns.confirmations()).toEqual([]);
     expect(await open()).toEqual([
       { kind: 'setupError', subject: 'topic aws-mp-subscription-notification-abc123def456', severity: 'critical' },
@@ -239,14 +313,23 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
   });
 
   it('takes only version 2 where that is demanded', async () => {
-    const strict = await hostWith({ adapter, options: { notifications: { snsTopicArns: [TOPIC_ARN], snsSignature: 'v2' } } });
+    const strict = await hostWith({
+      adapter,
+      options: { notifications: { snsTopicArns: [TOPIC_ARN], snsSignature: 'v2' } },
+    });
     expect(await answerOf(await strict.postSns(signed(envelope(), '1')))).toEqual([403, 'SIGNATURE_INVALID']);
     expect(await answerOf(await strict.postSns(signed(envelope(), '2')))).toEqual([200, 'received']);
-    expect(await answerOf(await strict.postEvent(agreementEvent('License Updated'), SECRETS[0]))).toEqual([403, 'SECRET_INVALID']);
+    expect(await answerOf(await strict.postEvent(agreementEvent('License Updated'), SECRETS[0]))).toEqual([
+      403,
+      'SECRET_INVALID',
+    ]);
   });
 
   it('takes older messages where the options say so', async () => {
-    const patient = await hostWith({ adapter, options: { notifications: { snsTopicArns: [TOPIC_ARN], maxAgeMs: 3 * 24 * 3_600_000 } } });
+    const patient = await hostWith({
+      adapter,
+      options: { notifications: { snsTopicArns: [TOPIC_ARN], maxAgeMs: 3 * 24 * 3_600_000 } },
+    });
     const late = signed(envelope({ Timestamp: '2026-11-09T10:00:00Z' }), '2');
     expect(await answerOf(await patient.postSns(late))).toEqual([200, 'received']);
   });
@@ -264,7 +347,10 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
     const { dataSource } = away.database;
     await dataSource.destroy();
     expect(await answerOf(await away.postSns(message))).toEqual([503, 'NOTIFICATION_FAILED']);
-    expect(await answerOf(await away.postEvent(agreementEvent('License Updated'), SECRETS[0]))).toEqual([503, 'NOTIFICATION_FAILED']);
+    expect(await answerOf(await away.postEvent(agreementEvent('License Updated'), SECRETS[0]))).toEqual([
+      503,
+      'NOTIFICATION_FAILED',
+    ]);
     await dataSource.initialize();
     expect(await answerOf(await away.postSns(message))).toEqual([200, 'received']);
   });
@@ -339,7 +425,15 @@ describe('what is said and logged', () => {
       const said = [...lines, ...(await Promise.all(answers.map((answer) => answer.text())))].join('\n');
       expect(lines.filter((line) => line.includes('SECRET_INVALID'))).toHaveLength(5);
       expect(lines.join('\n')).toContain('the subscription of an SNS topic is confirmed');
-      for (const hidden of ['a-wrong-secret', ...SECRETS, 'a-token', 'evil.example', '666666666666', SELLER, sns.origin])
+      for (const hidden of [
+        'a-wrong-secret',
+        ...SECRETS,
+        'a-token',
+        'evil.example',
+        '666666666666',
+        SELLER,
+        sns.origin,
+      ])
         expect(said).not.toContain(hidden);
     },
   );
@@ -353,7 +447,10 @@ describe('a host without body parsers', () => {
   it('on express leaves the body to the module, bounds included', async () => {
     const host = await hostWith({ nest: { bodyParser: false } });
     expect(await answerOf(await host.postSns(signed(envelope(), '2')))).toEqual([200, 'received']);
-    expect(await answerOf(await host.postEvent(agreementEvent('License Updated'), SECRETS[0]))).toEqual([200, 'received']);
+    expect(await answerOf(await host.postEvent(agreementEvent('License Updated'), SECRETS[0]))).toEqual([
+      200,
+      'received',
+    ]);
     expect((await host.postSns(envelope({ Message: 'x'.repeat(256 * 1024) }))).status).toBe(413);
   });
 });
@@ -368,7 +465,10 @@ class EnvelopeInterceptor implements NestInterceptor {
   intercept: NestInterceptor['intercept'] = (_, next) => next.handle().pipe(map((data: unknown) => ({ data })));
 }
 class TeapotFilter {
-  catch(_: unknown, host: { switchToHttp(): { getResponse(): { status(code: number): { send(body: string): void } } } }): void {
+  catch(
+    _: unknown,
+    host: { switchToHttp(): { getResponse(): { status(code: number): { send(body: string): void } } } },
+  ): void {
     host.switchToHttp().getResponse().status(418).send('the host has caught it');
   }
 }

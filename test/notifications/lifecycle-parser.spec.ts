@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Acceptance, type Delivery, readDelivery, type Reading } from '../../src/subscription/inbox/lifecycle-parser.js';
+import {
+  type Acceptance,
+  type Delivery,
+  readDelivery,
+  type Reading,
+} from '../../src/subscription/inbox/lifecycle-parser.js';
 import {
   agreementEvent,
   BUYER,
@@ -22,7 +27,10 @@ const EVERYONE: Acceptance = { sellerAccount: SELLER, topicArns: [] };
 
 function read(body: unknown, accepts: Acceptance = EVERYONE, outer: Partial<Delivery> = {}): Reading {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return readDelivery({ body: text, via: 'sqs:q', outerId: { origin: 'sqs', messageId: 'outer' }, sentAt: SENT_AT, ...outer }, accepts);
+  return readDelivery(
+    { body: text, via: 'sqs:q', outerId: { origin: 'sqs', messageId: 'outer' }, sentAt: SENT_AT, ...outer },
+    accepts,
+  );
 }
 const contentOf = (body: unknown, accepts?: Acceptance): Reading['content'] => read(body, accepts).content;
 
@@ -58,7 +66,11 @@ describe('an EventBridge event', () => {
     ],
     [
       'a renewal, without an end',
-      agreementEvent('Purchase Agreement Created - Proposer', { intent: 'renew', endTime: null, previousAgreementId: 'agmt-0' }),
+      agreementEvent('Purchase Agreement Created - Proposer', {
+        intent: 'renew',
+        endTime: null,
+        previousAgreementId: 'agmt-0',
+      }),
       'agreement.created',
       { intent: 'RENEW', status: 'ACTIVE', startTime: START, endTime: null, previousAgreementId: 'agmt-0', ...OFFER },
       OF_AGREEMENT,
@@ -84,7 +96,13 @@ describe('an EventBridge event', () => {
       { status: null, endTime: null },
       OF_AGREEMENT,
     ],
-    ['a license, its offer without prefix', licenseEvent('License Updated - Manufacturer'), 'license.updated', OFFER, OF_LICENSE],
+    [
+      'a license, its offer without prefix',
+      licenseEvent('License Updated - Manufacturer'),
+      'license.updated',
+      OFFER,
+      OF_LICENSE,
+    ],
     [
       'a license in the form of the API',
       licenseEvent('License Updated - Manufacturer', { license: { arn: LICENSE_ARN } }),
@@ -94,7 +112,10 @@ describe('an EventBridge event', () => {
     ],
     [
       'a license in the form of the guides, without role',
-      licenseEvent('License Deprovisioned', { license: { arn: `arn:aws:license-manager::${SELLER}:license/lic-9` }, offer: undefined }),
+      licenseEvent('License Deprovisioned', {
+        license: { arn: `arn:aws:license-manager::${SELLER}:license/lic-9` },
+        offer: undefined,
+      }),
       'license.deprovisioned',
       { offerId: null },
       { ...OF_LICENSE, licenseArn: `arn:aws:license-manager::${SELLER}:license/lic-9` },
@@ -205,7 +226,10 @@ describe('an EventBridge event', () => {
 
   it('is taken from any account where the seller account is a label', () => {
     const foreign = agreementEvent('Purchase Agreement Ended', {}, {}, { account: '999999999999' });
-    expect(contentOf(foreign, { sellerAccount: 'default', topicArns: [] })).toHaveProperty('event.type', 'agreement.ended');
+    expect(contentOf(foreign, { sellerAccount: 'default', topicArns: [] })).toHaveProperty(
+      'event.type',
+      'agreement.ended',
+    );
   });
 
   it('without an id, or with one that is too long, goes by the id of what lies around it', () => {
@@ -228,9 +252,24 @@ describe('a message of a legacy topic', () => {
       'legacy.subscribeSucceeded',
       { isFreeTrial: true, ...OFFER },
     ],
-    ['subscribe-success', { isFreeTrialTermPresent: 'false' }, 'legacy.subscribeSucceeded', { isFreeTrial: false, offerId: null }],
-    ['subscribe-success', { isFreeTrialTermPresent: true }, 'legacy.subscribeSucceeded', { isFreeTrial: true, offerId: null }],
-    ['subscribe-success', { isFreeTrialTermPresent: 'maybe' }, 'legacy.subscribeSucceeded', { isFreeTrial: null, offerId: null }],
+    [
+      'subscribe-success',
+      { isFreeTrialTermPresent: 'false' },
+      'legacy.subscribeSucceeded',
+      { isFreeTrial: false, offerId: null },
+    ],
+    [
+      'subscribe-success',
+      { isFreeTrialTermPresent: true },
+      'legacy.subscribeSucceeded',
+      { isFreeTrial: true, offerId: null },
+    ],
+    [
+      'subscribe-success',
+      { isFreeTrialTermPresent: 'maybe' },
+      'legacy.subscribeSucceeded',
+      { isFreeTrial: null, offerId: null },
+    ],
     ['subscribe-success', {}, 'legacy.subscribeSucceeded', { isFreeTrial: null, offerId: null }],
     ['subscribe-fail', { 'offer-identifier': 'offer-1' }, 'legacy.subscribeFailed', OFFER],
     ['unsubscribe-pending', {}, 'legacy.unsubscribePending', { offerId: null }],
@@ -254,7 +293,8 @@ describe('a message of a legacy topic', () => {
   });
 
   it('with a trailing comma, as in the sample of the seller guide', () => {
-    const sample = '{"action": "entitlement-updated", "customer-identifier": "cust-1", "product-code": "abc123def456",\n}';
+    const sample =
+      '{"action": "entitlement-updated", "customer-identifier": "cust-1", "product-code": "abc123def456",\n}';
     expect(contentOf(snsEnvelope(sample))).toMatchObject({ event: { type: 'entitlement.updated', about: CUSTOMER } });
   });
 
@@ -266,7 +306,11 @@ describe('a message of a legacy topic', () => {
 
   it.each<[string, Json, string]>([
     ['an action nobody knows', legacyMessage('subscribe-maybe'), 'the action "subscribe-maybe" is not known'],
-    ['nobody named', legacyMessage('subscribe-success', { 'customer-identifier': '' }), '"subscribe-success" names no customer'],
+    [
+      'nobody named',
+      legacyMessage('subscribe-success', { 'customer-identifier': '' }),
+      '"subscribe-success" names no customer',
+    ],
   ])('is dead-lettered with %s', (_, message, deadLettered) => {
     expect(contentOf(snsEnvelope(message))).toEqual({ deadLettered });
   });
@@ -278,9 +322,15 @@ describe('envelopes', () => {
   it('are opened until the message is there, which keeps its own id: the same event by two ways is one', () => {
     const relayed = snsEnvelope(event, { TopicArn: 'arn:aws:sns:us-east-1:123456789012:relay', Subject: null });
     for (const body of [event, relayed, snsEnvelope(relayed)]) {
-      expect(read(body)).toMatchObject({ origin: 'eventBridge', messageId: event.id, content: { event: { type: 'license.updated' } } });
+      expect(read(body)).toMatchObject({
+        origin: 'eventBridge',
+        messageId: event.id,
+        content: { event: { type: 'license.updated' } },
+      });
     }
-    expect(contentOf(snsEnvelope(snsEnvelope(snsEnvelope(event))))).toEqual({ deadLettered: 'too many envelopes around the message' });
+    expect(contentOf(snsEnvelope(snsEnvelope(snsEnvelope(event))))).toEqual({
+      deadLettered: 'too many envelopes around the message',
+    });
   });
 
   it('of topics that were not named are foreign, where any were named', () => {
@@ -302,7 +352,11 @@ describe('envelopes', () => {
       snsEnvelope('x', { Type: 'SubscriptionConfirmation' }),
       /asks to confirm its subscription: open/,
     ],
-    ['the end of a subscription', snsEnvelope('x', { Type: 'UnsubscribeConfirmation' }), /subscription of topic .* was ended/],
+    [
+      'the end of a subscription',
+      snsEnvelope('x', { Type: 'UnsubscribeConfirmation' }),
+      /subscription of topic .* was ended/,
+    ],
   ])('around nothing that can be read are dead-lettered: %s', (_, body, deadLettered) => {
     expect(contentOf(body)).toEqual({ deadLettered: expect.stringMatching(deadLettered) });
   });
@@ -314,10 +368,19 @@ describe('the parser', () => {
     fc.string({ unit: 'binary' }),
     fc.json(),
     fc
-      .record({ 'detail-type': fc.string(), source: fc.constant('aws.agreement-marketplace'), detail: fc.jsonValue(), time: fc.string() })
+      .record({
+        'detail-type': fc.string(),
+        source: fc.constant('aws.agreement-marketplace'),
+        detail: fc.jsonValue(),
+        time: fc.string(),
+      })
       .map(toText),
     fc
-      .record({ action: fc.constantFrom('subscribe-success', 'x'), 'product-code': fc.jsonValue(), 'customer-identifier': fc.jsonValue() })
+      .record({
+        action: fc.constantFrom('subscribe-success', 'x'),
+        'product-code': fc.jsonValue(),
+        'customer-identifier': fc.jsonValue(),
+      })
       .map(toText),
     fc.jsonValue().map((value) => toText(snsEnvelope(value))),
   );
@@ -339,7 +402,9 @@ describe('the parser', () => {
   });
 
   it('puts a mark in the place of half a character', () => {
-    expect(contentOf(eventBridgeEvent('x', {}, { source: `x${halves}` }))).toEqual({ ignored: expect.stringContaining('x\ufffd, not of') });
+    expect(contentOf(eventBridgeEvent('x', {}, { source: `x${halves}` }))).toEqual({
+      ignored: expect.stringContaining('x\ufffd, not of'),
+    });
     const event = agreementEvent(`Odd ${halves} Notice`, { id: `agmt-${halves}` }, {}, { id: `id-${halves}` });
     expect(read(event)).toMatchObject({
       messageId: 'id-\ufffd',

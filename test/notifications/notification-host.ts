@@ -71,7 +71,11 @@ export class NotificationHost {
     readonly origin: string,
   ) {}
 
-  static async start(postgres: TestDatabase, awsEndpoint: string, settings: HostSettings = {}): Promise<NotificationHost> {
+  static async start(
+    postgres: TestDatabase,
+    awsEndpoint: string,
+    settings: HostSettings = {},
+  ): Promise<NotificationHost> {
     const { adapter = 'express', options = {}, nest = {}, module = {}, configure } = settings;
     const metering = MarketplaceMeteringModule.forRoot({
       database: { url: postgres.url, poolSize: 4 },
@@ -86,7 +90,10 @@ export class NotificationHost {
     });
     const root: DynamicModule = { module: HostModule, ...module, imports: [metering] };
     const given = { logger: false, abortOnError: false, ...nest } as const;
-    const app = adapter === 'express' ? await NestFactory.create(root, given) : await NestFactory.create(root, new FastifyAdapter(), given);
+    const app =
+      adapter === 'express'
+        ? await NestFactory.create(root, given)
+        : await NestFactory.create(root, new FastifyAdapter(), given);
     await configure?.(app);
     await app.listen(0, '127.0.0.1');
     return new NotificationHost(app, await app.getUrl());
@@ -98,7 +105,11 @@ export class NotificationHost {
 
   /** As SNS sends: JSON, called text/plain. */
   postSns(message: Json | string, path = '/marketplace/notifications'): Promise<Response> {
-    return this.post(message, { 'Content-Type': 'text/plain; charset=UTF-8', 'x-amz-sns-message-type': 'Notification' }, path);
+    return this.post(
+      message,
+      { 'Content-Type': 'text/plain; charset=UTF-8', 'x-amz-sns-message-type': 'Notification' },
+      path,
+    );
   }
 
   /** As an API destination of EventBridge sends. */
@@ -107,7 +118,11 @@ export class NotificationHost {
     return this.post(event, { 'Content-Type': 'application/json; charset=utf-8', ...proof }, path);
   }
 
-  post(message: Json | string, headers: Record<string, string>, path = '/marketplace/notifications'): Promise<Response> {
+  post(
+    message: Json | string,
+    headers: Record<string, string>,
+    path = '/marketplace/notifications',
+  ): Promise<Response> {
     const body = typeof message === 'string' ? message : JSON.stringify(message, null, 2);
     return fetch(`${this.origin}${path}`, { method: 'POST', body, headers });
   }
@@ -115,15 +130,18 @@ export class NotificationHost {
   /** What stands in the inbox, by message id. */
   async inbox(): Promise<Json[]> {
     return this.database.query<Json>(
-      `SELECT origin, message_id, received_via, type, state, error FROM marketplace.inbox_message ORDER BY received_at, message_id`,
+      `SELECT origin, message_id, received_via, type, state, error FROM marketplace.inbox_message
+        ORDER BY received_at, message_id`,
     );
   }
 
   /** Everything that a message can change. */
   async trace(): Promise<Json | undefined> {
     const [row] = await this.database.query<Json>(
-      `SELECT (SELECT count(*)::int FROM marketplace.inbox_message) AS messages, (SELECT count(*)::int FROM marketplace.alert) AS alerts,
-         (SELECT count(*)::int FROM marketplace.outbox_event) AS events, (SELECT count(*)::int FROM marketplace.subscription) AS subscriptions`,
+      `SELECT (SELECT count(*)::int FROM marketplace.inbox_message) AS messages, (SELECT count(*)::int
+        FROM marketplace.alert) AS alerts,
+         (SELECT count(*)::int FROM marketplace.outbox_event) AS events, (SELECT count(*)::int
+           FROM marketplace.subscription) AS subscriptions`,
     );
     return row;
   }

@@ -50,7 +50,8 @@ const storedBy = async (host: NotificationHost): Promise<Json[]> =>
   (await host.inbox()).filter((row) => row.received_via === `sqs:${queue.name}`);
 const openAlerts = (host: NotificationHost): Promise<Json[]> =>
   host.database.query(
-    `SELECT kind, subject FROM marketplace.alert WHERE resolved_at IS NULL AND subject LIKE '%' || $1 || '%' ORDER BY subject`,
+    `SELECT kind, subject FROM marketplace.alert WHERE resolved_at IS NULL AND subject LIKE '%' || $1 || '%'
+      ORDER BY subject`,
     [queue.name],
   );
 
@@ -98,7 +99,12 @@ describe('a queue', () => {
     await receive(host);
     expect(await storedBy(host)).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ origin: 'sqs', message_id: ready[0], state: 'deadLettered', error: 'the body is not JSON' }),
+        expect.objectContaining({
+          origin: 'sqs',
+          message_id: ready[0],
+          state: 'deadLettered',
+          error: 'the body is not JSON',
+        }),
         expect.objectContaining({ origin: 'eventBridge', state: 'pending' }),
       ]),
     );
@@ -108,13 +114,17 @@ describe('a queue', () => {
 
   it('that holds what the database refuses has it dead-lettered in a form that it can hold, and its neighbours stored', async () => {
     const host = await reader();
-    await host.database.query(`ALTER TABLE marketplace.inbox_message ADD CONSTRAINT test_refusal CHECK (body NOT LIKE '%refuse me%')`);
+    await host.database.query(
+      `ALTER TABLE marketplace.inbox_message ADD CONSTRAINT test_refusal CHECK (body NOT LIKE '%refuse me%')`,
+    );
     await queue.send(agreementEvent('License Updated'), agreementEvent('refuse me'), agreementEvent('License Updated'));
     await receive(host);
     await host.database.query(`ALTER TABLE marketplace.inbox_message DROP CONSTRAINT test_refusal`);
     const stored = await storedBy(host);
     expect(stored.map(({ state }) => state).sort()).toEqual(['deadLettered', 'pending', 'pending']);
-    expect(stored.find(({ state }) => state === 'deadLettered')?.error).toMatch(/^kept in base64, since the database refused it/);
+    expect(stored.find(({ state }) => state === 'deadLettered')?.error).toMatch(
+      /^kept in base64, since the database refused it/,
+    );
     expect(queue.held).toEqual(NOTHING);
   });
 
@@ -158,8 +168,13 @@ describe('a message', () => {
     await eventually('the database was asked several times', () => (asked?.mock.calls.length ?? 0) > 5);
     expect(queue.held).toEqual({ ready: [expect.any(String)], inFlight: [] });
     for (const way of away) way.mockRestore();
-    await eventually('the message was stored and deleted', () => queue.held.ready.length + queue.held.inFlight.length === 0);
-    expect(await storedBy(host)).toMatchObject([{ message_id: event.id, state: expect.stringMatching(/pending|waiting/) }]);
+    await eventually(
+      'the message was stored and deleted',
+      () => queue.held.ready.length + queue.held.inFlight.length === 0,
+    );
+    expect(await storedBy(host)).toMatchObject([
+      { message_id: event.id, state: expect.stringMatching(/pending|waiting/) },
+    ]);
   });
 
   it('whose reader was killed between commit and deletion comes again, and changes nothing', async () => {
@@ -274,12 +289,16 @@ describe('a listener', () => {
     await queue.send(agreementEvent('License Updated'));
     sqs.interfere = (operation, response) => {
       if (operation !== 'DeleteMessageBatch') return false;
-      response.writeHead(403, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify({ __type: 'AccessDeniedException' }));
+      response
+        .writeHead(403, { 'content-type': 'application/x-amz-json-1.0' })
+        .end(JSON.stringify({ __type: 'AccessDeniedException' }));
       return true;
     };
     await expect(receive(host)).rejects.toThrow();
     await receive(host);
-    expect(await openAlerts(host)).toEqual([{ kind: 'setupError', subject: `queue ${queue.name}: DeleteMessageBatch` }]);
+    expect(await openAlerts(host)).toEqual([
+      { kind: 'setupError', subject: `queue ${queue.name}: DeleteMessageBatch` },
+    ]);
     sqs.interfere = () => false;
     await queue.reveal();
     await receive(host);
@@ -291,7 +310,11 @@ describe('a listener', () => {
     await queue.send('a', 'b');
     const options = resolveOptions(
       {
-        ...{ database: { url: 'postgres://x/y' }, signUpUrl: 'https://x.example', products: [{ productCode: 'a', dimensions: ['b'] }] },
+        ...{
+          database: { url: 'postgres://x/y' },
+          signUpUrl: 'https://x.example',
+          products: [{ productCode: 'a', dimensions: ['b'] }],
+        },
         notifications: { sqsQueueUrls: [queue.url], sqsEndpoint: sqs.endpoint },
         aws: { credentials: () => Promise.resolve({ accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'example-secret' }) },
       },
@@ -312,7 +335,11 @@ describe('a listener', () => {
       },
       works: async () => undefined,
     };
-    await new QueueListener(queue.url, options, audience, { waitSeconds: 0, visibilitySeconds: 30, heartbeatSeconds: 0.05 }).drain();
+    await new QueueListener(queue.url, options, audience, {
+      waitSeconds: 0,
+      visibilitySeconds: 30,
+      heartbeatSeconds: 0.05,
+    }).drain();
     expect(worked.sort()).toEqual(['a', 'b']);
     expect(queue.held).toEqual({ ready: [], inFlight: [expect.any(String)] });
   });

@@ -21,7 +21,10 @@ beforeAll(async () => {
     simulator: { sellerAccountId: SELLER },
     options: {
       sellerAccount: SELLER,
-      products: [...products, { productCode: LEGACY, dimensions: ['requests'], identity: 'legacy', zeroRecords: 'off' }],
+      products: [
+        ...products,
+        { productCode: LEGACY, dimensions: ['requests'], identity: 'legacy', zeroRecords: 'off' },
+      ],
       notifications: {
         eventBridgeSecrets: SECRETS,
         snsTopicArns: [`arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-${LEGACY}`],
@@ -33,7 +36,8 @@ beforeAll(async () => {
   harness.simulator.createProduct({ productCode: LEGACY, dimensions: ['requests'], identity: 'legacy' });
 });
 afterEach(async () => {
-  for (const target of harness.simulator.notifications.targets()) harness.simulator.notifications.removeTarget(target.id);
+  for (const target of harness.simulator.notifications.targets())
+    harness.simulator.notifications.removeTarget(target.id);
   await harness.expectConserved();
 });
 afterAll(async () => {

@@ -10,12 +10,13 @@ const FILE = `SimpleNotificationService-${'0123456789abcdef'.repeat(2)}.pem`;
 const AT_AWS = `https://sns.us-east-1.amazonaws.com/${FILE}`;
 
 describe('the place of a certificate', () => {
-  it.each([AT_AWS, `https://sns.cn-north-1.amazonaws.com.cn/${FILE}`, `https://sns.us-gov-west-1.amazonaws.com/${FILE}`])(
-    'is %s',
-    (url) => {
-      expect(certificateUrlOf(url, undefined)?.url.href).toBe(url);
-    },
-  );
+  it.each([
+    AT_AWS,
+    `https://sns.cn-north-1.amazonaws.com.cn/${FILE}`,
+    `https://sns.us-gov-west-1.amazonaws.com/${FILE}`,
+  ])('is %s', (url) => {
+    expect(certificateUrlOf(url, undefined)?.url.href).toBe(url);
+  });
 
   it.each([
     AT_AWS.replace('https', 'http'),
@@ -117,7 +118,10 @@ describe('the keys of SNS', () => {
     const released = new Promise<void>((resolve) => (release = resolve));
     answering(() => released.then(() => new Response(ISSUED_TO_SNS)));
     const under = [0, 1, 2, 3].map((n) => certificates.keyAt(numbered(n)));
-    expect(await refusal(certificates.keyAt(numbered(4)))).toEqual(['CERTIFICATE_UNAVAILABLE', '4 certificates are being fetched already']);
+    expect(await refusal(certificates.keyAt(numbered(4)))).toEqual([
+      'CERTIFICATE_UNAVAILABLE',
+      '4 certificates are being fetched already',
+    ]);
     release();
     await Promise.all(under);
     await certificates.keyAt(numbered(4));
@@ -135,10 +139,17 @@ describe('the keys of SNS', () => {
     ['SNS fails', () => new Response('', { status: 500 }), 'SNS answered 500'],
     ['there is none', () => new Response('', { status: 404 }), 'SNS answered 404'],
     ['the answer is too long', () => new Response('x'.repeat(33_000)), 'SNS answered with more than 32768 bytes'],
-    ['nobody answers', () => Promise.reject(new DOMException('late', 'TimeoutError')), 'SNS could not be reached (TimeoutError)'],
+    [
+      'nobody answers',
+      () => Promise.reject(new DOMException('late', 'TimeoutError')),
+      'SNS could not be reached (TimeoutError)',
+    ],
     [
       'nobody is there',
-      () => Promise.reject(new TypeError('fetch failed', { cause: Object.assign(new Error('secret url'), { code: 'ENOTFOUND' }) })),
+      () =>
+        Promise.reject(
+          new TypeError('fetch failed', { cause: Object.assign(new Error('secret url'), { code: 'ENOTFOUND' }) }),
+        ),
       'SNS could not be reached (ENOTFOUND)',
     ],
   ])('are asked for again when %s', async (_, answer, detail) => {

@@ -17,11 +17,15 @@ const CONFIRMATION = snsEnvelope('You have chosen to subscribe', {
 });
 const END = { ...CONFIRMATION, Type: 'UnsubscribeConfirmation' };
 
-const holds = (envelope: Json, accepted: 'any' | 'v2' = 'any'): boolean => isSignedBy(snsEnvelopeOf(envelope)!, KEY, accepted);
+const holds = (envelope: Json, accepted: 'any' | 'v2' = 'any'): boolean =>
+  isSignedBy(snsEnvelopeOf(envelope)!, KEY, accepted);
 
 /** What another implementation says of it: independent of ours, but for the certificate, which it would fetch. */
 async function holdsElsewhere(envelope: Json): Promise<boolean> {
-  const validator = new SnsPayloadValidator() as unknown as { certCache: Map<string, string>; validate(payload: Json): Promise<unknown> };
+  const validator = new SnsPayloadValidator() as unknown as {
+    certCache: Map<string, string>;
+    validate(payload: Json): Promise<unknown>;
+  };
   validator.certCache.set(envelope.SigningCertURL as string, ISSUED_TO_SNS);
   return validator.validate({ ...envelope }).then(
     () => true,
@@ -57,7 +61,9 @@ describe.each(['1', '2'] as const)('a signature of version %s', (version) => {
   });
 
   it('of the end of a subscription may leave out what only confirmations have, as the validators differ on it', () => {
-    expect(holds(signed(END, version, ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type']))).toBe(true);
+    expect(holds(signed(END, version, ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type']))).toBe(
+      true,
+    );
   });
 
   it('is none when it is claimed to be of the other version', () => {

@@ -72,7 +72,11 @@ export class SqsEmulator {
         signal: gone.signal,
       });
       const body = Buffer.from(await answer.arrayBuffer());
-      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'application/x-amz-json-1.0' }).end(body);
+      response
+        .writeHead(answer.status, {
+          'content-type': answer.headers.get('content-type') ?? 'application/x-amz-json-1.0',
+        })
+        .end(body);
     } catch {
       response.destroy();
     }
@@ -100,14 +104,18 @@ export class Queue {
     server.subscribe({ topic: name, queue: this.name, attributes: { RawMessageDelivery: String(raw) } });
     return {
       arn: topicArn,
-      publish: (message) => this.emulator.query({ Action: 'Publish', TopicArn: topicArn, Message: JSON.stringify(message) }),
+      publish: (message) =>
+        this.emulator.query({ Action: 'Publish', TopicArn: topicArn, Message: JSON.stringify(message) }),
     };
   }
 
   /** Ids of the messages that wait, and of those that were received and not deleted. */
   get held(): { ready: string[]; inFlight: string[] } {
     const { ready = [], inflight = [] } = this.emulator.server.inspectQueue(this.name)?.messages ?? {};
-    return { ready: ready.map(({ messageId }) => messageId), inFlight: inflight.map(({ message }) => message.messageId) };
+    return {
+      ready: ready.map(({ messageId }) => messageId),
+      inFlight: inflight.map(({ message }) => message.messageId),
+    };
   }
 
   /** Until when what was received is hidden from others. */

@@ -1,5 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { EntitlementService, type JobName, JobScheduler, type Options, RegistrationService, type StaticOptions } from '../../src/index.js';
+import {
+  EntitlementService,
+  type JobName,
+  JobScheduler,
+  type Options,
+  RegistrationService,
+  type StaticOptions,
+} from '../../src/index.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { EventDeliverer } from '../../src/events/event-deliverer.js';
 import { AnswerReconciler } from '../../src/metering/submission/answer-reconciler.js';
@@ -14,8 +21,9 @@ import { DIMENSIONS, LedgerHarness, PRODUCT_CODE } from '../support/ledger-harne
 import { createTestDatabase } from '../support/postgres.js';
 import { eventually } from '../support/processes.js';
 
-// What each option does, seen from outside. That it is parsed, documented and named in problems: test/module/options.spec.ts. The effects of the
-// others are shown where their subject is: docs/acceptance.md lists them all.
+// What each option does, seen from outside. That it is parsed, documented and named in problems:
+// test/module/options.spec.ts. The effects of the others are shown where their subject is: docs/acceptance.md lists
+// them all.
 
 let harness: LedgerHarness;
 const open: LedgerHarness[] = [];
@@ -31,7 +39,9 @@ afterEach(async () => {
 });
 afterAll(() => harness.stop());
 
-/** An application with the given options; a seller of its own unless told otherwise, so that no ledger knows of another. */
+/**
+ * An application with the given options; a seller of its own unless told otherwise, so that no ledger knows of another.
+ */
 async function application(options: Options & StaticOptions = {}): Promise<LedgerHarness> {
   harness.clock.set(plusMs(hourOf(harness.clock.now()), HOUR_MS));
   const replica = await harness.replica({ options: { sellerAccount: `seller-${(sellers += 1)}`, ...options } });
@@ -44,8 +54,8 @@ const product = (over: Partial<NonNullable<Options['products']>[number]>): Optio
 });
 
 const statesOf = async (app: LedgerHarness, id: string): Promise<string[]> =>
-  (await app.records<{ state: string; quantity: string; reason: string | null }>(`subscription_id = '${id}'`)).map((record) =>
-    [record.quantity, record.state, record.reason].filter((part) => part !== null).join(' '),
+  (await app.records<{ state: string; quantity: string; reason: string | null }>(`subscription_id = '${id}'`)).map(
+    (record) => [record.quantity, record.state, record.reason].filter((part) => part !== null).join(' '),
   );
 
 async function sealedAfter(app: LedgerHarness, minutes: number): Promise<number> {
@@ -86,9 +96,9 @@ describe('database', () => {
 
   it('migrations off leaves an empty database as it is', async () => {
     const empty = await createTestDatabase();
-    await expect(LedgerHarness.start({ options: { database: { url: empty.url }, migrations: 'off' }, beside: harness })).rejects.toThrow(
-      'marketplace.product',
-    );
+    await expect(
+      LedgerHarness.start({ options: { database: { url: empty.url }, migrations: 'off' }, beside: harness }),
+    ).rejects.toThrow('marketplace.product');
     await empty.drop();
   });
 });
@@ -122,7 +132,9 @@ describe('products[]', () => {
   it('dimensions are what may be recorded', async () => {
     const app = await application(product({ dimensions: ['requests'] }));
     const { id } = await app.subscribe();
-    expect(await app.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 0 })).toMatchObject({ outcome: 'recorded' });
+    expect(await app.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 0 })).toMatchObject({
+      outcome: 'recorded',
+    });
     await expect(app.metering.record({ subscriptionId: id, dimension: 'storage', quantity: 1 })).rejects.toMatchObject({
       code: 'DIMENSION_UNDECLARED',
     });
@@ -159,7 +171,9 @@ describe('products[]', () => {
     ]);
     after.advance(1.25);
     await after.settle();
-    expect(harness.simulator.bill({ licenseArn: agreement.licenseArn })).toMatchObject([{ hour: liveFrom.toISOString(), quantity: 5 }]);
+    expect(harness.simulator.bill({ licenseArn: agreement.licenseArn })).toMatchObject([
+      { hour: liveFrom.toISOString(), quantity: 5 },
+    ]);
     await after.run('deadline');
     expect(await after.metering.balance()).toMatchObject([{ byState: { held: '103', metered: '5' }, carry: '0.5' }]);
   });
@@ -183,7 +197,10 @@ describe('products[]', () => {
 
   it('zeroRecordLeadMs is how long before its deadline an idle hour gets its record', async () => {
     const idleAfter = async (zeroRecordLeadMs: number): Promise<number> => {
-      const app = await application({ zeroRecordLeadMs, ...product({ zeroRecords: 'atWindowEdge', dimensions: ['requests'] }) });
+      const app = await application({
+        zeroRecordLeadMs,
+        ...product({ zeroRecords: 'atWindowEdge', dimensions: ['requests'] }),
+      });
       const { id } = await app.subscribe();
       app.advance(14);
       await app.run('seal');
@@ -198,8 +215,14 @@ describe('registration', () => {
   it('codeTtlMs is the life of a code', async () => {
     const app = await application({ codeTtlMs: 60_000 });
     const codeOf = async (): Promise<string> => {
-      const form = new URLSearchParams(harness.simulator.registrationForm(harness.simulator.subscribe({ productCode: PRODUCT_CODE })));
-      const arrival = await fetch(`${app.url}/marketplace/registration`, { method: 'POST', body: form, redirect: 'manual' });
+      const form = new URLSearchParams(
+        harness.simulator.registrationForm(harness.simulator.subscribe({ productCode: PRODUCT_CODE })),
+      );
+      const arrival = await fetch(`${app.url}/marketplace/registration`, {
+        method: 'POST',
+        body: form,
+        redirect: 'manual',
+      });
       return new URL(arrival.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
     };
     const [first, second] = [await codeOf(), await codeOf()];
@@ -291,7 +314,8 @@ describe('sealing and deadlines', () => {
     await app.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 3 });
     const [times] = await app.database.query<{ occurred_at: Date; registered_at: Date }>(
       `SELECT e.occurred_at, s.registered_at FROM marketplace.usage_event e
-       JOIN marketplace.subject subject ON subject.id = e.subject JOIN marketplace.subscription s ON s.id = subject.subscription_id WHERE s.id = $1`,
+       JOIN marketplace.subject subject ON subject.id = e.subject JOIN marketplace.subscription s
+         ON s.id = subject.subscription_id WHERE s.id = $1`,
       [id],
     );
     expect(times).toEqual({ occurred_at: harness.clock.now(), registered_at: harness.clock.now() });
@@ -302,9 +326,16 @@ describe('recording', () => {
   it('futureSkewMs and idempotencyHorizonMs bound when usage may have happened', async () => {
     const app = await application({ recording: { futureSkewMs: 1000, idempotencyHorizonMs: 24 * HOUR_MS } });
     const { id } = await app.subscribe();
-    const at = (ms: number) => ({ subscriptionId: id, dimension: 'requests', quantity: 0, occurredAt: plusMs(harness.clock.now(), ms) });
-    for (const ms of [1000, -24 * HOUR_MS]) expect(await app.metering.record(at(ms))).toMatchObject({ outcome: 'recorded' });
-    for (const ms of [1001, -24 * HOUR_MS - 1]) await expect(app.metering.record(at(ms))).rejects.toMatchObject({ code: 'USAGE_INVALID' });
+    const at = (ms: number) => ({
+      subscriptionId: id,
+      dimension: 'requests',
+      quantity: 0,
+      occurredAt: plusMs(harness.clock.now(), ms),
+    });
+    for (const ms of [1000, -24 * HOUR_MS])
+      expect(await app.metering.record(at(ms))).toMatchObject({ outcome: 'recorded' });
+    for (const ms of [1001, -24 * HOUR_MS - 1])
+      await expect(app.metering.record(at(ms))).rejects.toMatchObject({ code: 'USAGE_INVALID' });
   });
 });
 
@@ -331,7 +362,8 @@ describe('submission', () => {
     await app.metering.record(many.map((dimension) => ({ subscriptionId: id, dimension, quantity: 1 })));
     app.advance(1.25);
     await app.run('seal');
-    const inFlight = () => harness.simulator.calls({ operation: 'BatchMeterUsage' }).filter((call) => call.outcome === 'inFlight').length;
+    const inFlight = () =>
+      harness.simulator.calls({ operation: 'BatchMeterUsage' }).filter((call) => call.outcome === 'inFlight').length;
     let most = 0;
     harness.simulator.faults.add({
       kind: 'latency',
@@ -356,7 +388,8 @@ describe('submission', () => {
     // The other applications here wait for two seconds.
     expect(elapsed).toBeLessThan(1900);
     const attempts = await app.database.query(
-      `SELECT evidence FROM marketplace.attempt_record e JOIN marketplace.metering_record r ON r.id = e.record_id WHERE subscription_id = $1`,
+      `SELECT evidence FROM marketplace.attempt_record e JOIN marketplace.metering_record r ON r.id = e.record_id
+        WHERE subscription_id = $1`,
       [id],
     );
     expect(attempts).toEqual([{ evidence: 'uncertain' }]);
@@ -367,7 +400,8 @@ describe('submission', () => {
     let leaseMs = 0;
     const probe = jest.spyOn(app.app.get(AnswerReconciler), 'reconcile').mockImplementationOnce(async () => {
       const [row] = await app.database.query<{ lease: number }>(
-        `SELECT (extract(epoch FROM lease_until - clock_timestamp()) * 1000)::int AS lease FROM marketplace.metering_record WHERE subscription_id = $1`,
+        `SELECT (extract(epoch FROM lease_until - clock_timestamp()) * 1000)::int AS lease
+          FROM marketplace.metering_record WHERE subscription_id = $1`,
         [id],
       );
       leaseMs = row?.lease ?? 0;
@@ -388,8 +422,10 @@ describe('submission', () => {
     harness.simulator.faults.add({ kind: 'accessDenied', count: 1 });
     await app.run('submit');
     const [row] = await app.database.query<{ since: number; pause: number }>(
-      `SELECT (extract(epoch FROM next_attempt_at - a.answered_at) * 1000)::float8 AS pause FROM marketplace.metering_record r
-       JOIN marketplace.attempt_record e ON e.record_id = r.id JOIN marketplace.attempt a ON a.id = e.attempt_id WHERE r.subscription_id = $1`,
+      `SELECT (extract(epoch FROM next_attempt_at - a.answered_at) * 1000)::float8 AS pause
+        FROM marketplace.metering_record r
+       JOIN marketplace.attempt_record e ON e.record_id = r.id JOIN marketplace.attempt a ON a.id = e.attempt_id
+         WHERE r.subscription_id = $1`,
       [id],
     );
     expect(row?.pause).toBeGreaterThan(least - 100);

@@ -22,7 +22,11 @@ class ReportsModule {}
 describe('isGlobal', () => {
   const marketplace = (isGlobal?: boolean) =>
     MarketplaceMeteringModule.forRoot({
-      ...replicaOptions({ databaseUrl: postgres.url, awsEndpoint: 'http://127.0.0.1:9', clock: { now: () => new Date() } }),
+      ...replicaOptions({
+        databaseUrl: postgres.url,
+        awsEndpoint: 'http://127.0.0.1:9',
+        clock: { now: () => new Date() },
+      }),
       ...(isGlobal === undefined ? {} : { isGlobal }),
     });
   const boot = (module: Type) => NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });

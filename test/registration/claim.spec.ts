@@ -24,7 +24,11 @@ function newCode(): Promise<string> {
 describe('inspect', () => {
   it('reads a code without using it up, also after the claim', async () => {
     const inspected = await rooms.registration.inspect(code);
-    expect(inspected).toEqual({ subscriptionId: inspected.subscriptionId, productCode: LICENSE_PRODUCT, tenantId: null });
+    expect(inspected).toEqual({
+      subscriptionId: inspected.subscriptionId,
+      productCode: LICENSE_PRODUCT,
+      tenantId: null,
+    });
     await rooms.registration.claim(code, { tenantId: 'tenant' });
     expect(await rooms.registration.inspect(code)).toEqual({ ...inspected, tenantId: 'tenant' });
   });
@@ -85,7 +89,9 @@ describe('claim', () => {
     const tenants = Array.from({ length: 12 }, (_, n) => `tenant-${n}`);
     const outcomes = await Promise.allSettled(tenants.map((tenantId) => rooms.registration.claim(code, { tenantId })));
     const won = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-    const lost = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [(outcome.reason as { code: string }).code] : []));
+    const lost = outcomes.flatMap((outcome) =>
+      outcome.status === 'rejected' ? [(outcome.reason as { code: string }).code] : [],
+    );
     expect(won).toHaveLength(1);
     expect(new Set(lost)).toEqual(new Set(['CODE_USED']));
     expect(await rooms.subscriptions.get(won[0]!.id)).toEqual(won[0]);
@@ -95,7 +101,9 @@ describe('claim', () => {
   it('lets exactly one of two codes of one subscription win', async () => {
     const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
     const codes = [await rooms.arrive(agreement), await rooms.arrive(agreement)];
-    const outcomes = await Promise.allSettled(codes.map((each, n) => rooms.registration.claim(each, { tenantId: `tenant-${n}` })));
+    const outcomes = await Promise.allSettled(
+      codes.map((each, n) => rooms.registration.claim(each, { tenantId: `tenant-${n}` })),
+    );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     const lost = outcomes.find((outcome) => outcome.status === 'rejected');
     expect(lost?.reason).toMatchObject({ code: 'LINKED_TO_OTHER_TENANT' });
@@ -113,10 +121,14 @@ describe('claim in a transaction of the host', () => {
   let host: DataSource;
 
   beforeEach(async () => {
-    // A stranger's DataSource: another pool, another schema path, type parsers that turn instants and numbers into something else.
+    // A stranger's DataSource: another pool, another schema path, type parsers that turn instants and numbers into
+    // something else.
     const shouting = { getTypeParser: (oid: number) => (text: string) => (oid === TEXT_OID ? text : `host:${text}`) };
     host = await createDataSource(rooms.options)
-      .setOptions({ schema: 'public', extra: { types: shouting, options: '-c timezone=Asia/Tokyo -c search_path=public' } })
+      .setOptions({
+        schema: 'public',
+        extra: { types: shouting, options: '-c timezone=Asia/Tokyo -c search_path=public' },
+      })
       .initialize();
     await host.query('CREATE TABLE IF NOT EXISTS public.tenant (id text PRIMARY KEY)');
   });
@@ -169,18 +181,24 @@ describe('claim in a transaction of the host', () => {
       await runner.startTransaction(isolation);
       await runner.query('SELECT 1 FROM public.tenant');
       await rooms.registration.claim(code, { tenantId: 'tenant' });
-      await expect(rooms.registration.claim(code, { tenantId: 'other', manager: runner.manager })).rejects.toMatchObject({ code: '40001' });
+      await expect(
+        rooms.registration.claim(code, { tenantId: 'other', manager: runner.manager }),
+      ).rejects.toMatchObject({ code: '40001' });
       await runner.rollbackTransaction();
       await runner.release();
       const next = await newCode();
-      expect(await host.transaction(isolation, (manager) => rooms.registration.claim(next, { tenantId: 'other', manager }))).toMatchObject({
+      expect(
+        await host.transaction(isolation, (manager) => rooms.registration.claim(next, { tenantId: 'other', manager })),
+      ).toMatchObject({
         tenantId: 'other',
       });
     },
   );
 
   it('makes one of its own for a manager that has none', async () => {
-    expect(await rooms.registration.claim(code, { tenantId: 'tenant', manager: host.manager })).toMatchObject({ tenantId: 'tenant' });
+    expect(await rooms.registration.claim(code, { tenantId: 'tenant', manager: host.manager })).toMatchObject({
+      tenantId: 'tenant',
+    });
   });
 
   it('refuses a manager of another database', async () => {
@@ -200,7 +218,8 @@ describe('claim in a transaction of the host', () => {
 describe('what is stored', () => {
   it('is the hash of a code, not the code', async () => {
     const rows = await rooms.query<{ stored: boolean }>(
-      `SELECT code_hash = sha256(convert_to($1, 'UTF8')) AS stored FROM marketplace.registration_code WHERE seller_account = $2`,
+      `SELECT code_hash = sha256(convert_to($1, 'UTF8')) AS stored FROM marketplace.registration_code
+        WHERE seller_account = $2`,
       [code, rooms.options.sellerAccount],
     );
     expect(rows).toEqual([{ stored: true }]);

@@ -42,7 +42,10 @@ class EnvelopeInterceptor implements NestInterceptor {
   intercept: NestInterceptor['intercept'] = (_, next) => next.handle().pipe(map((data: unknown) => ({ data })));
 }
 class TeapotFilter {
-  catch(_: unknown, host: { switchToHttp(): { getResponse(): { status(code: number): { send(body: string): void } } } }): void {
+  catch(
+    _: unknown,
+    host: { switchToHttp(): { getResponse(): { status(code: number): { send(body: string): void } } } },
+  ): void {
     host.switchToHttp().getResponse().status(418).send('the host has caught it');
   }
 }
@@ -63,7 +66,10 @@ const enhancers: Partial<DynamicModule> = {
 };
 
 describe.each(ADAPTERS)('a host on %s', (adapter) => {
-  async function outcomeOf(settings: Omit<HostSettings, 'adapter'>, path = '/marketplace/registration'): Promise<(number | string)[]> {
+  async function outcomeOf(
+    settings: Omit<HostSettings, 'adapter'>,
+    path = '/marketplace/registration',
+  ): Promise<(number | string)[]> {
     const host = await startHost(rooms, { adapter, ...settings });
     const url = new URL(path, host.url).href;
     const registered = await post(url, form(), { Origin: 'https://aws.amazon.com' });
@@ -82,7 +88,8 @@ describe.each(ADAPTERS)('a host on %s', (adapter) => {
   });
 
   it('with versioned URIs keeps one URL', async () => {
-    const configure = (app: INestApplication) => app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
+    const configure = (app: INestApplication) =>
+      app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
     expect(await outcomeOf({ configure })).toEqual(works);
   });
 

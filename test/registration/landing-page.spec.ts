@@ -33,13 +33,20 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
     const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT, freeTrial: true });
     const response = await post(host.url, rooms.simulator.registrationForm(agreement));
     expect(response.status).toBe(303);
-    expect(response.headers.get('location')).toMatch(/^https:\/\/app\.example\.com\/sign-up\?plan=marketplace&registrationCode=[\w-]{43}$/);
+    expect(response.headers.get('location')).toMatch(
+      /^https:\/\/app\.example\.com\/sign-up\?plan=marketplace&registrationCode=[\w-]{43}$/,
+    );
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(response.headers.get('referrer-policy')).toBe('no-referrer');
     expect(response.headers.get('set-cookie')).toBeNull();
     const inspected = await rooms.registration.inspect(codeIn(response));
     expect(inspected).toEqual({
-      ...{ subscriptionId: inspected.subscriptionId, productCode: LICENSE_PRODUCT, offerType: 'free-trial', tenantId: null },
+      ...{
+        subscriptionId: inspected.subscriptionId,
+        productCode: LICENSE_PRODUCT,
+        offerType: 'free-trial',
+        tenantId: null,
+      },
     });
     const claimed = await rooms.registration.claim(codeIn(response), { tenantId: 'tenant' });
     expect(claimed).toMatchObject({ tenantId: 'tenant', agreements: [{ licenseArn: agreement.licenseArn }] });
@@ -59,7 +66,9 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
     });
     expect(response.status).toBe(303);
     const { subscriptionId } = await rooms.registration.inspect(codeIn(response));
-    const [row] = await rooms.query('SELECT registration_fields FROM marketplace.subscription WHERE id = $1', [subscriptionId]);
+    const [row] = await rooms.query('SELECT registration_fields FROM marketplace.subscription WHERE id = $1', [
+      subscriptionId,
+    ]);
     expect(row).toEqual({
       registration_fields: { 'x-amzn-marketplace-agreement-id': 'agmt-1', 'x-amzn-marketplace-product-id': 'prod-1' },
     });
@@ -97,9 +106,13 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
 
   it('registers a legacy buyer as legacy although AWS names a LicenseArn too, and without one', async () => {
     const agreement = rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT });
-    const first = await rooms.registration.inspect(codeIn(await post(host.url, rooms.simulator.registrationForm(agreement))));
+    const first = await rooms.registration.inspect(
+      codeIn(await post(host.url, rooms.simulator.registrationForm(agreement))),
+    );
     rooms.simulator.setSwitches({ legacyLicenseArn: 'absent' });
-    const second = await rooms.registration.inspect(codeIn(await post(host.url, rooms.simulator.registrationForm(agreement))));
+    const second = await rooms.registration.inspect(
+      codeIn(await post(host.url, rooms.simulator.registrationForm(agreement))),
+    );
     expect(second.subscriptionId).toBe(first.subscriptionId);
     const subscription = await rooms.subscriptions.get(first.subscriptionId);
     expect(subscription?.agreements).toMatchObject([
@@ -127,7 +140,8 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
       rooms.clock.advance(5 * HOUR_MS);
       return form;
     };
-    const unlisted = () => rooms.simulator.registrationForm(rooms.simulator.subscribe({ productCode: 'not-listed-here' }));
+    const unlisted = () =>
+      rooms.simulator.registrationForm(rooms.simulator.subscribe({ productCode: 'not-listed-here' }));
 
     it.each<[string, () => Record<string, string>, number, string]>([
       ['no token', () => ({}), 400, 'TOKEN_MISSING'],
@@ -137,7 +151,12 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
       ['throttling', () => arriving({ kind: 'throttle' }), 503, 'AWS_THROTTLED'],
       ['a failure of AWS', () => arriving({ kind: 'error500Before' }), 502, 'AWS_UNAVAILABLE'],
       ['a lost connection', () => arriving({ kind: 'resetBefore' }), 503, 'AWS_UNAVAILABLE'],
-      ['an error nobody knows', () => arriving({ kind: 'unknownError', name: 'BrandNewException' }), 502, 'AWS_UNAVAILABLE'],
+      [
+        'an error nobody knows',
+        () => arriving({ kind: 'unknownError', name: 'BrandNewException' }),
+        502,
+        'AWS_UNAVAILABLE',
+      ],
       ['missing permission', () => arriving({ kind: 'accessDenied' }), 500, 'AWS_SETUP'],
       ['a disabled API', () => arriving({ kind: 'disabledApi' }), 500, 'AWS_SETUP'],
       ['credentials that ran out', () => arriving({ kind: 'expiredCredentials' }), 500, 'AWS_SETUP'],
@@ -172,7 +191,8 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
       await rooms.database.transaction(async (tx) => {
         await tx.query(`SET LOCAL session_replication_role = replica`);
         await tx.query(
-          `UPDATE marketplace.buyer_name SET digest = sha256('another'), name = '999900001111' WHERE kind = 'account' AND buyer_id = (
+          `UPDATE marketplace.buyer_name SET digest = sha256('another'), name = '999900001111' WHERE kind = 'account'
+            AND buyer_id = (
              SELECT buyer_id FROM marketplace.subscription WHERE id = $1)`,
           [subscriptionId],
         );
@@ -180,12 +200,16 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
       const response = await post(host.url, form);
       expect(response.status).toBe(409);
       expect(await response.text()).toContain('contact support');
-      await rooms.query(`UPDATE marketplace.alert SET resolved_at = now() WHERE subject = 'registration of ${LICENSE_PRODUCT}'`);
+      await rooms.query(
+        `UPDATE marketplace.alert SET resolved_at = now() WHERE subject = 'registration of ${LICENSE_PRODUCT}'`,
+      );
     });
 
     it('also where the seller named no support', async () => {
       const silent = await startHost(rooms, { adapter, options: { support: {} } });
-      expect(await (await post(silent.url, {})).text()).toContain('Contact the seller through the product’s page on AWS Marketplace');
+      expect(await (await post(silent.url, {})).text()).toContain(
+        'Contact the seller through the product’s page on AWS Marketplace',
+      );
     });
 
     it('a fault of our set-up to the operators too, until it is resolved', async () => {
@@ -203,20 +227,38 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
   });
 
   it('writes nothing for an arrival that fails', async () => {
-    const before = [await rooms.count('subscription'), await rooms.count('registration_code'), await rooms.count('outbox_event')];
+    const before = [
+      await rooms.count('subscription'),
+      await rooms.count('registration_code'),
+      await rooms.count('outbox_event'),
+    ];
     await post(host.url, arriving({ kind: 'resetAfter', count: 1 }));
     await post(host.url, {});
-    await post(host.url, rooms.simulator.registrationForm(rooms.simulator.subscribe({ productCode: 'not-listed-here' })));
-    expect([await rooms.count('subscription'), await rooms.count('registration_code'), await rooms.count('outbox_event')]).toEqual(before);
+    await post(
+      host.url,
+      rooms.simulator.registrationForm(rooms.simulator.subscribe({ productCode: 'not-listed-here' })),
+    );
+    expect([
+      await rooms.count('subscription'),
+      await rooms.count('registration_code'),
+      await rooms.count('outbox_event'),
+    ]).toEqual(before);
   });
 
   it('takes JSON from an API client', async () => {
-    const response = await send(host.url, JSON.stringify(arriving()), { 'Content-Type': 'application/json', Accept: 'application/json' });
+    const response = await send(host.url, JSON.stringify(arriving()), {
+      'Content-Type': 'application/json',
+      Accept: 'application/json',
+    });
     expect(response.status).toBe(303);
   });
 
   it('refuses a body beyond 64 KB', async () => {
-    const response = await post(host.url, { ...arriving(), padding: 'x'.repeat(70_000) }, { Accept: 'application/json' });
+    const response = await post(
+      host.url,
+      { ...arriving(), padding: 'x'.repeat(70_000) },
+      { Accept: 'application/json' },
+    );
     expect(response.status).toBe(413);
     expect(await response.json()).toMatchObject({ errorCode: 'BODY_TOO_LARGE' });
   });
@@ -262,7 +304,11 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
 
     it.each<[string, () => string | URL | Promise<string>, string]>([
       ['an allowed origin', () => 'https://eu.example.com/start', 'https://eu.example.com/start?registrationCode=CODE'],
-      ['a URL object', () => new URL('https://app.example.com/x?a=1#f'), 'https://app.example.com/x?a=1&registrationCode=CODE#f'],
+      [
+        'a URL object',
+        () => new URL('https://app.example.com/x?a=1#f'),
+        'https://app.example.com/x?a=1&registrationCode=CODE#f',
+      ],
       ['a path', async () => '/welcome', 'https://app.example.com/welcome?registrationCode=CODE'],
       ['a foreign origin', () => 'https://evil.example.net/', fallback],
       ['a foreign origin in disguise', () => 'https://app.example.com@evil.example.net/', fallback],
@@ -285,7 +331,8 @@ describe('the redirect hook', () => {
   it('costs its own say when it hangs or points elsewhere, and the log tells', async () => {
     const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const arrival = { subscriptionId: 'id', productCode: 'abc', code: 'code', tenantId: null };
-    const policyOf = (resolveRedirect: () => string | Promise<string>) => new RedirectPolicy({ ...rooms.options, resolveRedirect });
+    const policyOf = (resolveRedirect: () => string | Promise<string>) =>
+      new RedirectPolicy({ ...rooms.options, resolveRedirect });
     await policyOf(() => 'https://evil.example.net/').urlFor(arrival);
     expect(logged).toHaveBeenLastCalledWith(
       expect.stringContaining('allowedRedirectOrigins'),

@@ -18,18 +18,22 @@ afterEach(async () => {
 });
 afterAll(dropDatabaseOfSuite);
 
-const arrive = (agreement: Agreement) => post(host.url, rooms.simulator.registrationForm(agreement), { Accept: 'application/json' });
+const arrive = (agreement: Agreement) =>
+  post(host.url, rooms.simulator.registrationForm(agreement), { Accept: 'application/json' });
 
 async function licensed({ agreementId, licenseArn, accountId }: Agreement): Promise<void> {
   const about = { productCode: LEGACY_PRODUCT, agreementId, licenseArn, customerAwsAccountId: accountId };
   const event = { type: 'license.updated' as const, at: rooms.clock.now(), about, details: { offerId: null } };
-  await rooms.inbox.receive([{ origin: 'eventBridge', messageId: `of ${agreementId}`, via: 'test', body: '{}', content: { event } }]);
+  await rooms.inbox.receive([
+    { origin: 'eventBridge', messageId: `of ${agreementId}`, via: 'test', body: '{}', content: { event } },
+  ]);
   await rooms.messages.run();
 }
 
 async function advice(): Promise<string | undefined> {
   const [alert] = await rooms.query<{ message: string }>(
-    `SELECT message FROM marketplace.alert WHERE seller_account = $1 AND subject = 'registration of ${LEGACY_PRODUCT}' AND resolved_at IS NULL`,
+    `SELECT message FROM marketplace.alert WHERE seller_account = $1 AND subject = 'registration of ${LEGACY_PRODUCT}'
+      AND resolved_at IS NULL`,
     [rooms.options.sellerAccount],
   );
   return alert?.message;

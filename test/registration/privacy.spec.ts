@@ -77,7 +77,12 @@ describe.each(ADAPTERS)('D38: on %s', (adapter) => {
         await rooms.registration.claim(codeIn(responses[2]!), { tenantId: 'tenant' });
         const answered = (await Promise.all(responses.map(everythingAnswered))).join('\n');
         const stored = await everythingStored();
-        const forms = [token, encodeURIComponent(token), Buffer.from(token).toString('base64'), Buffer.from(token).toString('hex')];
+        const forms = [
+          token,
+          encodeURIComponent(token),
+          Buffer.from(token).toString('base64'),
+          Buffer.from(token).toString('hex'),
+        ];
         expect(lines.join('\n')).toContain('a buyer has arrived');
         for (const secret of forms) {
           expect(answered).not.toContain(secret);
@@ -97,7 +102,10 @@ describe.each(ADAPTERS)('D38: on %s', (adapter) => {
     const host = await startHost(rooms, { adapter });
     Logger.overrideLogger(listener);
     rooms.simulator.faults.add({ kind: 'accessDenied', count: 1 });
-    const page = await post(host.url, rooms.simulator.registrationForm(rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT })));
+    const page = await post(
+      host.url,
+      rooms.simulator.registrationForm(rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT })),
+    );
     const reference = /Reference for support: ([0-9a-f]{8})/.exec(await page.text())?.[1];
     expect(lines.find((line) => line.includes(`"reference":"${reference}"`))).toContain('AccessDeniedException');
   });
@@ -105,7 +113,11 @@ describe.each(ADAPTERS)('D38: on %s', (adapter) => {
   it('a page shows nothing that a form brought along', async () => {
     const host = await startHost(rooms, { adapter });
     const xss = '"><script>alert(1)</script>';
-    const page = await post(host.url, { 'x-amzn-marketplace-token': xss, 'x-amzn-marketplace-offer-type': xss, [xss]: xss });
+    const page = await post(host.url, {
+      'x-amzn-marketplace-token': xss,
+      'x-amzn-marketplace-offer-type': xss,
+      [xss]: xss,
+    });
     expect(page.status).toBe(400);
     expect(await page.text()).not.toContain('alert(1)');
   });

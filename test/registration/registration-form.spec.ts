@@ -37,7 +37,8 @@ describe('registrationFormOf', () => {
   });
 
   it('keeps an offer type only in its form', () => {
-    const offerOf = (offerType: string) => registrationFormOf({ 'x-amzn-marketplace-offer-type': offerType }, URLENCODED)?.offerType;
+    const offerOf = (offerType: string) =>
+      registrationFormOf({ 'x-amzn-marketplace-offer-type': offerType }, URLENCODED)?.offerType;
     expect(offerOf('free-trial')).toBe('free-trial');
     expect(offerOf('x'.repeat(65))).toBeNull();
     expect(offerOf('a\0')).toBeNull();
@@ -48,7 +49,10 @@ describe('registrationFormOf', () => {
     fc.assert(
       fc.property(value, fc.dictionary(fc.string(), fc.string()), (any, others) => {
         const body = new URLSearchParams([
-          ...Object.entries(others).map(([name, other]): [string, string] => [`x-amzn-marketplace-${name}`, `${other}${any}`]),
+          ...Object.entries(others).map(([name, other]): [string, string] => [
+            `x-amzn-marketplace-${name}`,
+            `${other}${any}`,
+          ]),
           ['x-amzn-marketplace-token', any],
         ]);
         fc.pre(!Object.keys(others).some((name) => ['token', 'offer-type'].includes(name.toLowerCase())));
@@ -58,7 +62,9 @@ describe('registrationFormOf', () => {
   });
 
   it('keeps a bounded number of bounded fields', () => {
-    const body = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`x-amzn-marketplace-${n}`, 'x'.repeat(n * 50)]));
+    const body = Object.fromEntries(
+      Array.from({ length: 50 }, (_, n) => [`x-amzn-marketplace-${n}`, 'x'.repeat(n * 50)]),
+    );
     const fields = registrationFormOf(body, URLENCODED)!.fields;
     expect(Object.keys(fields)).toHaveLength(20);
     expect(registrationFormOf({ [`x-amzn-marketplace-${'n'.repeat(100)}`]: 'x' }, URLENCODED)!.fields).toEqual({});

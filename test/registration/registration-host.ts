@@ -40,21 +40,35 @@ export async function closeHosts(): Promise<void> {
 }
 
 export async function startHost(rooms: Rooms, settings: HostSettings): Promise<Host> {
-  const { adapter, path = 'marketplace/registration', decorators = [], options = {}, nest = {}, module = {}, configure } = settings;
+  const {
+    adapter,
+    path = 'marketplace/registration',
+    decorators = [],
+    options = {},
+    nest = {},
+    module = {},
+    configure,
+  } = settings;
   const replica = await rooms.replica(options);
   const root: DynamicModule = {
     module: HostModule,
     ...module,
     controllers: [registrationControllerOf({ path, decorators })],
     providers: [
-      { provide: RESOLVED_OPTIONS, useValue: { ...replica.options, jobs: { ...replica.options.jobs, autoStart: false } } },
+      {
+        provide: RESOLVED_OPTIONS,
+        useValue: { ...replica.options, jobs: { ...replica.options.jobs, autoStart: false } },
+      },
       { provide: LedgerDatabase, useValue: replica.database },
       ...ROOMS_PROVIDERS,
       ...(module.providers ?? []),
     ],
   };
   const given = { logger: false, abortOnError: false, ...nest } as const;
-  const app = adapter === 'express' ? await NestFactory.create(root, given) : await NestFactory.create(root, new FastifyAdapter(), given);
+  const app =
+    adapter === 'express'
+      ? await NestFactory.create(root, given)
+      : await NestFactory.create(root, new FastifyAdapter(), given);
   await configure?.(app);
   await app.listen(0, '127.0.0.1');
   const host: Host = {
@@ -71,8 +85,15 @@ export async function startHost(rooms: Rooms, settings: HostSettings): Promise<H
 }
 
 /** A form POST as a browser makes it; redirects are not followed. */
-export function post(url: string, form: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
-  return send(url, new URLSearchParams(form).toString(), { 'Content-Type': 'application/x-www-form-urlencoded', ...headers });
+export function post(
+  url: string,
+  form: Record<string, string>,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return send(url, new URLSearchParams(form).toString(), {
+    'Content-Type': 'application/x-www-form-urlencoded',
+    ...headers,
+  });
 }
 
 export function send(url: string, body: string, headers: Record<string, string>): Promise<Response> {

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { DECIMAL_SCALE, floorUnits, formatDecimal, fromUnits, parseDecimal, scaled } from '../../src/runtime/decimal.js';
+import {
+  DECIMAL_SCALE,
+  floorUnits,
+  formatDecimal,
+  fromUnits,
+  parseDecimal,
+  scaled,
+} from '../../src/runtime/decimal.js';
 
 const ONE = 10n ** BigInt(DECIMAL_SCALE);
 
@@ -132,7 +139,9 @@ describe('any decimal', () => {
         const read = parseDecimal(value);
         expect(typeof read === 'string').toBe(Math.abs(value) > Number.MAX_SAFE_INTEGER);
         if (typeof read === 'string') return;
-        expect(Math.abs(Number(formatDecimal(read)) - value)).toBeLessThanOrEqual(5e-13 + Math.abs(value) * Number.EPSILON);
+        expect(Math.abs(Number(formatDecimal(read)) - value)).toBeLessThanOrEqual(
+          5e-13 + Math.abs(value) * Number.EPSILON,
+        );
       }),
     );
   });

@@ -24,7 +24,9 @@ describe('licenseIdOf', () => {
     const id = fc.stringMatching(/^[a-z0-9]{4,32}$/);
     fc.assert(
       fc.property(id, id, (a, b) => {
-        expect(licenseIdOf(API.replace('0123456789abcdef', a)) === licenseIdOf(EVENT.replace('0123456789abcdef', b))).toBe(a === b);
+        expect(
+          licenseIdOf(API.replace('0123456789abcdef', a)) === licenseIdOf(EVENT.replace('0123456789abcdef', b)),
+        ).toBe(a === b);
         expect(licenseIdOf(`x${a}`)).toBe(`x${a}`);
       }),
     );

@@ -74,7 +74,12 @@ describe('M4: dated ahead', () => {
   it('a new agreement is in force from its start, not before', async () => {
     await hear(
       rooms,
-      said('agreement.created', '12:00', { ...agreed('1'), productId: 'prod-license' }, { startTime: '2026-11-20T00:00:00Z' }),
+      said(
+        'agreement.created',
+        '12:00',
+        { ...agreed('1'), productId: 'prod-license' },
+        { startTime: '2026-11-20T00:00:00Z' },
+      ),
       said('license.updated', '12:00', licensed('1')),
     );
     await rooms.messages.run();
@@ -120,7 +125,10 @@ describe('M11: License Updated of the renewal is lost', () => {
     await hear(
       rooms,
       said('license.updated', '10:00', licensed('1')),
-      said('agreement.created', '10:00', agreed('1'), { startTime: '2026-11-18T10:00:00Z', endTime: '2026-11-18T14:00:00Z' }),
+      said('agreement.created', '10:00', agreed('1'), {
+        startTime: '2026-11-18T10:00:00Z',
+        endTime: '2026-11-18T14:00:00Z',
+      }),
     );
     await hear(
       rooms,
@@ -148,10 +156,9 @@ describe('M11: License Updated of the renewal is lost', () => {
     await hear(rooms, said('license.updated', '10:00', licensed('1')));
     await rooms.messages.run();
     expect(await statesOf(rooms)).toHaveLength(1);
-    expect((await rooms.subscriptions.get((await idOf()) ?? ''))?.agreements.map(({ agreementId }) => agreementId)).toEqual([
-      'agmt-1',
-      'agmt-2',
-    ]);
+    expect(
+      (await rooms.subscriptions.get((await idOf()) ?? ''))?.agreements.map(({ agreementId }) => agreementId),
+    ).toEqual(['agmt-1', 'agmt-2']);
   });
 });
 

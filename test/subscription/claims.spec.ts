@@ -12,7 +12,8 @@ beforeEach(async () => {
 afterEach(() => rooms.close());
 afterAll(dropDatabaseOfSuite);
 
-const adopt = (): Promise<number> => rooms.database.transaction((tx) => adoptClaims(tx, rooms.options.sellerAccount, rooms.clock.now()));
+const adopt = (): Promise<number> =>
+  rooms.database.transaction((tx) => adoptClaims(tx, rooms.options.sellerAccount, rooms.clock.now()));
 const subscribed = async (): Promise<{ id: string; code: string; key: string }> => {
   const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
   const code = await rooms.arrive(agreement);
@@ -53,15 +54,21 @@ describe('the first claim', () => {
       `SELECT DISTINCT customer_id::text AS customer_id FROM marketplace.customer_changed WHERE seller_account = $1`,
       [rooms.options.sellerAccount],
     );
-    expect(changed.map((row) => row.customer_id)).toEqual(expect.arrayContaining([before?.customer_id, after?.customer_id]));
+    expect(changed.map((row) => row.customer_id)).toEqual(
+      expect.arrayContaining([before?.customer_id, after?.customer_id]),
+    );
   });
 
   it('of two tenants at once one has it', async () => {
     const { code, id } = await subscribed();
     const codes = [code, await anotherCodeOf(id)];
-    const outcomes = await Promise.allSettled(codes.map((one, index) => rooms.registration.claim(one, { tenantId: `tenant-${index}` })));
+    const outcomes = await Promise.allSettled(
+      codes.map((one, index) => rooms.registration.claim(one, { tenantId: `tenant-${index}` })),
+    );
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'LINKED_TO_OTHER_TENANT' } });
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'LINKED_TO_OTHER_TENANT' },
+    });
   });
 });
 
@@ -74,9 +81,10 @@ describe('T25: a claim that stays open in a host’s transaction', () => {
     await rooms.registration.claim(code, { tenantId: 'acme', manager: manager.manager });
     const began = Date.now();
     expect(await adopt()).toBe(0);
-    await hear(rooms, said('agreement.amended', '11:30', { agreementId: await keyOf(id), customerAwsAccountId: BUYER })).catch(
-      () => undefined,
-    );
+    await hear(
+      rooms,
+      said('agreement.amended', '11:30', { agreementId: await keyOf(id), customerAwsAccountId: BUYER }),
+    ).catch(() => undefined);
     await hear(rooms, said('license.updated', '11:40', licensed('9', OTHER_BUYER)));
     expect(Date.now() - began).toBeLessThan(4000);
     await manager.commitTransaction();
@@ -167,7 +175,9 @@ describe('two subscriptions that turn out to be one', () => {
         ['acme', second],
       ]),
     );
-    expect(timeline?.subjects.every(({ subscriptionId }) => subscriptionId === null || subscriptionId === first)).toBe(true);
+    expect(timeline?.subjects.every(({ subscriptionId }) => subscriptionId === null || subscriptionId === first)).toBe(
+      true,
+    );
   });
 
   it('stay apart where two tenants have claimed them, with an alert', async () => {
@@ -196,9 +206,10 @@ describe('two subscriptions that turn out to be one', () => {
     expect(await rooms.alertKinds()).toContain('chainConflict');
     expect((await rooms.subscriptions.get(second ?? ''))?.tenantId).toBe('acme');
     // What globex records is a customer's, and waits in the ledger with a reason.
-    const orphans = await rooms.query(`SELECT 1 FROM marketplace.subject WHERE seller_account = $1 AND customer_id IS NULL`, [
-      rooms.options.sellerAccount,
-    ]);
+    const orphans = await rooms.query(
+      `SELECT 1 FROM marketplace.subject WHERE seller_account = $1 AND customer_id IS NULL`,
+      [rooms.options.sellerAccount],
+    );
     expect(orphans).toEqual([]);
   });
 });
@@ -219,7 +230,8 @@ describe('T9: a fold while a host records', () => {
     await host.connect();
     await host.startTransaction('REPEATABLE READ');
     await host.query(
-      `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity) VALUES ('019ab000-0000-7000-8000-000000000001', $1, $2, $3, 5)`,
+      `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity)
+        VALUES ('019ab000-0000-7000-8000-000000000001', $1, $2, $3, 5)`,
       [rooms.clock.now().toISOString(), subject?.id, dimension?.id],
     );
     const began = Date.now();
@@ -236,7 +248,12 @@ describe('T9: a fold while a host records', () => {
     await host.commitTransaction();
     await host.release();
     const [timeline] = await timelinesOf(rooms);
-    expect(timeline?.subjects).toContainEqual({ id: subject?.id, tenantId: null, subscriptionId: first, namedSubscriptionId: second });
+    expect(timeline?.subjects).toContainEqual({
+      id: subject?.id,
+      tenantId: null,
+      subscriptionId: first,
+      namedSubscriptionId: second,
+    });
     const events = await rooms.query(`SELECT 1 FROM marketplace.usage_event WHERE subject = $1`, [subject?.id]);
     expect(events).toHaveLength(1);
   });
@@ -244,14 +261,18 @@ describe('T9: a fold while a host records', () => {
 
 describe('current and choosePayer', () => {
   it('M2: names what is in force, or lists what there is', async () => {
-    const error = (await rooms.subscriptions.current('acme').catch((reason: unknown) => reason)) as SubscriptionChoiceError;
+    const error = (await rooms.subscriptions
+      .current('acme')
+      .catch((reason: unknown) => reason)) as SubscriptionChoiceError;
     expect([error.code, error.subscriptions]).toEqual(['NO_SUBSCRIPTION', []]);
     const first = await subscribed();
     await rooms.registration.claim(first.code, { tenantId: 'acme' });
     expect(await rooms.subscriptions.current('acme')).toMatchObject({ id: first.id, state: 'active' });
     const second = await subscribed();
     await rooms.registration.claim(second.code, { tenantId: 'acme' });
-    const several = (await rooms.subscriptions.current('acme').catch((reason: unknown) => reason)) as SubscriptionChoiceError;
+    const several = (await rooms.subscriptions
+      .current('acme')
+      .catch((reason: unknown) => reason)) as SubscriptionChoiceError;
     expect([several.code, several.subscriptions.map(({ id }) => id).sort()]).toEqual([
       'SEVERAL_SUBSCRIPTIONS',
       [first.id, second.id].sort(),
@@ -262,7 +283,9 @@ describe('current and choosePayer', () => {
     const choice = { tenantId: 'acme', productCode: LICENSE_PRODUCT, subscriptionId: second.id, from };
     await rooms.subscriptions.choosePayer(choice);
     expect((await timelinesOf(rooms))[0]?.payerChoices).toEqual([{ subscriptionId: second.id, from }]);
-    expect(await codeOf(rooms.subscriptions.choosePayer({ ...choice, tenantId: 'globex' }))).toBe('SUBSCRIPTION_UNKNOWN');
+    expect(await codeOf(rooms.subscriptions.choosePayer({ ...choice, tenantId: 'globex' }))).toBe(
+      'SUBSCRIPTION_UNKNOWN',
+    );
     expect(await codeOf(rooms.subscriptions.choosePayer({ ...choice, from: new Date(NaN) }))).toBe('INSTANT_INVALID');
   });
 });

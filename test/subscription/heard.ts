@@ -11,7 +11,14 @@ export const BUYER = '111122223333';
 export const OTHER_BUYER = '444455556666';
 
 const EMPTY: { [T in LifecycleEventType]: LifecycleDetails[T] } = {
-  'agreement.created': { intent: 'NEW', status: 'ACTIVE', startTime: null, endTime: null, previousAgreementId: null, offerId: null },
+  'agreement.created': {
+    intent: 'NEW',
+    status: 'ACTIVE',
+    startTime: null,
+    endTime: null,
+    previousAgreementId: null,
+    offerId: null,
+  },
   'agreement.amended': { intent: 'AMEND', status: 'ACTIVE', endTime: null, offerId: null },
   'agreement.ended': { status: 'CANCELLED', endTime: null },
   'license.updated': { offerId: null },
@@ -49,7 +56,12 @@ export function instantOf(at: string): Date {
 /** What AWS names of an agreement of a license product in License events. */
 export function licensed(key: string, account = BUYER): SpokenOf {
   return {
-    ...{ productCode: LICENSE_PRODUCT, productId: 'prod-license', agreementId: `agmt-${key}`, customerAwsAccountId: account },
+    ...{
+      productCode: LICENSE_PRODUCT,
+      productId: 'prod-license',
+      agreementId: `agmt-${key}`,
+      customerAwsAccountId: account,
+    },
     licenseArn: licenseArn(key),
   };
 }
@@ -70,7 +82,10 @@ export function legacy(customerIdentifier: string): SpokenOf {
 
 let messages = 0;
 
-/** Puts what was said into the inbox, each as a message of its own, without processing it. `given`: ids of messages that are repeated. */
+/**
+ * Puts what was said into the inbox, each as a message of its own, without processing it. `given`: ids of messages that
+ * are repeated.
+ */
 export async function receive(
   rooms: Rooms,
   events: readonly LifecycleEvent[],
@@ -79,7 +94,13 @@ export async function receive(
 ): Promise<string[]> {
   const ids = events.map((_, index) => given?.[index] ?? `m-${(messages += 1).toString().padStart(6, '0')}`);
   await rooms.inbox.receive(
-    events.map((event, index) => ({ origin, messageId: ids[index] ?? '', via: 'test', body: '{}', content: { event } })),
+    events.map((event, index) => ({
+      origin,
+      messageId: ids[index] ?? '',
+      via: 'test',
+      body: '{}',
+      content: { event },
+    })),
   );
   return ids;
 }
@@ -90,7 +111,8 @@ export async function hear(rooms: Rooms, ...events: LifecycleEvent[]): Promise<v
     const [id] = await receive(rooms, [event]);
     await rooms.messages.run();
     const [row] = await rooms.query<{ error: string | null }>(
-      `SELECT error FROM marketplace.inbox_message WHERE seller_account = $1 AND message_id = $2 AND state IN ('pending', 'deadLettered')`,
+      `SELECT error FROM marketplace.inbox_message WHERE seller_account = $1 AND message_id = $2
+        AND state IN ('pending', 'deadLettered')`,
       [rooms.options.sellerAccount, id],
     );
     if (row) throw new Error(`${event.type} was not processed: ${row.error ?? ''}`);

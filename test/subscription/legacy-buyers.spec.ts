@@ -15,7 +15,11 @@ const C = 'cust-1';
 const moveTo = (text: string): void => {
   rooms.clock.advance(instantOf(text).getTime() - rooms.clock.now().getTime());
 };
-const found = (key: string, details: { status: string; startTime: string; endTime?: string | null }, at: string): LifecycleEvent =>
+const found = (
+  key: string,
+  details: { status: string; startTime: string; endTime?: string | null },
+  at: string,
+): LifecycleEvent =>
   said(
     'agreement.found',
     at,
@@ -52,7 +56,9 @@ describe('M6: C left in May and returned in June', () => {
     );
     expect((await statesOf(rooms)).at(-1)).toBe('active');
     expect(await spansOf(rooms)).toEqual(['agmt-1 paid 03-01T09:00–05-05T10:00', 'agmt-2 paid 06-01T09:00–']);
-    expect((await rooms.subscriptions.get((await rowsOf(rooms)).at(-1)?.id ?? ''))?.current).toMatchObject({ agreementId: 'agmt-2' });
+    expect((await rooms.subscriptions.get((await rowsOf(rooms)).at(-1)?.id ?? ''))?.current).toMatchObject({
+      agreementId: 'agmt-2',
+    });
   });
 
   it('M7: License Deprovisioned of the first, weeks late, ends nothing', async () => {
@@ -84,11 +90,13 @@ describe('M8: what is older than this agreement concerns another', () => {
     ['unsubscribe-success', (): LifecycleEvent => said('legacy.unsubscribed', '2026-10-01T10:00:00Z', legacy(C))],
     [
       'Purchase Agreement Ended',
-      (): LifecycleEvent => said('agreement.ended', '2026-10-01T10:00:00Z', { agreementId: 'agmt-0', customerAwsAccountId: BUYER }),
+      (): LifecycleEvent =>
+        said('agreement.ended', '2026-10-01T10:00:00Z', { agreementId: 'agmt-0', customerAwsAccountId: BUYER }),
     ],
     [
       'an advisory',
-      (): LifecycleEvent => said('advisory.issued', '2026-10-01T10:00:00Z', { agreementId: 'agmt-0', customerAwsAccountId: BUYER }),
+      (): LifecycleEvent =>
+        said('advisory.issued', '2026-10-01T10:00:00Z', { agreementId: 'agmt-0', customerAwsAccountId: BUYER }),
     ],
   ])('%s of an unknown C waits, and changes nothing when C registers', async (_, old) => {
     await hear(rooms, old());
@@ -130,7 +138,9 @@ describe('M9: one buyer entered under both names', () => {
     expect(subjects.map((row) => row.customer_id)).toEqual([living?.customer_id, living?.customer_id]);
     expect(await spansOf(rooms)).toHaveLength(1);
     expect(
-      await rooms.query(`SELECT 1 FROM marketplace.buyer WHERE seller_account = $1 AND alias_of IS NULL`, [rooms.options.sellerAccount]),
+      await rooms.query(`SELECT 1 FROM marketplace.buyer WHERE seller_account = $1 AND alias_of IS NULL`, [
+        rooms.options.sellerAccount,
+      ]),
     ).toHaveLength(1);
   });
 
@@ -146,7 +156,11 @@ describe('M13: messages without a time', () => {
   const untimed = (event: LifecycleEvent): LifecycleEvent => ({ ...event, isUntimed: true });
 
   it('a raw unsubscribe-success, redriven after the return, ends nothing, and AWS is asked', async () => {
-    await hear(rooms, said('legacy.subscribeSucceeded', '10:00', legacy(C)), untimed(said('legacy.unsubscribed', '12:00', legacy(C))));
+    await hear(
+      rooms,
+      said('legacy.subscribeSucceeded', '10:00', legacy(C)),
+      untimed(said('legacy.unsubscribed', '12:00', legacy(C))),
+    );
     expect(await statesOf(rooms)).toEqual(['active']);
     expect((await rowsOf(rooms))[0]?.next_ask_at).toEqual(rooms.clock.now());
   });
@@ -169,7 +183,11 @@ describe('T15: a second agreement without a link, inside the first', () => {
     await hear(
       rooms,
       found('1', { status: 'ACTIVE', startTime: '2026-05-01T00:00:00Z' }, '2026-11-18T11:00:00Z'),
-      found('2', { status: 'CANCELLED', startTime: '2026-11-01T00:00:00Z', endTime: '2026-11-05T00:00:00Z' }, '2026-11-18T11:00:00Z'),
+      found(
+        '2',
+        { status: 'CANCELLED', startTime: '2026-11-01T00:00:00Z', endTime: '2026-11-05T00:00:00Z' },
+        '2026-11-18T11:00:00Z',
+      ),
     );
     expect(await statesOf(rooms)).toEqual(['active']);
     const spans = await spansOf(rooms);
@@ -183,7 +201,11 @@ describe('a tenant of a legacy buyer', () => {
     const code = (await codeFor(C)) ?? '';
     await rooms.registration.claim(code, { tenantId: 'acme' });
     moveTo('14:00');
-    await hear(rooms, said('legacy.unsubscribePending', '13:00', legacy(C)), said('legacy.subscribeSucceeded', '13:30', legacy(C)));
+    await hear(
+      rooms,
+      said('legacy.unsubscribePending', '13:00', legacy(C)),
+      said('legacy.subscribeSucceeded', '13:30', legacy(C)),
+    );
     expect(await statesOf(rooms)).toEqual(['active']);
     moveTo('17:00');
     await hear(rooms, said('legacy.unsubscribePending', '16:40', legacy(C)));
@@ -226,7 +248,8 @@ describe('whatever the order and the repeats', () => {
     await receive(rooms, facts(), ids.reverse());
     await Promise.all([rooms.messages.run(), replica.messages.run()]);
     await rooms.messages.run();
-    // What ran side by side for a moment, as far as was known, stays one subscription: a join is not undone. Its agreements are the same.
+    // What ran side by side for a moment, as far as was known, stays one subscription: a join is not undone. Its
+    // agreements are the same.
     const shuffled = (await spansOf(rooms)).sort();
     expect(shuffled).toHaveLength(2);
     expect(shuffled[0]).toMatch(/^\(nameless\) paid 03-01T09:00–05-05T10:00$/);

@@ -4,7 +4,9 @@ import { codeOf, dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, NOON, Rooms } fro
 
 const CUT_OVER = new Date(NOON.getTime() + 24 * HOUR_MS);
 
-const UNHURRIED = { callsPerSecond: { getEntitlements: 1000, searchAgreements: 1000, describeAgreement: 1000, getAgreementTerms: 1000 } };
+const UNHURRIED = {
+  callsPerSecond: { getEntitlements: 1000, searchAgreements: 1000, describeAgreement: 1000, getAgreementTerms: 1000 },
+};
 
 let rooms: Rooms;
 beforeEach(async () => {
@@ -16,7 +18,9 @@ afterAll(dropDatabaseOfSuite);
 /** A contract: GetEntitlements tells its license, by which the entity id of the listing is learned, too. */
 const CONTRACT = { entitlements: [{ dimension: 'seats', value: 3 }] };
 
-async function legacyCustomer(options: Partial<SubscribeOptions> = CONTRACT): Promise<{ id: string; agreement: Agreement }> {
+async function legacyCustomer(
+  options: Partial<SubscribeOptions> = CONTRACT,
+): Promise<{ id: string; agreement: Agreement }> {
   const agreement = rooms.simulator.subscribe({ productCode: LEGACY_PRODUCT, ...options });
   return { id: (await rooms.registration.inspect(await rooms.arrive(agreement))).subscriptionId, agreement };
 }
@@ -39,17 +43,24 @@ describe('moving a product to licenses', () => {
 
   it('takes up each subscription once; called again it moves those that came since, and keeps the hours that stand', async () => {
     await legacyCustomer();
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({ counts: { moved: 1 }, complete: true });
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({
+      counts: { moved: 1 },
+      complete: true,
+    });
     await legacyCustomer();
     const later = new Date(CUT_OVER.getTime() + HOUR_MS);
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: later })).toMatchObject({ counts: { moved: 1, movedBefore: 1 } });
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: later })).toMatchObject({
+      counts: { moved: 1, movedBefore: 1 },
+    });
     expect(await licenseFroms()).toEqual([CUT_OVER, later]);
   });
 
   it('is resumed after a crash in the middle, by any replica', async () => {
     for (let buyer = 0; buyer < 5; buyer += 1) await legacyCustomer();
     const other = await rooms.replica();
-    const reports = await Promise.all([rooms, other].map((replica) => replica.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })));
+    const reports = await Promise.all(
+      [rooms, other].map((replica) => replica.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })),
+    );
     expect(reports.reduce((sum, { counts }) => sum + counts.moved, 0)).toBe(5);
     expect(await licenseFroms()).toEqual(Array(5).fill(CUT_OVER));
     await other.close();
@@ -71,7 +82,10 @@ describe('moving a product to licenses', () => {
       counts: { awsUnavailable: 1 },
       complete: false,
     });
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({ counts: { moved: 1 }, complete: true });
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({
+      counts: { moved: 1 },
+      complete: true,
+    });
   });
 
   it('M15: finds license and agreement through entitlements, and the agreements of a listing that sells usage alone by its entity id', async () => {
@@ -114,11 +128,19 @@ describe('moving a product to licenses', () => {
 describe('M16: subscriptions are moved within AWS’s quotas', () => {
   it('by two replicas at once, and none is given up', async () => {
     await rooms.close();
-    const quotas = { SearchAgreements: 5, DescribeAgreement: 5, GetAgreementTerms: 5, GetEntitlements: 20, ResolveCustomer: 0 };
+    const quotas = {
+      SearchAgreements: 5,
+      DescribeAgreement: 5,
+      GetAgreementTerms: 5,
+      GetEntitlements: 20,
+      ResolveCustomer: 0,
+    };
     rooms = await Rooms.open({ switches: { legacyLicenseArn: 'absent' }, simulator: { callsPerSecond: quotas } });
     for (let n = 0; n < 20; n += 1) await legacyCustomer();
     const other = await rooms.replica();
-    const reports = await Promise.all([rooms, other].map((replica) => replica.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })));
+    const reports = await Promise.all(
+      [rooms, other].map((replica) => replica.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })),
+    );
     expect(reports.map(({ complete }) => complete)).toEqual([true, true]);
     expect(reports.reduce((sum, { counts }) => sum + counts.moved, 0)).toBe(20);
     expect(await licenseFroms()).toEqual(Array(20).fill(CUT_OVER));

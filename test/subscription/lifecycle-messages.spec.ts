@@ -1,6 +1,10 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Agreement } from 'aws-marketplace-simulator';
-import { type MessageOrigin, type ReceivedMessage, type SpokenOf } from '../../src/subscription/inbox/lifecycle-event.js';
+import {
+  type MessageOrigin,
+  type ReceivedMessage,
+  type SpokenOf,
+} from '../../src/subscription/inbox/lifecycle-event.js';
 import { LifecycleMessages, type MessageKey } from '../../src/subscription/inbox/lifecycle-messages.service.js';
 import { digestOf } from '../../src/subscription/chain/aws-names.js';
 import { licenseEvent, snsEnvelope } from '../notifications/messages.js';
@@ -38,7 +42,9 @@ async function receiveUnread(
   key: MessageKey,
   content: ReceivedMessage['content'] = { deadLettered: 'not understood' },
 ): Promise<void> {
-  await rooms.inbox.receive([{ ...key, via: 'https', body: typeof body === 'string' ? body : JSON.stringify(body), content }]);
+  await rooms.inbox.receive([
+    { ...key, via: 'https', body: typeof body === 'string' ? body : JSON.stringify(body), content },
+  ]);
 }
 
 async function stored({ origin, messageId }: MessageKey): Promise<Record<string, unknown> | undefined> {
@@ -52,9 +58,10 @@ async function stored({ origin, messageId }: MessageKey): Promise<Record<string,
 
 const states = async (): Promise<string[]> =>
   (
-    await rooms.query<{ state: string }>('SELECT state FROM marketplace.subscription WHERE seller_account = $1 ORDER BY id', [
-      rooms.options.sellerAccount,
-    ])
+    await rooms.query<{ state: string }>(
+      'SELECT state FROM marketplace.subscription WHERE seller_account = $1 ORDER BY id',
+      [rooms.options.sellerAccount],
+    )
   ).map(({ state }) => state);
 
 describe('a message that was set aside', () => {
@@ -135,16 +142,26 @@ describe('a message that was not understood', () => {
     const body = { action: 'subscribe-success', 'customer-identifier': 'cust-1', 'product-code': LEGACY_PRODUCT };
     await receiveUnread(body, { origin: 'sqs', messageId: 'queued' });
     await retry('sqs', 'queued');
-    expect(await stored({ origin: 'sqs', messageId: 'queued' })).toMatchObject({ type: 'legacy.subscribeSucceeded', event_at: NOON });
+    expect(await stored({ origin: 'sqs', messageId: 'queued' })).toMatchObject({
+      type: 'legacy.subscribeSucceeded',
+      event_at: NOON,
+    });
   });
 
   it('is ignored when AWS has sent it again since, under the id that it tells', async () => {
     const again = updated({ agreementId: 'agmt-1' }, 'event-1');
-    await receiveUnread(licenseEvent('License Updated', {}, { id: 'event-1' }), { origin: 'http', messageId: 'digest' });
+    await receiveUnread(licenseEvent('License Updated', {}, { id: 'event-1' }), {
+      origin: 'http',
+      messageId: 'digest',
+    });
     await rooms.inbox.receive([again]);
     const outcome = { state: 'ignored', reason: 'the same message was received as eventBridge:event-1' };
     expect(await retry('http', 'digest')).toEqual(outcome);
-    expect(await stored({ origin: 'http', messageId: 'digest' })).toMatchObject({ state: 'ignored', type: null, error: outcome.reason });
+    expect(await stored({ origin: 'http', messageId: 'digest' })).toMatchObject({
+      state: 'ignored',
+      type: null,
+      error: outcome.reason,
+    });
   });
 
   it('is ignored when this version knows it to be of no concern', async () => {
@@ -165,7 +182,10 @@ describe('a message that was not understood', () => {
     await receiveUnread(body, key);
     const before = await stored(key);
     const ringsBefore = rings;
-    await expect(retry('http', 'm')).rejects.toMatchObject({ code: 'TRANSITION_REFUSED', message: expect.stringContaining(why) });
+    await expect(retry('http', 'm')).rejects.toMatchObject({
+      code: 'TRANSITION_REFUSED',
+      message: expect.stringContaining(why),
+    });
     expect(await stored(key)).toEqual(before);
     expect(rings).toBe(ringsBefore);
   });
@@ -174,9 +194,14 @@ describe('a message that was not understood', () => {
     const envelope = snsEnvelope({ action: 'subscribe-success', 'customer-identifier': 'cust-1' });
     const key = { origin: 'sns', messageId: 'm' } as const;
     const named = await rooms.replica({ notifications: { snsTopicArns: [String(envelope.TopicArn)] } });
-    const other = await rooms.replica({ notifications: { snsTopicArns: ['arn:aws:sns:us-east-1:287250355862:another'] } });
+    const other = await rooms.replica({
+      notifications: { snsTopicArns: ['arn:aws:sns:us-east-1:287250355862:another'] },
+    });
     await receiveUnread({ ...envelope, MessageId: 'm' }, key);
-    const refusal = { code: 'TRANSITION_REFUSED', message: expect.stringMatching(/account …5862 is not in notifications\.snsTopicArns/) };
+    const refusal = {
+      code: 'TRANSITION_REFUSED',
+      message: expect.stringMatching(/account …5862 is not in notifications\.snsTopicArns/),
+    };
     await expect(messagesOf(other).retry(key)).rejects.toMatchObject(refusal);
     expect(await messagesOf(named).retry(key)).toEqual({ state: 'pending' });
     await Promise.all([named.close(), other.close()]);

@@ -14,7 +14,8 @@ afterAll(dropDatabaseOfSuite);
 const stateOfMessages = async (): Promise<string[]> =>
   (
     await rooms.query<{ state: string }>(
-      `SELECT state FROM marketplace.inbox_message WHERE seller_account = $1 AND origin = 'eventBridge' ORDER BY message_id`,
+      `SELECT state FROM marketplace.inbox_message WHERE seller_account = $1 AND origin = 'eventBridge'
+        ORDER BY message_id`,
       [rooms.options.sellerAccount],
     )
   ).map(({ state }) => state);
@@ -50,19 +51,35 @@ describe('M17: other products', () => {
     await hear(rooms, said('license.updated', '11:00', licensed('1')));
     await hear(
       rooms,
-      said('agreement.created', '11:10', { ...agreed('2', OTHER_BUYER), productId: 'prod-license' }, { startTime: '2026-11-18T11:10:00Z' }),
+      said(
+        'agreement.created',
+        '11:10',
+        { ...agreed('2', OTHER_BUYER), productId: 'prod-license' },
+        { startTime: '2026-11-18T11:10:00Z' },
+      ),
     );
     expect(await statesOf(rooms)).toEqual(['active', 'active']);
   });
 });
 
 describe('M14: a trial that becomes paid', () => {
-  const trialUntil = (until: string | null) => ({ trial: { until: until === null ? null : instantOf(until).toISOString() } });
+  const trialUntil = (until: string | null) => ({
+    trial: { until: until === null ? null : instantOf(until).toISOString() },
+  });
   const foundAt = (key: string, at: string, details: Parameters<typeof said<'agreement.found'>>[3]): LifecycleEvent =>
-    said('agreement.found', at, { ...agreed(key), productCode: LICENSE_PRODUCT }, { startTime: '2026-11-18T10:00:00Z', ...details });
+    said(
+      'agreement.found',
+      at,
+      { ...agreed(key), productCode: LICENSE_PRODUCT },
+      { startTime: '2026-11-18T10:00:00Z', ...details },
+    );
 
   it('under the same license and agreement', async () => {
-    await hear(rooms, said('license.updated', '10:00', licensed('1')), foundAt('1', '10:05', { terms: trialUntil('14:20') }));
+    await hear(
+      rooms,
+      said('license.updated', '10:00', licensed('1')),
+      foundAt('1', '10:05', { terms: trialUntil('14:20') }),
+    );
     expect(await statesOf(rooms)).toEqual(['trial']);
     rooms.clock.advance(2.5 * 3_600_000);
     await rooms.messages.run();
@@ -72,7 +89,11 @@ describe('M14: a trial that becomes paid', () => {
   });
 
   it('under the same license in a new agreement, or under a new license', async () => {
-    await hear(rooms, said('license.updated', '10:00', licensed('1')), foundAt('1', '10:05', { terms: trialUntil(null) }));
+    await hear(
+      rooms,
+      said('license.updated', '10:00', licensed('1')),
+      foundAt('1', '10:05', { terms: trialUntil(null) }),
+    );
     expect(await statesOf(rooms)).toEqual(['trial']);
     rooms.clock.advance(3_600_000);
     await hear(
@@ -91,16 +112,26 @@ describe('M14: a trial that becomes paid', () => {
   });
 
   it('under another license of the same agreement id: an agreement that follows, in the same subscription', async () => {
-    await hear(rooms, said('license.updated', '10:00', licensed('1')), foundAt('1', '10:05', { terms: trialUntil(null) }));
+    await hear(
+      rooms,
+      said('license.updated', '10:00', licensed('1')),
+      foundAt('1', '10:05', { terms: trialUntil(null) }),
+    );
     rooms.clock.advance(3_600_000);
-    await hear(rooms, said('license.updated', '12:30', { ...licensed('1'), licenseArn: licensed('paid').licenseArn ?? '' }));
+    await hear(
+      rooms,
+      said('license.updated', '12:30', { ...licensed('1'), licenseArn: licensed('paid').licenseArn ?? '' }),
+    );
     rooms.clock.advance(600_000);
     await rooms.messages.run();
     expect(await rowsOf(rooms)).toHaveLength(1);
     const [subscription] = await rooms.subscriptions
       .forTenant('nobody')
       .then(async () => [await rooms.subscriptions.get((await rowsOf(rooms))[0]?.id ?? '')]);
-    expect(subscription?.agreements.map(({ licenseArn }) => licenseArn)).toEqual([licensed('1').licenseArn, licensed('paid').licenseArn]);
+    expect(subscription?.agreements.map(({ licenseArn }) => licenseArn)).toEqual([
+      licensed('1').licenseArn,
+      licensed('paid').licenseArn,
+    ]);
   });
 });
 
@@ -164,10 +195,13 @@ describe('erasure (item 12)', () => {
       said('agreement.created', '10:00', agreed('1'), { startTime: '2026-11-18T10:00:00Z' }),
     );
     const before = await snapshot();
-    await rooms.query(`UPDATE marketplace.buyer_name SET name = NULL WHERE seller_account = $1`, [rooms.options.sellerAccount]);
-    await rooms.query(`UPDATE marketplace.agreement_name SET name = NULL, event_form = NULL WHERE seller_account = $1`, [
+    await rooms.query(`UPDATE marketplace.buyer_name SET name = NULL WHERE seller_account = $1`, [
       rooms.options.sellerAccount,
     ]);
+    await rooms.query(
+      `UPDATE marketplace.agreement_name SET name = NULL, event_form = NULL WHERE seller_account = $1`,
+      [rooms.options.sellerAccount],
+    );
     await rooms.query(`UPDATE marketplace.inbox_message SET body = NULL, event = NULL WHERE seller_account = $1`, [
       rooms.options.sellerAccount,
     ]);
@@ -181,7 +215,9 @@ describe('erasure (item 12)', () => {
     ]);
     expect(await everythingStored()).not.toMatch(new RegExp(`${BUYER}|agmt-1|l-1`));
     await expect(
-      rooms.query(`UPDATE marketplace.buyer_name SET name = 'another' WHERE seller_account = $1`, [rooms.options.sellerAccount]),
+      rooms.query(`UPDATE marketplace.buyer_name SET name = 'another' WHERE seller_account = $1`, [
+        rooms.options.sellerAccount,
+      ]),
     ).rejects.toThrow(/erased/);
     await expect(
       rooms.query(`UPDATE marketplace.fact SET at = now() WHERE seller_account = $1`, [rooms.options.sellerAccount]),
@@ -193,7 +229,8 @@ describe('erasure (item 12)', () => {
     buyers: await rooms.count('buyer'),
     agreements: await rooms.count('agreement'),
     names: await rooms.query(
-      `SELECT encode(digest, 'hex') AS digest, agreement_id FROM marketplace.agreement_name WHERE seller_account = $1 ORDER BY digest`,
+      `SELECT encode(digest, 'hex') AS digest, agreement_id FROM marketplace.agreement_name WHERE seller_account = $1
+        ORDER BY digest`,
       [rooms.options.sellerAccount],
     ),
   });
@@ -213,9 +250,10 @@ describe('erasure (item 12)', () => {
     ];
     const texts: string[] = [];
     for (const table of tables) {
-      const rows = await rooms.query(`SELECT to_jsonb(t) AS row FROM marketplace.${table} t WHERE seller_account = $1`, [
-        rooms.options.sellerAccount,
-      ]);
+      const rows = await rooms.query(
+        `SELECT to_jsonb(t) AS row FROM marketplace.${table} t WHERE seller_account = $1`,
+        [rooms.options.sellerAccount],
+      );
       texts.push(JSON.stringify(rows));
     }
     return texts.join('\n');
@@ -236,7 +274,9 @@ describe('item 9: customers from before the module', () => {
     expect(await rooms.subscriptions.register([customer], { dryRun: true })).toEqual([
       { subscriptionId: null, outcome: 'registered', billedFrom, error: null },
     ]);
-    expect([await rooms.count('subscription'), await rooms.count('buyer'), await rooms.count('inbox_message')]).toEqual([0, 0, 0]);
+    expect([await rooms.count('subscription'), await rooms.count('buyer'), await rooms.count('inbox_message')]).toEqual(
+      [0, 0, 0],
+    );
 
     const [registered] = await rooms.subscriptions.register([customer]);
     expect(registered).toMatchObject({ outcome: 'registered', billedFrom, error: null });
@@ -249,7 +289,9 @@ describe('item 9: customers from before the module', () => {
     expect(spans.every((span) => !span.includes('03-01'))).toBe(true);
     expect(spans.at(-1)).toMatch(/11-18T14:00–/);
 
-    expect(await rooms.subscriptions.register([customer])).toEqual([{ subscriptionId: id, outcome: 'unchanged', billedFrom, error: null }]);
+    expect(await rooms.subscriptions.register([customer])).toEqual([
+      { subscriptionId: id, outcome: 'unchanged', billedFrom, error: null },
+    ]);
     const [moved] = await rooms.subscriptions.register([{ ...customer, billedFrom: new Date('2026-11-18T15:00:00Z') }]);
     expect(moved?.error?.code).toBe('CUSTOMER_INVALID');
     const [other] = await rooms.subscriptions.register([{ ...customer, tenantId: 'globex' }]);
@@ -259,9 +301,18 @@ describe('item 9: customers from before the module', () => {
   it('one that is wrong is refused by itself, and names the field', async () => {
     const results = await rooms.subscriptions.register([
       { productCode: LICENSE_PRODUCT, customerAwsAccountId: BUYER, billedFrom },
-      { productCode: LICENSE_PRODUCT, licenseArn: licensed('1').licenseArn ?? '', billedFrom: new Date('2026-11-18T14:30:00Z') },
+      {
+        productCode: LICENSE_PRODUCT,
+        licenseArn: licensed('1').licenseArn ?? '',
+        billedFrom: new Date('2026-11-18T14:30:00Z'),
+      },
       { productCode: 'unknown', customerIdentifier: 'c', billedFrom },
-      { productCode: LICENSE_PRODUCT, licenseArn: licensed('1').licenseArn ?? '', customerAwsAccountId: BUYER, billedFrom },
+      {
+        productCode: LICENSE_PRODUCT,
+        licenseArn: licensed('1').licenseArn ?? '',
+        customerAwsAccountId: BUYER,
+        billedFrom,
+      },
     ]);
     expect(results.map(({ outcome, error }) => [outcome, error?.code ?? null])).toEqual([
       ['refused', 'SUBSCRIPTION_IDENTITY_INCOMPLETE'],
@@ -279,10 +330,21 @@ describe('an arrival', () => {
     );
 
   it('D41: finds the agreement by any printed form of its license, and is one however often it comes', async () => {
-    await hear(rooms, said('license.updated', '10:00', { ...licensed('1'), licenseArn: 'aws:license-manager:us-east-1:294406891311:l-1' }));
+    await hear(
+      rooms,
+      said('license.updated', '10:00', {
+        ...licensed('1'),
+        licenseArn: 'aws:license-manager:us-east-1:294406891311:l-1',
+      }),
+    );
     const [before] = await rowsOf(rooms);
-    const first = await arrive({ licenseArn: licensed('1').licenseArn ?? '', customerAwsAccountId: BUYER }, 't1', { plan: 'a' });
-    const again = await arrive({ licenseArn: licensed('1').licenseArn ?? '', customerAwsAccountId: BUYER }, 't1', { plan: 'b', more: 'c' });
+    const first = await arrive({ licenseArn: licensed('1').licenseArn ?? '', customerAwsAccountId: BUYER }, 't1', {
+      plan: 'a',
+    });
+    const again = await arrive({ licenseArn: licensed('1').licenseArn ?? '', customerAwsAccountId: BUYER }, 't1', {
+      plan: 'b',
+      more: 'c',
+    });
     expect([first.id, again.id]).toEqual([before?.id, before?.id]);
     // The form that the API takes is known now, and is what is sent.
     expect((await rooms.subscriptions.get(first.id))?.current?.licenseArn).toBe(licensed('1').licenseArn);
@@ -301,7 +363,10 @@ describe('an arrival', () => {
 
   it('at the same moment in several replicas, beside the messages, is one subscription', async () => {
     const replica = await rooms.replica();
-    await receive(rooms, [said('license.updated', '11:00', licensed('1')), said('agreement.created', '11:00', agreed('1'))]);
+    await receive(rooms, [
+      said('license.updated', '11:00', licensed('1')),
+      said('agreement.created', '11:00', agreed('1')),
+    ]);
     const arrivals = ['t1', 't2', 't3', 't4'].map((token, index) =>
       (index % 2 === 0 ? rooms : replica).database.transaction((tx) =>
         (index % 2 === 0 ? rooms : replica).registrar.arrive(
@@ -326,13 +391,15 @@ describe('an arrival', () => {
 
   it('M18: without a license, where nothing has named one, is refused with a word for the operator', async () => {
     expect(await codeOf(arrive({ customerAwsAccountId: BUYER }, 't1'))).toBe('SUBSCRIPTION_IDENTITY_INCOMPLETE');
-    expect(await codeOf(arrive({ licenseArn: licensed('1').licenseArn ?? '', productCode: 'elsewhere' }, 't1'))).toBe('PRODUCT_UNKNOWN');
+    expect(await codeOf(arrive({ licenseArn: licensed('1').licenseArn ?? '', productCode: 'elsewhere' }, 't1'))).toBe(
+      'PRODUCT_UNKNOWN',
+    );
   });
 
   it('refuses a license that is on file for another account', async () => {
     await arrive({ licenseArn: licensed('1').licenseArn ?? '', customerAwsAccountId: BUYER }, 't1');
-    expect(await codeOf(arrive({ licenseArn: licensed('1').licenseArn ?? '', customerAwsAccountId: OTHER_BUYER }, 't2'))).toBe(
-      'SUBSCRIPTION_IDENTITY_CONFLICT',
-    );
+    expect(
+      await codeOf(arrive({ licenseArn: licensed('1').licenseArn ?? '', customerAwsAccountId: OTHER_BUYER }, 't2')),
+    ).toBe('SUBSCRIPTION_IDENTITY_CONFLICT');
   });
 });

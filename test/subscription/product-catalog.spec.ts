@@ -42,21 +42,22 @@ describe('a product at start', () => {
   });
 
   it('by two replicas at once is written once', async () => {
-    await Promise.all([1, 2, 3, 4].map(() => sync({ productCode: 'raced', mode: 'dry-run', dimensions: ['a', 'b', 'c'] })));
+    await Promise.all(
+      [1, 2, 3, 4].map(() => sync({ productCode: 'raced', mode: 'dry-run', dimensions: ['a', 'b', 'c'] })),
+    );
     expect(await modesOf('raced')).toEqual([' dry-run']);
     expect(await ledger.query(`SELECT FROM marketplace.product_mode WHERE product_code = 'raced'`)).toHaveLength(1);
   });
 
-  it.each<[string, Partial<Product>, RegExp]>([['another region', { region: 'eu-west-1' }, /region "us-east-1".*eu-west-1/]])(
-    'with %s is refused: it is pinned',
-    async (_, change, message) => {
-      await sync({ productCode: 'pinned' });
-      await expect(sync({ productCode: 'pinned', ...change })).rejects.toMatchObject({
-        code: 'PRODUCT_PINNED',
-        message: expect.stringMatching(message),
-      });
-    },
-  );
+  it.each<[string, Partial<Product>, RegExp]>([
+    ['another region', { region: 'eu-west-1' }, /region "us-east-1".*eu-west-1/],
+  ])('with %s is refused: it is pinned', async (_, change, message) => {
+    await sync({ productCode: 'pinned' });
+    await expect(sync({ productCode: 'pinned', ...change })).rejects.toMatchObject({
+      code: 'PRODUCT_PINNED',
+      message: expect.stringMatching(message),
+    });
+  });
 
   it('may change its identity while nothing is sealed', async () => {
     await sync({ productCode: 'identity', identity: 'legacy' });
@@ -74,7 +75,11 @@ describe('going live', () => {
     await sync({ productCode: 'twice', mode: 'dry-run' }, '2026-11-10T00:00:00Z');
     await sync({ productCode: 'twice', mode: 'live', liveFrom: '2026-11-11T00:00:00Z' }, '2026-11-10T20:00:00Z');
     await sync({ productCode: 'twice', mode: 'live', liveFrom: '2026-11-11T00:00:00Z' }, '2026-11-20T20:00:00Z');
-    expect(await modesOf('twice')).toEqual([' live', '2026-11-10T00:00:00.000Z dry-run', '2026-11-11T00:00:00.000Z live']);
+    expect(await modesOf('twice')).toEqual([
+      ' live',
+      '2026-11-10T00:00:00.000Z dry-run',
+      '2026-11-11T00:00:00.000Z live',
+    ]);
   });
 
   it('M27: from an hour that is over is refused, and says what to give', async () => {
@@ -95,7 +100,8 @@ describe('going live', () => {
     await sync({ productCode: 'told', liveFrom: '2026-11-10T11:00:00Z' });
     expect(
       await ledger.query(
-        `SELECT c.customer_id FROM marketplace.customer_changed c JOIN marketplace.subscription s ON s.customer_id = c.customer_id WHERE s.id = $1`,
+        `SELECT c.customer_id FROM marketplace.customer_changed c JOIN marketplace.subscription s
+          ON s.customer_id = c.customer_id WHERE s.id = $1`,
         [buyer.id],
       ),
     ).toHaveLength(1);

@@ -9,7 +9,11 @@ const live: ModeFrom[] = [{ from: null, mode: 'live' }];
 const dry: ModeFrom[] = [{ from: null, mode: 'dry-run' }];
 
 describe('the mode of an instant', () => {
-  const modes: ModeFrom[] = [...live, { from: at('10T00:00'), mode: 'dry-run' }, { from: at('11T00:00'), mode: 'live' }];
+  const modes: ModeFrom[] = [
+    ...live,
+    { from: at('10T00:00'), mode: 'dry-run' },
+    { from: at('11T00:00'), mode: 'live' },
+  ];
 
   // T22: live since January, dry run on the 10th, live again from the 11th.
   it.each([
@@ -42,10 +46,25 @@ describe('modes follow the options', () => {
     ['a dry run begins with the running hour', live, { mode: 'dry-run' }, { rows: [{ from: NOW, mode: 'dry-run' }] }],
     ['off likewise', dry, { mode: 'off' }, { rows: [{ from: NOW, mode: 'off' }] }],
     ['going live names its hour', dry, { mode: 'live' }, { refused: 'liveFromMissing' }],
-    ['M27: an hour that is over is refused', dry, { mode: 'live', liveFrom: at('10T09:00') }, { refused: 'liveFromPast', mode: 'dry-run' }],
+    [
+      'M27: an hour that is over is refused',
+      dry,
+      { mode: 'live', liveFrom: at('10T09:00') },
+      { refused: 'liveFromPast', mode: 'dry-run' },
+    ],
     ['the running hour is taken', dry, { mode: 'live', liveFrom: NOW }, { rows: [{ from: NOW, mode: 'live' }] }],
-    ['a later hour', dry, { mode: 'live', liveFrom: at('11T00:00') }, { rows: [{ from: at('11T00:00'), mode: 'live' }] }],
-    ['announced already', [...dry, { from: at('11T00:00'), mode: 'live' }], { mode: 'live', liveFrom: at('11T00:00') }, { rows: [] }],
+    [
+      'a later hour',
+      dry,
+      { mode: 'live', liveFrom: at('11T00:00') },
+      { rows: [{ from: at('11T00:00'), mode: 'live' }] },
+    ],
+    [
+      'announced already',
+      [...dry, { from: at('11T00:00'), mode: 'live' }],
+      { mode: 'live', liveFrom: at('11T00:00') },
+      { rows: [] },
+    ],
     [
       'reached, with liveFrom still in the options',
       [...dry, { from: at('09T00:00'), mode: 'live' }],

@@ -28,7 +28,15 @@ function found(agreementId: string, more: Partial<FoundAgreement> = {}): FoundAg
 function known(agreementId: string | null, more: Partial<KnownAgreement> & { license?: string } = {}): KnownAgreement {
   const { license, ...rest } = more;
   return {
-    ...{ id: `row ${agreementId}`, subscriptionId: 's-1', agreementId, found: null, terms: null, lastFactAt: null, lastHeardAt: null },
+    ...{
+      id: `row ${agreementId}`,
+      subscriptionId: 's-1',
+      agreementId,
+      found: null,
+      terms: null,
+      lastFactAt: null,
+      lastHeardAt: null,
+    },
     licenseArns: license === undefined ? [] : [arnOf(license)],
     licenseDigests: license === undefined ? [] : [digestOf(licenseIdOf(license))],
     ...rest,
@@ -56,7 +64,10 @@ function asFound(finding: Finding, foundAt: Date, more: Partial<KnownAgreement> 
   return known(finding.about.agreementId ?? null, {
     license: licenseIdOf(finding.about.licenseArn ?? ''),
     terms: details.terms,
-    found: { at: foundAt, details: { ...details, previousDigest: digest(previousAgreementId), initialDigest: digest(initialAgreementId) } },
+    found: {
+      at: foundAt,
+      details: { ...details, previousDigest: digest(previousAgreementId), initialDigest: digest(initialAgreementId) },
+    },
     ...more,
   });
 }
@@ -94,7 +105,12 @@ describe('what of an answer is told', () => {
     ];
     expect(chain.map((one) => previousOf(one, chain))).toEqual([null, 'agmt-2', 'agmt-1', null]);
     // Known is the first alone; the chain is told whole, so that it can be joined.
-    expect(ids(findingsOf(buyer([known('agmt-1')]), answer(chain), 'license'))).toEqual(['agmt-1', 'agmt-3', 'agmt-2', 'agmt-9']);
+    expect(ids(findingsOf(buyer([known('agmt-1')]), answer(chain), 'license'))).toEqual([
+      'agmt-1',
+      'agmt-3',
+      'agmt-2',
+      'agmt-9',
+    ]);
   });
 
   it('is nothing of ended agreements by license that nobody knows', () => {
@@ -105,10 +121,18 @@ describe('what of an answer is told', () => {
   });
 
   it('M15: is the license of a resold agreement, by entitlements, and no word of what is expired or heard of already', () => {
-    const held = { dimension: 'seats', value: 3, expiresAt: null, licenseArn: arnOf('l-7'), customerAwsAccountId: '111122223333' };
+    const held = {
+      dimension: 'seats',
+      value: 3,
+      expiresAt: null,
+      licenseArn: arnOf('l-7'),
+      customerAwsAccountId: '111122223333',
+    };
     const [finding, ...others] = findingsOf(
       buyer([known(null, { license: 'l-7' })]),
-      answer([found('agmt-1')], { entitlements: [held, { ...held, dimension: 'gigabytes' }, { ...held, licenseArn: arnOf('l-1') }] }),
+      answer([found('agmt-1')], {
+        entitlements: [held, { ...held, dimension: 'gigabytes' }, { ...held, licenseArn: arnOf('l-1') }],
+      }),
       'license',
     );
     expect([finding?.about.agreementId, others.length]).toEqual(['agmt-1', 1]);
@@ -117,7 +141,8 @@ describe('what of an answer is told', () => {
 
   it('is of a buyer without a license named only where one agreement could be meant', () => {
     const held = { dimension: 'seats', value: 3, expiresAt: null, licenseArn: null, customerAwsAccountId: null };
-    const told = (agreements: KnownAgreement[]) => findingsOf(buyer(agreements), answer([], { entitlements: [held] }), 'legacy');
+    const told = (agreements: KnownAgreement[]) =>
+      findingsOf(buyer(agreements), answer([], { entitlements: [held] }), 'legacy');
     expect(told([known('agmt-1')])).toMatchObject([{ about: { agreementId: 'agmt-1' }, details: { entitled: true } }]);
     expect(told([known('agmt-1'), known('agmt-2')])).toEqual([]);
     expect(told([])).toEqual([]);
@@ -125,12 +150,15 @@ describe('what of an answer is told', () => {
 
   describe('again', () => {
     const [first] = findingsOf(buyer(), answer([found('agmt-1')]), 'license');
-    const again = (row: KnownAgreement, now: FoundAgreement = found('agmt-1')) => findingsOf(buyer([row]), answer([now]), 'license').length;
+    const again = (row: KnownAgreement, now: FoundAgreement = found('agmt-1')) =>
+      findingsOf(buyer([row]), answer([now]), 'license').length;
     const FOUND_AT = at('19T12:00:00');
 
     it('is nothing while it is the same and nothing else was heard', () => {
       expect(again(asFound(first!, FOUND_AT))).toBe(0);
-      expect(again(asFound(first!, FOUND_AT, { lastHeardAt: at('19T11:00:00'), lastFactAt: at('19T11:00:00') }))).toBe(0);
+      expect(again(asFound(first!, FOUND_AT, { lastHeardAt: at('19T11:00:00'), lastFactAt: at('19T11:00:00') }))).toBe(
+        0,
+      );
     });
 
     it.each<[string, Partial<FoundAgreement>]>([
@@ -144,7 +172,9 @@ describe('what of an answer is told', () => {
     });
 
     it('M13: is told when something was heard since, which it may contradict', () => {
-      expect(again(asFound(first!, FOUND_AT, { lastHeardAt: at('19T13:00:00'), lastFactAt: at('19T13:00:00') }))).toBe(1);
+      expect(again(asFound(first!, FOUND_AT, { lastHeardAt: at('19T13:00:00'), lastFactAt: at('19T13:00:00') }))).toBe(
+        1,
+      );
     });
 
     it('T11: is told again when the last word came so soon after an end that it may have been older', () => {
@@ -157,7 +187,8 @@ describe('what of an answer is told', () => {
       const trial = new Map([['agmt-1', { trial: { until: '2026-11-15T00:00:00.000Z' } }]]);
       const [withTerms] = findingsOf(buyer(), answer([found('agmt-1')], { terms: trial }), 'license');
       const row = asFound(withTerms!, FOUND_AT);
-      const told = (terms: BuyerAnswer['terms']) => findingsOf(buyer([row]), answer([found('agmt-1')], { terms }), 'license').length;
+      const told = (terms: BuyerAnswer['terms']) =>
+        findingsOf(buyer([row]), answer([found('agmt-1')], { terms }), 'license').length;
       expect([told(trial), told(new Map()), told(new Map([['agmt-1', { trial: null }]]))]).toEqual([0, 0, 1]);
     });
   });
@@ -166,12 +197,18 @@ describe('what of an answer is told', () => {
     const [one] = findingsOf(buyer(), answer([found('agmt-1')]), 'license');
     const [other] = findingsOf(buyer(), answer([found('agmt-1', { status: 'CANCELLED' })]), 'legacy');
     expect(messageIdOf(one!, ASKED_AT)).toBe(messageIdOf(structuredClone(one!), new Date(ASKED_AT)));
-    expect(new Set([messageIdOf(one!, ASKED_AT), messageIdOf(other!, ASKED_AT), messageIdOf(one!, at('21T00:00:00'))]).size).toBe(3);
+    expect(
+      new Set([messageIdOf(one!, ASKED_AT), messageIdOf(other!, ASKED_AT), messageIdOf(one!, at('21T00:00:00'))]).size,
+    ).toBe(3);
   });
 });
 
 describe('whose an agreement is', () => {
-  const all = [found('agmt-1'), found('agmt-2', { productIds: ['prod-2'] }), found('agmt-3', { productIds: ['prod-2'] })];
+  const all = [
+    found('agmt-1'),
+    found('agmt-2', { productIds: ['prod-2'] }),
+    found('agmt-3', { productIds: ['prod-2'] }),
+  ];
   const of = (about: AskedBuyer, productId: string | null, licenses: string[] = []): string[] =>
     ofProduct(about, [...all, ...all], productId, licenses).map(({ agreementId }) => agreementId);
 

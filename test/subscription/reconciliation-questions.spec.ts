@@ -21,7 +21,13 @@ const PRODUCT = 'larkspur';
 const NOON = new Date('2026-11-18T12:00:00Z');
 const HOUR_MS = 3_600_000;
 /** AWS's published figures, with the lower one where its pages differ. */
-const QUOTAS = { SearchAgreements: 5, DescribeAgreement: 5, GetAgreementTerms: 5, GetEntitlements: 20, ResolveCustomer: 10 };
+const QUOTAS = {
+  SearchAgreements: 5,
+  DescribeAgreement: 5,
+  GetAgreementTerms: 5,
+  GetEntitlements: 20,
+  ResolveCustomer: 10,
+};
 
 let postgres: TestDatabase;
 let simulator: MarketplaceSimulator;
@@ -80,8 +86,16 @@ let sellers = 0;
 async function start(given: SimulatorOptions = {}, identity: 'license' | 'legacy' = 'license'): Promise<void> {
   if (isRunning) await simulator.stop();
   isRunning = true;
-  simulator = await MarketplaceSimulator.start({ clock: new VirtualClock({ startAt: NOON, rate: 0 }), callsPerSecond: 0, ...given });
-  simulator.createProduct({ productCode: PRODUCT, identity, dimensions: ['requests', { name: 'seats', type: 'Entitled' }] });
+  simulator = await MarketplaceSimulator.start({
+    clock: new VirtualClock({ startAt: NOON, rate: 0 }),
+    callsPerSecond: 0,
+    ...given,
+  });
+  simulator.createProduct({
+    productCode: PRODUCT,
+    identity,
+    dimensions: ['requests', { name: 'seats', type: 'Entitled' }],
+  });
   simulator.createProduct({ productCode: 'another', dimensions: ['requests'] });
 }
 
@@ -100,7 +114,11 @@ afterAll(async () => {
   await postgres.drop();
 });
 
-function buyerOf(agreement: Agreement, more: Partial<AskedBuyer> = {}, agreements: readonly KnownAgreement[] = []): AskedBuyer {
+function buyerOf(
+  agreement: Agreement,
+  more: Partial<AskedBuyer> = {},
+  agreements: readonly KnownAgreement[] = [],
+): AskedBuyer {
   return {
     ...{ productCode: PRODUCT, customerAwsAccountId: agreement.accountId, customerIdentifier: null },
     productId: agreement.productId,
@@ -112,15 +130,27 @@ function buyerOf(agreement: Agreement, more: Partial<AskedBuyer> = {}, agreement
 
 function rowOf({ agreementId, licenseArn }: Agreement, more: Partial<KnownAgreement> = {}): KnownAgreement {
   return {
-    ...{ id: `row ${agreementId}`, subscriptionId: 's-1', agreementId, found: null, terms: null, lastFactAt: null, lastHeardAt: null },
+    ...{
+      id: `row ${agreementId}`,
+      subscriptionId: 's-1',
+      agreementId,
+      found: null,
+      terms: null,
+      lastFactAt: null,
+      lastHeardAt: null,
+    },
     ...{ licenseArns: [licenseArn], licenseDigests: [digestOf(licenseIdOf(licenseArn))] },
     ...more,
   };
 }
 
-async function ask(buyer: AskedBuyer, replica = new Replica()): Promise<Extract<BuyerAnswered, { kind: 'answered' }>['answer']> {
+async function ask(
+  buyer: AskedBuyer,
+  replica = new Replica(),
+): Promise<Extract<BuyerAnswered, { kind: 'answered' }>['answer']> {
   const answered = await (await replica.questions()).ask(buyer, replica.options.products[0]!);
-  if (answered.kind === 'failed') throw new Error(`AWS was not asked: ${answered.failure.code} ${answered.failure.message}`);
+  if (answered.kind === 'failed')
+    throw new Error(`AWS was not asked: ${answered.failure.code} ${answered.failure.message}`);
   return answered.answer;
 }
 
@@ -141,7 +171,8 @@ describe('what AWS is asked about a buyer', () => {
     );
     expect([...terms.keys()].sort()).toEqual([first.agreementId, renewed.agreementId].sort());
     expect(mayNotAsk).toBe(false);
-    // What pages say nothing about may not be combined: never more than listing and buyer beside the two that are required.
+    // What pages say nothing about may not be combined: never more than listing and buyer beside the two that are
+    // required.
     const [call] = simulator.calls({ operation: 'SearchAgreements' });
     expect((call?.request?.filters as { name: string }[]).map(({ name }) => name)).toEqual([
       ...['PartyType', 'AgreementType', 'ResourceIdentifier', 'AcceptorAccountId'],
@@ -160,18 +191,28 @@ describe('what AWS is asked about a buyer', () => {
   });
 
   it('M14: tells the trial by its terms: until when, or that there is none', async () => {
-    const trial = simulator.subscribe({ productCode: PRODUCT, freeTrial: true, endsAt: new Date(NOON.getTime() + 14 * 24 * HOUR_MS) });
+    const trial = simulator.subscribe({
+      productCode: PRODUCT,
+      freeTrial: true,
+      endsAt: new Date(NOON.getTime() + 14 * 24 * HOUR_MS),
+    });
     const paid = simulator.subscribe({ productCode: PRODUCT, accountId: trial.accountId });
     const { terms } = await ask(buyerOf(trial));
-    expect(terms.get(trial.agreementId)).toEqual({ trial: { until: new Date(NOON.getTime() + 14 * 24 * HOUR_MS).toISOString() } });
+    expect(terms.get(trial.agreementId)).toEqual({
+      trial: { until: new Date(NOON.getTime() + 14 * 24 * HOUR_MS).toISOString() },
+    });
     expect(terms.get(paid.agreementId)).toEqual({ trial: null });
   });
 
   it('finds a buyer by a license where the account is not known, and the rest by the account', async () => {
     const first = simulator.subscribe({ productCode: PRODUCT });
     const second = simulator.subscribe({ productCode: PRODUCT, accountId: first.accountId });
-    const { agreements } = await ask(buyerOf(first, { customerAwsAccountId: null }, [rowOf(first, { agreementId: null })]));
-    expect(agreements.map(({ agreementId }) => agreementId).sort()).toEqual([first.agreementId, second.agreementId].sort());
+    const { agreements } = await ask(
+      buyerOf(first, { customerAwsAccountId: null }, [rowOf(first, { agreementId: null })]),
+    );
+    expect(agreements.map(({ agreementId }) => agreementId).sort()).toEqual(
+      [first.agreementId, second.agreementId].sort(),
+    );
   });
 
   it('goes on without the filter by license where AWS does not know it', async () => {
@@ -192,7 +233,10 @@ describe('what AWS is asked about a buyer', () => {
     const answer = await ask(buyer);
     expect([answer.agreements, answer.mayNotAsk]).toEqual([[], false]);
     expect(findingsOf(buyer, answer, 'license')).toMatchObject([
-      { about: { agreementId: resold.agreementId, licenseArn: resold.licenseArn }, details: { entitled: true, status: null } },
+      {
+        about: { agreementId: resold.agreementId, licenseArn: resold.licenseArn },
+        details: { entitled: true, status: null },
+      },
     ]);
     // Denied for this one agreement: others are asked about all the same.
     const direct = simulator.subscribe({ productCode: PRODUCT });
@@ -208,7 +252,11 @@ describe('what AWS is asked about a buyer', () => {
     const findings = findingsOf(buyer, await ask(buyer, replica), 'legacy');
     expect(findings).toMatchObject([
       {
-        about: { agreementId: agreement.agreementId, licenseArn: agreement.licenseArn, customerAwsAccountId: agreement.accountId },
+        about: {
+          agreementId: agreement.agreementId,
+          licenseArn: agreement.licenseArn,
+          customerAwsAccountId: agreement.accountId,
+        },
         details: { status: 'ACTIVE' },
       },
     ]);
@@ -255,24 +303,31 @@ describe('what AWS does not permit', () => {
     await ask(buyerOf(agreement), replica);
     simulator.faults.clear();
     expect((await ask(buyerOf(agreement), replica)).agreements).toEqual([]);
-    await (await replica.database).query(`UPDATE marketplace.call_budget SET denied_at = denied_at - interval '61 minutes'`);
+    await (
+      await replica.database
+    ).query(`UPDATE marketplace.call_budget SET denied_at = denied_at - interval '61 minutes'`);
     expect((await ask(buyerOf(agreement), replica)).agreements).toHaveLength(1);
     expect(
       await (
         await replica.database
-      ).query(`SELECT FROM marketplace.call_budget WHERE seller_account = 'seller-${sellers}' AND denied_at IS NOT NULL`),
+      ).query(
+        `SELECT FROM marketplace.call_budget WHERE seller_account = 'seller-${sellers}' AND denied_at IS NOT NULL`,
+      ),
     ).toEqual([]);
   });
 });
 
 describe('what AWS does not answer', () => {
-  it.each(['error500Before', 'resetAfter', 'expiredCredentials'] as const)('%s: concludes nothing from the rest', async (kind) => {
-    simulator.faults.add({ operation: 'GetAgreementTerms', kind });
-    const agreement = simulator.subscribe({ productCode: PRODUCT });
-    const replica = new Replica();
-    const answered = await (await replica.questions()).ask(buyerOf(agreement), replica.options.products[0]!);
-    expect(answered).toMatchObject({ kind: 'failed' });
-  });
+  it.each(['error500Before', 'resetAfter', 'expiredCredentials'] as const)(
+    '%s: concludes nothing from the rest',
+    async (kind) => {
+      simulator.faults.add({ operation: 'GetAgreementTerms', kind });
+      const agreement = simulator.subscribe({ productCode: PRODUCT });
+      const replica = new Replica();
+      const answered = await (await replica.questions()).ask(buyerOf(agreement), replica.options.products[0]!);
+      expect(answered).toMatchObject({ kind: 'failed' });
+    },
+  );
 });
 
 describe('M16: the quotas of AWS', () => {
@@ -298,12 +353,15 @@ describe('M16: the quotas of AWS', () => {
     await start({ callsPerSecond: { ...QUOTAS, SearchAgreements: 1 } });
     const agreements = SIXTY.slice(0, 5).map(() => simulator.subscribe({ productCode: PRODUCT }));
     const replica = new Replica();
-    const found = await Promise.all(agreements.map(async (agreement) => (await ask(buyerOf(agreement), replica)).agreements.length));
+    const found = await Promise.all(
+      agreements.map(async (agreement) => (await ask(buyerOf(agreement), replica)).agreements.length),
+    );
     expect(found).toEqual(agreements.map(() => 1));
     const [row] = await (
       await replica.database
     ).query<{ calls_per_second: number }>(
-      `SELECT calls_per_second FROM marketplace.call_budget WHERE seller_account = $1 AND operation = 'SearchAgreements'`,
+      `SELECT calls_per_second FROM marketplace.call_budget WHERE seller_account = $1
+        AND operation = 'SearchAgreements'`,
       [replica.options.sellerAccount],
     );
     expect(row!.calls_per_second).toBeLessThan(3);
@@ -313,7 +371,9 @@ describe('M16: the quotas of AWS', () => {
     await start({ callsPerSecond: QUOTAS });
     const both = [new Replica(), new Replica()];
     const answers = await Promise.all(
-      SIXTY.map((n) => both[n % 2]!.customers.resolve(simulator.registrationToken(simulator.subscribe({ productCode: PRODUCT })))),
+      SIXTY.map((n) =>
+        both[n % 2]!.customers.resolve(simulator.registrationToken(simulator.subscribe({ productCode: PRODUCT }))),
+      ),
     );
     expect(new Set(answers.map(({ kind }) => kind))).toEqual(new Set(['resolved']));
   }, 60_000);
@@ -322,7 +382,9 @@ describe('M16: the quotas of AWS', () => {
     simulator.faults.add({ operation: 'ResolveCustomer', kind: 'throttle' });
     const replica = new Replica({ resolvePatienceMs: 1000 });
     const began = performance.now();
-    const answer = await replica.customers.resolve(simulator.registrationToken(simulator.subscribe({ productCode: PRODUCT })));
+    const answer = await replica.customers.resolve(
+      simulator.registrationToken(simulator.subscribe({ productCode: PRODUCT })),
+    );
     expect(answer).toMatchObject({ kind: 'failed', failure: { kind: 'throttled' } });
     expect(performance.now() - began).toBeLessThan(3000);
     expect(callsTo('ResolveCustomer')).toBeGreaterThan(1);

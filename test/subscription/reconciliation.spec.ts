@@ -6,7 +6,9 @@ const DAY_MS = 24 * HOUR_MS;
 /** A secret is a way in: messages may come, though none is sent here unless the test does. */
 const FOLLOWED = { notifications: { eventBridgeSecrets: ['a-secret-of-twenty-four-or-more'] } };
 /** As fast as the machine: what is tested here is what is asked, not how fast. */
-const UNHURRIED = { callsPerSecond: { getEntitlements: 1000, searchAgreements: 1000, describeAgreement: 1000, getAgreementTerms: 1000 } };
+const UNHURRIED = {
+  callsPerSecond: { getEntitlements: 1000, searchAgreements: 1000, describeAgreement: 1000, getAgreementTerms: 1000 },
+};
 
 let rooms: Rooms;
 afterEach(() => rooms.close());
@@ -40,30 +42,48 @@ async function tell(event: Record<string, unknown> & { type: string; at?: Date }
   told += 1;
   const { at = rooms.clock.now(), ...rest } = event;
   await rooms.inbox.receive([
-    { origin: 'eventBridge', messageId: `told ${told}`, via: 'test', body: '{}', content: { event: { at, ...rest } as never } },
+    {
+      origin: 'eventBridge',
+      messageId: `told ${told}`,
+      via: 'test',
+      body: '{}',
+      content: { event: { at, ...rest } as never },
+    },
   ]);
   await rooms.messages.run();
 }
 
 const endedBy = (agreement: Agreement, at: Date, status = 'CANCELLED') => ({
-  ...{ type: 'agreement.ended', at, about: { agreementId: agreement.agreementId, customerAwsAccountId: agreement.accountId } },
+  ...{
+    type: 'agreement.ended',
+    at,
+    about: { agreementId: agreement.agreementId, customerAwsAccountId: agreement.accountId },
+  },
   details: { status, endTime: null },
 });
 
 const licensed = ({ agreementId, licenseArn }: Agreement) => ({
-  ...{ type: 'license.updated', about: { productCode: LICENSE_PRODUCT, agreementId, licenseArn }, details: { offerId: null } },
+  ...{
+    type: 'license.updated',
+    about: { productCode: LICENSE_PRODUCT, agreementId, licenseArn },
+    details: { offerId: null },
+  },
 });
 
 const stateOf = async (id: string): Promise<string | undefined> => (await rooms.subscriptions.get(id))?.state;
 const searches = (): number => rooms.simulator.calls({ operation: 'SearchAgreements' }).length;
 const eventsOf = async (id: string): Promise<string[]> =>
-  (await rooms.query<{ type: string }>(`SELECT type FROM marketplace.outbox_event WHERE subscription_id = $1 ORDER BY position`, [id])).map(
-    ({ type }) => type,
-  );
+  (
+    await rooms.query<{ type: string }>(
+      `SELECT type FROM marketplace.outbox_event WHERE subscription_id = $1 ORDER BY position`,
+      [id],
+    )
+  ).map(({ type }) => type);
 const askingOf = async (id: string) =>
   (
     await rooms.query<{ asked_at: Date | null; may_not_ask: boolean; is_leased: boolean }>(
-      `SELECT asked_at, may_not_ask, ask_lease_until IS NOT NULL AS is_leased FROM marketplace.subscription WHERE id = $1`,
+      `SELECT asked_at, may_not_ask, ask_lease_until IS NOT NULL AS is_leased FROM marketplace.subscription
+        WHERE id = $1`,
       [id],
     )
   )[0];
@@ -78,7 +98,12 @@ describe('what AWS is asked about', () => {
     await reconcile();
     expect(await stateOf(id)).toBe('active');
     expect((await rooms.subscriptions.get(id))?.current).toMatchObject({
-      ...{ agreementId: agreement.agreementId, licenseArn: agreement.licenseArn, startsAt: agreement.startsAt, isTrial: false },
+      ...{
+        agreementId: agreement.agreementId,
+        licenseArn: agreement.licenseArn,
+        startsAt: agreement.startsAt,
+        isTrial: false,
+      },
     });
     const before = searches();
     for (let hour = 0; hour < 23; hour += 1) await pass(HOUR_MS);
@@ -103,12 +128,16 @@ describe('what AWS is asked about', () => {
   it('is asked again where a replica was killed in the middle', async () => {
     const { id } = await arrived();
     await rooms.query(
-      `UPDATE marketplace.subscription SET next_ask_at = NULL, ask_lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`,
+      `UPDATE marketplace.subscription SET next_ask_at = NULL, ask_lease_until = clock_timestamp() + interval '1 hour'
+        WHERE id = $1`,
       [id],
     );
     await reconcile();
     expect([await stateOf(id), searches()]).toEqual(['registered', 0]);
-    await rooms.query(`UPDATE marketplace.subscription SET ask_lease_until = clock_timestamp() - interval '1 second' WHERE id = $1`, [id]);
+    await rooms.query(
+      `UPDATE marketplace.subscription SET ask_lease_until = clock_timestamp() - interval '1 second' WHERE id = $1`,
+      [id],
+    );
     await reconcile();
     expect(await stateOf(id)).toBe('active');
     expect(await askingOf(id)).toMatchObject({ is_leased: false });
@@ -127,7 +156,12 @@ describe('what AWS is asked about', () => {
 
   it('M17: is none of a product that is taken off the list, whose alerts are closed; listed again it goes on', async () => {
     const { id } = await arrived();
-    await rooms.alerts.raise(rooms.database, { kind: 'contradiction', subject: id, severity: 'critical', message: 'open' });
+    await rooms.alerts.raise(rooms.database, {
+      kind: 'contradiction',
+      subject: id,
+      severity: 'critical',
+      message: 'open',
+    });
     const without = await rooms.replica({
       ...FOLLOWED,
       aws: UNHURRIED,
@@ -199,7 +233,10 @@ describe('what AWS says against what was heard', () => {
     await tell(endedBy(agreement, rooms.clock.now()));
     expect(await stateOf(id)).toBe('ending');
     rooms.clock.advance(15 * 60_000);
-    await rooms.query(`UPDATE marketplace.subscription SET next_ask_at = $2 WHERE id = $1`, [id, rooms.clock.now().toISOString()]);
+    await rooms.query(`UPDATE marketplace.subscription SET next_ask_at = $2 WHERE id = $1`, [
+      id,
+      rooms.clock.now().toISOString(),
+    ]);
     await reconcile();
     expect(await stateOf(id)).toBe('active');
     expect((await rooms.subscriptions.get(id))?.current?.endsAt).toBeNull();
@@ -211,7 +248,10 @@ describe('what AWS says against what was heard', () => {
     rooms.clock.advance(HOUR_MS);
     // A true end, and an index that does not know it yet: the simulator has not been told of the end.
     await tell(endedBy(agreement, rooms.clock.now()));
-    await rooms.query(`UPDATE marketplace.subscription SET next_ask_at = $2 WHERE id = $1`, [id, rooms.clock.now().toISOString()]);
+    await rooms.query(`UPDATE marketplace.subscription SET next_ask_at = $2 WHERE id = $1`, [
+      id,
+      rooms.clock.now().toISOString(),
+    ]);
     rooms.clock.advance(5000);
     await reconcile();
     expect(await stateOf(id)).toBe('ending');
@@ -228,7 +268,10 @@ describe('what AWS says against what was heard', () => {
     await reconcile();
     rooms.clock.advance(HOUR_MS);
     await tell({
-      ...{ type: 'message.untimed', about: { productCode: LEGACY_PRODUCT, customerIdentifier: agreement.customerIdentifier } },
+      ...{
+        type: 'message.untimed',
+        about: { productCode: LEGACY_PRODUCT, customerIdentifier: agreement.customerIdentifier },
+      },
       details: { said: 'legacy.unsubscribeSucceeded' },
     });
     const before = searches();
@@ -239,7 +282,12 @@ describe('what AWS says against what was heard', () => {
   it('reports that AWS calls an agreement active and refuses its usage, until it does not', async () => {
     const { id } = await arrived();
     await reconcile();
-    await rooms.alerts.raise(rooms.database, { kind: 'notSubscribed', subject: id, severity: 'critical', message: 'refused' });
+    await rooms.alerts.raise(rooms.database, {
+      kind: 'notSubscribed',
+      subject: id,
+      severity: 'critical',
+      message: 'refused',
+    });
     await pass(25 * HOUR_MS);
     expect(await rooms.alertKinds()).toEqual(['contradiction', 'notSubscribed']);
     await rooms.alerts.resolve(rooms.database, 'notSubscribed', id);
@@ -267,7 +315,11 @@ describe('M14: trial or paid', () => {
 
   it('never comes from the form that a buyer posts', async () => {
     const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
-    const url = await rooms.intake.receive({ token: rooms.simulator.registrationToken(agreement), offerType: 'free-trial', fields: {} });
+    const url = await rooms.intake.receive({
+      token: rooms.simulator.registrationToken(agreement),
+      offerType: 'free-trial',
+      fields: {},
+    });
     const { subscriptionId } = await rooms.registration.inspect(url.searchParams.get('registrationCode')!);
     await reconcile();
     expect(await stateOf(subscriptionId)).toBe('active');
@@ -338,7 +390,8 @@ describe('usage that waits', () => {
       await tx.query(`SET LOCAL session_replication_role = replica`);
       await tx.query(
         `INSERT INTO marketplace.rollup
-           (id, subject, dimension, hour, is_correction, event_sum, event_count, first_at, last_at, taken_at, waiting_reason)
+           (id, subject, dimension, hour, is_correction, event_sum, event_count, first_at, last_at, taken_at,
+             waiting_reason)
          SELECT nextval('marketplace.rollup_id'), id, 1, 494000, false, 1, 1, now(), now(), now(), $2
          FROM marketplace.subject WHERE subscription_id = $1 LIMIT 1`,
         [id, reason],
@@ -395,7 +448,13 @@ describe('messages that wait for a buyer who never came', () => {
 
 describe('M16: sixty subscriptions on two replicas, within AWS’s quotas', () => {
   it('are all resolved, slowly, with progress', async () => {
-    const quotas = { SearchAgreements: 5, DescribeAgreement: 5, GetAgreementTerms: 5, GetEntitlements: 20, ResolveCustomer: 0 };
+    const quotas = {
+      SearchAgreements: 5,
+      DescribeAgreement: 5,
+      GetAgreementTerms: 5,
+      GetEntitlements: 20,
+      ResolveCustomer: 0,
+    };
     rooms = await Rooms.open({ ...FOLLOWED, simulator: { callsPerSecond: quotas } });
     const other = await rooms.replica(FOLLOWED);
     const ids: string[] = [];

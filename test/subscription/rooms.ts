@@ -1,6 +1,12 @@
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { type Agreement, MarketplaceSimulator, type SimulatorOptions, type Switches, VirtualClock } from 'aws-marketplace-simulator';
+import {
+  type Agreement,
+  MarketplaceSimulator,
+  type SimulatorOptions,
+  type Switches,
+  VirtualClock,
+} from 'aws-marketplace-simulator';
 import { AwsClients } from '../../src/aws/aws-clients.js';
 import { CallPermission } from '../../src/aws/call-permission.js';
 import { PacedCalls } from '../../src/aws/paced-calls.js';
@@ -61,8 +67,8 @@ export async function dropDatabaseOfSuite(): Promise<void> {
 }
 
 /**
- * The rooms of this side of the module, as Nest puts them together. Each has a simulator and a seller account of its own in the one database of the suite,
- * so that tests see nothing of each other. Jobs run when asked.
+ * The rooms of this side of the module, as Nest puts them together. Each has a simulator and a seller account of its
+ * own in the one database of the suite, so that tests see nothing of each other. Jobs run when asked.
  */
 export class Rooms {
   readonly clock: VirtualClock;
@@ -128,7 +134,10 @@ export class Rooms {
     const testDatabase = await databaseOfSuite();
     const clock = new VirtualClock({ startAt: NOON, rate: 0 });
     const simulator = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, switches, ...given });
-    simulator.createProduct({ productCode: LICENSE_PRODUCT, dimensions: ['requests', { name: 'seats', type: 'Entitled' }] });
+    simulator.createProduct({
+      productCode: LICENSE_PRODUCT,
+      dimensions: ['requests', { name: 'seats', type: 'Entitled' }],
+    });
     simulator.createProduct({
       productCode: LEGACY_PRODUCT,
       dimensions: ['requests', { name: 'seats', type: 'Entitled' }],
@@ -146,9 +155,16 @@ export class Rooms {
     return rooms;
   }
 
-  /** A second replica, or the same one after a restart with other options: its own pool and memory, the same database and marketplace. */
+  /**
+   * A second replica, or the same one after a restart with other options: its own pool and memory, the same database
+   * and marketplace.
+   */
   async replica(given: Options = {}): Promise<Rooms> {
-    const options = resolvedFor({ sellerAccount: this.options.sellerAccount, ...given }, this.testDatabase, this.simulator);
+    const options = resolvedFor(
+      { sellerAccount: this.options.sellerAccount, ...given },
+      this.testDatabase,
+      this.simulator,
+    );
     return Rooms.of(options, this.testDatabase, this.simulator, this);
   }
 
@@ -164,7 +180,10 @@ export class Rooms {
       { provide: LedgerDatabase, useValue: database },
       ...ROOMS_PROVIDERS,
     ];
-    const app = await NestFactory.createApplicationContext({ module: RoomsModule, providers }, { logger: false, abortOnError: false });
+    const app = await NestFactory.createApplicationContext(
+      { module: RoomsModule, providers },
+      { logger: false, abortOnError: false },
+    );
     return new Rooms(options, testDatabase, database, simulator, app, owner);
   }
 
@@ -184,16 +203,18 @@ export class Rooms {
   }
 
   async count(table: string): Promise<number> {
-    const [row] = await this.query<{ count: string }>(`SELECT count(*) AS count FROM marketplace.${table} WHERE seller_account = $1`, [
-      this.options.sellerAccount,
-    ]);
+    const [row] = await this.query<{ count: string }>(
+      `SELECT count(*) AS count FROM marketplace.${table} WHERE seller_account = $1`,
+      [this.options.sellerAccount],
+    );
     return Number(row?.count);
   }
 
   /** All but those that only repeat an alert. */
   async eventTypes(): Promise<string[]> {
     const rows = await this.query<{ type: string }>(
-      `SELECT type FROM marketplace.outbox_event WHERE seller_account = $1 AND type <> 'alert.raised' ORDER BY position`,
+      `SELECT type FROM marketplace.outbox_event WHERE seller_account = $1 AND type <> 'alert.raised'
+        ORDER BY position`,
       [this.options.sellerAccount],
     );
     return rows.map(({ type }) => type);

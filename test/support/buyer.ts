@@ -114,7 +114,8 @@ export class Buyer {
   }
 
   private add(agreement: Agreement): Agreement {
-    if (!this.agreements.some(({ agreementId }) => agreementId === agreement.agreementId)) this.agreements.push(agreement);
+    if (!this.agreements.some(({ agreementId }) => agreementId === agreement.agreementId))
+      this.agreements.push(agreement);
     return agreement;
   }
 }

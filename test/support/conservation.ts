@@ -2,7 +2,8 @@ import { expect } from '@jest/globals';
 import { type LedgerDatabase } from '../../src/database/ledger-database.js';
 import { buyerOf, grainOfLine, type MarketplaceSimulator } from './market.js';
 
-// The judge's own reading of invariant I1: written from DESIGN alone, it shares no statement with the module. Each statement returns what is wrong.
+// The judge's own reading of invariant I1: written from DESIGN alone, it shares no statement with the module. Each
+// statement returns what is wrong.
 
 const VIOLATIONS: Readonly<Record<string, string>> = {
   'events = unsealed + rollups, per subject and dimension': `
@@ -14,7 +15,8 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   'each event is unsealed or in one rollup': `
     SELECT e.id, count(p.id) AS places FROM marketplace.usage_event e
     LEFT JOIN (SELECT id FROM marketplace.unsealed_usage
-               UNION ALL SELECT unnest(ids) FROM marketplace.rollup_event re JOIN marketplace.rollup r ON r.id = re.rollup_id WHERE NOT r.is_split) p
+               UNION ALL SELECT unnest(ids) FROM marketplace.rollup_event re JOIN marketplace.rollup r
+                 ON r.id = re.rollup_id WHERE NOT r.is_split) p
       ON p.id = e.id
     GROUP BY e.id HAVING count(p.id) <> 1`,
   'a rollup is the sum of its events': `
@@ -30,11 +32,14 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
       SELECT coalesce(sum(r.event_sum), 0) AS total, coalesce(sum(r.event_count), 0) AS number
       FROM marketplace.rollup r WHERE r.record_id = m.id AND NOT r.is_split
     ) s ON true
-    WHERE CASE WHEN m.disposition = 'annulled' THEN s.number <> 0 ELSE m.event_sum <> s.total OR m.event_count <> s.number END`,
+    WHERE CASE WHEN m.disposition = 'annulled' THEN s.number <> 0 ELSE m.event_sum <> s.total
+      OR m.event_count <> s.number END`,
   'a balance is the sum over its standing records': `
-    SELECT b.period_id, b.dimension, b.event_sum::text, b.quantity::text, b.included::text, s.* FROM marketplace.balance b
+    SELECT b.period_id, b.dimension, b.event_sum::text, b.quantity::text, b.included::text, s.*
+      FROM marketplace.balance b
     FULL JOIN (
-      SELECT seller_account, period_id, dimension, sum(event_sum) AS event_sum, sum(coalesce(settled_quantity, quantity)) AS quantity,
+      SELECT seller_account, period_id, dimension, sum(event_sum) AS event_sum, sum(coalesce(settled_quantity,
+        quantity)) AS quantity,
              sum(included) AS included
       FROM marketplace.metering_record WHERE period_id IS NOT NULL AND disposition IS DISTINCT FROM 'annulled'
       GROUP BY seller_account, period_id, dimension
@@ -43,9 +48,11 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
        <> (coalesce(s.event_sum, 0), coalesce(s.quantity, 0), coalesce(s.included, 0))`,
   'no two standing records of one grain': `
     SELECT identity_id, dimension, hour FROM marketplace.metering_record
-    WHERE kind = 'hour' AND disposition IS DISTINCT FROM 'annulled' GROUP BY identity_id, dimension, hour HAVING count(*) > 1`,
+    WHERE kind = 'hour' AND disposition IS DISTINCT FROM 'annulled' GROUP BY identity_id, dimension, hour
+      HAVING count(*) > 1`,
   'a waiting rollup says why': `
-    SELECT id, hour FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split AND waiting_since IS NOT NULL AND waiting_reason IS NULL`,
+    SELECT id, hour FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split AND waiting_since IS NOT NULL
+      AND waiting_reason IS NULL`,
 };
 
 /** Invariant I1 as the tables say it. */
@@ -64,7 +71,10 @@ export interface MeteredRecord {
 }
 
 /** What the ledger holds as billed, by AWS's own grain. */
-export async function meteredRecords(database: LedgerDatabase, simulator: MarketplaceSimulator): Promise<MeteredRecord[]> {
+export async function meteredRecords(
+  database: LedgerDatabase,
+  simulator: MarketplaceSimulator,
+): Promise<MeteredRecord[]> {
   const rows = await database.query<{
     product_code: string;
     license_arn: string | null;
@@ -76,24 +86,34 @@ export async function meteredRecords(database: LedgerDatabase, simulator: Market
     agreement: string | null;
     price: 'trial' | 'paid';
   }>(
-    `SELECT i.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS customer, r.dimension, r.hour,
+    `SELECT i.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS customer,
+      r.dimension, r.hour,
             coalesce(r.settled_quantity, r.quantity) AS quantity, p.price,
-            (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = r.seller_account AND n.kind = 'agreement' AND n.agreement_id IN (
+            (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = r.seller_account
+              AND n.kind = 'agreement' AND n.agreement_id IN (
                SELECT a.id FROM marketplace.agreement a WHERE a.id = p.agreement_id OR a.alias_of = p.agreement_id
-                  OR a.id = (SELECT b.alias_of FROM marketplace.agreement b WHERE b.id = p.agreement_id)) LIMIT 1) AS agreement
+                  OR a.id = (SELECT b.alias_of FROM marketplace.agreement b WHERE b.id = p.agreement_id))
+                    LIMIT 1) AS agreement
      FROM marketplace.metering_record r
      JOIN marketplace.metering_identity i ON i.id = r.identity_id
      JOIN marketplace.period p ON (p.seller_account, p.id) = (r.seller_account, r.period_id)
      WHERE r.state = 'metered'`,
   );
   return rows.map((row) => {
-    const buyer = buyerOf(simulator, { licenseArn: row.license_arn, accountId: row.account, customerIdentifier: row.customer });
+    const buyer = buyerOf(simulator, {
+      licenseArn: row.license_arn,
+      accountId: row.account,
+      customerIdentifier: row.customer,
+    });
     const grain = `${row.product_code} ${buyer} ${row.dimension} ${row.hour.toISOString()}`;
     return { grain, quantity: Number(row.quantity), agreementId: row.agreement, price: row.price };
   });
 }
 
-/** No grain with usage twice, and the simulator's bill is what the ledger holds as metered, grain by grain, zeros included. */
+/**
+ * No grain with usage twice, and the simulator's bill is what the ledger holds as metered, grain by grain, zeros
+ * included.
+ */
 export async function expectBillIsLedger(database: LedgerDatabase, simulator: MarketplaceSimulator): Promise<void> {
   const metered = await meteredRecords(database, simulator);
   // Zeros under two names of a buyer who was not known to be one are no usage twice.

@@ -14,7 +14,8 @@ export default async function globalSetup(): Promise<void> {
   let url = process.env.TEST_DATABASE_URL;
   if (url === undefined || url === '') {
     globalThis.embeddedPostgres = await PostgresServer.start({
-      // Nothing here survives a power cut anyway; what the tests crash are processes, and those lose nothing without fsync.
+      // Nothing here survives a power cut anyway; what the tests crash are processes, and those lose nothing without
+      // fsync.
       settings: { fsync: false, synchronous_commit: false, full_page_writes: false, max_connections: 200 },
     });
     url = globalThis.embeddedPostgres.url;

@@ -27,7 +27,10 @@ class HostModule {}
 /** What is the host's own: its controllers and services. */
 export type HostParts = Pick<ModuleMetadata, 'controllers' | 'providers'>;
 
-/** A host application with the module in it, as a stranger would build one. `heard` grows with every event that it is told. */
+/**
+ * A host application with the module in it, as a stranger would build one. `heard` grows with every event that it is
+ * told.
+ */
 export async function startHost(
   options: RootOptions,
   heard: MarketplaceEvent[],

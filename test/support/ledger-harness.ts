@@ -37,8 +37,8 @@ export interface HarnessOptions {
 }
 
 /**
- * One replica of a host application with the module in it, on real Postgres and through the real AWS SDK against the simulator. Time stands still
- * until `advance`; jobs run when asked.
+ * One replica of a host application with the module in it, on real Postgres and through the real AWS SDK against the
+ * simulator. Time stands still until `advance`; jobs run when asked.
  */
 export class LedgerHarness {
   private constructor(
@@ -63,7 +63,9 @@ export class LedgerHarness {
     const sim = beside?.simulator ?? (await MarketplaceSimulator.start({ clock, callsPerSecond: 0, ...simulator }));
     if (!beside) sim.createProduct({ productCode: PRODUCT_CODE, dimensions: DIMENSIONS });
     const app = await NestFactory.create(
-      MarketplaceMeteringModule.forRoot(replicaOptions({ databaseUrl: postgres.url, awsEndpoint: sim.url, clock }, options)),
+      MarketplaceMeteringModule.forRoot(
+        replicaOptions({ databaseUrl: postgres.url, awsEndpoint: sim.url, clock }, options),
+      ),
       { logger, abortOnError: false },
     );
     await app.listen(0, '127.0.0.1');
@@ -124,7 +126,8 @@ export class LedgerHarness {
     for (let round = 0; round < rounds; round += 1) {
       await this.run('submit', 'recovery');
       const [row] = await this.database.query<{ waiting: number }>(
-        `SELECT count(*)::int AS waiting FROM marketplace.metering_record WHERE state IN ('pending', 'sending') AND mode = 'live' AND cutoff_at > $1`,
+        `SELECT count(*)::int AS waiting FROM marketplace.metering_record WHERE state IN ('pending', 'sending')
+          AND mode = 'live' AND cutoff_at > $1`,
         [this.clock.now().toISOString()],
       );
       if (row?.waiting === 0) return;
@@ -134,7 +137,9 @@ export class LedgerHarness {
 
   /** As if machine time had passed: every lease is over. */
   async expireLeases(): Promise<void> {
-    await this.database.query(`UPDATE marketplace.metering_record SET lease_until = clock_timestamp() WHERE state = 'sending'`);
+    await this.database.query(
+      `UPDATE marketplace.metering_record SET lease_until = clock_timestamp() WHERE state = 'sending'`,
+    );
   }
 
   /** Alerts that nobody has resolved, by kind. */
@@ -146,18 +151,24 @@ export class LedgerHarness {
   }
 
   records<Row = Record<string, unknown>>(where = 'true'): Promise<Row[]> {
-    return this.database.query<Row>(`SELECT * FROM marketplace.metering_record WHERE ${where} ORDER BY hour, dimension, id`);
+    return this.database.query<Row>(
+      `SELECT * FROM marketplace.metering_record WHERE ${where} ORDER BY hour, dimension, id`,
+    );
   }
 
   /**
-   * Invariant I1, and the simulator's second opinion: what AWS would charge per identity, dimension and hour is what the ledger holds as metered.
+   * Invariant I1, and the simulator's second opinion: what AWS would charge per identity, dimension and hour is what
+   * the ledger holds as metered.
    */
   async expectConserved(): Promise<void> {
     await this.expectBalanced();
     await expectBillIsLedger(this.database, this.simulator);
   }
 
-  /** What holds at every moment, also while calls are under way: invariant I1, and nothing is metered that is not on the bill. */
+  /**
+   * What holds at every moment, also while calls are under way: invariant I1, and nothing is metered that is not on the
+   * bill.
+   */
   async expectBalanced(): Promise<void> {
     const balances = await this.metering.balance();
     expect(balances.filter((balance) => !balance.conserved)).toEqual([]);

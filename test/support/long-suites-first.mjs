@@ -1,7 +1,8 @@
 import Sequencer from '@jest/test-sequencer';
 
-// What starts processes and waits for them takes longest. Begun last, as their size would have it, they would leave one core idle at the end. The first
-// starts one process at a time, which leaves behind what the TypeScript hooks compiled; the crash tests start dozens at once, and would each compile it.
+// What starts processes and waits for them takes longest. Begun last, as their size would have it, they would leave one
+// core idle at the end. The first starts one process at a time, which leaves behind what the TypeScript hooks compiled;
+// the crash tests start dozens at once, and would each compile it.
 const LONG = [
   '/test/examples/start',
   '/test/tooling/postgres',

@@ -3,7 +3,10 @@ import { type MarketplaceSimulator, type MessageFilter, type NotificationMessage
 
 const HOUR_MS = 3_600_000;
 
-/** AWS's messages on their way to the host: held back, lost, late, repeated, out of order, or driven again from a dead-letter queue. */
+/**
+ * AWS's messages on their way to the host: held back, lost, late, repeated, out of order, or driven again from a
+ * dead-letter queue.
+ */
 export class Mailbox {
   constructor(
     private readonly simulator: MarketplaceSimulator,
@@ -56,7 +59,9 @@ export class Mailbox {
     await this.notifications.send(messages);
   }
 
-  /** As from the dead-letter queue of a topic with raw delivery: the bare message, without an envelope, without a time. */
+  /**
+   * As from the dead-letter queue of a topic with raw delivery: the bare message, without an envelope, without a time.
+   */
   async redrive(message: NotificationMessage): Promise<void> {
     if (this.queue === null) throw new Error('redrive() takes a world with a queue: ways: [..., "queue"]');
     await this.queue.send(JSON.stringify(message.body));

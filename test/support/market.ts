@@ -13,7 +13,15 @@ import {
 
 /** The only file of the worlds that knows the simulator: what it is asked to do, in the words of the cases. */
 export { MarketplaceSimulator, SeededRandom, VirtualClock };
-export type { Agreement, BillLine, Disturbance, MessageFilter, NotificationMessage, SimulatorOptions, SubscribeOptions };
+export type {
+  Agreement,
+  BillLine,
+  Disturbance,
+  MessageFilter,
+  NotificationMessage,
+  SimulatorOptions,
+  SubscribeOptions,
+};
 
 export const SELLER = '123456789012';
 
@@ -22,7 +30,9 @@ export function licenseIdOf(arn: string): string {
   return arn.slice(arn.lastIndexOf(':') + 1);
 }
 
-/** The buyer of a record as AWS tells buyers apart: the license, or the account behind either name of a legacy buyer. */
+/**
+ * The buyer of a record as AWS tells buyers apart: the license, or the account behind either name of a legacy buyer.
+ */
 export function buyerOf(
   simulator: MarketplaceSimulator,
   who: { licenseArn?: string | null; accountId?: string | null; customerIdentifier?: string | null },

@@ -30,13 +30,16 @@ export function createTestDatabase(): Promise<TestDatabase> {
 }
 
 /**
- * Creates a database with the migrations applied: a copy of a template on which `migrate` ran once in this run of the tests, whichever
- * worker came first.
+ * Creates a database with the migrations applied: a copy of a template on which `migrate` ran once in this run of the
+ * tests, whichever worker came first.
  *
  * @param migrate applies the migrations to the database with the given URL, and closes its connections.
  * @param variant names what `migrate` does, where suites need differently prepared databases.
  */
-export async function migratedDatabase(migrate: (url: string) => Promise<unknown>, variant = 'migrated'): Promise<TestDatabase> {
+export async function migratedDatabase(
+  migrate: (url: string) => Promise<unknown>,
+  variant = 'migrated',
+): Promise<TestDatabase> {
   const template = `${prefix()}template_${variant}`;
   await ensureTemplate(template, migrate);
   return create(template);
@@ -53,7 +56,10 @@ export async function copyOf({ name }: TestDatabase): Promise<TestDatabase> {
 /** Drops every database of this run. */
 export async function dropTestDatabases(): Promise<void> {
   await withClient(testServerUrl(), async (client) => {
-    const { rows } = await client.query<{ datname: string }>('SELECT datname FROM pg_database WHERE starts_with(datname, $1)', [prefix()]);
+    const { rows } = await client.query<{ datname: string }>(
+      'SELECT datname FROM pg_database WHERE starts_with(datname, $1)',
+      [prefix()],
+    );
     for (const { datname } of rows) {
       await client.query(dropDatabaseSql(datname));
     }
@@ -85,7 +91,8 @@ async function ensureTemplate(template: string, migrate: (url: string) => Promis
     await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [template]);
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [template]);
     if (rowCount === 0) {
-      // Built under another name, so that the template's name stands for a finished one even if `migrate` fails half-way.
+      // Built under another name, so that the template's name stands for a finished one even if `migrate` fails
+      // half-way.
       const building = `${template}_building`;
       await client.query(dropDatabaseSql(building));
       await client.query(createDatabaseSql(building));

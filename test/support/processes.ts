@@ -11,7 +11,10 @@ export type TestProcess = ChildProcessByStdio<null, Readable, null>;
 export const repositoryRoot = path.resolve(import.meta.dirname, '../..');
 
 /** What `node` needs to run the project's TypeScript outside jest. */
-export const typescriptArgs = ['--import', pathToFileURL(path.join(repositoryRoot, 'test/support/typescript.mjs')).href];
+export const typescriptArgs = [
+  '--import',
+  pathToFileURL(path.join(repositoryRoot, 'test/support/typescript.mjs')).href,
+];
 
 /** How to start a process of the test. */
 export interface SpawnOptions {
@@ -31,7 +34,12 @@ export function spawnTypescript(file: string, args: readonly string[] = [], opti
 /** Runs any program; what it says on standard error is shown with the test's own output. */
 export function spawnProcess(file: string, args: readonly string[], options: SpawnOptions = {}): TestProcess {
   const { env, ...rest } = options;
-  return spawn(file, args, { cwd: repositoryRoot, ...rest, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(file, args, {
+    cwd: repositoryRoot,
+    ...rest,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 /** The next line on standard output. Fails when the process ends without one. */
@@ -62,7 +70,11 @@ export async function nextLine(child: TestProcess): Promise<string> {
 }
 
 /** Waits until `condition` holds, and fails with what it was if it does not in time. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
+export async function eventually(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 15_000,
+): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await condition())) {
     if (Date.now() > end) {
@@ -83,7 +95,9 @@ export function listProcesses(): { pid: number; command: string }[] {
     .split('\n')
     .flatMap((line) => {
       const match = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line);
-      return match?.[1] === undefined || match[2]?.startsWith('Z') === true ? [] : [{ pid: Number(match[1]), command: match[3] ?? '' }];
+      return match?.[1] === undefined || match[2]?.startsWith('Z') === true
+        ? []
+        : [{ pid: Number(match[1]), command: match[3] ?? '' }];
     });
 }
 
@@ -96,5 +110,7 @@ export function isOpenToOthers(file: string): boolean {
 }
 
 function isTraversable(folder: string): boolean {
-  return (fs.statSync(folder).mode & 0o001) !== 0 && (path.dirname(folder) === folder || isTraversable(path.dirname(folder)));
+  return (
+    (fs.statSync(folder).mode & 0o001) !== 0 && (path.dirname(folder) === folder || isTraversable(path.dirname(folder)))
+  );
 }

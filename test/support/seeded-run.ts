@@ -4,7 +4,10 @@ import { SeededRandom } from 'aws-marketplace-simulator';
 const SEED_VARIABLE = 'MARKETPLACE_TEST_SEED';
 
 /** Runs `work` with a seed; a failure names the seed. */
-export async function seededRun(defaultSeed: number, work: (random: SeededRandom, seed: number) => Promise<void>): Promise<void> {
+export async function seededRun(
+  defaultSeed: number,
+  work: (random: SeededRandom, seed: number) => Promise<void>,
+): Promise<void> {
   const seed = Number(process.env[SEED_VARIABLE] ?? defaultSeed);
   try {
     await work(new SeededRandom(seed, 'test'), seed);

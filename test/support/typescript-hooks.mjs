@@ -1,7 +1,9 @@
-// Module hooks that let plain Node run the project's TypeScript, for what runs outside jest: its global setup, and the processes that
-// tests start in order to kill them. Types are not checked here (`npm run typecheck` does), only taken off.
+// Module hooks that let plain Node run the project's TypeScript, for what runs outside jest: its global setup, and the
+// processes that tests start in order to kill them. Types are not checked here (`npm run typecheck` does), only taken
+// off.
 //
-// What was made of a source is kept in node_modules/.cache: a process under test boots in a third of the time when it needs no compiler.
+// What was made of a source is kept in node_modules/.cache: a process under test boots in a third of the time when it
+// needs no compiler.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -46,7 +48,11 @@ export async function load(url, context, nextLoad) {
   const fileName = fileURLToPath(url);
   const text = fs.readFileSync(fileName, 'utf8');
   const kept = path.join(cache, `${createHash('sha256').update([recipe, fileName, text].join('\0')).digest('hex')}.js`);
-  return { format: 'module', source: readIfThere(kept) ?? keep(kept, await transpiled(fileName, text)), shortCircuit: true };
+  return {
+    format: 'module',
+    source: readIfThere(kept) ?? keep(kept, await transpiled(fileName, text)),
+    shortCircuit: true,
+  };
 }
 
 function readIfThere(file) {

@@ -4,11 +4,17 @@ import { grainOfLine, labelOf, type MarketplaceSimulator } from './market.js';
 
 /** Where units are. A member, and a line in it, is absent where there are none. */
 export interface Whereabouts {
-  /** By AWS's bill, per agreement (`l-1`, `l-2`, … in the order of signing); `l-1 trial`: in the trial's period of the ledger. */
+  /**
+   * By AWS's bill, per agreement (`l-1`, `l-2`, … in the order of signing); `l-1 trial`: in the trial's period of the
+   * ledger.
+   */
   billed?: Record<string, number>;
   /** Rollups without a record by reason; `unsealed`: taken by no rollup yet. */
   waiting?: Record<string, number>;
-  /** Records that are not billed: `held afterEnd`, `owed remainder`, `setApart noSubscription`, `pending`, `blocked conflict`, … */
+  /**
+   * Records that are not billed: `held afterEnd`, `owed remainder`, `setApart noSubscription`, `pending`, `blocked
+   * conflict`, …
+   */
   records?: Record<string, number>;
   /** Sealed, but not (or no longer) a whole unit. */
   carry?: number;
@@ -20,7 +26,8 @@ const OTHERS = `
   SELECT 'waiting' AS part, coalesce(waiting_reason, 'unplanned') AS name, sum(event_sum)::text AS units
   FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split GROUP BY 2
   UNION ALL SELECT 'waiting', 'unsealed', sum(quantity)::text FROM marketplace.unsealed_usage
-  UNION ALL SELECT 'records', concat_ws(' ', CASE WHEN kind = 'setApart' THEN 'setApart' ELSE coalesce(disposition, state) END, reason), sum(quantity)::text
+  UNION ALL SELECT 'records', concat_ws(' ', CASE WHEN kind = 'setApart' THEN 'setApart'
+    ELSE coalesce(disposition, state) END, reason), sum(quantity)::text
   FROM marketplace.metering_record WHERE state <> 'metered' AND disposition IS DISTINCT FROM 'annulled' GROUP BY 2
   UNION ALL SELECT 'carry', 'carry', sum(carry)::text FROM marketplace.balance
   UNION ALL SELECT 'included', 'included', sum(included)::text FROM marketplace.balance`;
@@ -31,9 +38,11 @@ export async function whereUnitsAre(database: LedgerDatabase, simulator: Marketp
   const billed: Record<string, number> = {};
   for (const line of simulator.bill()) {
     const record = ledger.get(grainOfLine(simulator, line));
-    // A license may serve several agreements one after the other; which of them an hour was priced by, only the ledger knows.
+    // A license may serve several agreements one after the other; which of them an hour was priced by, only the ledger
+    // knows.
     const isShared =
-      line.licenseArn !== undefined && simulator.agreements().filter(({ licenseArn }) => licenseArn === line.licenseArn).length > 1;
+      line.licenseArn !== undefined &&
+      simulator.agreements().filter(({ licenseArn }) => licenseArn === line.licenseArn).length > 1;
     const agreementId = isShared ? (record?.agreementId ?? line.agreementId) : line.agreementId;
     const label = `${labelOf(simulator, agreementId)}${record?.price === 'trial' ? ' trial' : ''}`;
     billed[label] = (billed[label] ?? 0) + line.quantity;

@@ -42,11 +42,23 @@ export const START = new Date('2026-11-11T10:00:00Z');
 export const SECRET = 'the-secret-of-the-api-destination';
 const TOPIC_ARN = `arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-${LEGACY_CODE}`;
 /** What a running module does again and again; jobs that are not named here follow. */
-const JOBS: readonly string[] = ['inbox', 'reconcile', 'inbox', 'seal', 'submit', 'recovery', 'deadline', 'seal', 'submit', 'deliver'];
+const JOBS: readonly string[] = [
+  'inbox',
+  'reconcile',
+  'inbox',
+  'seal',
+  'submit',
+  'recovery',
+  'deadline',
+  'seal',
+  'submit',
+  'deliver',
+];
 
 /**
- * Ways in which AWS's word reaches the host: events of EventBridge by an API destination or through a queue; the topics of a legacy product over HTTPS
- * with real signatures, or through a queue in their envelope or raw. `queue`: a queue that nothing sends to but a test. None: the module must ask.
+ * Ways in which AWS's word reaches the host: events of EventBridge by an API destination or through a queue; the topics
+ * of a legacy product over HTTPS with real signatures, or through a queue in their envelope or raw. `queue`: a queue
+ * that nothing sends to but a test. None: the module must ask.
  */
 export type Way = 'eventBridge' | 'eventQueue' | 'sns' | 'snsQueue' | 'rawQueue' | 'queue';
 
@@ -73,8 +85,8 @@ export interface WorldOptions {
 export type Usage = Partial<UsageEvent> & { quantity: NonNullable<UsageEvent['quantity']> };
 
 /**
- * A host application with the module in it, on real Postgres and through the real AWS SDK against the simulator, whose messages come over real HTTP.
- * Business time stands still but for `pass` and `goTo`.
+ * A host application with the module in it, on real Postgres and through the real AWS SDK against the simulator, whose
+ * messages come over real HTTP. Business time stands still but for `pass` and `goTo`.
  */
 export class World {
   /** Every event that the host was told, in the order of its deliveries. */
@@ -112,7 +124,12 @@ export class World {
   }: WorldOptions = {}): Promise<World> {
     const clock = new VirtualClock({ startAt, rate: 0 });
     const postgres = database ?? (await migratedDatabase(migrate));
-    const simulator = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, sellerAccountId: SELLER, ...ofSimulator });
+    const simulator = await MarketplaceSimulator.start({
+      clock,
+      callsPerSecond: 0,
+      sellerAccountId: SELLER,
+      ...ofSimulator,
+    });
     simulator.createProduct({ productCode: PRODUCT_CODE, dimensions });
     simulator.createProduct({ productCode: LEGACY_CODE, dimensions, identity: 'legacy' });
     const needsQueue = ways.some((way) => way.toLowerCase().endsWith('queue'));
@@ -132,7 +149,10 @@ export class World {
       reconcileAfterMs: 3_600_000,
       ...options,
     };
-    const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions, { logger, parts });
+    const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions, {
+      logger,
+      parts,
+    });
     try {
       await world.addReplica();
       await world.listen(ways, queue);
@@ -171,7 +191,10 @@ export class World {
   async addReplica(options: Options & StaticOptions = {}, port = 0): Promise<INestApplication> {
     const { postgres, simulator, clock, moduleOptions, setting } = this;
     const place = { databaseUrl: postgres.url, awsEndpoint: simulator.url, clock };
-    const app = await startHost(replicaOptions(place, { ...moduleOptions, ...options }), this.heard, { ...setting, port });
+    const app = await startHost(replicaOptions(place, { ...moduleOptions, ...options }), this.heard, {
+      ...setting,
+      port,
+    });
     this.apps.push(app);
     if (this.port === 0) this.port = Number(new URL(await app.getUrl()).port);
     return app;
@@ -186,7 +209,9 @@ export class World {
     await this.addReplica({}, port);
   }
 
-  /** A backup of the database as it stands, taken while the host is down. What comes back restores it under the host. */
+  /**
+   * A backup of the database as it stands, taken while the host is down. What comes back restores it under the host.
+   */
   async backUp(): Promise<() => Promise<void>> {
     const { port } = this;
     for (const app of this.apps.splice(0)) await app.close();
@@ -216,7 +241,10 @@ export class World {
     return new Buyer(this, this.purchase({ productCode: PRODUCT_CODE, ...options }));
   }
 
-  /** An agreement that is signed now. A free trial has an end, as AWS's have: thirty days later, unless the options name another. */
+  /**
+   * An agreement that is signed now. A free trial has an end, as AWS's have: thirty days later, unless the options name
+   * another.
+   */
   purchase(options: SubscribeOptions): Agreement {
     const endsAt = new Date(this.now().getTime() + 30 * 24 * 3_600_000);
     return this.simulator.subscribe({ ...(options.freeTrial === true && { endsAt }), ...options });
@@ -240,7 +268,8 @@ export class World {
   async recordAll(usages: readonly Usage[], options: RecordOptions = {}, app = this.app): Promise<RecordResult[]> {
     const events = usages.map((usage) => ({ dimension: 'requests', ...usage }));
     const results = await app.get(MeteringService).record(events, options);
-    for (const [index, { outcome }] of results.entries()) if (outcome === 'recorded') this.count(events[index]!.quantity);
+    for (const [index, { outcome }] of results.entries())
+      if (outcome === 'recorded') this.count(events[index]!.quantity);
     return results;
   }
 
@@ -276,7 +305,9 @@ export class World {
     for (const app of this.apps) {
       const scheduler = app.get(JobScheduler);
       const others = scheduler.names.filter((name) => !JOBS.includes(name));
-      const due = [...JOBS, ...others].filter((job) => scheduler.names.includes(job as JobName) && (this.asksAws || job !== 'reconcile'));
+      const due = [...JOBS, ...others].filter(
+        (job) => scheduler.names.includes(job as JobName) && (this.asksAws || job !== 'reconcile'),
+      );
       for (const job of due) await scheduler.runOnce(job as JobName);
     }
     await this.settle();
@@ -312,7 +343,8 @@ export class World {
   async settle(rounds = 4): Promise<void> {
     for (let round = 0; round < rounds; round += 1) {
       const [row] = await this.database.query<{ waiting: number }>(
-        `SELECT count(*)::int AS waiting FROM marketplace.metering_record WHERE state IN ('pending', 'sending') AND mode = 'live' AND cutoff_at > $1`,
+        `SELECT count(*)::int AS waiting FROM marketplace.metering_record WHERE state IN ('pending', 'sending')
+          AND mode = 'live' AND cutoff_at > $1`,
         [this.now().toISOString()],
       );
       if (row?.waiting === 0) return;
@@ -329,30 +361,44 @@ export class World {
 
   /** As if machine time had passed: every lease is over. */
   async expireLeases(): Promise<void> {
-    await this.database.query(`UPDATE marketplace.metering_record SET lease_until = clock_timestamp() WHERE state = 'sending'`);
+    await this.database.query(
+      `UPDATE marketplace.metering_record SET lease_until = clock_timestamp() WHERE state = 'sending'`,
+    );
   }
 
   records<Row = Record<string, unknown>>(where = 'true'): Promise<Row[]> {
-    return this.database.query<Row>(`SELECT * FROM marketplace.metering_record WHERE ${where} ORDER BY hour, dimension, id`);
+    return this.database.query<Row>(
+      `SELECT * FROM marketplace.metering_record WHERE ${where} ORDER BY hour, dimension, id`,
+    );
   }
 
   /** Conserved, and every whole unit on AWS's bill: at most a fraction of one is carried, per period and dimension. */
   async expectAllBilled(): Promise<void> {
     const { waiting, records, included } = await this.expectConserved();
     expect({ waiting, records, included }).toEqual({});
-    expect(await this.database.query(`SELECT * FROM marketplace.balance WHERE carry NOT BETWEEN 0 AND 0.999999999999`)).toEqual([]);
+    expect(
+      await this.database.query(`SELECT * FROM marketplace.balance WHERE carry NOT BETWEEN 0 AND 0.999999999999`),
+    ).toEqual([]);
   }
 
-  /** What holds at every moment, also while calls are under way: invariant I1, and nothing is metered that is not on the bill. */
+  /**
+   * What holds at every moment, also while calls are under way: invariant I1, and nothing is metered that is not on the
+   * bill.
+   */
   async expectBalanced(): Promise<void> {
     expect((await this.metering.balance()).filter(({ conserved }) => !conserved)).toEqual([]);
     await expectTablesConserved(this.database);
-    const bill = Object.fromEntries(this.simulator.bill().map((line) => [grainOfLine(this.simulator, line), line.quantity]));
+    const bill = Object.fromEntries(
+      this.simulator.bill().map((line) => [grainOfLine(this.simulator, line), line.quantity]),
+    );
     const metered = await meteredRecords(this.database, this.simulator);
     expect(bill).toMatchObject(Object.fromEntries(metered.map(({ grain, quantity }) => [grain, quantity])));
   }
 
-  /** Conserved by the module's word and by the tables; AWS's bill is what the ledger holds as metered, grain by grain; every unit is somewhere. */
+  /**
+   * Conserved by the module's word and by the tables; AWS's bill is what the ledger holds as metered, grain by grain;
+   * every unit is somewhere.
+   */
   async expectConserved(): Promise<Whereabouts> {
     const balances = await this.metering.balance();
     expect(balances.filter(({ conserved }) => !conserved)).toEqual([]);
@@ -370,17 +416,23 @@ export class World {
 
   /** Lines of AWS's bill, as `hour of day` → units, of one agreement. Zeros are left out. */
   billByHour(agreement: Agreement): Record<string, number> {
-    const lines = this.simulator.bill().filter(({ agreementId, quantity }) => agreementId === agreement.agreementId && quantity !== 0);
+    const lines = this.simulator
+      .bill()
+      .filter(({ agreementId, quantity }) => agreementId === agreement.agreementId && quantity !== 0);
     return Object.fromEntries(lines.map(({ hour, quantity }) => [hour.slice(0, 13), quantity]));
   }
 
   told(type: MarketplaceEventType, subscriptionId?: string): MarketplaceEvent[] {
-    return this.heard.filter((event) => event.type === type && (subscriptionId === undefined || event.subscriptionId === subscriptionId));
+    return this.heard.filter(
+      (event) => event.type === type && (subscriptionId === undefined || event.subscriptionId === subscriptionId),
+    );
   }
 
   /** Types of what the host heard of subscriptions, without their prefix, in order. */
   story(): string[] {
-    return this.heard.flatMap(({ type }) => (type.startsWith('subscription.') ? [type.slice('subscription.'.length)] : []));
+    return this.heard.flatMap(({ type }) =>
+      type.startsWith('subscription.') ? [type.slice('subscription.'.length)] : [],
+    );
   }
 
   /** Alerts that are open: kind and what it is about. */
@@ -415,8 +467,14 @@ export class World {
     const url = `${await this.app.getUrl()}/marketplace/notifications`;
     const topic = { productCode: LEGACY_CODE, topic: 'subscriptionTopic' } as const;
     const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'example-secret' };
-    const toQueue = { kind: 'sqs', queueUrl: queue?.url ?? '', endpoint: this.sqs?.endpoint ?? '', credentials } as const;
-    if (ways.includes('eventBridge')) notifications.addTarget({ kind: 'apiDestination', url, headers: { 'x-marketplace-secret': SECRET } });
+    const toQueue = {
+      kind: 'sqs',
+      queueUrl: queue?.url ?? '',
+      endpoint: this.sqs?.endpoint ?? '',
+      credentials,
+    } as const;
+    if (ways.includes('eventBridge'))
+      notifications.addTarget({ kind: 'apiDestination', url, headers: { 'x-marketplace-secret': SECRET } });
     if (ways.includes('eventQueue')) notifications.addTarget(toQueue);
     if (ways.includes('sns')) notifications.addTarget({ kind: 'snsHttp', url, ...topic });
     if (ways.includes('snsQueue')) notifications.addTarget({ ...toQueue, ...topic });

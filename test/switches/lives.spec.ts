@@ -3,8 +3,9 @@ import { type Switches, switchValues } from 'aws-marketplace-simulator';
 import { type Buyer } from '../support/buyer.js';
 import { DIMENSIONS, LEGACY_CODE, World } from '../support/world.js';
 
-// Whole lives under every reading of what AWS's messages look like and of what a renewal, a replacement and a conversion bring: whatever the reading, all that
-// was used is billed once. The readings of the API itself are in money.spec.ts.
+// Whole lives under every reading of what AWS's messages look like and of what a renewal, a replacement and a
+// conversion bring: whatever the reading, all that was used is billed once. The readings of the API itself are in
+// money.spec.ts.
 
 const READINGS: readonly (keyof Switches)[] = [
   ...([
@@ -23,7 +24,13 @@ const READINGS: readonly (keyof Switches)[] = [
     'unknownEventFields',
     'snsSignatureVersion',
   ] as const),
-  ...(['finalHourOpenedBy', 'deprovisionedAfterMs', 'initialEventsOrder', 'endedOfFollowed', 'previousAgreementInEvents'] as const),
+  ...([
+    'finalHourOpenedBy',
+    'deprovisionedAfterMs',
+    'initialEventsOrder',
+    'endedOfFollowed',
+    'previousAgreementInEvents',
+  ] as const),
 ];
 const CASES = READINGS.flatMap((name) =>
   switchValues[name].slice(1).map((value) => [`${name} = ${String(value)}`, { [name]: value }] as const),
@@ -40,7 +47,8 @@ it.each([['the defaults', {}] as const, ...CASES])('%s: what was used in a life 
     const legacy = await world.join('legacy', { productCode: LEGACY_CODE });
     const buyers = [trial, renewing, replaced, legacy];
     const use = async (...users: Buyer[]): Promise<void> => {
-      for (const buyer of users) for (const dimension of DIMENSIONS) await buyer.use(3, { dimension, occurredAt: world.now() });
+      for (const buyer of users)
+        for (const dimension of DIMENSIONS) await buyer.use(3, { dimension, occurredAt: world.now() });
     };
     await use(...buyers);
     await world.pass(1);

@@ -13,7 +13,8 @@ const begun = performance.now();
 
 /** Readings that reach no seller's meter, each with what it is about instead. */
 const ELSEWHERE: Partial<Record<keyof Switches, string>> = {
-  // AWS would take usage of a dimension that the product lacks, say Success and bill nothing: no answer tells. Only a bill does.
+  // AWS would take usage of a dimension that the product lacks, say Success and bill nothing: no answer tells. Only a
+  // bill does.
   unknownDimension: 'a listing that lacks a dimension, which the API would hide',
   emptyEntitlementPages: 'GetEntitlements',
   entitlementsAfterMs: 'GetEntitlements',
@@ -71,7 +72,11 @@ function readings(): Reading[] {
   // Where AWS does answer Success, a seller may say so.
   const told = whole
     .filter(({ preset }) => presets[preset].identicalResend === 'success')
-    .map((reading): Reading => ({ ...reading, name: `${reading.name}, aws.identicalResend = success`, identicalResend: 'success' }));
+    .map((reading): Reading => ({
+      ...reading,
+      name: `${reading.name}, aws.identicalResend = success`,
+      identicalResend: 'success',
+    }));
   return [...whole, ...told, ...single];
 }
 
@@ -102,21 +107,34 @@ async function audit(): Promise<void> {
     dimension: string;
     hour: Date;
   }>(
-    `SELECT r.id, r.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS customer, r.dimension, r.hour
-     FROM marketplace.metering_record r JOIN marketplace.metering_identity i ON i.id = r.identity_id WHERE r.state = 'unknown'`,
+    `SELECT r.id, r.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS
+      customer, r.dimension, r.hour
+     FROM marketplace.metering_record r JOIN marketplace.metering_identity i ON i.id = r.identity_id
+       WHERE r.state = 'unknown'`,
   );
   for (const record of unknown) {
-    const { product_code: productCode, license_arn: licenseArn, account: accountId, customer: customerIdentifier } = record;
+    const {
+      product_code: productCode,
+      license_arn: licenseArn,
+      account: accountId,
+      customer: customerIdentifier,
+    } = record;
     const buyer = buyerOf(world.simulator, { licenseArn, accountId, customerIdentifier });
     const line = grains.get(`${productCode} ${buyer} ${record.dimension} ${record.hour.toISOString()}`);
-    const finding = line ? { found: { meteringRecordId: line.meteringRecordId } } : { absentWithFullCoverage: true as const };
+    const finding = line
+      ? { found: { meteringRecordId: line.meteringRecordId } }
+      : { absentWithFullCoverage: true as const };
     await world.app.get(RecordResolution).settleUnknown(record.id, finding, { by: 'auditor' });
   }
 }
 
 describe.each(readings())('$name', ({ preset, switches, identicalResend }) => {
   beforeEach(async () => {
-    world = await World.start({ startAt: EVENING, simulator: { preset, switches }, options: { aws: { identicalResend } } });
+    world = await World.start({
+      startAt: EVENING,
+      simulator: { preset, switches },
+      options: { aws: { identicalResend } },
+    });
   });
 
   it('every unit is billed once, or stands in the ledger with the reason why it is not', async () => {
@@ -186,9 +204,13 @@ describe.each(readings())('$name', ({ preset, switches, identicalResend }) => {
     const { records = {}, waiting = {} } = await world.expectConserved();
     expect(Object.keys(records).filter((name) => !/^(held|owed|setApart)/.test(name))).toEqual([]);
     expect(waiting).toEqual({});
-    expect(await world.database.query(`SELECT * FROM marketplace.alert WHERE kind IN ('conflict', 'overBilled')`)).toEqual([]);
+    expect(
+      await world.database.query(`SELECT * FROM marketplace.alert WHERE kind IN ('conflict', 'overBilled')`),
+    ).toEqual([]);
     const billed = new Set(simulator.bill().map(({ agreementId }) => agreementId));
-    expect(everybody.filter(({ agreement }) => !billed.has(agreement.agreementId)).map(({ tenantId }) => tenantId)).toEqual([]);
+    expect(
+      everybody.filter(({ agreement }) => !billed.has(agreement.agreementId)).map(({ tenantId }) => tenantId),
+    ).toEqual([]);
     // Whoever stays owes less than a unit to be billed later; what is held is held of those who left.
     const left = [leaving.subscriptionId, gone.subscriptionId];
     const held = await world.records<{ subscription_id: string | null }>(
@@ -207,5 +229,7 @@ describe('the readings', () => {
 });
 
 afterAll(() => {
-  process.stdout.write(`${readings().length} readings in ${Math.round((performance.now() - begun) / 1000)} s, of ${BUDGET_S} s\n`);
+  process.stdout.write(
+    `${readings().length} readings in ${Math.round((performance.now() - begun) / 1000)} s, of ${BUDGET_S} s\n`,
+  );
 });

@@ -15,6 +15,8 @@ if (process.argv.includes('--drain')) {
     });
   });
 }
-process.stdout.write(`${JSON.stringify({ url: server.url, pid: server.pid, keeperPid: server.keeperPid, uid: process.getuid?.() })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ url: server.url, pid: server.pid, keeperPid: server.keeperPid, uid: process.getuid?.() })}\n`,
+);
 // Stay.
 setInterval(() => undefined, 60_000);

@@ -4,7 +4,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { EmbeddedPostgresUnavailableError, findNativeFolder, prepareBinaries, unprivilegedUser } from '../../tools/postgres/binaries.js';
+import {
+  EmbeddedPostgresUnavailableError,
+  findNativeFolder,
+  prepareBinaries,
+  unprivilegedUser,
+} from '../../tools/postgres/binaries.js';
 import { PostgresServer, withClient } from '../../tools/postgres/postgres-server.js';
 import {
   eventually,
@@ -24,7 +29,8 @@ const HOLDER = 'test/tooling/postgres-holder.ts';
 const asRoot = process.getuid?.() === 0;
 const itAsRoot = asRoot ? it : it.skip;
 const nobody = unprivilegedUser();
-const itWherePossible = nobody !== undefined && isOpenToOthers(path.join(repositoryRoot, 'package.json')) ? it : it.skip;
+const itWherePossible =
+  nobody !== undefined && isOpenToOthers(path.join(repositoryRoot, 'package.json')) ? it : it.skip;
 
 interface Held {
   readonly url: string;
@@ -54,7 +60,11 @@ afterEach(() => {
 });
 
 function hold(args: readonly string[] = [], options: SpawnOptions = {}): TestProcess {
-  const child = spawnTypescript(HOLDER, args, { ...options, detached: true, env: { TMPDIR: temporary, HOME: temporary, ...options.env } });
+  const child = spawnTypescript(HOLDER, args, {
+    ...options,
+    detached: true,
+    env: { TMPDIR: temporary, HOME: temporary, ...options.env },
+  });
   children.push(child);
   return child;
 }
@@ -67,11 +77,17 @@ async function held(child: TestProcess): Promise<Held> {
   return JSON.parse(line) as Held;
 }
 
-/** Every process of the server names the folder in its command line, except for the server's own children, which end with it. */
+/**
+ * Every process of the server names the folder in its command line, except for the server's own children, which end
+ * with it.
+ */
 async function expectNothingLeft(who?: Held): Promise<void> {
   await eventually(
     'no process is left',
-    () => !listProcesses().some(({ pid, command }) => command.includes(temporary) || pid === who?.pid || pid === who?.keeperPid),
+    () =>
+      !listProcesses().some(
+        ({ pid, command }) => command.includes(temporary) || pid === who?.pid || pid === who?.keeperPid,
+      ),
   );
   await eventually('no folder is left', () => fs.readdirSync(temporary).length === 0);
 }
@@ -96,7 +112,9 @@ describe('the embedded Postgres', () => {
 
       const guessed = new URL(server.url);
       guessed.password = 'postgres';
-      await expect(withClient(guessed.href, (client) => client.query('SELECT 1'))).rejects.toThrow(/password authentication failed/);
+      await expect(withClient(guessed.href, (client) => client.query('SELECT 1'))).rejects.toThrow(
+        /password authentication failed/,
+      );
     } finally {
       await server.stop();
     }
@@ -118,7 +136,9 @@ describe('the embedded Postgres', () => {
   });
 
   it('reports the words of Postgres when it cannot start', async () => {
-    await expect(PostgresServer.start({ settings: { no_such_setting: 1 } })).rejects.toThrow(/unrecognized configuration parameter/);
+    await expect(PostgresServer.start({ settings: { no_such_setting: 1 } })).rejects.toThrow(
+      /unrecognized configuration parameter/,
+    );
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('is gone with its folder after %s', async (signal) => {
@@ -157,26 +177,38 @@ describe('the embedded Postgres', () => {
     expect(isRunning(child.pid!)).toBe(true);
   });
 
-  it.each(['SIGTERM', 'SIGKILL'] as const)('is gone with the application after %s to the npm that launched both', async (signal) => {
-    const project = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'postgres-server-spec-npm-'));
-    try {
-      // With a second command the shell stays in between, as with any start script that does two things.
-      const start = `"${process.execPath}" ${typescriptArgs.join(' ')} "${path.join(repositoryRoot, HOLDER)}" && true`;
-      fs.writeFileSync(path.join(project, 'package.json'), JSON.stringify({ name: 'launched', private: true, scripts: { start } }));
-      const npm = spawnProcess('npm', ['start', '--silent'], {
-        cwd: project,
-        detached: true,
-        env: { TMPDIR: temporary, npm_config_cache: path.join(project, 'cache'), npm_config_update_notifier: 'false' },
-      });
-      children.push(npm);
-      const who = await held(npm);
-      npm.kill(signal);
-      await expectNothingLeft(who);
-      expect(listProcesses().filter(({ command }) => command.includes(HOLDER) && command.includes(project))).toStrictEqual([]);
-    } finally {
-      fs.rmSync(project, { recursive: true, force: true });
-    }
-  });
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'is gone with the application after %s to the npm that launched both',
+    async (signal) => {
+      const project = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'postgres-server-spec-npm-'));
+      try {
+        // With a second command the shell stays in between, as with any start script that does two things.
+        const start = `"${process.execPath}" ${typescriptArgs.join(' ')} "${path.join(repositoryRoot, HOLDER)}" && true`;
+        fs.writeFileSync(
+          path.join(project, 'package.json'),
+          JSON.stringify({ name: 'launched', private: true, scripts: { start } }),
+        );
+        const npm = spawnProcess('npm', ['start', '--silent'], {
+          cwd: project,
+          detached: true,
+          env: {
+            TMPDIR: temporary,
+            npm_config_cache: path.join(project, 'cache'),
+            npm_config_update_notifier: 'false',
+          },
+        });
+        children.push(npm);
+        const who = await held(npm);
+        npm.kill(signal);
+        await expectNothingLeft(who);
+        expect(
+          listProcesses().filter(({ command }) => command.includes(HOLDER) && command.includes(project)),
+        ).toStrictEqual([]);
+      } finally {
+        fs.rmSync(project, { recursive: true, force: true });
+      }
+    },
+  );
 
   itWherePossible('runs for an unprivileged user (needs root, and a checkout that others can read)', async () => {
     const child = hold([], nobody);
@@ -233,7 +265,8 @@ describe('its binaries', () => {
   });
 
   it('run from a copy where their folder cannot be used as it is', () => {
-    // Root may write anywhere, and is stopped by what its unprivileged user cannot reach; anybody else by what cannot be written.
+    // Root may write anywhere, and is stopped by what its unprivileged user cannot reach; anybody else by what cannot
+    // be written.
     const folder = asRoot ? path.dirname(native) : path.join(native, 'lib');
     fs.chmodSync(folder, asRoot ? 0o700 : 0o555);
     try {

@@ -12,7 +12,8 @@ interface Violation {
 }
 
 /** The design's order, left to right; siblings share a step. */
-const ORDER = 'runtime < database < aws < events < subscription < registration metering entitlement < container audit < admin';
+const ORDER =
+  'runtime < database < aws < events < subscription < registration metering entitlement < container audit < admin';
 const STEPS = ORDER.split(' < ').map((step) => step.split(' '));
 const ROOMS = STEPS.flat();
 
@@ -35,7 +36,11 @@ const BAD: readonly (readonly [from: string, to: string, rule: string])[] = [
   ['packages/simulator/src/to-module-by-name.ts', 'nestjs-marketplace-metering', 'simulator-knows-nobody'],
   ['packages/simulator/src/to-sdk.ts', '@aws-sdk/client-marketplace-metering', 'aws-sdk-only-in-aws'],
   ['packages/simulator/src/market/to-sqs.ts', '@aws-sdk/client-sqs', 'aws-sdk-only-in-aws'],
-  ['packages/simulator/src/notifications/to-sdk.ts', '@aws-sdk/client-marketplace-metering', 'simulator-sends-to-queues-only'],
+  [
+    'packages/simulator/src/notifications/to-sdk.ts',
+    '@aws-sdk/client-marketplace-metering',
+    'simulator-sends-to-queues-only',
+  ],
   ['packages/simulator/src/market/to-test.ts', '../../test/helper.js', 'product-knows-no-workshop'],
   ['packages/simulator/src/market/to-module-dependency.ts', 'pg', 'no-development-dependencies'],
   ['src/metering/to-sdk.ts', '@aws-sdk/client-marketplace-metering', 'aws-sdk-only-in-aws'],
@@ -128,7 +133,9 @@ describe('the rooms rule', () => {
   const pairs = ROOMS.flatMap((from) => ROOMS.filter((room) => room !== from).map((to) => [from, to] as const));
 
   it.each(pairs)('from %s to %s is reported exactly when it points right or to a sibling', (from, to) => {
-    const reported = violations.some((one) => one.from === `src/${from}/knows-${to}.ts` && one.to === `src/${to}/face.ts`);
+    const reported = violations.some(
+      (one) => one.from === `src/${from}/knows-${to}.ts` && one.to === `src/${to}/face.ts`,
+    );
     expect(reported).toBe(stepOf(to) >= stepOf(from));
   });
 

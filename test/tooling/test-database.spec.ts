@@ -17,7 +17,9 @@ describe('databases for suites', () => {
   it('are empty, and apart from each other', async () => {
     const [one, other] = await Promise.all([tracked(createTestDatabase()), tracked(createTestDatabase())]);
     await withClient(one.url, (client) => client.query('CREATE TABLE seen (id int)'));
-    const { rowCount } = await withClient(other.url, (client) => client.query("SELECT FROM pg_tables WHERE tablename = 'seen'"));
+    const { rowCount } = await withClient(other.url, (client) =>
+      client.query("SELECT FROM pg_tables WHERE tablename = 'seen'"),
+    );
     expect(rowCount).toBe(0);
   });
 

@@ -22,13 +22,17 @@ export class EmbeddedPostgresUnavailableError extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(
       `The embedded Postgres cannot run here: ${reason} ` +
-        'Set DATABASE_URL to a Postgres server of your own instead, for example DATABASE_URL=postgres://user:password@localhost:5432/postgres.',
+        'Set DATABASE_URL to a Postgres server of your own instead, for example ' +
+        'DATABASE_URL=postgres://user:password@localhost:5432/postgres.',
       options,
     );
   }
 }
 
-/** As root, the existing user `nobody`: creating one would leave it behind. Otherwise undefined: we are fit to run Postgres ourselves. */
+/**
+ * As root, the existing user `nobody`: creating one would leave it behind. Otherwise undefined: we are fit to run
+ * Postgres ourselves.
+ */
 export function unprivilegedUser(): UnixUser | undefined {
   if (process.getuid?.() !== 0) {
     return undefined;
@@ -37,18 +41,25 @@ export function unprivilegedUser(): UnixUser | undefined {
   try {
     return { uid: idOf('-u'), gid: idOf('-g') };
   } catch (error) {
-    throw new EmbeddedPostgresUnavailableError('it runs as root, and there is no user "nobody" that Postgres could run as.', {
-      cause: error,
-    });
+    throw new EmbeddedPostgresUnavailableError(
+      'it runs as root, and there is no user "nobody" that Postgres could run as.',
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 /**
- * Finds the platform's binaries among the installed packages and makes them runnable by `user`: restores the library links that an
- * install script would have made (install scripts may be off), and works on a copy in `scratch` where the packages cannot be
- * written to, or not be reached by that user (a home folder with mode 0700).
+ * Finds the platform's binaries among the installed packages and makes them runnable by `user`: restores the library
+ * links that an install script would have made (install scripts may be off), and works on a copy in `scratch` where the
+ * packages cannot be written to, or not be reached by that user (a home folder with mode 0700).
  */
-export function prepareBinaries(scratch: string, user: UnixUser | undefined, native = findNativeFolder()): PostgresBinaries {
+export function prepareBinaries(
+  scratch: string,
+  user: UnixUser | undefined,
+  native = findNativeFolder(),
+): PostgresBinaries {
   const inPlace = binariesIn(native);
   if (restoreLinks(native) && makeExecutable(inPlace) && problemOf(inPlace, scratch, user) === undefined) {
     return inPlace;
@@ -62,7 +73,8 @@ export function prepareBinaries(scratch: string, user: UnixUser | undefined, nat
   const problem = problemOf(copied, scratch, user);
   if (problem !== undefined) {
     throw new EmbeddedPostgresUnavailableError(
-      `its binaries do not start (${problem}). They need glibc (Alpine and other musl systems have none) and a temporary folder that allows programs to run.`,
+      `its binaries do not start (${problem}). They need glibc (Alpine and other musl systems have none) and a ` +
+        'temporary folder that allows programs to run.',
     );
   }
   return copied;
@@ -91,7 +103,10 @@ export function findNativeFolder(): string {
 
 function binariesIn(native: string): PostgresBinaries {
   const suffix = process.platform === 'win32' ? '.exe' : '';
-  return { initdb: path.join(native, 'bin', `initdb${suffix}`), postgres: path.join(native, 'bin', `postgres${suffix}`) };
+  return {
+    initdb: path.join(native, 'bin', `initdb${suffix}`),
+    postgres: path.join(native, 'bin', `postgres${suffix}`),
+  };
 }
 
 /** Returns whether every link is there now. */
@@ -146,7 +161,10 @@ function openForReading(folder: string): void {
   }
 }
 
-/** Starting a program is the only test that covers every reason: missing libraries, closed folders, foreign formats, noexec mounts. */
+/**
+ * Starting a program is the only test that covers every reason: missing libraries, closed folders, foreign formats,
+ * noexec mounts.
+ */
 function problemOf(binaries: PostgresBinaries, cwd: string, user: UnixUser | undefined): string | undefined {
   for (const file of [binaries.postgres, binaries.initdb]) {
     const result = spawnSync(file, ['--version'], { cwd, ...user, encoding: 'utf8', env: {}, windowsHide: true });

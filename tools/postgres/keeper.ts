@@ -1,10 +1,11 @@
 /*
  * The keeper: a small process of its own between the application and the Postgres it started.
  *
- * Postgres cannot simply be a child of the application. Ctrl-C reaches the whole process group, so the database would be gone before the
- * application has drained; and after a SIGKILL nobody would be left to stop it and to remove its folder. The keeper lives in its own
- * session, ignores the signals that end the application, and watches the one thing that tells the truth: the channel to the application
- * closes when that process is gone, however it went. Then it ends what it started, removes the folder and leaves.
+ * Postgres cannot simply be a child of the application. Ctrl-C reaches the whole process group, so the database would
+ * be gone before the application has drained; and after a SIGKILL nobody would be left to stop it and to remove its
+ * folder. The keeper lives in its own session, ignores the signals that end the application, and watches the one thing
+ * that tells the truth: the channel to the application closes when that process is gone, however it went. Then it ends
+ * what it started, removes the folder and leaves.
  */
 
 /** What the application asks of its keeper. */
@@ -30,11 +31,17 @@ export type KeeperRequest =
 export type KeeperReply =
   | { readonly type: 'ready'; readonly error?: string }
   | { readonly type: 'started'; readonly id: string; readonly pid: number }
-  | { readonly type: 'exited'; readonly id: string; readonly code: number | null; readonly signal: string | null; readonly error?: string };
+  | {
+      readonly type: 'exited';
+      readonly id: string;
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly error?: string;
+    };
 
 /**
- * The keeper's program. It is handed to `node -e` as text, so it must not refer to anything outside itself: that way it needs no file of
- * its own and is the same whether this module runs compiled or under a test transform.
+ * The keeper's program. It is handed to `node -e` as text, so it must not refer to anything outside itself: that way it
+ * needs no file of its own and is the same whether this module runs compiled or under a test transform.
  */
 /* istanbul ignore next -- runs in another process, where a coverage counter would not exist */
 function keep(): void {
@@ -116,7 +123,14 @@ function keep(): void {
     }
     const { id, file, args, cwd, env, user, log } = request;
     const output = fs.openSync(log, 'a');
-    const child = spawn(file, args, { cwd, env, ...user, detached: true, windowsHide: true, stdio: ['ignore', output, output] });
+    const child = spawn(file, args, {
+      cwd,
+      env,
+      ...user,
+      detached: true,
+      windowsHide: true,
+      stdio: ['ignore', output, output],
+    });
     fs.closeSync(output);
     if (child.pid !== undefined) {
       running.set(id, { pid: child.pid, end: request.end });

@@ -20,8 +20,9 @@ interface Relation {
 /**
  * Ends this process, by SIGTERM as a person would, when the npm that launched it has died.
  *
- * A killed `npm start` (or the shell that npm puts in between) leaves its application running without a terminal, and the database with
- * it. Only the links from here up to npm are watched: what started npm may go away, as a shell does after `npm start &`.
+ * A killed `npm start` (or the shell that npm puts in between) leaves its application running without a terminal, and
+ * the database with it. Only the links from here up to npm are watched: what started npm may go away, as a shell does
+ * after `npm start &`.
  */
 export function endWithLauncher(): void {
   if (watching || process.env.npm_lifecycle_event === undefined || process.platform === 'win32') {
@@ -57,7 +58,10 @@ async function watch(): Promise<void> {
   timer.unref();
 }
 
-/** The links from here up to npm; `orphaned` when npm died before this process looked, while the script was still building, say. */
+/**
+ * The links from here up to npm; `orphaned` when npm died before this process looked, while the script was still
+ * building, say.
+ */
 async function linksUpToNpm(): Promise<readonly Relation[] | 'orphaned'> {
   const script = process.env.npm_lifecycle_script ?? '';
   const chain: Relation[] = [];

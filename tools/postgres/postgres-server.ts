@@ -16,7 +16,10 @@ export { EmbeddedPostgresUnavailableError } from './binaries.js';
 export interface PostgresServerOptions {
   /** TCP port on 127.0.0.1. Default: a free one. */
   readonly port?: number;
-  /** Where the cluster lives, created when empty and kept afterwards. Default: a temporary folder, removed with the server. */
+  /**
+   * Where the cluster lives, created when empty and kept afterwards. Default: a temporary folder, removed with the
+   * server.
+   */
   readonly dataDir?: string;
   /** Server settings, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
@@ -28,10 +31,12 @@ const START_TIMEOUT_MS = 60_000;
 const PORT_ATTEMPTS = 5;
 
 /**
- * A real Postgres from npm packages, for the demo and the tests: nothing to install, listening on 127.0.0.1 only, with a random password.
+ * A real Postgres from npm packages, for the demo and the tests: nothing to install, listening on 127.0.0.1 only, with
+ * a random password.
  *
- * It ends with the process that started it, however that ends: a keeper process stops the server and removes its folder. Until then it
- * stays up, even while Ctrl-C goes through the process group, so that the application can still drain into it.
+ * It ends with the process that started it, however that ends: a keeper process stops the server and removes its
+ * folder. Until then it stays up, even while Ctrl-C goes through the process group, so that the application can still
+ * drain into it.
  */
 export class PostgresServer {
   /** URL of the superuser, in the database `postgres`. */
@@ -113,7 +118,10 @@ export function databaseUrl(serverUrl: string, name: string): string {
   return url.href;
 }
 
-/** `CREATE DATABASE`, from `template0` unless another template is named (`template1` may be in use, and is anyone's to change). */
+/**
+ * `CREATE DATABASE`, from `template0` unless another template is named (`template1` may be in use, and is anyone's to
+ * change).
+ */
 export function createDatabaseSql(name: string, template = 'template0'): string {
   return `CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE ${pg.escapeIdentifier(template)}`;
 }
@@ -121,7 +129,8 @@ export function createDatabaseSql(name: string, template = 'template0'): string 
 /** Runs `work` on a connection of its own. */
 export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
-  // A server that goes away between two queries is reported by the next one; without a listener the process would die of it.
+  // A server that goes away between two queries is reported by the next one; without a listener the process would die
+  // of it.
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -195,7 +204,9 @@ class Keeper {
   }
 
   /** Starts a program and returns its process id and the promise of its end. */
-  async run(request: Omit<Extract<KeeperRequest, { type: 'run' }>, 'type'>): Promise<{ pid: number; exited: Promise<string> }> {
+  async run(
+    request: Omit<Extract<KeeperRequest, { type: 'run' }>, 'type'>,
+  ): Promise<{ pid: number; exited: Promise<string> }> {
     const exited = new Promise<string>((resolve) => {
       this.exits.set(request.id, ({ code, signal, error }) => {
         resolve(error ?? signal ?? `exit code ${String(code)}`);
@@ -206,7 +217,13 @@ class Keeper {
     });
     this.child.send({ type: 'run', ...request } satisfies KeeperRequest, (error) => {
       if (error !== null) {
-        this.exits.get(request.id)?.({ type: 'exited', id: request.id, code: null, signal: null, error: 'its keeper is gone' });
+        this.exits.get(request.id)?.({
+          type: 'exited',
+          id: request.id,
+          code: null,
+          signal: null,
+          error: 'its keeper is gone',
+        });
       }
     });
     const first = await Promise.race([started, exited]);
@@ -250,10 +267,15 @@ class Keeper {
 
 function plainEnvironment(): Record<string, string> {
   const keep = ['PATH', 'TMPDIR', 'TMP', 'TEMP', 'SystemRoot', 'windir'];
-  return Object.fromEntries(keep.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    keep.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
-/** A fixed environment: neither PG* variables nor the locale or time zone of the machine may change what the server does. */
+/**
+ * A fixed environment: neither PG* variables nor the locale or time zone of the machine may change what the server
+ * does.
+ */
 function postgresEnvironment(): Record<string, string> {
   return { ...plainEnvironment(), LC_ALL: 'C', TZ: 'UTC' };
 }
@@ -344,14 +366,19 @@ async function startServer(
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!isReady(dataDir, pid)) {
     if (over !== undefined || Date.now() > deadline) {
-      throw new Error(`Postgres did not start (${over ?? `not ready within ${START_TIMEOUT_MS / 1000} s`}):\n${tail(log)}`);
+      throw new Error(
+        `Postgres did not start (${over ?? `not ready within ${START_TIMEOUT_MS / 1000} s`}):\n${tail(log)}`,
+      );
     }
     await sleep(10);
   }
   return pid;
 }
 
-/** Whether the server accepts connections: its lock file says so in the eighth line (what `pg_ctl start` waits for, too). */
+/**
+ * Whether the server accepts connections: its lock file says so in the eighth line (what `pg_ctl start` waits for,
+ * too).
+ */
 function isReady(dataDir: string, pid: number): boolean {
   const lockFile = path.join(dataDir, 'postmaster.pid');
   const lines = fs.existsSync(lockFile) ? fs.readFileSync(lockFile, 'utf8').split('\n') : [];

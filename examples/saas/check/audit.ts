@@ -38,7 +38,12 @@ export function audit(evidence: Evidence): Verdict {
     billedUnits: sum(bill.map((line) => unitsOf(line.quantity))),
     accountedUnits: sum(balances.map(accountedOf)),
     conserved: balances.every(({ conserved }) => conserved),
-    findings: [...unitsMissing(evidence), ...unitsMispriced(evidence), ...hoursThatDiffer(evidence), ...unconserved(evidence)],
+    findings: [
+      ...unitsMissing(evidence),
+      ...unitsMispriced(evidence),
+      ...hoursThatDiffer(evidence),
+      ...unconserved(evidence),
+    ],
   };
 }
 
@@ -48,28 +53,37 @@ function unitsMissing({ books, balances, bill, segments, companyOf }: Evidence):
   const payerOf = (agreementId: string): string => companyOf(accounts.get(agreementId) ?? '');
   return differences({
     recorded: totalsOf(books.entries().map(({ company, dimension, units }) => [`${company}, ${dimension}`, units])),
-    billed: totalsOf(bill.map(({ agreementId, dimension, quantity }) => [`${payerOf(agreementId)}, ${dimension}`, unitsOf(quantity)])),
+    billed: totalsOf(
+      bill.map(({ agreementId, dimension, quantity }) => [`${payerOf(agreementId)}, ${dimension}`, unitsOf(quantity)]),
+    ),
     accounted: totalsOf(balances.map((balance) => [`${balance.company}, ${balance.dimension}`, accountedOf(balance)])),
   });
 }
 
 /**
- * Per agreement, price and dimension: what occurred in it = what AWS bills at it + what the ledger keeps in it. Usage from between two agreements is in none,
- * and is accounted for by its customer.
+ * Per agreement, price and dimension: what occurred in it = what AWS bills at it + what the ledger keeps in it. Usage
+ * from between two agreements is in none, and is accounted for by its customer.
  */
 function unitsMispriced({ books, records, carries, bill, segments, companyOf, dimensions }: Evidence): string[] {
   const nameOf = (agreementId: string | null, price: string, dimension: string): string => {
     const segment = segments.find((candidate) => candidate.agreementId === agreementId);
-    return `${companyOf(segment?.accountId ?? '')}, agreement ${agreementId ?? 'without a name'} (${price}), ${dimension}`;
+    return (
+      `${companyOf(segment?.accountId ?? '')}, agreement ${agreementId ?? 'without a name'} (${price}), ` + dimension
+    );
   };
   const recorded = books.entries().flatMap(({ company, dimension, units, occurredAt }): [string, Units][] => {
     const segment = segments.find(
-      ({ accountId, from, until }) => companyOf(accountId) === company && from <= occurredAt && (!until || occurredAt < until),
+      ({ accountId, from, until }) =>
+        companyOf(accountId) === company && from <= occurredAt && (!until || occurredAt < until),
     );
-    return segment && dimensions.includes(dimension) ? [[nameOf(segment.agreementId, segment.terms, dimension), units]] : [];
+    return segment && dimensions.includes(dimension)
+      ? [[nameOf(segment.agreementId, segment.terms, dimension), units]]
+      : [];
   });
   const kept = records
-    .filter(({ kind, state, dimension }) => kind !== 'setApart' && state !== 'metered' && dimensions.includes(dimension))
+    .filter(
+      ({ kind, state, dimension }) => kind !== 'setApart' && state !== 'metered' && dimensions.includes(dimension),
+    )
     .map(({ agreementId, price, dimension, quantity }): [string, Units] => [
       nameOf(agreementId, price ?? '', dimension),
       unitsOf(quantity),
@@ -103,7 +117,10 @@ function hoursThatDiffer({ records, bill }: Evidence): string[] {
       ]),
   );
   const billed = totalsOf(
-    bill.map(({ licenseArn, dimension, hour, quantity }) => [`${licenseArn ?? 'no license'}, ${dimension}, ${hour}`, unitsOf(quantity)]),
+    bill.map(({ licenseArn, dimension, hour, quantity }) => [
+      `${licenseArn ?? 'no license'}, ${dimension}, ${hour}`,
+      unitsOf(quantity),
+    ]),
   );
   return union(metered, billed).flatMap((grain) => {
     const [has, pays] = [metered.get(grain), billed.get(grain)];
@@ -116,7 +133,10 @@ function hoursThatDiffer({ records, bill }: Evidence): string[] {
 function unconserved({ balances }: Evidence): string[] {
   return balances
     .filter(({ conserved }) => !conserved)
-    .map((balance) => `${balance.company}, ${balance.dimension}: the ledger itself does not add up (${JSON.stringify(balance)})`);
+    .map(
+      (balance) =>
+        `${balance.company}, ${balance.dimension}: the ledger itself does not add up (${JSON.stringify(balance)})`,
+    );
 }
 
 /** Everything that became of recorded units, but for being metered. */
@@ -126,13 +146,19 @@ function accountedOf(balance: BalanceView): Units {
 }
 
 /** Each grain in which recorded ≠ billed + accounted, in words. */
-function differences({ recorded, billed, accounted }: Record<'recorded' | 'billed' | 'accounted', ReadonlyMap<string, Units>>): string[] {
+function differences({
+  recorded,
+  billed,
+  accounted,
+}: Record<'recorded' | 'billed' | 'accounted', ReadonlyMap<string, Units>>): string[] {
   return union(recorded, billed, accounted).flatMap((grain) => {
     const [has, pays, rest] = [recorded.get(grain) ?? 0n, billed.get(grain) ?? 0n, accounted.get(grain) ?? 0n];
     const missing = has - pays - rest;
     if (missing === 0n) return [];
     const difference = missing > 0n ? `${textOf(missing)} missing` : `${textOf(-missing)} too many`;
-    return [`${grain}: recorded ${textOf(has)}, billed ${textOf(pays)} and accounted for ${textOf(rest)}: ${difference}`];
+    return [
+      `${grain}: recorded ${textOf(has)}, billed ${textOf(pays)} and accounted for ${textOf(rest)}: ${difference}`,
+    ];
   });
 }
 

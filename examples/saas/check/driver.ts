@@ -41,15 +41,23 @@ export class Driver {
   ) {}
 
   /** Subscribes and signs up all customers. */
-  static async start(stage: Stage, books: UsageBooks, unlistedDimension: string, say: (line: string) => void): Promise<Driver> {
+  static async start(
+    stage: Stage,
+    books: UsageBooks,
+    unlistedDimension: string,
+    say: (line: string) => void,
+  ): Promise<Driver> {
     const { app, settings, simulator } = stage;
     const to = { url: settings.publicUrl, simulator, productCode: settings.productCode };
-    const buyers = await Promise.all(SCENES.map(({ company, terms }) => Buyer.arrive(company, to, terms(simulator.clock.now()))));
+    const buyers = await Promise.all(
+      SCENES.map(({ company, terms }) => Buyer.arrive(company, to, terms(simulator.clock.now()))),
+    );
     const known = await app.get(LedgerReader).subscriptions();
     const customers = SCENES.map((scene, index) => {
       const buyer = buyers[index];
       const tenantId = known.find(({ company }) => company === scene.company)?.tenantId;
-      if (!buyer || typeof tenantId !== 'string') throw new Error(`The ledger does not know the subscription of ${scene.company}`);
+      if (!buyer || typeof tenantId !== 'string')
+        throw new Error(`The ledger does not know the subscription of ${scene.company}`);
       return { buyer, tenantId, scene, isAway: false, rendering: Promise.resolve() };
     });
     await Promise.all(customers.map((customer) => inForce(stage, customer)));
@@ -115,8 +123,8 @@ export class Driver {
   private async use(customer: Customer, turn: number, isFirst: boolean): Promise<void> {
     await this.render(customer.buyer, turn);
     if (turn % CORRECTED_EVERY === 0) await this.record(customer, RENDERS, -1, 'an image came out blank');
-    // Usage of a dimension that the listing lacks: AWS refuses the whole batch that such a record is in. The first customer's alone, so that there are
-    // healthy ones to protect from it.
+    // Usage of a dimension that the listing lacks: AWS refuses the whole batch that such a record is in. The first
+    // customer's alone, so that there are healthy ones to protect from it.
     if (isFirst && turn % POISONED_EVERY === 0) await this.record(customer, this.unlistedDimension, 3);
   }
 
@@ -137,7 +145,12 @@ export class Driver {
     }
   }
 
-  private async record({ tenantId, scene }: Customer, dimension: string, quantity: number, reason?: string): Promise<void> {
+  private async record(
+    { tenantId, scene }: Customer,
+    dimension: string,
+    quantity: number,
+    reason?: string,
+  ): Promise<void> {
     const occurredAt = this.now();
     const metering = this.stage.app.get(MeteringService);
     await metering.record({ tenantId, dimension, quantity, occurredAt, ...(reason !== undefined && { reason }) });

@@ -11,13 +11,19 @@ const FAULTS: readonly { name: 'throttled' | 'unprocessed' | 'lostAnswers'; faul
   { name: 'lostAnswers', fault: { kind: 'resetAfter', operation: 'BatchMeterUsage', count: 2 } },
   { name: 'unprocessed', fault: { kind: 'unprocessed', operation: 'BatchMeterUsage', subset: 1, count: 2 } },
   // The worse kind: AWS bills what it says it left unprocessed.
-  { name: 'unprocessed', fault: { kind: 'unprocessed', operation: 'BatchMeterUsage', subset: 1, afterEffect: true, count: 1 } },
+  {
+    name: 'unprocessed',
+    fault: { kind: 'unprocessed', operation: 'BatchMeterUsage', subset: 1, afterEffect: true, count: 1 },
+  },
   { name: 'lostAnswers', fault: { kind: 'error500After', operation: 'BatchMeterUsage', count: 1 } },
   { name: 'lostAnswers', fault: { kind: 'hang', operation: 'BatchMeterUsage', afterEffect: true, count: 1 } },
   { name: 'throttled', fault: { kind: 'throttle', operation: 'BatchMeterUsage', count: 2 } },
 ];
 
-/** Where a second worker is killed: with the records written and nothing committed, and with AWS's answer in hand and nowhere else. */
+/**
+ * Where a second worker is killed: with the records written and nothing committed, and with AWS's answer in hand and
+ * nowhere else.
+ */
 const CRASH_POINTS = ['seal.written', 'submit.afterCall'];
 
 export interface MishapCounts {
@@ -36,7 +42,10 @@ export class Mishaps {
 
   constructor(private readonly say: (line: string) => void) {}
 
-  /** Starts other processes of the application, which get SIGKILL at the worst of moments. They wait until they are told what to run. */
+  /**
+   * Starts other processes of the application, which get SIGKILL at the worst of moments. They wait until they are told
+   * what to run.
+   */
   startWorkers(): void {
     for (const crashPoint of CRASH_POINTS) {
       const file = path.join(import.meta.dirname, `doomed-replica${path.extname(import.meta.filename)}`);
@@ -47,7 +56,9 @@ export class Mishaps {
           this.killed += 1;
           this.say(`a worker was killed at ${crashPoint}`);
         } else {
-          this.failure = new Error(`The worker for ${crashPoint} ended with ${String(signal ?? code)}; it should have been killed there`);
+          this.failure = new Error(
+            `The worker for ${crashPoint} ended with ${String(signal ?? code)}; it should have been killed there`,
+          );
         }
       });
       this.workers.push(worker);
@@ -81,7 +92,12 @@ export class Mishaps {
   get counts(): MishapCounts {
     const hits = (name: string): number =>
       this.handles.filter((entry) => entry.name === name).reduce((total, { handle }) => total + handle.hits, 0);
-    return { throttled: hits('throttled'), unprocessed: hits('unprocessed'), lostAnswers: hits('lostAnswers'), killedWorkers: this.killed };
+    return {
+      throttled: hits('throttled'),
+      unprocessed: hits('unprocessed'),
+      lostAnswers: hits('lostAnswers'),
+      killedWorkers: this.killed,
+    };
   }
 
   private async until(condition: () => boolean): Promise<void> {

@@ -35,9 +35,12 @@ async function until(instant: Date, { now, signal }: SceneParts): Promise<void> 
 const hoursAfter = (instant: Date, hours: number): Date => new Date(instant.getTime() + hours * HOUR_MS);
 
 /** Some way into the hour after an instant's. */
-const intoHour = (instant: Date, share: number): Date => new Date((Math.floor(instant.getTime() / HOUR_MS) + 1 + share) * HOUR_MS);
+const intoHour = (instant: Date, share: number): Date =>
+  new Date((Math.floor(instant.getTime() / HOUR_MS) + 1 + share) * HOUR_MS);
 
-/** What buyers do while they use Larkspur: each scene is the whole of one customer's life, and they go on side by side. */
+/**
+ * What buyers do while they use Larkspur: each scene is the whole of one customer's life, and they go on side by side.
+ */
 export const SCENES: readonly Scene[] = [
   {
     company: 'Birch & Co',

@@ -39,7 +39,10 @@ const POLL_MS = 100;
 const RECORDS_MAX = 100_000;
 const UNLISTED_DIMENSION = 'priority-renders';
 
-/** Reasons for which usage waits where nobody will ever bill it: it is in no agreement, or of no dimension of the listing. */
+/**
+ * Reasons for which usage waits where nobody will ever bill it: it is in no agreement, or of no dimension of the
+ * listing.
+ */
 const STAYS: readonly string[] = ['afterEnd', 'beforeStart', 'noSubscription', 'refused'];
 
 /** Hours take seconds here, and leases and retries must fit in. */
@@ -145,7 +148,14 @@ async function settle(stage: Stage, say: StoryOptions['say']): Promise<void> {
     const balances = await metering.balance();
     const open = balances.filter(({ dimension, unsealed, waiting, byState }) => {
       const waits = Object.entries(waiting).filter(([reason]) => !STAYS.includes(reason));
-      const underWay = [unsealed, ...waits.map(([, units]) => units), byState.pending, byState.sending, byState.blocked, byState.unknown];
+      const underWay = [
+        unsealed,
+        ...waits.map(([, units]) => units),
+        byState.pending,
+        byState.sending,
+        byState.blocked,
+        byState.unknown,
+      ];
       return dimension !== UNLISTED_DIMENSION && underWay.some((units) => Number(units ?? 0) !== 0);
     });
     if (open.length === 0) return;
@@ -155,15 +165,19 @@ async function settle(stage: Stage, say: StoryOptions['say']): Promise<void> {
 }
 
 /**
- * Where an answer was lost and the agreement's last hour ran out before another try, AWS may have the record or not. An operator looks it up, on the bill here,
- * and says so.
+ * Where an answer was lost and the agreement's last hour ran out before another try, AWS may have the record or not. An
+ * operator looks it up, on the bill here, and says so.
  */
 async function settleUnknown({ app, simulator }: Stage, say: StoryOptions['say']): Promise<void> {
   const records = await app.get(LedgerReader).records({ limit: RECORDS_MAX, zeros: true });
   const bill = simulator.bill();
   for (const { id, licenseArn, dimension, hour } of records.filter(({ state }) => state === 'unknown')) {
-    const line = bill.find((one) => one.licenseArn === licenseArn && one.dimension === dimension && one.hour === hour?.toISOString());
-    const finding = line ? { found: { meteringRecordId: line.meteringRecordId } } : { absentWithFullCoverage: true as const };
+    const line = bill.find(
+      (one) => one.licenseArn === licenseArn && one.dimension === dimension && one.hour === hour?.toISOString(),
+    );
+    const finding = line
+      ? { found: { meteringRecordId: line.meteringRecordId } }
+      : { absentWithFullCoverage: true as const };
     await app.get(RecordResolution).settleUnknown(id, finding, { by: 'demo:check' });
     say(`an outcome that stayed unknown is looked up: ${line ? 'billed' : 'not billed'}`);
   }

@@ -8,7 +8,10 @@ export interface BookedUsage {
   occurredAt: Date;
 }
 
-/** What the driver knows to be recorded, because the calls resolved. It never asks the database: it is what the database is held against. */
+/**
+ * What the driver knows to be recorded, because the calls resolved. It never asks the database: it is what the database
+ * is held against.
+ */
 export class UsageBooks {
   private readonly booked: BookedUsage[] = [];
 

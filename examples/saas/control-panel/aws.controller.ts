@@ -81,7 +81,10 @@ export class AwsController {
   @Redirect('/aws', 303)
   subscribe(@Body() body: { trial?: unknown } | undefined): { url: string } {
     const trial = { freeTrial: true, trialEndsAt: new Date(this.simulator.clock.now().getTime() + TRIAL_MS) };
-    const { agreementId } = this.simulator.subscribe({ productCode: this.productCode, ...(body?.trial === 'yes' && trial) });
+    const { agreementId } = this.simulator.subscribe({
+      productCode: this.productCode,
+      ...(body?.trial === 'yes' && trial),
+    });
     return { url: `/aws?accepted=${agreementId}` };
   }
 
@@ -92,7 +95,10 @@ export class AwsController {
     const agreement = this.simulator.agreements().find((candidate) => candidate.agreementId === agreementId);
     if (!agreement) throw new NotFoundException('There is no such subscription.');
     const found = DEEDS.find(({ name }) => name === deed);
-    if (!found) throw new NotFoundException('A subscription can be renewed, replaced, converted, cancelled, and taken out again.');
+    if (!found)
+      throw new NotFoundException(
+        'A subscription can be renewed, replaced, converted, cancelled, and taken out again.',
+      );
     if (!found.isOpenTo(agreement)) throw new ConflictException('This can no longer be done with the subscription.');
     const next = found.work(this.simulator, agreement);
     return next && { url: `/aws?accepted=${next.agreementId}` };
@@ -115,7 +121,10 @@ export class AwsController {
     `;
   }
 
-  /** As on AWS: a form that takes the buyer's browser to the seller, with a token that only AWS can turn into an identity. */
+  /**
+   * As on AWS: a form that takes the buyer's browser to the seller, with a token that only AWS can turn into an
+   * identity.
+   */
   private setUpForm(agreement: Agreement, style: string): Html {
     const fields = Object.entries(this.simulator.registrationForm(agreement));
     return html`
@@ -140,7 +149,9 @@ export class AwsController {
           ${status === 'ACTIVE' && nextAgreementId === undefined && this.setUpForm(agreement, 'quiet')}
           ${DEEDS.filter(({ isOpenTo }) => isOpenTo(agreement)).map(
             ({ name, label }) =>
-              html`<form method="post" action="/aws/agreements/${agreementId}/${name}"><button class="quiet">${label}</button></form>`,
+              html`<form method="post" action="/aws/agreements/${agreementId}/${name}">
+                <button class="quiet">${label}</button>
+              </form>`,
           )}
         </div>
       </li>
@@ -191,7 +202,8 @@ const DEEDS: readonly Deed[] = [
   {
     name: 'return',
     label: 'Subscribe again',
-    isOpenTo: ({ status, nextAgreementId }) => (status === 'CANCELLED' || status === 'EXPIRED') && nextAgreementId === undefined,
+    isOpenTo: ({ status, nextAgreementId }) =>
+      (status === 'CANCELLED' || status === 'EXPIRED') && nextAgreementId === undefined,
     work: (simulator, { productCode, accountId }) => simulator.subscribe({ productCode, accountId }),
   },
 ];

@@ -31,7 +31,9 @@ export const BREAKAGES = {
   unprocessed: {
     label: 'Leave unprocessed',
     effect: 'every record comes back as unprocessed; half of them are billed all the same',
-    faults: [{ kind: 'unprocessed', operation: 'BatchMeterUsage', afterEffect: (record) => record.Dimension === 'renders' }],
+    faults: [
+      { kind: 'unprocessed', operation: 'BatchMeterUsage', afterEffect: (record) => record.Dimension === 'renders' },
+    ],
   },
   accessDenied: {
     label: 'Deny access',

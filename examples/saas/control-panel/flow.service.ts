@@ -101,7 +101,9 @@ function totalsByDimension(balances: readonly BalanceView[]): DimensionTotal[] {
       recorded: textOf(sum(own.map(({ recorded }) => unitsOf(recorded)))),
       byState: added(own.map(whereaboutsOf)),
       waiting: added(
-        own.map(({ waiting }) => Object.fromEntries(Object.entries(waiting).map(([reason, units]) => [reason, unitsOf(units)]))),
+        own.map(({ waiting }) =>
+          Object.fromEntries(Object.entries(waiting).map(([reason, units]) => [reason, unitsOf(units)])),
+        ),
       ),
       conserved: own.every(({ conserved }) => conserved),
     };

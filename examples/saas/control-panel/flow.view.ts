@@ -22,15 +22,21 @@ const STATES: Readonly<Record<string, string>> = {
   setApart: 'no agreement covers it',
 };
 
-/** The whole panel. Only what is inside `data-live` is replaced as time goes by, so that no button moves under a finger. */
-export function flowPanel(flow: Flow, { rate, tenantId, returnTo }: { rate: string; tenantId?: string; returnTo: string }): Html {
+/**
+ * The whole panel. Only what is inside `data-live` is replaced as time goes by, so that no button moves under a finger.
+ */
+export function flowPanel(
+  flow: Flow,
+  { rate, tenantId, returnTo }: { rate: string; tenantId?: string; returnTo: string },
+): Html {
   const source = tenantId === undefined ? '/control-panel/live' : `/control-panel/live?tenant=${tenantId}`;
   return html`
     <section class="control-panel stack" aria-labelledby="control-panel-title">
       <div class="heading">
         <h2 id="control-panel-title">Behind the scenes</h2>
         <p class="muted">
-          Not part of Larkspur: the module's ledger on one side, the bill of the simulated AWS on the other. One hour takes ${rate}.
+          Not part of Larkspur: the module's ledger on one side, the bill of the simulated AWS on the other. One hour
+          takes ${rate}.
         </p>
       </div>
       ${breakageForm(flow.broken, returnTo)}
@@ -77,7 +83,9 @@ export function flowView(flow: Flow, withCompany: boolean): Html {
     ${status(flow)}
     ${
       flow.totals.length === 0
-        ? html`<p class="card muted">No usage yet. Render some images, and watch their units go from the left to the right.</p>`
+        ? html`<p class="card muted">
+            No usage yet. Render some images, and watch their units go from the left to the right.
+          </p>`
         : html`<div class="columns">${flow.totals.map(totalCard)}</div>`
     }
     ${flow.rows.length > 0 && ledgerTable(flow, withCompany)}
@@ -92,7 +100,9 @@ function status({ now, broken }: Flow): Html {
       ${
         broken.length === 0
           ? html`<span>AWS answers as it should.</span>`
-          : html`<span><strong>AWS is broken:</strong> ${broken.map((name) => BREAKAGES[name].effect).join('; ')}.</span>`
+          : html`<span
+              ><strong>AWS is broken:</strong> ${broken.map((name) => BREAKAGES[name].effect).join('; ')}.</span
+            >`
       }
     </div>
   `;
@@ -189,14 +199,20 @@ function ledgerTable({ rows, billedTotals }: Flow, withCompany: boolean): Html {
 
 function ledgerRow({ record, billed }: FlowRow, withCompany: boolean): Html {
   const state = record.state === 'closed' ? (record.disposition ?? 'closed') : record.state;
-  const notes = [record.reason, record.attempts > 0 && `tried ${record.attempts === 1 ? 'once' : `${record.attempts} times`}`];
+  const notes = [
+    record.reason,
+    record.attempts > 0 && `tried ${record.attempts === 1 ? 'once' : `${record.attempts} times`}`,
+  ];
   const note = notes.filter((text) => typeof text === 'string').join(', ');
   return html`
     <tr>
       <td>${record.hour ? instant(record.hour) : '–'}</td>
       ${withCompany && html`<td>${record.company ?? '–'}</td>`}
       <td><code>${record.dimension}</code></td>
-      <td><span class="chip ${state}">${state}</span>${record.state !== 'metered' && html` <span class="muted">${note}</span>`}</td>
+      <td>
+        <span class="chip ${state}">${state}</span
+        >${record.state !== 'metered' && html` <span class="muted">${note}</span>`}
+      </td>
       <td class="number" data-label="Ledger">${Number(record.quantity)}</td>
       <td class="number" data-label="AWS bill">${billed === null ? '–' : billed.quantity}</td>
       <td>${verdict({ record, billed })}</td>
@@ -245,8 +261,12 @@ function callsCard(calls: readonly ApiCall[]): Html {
               ${calls.map(
                 (call) =>
                   html`<li>
-                    <span>${instant(call.at)} <span class="muted">${call.records} ${call.records === 1 ? 'record' : 'records'}</span></span>
-                    <span class="${call.outcome === 'answered' && call.error === undefined && call.faults.length === 0 ? 'good' : 'bad'}"
+                    <span
+                      >${instant(call.at)}
+                      <span class="muted">${call.records} ${call.records === 1 ? 'record' : 'records'}</span></span
+                    >
+                    <span
+                      class="${call.outcome === 'answered' && call.error === undefined && call.faults.length === 0 ? 'good' : 'bad'}"
                       >${outcomeOf(call)}</span
                     >
                   </li>`,

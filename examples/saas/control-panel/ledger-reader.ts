@@ -57,8 +57,8 @@ const NAME_OF_AGREEMENT = `LATERAL (
   WHERE x.seller_account = a.seller_account AND coalesce(x.alias_of, x.id) = coalesce(a.alias_of, a.id) LIMIT 1)`;
 
 /**
- * Looks into the module's tables, for a view that no customer ever sees. An application has no need to: what it wants to know it asks
- * `MeteringService.balance()` and the admin endpoints.
+ * Looks into the module's tables, for a view that no customer ever sees. An application has no need to: what it wants
+ * to know it asks `MeteringService.balance()` and the admin endpoints.
  */
 @Injectable()
 export class LedgerReader {
@@ -78,7 +78,8 @@ export class LedgerReader {
     zeros?: boolean;
   }): Promise<LedgerRecord[]> {
     return this.dataSource.query<LedgerRecord[]>(
-      `SELECT r.id, c.id AS "customerId", t.company, r.kind, name.agreement_id AS "agreementId", p.price, i.license_arn AS "licenseArn", r.dimension,
+      `SELECT r.id, c.id AS "customerId", t.company, r.kind, name.agreement_id AS "agreementId", p.price,
+        i.license_arn AS "licenseArn", r.dimension,
               r.hour, r.quantity::text AS quantity, r.state, r.disposition, r.reason, r.attempt_count AS attempts
        FROM marketplace.metering_record r
        LEFT JOIN marketplace.metering_identity i ON i.id = r.identity_id
@@ -88,9 +89,11 @@ export class LedgerReader {
        -- Whose it is now: a subscription moves to its tenant's customer when it is claimed.
        LEFT JOIN marketplace.subscription s ON s.seller_account = a.seller_account AND s.id = a.subscription_id
        LEFT JOIN marketplace.subject u ON u.id = r.subject
-       JOIN marketplace.customer c ON c.seller_account = r.seller_account AND c.id = coalesce(s.customer_id, u.customer_id, r.customer_id)
+       JOIN marketplace.customer c ON c.seller_account = r.seller_account
+         AND c.id = coalesce(s.customer_id, u.customer_id, r.customer_id)
        LEFT JOIN larkspur.tenant t ON t.id::text = c.tenant_id
-       WHERE r.seller_account = $1 AND ($2::uuid[] IS NULL OR c.id = ANY ($2)) AND ($3 OR r.quantity <> 0) AND r.disposition IS DISTINCT FROM 'annulled'
+       WHERE r.seller_account = $1 AND ($2::uuid[] IS NULL OR c.id = ANY ($2)) AND ($3 OR r.quantity <> 0)
+         AND r.disposition IS DISTINCT FROM 'annulled'
        ORDER BY r.hour DESC NULLS FIRST, t.company, c.id, r.dimension DESC, r.id LIMIT $4`,
       [this.sellerAccount, customerIds ?? null, zeros, limit],
     );
@@ -98,7 +101,8 @@ export class LedgerReader {
 
   carries(): Promise<PeriodCarry[]> {
     return this.dataSource.query<PeriodCarry[]>(
-      `SELECT name.agreement_id AS "agreementId", p.price, b.dimension, b.included::text AS included, b.carry::text AS carry
+      `SELECT name.agreement_id AS "agreementId", p.price, b.dimension, b.included::text AS included, b.carry::text AS
+        carry
        FROM marketplace.balance b
        JOIN marketplace.period p ON p.seller_account = b.seller_account AND p.id = b.period_id
        JOIN marketplace.agreement a ON a.seller_account = b.seller_account AND a.id = p.agreement_id
@@ -108,7 +112,9 @@ export class LedgerReader {
     );
   }
 
-  /** Of everybody; or those about some customers, and those that concern all. Their subject names what they are about. */
+  /**
+   * Of everybody; or those about some customers, and those that concern all. Their subject names what they are about.
+   */
   alerts(customerIds?: readonly string[]): Promise<OpenAlert[]> {
     return this.dataSource.query<OpenAlert[]>(
       `SELECT kind, severity, message, last_raised_at AS "raisedAt" FROM marketplace.alert
@@ -116,7 +122,8 @@ export class LedgerReader {
          $2::uuid[] IS NULL OR subject !~ '^[0-9a-f]{8}-[0-9a-f]{4}-' OR left(subject, 36) IN (
            SELECT id::text FROM marketplace.customer WHERE seller_account = $1 AND id = ANY ($2)
            UNION ALL SELECT id::text FROM marketplace.subscription WHERE seller_account = $1 AND customer_id = ANY ($2)
-           UNION ALL SELECT id::text FROM marketplace.metering_record WHERE seller_account = $1 AND customer_id = ANY ($2)))
+           UNION ALL SELECT id::text FROM marketplace.metering_record WHERE seller_account = $1
+             AND customer_id = ANY ($2)))
        ORDER BY severity, first_raised_at DESC LIMIT 20`,
       [this.sellerAccount, customerIds ?? null],
     );
@@ -131,7 +138,8 @@ export class LedgerReader {
        FROM marketplace.subscription s
        -- A claim counts from its commit on; its customer is made a moment later.
        LEFT JOIN LATERAL (
-         SELECT tenant_id FROM marketplace.claim WHERE seller_account = s.seller_account AND subscription_id = s.id ORDER BY since DESC LIMIT 1) claim ON true
+         SELECT tenant_id FROM marketplace.claim WHERE seller_account = s.seller_account AND subscription_id = s.id
+           ORDER BY since DESC LIMIT 1) claim ON true
        LEFT JOIN larkspur.tenant t ON t.id::text = claim.tenant_id
        WHERE s.seller_account = $1 AND s.alias_of IS NULL ORDER BY s.created_at`,
       [this.sellerAccount],

@@ -78,14 +78,22 @@ export class DashboardController {
   /** Where two agreements run side by side, usage waits until the tenant has said which one pays. */
   @Post('payer')
   @Redirect('/dashboard', 303)
-  async choosePayer(@CurrentTenant() tenant: Tenant, @Body() body: { subscriptionId?: unknown } | undefined): Promise<void> {
+  async choosePayer(
+    @CurrentTenant() tenant: Tenant,
+    @Body() body: { subscriptionId?: unknown } | undefined,
+  ): Promise<void> {
     const subscriptions = await this.subscriptions.forTenant(tenant.id);
     const chosen = subscriptions.find(({ id }) => id === body?.subscriptionId);
     if (!chosen) throw new BadRequestException('This subscription is not one of yours.');
     const starts = subscriptions.filter(({ state }) => IN_FORCE.has(state)).map(startOf);
     // From where they began to run side by side: what was rendered since then waits for this.
     const from = new Date(Math.max(...starts));
-    await this.subscriptions.choosePayer({ tenantId: tenant.id, productCode: chosen.productCode, subscriptionId: chosen.id, from });
+    await this.subscriptions.choosePayer({
+      tenantId: tenant.id,
+      productCode: chosen.productCode,
+      subscriptionId: chosen.id,
+      from,
+    });
   }
 
   private async page(tenant: Tenant, jobs: RenderJob[], message: Content): Promise<string> {
@@ -100,8 +108,8 @@ export class DashboardController {
       body: html`
         <h1>${tenant.company}</h1>
         <p class="muted">${subscriptions.slice(0, SUBSCRIPTIONS_SHOWN).map(subscriptionLine)}</p>
-        ${current && workspaceLine(current, await this.workspaces.standingOf(current.id))} ${running.length > 1 && payerForm(running)}
-        ${message}
+        ${current && workspaceLine(current, await this.workspaces.standingOf(current.id))}
+        ${running.length > 1 && payerForm(running)} ${message}
         <div class="columns">
           ${renderForm()}
           <section class="card stack">
@@ -168,9 +176,16 @@ function payerForm(running: readonly Subscription[]): Html {
   `;
 }
 
-/** Trial or paid is read from the subscription: AWS is asked for the terms, and may say so a moment after the workspace was opened. */
-function workspaceLine({ state }: Subscription, { provisionedAt, renewedAt, closedAt, endsAt }: WorkspaceStanding): Html {
-  if (closedAt) return html`<p class="muted">Workspace closed ${instant(closedAt)}; it opens again when you subscribe again.</p>`;
+/**
+ * Trial or paid is read from the subscription: AWS is asked for the terms, and may say so a moment after the workspace
+ * was opened.
+ */
+function workspaceLine(
+  { state }: Subscription,
+  { provisionedAt, renewedAt, closedAt, endsAt }: WorkspaceStanding,
+): Html {
+  if (closedAt)
+    return html`<p class="muted">Workspace closed ${instant(closedAt)}; it opens again when you subscribe again.</p>`;
   return html`
     ${endsAt && notice('plain', html`Your subscription ends ${instant(endsAt)}. Download what you want to keep.`)}
     ${
@@ -193,7 +208,9 @@ function renderForm(): Html {
           <legend>Size</legend>
           ${sizes.map(
             ([size, { label }], index) =>
-              html`<label><input type="radio" name="size" value="${size}" ${index === 1 && 'checked'} /> ${label}</label>`,
+              html`<label
+                ><input type="radio" name="size" value="${size}" ${index === 1 && 'checked'} /> ${label}</label
+              >`,
           )}
         </fieldset>
         <label
@@ -245,5 +262,8 @@ function jobTable(jobs: RenderJob[]): Html {
 }
 
 function rendered({ images, megapixels }: RenderJob): string {
-  return `Rendered ${images} ${images === 1 ? 'image' : 'images'}: ${Number(megapixels)} megapixels. The job and its usage were committed in one transaction.`;
+  return (
+    `Rendered ${images} ${images === 1 ? 'image' : 'images'}: ${Number(megapixels)} megapixels. The job and its ` +
+    'usage were committed in one transaction.'
+  );
 }

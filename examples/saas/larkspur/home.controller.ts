@@ -27,7 +27,8 @@ export class HomeController {
           <div>
             <h1>Images, rendered.</h1>
             <p class="lead">
-              Larkspur turns your catalogue into thumbnails, previews and posters. You pay for what you render, on your AWS bill.
+              Larkspur turns your catalogue into thumbnails, previews and posters. You pay for what you render, on your
+              AWS bill.
             </p>
             ${
               tenant
@@ -58,7 +59,8 @@ export class HomeController {
 
 /** Three sizes of one picture. */
 function prints(): Html {
-  const picture = html`<rect class="sky" width="100" height="80"></rect><circle class="sun" cx="72" cy="24" r="11"></circle>
+  const picture = html`<rect class="sky" width="100" height="80"></rect
+    ><circle class="sun" cx="72" cy="24" r="11"></circle>
     <path class="dusk" d="M0 58 L32 26 L66 62 L80 48 L100 66 V80 H0 Z"></path>
     <path class="hill" d="M0 72 L24 54 L52 74 L74 60 L100 76 V80 H0 Z"></path>`;
   const print = (transform: string): Html =>

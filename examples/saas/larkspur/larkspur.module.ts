@@ -19,7 +19,10 @@ import { Tenant } from './tenant.entity.js';
 import { TenantService } from './tenant.service.js';
 import { WorkspaceService } from './workspace.service.js';
 
-/** An application that sells on AWS Marketplace: its own tables and pages, and the module for everything that AWS asks of a seller. */
+/**
+ * An application that sells on AWS Marketplace: its own tables and pages, and the module for everything that AWS asks
+ * of a seller.
+ */
 @Module({})
 export class LarkspurModule {
   static forRoot(options: LarkspurOptions): DynamicModule {

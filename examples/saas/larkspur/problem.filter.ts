@@ -11,7 +11,9 @@ interface Problem {
   errorCode?: string;
 }
 
-/** The module's errors that a client of Larkspur may see; any other one is a defect of Larkspur, and stays in the log. */
+/**
+ * The module's errors that a client of Larkspur may see; any other one is a defect of Larkspur, and stays in the log.
+ */
 const STATUS: Partial<Record<MarketplaceErrorCode, number>> = {
   USAGE_INVALID: 400,
   IDEMPOTENCY_CONFLICT: 409,
@@ -31,9 +33,11 @@ export class ProblemFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
     const problem = problemOf(error);
-    if (problem.status >= 500) this.logger.error(`${request.method} ${request.path}: ${String(error)}`, (error as Error).stack);
+    if (problem.status >= 500)
+      this.logger.error(`${request.method} ${request.path}: ${String(error)}`, (error as Error).stack);
     response.status(problem.status);
-    if (request.accepts(['html', 'json']) === 'html' && !request.path.startsWith('/api/')) response.type('html').send(this.page(problem));
+    if (request.accepts(['html', 'json']) === 'html' && !request.path.startsWith('/api/'))
+      response.type('html').send(this.page(problem));
     else response.json({ statusCode: problem.status, errorCode: problem.errorCode, message: problem.message });
   }
 
@@ -43,7 +47,9 @@ export class ProblemFilter implements ExceptionFilter {
       <h1>${status === 404 ? 'There is no such page' : 'That did not work'}</h1>
       ${notice('bad', message)}
       <p>
-        <a class="button" href="${status === 401 ? listingUrl : '/'}">${status === 401 ? 'To AWS Marketplace' : 'Back to the start'}</a>
+        <a class="button" href="${status === 401 ? listingUrl : '/'}"
+          >${status === 401 ? 'To AWS Marketplace' : 'Back to the start'}</a
+        >
       </p>
     </div>`;
     return page({ title: 'That did not work', site: 'larkspur', links, body });
@@ -53,6 +59,10 @@ export class ProblemFilter implements ExceptionFilter {
 function problemOf(error: unknown): Problem {
   if (error instanceof HttpException) return { status: error.getStatus(), message: error.message };
   const status = isMarketplaceMeteringError(error) ? STATUS[error.code] : undefined;
-  if (isMarketplaceMeteringError(error) && status !== undefined) return { status, message: error.message, errorCode: error.code };
-  return { status: 500, message: 'Something went wrong on our side. Nothing was rendered or billed by this request; please try again.' };
+  if (isMarketplaceMeteringError(error) && status !== undefined)
+    return { status, message: error.message, errorCode: error.code };
+  return {
+    status: 500,
+    message: 'Something went wrong on our side. Nothing was rendered or billed by this request; please try again.',
+  };
 }

@@ -14,7 +14,11 @@ export class RenderApiController {
 
   /** `{ "images": 5, "size": "thumbnail", "project": "catalogue" }`. Repeat it safely with the same Idempotency-Key. */
   @Post()
-  async create(@CurrentTenant() tenant: Tenant, @Body() body: unknown, @Headers('idempotency-key') requestKey?: string) {
+  async create(
+    @CurrentTenant() tenant: Tenant,
+    @Body() body: unknown,
+    @Headers('idempotency-key') requestKey?: string,
+  ) {
     const order = renderOrderSchema.safeParse(body ?? {});
     if (!order.success) throw new BadRequestException(sentenceOf(order.error));
     if (requestKey !== undefined && (requestKey === '' || requestKey.length > KEY_MAX)) {
@@ -22,6 +26,14 @@ export class RenderApiController {
     }
     const { job, repeated } = await this.renders.render(tenant, order.data, requestKey);
     const { id, images, size, project, megapixels, renderedAt } = job;
-    return { id, images, size, project, megapixels: Number(megapixels), renderedAt: renderedAt.toISOString(), repeated };
+    return {
+      id,
+      images,
+      size,
+      project,
+      megapixels: Number(megapixels),
+      renderedAt: renderedAt.toISOString(),
+      repeated,
+    };
   }
 }

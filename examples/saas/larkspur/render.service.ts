@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { ConflictException, ForbiddenException, Inject, Injectable } from '@nestjs/common';
-import { type Clock, MeteringService, type Subscription, SubscriptionService, type UsageEvent } from 'nestjs-marketplace-metering';
+import {
+  type Clock,
+  MeteringService,
+  type Subscription,
+  SubscriptionService,
+  type UsageEvent,
+} from 'nestjs-marketplace-metering';
 import { DataSource, type EntityManager } from 'typeorm';
 import { LARKSPUR_CLOCK } from './larkspur.clock.js';
 import { MEGAPIXELS, RENDERS } from './larkspur.options.js';
@@ -19,11 +25,16 @@ export class RenderService {
   ) {}
 
   /**
-   * @param requestKey the client's name for this order. The same order under the same key is answered with the job it made the first time.
+   * @param requestKey the client's name for this order. The same order under the same key is answered with the job it
+   * made the first time.
    * @throws ForbiddenException when the tenant has no subscription to render for
    * @throws ConflictException when the key stands for another order
    */
-  async render(tenant: Tenant, order: RenderOrder, requestKey: string = randomUUID()): Promise<{ job: RenderJob; repeated: boolean }> {
+  async render(
+    tenant: Tenant,
+    order: RenderOrder,
+    requestKey: string = randomUUID(),
+  ): Promise<{ job: RenderJob; repeated: boolean }> {
     await this.admit(tenant);
     return this.dataSource.transaction(async (manager) => {
       const job = jobOf(tenant, order, requestKey, this.clock.now());
@@ -33,7 +44,10 @@ export class RenderService {
     });
   }
 
-  /** Whether to render is Larkspur's to say. Which agreement pays, the module decides when the hour is over and all is known. */
+  /**
+   * Whether to render is Larkspur's to say. Which agreement pays, the module decides when the hour is over and all is
+   * known.
+   */
   private async admit(tenant: Tenant): Promise<void> {
     const subscriptions = await this.subscriptions.forTenant(tenant.id);
     if (subscriptions.some(({ state }) => SERVED.has(state))) return;
@@ -45,7 +59,11 @@ export class RenderService {
   }
 
   latest(tenant: Tenant, count: number): Promise<RenderJob[]> {
-    return this.dataSource.manager.find(RenderJob, { where: { tenantId: tenant.id }, order: { renderedAt: 'DESC' }, take: count });
+    return this.dataSource.manager.find(RenderJob, {
+      where: { tenantId: tenant.id },
+      order: { renderedAt: 'DESC' },
+      take: count,
+    });
   }
 }
 
@@ -72,11 +90,21 @@ function usageOf(job: RenderJob): UsageEvent[] {
 
 /** False when the tenant's key is taken, also by an order that was under way at this moment. */
 async function insertOnce(manager: EntityManager, job: RenderJob): Promise<boolean> {
-  const inserted = await manager.createQueryBuilder().insert().into(RenderJob).values(job).orIgnore().returning('id').execute();
+  const inserted = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(RenderJob)
+    .values(job)
+    .orIgnore()
+    .returning('id')
+    .execute();
   return (inserted.raw as unknown[]).length === 1;
 }
 
-async function knownJob(manager: EntityManager, { tenantId, requestKey, images, size, project }: RenderJob): Promise<RenderJob> {
+async function knownJob(
+  manager: EntityManager,
+  { tenantId, requestKey, images, size, project }: RenderJob,
+): Promise<RenderJob> {
   const known = await manager.findOneByOrFail(RenderJob, { tenantId, requestKey });
   if (known.images !== images || known.size !== size || known.project !== project) {
     throw new ConflictException('This Idempotency-Key stands for another order: use a new key for a new order.');

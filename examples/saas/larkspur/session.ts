@@ -6,7 +6,9 @@ import { TenantService } from './tenant.service.js';
 
 const COOKIE = 'larkspur_session';
 
-/** Signed cookies; a restart signs everybody out, and "Set up your account" on AWS Marketplace brings a buyer back in. */
+/**
+ * Signed cookies; a restart signs everybody out, and "Set up your account" on AWS Marketplace brings a buyer back in.
+ */
 @Injectable()
 export class Session {
   private readonly secret = randomBytes(32);
@@ -15,7 +17,11 @@ export class Session {
 
   open(response: Response, tenant: Tenant): void {
     // Lax: the browser arrives here from AWS Marketplace, but no other site can post in its name.
-    response.cookie(COOKIE, `${tenant.id}.${this.signatureOf(tenant.id)}`, { httpOnly: true, sameSite: 'lax', path: '/' });
+    response.cookie(COOKIE, `${tenant.id}.${this.signatureOf(tenant.id)}`, {
+      httpOnly: true,
+      sameSite: 'lax',
+      path: '/',
+    });
   }
 
   async tenantOf(request: Request): Promise<Tenant | null> {

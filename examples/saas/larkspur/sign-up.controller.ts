@@ -1,6 +1,10 @@
 import { Body, Controller, Get, Inject, Post, Query, Req, Res } from '@nestjs/common';
 import { type Request, type Response } from 'express';
-import { isMarketplaceMeteringError, type MarketplaceErrorCode, RegistrationService } from 'nestjs-marketplace-metering';
+import {
+  isMarketplaceMeteringError,
+  type MarketplaceErrorCode,
+  RegistrationService,
+} from 'nestjs-marketplace-metering';
 import { z } from 'zod';
 import { type Content, html, type Html } from '../web/html.js';
 import { notice, page } from '../web/page.js';
@@ -40,7 +44,11 @@ export class SignUpController {
   ) {}
 
   @Get()
-  async show(@Query('registrationCode') code: unknown, @Req() request: Request, @Res() response: Response): Promise<void> {
+  async show(
+    @Query('registrationCode') code: unknown,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
     await this.explain(response, async () => {
       response.type('html').send(await this.form(textOf(code), await this.session.tenantOf(request), {}, null));
     });
@@ -65,7 +73,10 @@ export class SignUpController {
     });
   }
 
-  /** Adds the subscription to the account that is signed in, or signs a buyer in again: only the buyer's own AWS account can have sent them. */
+  /**
+   * Adds the subscription to the account that is signed in, or signs a buyer in again: only the buyer's own AWS account
+   * can have sent them.
+   */
   @Post('existing')
   async link(@Body() body: SignUpForm | undefined, @Req() request: Request, @Res() response: Response): Promise<void> {
     const code = textOf(body?.code);
@@ -100,14 +111,19 @@ export class SignUpController {
     return this.page(html`
       ${notice('bad', problem)}
       <p>
-        Go back to AWS Marketplace and choose <strong>Set up your account</strong> on your subscription: you get a fresh link. If you have
-        an account already, it also signs you in.
+        Go back to AWS Marketplace and choose <strong>Set up your account</strong> on your subscription: you get a fresh
+        link. If you have an account already, it also signs you in.
       </p>
       <p><a class="button" href="${this.options.listingUrl}">Back to AWS Marketplace</a></p>
     `);
   }
 
-  private async form(code: string, signedIn: Tenant | null, given: SignUpForm, problem: string | null): Promise<string> {
+  private async form(
+    code: string,
+    signedIn: Tenant | null,
+    given: SignUpForm,
+    problem: string | null,
+  ): Promise<string> {
     const { tenantId, offerType } = await this.registration.inspect(code);
     const owner = tenantId === null ? null : await this.tenants.find(tenantId);
     const existing = owner ?? signedIn;
@@ -135,9 +151,17 @@ function newAccountForm(code: string, given: SignUpForm, freeTrial: boolean): Ht
     <form method="post" action="/sign-up" class="card stack">
       <input type="hidden" name="code" value="${code}" />
       <label
-        >Company<input name="company" autocomplete="organization" required minlength="2" maxlength="80" value="${textOf(given.company)}"
+        >Company<input
+          name="company"
+          autocomplete="organization"
+          required
+          minlength="2"
+          maxlength="80"
+          value="${textOf(given.company)}"
       /></label>
-      <label>E-mail<input name="email" type="email" autocomplete="email" required value="${textOf(given.email)}" /></label>
+      <label
+        >E-mail<input name="email" type="email" autocomplete="email" required value="${textOf(given.email)}"
+      /></label>
       <button>Create account</button>
     </form>
   `;

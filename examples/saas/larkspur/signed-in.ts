@@ -1,4 +1,10 @@
-import { type CanActivate, createParamDecorator, type ExecutionContext, Injectable, UnauthorizedException } from '@nestjs/common';
+import {
+  type CanActivate,
+  createParamDecorator,
+  type ExecutionContext,
+  Injectable,
+  UnauthorizedException,
+} from '@nestjs/common';
 import { type Request } from 'express';
 import { Session } from './session.js';
 import { type Tenant } from './tenant.entity.js';
@@ -31,7 +37,11 @@ export class ApiKeyGuard implements CanActivate {
     const { authorization = '' } = context.switchToHttp().getRequest<Request>().headers;
     const apiKey = /^Bearer (\S+)$/i.exec(authorization)?.[1];
     const tenant = apiKey === undefined ? null : await this.tenants.findByApiKey(apiKey);
-    return admit(context, tenant, 'Send the header "Authorization: Bearer <API key>". You can create a key on your dashboard.');
+    return admit(
+      context,
+      tenant,
+      'Send the header "Authorization: Bearer <API key>". You can create a key on your dashboard.',
+    );
   }
 }
 

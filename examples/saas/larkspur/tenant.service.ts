@@ -16,7 +16,10 @@ export class TenantService {
     private readonly registration: RegistrationService,
   ) {}
 
-  /** The tenant and its claim on the subscription are one transaction: a code that cannot be claimed leaves no tenant behind. */
+  /**
+   * The tenant and its claim on the subscription are one transaction: a code that cannot be claimed leaves no tenant
+   * behind.
+   */
   signUp(code: string, { company, email }: NewTenant): Promise<Tenant> {
     return this.dataSource.transaction(async (manager) => {
       const tenant = await manager.save(Tenant, manager.create(Tenant, { company, email }));

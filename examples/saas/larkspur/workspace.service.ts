@@ -23,12 +23,18 @@ const FOLLOWED = [
   'subscription.folded',
 ] as const;
 
-/** What Larkspur does when AWS says how a subscription goes on. An event may come twice, so each is written where a second time changes nothing. */
+/**
+ * What Larkspur does when AWS says how a subscription goes on. An event may come twice, so each is written where a
+ * second time changes nothing.
+ */
 @Injectable()
 export class WorkspaceService {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** One handler for all, since only the events of one handler come in order: a subscription may return before its end is over. */
+  /**
+   * One handler for all, since only the events of one handler come in order: a subscription may return before its end
+   * is over.
+   */
   @OnMarketplaceEvent([...FOLLOWED], { id: 'larkspur-workspace' })
   async follow(event: MarketplaceEvent<(typeof FOLLOWED)[number]>): Promise<void> {
     const { id, subscriptionId, occurredAt } = event;
@@ -37,25 +43,29 @@ export class WorkspaceService {
         // A return finds the workspace as the buyer left it.
         await this.dataSource.query(
           `INSERT INTO larkspur.workspace (subscription_id, plan, agreement_id, provisioned_at) VALUES ($1, $2, $3, $4)
-           ON CONFLICT (subscription_id) DO UPDATE SET plan = excluded.plan, agreement_id = excluded.agreement_id, closed_at = NULL`,
+           ON CONFLICT (subscription_id) DO UPDATE SET plan = excluded.plan, agreement_id = excluded.agreement_id,
+             closed_at = NULL`,
           [subscriptionId, planOf(event.payload), event.payload.agreement?.agreementId ?? null, occurredAt],
         );
         return this.forgetNotices(subscriptionId);
       case 'subscription.renewed':
         await this.dataSource.query(
-          `UPDATE larkspur.workspace SET plan = $2, agreement_id = $3, renewed_at = $4, closed_at = NULL WHERE subscription_id = $1`,
+          `UPDATE larkspur.workspace SET plan = $2, agreement_id = $3, renewed_at = $4, closed_at = NULL
+            WHERE subscription_id = $1`,
           [subscriptionId, planOf(event.payload), event.payload.agreement?.agreementId ?? null, event.payload.startsAt],
         );
         return this.forgetNotices(subscriptionId);
       case 'subscription.converted':
         await this.dataSource.query(
-          `UPDATE larkspur.workspace SET plan = 'paid', agreement_id = coalesce($2, agreement_id) WHERE subscription_id = $1`,
+          `UPDATE larkspur.workspace SET plan = 'paid', agreement_id = coalesce($2, agreement_id)
+            WHERE subscription_id = $1`,
           [subscriptionId, event.payload.agreement?.agreementId ?? null],
         );
         return;
       case 'subscription.ending':
         await this.dataSource.query(
-          `INSERT INTO larkspur.notice (event_id, subscription_id, ends_at, told_at) VALUES ($1, $2, $3, $4) ON CONFLICT (event_id) DO NOTHING`,
+          `INSERT INTO larkspur.notice (event_id, subscription_id, ends_at, told_at) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (event_id) DO NOTHING`,
           [id, subscriptionId, event.payload.endsAt, occurredAt],
         );
         return;
@@ -67,7 +77,9 @@ export class WorkspaceService {
         return;
       case 'subscription.folded':
         // Both were one relation all along; what stays is the one that lives on.
-        await this.dataSource.query(`DELETE FROM larkspur.workspace WHERE subscription_id = $1`, [event.payload.foldedSubscriptionId]);
+        await this.dataSource.query(`DELETE FROM larkspur.workspace WHERE subscription_id = $1`, [
+          event.payload.foldedSubscriptionId,
+        ]);
         return this.forgetNotices(event.payload.foldedSubscriptionId);
     }
   }
@@ -75,7 +87,8 @@ export class WorkspaceService {
   async standingOf(subscriptionId: string): Promise<WorkspaceStanding> {
     const [row] = await this.dataSource.query<WorkspaceStanding[]>(
       `SELECT plan, provisioned_at AS "provisionedAt", renewed_at AS "renewedAt", closed_at AS "closedAt",
-         (SELECT ends_at FROM larkspur.notice WHERE subscription_id = $1 ORDER BY told_at DESC, event_id DESC LIMIT 1) AS "endsAt"
+         (SELECT ends_at FROM larkspur.notice WHERE subscription_id = $1 ORDER BY told_at DESC, event_id DESC
+           LIMIT 1) AS "endsAt"
        FROM (SELECT) AS one LEFT JOIN larkspur.workspace ON subscription_id = $1`,
       [subscriptionId],
     );

@@ -1,5 +1,6 @@
 /* global document */
-// Keeps each [data-live] element as its source shows it. The pages work without this script; they only stand still then.
+// Keeps each [data-live] element as its source shows it. The pages work without this script; they only stand still
+// then.
 
 const INTERVAL_MS = 1000;
 

@@ -17,7 +17,10 @@ export interface PageOptions {
 
 const NAMES = { larkspur: 'Larkspur', aws: 'AWS Marketplace stand-in', 'control-panel': 'Control panel' } as const;
 
-/** A whole page. Styles and scripts come from files only, so that the content security policy can refuse everything inline. */
+/**
+ * A whole page. Styles and scripts come from files only, so that the content security policy can refuse everything
+ * inline.
+ */
 export function page({ title, site, links, at, body }: PageOptions): string {
   const document = html`<!doctype html>
     <html lang="en" data-site="${site}">

@@ -1,8 +1,8 @@
 import { type NextFunction, type Request, type Response } from 'express';
 
 /**
- * Nothing inline, nothing from elsewhere, no framing, and no referrer: the address of the sign-up page carries a registration code.
- * Forms may lead to the public address, because the landing page redirects there.
+ * Nothing inline, nothing from elsewhere, no framing, and no referrer: the address of the sign-up page carries a
+ * registration code. Forms may lead to the public address, because the landing page redirects there.
  */
 export function securityHeaders(publicUrl: string): (request: Request, response: Response, next: NextFunction) => void {
   const policy = [

@@ -11,7 +11,13 @@ export {
   type SubscribeOptions,
   type SuccessorTerms,
 } from './market/agreement.js';
-export { type BillingAdjustment, type RenewalTerms, type Rumour, type RumourOptions, type SpendVetting } from './market/market-event.js';
+export {
+  type BillingAdjustment,
+  type RenewalTerms,
+  type Rumour,
+  type RumourOptions,
+  type SpendVetting,
+} from './market/market-event.js';
 export { type Operation } from './wire/api-operation.js';
 export { type ApiRequest } from './wire/api-request.js';
 export { type ApiCall, type CallFilter } from './wire/call-log.js';
@@ -46,13 +52,27 @@ export {
 export { MarketplaceSimulator } from './marketplace-simulator.js';
 export { type SimulatorOptions } from './simulator-options.js';
 export { type Delivery, type DeliveryFilter, type Waiting } from './notifications/delivery-log.js';
-export { type ApiDestinationOptions, type SnsHttpOptions, type SqsOptions, type TargetOptions } from './notifications/delivery-target.js';
+export {
+  type ApiDestinationOptions,
+  type SnsHttpOptions,
+  type SqsOptions,
+  type TargetOptions,
+} from './notifications/delivery-target.js';
 export { type Disturbance, type DisturbanceEffect, type DisturbanceHandle } from './notifications/disturbance.js';
 export { type EventBridgeEvent } from './notifications/event-bridge-event.js';
-export { type MessageFilter, type NotificationChannel, type NotificationMessage } from './notifications/notification-message.js';
+export {
+  type MessageFilter,
+  type NotificationChannel,
+  type NotificationMessage,
+} from './notifications/notification-message.js';
 export { type Notifications, type Target } from './notifications/notifications.js';
 export { type SnsEnvelope } from './notifications/sns-envelope.js';
-export { type EntitlementNotice, type SnsNotice, type SnsTopic, type SubscriptionNotice } from './notifications/sns-notice.js';
+export {
+  type EntitlementNotice,
+  type SnsNotice,
+  type SnsTopic,
+  type SubscriptionNotice,
+} from './notifications/sns-notice.js';
 export { SeededRandom } from './seeded-random.js';
 export { defaultSwitches, type PresetName, presets, type Switches, switchValues } from './switches.js';
 export { type ProductKey } from './operations/product-keys.js';

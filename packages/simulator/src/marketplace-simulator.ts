@@ -18,7 +18,10 @@ import { type FaultInjector } from './wire/fault-injector.js';
 import { SimulatorServer } from './wire/simulator-server.js';
 import { restoreSnapshot, type SnapshotParts, takeSnapshot, type WorldSnapshot } from './world-snapshot.js';
 
-/** AWS Marketplace on localhost: products, buyers and a bill behind the wire protocol that the unmodified AWS SDKs speak. */
+/**
+ * AWS Marketplace on localhost: products, buyers and a bill behind the wire protocol that the unmodified AWS SDKs
+ * speak.
+ */
 export class MarketplaceSimulator extends AgreementDeeds {
   readonly switches: Readonly<Switches>;
   readonly faults: FaultInjector;
@@ -41,15 +44,20 @@ export class MarketplaceSimulator extends AgreementDeeds {
 
   static async start(options: SimulatorOptions = {}): Promise<MarketplaceSimulator> {
     const world = buildWorld(options);
-    const player = options.scenario && new (await import('./control/scenario-player.js')).ScenarioPlayer(options.scenario);
+    const player =
+      options.scenario && new (await import('./control/scenario-player.js')).ScenarioPlayer(options.scenario);
     const everything: SnapshotParts = { ...world, stores: { ...world.stores, ...(player && { scenario: player }) } };
     const origin = takeSnapshot(everything);
-    const save = options.stateFile === undefined ? () => Promise.resolve() : await keepIn(options.stateFile, everything, world.lifecycle);
+    const save =
+      options.stateFile === undefined
+        ? () => Promise.resolve()
+        : await keepIn(options.stateFile, everything, world.lifecycle);
     const server = new SimulatorServer(world.dispatcher);
     const url = await server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
     const simulator = new MarketplaceSimulator(url, world, { server, everything, origin, player, save });
     server.beforeAnswer(save);
-    for (const path of notificationPaths) server.mount(path, (request, response) => world.notifications.answer(request, response));
+    for (const path of notificationPaths)
+      server.mount(path, (request, response) => world.notifications.answer(request, response));
     world.notifications.useUrl(url);
     let desk: Promise<ControlDesk> | undefined;
     server.mount('/_simulator', async (request, response) => {
@@ -99,7 +107,10 @@ export class MarketplaceSimulator extends AgreementDeeds {
     this.world.quota.set(callsPerSecond);
   }
 
-  /** The public keys of a container product, oldest first, against which its software verifies what RegisterUsage answers. */
+  /**
+   * The public keys of a container product, oldest first, against which its software verifies what RegisterUsage
+   * answers.
+   */
   publicKeys(productCode: string): ProductKey[] {
     return this.world.keys.versions(productCode);
   }
@@ -158,16 +169,18 @@ export class MarketplaceSimulator extends AgreementDeeds {
   }
 
   /**
-   * What AWS would charge: records in the order they were accepted, one line per region, identity, dimension and hour (on AgentCore: per record);
-   * then the time of registered containers until now.
+   * What AWS would charge: records in the order they were accepted, one line per region, identity, dimension and hour
+   * (on AgentCore: per record); then the time of registered containers until now.
    */
   bill(filter: BillFilter = {}): BillLine[] {
-    return [...this.world.book.lines(), ...this.world.time.lines(this.clock.now())].filter((line) => billed(line, filter));
+    return [...this.world.book.lines(), ...this.world.time.lines(this.clock.now())].filter((line) =>
+      billed(line, filter),
+    );
   }
 
   /**
-   * The records behind the bill, in the order in which they were accepted: with the timestamp as sent, the moment they were taken, and the price that they
-   * come under. Without the time of registered containers, which no record brings.
+   * The records behind the bill, in the order in which they were accepted: with the timestamp as sent, the moment they
+   * were taken, and the price that they come under. Without the time of registered containers, which no record brings.
    */
   acceptedUsage(filter: BillFilter = {}): AcceptedUsage[] {
     const accepted = this.world.book.accepted().filter(({ line }) => billed(line, filter));
@@ -179,7 +192,10 @@ export class MarketplaceSimulator extends AgreementDeeds {
     return this.world.pricing.segments();
   }
 
-  /** Everything that this simulator knows, as JSON can carry it: products, agreements, tokens, usage, calls, faults, clock, streams of the seed. */
+  /**
+   * Everything that this simulator knows, as JSON can carry it: products, agreements, tokens, usage, calls, faults,
+   * clock, streams of the seed.
+   */
   snapshot(): WorldSnapshot {
     return takeSnapshot(this.parts.everything);
   }
@@ -189,7 +205,10 @@ export class MarketplaceSimulator extends AgreementDeeds {
     restoreSnapshot(this.parts.everything, snapshot);
   }
 
-  /** As it was when it started: nothing sold, nothing billed, the first switches, the seed from its beginning; a scenario begins anew. */
+  /**
+   * As it was when it started: nothing sold, nothing billed, the first switches, the seed from its beginning; a
+   * scenario begins anew.
+   */
   reset(): void {
     this.restore(this.parts.origin);
     this.parts.player?.restart();

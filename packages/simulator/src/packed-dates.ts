@@ -7,13 +7,18 @@ export type PackedDates<T> = T extends Date
       ? { readonly [Key in keyof T]: PackedDates<T[Key]> }
       : T;
 
-/** A copy in which every Date is `{ $date: <ISO 8601> }`. For data of our own only: what comes from a client might hold a `$date` of its own. */
+/**
+ * A copy in which every Date is `{ $date: <ISO 8601> }`. For data of our own only: what comes from a client might hold
+ * a `$date` of its own.
+ */
 export function packDates<T>(value: T): PackedDates<T> {
   return mapped(value, (item) => (item instanceof Date ? { $date: item.toISOString() } : undefined)) as PackedDates<T>;
 }
 
 export function unpackDates<T>(packed: PackedDates<T>): T {
-  return mapped(packed, (item) => ('$date' in item && typeof item.$date === 'string' ? new Date(item.$date) : undefined)) as T;
+  return mapped(packed, (item) =>
+    '$date' in item && typeof item.$date === 'string' ? new Date(item.$date) : undefined,
+  ) as T;
 }
 
 function mapped(value: unknown, replacement: (item: object) => object | undefined): unknown {

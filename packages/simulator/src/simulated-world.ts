@@ -78,12 +78,39 @@ export function buildWorld(options: SimulatorOptions) {
     },
   });
   // The lifecycle comes last: what fell due since a snapshot happens when it is restored.
-  const stores = { clock, catalog, tokens, book, fleet, admission, clientTokens, keys, time, faults, log, notifications, lifecycle };
-  return { ...stores, sellerAccountId, switches, streams, stores, dispatcher, quota, pricing: new UsagePricing(catalog) };
+  const stores = {
+    clock,
+    catalog,
+    tokens,
+    book,
+    fleet,
+    admission,
+    clientTokens,
+    keys,
+    time,
+    faults,
+    log,
+    notifications,
+    lifecycle,
+  };
+  return {
+    ...stores,
+    sellerAccountId,
+    switches,
+    streams,
+    stores,
+    dispatcher,
+    quota,
+    pricing: new UsagePricing(catalog),
+  };
 }
 
 /** Reads the world from the file, and returns what writes it there again. */
-export async function keepIn(path: string, everything: SnapshotParts, lifecycle: AgreementLifecycle): Promise<() => Promise<void>> {
+export async function keepIn(
+  path: string,
+  everything: SnapshotParts,
+  lifecycle: AgreementLifecycle,
+): Promise<() => Promise<void>> {
   const { StateFile } = await import('./control/state-file.js');
   const file = new StateFile(path, () => takeSnapshot(everything));
   const kept = file.read();

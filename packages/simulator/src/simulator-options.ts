@@ -17,18 +17,24 @@ export interface SimulatorOptions {
   /** Default: a VirtualClock at wall time and wall speed. */
   clock?: SimulatorClock;
   /**
-   * Calls per second of wall time, per operation, account and region, 0 = unlimited: one number for all operations, or by operation.
-   * Default: AWS's own. 10; RegisterUsage, SearchAgreements and DescribeAgreement 5, GetEntitlements 20, LookupEvents 2, GetAgreementTerms by switch.
+   * Calls per second of wall time, per operation, account and region, 0 = unlimited: one number for all operations, or
+   * by operation. Default: AWS's own. 10; RegisterUsage, SearchAgreements and DescribeAgreement 5, GetEntitlements 20,
+   * LookupEvents 2, GetAgreementTerms by switch.
    */
   callsPerSecond?: number | Partial<CallQuotas>;
-  /** The account that published the products: the one that calls and events are recorded under. Default `123456789012`. */
+  /**
+   * The account that published the products: the one that calls and events are recorded under. Default `123456789012`.
+   */
   sellerAccountId?: string;
-  /** Products, buyers, switches and faults to begin with, and what happens when the clock comes to it; as JSON has it. */
+  /**
+   * Products, buyers, switches and faults to begin with, and what happens when the clock comes to it; as JSON has it.
+   */
   scenario?: ScenarioInput;
   /**
-   * A file in which the world is kept: read at the start if it is there, and written before each answer, so that not even `kill -9` loses what a
-   * client was told. A file that this version cannot read keeps the simulator from starting, and is left as it is. What the file holds wins over
-   * `clock`, `seed`, `preset`, `switches`, and the beginning of the `scenario`.
+   * A file in which the world is kept: read at the start if it is there, and written before each answer, so that not
+   * even `kill -9` loses what a client was told. A file that this version cannot read keeps the simulator from
+   * starting, and is left as it is. What the file holds wins over `clock`, `seed`, `preset`, `switches`, and the
+   * beginning of the `scenario`.
    */
   stateFile?: string;
   /** How many of the latest calls `calls` remembers. Default 100000. */

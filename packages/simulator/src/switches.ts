@@ -8,15 +8,17 @@ import { type ValuesOf } from './switches/values-of.js';
 /**
  * Where AWS's own texts conflict or are silent, the simulator plays either reading. One switch per open question.
  *
- * The defaults follow AWS's API model and reference where they speak, and the stricter reading where they are silent or contradict
- * themselves: what works under the defaults should work under the lenient readings too.
+ * The defaults follow AWS's API model and reference where they speak, and the stricter reading where they are silent or
+ * contradict themselves: what works under the defaults should work under the lenient readings too.
  *
- * Sources: SDK-M = comments in `@aws-sdk/client-marketplace-metering` 3.1138.0; BOTO = botocore 1.43.107 service model; SMITHY25 = the Smithy
- * model of April 2025; API-BMU = API reference of BatchMeterUsage; SG-setup = seller guide, "SaaS product customer setup"; SG23 = seller guide
- * of January 2023; SKILL = the metering skill in aws/agent-toolkit-for-aws; RH-n = pull request n of RedHatInsights/rhsm-subscriptions, a
- * production seller; SG-eb, SG-evt and SG-sns = seller guide, "Managing SaaS subscription events with Amazon EventBridge", "Amazon EventBridge
- * events" and "Amazon SNS notifications for SaaS products"; SDK-A = comments in `@aws-sdk/client-marketplace-agreement` 3.1164.0; LARA = the
- * integration guide of laravel-aws-marketplace; SEEN = events of a live listing of August 2026, kept in a public repository.
+ * Sources: SDK-M = comments in `@aws-sdk/client-marketplace-metering` 3.1138.0; BOTO = botocore 1.43.107 service model;
+ * SMITHY25 = the Smithy model of April 2025; API-BMU = API reference of BatchMeterUsage; SG-setup = seller guide, "SaaS
+ * product customer setup"; SG23 = seller guide of January 2023; SKILL = the metering skill in
+ * aws/agent-toolkit-for-aws; RH-n = pull request n of RedHatInsights/rhsm-subscriptions, a production seller; SG-eb,
+ * SG-evt and SG-sns = seller guide, "Managing SaaS subscription events with Amazon EventBridge", "Amazon EventBridge
+ * events" and "Amazon SNS notifications for SaaS products"; SDK-A = comments in `@aws-sdk/client-marketplace-agreement`
+ * 3.1164.0; LARA = the integration guide of laravel-aws-marketplace; SEEN = events of a live listing of August 2026,
+ * kept in a public repository.
  */
 export type Switches = MeteringSwitches & RegistrationSwitches & SoftwareSwitches & AgreementSwitches & MessageSwitches;
 
@@ -36,8 +38,9 @@ export const defaultSwitches = Object.fromEntries(
 export type PresetName = 'strict' | 'lenient' | 'chaos';
 
 /**
- * Whole sets of readings. `strict`: the defaults. `lenient`: wherever AWS might let more pass or say more, it does. `chaos`: each question
- * answered so that it hurts most, without what no client could ever notice (`unknownDimension: dropped`).
+ * Whole sets of readings. `strict`: the defaults. `lenient`: wherever AWS might let more pass or say more, it does.
+ * `chaos`: each question answered so that it hurts most, without what no client could ever notice (`unknownDimension:
+ * dropped`).
  */
 export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
   strict: defaultSwitches,

@@ -1,4 +1,7 @@
-/** The time by which the simulator judges windows, token lifetimes and terms of agreements. Never used for SigV4 dates or call quotas. */
+/**
+ * The time by which the simulator judges windows, token lifetimes and terms of agreements. Never used for SigV4 dates
+ * or call quotas.
+ */
 export interface SimulatorClock {
   /** Virtual milliseconds per wall millisecond. */
   readonly rate: number;
@@ -7,16 +10,22 @@ export interface SimulatorClock {
   set(date: Date): void;
   /** Moves forward by the given number of milliseconds (>= 0); the rate stays. */
   advance(ms: number): void;
-  /** From now on, one millisecond of wall time counts as `rate` milliseconds here (>= 0; 0 freezes, 1 is wall speed). */
+  /**
+   * From now on, one millisecond of wall time counts as `rate` milliseconds here (>= 0; 0 freezes, 1 is wall speed).
+   */
   run(options: { rate: number }): void;
   /**
-   * Calls `ring` once, when the clock has reached the moment (a past one: with its next move). A clock that is moved past several alarms stands at the
-   * moment of each while it rings, in order of time. While the clock runs, alarms ring by themselves; they keep no process alive. Returns
-   * what takes the alarm away. `ring` does not move the clock itself.
+   * Calls `ring` once, when the clock has reached the moment (a past one: with its next move). A clock that is moved
+   * past several alarms stands at the moment of each while it rings, in order of time. While the clock runs, alarms
+   * ring by themselves; they keep no process alive. Returns what takes the alarm away. `ring` does not move the clock
+   * itself.
    */
   alarm(at: Date, ring: () => void): () => void;
   snapshot(): ClockSnapshot;
-  /** Goes on as if the clock had never stopped: time has passed at its rate since the snapshot was taken. Alarms are not part of it. */
+  /**
+   * Goes on as if the clock had never stopped: time has passed at its rate since the snapshot was taken. Alarms are not
+   * part of it.
+   */
   restore(snapshot: ClockSnapshot): void;
 }
 
@@ -158,6 +167,7 @@ function validTime(date: Date): number {
 }
 
 function validRate(rate: number): number {
-  if (!Number.isFinite(rate) || rate < 0) throw new RangeError(`The rate of a clock is a finite number >= 0, got ${rate}`);
+  if (!Number.isFinite(rate) || rate < 0)
+    throw new RangeError(`The rate of a clock is a finite number >= 0, got ${rate}`);
   return rate;
 }

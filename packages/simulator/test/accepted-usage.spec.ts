@@ -19,7 +19,12 @@ describe('acceptedUsage', () => {
         ...{ timestamp: '2026-11-18T11:00:00.000Z', acceptedAt: noon.toISOString(), quantity: 5 },
         segment: {
           ...{ agreementId: agreement.agreementId, productCode: agreement.productCode, identity: 'license' },
-          ...{ licenseArn: agreement.licenseArn, accountId: agreement.accountId, terms: 'paid', from: agreement.startsAt },
+          ...{
+            licenseArn: agreement.licenseArn,
+            accountId: agreement.accountId,
+            terms: 'paid',
+            from: agreement.startsAt,
+          },
         },
       },
     ]);
@@ -52,7 +57,12 @@ describe('priceSegments', () => {
   it('has every stretch of every agreement that began or will', async () => {
     const { sim } = await startMarketplace();
     const { productCode } = sim.createProduct({ dimensions: ['users'], identity: 'legacy' });
-    const trial = sim.subscribe({ productCode, freeTrial: true, trialEndsAt: after(2 * hourMs), endsAt: after(5 * hourMs) });
+    const trial = sim.subscribe({
+      productCode,
+      freeTrial: true,
+      trialEndsAt: after(2 * hourMs),
+      endsAt: after(5 * hourMs),
+    });
     sim.cancel(sim.subscribe({ productCode, startsAt: after(hourMs) }));
     sim.failSubscription({ productCode });
     const next = sim.renew(trial, { startsAt: after(5 * hourMs) });
@@ -61,10 +71,13 @@ describe('priceSegments', () => {
       ['paid', trial.agreementId, after(2 * hourMs), after(5 * hourMs)],
       ['paid', next.agreementId, after(5 * hourMs), undefined],
     ];
-    const segments = (): unknown[] => sim.priceSegments().map(({ terms, agreementId, from, until }) => [terms, agreementId, from, until]);
+    const segments = (): unknown[] =>
+      sim.priceSegments().map(({ terms, agreementId, from, until }) => [terms, agreementId, from, until]);
     expect(segments()).toEqual(expected);
     sim.clock.set(after(6 * hourMs));
     expect(segments()).toEqual(expected);
-    expect(sim.priceSegments().map(({ customerIdentifier }) => customerIdentifier)).toEqual(Array(3).fill(trial.customerIdentifier));
+    expect(sim.priceSegments().map(({ customerIdentifier }) => customerIdentifier)).toEqual(
+      Array(3).fill(trial.customerIdentifier),
+    );
   });
 });

@@ -4,7 +4,10 @@ import {
   type MarketplaceAgreementClient,
   SearchAgreementsCommand,
 } from '@aws-sdk/client-marketplace-agreement';
-import { GetEntitlementsCommand, type MarketplaceEntitlementServiceClient } from '@aws-sdk/client-marketplace-entitlement-service';
+import {
+  GetEntitlementsCommand,
+  type MarketplaceEntitlementServiceClient,
+} from '@aws-sdk/client-marketplace-entitlement-service';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type Listing, type MarketplaceSimulator, type SimulatorOptions } from '../src/index.js';
 import { agreementClient, errorNameOf } from './marketplace-client.js';
@@ -91,20 +94,27 @@ describe('a resold agreement', () => {
     ['AccessDeniedException', 'AccessDeniedException'],
     ['ResourceNotFoundException', 'ResourceNotFoundException'],
     ['answered', 'no error'],
-  ] as const)('resoldAgreement %s: the manufacturer’s search is empty, the entitlements know it', async (resoldAgreement, told) => {
-    const { sim, listing, client, entitlements, search } = await startReadings({ switches: { resoldAgreement } });
-    const agreement = sim.subscribe({
-      productCode: listing.productCode,
-      resale: { partnerAccountId: '999988887777' },
-      entitlements: [{ dimension: 'seats', value: 3 }],
-    });
-    expect(await search()).toEqual([]);
-    const { agreementId } = agreement;
-    expect(await errorNameOf(client.send(new DescribeAgreementCommand({ agreementId })))).toBe(told);
-    expect(await errorNameOf(client.send(new GetAgreementTermsCommand({ agreementId })))).toBe(told);
-    const { Entitlements } = await entitlements.send(new GetEntitlementsCommand({ ProductCode: listing.productCode }));
-    expect(Entitlements).toMatchObject([{ LicenseArn: agreement.licenseArn, CustomerAWSAccountId: agreement.accountId }]);
-  });
+  ] as const)(
+    'resoldAgreement %s: the manufacturer’s search is empty, the entitlements know it',
+    async (resoldAgreement, told) => {
+      const { sim, listing, client, entitlements, search } = await startReadings({ switches: { resoldAgreement } });
+      const agreement = sim.subscribe({
+        productCode: listing.productCode,
+        resale: { partnerAccountId: '999988887777' },
+        entitlements: [{ dimension: 'seats', value: 3 }],
+      });
+      expect(await search()).toEqual([]);
+      const { agreementId } = agreement;
+      expect(await errorNameOf(client.send(new DescribeAgreementCommand({ agreementId })))).toBe(told);
+      expect(await errorNameOf(client.send(new GetAgreementTermsCommand({ agreementId })))).toBe(told);
+      const { Entitlements } = await entitlements.send(
+        new GetEntitlementsCommand({ ProductCode: listing.productCode }),
+      );
+      expect(Entitlements).toMatchObject([
+        { LicenseArn: agreement.licenseArn, CustomerAWSAccountId: agreement.accountId },
+      ]);
+    },
+  );
 });
 
 describe('an agreement that is followed', () => {
@@ -118,7 +128,10 @@ describe('an agreement that is followed', () => {
     expect(await behaviorOf(renewed.agreementId)).toMatchObject({ type: 'EXPIRE', reasonCode: 'NO_RENEWAL_TERM' });
     sim.renew(renewed, { startsAt: after(hourMs) });
     sim.replace(replaced, { startsAt: after(hourMs) });
-    expect(await behaviorOf(renewed.agreementId)).toEqual({ type: 'RENEW', renewalSummary: { offerId: renewed.offerId } });
+    expect(await behaviorOf(renewed.agreementId)).toEqual({
+      type: 'RENEW',
+      renewalSummary: { offerId: renewed.offerId },
+    });
     expect(await behaviorOf(replaced.agreementId)).toEqual({ type: 'REPLACE' });
   });
 });

@@ -18,13 +18,21 @@ let sim: MarketplaceSimulator;
 let client: MarketplaceAgreementClient;
 let buyer: MarketplaceAgreementClient;
 let listing: Listing;
-const held: Record<'open' | 'renewing' | 'optedOut' | 'cancelled' | 'renewed' | 'renewal' | 'resold' | 'trial', Agreement> = {} as never;
+const held: Record<
+  'open' | 'renewing' | 'optedOut' | 'cancelled' | 'renewed' | 'renewal' | 'resold' | 'trial',
+  Agreement
+> = {} as never;
 
 const clientFor = (
   options: { credentials?: { accessKeyId: string; secretAccessKey: string }; region?: string } = {},
 ): MarketplaceAgreementClient =>
   new MarketplaceAgreementClient({
-    ...{ endpoint: sim.url, region: 'us-east-1', maxAttempts: 1, credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' } },
+    ...{
+      endpoint: sim.url,
+      region: 'us-east-1',
+      maxAttempts: 1,
+      credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' },
+    },
     ...options,
   });
 
@@ -45,7 +53,12 @@ beforeAll(async () => {
   held.optedOut = sim.subscribe({ productCode, startsAt: days(-4), endsAt: days(100), autoRenew: true });
   held.optedOut = sim.amend(held.optedOut, { autoRenew: false, renewalDisabledBy: 'PROPOSER' });
   held.cancelled = sim.cancel(sim.subscribe({ productCode, accountId, startsAt: days(-9) }));
-  held.renewed = sim.subscribe({ productCode, startsAt: days(-30), endsAt: days(1), entitlements: [{ dimension: 'seats', value: 5 }] });
+  held.renewed = sim.subscribe({
+    productCode,
+    startsAt: days(-30),
+    endsAt: days(1),
+    entitlements: [{ dimension: 'seats', value: 5 }],
+  });
   held.renewal = sim.renew(held.renewed);
   held.resold = sim.subscribe({ productCode, resale: { partnerAccountId: '999988887777' } });
   held.trial = sim.subscribe({ productCode, freeTrial: true, startsAt: days(-1), endsAt: days(13) });
@@ -64,7 +77,11 @@ const filter = (values: Record<string, string>): SearchAgreementsCommandInput['f
 const own = { PartyType: 'Proposer', AgreementType: 'PurchaseAgreement' };
 
 /** Names of the agreements found, in the order of the answer. */
-async function search(filters: Record<string, string>, input: SearchAgreementsCommandInput = {}, as = client): Promise<string[]> {
+async function search(
+  filters: Record<string, string>,
+  input: SearchAgreementsCommandInput = {},
+  as = client,
+): Promise<string[]> {
   const answer = await as.send(new SearchAgreementsCommand({ filters: filter(filters), ...input }));
   const ids = answer.agreementViewSummaries?.map(({ agreementId }) => agreementId) ?? [];
   return ids.map((id) => Object.entries(held).find(([, { agreementId }]) => agreementId === id)?.[0] ?? 'unknown');
@@ -78,7 +95,11 @@ describe('SearchAgreements', () => {
   const cases: [string, () => Record<string, string>, string[]][] = [
     ['AcceptorAccountId', () => ({ AcceptorAccountId: held.open.accountId }), ['open', 'cancelled']],
     ['Status', () => ({ Status: 'RENEWED' }), ['renewed']],
-    ['AcceptorAccountId and Status', () => ({ AcceptorAccountId: held.open.accountId, Status: 'CANCELLED' }), ['cancelled']],
+    [
+      'AcceptorAccountId and Status',
+      () => ({ AcceptorAccountId: held.open.accountId, Status: 'CANCELLED' }),
+      ['cancelled'],
+    ],
     ['LicenseArn', () => ({ LicenseArn: held.trial.licenseArn }), ['trial']],
     ['InitialAgreementId', () => ({ InitialAgreementId: held.renewed.agreementId }), ['renewal', 'renewed']],
     ['OfferId', () => ({ OfferId: 'offer-private' }), ['renewing']],
@@ -96,7 +117,11 @@ describe('SearchAgreements', () => {
     ['BeforeStartTime', () => ({ BeforeStartTime: days(-20).toISOString() }), ['renewed']],
     ['AfterStartTime', () => ({ AfterStartTime: days(-2).toISOString() }), ['renewal', 'trial']],
     ['AfterLastUpdateTime', () => ({ AfterLastUpdateTime: days(1).toISOString() }), []],
-    ['BeforeLastUpdateTime', () => ({ BeforeLastUpdateTime: days(1).toISOString(), Status: 'CANCELLED' }), ['cancelled']],
+    [
+      'BeforeLastUpdateTime',
+      () => ({ BeforeLastUpdateTime: days(1).toISOString(), Status: 'CANCELLED' }),
+      ['cancelled'],
+    ],
   ];
 
   it.each(cases)('filters by %s', async (_, filters, expected) => {
@@ -105,7 +130,15 @@ describe('SearchAgreements', () => {
 
   it('sorts by start, end and last update, in both directions', async () => {
     const ascending = { sort: { sortBy: 'StartTime', sortOrder: 'ASCENDING' } as const };
-    expect(await search(own, ascending)).toEqual(['renewed', 'open', 'cancelled', 'renewing', 'optedOut', 'trial', 'renewal']);
+    expect(await search(own, ascending)).toEqual([
+      'renewed',
+      'open',
+      'cancelled',
+      'renewing',
+      'optedOut',
+      'trial',
+      'renewal',
+    ]);
     expect(await search(own, { sort: { sortBy: 'StartTime' } })).toEqual([
       'renewal',
       'trial',
@@ -129,10 +162,12 @@ describe('SearchAgreements', () => {
     expect(pages).toEqual([3, 3, 1]);
     const { nextToken } = await client.send(new SearchAgreementsCommand({ filters: filter(own), maxResults: 3 }));
     const other = filter({ ...own, Status: 'ACTIVE' });
-    expect(await errorNameOf(client.send(new SearchAgreementsCommand({ filters: other, nextToken })))).toBe('ValidationException');
-    expect(await errorNameOf(client.send(new SearchAgreementsCommand({ filters: filter(own), nextToken: 'bm9uZQ==' })))).toBe(
+    expect(await errorNameOf(client.send(new SearchAgreementsCommand({ filters: other, nextToken })))).toBe(
       'ValidationException',
     );
+    expect(
+      await errorNameOf(client.send(new SearchAgreementsCommand({ filters: filter(own), nextToken: 'bm9uZQ==' }))),
+    ).toBe('ValidationException');
   });
 
   it('shows the buyer what they accepted, by their filters only', async () => {
@@ -140,8 +175,12 @@ describe('SearchAgreements', () => {
     expect(await search(accepted, {}, buyer)).toEqual(['open', 'cancelled']);
     expect(await search({ ...accepted, Status: 'ACTIVE' }, {}, buyer)).toEqual(['open']);
     expect(await search(own, {}, buyer)).toEqual([]);
-    const refused = [{ filters: filter({ ...accepted, LicenseArn: 'x' }) }, { filters: filter(accepted), sort: { sortBy: 'StartTime' } }];
-    for (const input of refused) expect(await errorNameOf(buyer.send(new SearchAgreementsCommand(input)))).toBe('ValidationException');
+    const refused = [
+      { filters: filter({ ...accepted, LicenseArn: 'x' }) },
+      { filters: filter(accepted), sort: { sortBy: 'StartTime' } },
+    ];
+    for (const input of refused)
+      expect(await errorNameOf(buyer.send(new SearchAgreementsCommand(input)))).toBe('ValidationException');
   });
 
   it.each([
@@ -165,7 +204,10 @@ describe('SearchAgreements', () => {
         ...{ agreementId, agreementType: 'PurchaseAgreement', status: 'ACTIVE', initialAgreementId: agreementId },
         ...{ acceptor: { accountId }, proposer: { accountId: sim.sellerAccountId }, entitlements: [{ licenseArn }] },
         ...{ acceptanceTime: days(-4), startTime: days(-4), endTime: days(100), lastUpdateTime: noon },
-        proposalSummary: { offerId: listing.publicOfferId, resources: [{ id: listing.productId, type: 'SaaSProduct' }] },
+        proposalSummary: {
+          offerId: listing.publicOfferId,
+          resources: [{ id: listing.productId, type: 'SaaSProduct' }],
+        },
         endTimeBehaviorType: 'EXPIRE',
         endTimeBehaviorReasonCode: 'PROPOSER_RENEW_OPTED_OUT',
       },
@@ -193,8 +235,12 @@ describe('DescribeAgreement', () => {
     expect(await describe(held.trial, buyer)).toBe('AccessDeniedException');
     // Sold by a channel partner: the manufacturer is no party.
     expect(await describe(held.resold, client)).toBe('AccessDeniedException');
-    expect(await errorNameOf(client.send(new DescribeAgreementCommand({ agreementId: 'agmt-none' })))).toBe('ResourceNotFoundException');
-    expect(await errorNameOf(client.send(new DescribeAgreementCommand({ agreementId: 'a b' })))).toBe('ValidationException');
+    expect(await errorNameOf(client.send(new DescribeAgreementCommand({ agreementId: 'agmt-none' })))).toBe(
+      'ResourceNotFoundException',
+    );
+    expect(await errorNameOf(client.send(new DescribeAgreementCommand({ agreementId: 'a b' })))).toBe(
+      'ValidationException',
+    );
   });
 
   it('is served in us-east-1 only, and fails when told to', async () => {
@@ -210,7 +256,9 @@ describe('DescribeAgreement', () => {
 
 describe('GetAgreementTerms', () => {
   const terms = async (agreement: Agreement): Promise<unknown[]> => {
-    const { acceptedTerms = [] } = await client.send(new GetAgreementTermsCommand({ agreementId: agreement.agreementId }));
+    const { acceptedTerms = [] } = await client.send(
+      new GetAgreementTermsCommand({ agreementId: agreement.agreementId }),
+    );
     return acceptedTerms.map((term) => Object.keys(term)[0]);
   };
 
@@ -218,7 +266,9 @@ describe('GetAgreementTerms', () => {
     expect(await terms(held.trial)).toEqual(['freeTrialPricingTerm', 'usageBasedPricingTerm', 'validityTerm']);
     expect(await terms(held.renewal)).toEqual(['usageBasedPricingTerm', 'fixedUpfrontPricingTerm', 'validityTerm']);
     expect(await terms(held.open)).toEqual(['usageBasedPricingTerm', 'validityTerm']);
-    const { acceptedTerms = [] } = await client.send(new GetAgreementTermsCommand({ agreementId: held.renewing.agreementId }));
+    const { acceptedTerms = [] } = await client.send(
+      new GetAgreementTermsCommand({ agreementId: held.renewing.agreementId }),
+    );
     expect(acceptedTerms.map((term) => term.renewalTerm ?? term.validityTerm).slice(-2)).toMatchObject([
       { type: 'RenewalTerm', configuration: { enableAutoRenew: true }, lockoutPeriod: 'P30D' },
       { type: 'ValidityTerm', agreementDuration: 'P205D', agreementStartDate: days(-5), agreementEndDate: days(200) },

@@ -35,14 +35,20 @@ describe('BatchMeterUsage: what is accepted', () => {
 
   it('bills a quantity of zero, and a missing one as zero, as real records', async () => {
     const { sim, record, outcome } = await startMetering();
-    expect(await outcome(record({ Quantity: 0 }), record({ Quantity: undefined, Dimension: 'gigabytes' }))).toBe('Success Success');
+    expect(await outcome(record({ Quantity: 0 }), record({ Quantity: undefined, Dimension: 'gigabytes' }))).toBe(
+      'Success Success',
+    );
     expect(sim.bill().map((line) => line.quantity)).toEqual([0, 0]);
     expect(await outcome(record({ Quantity: 9 }))).toBe('DuplicateRecord');
   });
 
   it('keeps two agreements of one account apart', async () => {
     const { sim, agreement, listing, record, outcome } = await startMetering();
-    const second = sim.subscribe({ productCode: listing.productCode, accountId: agreement.accountId, startsAt: agreement.startsAt });
+    const second = sim.subscribe({
+      productCode: listing.productCode,
+      accountId: agreement.accountId,
+      startsAt: agreement.startsAt,
+    });
     expect(await outcome(record(), record({ Quantity: 7 }, second))).toBe('Success Success');
     expect(sim.bill({ agreementId: second.agreementId }).map((line) => line.quantity)).toEqual([7]);
   });
@@ -50,7 +56,9 @@ describe('BatchMeterUsage: what is accepted', () => {
   it('takes an empty list and a full one', async () => {
     const { sim, record, outcome } = await startMetering();
     expect(await outcome()).toBe('');
-    const hours = Array.from({ length: 23 }, (_, hour) => record({ Timestamp: new Date(noon.getTime() - hour * hourMs) }));
+    const hours = Array.from({ length: 23 }, (_, hour) =>
+      record({ Timestamp: new Date(noon.getTime() - hour * hourMs) }),
+    );
     expect(await outcome(...hours, record({ Dimension: 'gigabytes' }))).toBe(Array(24).fill('Success').join(' '));
     expect(sim.bill()).toHaveLength(24);
   });
@@ -137,7 +145,9 @@ describe('BatchMeterUsage: one record per grain', () => {
     const orders = [];
     for (const seed of [1, 1, 2]) {
       const { meter, record } = await startMetering({ seed, switches: { resultOrder: 'shuffled' } });
-      const hours = Array.from({ length: 20 }, (_, hour) => record({ Timestamp: new Date(noon.getTime() - hour * hourMs) }));
+      const hours = Array.from({ length: 20 }, (_, hour) =>
+        record({ Timestamp: new Date(noon.getTime() - hour * hourMs) }),
+      );
       const { Results: results } = await meter(...hours);
       orders.push(results?.map((result) => result.UsageRecord?.Timestamp?.toISOString()));
     }
@@ -167,13 +177,18 @@ describe('BatchMeterUsage: who may be metered', () => {
   it.each([
     ['absent', 'undefined'],
     ['present', 'string'],
-  ] as const)('gives a record that is not subscribed an id by switch: %s', async (notSubscribedMeteringRecordId, type) => {
-    const { sim, agreement, record, meter } = await switched({ notSubscribedMeteringRecordId });
-    sim.suspend(agreement);
-    const { Results: results } = await meter(record());
-    expect(results?.map(({ Status, MeteringRecordId }) => [Status, typeof MeteringRecordId])).toEqual([['CustomerNotSubscribed', type]]);
-    expect(sim.bill()).toEqual([]);
-  });
+  ] as const)(
+    'gives a record that is not subscribed an id by switch: %s',
+    async (notSubscribedMeteringRecordId, type) => {
+      const { sim, agreement, record, meter } = await switched({ notSubscribedMeteringRecordId });
+      sim.suspend(agreement);
+      const { Results: results } = await meter(record());
+      expect(results?.map(({ Status, MeteringRecordId }) => [Status, typeof MeteringRecordId])).toEqual([
+        ['CustomerNotSubscribed', type],
+      ]);
+      expect(sim.bill()).toEqual([]);
+    },
+  );
 
   it.each([
     ['accepted', 'Success'],
@@ -229,12 +244,18 @@ describe('BatchMeterUsage: licenses', () => {
     expect(sim.bill()).toHaveLength(1);
   });
 
-  it.each([['wholeBatch'], ['perRecord']] as const)('refuses licenses of two products in one call (badLicense %s)', async (badLicense) => {
-    const { sim, record, outcome } = await switched({ badLicense });
-    const other = sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode, startsAt: new Date(0) });
-    expect(await outcome(record(), record({}, other))).toBe('InvalidLicenseException');
-    expect(sim.bill()).toEqual([]);
-  });
+  it.each([['wholeBatch'], ['perRecord']] as const)(
+    'refuses licenses of two products in one call (badLicense %s)',
+    async (badLicense) => {
+      const { sim, record, outcome } = await switched({ badLicense });
+      const other = sim.subscribe({
+        productCode: sim.createProduct({ dimensions: ['users'] }).productCode,
+        startsAt: new Date(0),
+      });
+      expect(await outcome(record(), record({}, other))).toBe('InvalidLicenseException');
+      expect(sim.bill()).toEqual([]);
+    },
+  );
 
   it.each([
     ['required', 'ValidationException'],
@@ -247,7 +268,8 @@ describe('BatchMeterUsage: licenses', () => {
   it('refuses the ways in which a license product is not metered', async () => {
     const { client, listing, agreement, record, outcome } = await startMetering();
     const byProductCode = { ...record({ LicenseArn: undefined }) };
-    const send = (input: object) => errorNameOf(client.send(new BatchMeterUsageCommand({ UsageRecords: [], ...input })));
+    const send = (input: object) =>
+      errorNameOf(client.send(new BatchMeterUsageCommand({ UsageRecords: [], ...input })));
     expect(await outcome(byProductCode)).toBe('ValidationException');
     expect(await send({ ProductCode: listing.productCode, UsageRecords: [byProductCode] })).toBe('ValidationException');
     expect(await send({ ProductCode: listing.productCode, UsageRecords: [record()] })).toBe('ValidationException');
@@ -271,7 +293,9 @@ describe('BatchMeterUsage: legacy identity', () => {
     const byIdentifier = record({ CustomerAWSAccountId: undefined, CustomerIdentifier: agreement.customerIdentifier });
     expect(await outcome(byIdentifier, record({ Quantity: 6 }))).toBe('Success DuplicateRecord');
     const { customerIdentifier, accountId } = agreement;
-    expect(sim.bill()).toMatchObject([{ identity: 'legacy', customerIdentifier, customerAWSAccountId: accountId, quantity: 5 }]);
+    expect(sim.bill()).toMatchObject([
+      { identity: 'legacy', customerIdentifier, customerAWSAccountId: accountId, quantity: 5 },
+    ]);
     expect(sim.bill()[0]).not.toHaveProperty('licenseArn');
   });
 
@@ -324,11 +348,17 @@ describe('BatchMeterUsage: legacy identity', () => {
   it.each([
     ['refused', 'ValidationException', 0],
     ['doubleBilled', 'Success', 2],
-  ] as const)('treats ProductCode together with LicenseArn by switch: %s', async (productCodeWithLicenseArn, expected, lines) => {
-    const { sim, agreement, record, outcome } = await startMetering({ switches: { productCodeWithLicenseArn } }, 'legacy');
-    expect(await outcome(record({ LicenseArn: agreement.licenseArn }))).toBe(expected);
-    expect(sim.bill()).toHaveLength(lines);
-  });
+  ] as const)(
+    'treats ProductCode together with LicenseArn by switch: %s',
+    async (productCodeWithLicenseArn, expected, lines) => {
+      const { sim, agreement, record, outcome } = await startMetering(
+        { switches: { productCodeWithLicenseArn } },
+        'legacy',
+      );
+      expect(await outcome(record({ LicenseArn: agreement.licenseArn }))).toBe(expected);
+      expect(sim.bill()).toHaveLength(lines);
+    },
+  );
 });
 
 describe('BatchMeterUsage: dimensions and regions', () => {
@@ -363,7 +393,9 @@ describe('BatchMeterUsage: dimensions and regions', () => {
     const { sim, client } = await startMetering();
     const { productCode } = sim.createProduct({ dimensions: ['users'], regions: ['eu-west-1'] });
     const { licenseArn, accountId } = sim.subscribe({ productCode, startsAt: new Date(0) });
-    const UsageRecords = [{ Timestamp: noon, Dimension: 'users', LicenseArn: licenseArn, CustomerAWSAccountId: accountId }];
+    const UsageRecords = [
+      { Timestamp: noon, Dimension: 'users', LicenseArn: licenseArn, CustomerAWSAccountId: accountId },
+    ];
     expect(await errorNameOf(client.send(new BatchMeterUsageCommand({ UsageRecords })))).toBe('DisabledApiException');
   });
 });
@@ -379,7 +411,9 @@ describe('BatchMeterUsage: time', () => {
   ] as const)('takes usage up to its edge: %s', async (_, switches, inside, outside) => {
     const { sim, record, outcome } = await switched(switches);
     expect(await outcome(record({ Timestamp: new Date(noon.getTime() + inside) }))).toBe('Success');
-    expect(await outcome(record(), record({ Timestamp: new Date(noon.getTime() + outside) }))).toBe('TimestampOutOfBoundsException');
+    expect(await outcome(record(), record({ Timestamp: new Date(noon.getTime() + outside) }))).toBe(
+      'TimestampOutOfBoundsException',
+    );
     expect(sim.bill()).toHaveLength(1);
   });
 
@@ -413,7 +447,11 @@ describe('BatchMeterUsage: constraints of the model', () => {
     ['an identifier of 256', { CustomerIdentifier: long(256) }, 'ValidationException'],
     ['an ARN in another form', { LicenseArn: 'l-123' }, 'ValidationException'],
     ['an empty list of allocations', { UsageAllocations: [] }, 'ValidationException'],
-    ['an allocation without quantity', { UsageAllocations: [{ Tags: [{ Key: 'k', Value: 'v' }] }] }, 'ValidationException'],
+    [
+      'an allocation without quantity',
+      { UsageAllocations: [{ Tags: [{ Key: 'k', Value: 'v' }] }] },
+      'ValidationException',
+    ],
   ];
 
   it.each(refused)('refuses %s', async (_, fields, expected) => {
@@ -425,7 +463,8 @@ describe('BatchMeterUsage: constraints of the model', () => {
   it('refuses 26 records, a long product code and a missing list', async () => {
     const { client, record, outcome } = await startMetering();
     expect(await outcome(...Array.from({ length: 26 }, () => record()))).toBe('ValidationException');
-    const send = (input: object) => errorNameOf(client.send(new BatchMeterUsageCommand(input as { UsageRecords: UsageRecord[] })));
+    const send = (input: object) =>
+      errorNameOf(client.send(new BatchMeterUsageCommand(input as { UsageRecords: UsageRecord[] })));
     expect(await send({ UsageRecords: [], ProductCode: long(256) })).toBe('ValidationException');
     expect(await send({ UsageRecords: [], ProductCode: 'a b' })).toBe('ValidationException');
     expect(await send({})).toBe('ValidationException');
@@ -462,7 +501,11 @@ describe('BatchMeterUsage: allocations', () => {
   const invalid: [string, UsageAllocation[], string][] = [
     ['a sum below the quantity', [{ AllocatedUsageQuantity: 4 }], 'InvalidUsageAllocationsException'],
     ['a sum above the quantity', [{ AllocatedUsageQuantity: 6 }], 'InvalidUsageAllocationsException'],
-    ['two untagged ones', [{ AllocatedUsageQuantity: 2 }, { AllocatedUsageQuantity: 3 }], 'InvalidUsageAllocationsException'],
+    [
+      'two untagged ones',
+      [{ AllocatedUsageQuantity: 2 }, { AllocatedUsageQuantity: 3 }],
+      'InvalidUsageAllocationsException',
+    ],
     [
       'one tag set twice in another order',
       [
@@ -478,9 +521,21 @@ describe('BatchMeterUsage: allocations', () => {
     ['a key of 101', [{ AllocatedUsageQuantity: 5, Tags: tags('k'.repeat(101)) }], 'InvalidTagException'],
     ['a key outside the pattern', [{ AllocatedUsageQuantity: 5, Tags: tags('käse') }], 'InvalidTagException'],
     ['an empty value', [{ AllocatedUsageQuantity: 5, Tags: [{ Key: 'k', Value: '' }] }], 'InvalidTagException'],
-    ['a value of 257', [{ AllocatedUsageQuantity: 5, Tags: [{ Key: 'k', Value: 'v'.repeat(257) }] }], 'InvalidTagException'],
-    ['a value outside the pattern', [{ AllocatedUsageQuantity: 5, Tags: [{ Key: 'k', Value: 'a?' }] }], 'InvalidTagException'],
-    ['2501 allocations', Array.from({ length: 2501 }, () => ({ AllocatedUsageQuantity: 0 })), 'InvalidUsageAllocationsException'],
+    [
+      'a value of 257',
+      [{ AllocatedUsageQuantity: 5, Tags: [{ Key: 'k', Value: 'v'.repeat(257) }] }],
+      'InvalidTagException',
+    ],
+    [
+      'a value outside the pattern',
+      [{ AllocatedUsageQuantity: 5, Tags: [{ Key: 'k', Value: 'a?' }] }],
+      'InvalidTagException',
+    ],
+    [
+      '2501 allocations',
+      Array.from({ length: 2501 }, () => ({ AllocatedUsageQuantity: 0 })),
+      'InvalidUsageAllocationsException',
+    ],
   ];
 
   it.each(invalid)('refuses %s', async (_, UsageAllocations, expected) => {
@@ -507,7 +562,9 @@ describe('BatchMeterUsage: allocations', () => {
     ['tagCharacters', 'literal', 'a - b', 'Success'],
   ] as const)('judges tag values by switch: %s %s', async (name, value, Value, expected) => {
     const { record, outcome } = await switched({ [name]: value });
-    expect(await outcome(record({ UsageAllocations: [{ AllocatedUsageQuantity: 5, Tags: [{ Key: 'k', Value }] }] }))).toBe(expected);
+    expect(
+      await outcome(record({ UsageAllocations: [{ AllocatedUsageQuantity: 5, Tags: [{ Key: 'k', Value }] }] })),
+    ).toBe(expected);
   });
 
   it.each([

@@ -1,4 +1,8 @@
-import { MeterUsageCommand, type MeterUsageCommandInput, type MarketplaceMeteringClient } from '@aws-sdk/client-marketplace-metering';
+import {
+  MeterUsageCommand,
+  type MeterUsageCommandInput,
+  type MarketplaceMeteringClient,
+} from '@aws-sdk/client-marketplace-metering';
 import {
   type Agreement,
   type ComputePlatform,
@@ -40,7 +44,10 @@ export function meteringBy(client: MarketplaceMeteringClient, productCode: strin
   };
 }
 
-/** A product of the platform's type with the dimensions `users` and `gigabytes`, one buyer, and software that runs there since three days ago. */
+/**
+ * A product of the platform's type with the dimensions `users` and `gigabytes`, one buyer, and software that runs there
+ * since three days ago.
+ */
 export async function startSoftware(
   platform: ComputePlatform,
   options: SimulatorOptions = {},
@@ -51,7 +58,10 @@ export async function startSoftware(
   const dimensions = ['users', 'gigabytes', { name: 'seats', type: 'Entitled' as const }];
   const listing = sim.createProduct({ dimensions, type: platform === 'ec2' ? 'ami' : 'container' });
   const now = sim.clock.now();
-  const agreement = sim.subscribe({ productCode: listing.productCode, startsAt: new Date(now.getTime() - 240 * hourMs) });
+  const agreement = sim.subscribe({
+    productCode: listing.productCode,
+    startsAt: new Date(now.getTime() - 240 * hourMs),
+  });
   const launch = (more: Partial<LaunchOptions> = {}, clientRegion = more.region ?? region): Software => {
     const resource = sim.launch({ ...('accountId' in more ? {} : { agreement }), platform, region, ...more });
     const client = meteringClient(sim.url, { region: clientRegion, credentials: resource.credentials });

@@ -1,4 +1,9 @@
-import { type Event, LookupEventsCommand, type LookupEventsCommandInput, paginateLookupEvents } from '@aws-sdk/client-cloudtrail';
+import {
+  type Event,
+  LookupEventsCommand,
+  type LookupEventsCommandInput,
+  paginateLookupEvents,
+} from '@aws-sdk/client-cloudtrail';
 import { BatchMeterUsageCommand, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
 import { GetEntitlementsCommand } from '@aws-sdk/client-marketplace-entitlement-service';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -83,9 +88,14 @@ describe('CloudTrail', () => {
   it('writes the hours of the afternoon with PM', async () => {
     const { sim, record, meter, lookup } = await startTrail({ switches: { cloudTrailDelayMs: 0 } });
     sim.clock.set(new Date('2026-11-18T23:59:59Z'));
-    await meter(record({ Timestamp: new Date('2026-11-18T12:00:00Z') }), record({ Timestamp: new Date('2026-11-18T23:59:59Z') }));
+    await meter(
+      record({ Timestamp: new Date('2026-11-18T12:00:00Z') }),
+      record({ Timestamp: new Date('2026-11-18T23:59:59Z') }),
+    );
     const { requestParameters: parameters } = recordOf((await lookup()).Events?.[0]);
-    const times = (parameters as { usageRecords: { timestamp: string }[] }).usageRecords.map(({ timestamp }) => timestamp);
+    const times = (parameters as { usageRecords: { timestamp: string }[] }).usageRecords.map(
+      ({ timestamp }) => timestamp,
+    );
     expect(times).toEqual(['Nov 18, 2026 12:00:00 PM', 'Nov 18, 2026 11:59:59 PM']);
   });
 
@@ -98,7 +108,9 @@ describe('CloudTrail', () => {
     sim.clock.advance(Math.max(0, cloudTrailDelayMs - 1));
     expect((await lookup()).Events).toHaveLength(cloudTrailDelayMs === 0 ? 1 : 0);
     sim.clock.advance(1);
-    const { Events: events } = await lookup({ LookupAttributes: [{ AttributeKey: 'EventSource', AttributeValue: cloudTrailEventSource }] });
+    const { Events: events } = await lookup({
+      LookupAttributes: [{ AttributeKey: 'EventSource', AttributeValue: cloudTrailEventSource }],
+    });
     expect(events).toMatchObject([{ EventSource: cloudTrailEventSource }]);
     expect(recordOf(events?.[0])).toMatchObject({ eventSource: cloudTrailEventSource });
   });
@@ -118,14 +130,19 @@ describe('CloudTrail', () => {
     await errorNameOf(entitlements.send(new GetEntitlementsCommand({ ProductCode: 'x' })));
     sim.clock.advance(quarter);
     const records = ((await lookup()).Events ?? []).map(recordOf).reverse();
-    expect(records.map(({ eventName, errorCode, responseElements }) => [eventName, errorCode, responseElements !== null])).toEqual([
+    expect(
+      records.map(({ eventName, errorCode, responseElements }) => [eventName, errorCode, responseElements !== null]),
+    ).toEqual([
       ['BatchMeterUsage', 'InvalidUsageDimensionException', false],
       ['BatchMeterUsage', 'ThrottlingException', false],
       ['BatchMeterUsage', undefined, true],
       ['BatchMeterUsage', 'InternalServiceErrorException', false],
       ['ResolveCustomer', 'InvalidTokenException', false],
     ]);
-    expect(records[0]).toMatchObject({ recipientAccountId: '210987654321', errorMessage: expect.stringContaining('unknown') });
+    expect(records[0]).toMatchObject({
+      recipientAccountId: '210987654321',
+      errorMessage: expect.stringContaining('unknown'),
+    });
   });
 
   it('keeps regions and accounts apart: what software meters stands in the trail of its buyer', async () => {
@@ -164,7 +181,9 @@ describe('LookupEvents', () => {
     for await (const { Events: events = [] } of paginateLookupEvents({ client: trail, pageSize: 5 }, {})) {
       sizes.push(events.length);
       for (const event of events) {
-        const { requestParameters } = recordOf(event) as { requestParameters: { usageRecords: [{ quantity: number }] } };
+        const { requestParameters } = recordOf(event) as {
+          requestParameters: { usageRecords: [{ quantity: number }] };
+        };
         quantities.push(requestParameters.usageRecords[0].quantity);
       }
       await meter(record({ Quantity: 99 }));
@@ -186,7 +205,8 @@ describe('LookupEvents', () => {
     await errorNameOf(client.send(new ResolveCustomerCommand({ RegistrationToken: 'x' })));
     const all = (await lookup()).Events ?? [];
     const found = async (AttributeKey: string, AttributeValue: string) =>
-      (await lookup({ LookupAttributes: [{ AttributeKey: AttributeKey as 'EventId', AttributeValue }] })).Events?.length;
+      (await lookup({ LookupAttributes: [{ AttributeKey: AttributeKey as 'EventId', AttributeValue }] })).Events
+        ?.length;
     expect(await found('EventId', all[3]?.EventId ?? '')).toBe(1);
     expect(await found('EventName', 'ResolveCustomer')).toBe(1);
     expect(await found('EventSource', 'metering-marketplace.amazonaws.com')).toBe(13);
@@ -225,7 +245,11 @@ describe('LookupEvents', () => {
       { LookupAttributes: [{ ...name, AttributeKey: 'Colour' as 'EventName' }] },
       'InvalidLookupAttributesException',
     ],
-    ['an attribute without value', { LookupAttributes: [{ ...name, AttributeValue: '' }] }, 'InvalidLookupAttributesException'],
+    [
+      'an attribute without value',
+      { LookupAttributes: [{ ...name, AttributeValue: '' }] },
+      'InvalidLookupAttributesException',
+    ],
     ['a page of 0', { MaxResults: 0 }, 'InvalidMaxResultsException'],
     ['a page of 51', { MaxResults: 51 }, 'InvalidMaxResultsException'],
     ['an end before the start', { StartTime: noon, EndTime: new Date(0) }, 'InvalidTimeRangeException'],

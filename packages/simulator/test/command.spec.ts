@@ -6,11 +6,21 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { spawn } from 'node:child_process';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
-import { BatchMeterUsageCommand, type BatchMeterUsageCommandOutput, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
+import {
+  BatchMeterUsageCommand,
+  type BatchMeterUsageCommandOutput,
+  ResolveCustomerCommand,
+} from '@aws-sdk/client-marketplace-metering';
 import ts from 'typescript';
 import { commandSettings, commandUsage } from '../src/control/command-settings.js';
 import { type Agreement, type BillLine, MarketplaceSimulator, presets, VirtualClock } from '../src/index.js';
-import { nextLine, repositoryRoot, spawnTypescript, type TestProcess, typescriptArgs } from '../../../test/support/processes.js';
+import {
+  nextLine,
+  repositoryRoot,
+  spawnTypescript,
+  type TestProcess,
+  typescriptArgs,
+} from '../../../test/support/processes.js';
 import { meteringClient } from './marketplace-client.js';
 
 const COMMAND = 'packages/simulator/src/control/marketplace-simulator.command.ts';
@@ -75,7 +85,11 @@ const STORY = {
 async function story(urlNow: () => Promise<string>): Promise<unknown> {
   const agreements = await control<{ agreements: Agreement[] }>(await urlNow(), 'GET', '/agreements');
   const [{ agreementId = '', licenseArn = '', accountId = '' } = {}] = agreements.agreements as Partial<Agreement>[];
-  const form = await control<{ fields: Record<string, string> }>(await urlNow(), 'POST', `/agreements/${agreementId}/registration-form`);
+  const form = await control<{ fields: Record<string, string> }>(
+    await urlNow(),
+    'POST',
+    `/agreements/${agreementId}/registration-form`,
+  );
   const told: unknown[] = [];
   const sent = async (Timestamp: Date, Quantity: number): Promise<void> => {
     const client = meteringClient(await urlNow());
@@ -84,11 +98,17 @@ async function story(urlNow: () => Promise<string>): Promise<unknown> {
       .send(new BatchMeterUsageCommand({ UsageRecords: [record] }))
       .catch((error: unknown) => (error as Error).name);
     client.destroy();
-    told.push(typeof answer === 'string' ? answer : answer.Results?.map(({ Status, MeteringRecordId }) => [Status, MeteringRecordId]));
+    told.push(
+      typeof answer === 'string'
+        ? answer
+        : answer.Results?.map(({ Status, MeteringRecordId }) => [Status, MeteringRecordId]),
+    );
   };
   const resolve = async (): Promise<string | undefined> => {
     const client = meteringClient(await urlNow());
-    const resolved = await client.send(new ResolveCustomerCommand({ RegistrationToken: form.fields['x-amzn-marketplace-token'] }));
+    const resolved = await client.send(
+      new ResolveCustomerCommand({ RegistrationToken: form.fields['x-amzn-marketplace-token'] }),
+    );
     client.destroy();
     return resolved.LicenseArn;
   };
@@ -144,7 +164,12 @@ describe('the command', () => {
 
   it.each<[string, () => string[] | Promise<string[]>, number, string]>([
     ['an option that does not exist', () => ['--prot', '1'], 2, '--prot'],
-    ['a scenario that does not fit', () => ['--scenario', file('wrong.json', { products: [{}] })], 1, 'products[0].dimensions'],
+    [
+      'a scenario that does not fit',
+      () => ['--scenario', file('wrong.json', { products: [{}] })],
+      1,
+      'products[0].dimensions',
+    ],
     [
       'a state file of another version',
       () => ['--state', file('old.json', { format: 'marketplace-simulator-state', version: 0 })],
@@ -186,7 +211,17 @@ describe('arguments', () => {
       },
     });
     expect(commandSettings(['--help'])).toBe('help');
-    for (const option of ['port', 'host', 'scenario', 'state', 'preset', 'seed', 'start-at', 'rate', 'calls-per-second'])
+    for (const option of [
+      'port',
+      'host',
+      'scenario',
+      'state',
+      'preset',
+      'seed',
+      'start-at',
+      'rate',
+      'calls-per-second',
+    ])
       expect(commandUsage).toContain(`--${option} <`);
   });
 
@@ -247,7 +282,11 @@ describe('in a test', () => {
 function isTypeOnly(statement: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
   if (ts.isExportDeclaration(statement)) {
     const { exportClause } = statement;
-    return exportClause !== undefined && ts.isNamedExports(exportClause) && exportClause.elements.every(({ isTypeOnly: is }) => is);
+    return (
+      exportClause !== undefined &&
+      ts.isNamedExports(exportClause) &&
+      exportClause.elements.every(({ isTypeOnly: is }) => is)
+    );
   }
   const bindings = statement.importClause?.namedBindings;
   return bindings !== undefined && ts.isNamedImports(bindings) && bindings.elements.every(({ isTypeOnly: is }) => is);

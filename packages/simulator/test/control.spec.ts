@@ -29,7 +29,12 @@ interface Answer {
   body: any;
 }
 
-async function ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+async function ask(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await fetch(`${sim.url}/_simulator${path}`, {
     method,
     headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
@@ -53,15 +58,24 @@ function askRaw(method: string, path: string, headers: Record<string, string>): 
 
 async function subscribed(options: object = {}): Promise<Agreement> {
   await ask('POST', '/products', { productCode: 'maple', dimensions: ['users', 'gigabytes'] });
-  return (await ask('POST', '/agreements', { productCode: 'maple', startsAt: '2026-11-01T00:00:00Z', ...options })).body as Agreement;
+  return (await ask('POST', '/agreements', { productCode: 'maple', startsAt: '2026-11-01T00:00:00Z', ...options }))
+    .body as Agreement;
 }
 
 function recordOf(agreement: Agreement, fields: object = {}) {
   const { licenseArn: LicenseArn, accountId: CustomerAWSAccountId } = agreement;
-  return { Timestamp: new Date('2026-11-18T11:00:00Z'), Dimension: 'users', Quantity: 5, LicenseArn, CustomerAWSAccountId, ...fields };
+  return {
+    Timestamp: new Date('2026-11-18T11:00:00Z'),
+    Dimension: 'users',
+    Quantity: 5,
+    LicenseArn,
+    CustomerAWSAccountId,
+    ...fields,
+  };
 }
 
-const meter = (...UsageRecords: ReturnType<typeof recordOf>[]) => client.send(new BatchMeterUsageCommand({ UsageRecords }));
+const meter = (...UsageRecords: ReturnType<typeof recordOf>[]) =>
+  client.send(new BatchMeterUsageCommand({ UsageRecords }));
 
 describe('what is sold', () => {
   it('a product is published, found, and not published twice', async () => {
@@ -85,28 +99,42 @@ describe('what is sold', () => {
   it('a buyer subscribes, amends, renews, is suspended and reinstated, gets other entitlements, and cancels', async () => {
     const agreement = await subscribed({ accountId: '012345678901', endsAt: '2026-12-01T00:00:00Z', freeTrial: true });
     const path = `/agreements/${agreement.agreementId}`;
-    expect(agreement).toMatchObject({ accountId: '012345678901', startsAt: '2026-11-01T00:00:00.000Z', freeTrial: true, status: 'ACTIVE' });
+    expect(agreement).toMatchObject({
+      accountId: '012345678901',
+      startsAt: '2026-11-01T00:00:00.000Z',
+      freeTrial: true,
+      status: 'ACTIVE',
+    });
     expect((await ask('GET', '/agreements?productCode=maple')).body.agreements).toEqual([agreement]);
     expect((await ask('GET', '/agreements?accountId=1')).body.agreements).toEqual([]);
     expect((await ask('POST', `${path}/amend`, { endsAt: '2026-12-24T00:00:00Z' })).body).toMatchObject({
       endsAt: '2026-12-24T00:00:00.000Z',
     });
-    expect((await ask('POST', `${path}/convert-trial`)).body).toMatchObject({ freeTrial: false, agreementId: agreement.agreementId });
+    expect((await ask('POST', `${path}/convert-trial`)).body).toMatchObject({
+      freeTrial: false,
+      agreementId: agreement.agreementId,
+    });
     expect((await ask('POST', `${path}/suspend`)).body).toMatchObject({ suspended: true });
     expect((await ask('POST', `${path}/reinstate`, {})).body).toMatchObject({ suspended: false });
     const entitlements = [{ dimension: 'users', value: 3, expiresAt: '2026-12-01T00:00:00.000Z' }];
     expect((await ask('PUT', `${path}/entitlements`, { entitlements })).body).toMatchObject({ entitlements });
     const successor = (await ask('POST', `${path}/renew`, {})).body as Agreement;
     expect(successor).toMatchObject({ intent: 'RENEW', previousAgreementId: agreement.agreementId });
-    const replacement = (await ask('POST', `/agreements/${successor.agreementId}/replace`, { endsAt: '2027-06-01T00:00:00Z' }))
-      .body as Agreement;
+    const replacement = (
+      await ask('POST', `/agreements/${successor.agreementId}/replace`, { endsAt: '2027-06-01T00:00:00Z' })
+    ).body as Agreement;
     expect(replacement).toMatchObject({ intent: 'REPLACE', endsAt: '2027-06-01T00:00:00.000Z' });
     const last = `/agreements/${replacement.agreementId}`;
     expect((await ask('POST', `${last}/cancellation-request`, { reason: 'TEST_AGREEMENT' })).body).toMatchObject({
       cancellationRequest: { status: 'PENDING_APPROVAL', reasonCode: 'TEST_AGREEMENT' },
     });
-    expect((await ask('POST', `${last}/cancellation-answer`, { status: 'REJECTED' })).body).toMatchObject({ status: 'ACTIVE' });
-    expect((await ask('POST', `${last}/cancel`)).body).toMatchObject({ status: 'CANCELLED', endsAt: noon.toISOString() });
+    expect((await ask('POST', `${last}/cancellation-answer`, { status: 'REJECTED' })).body).toMatchObject({
+      status: 'ACTIVE',
+    });
+    expect((await ask('POST', `${last}/cancel`)).body).toMatchObject({
+      status: 'CANCELLED',
+      endsAt: noon.toISOString(),
+    });
     expect((await ask('POST', `${last}/end`, { at: '2026-11-18T13:00:00+01:00' })).body).toMatchObject({
       endsAt: '2026-11-18T12:00:00.000Z',
     });
@@ -114,12 +142,16 @@ describe('what is sold', () => {
       status: 409,
       body: { error: { message: expect.stringContaining('CANCELLED') } },
     });
-    expect((await ask('POST', '/failed-subscriptions', { productCode: 'maple' })).body).toMatchObject({ status: 'ROLLED_BACK' });
+    expect((await ask('POST', '/failed-subscriptions', { productCode: 'maple' })).body).toMatchObject({
+      status: 'ROLLED_BACK',
+    });
   });
 
   it('software starts in a buyer’s account, verifies against the product’s keys, and ends', async () => {
     const agreement = await subscribed();
-    const launched = (await ask('POST', '/resources', { agreementId: agreement.agreementId, platform: 'eks', region: 'eu-west-1' })).body;
+    const launched = (
+      await ask('POST', '/resources', { agreementId: agreement.agreementId, platform: 'eks', region: 'eu-west-1' })
+    ).body;
     expect(launched).toMatchObject({
       accountId: agreement.accountId,
       region: 'eu-west-1',
@@ -130,7 +162,10 @@ describe('what is sold', () => {
     expect(ended.body).toMatchObject({ terminatedAt: noon.toISOString() });
     expect((await ask('POST', '/resources/none/terminate')).status).toBe(404);
     expect((await ask('POST', '/resources', { platform: 'ecs' })).status).toBe(400);
-    expect((await ask('POST', '/products/maple/public-keys')).body.keys).toMatchObject([{ version: 1 }, { version: 2 }]);
+    expect((await ask('POST', '/products/maple/public-keys')).body.keys).toMatchObject([
+      { version: 1 },
+      { version: 2 },
+    ]);
     expect((await ask('GET', '/products/maple/public-keys')).body.keys).toHaveLength(2);
   });
 
@@ -139,7 +174,9 @@ describe('what is sold', () => {
     await ask('POST', `/agreements/${agreementId}/advisory`);
     await ask('POST', `/agreements/${agreementId}/advisory-resolved`);
     const types = sim.notifications.messages({ agreementId }).map(({ type }) => type);
-    expect(types).toEqual(expect.arrayContaining(['Purchase Agreement Advisory Issued', 'Purchase Agreement Advisory Resolved']));
+    expect(types).toEqual(
+      expect.arrayContaining(['Purchase Agreement Advisory Issued', 'Purchase Agreement Advisory Resolved']),
+    );
   });
 
   it('a registration form carries a token that resolves', async () => {
@@ -147,9 +184,14 @@ describe('what is sold', () => {
     const { fields } = (await ask('POST', `/agreements/${agreement.agreementId}/registration-form`)).body as {
       fields: Record<string, string>;
     };
-    expect(fields).toEqual({ 'x-amzn-marketplace-token': expect.any(String), 'x-amzn-marketplace-offer-type': 'free-trial' });
+    expect(fields).toEqual({
+      'x-amzn-marketplace-token': expect.any(String),
+      'x-amzn-marketplace-offer-type': 'free-trial',
+    });
     const { ResolveCustomerCommand } = await import('@aws-sdk/client-marketplace-metering');
-    const resolved = await client.send(new ResolveCustomerCommand({ RegistrationToken: fields['x-amzn-marketplace-token'] }));
+    const resolved = await client.send(
+      new ResolveCustomerCommand({ RegistrationToken: fields['x-amzn-marketplace-token'] }),
+    );
     expect(resolved.LicenseArn).toBe(agreement.licenseArn);
   });
 });
@@ -157,15 +199,23 @@ describe('what is sold', () => {
 describe('time', () => {
   it('is read, set, moved by a duration, and run at a rate', async () => {
     expect((await ask('GET', '/clock')).body).toEqual({ now: noon.toISOString(), rate: 0 });
-    expect((await ask('PUT', '/clock', { at: '2026-12-01T05:59:00Z' })).body).toEqual({ now: '2026-12-01T05:59:00.000Z', rate: 0 });
-    expect((await ask('POST', '/clock/advance', { by: 'P1DT1H1M1.5S' })).body).toMatchObject({ now: '2026-12-02T07:00:01.500Z' });
+    expect((await ask('PUT', '/clock', { at: '2026-12-01T05:59:00Z' })).body).toEqual({
+      now: '2026-12-01T05:59:00.000Z',
+      rate: 0,
+    });
+    expect((await ask('POST', '/clock/advance', { by: 'P1DT1H1M1.5S' })).body).toMatchObject({
+      now: '2026-12-02T07:00:01.500Z',
+    });
     expect((await ask('POST', '/clock/advance', { by: 500 })).body).toMatchObject({ now: '2026-12-02T07:00:02.000Z' });
     expect((await ask('PUT', '/clock', { rate: 60 })).body).toMatchObject({ rate: 60 });
     expect(sim.clock.rate).toBe(60);
   });
 
   it.each(['', 'P', 'PT', '1h', 'P1M', 'P1Y', -1, null])('a step of %p is refused', async (by) => {
-    expect(await ask('POST', '/clock/advance', { by })).toMatchObject({ status: 400, body: { error: { problems: [{ path: 'by' }] } } });
+    expect(await ask('POST', '/clock/advance', { by })).toMatchObject({
+      status: 400,
+      body: { error: { problems: [{ path: 'by' }] } },
+    });
     expect(sim.clock.now()).toEqual(noon);
   });
 });
@@ -203,7 +253,8 @@ describe('readings', () => {
 describe('faults', () => {
   it('strike by matchers, are listed with their hits, and are taken away', async () => {
     const agreement = await subscribed();
-    const other = (await ask('POST', '/agreements', { productCode: 'maple', startsAt: '2026-11-01T00:00:00Z' })).body as Agreement;
+    const other = (await ask('POST', '/agreements', { productCode: 'maple', startsAt: '2026-11-01T00:00:00Z' }))
+      .body as Agreement;
     const added = await ask('POST', '/faults', {
       kind: 'throttle',
       operation: 'BatchMeterUsage',
@@ -213,7 +264,10 @@ describe('faults', () => {
     expect(await errorNameOf(meter(recordOf(other), recordOf(agreement)))).toBe('ThrottlingException');
     // The members must hold for one and the same record.
     expect(await errorNameOf(meter(recordOf(other), recordOf(agreement, { Dimension: 'gigabytes' })))).toBe('no error');
-    expect((await ask('GET', '/faults')).body).toMatchObject({ faults: [{ id: added.body.id, hits: 1 }], hits: { throttle: 1, hang: 0 } });
+    expect((await ask('GET', '/faults')).body).toMatchObject({
+      faults: [{ id: added.body.id, hits: 1 }],
+      hits: { throttle: 1, hang: 0 },
+    });
     expect((await ask('DELETE', `/faults/${added.body.id as string}`)).status).toBe(204);
     expect((await ask('DELETE', `/faults/${added.body.id as string}`)).status).toBe(404);
     expect(await errorNameOf(meter(recordOf(agreement)))).toBe('no error');
@@ -221,7 +275,12 @@ describe('faults', () => {
 
   it('choose records by matchers', async () => {
     const agreement = await subscribed();
-    await ask('POST', '/faults', { kind: 'unprocessed', count: 1, subset: { dimension: 'users' }, afterEffect: { quantity: 6 } });
+    await ask('POST', '/faults', {
+      kind: 'unprocessed',
+      count: 1,
+      subset: { dimension: 'users' },
+      afterEffect: { quantity: 6 },
+    });
     const late = recordOf(agreement, { Quantity: 6, Timestamp: new Date('2026-11-18T10:00:00Z') });
     const answer = await meter(recordOf(agreement), late, recordOf(agreement, { Dimension: 'gigabytes' }));
     expect(answer.UnprocessedRecords?.map(({ Dimension }) => Dimension)).toEqual(['users', 'users']);
@@ -261,7 +320,8 @@ describe('faults', () => {
 describe('evidence', () => {
   it('calls come in pages, in either order, and filtered', async () => {
     const agreement = await subscribed();
-    for (let hour = 1; hour <= 5; hour += 1) await meter(recordOf(agreement, { Timestamp: new Date(Date.UTC(2026, 10, 18, hour)) }));
+    for (let hour = 1; hour <= 5; hour += 1)
+      await meter(recordOf(agreement, { Timestamp: new Date(Date.UTC(2026, 10, 18, hour)) }));
     await errorNameOf(meter(recordOf(agreement, { Timestamp: new Date('2026-11-01T00:00:00Z') })));
     const all = sim.calls().map(({ requestId }) => requestId);
     for (const [order, expected] of [
@@ -279,12 +339,20 @@ describe('evidence', () => {
     }
     const { calls } = (await ask('GET', '/calls?error=TimestampOutOfBoundsException')).body;
     expect(calls).toMatchObject([
-      { operation: 'BatchMeterUsage', statusCode: 400, effective: false, records: 1, request: { UsageRecords: [{ Dimension: 'users' }] } },
+      {
+        operation: 'BatchMeterUsage',
+        statusCode: 400,
+        effective: false,
+        records: 1,
+        request: { UsageRecords: [{ Dimension: 'users' }] },
+      },
     ]);
     expect((await ask('GET', '/calls?operation=ResolveCustomer')).body).toEqual({ calls: [] });
     expect((await ask('GET', '/calls?after=nobody')).body.error.problems).toMatchObject([{ path: 'after' }]);
     expect((await ask('GET', '/calls?limit=0')).body.error.problems).toMatchObject([{ path: 'query.limit' }]);
-    expect((await ask('GET', '/calls?page=2')).body.error.problems).toMatchObject([{ message: expect.stringContaining('page') }]);
+    expect((await ask('GET', '/calls?page=2')).body.error.problems).toMatchObject([
+      { message: expect.stringContaining('page') },
+    ]);
   });
 
   it('the bill is what the simulator says it is', async () => {
@@ -319,7 +387,9 @@ describe('notifications', () => {
       request
         .on('data', (chunk: Buffer) => (body += chunk.toString()))
         .on('end', () => {
-          got.push(`${String(request.headers['x-secret'])} ${(JSON.parse(body) as { 'detail-type': string })['detail-type']}`);
+          got.push(
+            `${String(request.headers['x-secret'])} ${(JSON.parse(body) as { 'detail-type': string })['detail-type']}`,
+          );
           response.end();
         });
     });
@@ -371,7 +441,11 @@ describe('a request that does not fit', () => {
   });
 
   it('names every field that does not fit', async () => {
-    const { body } = await ask('POST', '/products', { productCode: 'ü', dimensions: ['', { name: 'x', type: 'Free' }], color: 'red' });
+    const { body } = await ask('POST', '/products', {
+      productCode: 'ü',
+      dimensions: ['', { name: 'x', type: 'Free' }],
+      color: 'red',
+    });
     expect((body.error.problems as { path: string }[]).map(({ path }) => path).sort()).toEqual([
       '',
       'dimensions[0]',
@@ -392,7 +466,10 @@ describe('a browser that shows another page', () => {
     ['the origin of another port', { origin: 'http://127.0.0.1:1' }],
     ['a name that a stranger can point at 127.0.0.1', { host: 'evil.example:4570' }],
     ['a cross-site image', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }],
-    ['another port of this machine', { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }],
+    [
+      'another port of this machine',
+      { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' },
+    ],
   ])('gets nothing: %s', async (_, headers) => {
     expect(await askRaw('GET', '/agreements', headers)).toBe(403);
     expect(await askRaw('POST', '/state/reset', headers)).toBe(403);
@@ -429,16 +506,23 @@ describe('the OpenAPI document', () => {
   it('describes every route, and only references what it has', () => {
     expect(document.openapi).toBe('3.1.0');
     const described = Object.entries(document.paths).flatMap(([path, operations]) =>
-      Object.entries(operations).map(([method, { operationId }]) => ({ name: `${method.toUpperCase()} ${path}`, operationId })),
+      Object.entries(operations).map(([method, { operationId }]) => ({
+        name: `${method.toUpperCase()} ${path}`,
+        operationId,
+      })),
     );
     const routes = controlRoutes(sim).map(({ method, path }) => `${method} /_simulator${path}`);
     expect(described.map(({ name }) => name).sort()).toEqual(routes.sort());
     expect(new Set(described.map(({ operationId }) => operationId)).size).toBe(routes.length);
-    const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, reference = '']) => reference);
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(
+      ([, reference = '']) => reference,
+    );
     expect(references.length).toBeGreaterThan(20);
     for (const component of Object.values(document.components.schemas)) expect(component).not.toHaveProperty('$ref');
     for (const reference of references) {
-      const found = reference.split('/').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], document);
+      const found = reference
+        .split('/')
+        .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], document);
       expect([reference, typeof found]).toEqual([reference, 'object']);
     }
   });
@@ -447,7 +531,11 @@ describe('the OpenAPI document', () => {
     const agreement = await subscribed({ freeTrial: true, endsAt: '2026-12-01T00:00:00Z' });
     const fault = sim.faults.add({ kind: 'latency', ms: 0 });
     await meter(recordOf(agreement));
-    const { id: targetId } = sim.notifications.addTarget({ kind: 'apiDestination', url: 'http://127.0.0.1:9/', detailTypes: ['none'] });
+    const { id: targetId } = sim.notifications.addTarget({
+      kind: 'apiDestination',
+      url: 'http://127.0.0.1:9/',
+      detailTypes: ['none'],
+    });
     const { resourceId } = sim.launch({ agreement, platform: 'ecs' });
     const state = (await ask('GET', '/state')).body;
     const params: Record<string, string> = {

@@ -15,7 +15,9 @@ import { hourMs, noon, startMarketplace, startMetering, stopMarketplaces } from 
 
 afterEach(stopMarketplaces);
 
-/** Under jest the socket's error is of another realm, which the SDK wraps; only the message then still says what it was. */
+/**
+ * Under jest the socket's error is of another realm, which the SDK wraps; only the message then still says what it was.
+ */
 async function messageOf(call: Promise<unknown>): Promise<string> {
   const error: unknown = await call.catch((reason: unknown) => reason);
   return (error as Error).message;
@@ -44,7 +46,12 @@ describe('faults of a whole call', () => {
     [{ kind: 'expiredCredentials' }, 'ExpiredTokenException', 400, 0],
     [{ kind: 'disabledApi' }, 'DisabledApiException', 400, 0],
     [{ kind: 'unknownError', name: 'BrandNewException' }, 'BrandNewException', 400, 0],
-    [{ kind: 'unknownError', name: 'BrandNewException', statusCode: 503, afterEffect: true }, 'BrandNewException', 503, 1],
+    [
+      { kind: 'unknownError', name: 'BrandNewException', statusCode: 503, afterEffect: true },
+      'BrandNewException',
+      503,
+      1,
+    ],
   ];
 
   it.each(errors)('%j', async (fault, name, statusCode, lines) => {
@@ -80,36 +87,45 @@ describe('faults of a whole call', () => {
     expect((await meter(record())).Results).toMatchObject([{ Status: 'Success' }]);
   });
 
-  it.each<Fault['kind']>(['resetAfter', 'cutAnswer', 'throttle', 'error500Before', 'accessDenied', 'expiredCredentials', 'disabledApi'])(
-    'strikes every operation: %s',
-    async (kind) => {
-      const { sim, entitlements, listing, resource, client } = await startSoftware('ecs');
-      const trail = trailClient(sim.url);
-      const seller = meteringClient(sim.url);
-      const { productCode: ProductCode } = listing;
-      sim.faults.add({ kind } as Fault);
-      const calls = [
-        errorNameOf(seller.send(new ResolveCustomerCommand({ RegistrationToken: sim.registrationToken(sim.agreements()[0] ?? '') }))),
-        errorNameOf(seller.send(new BatchMeterUsageCommand({ UsageRecords: [] }))),
-        errorNameOf(client.send(new MeterUsageCommand({ ProductCode, Timestamp: noon, UsageDimension: 'users' }))),
-        errorNameOf(client.send(new RegisterUsageCommand({ ProductCode, PublicKeyVersion: 1 }))),
-        errorNameOf(entitlements.send(new GetEntitlementsCommand({ ProductCode }))),
-        errorNameOf(trail.send(new LookupEventsCommand({}))),
-      ];
-      expect(await Promise.all(calls)).not.toContain('no error');
-      expect(
-        sim
-          .calls({ fault: kind })
-          .map(({ operation }) => operation)
-          .sort(),
-      ).toEqual(['BatchMeterUsage', 'GetEntitlements', 'LookupEvents', 'MeterUsage', 'RegisterUsage', 'ResolveCustomer']);
-      expect(sim.bill({ resourceId: resource.resourceId }).some(({ operation }) => operation === 'MeterUsage')).toBe(
-        kind === 'resetAfter' || kind === 'cutAnswer',
-      );
-      trail.destroy();
-      seller.destroy();
-    },
-  );
+  it.each<Fault['kind']>([
+    'resetAfter',
+    'cutAnswer',
+    'throttle',
+    'error500Before',
+    'accessDenied',
+    'expiredCredentials',
+    'disabledApi',
+  ])('strikes every operation: %s', async (kind) => {
+    const { sim, entitlements, listing, resource, client } = await startSoftware('ecs');
+    const trail = trailClient(sim.url);
+    const seller = meteringClient(sim.url);
+    const { productCode: ProductCode } = listing;
+    sim.faults.add({ kind } as Fault);
+    const calls = [
+      errorNameOf(
+        seller.send(
+          new ResolveCustomerCommand({ RegistrationToken: sim.registrationToken(sim.agreements()[0] ?? '') }),
+        ),
+      ),
+      errorNameOf(seller.send(new BatchMeterUsageCommand({ UsageRecords: [] }))),
+      errorNameOf(client.send(new MeterUsageCommand({ ProductCode, Timestamp: noon, UsageDimension: 'users' }))),
+      errorNameOf(client.send(new RegisterUsageCommand({ ProductCode, PublicKeyVersion: 1 }))),
+      errorNameOf(entitlements.send(new GetEntitlementsCommand({ ProductCode }))),
+      errorNameOf(trail.send(new LookupEventsCommand({}))),
+    ];
+    expect(await Promise.all(calls)).not.toContain('no error');
+    expect(
+      sim
+        .calls({ fault: kind })
+        .map(({ operation }) => operation)
+        .sort(),
+    ).toEqual(['BatchMeterUsage', 'GetEntitlements', 'LookupEvents', 'MeterUsage', 'RegisterUsage', 'ResolveCustomer']);
+    expect(sim.bill({ resourceId: resource.resourceId }).some(({ operation }) => operation === 'MeterUsage')).toBe(
+      kind === 'resetAfter' || kind === 'cutAnswer',
+    );
+    trail.destroy();
+    seller.destroy();
+  });
 
   it('latency delays the answer; the effect comes even if the client has gone', async () => {
     const { sim, client, record, meter } = await startMetering();
@@ -136,7 +152,9 @@ describe('faults of a whole call', () => {
 
   it('spends a single-use token although the answer was lost', async () => {
     const { sim, client } = await startMarketplace({ switches: { registrationTokenReuse: 'once' } });
-    const token = sim.registrationToken(sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode }));
+    const token = sim.registrationToken(
+      sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode }),
+    );
     sim.faults.add({ kind: 'resetAfter', count: 1 });
     const resolve = () => client.send(new ResolveCustomerCommand({ RegistrationToken: token }));
     expect(await messageOf(resolve())).toContain('ECONNRESET');
@@ -193,7 +211,12 @@ describe('faults of single records', () => {
     [true, 2],
   ])('answers an unknown status (after the effect: %s)', async (afterEffect, lines) => {
     const { sim, record, outcome } = await startMetering();
-    sim.faults.add({ kind: 'unknownStatus', status: 'Deferred', subset: 1, ...(afterEffect !== undefined && { afterEffect }) });
+    sim.faults.add({
+      kind: 'unknownStatus',
+      status: 'Deferred',
+      subset: 1,
+      ...(afterEffect !== undefined && { afterEffect }),
+    });
     expect(await outcome(...hours(2).map((Timestamp) => record({ Timestamp })))).toBe('Deferred Success');
     expect(sim.bill()).toHaveLength(lines);
   });
@@ -229,7 +252,8 @@ describe('which calls a fault strikes', () => {
     sim.faults.add({
       kind: 'error500Before',
       operation: 'BatchMeterUsage',
-      when: ({ region, records }) => region === 'us-east-1' && records.some(({ Dimension }) => Dimension === 'gigabytes'),
+      when: ({ region, records }) =>
+        region === 'us-east-1' && records.some(({ Dimension }) => Dimension === 'gigabytes'),
     });
     expect(await outcome(record())).toBe('Success');
     expect(await outcome(record(), record({ Dimension: 'gigabytes' }))).toBe('InternalServiceErrorException');

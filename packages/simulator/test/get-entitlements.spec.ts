@@ -32,7 +32,12 @@ describe('GetEntitlements', () => {
       entitlements: values.map((value, index) => ({ dimension: 'seats', value, ...(index === 0 && { expiresAt }) })),
     });
     const { Entitlements: all } = await get();
-    const common = { ProductCode: productCode, Dimension: 'seats', CustomerAWSAccountId: accountId, LicenseArn: licenseArn };
+    const common = {
+      ProductCode: productCode,
+      Dimension: 'seats',
+      CustomerAWSAccountId: accountId,
+      LicenseArn: licenseArn,
+    };
     const end = new Date(noon.getTime() + 2 * hourMs);
     expect(all).toEqual([
       { ...common, Value: { IntegerValue: 3 }, ExpirationDate: expiresAt },
@@ -85,7 +90,10 @@ describe('GetEntitlements', () => {
     const { productCode, entitlements, subscribe } = await startContract({ switches: { emptyEntitlementPages } });
     subscribe(...Array.from({ length: 5 }, (_, value): [string, number] => ['seats', value]));
     const pages = [];
-    for await (const page of paginateGetEntitlements({ client: entitlements, pageSize: 2 }, { ProductCode: productCode })) {
+    for await (const page of paginateGetEntitlements(
+      { client: entitlements, pageSize: 2 },
+      { ProductCode: productCode },
+    )) {
       pages.push(page.Entitlements?.length);
     }
     expect(pages).toEqual(sizes);
@@ -142,7 +150,9 @@ describe('GetEntitlements', () => {
   it('is served in us-east-1, not in the region where the SDK would also look', async () => {
     const { sim, productCode } = await startContract();
     const client = entitlementClient(sim.url, { region: 'eu-west-1' });
-    expect(await errorNameOf(client.send(new GetEntitlementsCommand({ ProductCode: productCode })))).toBe('InvalidSignatureException');
+    expect(await errorNameOf(client.send(new GetEntitlementsCommand({ ProductCode: productCode })))).toBe(
+      'InvalidSignatureException',
+    );
     client.destroy();
   });
 });

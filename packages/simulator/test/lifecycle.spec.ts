@@ -25,7 +25,11 @@ interface Sale {
   events: () => EventBridgeEvent[];
 }
 
-async function startSale(options: SimulatorOptions = {}, identity: ProductIdentity = 'license', entitled = true): Promise<Sale> {
+async function startSale(
+  options: SimulatorOptions = {},
+  identity: ProductIdentity = 'license',
+  entitled = true,
+): Promise<Sale> {
   const { sim } = await startMarketplace(options);
   const seats = entitled ? [{ name: 'seats', type: 'Entitled' as const }] : [];
   const listing = sim.createProduct({ dimensions: ['users', ...seats], identity, title: 'Widgets' });
@@ -34,7 +38,8 @@ async function startSale(options: SimulatorOptions = {}, identity: ProductIdenti
   return {
     ...{ sim, listing },
     news: () => sim.notifications.collect().map(named),
-    events: () => sim.notifications.collect().flatMap((message) => (message.channel === 'eventBridge' ? [message.body] : [])),
+    events: () =>
+      sim.notifications.collect().flatMap((message) => (message.channel === 'eventBridge' ? [message.body] : [])),
   };
 }
 
@@ -47,9 +52,18 @@ const amended = 'Purchase Agreement Amended - Proposer';
 describe('a subscription', () => {
   it('is announced at once, with the license on its own event', async () => {
     const { sim, listing, events } = await startSale();
-    const agreement = sim.subscribe({ productCode: listing.productCode, accountId: '071964067459', endsAt: after(365 * dayMs) });
+    const agreement = sim.subscribe({
+      productCode: listing.productCode,
+      accountId: '071964067459',
+      endsAt: after(365 * dayMs),
+    });
     const envelope = {
-      ...{ version: '0', id: expect.stringMatching(uuid), source: 'aws.agreement-marketplace', account: '123456789012' },
+      ...{
+        version: '0',
+        id: expect.stringMatching(uuid),
+        source: 'aws.agreement-marketplace',
+        account: '123456789012',
+      },
       ...{
         time: '2026-11-18T12:30:00Z',
         region: 'us-east-1',
@@ -95,7 +109,12 @@ describe('a subscription', () => {
     const agreement = sim.subscribe({ productCode: listing.productCode });
     expect(listing).toMatchObject({ productId: expect.stringMatching(/^prod-[a-z0-9]{13}$/), title: 'Widgets' });
     expect(agreement).toMatchObject({
-      ...{ productId: listing.productId, offerId: expect.stringMatching(/^offer-[a-z0-9]{13}$/), status: 'ACTIVE', intent: 'NEW' },
+      ...{
+        productId: listing.productId,
+        offerId: expect.stringMatching(/^offer-[a-z0-9]{13}$/),
+        status: 'ACTIVE',
+        intent: 'NEW',
+      },
       ...{ initialAgreementId: agreement.agreementId, acceptedAt: noon, updatedAt: noon },
     });
     expect(agreement.agreementId).toMatch(/^agmt-[a-z0-9]{25}$/);
@@ -113,7 +132,10 @@ describe('a subscription', () => {
     });
     const [first, second] = events();
     const id: unknown = expect.stringMatching(/^resaleauthz-[a-z0-9]{13}$/);
-    expect(first).toMatchObject({ 'detail-type': 'Purchase Agreement Created - Manufacturer', account: '123456789012' });
+    expect(first).toMatchObject({
+      'detail-type': 'Purchase Agreement Created - Manufacturer',
+      account: '123456789012',
+    });
     expect(first?.detail).toMatchObject({ resaleAuthorization: { id }, proposer: { accountId: '999988887777' } });
     expect(second?.['detail-type']).toBe(updated);
     sim.amend(agreement, { autoRenew: false });
@@ -140,7 +162,9 @@ describe('a subscription', () => {
     expect(sim.agreement(abandoned).status).toBe('CANCELLED');
     sim.clock.advance(1);
     const [first] = events();
-    expect(first?.detail).toMatchObject({ agreement: { acceptanceTime: '2026-11-18T12:30:00Z', startTime: '2026-11-28T12:30:00Z' } });
+    expect(first?.detail).toMatchObject({
+      agreement: { acceptanceTime: '2026-11-18T12:30:00Z', startTime: '2026-11-28T12:30:00Z' },
+    });
     expect(first?.time).toBe('2026-11-28T12:30:00Z');
     sim.clock.advance(10 * dayMs);
     expect(news()).toEqual([]);
@@ -169,7 +193,8 @@ describe('a subscription', () => {
     sim.requestCancellation(agreement);
     expect(() => sim.requestCancellation(agreement)).toThrow('still open');
     sim.cancel(agreement);
-    for (const act of ['amend', 'renew', 'replace'] as const) expect(() => sim[act](agreement, {})).toThrow('is CANCELLED');
+    for (const act of ['amend', 'renew', 'replace'] as const)
+      expect(() => sim[act](agreement, {})).toThrow('is CANCELLED');
   });
 });
 
@@ -185,10 +210,17 @@ describe('an end', () => {
     expect(end?.detail).toEqual({
       ...{ requestId: expect.stringMatching(uuid), catalog: 'AWSMarketplace', resaleAuthorization: { id: null } },
       agreement: { id: agreement.agreementId, status: 'EXPIRED' },
-      ...{ acceptor: { accountId: agreement.accountId }, proposer: { accountId: '123456789012' }, offer: { id: listing.publicOfferId } },
+      ...{
+        acceptor: { accountId: agreement.accountId },
+        proposer: { accountId: '123456789012' },
+        offer: { id: listing.publicOfferId },
+      },
     });
     expect(license).toMatchObject({ 'detail-type': deprovisioned, time: '2026-11-28T12:30:30Z' });
-    expect(license?.detail).toMatchObject({ agreement: { id: agreement.agreementId }, product: { code: listing.productCode } });
+    expect(license?.detail).toMatchObject({
+      agreement: { id: agreement.agreementId },
+      product: { code: listing.productCode },
+    });
   });
 
   it.each(['CANCELLED', 'TERMINATED', 'EXPIRED'] as const)('as %s says so', async (as) => {
@@ -232,25 +264,38 @@ describe('an end', () => {
 
   it('announces itself 180, 120, 90, 60 and 30 days before, if that lies after the purchase', async () => {
     const { sim, listing, events } = await startSale();
-    const agreement = sim.subscribe({ productCode: listing.productCode, endsAt: after(100 * dayMs), autoRenew: true, lockoutDays: 20 });
+    const agreement = sim.subscribe({
+      productCode: listing.productCode,
+      endsAt: after(100 * dayMs),
+      autoRenew: true,
+      lockoutDays: 20,
+    });
     events();
     sim.clock.advance(99 * dayMs);
     const [ninety, sixty, thirty, upcoming, ...rest] = events();
-    const days = [ninety, sixty, thirty].map((event) => (event?.detail.agreement as { daysBeforeEndTime: number }).daysBeforeEndTime);
+    const days = [ninety, sixty, thirty].map(
+      (event) => (event?.detail.agreement as { daysBeforeEndTime: number }).daysBeforeEndTime,
+    );
     expect([days, rest]).toEqual([[90, 60, 30], []]);
     const { agreementId: id, accountId } = agreement;
     const product = { id: listing.productId, title: 'Widgets' };
     const parties = { acceptor: { accountId }, proposer: { name: 'Seller 123456789012', accountId: '123456789012' } };
     const common = { requestId: expect.stringMatching(uuid), catalog: 'AWSMarketplace', product, ...parties };
     const term = { id, startTime: '2026-11-18T12:30:00Z', endTime: '2027-02-26T12:30:00Z' };
-    expect(ninety).toMatchObject({ 'detail-type': 'Purchase Agreement Ending - Proposer', time: '2026-11-28T12:30:00Z' });
+    expect(ninety).toMatchObject({
+      'detail-type': 'Purchase Agreement Ending - Proposer',
+      time: '2026-11-28T12:30:00Z',
+    });
     expect(ninety?.detail).toEqual({
       ...common,
       agreement: { ...term, status: 'ACTIVE', daysBeforeEndTime: 90, autoRenewalEnabled: true },
       renewalSummary: { lockoutStartTime: '2027-02-06T12:30:00Z', disabledBy: null },
       offer: { id: agreement.offerId },
     });
-    expect(upcoming).toMatchObject({ 'detail-type': 'Purchase Agreement Renewal Upcoming - Proposer', time: '2027-02-06T12:30:00Z' });
+    expect(upcoming).toMatchObject({
+      'detail-type': 'Purchase Agreement Renewal Upcoming - Proposer',
+      time: '2027-02-06T12:30:00Z',
+    });
     expect(upcoming?.detail).toEqual({
       ...common,
       agreement: term,
@@ -272,7 +317,10 @@ describe('what a running agreement goes through', () => {
     const agreement = sim.subscribe({ productCode: listing.productCode, endsAt: after(100 * dayMs), autoRenew: true });
     events();
     const entitlements = [{ dimension: 'seats', value: 50 }];
-    expect(sim.amend(agreement, { entitlements, endsAt: after(200 * dayMs) })).toMatchObject({ entitlements, endsAt: after(200 * dayMs) });
+    expect(sim.amend(agreement, { entitlements, endsAt: after(200 * dayMs) })).toMatchObject({
+      entitlements,
+      endsAt: after(200 * dayMs),
+    });
     const [terms, license] = events();
     expect(terms?.['detail-type']).toBe(amended);
     expect(terms?.detail).toEqual({
@@ -283,7 +331,11 @@ describe('what a running agreement goes through', () => {
       },
       renewalSummary: { lockoutStartTime: null, disabledBy: null },
       product: { id: listing.productId, title: 'Widgets' },
-      ...{ acceptor: { accountId: agreement.accountId }, proposer: { accountId: '123456789012' }, offer: { id: agreement.offerId } },
+      ...{
+        acceptor: { accountId: agreement.accountId },
+        proposer: { accountId: '123456789012' },
+        offer: { id: agreement.offerId },
+      },
     });
     expect(license?.['detail-type']).toBe(updated);
     sim.amend(agreement, { autoRenew: false, renewalDisabledBy: 'PROPOSER' });
@@ -315,18 +367,35 @@ describe('what a running agreement goes through', () => {
     expect(pending?.detail).toEqual({
       ...{ requestId: expect.stringMatching(uuid), catalog: 'AWSMarketplace' },
       agreement: {
-        ...{ id: agreement.agreementId, acceptorId: agreement.accountId, productId: listing.productId, offerId: agreement.offerId },
+        ...{
+          id: agreement.agreementId,
+          acceptorId: agreement.accountId,
+          productId: listing.productId,
+          offerId: agreement.offerId,
+        },
       },
       agreementCancellationRequest: {
-        ...{ id: expect.stringMatching(/^acr-[a-z0-9]{25}$/), reasonCode: 'INCORRECT_TERMS_ACCEPTED', reasonMessage: 'wrong rate' },
-        ...{ statusCode: 'PENDING_APPROVAL', statusMessage: '', createdAt: '2026-11-18T12:30:00Z', updatedAt: '2026-11-18T12:30:00Z' },
+        ...{
+          id: expect.stringMatching(/^acr-[a-z0-9]{25}$/),
+          reasonCode: 'INCORRECT_TERMS_ACCEPTED',
+          reasonMessage: 'wrong rate',
+        },
+        ...{
+          statusCode: 'PENDING_APPROVAL',
+          statusMessage: '',
+          createdAt: '2026-11-18T12:30:00Z',
+          updatedAt: '2026-11-18T12:30:00Z',
+        },
       },
     });
     sim.clock.advance(7 * dayMs - 1);
     expect(news()).toEqual([]);
     sim.clock.advance(1);
     expect(news()).toEqual([`${about} Approved - Proposer`, ended]);
-    expect(sim.agreement(agreement)).toMatchObject({ status: 'CANCELLED', cancellationRequest: { status: 'APPROVED' } });
+    expect(sim.agreement(agreement)).toMatchObject({
+      status: 'CANCELLED',
+      cancellationRequest: { status: 'APPROVED' },
+    });
     const other = sim.subscribe({ productCode: listing.productCode });
     sim.requestCancellation(other);
     expect(sim.answerCancellation(other, 'APPROVED', 'fine').status).toBe('CANCELLED');
@@ -346,7 +415,10 @@ describe('what a running agreement goes through', () => {
     expect(sent.map((event) => event['detail-type'])).toEqual([
       ...['Purchase Agreement Advisory Issued - Manufacturer', 'Purchase Agreement Advisory Resolved - Manufacturer'],
       ...['Spend Threshold Reached', 'Spend Threshold Vet Succeeded', 'Spend Threshold Vet Failed'],
-      ...['Purchase Agreement Billing Adjustment Completed - Proposer', 'Purchase Agreement Billing Adjustment Failed - Proposer'],
+      ...[
+        'Purchase Agreement Billing Adjustment Completed - Proposer',
+        'Purchase Agreement Billing Adjustment Failed - Proposer',
+      ],
     ]);
     const requestId: unknown = expect.stringMatching(uuid);
     const common = { requestId, catalog: 'AWSMarketplace', agreement: { id } };
@@ -392,12 +464,24 @@ describe('what comes after an agreement', () => {
   it('a renewal at its end is a new agreement, for as long again', async () => {
     const { sim, listing, events } = await startSale();
     const entitlements = [{ dimension: 'seats', value: 5 }];
-    const first = sim.subscribe({ productCode: listing.productCode, endsAt: after(10 * dayMs), autoRenew: true, entitlements });
+    const first = sim.subscribe({
+      productCode: listing.productCode,
+      endsAt: after(10 * dayMs),
+      autoRenew: true,
+      entitlements,
+    });
     events();
     sim.clock.advance(10 * dayMs);
     const second = sim.agreements()[1];
     expect(second).toMatchObject({
-      ...{ intent: 'RENEW', status: 'ACTIVE', accountId: first.accountId, offerId: first.offerId, autoRenew: true, entitlements },
+      ...{
+        intent: 'RENEW',
+        status: 'ACTIVE',
+        accountId: first.accountId,
+        offerId: first.offerId,
+        autoRenew: true,
+        entitlements,
+      },
       ...{ previousAgreementId: first.agreementId, initialAgreementId: first.agreementId },
       ...{ startsAt: after(10 * dayMs), endsAt: after(20 * dayMs) },
     });
@@ -407,7 +491,11 @@ describe('what comes after an agreement', () => {
       ...{ requestId: expect.stringMatching(uuid), catalog: 'AWSMarketplace' },
       agreement: {
         ...{ id: second?.agreementId, intent: 'RENEW', status: 'ACTIVE', acceptanceTime: '2026-11-28T12:30:00Z' },
-        ...{ startTime: '2026-11-28T12:30:00Z', endTime: '2026-12-08T12:30:00Z', previousAgreementId: first.agreementId },
+        ...{
+          startTime: '2026-11-28T12:30:00Z',
+          endTime: '2026-12-08T12:30:00Z',
+          previousAgreementId: first.agreementId,
+        },
       },
       product: { id: listing.productId, title: 'Widgets' },
       acceptor: { accountId: first.accountId },
@@ -447,7 +535,10 @@ describe('what comes after an agreement', () => {
       sim.clock.advance(dayMs / 2);
       const renewed = sim.renew(agreement, { endsAt: after(30 * dayMs) });
       sim.clock.advance(hourMs / 2);
-      expect([renewalLicense, await outcome(record({ Timestamp: after(dayMs / 2 - hourMs) }))]).toEqual([renewalLicense, late]);
+      expect([renewalLicense, await outcome(record({ Timestamp: after(dayMs / 2 - hourMs) }))]).toEqual([
+        renewalLicense,
+        late,
+      ]);
       const inNewTerm = { Timestamp: after(dayMs / 2 + 60_000) };
       expect([renewalLicense, await outcome(record(inNewTerm))]).toEqual([renewalLicense, fresh]);
       expect(await outcome(record({ ...inNewTerm, Dimension: 'gigabytes' }, renewed))).toBe('Success');
@@ -470,7 +561,11 @@ describe('what comes after an agreement', () => {
     const first = sim.subscribe({ productCode: listing.productCode });
     news();
     const second = sim.replace(first, { entitlements: [{ dimension: 'seats', value: 1 }] });
-    expect(second).toMatchObject({ intent: 'REPLACE', previousAgreementId: first.agreementId, initialAgreementId: first.agreementId });
+    expect(second).toMatchObject({
+      intent: 'REPLACE',
+      previousAgreementId: first.agreementId,
+      initialAgreementId: first.agreementId,
+    });
     expect([second.licenseArn === first.licenseArn, second.offerId === first.offerId]).toEqual([sameLicense, false]);
     expect(sim.agreement(first).status).toBe('REPLACED');
     sim.clock.advance(hourMs);
@@ -559,11 +654,18 @@ describe('the topics of a legacy product', () => {
     const common = { 'customer-identifier': agreement.customerIdentifier, 'product-code': listing.productCode };
     sim.cancel(agreement);
     sim.clock.advance(2 * hourMs);
-    const sent = sim.notifications.messages().flatMap((message) => (message.channel === 'eventBridge' ? [] : [message]));
+    const sent = sim.notifications
+      .messages()
+      .flatMap((message) => (message.channel === 'eventBridge' ? [] : [message]));
     expect(sent.map(({ channel, body, at }) => [channel, body, at.getTime() - noon.getTime()])).toEqual([
       [
         'subscriptionTopic',
-        { action: 'subscribe-success', ...common, 'offer-identifier': agreement.offerId, isFreeTrialTermPresent: 'true' },
+        {
+          action: 'subscribe-success',
+          ...common,
+          'offer-identifier': agreement.offerId,
+          isFreeTrialTermPresent: 'true',
+        },
         0,
       ],
       ['entitlementTopic', { action: 'entitlement-updated', ...common }, 0],
@@ -571,8 +673,12 @@ describe('the topics of a legacy product', () => {
       ['entitlementTopic', { action: 'entitlement-updated', ...common }, 30_000],
       ['subscriptionTopic', { action: 'unsubscribe-success', ...common, isFreeTrialTermPresent: 'true' }, hourMs],
     ]);
-    expect(sent[0]?.topicArn).toBe(`arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-${listing.productCode}`);
-    expect(sent[1]?.topicArn).toBe(`arn:aws:sns:us-east-1:287250355862:aws-mp-entitlement-notification-${listing.productCode}`);
+    expect(sent[0]?.topicArn).toBe(
+      `arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-${listing.productCode}`,
+    );
+    expect(sent[1]?.topicArn).toBe(
+      `arn:aws:sns:us-east-1:287250355862:aws-mp-entitlement-notification-${listing.productCode}`,
+    );
   });
 
   const sns = (sim: MarketplaceSimulator): string[] =>
@@ -615,7 +721,10 @@ describe('the topics of a legacy product', () => {
 
   it('entitlement-updated is worth a call', async () => {
     const { sim, entitlements } = await startMarketplace();
-    const { productCode } = sim.createProduct({ dimensions: [{ name: 'seats', type: 'Entitled' }], identity: 'legacy' });
+    const { productCode } = sim.createProduct({
+      dimensions: [{ name: 'seats', type: 'Entitled' }],
+      identity: 'legacy',
+    });
     const agreement = sim.subscribe({ productCode });
     sim.notifications.collect();
     sim.setEntitlements(agreement, [{ dimension: 'seats', value: 9 }]);
@@ -627,15 +736,21 @@ describe('the topics of a legacy product', () => {
 
 describe('the forms of events', () => {
   /** The events of a life from the purchase to the end, by detail-type without its role. */
-  const life = async (switches: Partial<Switches>, entitled = true): Promise<Record<string, EventBridgeEvent | undefined>> => {
+  const life = async (
+    switches: Partial<Switches>,
+    entitled = true,
+  ): Promise<Record<string, EventBridgeEvent | undefined>> => {
     const { sim, listing } = await startSale(withSwitches(switches), 'license', entitled);
     sim.cancel(sim.subscribe({ productCode: listing.productCode }));
     sim.clock.advance(hourMs);
     const sent = sim.notifications.messages().map(({ type, body }) => [type, body as EventBridgeEvent] as const);
     return Object.fromEntries(sent);
   };
-  const detail = async (type: string, switches: Partial<Switches>, entitled = true): Promise<Record<string, unknown> | undefined> =>
-    (await life(switches, entitled))[type]?.detail;
+  const detail = async (
+    type: string,
+    switches: Partial<Switches>,
+    entitled = true,
+  ): Promise<Record<string, unknown> | undefined> => (await life(switches, entitled))[type]?.detail;
 
   it('usageLicenseUpdated', async () => {
     expect(await life({ usageLicenseUpdated: 'sent' }, false)).toHaveProperty('License Updated');
@@ -689,7 +804,9 @@ describe('the forms of events', () => {
   });
 
   it('unknownEventFields', async () => {
-    expect(Object.keys((await detail('License Updated', { unknownEventFields: 'none' })) ?? {})).not.toContain('correlation');
+    expect(Object.keys((await detail('License Updated', { unknownEventFields: 'none' })) ?? {})).not.toContain(
+      'correlation',
+    );
     const added = await detail('License Updated', { unknownEventFields: 'added' });
     expect(added).toMatchObject({ correlation: { version: 1 }, acceptor: { partition: 'aws' } });
   });

@@ -19,7 +19,13 @@ export function meteringClient(endpoint: string, options: ClientOptions = {}): M
 }
 
 export function entitlementClient(endpoint: string, options: ClientOptions = {}): MarketplaceEntitlementServiceClient {
-  return new MarketplaceEntitlementServiceClient({ endpoint, region: 'us-east-1', maxAttempts: 1, credentials, ...options });
+  return new MarketplaceEntitlementServiceClient({
+    endpoint,
+    region: 'us-east-1',
+    maxAttempts: 1,
+    credentials,
+    ...options,
+  });
 }
 
 export function agreementClient(endpoint: string, options: ClientOptions = {}): MarketplaceAgreementClient {

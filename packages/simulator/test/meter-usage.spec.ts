@@ -56,7 +56,11 @@ describe('MeterUsage', () => {
 
   it('adds up what AgentCore sends in one hour, one record per token', async () => {
     const { sim, meter } = await startSoftware('agentcore');
-    const ids = [await meter({ ClientToken: 'a' }), await meter({ ClientToken: 'b' }), await meter({ ClientToken: 'a' })];
+    const ids = [
+      await meter({ ClientToken: 'a' }),
+      await meter({ ClientToken: 'b' }),
+      await meter({ ClientToken: 'a' }),
+    ];
     expect(ids[1]).not.toBe(ids[0]);
     expect(ids[2]).toBe(ids[0]);
     expect(sim.bill().map(({ quantity, hour }) => [quantity, hour])).toEqual([
@@ -84,22 +88,36 @@ describe('MeterUsage', () => {
       },
       { step: 'build', priority: 'low' },
     );
-    const command = new MeterUsageCommand({ ProductCode: listing.productCode, Timestamp: noon, UsageDimension: 'users' });
+    const command = new MeterUsageCommand({
+      ProductCode: listing.productCode,
+      Timestamp: noon,
+      UsageDimension: 'users',
+    });
     expect(await errorNameOf(client.send(command))).toBe(expected);
   });
 
-  it.each(['ec2', 'agentcore'] as const)('refuses one ClientToken for two requests on %s, with HTTP 409', async (platform) => {
-    const { sim, meter } = await startSoftware(platform);
-    const id = await meter({ ClientToken: 'token', Timestamp: at(-5.9) });
-    const others = [{ UsageQuantity: 6 }, { UsageDimension: 'gigabytes' }, { Timestamp: at(-5.8) }, { UsageAllocations: [untagged(5)] }];
-    for (const other of others) {
-      expect(await meter({ ClientToken: 'token', Timestamp: at(-5.9), ...other })).toBe('IdempotencyConflictException');
-    }
-    expect(sim.calls({ error: 'IdempotencyConflictException' })).toMatchObject(Array(4).fill({ statusCode: 409 }));
-    sim.clock.advance(hourMs);
-    expect(await meter({ ClientToken: 'token', Timestamp: at(-5.9) })).toBe(id);
-    expect(sim.bill()).toHaveLength(1);
-  });
+  it.each(['ec2', 'agentcore'] as const)(
+    'refuses one ClientToken for two requests on %s, with HTTP 409',
+    async (platform) => {
+      const { sim, meter } = await startSoftware(platform);
+      const id = await meter({ ClientToken: 'token', Timestamp: at(-5.9) });
+      const others = [
+        { UsageQuantity: 6 },
+        { UsageDimension: 'gigabytes' },
+        { Timestamp: at(-5.8) },
+        { UsageAllocations: [untagged(5)] },
+      ];
+      for (const other of others) {
+        expect(await meter({ ClientToken: 'token', Timestamp: at(-5.9), ...other })).toBe(
+          'IdempotencyConflictException',
+        );
+      }
+      expect(sim.calls({ error: 'IdempotencyConflictException' })).toMatchObject(Array(4).fill({ statusCode: 409 }));
+      sim.clock.advance(hourMs);
+      expect(await meter({ ClientToken: 'token', Timestamp: at(-5.9) })).toBe(id);
+      expect(sim.bill()).toHaveLength(1);
+    },
+  );
 
   it('forgets the token of a request that was refused', async () => {
     const { meter } = await startSoftware('ec2');
@@ -125,7 +143,9 @@ describe('MeterUsage', () => {
     async (switches, inside, outside) => {
       const { meter } = await startSoftware('ec2', { switches });
       expect(await meter({ Timestamp: at(inside) })).toMatch(uuid);
-      expect(await meter({ Timestamp: at(outside), UsageDimension: 'gigabytes' })).toBe('TimestampOutOfBoundsException');
+      expect(await meter({ Timestamp: at(outside), UsageDimension: 'gigabytes' })).toBe(
+        'TimestampOutOfBoundsException',
+      );
     },
   );
 
@@ -155,7 +175,10 @@ describe('MeterUsage', () => {
     expect(await errorNameOf(client.send(command))).toBe('InvalidProductCodeException');
   });
 
-  const tagged = (quantity: number, value: string): UsageAllocation => ({ ...untagged(quantity), Tags: [{ Key: 'team', Value: value }] });
+  const tagged = (quantity: number, value: string): UsageAllocation => ({
+    ...untagged(quantity),
+    Tags: [{ Key: 'team', Value: value }],
+  });
 
   it('judges allocations and constraints as BatchMeterUsage does', async () => {
     const { sim, meter } = await startSoftware('ec2');
@@ -227,10 +250,13 @@ describe('MeterUsage: who may meter', () => {
     ['longTerm', 'CustomerNotEntitledException'],
     ['node', 'CustomerNotEntitledException'],
     ['podIdentity', 'AccessDeniedException'],
-  ] as const)('takes no credentials but those of the workload: %s is %s by switch', async (credentials, unsupportedCredentials) => {
-    const { launch } = await startSoftware('eks', { switches: { unsupportedCredentials } });
-    expect(await launch({ credentials }).meter()).toBe(unsupportedCredentials);
-  });
+  ] as const)(
+    'takes no credentials but those of the workload: %s is %s by switch',
+    async (credentials, unsupportedCredentials) => {
+      const { launch } = await startSoftware('eks', { switches: { unsupportedCredentials } });
+      expect(await launch({ credentials }).meter()).toBe(unsupportedCredentials);
+    },
+  );
 
   it('takes nothing signed by the seller', async () => {
     const { client } = await startMetering();
@@ -242,7 +268,11 @@ describe('MeterUsage: who may meter', () => {
     const { sim, resource, listing, meter } = await startSoftware('ec2');
     const { accessKeyId, secretAccessKey } = resource.credentials;
     const client = meteringClient(sim.url, { credentials: { accessKeyId, secretAccessKey } });
-    const command = new MeterUsageCommand({ ProductCode: listing.productCode, Timestamp: noon, UsageDimension: 'users' });
+    const command = new MeterUsageCommand({
+      ProductCode: listing.productCode,
+      Timestamp: noon,
+      UsageDimension: 'users',
+    });
     expect(await errorNameOf(client.send(command))).toBe('UnrecognizedClientException');
     client.destroy();
     sim.terminate(resource);
@@ -269,7 +299,9 @@ describe('MeterUsage: who may meter', () => {
 
   it('does not let a buyer call what is for the seller', async () => {
     const { sim, agreement, client } = await startSoftware('ec2');
-    expect(await errorNameOf(client.send(new BatchMeterUsageCommand({ UsageRecords: [] })))).toBe('AccessDeniedException');
+    expect(await errorNameOf(client.send(new BatchMeterUsageCommand({ UsageRecords: [] })))).toBe(
+      'AccessDeniedException',
+    );
     const resolve = new ResolveCustomerCommand({ RegistrationToken: sim.registrationToken(agreement) });
     expect(await errorNameOf(client.send(resolve))).toBe('InvalidTokenException');
   });

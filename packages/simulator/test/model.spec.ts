@@ -13,8 +13,8 @@ import { startSoftware } from './buyer-software.js';
 import { hourMs, noon, startMarketplace, startMetering, stopMarketplaces } from './simulated-marketplace.js';
 
 /*
- * The simulator against the installed SDKs' own model: when AWS adds an operation, a member or an error, or words a limit anew, the SDK's next
- * release fails here.
+ * The simulator against the installed SDKs' own model: when AWS adds an operation, a member or an error, or words a
+ * limit anew, the SDK's next release fails here.
  */
 afterAll(stopMarketplaces);
 
@@ -33,7 +33,10 @@ const packages = {
 
 /** [9, namespace, name, traits, input, output] [SDK, dist-es/schemas]. */
 type OperationSchema = [9, string, string, unknown, () => StructureSchema, () => StructureSchema];
-/** [3 or -3 for errors, namespace, name, traits, member names, member schemas, number of required members: the first ones]. */
+/**
+ * [3 or -3 for errors, namespace, name, traits, member names, member schemas, number of required members: the first
+ * ones].
+ */
 type StructureSchema = [3 | -3, string, string, Record<string, unknown> | number, string[], unknown[], number?];
 
 const schemasOf = <T extends [number, ...unknown[]]>(sdk: Record<string, unknown>, kind: T[0]): T[] =>
@@ -42,7 +45,9 @@ const schemasOf = <T extends [number, ...unknown[]]>(sdk: Record<string, unknown
     .map(([, value]) => value as T);
 
 const operationOf = (name: Operation): OperationSchema => {
-  const all = [metering, entitlement, cloudTrail].flatMap((sdk) => schemasOf<OperationSchema>(sdk as Record<string, unknown>, 9));
+  const all = [metering, entitlement, cloudTrail].flatMap((sdk) =>
+    schemasOf<OperationSchema>(sdk as Record<string, unknown>, 9),
+  );
   const found = all.find((schema) => schema[2] === name);
   if (!found) throw new Error(`The SDKs have no operation ${name}`);
   return found;
@@ -123,7 +128,10 @@ function membersOf(structure: NormalizedSchema, path: Path = []): Member[] {
   const required = (structure.getSchema() as StructureSchema)[6] ?? 0;
   return [...structure.structIterator()].flatMap(([name, schema], index) => {
     const here = [...path, name];
-    const below = schema.isListSchema() && schema.getValueSchema().isStructSchema() ? membersOf(schema.getValueSchema(), [...here, 0]) : [];
+    const below =
+      schema.isListSchema() && schema.getValueSchema().isStructSchema()
+        ? membersOf(schema.getValueSchema(), [...here, 0])
+        : [];
     const inside = schema.isStructSchema() ? membersOf(schema, here) : [];
     return [{ path: here, schema, required: index < required }, ...below, ...inside];
   });
@@ -132,14 +140,17 @@ function membersOf(structure: NormalizedSchema, path: Path = []): Member[] {
 /** A copy with another value at the path; undefined takes the member away. */
 function changed(value: unknown, [head, ...rest]: Path, to: unknown): unknown {
   if (head === undefined) return to;
-  if (Array.isArray(value)) return value.map((item: unknown, index) => (index === head ? changed(item, rest, to) : item));
+  if (Array.isArray(value))
+    return value.map((item: unknown, index) => (index === head ? changed(item, rest, to) : item));
   const object = value as Wire;
   return { ...object, [head]: changed(object[head], rest, to) };
 }
 
 const inputMembers = (Object.keys(apiOperations) as Operation[])
   .filter((name) => name in whole(''))
-  .flatMap((name) => membersOf(normalized(operationOf(name)[4]())).map((member) => ({ name, ...member, at: member.path.join('.') })));
+  .flatMap((name) =>
+    membersOf(normalized(operationOf(name)[4]())).map((member) => ({ name, ...member, at: member.path.join('.') })),
+  );
 
 describe('the model of the SDK: operations', () => {
   it.each(Object.entries(packages))('answers every operation of %s, under its names', (_, { sdk, service }) => {
@@ -176,12 +187,20 @@ describe('the model of the SDK: requests', () => {
     ]);
   });
 
-  it.each(inputMembers.filter(({ required }) => required))('does not go on without $name $at', async ({ name, path }) => {
-    const { url, requests } = await started;
-    const { body } = await post(url, name, changed(requests[name], path, undefined) as Wire);
-    const errors = ['ValidationException', 'InvalidParameterException', 'InvalidLookupAttributesException', 'InvalidTagException'];
-    expect(errors).toContain(body.__type);
-  });
+  it.each(inputMembers.filter(({ required }) => required))(
+    'does not go on without $name $at',
+    async ({ name, path }) => {
+      const { url, requests } = await started;
+      const { body } = await post(url, name, changed(requests[name], path, undefined) as Wire);
+      const errors = [
+        'ValidationException',
+        'InvalidParameterException',
+        'InvalidLookupAttributesException',
+        'InvalidTagException',
+      ];
+      expect(errors).toContain(body.__type);
+    },
+  );
 
   it('takes each value of the enumerations', async () => {
     const { url, requests } = await started;
@@ -210,21 +229,36 @@ function note(schema: NormalizedSchema, value: unknown, path: string, seen: Set<
 
 describe('the model of the SDK: answers', () => {
   it('has every member of every answer, and no other', async () => {
-    const { sim, client, entitlements, agreement, record, meter } = await startMetering({ switches: { cloudTrailDelayMs: 0 } }, 'legacy');
+    const { sim, client, entitlements, agreement, record, meter } = await startMetering(
+      { switches: { cloudTrailDelayMs: 0 } },
+      'legacy',
+    );
     const { productCode, customerIdentifier, licenseArn } = agreement;
     const full = { Quantity: 5, UsageAllocations: [allocation] };
     await meter(
       record(full),
-      record({ ...full, CustomerAWSAccountId: undefined, CustomerIdentifier: customerIdentifier, Dimension: 'gigabytes' }),
+      record({
+        ...full,
+        CustomerAWSAccountId: undefined,
+        CustomerIdentifier: customerIdentifier,
+        Dimension: 'gigabytes',
+      }),
     );
     sim.faults.add({ kind: 'unprocessed', count: 2 });
-    await meter(record(full), record({ ...full, CustomerAWSAccountId: undefined, CustomerIdentifier: customerIdentifier }));
+    await meter(
+      record(full),
+      record({ ...full, CustomerAWSAccountId: undefined, CustomerIdentifier: customerIdentifier }),
+    );
     await client.send(new metering.BatchMeterUsageCommand({ UsageRecords: [record({ LicenseArn: licenseArn })] }));
     await client.send(new metering.BatchMeterUsageCommand({ UsageRecords: [record({ LicenseArn: licenseArn })] }));
     await client.send(new metering.ResolveCustomerCommand({ RegistrationToken: sim.registrationToken(agreement) }));
     sim.setEntitlements(
       agreement,
-      [1, 1.5, true, 'gold'].map((value) => ({ dimension: 'seats', value, expiresAt: new Date(noon.getTime() + hourMs) })),
+      [1, 1.5, true, 'gold'].map((value) => ({
+        dimension: 'seats',
+        value,
+        expiresAt: new Date(noon.getTime() + hourMs),
+      })),
     );
     await entitlements.send(new entitlement.GetEntitlementsCommand({ ProductCode: productCode }));
     await entitlements.send(new entitlement.GetEntitlementsCommand({ ProductCode: productCode, MaxResults: 1 }));
@@ -232,20 +266,30 @@ describe('the model of the SDK: answers', () => {
     const container = await startSoftware('ecs');
     container.sim.rotatePublicKey(container.listing.productCode);
     await container.meter();
-    await container.client.send(new metering.RegisterUsageCommand({ ProductCode: container.listing.productCode, PublicKeyVersion: 1 }));
+    await container.client.send(
+      new metering.RegisterUsageCommand({ ProductCode: container.listing.productCode, PublicKeyVersion: 1 }),
+    );
     const seen = new Set<string>();
     for (const call of [...sim.calls(), ...container.sim.calls()]) {
       note(normalized(operationOf(call.operation as Operation)[5]()), call.response, call.operation, seen);
     }
     const expected = (Object.keys(whole('')) as Operation[]).flatMap((name) =>
-      membersOf(normalized(operationOf(name)[5]())).map(({ path }) => [name, ...path.filter((part) => part !== 0)].join('.')),
+      membersOf(normalized(operationOf(name)[5]())).map(({ path }) =>
+        [name, ...path.filter((part) => part !== 0)].join('.'),
+      ),
     );
     // No resource of the metering service stands in CloudTrail.
-    expect([...seen].sort()).toEqual([...new Set(expected)].filter((path) => !path.startsWith('LookupEvents.Events.Resources.')).sort());
+    expect([...seen].sort()).toEqual(
+      [...new Set(expected)].filter((path) => !path.startsWith('LookupEvents.Events.Resources.')).sort(),
+    );
   });
 
   it('knows the statuses of records', () => {
-    expect(Object.values(metering.UsageRecordResultStatus).sort()).toEqual(['CustomerNotSubscribed', 'DuplicateRecord', 'Success']);
+    expect(Object.values(metering.UsageRecordResultStatus).sort()).toEqual([
+      'CustomerNotSubscribed',
+      'DuplicateRecord',
+      'Success',
+    ]);
   });
 });
 
@@ -256,7 +300,9 @@ const source = (folder: string): string =>
     .join('\n');
 
 describe('the model of the SDK: errors', () => {
-  const simulator = ['wire', 'operations'].map((room) => source(join(import.meta.dirname, `../src/${room}`))).join('\n');
+  const simulator = ['wire', 'operations']
+    .map((room) => source(join(import.meta.dirname, `../src/${room}`)))
+    .join('\n');
   const ours = new Set([...simulator.matchAll(/'([A-Z]\w+Exception)'/g)].map(([, name = '']) => name));
   const modelled = Object.values(packages).flatMap(({ sdk }) => schemasOf<StructureSchema>(sdk, -3));
   const names = modelled.filter(([, namespace]) => namespace.startsWith('com.amazonaws.')).map(([, , name]) => name);
@@ -267,11 +313,18 @@ describe('the model of the SDK: errors', () => {
 
   it('invents none: what the models lack is common to AWS services, of CloudTrail or the Agreement API, or in a text of AWS', () => {
     const common = [
-      ...['AccessDeniedException', 'IncompleteSignatureException', 'InvalidSignatureException', 'MissingAuthenticationTokenException'],
+      ...[
+        'AccessDeniedException',
+        'IncompleteSignatureException',
+        'InvalidSignatureException',
+        'MissingAuthenticationTokenException',
+      ],
       ...['SerializationException', 'UnknownOperationException', 'UnrecognizedClientException', 'ValidationException'],
     ];
     const inTheText = ['UnauthorizedException'];
-    const others = [cloudTrail, agreement].flatMap((sdk) => schemasOf<StructureSchema>(sdk as Record<string, unknown>, -3));
+    const others = [cloudTrail, agreement].flatMap((sdk) =>
+      schemasOf<StructureSchema>(sdk as Record<string, unknown>, -3),
+    );
     const trail = others.map(([, , name]) => name);
     expect([...ours].filter((name) => ![...names, ...common, ...inTheText, ...trail].includes(name))).toEqual([]);
   });
@@ -294,7 +347,11 @@ describe('the texts of the SDK', () => {
     ['metering', 'can meter usage for up to 24 hours in the past', defaultSwitches.lateWindowHours === 24],
     ['metering', 'before 06:00 UTC on the first day of the next month', defaultSwitches.monthEndGrace === 'capOnly'],
     ['metering', 'usage for up to six hours in the past', defaultSwitches.meterUsageWindowHours === 6],
-    ['metering', 'had the same customer, dimension, and time, but a different quantity', defaultSwitches.identicalResend === 'success'],
+    [
+      'metering',
+      'had the same customer, dimension, and time, but a different quantity',
+      defaultSwitches.identicalResend === 'success',
+    ],
     ['metering', 'if any of the records are outside of the allowed range, the entire batch is not processed', true],
     [
       'metering',
@@ -311,7 +368,11 @@ describe('the texts of the SDK', () => {
     ['metering', 'is rounded down to the hour and used to enforce this once-per-hour rule', true],
     ['metering', 'returns DryRunOperation; otherwise, it returns UnauthorizedException', true],
     ['entitlement', 'CustomerIdentifier and CustomerAWSAccountId are mutually exclusive parameters', true],
-    ['entitlement', 'Filtered requests are unioned for each value in the value list, and then intersected for each filter key', true],
+    [
+      'entitlement',
+      'Filtered requests are unioned for each value in the value list, and then intersected for each filter key',
+      true,
+    ],
     [
       'entitlement',
       'If the result contains an empty set of entitlements, NextToken might still be present',

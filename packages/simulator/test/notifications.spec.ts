@@ -23,7 +23,10 @@ interface Received {
   readonly body: Record<string, unknown>;
 }
 
-/** An endpoint that keeps what it gets and answers with the next status told, 200 when none is left. `reset` cuts the connection. */
+/**
+ * An endpoint that keeps what it gets and answers with the next status told, 200 when none is left. `reset` cuts the
+ * connection.
+ */
 class Endpoint {
   readonly received: Received[] = [];
   readonly answers: (number | 'reset')[] = [];
@@ -56,7 +59,9 @@ class Endpoint {
   /** Detail-types or actions, in the order of arrival. Confirmations are not counted. */
   get types(): unknown[] {
     const messages = this.received.filter(({ body }) => body.Type === undefined || body.Type === 'Notification');
-    return messages.map(({ body }) => body['detail-type'] ?? (JSON.parse(body.Message as string) as { action: string }).action);
+    return messages.map(
+      ({ body }) => body['detail-type'] ?? (JSON.parse(body.Message as string) as { action: string }).action,
+    );
   }
 }
 
@@ -97,12 +102,21 @@ const [created, updated] = ['Purchase Agreement Created - Proposer', 'License Up
 describe('an API destination', () => {
   it('gets events as they are, with the secret of the connection, in their order', async () => {
     const { sim, listing } = await startShop();
-    const target = sim.notifications.addTarget({ kind: 'apiDestination', url: endpoint.url, headers: { 'X-Api-Key': 'secret' } });
+    const target = sim.notifications.addTarget({
+      kind: 'apiDestination',
+      url: endpoint.url,
+      headers: { 'X-Api-Key': 'secret' },
+    });
     sim.cancel(sim.subscribe({ productCode: listing.productCode }));
     await sim.notifications.settled();
     sim.clock.advance(hourMs);
     await sim.notifications.settled();
-    expect(endpoint.types).toEqual([created, updated, 'Purchase Agreement Ended - Proposer', 'License Deprovisioned - Manufacturer']);
+    expect(endpoint.types).toEqual([
+      created,
+      updated,
+      'Purchase Agreement Ended - Proposer',
+      'License Deprovisioned - Manufacturer',
+    ]);
     const events = sim.notifications.messages({ channel: 'eventBridge' });
     expect(endpoint.received.map(({ body }) => body)).toEqual(events.map(({ body }) => body));
     expect(endpoint.received[0]).toMatchObject({
@@ -141,8 +155,14 @@ describe('an API destination', () => {
       sim.clock.advance(1);
       await sim.notifications.settled();
     }
-    expect(waits.map((wait, index) => wait >= 1000 * 2 ** index && wait <= 2000 * 2 ** index)).toEqual([true, true, true]);
-    expect(sim.notifications.deliveries().map(({ attempt, outcome, statusCode }) => [attempt, outcome, statusCode])).toEqual([
+    expect(waits.map((wait, index) => wait >= 1000 * 2 ** index && wait <= 2000 * 2 ** index)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(
+      sim.notifications.deliveries().map(({ attempt, outcome, statusCode }) => [attempt, outcome, statusCode]),
+    ).toEqual([
       [1, 'failed', 503],
       [2, 'failed', 429],
       [3, 'failed', undefined],
@@ -171,7 +191,12 @@ describe('an API destination', () => {
 
 describe('a topic over HTTP', () => {
   const subscribeEndpoint = ({ sim, listing }: Shop): void => {
-    sim.notifications.addTarget({ kind: 'snsHttp', url: endpoint.url, productCode: listing.productCode, topic: 'subscriptionTopic' });
+    sim.notifications.addTarget({
+      kind: 'snsHttp',
+      url: endpoint.url,
+      productCode: listing.productCode,
+      topic: 'subscriptionTopic',
+    });
   };
   const get = (url: unknown): Promise<Response> => fetch(url as string);
   const confirm = async ({ sim }: Shop): Promise<Response> => {
@@ -196,7 +221,12 @@ describe('a topic over HTTP', () => {
     expect(confirmation?.headers).not.toHaveProperty('x-amz-sns-subscription-arn');
     const token = confirmation?.body.Token as string;
     expect(confirmation?.body).toEqual({
-      ...{ Type: 'SubscriptionConfirmation', MessageId: expect.stringMatching(/^[0-9a-f-]{36}$/), Token: token, TopicArn: topicArn },
+      ...{
+        Type: 'SubscriptionConfirmation',
+        MessageId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        Token: token,
+        TopicArn: topicArn,
+      },
       Message: expect.stringContaining(`You have chosen to subscribe to the topic ${topicArn}.`),
       SubscribeURL: `${sim.url}/?Action=ConfirmSubscription&TopicArn=${topicArn}&Token=${token}`,
       ...{ Timestamp: noon.toISOString(), SignatureVersion: '1', Signature: expect.any(String) },
@@ -217,9 +247,19 @@ describe('a topic over HTTP', () => {
     expect(subscriptionArn).toMatch(new RegExp(`^${topicArn}:[0-9a-f-]{36}$`));
     expect(notification?.headers).toMatchObject({ 'x-amz-sns-message-type': 'Notification' });
     expect(notification?.body).toEqual({
-      ...{ Type: 'Notification', MessageId: expect.any(String), TopicArn: topicArn, Timestamp: noon.toISOString(), SignatureVersion: '1' },
+      ...{
+        Type: 'Notification',
+        MessageId: expect.any(String),
+        TopicArn: topicArn,
+        Timestamp: noon.toISOString(),
+        SignatureVersion: '1',
+      },
       Message: JSON.stringify({
-        ...{ action: 'subscribe-success', 'customer-identifier': agreement.customerIdentifier, 'product-code': listing.productCode },
+        ...{
+          action: 'subscribe-success',
+          'customer-identifier': agreement.customerIdentifier,
+          'product-code': listing.productCode,
+        },
         ...{ 'offer-identifier': agreement.offerId, isFreeTrialTermPresent: 'false' },
       }),
       ...{ Signature: expect.any(String), SigningCertURL: confirmation?.body.SigningCertURL },
@@ -237,7 +277,11 @@ describe('a topic over HTTP', () => {
     expect((await get(endpoint.received.at(-1)?.body.UnsubscribeURL)).status).toBe(200);
     sim.subscribe({ productCode: listing.productCode });
     await sim.notifications.settled();
-    expect(endpoint.received.map(({ body }) => body.Type)).toEqual(['SubscriptionConfirmation', 'Notification', 'UnsubscribeConfirmation']);
+    expect(endpoint.received.map(({ body }) => body.Type)).toEqual([
+      'SubscriptionConfirmation',
+      'Notification',
+      'UnsubscribeConfirmation',
+    ]);
     await confirm(shop);
     sim.subscribe({ productCode: listing.productCode });
     await sim.notifications.settled();
@@ -251,7 +295,9 @@ describe('a topic over HTTP', () => {
     endpoint.answers.push(503);
     subscribeEndpoint(shop);
     await shop.sim.notifications.settled();
-    expect(shop.sim.notifications.deliveries()).toMatchObject([{ type: 'SubscriptionConfirmation', outcome: 'refused', statusCode: 503 }]);
+    expect(shop.sim.notifications.deliveries()).toMatchObject([
+      { type: 'SubscriptionConfirmation', outcome: 'refused', statusCode: 503 },
+    ]);
     shop.sim.notifications.requestConfirmation(first(shop.sim.notifications.targets()).id);
     expect((await confirm(shop)).status).toBe(200);
     expect(shop.sim.notifications.targets()[0]?.confirmed).toBe(true);
@@ -293,19 +339,29 @@ describe('a topic over HTTP', () => {
     await get((confirmation.SubscribeURL as string).replace('https://sns.us-east-1.amazonaws.com', sim.url));
     sim.subscribe({ productCode: listing.productCode });
     await sim.notifications.settled();
-    await get((endpoint.received[1]?.body.UnsubscribeURL as string).replace('https://sns.us-east-1.amazonaws.com', sim.url));
+    await get(
+      (endpoint.received[1]?.body.UnsubscribeURL as string).replace('https://sns.us-east-1.amazonaws.com', sim.url),
+    );
     await sim.notifications.settled();
     const envelopes = endpoint.received.map(({ body }) => body as unknown as SnsEnvelope);
-    expect(envelopes.map(({ Type }) => Type)).toEqual(['SubscriptionConfirmation', 'Notification', 'UnsubscribeConfirmation']);
+    expect(envelopes.map(({ Type }) => Type)).toEqual([
+      'SubscriptionConfirmation',
+      'Notification',
+      'UnsubscribeConfirmation',
+    ]);
     const validator = new SnsPayloadValidator({ requestAgent: agentTo(sim.url), useCache: false });
     for (const envelope of envelopes) {
       expect(envelope.SignatureVersion).toBe(snsSignatureVersion);
       await expect(validator.validate(envelope)).resolves.toEqual(envelope);
-      await expect(validator.validate({ ...envelope, Message: `${envelope.Message} ` })).rejects.toThrow('Invalid Signature');
+      await expect(validator.validate({ ...envelope, Message: `${envelope.Message} ` })).rejects.toThrow(
+        'Invalid Signature',
+      );
     }
     // By the guide, without the library.
     const notification = envelopes[1] as unknown as Record<string, string>;
-    const text = ['Message', 'MessageId', 'Timestamp', 'TopicArn', 'Type'].map((key) => `${key}\n${notification[key] ?? ''}\n`).join('');
+    const text = ['Message', 'MessageId', 'Timestamp', 'TopicArn', 'Type']
+      .map((key) => `${key}\n${notification[key] ?? ''}\n`)
+      .join('');
     const { publicKey } = new X509Certificate(sim.notifications.certificate);
     expect(
       createVerify(algorithm)
@@ -330,9 +386,17 @@ describe('a topic over HTTP', () => {
     sim.subscribe({ productCode: listing.productCode });
     const event = first(sim.notifications.messages());
     expect(() => sim.notifications.envelope(event)).toThrow('message.body');
-    const target = sim.notifications.addTarget({ kind: 'snsHttp', url: endpoint.url, productCode: 'x', topic: 'entitlementTopic' });
+    const target = sim.notifications.addTarget({
+      kind: 'snsHttp',
+      url: endpoint.url,
+      productCode: 'x',
+      topic: 'entitlementTopic',
+    });
     await sim.notifications.send([event], { target: target.id });
-    expect(sim.notifications.deliveries().at(-1)).toMatchObject({ outcome: 'refused', error: 'An event is not for SNS' });
+    expect(sim.notifications.deliveries().at(-1)).toMatchObject({
+      outcome: 'refused',
+      error: 'An event is not for SNS',
+    });
   });
 });
 
@@ -363,9 +427,15 @@ describe('a queue', () => {
     const [notice] = sim.notifications.messages({ channel: 'subscriptionTopic', productCode });
     const [envelope, ...more] = bodies('enveloped');
     expect(more).toEqual([]);
-    expect(envelope).toMatchObject({ Type: 'Notification', MessageId: notice?.id, Message: JSON.stringify(notice?.body) });
+    expect(envelope).toMatchObject({
+      Type: 'Notification',
+      MessageId: notice?.id,
+      Message: JSON.stringify(notice?.body),
+    });
     expect(bodies('raw')).toEqual([notice?.body]);
-    expect(() => sim.notifications.addTarget({ ...base, queueUrl: 'x', topic: 'subscriptionTopic' })).toThrow('productCode');
+    expect(() => sim.notifications.addTarget({ ...base, queueUrl: 'x', topic: 'subscriptionTopic' })).toThrow(
+      'productCode',
+    );
   });
 
   it('that is not there yet is tried again', async () => {
@@ -375,7 +445,9 @@ describe('a queue', () => {
     sim.notifications.addTarget({ kind: 'sqs', endpoint: sqs.address, credentials, queueUrl, detailTypes: [created] });
     sim.subscribe({ productCode: listing.productCode });
     await sim.notifications.settled();
-    expect(sim.notifications.deliveries()).toMatchObject([{ outcome: 'failed', error: expect.stringContaining('queue') }]);
+    expect(sim.notifications.deliveries()).toMatchObject([
+      { outcome: 'failed', error: expect.stringContaining('queue') },
+    ]);
     sqs.createQueue('later');
     await sim.notifications.flush();
     expect(bodies('later')).toHaveLength(1);
@@ -414,7 +486,12 @@ describe('what goes wrong on the way', () => {
 
   it('duplicate: it comes again, the same, at once or later', async () => {
     const shop = await disturbed({ kind: 'duplicate', type: 'License Updated', count: 1 });
-    shop.sim.notifications.disturb({ kind: 'duplicate', copies: 3, spreadMs: 60_000, when: ({ sequence }) => sequence === 3 });
+    shop.sim.notifications.disturb({
+      kind: 'duplicate',
+      copies: 3,
+      spreadMs: 60_000,
+      when: ({ sequence }) => sequence === 3,
+    });
     await sell(shop, 2);
     expect(arrived(shop)).toEqual([1, 2, 2, 3, 4]);
     expect(shop.sim.notifications.waiting()).toHaveLength(2);
@@ -524,7 +601,11 @@ describe('messages by hand', () => {
     sim.subscribe({ productCode: listing.productCode });
     const messages = sim.notifications.collect();
     expect(sim.notifications.collect()).toEqual([]);
-    expect(messages.map(({ type }) => type)).toEqual(['Purchase Agreement Created', 'subscribe-success', 'License Updated']);
+    expect(messages.map(({ type }) => type)).toEqual([
+      'Purchase Agreement Created',
+      'subscribe-success',
+      'License Updated',
+    ]);
     const [first, , second] = messages as [NotificationMessage, NotificationMessage, NotificationMessage];
     await sim.notifications.send([second, first, second]);
     expect(endpoint.types).toEqual([updated, created, updated]);
@@ -537,7 +618,9 @@ describe('messages by hand', () => {
     const { agreementId } = agreement;
     expect(sim.notifications.messages({ agreementId })).toHaveLength(3);
     expect(sim.notifications.messages({ agreementId, channel: 'subscriptionTopic' })).toHaveLength(1);
-    expect(sim.notifications.messages({ type: 'License Updated', when: ({ sequence }) => sequence > 3 })).toHaveLength(1);
+    expect(sim.notifications.messages({ type: 'License Updated', when: ({ sequence }) => sequence > 3 })).toHaveLength(
+      1,
+    );
     expect(sim.notifications.messages({ productCode: 'none' })).toEqual([]);
   });
 });
@@ -592,8 +675,17 @@ describe('a snapshot', () => {
     expect(endpoint.types).toEqual([created, updated, created]);
     later.clock.advance(2 * hourMs);
     await later.notifications.settled();
-    expect(endpoint.types.slice(3)).toEqual([created, 'Purchase Agreement Ended - Proposer', 'License Deprovisioned - Manufacturer']);
-    expect(sns.types.slice(1)).toEqual(['subscribe-success', 'subscribe-success', 'unsubscribe-pending', 'unsubscribe-success']);
+    expect(endpoint.types.slice(3)).toEqual([
+      created,
+      'Purchase Agreement Ended - Proposer',
+      'License Deprovisioned - Manufacturer',
+    ]);
+    expect(sns.types.slice(1)).toEqual([
+      'subscribe-success',
+      'subscribe-success',
+      'unsubscribe-pending',
+      'unsubscribe-success',
+    ]);
     expect(later.notifications.messages().map(({ sequence }) => sequence)).toEqual(
       later.notifications.messages().map((_, index) => index + 1),
     );
@@ -604,14 +696,22 @@ describe('a snapshot', () => {
     const { sim, listing } = await startShop();
     sim.notifications.addTarget({ kind: 'apiDestination', url: endpoint.url });
     const sns = await openEndpoint();
-    sim.notifications.addTarget({ kind: 'snsHttp', url: sns.url, productCode: listing.productCode, topic: 'subscriptionTopic' });
+    sim.notifications.addTarget({
+      kind: 'snsHttp',
+      url: sns.url,
+      productCode: listing.productCode,
+      topic: 'subscriptionTopic',
+    });
     sim.notifications.disturb({ kind: 'delay', ms: 1000 });
     sim.subscribe({ productCode: listing.productCode });
     await sim.notifications.settled();
     const snapshot = sim.snapshot();
     await sim.stop();
     const past = snapshot.stores.clock as { virtualAnchor: number };
-    const moved = { ...snapshot, stores: { ...snapshot.stores, clock: { ...past, virtualAnchor: past.virtualAnchor + 5000 } } };
+    const moved = {
+      ...snapshot,
+      stores: { ...snapshot.stores, clock: { ...past, virtualAnchor: past.virtualAnchor + 5000 } },
+    };
     const later = await MarketplaceSimulator.start({ clock: new VirtualClock({ startAt: noon, rate: 0 }) });
     later.restore(moved);
     await later.notifications.settled();
@@ -626,7 +726,10 @@ describe('a snapshot', () => {
     const silent = createServer(() => undefined);
     silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
-    sim.notifications.addTarget({ kind: 'apiDestination', url: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` });
+    sim.notifications.addTarget({
+      kind: 'apiDestination',
+      url: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+    });
     sim.subscribe({ productCode: listing.productCode });
     await once(silent, 'request');
     const begun = Date.now();

@@ -14,12 +14,19 @@ describe('switchValues', () => {
   it('lists several values of every switch, the default first, none twice', () => {
     for (const name of names) {
       const values: readonly unknown[] = switchValues[name];
-      expect([name, values[0], values.length > 1, new Set(values).size]).toEqual([name, defaultSwitches[name], true, values.length]);
+      expect([name, values[0], values.length > 1, new Set(values).size]).toEqual([
+        name,
+        defaultSwitches[name],
+        true,
+        values.length,
+      ]);
     }
   });
 
   it('holds no switch without a test that sets it', () => {
-    const specs = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.spec.ts') && file !== 'presets.spec.ts');
+    const specs = readdirSync(import.meta.dirname).filter(
+      (file) => file.endsWith('.spec.ts') && file !== 'presets.spec.ts',
+    );
     const text = specs.map((file) => readFileSync(join(import.meta.dirname, file), 'utf8')).join('\n');
     expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
   });

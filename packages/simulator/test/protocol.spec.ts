@@ -37,7 +37,11 @@ async function post(url: string, options: RawOptions = {}) {
     },
     ...(options.method !== 'GET' && { body: options.body ?? '{"UsageRecords":[]}' }),
   });
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Record<string, unknown>,
+  };
 }
 
 describe('protocol', () => {
@@ -46,7 +50,10 @@ describe('protocol', () => {
     ['PUT', 'AWSMPMeteringService.BatchMeterUsage'],
   ])('answers UnknownOperationException to %s', async (method, target) => {
     const { sim } = await startMarketplace();
-    expect(await post(sim.url, { method, target })).toMatchObject({ status: 400, body: { __type: 'UnknownOperationException' } });
+    expect(await post(sim.url, { method, target })).toMatchObject({
+      status: 400,
+      body: { __type: 'UnknownOperationException' },
+    });
   });
 
   it.each([
@@ -62,10 +69,16 @@ describe('protocol', () => {
     const answers = [
       await post(sim.url, { target: 'AWSMPMeteringService.ResolveCustomer', body: '{"RegistrationToken":"x"}' }),
       await post(sim.url, { target: 'AWSMPEntitlementService.GetEntitlements', body: '{"ProductCode":"x"}' }),
-      await post(sim.url, { target: 'CloudTrail_20131101.LookupEvents', body: '{"MaxResults":0}', service: 'cloudtrail' }),
+      await post(sim.url, {
+        target: 'CloudTrail_20131101.LookupEvents',
+        body: '{"MaxResults":0}',
+        service: 'cloudtrail',
+      }),
     ];
     expect(answers.map(({ body }) => body.__type)).toEqual(expected);
-    expect(await errorNameOf(client.send(new ResolveCustomerCommand({ RegistrationToken: 'x' })))).toBe('InvalidTokenException');
+    expect(await errorNameOf(client.send(new ResolveCustomerCommand({ RegistrationToken: 'x' })))).toBe(
+      'InvalidTokenException',
+    );
   });
 
   it.each([['CloudTrail_20131101'], ['com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101']])(
@@ -81,9 +94,15 @@ describe('protocol', () => {
   it('shows in CloudTrail a call whose time is none', async () => {
     const { sim } = await startMarketplace({ switches: { cloudTrailDelayMs: 0 } });
     await post(sim.url, { body: '{"UsageRecords":[{"Timestamp":1e300,"Dimension":"users"}]}' });
-    const { body } = await post(sim.url, { target: 'CloudTrail_20131101.LookupEvents', body: '{}', service: 'cloudtrail' });
+    const { body } = await post(sim.url, {
+      target: 'CloudTrail_20131101.LookupEvents',
+      body: '{}',
+      service: 'cloudtrail',
+    });
     const [event] = body.Events as { CloudTrailEvent: string }[];
-    expect(JSON.parse(event?.CloudTrailEvent ?? '')).toMatchObject({ requestParameters: { usageRecords: [{ timestamp: '1e+300' }] } });
+    expect(JSON.parse(event?.CloudTrailEvent ?? '')).toMatchObject({
+      requestParameters: { usageRecords: [{ timestamp: '1e+300' }] },
+    });
   });
 
   it('answers at any path, in AWS JSON 1.1, with a request id that the log knows', async () => {
@@ -100,7 +119,10 @@ describe('protocol', () => {
       target: 'AWSMPMeteringService.ResolveCustomer',
       body: '{"RegistrationToken":"x"}',
     });
-    expect({ status, body }).toEqual({ status: 400, body: { __type: 'InvalidTokenException', message: 'Registration token is invalid.' } });
+    expect({ status, body }).toEqual({
+      status: 400,
+      body: { __type: 'InvalidTokenException', message: 'Registration token is invalid.' },
+    });
     expect(headers.get('x-amzn-requestid')).toEqual(expect.any(String));
   });
 
@@ -112,7 +134,10 @@ describe('protocol', () => {
     [''],
   ])('answers UnknownOperationException for the target "%s"', async (target) => {
     const { sim } = await startMarketplace();
-    expect(await post(sim.url, { target })).toMatchObject({ status: 400, body: { __type: 'UnknownOperationException' } });
+    expect(await post(sim.url, { target })).toMatchObject({
+      status: 400,
+      body: { __type: 'UnknownOperationException' },
+    });
     expect(sim.calls()).toMatchObject([{ operation: target, statusCode: 400 }]);
   });
 
@@ -141,20 +166,31 @@ describe('protocol', () => {
 
   it('counts null as absent and ignores members it does not know', async () => {
     const { sim } = await startMarketplace();
-    expect(await post(sim.url, { body: '{"UsageRecords":[],"ProductCode":null,"Novelty":1}' })).toMatchObject({ status: 200 });
+    expect(await post(sim.url, { body: '{"UsageRecords":[],"ProductCode":null,"Novelty":1}' })).toMatchObject({
+      status: 200,
+    });
   });
 
   it('reads epoch seconds and answers them unchanged', async () => {
     const { sim, record, meter } = await startMetering();
     await meter(record({ Timestamp: new Date('2026-11-18T11:10:05.250Z') }));
-    expect(sim.calls()[0]?.request).toMatchObject({ UsageRecords: [{ Timestamp: Date.UTC(2026, 10, 18, 11, 10, 5, 250) / 1000 }] });
+    expect(sim.calls()[0]?.request).toMatchObject({
+      UsageRecords: [{ Timestamp: Date.UTC(2026, 10, 18, 11, 10, 5, 250) / 1000 }],
+    });
   });
 
   it('logs a call with its region, times, request and response', async () => {
     const { sim, record, meter } = await startMetering();
     await meter(record());
     const [call] = sim.calls({ operation: 'BatchMeterUsage', region: 'us-east-1' });
-    expect(call).toMatchObject({ at: noon, records: 1, outcome: 'answered', statusCode: 200, effective: true, faults: [] });
+    expect(call).toMatchObject({
+      at: noon,
+      records: 1,
+      outcome: 'answered',
+      statusCode: 200,
+      effective: true,
+      faults: [],
+    });
     expect(call?.response).toMatchObject({ Results: [{ Status: 'Success' }] });
     expect(Math.abs(Date.now() - (call?.wallAt.getTime() ?? 0))).toBeLessThan(10_000);
     expect(sim.calls({ operation: 'ResolveCustomer' })).toEqual([]);
@@ -175,24 +211,45 @@ describe('signature', () => {
     ['another scheme', () => ({ authorization: 'Bearer x' }), 'IncompleteSignatureException'],
     [
       'no Signature',
-      () => ({ authorization: `AWS4-HMAC-SHA256 Credential=A/${today()}/us-east-1/aws-marketplace/aws4_request, SignedHeaders=host` }),
+      () => ({
+        authorization: `AWS4-HMAC-SHA256 Credential=A/${today()}/us-east-1/aws-marketplace/aws4_request, SignedHeaders=host`,
+      }),
       'IncompleteSignatureException',
     ],
     ['a short scope', () => ({ scope: `${today()}/us-east-1` }), 'IncompleteSignatureException'],
-    ['another service', () => ({ scope: `${today()}/us-east-1/metering.marketplace/aws4_request` }), 'InvalidSignatureException'],
-    ['the service of another API', () => ({ scope: `${today()}/us-east-1/cloudtrail/aws4_request` }), 'InvalidSignatureException'],
     [
-      'the wrong service for CloudTrail',
-      () => ({ target: 'CloudTrail_20131101.LookupEvents', scope: `${today()}/us-east-1/aws-marketplace/aws4_request` }),
+      'another service',
+      () => ({ scope: `${today()}/us-east-1/metering.marketplace/aws4_request` }),
       'InvalidSignatureException',
     ],
-    ['a region that AWS does not have', () => ({ scope: `${today()}/mars-1/aws-marketplace/aws4_request` }), 'InvalidSignatureException'],
+    [
+      'the service of another API',
+      () => ({ scope: `${today()}/us-east-1/cloudtrail/aws4_request` }),
+      'InvalidSignatureException',
+    ],
+    [
+      'the wrong service for CloudTrail',
+      () => ({
+        target: 'CloudTrail_20131101.LookupEvents',
+        scope: `${today()}/us-east-1/aws-marketplace/aws4_request`,
+      }),
+      'InvalidSignatureException',
+    ],
+    [
+      'a region that AWS does not have',
+      () => ({ scope: `${today()}/mars-1/aws-marketplace/aws4_request` }),
+      'InvalidSignatureException',
+    ],
     [
       'no access key',
       () => ({ authorization: `AWS4-HMAC-SHA256 Credential=, SignedHeaders=host, Signature=0` }),
       'IncompleteSignatureException',
     ],
-    ['another day in the scope', () => ({ scope: '20200101/us-east-1/aws-marketplace/aws4_request' }), 'InvalidSignatureException'],
+    [
+      'another day in the scope',
+      () => ({ scope: '20200101/us-east-1/aws-marketplace/aws4_request' }),
+      'InvalidSignatureException',
+    ],
     ['no date', () => ({ date: '' }), 'IncompleteSignatureException'],
     ['a date six minutes ago', () => ({ date: amzDate(Date.now() - 360_000) }), 'InvalidSignatureException'],
     ['a date six minutes ahead', () => ({ date: amzDate(Date.now() + 360_000) }), 'InvalidSignatureException'],
@@ -235,7 +292,9 @@ describe('signature', () => {
   it('refuses an SDK whose clock is ten minutes off', async () => {
     const { sim } = await startMarketplace();
     const late = meteringClient(sim.url, { systemClockOffset: -600_000 });
-    expect(await errorNameOf(late.send(new ResolveCustomerCommand({ RegistrationToken: 'x' })))).toBe('InvalidSignatureException');
+    expect(await errorNameOf(late.send(new ResolveCustomerCommand({ RegistrationToken: 'x' })))).toBe(
+      'InvalidSignatureException',
+    );
     late.destroy();
   });
 });
@@ -272,7 +331,9 @@ describe('call quota', () => {
     const { sim } = await startMarketplace();
     const fault = sim.faults.add({ kind: 'throttle', count: 2 });
     const patient = meteringClient(sim.url, { maxAttempts: 3 });
-    expect(await errorNameOf(patient.send(new ResolveCustomerCommand({ RegistrationToken: 'x' })))).toBe('InvalidTokenException');
+    expect(await errorNameOf(patient.send(new ResolveCustomerCommand({ RegistrationToken: 'x' })))).toBe(
+      'InvalidTokenException',
+    );
     patient.destroy();
     expect(fault.hits).toBe(2);
   });
@@ -314,7 +375,13 @@ describe('starting and stopping', () => {
       const { sim, agreement, record, meter } = await startMetering({ seed });
       await meter(record());
       const token = sim.registrationToken(agreement);
-      names.push([agreement.agreementId, agreement.licenseArn, agreement.accountId, token, sim.bill()[0]?.meteringRecordId]);
+      names.push([
+        agreement.agreementId,
+        agreement.licenseArn,
+        agreement.accountId,
+        token,
+        sim.bill()[0]?.meteringRecordId,
+      ]);
     }
     expect(names[1]).toEqual(names[0]);
     for (const [index, name] of (names[2] ?? []).entries()) expect(name).not.toBe(names[0]?.[index]);

@@ -11,7 +11,9 @@ afterEach(stopMarketplaces);
 const startContainer = async (...args: Parameters<typeof startSoftware>) => {
   const software = await startSoftware(...args);
   const register = (input: Partial<RegisterUsageCommandInput> = {}, by: Software = software) =>
-    by.client.send(new RegisterUsageCommand({ ProductCode: software.listing.productCode, PublicKeyVersion: 1, ...input }));
+    by.client.send(
+      new RegisterUsageCommand({ ProductCode: software.listing.productCode, PublicKeyVersion: 1, ...input }),
+    );
   const outcome = (input: Partial<RegisterUsageCommandInput> = {}, by?: Software) => errorNameOf(register(input, by));
   return { ...software, register, outcome };
 };
@@ -21,7 +23,8 @@ function claimsOf(jwt: string | undefined, publicKey: string | undefined): unkno
   const [header = '', payload = '', signature = ''] = (jwt ?? '').split('.');
   const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
   const key = { key: publicKey ?? '', ...padding };
-  if (!verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url'))) return 'not signed by this key';
+  if (!verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url')))
+    return 'not signed by this key';
   expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toEqual({ alg: 'PS256', typ: 'JWT' });
   return JSON.parse(Buffer.from(payload, 'base64url').toString()) as unknown;
 }
@@ -81,9 +84,9 @@ describe('RegisterUsage', () => {
     expect(await outcome({}, launch({ credentials: 'node' }))).toBe('CustomerNotEntitledException');
     expect(await outcome({}, launch({ accountId: '999999999999' }))).toBe('CustomerNotEntitledException');
     expect(sim.bill()).toEqual([]);
-    expect(await errorNameOf(client.send(new RegisterUsageCommand({ ProductCode: 'x', PublicKeyVersion: 1, Nonce: '' })))).toBe(
-      'InvalidProductCodeException',
-    );
+    expect(
+      await errorNameOf(client.send(new RegisterUsageCommand({ ProductCode: 'x', PublicKeyVersion: 1, Nonce: '' }))),
+    ).toBe('InvalidProductCodeException');
   });
 
   it('is not for callers outside a container platform', async () => {
@@ -93,7 +96,9 @@ describe('RegisterUsage', () => {
   });
 
   it('asks for a subscription once per container, and registers the seller without one, unbilled', async () => {
-    const { sim, agreement, outcome, launch } = await startContainer('fargate', { switches: { entitlementCheck: 'everyCall' } });
+    const { sim, agreement, outcome, launch } = await startContainer('fargate', {
+      switches: { entitlementCheck: 'everyCall' },
+    });
     expect(await outcome()).toBe('no error');
     sim.end(agreement);
     expect(await outcome()).toBe('no error');
@@ -105,7 +110,8 @@ describe('RegisterUsage', () => {
 });
 
 describe('container time', () => {
-  const hours = (lines: readonly { hour: string; quantity: number }[]) => lines.map(({ hour, quantity }) => [hour.slice(5, 16), quantity]);
+  const hours = (lines: readonly { hour: string; quantity: number }[]) =>
+    lines.map(({ hour, quantity }) => [hour.slice(5, 16), quantity]);
 
   it('is billed per hour and prorated to the second, from launch to end', async () => {
     const { sim, agreement, listing, launch, outcome } = await startContainer('ecs');
@@ -122,7 +128,14 @@ describe('container time', () => {
     ]);
     const { agreementId, accountId } = agreement;
     const { productCode } = listing;
-    const line = { agreementId, productCode, resourceId, customerAWSAccountId: accountId, dimension: 'Hours', identity: 'resource' };
+    const line = {
+      agreementId,
+      productCode,
+      resourceId,
+      customerAWSAccountId: accountId,
+      dimension: 'Hours',
+      identity: 'resource',
+    };
     expect(sim.bill({ resourceId })[0]).toMatchObject({ ...line, region: 'us-east-1' });
   });
 

@@ -15,7 +15,11 @@ describe('ResolveCustomer', () => {
     const { productCode } = sim.createProduct({ dimensions: ['users'] });
     const agreement = sim.subscribe({ productCode, accountId: '071964067459' });
     const { $metadata, ...answer } = await resolve(client, sim.registrationToken(agreement));
-    expect(answer).toEqual({ CustomerAWSAccountId: '071964067459', ProductCode: productCode, LicenseArn: agreement.licenseArn });
+    expect(answer).toEqual({
+      CustomerAWSAccountId: '071964067459',
+      ProductCode: productCode,
+      LicenseArn: agreement.licenseArn,
+    });
     expect($metadata.requestId).toMatch(/^[0-9a-f-]{36}$/);
   });
 
@@ -25,7 +29,11 @@ describe('ResolveCustomer', () => {
     const agreement = sim.subscribe({ productCode });
     const { customerIdentifier, licenseArn, accountId } = agreement;
     const token = sim.registrationToken(agreement);
-    const legacy = { CustomerAWSAccountId: accountId, ProductCode: productCode, CustomerIdentifier: customerIdentifier };
+    const legacy = {
+      CustomerAWSAccountId: accountId,
+      ProductCode: productCode,
+      CustomerIdentifier: customerIdentifier,
+    };
     expect(await resolve(client, token)).toMatchObject({ ...legacy, LicenseArn: licenseArn });
     sim.setSwitches({ legacyLicenseArn: 'absent' });
     const { $metadata: metadata, ...answer } = await resolve(client, token);
@@ -36,7 +44,10 @@ describe('ResolveCustomer', () => {
   it('gives one account the same CustomerIdentifier in every agreement', async () => {
     const { sim } = await startMarketplace();
     const { productCode } = sim.createProduct({ dimensions: ['users'], identity: 'legacy' });
-    const [first, second] = [sim.subscribe({ productCode, accountId: '1' }), sim.subscribe({ productCode, accountId: '1' })];
+    const [first, second] = [
+      sim.subscribe({ productCode, accountId: '1' }),
+      sim.subscribe({ productCode, accountId: '1' }),
+    ];
     expect(second.customerIdentifier).toBe(first.customerIdentifier);
     expect(second.licenseArn).not.toBe(first.licenseArn);
   });
@@ -90,7 +101,9 @@ describe('ResolveCustomer', () => {
     ['once', 'ExpiredTokenException'],
   ] as const)('resolves a token again when reuse is %s: %s', async (registrationTokenReuse, second) => {
     const { sim, client } = await startMarketplace({ switches: { registrationTokenReuse } });
-    const token = sim.registrationToken(sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode }));
+    const token = sim.registrationToken(
+      sim.subscribe({ productCode: sim.createProduct({ dimensions: ['users'] }).productCode }),
+    );
     expect(await errorNameOf(resolve(client, token))).toBe('no error');
     expect(await errorNameOf(resolve(client, token))).toBe(second);
   });
@@ -99,7 +112,9 @@ describe('ResolveCustomer', () => {
     const { client } = await startMarketplace();
     expect(await errorNameOf(resolve(client, 'nonsense'))).toBe('InvalidTokenException');
     expect(await errorNameOf(resolve(client, ''))).toBe('ValidationException');
-    expect(await errorNameOf(client.send(new ResolveCustomerCommand({ RegistrationToken: undefined })))).toBe('ValidationException');
+    expect(await errorNameOf(client.send(new ResolveCustomerCommand({ RegistrationToken: undefined })))).toBe(
+      'ValidationException',
+    );
   });
 
   it('answers for suspended and ended agreements too: resolved is not subscribed', async () => {

@@ -37,9 +37,14 @@ describe('a rumour', () => {
     const { sim, productCode, news } = await startStory('legacy');
     const agreement = sim.subscribe({ productCode });
     news();
-    for (const kind of ['created', 'finalHourEnded', 'licenseUpdated', 'licenseDeprovisioned'] as const) sim.spreadRumour(agreement, kind);
+    for (const kind of ['created', 'finalHourEnded', 'licenseUpdated', 'licenseDeprovisioned'] as const)
+      sim.spreadRumour(agreement, kind);
     expect(news()).toEqual([
-      ...['eventBridge Purchase Agreement Created', 'subscriptionTopic subscribe-success', 'subscriptionTopic unsubscribe-success'],
+      ...[
+        'eventBridge Purchase Agreement Created',
+        'subscriptionTopic subscribe-success',
+        'subscriptionTopic unsubscribe-success',
+      ],
       ...['eventBridge License Updated', 'eventBridge License Deprovisioned'],
     ]);
   });
@@ -76,7 +81,12 @@ describe('the control API', () => {
   });
   afterAll(() => sqs.stop());
 
-  const control = async (sim: MarketplaceSimulator, method: string, below: string, body?: object): Promise<[number, unknown]> => {
+  const control = async (
+    sim: MarketplaceSimulator,
+    method: string,
+    below: string,
+    body?: object,
+  ): Promise<[number, unknown]> => {
     const response = await fetch(`${sim.url}/_simulator${below}`, {
       method,
       ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
@@ -97,7 +107,10 @@ describe('the control API', () => {
     sim.subscribe({ productCode, accountId: agreement.accountId });
     await sim.notifications.settled();
     const [left] = sim.notifications.messages({ type: 'unsubscribe-success' });
-    expect(await control(sim, 'POST', '/notifications/send', { ids: [left?.id, left?.id], target })).toEqual([204, undefined]);
+    expect(await control(sim, 'POST', '/notifications/send', { ids: [left?.id, left?.id], target })).toEqual([
+      204,
+      undefined,
+    ]);
     const bodies = (queue: string): unknown[] =>
       sqs.inspectQueue(queue)?.messages.ready.map(({ body }) => JSON.parse(body) as unknown) ?? [];
     expect(bodies('redriven').slice(4)).toEqual([left?.body, left?.body]);
@@ -110,20 +123,34 @@ describe('the control API', () => {
     const { sim, productCode, news } = await startStory();
     const { agreementId } = sim.subscribe({ productCode, endsAt: new Date('2026-12-11T00:00:00Z') });
     news();
-    expect(await control(sim, 'POST', `/agreements/${agreementId}/rumour`, { kind: 'licenseDeprovisioned' })).toEqual([204, undefined]);
+    expect(await control(sim, 'POST', `/agreements/${agreementId}/rumour`, { kind: 'licenseDeprovisioned' })).toEqual([
+      204,
+      undefined,
+    ]);
     expect(news()).toEqual(['eventBridge License Deprovisioned']);
     const [status, next] = await control(sim, 'POST', `/agreements/${agreementId}/renew`, {
       ...{ startsAt: '2026-12-11T00:00:00Z', as: 'sameLicense', endsAt: '2027-12-11T00:00:00Z' },
     });
-    expect([status, next]).toMatchObject([200, { previousAgreementId: agreementId, startsAt: '2026-12-11T00:00:00.000Z' }]);
-    expect((await control(sim, 'GET', '/price-segments'))[1]).toEqual({ segments: JSON.parse(JSON.stringify(sim.priceSegments())) });
+    expect([status, next]).toMatchObject([
+      200,
+      { previousAgreementId: agreementId, startsAt: '2026-12-11T00:00:00.000Z' },
+    ]);
+    expect((await control(sim, 'GET', '/price-segments'))[1]).toEqual({
+      segments: JSON.parse(JSON.stringify(sim.priceSegments())),
+    });
     expect((await control(sim, 'GET', '/accepted-usage?dimension=users'))[1]).toEqual({ records: [] });
   });
 
   it('changes a listing, and the quotas', async () => {
     const { sim, productCode } = await startStory();
-    const [status, changed] = await control(sim, 'PATCH', `/products/${productCode}`, { dimensions: ['users', 'gigabytes'], title: 'New' });
-    expect([status, changed]).toMatchObject([200, { title: 'New', dimensions: [{ name: 'users' }, { name: 'gigabytes' }] }]);
+    const [status, changed] = await control(sim, 'PATCH', `/products/${productCode}`, {
+      dimensions: ['users', 'gigabytes'],
+      title: 'New',
+    });
+    expect([status, changed]).toMatchObject([
+      200,
+      { title: 'New', dimensions: [{ name: 'users' }, { name: 'gigabytes' }] },
+    ]);
     expect((await control(sim, 'PATCH', '/products/nothing', {}))[0]).toBe(404);
     expect(() => sim.changeProduct('nothing', {})).toThrow('No product');
     expect((await control(sim, 'PUT', '/quotas', { callsPerSecond: { GetEntitlements: 0.001 } }))[0]).toBe(204);

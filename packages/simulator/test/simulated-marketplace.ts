@@ -56,20 +56,33 @@ export interface Metering extends SimulatedMarketplace {
 }
 
 /** A product with the dimensions `users` and `gigabytes` and one buyer. */
-export async function startMetering(options: SimulatorOptions = {}, identity: ProductIdentity = 'license'): Promise<Metering> {
+export async function startMetering(
+  options: SimulatorOptions = {},
+  identity: ProductIdentity = 'license',
+): Promise<Metering> {
   const marketplace = await startMarketplace(options);
   const { sim, client } = marketplace;
-  const listing = sim.createProduct({ dimensions: ['users', 'gigabytes', { name: 'seats', type: 'Entitled' }], identity });
+  const listing = sim.createProduct({
+    dimensions: ['users', 'gigabytes', { name: 'seats', type: 'Entitled' }],
+    identity,
+  });
   const startsAt = new Date(sim.clock.now().getTime() - 240 * hourMs);
   const agreement = sim.subscribe({ productCode: listing.productCode, startsAt });
   const record: Metering['record'] = (fields = {}, of = agreement) => {
     const identityFields = identity === 'license' ? { LicenseArn: of.licenseArn } : {};
     const previousHour = new Date(Math.floor(sim.clock.now().getTime() / hourMs - 1) * hourMs);
-    const basis = { Timestamp: previousHour, Dimension: 'users', Quantity: 5, CustomerAWSAccountId: of.accountId, ...identityFields };
+    const basis = {
+      Timestamp: previousHour,
+      Dimension: 'users',
+      Quantity: 5,
+      CustomerAWSAccountId: of.accountId,
+      ...identityFields,
+    };
     return { ...basis, ...fields };
   };
   const request = identity === 'license' ? {} : { ProductCode: listing.productCode };
-  const meter: Metering['meter'] = (...records) => client.send(new BatchMeterUsageCommand({ ...request, UsageRecords: records }));
+  const meter: Metering['meter'] = (...records) =>
+    client.send(new BatchMeterUsageCommand({ ...request, UsageRecords: records }));
   const outcome: Metering['outcome'] = async (...records) => {
     let answer: BatchMeterUsageCommandOutput | undefined;
     const name = await errorNameOf(

@@ -2,8 +2,18 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
-import { BatchMeterUsageCommand, type MarketplaceMeteringClient, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
-import { type Agreement, MarketplaceSimulator, type ScenarioInput, type SimulatorOptions, VirtualClock } from '../src/index.js';
+import {
+  BatchMeterUsageCommand,
+  type MarketplaceMeteringClient,
+  ResolveCustomerCommand,
+} from '@aws-sdk/client-marketplace-metering';
+import {
+  type Agreement,
+  MarketplaceSimulator,
+  type ScenarioInput,
+  type SimulatorOptions,
+  VirtualClock,
+} from '../src/index.js';
 import { errorNameOf, meteringClient } from './marketplace-client.js';
 import { noon } from './simulated-marketplace.js';
 
@@ -17,7 +27,9 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function start(options: SimulatorOptions = {}): Promise<{ sim: MarketplaceSimulator; client: MarketplaceMeteringClient }> {
+async function start(
+  options: SimulatorOptions = {},
+): Promise<{ sim: MarketplaceSimulator; client: MarketplaceMeteringClient }> {
   const clock = new VirtualClock({ startAt: noon, rate: 0 });
   const sim = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, ...options });
   const client = meteringClient(sim.url);
@@ -30,7 +42,9 @@ async function start(options: SimulatorOptions = {}): Promise<{ sim: Marketplace
 
 function usage({ licenseArn, accountId }: Agreement, hour: number, Quantity: number): BatchMeterUsageCommand {
   const record = { Timestamp: new Date(Date.UTC(2026, 10, 18, hour)), Dimension: 'users', Quantity };
-  return new BatchMeterUsageCommand({ UsageRecords: [{ ...record, LicenseArn: licenseArn, CustomerAWSAccountId: accountId }] });
+  return new BatchMeterUsageCommand({
+    UsageRecords: [{ ...record, LicenseArn: licenseArn, CustomerAWSAccountId: accountId }],
+  });
 }
 
 /** A story in two halves; what it meant to its clients is the same with or without a break between them. */
@@ -179,7 +193,11 @@ describe('a state file', () => {
     ['cut off', (text: string) => text.slice(0, -10), 'cut off'],
     ['empty', () => '', 'cut off'],
     ['edited', (text: string) => text.replace('"quantity":5', '"quantity":6'), 'digest'],
-    ['of another version', (text: string) => text.replace('"version":1', '"version":99'), 'version 99, and this simulator reads version 1'],
+    [
+      'of another version',
+      (text: string) => text.replace('"version":1', '"version":99'),
+      'version 99, and this simulator reads version 1',
+    ],
     ['something else', () => '{"name":"package"}', 'not a state of the marketplace simulator'],
   ])('that is %s is refused and left alone', async (_, damage, reason) => {
     const stateFile = path.join(folder, 'damaged.json');
@@ -218,13 +236,26 @@ describe('a scenario', () => {
     preset: 'lenient' as const,
     switches: { identicalResend: 'duplicateRecord' as const },
     products: [{ productCode: 'maple', dimensions: ['users'] }],
-    agreements: [{ name: 'acme', productCode: 'maple', accountId: '012345678901', freeTrial: true, startsAt: '2026-11-01T00:00:00Z' }],
+    agreements: [
+      {
+        name: 'acme',
+        productCode: 'maple',
+        accountId: '012345678901',
+        freeTrial: true,
+        startsAt: '2026-11-01T00:00:00Z',
+      },
+    ],
     faults: [{ kind: 'throttle' as const, count: 1 }],
     steps: [
       { at: '+PT1H', do: 'convertTrial' as const, agreement: 'acme' },
       { at: '+PT2H', do: 'suspend' as const, agreement: 'acme' },
       { at: '2026-11-18T15:00:00Z', do: 'reinstate' as const, agreement: 'acme' },
-      { at: '+PT4H', do: 'setEntitlements' as const, agreement: 'acme', entitlements: [{ dimension: 'users', value: 7 }] },
+      {
+        at: '+PT4H',
+        do: 'setEntitlements' as const,
+        agreement: 'acme',
+        entitlements: [{ dimension: 'users', value: 7 }],
+      },
       { at: '+PT5H', do: 'renew' as const, agreement: 'acme' },
       { at: '+PT6H', do: 'amend' as const, agreement: 'acme', change: { endsAt: '2026-12-24T00:00:00Z' } },
       { at: '+PT7H', do: 'subscribe' as const, subscription: { name: 'birch', productCode: 'maple', accountId: '1' } },
@@ -265,7 +296,11 @@ describe('a scenario', () => {
     hours(sim, 1);
     expect(acme()).toMatchObject({ suspended: true, updatedAt: new Date('2026-11-18T14:00:00Z') });
     hours(sim, 2);
-    expect(acme()).toMatchObject({ suspended: false, entitlements: [{ value: 7 }], updatedAt: new Date('2026-11-18T16:00:00Z') });
+    expect(acme()).toMatchObject({
+      suspended: false,
+      entitlements: [{ value: 7 }],
+      updatedAt: new Date('2026-11-18T16:00:00Z'),
+    });
     hours(sim, 2);
     expect(acme()).toMatchObject({ intent: 'RENEW', endsAt: new Date('2026-12-24T00:00:00Z') });
     hours(sim, 1);

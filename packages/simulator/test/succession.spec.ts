@@ -25,7 +25,8 @@ async function startLife(switches: Partial<Switches> = {}, identity: ProductIden
     sim.notifications
       .collect()
       .map(
-        ({ type, agreementId, at }) => `${type} ${agreementId === first.agreementId ? 'first' : 'second'} ${at.toISOString().slice(5, 19)}`,
+        ({ type, agreementId, at }) =>
+          `${type} ${agreementId === first.agreementId ? 'first' : 'second'} ${at.toISOString().slice(5, 19)}`,
       );
   return { sim, first, news };
 }
@@ -36,29 +37,47 @@ const atStart = '12-11T12:30:00';
 
 describe('a renewal that is signed ahead', () => {
   it.each<
-    [futureCreated: Switches['futureCreated'], futureLicenseUpdated: Switches['futureLicenseUpdated'], signed: string[], begun: string[]]
+    [
+      futureCreated: Switches['futureCreated'],
+      futureLicenseUpdated: Switches['futureLicenseUpdated'],
+      signed: string[],
+      begun: string[],
+    ]
   >([
     ['start', 'start', [], [`${created} second ${atStart}`, `${updated} second ${atStart}`]],
     ['signing', 'start', [`${created} second ${atSigning}`], [`${updated} second ${atStart}`]],
     ['start', 'signing', [`${updated} second ${atSigning}`], [`${created} second ${atStart}`]],
     ['signing', 'signing', [`${created} second ${atSigning}`, `${updated} second ${atSigning}`], []],
-  ])('is told by futureCreated %s and futureLicenseUpdated %s', async (futureCreated, futureLicenseUpdated, signed, begun) => {
-    const { sim, first, news } = await startLife({ futureCreated, futureLicenseUpdated });
-    const second = sim.renew(first, { startsAt: start });
-    expect(second).toMatchObject({
-      ...{ intent: 'RENEW', status: 'ACTIVE', previousAgreementId: first.agreementId, acceptedAt: noon, startsAt: start },
-      endsAt: after(56 * dayMs),
-    });
-    expect(news()).toEqual(signed);
-    sim.clock.set(new Date(start.getTime() - 1));
-    expect(sim.agreement(first)).toMatchObject({ status: 'ACTIVE', endsAt: start, nextAgreementId: second.agreementId });
-    expect(news().filter((one) => !one.startsWith('Purchase Agreement Ending'))).toEqual([]);
-    sim.clock.advance(1);
-    expect(sim.agreement(first).status).toBe('RENEWED');
-    expect(news()).toEqual([...begun, `${ended} first ${atStart}`]);
-    sim.clock.advance(dayMs);
-    expect(news()).toEqual(['License Deprovisioned first 12-11T12:30:30']);
-  });
+  ])(
+    'is told by futureCreated %s and futureLicenseUpdated %s',
+    async (futureCreated, futureLicenseUpdated, signed, begun) => {
+      const { sim, first, news } = await startLife({ futureCreated, futureLicenseUpdated });
+      const second = sim.renew(first, { startsAt: start });
+      expect(second).toMatchObject({
+        ...{
+          intent: 'RENEW',
+          status: 'ACTIVE',
+          previousAgreementId: first.agreementId,
+          acceptedAt: noon,
+          startsAt: start,
+        },
+        endsAt: after(56 * dayMs),
+      });
+      expect(news()).toEqual(signed);
+      sim.clock.set(new Date(start.getTime() - 1));
+      expect(sim.agreement(first)).toMatchObject({
+        status: 'ACTIVE',
+        endsAt: start,
+        nextAgreementId: second.agreementId,
+      });
+      expect(news().filter((one) => !one.startsWith('Purchase Agreement Ending'))).toEqual([]);
+      sim.clock.advance(1);
+      expect(sim.agreement(first).status).toBe('RENEWED');
+      expect(news()).toEqual([...begun, `${ended} first ${atStart}`]);
+      sim.clock.advance(dayMs);
+      expect(news()).toEqual(['License Deprovisioned first 12-11T12:30:30']);
+    },
+  );
 
   it('may name its license before itself, within one second', async () => {
     const { sim, first } = await startLife({
@@ -82,13 +101,18 @@ describe('a renewal that is signed ahead', () => {
     expect(second.licenseArn).toBe(agreement.licenseArn);
     expect(await outcome(record())).toBe('Success');
     sim.clock.advance(2 * hourMs);
-    const [before, later] = [record({ Timestamp: new Date(turn.getTime() - 60_000) }), record({ Timestamp: after(1.6 * hourMs) })];
+    const [before, later] = [
+      record({ Timestamp: new Date(turn.getTime() - 60_000) }),
+      record({ Timestamp: after(1.6 * hourMs) }),
+    ];
     expect(await outcome(before, later)).toBe('Success Success');
-    expect(sim.bill().map(({ agreementId, hour }) => [agreementId === second.agreementId, hour.slice(11, 13)])).toEqual([
-      [false, '11'],
-      [false, '13'],
-      [true, '14'],
-    ]);
+    expect(sim.bill().map(({ agreementId, hour }) => [agreementId === second.agreementId, hour.slice(11, 13)])).toEqual(
+      [
+        [false, '11'],
+        [false, '13'],
+        [true, '14'],
+      ],
+    );
   });
 
   it('takes no usage under its own license before it starts', async () => {
@@ -195,11 +219,15 @@ describe('a replacement', () => {
     sim.clock.set(after(40 * 60_000));
     expect(await outcome(record({ Timestamp: after(0) }))).toBe('Success');
     expect(await outcome(record({ Timestamp: after(20 * 60_000) }, second))).toBe('Success');
-    expect(await outcome(record({ Timestamp: after(20 * 60_000), Dimension: 'gigabytes' }))).toBe('InvalidLicenseException');
-    expect(sim.bill().map(({ agreementId, hour }) => [agreementId === second.agreementId, hour.slice(11, 13)])).toEqual([
-      [false, '12'],
-      [true, '12'],
-    ]);
+    expect(await outcome(record({ Timestamp: after(20 * 60_000), Dimension: 'gigabytes' }))).toBe(
+      'InvalidLicenseException',
+    );
+    expect(sim.bill().map(({ agreementId, hour }) => [agreementId === second.agreementId, hour.slice(11, 13)])).toEqual(
+      [
+        [false, '12'],
+        [true, '12'],
+      ],
+    );
   });
 
   it('may be told late, with its moment in the past', async () => {
@@ -221,7 +249,9 @@ describe('a replacement', () => {
     const { sim, first } = await startLife({ previousAgreementInEvents });
     sim.replace(sim.renew(first));
     const events = sim.notifications.messages({ type: 'Purchase Agreement Created' }).slice(1);
-    expect(events.map(({ body }) => 'previousAgreementId' in ('detail' in body ? (body.detail.agreement as object) : {}))).toEqual(named);
+    expect(
+      events.map(({ body }) => 'previousAgreementId' in ('detail' in body ? (body.detail.agreement as object) : {})),
+    ).toEqual(named);
   });
 });
 
@@ -240,7 +270,9 @@ describe('a legacy customer', () => {
     sim.clock.set(after(7 * 60_000));
     const second = sim.renew(agreement, { endsAt: after(dayMs) });
     sim.clock.set(after(90 * 60_000));
-    expect(await outcome(record({ Timestamp: after(0) }), record({ Timestamp: after(40 * 60_000) }))).toBe('Success Success');
+    expect(await outcome(record({ Timestamp: after(0) }), record({ Timestamp: after(40 * 60_000) }))).toBe(
+      'Success Success',
+    );
     expect(sim.bill().map(({ agreementId }) => agreementId)).toEqual([agreement.agreementId, second.agreementId]);
   });
 

@@ -1,6 +1,12 @@
 import { GetAgreementTermsCommand } from '@aws-sdk/client-marketplace-agreement';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type Agreement, type MarketplaceSimulator, type ProductIdentity, type SubscribeOptions, type Switches } from '../src/index.js';
+import {
+  type Agreement,
+  type MarketplaceSimulator,
+  type ProductIdentity,
+  type SubscribeOptions,
+  type Switches,
+} from '../src/index.js';
 import { agreementClient } from './marketplace-client.js';
 import { hourMs, noon, startMarketplace, stopMarketplaces } from './simulated-marketplace.js';
 
@@ -28,7 +34,9 @@ async function startTrial(
     const client = agreementClient(sim.url);
     const { acceptedTerms = [] } = await client.send(new GetAgreementTermsCommand({ agreementId }));
     client.destroy();
-    return acceptedTerms.map((term) => [Object.keys(term)[0], term.freeTrialPricingTerm?.duration ?? ''].join(' ').trim());
+    return acceptedTerms.map((term) =>
+      [Object.keys(term)[0], term.freeTrialPricingTerm?.duration ?? ''].join(' ').trim(),
+    );
   };
   return { sim, trial, terms };
 }
@@ -42,7 +50,10 @@ describe('a free trial', () => {
     sim.notifications.collect();
     sim.clock.set(after(14 * dayMs));
     expect(sim.agreement(trial)).toMatchObject({ status: 'ACTIVE', freeTrial: false, paidSince: after(14 * dayMs) });
-    expect(sim.notifications.collect().map(({ type }) => type)).toEqual(['Purchase Agreement Amended', 'License Updated']);
+    expect(sim.notifications.collect().map(({ type }) => type)).toEqual([
+      'Purchase Agreement Amended',
+      'License Updated',
+    ]);
     expect(await terms()).toEqual([usage, validity]);
   });
 
@@ -70,13 +81,19 @@ describe('a free trial', () => {
   it('is converted as this call has it, whatever the switch, at once or ahead', async () => {
     const { sim, trial } = await startTrial({}, { endsAt: after(14 * dayMs) });
     const paid = sim.convertTrial(trial, { as: 'newLicense', startsAt: after(10 * dayMs) });
-    expect([paid.licenseArn === trial.licenseArn, paid.freeTrial, sim.agreement(trial).status]).toEqual([false, false, 'ACTIVE']);
+    expect([paid.licenseArn === trial.licenseArn, paid.freeTrial, sim.agreement(trial).status]).toEqual([
+      false,
+      false,
+      'ACTIVE',
+    ]);
     sim.clock.set(after(10 * dayMs));
     expect(sim.agreement(trial).status).toBe('REPLACED');
     const other = await startTrial();
     expect(other.sim.convertTrial(other.trial, { as: 'sameLicense' }).licenseArn).toBe(other.trial.licenseArn);
     const third = await startTrial();
-    expect(() => third.sim.convertTrial(third.trial, { as: 'sameAgreement', startsAt: after(dayMs) })).toThrow('trialEndsAt');
+    expect(() => third.sim.convertTrial(third.trial, { as: 'sameAgreement', startsAt: after(dayMs) })).toThrow(
+      'trialEndsAt',
+    );
   });
 
   it('of a legacy customer says so in the topic until it is paid by another offer', async () => {

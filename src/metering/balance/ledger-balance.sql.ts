@@ -16,14 +16,16 @@ export interface BalanceRow {
 }
 
 /**
- * Invariant I1 for some customers, in one statement and so in one snapshot. Events are counted where they are: unsealed, or in a rollup (that a rollup is
- * the sum of its events is the deep proof). What is compared:
+ * Invariant I1 for some customers, in one statement and so in one snapshot. Events are counted where they are:
+ * unsealed, or in a rollup (that a rollup is the sum of its events is the deep proof). What is compared:
  *
  * - per subject: rollups in records that set usage apart = what those records say;
  * - per record of a period: its rollups = what it says;
- * - per period: its balance = the sum over its standing records, so that Σ rollups = included + what was billed, waits or is held + carry.
+ * - per period: its balance = the sum over its standing records, so that Σ rollups = included + what was billed, waits
+ *   or is held + carry.
  *
- * Subjects and periods of a customer are found by who owns them now. Full joins, so that a row which stands in one table alone is seen and found wanting.
+ * Subjects and periods of a customer are found by who owns them now. Full joins, so that a row which stands in one
+ * table alone is seen and found wanting.
  */
 const BALANCES = `
   WITH own AS MATERIALIZED (
@@ -34,17 +36,20 @@ const BALANCES = `
     SELECT s.customer_id, u.dimension, sum(u.quantity) AS quantity
     FROM subject s JOIN marketplace.unsealed_usage u ON u.subject = s.id GROUP BY 1, 2
   ), rollups AS MATERIALIZED (
-    SELECT s.customer_id, u.dimension, CASE WHEN u.record_id IS NULL THEN 'waiting' WHEN m.kind = 'setApart' THEN 'setApart' ELSE 'record' END AS place,
+    SELECT s.customer_id, u.dimension, CASE WHEN u.record_id IS NULL THEN 'waiting' WHEN m.kind = 'setApart'
+      THEN 'setApart' ELSE 'record' END AS place,
            coalesce(u.waiting_reason, 'unplanned') AS reason, sum(u.event_sum) AS quantity
     FROM subject s JOIN marketplace.rollup u ON u.subject = s.id AND NOT u.is_split
     LEFT JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.id = u.record_id
     GROUP BY 1, 2, 3, 4
   ), subject_side AS (
-    SELECT customer_id, d.name AS dimension, sum(unsealed) AS unsealed, sum(waiting) AS waiting_sum, sum(set_apart) AS set_apart, sum(in_records) AS in_records
+    SELECT customer_id, d.name AS dimension, sum(unsealed) AS unsealed, sum(waiting) AS waiting_sum, sum(set_apart) AS
+      set_apart, sum(in_records) AS in_records
     FROM (
       SELECT customer_id, dimension, quantity AS unsealed, 0 AS waiting, 0 AS set_apart, 0 AS in_records FROM unsealed
       UNION ALL
-      SELECT customer_id, dimension, 0, CASE place WHEN 'waiting' THEN quantity ELSE 0 END, CASE place WHEN 'setApart' THEN quantity ELSE 0 END,
+      SELECT customer_id, dimension, 0, CASE place WHEN 'waiting' THEN quantity ELSE 0 END, CASE place WHEN 'setApart'
+        THEN quantity ELSE 0 END,
              CASE place WHEN 'record' THEN quantity ELSE 0 END FROM rollups
     ) AS part JOIN marketplace.dimension d ON d.id = part.dimension
     GROUP BY 1, 2
@@ -55,7 +60,8 @@ const BALANCES = `
     ) AS reason GROUP BY 1, 2
   ), apart AS (
     SELECT s.customer_id, m.dimension, sum(m.event_sum) AS said, bool_and(m.quantity = m.event_sum) AS is_level
-    FROM subject s JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.subject = s.id AND m.kind = 'setApart'
+    FROM subject s JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.subject = s.id
+      AND m.kind = 'setApart'
       AND m.disposition IS DISTINCT FROM 'annulled' GROUP BY 1, 2
   ), period AS MATERIALIZED (
     SELECT own.id AS customer_id, p.id
@@ -63,15 +69,19 @@ const BALANCES = `
     JOIN marketplace.agreement a ON a.seller_account = $1 AND a.subscription_id = s.id
     JOIN marketplace.period p ON p.seller_account = $1 AND p.agreement_id = a.id
   ), records AS MATERIALIZED (
-    SELECT p.customer_id, p.id AS period_id, m.dimension, CASE m.state WHEN 'closed' THEN m.disposition ELSE m.state END AS state,
+    SELECT p.customer_id, p.id AS period_id, m.dimension, CASE m.state WHEN 'closed' THEN m.disposition
+      ELSE m.state END AS state,
            coalesce(m.settled_quantity, m.quantity) AS quantity, m.included, m.event_sum, m.event_count,
            inside.event_sum AS rollup_sum, inside.event_count AS rollup_count
-    FROM period p JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.period_id = p.id AND m.disposition IS DISTINCT FROM 'annulled'
+    FROM period p JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.period_id = p.id
+      AND m.disposition IS DISTINCT FROM 'annulled'
     CROSS JOIN LATERAL (
-      SELECT coalesce(sum(u.event_sum), 0) AS event_sum, coalesce(sum(u.event_count), 0) AS event_count FROM marketplace.rollup u WHERE u.record_id = m.id
+      SELECT coalesce(sum(u.event_sum), 0) AS event_sum, coalesce(sum(u.event_count), 0) AS event_count
+        FROM marketplace.rollup u WHERE u.record_id = m.id
     ) AS inside
   ), sums AS (
-    SELECT customer_id, period_id, dimension, sum(event_sum) AS event_sum, sum(included) AS included, sum(quantity) AS quantity,
+    SELECT customer_id, period_id, dimension, sum(event_sum) AS event_sum, sum(included) AS included, sum(quantity) AS
+      quantity,
            bool_and(event_sum = rollup_sum AND event_count = rollup_count) AS is_sum_of_rollups
     FROM records GROUP BY 1, 2, 3
   ), kept AS (
@@ -80,23 +90,31 @@ const BALANCES = `
   ), period_side AS (
     SELECT customer_id, dimension, coalesce(sum(kept.included), 0) AS included, coalesce(sum(kept.carry), 0) AS carry,
            bool_and(coalesce(is_sum_of_rollups, true) AND coalesce(kept.event_sum, 0) = coalesce(sums.event_sum, 0)
-             AND coalesce(kept.included, 0) = coalesce(sums.included, 0) AND coalesce(kept.quantity, 0) = coalesce(sums.quantity, 0)) AS is_level
+             AND coalesce(kept.included, 0) = coalesce(sums.included, 0)
+               AND coalesce(kept.quantity, 0) = coalesce(sums.quantity, 0)) AS is_level
     FROM kept FULL JOIN sums USING (customer_id, period_id, dimension) GROUP BY 1, 2
   ), states AS (
     SELECT customer_id, dimension, jsonb_object_agg(state, quantity::text) AS by_state FROM (
       SELECT customer_id, dimension, state, sum(quantity) AS quantity FROM records GROUP BY 1, 2, 3
     ) AS state GROUP BY 1, 2
   )
-  SELECT customer_id, own.product_code, dimension, coalesce(unsealed, 0) AS unsealed, coalesce(reasons.waiting, '{}') AS waiting,
-         coalesce(waiting_sum, 0) AS waiting_sum, coalesce(set_apart, 0) AS set_apart, coalesce(in_records, 0) AS in_records,
+  SELECT customer_id, own.product_code, dimension, coalesce(unsealed, 0) AS unsealed, coalesce(reasons.waiting, '{}')
+    AS waiting,
+         coalesce(waiting_sum, 0) AS waiting_sum, coalesce(set_apart, 0) AS set_apart, coalesce(in_records, 0) AS
+           in_records,
          coalesce(included, 0) AS included, coalesce(carry, 0) AS carry, coalesce(by_state, '{}') AS by_state,
-         coalesce(period_side.is_level, true) AND coalesce(apart.is_level, true) AND coalesce(set_apart, 0) = coalesce(apart.said, 0) AS conserved
+         coalesce(period_side.is_level, true) AND coalesce(apart.is_level, true)
+           AND coalesce(set_apart, 0) = coalesce(apart.said, 0) AS conserved
   FROM subject_side FULL JOIN period_side USING (customer_id, dimension) FULL JOIN apart USING (customer_id, dimension)
   LEFT JOIN reasons USING (customer_id, dimension) LEFT JOIN states USING (customer_id, dimension)
   JOIN own ON own.id = customer_id
   ORDER BY customer_id, dimension`;
 
-export function readBalances(on: SqlExecutor, sellerAccount: string, customerIds: readonly string[]): Promise<BalanceRow[]> {
+export function readBalances(
+  on: SqlExecutor,
+  sellerAccount: string,
+  customerIds: readonly string[],
+): Promise<BalanceRow[]> {
   return on.query<BalanceRow>(BALANCES, [sellerAccount, customerIds]);
 }
 
@@ -109,7 +127,8 @@ export async function selectCustomersOfTenant(
 ): Promise<string[]> {
   const rows = await on.query<{ id: string }>(
     `SELECT c.id FROM marketplace.product p
-     JOIN marketplace.customer c ON c.seller_account = p.seller_account AND c.product_code = p.product_code AND c.tenant_id = $2
+     JOIN marketplace.customer c ON c.seller_account = p.seller_account AND c.product_code = p.product_code
+       AND c.tenant_id = $2
      WHERE p.seller_account = $1 AND ($3::text IS NULL OR p.product_code = $3) ORDER BY c.id`,
     [sellerAccount, tenantId, productCode],
   );
@@ -147,7 +166,8 @@ export interface PeriodBalanceRow {
 
 export function readPeriods(on: SqlExecutor, sellerAccount: string, customerId: string): Promise<PeriodBalanceRow[]> {
   return on.query<PeriodBalanceRow>(
-    `SELECT p.id AS period_id, p.agreement_id, s.id AS subscription_id, p.price, p.mode, b.dimension, b.event_sum, b.included, b.quantity, b.carry, p.closed_at
+    `SELECT p.id AS period_id, p.agreement_id, s.id AS subscription_id, p.price, p.mode, b.dimension, b.event_sum,
+      b.included, b.quantity, b.carry, p.closed_at
      FROM marketplace.subscription s
      JOIN marketplace.agreement a ON a.seller_account = s.seller_account AND a.subscription_id = s.id
      JOIN marketplace.period p ON p.seller_account = a.seller_account AND p.agreement_id = a.id
@@ -172,16 +192,20 @@ export async function compareRollups(
 ): Promise<{ last: string | null; wrong: UnprovenRow[] }> {
   const [row] = await on.query<{ last: string | null; wrong: UnprovenRow[] }>(
     `WITH piece AS MATERIALIZED (
-       SELECT u.id, u.event_sum, u.event_count, u.first_at, u.last_at, u.subject, u.dimension, u.hour FROM marketplace.rollup u
+       SELECT u.id, u.event_sum, u.event_count, u.first_at, u.last_at, u.subject, u.dimension, u.hour
+         FROM marketplace.rollup u
        JOIN marketplace.dimension d ON d.id = u.dimension AND d.seller_account = $1
        WHERE u.id > $2::bigint AND NOT u.is_split AND ($3::integer IS NULL OR u.hour = $3)
        ORDER BY u.id LIMIT $4
      )
-     SELECT max(id)::text AS last, coalesce(jsonb_agg(jsonb_build_object('rollup_id', id::text, 'event_sum', event_sum::text, 'found_sum', found_sum::text))
-              FILTER (WHERE (event_sum, event_count, first_at, last_at) IS DISTINCT FROM (found_sum, found_count::integer, found_first, found_last)), '[]') AS wrong
+     SELECT max(id)::text AS last, coalesce(jsonb_agg(jsonb_build_object('rollup_id', id::text, 'event_sum',
+       event_sum::text, 'found_sum', found_sum::text))
+              FILTER (WHERE (event_sum, event_count, first_at, last_at) IS DISTINCT FROM (found_sum,
+                found_count::integer, found_first, found_last)), '[]') AS wrong
      FROM piece
      LEFT JOIN LATERAL (
-       SELECT sum(e.quantity) AS found_sum, count(*) AS found_count, min(e.occurred_at) AS found_first, max(e.occurred_at) AS found_last
+       SELECT sum(e.quantity) AS found_sum, count(*) AS found_count, min(e.occurred_at) AS found_first,
+         max(e.occurred_at) AS found_last
        FROM marketplace.rollup_event listed CROSS JOIN LATERAL unnest(listed.ids) AS item (id)
        JOIN marketplace.usage_event e ON e.id = item.id AND e.subject = piece.subject AND e.dimension = piece.dimension
        WHERE listed.rollup_id = piece.id

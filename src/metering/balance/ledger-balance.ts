@@ -97,7 +97,8 @@ export class LedgerBalance {
   ) {}
 
   /**
-   * One row per customer and dimension, ordered by both. Costs what the records of the customers on the page are, however many events they hold.
+   * One row per customer and dimension, ordered by both. Costs what the records of the customers on the page are,
+   * however many events they hold.
    * @param on where to read; a transaction of its own snapshot makes several pages agree.
    */
   async read(filter: BalanceFilter = {}, on: SqlExecutor = this.database): Promise<BalanceView[]> {
@@ -135,15 +136,26 @@ export class LedgerBalance {
   async periods(customerId: string, on: SqlExecutor = this.database): Promise<PeriodBalanceView[]> {
     const rows = await readPeriods(on, this.options.sellerAccount, customerId);
     return rows.map((row) => ({
-      ...{ periodId: row.period_id, agreementId: row.agreement_id, subscriptionId: row.subscription_id, price: row.price, mode: row.mode },
-      ...{ dimension: row.dimension, eventSum: text(row.event_sum), included: text(row.included), quantity: text(row.quantity) },
+      ...{
+        periodId: row.period_id,
+        agreementId: row.agreement_id,
+        subscriptionId: row.subscription_id,
+        price: row.price,
+        mode: row.mode,
+      },
+      ...{
+        dimension: row.dimension,
+        eventSum: text(row.event_sum),
+        included: text(row.included),
+        quantity: text(row.quantity),
+      },
       ...{ carry: text(row.carry), closedAt: row.closed_at },
     }));
   }
 
   /**
-   * Compares rollups with the events that they list, in bounded statements: sums, counts, instants and owners. One look-up per event, so once per closed
-   * hour and not per page.
+   * Compares rollups with the events that they list, in bounded statements: sums, counts, instants and owners. One
+   * look-up per event, so once per closed hour and not per page.
    * @param hour only rollups of usage in this hour
    * @returns what does not agree; empty where all is proven
    */
@@ -155,17 +167,24 @@ export class LedgerBalance {
         hour: hour && hour.getTime() / HOUR_MS,
         limit: PROOF_PIECE,
       });
-      wrong.push(...piece.wrong.map((row) => ({ rollupId: row.rollup_id, eventSum: row.event_sum, foundSum: row.found_sum })));
+      wrong.push(
+        ...piece.wrong.map((row) => ({ rollupId: row.rollup_id, eventSum: row.event_sum, foundSum: row.found_sum })),
+      );
       after = piece.last;
     }
     return wrong;
   }
 
-  private async *rows({ customerId, tenantId, productCode, after }: BalanceFilter, on: SqlExecutor): AsyncGenerator<BalanceRow> {
+  private async *rows(
+    { customerId, tenantId, productCode, after }: BalanceFilter,
+    on: SqlExecutor,
+  ): AsyncGenerator<BalanceRow> {
     const { sellerAccount } = this.options;
     if (tenantId !== undefined) {
       const ofTenant = await selectCustomersOfTenant(on, sellerAccount, tenantId, productCode ?? null);
-      const ids = ofTenant.filter((id) => (customerId === undefined || id === customerId) && (!after || id >= after.customerId));
+      const ids = ofTenant.filter(
+        (id) => (customerId === undefined || id === customerId) && (!after || id >= after.customerId),
+      );
       if (ids.length > 0) yield* await readBalances(on, sellerAccount, ids);
       return;
     }
@@ -175,7 +194,11 @@ export class LedgerBalance {
     }
     let from = after?.customerId ?? null;
     for (let isFirst = true; ; isFirst = false) {
-      const listed = await listCustomers(on, sellerAccount, { from, productCode: productCode ?? null, limit: PIECE + 1 });
+      const listed = await listCustomers(on, sellerAccount, {
+        from,
+        productCode: productCode ?? null,
+        limit: PIECE + 1,
+      });
       // A page begins with the customer at which the one before it ended.
       const ids = isFirst ? listed : listed.slice(1);
       if (ids.length === 0) return;
@@ -203,10 +226,12 @@ function viewOf(row: BalanceRow): BalanceView {
   };
 }
 
-const sumOf = (values: readonly string[]): string => formatDecimal(values.reduce((sum, value) => sum + scaled(value), 0n));
+const sumOf = (values: readonly string[]): string =>
+  formatDecimal(values.reduce((sum, value) => sum + scaled(value), 0n));
 
 function sumsOf(maps: readonly Record<string, string>[]): Record<string, string> {
   const sums = new Map<string, bigint>();
-  for (const map of maps) for (const [key, value] of Object.entries(map)) sums.set(key, (sums.get(key) ?? 0n) + scaled(value));
+  for (const map of maps)
+    for (const [key, value] of Object.entries(map)) sums.set(key, (sums.get(key) ?? 0n) + scaled(value));
   return Object.fromEntries([...sums].map(([key, value]) => [key, formatDecimal(value)]));
 }

@@ -1,7 +1,8 @@
 import { DECIMAL_SCALE, type Scaled } from '../../runtime/decimal.js';
 
 /**
- * One-dimensional arrays in Postgres's binary form, which the server reads without parsing text. pg sends a Buffer as a binary parameter.
+ * One-dimensional arrays in Postgres's binary form, which the server reads without parsing text. pg sends a Buffer as a
+ * binary parameter.
  */
 
 const OID = { int2: 21, int4: 23, text: 25, timestamptz: 1184, numeric: 1700, uuid: 2950, jsonb: 3802 };

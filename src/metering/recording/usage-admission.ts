@@ -19,7 +19,10 @@ import { type CodedProblem, notRecordedBecause, refusalOf } from './usage-refusa
 const PAUSE_MIN_MS = 10;
 const PAUSE_MAX_MS = 500;
 
-/** Lets events into the ledger, or says what is wrong with them. Asks only for what never changes, and from memory as a rule. */
+/**
+ * Lets events into the ledger, or says what is wrong with them. Asks only for what never changes, and from memory as a
+ * rule.
+ */
 export class UsageAdmission {
   constructor(
     private readonly options: Pick<ResolvedOptions, 'sellerAccount' | 'clock' | 'recording'>,
@@ -61,7 +64,10 @@ export class UsageAdmission {
     return answers.filter((answer) => answer !== null);
   }
 
-  /** Finds the subject and the dimension of each event, from memory as a rule: then nothing is awaited that takes a round trip. */
+  /**
+   * Finds the subject and the dimension of each event, from memory as a rule: then nothing is awaited that takes a
+   * round trip.
+   */
   private async place(usages: readonly CheckedUsage[], host: SqlExecutor | null): Promise<(PlacedUsage | Misplaced)[]> {
     const named = usages.map((usage) => ({ usage, name: subjectNameOf(usage, this.products) }));
     const subjects = await this.subjectsOf(
@@ -77,12 +83,19 @@ export class UsageAdmission {
       }
       const subject = subjects[position];
       position += 1;
-      placed.push(subject ? await this.placeAt({ ...usage, subscriptionId: name.subscriptionId }, subject) : unknownSubject(usage));
+      placed.push(
+        subject
+          ? await this.placeAt({ ...usage, subscriptionId: name.subscriptionId }, subject)
+          : unknownSubject(usage),
+      );
     }
     return placed;
   }
 
-  /** A miss that finds the database away waits for it like the event itself would; errors of the host's connection are the host's. */
+  /**
+   * A miss that finds the database away waits for it like the event itself would; errors of the host's connection are
+   * the host's.
+   */
   private async subjectsOf(names: readonly SubjectName[], host: SqlExecutor | null): Promise<(Subject | null)[]> {
     const deadline = performance.now() + this.options.recording.timeoutMs;
     for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
@@ -99,9 +112,11 @@ export class UsageAdmission {
   private async placeAt(usage: CheckedUsage, { id, productCode }: Subject): Promise<PlacedUsage | Misplaced> {
     const { dimension } = usage;
     const dimensionId =
-      this.directory.rememberedDimension(productCode, dimension) ?? (await this.directory.dimensionOf(productCode, dimension));
+      this.directory.rememberedDimension(productCode, dimension) ??
+      (await this.directory.dimensionOf(productCode, dimension));
     const product = this.products.get(productCode);
-    if (dimensionId === null || !product?.dimensions.includes(dimension)) return undeclaredDimension(usage, productCode, product);
+    if (dimensionId === null || !product?.dimensions.includes(dimension))
+      return undeclaredDimension(usage, productCode, product);
     return { ...usage, ...identify(usage, this.options.sellerAccount), subject: id, dimensionId };
   }
 }

@@ -3,8 +3,9 @@ import { shown, type UsageContent } from './usage-event.js';
 import { type CodedProblem } from './usage-refusal.js';
 
 /**
- * Fields in which an event differs from the earlier one of its key; only what the caller gave now is compared. Neither the product nor the payer is: which
- * subscription the tenant's usage comes to may have changed between a call and its retry.
+ * Fields in which an event differs from the earlier one of its key; only what the caller gave now is compared. Neither
+ * the product nor the payer is: which subscription the tenant's usage comes to may have changed between a call and its
+ * retry.
  */
 export function differences(now: PlacedUsage, earlier: UsageContent): string[] {
   return [
@@ -18,7 +19,11 @@ export function differences(now: PlacedUsage, earlier: UsageContent): string[] {
   ];
 }
 
-export function conflictProblem(usage: PlacedUsage, fields: readonly string[], earlier = 'an earlier event'): CodedProblem {
+export function conflictProblem(
+  usage: PlacedUsage,
+  fields: readonly string[],
+  earlier = 'an earlier event',
+): CodedProblem {
   return {
     code: 'IDEMPOTENCY_CONFLICT',
     index: usage.index,

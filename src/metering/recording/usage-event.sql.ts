@@ -1,13 +1,22 @@
 import { type Client } from 'pg';
 import { type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
 import { formatDecimal, scaled } from '../../runtime/decimal.js';
-import { int2Array, int4Array, jsonbArray, numericArray, textArray, timestamptzArray, uuidArray } from './binary-array.js';
+import {
+  int2Array,
+  int4Array,
+  jsonbArray,
+  numericArray,
+  textArray,
+  timestamptzArray,
+  uuidArray,
+} from './binary-array.js';
 import { canonicalTagsOf, type UsageContent } from './usage-event.js';
 import { keptKeyOf, type PlacedUsage } from './usage-placement.js';
 
 /**
- * SQL of recording. The only lock it takes or waits for is the uniqueness of the event's own id: no foreign key is checked, no counter kept and
- * no row of another table locked. What is read back is cast to text, since the host's connection may parse types in its own way.
+ * SQL of recording. The only lock it takes or waits for is the uniqueness of the event's own id: no foreign key is
+ * checked, no counter kept and no row of another table locked. What is read back is cast to text, since the host's
+ * connection may parse types in its own way.
  */
 
 /** An event of the ledger, as far as a repetition of its key is compared with it. */
@@ -19,21 +28,25 @@ const INTO = `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dim
 const ONE = `$1::uuid, $2::timestamptz, $3::integer, $4::smallint, $5::numeric, $6::text, $7::jsonb`;
 const MANY = `unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::smallint[], $5::numeric[], $6::text[], $7::jsonb[])`;
 const NEW_IDS = `ON CONFLICT DO NOTHING RETURNING id::text AS id`;
-// The wait for an uncommitted duplicate is bounded inside the very statement: SET LOCAL would need a transaction block and two more round trips, a
-// session-wide setting would leak through a pooler. The setting ends with the statement's own transaction.
+// The wait for an uncommitted duplicate is bounded inside the very statement: SET LOCAL would need a transaction block
+// and two more round trips, a session-wide setting would leak through a pooler. The setting ends with the statement's
+// own transaction.
 const PATIENCE = `(SELECT set_config('lock_timeout', $8, true) AS granted OFFSET 0) AS patience`;
 const INSERT_ONE = `${INTO} VALUES (${ONE}) ${NEW_IDS}`;
 const INSERT_MANY = `${INTO} SELECT * FROM ${MANY} ${NEW_IDS}`;
 const INSERT_ONE_WITH_PATIENCE = `${INTO} SELECT ${ONE} FROM ${PATIENCE} WHERE granted IS NOT NULL ${NEW_IDS}`;
 const INSERT_MANY_WITH_PATIENCE = `${INTO} SELECT input.* FROM ${PATIENCE} CROSS JOIN ${MANY} AS input WHERE granted IS NOT NULL ${NEW_IDS}`;
 
-/** How a connection takes a batch: `binary` where it is pg's own client, `text` through whatever driver the host has. */
+/**
+ * How a connection takes a batch: `binary` where it is pg's own client, `text` through whatever driver the host has.
+ */
 export type ParameterForm = 'binary' | 'text';
 
 /**
- * Inserts events whose ids are free, in the order of ids, so that two calls with the same keys wait for each other instead of deadlocking.
- * @param patienceMs longest wait for a duplicate that another transaction holds uncommitted; then the statement fails with 55P03. Only for a
- * transaction of ours: in the host's the host's own `lock_timeout` rules.
+ * Inserts events whose ids are free, in the order of ids, so that two calls with the same keys wait for each other
+ * instead of deadlocking.
+ * @param patienceMs longest wait for a duplicate that another transaction holds uncommitted; then the statement fails
+ * with 55P03. Only for a transaction of ours: in the host's the host's own `lock_timeout` rules.
  * @returns the ids of those that were inserted
  */
 export async function insertUsage(
@@ -45,11 +58,15 @@ export async function insertUsage(
   const [first] = usages;
   if (!first) return new Set();
   const patience = patienceMs === null ? [] : [`${Math.max(1, Math.ceil(patienceMs))}ms`];
-  const [one, many] = patienceMs === null ? [INSERT_ONE, INSERT_MANY] : [INSERT_ONE_WITH_PATIENCE, INSERT_MANY_WITH_PATIENCE];
+  const [one, many] =
+    patienceMs === null ? [INSERT_ONE, INSERT_MANY] : [INSERT_ONE_WITH_PATIENCE, INSERT_MANY_WITH_PATIENCE];
   const rows =
     usages.length === 1
       ? await tx.query<{ id: string }>(one, [...valuesOf(first), ...patience])
-      : await tx.query<{ id: string }>(many, [...(form === 'binary' ? binaryColumns : textColumns)(inOrder(usages)), ...patience]);
+      : await tx.query<{ id: string }>(many, [
+          ...(form === 'binary' ? binaryColumns : textColumns)(inOrder(usages)),
+          ...patience,
+        ]);
   return new Set(rows.map((row) => row.id));
 }
 
@@ -87,7 +104,10 @@ function binaryColumns(usages: readonly PlacedUsage[]): unknown[] {
 }
 
 /** A column that is empty throughout crosses as one NULL: unnest pads it. */
-function unlessEmpty(column: readonly (string | null)[], encode: (column: readonly (string | null)[]) => Buffer): Buffer | null {
+function unlessEmpty(
+  column: readonly (string | null)[],
+  encode: (column: readonly (string | null)[]) => Buffer,
+): Buffer | null {
   return column.every((value) => value === null) ? null : encode(column);
 }
 
@@ -97,7 +117,8 @@ function detailOf({ tags, reason }: UsageContent): string | null {
 }
 
 const FIND = `
-  SELECT event.id::text AS id, s.tenant_id, s.subscription_id::text AS subscription_id, d.name AS dimension, event.quantity::text AS quantity,
+  SELECT event.id::text AS id, s.tenant_id, s.subscription_id::text AS subscription_id, d.name AS dimension,
+    event.quantity::text AS quantity,
     floor(extract(epoch FROM event.occurred_at) * 1000)::text AS occurred_at_ms, event.detail::text AS detail
   FROM unnest($1::uuid[]) AS input (id)
   CROSS JOIN LATERAL (SELECT * FROM marketplace.usage_event e WHERE e.id = input.id OFFSET 0) AS event
@@ -119,7 +140,10 @@ export async function findUsage(tx: SqlExecutor, ids: readonly string[]): Promis
   const rows = await tx.query<FoundRow>(FIND, [ids]);
   return new Map(
     rows.map((row) => {
-      const detail = (row.detail === null ? {} : JSON.parse(row.detail)) as { tags?: Record<string, unknown>; reason?: string };
+      const detail = (row.detail === null ? {} : JSON.parse(row.detail)) as {
+        tags?: Record<string, unknown>;
+        reason?: string;
+      };
       const tags = Object.entries(detail.tags ?? {});
       const usage = {
         id: row.id,
@@ -140,12 +164,15 @@ const NAMES = new Map([
   [INSERT_ONE_WITH_PATIENCE, 'marketplace_record_one'],
   [INSERT_MANY_WITH_PATIENCE, 'marketplace_record_many'],
 ]);
-/** No such prepared statement, or one of that name already: a pooler that shares sessions between clients without keeping their statements. */
+/**
+ * No such prepared statement, or one of that name already: a pooler that shares sessions between clients without
+ * keeping their statements.
+ */
 const NAME_LOST = new Set(['26000', '42P05']);
 
 /**
- * Names the statements of recording on our own connections, which saves a lone caller their parsing. Behind a pooler that loses the names it goes on
- * without, for as long as the process lives.
+ * Names the statements of recording on our own connections, which saves a lone caller their parsing. Behind a pooler
+ * that loses the names it goes on without, for as long as the process lives.
  */
 export class NamedStatements {
   private isOff = false;
@@ -153,7 +180,8 @@ export class NamedStatements {
   /** Each statement is a transaction of its own, so one whose name was lost has done nothing and is sent again. */
   on(client: Client): SqlExecutor {
     const send = async <Row>(text: string, values: readonly unknown[], name: string | undefined): Promise<Row[]> =>
-      (await client.query(name === undefined ? { text, values: [...values] } : { name, text, values: [...values] })).rows as Row[];
+      (await client.query(name === undefined ? { text, values: [...values] } : { name, text, values: [...values] }))
+        .rows as Row[];
     return {
       query: async <Row>(text: string, values: readonly unknown[] = []) => {
         const name = this.isOff ? undefined : NAMES.get(text);

@@ -3,34 +3,44 @@ import { type Decimal, parseDecimal, type Scaled } from '../../runtime/decimal.j
 import { type CodedProblem } from './usage-refusal.js';
 
 /**
- * What an application records: so much of a dimension was used by a tenant, or by a subscription. Once recorded it never changes; a correction is a new
- * event. Which agreement pays is decided when the hour is sealed.
+ * What an application records: so much of a dimension was used by a tenant, or by a subscription. Once recorded it
+ * never changes; a correction is a new event. Which agreement pays is decided when the hour is sealed.
  */
 export interface UsageEvent {
-  /** The host's tenant, as it was given to `RegistrationService.claim`. It alone is the scope of the idempotency key. */
+  /**
+   * The host's tenant, as it was given to `RegistrationService.claim`. It alone is the scope of the idempotency key.
+   */
   tenantId?: string;
   /** Needed beside `tenantId` where several listed products declare the dimension. */
   productCode?: string;
-  /** Beside `tenantId`: the subscription that pays; on a repetition of a key it is ignored, and the answer says which was named. Alone: who used. */
+  /**
+   * Beside `tenantId`: the subscription that pays; on a repetition of a key it is ignored, and the answer says which
+   * was named. Alone: who used.
+   */
   subscriptionId?: string;
   /** API name of a dimension that the options declare for the product. */
   dimension: string;
   /**
-   * Units used, below 10^18. Text, bigint and decimal objects are exact: more than 12 decimals are refused. Numbers are rounded to 12 decimals, and
-   * refused beyond 2^53. Zero is taken; a negative quantity is a correction and needs a `reason`.
+   * Units used, below 10^18. Text, bigint and decimal objects are exact: more than 12 decimals are refused. Numbers are
+   * rounded to 12 decimals, and refused beyond 2^53. Zero is taken; a negative quantity is a correction and needs a
+   * `reason`.
    */
   quantity: Decimal;
   /**
-   * When the usage happened; default now. A Date, a `Temporal.Instant`, or ISO 8601 text with a zone (`Z` or an offset). At most `recording.futureSkewMs`
-   * ahead, at most `recording.idempotencyHorizonMs` ago.
+   * When the usage happened; default now. A Date, a `Temporal.Instant`, or ISO 8601 text with a zone (`Z` or an
+   * offset). At most `recording.futureSkewMs` ahead, at most `recording.idempotencyHorizonMs` ago.
    */
   occurredAt?: Date | TemporalInstant | string;
   /**
-   * 1 to 255 characters, unique within the tenant (within the subscription, where no tenant is named) for as long as the event is kept. Give one wherever a
-   * retry is possible; without one every call records anew, unless the key that the answer (or the error) handed out is given again.
+   * 1 to 255 characters, unique within the tenant (within the subscription, where no tenant is named) for as long as
+   * the event is kept. Give one wherever a retry is possible; without one every call records anew, unless the key that
+   * the answer (or the error) handed out is given again.
    */
   idempotencyKey?: string;
-  /** Vendor-metered tags (AWS: at most 5; key 1..100, value 1..256 characters out of letters, digits, space and + - = . _ : / @). */
+  /**
+   * Vendor-metered tags (AWS: at most 5; key 1..100, value 1..256 characters out of letters, digits, space and + - = .
+   * _ : / @).
+   */
   tags?: Record<string, string>;
   /** Why a quantity is negative; at most 1,000 characters. */
   reason?: string;
@@ -48,16 +58,24 @@ export interface RecordResult {
   idempotencyKey: string;
   /** `ignored`: nobody of that name is a customer, and the call said `ifUnknown: 'ignore'`; nothing was written. */
   outcome: 'recorded' | 'duplicate' | 'ignored';
-  /** The subscription that was named when the event was recorded; null where the tenant's payer is chosen at sealing. */
+  /**
+   * The subscription that was named when the event was recorded; null where the tenant's payer is chosen at sealing.
+   */
   subscriptionId: string | null;
 }
 
 export interface RecordOptions {
-  /** Manager of a transaction of the host in the same database: the usage is durable with that commit, and gone with its rollback. */
+  /**
+   * Manager of a transaction of the host in the same database: the usage is durable with that commit, and gone with its
+   * rollback.
+   */
   manager?: EntityManager;
   /** Stops waiting. Without effect on a statement that runs in the host's transaction already. */
   signal?: AbortSignal;
-  /** For hosts whose tenants are only partly AWS customers: `ignore` answers for unknown tenants and subscriptions instead of refusing. Default `refuse`. */
+  /**
+   * For hosts whose tenants are only partly AWS customers: `ignore` answers for unknown tenants and subscriptions
+   * instead of refusing. Default `refuse`.
+   */
   ifUnknown?: 'refuse' | 'ignore';
 }
 
@@ -116,11 +134,16 @@ export interface UsageWindow {
 type Refuse = (field: string, message: string) => void;
 
 /**
- * Reads one event by the rules that need no database. Never throws: what is wrong goes to `problems`, so that one call shows everything there is
- * to correct.
+ * Reads one event by the rules that need no database. Never throws: what is wrong goes to `problems`, so that one call
+ * shows everything there is to correct.
  * @returns null when the event cannot be used
  */
-export function readUsage(event: unknown, index: number, window: UsageWindow, problems: CodedProblem[]): CheckedUsage | null {
+export function readUsage(
+  event: unknown,
+  index: number,
+  window: UsageWindow,
+  problems: CodedProblem[],
+): CheckedUsage | null {
   const before = problems.length;
   const refuse: Refuse = (field, message) => void problems.push({ code: 'USAGE_INVALID', index, field, message });
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
@@ -132,7 +155,8 @@ export function readUsage(event: unknown, index: number, window: UsageWindow, pr
     if (!FIELDS.has(field)) refuse(shown(field), `there is no such field; the fields are ${[...FIELDS].join(', ')}`);
   }
 
-  if (given.tenantId === undefined && given.subscriptionId === undefined) refuse('tenantId', 'give tenantId, or subscriptionId');
+  if (given.tenantId === undefined && given.subscriptionId === undefined)
+    refuse('tenantId', 'give tenantId, or subscriptionId');
   const tenantId = readText(given, 'tenantId', NAME_LENGTH_MAX, refuse);
   const productCode = readText(given, 'productCode', NAME_LENGTH_MAX, refuse);
   const subscriptionId = readText(given, 'subscriptionId', NAME_LENGTH_MAX, refuse);
@@ -149,7 +173,8 @@ export function readUsage(event: unknown, index: number, window: UsageWindow, pr
     refuse('reason', 'a negative quantity is a correction; say why it is made');
   }
   const tags = given.tags === undefined ? null : readTags(given.tags, refuse);
-  if (problems.length > before || typeof quantity === 'string' || dimension === null || occurredAt === null) return null;
+  if (problems.length > before || typeof quantity === 'string' || dimension === null || occurredAt === null)
+    return null;
 
   return {
     index,
@@ -162,7 +187,11 @@ export function readUsage(event: unknown, index: number, window: UsageWindow, pr
     key,
     tags,
     reason,
-    given: { occurredAt: given.occurredAt !== undefined, tags: given.tags !== undefined, reason: given.reason !== undefined },
+    given: {
+      occurredAt: given.occurredAt !== undefined,
+      tags: given.tags !== undefined,
+      reason: given.reason !== undefined,
+    },
   };
 }
 
@@ -185,19 +214,28 @@ function textFault(value: unknown, maxLength: number): string | null {
   return null;
 }
 
-function readInstant(value: unknown, { now, futureSkewMs, idempotencyHorizonMs }: UsageWindow, refuse: Refuse): Date | null {
+function readInstant(
+  value: unknown,
+  { now, futureSkewMs, idempotencyHorizonMs }: UsageWindow,
+  refuse: Refuse,
+): Date | null {
   const at = instantMs(value);
   if (!Number.isFinite(at)) {
-    refuse('occurredAt', 'must be a valid Date, a Temporal.Instant, or ISO 8601 text with a zone such as "2026-11-10T10:30:00Z"');
+    refuse(
+      'occurredAt',
+      'must be a valid Date, a Temporal.Instant, or ISO 8601 text with a zone such as "2026-11-10T10:30:00Z"',
+    );
   } else if (at > now.getTime() + futureSkewMs) {
     refuse(
       'occurredAt',
-      `lies more than ${futureSkewMs} ms in the future; correct the clock, or raise recording.futureSkewMs (MARKETPLACE_RECORDING_FUTURE_SKEW_MS)`,
+      `lies more than ${futureSkewMs} ms in the future; correct the clock, or raise recording.futureSkewMs ` +
+        '(MARKETPLACE_RECORDING_FUTURE_SKEW_MS)',
     );
   } else if (at < now.getTime() - idempotencyHorizonMs) {
     refuse(
       'occurredAt',
-      `lies more than ${idempotencyHorizonMs} ms back, beyond recording.idempotencyHorizonMs (MARKETPLACE_RECORDING_IDEMPOTENCY_HORIZON_MS); ` +
+      `lies more than ${idempotencyHorizonMs} ms back, beyond recording.idempotencyHorizonMs ` +
+        '(MARKETPLACE_RECORDING_IDEMPOTENCY_HORIZON_MS); ' +
         'record what is still owed as usage of today',
     );
   } else {
@@ -211,7 +249,10 @@ function readInstant(value: unknown, { now, futureSkewMs, idempotencyHorizonMs }
 function instantMs(value: unknown): number {
   if (value instanceof Date) return value.getTime();
   if (typeof value === 'string') return textMs(value);
-  const isInstant = typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Temporal.Instant]';
+  const isInstant =
+    typeof value === 'object' &&
+    value !== null &&
+    Object.prototype.toString.call(value) === '[object Temporal.Instant]';
   return isInstant ? (value as TemporalInstant).epochMilliseconds : Number.NaN;
 }
 
@@ -219,10 +260,13 @@ function textMs(text: string): number {
   if (!INSTANT.test(text)) return Number.NaN;
   // The forms of ISO 8601 that Date does not read: a comma, an offset without colon or minutes.
   const at = Date.parse(
-    text.replace(',', '.').replace(/([+-]\d{2}):?(\d{2})?$/, (_, hours: string, minutes = '00') => `${hours}:${minutes}`),
+    text
+      .replace(',', '.')
+      .replace(/([+-]\d{2}):?(\d{2})?$/, (_, hours: string, minutes = '00') => `${hours}:${minutes}`),
   );
   // Date moves the 30th of February into March, and 24:00 into the next day.
-  const isReal = Number(text.slice(8, 10)) <= new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate();
+  const isReal =
+    Number(text.slice(8, 10)) <= new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate();
   return isReal ? at : Number.NaN;
 }
 
@@ -236,7 +280,8 @@ function readTags(tags: unknown, refuse: Refuse): string | null {
   for (const [key, value] of entries) {
     const rule = 'characters out of letters, digits, space and + - = . _ : / @';
     if (!TAG_KEY.test(key)) refuse(`tags[${shown(key)}]`, `the key must have 1 to 100 ${rule}`);
-    if (typeof value !== 'string' || !TAG_VALUE.test(value)) refuse(`tags[${shown(key)}]`, `the value must have 1 to 256 ${rule}`);
+    if (typeof value !== 'string' || !TAG_VALUE.test(value))
+      refuse(`tags[${shown(key)}]`, `the value must have 1 to 256 ${rule}`);
   }
   return entries.length === 0 ? null : canonicalTagsOf(entries);
 }

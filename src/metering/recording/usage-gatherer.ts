@@ -13,7 +13,9 @@ import { notRecorded, notRecordedBecause, refusalOf } from './usage-refusal.js';
 
 /** Most events of one statement. More gain nothing and make everyone wait longer for the answer. */
 const BATCH_MAX = 1_000;
-/** How long the main lane lets an event wait for its duplicate: longer than a commit takes, shorter than anyone notices. */
+/**
+ * How long the main lane lets an event wait for its duplicate: longer than a commit takes, shorter than anyone notices.
+ */
 const MAIN_PATIENCE_MS = 25;
 /** The same while the waiting event is being singled out, where every failed statement costs this much. */
 const SIFTING_PATIENCE_MS = 5;
@@ -34,7 +36,10 @@ interface Call {
   lastError?: unknown;
 }
 
-/** Callers of one id whose duplicate another transaction holds uncommitted. They rest without a connection and ask again after growing pauses. */
+/**
+ * Callers of one id whose duplicate another transaction holds uncommitted. They rest without a connection and ask again
+ * after growing pauses.
+ */
 interface Wait {
   readonly id: string;
   calls: Call[];
@@ -54,9 +59,10 @@ interface Failure {
 }
 
 /**
- * Gathers concurrent single calls into one statement. There is no timer: whenever the lane is free it takes what has queued up meanwhile, so that a
- * lone caller pays for one INSERT and a thousand callers share one. Two lanes with at most one statement under way each: `main` for what arrives,
- * `sift` for batches in which some event waits or is refused by the database; those are halved until it stands alone, while `main` goes on.
+ * Gathers concurrent single calls into one statement. There is no timer: whenever the lane is free it takes what has
+ * queued up meanwhile, so that a lone caller pays for one INSERT and a thousand callers share one. Two lanes with at
+ * most one statement under way each: `main` for what arrives, `sift` for batches in which some event waits or is
+ * refused by the database; those are halved until it stands alone, while `main` goes on.
  */
 export class UsageGatherer {
   /** Every caller without an answer, oldest first. */
@@ -86,7 +92,8 @@ export class UsageGatherer {
     if (this.pending.size >= queueSize) {
       throw new MarketplaceMeteringError(
         'QUEUE_FULL',
-        `${queueSize} usage events wait for the database already; this one was not written. Retry after a pause, give arrays to record(), ` +
+        `${queueSize} usage events wait for the database already; this one was not written. Retry after a pause, ` +
+          'give arrays to record(), ' +
           'or raise recording.queueSize (MARKETPLACE_RECORDING_QUEUE_SIZE; about 1 KB of memory per event).',
       );
     }
@@ -116,7 +123,10 @@ export class UsageGatherer {
     });
   }
 
-  /** Answers everyone who waits; callers whose duplicate stays uncommitted get one last try. The recorder lets nobody new in by then. */
+  /**
+   * Answers everyone who waits; callers whose duplicate stays uncommitted get one last try. The recorder lets nobody
+   * new in by then.
+   */
   async drain(): Promise<void> {
     this.closing = true;
     for (const wait of this.waits.values()) this.askAgain(wait);
@@ -175,7 +185,8 @@ export class UsageGatherer {
       const unsettled = this.unsettled.pop();
       if (unsettled === undefined) break;
       const { wait } = unsettled;
-      const batch = wait === null ? unanswered(unsettled.calls).filter((call) => !this.joinsWait(call)) : unanswered(wait.calls);
+      const batch =
+        wait === null ? unanswered(unsettled.calls).filter((call) => !this.joinsWait(call)) : unanswered(wait.calls);
       const failure = await this.attempt(batch, SIFTING_PATIENCE_MS);
       if (failure?.kind === 'unavailable') {
         this.unsettled.push({ calls: batch, wait });
@@ -237,7 +248,10 @@ export class UsageGatherer {
     this.sift({ calls: wait.calls, wait });
   }
 
-  /** One statement for all; a second one only when keys were taken, to tell a repetition from a conflict. Answers whom it can. */
+  /**
+   * One statement for all; a second one only when keys were taken, to tell a repetition from a conflict. Answers whom
+   * it can.
+   */
   private async attempt(calls: readonly Call[], patienceMs: number): Promise<Failure | null> {
     if (calls.length === 0) return null;
     // Callers of one key in one batch: the first is written, the others find it.
@@ -274,7 +288,10 @@ export class UsageGatherer {
       const rest = unanswered(calls);
       return rest.length === 0
         ? null
-        : { kind: 'unavailable', error: new Error('an event whose id is taken is not there: it was removed meanwhile') };
+        : {
+            kind: 'unavailable',
+            error: new Error('an event whose id is taken is not there: it was removed meanwhile'),
+          };
     } catch (error) {
       const kind = recordingFailureOf(error);
       for (const call of unanswered(calls)) {
@@ -287,7 +304,10 @@ export class UsageGatherer {
     }
   }
 
-  /** A connection whose statement is given up after the time that a caller waits: a server that went silent must not stop the lane for good. */
+  /**
+   * A connection whose statement is given up after the time that a caller waits: a server that went silent must not
+   * stop the lane for good.
+   */
   private async onOwnConnection(work: (connection: SqlExecutor) => Promise<void>): Promise<void> {
     const runner = this.ledger.dataSource.createQueryRunner();
     try {
@@ -329,7 +349,12 @@ function unanswered(calls: readonly Call[]): Call[] {
 
 /** The answer for an event as it was given. */
 export function resultOf(usage: PlacedUsage, outcome: RecordResult['outcome']): RecordResult {
-  return { eventId: usage.id.text, idempotencyKey: usage.idempotencyKey, outcome, subscriptionId: usage.subscriptionId };
+  return {
+    eventId: usage.id.text,
+    idempotencyKey: usage.idempotencyKey,
+    outcome,
+    subscriptionId: usage.subscriptionId,
+  };
 }
 
 function pauseMsAfter(failures: number): number {
@@ -342,5 +367,6 @@ function giveUp(call: Call, code: MarketplaceErrorCode, why: string): void {
 }
 
 function fail(calls: readonly Call[], error: unknown): void {
-  for (const call of unanswered(calls)) call.settle?.(notRecordedBecause(error, call.lost ? 'unknown' : 'notWritten', [call.usage]));
+  for (const call of unanswered(calls))
+    call.settle?.(notRecordedBecause(error, call.lost ? 'unknown' : 'notWritten', [call.usage]));
 }

@@ -28,7 +28,9 @@ export interface Misplaced {
   isUnknown: boolean;
 }
 
-/** Under which name an event is recorded: a pure function of the event and the options, so that a retry finds the same. */
+/**
+ * Under which name an event is recorded: a pure function of the event and the options, so that a retry finds the same.
+ */
 export function subjectNameOf(usage: CheckedUsage, listing: Listing): SubjectName | Misplaced {
   const { tenantId, productCode } = usage;
   if (productCode !== null && !listing.get(productCode)) {
@@ -46,7 +48,12 @@ export function subjectNameOf(usage: CheckedUsage, listing: Listing): SubjectNam
   if (productCode !== null) return { productCode, tenantId, subscriptionId: null };
   const [only, ...others] = listing.withDimension(usage.dimension);
   if (!only)
-    return misplaced(usage, 'DIMENSION_UNDECLARED', 'dimension', `"${shown(usage.dimension)}" is declared for no product; ${DECLARE}`);
+    return misplaced(
+      usage,
+      'DIMENSION_UNDECLARED',
+      'dimension',
+      `"${shown(usage.dimension)}" is declared for no product; ${DECLARE}`,
+    );
   if (others.length > 0) {
     const codes = [only, ...others].map((product) => `"${product.productCode}"`).join(' and ');
     return misplaced(
@@ -68,17 +75,26 @@ export function unknownSubject(usage: CheckedUsage): Misplaced {
     return { ...misplaced(usage, 'SUBSCRIPTION_UNKNOWN', 'subscriptionId', message), isUnknown: true };
   }
   if (subscriptionId !== null) {
-    const message = `"${shown(subscriptionId)}" was never claimed by tenant "${shown(tenantId)}"; leave it out to have the payer chosen at sealing`;
+    const message =
+      `"${shown(subscriptionId)}" was never claimed by tenant "${shown(tenantId)}"; leave it out to have the payer ` +
+      'chosen at sealing';
     return { ...misplaced(usage, 'SUBSCRIPTION_UNKNOWN', 'subscriptionId', message), isUnknown: true };
   }
-  const message = `"${shown(tenantId)}" has claimed no subscription of the product; give the id that claim() was given, or ifUnknown: 'ignore'`;
+  const message =
+    `"${shown(tenantId)}" has claimed no subscription of the product; give the id that claim() was given, or ` +
+    `ifUnknown: 'ignore'`;
   return { ...misplaced(usage, 'TENANT_UNKNOWN', 'tenantId', message), isUnknown: true };
 }
 
-export function undeclaredDimension(usage: CheckedUsage, productCode: string, product: ProductOptions | undefined): Misplaced {
+export function undeclaredDimension(
+  usage: CheckedUsage,
+  productCode: string,
+  product: ProductOptions | undefined,
+): Misplaced {
   const { dimension } = usage;
   const message = product?.dimensions.includes(dimension)
-    ? `"${shown(dimension)}" of product ${productCode} is not in the ledger yet: the module writes it at its start, so let a replica with these options start`
+    ? `"${shown(dimension)}" of product ${productCode} is not in the ledger yet: the module writes it at its ` +
+      'start, so let a replica with these options start'
     : `"${shown(dimension)}" is not declared for product ${productCode}; give one of ` +
       `${(product?.dimensions ?? []).map((name) => `"${name}"`).join(', ')}, or add it to products[].dimensions (MARKETPLACE_PRODUCTS)`;
   return misplaced(usage, 'DIMENSION_UNDECLARED', 'dimension', message);
@@ -93,7 +109,10 @@ export function isMisplaced(answer: SubjectName | Misplaced): answer is Misplace
 }
 
 /** Gives an event its id and key. */
-export function identify(usage: CheckedUsage, sellerAccount: string): Pick<PlacedUsage, 'id' | 'idempotencyKey' | 'isMinted'> {
+export function identify(
+  usage: CheckedUsage,
+  sellerAccount: string,
+): Pick<PlacedUsage, 'id' | 'idempotencyKey' | 'isMinted'> {
   const { key } = usage;
   if (key === null) {
     const id = mintEventId();

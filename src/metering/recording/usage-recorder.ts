@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { type EntityManager, type QueryRunner } from 'typeorm';
-import { executorOfManager, executorOn, LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import {
+  executorOfManager,
+  executorOn,
+  LedgerDatabase,
+  type SqlExecutor,
+  sqlStateOf,
+} from '../../database/ledger-database.js';
 import { assertSameDatabase } from '../../database/manager-guard.js';
 import { MarketplaceMeteringError } from '../../errors.js';
 import { type ResolvedOptions } from '../../marketplace-metering.options.js';
@@ -48,16 +54,21 @@ export class UsageRecorder implements OnApplicationShutdown {
   }
 
   /**
-   * Records usage. Without `manager` the answer comes after the commit; concurrent single calls share statements. An array is all or nothing.
-   * @throws UsageRefusedError `USAGE_INVALID`, `TENANT_UNKNOWN`, `SUBSCRIPTION_UNKNOWN`, `PRODUCT_UNKNOWN`, `PRODUCT_AMBIGUOUS`, `DIMENSION_UNDECLARED`,
-   * `IDEMPOTENCY_CONFLICT`: nothing was written, and a transaction of the host is still usable. UsageNotRecordedError `RECORD_TIMEOUT`,
-   * `RECORD_ABORTED`, `RECORD_FAILED`, `SHUTTING_DOWN`: `outcome` says what is known. MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`,
-   * `SHUTTING_DOWN`: nothing was written. With `manager`, errors of the host's transaction (a serialization failure 40001 to be retried) come through
-   * as they are.
+   * Records usage. Without `manager` the answer comes after the commit; concurrent single calls share statements. An
+   * array is all or nothing.
+   * @throws UsageRefusedError `USAGE_INVALID`, `TENANT_UNKNOWN`, `SUBSCRIPTION_UNKNOWN`, `PRODUCT_UNKNOWN`,
+   * `PRODUCT_AMBIGUOUS`, `DIMENSION_UNDECLARED`, `IDEMPOTENCY_CONFLICT`: nothing was written, and a transaction of the
+   * host is still usable. UsageNotRecordedError `RECORD_TIMEOUT`, `RECORD_ABORTED`, `RECORD_FAILED`, `SHUTTING_DOWN`:
+   * `outcome` says what is known. MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`, `SHUTTING_DOWN`: nothing
+   * was written. With `manager`, errors of the host's transaction (a serialization failure 40001 to be retried) come
+   * through as they are.
    */
   record(event: UsageEvent, o?: RecordOptions): Promise<RecordResult>;
   record(events: readonly UsageEvent[], o?: RecordOptions): Promise<RecordResult[]>;
-  async record(input: UsageEvent | readonly UsageEvent[], o: RecordOptions = {}): Promise<RecordResult | RecordResult[]> {
+  async record(
+    input: UsageEvent | readonly UsageEvent[],
+    o: RecordOptions = {},
+  ): Promise<RecordResult | RecordResult[]> {
     if (this.closing) {
       throw new MarketplaceMeteringError(
         'SHUTTING_DOWN',
@@ -74,8 +85,8 @@ export class UsageRecorder implements OnApplicationShutdown {
   }
 
   /**
-   * Lets nobody new in, and returns when everyone under way has an answer. After the HTTP server has closed, so that requests which were being
-   * served at the shutdown still record their usage.
+   * Lets nobody new in, and returns when everyone under way has an answer. After the HTTP server has closed, so that
+   * requests which were being served at the shutdown still record their usage.
    */
   onApplicationShutdown(): Promise<void> {
     this.closing = true;
@@ -139,15 +150,22 @@ export class UsageRecorder implements OnApplicationShutdown {
     return results;
   }
 
-  /** All or nothing in a transaction of our own; waits for uncommitted duplicates between attempts, so that no connection is held meanwhile. */
-  private async inOwnTransaction(usages: readonly PlacedUsage[], signal: AbortSignal | undefined): Promise<RecordResult[]> {
+  /**
+   * All or nothing in a transaction of our own; waits for uncommitted duplicates between attempts, so that no
+   * connection is held meanwhile.
+   */
+  private async inOwnTransaction(
+    usages: readonly PlacedUsage[],
+    signal: AbortSignal | undefined,
+  ): Promise<RecordResult[]> {
     const { timeoutMs } = this.options.recording;
     const deadline = performance.now() + timeoutMs;
     let outcome: 'notWritten' | 'unknown' = 'notWritten';
     for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
       try {
         const isRepeated = outcome === 'unknown';
-        const write = (tx: SqlExecutor): Promise<RecordResult[]> => this.write(tx, usages, 'binary', PATIENCE_MS, isRepeated);
+        const write = (tx: SqlExecutor): Promise<RecordResult[]> =>
+          this.write(tx, usages, 'binary', PATIENCE_MS, isRepeated);
         // Minted ids are nobody else's: one statement is all or nothing by itself.
         if (usages.every((usage) => usage.isMinted)) return await write(this.ledger);
         return await this.ledger.transaction(async (tx) => {
@@ -170,7 +188,11 @@ export class UsageRecorder implements OnApplicationShutdown {
     }
   }
 
-  private async inHostTransaction(usages: readonly PlacedUsage[], manager: EntityManager, isArray: boolean): Promise<RecordResult[]> {
+  private async inHostTransaction(
+    usages: readonly PlacedUsage[],
+    manager: EntityManager,
+    isArray: boolean,
+  ): Promise<RecordResult[]> {
     const { queryRunner } = manager;
     // Alone, or with keys that nobody else can hold, one statement is all or nothing by itself.
     const isAtomic = !isArray || usages.length === 1 || usages.every((usage) => usage.isMinted);
@@ -184,7 +206,8 @@ export class UsageRecorder implements OnApplicationShutdown {
     return this.afterOthersOn(queryRunner, async () => {
       const host = executorOn(queryRunner);
       try {
-        // Ours rather than TypeORM's: a host may have begun its transaction with a plain BEGIN, of which TypeORM knows nothing.
+        // Ours rather than TypeORM's: a host may have begun its transaction with a plain BEGIN, of which TypeORM knows
+        // nothing.
         await host.query(`SAVEPOINT ${SAVEPOINT}`);
       } catch (error) {
         if (sqlStateOf(error) === NO_TRANSACTION) return inNewTransaction();
@@ -205,8 +228,8 @@ export class UsageRecorder implements OnApplicationShutdown {
   }
 
   /**
-   * Calls of ours on one connection of the host go one after the other. A host that records through Promise.all in one transaction would
-   * otherwise have one call's savepoint rolled back over what another has just answered.
+   * Calls of ours on one connection of the host go one after the other. A host that records through Promise.all in one
+   * transaction would otherwise have one call's savepoint rolled back over what another has just answered.
    */
   private async afterOthersOn<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
     const before = this.hostLanes.get(runner) ?? Promise.resolve();
@@ -216,7 +239,8 @@ export class UsageRecorder implements OnApplicationShutdown {
   }
 
   /**
-   * Writes events with distinct ids; answers in their order. A conflict is thrown after the insert: the caller takes the rest back.
+   * Writes events with distinct ids; answers in their order. A conflict is thrown after the insert: the caller takes
+   * the rest back.
    * @param isRepeated an answer to these very events was lost: where all of them are there, they are this call's.
    */
   private async write(
@@ -237,7 +261,8 @@ export class UsageRecorder implements OnApplicationShutdown {
     const results = usages.map((usage) => {
       if (inserted.has(usage.id.text)) return resultOf(usage, 'recorded');
       const earlier = found.get(usage.id.text);
-      if (!earlier) throw new Error('an event whose id is taken is not there: it was removed meanwhile; record it again');
+      if (!earlier)
+        throw new Error('an event whose id is taken is not there: it was removed meanwhile; record it again');
       const fields = differences(usage, earlier);
       if (fields.length > 0) conflicts.push(conflictProblem(usage, fields));
       const isOurs = usage.isMinted || (isRepeated && inserted.size === 0);

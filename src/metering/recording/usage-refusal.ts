@@ -1,4 +1,9 @@
-import { type MarketplaceErrorCode, type UsageProblem, UsageNotRecordedError, UsageRefusedError } from '../../errors.js';
+import {
+  type MarketplaceErrorCode,
+  type UsageProblem,
+  UsageNotRecordedError,
+  UsageRefusedError,
+} from '../../errors.js';
 
 /** A problem with the code under which it is refused when it is the only kind of problem. */
 export interface CodedProblem extends UsageProblem {
@@ -33,13 +38,21 @@ export function notRecorded(
       ? 'Nothing was written; record it again with the same key.'
       : 'Whether it was written is not known; record it again with the same key, which is safe either way.';
   const below = cause instanceof Error ? ` Last answer of the database: ${cause.message}.` : '';
-  return new UsageNotRecordedError(code, `Usage was not recorded: ${why}. ${state} The key is in idempotencyKeys.${below}`, {
-    outcome,
-    idempotencyKeys: usages.map((usage) => usage.idempotencyKey),
-    cause,
-  });
+  return new UsageNotRecordedError(
+    code,
+    `Usage was not recorded: ${why}. ${state} The key is in idempotencyKeys.${below}`,
+    {
+      outcome,
+      idempotencyKeys: usages.map((usage) => usage.idempotencyKey),
+      cause,
+    },
+  );
 }
 
-export function notRecordedBecause(error: unknown, outcome: 'notWritten' | 'unknown', usages: readonly Keyed[]): UsageNotRecordedError {
+export function notRecordedBecause(
+  error: unknown,
+  outcome: 'notWritten' | 'unknown',
+  usages: readonly Keyed[],
+): UsageNotRecordedError {
   return notRecorded('RECORD_FAILED', 'the database refused the statement', outcome, usages, error);
 }

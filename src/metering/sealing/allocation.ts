@@ -34,8 +34,9 @@ interface Share {
 }
 
 /**
- * Splits a record's whole quantity over its tag sets by largest remainder, so that the allocations sum to the quantity exactly. Units that this
- * hour's tags do not explain (carry, untagged events) go to the untagged bucket, and so do tag sets beyond AWS's limits: the largest are kept.
+ * Splits a record's whole quantity over its tag sets by largest remainder, so that the allocations sum to the quantity
+ * exactly. Units that this hour's tags do not explain (carry, untagged events) go to the untagged bucket, and so do tag
+ * sets beyond AWS's limits: the largest are kept.
  */
 export function allocate(quantity: bigint, carryIn: Scaled, sums: readonly TaggedSum[]): AllocationPlan {
   if (quantity === 0n) return { allocations: null, trimmedUnits: 0n };
@@ -87,7 +88,8 @@ function withinLimits(shares: readonly Share[]): { kept: Share[]; trimmed: Share
     const newKeys = share.tags.filter((tag) => !keys.has(tag.Key));
     const size = Buffer.byteLength(JSON.stringify({ AllocatedUsageQuantity: 2147483647, Tags: share.tags })) + 1;
     // One place is left for the untagged bucket.
-    const fits = kept.length < ALLOCATIONS_MAX - 1 && keys.size + newKeys.length <= KEYS_MAX && bytes + size <= BYTES_MAX;
+    const fits =
+      kept.length < ALLOCATIONS_MAX - 1 && keys.size + newKeys.length <= KEYS_MAX && bytes + size <= BYTES_MAX;
     if (!fits) {
       trimmed.push(share);
       continue;

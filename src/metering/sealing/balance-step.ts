@@ -12,8 +12,8 @@ export interface BalanceStep {
 }
 
 /**
- * One step of a period's balance: carryIn + eventSum = included + quantity + carryOut. The carry takes up fractions, what exceeds AWS's largest quantity,
- * and corrections that exceed the usage.
+ * One step of a period's balance: carryIn + eventSum = included + quantity + carryOut. The carry takes up fractions,
+ * what exceeds AWS's largest quantity, and corrections that exceed the usage.
  * @param coverLeft what the entitlement still covers of this dimension; 0 without a contract.
  */
 export function balanceStep(carryIn: Scaled, eventSum: Scaled, coverLeft: Scaled = 0n): BalanceStep {

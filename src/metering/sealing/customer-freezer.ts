@@ -52,7 +52,10 @@ export type TimelineLoader = (
   now: Date,
 ) => Promise<CustomerTimeline[]>;
 
-/** Takes usage of hours that have not settled, because an agreement ends inside them. Commits it: a rollup is whole by itself. */
+/**
+ * Takes usage of hours that have not settled, because an agreement ends inside them. Commits it: a rollup is whole by
+ * itself.
+ */
 export type EarlyTake = (due: readonly DueUsage[], now: Date) => Promise<unknown>;
 
 /** What contracts cover in all, by agreement row and dimension: units of it are included, not sent. */
@@ -70,9 +73,9 @@ export interface Frozen {
 }
 
 /**
- * Freezes rollups into metering records: everything about a chunk of customers in one READ COMMITTED transaction, so that a crash leaves either all of it
- * or none. Cursors only share out the work; safety rests on the grain's index, on rollups without a record, and on carry = balance. Who loses rolls back
- * and plans again.
+ * Freezes rollups into metering records: everything about a chunk of customers in one READ COMMITTED transaction, so
+ * that a crash leaves either all of it or none. Cursors only share out the work; safety rests on the grain's index, on
+ * rollups without a record, and on carry = balance. Who loses rolls back and plans again.
  */
 export class CustomerFreezer {
   constructor(
@@ -134,9 +137,9 @@ export class CustomerFreezer {
   }
 
   /**
-   * What the facts no longer bear out, and AWS is known not to have billed, is annulled before anything is planned. What AWS has billed, or may have,
-   * stands with a note and an alert. What goes on towards AWS has the deadlines that the facts now give it. What is under way is looked at again by the
-   * next pass.
+   * What the facts no longer bear out, and AWS is known not to have billed, is annulled before anything is planned.
+   * What AWS has billed, or may have, stands with a note and an alert. What goes on towards AWS has the deadlines that
+   * the facts now give it. What is under way is looked at again by the next pass.
    */
   private async followTimelines(
     tx: SqlExecutor,
@@ -153,7 +156,8 @@ export class CustomerFreezer {
       const customer = byId.get(row.customer_id);
       return customer !== undefined && isMoved(row, customer, facts);
     });
-    const isFinal = (row: MovableRow): boolean => row.state === 'metered' || row.state === 'unknown' || row.has_conflict;
+    const isFinal = (row: MovableRow): boolean =>
+      row.state === 'metered' || row.state === 'unknown' || row.has_conflict;
     const standing = moved.filter((row) => isFinal(row) && row.may_be_billed && row.rollups.length > 0);
     const unnoted = standing.filter((row) => !row.is_noted);
     if (unnoted.length > 0) {
@@ -231,12 +235,22 @@ export class CustomerFreezer {
         },
       });
       const product = facts.productOf(productCode);
-      const frame = { customerId, productCode, operation: operationOf(product), region: product?.region ?? '', now: clock.now() };
+      const frame = {
+        customerId,
+        productCode,
+        operation: operationOf(product),
+        region: product?.region ?? '',
+        now: clock.now(),
+      };
       return { customer, plan, frame };
     });
   }
 
-  private async write(tx: SqlExecutor, facts: SealingFacts, planned: readonly PlannedCustomer[]): Promise<RecordDraft[]> {
+  private async write(
+    tx: SqlExecutor,
+    facts: SealingFacts,
+    planned: readonly PlannedCustomer[],
+  ): Promise<RecordDraft[]> {
     const { sellerAccount } = this.options;
     const periodIds = await this.periodRows(tx, facts, planned);
     const cover = await this.cover(tx, planned);
@@ -270,10 +284,13 @@ export class CustomerFreezer {
       ];
     });
     if (drafts.length === 0) return [];
-    const named = drafts.flatMap(({ row, identity }) => (identity ? [{ productCode: row.product_code, name: identity }] : []));
+    const named = drafts.flatMap(({ row, identity }) =>
+      identity ? [{ productCode: row.product_code, name: identity }] : [],
+    );
     const identities = await ensureIdentities(tx, named);
     for (const { row, identity } of drafts) {
-      if (identity) row.identity_id = identities.get(productIdentityKey({ productCode: row.product_code, name: identity })) ?? null;
+      if (identity)
+        row.identity_id = identities.get(productIdentityKey({ productCode: row.product_code, name: identity })) ?? null;
     }
     crashPoint('seal.planned');
     await insertRecords(
@@ -286,10 +303,16 @@ export class CustomerFreezer {
   }
 
   /** Row ids of the periods that are written to, by key. */
-  private async periodRows(tx: SqlExecutor, facts: SealingFacts, planned: readonly PlannedCustomer[]): Promise<Map<string, string>> {
+  private async periodRows(
+    tx: SqlExecutor,
+    facts: SealingFacts,
+    planned: readonly PlannedCustomer[],
+  ): Promise<Map<string, string>> {
     const { sellerAccount } = this.options;
     const periods = new Map(
-      planned.flatMap(({ plan }) => [...plan.hours, ...plan.closings].map(({ period }) => [period.key, period] as const)),
+      planned.flatMap(({ plan }) =>
+        [...plan.hours, ...plan.closings].map(({ period }) => [period.key, period] as const),
+      ),
     );
     const rowIds = new Map<string, string>();
     const missing: Period[] = [];
@@ -332,7 +355,9 @@ export class CustomerFreezer {
       ),
     );
     if (news.length > 0) await markWaiting(tx, news);
-    const closed = planned.flatMap(({ plan }) => plan.closed.flatMap((period) => facts.rowsOf(period).map(({ id }) => id)));
+    const closed = planned.flatMap(({ plan }) =>
+      plan.closed.flatMap((period) => facts.rowsOf(period).map(({ id }) => id)),
+    );
     if (closed.length > 0) await markClosed(tx, sellerAccount, closed, now);
     const looks = new Map(planned.map(({ customer, plan }) => [customer.customerId, nextLook(plan, now)]));
     await moveSealCursors(
@@ -343,7 +368,10 @@ export class CustomerFreezer {
   }
 }
 
-/** The deadlines of a record on its way, where an end, or an end that was taken back, has made them others; null where they stand. */
+/**
+ * The deadlines of a record on its way, where an end, or an end that was taken back, has made them others; null where
+ * they stand.
+ */
 function deadlinesNow(row: MovableRow, rule: PlanningRule, facts: SealingFacts): Deadlines | null {
   if (row.kind !== 'hour' || row.hour === null || !['pending', 'sending', 'blocked'].includes(row.state)) return null;
   const period = facts.periodOf(rule, row.period_id);
@@ -357,7 +385,9 @@ function deadlinesNow(row: MovableRow, rule: PlanningRule, facts: SealingFacts):
 /** Whether an end lies so near that signs of it still move deadlines: the last one counts from when it was heard. */
 function hasRecentEnd({ subscriptions }: CustomerTimeline, now: Date): boolean {
   const since = plusMs(now, -RECENT_END_MS);
-  return subscriptions.some(({ spans }) => spans.some(({ to, end }) => end !== null && to !== null && to <= now && to > since));
+  return subscriptions.some(({ spans }) =>
+    spans.some(({ to, end }) => end !== null && to !== null && to <= now && to > since),
+  );
 }
 
 function isMoved(row: MovableRow, customer: CustomerTimeline, facts: SealingFacts): boolean {

@@ -57,7 +57,9 @@ export interface CustomerState {
   dimensions: readonly string[];
   /** Carries that are not zero, of all periods that the customer's timeline knows. */
   carries: readonly { period: Period; dimension: string; carry: Scaled }[];
-  /** Whether records of the period are under way to AWS: nothing is closed before they have arrived, or are given up. */
+  /**
+   * Whether records of the period are under way to AWS: nothing is closed before they have arrived, or are given up.
+   */
   hasUnfinished: (period: Period) => boolean;
   /** Whether a record of zero units was annulled there: it is not written again. */
   isZeroAnnulled: (period: Period, dimension: string, hour: Date) => boolean;
@@ -65,14 +67,27 @@ export interface CustomerState {
   take: (period: Period, dimension: string, hour: PeriodHour) => void;
 }
 
-/** How soon a customer is looked at again whose end only waits for an answer of AWS; the answer itself wakes it sooner. */
+/**
+ * How soon a customer is looked at again whose end only waits for an answer of AWS; the answer itself wakes it sooner.
+ */
 const ASK_AGAIN_MS = HOUR_MS;
 
-/** All that sealing does for one customer now. Pure but for the grains that it takes. Rollups come before carries, and both before zeros. */
+/**
+ * All that sealing does for one customer now. Pure but for the grains that it takes. Rollups come before carries, and
+ * both before zeros.
+ */
 export function planCustomer(state: CustomerState): CustomerPlan {
   const { rule } = state;
   const { now } = rule.context.times;
-  const plan: CustomerPlan = { splits: [], hours: [], closings: [], settingsApart: [], waits: [], closed: [], lookAt: null };
+  const plan: CustomerPlan = {
+    splits: [],
+    hours: [],
+    closings: [],
+    settingsApart: [],
+    waits: [],
+    closed: [],
+    lookAt: null,
+  };
   const ahead: Date[] = [];
   const hours = new Map<string, PlannedHour>();
   const apart = new Map<string, PlannedSettingApart>();
@@ -98,7 +113,12 @@ export function planCustomer(state: CustomerState): CustomerPlan {
         break;
       case 'setApart': {
         const key = `${rollup.subject} ${rollup.dimension} ${planned.reason}`;
-        const group = apart.get(key) ?? { subject: rollup.subject, dimension: rollup.dimension, reason: planned.reason, rollups: [] };
+        const group = apart.get(key) ?? {
+          subject: rollup.subject,
+          dimension: rollup.dimension,
+          reason: planned.reason,
+          rollups: [],
+        };
         group.rollups.push(rollup);
         apart.set(key, group);
         break;
@@ -108,7 +128,12 @@ export function planCustomer(state: CustomerState): CustomerPlan {
         if (planned.lookAt) ahead.push(planned.lookAt);
         if (!planned.closesWith) break;
         const key = `${planned.closesWith.key} ${rollup.dimension}`;
-        const group = closing.get(key) ?? { period: planned.closesWith, dimension: rollup.dimension, rollups: [], reason: planned.reason };
+        const group = closing.get(key) ?? {
+          period: planned.closesWith,
+          dimension: rollup.dimension,
+          rollups: [],
+          reason: planned.reason,
+        };
         group.rollups.push(rollup);
         if (planned.reason === 'refused') group.reason = 'refused';
         closing.set(key, group);
@@ -133,12 +158,16 @@ export function planCustomer(state: CustomerState): CustomerPlan {
   plan.hours = [...hours.values()].sort((a, b) => a.hour.hour.getTime() - b.hour.hour.getTime());
   plan.settingsApart = [...apart.values()];
   if (plan.splits.length === 0) close(state, plan, closing, ahead);
-  for (const { nextChangeAt } of rule.context.customer.subscriptions) if (nextChangeAt && nextChangeAt > now) ahead.push(nextChangeAt);
+  for (const { nextChangeAt } of rule.context.customer.subscriptions)
+    if (nextChangeAt && nextChangeAt > now) ahead.push(nextChangeAt);
   plan.lookAt = ahead.length === 0 ? null : earliest(...ahead);
   return plan;
 }
 
-/** Closes periods that are over: last cutoff passed, AWS asked, nothing of them under way. What waits with them, and what their balance holds, is netted. */
+/**
+ * Closes periods that are over: last cutoff passed, AWS asked, nothing of them under way. What waits with them, and
+ * what their balance holds, is netted.
+ */
 function close(
   state: CustomerState,
   plan: CustomerPlan,

@@ -20,8 +20,9 @@ export interface ComparedUsage {
 }
 
 /**
- * What becomes of usage whose key also stands under another name of the same subscription: what was taken first counts. Of two that are taken together the
- * one with the lower id does; of one that is still unsealed nothing is said, for it will find this one taken.
+ * What becomes of usage whose key also stands under another name of the same subscription: what was taken first counts.
+ * Of two that are taken together the one with the lower id does; of one that is still unsealed nothing is said, for it
+ * will find this one taken.
  * @param taking events to be taken now, with what stands under the same key by the other names
  * @param isUnsealed whether an event is neither taken, nor among those that are taken now
  */
@@ -34,12 +35,21 @@ export function compareKeys(
   for (const { usage, siblings } of taking) {
     const earlier = siblings.filter(({ id }) => (now.has(id) ? id < usage.id : !isUnsealed(id)));
     const place =
-      earlier.length === 0 ? compared.kept : earlier.some((sibling) => isSame(usage, sibling)) ? compared.duplicates : compared.conflicts;
+      earlier.length === 0
+        ? compared.kept
+        : earlier.some((sibling) => isSame(usage, sibling))
+          ? compared.duplicates
+          : compared.conflicts;
     place.push(usage.id);
   }
   return compared;
 }
 
 function isSame(one: KeyedUsage, other: KeyedUsage): boolean {
-  return one.dimension === other.dimension && one.quantity === other.quantity && one.tags === other.tags && one.reason === other.reason;
+  return (
+    one.dimension === other.dimension &&
+    one.quantity === other.quantity &&
+    one.tags === other.tags &&
+    one.reason === other.reason
+  );
 }

@@ -29,13 +29,14 @@ const REASONS = {
     disposition: 'held',
     reason: 'keyConflict',
     message:
-      'Other usage was recorded under the same key by another id of this subscription. A person decides whether it is billed as well.',
+      'Other usage was recorded under the same key by another id of this subscription. A person decides whether ' +
+      'it is billed as well.',
   },
 } as const;
 
 /**
- * The take for subscriptions that go by several ids: a key is unique under each id by itself, so what a host recorded under one and repeated under the other
- * is compared here. What was taken before the fold stays.
+ * The take for subscriptions that go by several ids: a key is unique under each id by itself, so what a host recorded
+ * under one and repeated under the other is compared here. What was taken before the fold stays.
  */
 export class FoldedTake {
   constructor(
@@ -44,7 +45,13 @@ export class FoldedTake {
   ) {}
 
   /** @returns how many events were taken of the subscription of which most were */
-  async take(tx: SqlExecutor, due: readonly DueUsage[], folded: readonly FoldedSubject[], limit: number, now: Date): Promise<number> {
+  async take(
+    tx: SqlExecutor,
+    due: readonly DueUsage[],
+    folded: readonly FoldedSubject[],
+    limit: number,
+    now: Date,
+  ): Promise<number> {
     const bySubject = new Map(folded.map((subject) => [subject.subject, subject]));
     let most = 0;
     for (const rootId of [...new Set(folded.map((subject) => subject.rootId))].sort()) {
@@ -66,12 +73,16 @@ export class FoldedTake {
     const taking = await selectKeys(tx, await lockUnsealed(tx, due, limit));
     const siblingIds = new Map(taking.map((usage) => [usage.id, this.siblingIdsOf(usage, folded.get(usage.subject))]));
     const known = await findUsage(tx, [...taking.map(({ id }) => id), ...new Set([...siblingIds.values()].flat())]);
-    const elsewhere = [...new Set([...siblingIds.values()].flat())].filter((id) => known.has(id) && !siblingIds.has(id));
+    const elsewhere = [...new Set([...siblingIds.values()].flat())].filter(
+      (id) => known.has(id) && !siblingIds.has(id),
+    );
     const unsealed = await lockIfUnsealed(tx, elsewhere.length === 0 ? [] : await selectKeys(tx, elsewhere));
     const compared = compareKeys(
       taking.flatMap(({ id }) => {
         const usage = known.get(id);
-        return usage ? [{ usage, siblings: (siblingIds.get(id) ?? []).flatMap((sibling) => known.get(sibling) ?? []) }] : [];
+        return usage
+          ? [{ usage, siblings: (siblingIds.get(id) ?? []).flatMap((sibling) => known.get(sibling) ?? []) }]
+          : [];
       }),
       (id) => unsealed.has(id),
     );
@@ -88,7 +99,9 @@ export class FoldedTake {
   private siblingIdsOf({ key }: LockedUsage, subject: FoldedSubject | undefined): string[] {
     if (key === null || !subject) return [];
     const others = subject.memberIds.filter((id) => id !== subject.subscriptionId);
-    return others.map((name) => eventIdOf({ sellerAccount: this.sellerAccount, scope: { kind: 'subscription', name }, key }).text);
+    return others.map(
+      (name) => eventIdOf({ sellerAccount: this.sellerAccount, scope: { kind: 'subscription', name }, key }).text,
+    );
   }
 
   private async setApart(
@@ -102,7 +115,9 @@ export class FoldedTake {
     const products = await selectProductsOf(tx, [...new Set(usages.map(({ subject }) => subject))]);
     const modes = await selectModes(tx, this.sellerAccount, [...new Set(products.values())]);
     for (const apart of await selectRollupsOf(tx, usages)) {
-      const hour = hourOfNumber(Math.min(...usages.filter(({ subject }) => subject === apart.subject).map((usage) => usage.hour)));
+      const hour = hourOfNumber(
+        Math.min(...usages.filter(({ subject }) => subject === apart.subject).map((usage) => usage.hour)),
+      );
       const mode = modeAt(modes.get(products.get(apart.subject) ?? '') ?? [], hour) ?? 'off';
       await setApart(tx, this.sellerAccount, apart, { ...REASONS[kind], id: uuidv7(), mode, at: now });
     }
@@ -112,7 +127,8 @@ export class FoldedTake {
         subject: rootId,
         severity: 'critical',
         message:
-          `${usages.length} usage event(s) of subscription ${rootId} have keys under which other usage was recorded by another of its ids. They are held ` +
+          `${usages.length} usage event(s) of subscription ${rootId} have keys under which other usage was ` +
+          'recorded by another of its ids. They are held ' +
           'and not billed: write each off, or rebill it (POST /records/:id/write-off or /rebill).',
         details: { events: usages.slice(0, 20).map(({ id, key }) => ({ eventId: id, key })) },
       });

@@ -12,10 +12,17 @@ export interface FoldedSubject {
   memberIds: string[];
 }
 
-/** Of these subjects those that share their keys with folded siblings. Mostly none: an index over the folded answers. */
-export async function selectFoldedSubjects(tx: SqlExecutor, sellerAccount: string, subjects: readonly number[]): Promise<FoldedSubject[]> {
+/**
+ * Of these subjects those that share their keys with folded siblings. Mostly none: an index over the folded answers.
+ */
+export async function selectFoldedSubjects(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subjects: readonly number[],
+): Promise<FoldedSubject[]> {
   const rows = await tx.query<{ subject: number; root_id: string; subscription_id: string; member_ids: string[] }>(
-    `SELECT s.id AS subject, own.root AS root_id, s.subscription_id::text AS subscription_id, jsonb_agg(member.id ORDER BY member.id) AS member_ids
+    `SELECT s.id AS subject, own.root AS root_id, s.subscription_id::text AS subscription_id, jsonb_agg(member.id
+      ORDER BY member.id) AS member_ids
      FROM marketplace.subject s
      CROSS JOIN LATERAL (
        SELECT coalesce(u.alias_of, u.id) AS root FROM marketplace.subscription u
@@ -39,7 +46,9 @@ export async function selectFoldedSubjects(tx: SqlExecutor, sellerAccount: strin
 
 /** Those who compare keys of one subscription do it one after the other, until their transaction ends. */
 export async function lockFold(tx: SqlExecutor, sellerAccount: string, rootId: string): Promise<void> {
-  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`marketplace take ${sellerAccount} ${rootId}`]);
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [
+    `marketplace take ${sellerAccount} ${rootId}`,
+  ]);
 }
 
 export interface LockedUsage extends DueUsage {
@@ -48,8 +57,9 @@ export interface LockedUsage extends DueUsage {
 }
 
 /**
- * Locks unsealed rows of the pairs, in the order of ids. The keys are read, and the siblings looked for, only by statements that begin after this one has
- * its locks: so whoever takes a sibling meanwhile either is seen to have done so, or sees us.
+ * Locks unsealed rows of the pairs, in the order of ids. The keys are read, and the siblings looked for, only by
+ * statements that begin after this one has its locks: so whoever takes a sibling meanwhile either is seen to have done
+ * so, or sees us.
  */
 export async function lockUnsealed(tx: SqlExecutor, due: readonly DueUsage[], limit: number): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
@@ -70,7 +80,10 @@ export async function selectKeys(tx: SqlExecutor, ids: readonly string[]): Promi
   );
 }
 
-/** Locks those of the events that are still unsealed, in the order of ids, and waits for whoever is taking one: then it is not. */
+/**
+ * Locks those of the events that are still unsealed, in the order of ids, and waits for whoever is taking one: then it
+ * is not.
+ */
 export async function lockIfUnsealed(tx: SqlExecutor, usages: readonly LockedUsage[]): Promise<Set<string>> {
   const rows = await tx.query<{ id: string }>(
     `SELECT u.id::text AS id FROM marketplace.unsealed_usage u
@@ -119,7 +132,8 @@ export async function selectRollupsOf(tx: SqlExecutor, usages: readonly LockedUs
   const rows = await tx.query<{ subject: number; dimension: string; rollup_ids: string[] }>(
     `SELECT r.subject, d.name AS dimension, jsonb_agg(r.id::text ORDER BY r.id) AS rollup_ids
      FROM (SELECT DISTINCT hour, subject FROM unnest($2::integer[], $3::integer[]) AS given (hour, subject)) AS pair
-     JOIN marketplace.rollup r ON r.hour = pair.hour AND r.subject = pair.subject AND r.record_id IS NULL AND NOT r.is_split
+     JOIN marketplace.rollup r ON r.hour = pair.hour AND r.subject = pair.subject AND r.record_id IS NULL
+       AND NOT r.is_split
      JOIN marketplace.rollup_event listed ON listed.rollup_id = r.id AND listed.ids && $1::uuid[]
      JOIN marketplace.dimension d ON d.id = r.dimension
      GROUP BY r.subject, d.name`,
@@ -128,7 +142,10 @@ export async function selectRollupsOf(tx: SqlExecutor, usages: readonly LockedUs
   return rows.map((row) => ({ subject: row.subject, dimension: row.dimension, rollupIds: row.rollup_ids }));
 }
 
-/** Sets rollups apart: a record of the subject that is never sent. One statement, since a record is what its rollups sum to when it ends. */
+/**
+ * Sets rollups apart: a record of the subject that is never sent. One statement, since a record is what its rollups sum
+ * to when it ends.
+ */
 export async function setApart(
   tx: SqlExecutor,
   sellerAccount: string,
@@ -137,13 +154,16 @@ export async function setApart(
 ): Promise<void> {
   await tx.query(
     `WITH inside AS (
-       SELECT sum(event_sum) AS event_sum, sum(event_count)::integer AS event_count, min(first_at) AS first_at, max(last_at) AS last_at
+       SELECT sum(event_sum) AS event_sum, sum(event_count)::integer AS event_count, min(first_at) AS first_at,
+         max(last_at) AS last_at
        FROM marketplace.rollup WHERE id = ANY ($4::bigint[])
      ), record AS (
        INSERT INTO marketplace.metering_record (
-         seller_account, id, kind, customer_id, subject, product_code, dimension, first_used_at, last_used_at, quantity, event_sum, event_count,
+         seller_account, id, kind, customer_id, subject, product_code, dimension, first_used_at, last_used_at,
+           quantity, event_sum, event_count,
          operation, region, mode, sealed_at, state, disposition, reason, reason_message, due_at, cutoff_at, closed_at)
-       SELECT $1, $2, 'setApart', s.customer_id, s.id, s.product_code, $5, inside.first_at, inside.last_at, inside.event_sum, inside.event_sum,
+       SELECT $1, $2, 'setApart', s.customer_id, s.id, s.product_code, $5, inside.first_at, inside.last_at,
+         inside.event_sum, inside.event_sum,
          inside.event_count, 'BatchMeterUsage', p.region, $6, $10, 'closed', $7, $8, $9, $10, $10, $10
        FROM inside
        JOIN marketplace.subject s ON s.id = $3

@@ -25,7 +25,10 @@ const CHUNK = 200;
 export const TIMELINE_LOADER = Symbol('marketplace-metering:timeline-loader');
 export const ENTITLEMENT_COVER = Symbol('marketplace-metering:entitlement-cover');
 
-/** Where no lifecycle message can come, nobody would ever say that a subscription has become active: it is metered as if it were. */
+/**
+ * Where no lifecycle message can come, nobody would ever say that a subscription has become active: it is metered as if
+ * it were.
+ */
 function loaderFor(options: ResolvedOptions): TimelineLoader {
   const settings = { followsLifecycle: followsLifecycle(options), arrivalGapMs: ARRIVAL_GAP_MS };
   return (tx, sellerAccount, ids, now) => loadCustomerTimelines(tx, sellerAccount, ids, now, settings);
@@ -39,8 +42,8 @@ const sumOf = (a: Frozen, b: Frozen): Frozen => ({
 });
 
 /**
- * The seal job: takes what claims have brought, takes usage of settled hours into rollups, and freezes rollups into metering records. Any number of
- * replicas may run it; each takes the customers that no other is at.
+ * The seal job: takes what claims have brought, takes usage of settled hours into rollups, and freezes rollups into
+ * metering records. Any number of replicas may run it; each takes the customers that no other is at.
  */
 @Injectable()
 export class HourSealer {
@@ -59,14 +62,23 @@ export class HourSealer {
     @Optional() @Inject(ENTITLEMENT_COVER) cover: EntitlementCover | null = null,
   ) {
     const notices = new SealingNotices(options.sellerAccount, outbox, alerts);
-    this.freezer = new CustomerFreezer(options, loadTimelines ?? loaderFor(options), (due, now) => taker.take(due, now), notices, cover);
+    this.freezer = new CustomerFreezer(
+      options,
+      loadTimelines ?? loaderFor(options),
+      (due, now) => taker.take(due, now),
+      notices,
+      cover,
+    );
   }
 
   /** One pass over every customer that has something to seal. */
   async run(signal: AbortSignal = new AbortController().signal): Promise<void> {
     if (!(await this.isClockTrusted())) return;
     const { sellerAccount, clock } = this.options;
-    while (!signal.aborted && (await this.database.transaction((tx) => adoptClaims(tx, sellerAccount, clock.now()))) > 0);
+    while (
+      !signal.aborted &&
+      (await this.database.transaction((tx) => adoptClaims(tx, sellerAccount, clock.now()))) > 0
+    );
     await this.taker.run(signal);
     const ids = await findDueCustomers(this.database, sellerAccount, clock.now());
     let frozen = NOTHING;
@@ -78,9 +90,9 @@ export class HourSealer {
   }
 
   /**
-   * Freezes what no other replica is at among these; when that fails, its halves, until the one bad customer is skipped with an alert. It is blamed when it
-   * has failed alone and again: a grain that another has taken meanwhile is planned elsewhere the second time, and a connection that was lost says nothing
-   * about it.
+   * Freezes what no other replica is at among these; when that fails, its halves, until the one bad customer is skipped
+   * with an alert. It is blamed when it has failed alone and again: a grain that another has taken meanwhile is planned
+   * elsewhere the second time, and a connection that was lost says nothing about it.
    */
   private async freezeChunk(ids: readonly string[], isAgain = false): Promise<Frozen> {
     try {
@@ -115,7 +127,8 @@ export class HourSealer {
       kind: 'sealSkipped',
       subject: customerId,
       severity: 'critical',
-      message: `Usage of customer ${customerId} cannot be sealed and is not billed until this is resolved: ${error.message}`,
+      message:
+        `Usage of customer ${customerId} cannot be sealed and is not billed until this is resolved: ` + error.message,
     });
   }
 
@@ -128,7 +141,8 @@ export class HourSealer {
         subject: `subject ${row.subject}/unknownSubject`,
         severity: 'critical',
         message:
-          `${quantity} of ${row.dimension}, used from ${row.first_at.toISOString()} to ${row.last_at.toISOString()}, was written for subject ${row.subject}, ` +
+          `${quantity} of ${row.dimension}, used from ${row.first_at.toISOString()} to ` +
+          `${row.last_at.toISOString()}, was written for subject ${row.subject}, ` +
           'which nobody has claimed. It waits and is not billed (unknownSubject).',
         details: { subject: row.subject, dimension: row.dimension, quantity, reason: 'unknownSubject' },
       });
@@ -149,7 +163,9 @@ export class HourSealer {
       severity: verdict === 'refused' ? 'critical' : 'warning',
       message:
         `The clock of ${subject} is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} the database's. ` +
-        (verdict === 'refused' ? 'It seals nothing until they agree; check time synchronisation.' : 'Check time synchronisation.'),
+        (verdict === 'refused'
+          ? 'It seals nothing until they agree; check time synchronisation.'
+          : 'Check time synchronisation.'),
     });
     return verdict !== 'refused';
   }

@@ -11,7 +11,8 @@ export interface ProductIdentity {
 }
 
 /** The same for two spellings of one identity. */
-export const productIdentityKey = ({ productCode, name }: ProductIdentity): string => `${productCode} ${identityKey(name)}`;
+export const productIdentityKey = ({ productCode, name }: ProductIdentity): string =>
+  `${productCode} ${identityKey(name)}`;
 
 function canonicalOf(name: MeteringIdentityName): string {
   switch (name.kind) {
@@ -27,17 +28,25 @@ function canonicalOf(name: MeteringIdentityName): string {
 const digestOf = (name: MeteringIdentityName): Buffer => createHash('sha256').update(canonicalOf(name)).digest();
 
 /** Row ids of those that records know already, by `productIdentityKey`. */
-export async function findIdentities(tx: SqlExecutor, identities: readonly ProductIdentity[]): Promise<Map<string, string>> {
+export async function findIdentities(
+  tx: SqlExecutor,
+  identities: readonly ProductIdentity[],
+): Promise<Map<string, string>> {
   const wanted = new Map(identities.map((identity) => [productIdentityKey(identity), identity]));
   if (wanted.size === 0) return new Map();
   const list = [...wanted.values()];
   const rows = await tx.query<{ place: string; id: string }>(
-    `SELECT n.place, i.id FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY AS n (product_code, kind, digest, place)
+    `SELECT n.place, i.id FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY AS n (product_code, kind,
+      digest, place)
      CROSS JOIN LATERAL (
        SELECT id FROM marketplace.metering_identity
        WHERE product_code = n.product_code AND kind = n.kind AND digest = n.digest OFFSET 0
      ) AS i`,
-    [list.map(({ productCode }) => productCode), list.map(({ name }) => name.kind), list.map(({ name }) => digestOf(name))],
+    [
+      list.map(({ productCode }) => productCode),
+      list.map(({ name }) => name.kind),
+      list.map(({ name }) => digestOf(name)),
+    ],
   );
   return new Map(
     rows.flatMap(({ place, id }) => {
@@ -48,18 +57,25 @@ export async function findIdentities(tx: SqlExecutor, identities: readonly Produ
 }
 
 /**
- * Row ids of all of them; those that no record knows are made. Two sealers that make one at once wait for each other here, in the order of the key, and
- * then agree: not keyed by the seller's label, so that two installations of one database meet in the grain.
+ * Row ids of all of them; those that no record knows are made. Two sealers that make one at once wait for each other
+ * here, in the order of the key, and then agree: not keyed by the seller's label, so that two installations of one
+ * database meet in the grain.
  */
-export async function ensureIdentities(tx: SqlExecutor, identities: readonly ProductIdentity[]): Promise<Map<string, string>> {
+export async function ensureIdentities(
+  tx: SqlExecutor,
+  identities: readonly ProductIdentity[],
+): Promise<Map<string, string>> {
   const known = await findIdentities(tx, identities);
   const missing = new Map(
-    identities.filter((identity) => !known.has(productIdentityKey(identity))).map((identity) => [productIdentityKey(identity), identity]),
+    identities
+      .filter((identity) => !known.has(productIdentityKey(identity)))
+      .map((identity) => [productIdentityKey(identity), identity]),
   );
   if (missing.size === 0) return known;
   const list = [...missing.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
   await tx.query(
-    `INSERT INTO marketplace.metering_identity (id, product_code, kind, digest, canonical, license_arn, customer_aws_account_id, customer_identifier)
+    `INSERT INTO marketplace.metering_identity (id, product_code, kind, digest, canonical, license_arn,
+      customer_aws_account_id, customer_identifier)
      SELECT id, product_code, kind, digest, canonical, license_arn, account, identifier
      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[])
        WITH ORDINALITY AS n (id, product_code, kind, digest, canonical, license_arn, account, identifier, place)

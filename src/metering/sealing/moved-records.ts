@@ -11,10 +11,12 @@ export interface MovableRecord {
 }
 
 /**
- * Whether the timeline has moved from under a record, so that it is annulled and its usage planned anew: it names another period for the first or the last
- * instant of a rollup; what was closed or set apart has an hour now; a record without usage lies outside its period. To wait is no other place: usage that
- * nobody seems to pay just now, or several could, stays where it is until it is known better.
- * @param period the record's own; null where it has none, or where the customer's timeline knows its agreement no longer.
+ * Whether the timeline has moved from under a record, so that it is annulled and its usage planned anew: it names
+ * another period for the first or the last instant of a rollup; what was closed or set apart has an hour now; a record
+ * without usage lies outside its period. To wait is no other place: usage that nobody seems to pay just now, or several
+ * could, stays where it is until it is known better.
+ * @param period the record's own; null where it has none, or where the customer's timeline knows its agreement no
+ * longer.
  */
 export function hasMoved(record: MovableRecord, period: Period | null, rule: PlanningRule): boolean {
   if (record.kind === 'setApart') return record.rollups.some((rollup) => namesAnHour(rollup, rule));
@@ -26,7 +28,9 @@ export function hasMoved(record: MovableRecord, period: Period | null, rule: Pla
   const own = record.hour && hours.at(record.hour);
   if (!own) return staysHere;
   const names = namesOf(identityAt(own.span, own.hour));
-  return record.rollups.length === 0 && record.identity !== null && names.length > 0 && !names.includes(record.identity);
+  return (
+    record.rollups.length === 0 && record.identity !== null && names.length > 0 && !names.includes(record.identity)
+  );
 }
 
 function otherPeriod({ subject, firstAt, lastAt }: WaitingRollup, period: Period | null, rule: PlanningRule): boolean {
@@ -39,6 +43,10 @@ function otherPeriod({ subject, firstAt, lastAt }: WaitingRollup, period: Period
 /** An hour now, or one that is about to settle. */
 function namesAnHour(rollup: WaitingRollup, rule: PlanningRule): boolean {
   const plan = rule.plan(rollup);
-  if (plan.to === 'split') return [rollup.firstAt, rollup.lastAt].some((at) => namesAnHour({ ...rollup, firstAt: at, lastAt: at }, rule));
-  return plan.to === 'hour' || (plan.to === 'wait' && plan.closesWith !== null && ['nextHour', 'notSettled'].includes(plan.reason));
+  if (plan.to === 'split')
+    return [rollup.firstAt, rollup.lastAt].some((at) => namesAnHour({ ...rollup, firstAt: at, lastAt: at }, rule));
+  return (
+    plan.to === 'hour' ||
+    (plan.to === 'wait' && plan.closesWith !== null && ['nextHour', 'notSettled'].includes(plan.reason))
+  );
 }

@@ -1,7 +1,17 @@
 import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
 import { type MeteringIdentityName, type TimelineSpan } from '../../subscription/agreements/timeline.js';
 import { type Deadlines, deadlinesOf, type MeteringOperation, windowStart } from '../settlement/deadlines.js';
-import { endSignsOf, identityAt, instantIn, isSameIdentity, modeAt, type ModeChange, namesOf, type Period, recordsFrom } from './period.js';
+import {
+  endSignsOf,
+  identityAt,
+  instantIn,
+  isSameIdentity,
+  modeAt,
+  type ModeChange,
+  namesOf,
+  type Period,
+  recordsFrom,
+} from './period.js';
 
 /** Records of an hour whose agreement has ended are with AWS this long before their earliest deadline. */
 const FINAL_LEAD_MS = 10 * 60_000;
@@ -10,7 +20,10 @@ export interface SealingTimes {
   now: Date;
   /** How long an hour stays open after its end, for usage that is recorded late. */
   settleDelayMs: number;
-  /** How long before its earliest deadline an hour counts as about to be lost: zero records, and hours of a provisional start, are sealed then. */
+  /**
+   * How long before its earliest deadline an hour counts as about to be lost: zero records, and hours of a provisional
+   * start, are sealed then.
+   */
   zeroRecordLeadMs: number;
 }
 
@@ -19,8 +32,8 @@ export interface HoursContext {
   modes: readonly ModeChange[];
   times: SealingTimes;
   /**
-   * Whether the grain of this name (see `identityKey`), dimension and hour has a standing record, under any seller's label, or one that another period was
-   * just given.
+   * Whether the grain of this name (see `identityKey`), dimension and hour has a standing record, under any seller's
+   * label, or one that another period was just given.
    */
   isTaken: (identity: string, dimension: string, hour: Date, period: string) => boolean;
 }
@@ -38,8 +51,8 @@ export interface PeriodHour {
 }
 
 /**
- * The hour, where it belongs to the period: an instant of the period that a record may show lies in it, in the period's mode, and where two sides of a
- * boundary have one identity, this is the earlier side. Null where it does not.
+ * The hour, where it belongs to the period: an instant of the period that a record may show lies in it, in the period's
+ * mode, and where two sides of a boundary have one identity, this is the earlier side. Null where it does not.
  */
 export function hourIn(period: Period, hour: Date, context: HoursContext): PeriodHour | null {
   if (modeAt(context.modes, hour) !== period.mode) return null;
@@ -48,7 +61,8 @@ export function hourIn(period: Period, hour: Date, context: HoursContext): Perio
   if (!span || !timestamp) return null;
   const identity = identityAt(span, hour);
   const owner = period.subscription.spans.find(
-    (other) => other.seals !== 'never' && instantIn(hour, other) !== null && isSameIdentity(identity, identityAt(other, hour)),
+    (other) =>
+      other.seals !== 'never' && instantIn(hour, other) !== null && isSameIdentity(identity, identityAt(other, hour)),
   );
   if (owner && (owner.agreementId !== period.agreementId || owner.price !== period.price)) return null;
   const deadlines = deadlinesOf(hour, context.operation, endSignsOf(period.subscription, span, hour));
@@ -63,13 +77,14 @@ export function hourIn(period: Period, hour: Date, context: HoursContext): Perio
 }
 
 /**
- * An hour settles a while after its end, or after the end of its agreement inside it, but in time to be sent. Where AWS has not said yet that it may be
- * metered it waits until it would be lost.
+ * An hour settles a while after its end, or after the end of its agreement inside it, but in time to be sent. Where AWS
+ * has not said yet that it may be metered it waits until it would be lost.
  */
 function settlesAt(period: Period, span: TimelineSpan, hour: Date, { dueAt }: Deadlines, times: SealingTimes): Date {
   const hourEnds = plusMs(hour, HOUR_MS);
   // Where the identity goes on beyond the boundary, nothing presses: the whole hour settles.
-  const isLast = span.end !== null && span.to !== null && span.to < hourEnds && endSignsOf(period.subscription, span, hour) !== null;
+  const isLast =
+    span.end !== null && span.to !== null && span.to < hourEnds && endSignsOf(period.subscription, span, hour) !== null;
   const over = isLast && span.to ? span.to : hourEnds;
   const settled = plusMs(over, times.settleDelayMs);
   const wanted = span.seals === 'lastMoment' ? latest(settled, plusMs(dueAt, -times.zeroRecordLeadMs)) : settled;
@@ -107,19 +122,30 @@ export class PeriodHours {
   /** Settled, nameable, nobody's, and not past any reading of its deadline. */
   isFree(found: PeriodHour, dimension: string): boolean {
     return (
-      this.isSettled(found) && found.identity !== null && this.context.times.now < found.deadlines.dueAt && !this.isTaken(found, dimension)
+      this.isSettled(found) &&
+      found.identity !== null &&
+      this.context.times.now < found.deadlines.dueAt &&
+      !this.isTaken(found, dimension)
     );
   }
 
-  /** hours(P): those that are free, newest first; those that only the latest reading still allows where there is no other. */
+  /**
+   * hours(P): those that are free, newest first; those that only the latest reading still allows where there is no
+   * other.
+   */
   free(dimension: string): PeriodHour[] {
-    const open = this.all.filter((found) => this.isSettled(found) && found.identity !== null && !this.isTaken(found, dimension));
+    const open = this.all.filter(
+      (found) => this.isSettled(found) && found.identity !== null && !this.isTaken(found, dimension),
+    );
     const { now } = this.context.times;
     const due = open.filter(({ deadlines }) => now < deadlines.dueAt);
     return due.length > 0 ? due : open.filter(({ deadlines }) => now < deadlines.cutoffAt);
   }
 
-  /** next(P): the newest settled hour if it is free, else the next one to settle. Null where the period has no hour to come. */
+  /**
+   * next(P): the newest settled hour if it is free, else the next one to settle. Null where the period has no hour to
+   * come.
+   */
   next(dimension: string): PeriodHour | null {
     const newest = this.all.find((found) => this.isSettled(found));
     return newest && this.isFree(newest, dimension) ? newest : this.nextToSettle;

@@ -7,7 +7,10 @@ import {
 } from '../../subscription/agreements/timeline.js';
 import { type EndSigns } from '../settlement/deadlines.js';
 
-/** From which instant on a product is in which mode; the newest at or before an instant counts. Null: from the beginning. */
+/**
+ * From which instant on a product is in which mode; the newest at or before an instant counts. Null: from the
+ * beginning.
+ */
 export interface ModeChange {
   from: Date | null;
   mode: ProductModeName;
@@ -98,14 +101,20 @@ export function namesOf(identity: SpanIdentity | null): string[] {
 }
 
 /**
- * The signs of the end that count for an hour of the span: those of the last stretch that goes on under the same identity. Null while it runs.
+ * The signs of the end that count for an hour of the span: those of the last stretch that goes on under the same
+ * identity. Null while it runs.
  */
 export function endSignsOf(subscription: SubscriptionTimeline, span: TimelineSpan, hour: Date): EndSigns | null {
   const own = identityAt(span, hour);
   const last = subscription.spans.findLast(
     (other) =>
-      other === span || (other.seals !== 'never' && other.from >= span.from && isSameIdentity(own, identityAt(other, hourOf(other.from)))),
+      other === span ||
+      (other.seals !== 'never' &&
+        other.from >= span.from &&
+        isSameIdentity(own, identityAt(other, hourOf(other.from)))),
   );
   const end = last?.end;
-  return end && !end.identityGoesOn ? { firstSignAt: end.firstSignAt, lastSignAt: latest(end.lastSignAt, end.lastHeardAt) } : null;
+  return end && !end.identityGoesOn
+    ? { firstSignAt: end.firstSignAt, lastSignAt: latest(end.lastSignAt, end.lastHeardAt) }
+    : null;
 }

@@ -1,5 +1,9 @@
 import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
-import { type CustomerSubject, type CustomerTimeline, type SubscriptionTimeline } from '../../subscription/agreements/timeline.js';
+import {
+  type CustomerSubject,
+  type CustomerTimeline,
+  type SubscriptionTimeline,
+} from '../../subscription/agreements/timeline.js';
 import { deadlinesOf, endWindowClosesAt } from '../settlement/deadlines.js';
 import { identityKey, isWithin, modeAt, type Period, periodOf, spanAt } from './period.js';
 import { type HoursContext, type PeriodHour, PeriodHours } from './period-hours.js';
@@ -61,7 +65,9 @@ export type Place =
 
 export type Plan =
   | { to: 'hour'; period: Period; hour: PeriodHour }
-  /** `closesWith`: a period whose closing takes it. `lookAt`: when the answer may be another though no fact has changed. */
+  /**
+   * `closesWith`: a period whose closing takes it. `lookAt`: when the answer may be another though no fact has changed.
+   */
   | { to: 'wait'; reason: WaitingReason; closesWith: Period | null; lookAt: Date | null }
   | { to: 'setApart'; reason: WaitingReason }
   /** The answer changes inside of it: it is cut at these instants first, in order. */
@@ -70,8 +76,8 @@ export type Plan =
 const monthOf = (instant: Date): string => instant.toISOString().slice(0, 7);
 
 /**
- * The planning rule: a pure function of a rollup, and of what `context` says about its customer. One is made for each customer and pass; it remembers the
- * hours of periods that it has looked at.
+ * The planning rule: a pure function of a rollup, and of what `context` says about its customer. One is made for each
+ * customer and pass; it remembers the hours of periods that it has looked at.
  */
 export class PlanningRule {
   private readonly hoursByKey = new Map<string, PeriodHours>();
@@ -104,7 +110,8 @@ export class PlanningRule {
       const span = spanAt(subscription, instant);
       return span ? [{ subscription, span }] : [];
     });
-    // The hour before a start goes along with it only where nothing else of the tenant's was in force then: who returns has not used ahead.
+    // The hour before a start goes along with it only where nothing else of the tenant's was in force then: who returns
+    // has not used ahead.
     const started = reaching.filter(({ span }) => span.startsAt <= instant);
     const covering = started.length > 0 ? started : reaching;
     const paid = covering.filter(({ span }) => span.price === 'paid');
@@ -125,7 +132,10 @@ export class PlanningRule {
     return known;
   }
 
-  /** Where a carry of a whole unit goes when its period has no usage: next(P), or the newest free hour where the period is over. */
+  /**
+   * Where a carry of a whole unit goes when its period has no usage: next(P), or the newest free hour where the period
+   * is over.
+   */
   planCarry(period: Period, dimension: string): Plan {
     const hours = this.hoursOf(period);
     if (period.mode === 'off') return this.closing(hours, 'notLive');
@@ -135,16 +145,23 @@ export class PlanningRule {
     return newest ? { to: 'hour', period, hour: newest } : this.closing(hours, 'noHour');
   }
 
-  /** The payer that was named, else the one chosen for the tenant, else the subscriptions that were the subject's at that instant. */
+  /**
+   * The payer that was named, else the one chosen for the tenant, else the subscriptions that were the subject's at
+   * that instant.
+   */
   private candidatesAt(subject: CustomerSubject, instant: Date): SubscriptionTimeline[] {
     const { subscriptions, tenancies, payerChoices } = this.context.customer;
-    if (subject.tenantId === null) return subscriptions.filter(({ subscriptionId }) => subscriptionId === subject.subscriptionId);
+    if (subject.tenantId === null)
+      return subscriptions.filter(({ subscriptionId }) => subscriptionId === subject.subscriptionId);
     // What was handed over to another tenant pays for this one no longer, named or not.
     const held = new Set(
-      tenancies.filter((one) => one.tenantId === subject.tenantId && isWithin(instant, one)).map(({ subscriptionId }) => subscriptionId),
+      tenancies
+        .filter((one) => one.tenantId === subject.tenantId && isWithin(instant, one))
+        .map(({ subscriptionId }) => subscriptionId),
     );
     const theirs = subscriptions.filter(({ subscriptionId }) => held.has(subscriptionId));
-    if (subject.subscriptionId !== null) return theirs.filter(({ subscriptionId }) => subscriptionId === subject.subscriptionId);
+    if (subject.subscriptionId !== null)
+      return theirs.filter(({ subscriptionId }) => subscriptionId === subject.subscriptionId);
     const choice = payerChoices.findLast(({ from }) => from <= instant);
     const payer = choice && theirs.find(({ subscriptionId }) => subscriptionId === choice.subscriptionId);
     // A choice is for usage that several could pay: one that is over for certain leaves the others.
@@ -189,7 +206,10 @@ export class PlanningRule {
     const own = hours.at(hour);
     if (own && !hours.isSettled(own)) return wait('notSettled', period, own.settlesAt);
     // 5: as a rule it is free, and no other hour need be looked at.
-    if (own && (hours.isFree(own, dimension) || hours.free(dimension).some((free) => free.hour.getTime() === hour.getTime()))) {
+    if (
+      own &&
+      (hours.isFree(own, dimension) || hours.free(dimension).some((free) => free.hour.getTime() === hour.getTime()))
+    ) {
       return { to: 'hour', period, hour: own };
     }
     // 6
@@ -201,7 +221,9 @@ export class PlanningRule {
     // 8
     if (hours.runs) {
       const next = hours.next(dimension);
-      return ownMonth && (!next || monthOf(next.hour) !== month) ? { to: 'hour', period, hour: ownMonth } : this.atNext(hours, dimension);
+      return ownMonth && (!next || monthOf(next.hour) !== month)
+        ? { to: 'hour', period, hour: ownMonth }
+        : this.atNext(hours, dimension);
     }
     // 9
     const newest = ownMonth ?? free[0];
@@ -215,7 +237,9 @@ export class PlanningRule {
     const next = hours.next(dimension);
     if (!next) return this.closing(hours, 'noHour');
     if (next.identity === null) return this.closing(hours, 'noIdentity');
-    return hours.isFree(next, dimension) ? { to: 'hour', period, hour: next } : wait('nextHour', period, next.settlesAt);
+    return hours.isFree(next, dimension)
+      ? { to: 'hour', period, hour: next }
+      : wait('nextHour', period, next.settlesAt);
   }
 
   /** Waits, and is closed with its period where no hour, no fact and no person comes before. */
@@ -255,7 +279,11 @@ export class PlanningRule {
 
 /** Which place it is: two instants with one key are planned alike. */
 export function placeKey(place: Place): string {
-  return place.kind === 'period' ? place.period.key : place.kind === 'none' ? `none ${place.why} ${place.isOver}` : place.kind;
+  return place.kind === 'period'
+    ? place.period.key
+    : place.kind === 'none'
+      ? `none ${place.why} ${place.isOver}`
+      : place.kind;
 }
 
 const WHYS: readonly WaitingReason[] = ['awaitingSuccessor', 'afterEnd', 'beforeStart', 'noSubscription'];
@@ -267,13 +295,17 @@ function endedBefore({ spans }: SubscriptionTimeline, instant: Date) {
 function whyNot(subscription: SubscriptionTimeline, instant: Date): WaitingReason {
   const before = endedBefore(subscription, instant);
   if (before) return before.end?.awaitsSuccessor ? 'awaitingSuccessor' : 'afterEnd';
-  return subscription.spans.some(({ from, seals }) => seals !== 'never' && from > instant) ? 'beforeStart' : 'noSubscription';
+  return subscription.spans.some(({ from, seals }) => seals !== 'never' && from > instant)
+    ? 'beforeStart'
+    : 'noSubscription';
 }
 
 /** When AWS takes nothing more of what ended before the instant, by any reading. */
 function windowClosesAt(subscription: SubscriptionTimeline, instant: Date): Date | null {
   const end = endedBefore(subscription, instant)?.end;
-  return end ? endWindowClosesAt({ firstSignAt: end.firstSignAt, lastSignAt: latest(end.lastSignAt, end.lastHeardAt) }) : null;
+  return end
+    ? endWindowClosesAt({ firstSignAt: end.firstSignAt, lastSignAt: latest(end.lastSignAt, end.lastHeardAt) })
+    : null;
 }
 
 export function wasAskedSince({ askedAt, mayNotAsk }: SubscriptionTimeline, instant: Date): boolean {

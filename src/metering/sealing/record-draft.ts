@@ -115,7 +115,10 @@ export function draftClosing(
 }
 
 /** Usage that no agreement covers: no period, no balance. */
-export function draftSettingApart(frame: RecordFrame, { subject, dimension, reason, rollups }: PlannedSettingApart): RecordDraft {
+export function draftSettingApart(
+  frame: RecordFrame,
+  { subject, dimension, reason, rollups }: PlannedSettingApart,
+): RecordDraft {
   const first = rollups.reduce((earliest, { firstAt }) => (firstAt < earliest ? firstAt : earliest), frame.now);
   return {
     identity: null,

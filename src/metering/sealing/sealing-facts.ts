@@ -23,7 +23,9 @@ import {
 } from './sealing-load.sql.js';
 import { hourOfNumber } from './usage-take.sql.js';
 
-/** All that the rules are told about the customers of a chunk, read in one transaction after their cursors were locked. */
+/**
+ * All that the rules are told about the customers of a chunk, read in one transaction after their cursors were locked.
+ */
 export class SealingFacts {
   /** Grains that this pass has given to a period. */
   private readonly given = new Map<string, string>();
@@ -74,7 +76,9 @@ export class SealingFacts {
       ),
     );
     const identityIds = await findIdentities(tx, names);
-    const periods = await loadPeriods(tx, sellerAccount, [...new Set(timelines.flatMap((timeline) => [...agreementsOf(timeline)]))]);
+    const periods = await loadPeriods(tx, sellerAccount, [
+      ...new Set(timelines.flatMap((timeline) => [...agreementsOf(timeline)])),
+    ]);
     const periodIds = periods.map(({ id }) => id);
     const balances = await lockBalances(tx, sellerAccount, periodIds);
     const dimensions = await dimensionsOf(tx, sellerAccount, codes);
@@ -82,7 +86,13 @@ export class SealingFacts {
     const taken = await loadTaken(tx, [...identityIds.values()], dimensions, since);
     const causes = new Set<string>();
     for (const productCode of codes) {
-      for (const { scope, key } of await causesAgainst(tx, sellerAccount, productCode, [...identityIds.values()], dimensions)) {
+      for (const { scope, key } of await causesAgainst(
+        tx,
+        sellerAccount,
+        productCode,
+        [...identityIds.values()],
+        dimensions,
+      )) {
         causes.add(`${productCode} ${scope} ${key}`);
       }
     }
@@ -100,7 +110,12 @@ export class SealingFacts {
       new Map(taken.map((row) => [`${row.identity_id} ${row.dimension}`, BigInt(row.hours)])),
       causes,
       periods,
-      new Map(balances.map((row) => [`${row.period_id} ${row.dimension}`, { carry: scaled(row.carry), included: scaled(row.included) }])),
+      new Map(
+        balances.map((row) => [
+          `${row.period_id} ${row.dimension}`,
+          { carry: scaled(row.carry), included: scaled(row.included) },
+        ]),
+      ),
       overIds.length === 0 ? new Set() : await findUnfinished(tx, sellerAccount, overIds),
       new Set(zeros.map((row) => `${row.period_id} ${row.dimension} ${row.hour.getTime()}`)),
     );
@@ -137,7 +152,9 @@ export class SealingFacts {
   /** Rows of the period: its own first, then those of agreements that turned out to be the same. */
   rowsOf({ agreementId, spans, price, mode }: Period): PeriodRow[] {
     const ids = new Set([agreementId, ...spans.flatMap(({ aliasAgreementIds }) => aliasAgreementIds)]);
-    return [...ids].flatMap((id) => this.rowsByAgreement.get(id) ?? []).filter((row) => row.price === price && row.mode === mode);
+    return [...ids]
+      .flatMap((id) => this.rowsByAgreement.get(id) ?? [])
+      .filter((row) => row.price === price && row.mode === mode);
   }
 
   periodOf(rule: PlanningRule, periodId: string | null): Period | null {
@@ -188,7 +205,8 @@ export class SealingFacts {
   /** The key of an identity's row, as timelines name it; null where no timeline of this chunk does. */
   identityKeyOf(identityId: string, customer: CustomerTimeline): string | null {
     for (const name of allNames(customer)) {
-      if (this.identityIds.get(productIdentityKey({ productCode: customer.productCode, name })) === identityId) return identityKey(name);
+      if (this.identityIds.get(productIdentityKey({ productCode: customer.productCode, name })) === identityId)
+        return identityKey(name);
     }
     return null;
   }
@@ -223,13 +241,19 @@ function* allNames({ subscriptions }: CustomerTimeline): Generator<MeteringIdent
 
 function agreementsOf({ subscriptions }: CustomerTimeline): Set<string> {
   return new Set(
-    subscriptions.flatMap(({ spans }) => spans.flatMap(({ agreementId, aliasAgreementIds }) => [agreementId, ...aliasAgreementIds])),
+    subscriptions.flatMap(({ spans }) =>
+      spans.flatMap(({ agreementId, aliasAgreementIds }) => [agreementId, ...aliasAgreementIds]),
+    ),
   );
 }
 
 function overAgreementsOf(timelines: readonly CustomerTimeline[], now: Date): Set<string> {
   const spans = timelines.flatMap(({ subscriptions }) => subscriptions.flatMap((subscription) => subscription.spans));
-  return new Set(spans.flatMap(({ to, agreementId, aliasAgreementIds }) => (to && to <= now ? [agreementId, ...aliasAgreementIds] : [])));
+  return new Set(
+    spans.flatMap(({ to, agreementId, aliasAgreementIds }) =>
+      to && to <= now ? [agreementId, ...aliasAgreementIds] : [],
+    ),
+  );
 }
 
 function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {
@@ -246,7 +270,11 @@ export function operationOf(product: ProductRow | undefined): MeteringOperation 
   return product === undefined || product.type === 'saas' ? 'BatchMeterUsage' : 'MeterUsage';
 }
 
-async function dimensionsOf(tx: SqlExecutor, sellerAccount: string, productCodes: readonly string[]): Promise<string[]> {
+async function dimensionsOf(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCodes: readonly string[],
+): Promise<string[]> {
   const rows = await tx.query<{ name: string }>(
     `SELECT DISTINCT name FROM marketplace.dimension WHERE seller_account = $1 AND product_code = ANY ($2::text[])`,
     [sellerAccount, productCodes],

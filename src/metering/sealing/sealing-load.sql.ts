@@ -3,25 +3,27 @@ import { type ProductModeName } from './period.js';
 import { type WaitingReason } from './planning-rule.js';
 
 /**
- * What a freeze reads. Every statement is bounded by the customers of a chunk. The transaction turns sequential scans off first, and rows are looked up by
- * their index (LATERAL … OFFSET 0): no statistics are needed, and a ledger that grows costs no more. Custom plans are not forced: every check of a foreign
- * key would be planned anew.
+ * What a freeze reads. Every statement is bounded by the customers of a chunk. The transaction turns sequential scans
+ * off first, and rows are looked up by their index (LATERAL … OFFSET 0): no statistics are needed, and a ledger that
+ * grows costs no more. Custom plans are not forced: every check of a foreign key would be planned anew.
  */
 export async function setPlanStable(tx: SqlExecutor): Promise<void> {
   await tx.query(`SELECT set_config('enable_seqscan', 'off', true)`);
 }
 
 /**
- * Customers with something to do, without a lock: told of as changed, with rollups that were never planned, or due to be looked at. Idle, this reads two
- * index ranges and no customer.
+ * Customers with something to do, without a lock: told of as changed, with rollups that were never planned, or due to
+ * be looked at. Idle, this reads two index ranges and no customer.
  */
 export async function findDueCustomers(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
     `SELECT customer_id AS id FROM marketplace.customer_changed WHERE seller_account = $1
      UNION
      SELECT s.customer_id FROM (
-       SELECT DISTINCT subject FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split AND waiting_reason IS NULL
-     ) AS fresh JOIN marketplace.subject s ON s.id = fresh.subject AND s.seller_account = $1 AND s.customer_id IS NOT NULL
+       SELECT DISTINCT subject FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split
+         AND waiting_reason IS NULL
+     ) AS fresh JOIN marketplace.subject s ON s.id = fresh.subject AND s.seller_account = $1
+       AND s.customer_id IS NOT NULL
      UNION
      SELECT customer_id FROM marketplace.seal_cursor WHERE seller_account = $1 AND look_at <= $2
      ORDER BY id`,
@@ -31,15 +33,21 @@ export async function findDueCustomers(sql: SqlExecutor, sellerAccount: string, 
 }
 
 /**
- * Takes seal cursors, the only rows that sealers share; SKIP LOCKED lets each replica take what no other is at. Nothing references a cursor, so nobody
- * else ever waits for one. Cursors of new customers are made first; whoever makes one at the same moment waits for that alone.
+ * Takes seal cursors, the only rows that sealers share; SKIP LOCKED lets each replica take what no other is at. Nothing
+ * references a cursor, so nobody else ever waits for one. Cursors of new customers are made first; whoever makes one at
+ * the same moment waits for that alone.
  */
-export async function lockSealCursors(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<string[]> {
+export async function lockSealCursors(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  ids: readonly string[],
+): Promise<string[]> {
   await tx.query(
     `INSERT INTO marketplace.seal_cursor (seller_account, customer_id)
      SELECT c.seller_account, c.id FROM marketplace.customer c
      WHERE c.seller_account = $1 AND c.id = ANY ($2::uuid[])
-       AND NOT EXISTS (SELECT 1 FROM marketplace.seal_cursor k WHERE k.seller_account = c.seller_account AND k.customer_id = c.id)
+       AND NOT EXISTS (SELECT 1 FROM marketplace.seal_cursor k WHERE k.seller_account = c.seller_account
+         AND k.customer_id = c.id)
      ORDER BY c.id
      ON CONFLICT DO NOTHING`,
     [sellerAccount, ids],
@@ -55,9 +63,14 @@ export async function lockSealCursors(tx: SqlExecutor, sellerAccount: string, id
 }
 
 /** Deleted before the facts are read: what changes after this statement leaves a row of its own for the next pass. */
-export async function takeChanged(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<Set<string>> {
+export async function takeChanged(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  ids: readonly string[],
+): Promise<Set<string>> {
   const rows = await tx.query<{ id: string }>(
-    `DELETE FROM marketplace.customer_changed WHERE seller_account = $1 AND customer_id = ANY ($2::uuid[]) RETURNING customer_id AS id`,
+    `DELETE FROM marketplace.customer_changed WHERE seller_account = $1 AND customer_id = ANY ($2::uuid[])
+      RETURNING customer_id AS id`,
     [sellerAccount, ids],
   );
   return new Set(rows.map((row) => row.id));
@@ -71,12 +84,17 @@ export interface ProductRow {
 }
 
 /** Products with their modes in order. Of two rows for one instant the later one counts. */
-export function loadProducts(tx: SqlExecutor, sellerAccount: string, productCodes: readonly string[]): Promise<ProductRow[]> {
+export function loadProducts(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCodes: readonly string[],
+): Promise<ProductRow[]> {
   return tx.query<ProductRow>(
     `SELECT p.product_code, p.type, p.region, coalesce(m.modes, '[]') AS modes
      FROM marketplace.product p
      LEFT JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_build_object('from', CASE WHEN isfinite(from_at) THEN to_char(from_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END,
+       SELECT jsonb_agg(jsonb_build_object('from', CASE WHEN isfinite(from_at)
+         THEN to_char(from_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END,
          'mode', mode) ORDER BY from_at, created_at) AS modes
        FROM marketplace.product_mode WHERE seller_account = p.seller_account AND product_code = p.product_code
      ) AS m ON true
@@ -101,13 +119,21 @@ export interface RollupRow {
   waiting_since: Date | null;
 }
 
-/** Rollups without a record. Those of customers that wait for good are few: what is closed or set apart has a record. */
-export function loadWaitingRollups(tx: SqlExecutor, sellerAccount: string, customerIds: readonly string[]): Promise<RollupRow[]> {
+/**
+ * Rollups without a record. Those of customers that wait for good are few: what is closed or set apart has a record.
+ */
+export function loadWaitingRollups(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  customerIds: readonly string[],
+): Promise<RollupRow[]> {
   return tx.query<RollupRow>(
-    `SELECT u.id::text AS id, s.customer_id, u.subject, d.name AS dimension, u.hour, u.tags, u.is_correction, u.event_sum, u.event_count, u.first_at, u.last_at,
+    `SELECT u.id::text AS id, s.customer_id, u.subject, d.name AS dimension, u.hour, u.tags, u.is_correction,
+      u.event_sum, u.event_count, u.first_at, u.last_at,
             u.waiting_reason, u.waiting_since
      FROM unnest($2::uuid[]) AS c (id)
-     CROSS JOIN LATERAL (SELECT id, customer_id FROM marketplace.subject WHERE seller_account = $1 AND customer_id = c.id OFFSET 0) AS s
+     CROSS JOIN LATERAL (SELECT id, customer_id FROM marketplace.subject WHERE seller_account = $1
+       AND customer_id = c.id OFFSET 0) AS s
      CROSS JOIN LATERAL (
        SELECT * FROM marketplace.rollup WHERE subject = s.id AND record_id IS NULL AND NOT is_split OFFSET 0
      ) AS u
@@ -125,10 +151,15 @@ export interface PeriodRow {
   closed_at: Date | null;
 }
 
-export function loadPeriods(tx: SqlExecutor, sellerAccount: string, agreementIds: readonly string[]): Promise<PeriodRow[]> {
+export function loadPeriods(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  agreementIds: readonly string[],
+): Promise<PeriodRow[]> {
   return tx.query<PeriodRow>(
     `SELECT p.* FROM unnest($2::uuid[]) AS a (id) CROSS JOIN LATERAL (
-       SELECT id, agreement_id, price, mode, closed_at FROM marketplace.period WHERE seller_account = $1 AND agreement_id = a.id OFFSET 0) AS p`,
+       SELECT id, agreement_id, price, mode, closed_at FROM marketplace.period WHERE seller_account = $1
+         AND agreement_id = a.id OFFSET 0) AS p`,
     [sellerAccount, agreementIds],
   );
 }
@@ -141,10 +172,15 @@ export interface BalanceRow {
 }
 
 /**
- * Balances, locked: annulling a record, or settling it at another quantity, must come wholly before or wholly after this seal. They lock records first
- * and balances second; a seal waits for no record, so the two cannot wait for each other in a circle.
+ * Balances, locked: annulling a record, or settling it at another quantity, must come wholly before or wholly after
+ * this seal. They lock records first and balances second; a seal waits for no record, so the two cannot wait for each
+ * other in a circle.
  */
-export function lockBalances(tx: SqlExecutor, sellerAccount: string, periodIds: readonly string[]): Promise<BalanceRow[]> {
+export function lockBalances(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  periodIds: readonly string[],
+): Promise<BalanceRow[]> {
   return tx.query<BalanceRow>(
     `SELECT period_id, dimension, carry, included FROM marketplace.balance
      WHERE seller_account = $1 AND period_id = ANY ($2::uuid[])
@@ -172,8 +208,10 @@ export function loadTaken(
     `SELECT i.id AS identity_id, d.name AS dimension, taken.hours
      FROM unnest($1::uuid[]) AS i (id) CROSS JOIN unnest($2::text[]) AS d (name)
      CROSS JOIN LATERAL (
-       SELECT bit_or(1::bigint << least(60, extract(epoch FROM hour - $3::timestamptz)::integer / 3600)) AS hours FROM marketplace.metering_record
-       WHERE identity_id = i.id AND dimension = d.name AND hour >= $3 AND kind = 'hour' AND disposition IS DISTINCT FROM 'annulled'
+       SELECT bit_or(1::bigint << least(60, extract(epoch FROM hour - $3::timestamptz)::integer / 3600)) AS hours
+         FROM marketplace.metering_record
+       WHERE identity_id = i.id AND dimension = d.name AND hour >= $3 AND kind = 'hour'
+         AND disposition IS DISTINCT FROM 'annulled'
      ) AS taken
      WHERE taken.hours IS NOT NULL`,
     [identityIds, dimensions, since.toISOString()],
@@ -201,7 +239,11 @@ export function loadAnnulledZeros(
 }
 
 /** Periods with records that are on their way, and may yet give units back. */
-export async function findUnfinished(tx: SqlExecutor, sellerAccount: string, periodIds: readonly string[]): Promise<Set<string>> {
+export async function findUnfinished(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  periodIds: readonly string[],
+): Promise<Set<string>> {
   const rows = await tx.query<{ id: string }>(
     `SELECT p.id FROM unnest($2::uuid[]) AS p (id) WHERE EXISTS (
        SELECT 1 FROM marketplace.metering_record r
@@ -231,8 +273,8 @@ export interface MovableRow {
 }
 
 /**
- * Standing records of these customers that a moved timeline may annul; and those that AWS has billed, or may have, whose usage it may name elsewhere: only
- * hours of the last weeks, and only until that was noted.
+ * Standing records of these customers that a moved timeline may annul; and those that AWS has billed, or may have,
+ * whose usage it may name elsewhere: only hours of the last weeks, and only until that was noted.
  */
 export function loadMovable(
   tx: SqlExecutor,
@@ -241,24 +283,29 @@ export function loadMovable(
   { since, notedSince }: { since: Date; notedSince: Date },
 ): Promise<MovableRow[]> {
   return tx.query<MovableRow>(
-    `SELECT r.id, r.customer_id, r.kind, r.state, r.period_id, r.identity_id, r.hour, r.dimension, r.quantity, r.due_at, r.cutoff_at,
+    `SELECT r.id, r.customer_id, r.kind, r.state, r.period_id, r.identity_id, r.hour, r.dimension, r.quantity,
+      r.due_at, r.cutoff_at,
             r.notes ? 'movedSince' AS is_noted,
-            coalesce(e.may_be_billed, false) AS may_be_billed, coalesce(e.has_conflict, false) AS has_conflict, coalesce(u.rollups, '[]') AS rollups
+            coalesce(e.may_be_billed, false) AS may_be_billed, coalesce(e.has_conflict, false) AS has_conflict,
+              coalesce(u.rollups, '[]') AS rollups
      FROM unnest($2::uuid[]) AS c (id)
      CROSS JOIN LATERAL (
        SELECT * FROM marketplace.metering_record m
        WHERE m.seller_account = $1 AND m.customer_id = c.id
          AND (m.state IN ('pending', 'sending', 'blocked', 'unknown')
            OR (m.state = 'metered' AND m.hour >= $4 AND m.event_count > 0 AND NOT m.notes ? 'movedSince')
-           OR (m.state = 'closed' AND m.disposition = 'held' AND (m.kind <> 'hour' OR m.hour >= $3) AND m.reason NOT IN ('keyConflict', 'duplicateKey')))
+           OR (m.state = 'closed' AND m.disposition = 'held' AND (m.kind <> 'hour' OR m.hour >= $3) AND m.reason
+             NOT IN ('keyConflict', 'duplicateKey')))
        OFFSET 0
      ) AS r
      LEFT JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_build_object('subject', subject, 'hour', hour, 'firstAt', first_at, 'lastAt', last_at, 'isCorrection', is_correction)) AS rollups
+       SELECT jsonb_agg(jsonb_build_object('subject', subject, 'hour', hour, 'firstAt', first_at, 'lastAt', last_at,
+         'isCorrection', is_correction)) AS rollups
        FROM marketplace.rollup WHERE record_id = r.id OFFSET 0
      ) AS u ON true
      LEFT JOIN LATERAL (
-       SELECT bool_or(evidence <> 'refused') AS may_be_billed, bool_or(evidence = 'conflict') AS has_conflict FROM marketplace.attempt_record
+       SELECT bool_or(evidence <> 'refused') AS may_be_billed, bool_or(evidence = 'conflict') AS has_conflict
+         FROM marketplace.attempt_record
        WHERE seller_account = $1 AND record_id = r.id OFFSET 0
      ) AS e ON true
      ORDER BY r.id`,
@@ -272,7 +319,8 @@ export function findUnknownSubjects(
   sellerAccount: string,
 ): Promise<{ subject: number; dimension: string; quantity: string; first_at: Date; last_at: Date }[]> {
   return sql.query(
-    `SELECT u.subject, d.name AS dimension, sum(u.event_sum) AS quantity, min(u.first_at) AS first_at, max(u.last_at) AS last_at
+    `SELECT u.subject, d.name AS dimension, sum(u.event_sum) AS quantity, min(u.first_at) AS first_at, max(u.last_at)
+      AS last_at
      FROM marketplace.rollup u
      JOIN marketplace.dimension d ON d.id = u.dimension AND d.seller_account = $1
      LEFT JOIN marketplace.subject s ON s.id = u.subject

@@ -12,7 +12,10 @@ import { type WaitingReason } from './planning-rule.js';
 import { type RecordDraft, sumOf } from './record-draft.js';
 import { type MovableRow } from './sealing-load.sql.js';
 
-/** How long usage may wait for a reason that needs somebody before an alert names it; `ambiguous` needs the host at once. */
+/**
+ * How long usage may wait for a reason that needs somebody before an alert names it; `ambiguous` needs the host at
+ * once.
+ */
 const ALERT_AFTER_MS: Readonly<Partial<Record<WaitingReason, number>>> = {
   ambiguous: 0,
   awaitingSuccessor: HOUR_MS,
@@ -27,13 +30,15 @@ const ALERT_AFTER_MS: Readonly<Partial<Record<WaitingReason, number>>> = {
 
 const ADVICE: Readonly<Partial<Record<WaitingReason, string>>> = {
   ambiguous:
-    'Several subscriptions of the tenant could pay it: choose one (subscriptions.choosePayer), set onSeveral to "paidFirst", or name subscriptionId when recording.',
+    'Several subscriptions of the tenant could pay it: choose one (subscriptions.choosePayer), set onSeveral to ' +
+    '"paidFirst", or name subscriptionId when recording.',
   awaitingSuccessor: 'Its agreement ended as renewed or replaced, and the successor is not known yet; AWS is asked.',
   afterEnd: 'It occurred after the end of the agreement. If it belongs to another subscription, rebill it there.',
   beforeStart: 'It occurred before the start of the agreement.',
   noSubscription: 'No subscription was the tenant’s at that time.',
   noIdentity:
-    'AWS has not told a license or customer to meter it under: ask the buyer to press "Set up your account" again, or check the product’s identity.',
+    'AWS has not told a license or customer to meter it under: ask the buyer to press "Set up your account" ' +
+    'again, or check the product’s identity.',
   refused: 'AWS refuses what it would be sent under; see the blocked records of that cause.',
   noHour: 'AWS takes no hour of its agreement any more; it will be held when the period closes.',
   notListed: 'Its product is not listed in the options.',
@@ -50,7 +55,10 @@ export function nextLook({ lookAt, waits }: CustomerPlan, now: Date): Date | nul
   return all.length === 0 ? null : earliest(...all);
 }
 
-/** Tells of what sealing could not bill: alerts that name units and hours, and an event for each record that is closed at birth. */
+/**
+ * Tells of what sealing could not bill: alerts that name units and hours, and an event for each record that is closed
+ * at birth.
+ */
 export class SealingNotices {
   constructor(
     private readonly sellerAccount: string,
@@ -77,14 +85,18 @@ export class SealingNotices {
     const byCustomer = new Map<string, MovableRow[]>();
     for (const row of rows) byCustomer.set(row.customer_id, [...(byCustomer.get(row.customer_id) ?? []), row]);
     for (const [customerId, some] of [...byCustomer].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const units = some.map(({ quantity, dimension, hour }) => `${quantity} of ${dimension} (${hour?.toISOString() ?? ''})`);
+      const units = some.map(
+        ({ quantity, dimension, hour }) => `${quantity} of ${dimension} (${hour?.toISOString() ?? ''})`,
+      );
       await this.alerts.raise(tx, {
         kind: 'billedElsewhere',
         subject: customerId,
         severity: 'critical',
         message:
-          `AWS has billed, or may have, usage under an agreement that by what is known now was not in force: ${units.slice(0, 5).join('; ')}` +
-          `${units.length > 5 ? '; …' : ''}. It is not billed again. If it is wrong, refund it and rebill it under the right agreement.`,
+          'AWS has billed, or may have, usage under an agreement that by what is known now was not in force: ' +
+          units.slice(0, 5).join('; ') +
+          `${units.length > 5 ? '; …' : ''}. It is not billed again. If it is wrong, refund it and rebill it ` +
+          'under the right agreement.',
         details: { customerId, recordIds: some.slice(0, 50).map(({ id }) => id) },
       });
     }
@@ -109,18 +121,26 @@ export class SealingNotices {
       `SELECT a.kind, a.subject FROM unnest($2::text[]) AS c (id) CROSS JOIN LATERAL (
          SELECT kind, subject FROM marketplace.alert
          WHERE seller_account = $1 AND resolved_at IS NULL AND (
-           (kind = 'usageWaiting' AND subject > c.id || '/' AND subject < c.id || '0') OR (kind = 'sealSkipped' AND subject = c.id)) OFFSET 0) AS a`,
+           (kind = 'usageWaiting' AND subject > c.id || '/' AND subject < c.id || '0') OR (kind = 'sealSkipped'
+             AND subject = c.id)) OFFSET 0) AS a`,
       [this.sellerAccount, planned.map(({ customer }) => customer.customerId)],
     );
     for (const kind of ['usageWaiting', 'sealSkipped'] as const) {
-      const over = open.filter((alert) => alert.kind === kind && !(kind === 'usageWaiting' && waiting.has(alert.subject)));
+      const over = open.filter(
+        (alert) => alert.kind === kind && !(kind === 'usageWaiting' && waiting.has(alert.subject)),
+      );
       const subjects = over.map(({ subject }) => subject);
       if (subjects.length > 0) await this.alerts.resolve(tx, kind, subjects);
     }
     for (const [, alert] of [...waiting].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alert);
   }
 
-  private async tellClosed(tx: SqlExecutor, planned: readonly PlannedCustomer[], closed: readonly RecordDraft[], now: Date): Promise<void> {
+  private async tellClosed(
+    tx: SqlExecutor,
+    planned: readonly PlannedCustomer[],
+    closed: readonly RecordDraft[],
+    now: Date,
+  ): Promise<void> {
     await this.outbox.append(
       tx,
       closed.map(({ row }): NewMarketplaceEvent<'metering.closed'> => ({
@@ -149,7 +169,8 @@ export class SealingNotices {
 
 function unitsOf(rollups: readonly Rollup[]): { dimension: string; quantity: string; hours: string[] }[] {
   const byDimension = new Map<string, Rollup[]>();
-  for (const rollup of rollups) byDimension.set(rollup.dimension, [...(byDimension.get(rollup.dimension) ?? []), rollup]);
+  for (const rollup of rollups)
+    byDimension.set(rollup.dimension, [...(byDimension.get(rollup.dimension) ?? []), rollup]);
   return [...byDimension].map(([dimension, some]) => {
     const sum: Scaled = sumOf(some);
     return { dimension, quantity: formatDecimal(sum), hours: hoursOf(some) };
@@ -175,12 +196,20 @@ function waitingAlertOf(customer: CustomerTimeline, reason: WaitingReason, rollu
     subject: `${customer.customerId}/${reason}`,
     severity: 'warning',
     message: `Usage waits and is not billed (${reason}): ${inWords(units)}. ${ADVICE[reason] ?? ''}`.trim(),
-    details: { customerId: customer.customerId, tenantId: customer.tenantId, productCode: customer.productCode, reason, units },
+    details: {
+      customerId: customer.customerId,
+      tenantId: customer.tenantId,
+      productCode: customer.productCode,
+      reason,
+      units,
+    },
   };
 }
 
 function closedAlertOf(customer: CustomerTimeline, { row, rollups }: RecordDraft, now: Date): Alert {
-  const running = customer.subscriptions.filter((subscription) => spanAt(subscription, now)).map(({ subscriptionId }) => subscriptionId);
+  const running = customer.subscriptions
+    .filter((subscription) => spanAt(subscription, now))
+    .map(({ subscriptionId }) => subscriptionId);
   const isOwed = row.disposition === 'owed';
   const hours = hoursOf(rollups);
   const when = hours.length === 0 ? '' : ` of ${hours.slice(0, 3).join(', ')}${hours.length > 3 ? ', …' : ''}`;
@@ -190,10 +219,17 @@ function closedAlertOf(customer: CustomerTimeline, { row, rollups }: RecordDraft
     subject: row.id,
     severity: isOwed || Math.abs(Number(row.quantity)) >= 1 ? 'critical' : 'warning',
     message: isOwed
-      ? `The buyer is owed ${row.quantity.replace('-', '')} of ${row.dimension}: corrections exceed what was billed. Refund them and void record ${row.id}.`
-      : `${row.quantity} of ${row.dimension}${when} are held and not billed (${row.reason}): ${row.reason_message}. Rebill or write off record ${row.id}.${elsewhere}`,
+      ? `The buyer is owed ${row.quantity.replace('-', '')} of ${row.dimension}: corrections exceed what was ` +
+        `billed. Refund them and void record ${row.id}.`
+      : `${row.quantity} of ${row.dimension}${when} are held and not billed (${row.reason}): ` +
+        `${row.reason_message}. Rebill or write off record ${row.id}.${elsewhere}`,
     details: {
-      ...{ customerId: customer.customerId, productCode: row.product_code, dimension: row.dimension, quantity: row.quantity },
+      ...{
+        customerId: customer.customerId,
+        productCode: row.product_code,
+        dimension: row.dimension,
+        quantity: row.quantity,
+      },
       ...{ reason: row.reason, hours, subscriptionId: row.subscription_id, runningSubscriptionIds: running },
     },
   };
@@ -205,7 +241,8 @@ function trimmedAlertOf({ row, trimmedUnits }: RecordDraft): Alert {
     subject: `${row.customer_id}/${row.dimension}`,
     severity: 'warning',
     message:
-      `${trimmedUnits} units of ${row.dimension} in record ${row.id} lost their tags: AWS takes five tag keys and 2,500 allocations a record. ` +
+      `${trimmedUnits} units of ${row.dimension} in record ${row.id} lost their tags: AWS takes five tag keys ` +
+      'and 2,500 allocations a record. ' +
       'They are billed untagged.',
     details: { recordId: row.id, hour: row.hour },
   };

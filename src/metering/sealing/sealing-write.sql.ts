@@ -11,7 +11,8 @@ export async function insertPeriods(
 ): Promise<void> {
   await tx.query(
     `INSERT INTO marketplace.period (seller_account, id, agreement_id, price, mode)
-     SELECT $1, id, agreement_id, price, mode FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS p (id, agreement_id, price, mode)
+     SELECT $1, id, agreement_id, price, mode FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS p (id,
+       agreement_id, price, mode)
      ORDER BY agreement_id, price, mode
      ON CONFLICT (seller_account, agreement_id, price, mode) DO NOTHING`,
     [
@@ -66,8 +67,9 @@ const COLUMNS = `id uuid, kind text, customer_id uuid, subscription_id uuid, per
 const NAMES = COLUMNS.replace(/("?\w+"?) \w+(,|$)/g, '$1$2');
 
 /**
- * Writes records and names them in their rollups, in one statement: at its end the triggers compare each record with its rollups, and each balance with its
- * records. A rollup that another sealer has given a record meanwhile is left out, and its record refused.
+ * Writes records and names them in their rollups, in one statement: at its end the triggers compare each record with
+ * its rollups, and each balance with its records. A rollup that another sealer has given a record meanwhile is left
+ * out, and its record refused.
  */
 export async function insertRecords(
   tx: SqlExecutor,
@@ -86,7 +88,12 @@ export async function insertRecords(
        CROSS JOIN LATERAL (SELECT ctid AS place FROM marketplace.rollup WHERE id = n.id OFFSET 0) AS r
      ) AS found
      WHERE u.ctid = found.place AND u.record_id IS NULL AND NOT u.is_split`,
-    [sellerAccount, JSON.stringify(records), named.map(({ rollupId }) => rollupId), named.map(({ recordId }) => recordId)],
+    [
+      sellerAccount,
+      JSON.stringify(records),
+      named.map(({ rollupId }) => rollupId),
+      named.map(({ recordId }) => recordId),
+    ],
   );
 }
 
@@ -98,19 +105,27 @@ export async function markWaiting(
   await tx.query(
     `UPDATE marketplace.rollup u SET waiting_reason = w.reason, waiting_since = w.since
      FROM (
-       SELECT n.reason, n.since, r.place FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS n (id, reason, since)
+       SELECT n.reason, n.since, r.place FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS n (id, reason,
+         since)
        CROSS JOIN LATERAL (SELECT ctid AS place FROM marketplace.rollup WHERE id = n.id OFFSET 0) AS r
      ) AS w
      WHERE u.ctid = w.place AND u.record_id IS NULL`,
-    [waits.map(({ rollupId }) => rollupId), waits.map(({ reason }) => reason), waits.map(({ since }) => since.toISOString())],
+    [
+      waits.map(({ rollupId }) => rollupId),
+      waits.map(({ reason }) => reason),
+      waits.map(({ since }) => since.toISOString()),
+    ],
   );
 }
 
 /**
- * Cuts rollups at instants: each is flagged and replaced by its pieces, by the instants of its events. In one statement, at whose end the triggers compare
- * pieces and whole.
+ * Cuts rollups at instants: each is flagged and replaced by its pieces, by the instants of its events. In one
+ * statement, at whose end the triggers compare pieces and whole.
  */
-export async function splitRollups(tx: SqlExecutor, splits: readonly { rollupId: string; at: readonly Date[] }[]): Promise<void> {
+export async function splitRollups(
+  tx: SqlExecutor,
+  splits: readonly { rollupId: string; at: readonly Date[] }[],
+): Promise<void> {
   await tx.query(
     `WITH cut AS (
        SELECT c.id, c.instants::timestamptz[] AS instants FROM unnest($1::bigint[], $2::text[]) AS c (id, instants)
@@ -119,21 +134,30 @@ export async function splitRollups(tx: SqlExecutor, splits: readonly { rollupId:
        FROM cut WHERE u.id = cut.id AND u.record_id IS NULL AND NOT u.is_split
        RETURNING u.*, cut.instants
      ), piece AS MATERIALIZED (
-       SELECT nextval('marketplace.rollup_id') AS id, w.id AS split_of, w.subject, w.dimension, w.hour, w.tags, w.is_correction, w.taken_at,
-         sum(e.quantity) AS event_sum, count(*)::integer AS event_count, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at,
+       SELECT nextval('marketplace.rollup_id') AS id, w.id AS split_of, w.subject, w.dimension, w.hour, w.tags,
+         w.is_correction, w.taken_at,
+         sum(e.quantity) AS event_sum, count(*)::integer AS event_count, min(e.occurred_at) AS first_at,
+           max(e.occurred_at) AS last_at,
          array_agg(e.id) AS ids
        FROM whole w
        JOIN marketplace.rollup_event listed ON listed.rollup_id = w.id
        CROSS JOIN LATERAL unnest(listed.ids) AS item (id)
-       CROSS JOIN LATERAL (SELECT id, quantity, occurred_at FROM marketplace.usage_event WHERE id = item.id OFFSET 0) AS e
-       GROUP BY w.id, w.subject, w.dimension, w.hour, w.tags, w.is_correction, w.taken_at, width_bucket(e.occurred_at, w.instants)
+       CROSS JOIN LATERAL (SELECT id, quantity, occurred_at FROM marketplace.usage_event
+         WHERE id = item.id OFFSET 0) AS e
+       GROUP BY w.id, w.subject, w.dimension, w.hour, w.tags, w.is_correction, w.taken_at, width_bucket(e.occurred_at,
+         w.instants)
      ), listed AS (
        INSERT INTO marketplace.rollup_event (rollup_id, ids) SELECT id, ids FROM piece
      )
      INSERT INTO marketplace.rollup
-       (id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at, split_of)
-     SELECT id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at, split_of FROM piece`,
-    [splits.map(({ rollupId }) => rollupId), splits.map(({ at }) => `{${at.map((instant) => instant.toISOString()).join(',')}}`)],
+       (id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at,
+         split_of)
+     SELECT id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at,
+       split_of FROM piece`,
+    [
+      splits.map(({ rollupId }) => rollupId),
+      splits.map(({ at }) => `{${at.map((instant) => instant.toISOString()).join(',')}}`),
+    ],
   );
 }
 
@@ -147,11 +171,20 @@ export async function moveSealCursors(
     `UPDATE marketplace.seal_cursor c SET look_at = mark.look_at
      FROM unnest($2::uuid[], $3::timestamptz[]) AS mark (customer_id, look_at)
      WHERE c.seller_account = $1 AND c.customer_id = mark.customer_id AND c.look_at IS DISTINCT FROM mark.look_at`,
-    [sellerAccount, marks.map(({ customerId }) => customerId), marks.map(({ lookAt }) => lookAt?.toISOString() ?? 'infinity')],
+    [
+      sellerAccount,
+      marks.map(({ customerId }) => customerId),
+      marks.map(({ lookAt }) => lookAt?.toISOString() ?? 'infinity'),
+    ],
   );
 }
 
-export async function markClosed(tx: SqlExecutor, sellerAccount: string, periodIds: readonly string[], at: Date): Promise<void> {
+export async function markClosed(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  periodIds: readonly string[],
+  at: Date,
+): Promise<void> {
   await tx.query(`UPDATE marketplace.period SET closed_at = $3 WHERE seller_account = $1 AND id = ANY ($2::uuid[])`, [
     sellerAccount,
     periodIds,
@@ -160,10 +193,14 @@ export async function markClosed(tx: SqlExecutor, sellerAccount: string, periodI
 }
 
 /**
- * Records follow their agreements: after a fold, a claim or a hand-over they show the subscription and the customer that the agreement belongs to now.
- * SKIP LOCKED: one that is being sent follows the next time.
+ * Records follow their agreements: after a fold, a claim or a hand-over they show the subscription and the customer
+ * that the agreement belongs to now. SKIP LOCKED: one that is being sent follows the next time.
  */
-export async function moveRecords(tx: SqlExecutor, sellerAccount: string, customerIds: readonly string[]): Promise<void> {
+export async function moveRecords(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  customerIds: readonly string[],
+): Promise<void> {
   await tx.query(
     `UPDATE marketplace.metering_record r SET customer_id = moved.customer_id, subscription_id = moved.subscription_id
      FROM (
@@ -172,7 +209,8 @@ export async function moveRecords(tx: SqlExecutor, sellerAccount: string, custom
        JOIN marketplace.agreement a ON a.seller_account = s.seller_account AND a.subscription_id = s.id
        JOIN marketplace.period p ON p.seller_account = a.seller_account AND p.agreement_id = a.id
        JOIN marketplace.metering_record m ON m.seller_account = p.seller_account AND m.period_id = p.id
-       WHERE s.seller_account = $1 AND s.customer_id = ANY ($2::uuid[]) AND (m.customer_id, m.subscription_id) IS DISTINCT FROM (s.customer_id, s.id)
+       WHERE s.seller_account = $1 AND s.customer_id = ANY ($2::uuid[])
+         AND (m.customer_id, m.subscription_id) IS DISTINCT FROM (s.customer_id, s.id)
        ORDER BY m.id
        FOR NO KEY UPDATE OF m SKIP LOCKED
      ) AS moved
@@ -182,7 +220,12 @@ export async function moveRecords(tx: SqlExecutor, sellerAccount: string, custom
 }
 
 /** Notes on records that AWS has billed, or may have, that their usage belongs elsewhere by what is known now. */
-export async function noteMoved(tx: SqlExecutor, sellerAccount: string, recordIds: readonly string[], at: Date): Promise<void> {
+export async function noteMoved(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  recordIds: readonly string[],
+  at: Date,
+): Promise<void> {
   await tx.query(
     `UPDATE marketplace.metering_record SET notes = notes || jsonb_build_object('movedSince', $3::text)
      WHERE seller_account = $1 AND id = ANY ($2::uuid[]) AND NOT notes ? 'movedSince'`,
@@ -191,7 +234,8 @@ export async function noteMoved(tx: SqlExecutor, sellerAccount: string, recordId
 }
 
 /**
- * Moves the deadlines of records that are not finished, and arms their alert anew. A seal waits for no record: one that somebody is at is passed by.
+ * Moves the deadlines of records that are not finished, and arms their alert anew. A seal waits for no record: one that
+ * somebody is at is passed by.
  * @returns ids of the records whose deadlines moved
  */
 export async function moveDeadlines(
@@ -206,7 +250,8 @@ export async function moveDeadlines(
        JOIN marketplace.metering_record r ON r.seller_account = $1 AND r.id = m.id AND r.state IN ('pending', 'blocked')
        FOR NO KEY UPDATE OF r SKIP LOCKED
      )
-     UPDATE marketplace.metering_record r SET due_at = free.due_at, cutoff_at = free.cutoff_at, deadline_alerted_at = NULL
+     UPDATE marketplace.metering_record r SET due_at = free.due_at, cutoff_at = free.cutoff_at, deadline_alerted_at =
+       NULL
      FROM free WHERE r.seller_account = $1 AND r.id = free.id RETURNING r.id`,
     [
       sellerAccount,

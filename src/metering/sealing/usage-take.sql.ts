@@ -18,8 +18,9 @@ export function hourOfNumber(hour: number): Date {
 }
 
 /**
- * What waits to be taken, per hour and subject and never per event: the index answers, whatever the ledger holds. Usage under a subject that nobody knows
- * (INSERTed by hand) is anybody's: it waits as a rollup, with a reason, instead of unseen.
+ * What waits to be taken, per hour and subject and never per event: the index answers, whatever the ledger holds. Usage
+ * under a subject that nobody knows (INSERTed by hand) is anybody's: it waits as a rollup, with a reason, instead of
+ * unseen.
  * @param settledBefore start of the first hour that is not due
  * @param subjects only these; every subject of the seller where it is left out
  */
@@ -43,8 +44,8 @@ export async function dueUsage(
 }
 
 /**
- * Plans that need no statistics: planned while the table is empty, a take would read it from end to end once per subject. The instant goes to the trigger
- * that writes the rollups.
+ * Plans that need no statistics: planned while the table is empty, a take would read it from end to end once per
+ * subject. The instant goes to the trigger that writes the rollups.
  */
 export async function prepareTake(tx: SqlExecutor, now: Date): Promise<void> {
   await tx.query(
@@ -55,10 +56,11 @@ export async function prepareTake(tx: SqlExecutor, now: Date): Promise<void> {
 }
 
 /**
- * Moves whole (hour, subject) pairs into rollups, as far as `limit` events go: the DELETE's trigger writes them from the very rows that are gone, so two
- * sealers cannot count an event twice, and no lock is needed. Only for READ COMMITTED: above it, whoever comes second fails instead of skipping.
- * Committed at once, since a rollup is whole by itself: no transaction grows with the hour. Rows are found by index and removed by their place, which is
- * also the order in which they are locked, so that two takers never wait for each other in a circle.
+ * Moves whole (hour, subject) pairs into rollups, as far as `limit` events go: the DELETE's trigger writes them from
+ * the very rows that are gone, so two sealers cannot count an event twice, and no lock is needed. Only for READ
+ * COMMITTED: above it, whoever comes second fails instead of skipping. Committed at once, since a rollup is whole by
+ * itself: no transaction grows with the hour. Rows are found by index and removed by their place, which is also the
+ * order in which they are locked, so that two takers never wait for each other in a circle.
  * @returns how many events were moved; with fewer than `limit` nothing is left of the pairs
  */
 export async function takeUsage(tx: SqlExecutor, due: readonly DueUsage[], limit: number): Promise<number> {
@@ -68,7 +70,8 @@ export async function takeUsage(tx: SqlExecutor, due: readonly DueUsage[], limit
          SELECT waiting.place
          FROM unnest($1::integer[], $2::integer[]) AS due (hour, subject)
          CROSS JOIN LATERAL (
-           SELECT ctid AS place FROM marketplace.unsealed_usage u WHERE u.hour = due.hour AND u.subject = due.subject OFFSET 0
+           SELECT ctid AS place FROM marketplace.unsealed_usage u WHERE u.hour = due.hour
+             AND u.subject = due.subject OFFSET 0
          ) AS waiting
          LIMIT $3
        )) RETURNING 1
@@ -80,15 +83,21 @@ export async function takeUsage(tx: SqlExecutor, due: readonly DueUsage[], limit
 }
 
 /**
- * Subjects of customers one of whose agreements has ended in or since `hour`, by signs not later than `endedBefore`: their running hour is their last, and
- * AWS takes it for one hour after the end only.
+ * Subjects of customers one of whose agreements has ended in or since `hour`, by signs not later than `endedBefore`:
+ * their running hour is their last, and AWS takes it for one hour after the end only.
  */
-export async function subjectsWithEnd(sql: SqlExecutor, sellerAccount: string, hour: Date, endedBefore: Date): Promise<number[]> {
+export async function subjectsWithEnd(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  hour: Date,
+  endedBefore: Date,
+): Promise<number[]> {
   const rows = await sql.query<{ id: number }>(
     `SELECT DISTINCT s.id
      FROM (
        SELECT f.agreement_id, f.buyer_id, f.subscription_id FROM marketplace.fact f
-       WHERE f.seller_account = $1 AND f.type IN ('agreement.ended', 'legacy.unsubscribePending', 'legacy.unsubscribed', 'host.ended')
+       WHERE f.seller_account = $1 AND f.type IN ('agreement.ended', 'legacy.unsubscribePending',
+         'legacy.unsubscribed', 'host.ended')
          AND f.at BETWEEN $2 AND $3
      ) AS sign
      CROSS JOIN LATERAL (
@@ -99,7 +108,8 @@ export async function subjectsWithEnd(sql: SqlExecutor, sellerAccount: string, h
        SELECT u.customer_id FROM marketplace.subscription u WHERE u.seller_account = $1 AND u.id = sign.subscription_id
        UNION ALL
        SELECT u.customer_id FROM marketplace.subscription u
-       WHERE sign.agreement_id IS NULL AND sign.subscription_id IS NULL AND u.seller_account = $1 AND u.buyer_id = sign.buyer_id
+       WHERE sign.agreement_id IS NULL AND sign.subscription_id IS NULL AND u.seller_account = $1
+         AND u.buyer_id = sign.buyer_id
      ) AS u
      JOIN marketplace.subject s ON s.seller_account = $1 AND s.customer_id = u.customer_id`,
     [sellerAccount, hour.toISOString(), endedBefore.toISOString()],
@@ -107,7 +117,10 @@ export async function subjectsWithEnd(sql: SqlExecutor, sellerAccount: string, h
   return rows.map(({ id }) => id);
 }
 
-/** After a bulk, so that the next look for work does not walk a million dead index entries. Where the role may not, autovacuum does it later. */
+/**
+ * After a bulk, so that the next look for work does not walk a million dead index entries. Where the role may not,
+ * autovacuum does it later.
+ */
 export async function vacuumUnsealed(sql: SqlExecutor): Promise<void> {
   await sql.query(`VACUUM marketplace.unsealed_usage`);
 }

@@ -18,14 +18,17 @@ const MINUTE_MS = 60_000;
 /** AWS takes the last hour until one hour after the end; ten minutes of that are kept for freezing and sending it. */
 const LAST_HOUR_WAITS_MAX_MS = 50 * MINUTE_MS;
 
-/** With `finalHour: 'atHourEnd'`: who has ended before this instant has their last hour taken, because it is over or because AWS would not take it later. */
+/**
+ * With `finalHour: 'atHourEnd'`: who has ended before this instant has their last hour taken, because it is over or
+ * because AWS would not take it later.
+ */
 export function lastHourIsOverBefore(now: Date): Date {
   return latest(hourOf(now), plusMs(now, -LAST_HOUR_WAITS_MAX_MS));
 }
 
 /**
- * The first half of sealing: moves unsealed usage of settled hours into rollups, and asks nothing of agreements, modes or state. Any number of replicas may
- * run it at once.
+ * The first half of sealing: moves unsealed usage of settled hours into rollups, and asks nothing of agreements, modes
+ * or state. Any number of replicas may run it at once.
  */
 @Injectable()
 export class UsageTaker {
@@ -39,14 +42,21 @@ export class UsageTaker {
     this.folded = new FoldedTake(options.sellerAccount, alerts);
   }
 
-  /** Takes all that is due now: hours that have settled, and the running hour of whoever has an end in it. @returns how many events were taken */
+  /**
+   * Takes all that is due now: hours that have settled, and the running hour of whoever has an end in it. @returns how
+   * many events were taken
+   */
   async run(signal?: AbortSignal): Promise<number> {
     const { sellerAccount, clock, settleDelayMs, finalHour } = this.options;
     const now = clock.now();
     const due = await dueUsage(this.database, sellerAccount, hourOf(plusMs(now, -settleDelayMs)));
-    const endedBefore = finalHour === 'atOnce' ? plusMs(now, -Math.min(settleDelayMs, LAST_HOUR_WAITS_MAX_MS)) : lastHourIsOverBefore(now);
+    const endedBefore =
+      finalHour === 'atOnce'
+        ? plusMs(now, -Math.min(settleDelayMs, LAST_HOUR_WAITS_MAX_MS))
+        : lastHourIsOverBefore(now);
     const subjects = await subjectsWithEnd(this.database, sellerAccount, plusMs(hourOf(now), -HOUR_MS), endedBefore);
-    if (subjects.length > 0) due.push(...(await dueUsage(this.database, sellerAccount, plusMs(hourOf(now), HOUR_MS), subjects)));
+    if (subjects.length > 0)
+      due.push(...(await dueUsage(this.database, sellerAccount, plusMs(hourOf(now), HOUR_MS), subjects)));
     const taken = await this.take(due, now, signal);
     if (taken > VACUUM_AFTER) await vacuumUnsealed(this.database);
     return taken;
@@ -57,7 +67,8 @@ export class UsageTaker {
     const pieces = Array.from({ length: Math.ceil(due.length / PAIRS_MAX) }, (_, piece) =>
       due.slice(piece * PAIRS_MAX, (piece + 1) * PAIRS_MAX),
     );
-    // Replicas that start together begin at different places; where they meet, one waits for the other and finds nothing.
+    // Replicas that start together begin at different places; where they meet, one waits for the other and finds
+    // nothing.
     const start = Math.floor(Math.random() * pieces.length);
     let taken = 0;
     for (const piece of [...pieces.slice(start), ...pieces.slice(0, start)]) {

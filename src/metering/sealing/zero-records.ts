@@ -34,8 +34,8 @@ export function periodsOf({ subscriptions }: CustomerTimeline, { context }: Plan
 }
 
 /**
- * Idle hours whose record of zero units is due: AWS wants one for every hour of a running agreement. At the edge of the window, so that usage which comes
- * late finds its own hour free; or as soon as the hour has settled.
+ * Idle hours whose record of zero units is due: AWS wants one for every hour of a running agreement. At the edge of the
+ * window, so that usage which comes late finds its own hour free; or as soon as the hour has settled.
  * @param isWritten whether a record of this pass, or one that was annulled before, stands for the hour.
  */
 export function zeroHoursOf(
@@ -53,7 +53,10 @@ export function zeroHoursOf(
     const hours = rule.hoursOf(period);
     for (const found of hours.all) {
       if (!found.span.zeroRecords || found.identity === null || now >= found.deadlines.dueAt) continue;
-      const at = zeroRecords === 'atSeal' ? found.settlesAt : latest(found.settlesAt, plusMs(found.deadlines.dueAt, -zeroRecordLeadMs));
+      const at =
+        zeroRecords === 'atSeal'
+          ? found.settlesAt
+          : latest(found.settlesAt, plusMs(found.deadlines.dueAt, -zeroRecordLeadMs));
       for (const dimension of dimensions) {
         if (hours.isTaken(found, dimension) || isWritten(period, dimension, found.hour)) continue;
         if (at <= now) due.push({ period, dimension, hour: found });
@@ -61,7 +64,8 @@ export function zeroHoursOf(
       }
     }
     // The hour that has not begun settles, or comes to its edge, no earlier than the next one begins.
-    if (hours.runs) ahead.push(plusMs(hourOf(now), HOUR_MS + (zeroRecords === 'atSeal' ? rule.context.times.settleDelayMs : 0)));
+    if (hours.runs)
+      ahead.push(plusMs(hourOf(now), HOUR_MS + (zeroRecords === 'atSeal' ? rule.context.times.settleDelayMs : 0)));
   }
   return { due, lookAt: ahead.length === 0 ? null : earliest(...ahead) };
 }

@@ -11,9 +11,9 @@ import { SubmissionHold } from './submission-hold.js';
 const CHUNK = 100;
 
 /**
- * A conflict is explained where a record of ours that AWS has taken lies in the same hour, under another name of the same buyer: AWS knew both names as
- * one before we did. The record in conflict was never billed then, and is annulled: its usage goes into the next free hour. Not while any of its attempts
- * is uncertain.
+ * A conflict is explained where a record of ours that AWS has taken lies in the same hour, under another name of the
+ * same buyer: AWS knew both names as one before we did. The record in conflict was never billed then, and is annulled:
+ * its usage goes into the next free hour. Not while any of its attempts is uncertain.
  */
 @Injectable()
 export class ConflictExplanation {
@@ -45,7 +45,8 @@ export class ConflictExplanation {
       const explained = records.filter((record) => sharers.get(record.id)?.some((other) => other.state === 'metered'));
       const why = { reason: 'rewritten', isExpired: false, by: null } as const;
       const annulled = await this.transitions.annul(tx, explained, why, this.options.clock.now());
-      if (annulled.length > 0) this.logger.log('conflicts explained by records of ours: annulled', { records: annulled.length });
+      if (annulled.length > 0)
+        this.logger.log('conflicts explained by records of ours: annulled', { records: annulled.length });
       return records.length < CHUNK ? null : (records.at(-1)?.id ?? null);
     });
   }

@@ -12,8 +12,14 @@ export function deadlineAlertOf(subject: string, records: readonly LockedRecord[
     kind: 'deadlineNear',
     subject,
     severity: 'critical',
-    message: `${records.length} records (${subject}) are not with AWS yet; the first is due at ${dueAt}. After that AWS may refuse them.`,
-    details: { records: records.length, firstDueAt: dueAt, recordIds: records.slice(0, NAMED_MAX).map((record) => record.id) },
+    message:
+      `${records.length} records (${subject}) are not with AWS yet; the first is due at ${dueAt}. After that AWS ` +
+      'may refuse them.',
+    details: {
+      records: records.length,
+      firstDueAt: dueAt,
+      recordIds: records.slice(0, NAMED_MAX).map((record) => record.id),
+    },
   };
 }
 
@@ -22,7 +28,12 @@ export function endingAlertOf(subject: string, group: readonly { record: LockedR
   const units = group.reduce((sum, { record }) => sum + Number(record.quantity), 0);
   const about = {
     subject,
-    details: { records: group.length, units: String(units), recordIds: named.map((record) => record.id), names: named.map(nameOf) },
+    details: {
+      records: group.length,
+      units: String(units),
+      recordIds: named.map((record) => record.id),
+      names: named.map(nameOf),
+    },
   };
   switch (to) {
     case 'annulled':
@@ -49,8 +60,10 @@ export function endingAlertOf(subject: string, group: readonly { record: LockedR
         kind: 'unknownOutcome',
         severity: 'critical',
         message:
-          `${group.length} records (${subject}) of ${units} units passed their deadline without an answer that tells whether AWS has them. ` +
-          'Compare them with CloudTrail or the billed reports, and settle each; until then nothing of them is billed again.',
+          `${group.length} records (${subject}) of ${units} units passed their deadline without an answer that ` +
+          'tells whether AWS has them. ' +
+          'Compare them with CloudTrail or the billed reports, and settle each; until then nothing of them is ' +
+          'billed again.',
       };
   }
 }

@@ -1,7 +1,9 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
 
-/** Records that come near their due time for the first time, marked in the same breath, so that each is told of once. */
+/**
+ * Records that come near their due time for the first time, marked in the same breath, so that each is told of once.
+ */
 export function markDeadlineNear(
   tx: SqlExecutor,
   sellerAccount: string,
@@ -22,8 +24,9 @@ export function markDeadlineNear(
 }
 
 /**
- * Records whose trying has ended: past their cutoff, or, in dry-run, at the moment they would have been sent. A record in `sending` is never touched:
- * its answer or its lease's end comes first. Rows that someone is at are skipped and found again. FOR UPDATE, as an annulment locks them.
+ * Records whose trying has ended: past their cutoff, or, in dry-run, at the moment they would have been sent. A record
+ * in `sending` is never touched: its answer or its lease's end comes first. Rows that someone is at are skipped and
+ * found again. FOR UPDATE, as an annulment locks them.
  */
 export function lockEnded(
   tx: SqlExecutor,
@@ -33,7 +36,10 @@ export function lockEnded(
   limit: number,
 ): Promise<LockedRecord[]> {
   // A cutoff is never before its due time, and the index knows the due time.
-  const ended = { pastCutoff: 'r.due_at <= $2 AND r.cutoff_at <= $2', dryRun: `r.mode <> 'live' AND r.sealed_at <= $2` }[which];
+  const ended = {
+    pastCutoff: 'r.due_at <= $2 AND r.cutoff_at <= $2',
+    dryRun: `r.mode <> 'live' AND r.sealed_at <= $2`,
+  }[which];
   return tx.query<LockedRecord>(
     `SELECT ${LOCKED_COLUMNS} FROM marketplace.product p
      JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
@@ -43,7 +49,10 @@ export function lockEnded(
   );
 }
 
-/** Alerts about records that no longer stand as they say: nothing is near its deadline, blocked for that reason, or still unknown. */
+/**
+ * Alerts about records that no longer stand as they say: nothing is near its deadline, blocked for that reason, or
+ * still unknown.
+ */
 export async function resolveOutdatedAlerts(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<void> {
   await sql.query(
     `UPDATE marketplace.alert a SET resolved_at = $2
@@ -54,24 +63,39 @@ export async function resolveOutdatedAlerts(sql: SqlExecutor, sellerAccount: str
          JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
          WHERE p.seller_account = $1 AND r.state IN ('pending', 'sending', 'blocked', 'unknown')
            AND CASE a.kind
-             WHEN 'notSubscribed' THEN r.state = 'blocked' AND r.reason = 'notSubscribed' AND coalesce(r.subscription_id, r.id)::text = a.subject
-             WHEN 'conflict' THEN r.reason = 'conflict' AND concat_ws('/', coalesce(r.subscription_id, r.id), r.dimension) = a.subject
-             WHEN 'blocked' THEN r.state = 'blocked' AND concat_ws('/', r.product_code, r.dimension, r.reason) = a.subject
-             WHEN 'unknownOutcome' THEN r.state = 'unknown' AND concat_ws('/', r.product_code, r.dimension, r.reason, 'unknown') = a.subject
+             WHEN 'notSubscribed' THEN r.state = 'blocked' AND r.reason = 'notSubscribed'
+               AND coalesce(r.subscription_id, r.id)::text = a.subject
+             WHEN 'conflict' THEN r.reason = 'conflict' AND concat_ws('/', coalesce(r.subscription_id, r.id),
+               r.dimension) = a.subject
+             WHEN 'blocked' THEN r.state = 'blocked' AND concat_ws('/', r.product_code, r.dimension, r.reason) =
+               a.subject
+             WHEN 'unknownOutcome' THEN r.state = 'unknown'
+               AND concat_ws('/', r.product_code, r.dimension, r.reason, 'unknown') = a.subject
              ELSE r.state <> 'unknown' AND r.deadline_alerted_at IS NOT NULL
-               AND concat_ws('/', r.product_code, r.dimension, CASE r.state WHEN 'blocked' THEN r.reason ELSE 'waiting' END) = a.subject
+               AND concat_ws('/', r.product_code, r.dimension, CASE r.state WHEN 'blocked' THEN r.reason
+                 ELSE 'waiting' END) = a.subject
            END)`,
     [sellerAccount, now.toISOString()],
   );
 }
 
-/** Blocked records in conflict that only a conflict keeps from being known not billed. Locked as an annulment locks them. */
-export function lockConflicts(tx: SqlExecutor, sellerAccount: string, after: string | null, limit: number): Promise<LockedRecord[]> {
+/**
+ * Blocked records in conflict that only a conflict keeps from being known not billed. Locked as an annulment locks
+ * them.
+ */
+export function lockConflicts(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  after: string | null,
+  limit: number,
+): Promise<LockedRecord[]> {
   return tx.query<LockedRecord>(
     `SELECT ${LOCKED_COLUMNS} FROM marketplace.metering_record r
-     WHERE r.seller_account = $1 AND r.reason = 'conflict' AND r.state IN ('blocked', 'unknown') AND ($2::uuid IS NULL OR r.id > $2)
+     WHERE r.seller_account = $1 AND r.reason = 'conflict' AND r.state IN ('blocked', 'unknown') AND ($2::uuid IS NULL
+       OR r.id > $2)
        AND NOT EXISTS (SELECT FROM marketplace.attempt_record e
-                       WHERE e.seller_account = r.seller_account AND e.record_id = r.id AND e.evidence NOT IN ('refused', 'conflict'))
+                       WHERE e.seller_account = r.seller_account AND e.record_id = r.id AND e.evidence
+                         NOT IN ('refused', 'conflict'))
      ORDER BY r.id LIMIT $3 FOR UPDATE SKIP LOCKED`,
     [sellerAccount, after, limit],
   );

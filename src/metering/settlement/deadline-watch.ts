@@ -56,7 +56,13 @@ export class DeadlineWatch {
           tx,
           near.map((record): NewMarketplaceEvent<'metering.deadlineNear'> => {
             const payload = { ...noticeOf(record, record.reason), dueAt: record.due_at.toISOString() };
-            return { type: 'metering.deadlineNear', subscriptionId: record.subscription_id, recordId: record.id, occurredAt: now, payload };
+            return {
+              type: 'metering.deadlineNear',
+              subscriptionId: record.subscription_id,
+              recordId: record.id,
+              occurredAt: now,
+              payload,
+            };
           }),
         );
         await this.raise(tx, groupsOf(near, waitingFor), deadlineAlertOf);
@@ -80,7 +86,8 @@ export class DeadlineWatch {
     const { sellerAccount, onExpired, clock } = this.options;
     const now = clock.now();
     const records = await lockEnded(tx, sellerAccount, now, which, CHUNK);
-    // After the lock: a Success that came in while we waited for nothing (rows at work are skipped) has its own lock, so none can slip in between.
+    // After the lock: a Success that came in while we waited for nothing (rows at work are skipped) has its own lock,
+    // so none can slip in between.
     const evidence = await evidenceOfRecords(
       tx,
       sellerAccount,
@@ -95,7 +102,9 @@ export class DeadlineWatch {
     await this.transitions.annul(tx, expired, { reason: 'expired', isExpired: true, by: null }, now);
     await this.transitions.apply(tx, ended.flatMap(transitionOf), now);
     const live = ended.filter(({ record }) => record.mode === 'live');
-    await this.raise(tx, groupsOf(live, endingAs), (subject, group) => endingAlertOf(subject, group, group[0]?.end.to ?? 'unknown'));
+    await this.raise(tx, groupsOf(live, endingAs), (subject, group) =>
+      endingAlertOf(subject, group, group[0]?.end.to ?? 'unknown'),
+    );
     crashPoint('deadline.finishing');
     return ended;
   }
@@ -105,7 +114,8 @@ export class DeadlineWatch {
     groups: ReadonlyMap<string, T[]>,
     alertOf: (subject: string, group: T[]) => Alert,
   ): Promise<void> {
-    for (const [subject, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alertOf(subject, group));
+    for (const [subject, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1)))
+      await this.alerts.raise(tx, alertOf(subject, group));
   }
 }
 
@@ -135,4 +145,5 @@ function groupsOf<T>(items: readonly T[], keyOf: (item: T) => string): Map<strin
 
 const waitingFor = (record: LockedRecord): string =>
   `${record.product_code}/${record.dimension}/${record.state === 'blocked' ? (record.reason ?? '') : 'waiting'}`;
-const endingAs = ({ record, end }: Ended): string => `${record.product_code}/${record.dimension}/${end.reason}/${end.to}`;
+const endingAs = ({ record, end }: Ended): string =>
+  `${record.product_code}/${record.dimension}/${end.reason}/${end.to}`;

@@ -11,8 +11,8 @@ export interface Deadlines {
 }
 
 /**
- * Signs of an agreement's end, in business time, where no later agreement goes on under the same identity. A sign is the fact's own instant, not when it
- * was heard; of the last one the later of the two counts.
+ * Signs of an agreement's end, in business time, where no later agreement goes on under the same identity. A sign is
+ * the fact's own instant, not when it was heard; of the last one the later of the two counts.
  */
 export interface EndSigns {
   firstSignAt: Date;
@@ -26,10 +26,12 @@ const END_WINDOW_MS = HOUR_MS;
 /**
  * When the record of an hour must be with AWS.
  *
- * - BatchMeterUsage takes records less than 24 h old, MeterUsage 6 h (API reference of both). Read strictly, the age counts from the start of the
- *   record's hour to now; read widely, to the start of the running hour, which gives up to one hour more.
- * - BatchMeterUsage takes the previous month's records until 06:00 UTC on the 1st, whatever their age allows. Read strictly this only shortens;
- *   read widely it also extends records that would have aged out in the first six hours of the month.
+ * - BatchMeterUsage takes records less than 24 h old, MeterUsage 6 h (API reference of both). Read strictly, the age
+ *   counts from the start of the record's hour to now; read widely, to the start of the running hour, which gives up to
+ *   one hour more.
+ * - BatchMeterUsage takes the previous month's records until 06:00 UTC on the 1st, whatever their age allows. Read
+ *   strictly this only shortens; read widely it also extends records that would have aged out in the first six hours of
+ *   the month.
  * - After the end of an agreement AWS takes records for one hour, and its texts differ on which sign opens that hour.
  */
 export function deadlinesOf(hour: Date, operation: MeteringOperation, end: EndSigns | null): Deadlines {

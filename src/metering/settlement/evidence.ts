@@ -1,9 +1,9 @@
 import { type CallFailure } from '../../aws/aws-error.js';
 
 /**
- * What one attempt proves about one record.
- * `billed`: AWS has it. `refused`: AWS does not have it from this attempt. `conflict`: AWS has something else on file in its place. `uncertain`: nobody
- * knows; every attempt begins so, before the call.
+ * What one attempt proves about one record. `billed`: AWS has it. `refused`: AWS does not have it from this attempt.
+ * `conflict`: AWS has something else on file in its place. `uncertain`: nobody knows; every attempt begins so, before
+ * the call.
  */
 export type Evidence = 'billed' | 'refused' | 'conflict' | 'uncertain';
 
@@ -24,14 +24,20 @@ export type IdenticalResend = 'unknown' | 'success';
 export interface DuplicateReading {
   /** Evidence of the record's attempts committed before this one, in the order of their commits. */
   earlier: readonly Evidence[];
-  /** Another standing record of ours lies in the product, dimension and hour, under some name of the buyer: AWS may mean that one. */
+  /**
+   * Another standing record of ours lies in the product, dimension and hour, under some name of the buyer: AWS may mean
+   * that one.
+   */
   isGrainShared: boolean;
   identicalResend: IdenticalResend;
   /** Whether the operation ever says so of the same record. */
   duplicateConfirms: boolean;
 }
 
-/** Evidence of one answer. A DuplicateRecord says that AWS has a record in this grain; whether it is ours, only our own attempts can tell. */
+/**
+ * Evidence of one answer. A DuplicateRecord says that AWS has a record in this grain; whether it is ours, only our own
+ * attempts can tell.
+ */
 export function evidenceOf(answer: RecordAnswer, reading: DuplicateReading): Evidence {
   switch (answer.kind) {
     case 'status':
@@ -47,10 +53,16 @@ export function evidenceOf(answer: RecordAnswer, reading: DuplicateReading): Evi
 }
 
 /**
- * Whether a DuplicateRecord is the lost answer of an earlier attempt. It is not where AWS answers Success to identical resends, for then a duplicate has
- * another quantity; nor where something else was seen on file already. An attempt that is proven stays proven.
+ * Whether a DuplicateRecord is the lost answer of an earlier attempt. It is not where AWS answers Success to identical
+ * resends, for then a duplicate has another quantity; nor where something else was seen on file already. An attempt
+ * that is proven stays proven.
  */
-export function confirmsEarlier({ earlier, isGrainShared, identicalResend, duplicateConfirms }: DuplicateReading): boolean {
+export function confirmsEarlier({
+  earlier,
+  isGrainShared,
+  identicalResend,
+  duplicateConfirms,
+}: DuplicateReading): boolean {
   if (earlier.includes('billed')) return true;
   if (isGrainShared || identicalResend !== 'unknown' || !duplicateConfirms) return false;
   return earlier.includes('uncertain') && !earlier.includes('conflict');

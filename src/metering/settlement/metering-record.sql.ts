@@ -3,9 +3,10 @@ import { type Evidence } from './evidence.js';
 import { type Disposition, type RecordState } from './record-outcome.js';
 
 /**
- * Reading of records and of their evidence. Order of locks in the rooms that take records to AWS and settle them: metering records by id, then balances,
- * then subscriptions by id, then quarantined causes, then alerts. Transactions that would wait for each other in a circle can then only be told apart by a
- * fault, which Postgres ends and `LedgerDatabase.transaction` repeats.
+ * Reading of records and of their evidence. Order of locks in the rooms that take records to AWS and settle them:
+ * metering records by id, then balances, then subscriptions by id, then quarantined causes, then alerts. Transactions
+ * that would wait for each other in a circle can then only be told apart by a fault, which Postgres ends and
+ * `LedgerDatabase.transaction` repeats.
  */
 
 export interface LockedRecord {
@@ -39,8 +40,9 @@ export const LOCKED_COLUMNS = `r.id, r.kind, r.customer_id, r.subscription_id, r
   r.probe_group`;
 
 /**
- * Locks records in the order of their ids, and waits. Every transaction that locks several records and waits for them does it in this order, so two
- * answers that share records (a late one and its successor's) queue up instead of deadlocking; claims and the deadline watch never wait.
+ * Locks records in the order of their ids, and waits. Every transaction that locks several records and waits for them
+ * does it in this order, so two answers that share records (a late one and its successor's) queue up instead of
+ * deadlocking; claims and the deadline watch never wait.
  */
 export function lockRecords(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<LockedRecord[]> {
   return tx.query<LockedRecord>(
@@ -58,13 +60,18 @@ export interface AttemptEvidence {
 }
 
 /**
- * Evidence of all attempts on these records, in the order in which they were committed: by position, for a clock may go back between two. A statement of
- * its own, after the lock: it sees what the lock waited for.
+ * Evidence of all attempts on these records, in the order in which they were committed: by position, for a clock may go
+ * back between two. A statement of its own, after the lock: it sees what the lock waited for.
  */
-export function evidenceOfRecords(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<AttemptEvidence[]> {
+export function evidenceOfRecords(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  ids: readonly string[],
+): Promise<AttemptEvidence[]> {
   return tx.query<AttemptEvidence>(
     `SELECT e.record_id, e.attempt_id, e.evidence, e.answer IS NOT NULL AS answered
-     FROM marketplace.attempt_record e JOIN marketplace.attempt a ON a.seller_account = e.seller_account AND a.id = e.attempt_id
+     FROM marketplace.attempt_record e JOIN marketplace.attempt a ON a.seller_account = e.seller_account
+       AND a.id = e.attempt_id
      WHERE e.seller_account = $1 AND e.record_id = ANY ($2) ORDER BY a.position`,
     [sellerAccount, ids],
   );
@@ -75,16 +82,25 @@ export async function decideEvidence(
   tx: SqlExecutor,
   sellerAccount: string,
   recordId: string,
-  decision: { evidence: 'billed' | 'refused'; attemptIds: readonly string[]; meteringRecordId: string | null; by: string },
+  decision: {
+    evidence: 'billed' | 'refused';
+    attemptIds: readonly string[];
+    meteringRecordId: string | null;
+    by: string;
+  },
 ): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.attempt_record SET evidence = $4, metering_record_id = coalesce($5, metering_record_id), decided_by = $6
+    `UPDATE marketplace.attempt_record SET evidence = $4, metering_record_id = coalesce($5, metering_record_id),
+      decided_by = $6
      WHERE seller_account = $1 AND record_id = $2 AND attempt_id = ANY ($3)`,
     [sellerAccount, recordId, decision.attemptIds, decision.evidence, decision.meteringRecordId, decision.by],
   );
 }
 
-/** Where units of an annulled record are now: one row for each record that has some of them, and for each reason for which others wait. */
+/**
+ * Where units of an annulled record are now: one row for each record that has some of them, and for each reason for
+ * which others wait.
+ */
 export interface UnitsWhereabouts {
   record_id: string | null;
   hour: Date | null;
@@ -94,18 +110,24 @@ export interface UnitsWhereabouts {
   units: string;
 }
 
-export function whereaboutsOfUnits(tx: SqlExecutor, sellerAccount: string, recordId: string): Promise<UnitsWhereabouts[]> {
+export function whereaboutsOfUnits(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  recordId: string,
+): Promise<UnitsWhereabouts[]> {
   return tx.query<UnitsWhereabouts>(
     `WITH RECURSIVE piece AS (
        SELECT r.id, r.record_id, r.is_split, r.event_sum, r.waiting_reason
-       FROM marketplace.annulled_rollup a JOIN marketplace.rollup r ON r.id = a.rollup_id WHERE a.seller_account = $1 AND a.record_id = $2
+       FROM marketplace.annulled_rollup a JOIN marketplace.rollup r ON r.id = a.rollup_id WHERE a.seller_account = $1
+         AND a.record_id = $2
        UNION ALL
        SELECT r.id, r.record_id, r.is_split, r.event_sum, r.waiting_reason
        FROM piece p JOIN marketplace.rollup r ON r.split_of = p.id WHERE p.is_split
      )
      SELECT p.record_id, m.hour, m.state, m.disposition, p.waiting_reason, sum(p.event_sum)::text AS units
      FROM piece p LEFT JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.id = p.record_id
-     WHERE NOT p.is_split GROUP BY p.record_id, m.hour, m.state, m.disposition, p.waiting_reason ORDER BY m.hour, p.record_id, p.waiting_reason`,
+     WHERE NOT p.is_split GROUP BY p.record_id, m.hour, m.state, m.disposition, p.waiting_reason
+       ORDER BY m.hour, p.record_id, p.waiting_reason`,
     [sellerAccount, recordId],
   );
 }

@@ -2,23 +2,26 @@ import { type SqlExecutor } from '../../database/ledger-database.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 
 /**
- * Why a record of which AWS has billed nothing is closed: `expired`, its time to be sent has passed; `moved`, the timeline names another period for its
- * usage; `rewritten`, a person had it sealed anew.
+ * Why a record of which AWS has billed nothing is closed: `expired`, its time to be sent has passed; `moved`, the
+ * timeline names another period for its usage; `rewritten`, a person had it sealed anew.
  */
 export type AnnulReason = 'expired' | 'moved' | 'rewritten';
 
 const MESSAGES: Record<AnnulReason, string> = {
   expired: 'Its time to be sent has passed and AWS does not have it: its usage is planned anew.',
-  moved: 'Its usage belongs to another period by what is known now, and AWS does not have it: its usage is planned anew.',
+  moved:
+    'Its usage belongs to another period by what is known now, and AWS does not have it: its usage is planned anew.',
   rewritten: 'A person had its usage planned anew; AWS does not have it.',
 };
 
 /**
- * Annuls those of the records of which AWS is known to have billed nothing: each is closed, its rollups wait again, and the balance gives back what it
- * added (by trigger). Which rollups it had stays in `annulled_rollup`. Call it in a transaction.
+ * Annuls those of the records of which AWS is known to have billed nothing: each is closed, its rollups wait again, and
+ * the balance gives back what it added (by trigger). Which rollups it had stays in `annulled_rollup`. Call it in a
+ * transaction.
  *
- * Locks the records, SKIP LOCKED: one that is being sent or answered at this moment is not annulled now. Evidence is read in a statement of its own, after
- * the locks: an attempt that was committed while we waited for nothing must be seen. Balances come after records, as everywhere.
+ * Locks the records, SKIP LOCKED: one that is being sent or answered at this moment is not annulled now. Evidence is
+ * read in a statement of its own, after the locks: an attempt that was committed while we waited for nothing must be
+ * seen. Balances come after records, as everywhere.
  * @param by who decided, where a person did.
  * @returns ids of the records that were annulled.
  */
@@ -42,7 +45,8 @@ export async function annulRecords(
   if (locked.length === 0) return [];
   const annulled = await tx.query<{ id: string; customer_id: string }>(
     `UPDATE marketplace.metering_record r
-     SET state = 'closed', disposition = 'annulled', reason = $3, reason_message = $4, closed_at = $5, closed_by = $6, probe_group = NULL
+     SET state = 'closed', disposition = 'annulled', reason = $3, reason_message = $4, closed_at = $5, closed_by = $6,
+       probe_group = NULL
      WHERE r.seller_account = $1 AND r.id = ANY ($2::uuid[])
        AND NOT EXISTS (
          SELECT 1 FROM marketplace.attempt_record a
@@ -59,11 +63,13 @@ export async function annulRecords(
     [sellerAccount, ids],
   );
   await tx.query(
-    `UPDATE marketplace.rollup SET record_id = NULL, waiting_reason = NULL, waiting_since = NULL WHERE record_id = ANY ($1::uuid[])`,
+    `UPDATE marketplace.rollup SET record_id = NULL, waiting_reason = NULL, waiting_since = NULL
+      WHERE record_id = ANY ($1::uuid[])`,
     [ids],
   );
   await tx.query(
-    `INSERT INTO marketplace.customer_changed (seller_account, customer_id) SELECT DISTINCT $1, given.id FROM unnest($2::uuid[]) AS given (id)`,
+    `INSERT INTO marketplace.customer_changed (seller_account, customer_id) SELECT DISTINCT $1, given.id
+      FROM unnest($2::uuid[]) AS given (id)`,
     [sellerAccount, annulled.map((row) => row.customer_id)],
   );
   crashPoint('annul.annulled');

@@ -1,6 +1,9 @@
 import { type Evidence, knownNotBilled } from './evidence.js';
 
-/** A record whose time has come: `pending` or `blocked`, at or after its cutoff (or, in dry-run, at the moment it would have been sent). */
+/**
+ * A record whose time has come: `pending` or `blocked`, at or after its cutoff (or, in dry-run, at the moment it would
+ * have been sent).
+ */
 export interface EndingRecord {
   state: 'pending' | 'blocked';
   reason: string | null;
@@ -9,11 +12,13 @@ export interface EndingRecord {
 }
 
 /** `annulled`: its rollups wait again and are planned anew. */
-export type RecordEnd = { to: 'unknown'; reason: string } | { to: 'annulled'; reason: 'expired' } | { to: 'held'; reason: string };
+export type RecordEnd =
+  { to: 'unknown'; reason: string } | { to: 'annulled'; reason: 'expired' } | { to: 'held'; reason: string };
 
 /**
  * What the end of trying makes of a record. A `billed` attempt cannot occur: such a record is metered.
- * @param onExpired what becomes of units that AWS is known not to have: `carry` plans them anew, `hold` leaves them to a person
+ * @param onExpired what becomes of units that AWS is known not to have: `carry` plans them anew, `hold` leaves them to
+ * a person
  */
 export function endOf(record: EndingRecord, onExpired: 'carry' | 'hold'): RecordEnd {
   if (record.mode !== 'live') return { to: 'held', reason: 'dryRun' };

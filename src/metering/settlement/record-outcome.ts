@@ -1,7 +1,14 @@
 import { type Culprit } from '../../aws/aws-error.js';
 import { backoffMs, type BackoffBounds } from '../../runtime/backoff.js';
 import { HOUR_MS } from '../../runtime/clock.js';
-import { confirmsEarlier, type DuplicateReading, type Evidence, evidenceOf, type IdenticalResend, type RecordAnswer } from './evidence.js';
+import {
+  confirmsEarlier,
+  type DuplicateReading,
+  type Evidence,
+  evidenceOf,
+  type IdenticalResend,
+  type RecordAnswer,
+} from './evidence.js';
 
 export type RecordState = 'pending' | 'sending' | 'metered' | 'blocked' | 'unknown' | 'closed';
 export type Disposition = 'annulled' | 'held' | 'owed' | 'void';
@@ -9,7 +16,9 @@ export type Disposition = 'annulled' | 'held' | 'owed' | 'void';
 /** Why a record is blocked: what AWS refused, in our words. */
 export type BlockedReason = Culprit | 'notSubscribed' | 'conflict' | 'unrecognised';
 
-/** Records of a cause that AWS refuses as a whole are set aside with it, so that they do not sink the batches of others. */
+/**
+ * Records of a cause that AWS refuses as a whole are set aside with it, so that they do not sink the batches of others.
+ */
 export type CauseScope = 'product' | 'dimension' | 'identity';
 
 export const CAUSE_SCOPE: Readonly<Partial<Record<BlockedReason, CauseScope>>> = {
@@ -19,22 +28,37 @@ export const CAUSE_SCOPE: Readonly<Partial<Record<BlockedReason, CauseScope>>> =
   invalidProduct: 'product',
 };
 
-/** Refusals that say something of the agreement: AWS is asked about it at once. A culprit's only where it is found, not of all that travelled with it. */
+/**
+ * Refusals that say something of the agreement: AWS is asked about it at once. A culprit's only where it is found, not
+ * of all that travelled with it.
+ */
 const ASKED_ABOUT: Readonly<Record<'pending' | 'blocked', ReadonlySet<string>>> = {
   pending: new Set(['notSubscribedYet', 'finalHour']),
   blocked: new Set(['notSubscribed', 'invalidLicense', 'invalidCustomer']),
 };
 
-/** After so many calls in a row that AWS failed to answer, a batch is halved, and travels apart from others: a record in it may be what AWS chokes on. */
+/**
+ * After so many calls in a row that AWS failed to answer, a batch is halved, and travels apart from others: a record in
+ * it may be what AWS chokes on.
+ */
 export const FAILURES_BEFORE_SPLIT = 3;
-/** An agreement in force for less than so long may be known to us before it is to metering: events of its start come in any order. */
+/**
+ * An agreement in force for less than so long may be known to us before it is to metering: events of its start come in
+ * any order.
+ */
 const ACTIVATION_GRACE_MS = 24 * HOUR_MS;
 
-/** What the agreement that prices a record is known to be. Asked only where AWS says that the customer is not subscribed. */
+/**
+ * What the agreement that prices a record is known to be. Asked only where AWS says that the customer is not
+ * subscribed.
+ */
 export interface KnownAgreement {
   /** Since when it is in force; null where it is not known to have begun. */
   inForceSince: Date | null;
-  /** A sign of its end is there, and AWS takes its records until an hour after it. Until when exactly, its texts tell differently. */
+  /**
+   * A sign of its end is there, and AWS takes its records until an hour after it. Until when exactly, its texts tell
+   * differently.
+   */
   isInFinalHour: boolean;
 }
 
@@ -64,12 +88,22 @@ export interface OutcomeContext {
   duplicateConfirms: boolean;
 }
 
-/** How soon a record may be tried again. `now`: in the same run, since the parts of a divided batch were due when the whole was. */
+/**
+ * How soon a record may be tried again. `now`: in the same run, since the parts of a divided batch were due when the
+ * whole was.
+ */
 export type RetryPace = 'now' | 'backoff' | 'throttled' | 'slow';
 
 export type RecordStep =
   | { to: 'metered'; confirmedByDuplicate: boolean; meteringRecordId: string | null }
-  | { to: 'pending'; reason: string; message: string; pace: RetryPace; consecutiveFailures: number; group: 'keep' | 'clear' | 'split' }
+  | {
+      to: 'pending';
+      reason: string;
+      message: string;
+      pace: RetryPace;
+      consecutiveFailures: number;
+      group: 'keep' | 'clear' | 'split';
+    }
   | { to: 'blocked'; reason: BlockedReason; message: string }
   /** The record stays as it is; only the attempt learns something. */
   | { to: 'same' };
@@ -89,8 +123,8 @@ export function outcomeOf(answer: RecordAnswer, facts: RecordFacts, context: Out
   const evidence = evidenceOf(answer, reading);
   if (evidence === 'billed') return billed(answer, facts);
   if (!facts.holdsLease) {
-    // A sender whose lease has run out knows less than the one who came after it: its "no" proves nothing about the record, now or later. While nobody
-    // came after it, what it found on file was there before us.
+    // A sender whose lease has run out knows less than the one who came after it: its "no" proves nothing about the
+    // record, now or later. While nobody came after it, what it found on file was there before us.
     const isProof = evidence === 'conflict' && facts.isLatestAttempt;
     return { evidence: isProof ? 'conflict' : 'uncertain', step: { to: 'same' }, overBilled: false, asks: false };
   }
@@ -118,7 +152,12 @@ function billed(answer: RecordAnswer, facts: RecordFacts): RecordOutcome {
   };
 }
 
-function negativeStep(answer: RecordAnswer, facts: RecordFacts, context: OutcomeContext, reading: DuplicateReading): RecordStep {
+function negativeStep(
+  answer: RecordAnswer,
+  facts: RecordFacts,
+  context: OutcomeContext,
+  reading: DuplicateReading,
+): RecordStep {
   switch (answer.kind) {
     case 'unprocessed':
       return retry('unprocessed', 'AWS listed it as unprocessed.', facts, 'clear');
@@ -131,14 +170,24 @@ function negativeStep(answer: RecordAnswer, facts: RecordFacts, context: Outcome
   }
 }
 
-function statusStep(status: string, facts: RecordFacts, context: OutcomeContext, reading: DuplicateReading): RecordStep {
+function statusStep(
+  status: string,
+  facts: RecordFacts,
+  context: OutcomeContext,
+  reading: DuplicateReading,
+): RecordStep {
   if (status === 'DuplicateRecord') return { to: 'blocked', reason: 'conflict', message: conflictMessage(reading) };
   if (status !== 'CustomerNotSubscribed') {
-    return { to: 'blocked', reason: 'unrecognised', message: `AWS answered with a status that this version does not know: ${status}.` };
+    return {
+      to: 'blocked',
+      reason: 'unrecognised',
+      message: `AWS answered with a status that this version does not know: ${status}.`,
+    };
   }
   const { inForceSince, isInFinalHour } = facts.agreement;
   if (isInFinalHour) {
-    const message = 'AWS takes nothing in the hour after the end, or not yet: its texts differ on which sign opens that hour.';
+    const message =
+      'AWS takes nothing in the hour after the end, or not yet: its texts differ on which sign opens that hour.';
     return retry('finalHour', message, facts, 'clear');
   }
   const isYoung = inForceSince !== null && context.now.getTime() - inForceSince.getTime() < ACTIVATION_GRACE_MS;
@@ -153,11 +202,18 @@ function statusStep(status: string, facts: RecordFacts, context: OutcomeContext,
 }
 
 function conflictMessage(reading: DuplicateReading): string {
-  if (reading.isGrainShared) return 'AWS has a record for this hour, which may be one of ours under another name of the buyer.';
+  if (reading.isGrainShared)
+    return 'AWS has a record for this hour, which may be one of ours under another name of the buyer.';
   if (confirmsEarlier({ ...reading, identicalResend: 'unknown' })) {
-    return 'AWS has another record for this hour. It says so only when the quantity differs (aws.identicalResend is "success").';
+    return (
+      'AWS has another record for this hour. It says so only when the quantity differs (aws.identicalResend is ' +
+      '"success").'
+    );
   }
-  return 'AWS has a record for this hour that this ledger never sent: another system, another identity, or a ledger restored from a backup.';
+  return (
+    'AWS has a record for this hour that this ledger never sent: another system, another identity, or a ledger ' +
+    'restored from a backup.'
+  );
 }
 
 function failureStep(failure: Extract<RecordAnswer, { kind: 'failure' }>['failure'], facts: RecordFacts): RecordStep {
@@ -191,12 +247,17 @@ function retry(reason: string, message: string, facts: RecordFacts, group: 'keep
 const SLOW_FACTOR = 30;
 
 /**
- * Milliseconds until the next try, of machine time, jittered so that records that failed together do not come back together. There is no count after
- * which trying ends: the cutoff ends it.
+ * Milliseconds until the next try, of machine time, jittered so that records that failed together do not come back
+ * together. There is no count after which trying ends: the cutoff ends it.
  * @param random in [0, 1)
  * @returns null where the record keeps the time at which it was due
  */
-export function retryDelayMs(pace: RetryPace, consecutiveFailures: number, bounds: BackoffBounds, random: number): number | null {
+export function retryDelayMs(
+  pace: RetryPace,
+  consecutiveFailures: number,
+  bounds: BackoffBounds,
+  random: number,
+): number | null {
   const { backoffBaseMs, backoffCapMs } = bounds;
   switch (pace) {
     case 'now':

@@ -2,15 +2,16 @@ import { type SqlExecutor } from '../../database/ledger-database.js';
 import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
 
 /**
- * Blocked records that may be tried again. Rows are locked in the order of ids and skipped where an answer is at them: those are looked at next time.
+ * Blocked records that may be tried again. Rows are locked in the order of ids and skipped where an answer is at them:
+ * those are looked at next time.
  */
 
 const standsAgainst = (scope: string, key: string): string => `EXISTS (SELECT FROM marketplace.quarantined_cause q
   WHERE q.seller_account = r.seller_account AND q.product_code = r.product_code AND q.scope = '${scope}' AND q.key = ${key})`;
 
 /**
- * No cause stands against `metering_record r`. Three look-ups by the whole key rather than one with OR, which would read all causes of the product for
- * each record.
+ * No cause stands against `metering_record r`. Three look-ups by the whole key rather than one with OR, which would
+ * read all causes of the product for each record.
  */
 export const UNQUARANTINED = `NOT ${standsAgainst('product', 'r.product_code')} AND NOT ${standsAgainst('dimension', 'r.dimension')}
   AND NOT ${standsAgainst('identity', 'r.identity_id::text')}`;
@@ -26,7 +27,8 @@ export function lockResolved(
   return tx.query<LockedRecord>(
     `SELECT ${LOCKED_COLUMNS} FROM marketplace.product p
      JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
-     WHERE p.seller_account = $1 AND r.state = 'blocked' AND r.reason = ANY ($3) AND r.cutoff_at > $2 AND ${UNQUARANTINED}
+     WHERE p.seller_account = $1 AND r.state = 'blocked' AND r.reason = ANY ($3) AND r.cutoff_at > $2
+       AND ${UNQUARANTINED}
      ORDER BY r.id LIMIT $4 FOR NO KEY UPDATE OF r SKIP LOCKED`,
     [sellerAccount, now.toISOString(), reasons, limit],
   );
@@ -42,20 +44,31 @@ export function lockNotSubscribed(
 ): Promise<LockedRecord[]> {
   return tx.query<LockedRecord>(
     `SELECT ${LOCKED_COLUMNS} FROM marketplace.metering_record r
-     WHERE r.seller_account = $1 AND r.identity_id = ANY ($3) AND r.state = 'blocked' AND r.reason = 'notSubscribed' AND r.cutoff_at > $2
+     WHERE r.seller_account = $1 AND r.identity_id = ANY ($3) AND r.state = 'blocked' AND r.reason = 'notSubscribed'
+       AND r.cutoff_at > $2
      ORDER BY r.id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED`,
     [sellerAccount, now.toISOString(), identityIds, limit],
   );
 }
 
-/** What AWS refused for want of a subscription, before that was activated or reinstated. Both instants are the database's. */
-export function lockReinstated(tx: SqlExecutor, sellerAccount: string, now: Date, limit: number): Promise<LockedRecord[]> {
+/**
+ * What AWS refused for want of a subscription, before that was activated or reinstated. Both instants are the
+ * database's.
+ */
+export function lockReinstated(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  now: Date,
+  limit: number,
+): Promise<LockedRecord[]> {
   return tx.query<LockedRecord>(
     `SELECT ${LOCKED_COLUMNS} FROM marketplace.product p
      JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
-     WHERE p.seller_account = $1 AND r.state = 'blocked' AND r.reason = 'notSubscribed' AND r.cutoff_at > $2 AND EXISTS (
+     WHERE p.seller_account = $1 AND r.state = 'blocked' AND r.reason = 'notSubscribed' AND r.cutoff_at > $2
+       AND EXISTS (
        SELECT FROM marketplace.outbox_event e
-       WHERE e.seller_account = r.seller_account AND e.subscription_id = r.subscription_id AND e.type = 'subscription.activated'
+       WHERE e.seller_account = r.seller_account AND e.subscription_id = r.subscription_id
+         AND e.type = 'subscription.activated'
          AND e.created_at > (SELECT max(coalesce(a.answered_at, a.committed_at)) FROM marketplace.attempt_record x
                              JOIN marketplace.attempt a ON a.seller_account = x.seller_account AND a.id = x.attempt_id
                              WHERE x.seller_account = r.seller_account AND x.record_id = r.id))
@@ -68,7 +81,8 @@ export function lockReinstated(tx: SqlExecutor, sellerAccount: string, now: Date
 export async function probeNow(tx: SqlExecutor, sellerAccount: string, record: LockedRecord): Promise<void> {
   await tx.query(
     `UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp(), probe_count = 0
-     WHERE seller_account = $1 AND product_code = $2 AND (scope, key) IN (('product', $2), ('dimension', $3), ('identity', $4))`,
+     WHERE seller_account = $1 AND product_code = $2
+       AND (scope, key) IN (('product', $2), ('dimension', $3), ('identity', $4))`,
     [sellerAccount, record.product_code, record.dimension, record.identity_id],
   );
 }

@@ -11,8 +11,8 @@ import { RecordTransitions, REQUEUED } from './record-transition.js';
 const CHUNK = 500;
 
 /**
- * Sends blocked records again once what blocked them is gone. Derived from what stands in the ledger, in transactions of its own, so that no crash between
- * a probe's success and this can leave a record behind.
+ * Sends blocked records again once what blocked them is gone. Derived from what stands in the ledger, in transactions
+ * of its own, so that no crash between a probe's success and this can leave a record behind.
  */
 @Injectable()
 export class RecordRequeue {
@@ -27,14 +27,18 @@ export class RecordRequeue {
   /** Records whose cause is quarantined no more. */
   resolved(): Promise<number> {
     const reasons = Object.keys(CAUSE_SCOPE);
-    return this.requeue('Its cause is resolved.', (tx, now) => lockResolved(tx, this.options.sellerAccount, now, reasons, CHUNK));
+    return this.requeue('Its cause is resolved.', (tx, now) =>
+      lockResolved(tx, this.options.sellerAccount, now, reasons, CHUNK),
+    );
   }
 
   /** Records refused as not subscribed under identities of which AWS takes usage again. */
   metered(identityIds: readonly string[]): Promise<number> {
     if (identityIds.length === 0) return Promise.resolve(0);
     const message = 'AWS takes usage of its identity again.';
-    return this.requeue(message, (tx, now) => lockNotSubscribed(tx, this.options.sellerAccount, now, identityIds, CHUNK));
+    return this.requeue(message, (tx, now) =>
+      lockNotSubscribed(tx, this.options.sellerAccount, now, identityIds, CHUNK),
+    );
   }
 
   /** Records refused as not subscribed whose subscription was activated or reinstated since. */
@@ -43,7 +47,10 @@ export class RecordRequeue {
     return this.requeue(message, (tx, now) => lockReinstated(tx, this.options.sellerAccount, now, CHUNK));
   }
 
-  private async requeue(message: string, lock: (tx: SqlExecutor, now: Date) => Promise<LockedRecord[]>): Promise<number> {
+  private async requeue(
+    message: string,
+    lock: (tx: SqlExecutor, now: Date) => Promise<LockedRecord[]>,
+  ): Promise<number> {
     let requeued = 0;
     for (let found = CHUNK; found === CHUNK; requeued += found) {
       found = await this.database.transaction(async (tx) => {

@@ -5,10 +5,22 @@ import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { Waker } from '../../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { knownNotBilled } from './evidence.js';
-import { type AttemptEvidence, decideEvidence, evidenceOfRecords, type LockedRecord, lockRecords } from './metering-record.sql.js';
+import {
+  type AttemptEvidence,
+  decideEvidence,
+  evidenceOfRecords,
+  type LockedRecord,
+  lockRecords,
+} from './metering-record.sql.js';
 import { probeNow } from './record-requeue.sql.js';
 import { type RecordTarget, RecordTransitions, REQUEUED } from './record-transition.js';
-import { decisionNotFound, refusedDecision, requireQuantity, requireSigned, whyNotGivenUp } from './resolution-refusal.js';
+import {
+  decisionNotFound,
+  refusedDecision,
+  requireQuantity,
+  requireSigned,
+  whyNotGivenUp,
+} from './resolution-refusal.js';
 import { UnitRebill } from './unit-rebill.js';
 
 /** What an audit of CloudTrail or of the billed reports shows of a record whose outcome is unknown. */
@@ -26,8 +38,8 @@ export interface Signed {
 }
 
 /**
- * What a person, or an audit, decides about a record. The only way to change a record from outside metering: each decision is checked against the
- * evidence, signed, and told of.
+ * What a person, or an audit, decides about a record. The only way to change a record from outside metering: each
+ * decision is checked against the evidence, signed, and told of.
  */
 @Injectable()
 export class RecordResolution {
@@ -43,7 +55,8 @@ export class RecordResolution {
   ) {}
 
   /**
-   * Gives the units of a record up: they are not billed, by decision of `by`. A blocked, unknown, held or owed record (owed: the refund was made).
+   * Gives the units of a record up: they are not billed, by decision of `by`. A blocked, unknown, held or owed record
+   * (owed: the refund was made).
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
   async writeOff(recordId: string, signed: Signed): Promise<void> {
@@ -89,13 +102,15 @@ export class RecordResolution {
 
   /**
    * Has the usage of a record planned anew: a held record's, or a blocked one's before its deadline.
-   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or it was sealed while the product was not live
+   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or it was sealed
+   * while the product was not live
    */
   async annul(recordId: string, { by }: { by: string }): Promise<void> {
     requireSigned({ by });
     await this.decide(recordId, 'annulled', by, async (tx, record) => {
       const isHeld = record.state === 'closed' && record.disposition === 'held';
-      if (!isHeld && record.state !== 'blocked') throw refusedDecision(record, 'annulled', 'only a held or a blocked record can be');
+      if (!isHeld && record.state !== 'blocked')
+        throw refusedDecision(record, 'annulled', 'only a held or a blocked record can be');
       if (record.mode !== 'live') {
         const why = `it was sealed in mode ${record.mode}, and would be planned so again: rebill it`;
         throw refusedDecision(record, 'annulled', why);
@@ -107,23 +122,30 @@ export class RecordResolution {
   }
 
   /**
-   * Bills the units of a record anew, as one new event of a subscription of the same product, for example when what one period left unbilled is to be
-   * priced by another. The record is void.
+   * Bills the units of a record anew, as one new event of a subscription of the same product, for example when what one
+   * period left unbilled is to be priced by another. The record is void.
    * @param target.subscriptionId who pays; default: the record's own subscription
    * @param target.occurredAt when the units count as used; default: now
    * @returns id of the new event
-   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or there is nothing to bill
+   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or there is nothing
+   * to bill
    */
-  async rebill(recordId: string, signed: Signed, target: { subscriptionId?: string; occurredAt?: Date } = {}): Promise<string> {
+  async rebill(
+    recordId: string,
+    signed: Signed,
+    target: { subscriptionId?: string; occurredAt?: Date } = {},
+  ): Promise<string> {
     requireSigned(signed);
     const { clock } = this.options;
     const eventId = await this.decide(recordId, 'rebilled', signed.by, async (tx, record) => {
       const isHeld = record.state === 'closed' && record.disposition === 'held';
-      if (!isHeld && record.state !== 'blocked') throw refusedDecision(record, 'rebilled', 'only a held or a blocked record can be');
+      if (!isHeld && record.state !== 'blocked')
+        throw refusedDecision(record, 'rebilled', 'only a held or a blocked record can be');
       await this.requireNotBilled(tx, record, 'rebilled');
       if (Number(record.quantity) <= 0) throw refusedDecision(record, 'rebilled', 'it holds no units to bill');
       const subscriptionId = target.subscriptionId ?? record.subscription_id;
-      if (subscriptionId === null) throw refusedDecision(record, 'rebilled', 'no subscription is known for it: give subscriptionId');
+      if (subscriptionId === null)
+        throw refusedDecision(record, 'rebilled', 'no subscription is known for it: give subscriptionId');
       return this.rebills.rebill(tx, record, { subscriptionId, occurredAt: target.occurredAt ?? clock.now() }, signed);
     });
     this.waker.wake('seal');
@@ -131,15 +153,16 @@ export class RecordResolution {
   }
 
   /**
-   * Settles a record whose outcome is unknown by what an audit shows. Absent means that a record of its submission would have been seen: an audit with
-   * gaps proves nothing.
+   * Settles a record whose outcome is unknown by what an audit shows. Absent means that a record of its submission
+   * would have been seen: an audit with gaps proves nothing.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
   async settleUnknown(recordId: string, finding: AuditFinding, { by }: { by: string }): Promise<void> {
     requireSigned({ by });
     const decision = 'found' in finding ? 'found at AWS' : 'absent at AWS';
     await this.decide(recordId, decision, by, async (tx, record) => {
-      if (record.state !== 'unknown') throw refusedDecision(record, 'settled', 'only a record whose outcome is unknown can be');
+      if (record.state !== 'unknown')
+        throw refusedDecision(record, 'settled', 'only a record whose outcome is unknown can be');
       const attempts = await this.attempts(tx, record);
       const open = attempts.filter(({ evidence }) => evidence === 'uncertain' || evidence === 'conflict');
       const { sellerAccount, onExpired } = this.options;
@@ -154,19 +177,34 @@ export class RecordResolution {
       }
       // A conflict is something on file: an audit that finds nothing contradicts AWS's own answer.
       if (attempts.some(({ evidence }) => evidence === 'conflict')) {
-        throw refusedDecision(record, 'settled', 'AWS has said that something is on file for its hour: settle the conflict');
+        throw refusedDecision(
+          record,
+          'settled',
+          'AWS has said that something is on file for its hour: settle the conflict',
+        );
       }
       const attemptIds = open.map((attempt) => attempt.attempt_id);
-      await decideEvidence(tx, sellerAccount, record.id, { evidence: 'refused', attemptIds, meteringRecordId: null, by });
+      await decideEvidence(tx, sellerAccount, record.id, {
+        evidence: 'refused',
+        attemptIds,
+        meteringRecordId: null,
+        by,
+      });
       if (onExpired === 'carry') await this.annulNow(tx, record, by);
-      else await this.become(tx, record, closedAs('held', record.reason ?? 'expired', { by, reason: `Absent at AWS, says ${by}.` }));
+      else
+        await this.become(
+          tx,
+          record,
+          closedAs('held', record.reason ?? 'expired', { by, reason: `Absent at AWS, says ${by}.` }),
+        );
     });
     this.waker.wake('seal');
   }
 
   /**
-   * Settles a conflict by what is on file. A record of ours: this one was not billed and its usage is planned anew. Another system's: this one counts as
-   * metered at the quantity on file, and the difference stays in the carry of its period.
+   * Settles a conflict by what is on file. A record of ours: this one was not billed and its usage is planned anew.
+   * Another system's: this one counts as metered at the quantity on file, and the difference stays in the carry of its
+   * period.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
   async settleConflict(recordId: string, finding: ConflictFinding, { by }: { by: string }): Promise<void> {
@@ -234,7 +272,10 @@ function closedAs(disposition: 'held' | 'void', reason: string, signed: Signed):
   return { state: 'closed', disposition, reason, message: signed.reason, by: signed.by, isExpired: false };
 }
 
-function meteredAs(message: string, what: { meteringRecordId: string | null; settledQuantity?: string; by: string }): RecordTarget {
+function meteredAs(
+  message: string,
+  what: { meteringRecordId: string | null; settledQuantity?: string; by: string },
+): RecordTarget {
   const { meteringRecordId, settledQuantity = null, by } = what;
   return { state: 'metered', message, meteringRecordId, confirmedByDuplicate: false, settledQuantity, by };
 }

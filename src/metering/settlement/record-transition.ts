@@ -53,11 +53,18 @@ export interface Transition {
 }
 
 /** A fresh start for a record whose cause is resolved. */
-export const REQUEUED = { state: 'pending', reason: null, delayMs: 0, consecutiveFailures: 0, probeGroup: null } as const;
+export const REQUEUED = {
+  state: 'pending',
+  reason: null,
+  delayMs: 0,
+  consecutiveFailures: 0,
+  probeGroup: null,
+} as const;
 
 /**
- * The one place where a record changes state, for claims and answers, deadlines and operators alike: the row, what handlers are told, and that its
- * customer is planned anew, in the transaction that holds its lock. Which states follow which, the database knows.
+ * The one place where a record changes state, for claims and answers, deadlines and operators alike: the row, what
+ * handlers are told, and that its customer is planned anew, in the transaction that holds its lock. Which states follow
+ * which, the database knows.
  */
 @Injectable()
 export class RecordTransitions {
@@ -125,7 +132,14 @@ function columnsOf({ record, to }: Transition): RecordColumns {
   switch (to.state) {
     case 'sending': {
       const { consecutive_failures: consecutiveFailures, probe_group: probeGroup } = record;
-      return { ...base, leaseMs: to.leaseMs, leaseToken: to.leaseToken, consecutiveFailures, probeGroup, reason: record.reason };
+      return {
+        ...base,
+        leaseMs: to.leaseMs,
+        leaseToken: to.leaseToken,
+        consecutiveFailures,
+        probeGroup,
+        reason: record.reason,
+      };
     }
     case 'pending':
       return { ...base, delayMs: to.delayMs, consecutiveFailures: to.consecutiveFailures, probeGroup: to.probeGroup };
@@ -171,8 +185,9 @@ function closedNotice(
 }
 
 /**
- * Whether planning may answer otherwise: a record that was in the air while facts moved its usage could not be annulled then. One that AWS takes at the
- * first try, which is nearly all, has been in the air for so short a time that its next planning sees it.
+ * Whether planning may answer otherwise: a record that was in the air while facts moved its usage could not be annulled
+ * then. One that AWS takes at the first try, which is nearly all, has been in the air for so short a time that its next
+ * planning sees it.
  */
 function mayPlanOtherwise({ record, to }: Transition): boolean {
   return to.state !== 'sending' && !(to.state === 'metered' && record.attempt_count <= 1);

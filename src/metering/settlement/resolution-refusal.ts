@@ -30,7 +30,10 @@ export function decisionNotFound(recordId: string): MarketplaceMeteringError {
 
 export function refusedDecision(record: LockedRecord, verb: string, why: string): MarketplaceMeteringError {
   const state = record.disposition === null ? record.state : `${record.state} (${record.disposition})`;
-  return new MarketplaceMeteringError('TRANSITION_REFUSED', `Record ${record.id} is ${state} and cannot be ${verb}: ${why}.`);
+  return new MarketplaceMeteringError(
+    'TRANSITION_REFUSED',
+    `Record ${record.id} is ${state} and cannot be ${verb}: ${why}.`,
+  );
 }
 
 export function whyNotGivenUp(record: LockedRecord): string {

@@ -8,20 +8,25 @@ export interface GrainSharer {
 }
 
 /**
- * Which records share their product, dimension and hour with another standing record of ours under some name of their buyer. AWS knows a buyer by account
- * and by CustomerIdentifier, and in the hour of the move to licenses by either side of it: a DuplicateRecord may then mean that other record. Two licenses
- * of one buyer are two grains.
+ * Which records share their product, dimension and hour with another standing record of ours under some name of their
+ * buyer. AWS knows a buyer by account and by CustomerIdentifier, and in the hour of the move to licenses by either side
+ * of it: a DuplicateRecord may then mean that other record. Two licenses of one buyer are two grains.
  *
- * The buyer is found by the record's own name and by the agreement that prices it; his other names by `buyer_name`, the licenses of his agreements by
- * `agreement_name`. No lock: what is sealed after this could not have been sent before the answer that it is asked for.
+ * The buyer is found by the record's own name and by the agreement that prices it; his other names by `buyer_name`, the
+ * licenses of his agreements by `agreement_name`. No lock: what is sealed after this could not have been sent before
+ * the answer that it is asked for.
  * @returns for each of them the other records
  */
-export async function recordsInSharedGrain(tx: SqlExecutor, recordIds: readonly string[]): Promise<Map<string, GrainSharer[]>> {
+export async function recordsInSharedGrain(
+  tx: SqlExecutor,
+  recordIds: readonly string[],
+): Promise<Map<string, GrainSharer[]>> {
   const shared = new Map<string, GrainSharer[]>();
   if (recordIds.length === 0) return shared;
   const rows = await tx.query<GrainSharer & { of: string }>(
     `WITH asked AS MATERIALIZED (
-       SELECT r.id, r.seller_account, r.product_code, r.dimension, r.hour, r.period_id, i.id AS identity_id, i.kind, i.digest
+       SELECT r.id, r.seller_account, r.product_code, r.dimension, r.hour, r.period_id, i.id AS identity_id, i.kind,
+         i.digest
        FROM marketplace.metering_record r JOIN marketplace.metering_identity i ON i.id = r.identity_id
        WHERE r.id = ANY ($1::uuid[])
      ), named_buyer AS (
@@ -35,7 +40,8 @@ export async function recordsInSharedGrain(tx: SqlExecutor, recordIds: readonly 
      ), buyer AS MATERIALIZED (
        SELECT DISTINCT named.id, same.seller_account, same.id AS buyer_id FROM named_buyer named
        JOIN marketplace.buyer b ON b.seller_account = named.seller_account AND b.id = named.buyer_id
-       JOIN marketplace.buyer same ON same.seller_account = b.seller_account AND coalesce(b.alias_of, b.id) IN (same.id, same.alias_of)
+       JOIN marketplace.buyer same ON same.seller_account = b.seller_account
+         AND coalesce(b.alias_of, b.id) IN (same.id, same.alias_of)
      ), name AS (
        SELECT b.id, n.kind, n.digest FROM buyer b
        JOIN marketplace.buyer_name n ON n.seller_account = b.seller_account AND n.buyer_id = b.buyer_id
@@ -43,12 +49,15 @@ export async function recordsInSharedGrain(tx: SqlExecutor, recordIds: readonly 
        SELECT b.id, 'license', n.digest FROM buyer b
        JOIN asked a ON a.id = b.id AND a.kind <> 'license'
        JOIN marketplace.agreement g ON g.seller_account = b.seller_account AND g.buyer_id = b.buyer_id
-       JOIN marketplace.agreement_name n ON n.seller_account = g.seller_account AND n.agreement_id = g.id AND n.kind = 'license'
+       JOIN marketplace.agreement_name n ON n.seller_account = g.seller_account AND n.agreement_id = g.id
+         AND n.kind = 'license'
      )
      SELECT DISTINCT a.id AS of, other.id, other.state FROM asked a
      JOIN name n ON n.id = a.id
-     JOIN marketplace.metering_identity i ON i.product_code = a.product_code AND i.kind = n.kind AND i.digest = n.digest AND i.id <> a.identity_id
-     JOIN marketplace.metering_record other ON other.identity_id = i.id AND other.dimension = a.dimension AND other.hour = a.hour
+     JOIN marketplace.metering_identity i ON i.product_code = a.product_code AND i.kind = n.kind
+       AND i.digest = n.digest AND i.id <> a.identity_id
+     JOIN marketplace.metering_record other ON other.identity_id = i.id AND other.dimension = a.dimension
+       AND other.hour = a.hour
        AND other.kind = 'hour' AND other.disposition IS DISTINCT FROM 'annulled'`,
     [recordIds],
   );

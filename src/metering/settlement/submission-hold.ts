@@ -4,8 +4,9 @@ import { Waker } from '../../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 
 /**
- * `startIn: 'hold'`, for the first start after a restore or a lossy failover: the ledger may have forgotten what it sent. Hours are sealed, nothing is
- * submitted and nothing is finalised until a person has compared the ledger with AWS and releases it. Per process, and until its end.
+ * `startIn: 'hold'`, for the first start after a restore or a lossy failover: the ledger may have forgotten what it
+ * sent. Hours are sealed, nothing is submitted and nothing is finalised until a person has compared the ledger with AWS
+ * and releases it. Per process, and until its end.
  */
 @Injectable()
 export class SubmissionHold {

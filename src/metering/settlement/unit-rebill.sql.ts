@@ -8,7 +8,8 @@ export async function selectSubscription(
 ): Promise<{ id: string; product_code: string; customer_id: string } | null> {
   const [row] = await tx.query<{ id: string; product_code: string; customer_id: string }>(
     `SELECT s.id, s.product_code, s.customer_id FROM marketplace.subscription named
-     JOIN marketplace.subscription s ON s.seller_account = named.seller_account AND s.id = coalesce(named.alias_of, named.id)
+     JOIN marketplace.subscription s ON s.seller_account = named.seller_account
+       AND s.id = coalesce(named.alias_of, named.id)
      WHERE named.seller_account = $1 AND named.id = $2`,
     [sellerAccount, id],
   );
@@ -16,8 +17,8 @@ export async function selectSubscription(
 }
 
 /**
- * The event that bills units anew, under the subject of a subscription. Its id is made from the record's, so the same units are never billed anew twice:
- * the second INSERT fails.
+ * The event that bills units anew, under the subject of a subscription. Its id is made from the record's, so the same
+ * units are never billed anew twice: the second INSERT fails.
  */
 export async function insertRebilledUsage(
   tx: SqlExecutor,
@@ -37,7 +38,8 @@ export async function insertRebilledUsage(
     `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity, key, detail)
      SELECT $2, $3, s.id, d.id, $4::numeric, $5, jsonb_build_object('reason', $6::text)
      FROM marketplace.subject s
-     JOIN marketplace.dimension d ON d.seller_account = s.seller_account AND d.product_code = s.product_code AND d.name = $7
+     JOIN marketplace.dimension d ON d.seller_account = s.seller_account AND d.product_code = s.product_code
+       AND d.name = $7
      WHERE s.seller_account = $1 AND s.product_code = $8 AND s.tenant_id IS NULL AND s.subscription_id = $9
      RETURNING id`,
     [
@@ -53,5 +55,7 @@ export async function insertRebilledUsage(
     ],
   );
   if (rows.length !== 1)
-    throw new Error(`subscription ${usage.subscriptionId} has no subject, or dimension ${usage.dimension} is not known`);
+    throw new Error(
+      `subscription ${usage.subscriptionId} has no subject, or dimension ${usage.dimension} is not known`,
+    );
 }

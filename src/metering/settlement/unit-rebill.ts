@@ -16,8 +16,9 @@ export interface RebillTarget {
 }
 
 /**
- * Bills the units of a record anew: the record is void, and its units one new usage event with a key of its own and a reason, in one transaction. Balances
- * of its period stay as they are; the event is priced by the agreement of its own instant.
+ * Bills the units of a record anew: the record is void, and its units one new usage event with a key of its own and a
+ * reason, in one transaction. Balances of its period stay as they are; the event is priced by the agreement of its own
+ * instant.
  */
 @Injectable()
 export class UnitRebill {
@@ -30,13 +31,19 @@ export class UnitRebill {
    * @param record locked, known not to be billed, with a quantity above zero
    * @returns the id of the new event
    */
-  async rebill(tx: SqlExecutor, record: LockedRecord, target: RebillTarget, signed: { by: string; reason: string }): Promise<string> {
+  async rebill(
+    tx: SqlExecutor,
+    record: LockedRecord,
+    target: RebillTarget,
+    signed: { by: string; reason: string },
+  ): Promise<string> {
     const { sellerAccount, clock } = this.options;
     const subscription = await selectSubscription(tx, sellerAccount, target.subscriptionId);
     if (subscription?.product_code !== record.product_code) {
       throw new MarketplaceMeteringError(
         'TRANSITION_REFUSED',
-        `subscriptionId: ${target.subscriptionId} is no subscription of product ${record.product_code}; name one that is to pay for these units.`,
+        `subscriptionId: ${target.subscriptionId} is no subscription of product ${record.product_code}; name one ` +
+          'that is to pay for these units.',
       );
     }
     const key = `rebill:${record.id}`;
@@ -45,13 +52,29 @@ export class UnitRebill {
     const message = `Rebilled as event ${id} of subscription ${subscription.id}: ${signed.reason}`;
     await this.transitions.apply(
       tx,
-      [{ record, to: { state: 'closed', disposition: 'void', reason: 'rebilled', message, by: signed.by, isExpired: false } }],
+      [
+        {
+          record,
+          to: { state: 'closed', disposition: 'void', reason: 'rebilled', message, by: signed.by, isExpired: false },
+        },
+      ],
       clock.now(),
     );
     const { product_code: productCode, customer_id: customerId } = subscription;
-    await insertSubjects(tx, sellerAccount, [{ productCode, customerId, tenantId: null, subscriptionId: subscription.id }]);
+    await insertSubjects(tx, sellerAccount, [
+      { productCode, customerId, tenantId: null, subscriptionId: subscription.id },
+    ]);
     const { dimension, quantity } = record;
-    const usage = { id, key, productCode, subscriptionId: subscription.id, dimension, quantity, occurredAt: target.occurredAt, reason };
+    const usage = {
+      id,
+      key,
+      productCode,
+      subscriptionId: subscription.id,
+      dimension,
+      quantity,
+      occurredAt: target.occurredAt,
+      reason,
+    };
     await insertRebilledUsage(tx, sellerAccount, usage);
     return id;
   }

@@ -26,15 +26,19 @@ export class AnswerAlerts {
     now: Date,
   ): Promise<void> {
     const place = `${productCode}/${region}`;
-    const alerts = settled.flatMap(({ record, outcome }) => (outcome.step.to === 'blocked' ? [blockedAlertOf(record, outcome.step)] : []));
-    for (const { record, outcome } of settled) if (outcome.overBilled) alerts.push(await this.overBilling(tx, record, now));
+    const alerts = settled.flatMap(({ record, outcome }) =>
+      outcome.step.to === 'blocked' ? [blockedAlertOf(record, outcome.step)] : [],
+    );
+    for (const { record, outcome } of settled)
+      if (outcome.overBilled) alerts.push(await this.overBilling(tx, record, now));
     if (answer.kind === 'failed' && answer.failure.kind === 'setUp') {
       alerts.push({
         kind: 'setupError',
         subject: place,
         severity: 'critical',
         message:
-          `AWS takes no usage of product ${productCode} in ${region} (${answer.failure.code}: ${answer.failure.message}). Nothing is lost yet; ` +
+          `AWS takes no usage of product ${productCode} in ${region} (${answer.failure.code}: ` +
+          `${answer.failure.message}). Nothing is lost yet; ` +
           'mend credentials, permission, region or network before the deadlines of the waiting records.',
       });
     }
@@ -44,23 +48,35 @@ export class AnswerAlerts {
     if (answer.kind === 'answered') await this.alerts.resolve(tx, 'setupError', place);
   }
 
-  /** AWS has billed what the ledger had closed: the incident names the units, and where they went if they were planned anew. */
+  /**
+   * AWS has billed what the ledger had closed: the incident names the units, and where they went if they were planned
+   * anew.
+   */
   private async overBilling(tx: SqlExecutor, record: LockedRecord, now: Date): Promise<Alert> {
     const payload = { ...noticeOf(record, record.reason), disposition: record.disposition ?? 'held' };
     await this.outbox.append(tx, [
-      { type: 'metering.overBilled', subscriptionId: record.subscription_id, recordId: record.id, occurredAt: now, payload },
+      {
+        type: 'metering.overBilled',
+        subscriptionId: record.subscription_id,
+        recordId: record.id,
+        occurredAt: now,
+        payload,
+      },
     ]);
-    const places = record.disposition === 'annulled' ? await whereaboutsOfUnits(tx, this.options.sellerAccount, record.id) : [];
+    const places =
+      record.disposition === 'annulled' ? await whereaboutsOfUnits(tx, this.options.sellerAccount, record.id) : [];
     const went =
       record.disposition === 'annulled'
-        ? `Its units went to: ${places.map(placeOf).join('; ') || 'nothing, it had none'}. Where AWS takes them again the buyer pays twice`
+        ? `Its units went to: ${places.map(placeOf).join('; ') || 'nothing, it had none'}. Where AWS takes them ` +
+          'again the buyer pays twice'
         : 'The ledger counts its units as not billed';
     return {
       kind: 'overBilled',
       subject: record.id,
       severity: 'critical',
       message:
-        `AWS has billed ${nameOf(record)}, but the record was closed as ${record.disposition ?? 'held'} (${record.reason ?? 'no reason'}). ` +
+        `AWS has billed ${nameOf(record)}, but the record was closed as ${record.disposition ?? 'held'} ` +
+        `(${record.reason ?? 'no reason'}). ` +
         `${went}: compare with AWS's bill, and refund through AWS Marketplace what is there twice.`,
       details: {
         recordId: record.id,
@@ -96,7 +112,9 @@ function blockedAlertOf(record: LockedRecord, step: { reason: string; message: s
         kind: 'notSubscribed',
         subject: record.subscription_id ?? record.id,
         severity: 'warning',
-        message: `AWS did not take ${what}: not subscribed. It is sent again when AWS takes usage of this subscription again before ${cutoff}.`,
+        message:
+          `AWS did not take ${what}: not subscribed. It is sent again when AWS takes usage of this subscription ` +
+          `again before ${cutoff}.`,
         details,
       };
     case 'conflict':
@@ -104,7 +122,9 @@ function blockedAlertOf(record: LockedRecord, step: { reason: string; message: s
         kind: 'conflict',
         subject: `${record.subscription_id ?? record.id}/${record.dimension}`,
         severity: 'critical',
-        message: `AWS did not take ${what}: it has another record for that hour. ${step.message} Find out which quantity is on file.`,
+        message:
+          `AWS did not take ${what}: it has another record for that hour. ${step.message} Find out which quantity ` +
+          'is on file.',
         details,
       };
     default:

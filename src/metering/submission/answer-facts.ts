@@ -21,11 +21,12 @@ const NOT_KNOWN: AnswerFacts = {
   agreement: { inForceSince: null, isInFinalHour: false },
 };
 
-const hasStatus = (answer: RecordAnswer, status: string): boolean => answer.kind === 'status' && answer.status === status;
+const hasStatus = (answer: RecordAnswer, status: string): boolean =>
+  answer.kind === 'status' && answer.status === status;
 
 /**
- * Looks up what decides about the records whose answer asks for it: other records in the grain of a duplicate, and the agreement of a customer who is
- * said not to be subscribed. A Success, which is nearly every answer, asks for nothing.
+ * Looks up what decides about the records whose answer asks for it: other records in the grain of a duplicate, and the
+ * agreement of a customer who is said not to be subscribed. A Success, which is nearly every answer, asks for nothing.
  */
 export async function factsOfAnswers(
   tx: SqlExecutor,
@@ -34,7 +35,9 @@ export async function factsOfAnswers(
   now: Date,
 ): Promise<(record: LockedRecord) => AnswerFacts> {
   const duplicates = answered.filter(({ answer }) => hasStatus(answer, 'DuplicateRecord')).map(({ record }) => record);
-  const refused = answered.filter(({ answer }) => hasStatus(answer, 'CustomerNotSubscribed')).map(({ record }) => record);
+  const refused = answered
+    .filter(({ answer }) => hasStatus(answer, 'CustomerNotSubscribed'))
+    .map(({ record }) => record);
   const shared = await recordsInSharedGrain(
     tx,
     duplicates.map(({ id }) => id),
@@ -57,21 +60,32 @@ async function knownAgreementsOf(
 ): Promise<Map<string, KnownAgreement>> {
   if (records.length === 0) return new Map();
   const agreements = await agreementsOfPeriods(tx, sellerAccount, distinct(records.map((record) => record.period_id)));
-  const timelines = await loadCustomerTimelines(tx, sellerAccount, distinct(records.map((record) => record.customer_id)), now);
+  const timelines = await loadCustomerTimelines(
+    tx,
+    sellerAccount,
+    distinct(records.map((record) => record.customer_id)),
+    now,
+  );
   const spans = timelines.flatMap((timeline) => timeline.subscriptions.flatMap((subscription) => subscription.spans));
   return new Map(
     records.map((record) => {
       const agreementId = record.period_id === null ? undefined : agreements.get(record.period_id);
-      const own = spans.filter((span) => span.agreementId === agreementId || span.aliasAgreementIds.some((id) => id === agreementId));
+      const own = spans.filter(
+        (span) => span.agreementId === agreementId || span.aliasAgreementIds.some((id) => id === agreementId),
+      );
       return [record.id, knownAgreementOf(own, record.cutoff_at)];
     }),
   );
 }
 
 /** How an agreement with these spans stands towards a record with this cutoff. */
-export function knownAgreementOf(spans: readonly Pick<TimelineSpan, 'startsAt' | 'end'>[], cutoffAt: Date): KnownAgreement {
+export function knownAgreementOf(
+  spans: readonly Pick<TimelineSpan, 'startsAt' | 'end'>[],
+  cutoffAt: Date,
+): KnownAgreement {
   const starts = spans.map((span) => span.startsAt.getTime());
-  // Where the identity goes on under a later agreement the record keeps the deadline of its hour, and AWS must know the buyer.
+  // Where the identity goes on under a later agreement the record keeps the deadline of its hour, and AWS must know the
+  // buyer.
   const isInFinalHour = spans.some(({ end }) => {
     if (end === null || end.identityGoesOn) return false;
     return cutoffAt.getTime() <= Math.max(end.lastSignAt.getTime(), end.lastHeardAt.getTime()) + HOUR_MS;

@@ -25,10 +25,19 @@ export class AnswerLog {
       const name = 'reason' in step ? `${step.to}: ${step.reason}` : step.to;
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
-    const fields = { attempt: batch.attemptId, product: batch.productCode, region: batch.region, ...Object.fromEntries(counts) };
+    const fields = {
+      attempt: batch.attemptId,
+      product: batch.productCode,
+      region: batch.region,
+      ...Object.fromEntries(counts),
+    };
     if (counts.size === 1 && counts.has('metered')) this.logger.debug('batch answered', fields);
     else if (settled.some(({ outcome: { step } }) => step.to === 'blocked')) this.logger.warn('batch answered', fields);
     else this.logger.log(answer.kind === 'answered' ? 'batch answered' : `call failed: ${answer.failure.code}`, fields);
-    if (strangers > 0) this.logger.error('AWS answered about records that were not sent', { attempt: batch.attemptId, results: strangers });
+    if (strangers > 0)
+      this.logger.error('AWS answered about records that were not sent', {
+        attempt: batch.attemptId,
+        results: strangers,
+      });
   }
 }

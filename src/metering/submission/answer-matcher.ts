@@ -11,8 +11,9 @@ export interface MatchedAnswers {
 }
 
 /**
- * Which identity a record is found by in an answer. Records of different kinds never share a call: LicenseArn and ProductCode must not meet in
- * one (AWS refuses it, or bills twice), and an echo that names both ids of a legacy customer could mean two records.
+ * Which identity a record is found by in an answer. Records of different kinds never share a call: LicenseArn and
+ * ProductCode must not meet in one (AWS refuses it, or bills twice), and an echo that names both ids of a legacy
+ * customer could mean two records.
  */
 type IdentityKind = 'license' | 'account' | 'customer';
 
@@ -48,8 +49,14 @@ function keysOf(echo: ReportEcho): string[] {
   });
 }
 
-/** Finds what became of each record: by what AWS echoes of it, never by its place in the answer, and with no assumption that all are there. */
-export function answersOf(sent: readonly { report: UsageReport }[], { results, unprocessed }: GatewayResults): MatchedAnswers {
+/**
+ * Finds what became of each record: by what AWS echoes of it, never by its place in the answer, and with no assumption
+ * that all are there.
+ */
+export function answersOf(
+  sent: readonly { report: UsageReport }[],
+  { results, unprocessed }: GatewayResults,
+): MatchedAnswers {
   const positions = new Map(sent.map(({ report }, index) => [matchKeyOf(report), index]));
   const found = sent.map((): RecordAnswer[] => []);
   let strangers = 0;
@@ -60,7 +67,8 @@ export function answersOf(sent: readonly { report: UsageReport }[], { results, u
     if (position === undefined) strangers += 1;
     else found[position]?.push(answer);
   };
-  for (const result of results) assign(result, { kind: 'status', status: result.status, meteringRecordId: result.meteringRecordId });
+  for (const result of results)
+    assign(result, { kind: 'status', status: result.status, meteringRecordId: result.meteringRecordId });
   for (const echo of unprocessed) assign(echo, { kind: 'unprocessed' });
   return { answers: found.map(oneOf), strangers };
 }

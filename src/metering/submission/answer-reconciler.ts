@@ -6,7 +6,12 @@ import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { askAbout } from '../../subscription/chain/next-ask.sql.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
-import { type AttemptEvidence, evidenceOfRecords, type LockedRecord, lockRecords } from '../settlement/metering-record.sql.js';
+import {
+  type AttemptEvidence,
+  evidenceOfRecords,
+  type LockedRecord,
+  lockRecords,
+} from '../settlement/metering-record.sql.js';
 import { outcomeOf } from '../settlement/record-outcome.js';
 import { RecordRequeue } from '../settlement/record-requeue.js';
 import { RecordTransitions } from '../settlement/record-transition.js';
@@ -32,7 +37,10 @@ export interface ClaimedBatch {
   probe: QuarantinedCause | null;
 }
 
-/** Writes what an answer means into the ledger: all of it in one transaction, or none, so that an answer is never half known. */
+/**
+ * Writes what an answer means into the ledger: all of it in one transaction, or none, so that an answer is never half
+ * known.
+ */
 @Injectable()
 export class AnswerReconciler {
   constructor(
@@ -115,7 +123,13 @@ export class AnswerReconciler {
     return { record, answer, outcome, attempt: attemptAnswerOf(record, answer, outcome) };
   }
 
-  private async write(tx: SqlExecutor, batch: ClaimedBatch, answer: GatewayAnswer, settled: readonly Settled[], now: Date): Promise<void> {
+  private async write(
+    tx: SqlExecutor,
+    batch: ClaimedBatch,
+    answer: GatewayAnswer,
+    settled: readonly Settled[],
+    now: Date,
+  ): Promise<void> {
     const { sellerAccount, submission } = this.options;
     const call =
       answer.kind === 'answered'
@@ -148,15 +162,27 @@ export class AnswerReconciler {
   }
 }
 
-function matchedAnswers(batch: ClaimedBatch, answer: GatewayAnswer): { answers: Map<string, RecordAnswer>; strangers: number } {
+function matchedAnswers(
+  batch: ClaimedBatch,
+  answer: GatewayAnswer,
+): { answers: Map<string, RecordAnswer>; strangers: number } {
   if (answer.kind === 'failed') {
-    return { answers: new Map(batch.records.map(({ id }) => [id, { kind: 'failure', failure: answer.failure }])), strangers: 0 };
+    return {
+      answers: new Map(batch.records.map(({ id }) => [id, { kind: 'failure', failure: answer.failure }])),
+      strangers: 0,
+    };
   }
   const { answers, strangers } = batch.operation.answersOf(batch.records, answer);
-  return { answers: new Map(batch.records.map(({ id }, index) => [id, answers[index] ?? { kind: 'missing' }])), strangers };
+  return {
+    answers: new Map(batch.records.map(({ id }, index) => [id, answers[index] ?? { kind: 'missing' }])),
+    strangers,
+  };
 }
 
-/** Whether an answer shows that AWS no longer stumbles over the cause: it judged the record itself, or stumbled over something else. */
+/**
+ * Whether an answer shows that AWS no longer stumbles over the cause: it judged the record itself, or stumbled over
+ * something else.
+ */
 function passes(answer: RecordAnswer, cause: QuarantinedCause): boolean {
   if (answer.kind === 'status') return true;
   return answer.kind === 'failure' && answer.failure.kind === 'culprit' && answer.failure.culprit !== cause.reason;
@@ -164,6 +190,8 @@ function passes(answer: RecordAnswer, cause: QuarantinedCause): boolean {
 
 /** Identities of which AWS has just taken usage. */
 function identitiesOf(settled: readonly Settled[]): string[] {
-  const metered = settled.filter(({ outcome }) => outcome.step.to === 'metered').map(({ record }) => record.identity_id);
+  const metered = settled
+    .filter(({ outcome }) => outcome.step.to === 'metered')
+    .map(({ record }) => record.identity_id);
   return [...new Set(metered.filter((id) => id !== null))];
 }

@@ -23,12 +23,14 @@ export async function insertAttempt(
 ): Promise<void> {
   const { id, operation, productCode, region, leaseToken, submitter } = attempt;
   await tx.query(
-    `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count, submitter)
+    `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count,
+      submitter)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [sellerAccount, id, operation, productCode, region, leaseToken, recordIds.length, submitter],
   );
   await tx.query(
-    `INSERT INTO marketplace.attempt_record (seller_account, attempt_id, record_id) SELECT $1, $2, id FROM unnest($3::uuid[]) AS id`,
+    `INSERT INTO marketplace.attempt_record (seller_account, attempt_id, record_id) SELECT $1, $2, id
+      FROM unnest($3::uuid[]) AS id`,
     [sellerAccount, id, recordIds],
   );
 }
@@ -50,14 +52,16 @@ export async function storeAnswers(
   answers: readonly AttemptAnswer[],
 ): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.attempt SET answered_at = clock_timestamp(), http_status = $3, aws_request_id = $4, error_code = $5, error_message = $6
+    `UPDATE marketplace.attempt SET answered_at = clock_timestamp(), http_status = $3, aws_request_id = $4, error_code
+      = $5, error_message = $6
      WHERE seller_account = $1 AND id = $2`,
     [sellerAccount, attemptId, call.httpStatus, call.requestId, call.errorCode, call.errorMessage],
   );
   await tx.query(
     `UPDATE marketplace.attempt_record e
      SET evidence = s.evidence, answer = s.answer, metering_record_id = s.metering_record_id, detail = s.detail
-     FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::jsonb[]) AS s (record_id, evidence, answer, metering_record_id, detail)
+     FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::jsonb[]) AS s (record_id, evidence, answer,
+       metering_record_id, detail)
      WHERE e.seller_account = $1 AND e.attempt_id = $2 AND e.record_id = s.record_id`,
     [
       sellerAccount,
@@ -72,8 +76,8 @@ export async function storeAnswers(
 }
 
 /**
- * Records whose holder is dead or late. Rows at which an answer is being written at this moment are skipped: the answer ends the lease. In the order of
- * ids, as everybody locks records.
+ * Records whose holder is dead or late. Rows at which an answer is being written at this moment are skipped: the answer
+ * ends the lease. In the order of ids, as everybody locks records.
  */
 export function lockExpiredLeases(tx: SqlExecutor, sellerAccount: string, limit: number): Promise<LockedRecord[]> {
   return tx.query<LockedRecord>(

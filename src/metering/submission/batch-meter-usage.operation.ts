@@ -1,5 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { BATCH_RECORDS_MAX, type GatewayAnswer, type GatewayResults, MeteringGateway } from '../../aws/metering-gateway.js';
+import {
+  BATCH_RECORDS_MAX,
+  type GatewayAnswer,
+  type GatewayResults,
+  MeteringGateway,
+} from '../../aws/metering-gateway.js';
 import { answersOf, type MatchedAnswers } from './answer-matcher.js';
 import { planBatch, requestProductCodeOf, type SendableRecord } from './batch-planner.js';
 import { type MeteringOperationStrategy, type OperationCall } from './metering-operation.js';
@@ -21,7 +26,13 @@ export class BatchMeterUsageOperation implements MeteringOperationStrategy {
   call({ region, records, timeoutMs, mayLeave }: OperationCall): Promise<GatewayAnswer> {
     const [first] = records;
     const productCode = first === undefined ? null : requestProductCodeOf(first);
-    return this.gateway.batchMeterUsage({ region, productCode, reports: records.map((record) => record.report), timeoutMs, mayLeave });
+    return this.gateway.batchMeterUsage({
+      region,
+      productCode,
+      reports: records.map((record) => record.report),
+      timeoutMs,
+      mayLeave,
+    });
   }
 
   answersOf(records: readonly SendableRecord[], answer: GatewayResults): MatchedAnswers {

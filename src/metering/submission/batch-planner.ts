@@ -1,8 +1,16 @@
-import { BATCH_RECORDS_MAX, envelopeBytes, reportBytes, REQUEST_BYTES_LIMIT, type UsageReport } from '../../aws/metering-gateway.js';
+import {
+  BATCH_RECORDS_MAX,
+  envelopeBytes,
+  reportBytes,
+  REQUEST_BYTES_LIMIT,
+  type UsageReport,
+} from '../../aws/metering-gateway.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';
 import { identityOf, matchKeyOf } from './answer-matcher.js';
 
-/** A record as it may be sent: nothing here changes after sealing, so that a retry is the same request, byte for byte. */
+/**
+ * A record as it may be sent: nothing here changes after sealing, so that a retry is the same request, byte for byte.
+ */
 export interface SendableRecord {
   id: string;
   productCode: string;
@@ -10,9 +18,9 @@ export interface SendableRecord {
 }
 
 /**
- * The lines in which records wait. `batch`: together. `troubled`: together too, but apart from the healthy, because AWS has failed to answer about
- * them again and again. `late`: past due, so that AWS may refuse it for its age, each alone. `probe`: of a quarantined cause whose time to be tried
- * has come, alone.
+ * The lines in which records wait. `batch`: together. `troubled`: together too, but apart from the healthy, because AWS
+ * has failed to answer about them again and again. `late`: past due, so that AWS may refuse it for its age, each alone.
+ * `probe`: of a quarantined cause whose time to be tried has come, alone.
  */
 export type Lane = 'batch' | 'troubled' | 'late' | 'probe';
 
@@ -31,8 +39,8 @@ export function requestProductCodeOf(record: SendableRecord): string | null {
 }
 
 /**
- * The longest useful beginning of `candidates` that can go out in one call: one identity form, one product, at most 25 records, less than 1 MB,
- * and no two records that one echo could mean. What does not fit stays for the next call.
+ * The longest useful beginning of `candidates` that can go out in one call: one identity form, one product, at most 25
+ * records, less than 1 MB, and no two records that one echo could mean. What does not fit stays for the next call.
  * @param candidates in the order in which they are due
  */
 export function planBatch<T extends SendableRecord>(candidates: readonly T[]): T[] {
@@ -48,7 +56,8 @@ export function planBatch<T extends SendableRecord>(candidates: readonly T[]): T
     const size = reportBytes(candidate.report);
     const fits = envelopeBytes(requestProductCodeOf(first), batch.length + 1) + bytes + size < REQUEST_BYTES_LIMIT;
     const alike = candidate.productCode === first.productCode && identityOf(candidate.report)?.[0] === kind;
-    // The first is taken whatever it weighs: sealing bounds a single record, and leaving it here for ever would lose it in silence.
+    // The first is taken whatever it weighs: sealing bounds a single record, and leaving it here for ever would lose it
+    // in silence.
     if (batch.length > 0 && (!fits || !alike || key === null || keys.has(key))) continue;
     batch.push(candidate);
     bytes += size;
@@ -58,17 +67,32 @@ export function planBatch<T extends SendableRecord>(candidates: readonly T[]): T
 }
 
 /**
- * Whose turn it is, as long as there is such work: neither late, troubled nor quarantined records can starve the healthy, nor these them. Where a lane has
- * none the others follow in the order of `LANES`.
+ * Whose turn it is, as long as there is such work: neither late, troubled nor quarantined records can starve the
+ * healthy, nor these them. Where a lane has none the others follow in the order of `LANES`.
  */
-const TURNS: readonly Lane[] = ['batch', 'batch', 'late', 'batch', 'troubled', 'batch', 'late', 'batch', 'troubled', 'probe'];
+const TURNS: readonly Lane[] = [
+  'batch',
+  'batch',
+  'late',
+  'batch',
+  'troubled',
+  'batch',
+  'late',
+  'batch',
+  'troubled',
+  'probe',
+];
 const LANES: readonly Lane[] = ['batch', 'late', 'troubled', 'probe'];
 
 /**
- * What to send next: by the turn's lane, then where fewest calls of this process are under way (each region has a budget of its own, and waiting for one
- * must not idle another), then what is due earliest.
+ * What to send next: by the turn's lane, then where fewest calls of this process are under way (each region has a
+ * budget of its own, and waiting for one must not idle another), then what is due earliest.
  */
-export function chooseWork(waiting: readonly WaitingWork[], turn: number, underWay: ReadonlyMap<string, number>): WaitingWork | undefined {
+export function chooseWork(
+  waiting: readonly WaitingWork[],
+  turn: number,
+  underWay: ReadonlyMap<string, number>,
+): WaitingWork | undefined {
   const lanes = [TURNS[turn % TURNS.length], ...LANES];
   const busy = ({ region }: WaitingWork): number => underWay.get(region) ?? 0;
   const lane = lanes.find((name) => waiting.some((work) => work.lane === name));

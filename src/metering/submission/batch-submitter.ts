@@ -22,16 +22,24 @@ import { type ClaimCandidate, type ClaimTime, lockCandidates, lockProbe, machine
 import { type MeteringOperationStrategy } from './metering-operation.js';
 import { claimCause, type QuarantinedCause } from './quarantine.sql.js';
 
-/** A record due within so short a time may reach AWS too late, and would sink the batch it travels in. Business time. */
+/**
+ * A record due within so short a time may reach AWS too late, and would sink the batch it travels in. Business time.
+ */
 const LATE_MARGIN_MS = 60_000;
 /** A quarantined cause is probed at least this often, in multiples of the probe interval. */
 const PROBE_CAP_FACTOR = 6;
-/** A run tries again what was due when it began, so that it ends; one that takes longer looks anew, so that a long queue does not keep retries waiting. */
+/**
+ * A run tries again what was due when it began, so that it ends; one that takes longer looks anew, so that a long queue
+ * does not keep retries waiting.
+ */
 const HORIZON_MS = 15_000;
 /** Others were faster so often in a row: they are at the work, and their locks end with it. */
 const EMPTY_CLAIMS_MAX = 3;
 
-/** A lease as its holder measures it, from before the claim began, on the two clocks a machine has: the one may stand still while it sleeps, the other jump. */
+/**
+ * A lease as its holder measures it, from before the claim began, on the two clocks a machine has: the one may stand
+ * still while it sleeps, the other jump.
+ */
 class LeaseWatch {
   private readonly monotonicStart = performance.now();
   private readonly wallStart = Date.now();
@@ -50,8 +58,8 @@ class LeaseWatch {
 }
 
 /**
- * Sends what is due. Any number may run, in one process or many: a record is in one claim at a time, and a claim is a lease that is committed, with
- * its attempt, before the call.
+ * Sends what is due. Any number may run, in one process or many: a record is in one claim at a time, and a claim is a
+ * lease that is committed, with its attempt, before the call.
  */
 @Injectable()
 export class BatchSubmitter {
@@ -77,14 +85,16 @@ export class BatchSubmitter {
   }
 
   /**
-   * Does all the work that is due now, with up to `submission.concurrency` calls in flight. When `signal` aborts nothing more is claimed; calls in
-   * flight end and are reconciled.
+   * Does all the work that is due now, with up to `submission.concurrency` calls in flight. When `signal` aborts
+   * nothing more is claimed; calls in flight end and are reconciled.
    */
   async run(signal: AbortSignal): Promise<void> {
     if (this.hold.active) return;
     this.breaker.beginRun();
     this.horizon = null;
-    const lines = await Promise.allSettled(Array.from({ length: this.options.submission.concurrency }, () => this.work(signal)));
+    const lines = await Promise.allSettled(
+      Array.from({ length: this.options.submission.concurrency }, () => this.work(signal)),
+    );
     const failed = lines.find((line) => line.status === 'rejected');
     if (failed) throw failed.reason;
   }
@@ -129,7 +139,8 @@ export class BatchSubmitter {
       crashPoint('submit.claimed');
       answer = await this.call(batch, lease);
       crashPoint('submit.afterCall');
-      if (answer.kind === 'failed' && answer.failure.kind === 'throttled') await this.budget.throttled(work.region, operation.budget);
+      if (answer.kind === 'failed' && answer.failure.kind === 'throttled')
+        await this.budget.throttled(work.region, operation.budget);
       await this.reconcile(batch, answer, lease);
       crashPoint('submit.reconciled');
       return true;
@@ -139,7 +150,11 @@ export class BatchSubmitter {
   }
 
   /** Lease and attempt, in one transaction that is committed before the call. */
-  private claim(work: WaitingWork, operation: MeteringOperationStrategy, time: ClaimTime): Promise<ClaimedBatch | null> {
+  private claim(
+    work: WaitingWork,
+    operation: MeteringOperationStrategy,
+    time: ClaimTime,
+  ): Promise<ClaimedBatch | null> {
     const { sellerAccount, submission } = this.options;
     return this.database.transaction(async (tx) => {
       const { records, probe } = await this.pick(tx, operation, work, time);
@@ -169,7 +184,10 @@ export class BatchSubmitter {
     const { sellerAccount, submission } = this.options;
     const { lane } = work;
     if (lane !== 'probe') {
-      return { records: operation.plan(await lockCandidates(tx, time, { ...work, lane }, operation.recordsMax)), probe: null };
+      return {
+        records: operation.plan(await lockCandidates(tx, time, { ...work, lane }, operation.recordsMax)),
+        probe: null,
+      };
     }
     const pace = { intervalMs: submission.probeIntervalMs, capMs: submission.probeIntervalMs * PROBE_CAP_FACTOR };
     const probe = await claimCause(tx, sellerAccount, time.retryBefore, work.product_code, pace);
@@ -178,7 +196,11 @@ export class BatchSubmitter {
     const { record } = candidate;
     // A probe takes the drawn way: blocked, pending, sending.
     if (record.state === 'blocked') {
-      await this.transitions.apply(tx, [{ record, to: { ...REQUEUED, message: 'Probes its quarantined cause.' } }], time.now);
+      await this.transitions.apply(
+        tx,
+        [{ record, to: { ...REQUEUED, message: 'Probes its quarantined cause.' } }],
+        time.now,
+      );
     }
     return { records: [candidate], probe };
   }
@@ -186,12 +208,17 @@ export class BatchSubmitter {
   private call({ operation, region, records }: ClaimedBatch, lease: LeaseWatch): Promise<GatewayAnswer> {
     const { requestTimeoutMs } = this.options.submission;
     crashPoint('submit.beforeCall');
-    return operation.call({ region, records, timeoutMs: requestTimeoutMs, mayLeave: () => lease.outlives(requestTimeoutMs) });
+    return operation.call({
+      region,
+      records,
+      timeoutMs: requestTimeoutMs,
+      mayLeave: () => lease.outlives(requestTimeoutMs),
+    });
   }
 
   /**
-   * An answer that cannot be written would have to be asked for again, so a database that is away is waited for as long as the lease lasts; after
-   * that the attempt stays uncertain, which is the truth.
+   * An answer that cannot be written would have to be asked for again, so a database that is away is waited for as long
+   * as the lease lasts; after that the attempt stays uncertain, which is the truth.
    */
   private async reconcile(batch: ClaimedBatch, answer: GatewayAnswer, lease: LeaseWatch): Promise<void> {
     for (let delayMs = 100; ; delayMs *= 2) {
@@ -212,7 +239,10 @@ export class BatchSubmitter {
     return { sellerAccount: this.options.sellerAccount, now, lateBefore: plusMs(now, LATE_MARGIN_MS), retryBefore };
   }
 
-  /** One question for all lines of work: a line that asked for itself, and was answered late, would have the others try again what they had just tried. */
+  /**
+   * One question for all lines of work: a line that asked for itself, and was answered late, would have the others try
+   * again what they had just tried.
+   */
   private retryHorizon(): Promise<string> {
     if (this.horizon === null || performance.now() - this.horizon.takenAt > HORIZON_MS) {
       this.horizon = { takenAt: performance.now(), retryBefore: machineTime(this.database) };
@@ -239,5 +269,7 @@ const OUTAGE_CLASSES = new Set(['08', '53', '57']);
 
 function isOutage(error: unknown): boolean {
   const state = sqlStateOf(error);
-  return state === undefined ? error instanceof Error && !(error instanceof TypeError) : OUTAGE_CLASSES.has(state.slice(0, 2));
+  return state === undefined
+    ? error instanceof Error && !(error instanceof TypeError)
+    : OUTAGE_CLASSES.has(state.slice(0, 2));
 }

@@ -3,9 +3,10 @@ import { type FailureKind } from '../../aws/aws-error.js';
 const FAILURES_BEFORE_OPEN = 3;
 
 /**
- * Spares AWS and the ledger while calls of a product and region cannot succeed. Closed: any number of calls. Open: one call at a time, and none
- * after it has failed, until the next run. So an outage or a missing permission costs a call per run instead of one per batch, and the records that
- * were not tried carry no trace of it. In memory, per process: it saves work, nothing depends on it.
+ * Spares AWS and the ledger while calls of a product and region cannot succeed. Closed: any number of calls. Open: one
+ * call at a time, and none after it has failed, until the next run. So an outage or a missing permission costs a call
+ * per run instead of one per batch, and the records that were not tried carry no trace of it. In memory, per process:
+ * it saves work, nothing depends on it.
  */
 export class CallBreaker {
   private readonly failures = new Map<string, number>();

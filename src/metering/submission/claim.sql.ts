@@ -18,14 +18,18 @@ export interface ClaimTime {
   retryBefore: string;
 }
 
-/** The database's clock: machine time. As text, for it has microseconds and a Date would cut them off: what became due just now would not be. */
+/**
+ * The database's clock: machine time. As text, for it has microseconds and a Date would cut them off: what became due
+ * just now would not be.
+ */
 export async function machineTime(sql: SqlExecutor): Promise<string> {
   const [row] = await sql.query<{ at: string }>(`SELECT clock_timestamp()::text AS at`);
   if (!row) throw new Error('the database tells no time');
   return row.at;
 }
 
-// Machine time decides about the backoff, business time about the deadlines. An identity whose wire form was erased cannot be sent any more.
+// Machine time decides about the backoff, business time about the deadlines. An identity whose wire form was erased
+// cannot be sent any more.
 const CLAIMABLE = `r.state = 'pending' AND r.mode = 'live' AND r.kind = 'hour'
   AND r.next_attempt_at <= CASE r.attempt_count WHEN 0 THEN clock_timestamp() ELSE $4::timestamptz END AND r.cutoff_at > $2
   AND num_nonnulls(i.license_arn, i.customer_aws_account_id, i.customer_identifier) > 0`;
@@ -49,24 +53,34 @@ const parametersOf = (time: ClaimTime): string[] => [
 ];
 
 /**
- * Has the rest of the transaction read the queue through the index that has its order. How many records wait, and how many of them are quarantined,
- * changes faster than statistics; a planner that guesses few sorts a hundred thousand rows for each claim (measured: 780 ms instead of 2).
+ * Has the rest of the transaction read the queue through the index that has its order. How many records wait, and how
+ * many of them are quarantined, changes faster than statistics; a planner that guesses few sorts a hundred thousand
+ * rows for each claim (measured: 780 ms instead of 2).
  */
 async function readInOrder(tx: SqlExecutor): Promise<void> {
   await tx.query(
-    `SELECT set_config(name, 'off', true) FROM unnest('{enable_sort,enable_incremental_sort,enable_bitmapscan,enable_hashjoin,enable_mergejoin}'::text[]) AS name`,
+    `SELECT set_config(name, 'off', true) FROM
+      unnest('{enable_sort,enable_incremental_sort,enable_bitmapscan,enable_hashjoin,enable_mergejoin}'::text[]) AS
+      name`,
   );
 }
 
-const earliestIn = (lane: Exclude<Lane, 'probe'>): string => `SELECT p.product_code, r.region, r.operation, '${lane}' AS lane, r.due_at
+const earliestIn = (
+  lane: Exclude<Lane, 'probe'>,
+): string => `SELECT p.product_code, r.region, r.operation, '${lane}' AS lane, r.due_at
   FROM marketplace.product p
   CROSS JOIN LATERAL (SELECT r.region, r.operation, r.due_at FROM ${RECORD}
-    WHERE r.seller_account = p.seller_account AND r.product_code = p.product_code AND ${LANE[lane]} AND r.operation = ANY ($5)
+    WHERE r.seller_account = p.seller_account AND r.product_code = p.product_code AND ${LANE[lane]}
+      AND r.operation = ANY ($5)
     ORDER BY ${LANE_ORDER[lane]} LIMIT 1) r
   WHERE p.seller_account = $1`;
 
 /** Work that waits, without a lock: only whoever finds some takes a slot of the call budget. */
-export async function peekWork(tx: SqlExecutor, time: ClaimTime, operations: readonly MeteringOperation[]): Promise<WaitingWork[]> {
+export async function peekWork(
+  tx: SqlExecutor,
+  time: ClaimTime,
+  operations: readonly MeteringOperation[],
+): Promise<WaitingWork[]> {
   await readInOrder(tx);
   return tx.query<WaitingWork>(
     `${earliestIn('batch')} UNION ALL ${earliestIn('troubled')} UNION ALL ${earliestIn('late')} UNION ALL
@@ -115,9 +129,10 @@ function candidateOf(row: ClaimRow): ClaimCandidate {
 }
 
 /**
- * Locks the first record of a lane and, unless it is `late`, those that may go with it: its own group when an error is being narrowed down, else records
- * of no group; of its region, its operation and its kind of identity. NO KEY UPDATE is the lock that the claim's UPDATE takes anyway; SKIP LOCKED gives
- * each worker what no other is at, so claims never wait. What is locked but not taken is free again at the commit.
+ * Locks the first record of a lane and, unless it is `late`, those that may go with it: its own group when an error is
+ * being narrowed down, else records of no group; of its region, its operation and its kind of identity. NO KEY UPDATE
+ * is the lock that the claim's UPDATE takes anyway; SKIP LOCKED gives each worker what no other is at, so claims never
+ * wait. What is locked but not taken is free again at the commit.
  */
 export async function lockCandidates(
   tx: SqlExecutor,
@@ -138,16 +153,29 @@ export async function lockCandidates(
   const companions = await tx.query<ClaimRow>(
     `SELECT ${CLAIM_COLUMNS} FROM ${RECORD}
      WHERE r.seller_account = $1 AND r.product_code = $5 AND r.operation = $6 AND ${LANE[lane]}
-       AND r.id <> $7 AND r.region = $8 AND i.kind = $9 AND r.probe_group ${first.probe_group === null ? 'IS NULL' : '= $11'}
+       AND r.id <> $7 AND r.region = $8 AND i.kind = $9
+         AND r.probe_group ${first.probe_group === null ? 'IS NULL' : '= $11'}
      ORDER BY ${LANE_ORDER[lane]} LIMIT $10 FOR NO KEY UPDATE OF r SKIP LOCKED`,
-    [...parameters, first.id, first.region, first.identity_kind, limit - 1, ...(first.probe_group === null ? [] : [first.probe_group])],
+    [
+      ...parameters,
+      first.id,
+      first.region,
+      first.identity_kind,
+      limit - 1,
+      ...(first.probe_group === null ? [] : [first.probe_group]),
+    ],
   );
   return [first, ...companions].map(candidateOf);
 }
 
-const OF_CAUSE = `CASE $3::text WHEN 'product' THEN true WHEN 'dimension' THEN r.dimension = $4::text ELSE r.identity_id::text = $4::text END`;
+const OF_CAUSE =
+  `CASE $3::text WHEN 'product' THEN true WHEN 'dimension' THEN r.dimension = $4::text ELSE r.identity_id::text = ` +
+  '$4::text END';
 
-/** One record of a quarantined cause: one that waits, else one that the cause has blocked; not past due, as long as there is another. */
+/**
+ * One record of a quarantined cause: one that waits, else one that the cause has blocked; not past due, as long as
+ * there is another.
+ */
 export async function lockProbe(
   tx: SqlExecutor,
   { sellerAccount, now }: ClaimTime,

@@ -12,8 +12,8 @@ import { lockExpiredLeases } from './attempt.sql.js';
 const CHUNK = 500;
 
 /**
- * Takes back what dead or frozen workers hold: their attempts stay uncertain, nobody knows how far they came. And sends again what is blocked for a
- * reason that is gone.
+ * Takes back what dead or frozen workers hold: their attempts stay uncertain, nobody knows how far they came. And sends
+ * again what is blocked for a reason that is gone.
  */
 @Injectable()
 export class LeaseRecovery {
@@ -37,7 +37,10 @@ export class LeaseRecovery {
         return records.length;
       });
     }
-    if (recovered > 0) this.logger.warn('leases expired: their records wait again, their attempts stay uncertain', { records: recovered });
+    if (recovered > 0)
+      this.logger.warn('leases expired: their records wait again, their attempts stay uncertain', {
+        records: recovered,
+      });
     await this.requeue.resolved();
     await this.requeue.reinstated();
   }

@@ -13,7 +13,10 @@ export interface OperationCall {
   mayLeave: () => boolean;
 }
 
-/** All that differs between one operation of the metering API and another: the way of a record to AWS and back is the same for each. */
+/**
+ * All that differs between one operation of the metering API and another: the way of a record to AWS and back is the
+ * same for each.
+ */
 export interface MeteringOperationStrategy {
   readonly name: MeteringOperation;
   /** The quota that its calls count against. */

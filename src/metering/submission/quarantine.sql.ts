@@ -13,7 +13,10 @@ export interface QuarantinedCause {
   reason: string;
 }
 
-/** Causes that stand against records of these identities or dimensions. Takes no lock: a cause that comes or goes marks its customers as changed. */
+/**
+ * Causes that stand against records of these identities or dimensions. Takes no lock: a cause that comes or goes marks
+ * its customers as changed.
+ */
 export function causesAgainst(
   tx: SqlExecutor,
   sellerAccount: string,
@@ -30,7 +33,12 @@ export function causesAgainst(
   );
 }
 
-export async function insertCause(tx: SqlExecutor, sellerAccount: string, cause: QuarantinedCause, probeAfterMs: number): Promise<void> {
+export async function insertCause(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  cause: QuarantinedCause,
+  probeAfterMs: number,
+): Promise<void> {
   await tx.query(
     `INSERT INTO marketplace.quarantined_cause (seller_account, product_code, scope, key, reason, next_probe_at)
      VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond') ON CONFLICT DO NOTHING`,
@@ -39,16 +47,16 @@ export async function insertCause(tx: SqlExecutor, sellerAccount: string, cause:
 }
 
 export async function deleteCause(tx: SqlExecutor, sellerAccount: string, cause: QuarantinedCause): Promise<void> {
-  await tx.query(`DELETE FROM marketplace.quarantined_cause WHERE seller_account = $1 AND product_code = $2 AND scope = $3 AND key = $4`, [
-    sellerAccount,
-    cause.product_code,
-    cause.scope,
-    cause.key,
-  ]);
+  await tx.query(
+    `DELETE FROM marketplace.quarantined_cause WHERE seller_account = $1 AND product_code = $2 AND scope = $3
+      AND key = $4`,
+    [sellerAccount, cause.product_code, cause.scope, cause.key],
+  );
 }
 
 /**
- * Takes the cause whose probe is longest due and puts its next probe off, doubling, so that a probe that dies is not repeated at once.
+ * Takes the cause whose probe is longest due and puts its next probe off, doubling, so that a probe that dies is not
+ * repeated at once.
  * @param retryBefore machine time, as text of the database: a Date would cut off its microseconds
  */
 export async function claimCause(
@@ -61,7 +69,8 @@ export async function claimCause(
   const [cause] = await tx.query<QuarantinedCause>(
     `UPDATE marketplace.quarantined_cause q
      SET probe_count = q.probe_count + 1,
-         next_probe_at = clock_timestamp() + least($4::float8, $3::float8 * 2 ^ least(q.probe_count + 1, 30)) * interval '1 millisecond'
+         next_probe_at = clock_timestamp() + least($4::float8, $3::float8 * 2 ^ least(q.probe_count + 1, 30)) *
+           interval '1 millisecond'
      FROM (SELECT scope, key FROM marketplace.quarantined_cause
            WHERE seller_account = $1 AND product_code = $2 AND next_probe_at <= $5
            ORDER BY next_probe_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) due
@@ -73,14 +82,19 @@ export async function claimCause(
 }
 
 /** Customers with usage that waits because of a cause: planned again once it is resolved. */
-export async function customersWaitingFor(tx: SqlExecutor, sellerAccount: string, cause: QuarantinedCause): Promise<string[]> {
+export async function customersWaitingFor(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  cause: QuarantinedCause,
+): Promise<string[]> {
   const rows = await tx.query<{ customer_id: string }>(
     cause.scope === 'identity'
       ? `SELECT DISTINCT customer_id FROM marketplace.metering_record
          WHERE seller_account = $1 AND product_code = $2 AND identity_id = $3::uuid AND $4 = 'identity'`
       : `SELECT DISTINCT s.customer_id FROM marketplace.subject s
          WHERE s.seller_account = $1 AND s.product_code = $2 AND s.customer_id IS NOT NULL AND EXISTS (
-           SELECT FROM marketplace.rollup r WHERE r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split AND r.waiting_reason = 'refused'
+           SELECT FROM marketplace.rollup r WHERE r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split
+             AND r.waiting_reason = 'refused'
              AND ($4 = 'product' OR r.dimension = (SELECT d.id FROM marketplace.dimension d
                                             WHERE d.seller_account = $1 AND d.product_code = $2 AND d.name = $3)))`,
     [sellerAccount, cause.product_code, cause.key, cause.scope],

@@ -22,8 +22,8 @@ export function causeOf(record: LockedRecord, reason: BlockedReason): Quarantine
 }
 
 /**
- * Causes whose records AWS refuses as a whole. Their records stay out of the batches of others; one of them at a time is tried alone, ever more
- * rarely, and the first that passes sets all free.
+ * Causes whose records AWS refuses as a whole. Their records stay out of the batches of others; one of them at a time
+ * is tried alone, ever more rarely, and the first that passes sets all free.
  */
 @Injectable()
 export class Quarantine {
@@ -42,7 +42,8 @@ export class Quarantine {
       severity: 'critical',
       message:
         `AWS refuses usage of ${what} of product ${cause.product_code} (${cause.reason}). ` +
-        'Its records are set aside and tried one at a time; they are sent by themselves once AWS takes one. Resolve the cause before their deadline.',
+        'Its records are set aside and tried one at a time; they are sent by themselves once AWS takes one. ' +
+        'Resolve the cause before their deadline.',
       details: { ...cause },
     });
   }

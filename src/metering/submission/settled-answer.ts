@@ -15,7 +15,11 @@ export interface Settled {
 }
 
 /** What the ledger keeps of an answer. */
-export function attemptAnswerOf(record: LockedRecord, answer: RecordAnswer, { evidence, step }: RecordOutcome): AttemptAnswer {
+export function attemptAnswerOf(
+  record: LockedRecord,
+  answer: RecordAnswer,
+  { evidence, step }: RecordOutcome,
+): AttemptAnswer {
   const late = step.to === 'same' ? { late: true, stateThen: record.state } : {};
   const said: Record<string, unknown> =
     answer.kind === 'failure'
@@ -25,7 +29,12 @@ export function attemptAnswerOf(record: LockedRecord, answer: RecordAnswer, { ev
   return {
     recordId: record.id,
     evidence,
-    answer: answer.kind === 'status' ? answer.status || '(no status)' : answer.kind === 'failure' ? answer.failure.code : answer.kind,
+    answer:
+      answer.kind === 'status'
+        ? answer.status || '(no status)'
+        : answer.kind === 'failure'
+          ? answer.failure.code
+          : answer.kind,
     meteringRecordId: answer.kind === 'status' ? answer.meteringRecordId : null,
     detail: Object.keys(detail).length === 0 ? null : detail,
   };
@@ -35,20 +44,34 @@ export function attemptAnswerOf(record: LockedRecord, answer: RecordAnswer, { ev
 export function transitionsOf(settled: readonly Settled[], bounds: BackoffBounds): Transition[] {
   const divided = settled.filter(({ outcome }) => outcome.step.to === 'pending' && outcome.step.group === 'split');
   const halves = [randomUUID(), randomUUID()];
-  const groupOf = new Map(divided.map(({ record }, index) => [record.id, halves[index < divided.length / 2 ? 0 : 1] ?? null]));
+  const groupOf = new Map(
+    divided.map(({ record }, index) => [record.id, halves[index < divided.length / 2 ? 0 : 1] ?? null]),
+  );
   return settled.flatMap(({ record, outcome }): Transition[] => {
     const to = targetOf(record, outcome, groupOf.get(record.id) ?? null, bounds);
     return to === null ? [] : [{ record, to }];
   });
 }
 
-function targetOf(record: LockedRecord, { step }: RecordOutcome, half: string | null, bounds: BackoffBounds): RecordTarget | null {
+function targetOf(
+  record: LockedRecord,
+  { step }: RecordOutcome,
+  half: string | null,
+  bounds: BackoffBounds,
+): RecordTarget | null {
   switch (step.to) {
     case 'same':
       return null;
     case 'metered': {
       const { meteringRecordId, confirmedByDuplicate } = step;
-      return { state: 'metered', message: null, meteringRecordId, confirmedByDuplicate, settledQuantity: null, by: null };
+      return {
+        state: 'metered',
+        message: null,
+        meteringRecordId,
+        confirmedByDuplicate,
+        settledQuantity: null,
+        by: null,
+      };
     }
     case 'blocked':
       return { state: 'blocked', reason: step.reason, message: step.message };

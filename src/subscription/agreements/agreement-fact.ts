@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * What a fact adds to its type. Instants are ISO UTC text, as they are stored. No names of a buyer: agreements and licenses that a fact speaks of
- * beside its own stand as the hex digests of their names, as in agreement_name.
+ * What a fact adds to its type. Instants are ISO UTC text, as they are stored. No names of a buyer: agreements and
+ * licenses that a fact speaks of beside its own stand as the hex digests of their names, as in agreement_name.
  */
 export interface FactDetails {
   /** Purchase Agreement Created: sent at the signing or at the start, AWS does not say which. */
@@ -29,11 +29,17 @@ export interface FactDetails {
   'advisory.issued': { detailType: string };
   'advisory.resolved': { detailType: string };
   'agreement.notice': { detailType: string };
-  /** The buyer came to the landing page with a token, and ResolveCustomer answered; or the host entered a customer from before the module. */
+  /**
+   * The buyer came to the landing page with a token, and ResolveCustomer answered; or the host entered a customer from
+   * before the module.
+   */
   'buyer.registered': Record<string, never>;
   /** The host's word about its subscription: all that is in force at `endsAt` ends. */
   'host.ended': { endsAt: string };
-  /** A message that tells no time of its own (raw delivery, redriven): what it said is only a reason to ask. `said` is its type. */
+  /**
+   * A message that tells no time of its own (raw delivery, redriven): what it said is only a reason to ask. `said` is
+   * its type.
+   */
   'message.untimed': { said: string };
   /** AWS was asked about one agreement, and answered. `at` is when it was asked. */
   'agreement.found': {
@@ -53,7 +59,10 @@ export interface FactDetails {
 }
 
 export interface AgreementTerms {
-  /** Null: no free trial term. `until`: start + duration; null where the trial is the only pricing term, so that it lasts as long as the agreement. */
+  /**
+   * Null: no free trial term. `until`: start + duration; null where the trial is the only pricing term, so that it
+   * lasts as long as the agreement.
+   */
   trial: { until: string | null } | null;
 }
 
@@ -67,7 +76,10 @@ export type AgreementFact<T extends FactType = FactType> = {
     type: K;
     /** Row id of the agreement that it names; null: it names none (legacy), or a license that serves several. */
     agreementId: string | null;
-    /** Rows of the license that it names, where it names a license and no agreement; null: any of the buyer's could be meant. */
+    /**
+     * Rows of the license that it names, where it names a license and no agreement; null: any of the buyer's could be
+     * meant.
+     */
     among: readonly string[] | null;
     /** When it happened by its sender's word. */
     at: Date;

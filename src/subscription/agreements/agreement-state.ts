@@ -14,7 +14,10 @@ export interface AgreementLife {
   /** Null while nothing of it tells that it exists in time. */
   start: AgreementStart | null;
   end: AgreementEnd | null;
-  /** An end that AWS has announced (endTime) and that nobody has confirmed. It counts unless AWS, asked after it, says that the agreement goes on. */
+  /**
+   * An end that AWS has announced (endTime) and that nobody has confirmed. It counts unless AWS, asked after it, says
+   * that the agreement goes on.
+   */
   plannedEndAt: Date | null;
   /** Null: paid from its start. `until` null: as long as the agreement lasts. */
   trial: { until: Date | null } | null;
@@ -29,7 +32,10 @@ export interface AgreementStart {
   at: Date;
   /** False: provisional. The registration or the first License event stands for it. */
   isTold: boolean;
-  /** From this instant on the agreement counts as in force if its start has come; null: AWS has not said that usage may be metered. */
+  /**
+   * From this instant on the agreement counts as in force if its start has come; null: AWS has not said that usage may
+   * be metered.
+   */
   confirmedAt: Date | null;
 }
 
@@ -49,22 +55,38 @@ export interface AgreementEnd {
 export interface Doubt {
   /** An answer of AWS from this instant on settles it; business time. */
   askFrom: Date;
-  reason: 'untimedMessage' | 'startAfterEnd' | 'unknownStart' | 'unknownTerms' | 'severalAgreements' | 'noneBegunYet' | 'endToBeAskedAgain';
+  reason:
+    | 'untimedMessage'
+    | 'startAfterEnd'
+    | 'unknownStart'
+    | 'unknownTerms'
+    | 'severalAgreements'
+    | 'noneBegunYet'
+    | 'endToBeAskedAgain';
 }
 
 /**
- * `unknown`: named, but nothing tells when it runs. `registered`: its buyer has arrived, AWS has not said that it is in force. `awaitingSuccessor`: over,
- * or past its announced end, and AWS has not been asked since.
+ * `unknown`: named, but nothing tells when it runs. `registered`: its buyer has arrived, AWS has not said that it is in
+ * force. `awaitingSuccessor`: over, or past its announced end, and AWS has not been asked since.
  */
-export type AgreementPhase = 'unknown' | 'registered' | 'failed' | 'upcoming' | 'inForce' | 'awaitingSuccessor' | 'over';
+export type AgreementPhase =
+  'unknown' | 'registered' | 'failed' | 'upcoming' | 'inForce' | 'awaitingSuccessor' | 'over';
 
-/** AWS's lists follow what they list with a delay: an answer from within this time after an end says nothing about it. */
+/**
+ * AWS's lists follow what they list with a delay: an answer from within this time after an end says nothing about it.
+ */
 export const ANSWER_SETTLES_AFTER_MS = 600_000;
-/** A License event that comes alone may speak of a start that lies a month ahead: so long its Created, or AWS's answer, is waited for. */
+/**
+ * A License event that comes alone may speak of a start that lies a month ahead: so long its Created, or AWS's answer,
+ * is waited for.
+ */
 export const LICENSE_ALONE_MS = 300_000;
 /** How long an announced successor is waited for where AWS may not be asked about it. */
 export const SUCCESSOR_WAIT_MS = 24 * HOUR_MS;
-/** How far before the message an end may lie that the message names: further back it is the end that was planned, or a mistake. */
+/**
+ * How far before the message an end may lie that the message names: further back it is the end that was planned, or a
+ * mistake.
+ */
 const NAMED_END_MS = HOUR_MS;
 /** AWS's texts write "no end" as null, as nothing, or as the year 9999. */
 const NO_END_YEAR = 9000;
@@ -73,17 +95,22 @@ const SUCCESSOR_ANNOUNCED: ReadonlySet<string> = new Set(['RENEWED', 'REPLACED',
 const ENDED: ReadonlySet<string> = new Set(['CANCELLED', 'EXPIRED', 'TERMINATED', 'ARCHIVED', 'ROLLED_BACK']);
 
 /**
- * What its facts make of an agreement; pure. Facts in any order and any number of times, those that `assignFacts` gave it included. Each counts by its own
- * instant. AWS's texts differ on which message ends an agreement (Agreement Ended, License Deprovisioned, unsubscribe-pending): the first of them does.
+ * What its facts make of an agreement; pure. Facts in any order and any number of times, those that `assignFacts` gave
+ * it included. Each counts by its own instant. AWS's texts differ on which message ends an agreement (Agreement Ended,
+ * License Deprovisioned, unsubscribe-pending): the first of them does.
  */
 export function lifeOf(facts: readonly AgreementFact[], asking: Asking): AgreementLife {
   const ordered = inOrder(facts);
   const start = startOf(ordered, asking);
   const signs = ordered.flatMap((fact) => endSignsOf(fact, start));
   const positives = ordered.filter((fact) => isPositive(fact)).map(({ at }) => at);
-  const standing = signs.filter((sign) => sign.isByHost || !positives.some((at) => isSettledBy(at, latest(sign.saidAt, sign.endsAt))));
+  const standing = signs.filter(
+    (sign) => sign.isByHost || !positives.some((at) => isSettledBy(at, latest(sign.saidAt, sign.endsAt))),
+  );
   const planned = plannedEndOf(ordered, positives);
-  const end = endOf(standing) ?? (planned !== null && hasAnswered(asking, planned) && !asking.mayNotAsk ? passedEnd(planned) : null);
+  const end =
+    endOf(standing) ??
+    (planned !== null && hasAnswered(asking, planned) && !asking.mayNotAsk ? passedEnd(planned) : null);
   return {
     start,
     end,
@@ -98,14 +125,18 @@ export function lifeOf(facts: readonly AgreementFact[], asking: Asking): Agreeme
 export function phaseOf(life: AgreementLife, asking: Asking, now: Date): AgreementPhase {
   const { start, end, plannedEndAt, hasFailed } = life;
   if (start === null) return hasFailed ? 'failed' : 'unknown';
-  if (end && (end.at <= now || end.at <= start.at)) return awaitsAnnounced(end, asking, now) ? 'awaitingSuccessor' : 'over';
+  if (end && (end.at <= now || end.at <= start.at))
+    return awaitsAnnounced(end, asking, now) ? 'awaitingSuccessor' : 'over';
   if (hasFailed) return 'failed';
   if (start.confirmedAt === null || (!start.isTold && start.confirmedAt > now)) return 'registered';
   if (start.at > now) return 'upcoming';
   return isPastPlan(plannedEndAt, asking, now) ? 'awaitingSuccessor' : 'inForce';
 }
 
-/** Whether the announced end has passed while AWS could be asked whether the agreement goes on. Where it may not be, AWS decides at the call. */
+/**
+ * Whether the announced end has passed while AWS could be asked whether the agreement goes on. Where it may not be, AWS
+ * decides at the call.
+ */
 export function isPastPlan(plannedEndAt: Date | null, asking: Asking, now: Date): boolean {
   return plannedEndAt !== null && plannedEndAt <= now && !asking.mayNotAsk;
 }
@@ -123,7 +154,8 @@ export function hasAnswered({ askedAt }: Asking, endAt: Date): boolean {
 
 /** The instants at which the life may read otherwise without a new fact. */
 export function turningPointsOf({ start, end, plannedEndAt, trial }: AgreementLife, asking: Asking): Date[] {
-  const waits = end?.announcesSuccessor === true && asking.mayNotAsk ? plusMs(end.lastHeardAt, SUCCESSOR_WAIT_MS) : null;
+  const waits =
+    end?.announcesSuccessor === true && asking.mayNotAsk ? plusMs(end.lastHeardAt, SUCCESSOR_WAIT_MS) : null;
   const instants = [start?.at, start?.confirmedAt, end?.at, plannedEndAt, trial?.until, waits];
   return instants.filter((instant) => instant !== null && instant !== undefined);
 }
@@ -132,7 +164,8 @@ function isSettledBy(answerAt: Date, endAt: Date): boolean {
   return answerAt.getTime() - endAt.getTime() >= ANSWER_SETTLES_AFTER_MS;
 }
 
-// --- start -------------------------------------------------------------------------------------------------------------------------------
+// --- start
+// -------------------------------------------------------------------------------------------------------------------------------
 
 function startOf(ordered: readonly AgreementFact[], asking: Asking): AgreementStart | null {
   const told = toldStartOf(ordered);
@@ -140,16 +173,21 @@ function startOf(ordered: readonly AgreementFact[], asking: Asking): AgreementSt
   const signs = ordered.flatMap((fact) => provisionalStartOf(fact, asking));
   if (signs.length === 0) return null;
   const confirmed = signs.flatMap(({ confirmedAt }) => (confirmedAt === null ? [] : [confirmedAt]));
-  return { at: earliest(...signs.map(({ at }) => at)), isTold: false, confirmedAt: confirmed.length === 0 ? null : earliest(...confirmed) };
+  return {
+    at: earliest(...signs.map(({ at }) => at)),
+    isTold: false,
+    confirmedAt: confirmed.length === 0 ? null : earliest(...confirmed),
+  };
 }
 
 /**
- * The earliest that AWS names: an agreement that renews itself may be told with the start of its present term. A legacy message, which names none, is sent
- * at the start; it counts where nothing else does.
+ * The earliest that AWS names: an agreement that renews itself may be told with the start of its present term. A legacy
+ * message, which names none, is sent at the start; it counts where nothing else does.
  */
 function toldStartOf(ordered: readonly AgreementFact[]): Date | null {
   const named = ordered.flatMap((fact) => {
-    const told = fact.type === 'agreement.found' || fact.type === 'agreement.created' ? dateOf(fact.details.startTime) : null;
+    const told =
+      fact.type === 'agreement.found' || fact.type === 'agreement.created' ? dateOf(fact.details.startTime) : null;
     return told === null ? [] : [told];
   });
   if (named.length > 0) return earliest(...named);
@@ -177,7 +215,8 @@ function provisionalStartOf(fact: AgreementFact, asking: Asking): { at: Date; co
   }
 }
 
-// --- end ---------------------------------------------------------------------------------------------------------------------------------
+// --- end
+// ---------------------------------------------------------------------------------------------------------------------------------
 
 interface EndSign {
   endsAt: Date;
@@ -194,7 +233,14 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null): EndSign[
   const saidAt = happenedAt(fact);
   const { heardAt } = fact;
   const sign = (endsAt: Date, status: string | null = null, signAt: Date = saidAt): EndSign[] => [
-    { endsAt, saidAt, signAt, heardAt, announcesSuccessor: status !== null && SUCCESSOR_ANNOUNCED.has(status), isByHost: false },
+    {
+      endsAt,
+      saidAt,
+      signAt,
+      heardAt,
+      announcesSuccessor: status !== null && SUCCESSOR_ANNOUNCED.has(status),
+      isByHost: false,
+    },
   ];
   switch (fact.type) {
     case 'agreement.created': {
@@ -243,14 +289,18 @@ function passedEnd(at: Date): AgreementEnd {
   return { at, firstSignAt: at, lastSignAt: at, lastHeardAt, announcesSuccessor: false, isByHost: false };
 }
 
-/** The latest word about when it is to end; null where there is none, or where AWS has said after it that the agreement goes on. */
+/**
+ * The latest word about when it is to end; null where there is none, or where AWS has said after it that the agreement
+ * goes on.
+ */
 function plannedEndOf(ordered: readonly AgreementFact[], positives: readonly Date[]): Date | null {
   let planned: Date | null = null;
   for (const fact of ordered) {
     if (fact.type === 'agreement.created') planned = dateOf(fact.details.endTime);
     // Amended - Manufacturer tells no end, an entitlement neither: that is not the word that there is none.
     if (fact.type === 'agreement.amended') planned = dateOf(fact.details.endTime) ?? planned;
-    if (fact.type === 'agreement.found') planned = dateOf(fact.details.endTime) ?? (fact.details.status === null ? planned : null);
+    if (fact.type === 'agreement.found')
+      planned = dateOf(fact.details.endTime) ?? (fact.details.status === null ? planned : null);
   }
   if (planned === null || planned.getUTCFullYear() >= NO_END_YEAR) return null;
   const end = planned;
@@ -271,9 +321,13 @@ function namedEnd(endTime: string | null, at: Date): Date {
   return named !== null && named <= at && at.getTime() - named.getTime() <= NAMED_END_MS ? named : at;
 }
 
-// --- price, suspension, doubt ------------------------------------------------------------------------------------------------------------
+// --- price, suspension, doubt
+// ------------------------------------------------------------------------------------------------------------
 
-/** Trial or paid, by the terms (in legacy messages by AWS's flag); what the buyer's browser brought along decides nothing. */
+/**
+ * Trial or paid, by the terms (in legacy messages by AWS's flag); what the buyer's browser brought along decides
+ * nothing.
+ */
 function trialOf(ordered: readonly AgreementFact[], start: AgreementStart | null): AgreementLife['trial'] {
   const words = ordered.flatMap(priceWordOf);
   const last = words.findLastIndex(({ isTrial }) => isTrial);
@@ -281,7 +335,9 @@ function trialOf(ordered: readonly AgreementFact[], start: AgreementStart | null
   if (!trial) return null;
   const paid = words[last + 1];
   const until =
-    paid === undefined || (trial.until !== null && trial.until <= paid.at) ? trial.until : conversionOf(ordered, trial.at, paid.at);
+    paid === undefined || (trial.until !== null && trial.until <= paid.at)
+      ? trial.until
+      : conversionOf(ordered, trial.at, paid.at);
   return start !== null && until !== null && until <= start.at ? null : { until };
 }
 
@@ -295,7 +351,10 @@ function priceWordOf(fact: AgreementFact): { at: Date; isTrial: boolean; until: 
   return [{ at: fact.at, isTrial: trial !== null, until: dateOf(trial?.until ?? null) }];
 }
 
-/** The terms were a trial's when AWS was last asked, and are no more: they changed with the last message in between that may tell of a change. */
+/**
+ * The terms were a trial's when AWS was last asked, and are no more: they changed with the last message in between that
+ * may tell of a change.
+ */
 function conversionOf(ordered: readonly AgreementFact[], after: Date, upTo: Date): Date {
   const changes = ordered.filter(({ type, at }) => TERMS_MAY_CHANGE.has(type) && at > after && at <= upTo);
   return changes.at(-1)?.at ?? upTo;
@@ -315,7 +374,12 @@ function isSuspended(ordered: readonly AgreementFact[]): boolean {
   return issued !== undefined && (resolved === undefined || issued.at >= resolved.at);
 }
 
-function doubtOf(ordered: readonly AgreementFact[], start: AgreementStart | null, end: AgreementEnd | null, asking: Asking): Doubt | null {
+function doubtOf(
+  ordered: readonly AgreementFact[],
+  start: AgreementStart | null,
+  end: AgreementEnd | null,
+  asking: Asking,
+): Doubt | null {
   const doubts: Doubt[] = [];
   for (const fact of ordered) {
     const { type, at, heardAt } = fact;
@@ -324,12 +388,15 @@ function doubtOf(ordered: readonly AgreementFact[], start: AgreementStart | null
     const askFrom = latest(heardAt, plusMs(end.at, ANSWER_SETTLES_AFTER_MS));
     // An entitlement is changed by its end, too: whether it runs again, only AWS can say.
     if (type === 'license.updated' && at > end.at) doubts.push({ askFrom, reason: 'startAfterEnd' });
-    if (type === 'agreement.found' && at > end.at && isPositive(fact)) doubts.push({ askFrom, reason: 'endToBeAskedAgain' });
+    if (type === 'agreement.found' && at > end.at && isPositive(fact))
+      doubts.push({ askFrom, reason: 'endToBeAskedAgain' });
   }
   const firstHeard = ordered.find(({ type }) => type !== 'buyer.registered')?.heardAt;
   if (start?.isTold !== true && firstHeard !== undefined) doubts.push({ askFrom: firstHeard, reason: 'unknownStart' });
   const lastWord = ordered.findLast((fact) => priceWordOf(fact).length > 0)?.at;
-  const changed = ordered.filter(({ type, at }) => TERMS_MAY_CHANGE.has(type) && (lastWord === undefined || at > lastWord));
+  const changed = ordered.filter(
+    ({ type, at }) => TERMS_MAY_CHANGE.has(type) && (lastWord === undefined || at > lastWord),
+  );
   for (const { heardAt } of changed) doubts.push({ askFrom: heardAt, reason: 'unknownTerms' });
   return openDoubtOf(doubts, asking);
 }
@@ -338,10 +405,14 @@ function doubtOf(ordered: readonly AgreementFact[], start: AgreementStart | null
 export function openDoubtOf(doubts: readonly Doubt[], { askedAt, mayNotAsk }: Asking): Doubt | null {
   if (mayNotAsk) return null;
   const open = doubts.filter(({ askFrom }) => askedAt === null || askedAt < askFrom);
-  return open.reduce<Doubt | null>((latest, doubt) => (latest === null || doubt.askFrom > latest.askFrom ? doubt : latest), null);
+  return open.reduce<Doubt | null>(
+    (latest, doubt) => (latest === null || doubt.askFrom > latest.askFrom ? doubt : latest),
+    null,
+  );
 }
 
-// --- instants ----------------------------------------------------------------------------------------------------------------------------
+// --- instants
+// ----------------------------------------------------------------------------------------------------------------------------
 
 /** What we have heard of has happened, also where the sender's clock runs ahead of ours. */
 function happenedAt({ at, heardAt }: AgreementFact): Date {

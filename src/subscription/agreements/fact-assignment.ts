@@ -1,11 +1,24 @@
 import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
-import { type AgreementLife, ANSWER_SETTLES_AFTER_MS, type Asking, type Doubt, isPositive, lifeOf } from './agreement-state.js';
+import {
+  type AgreementLife,
+  ANSWER_SETTLES_AFTER_MS,
+  type Asking,
+  type Doubt,
+  isPositive,
+  lifeOf,
+} from './agreement-state.js';
 
-/** A row of `agreement`, as far as assignment needs it. Rows that are aliases are given as they stand; they are decided anew. */
+/**
+ * A row of `agreement`, as far as assignment needs it. Rows that are aliases are given as they stand; they are decided
+ * anew.
+ */
 export interface AgreementRow {
   id: string;
-  /** AWS's agreement id is known. A row without is nameless: made by a start that named none (its id is that fact's), or by a license alone. */
+  /**
+   * AWS's agreement id is known. A row without is nameless: made by a start that named none (its id is that fact's), or
+   * by a license alone.
+   */
   isNamed: boolean;
   /** Digests of its licenses. */
   licenses: readonly string[];
@@ -14,11 +27,17 @@ export interface AgreementRow {
 export interface Assignment {
   /** Facts of each agreement, under the id of the row that stands (no alias): its own and those assigned to it. */
   byAgreement: ReadonlyMap<string, readonly AgreementFact[]>;
-  /** Starts that name no agreement and belong to none known: each wants a nameless row whose id is the fact's. Also in `byAgreement`. */
+  /**
+   * Starts that name no agreement and belong to none known: each wants a nameless row whose id is the fact's. Also in
+   * `byAgreement`.
+   */
   wanted: readonly string[];
   /** Rows that are another row's agreement: alias → the row that stands. */
   aliases: ReadonlyMap<string, string>;
-  /** Facts that could mean several agreements, or one that has not begun: AWS is to be asked about the buyer; nothing ends by them meanwhile. */
+  /**
+   * Facts that could mean several agreements, or one that has not begun: AWS is to be asked about the buyer; nothing
+   * ends by them meanwhile.
+   */
   doubts: readonly (Doubt & { factId: string })[];
   /** Facts that concern an agreement from before those known, or none. */
   ofOthers: readonly string[];
@@ -26,18 +45,34 @@ export interface Assignment {
 
 /** A nameless start and the start of the named agreement that it speaks of lie at most this far apart. */
 const SAME_START_MS = HOUR_MS;
-/** The buyer may arrive this long before the start that AWS tells; a fact this long before an unknown start may be of it. */
+/**
+ * The buyer may arrive this long before the start that AWS tells; a fact this long before an unknown start may be of
+ * it.
+ */
 const ARRIVAL_MS = 4 * HOUR_MS;
-/** After its last sign an end is confirmed within AWS's hour (unsubscribe-pending, then unsubscribe-success), with some delay. */
+/**
+ * After its last sign an end is confirmed within AWS's hour (unsubscribe-pending, then unsubscribe-success), with some
+ * delay.
+ */
 const CONFIRMATION_MS = 2 * HOUR_MS;
 
-const ENDS: ReadonlySet<string> = new Set(['legacy.unsubscribePending', 'legacy.unsubscribed', 'license.deprovisioned', 'agreement.ended']);
+const ENDS: ReadonlySet<string> = new Set([
+  'legacy.unsubscribePending',
+  'legacy.unsubscribed',
+  'license.deprovisioned',
+  'agreement.ended',
+]);
 
 /**
- * Facts that name no agreement (SNS) are assigned to one, anew each time. Pure: the same for any order and number of the facts. All facts of one buyer
- * at one product, and all rows of its agreements. A fact of the host has the rows of its subscription in `among`.
+ * Facts that name no agreement (SNS) are assigned to one, anew each time. Pure: the same for any order and number of
+ * the facts. All facts of one buyer at one product, and all rows of its agreements. A fact of the host has the rows of
+ * its subscription in `among`.
  */
-export function assignFacts(rows: readonly AgreementRow[], facts: readonly AgreementFact[], asking: Asking): Assignment {
+export function assignFacts(
+  rows: readonly AgreementRow[],
+  facts: readonly AgreementFact[],
+  asking: Asking,
+): Assignment {
   const ordered = inOrder(facts);
   const board = new Board(asking);
   const named = ordered.filter(({ agreementId }) => agreementId !== null);
@@ -46,7 +81,8 @@ export function assignFacts(rows: readonly AgreementRow[], facts: readonly Agree
   for (const [alias, standing] of licenseAliasesOf(rows, board)) board.fold(alias, standing);
 
   const rest = ordered.filter(({ agreementId }) => agreementId === null);
-  const ofType = (...types: AgreementFact['type'][]): AgreementFact[] => rest.filter(({ type }) => types.includes(type));
+  const ofType = (...types: AgreementFact['type'][]): AgreementFact[] =>
+    rest.filter(({ type }) => types.includes(type));
   for (const fact of ofType('license.updated')) board.add(licensedBy(fact, board), fact);
   const starts = ofType('legacy.subscribeSucceeded');
   const namedAlone = board.copy();
@@ -57,7 +93,8 @@ export function assignFacts(rows: readonly AgreementRow[], facts: readonly Agree
   const doubts: (Doubt & { factId: string })[] = [];
   const ofOthers: string[] = [];
   for (const fact of rest) {
-    if (fact.type === 'message.untimed') doubts.push({ factId: fact.id, askFrom: fact.heardAt, reason: 'untimedMessage' });
+    if (fact.type === 'message.untimed')
+      doubts.push({ factId: fact.id, askFrom: fact.heardAt, reason: 'untimedMessage' });
     if (fact.type === 'legacy.subscribeFailed') placeFailure(fact, board, ofOthers);
     if (!ENDS.has(fact.type) && fact.type !== 'advisory.issued' && fact.type !== 'advisory.resolved') continue;
     const place = placeOf(fact, board, asking);
@@ -65,7 +102,8 @@ export function assignFacts(rows: readonly AgreementRow[], facts: readonly Agree
     if (place.kind === 'others') ofOthers.push(fact.id);
     if (place.kind === 'doubt') doubts.push({ factId: fact.id, ...place.doubt });
   }
-  const isOpen = ({ askFrom }: Doubt): boolean => !asking.mayNotAsk && (asking.askedAt === null || asking.askedAt < askFrom);
+  const isOpen = ({ askFrom }: Doubt): boolean =>
+    !asking.mayNotAsk && (asking.askedAt === null || asking.askedAt < askFrom);
   return {
     byAgreement: board.byAgreement(),
     wanted: board.wanted,
@@ -127,8 +165,11 @@ class Board {
 
   /** Ids of the rows that stand for these, or of all, in the order of their starts. */
   standing(ids?: readonly string[] | null): string[] {
-    const all = ids === undefined || ids === null ? [...this.facts.keys()] : ids.map((id) => this.aliases.get(id) ?? id);
-    return [...new Set(all)].filter((id) => this.facts.has(id)).sort((a, b) => this.startsAt(a) - this.startsAt(b) || (a < b ? -1 : 1));
+    const all =
+      ids === undefined || ids === null ? [...this.facts.keys()] : ids.map((id) => this.aliases.get(id) ?? id);
+    return [...new Set(all)]
+      .filter((id) => this.facts.has(id))
+      .sort((a, b) => this.startsAt(a) - this.startsAt(b) || (a < b ? -1 : 1));
   }
 
   startsAt(id: string): number {
@@ -136,8 +177,8 @@ class Board {
   }
 
   /**
-   * When it was over: its own end; or, of a nameless one, the next nameless start, since nobody could tell the two apart. What only stands for a start (the
-   * buyer's arrival) gives way to any.
+   * When it was over: its own end; or, of a nameless one, the next nameless start, since nobody could tell the two
+   * apart. What only stands for a start (the buyer's arrival) gives way to any.
    */
   overAt(id: string): Date | null {
     const { start, end } = this.life(id);
@@ -152,7 +193,10 @@ class Board {
   }
 }
 
-/** A row that only a license names is the agreement of that license: of several the one that ran when it was first heard of, else the next. */
+/**
+ * A row that only a license names is the agreement of that license: of several the one that ran when it was first heard
+ * of, else the next.
+ */
 function licenseAliasesOf(rows: readonly AgreementRow[], board: Board): [string, string][] {
   const byId = [...rows].sort((a, b) => (a.id < b.id ? -1 : 1));
   const unnamed = byId.filter(({ isNamed, licenses }) => !isNamed && licenses.length > 0);
@@ -160,7 +204,9 @@ function licenseAliasesOf(rows: readonly AgreementRow[], board: Board): [string,
     const shares = (other: AgreementRow): boolean => other.licenses.some((license) => row.licenses.includes(license));
     const named = board.standing(byId.filter((other) => other.isNamed && shares(other)).map(({ id }) => id));
     const standing =
-      named.length > 0 ? runningOrNext(named, board.factsOf(row.id)[0]?.at, board) : unnamed.slice(0, index).find(shares)?.id;
+      named.length > 0
+        ? runningOrNext(named, board.factsOf(row.id)[0]?.at, board)
+        : unnamed.slice(0, index).find(shares)?.id;
     return standing === undefined ? [] : [[row.id, standing]];
   });
 }
@@ -180,10 +226,18 @@ function placeStart(fact: AgreementFact, named: Board, board: Board): void {
   const at = fact.at.getTime();
   const open = named.standing(fact.among).filter((id) => isOpenAt(named.overAt(id), fact.at));
   const distance = (id: string): number => Math.abs(named.startsAt(id) - at);
-  const near = open.filter((id) => distance(id) <= (named.life(id).start?.isTold === true ? SAME_START_MS : ARRIVAL_MS));
-  const nearest = near.reduce<string | null>((best, id) => (best === null || distance(id) < distance(best) ? id : best), null);
-  // AWS was asked since, and knows one that ran already and goes on, but none that started then: its terms or its offer were told anew.
-  const toldAnew = open.findLast((id) => named.startsAt(id) < at && named.factsOf(id).some((other) => contradicts(other, fact.at)));
+  const near = open.filter(
+    (id) => distance(id) <= (named.life(id).start?.isTold === true ? SAME_START_MS : ARRIVAL_MS),
+  );
+  const nearest = near.reduce<string | null>(
+    (best, id) => (best === null || distance(id) < distance(best) ? id : best),
+    null,
+  );
+  // AWS was asked since, and knows one that ran already and goes on, but none that started then: its terms or its offer
+  // were told anew.
+  const toldAnew = open.findLast(
+    (id) => named.startsAt(id) < at && named.factsOf(id).some((other) => contradicts(other, fact.at)),
+  );
   const id = nearest ?? toldAnew;
   if (id === undefined) {
     board.want(fact);
@@ -208,19 +262,28 @@ function placeArrival(fact: AgreementFact, board: Board): void {
   board.add(id, fact);
 }
 
-/** A failed purchase concerns a buyer who has arrived and of whom nothing has started; a further offer that fails changes nothing. */
+/**
+ * A failed purchase concerns a buyer who has arrived and of whom nothing has started; a further offer that fails
+ * changes nothing.
+ */
 function placeFailure(fact: AgreementFact, board: Board, ofOthers: string[]): void {
   const id = board.standing(fact.among).findLast((candidate) => {
     const { start } = board.life(candidate);
-    return start?.isTold === false && start.at <= plusMs(fact.at, ARRIVAL_MS) && isOpenAt(board.overAt(candidate), fact.at);
+    return (
+      start?.isTold === false && start.at <= plusMs(fact.at, ARRIVAL_MS) && isOpenAt(board.overAt(candidate), fact.at)
+    );
   });
   if (id === undefined) ofOthers.push(fact.id);
   else board.add(id, fact);
 }
 
-type Place = { kind: 'agreement'; id: string } | { kind: 'doubt'; doubt: Doubt } | { kind: 'others' } | { kind: 'settled' };
+type Place =
+  { kind: 'agreement'; id: string } | { kind: 'doubt'; doubt: Doubt } | { kind: 'others' } | { kind: 'settled' };
 
-/** Of which agreement an end (or an advisory) speaks: of the one that had begun and was not over; or it confirms an end that was told just before. */
+/**
+ * Of which agreement an end (or an advisory) speaks: of the one that had begun and was not over; or it confirms an end
+ * that was told just before.
+ */
 function placeOf(fact: AgreementFact, board: Board, asking: Asking): Place {
   const ids = board.standing(fact.among);
   const begun = begunBefore(ids, fact.at, board);
@@ -250,7 +313,10 @@ function placeBeforeAll(fact: AgreementFact, ids: readonly string[], board: Boar
   return mayBeOf ? { kind: 'doubt', doubt: { askFrom: fact.heardAt, reason: 'noneBegunYet' } } : { kind: 'others' };
 }
 
-/** What began before an instant; where nothing did, what began at it: of a start and an end at one instant the end counts. */
+/**
+ * What began before an instant; where nothing did, what began at it: of a start and an end at one instant the end
+ * counts.
+ */
 function begunBefore(ids: readonly string[], at: Date, board: Board): string[] {
   const before = ids.filter((id) => board.startsAt(id) < at.getTime());
   return before.length > 0 ? before : ids.filter((id) => board.startsAt(id) === at.getTime());

@@ -11,7 +11,10 @@ export interface JoiningAgreement {
   licenses: readonly string[];
   previous: readonly string[];
   initial: string | null;
-  /** Metered by product code and buyer (a listing without licenses, or not moved yet): AWS cannot tell two of its agreements apart. */
+  /**
+   * Metered by product code and buyer (a listing without licenses, or not moved yet): AWS cannot tell two of its
+   * agreements apart.
+   */
   isLegacy: boolean;
   life: AgreementLife;
 }
@@ -23,8 +26,9 @@ export interface JoiningSubscription {
 }
 
 /**
- * `fork`: two follow one. `merge`: one follows two chains. `twoTenants`: what would be one subscription is claimed by two. These are for a person, and nothing
- * is done. `concurrent`: several run side by side, each a subscription of its own.
+ * `fork`: two follow one. `merge`: one follows two chains. `twoTenants`: what would be one subscription is claimed by
+ * two. These are for a person, and nothing is done. `concurrent`: several run side by side, each a subscription of its
+ * own.
  */
 export interface JoiningConflict {
   kind: 'fork' | 'merge' | 'twoTenants' | 'concurrent';
@@ -43,14 +47,20 @@ export interface Joining {
 
 /** After the last sign of an end a legacy buyer who returns is the old one, not a new one. */
 const RETURN_MS = HOUR_MS;
-/** Signs of an end that come later than this after the first (a License Deprovisioned of weeks later) do not keep that door open. */
+/**
+ * Signs of an end that come later than this after the first (a License Deprovisioned of weeks later) do not keep that
+ * door open.
+ */
 const SIGNS_OF_ONE_END_MS = 24 * HOUR_MS;
 
 /**
- * Which agreements are one subscription, and which follows which; pure. All agreements of one buyer at one product, and the living subscriptions that they
- * are in. Concurrency is never inferred, only the absence of a link.
+ * Which agreements are one subscription, and which follows which; pure. All agreements of one buyer at one product, and
+ * the living subscriptions that they are in. Concurrency is never inferred, only the absence of a link.
  */
-export function joinAgreements(agreements: readonly JoiningAgreement[], subscriptions: readonly JoiningSubscription[]): Joining {
+export function joinAgreements(
+  agreements: readonly JoiningAgreement[],
+  subscriptions: readonly JoiningSubscription[],
+): Joining {
   const ordered = [...agreements].sort(byStart);
   const conflicts: JoiningConflict[] = [];
   const groups = new Groups(ordered, subscriptions);
@@ -62,14 +72,20 @@ export function joinAgreements(agreements: readonly JoiningAgreement[], subscrip
     const [previous] = matches;
     if (!previous) continue;
     const strangers = matches.filter((other) => !groups.areOne(other, previous) && other !== previous);
-    if (strangers.length > 0) conflicts.push({ kind: 'merge', agreementIds: [agreement, previous, ...strangers].map(({ id }) => id) });
+    if (strangers.length > 0)
+      conflicts.push({ kind: 'merge', agreementIds: [agreement, previous, ...strangers].map(({ id }) => id) });
     const other = nextOf.get(previous.id);
     if (other) {
       conflicts.push({ kind: 'fork', agreementIds: [previous.id, other.id, agreement.id] });
       continue;
     }
-    // A chain whose first agreement turns out to follow another is that chain's end; where a later one does, two chains would merge.
-    const refusal = groups.areOne(agreement, previous) ? null : groups.isFirst(agreement) ? groups.unite(agreement, previous) : 'merge';
+    // A chain whose first agreement turns out to follow another is that chain's end; where a later one does, two chains
+    // would merge.
+    const refusal = groups.areOne(agreement, previous)
+      ? null
+      : groups.isFirst(agreement)
+        ? groups.unite(agreement, previous)
+        : 'merge';
     if (refusal !== null) {
       conflicts.push({ kind: refusal, agreementIds: [agreement.id, previous.id] });
       continue;
@@ -106,7 +122,9 @@ function predecessorsOf(agreement: JoiningAgreement, ordered: readonly JoiningAg
   const matches = [
     candidates.findLast((other) => other.licenses.some((license) => licenses.includes(license))),
     candidates.findLast(({ agreementName }) => agreementName !== null && previous.includes(agreementName)),
-    initial === null ? undefined : candidates.findLast((other) => other.initial === initial || other.agreementName === initial),
+    initial === null
+      ? undefined
+      : candidates.findLast((other) => other.initial === initial || other.agreementName === initial),
     candidates.findLast((other) => givesWayTo(other, agreement)),
   ];
   return [...new Set(matches.filter((match) => match !== undefined))].filter(
@@ -114,9 +132,12 @@ function predecessorsOf(agreement: JoiningAgreement, ordered: readonly JoiningAg
   );
 }
 
-/** A nameless one lasts until the next nameless start, and what only stands for a start (the buyer's arrival) until any. */
+/**
+ * A nameless one lasts until the next nameless start, and what only stands for a start (the buyer's arrival) until any.
+ */
 function givesWayTo(other: JoiningAgreement, next: JoiningAgreement): boolean {
-  const isNameless = ({ agreementName, licenses }: JoiningAgreement): boolean => agreementName === null && licenses.length === 0;
+  const isNameless = ({ agreementName, licenses }: JoiningAgreement): boolean =>
+    agreementName === null && licenses.length === 0;
   const { start, end } = other.life;
   if (!isNameless(other) || start === null || next.life.start === null) return false;
   return (isNameless(next) || !start.isTold) && (end === null || end.at >= next.life.start.at);
@@ -154,7 +175,8 @@ class Groups {
     this.tenantsOf = new Map(subscriptions.map(({ id, tenants }) => [id, tenants]));
     for (const agreement of ordered) {
       const { subscriptionId } = agreement;
-      const same = subscriptionId === null ? undefined : ordered.find((other) => other.subscriptionId === subscriptionId);
+      const same =
+        subscriptionId === null ? undefined : ordered.find((other) => other.subscriptionId === subscriptionId);
       const group = (same && this.groupOf.get(same.id)) ?? [];
       group.push(agreement);
       this.groupOf.set(agreement.id, group);
@@ -172,7 +194,9 @@ class Groups {
   unite(a: JoiningAgreement, b: JoiningAgreement): 'twoTenants' | null {
     const united = [...this.of(a), ...this.of(b)].sort(byStart);
     const tenants = new Set(united.flatMap(({ subscriptionId }) => this.tenantsOf.get(subscriptionId ?? '') ?? []));
-    const wereTwo = [this.of(a), this.of(b)].every((group) => group.some(({ subscriptionId }) => this.hasTenant(subscriptionId)));
+    const wereTwo = [this.of(a), this.of(b)].every((group) =>
+      group.some(({ subscriptionId }) => this.hasTenant(subscriptionId)),
+    );
     if (wereTwo && tenants.size > 1) return 'twoTenants';
     for (const { id } of united) this.groupOf.set(id, united);
     return null;

@@ -11,10 +11,12 @@ import {
 } from './agreement-state.js';
 
 /**
- * `registered`: arrived, not known to be in force. `upcoming`: what there is lies ahead. `trial`, `active`: AWS has said that usage may be metered.
- * `suspended`: AWS suspects the buyer of something. `ending`: the last one is over, AWS's window after it is open. `ended`: that has closed, too.
+ * `registered`: arrived, not known to be in force. `upcoming`: what there is lies ahead. `trial`, `active`: AWS has
+ * said that usage may be metered. `suspended`: AWS suspects the buyer of something. `ending`: the last one is over,
+ * AWS's window after it is open. `ended`: that has closed, too.
  */
-export type SubscriptionState = 'registered' | 'upcoming' | 'trial' | 'active' | 'suspended' | 'ending' | 'ended' | 'failed';
+export type SubscriptionState =
+  'registered' | 'upcoming' | 'trial' | 'active' | 'suspended' | 'ending' | 'ended' | 'failed';
 
 /** An agreement of a subscription's chain. */
 export interface ChainAgreement {
@@ -72,7 +74,8 @@ export function stateOf(chain: readonly ChainAgreement[], asking: Asking, now: D
     nextChangeAt: nextChangeOf(phased, asking, now),
     askAt: askAtOf(phased, asking),
   });
-  if (inForce) return read(inForce.life.isSuspended ? 'suspended' : isTrialAt(inForce.life, now) ? 'trial' : 'active', inForce);
+  if (inForce)
+    return read(inForce.life.isSuspended ? 'suspended' : isTrialAt(inForce.life, now) ? 'trial' : 'active', inForce);
   if (over && windowEndOf(over) > now) return read('ending');
   if (of('upcoming').length > 0) return read('upcoming');
   const last = of('registered', 'unknown', 'failed').at(-1);
@@ -93,8 +96,15 @@ export type Telling =
 
 const IN_FORCE: ReadonlySet<SubscriptionState> = new Set(['trial', 'active', 'suspended']);
 
-/** What follows from what was told before (null: the subscription is new) to what is; pure. That a subscription was folded is told by who folds. */
-export function tellingsOf(told: ToldState | null, projected: ProjectedState, chain: readonly ChainAgreement[]): Telling[] {
+/**
+ * What follows from what was told before (null: the subscription is new) to what is; pure. That a subscription was
+ * folded is told by who folds.
+ */
+export function tellingsOf(
+  told: ToldState | null,
+  projected: ProjectedState,
+  chain: readonly ChainAgreement[],
+): Telling[] {
   const before = told ?? { state: 'registered', currentAgreementId: null, isTrial: false, endedTold: false };
   const { state, isTrial, endsAt } = projected;
   const current = chain.find(({ id }) => id === projected.currentAgreementId);
@@ -102,18 +112,27 @@ export function tellingsOf(told: ToldState | null, projected: ProjectedState, ch
   if (!current) return [];
   const agreementId = current.id;
   if (state === 'suspended') return before.state === 'suspended' ? [] : [{ type: 'suspended', agreementId }];
-  if (state === 'ending' && endsAt) return before.state === 'ending' || before.endedTold ? [] : [{ type: 'ending', agreementId, endsAt }];
+  if (state === 'ending' && endsAt)
+    return before.state === 'ending' || before.endedTold ? [] : [{ type: 'ending', agreementId, endsAt }];
   if (state === 'ended' && endsAt) return before.endedTold ? [] : [{ type: 'ended', agreementId, endsAt }];
   if (!IN_FORCE.has(state)) return [];
 
   const startsAt = current.life.start?.at ?? new Date(0);
-  const previous = chain.find(({ id, aliasIds }) => id === before.currentAgreementId || aliasIds.includes(before.currentAgreementId ?? ''));
+  const previous = chain.find(
+    ({ id, aliasIds }) => id === before.currentAgreementId || aliasIds.includes(before.currentAgreementId ?? ''),
+  );
   const isOther = previous !== undefined && previous.id !== agreementId;
   const tellings: Telling[] = [];
-  if (before.currentAgreementId === null || before.endedTold || (!IN_FORCE.has(before.state) && !isOther) || before.state === 'suspended') {
+  if (
+    before.currentAgreementId === null ||
+    before.endedTold ||
+    (!IN_FORCE.has(before.state) && !isOther) ||
+    before.state === 'suspended'
+  ) {
     tellings.push({ type: 'activated', agreementId, startsAt, isTrial, previousState: before.state });
   } else if (isOther && endsAt === null && startsAt >= (previous.life.start?.at ?? startsAt)) {
-    // Back to an agreement that runs on after a later one is over, or to one that awaits its successor: nothing was renewed.
+    // Back to an agreement that runs on after a later one is over, or to one that awaits its successor: nothing was
+    // renewed.
     tellings.push({ type: 'renewed', agreementId, previousAgreementId: previous.id, startsAt, isTrial });
   }
   if (before.isTrial && !isTrial && !before.endedTold) {
@@ -129,29 +148,50 @@ export function endedToldAfter(told: ToldState | null, { state, currentAgreement
   return told !== null && told.endedTold && !(state === 'active' || state === 'trial');
 }
 
-/** In the order of their starts, with what a linked successor makes of its predecessor. Those of which nothing counts yet come first. */
+/**
+ * In the order of their starts, with what a linked successor makes of its predecessor. Those of which nothing counts
+ * yet come first.
+ */
 export function phasedAgreementsOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): PhasedAgreement[] {
   const own = chain.map((agreement) => ({ ...agreement, phase: phaseOf(agreement.life, asking, now) }));
   const phased = own.map((agreement): PhasedAgreement => {
     const { id, aliasIds, life, phase } = agreement;
     const startsAt = life.start?.at.getTime() ?? -Infinity;
-    const successor = own.filter(({ previousId }) => previousId !== null && (previousId === id || aliasIds.includes(previousId)));
+    const successor = own.filter(
+      ({ previousId }) => previousId !== null && (previousId === id || aliasIds.includes(previousId)),
+    );
     const next = successor.map((other) => takesOverAt(other, now)).filter((at) => at !== null);
     const takenOver = next.length === 0 ? null : earliest(...next);
     const endedAt = life.end?.at ?? (phase === 'over' || phase === 'awaitingSuccessor' ? life.plannedEndAt : null);
     if (takenOver === null)
-      return { ...agreement, startsAt, over: endedAt === null ? null : { at: endedAt, end: life.end }, isFollowed: false };
+      return {
+        ...agreement,
+        startsAt,
+        over: endedAt === null ? null : { at: endedAt, end: life.end },
+        isFollowed: false,
+      };
     const at = earliest(takenOver, endedAt);
     const isSeamless = takenOver > now && endedAt !== null && takenOver.getTime() - endedAt.getTime() <= SEAMLESS_MS;
     const isRunning = at > now || isSeamless;
     const follows: AgreementPhase = isRunning ? (phase === 'over' ? 'awaitingSuccessor' : phase) : 'over';
-    return { ...agreement, startsAt, phase: phase === 'unknown' ? phase : follows, over: { at, end: life.end }, isFollowed: true };
+    return {
+      ...agreement,
+      startsAt,
+      phase: phase === 'unknown' ? phase : follows,
+      over: { at, end: life.end },
+      isFollowed: true,
+    };
   });
   return phased.sort((a, b) => a.startsAt - b.startsAt || (a.id < b.id ? -1 : 1));
 }
 
-/** The instant at which a successor takes its predecessor's time: a start that is told, or that has proven to be one. */
-function takesOverAt({ life: { start, end }, phase }: ChainAgreement & { phase: AgreementPhase }, now: Date): Date | null {
+/**
+ * The instant at which a successor takes its predecessor's time: a start that is told, or that has proven to be one.
+ */
+function takesOverAt(
+  { life: { start, end }, phase }: ChainAgreement & { phase: AgreementPhase },
+  now: Date,
+): Date | null {
   if (start === null || phase === 'failed' || phase === 'unknown') return null;
   // It was called off before it began.
   if (end !== null && end.at <= start.at) return null;
@@ -163,7 +203,10 @@ function isTrialAt({ trial }: AgreementLife, now: Date): boolean {
 }
 
 function lastOver(over: readonly PhasedAgreement[]): PhasedAgreement | null {
-  return over.reduce<PhasedAgreement | null>((last, one) => (last === null || overAt(one) >= overAt(last) ? one : last), null);
+  return over.reduce<PhasedAgreement | null>(
+    (last, one) => (last === null || overAt(one) >= overAt(last) ? one : last),
+    null,
+  );
 }
 
 function overAt({ over }: PhasedAgreement): number {
@@ -192,7 +235,9 @@ function nextChangeOf(phased: readonly PhasedAgreement[], asking: Asking, now: D
 function askAtOf(phased: readonly PhasedAgreement[], asking: Asking): Date | null {
   if (asking.mayNotAsk) return null;
   const instants = phased.flatMap(({ life, over }) => {
-    const ends = [life.plannedEndAt, life.end?.isByHost === true ? null : (over?.at ?? null)].filter((at) => at !== null);
+    const ends = [life.plannedEndAt, life.end?.isByHost === true ? null : (over?.at ?? null)].filter(
+      (at) => at !== null,
+    );
     const unasked = ends.filter((at) => !hasAnswered(asking, at)).map((at) => plusMs(at, ANSWER_SETTLES_AFTER_MS));
     return [...unasked, ...(life.doubt === null ? [] : [life.doubt.askFrom])];
   });

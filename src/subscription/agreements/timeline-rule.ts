@@ -1,7 +1,13 @@
 import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
 import { type AgreementEnd, type Asking, awaitsAnnounced, isPastPlan, turningPointsOf } from './agreement-state.js';
 import { type ChainAgreement, phasedAgreementsOf } from './subscription-state.js';
-import { type MeteringIdentityName, type SpanEnd, type SpanIdentity, type SubscriptionTimeline, type TimelineSpan } from './timeline.js';
+import {
+  type MeteringIdentityName,
+  type SpanEnd,
+  type SpanIdentity,
+  type SubscriptionTimeline,
+  type TimelineSpan,
+} from './timeline.js';
 
 /** What AWS may be told about an agreement: as far as it is known, in the form that the API takes. */
 export interface AgreementIdentity {
@@ -23,7 +29,10 @@ export interface TimelineBasis {
   licenseFrom: Date | null;
   /** Nothing before this instant is billed by us. */
   billedFrom: Date | null;
-  /** Whether lifecycle messages can come at all: the options name a way in. Where none can, nobody would ever say that a buyer is active. */
+  /**
+   * Whether lifecycle messages can come at all: the options name a way in. Where none can, nobody would ever say that a
+   * buyer is active.
+   */
   followsLifecycle: boolean;
   /** Usage up to this long before a start, where nothing else covers it, belongs to that start. */
   arrivalGapMs: number;
@@ -47,8 +56,8 @@ interface Stretch {
 }
 
 /**
- * Which agreement, at which price, has which instants; pure, computed when asked. A linked successor's start ends its predecessor's time; without a link
- * each instant belongs to the agreement in force that started last.
+ * Which agreement, at which price, has which instants; pure, computed when asked. A linked successor's start ends its
+ * predecessor's time; without a link each instant belongs to the agreement in force that started last.
  */
 export function timelineOf(basis: TimelineBasis, asking: Asking, now: Date): SubscriptionTimeline {
   const stretches = stretchesOf(basis, asking, now);
@@ -87,8 +96,10 @@ function stretchesOf({ agreements, followsLifecycle }: TimelineBasis, asking: As
     const isConfirmed = start.confirmedAt !== null && start.confirmedAt <= now;
     const isProven = start.isTold || isConfirmed;
     const mayTell = life.doubt?.reason === 'unknownStart' || !isProven;
-    const seals = phase === 'failed' ? 'never' : mayTell && !start.isTold && followsLifecycle ? 'lastMoment' : 'whenSettled';
-    const isMetered = phase === 'inForce' || phase === 'awaitingSuccessor' || (phase === 'registered' && !followsLifecycle);
+    const seals =
+      phase === 'failed' ? 'never' : mayTell && !start.isTold && followsLifecycle ? 'lastMoment' : 'whenSettled';
+    const isMetered =
+      phase === 'inForce' || phase === 'awaitingSuccessor' || (phase === 'registered' && !followsLifecycle);
     return [
       {
         agreement,
@@ -103,7 +114,10 @@ function stretchesOf({ agreements, followsLifecycle }: TimelineBasis, asking: As
   });
 }
 
-/** The signs of an end; of one that AWS has not reported (a successor has started, an announced end has passed) the last sign may still come. */
+/**
+ * The signs of an end; of one that AWS has not reported (a successor has started, an announced end has passed) the last
+ * sign may still come.
+ */
 function spanEndOf(at: Date, end: AgreementEnd | null, mayWait: boolean, asking: Asking, now: Date): SpanEnd {
   if (end === null) {
     const lastHeardAt = latest(at, earliest(now, plusMs(at, UNREPORTED_MS)));
@@ -121,7 +135,8 @@ function spanEndOf(at: Date, end: AgreementEnd | null, mayWait: boolean, asking:
   };
 }
 
-// --- whose instant ---------------------------------------------------------------------------------------------------------------------------
+// --- whose instant
+// ---------------------------------------------------------------------------------------------------------------------------
 
 interface Piece {
   stretch: Stretch;
@@ -153,7 +168,8 @@ function covers({ from, over }: Stretch, at: number): boolean {
 function laterStarted(best: Stretch | null, candidate: Stretch): Stretch {
   if (best === null) return candidate;
   if (best.isProven !== candidate.isProven) return best.isProven ? best : candidate;
-  return candidate.from > best.from || (candidate.from.getTime() === best.from.getTime() && candidate.agreement.id > best.agreement.id)
+  return candidate.from > best.from ||
+    (candidate.from.getTime() === best.from.getTime() && candidate.agreement.id > best.agreement.id)
     ? candidate
     : best;
 }
@@ -164,7 +180,8 @@ function gapStartOf({ stretch, from }: Piece, before: readonly Piece[], { arriva
   return latest(plusMs(from, -arrivalGapMs), before.at(-1)?.to ?? null);
 }
 
-// --- price, identity ---------------------------------------------------------------------------------------------------------------------------
+// --- price, identity
+// ---------------------------------------------------------------------------------------------------------------------------
 
 function pricedSpansOf({ stretch, from, to }: Piece, gapStart: Date, basis: TimelineBasis): TimelineSpan[] {
   const { agreement, over, end, seals, zeroRecords } = stretch;
@@ -178,7 +195,11 @@ function pricedSpansOf({ stretch, from, to }: Piece, gapStart: Date, basis: Time
     seals,
     zeroRecords,
   };
-  const span = (price: TimelineSpan['price'], of: { from: Date; to: Date | null; startsAt: Date }, isLast: boolean): TimelineSpan => ({
+  const span = (
+    price: TimelineSpan['price'],
+    of: { from: Date; to: Date | null; startsAt: Date },
+    isLast: boolean,
+  ): TimelineSpan => ({
     ...common,
     price,
     ...of,
@@ -190,10 +211,17 @@ function pricedSpansOf({ stretch, from, to }: Piece, gapStart: Date, basis: Time
   const { until } = trial;
   if (until === null || (to !== null && until >= to)) return [span('trial', { from: gapStart, to, startsAt }, true)];
   if (until <= from) return [span('paid', { from, to, startsAt: latest(startsAt, until) }, true)];
-  return [span('trial', { from: gapStart, to: until, startsAt }, false), span('paid', { from: until, to, startsAt: until }, true)];
+  return [
+    span('trial', { from: gapStart, to: until, startsAt }, false),
+    span('paid', { from: until, to, startsAt: until }, true),
+  ];
 }
 
-function identitiesOf(identity: AgreementIdentity, { from, to }: { from: Date; to: Date | null }, basis: TimelineBasis): SpanIdentity[] {
+function identitiesOf(
+  identity: AgreementIdentity,
+  { from, to }: { from: Date; to: Date | null },
+  basis: TimelineBasis,
+): SpanIdentity[] {
   const { licenseFrom } = basis;
   const legacy = { identity: legacyNamesOf(identity)[0] ?? null, alsoKnownAs: legacyNamesOf(identity).slice(1) };
   const license = { identity: licenseNameOf(identity), alsoKnownAs: [] };
@@ -207,7 +235,9 @@ function identitiesOf(identity: AgreementIdentity, { from, to }: { from: Date; t
 }
 
 function licenseNameOf({ license, customerAwsAccountId }: AgreementIdentity): MeteringIdentityName | null {
-  return license === null || customerAwsAccountId === null ? null : { kind: 'license', ...license, customerAwsAccountId };
+  return license === null || customerAwsAccountId === null
+    ? null
+    : { kind: 'license', ...license, customerAwsAccountId };
 }
 
 /** The name that the buyer came with first; AWS may take both names for one buyer. */
@@ -243,5 +273,7 @@ function namesIn(identity: SpanIdentity | undefined): string[] {
 
 function keyOf(name: MeteringIdentityName): string {
   if (name.kind === 'license') return `license ${name.licenseId}`;
-  return name.kind === 'account' ? `account ${name.customerAwsAccountId}` : `customerIdentifier ${name.customerIdentifier}`;
+  return name.kind === 'account'
+    ? `account ${name.customerAwsAccountId}`
+    : `customerIdentifier ${name.customerIdentifier}`;
 }

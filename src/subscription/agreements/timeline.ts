@@ -1,13 +1,17 @@
 /**
- * The name under which AWS meters and dedupes: what is sent, and the canonical form that tells two spellings of one from two.
- * A buyer of a legacy listing has up to two names; AWS may treat both as one, so hours under either count as taken.
+ * The name under which AWS meters and dedupes: what is sent, and the canonical form that tells two spellings of one
+ * from two. A buyer of a legacy listing has up to two names; AWS may treat both as one, so hours under either count as
+ * taken.
  */
 export type MeteringIdentityName =
   | { kind: 'license'; licenseId: string; licenseArn: string; customerAwsAccountId: string }
   | { kind: 'customerIdentifier'; customerIdentifier: string }
   | { kind: 'account'; customerAwsAccountId: string };
 
-/** From an hour on, usage of an agreement is metered under `identity`; null where AWS has not told enough to send anything. */
+/**
+ * From an hour on, usage of an agreement is metered under `identity`; null where AWS has not told enough to send
+ * anything.
+ */
 export interface SpanIdentity {
   /** Start of the first UTC hour; null: from the beginning. */
   fromHour: Date | null;
@@ -25,15 +29,21 @@ export interface SpanEnd {
   lastSignAt: Date;
   /** When the last sign was heard, by business time. */
   lastHeardAt: Date;
-  /** A successor was announced (RENEWED, REPLACED, SUPERSEDED), or only the planned end has passed: none is known yet, and AWS was not asked since. */
+  /**
+   * A successor was announced (RENEWED, REPLACED, SUPERSEDED), or only the planned end has passed: none is known yet,
+   * and AWS was not asked since.
+   */
   awaitsSuccessor: boolean;
-  /** A later agreement goes on under the same metering identity: AWS's window after the end does not shorten the deadlines of its hours. */
+  /**
+   * A later agreement goes on under the same metering identity: AWS's window after the end does not shorten the
+   * deadlines of its hours.
+   */
   identityGoesOn: boolean;
 }
 
 /**
- * One stretch of a subscription's time with one agreement and one price: the instants `[from, to)`. Spans of a subscription never overlap, and lie in
- * the order of time.
+ * One stretch of a subscription's time with one agreement and one price: the instants `[from, to)`. Spans of a
+ * subscription never overlap, and lie in the order of time.
  */
 export interface TimelineSpan {
   subscriptionId: string;
@@ -42,15 +52,23 @@ export interface TimelineSpan {
   /** Other rows that turned out to be the same agreement. */
   aliasAgreementIds: readonly string[];
   price: 'trial' | 'paid';
-  /** First instant whose usage belongs to it: its start, or up to an hour before where nothing else covers that time. */
+  /**
+   * First instant whose usage belongs to it: its start, or up to an hour before where nothing else covers that time.
+   */
   from: Date;
   /** First instant that does not belong to it any more; null while no end is known. */
   to: Date | null;
-  /** The told (or provisional) start of this span's agreement or price: records lie at least a second after the agreement's. */
+  /**
+   * The told (or provisional) start of this span's agreement or price: records lie at least a second after the
+   * agreement's.
+   */
   startsAt: Date;
   /** No start was told: the registration or the first License event stands for it. */
   isProvisional: boolean;
-  /** `whenSettled`; `lastMoment`: AWS has not said that it may be metered, so its hours wait until they would be lost; `never`: the purchase failed. */
+  /**
+   * `whenSettled`; `lastMoment`: AWS has not said that it may be metered, so its hours wait until they would be lost;
+   * `never`: the purchase failed.
+   */
   seals: 'whenSettled' | 'lastMoment' | 'never';
   zeroRecords: boolean;
   /** Null while the agreement runs, and where only the price changes at `to`. */

@@ -19,11 +19,14 @@ export function selectAgreementsByNames(
   names: readonly Pick<AwsName<AgreementNameKind>, 'kind' | 'digest'>[],
 ): Promise<NamedAgreement[]> {
   return tx.query<NamedAgreement>(
-    `SELECT DISTINCT a.id::text AS id, a.subscription_id::text AS subscription_id, a.product_code, a.buyer_id::text AS buyer_id,
-       EXISTS (SELECT FROM marketplace.agreement_name k WHERE k.seller_account = $1 AND k.agreement_id = a.id AND k.kind = 'agreement') AS is_named,
+    `SELECT DISTINCT a.id::text AS id, a.subscription_id::text AS subscription_id, a.product_code, a.buyer_id::text AS
+      buyer_id,
+       EXISTS (SELECT FROM marketplace.agreement_name k WHERE k.seller_account = $1 AND k.agreement_id = a.id
+         AND k.kind = 'agreement') AS is_named,
        wanted.kind, wanted.digest
      FROM unnest($2::text[], $3::text[]) AS wanted (kind, digest)
-     JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.kind = wanted.kind AND n.digest = decode(wanted.digest, 'hex')
+     JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.kind = wanted.kind
+       AND n.digest = decode(wanted.digest, 'hex')
      JOIN marketplace.agreement named ON named.seller_account = $1 AND named.id = n.agreement_id
      JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = coalesce(named.alias_of, named.id)
      ORDER BY 1`,
@@ -39,14 +42,18 @@ export async function completeAgreement(
   known: { buyerId: string | null; productId: string | null; offerId: string | null },
 ): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.agreement SET buyer_id = coalesce(buyer_id, $3), product_id = coalesce(product_id, $4), offer_id = coalesce($5, offer_id)
+    `UPDATE marketplace.agreement SET buyer_id = coalesce(buyer_id, $3), product_id = coalesce(product_id, $4),
+      offer_id = coalesce($5, offer_id)
      WHERE seller_account = $1 AND id = $2
-       AND (buyer_id, product_id, offer_id) IS DISTINCT FROM (coalesce(buyer_id, $3), coalesce(product_id, $4), coalesce($5, offer_id))`,
+       AND (buyer_id, product_id, offer_id) IS DISTINCT FROM (coalesce(buyer_id, $3), coalesce(product_id, $4),
+         coalesce($5, offer_id))`,
     [sellerAccount, id, known.buyerId, known.productId, known.offerId],
   );
 }
 
-/** The first form of a name that is sent stays; an event's form of a license gives way to the one that the API takes. */
+/**
+ * The first form of a name that is sent stays; an event's form of a license gives way to the one that the API takes.
+ */
 export async function insertAgreementNames(
   tx: SqlExecutor,
   sellerAccount: string,
@@ -61,7 +68,8 @@ export async function insertAgreementNames(
        SET name = coalesce(n.name, excluded.name), event_form = coalesce(n.event_form, excluded.event_form)
        -- A name that was erased has neither form, and stays so.
        WHERE num_nonnulls(n.name, n.event_form) > 0
-         AND ((n.name IS NULL AND excluded.name IS NOT NULL) OR (n.event_form IS NULL AND excluded.event_form IS NOT NULL))`,
+         AND ((n.name IS NULL AND excluded.name IS NOT NULL) OR (n.event_form IS NULL
+           AND excluded.event_form IS NOT NULL))`,
     [
       sellerAccount,
       agreementId,
@@ -84,7 +92,11 @@ export async function selectLicensesOf(tx: SqlExecutor, sellerAccount: string, a
 }
 
 /** The product code that stands for an entity id (`prod-…`), where a message has named both. */
-export async function selectProductOfId(tx: SqlExecutor, sellerAccount: string, productId: string): Promise<string | null> {
+export async function selectProductOfId(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productId: string,
+): Promise<string | null> {
   const [row] = await tx.query<{ product_code: string }>(
     `SELECT product_code FROM marketplace.agreement WHERE seller_account = $1 AND product_id = $2 LIMIT 1`,
     [sellerAccount, productId],

@@ -24,14 +24,15 @@ export interface AwsName<Kind extends BuyerNameKind | AgreementNameKind = BuyerN
 }
 
 const LICENSE_ID = /(?:^|[:/])(?:l|lic)-([^:/]+)$/;
-// [BOTO, SG-code] Events also print it without `arn:`, with a region and without `license:`; such a form is refused by the API.
+// [BOTO, SG-code] Events also print it without `arn:`, with a region and without `license:`; such a form is refused by
+// the API.
 const API_FORM = /^arn:aws[a-zA-Z-]*:license-manager:[^:]*:[0-9]{12}:license:l-[A-Za-z0-9-]+$/;
 const AGREEMENT_ID = /^agmn?t-(.+)$/;
 
 /**
  * What the printed forms of a LicenseArn have in common: `arn:aws:license-manager::<owner>:license:l-<id>` (API),
- * `aws:license-manager:<region>:<owner>:l-<id>` (events) and `arn:aws:license-manager:…:license/lic-<id>` (guides) all give `l-<id>`.
- * A form not known to us stands for itself, so that it can never meet another license.
+ * `aws:license-manager:<region>:<owner>:l-<id>` (events) and `arn:aws:license-manager:…:license/lic-<id>` (guides) all
+ * give `l-<id>`. A form not known to us stands for itself, so that it can never meet another license.
  */
 export function licenseIdOf(licenseArn: string): string {
   const id = LICENSE_ID.exec(licenseArn)?.[1];
@@ -52,11 +53,22 @@ export function digestOf(canonical: string): string {
   return createHash('sha256').update(canonical, 'utf8').digest('hex');
 }
 
-/** @param from whether an API has printed the names: its literals are sent back as they are; of an event's only the known form is. */
-export function agreementNamesOf({ licenseArn, agreementId }: NamedByAws, from: 'api' | 'event'): AwsName<AgreementNameKind>[] {
+/**
+ * @param from whether an API has printed the names: its literals are sent back as they are; of an event's only the
+ * known form is.
+ */
+export function agreementNamesOf(
+  { licenseArn, agreementId }: NamedByAws,
+  from: 'api' | 'event',
+): AwsName<AgreementNameKind>[] {
   const names: AwsName<AgreementNameKind>[] = [];
   if (agreementId !== undefined && agreementId !== '') {
-    names.push({ kind: 'agreement', digest: digestOf(agreementKeyOf(agreementId)), name: agreementId, eventForm: null });
+    names.push({
+      kind: 'agreement',
+      digest: digestOf(agreementKeyOf(agreementId)),
+      name: agreementId,
+      eventForm: null,
+    });
   }
   if (licenseArn !== undefined && licenseArn !== '') {
     const isSendable = from === 'api' || isApiForm(licenseArn);

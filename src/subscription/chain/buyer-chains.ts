@@ -59,25 +59,38 @@ export interface BuyerChains {
   claims: readonly ClaimRecord[];
 }
 
-/** One projection of a buyer at a time; FOR NO KEY UPDATE lets rows that refer to it be written meanwhile. In the order of ids. */
+/**
+ * One projection of a buyer at a time; FOR NO KEY UPDATE lets rows that refer to it be written meanwhile. In the order
+ * of ids.
+ */
 export async function lockBuyers(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<void> {
   await tx.query(
     `SELECT FROM marketplace.buyer WHERE seller_account = $1
-       AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1 AND id = ANY ($2::uuid[]))
+       AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1
+         AND id = ANY ($2::uuid[]))
      ORDER BY id FOR NO KEY UPDATE`,
     [sellerAccount, buyerIds],
   );
 }
 
 /** The rows that adoption of claims writes, too; after the buyers, in the order of ids. */
-export async function lockSubscriptionsOf(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<void> {
+export async function lockSubscriptionsOf(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  buyerIds: readonly string[],
+): Promise<void> {
   await tx.query(
-    `SELECT FROM marketplace.subscription WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+    `SELECT FROM marketplace.subscription WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[]) ORDER BY id
+      FOR NO KEY UPDATE`,
     [sellerAccount, buyerIds],
   );
 }
 
-export async function selectBuyersOf(tx: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[]): Promise<string[]> {
+export async function selectBuyersOf(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subscriptionIds: readonly string[],
+): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
     `SELECT DISTINCT coalesce(b.alias_of, b.id)::text AS id FROM marketplace.subscription s
      JOIN marketplace.buyer b ON b.seller_account = $1 AND b.id = s.buyer_id
@@ -88,17 +101,28 @@ export async function selectBuyersOf(tx: SqlExecutor, sellerAccount: string, sub
 }
 
 /**
- * Everything known of some buyers, in six statements however many they are. Ids that are aliases are answered as the buyer that they turned out to be.
+ * Everything known of some buyers, in six statements however many they are. Ids that are aliases are answered as the
+ * buyer that they turned out to be.
  */
-export async function loadBuyerChains(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<BuyerChains[]> {
+export async function loadBuyerChains(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  buyerIds: readonly string[],
+): Promise<BuyerChains[]> {
   if (buyerIds.length === 0) return [];
-  const buyers = await tx.query<{ id: string; product_code: string; identity: 'license' | 'legacy'; all_ids: string[] }>(
+  const buyers = await tx.query<{
+    id: string;
+    product_code: string;
+    identity: 'license' | 'legacy';
+    all_ids: string[];
+  }>(
     `SELECT b.id::text AS id, b.product_code, p.identity, jsonb_agg(same.id::text) AS all_ids
      FROM marketplace.buyer b
      JOIN marketplace.product p ON p.seller_account = $1 AND p.product_code = b.product_code
      JOIN marketplace.buyer same ON same.seller_account = $1 AND (same.id = b.id OR same.alias_of = b.id)
      WHERE b.seller_account = $1
-       AND b.id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1 AND id = ANY ($2::uuid[]))
+       AND b.id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1
+         AND id = ANY ($2::uuid[]))
      GROUP BY b.id, b.product_code, p.identity ORDER BY b.id`,
     [sellerAccount, buyerIds],
   );
@@ -109,9 +133,15 @@ export async function loadBuyerChains(tx: SqlExecutor, sellerAccount: string, bu
   const subscriptions = groupBy(subscriptionRows, ({ buyer_id: id }) => id);
   const subscriptionIds = subscriptionRows.map(({ id }) => id);
   const ownerOf = new Map(subscriptionRows.map((row) => [row.id, row.buyer_id]));
-  const claims = groupBy(await selectClaims(tx, sellerAccount, subscriptionIds), (row) => ownerOf.get(row.subscription_id) ?? '');
+  const claims = groupBy(
+    await selectClaims(tx, sellerAccount, subscriptionIds),
+    (row) => ownerOf.get(row.subscription_id) ?? '',
+  );
   const agreements = groupBy(await selectAgreements(tx, sellerAccount, ids), ({ buyer_id: id }) => id);
-  const facts = groupBy(await selectFacts(tx, sellerAccount, [...buyerOf.keys()]), ({ buyer_id: id }) => buyerOf.get(id) ?? id);
+  const facts = groupBy(
+    await selectFacts(tx, sellerAccount, [...buyerOf.keys()]),
+    ({ buyer_id: id }) => buyerOf.get(id) ?? id,
+  );
   return buyers.map(({ id, product_code: productCode, identity }) => {
     const rows = (agreements.get(id) ?? []).map(agreementOf);
     const own = subscriptions.get(id) ?? [];
@@ -128,7 +158,10 @@ export async function loadBuyerChains(tx: SqlExecutor, sellerAccount: string, bu
   });
 }
 
-/** Rows of the license that a fact names, or of the subscription that the host speaks of; null: any of the buyer's could be meant. */
+/**
+ * Rows of the license that a fact names, or of the subscription that the host speaks of; null: any of the buyer's could
+ * be meant.
+ */
 export function amongOf(
   fact: { type: FactType; licenseDigest: string | null; subscriptionId: string | null },
   rows: readonly AgreementRecord[],
@@ -136,7 +169,9 @@ export function amongOf(
 ): readonly string[] | null {
   if (fact.type === 'host.ended') {
     const named = subscriptions.find(({ id }) => id === fact.subscriptionId);
-    return rows.filter(({ subscriptionId }) => subscriptionId === (named?.aliasOf ?? fact.subscriptionId)).map(({ id }) => id);
+    return rows
+      .filter(({ subscriptionId }) => subscriptionId === (named?.aliasOf ?? fact.subscriptionId))
+      .map(({ id }) => id);
   }
   if (fact.licenseDigest === null) return null;
   return rows.filter((row) => hasName(row, 'license', fact.licenseDigest)).map(({ id }) => id);
@@ -160,7 +195,8 @@ interface FactRow {
 /** Every fact is kept with its buyer, whatever it names beside. */
 function selectFacts(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<FactRow[]> {
   return tx.query<FactRow>(
-    `SELECT id::text AS id, buyer_id::text AS buyer_id, agreement_id::text AS agreement_id, subscription_id::text AS subscription_id,
+    `SELECT id::text AS id, buyer_id::text AS buyer_id, agreement_id::text AS agreement_id, subscription_id::text AS
+      subscription_id,
        type, at, heard_at, details
      FROM marketplace.fact WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[]) ORDER BY at, id`,
     [sellerAccount, buyerIds],
@@ -196,11 +232,17 @@ interface AgreementRow {
   names: { kind: AgreementNameKind; digest: string; name: string | null; event_form: string | null }[] | null;
 }
 
-function selectAgreements(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<AgreementRow[]> {
+function selectAgreements(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  buyerIds: readonly string[],
+): Promise<AgreementRow[]> {
   return tx.query<AgreementRow>(
-    `SELECT a.id::text AS id, a.buyer_id::text AS buyer_id, a.subscription_id::text AS subscription_id, a.alias_of::text AS alias_of, a.product_id,
+    `SELECT a.id::text AS id, a.buyer_id::text AS buyer_id, a.subscription_id::text AS subscription_id,
+      a.alias_of::text AS alias_of, a.product_id,
        a.offer_id,
-       (SELECT jsonb_agg(jsonb_build_object('kind', n.kind, 'digest', encode(n.digest, 'hex'), 'name', n.name, 'event_form', n.event_form)
+       (SELECT jsonb_agg(jsonb_build_object('kind', n.kind, 'digest', encode(n.digest, 'hex'), 'name', n.name,
+         'event_form', n.event_form)
           ORDER BY n.kind, n.digest)
         FROM marketplace.agreement_name n WHERE n.seller_account = $1 AND n.agreement_id = a.id) AS names
      FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.buyer_id = ANY ($2::uuid[]) ORDER BY a.id`,
@@ -221,7 +263,8 @@ function agreementOf(row: AgreementRow): AgreementRecord {
 
 function selectBuyerNames(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]) {
   return tx.query<{ buyer_id: string; kind: BuyerNameKind; name: string | null }>(
-    `SELECT buyer_id::text AS buyer_id, kind, name FROM marketplace.buyer_name WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[])
+    `SELECT buyer_id::text AS buyer_id, kind, name FROM marketplace.buyer_name WHERE seller_account = $1
+      AND buyer_id = ANY ($2::uuid[])
      ORDER BY kind, digest`,
     [sellerAccount, buyerIds],
   );
@@ -247,10 +290,16 @@ interface SubscriptionRow {
   next_ask_at: Date | null;
 }
 
-function selectSubscriptions(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<SubscriptionRow[]> {
+function selectSubscriptions(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  buyerIds: readonly string[],
+): Promise<SubscriptionRow[]> {
   return tx.query<SubscriptionRow>(
-    `SELECT id::text AS id, buyer_id::text AS buyer_id, product_code, customer_id::text AS customer_id, alias_of::text AS alias_of, state,
-       current_agreement_id::text AS current_agreement_id, is_trial, ended_told, next_change_at, offer_type, registered_at, billed_from,
+    `SELECT id::text AS id, buyer_id::text AS buyer_id, product_code, customer_id::text AS customer_id, alias_of::text
+      AS alias_of, state,
+       current_agreement_id::text AS current_agreement_id, is_trial, ended_told, next_change_at, offer_type,
+         registered_at, billed_from,
        license_from, asked_at, may_not_ask, next_ask_at
      FROM marketplace.subscription WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[]) ORDER BY id`,
     [sellerAccount, buyerIds],

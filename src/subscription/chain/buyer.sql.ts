@@ -9,7 +9,9 @@ interface NameRow {
   digest: string;
 }
 
-/** The buyer that has one of these names; null where nobody has. Two rows that turned out to be one answer as that one. */
+/**
+ * The buyer that has one of these names; null where nobody has. Two rows that turned out to be one answer as that one.
+ */
 export async function selectBuyer(
   tx: SqlExecutor,
   sellerAccount: string,
@@ -21,9 +23,12 @@ export async function selectBuyer(
 }
 
 /**
- * The buyer behind some names, entered where nobody has them (without names too: an agreement whose buyer is not known yet has a nameless one). Where two rows turn out to be one buyer, the older goes on and the younger is its alias:
- * names, agreements and subscriptions move, facts keep what they were heard under. The caller holds the locks of the names.
- * @throws MarketplaceMeteringError `SUBSCRIPTION_IDENTITY_CONFLICT` where one buyer would have two names of a kind: only a person can tell who is who
+ * The buyer behind some names, entered where nobody has them (without names too: an agreement whose buyer is not known
+ * yet has a nameless one). Where two rows turn out to be one buyer, the older goes on and the younger is its alias:
+ * names, agreements and subscriptions move, facts keep what they were heard under. The caller holds the locks of the
+ * names.
+ * @throws MarketplaceMeteringError `SUBSCRIPTION_IDENTITY_CONFLICT` where one buyer would have two names of a kind:
+ * only a person can tell who is who
  */
 export async function resolveBuyer(
   tx: SqlExecutor,
@@ -34,7 +39,9 @@ export async function resolveBuyer(
   knownBy: string | null = null,
 ): Promise<string> {
   const found = await selectNamed(tx, sellerAccount, productCode, names);
-  const [first, ...others] = [...new Set([...found.map((row) => row.buyer_id), ...(knownBy === null ? [] : [knownBy])])].sort();
+  const [first, ...others] = [
+    ...new Set([...found.map((row) => row.buyer_id), ...(knownBy === null ? [] : [knownBy])]),
+  ].sort();
   const id = first ?? (await insertBuyer(tx, sellerAccount, productCode));
   const held = first === undefined ? [] : await selectNamesOf(tx, sellerAccount, [first, ...others]);
   refuseTwoNames([...held, ...names.map(({ kind, digest }) => ({ kind, digest }))], productCode);
@@ -45,7 +52,11 @@ export async function resolveBuyer(
 
 async function insertBuyer(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<string> {
   const id = uuidv7();
-  await tx.query(`INSERT INTO marketplace.buyer (seller_account, id, product_code) VALUES ($1, $2, $3)`, [sellerAccount, id, productCode]);
+  await tx.query(`INSERT INTO marketplace.buyer (seller_account, id, product_code) VALUES ($1, $2, $3)`, [
+    sellerAccount,
+    id,
+    productCode,
+  ]);
   return id;
 }
 
@@ -58,16 +69,22 @@ function selectNamed(
   return tx.query<NameRow>(
     `SELECT coalesce(b.alias_of, b.id)::text AS buyer_id, n.kind, encode(n.digest, 'hex') AS digest
      FROM unnest($3::text[], $4::text[]) AS wanted (kind, digest)
-     JOIN marketplace.buyer_name n ON n.seller_account = $1 AND n.product_code = $2 AND n.kind = wanted.kind AND n.digest = decode(wanted.digest, 'hex')
+     JOIN marketplace.buyer_name n ON n.seller_account = $1 AND n.product_code = $2 AND n.kind = wanted.kind
+       AND n.digest = decode(wanted.digest, 'hex')
      JOIN marketplace.buyer b ON b.seller_account = $1 AND b.id = n.buyer_id
      ORDER BY 1`,
     [sellerAccount, productCode, names.map(({ kind }) => kind), names.map(({ digest }) => digest)],
   );
 }
 
-function selectNamesOf(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<Omit<NameRow, 'buyer_id'>[]> {
+function selectNamesOf(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  buyerIds: readonly string[],
+): Promise<Omit<NameRow, 'buyer_id'>[]> {
   return tx.query<Omit<NameRow, 'buyer_id'>>(
-    `SELECT kind, encode(digest, 'hex') AS digest FROM marketplace.buyer_name WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[])`,
+    `SELECT kind, encode(digest, 'hex') AS digest FROM marketplace.buyer_name WHERE seller_account = $1
+      AND buyer_id = ANY ($2::uuid[])`,
     [sellerAccount, buyerIds],
   );
 }
@@ -79,7 +96,8 @@ function refuseTwoNames(names: readonly { kind: BuyerNameKind; digest: string }[
     if (known !== undefined && known !== digest) {
       throw new MarketplaceMeteringError(
         'SUBSCRIPTION_IDENTITY_CONFLICT',
-        `AWS names a buyer of product ${productCode} with another ${kind === 'account' ? 'account' : 'CustomerIdentifier'} than the ledger does. ` +
+        `AWS names a buyer of product ${productCode} with another ` +
+          `${kind === 'account' ? 'account' : 'CustomerIdentifier'} than the ledger does. ` +
           'Compare both in the AWS Marketplace Management Portal before anything is changed.',
       );
     }
@@ -94,9 +112,15 @@ async function aliasBuyer(
   { aliasId, buyerId }: { aliasId: string; buyerId: string },
 ): Promise<void> {
   const parameters = [sellerAccount, aliasId, buyerId];
-  await tx.query(`UPDATE marketplace.buyer SET alias_of = $3 WHERE seller_account = $1 AND $2 IN (id, alias_of)`, parameters);
+  await tx.query(
+    `UPDATE marketplace.buyer SET alias_of = $3 WHERE seller_account = $1 AND $2 IN (id, alias_of)`,
+    parameters,
+  );
   for (const table of ['buyer_name', 'agreement', 'subscription']) {
-    await tx.query(`UPDATE marketplace.${table} SET buyer_id = $3 WHERE seller_account = $1 AND buyer_id = $2`, parameters);
+    await tx.query(
+      `UPDATE marketplace.${table} SET buyer_id = $3 WHERE seller_account = $1 AND buyer_id = $2`,
+      parameters,
+    );
   }
 }
 
@@ -107,8 +131,16 @@ async function insertBuyerNames(
 ): Promise<void> {
   await tx.query(
     `INSERT INTO marketplace.buyer_name (seller_account, product_code, kind, digest, name, buyer_id)
-     SELECT $1, $2, kind, decode(digest, 'hex'), name, $6 FROM unnest($3::text[], $4::text[], $5::text[]) AS input (kind, digest, name)
+     SELECT $1, $2, kind, decode(digest, 'hex'), name, $6
+       FROM unnest($3::text[], $4::text[], $5::text[]) AS input (kind, digest, name)
      ON CONFLICT DO NOTHING`,
-    [sellerAccount, productCode, names.map(({ kind }) => kind), names.map(({ digest }) => digest), names.map(({ name }) => name), buyerId],
+    [
+      sellerAccount,
+      productCode,
+      names.map(({ kind }) => kind),
+      names.map(({ digest }) => digest),
+      names.map(({ name }) => name),
+      buyerId,
+    ],
   );
 }

@@ -20,11 +20,15 @@ export function conflictsOf(chains: BuyerChains, { joining }: ChainReading): Ale
   const subject = `${productCode} ${buyerId}`;
   const about = (conflicts: readonly JoiningConflict[]): string[] => [
     ...new Set(
-      conflicts.flatMap(({ agreementIds }) => agreementIds.map((id) => subscriptionOf.get(id)).filter((id) => typeof id === 'string')),
+      conflicts.flatMap(({ agreementIds }) =>
+        agreementIds.map((id) => subscriptionOf.get(id)).filter((id) => typeof id === 'string'),
+      ),
     ),
   ];
   // Several agreements side by side are nothing unusual; only a tenant who has several must say which one pays.
-  const concurrent = joining.conflicts.filter((conflict) => conflict.kind === 'concurrent' && hasOneTenantTwice(about([conflict]), chains));
+  const concurrent = joining.conflicts.filter(
+    (conflict) => conflict.kind === 'concurrent' && hasOneTenantTwice(about([conflict]), chains),
+  );
   const others = [...joining.conflicts.filter(({ kind }) => kind !== 'concurrent'), ...contestedOf(chains)];
   const alerts: Alert[] = [];
   if (others.length > 0) {
@@ -32,16 +36,24 @@ export function conflictsOf(chains: BuyerChains, { joining }: ChainReading): Ale
     alerts.push({
       ...{ kind: 'chainConflict', subject, severity: 'critical', details: { subscriptionIds: about(others) } },
       message:
-        `Subscriptions ${about(others).join(', ')} of one buyer of product ${productCode} stay apart: ${why}. Usage recorded under both may be billed ` +
+        `Subscriptions ${about(others).join(', ')} of one buyer of product ${productCode} stay apart: ${why}. ` +
+        'Usage recorded under both may be billed ' +
         'twice: record under one of them only, and compare their agreements in the AWS Marketplace Management Portal.',
     });
   }
   if (concurrent.length > 0) {
     alerts.push({
-      ...{ kind: 'concurrentAgreements', subject, severity: 'warning', details: { subscriptionIds: about(concurrent) } },
+      ...{
+        kind: 'concurrentAgreements',
+        subject,
+        severity: 'warning',
+        details: { subscriptionIds: about(concurrent) },
+      },
       message:
-        `${WORDS.concurrent[0]?.toUpperCase() ?? ''}${WORDS.concurrent.slice(1)} at product ${productCode}: subscriptions ${about(concurrent).join(', ')}. Say which one ` +
-        'pays for what: subscriptionId beside the tenant when recording, choosePayer, or products[].onSeveral "paidFirst".',
+        `${WORDS.concurrent[0]?.toUpperCase() ?? ''}${WORDS.concurrent.slice(1)} at product ${productCode}: ` +
+        `subscriptions ${about(concurrent).join(', ')}. Say which one ` +
+        'pays for what: subscriptionId beside the tenant when recording, choosePayer, or products[].onSeveral ' +
+        '"paidFirst".',
     });
   }
   return alerts;
@@ -58,7 +70,9 @@ function contestedOf(chains: BuyerChains): JoiningConflict[] {
     const ids = chains.subscriptions.filter((other) => (other.aliasOf ?? other.id) === id).map((other) => other.id);
     const first = chains.claims.filter(({ subscriptionId, since }) => since === null && ids.includes(subscriptionId));
     const agreementIds = chains.agreements.filter((row) => row.subscriptionId === id).map((row) => row.id);
-    return new Set(first.map(({ tenantId }) => tenantId)).size > 1 ? [{ kind: 'twoTenants' as const, agreementIds }] : [];
+    return new Set(first.map(({ tenantId }) => tenantId)).size > 1
+      ? [{ kind: 'twoTenants' as const, agreementIds }]
+      : [];
   });
 }
 

@@ -20,17 +20,21 @@ export function readChains(chains: BuyerChains): ChainReading {
   const rows = chains.agreements.map((row) => ({ id: row.id, isNamed: isNamed(row), licenses: licensesOf(row) }));
   const asking = askingOfBuyer(chains.subscriptions);
   const assignment = assignFacts(rows, chains.facts, asking);
-  const lives = new Map([...assignment.byAgreement].map(([id, facts]) => [id, lifeOf(facts, askingOfAgreement(id, chains))] as const));
+  const lives = new Map(
+    [...assignment.byAgreement].map(([id, facts]) => [id, lifeOf(facts, askingOfAgreement(id, chains))] as const),
+  );
   const joining = joinAgreements(
-    [...lives].map(([id, life]) => joiningOf(id, { life, facts: assignment.byAgreement.get(id) ?? [], assignment, chains })),
+    [...lives].map(([id, life]) =>
+      joiningOf(id, { life, facts: assignment.byAgreement.get(id) ?? [], assignment, chains }),
+    ),
     livingOf(chains).map(({ id }) => ({ id, tenants: tenantsOf(id, chains) })),
   );
   return { assignment, lives, joining: withoutEmptied(joining, assignment, chains) };
 }
 
 /**
- * A subscription all of whose rows turned out to be agreements of another is that other one: a buyer's arrival made it, or a start that named none, and
- * AWS's messages made the other under another name.
+ * A subscription all of whose rows turned out to be agreements of another is that other one: a buyer's arrival made it,
+ * or a start that named none, and AWS's messages made the other under another name.
  */
 function withoutEmptied(joining: Joining, assignment: Assignment, chains: BuyerChains): Joining {
   const homeOf = (id: string): string | null => {
@@ -46,14 +50,19 @@ function withoutEmptied(joining: Joining, assignment: Assignment, chains: BuyerC
     const into = aliases.map((row) => homeOf(row.id)).find((home) => home !== null);
     if (into === undefined) continue;
     const agreementIds = aliases.flatMap((row) => assignment.aliases.get(row.id) ?? []);
-    if (new Set([...tenantsOf(id, chains), ...tenantsOf(into, chains)]).size > 1) conflicts.push({ kind: 'twoTenants', agreementIds });
+    if (new Set([...tenantsOf(id, chains), ...tenantsOf(into, chains)]).size > 1)
+      conflicts.push({ kind: 'twoTenants', agreementIds });
     else folds.set(id, into);
   }
   return { ...joining, folds, conflicts };
 }
 
 /** The agreements of one subscription as they stand, in the order of their starts. */
-export function chainOf(subscriptionId: string, chains: BuyerChains, { assignment, lives, joining }: ChainReading): ChainAgreement[] {
+export function chainOf(
+  subscriptionId: string,
+  chains: BuyerChains,
+  { assignment, lives, joining }: ChainReading,
+): ChainAgreement[] {
   const subscriptionOf = new Map(chains.agreements.map((row) => [row.id, row.subscriptionId]));
   return [...lives]
     .filter(([id]) => subscriptionOf.get(id) === subscriptionId)
@@ -77,9 +86,15 @@ export function tenantsOf(subscriptionId: string, { claims, subscriptions }: Buy
 }
 
 /** Whose it is at an instant: of two hand-overs the later, of two first claims the one that comes first. */
-export function currentTenantOf(subscriptionId: string, { claims, subscriptions }: BuyerChains, at: Date): string | null {
+export function currentTenantOf(
+  subscriptionId: string,
+  { claims, subscriptions }: BuyerChains,
+  at: Date,
+): string | null {
   const ids = subscriptions.filter(({ id, aliasOf }) => (aliasOf ?? id) === subscriptionId).map(({ id }) => id);
-  const own = claims.filter((claim) => ids.includes(claim.subscriptionId) && (claim.since === null || claim.since <= at));
+  const own = claims.filter(
+    (claim) => ids.includes(claim.subscriptionId) && (claim.since === null || claim.since <= at),
+  );
   const handedOver = own.findLast(({ since }) => since !== null);
   return (handedOver ?? own[0])?.tenantId ?? null;
 }
@@ -92,7 +107,10 @@ export function askingOf(subscription: SubscriptionRecord | undefined): Asking {
 function askingOfBuyer(subscriptions: readonly SubscriptionRecord[]): Asking {
   const asked = subscriptions.map(({ askedAt }) => askedAt?.getTime() ?? -Infinity);
   const last = Math.max(...asked, -Infinity);
-  return { askedAt: last === -Infinity ? null : new Date(last), mayNotAsk: subscriptions.some(({ mayNotAsk }) => mayNotAsk) };
+  return {
+    askedAt: last === -Infinity ? null : new Date(last),
+    mayNotAsk: subscriptions.some(({ mayNotAsk }) => mayNotAsk),
+  };
 }
 
 function askingOfAgreement(id: string, chains: BuyerChains): Asking {
@@ -112,12 +130,17 @@ function joiningOf(
   const same = chains.agreements.filter((row) => row.id === id || assignment.aliases.get(row.id) === id);
   const own = same.find((row) => row.id === id);
   const named = (key: 'previousDigest' | 'initialDigest'): string[] => [
-    ...new Set(facts.map(({ details }) => (details as Record<string, unknown>)[key]).filter((digest) => typeof digest === 'string')),
+    ...new Set(
+      facts
+        .map(({ details }) => (details as Record<string, unknown>)[key])
+        .filter((digest) => typeof digest === 'string'),
+    ),
   ];
   return {
     id,
     // A row that is new takes the place of the nameless one that turned out to be it.
-    subscriptionId: own?.subscriptionId ?? same.map(({ subscriptionId }) => subscriptionId).find((home) => home !== null) ?? null,
+    subscriptionId:
+      own?.subscriptionId ?? same.map(({ subscriptionId }) => subscriptionId).find((home) => home !== null) ?? null,
     agreementName: same.flatMap(({ names }) => names).find(({ kind }) => kind === 'agreement')?.digest ?? null,
     licenses: [...new Set(same.flatMap(licensesOf))],
     previous: named('previousDigest'),

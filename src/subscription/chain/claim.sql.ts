@@ -17,8 +17,16 @@ export async function insertClaim(tx: SqlExecutor, sellerAccount: string, claim:
        VALUES ($1, $2, $3, $4, coalesce($5::timestamptz, '-infinity'), $6) ON CONFLICT DO NOTHING
        RETURNING seller_account, subscription_id, since
      )
-     INSERT INTO marketplace.unadopted_claim (seller_account, subscription_id, since) SELECT * FROM claimed RETURNING subscription_id`,
-    [sellerAccount, claim.subscriptionId, claim.productCode, claim.tenantId, claim.since?.toISOString() ?? null, claim.at.toISOString()],
+     INSERT INTO marketplace.unadopted_claim (seller_account, subscription_id, since) SELECT * FROM claimed
+       RETURNING subscription_id`,
+    [
+      sellerAccount,
+      claim.subscriptionId,
+      claim.productCode,
+      claim.tenantId,
+      claim.since?.toISOString() ?? null,
+      claim.at.toISOString(),
+    ],
   );
   return rows.length > 0;
 }
@@ -30,8 +38,16 @@ export async function insertPayerChoice(
   choice: { productCode: string; tenantId: string; subscriptionId: string; from: Date; at: Date },
 ): Promise<void> {
   await tx.query(
-    `INSERT INTO marketplace.payer_choice (seller_account, product_code, tenant_id, from_at, subscription_id, chosen_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-    [sellerAccount, choice.productCode, choice.tenantId, choice.from.toISOString(), choice.subscriptionId, choice.at.toISOString()],
+    `INSERT INTO marketplace.payer_choice (seller_account, product_code, tenant_id, from_at, subscription_id,
+      chosen_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+    [
+      sellerAccount,
+      choice.productCode,
+      choice.tenantId,
+      choice.from.toISOString(),
+      choice.subscriptionId,
+      choice.at.toISOString(),
+    ],
   );
 }
 
@@ -42,7 +58,8 @@ export async function selectCustomerOfTenant(
   tenantId: string,
 ): Promise<string | null> {
   const [row] = await sql.query<{ id: string }>(
-    `SELECT id::text AS id FROM marketplace.customer WHERE seller_account = $1 AND product_code = $2 AND tenant_id = $3`,
+    `SELECT id::text AS id FROM marketplace.customer WHERE seller_account = $1 AND product_code = $2
+      AND tenant_id = $3`,
     [sellerAccount, productCode, tenantId],
   );
   return row?.id ?? null;

@@ -1,6 +1,11 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { ARRIVAL_GAP_MS, type TimelineAgreement, timelineOf } from '../agreements/timeline-rule.js';
-import { type CustomerSubject, type CustomerTimeline, type SubscriptionTimeline, type Tenancy } from '../agreements/timeline.js';
+import {
+  type CustomerSubject,
+  type CustomerTimeline,
+  type SubscriptionTimeline,
+  type Tenancy,
+} from '../agreements/timeline.js';
 import { licenseIdOf } from './aws-names.js';
 import { type BuyerChains, loadBuyerChains, type SubscriptionRecord } from './buyer-chains.js';
 import { groupBy } from './group-by.js';
@@ -17,8 +22,9 @@ export interface TimelineSettings {
 const DEFAULTS: TimelineSettings = { followsLifecycle: true, arrivalGapMs: ARRIVAL_GAP_MS };
 
 /**
- * All that sealing asks about these customers: subjects, subscriptions with their timelines, tenancies and chosen payers, from statements of the caller's
- * transaction, in a fixed number of them however many the customers are. Unknown ids are left out; the order is that of the ids given.
+ * All that sealing asks about these customers: subjects, subscriptions with their timelines, tenancies and chosen
+ * payers, from statements of the caller's transaction, in a fixed number of them however many the customers are.
+ * Unknown ids are left out; the order is that of the ids given.
  */
 export async function loadCustomerTimelines(
   tx: SqlExecutor,
@@ -40,7 +46,10 @@ export async function loadCustomerTimelines(
     const reading = readChains(chains);
     for (const row of livingOf(chains)) {
       if (!wanted.has(row.id)) continue;
-      timelines.set(row.id, { timeline: timelineOfRow(row, chains, reading, { now, settings }), tenancies: tenanciesOf(row.id, chains) });
+      timelines.set(row.id, {
+        timeline: timelineOfRow(row, chains, reading, { now, settings }),
+        tenancies: tenanciesOf(row.id, chains),
+      });
     }
   }
   return customers.map(({ id, product_code: productCode, tenant_id: tenantId }) => {
@@ -54,7 +63,10 @@ export async function loadCustomerTimelines(
       subjects: (subjectsOf.get(id) ?? []).map(subjectOf),
       subscriptions: known.map(({ timeline }) => timeline),
       tenancies: known.flatMap(({ tenancies }) => tenancies),
-      payerChoices: (choicesOf.get(id) ?? []).map(({ subscription_id: subscriptionId, from_at: from }) => ({ subscriptionId, from })),
+      payerChoices: (choicesOf.get(id) ?? []).map(({ subscription_id: subscriptionId, from_at: from }) => ({
+        subscriptionId,
+        from,
+      })),
     };
   });
 }
@@ -67,10 +79,14 @@ function timelineOfRow(
 ): SubscriptionTimeline {
   const agreements = chainOf(row.id, chains, reading).map((agreement): TimelineAgreement => {
     const rows = chains.agreements.filter(({ id }) => id === agreement.id || agreement.aliasIds.includes(id));
-    // Only a form that the API takes can be sent; a license that goes on under the next agreement may have been told in it by the one before.
-    const licenses = new Set(rows.flatMap(({ names }) => names.filter(({ kind }) => kind === 'license').map(({ digest }) => digest)));
+    // Only a form that the API takes can be sent; a license that goes on under the next agreement may have been told in
+    // it by the one before.
+    const licenses = new Set(
+      rows.flatMap(({ names }) => names.filter(({ kind }) => kind === 'license').map(({ digest }) => digest)),
+    );
     const forms = [...rows, ...chains.agreements].flatMap(({ names }) => names);
-    const licenseArn = forms.find(({ kind, digest, name }) => kind === 'license' && name !== null && licenses.has(digest))?.name ?? null;
+    const licenseArn =
+      forms.find(({ kind, digest, name }) => kind === 'license' && name !== null && licenses.has(digest))?.name ?? null;
     return {
       ...agreement,
       identity: {
@@ -81,7 +97,11 @@ function timelineOfRow(
     };
   });
   const { id: subscriptionId, licenseFrom, billedFrom } = row;
-  return timelineOf({ subscriptionId, agreements, identity: chains.identity, licenseFrom, billedFrom, ...settings }, askingOf(row), now);
+  return timelineOf(
+    { subscriptionId, agreements, identity: chains.identity, licenseFrom, billedFrom, ...settings },
+    askingOf(row),
+    now,
+  );
 }
 
 /** The first claim counts from the subscription's beginning, each later one from its instant. */
@@ -91,7 +111,12 @@ export function tenanciesOf(subscriptionId: string, { claims, subscriptions }: B
   const [first] = own.filter(({ since }) => since === null);
   const turns = [...(first ? [first] : []), ...own.filter(({ since }) => since !== null)];
   return turns
-    .map(({ tenantId, since }, index) => ({ subscriptionId, tenantId, from: since, to: turns[index + 1]?.since ?? null }))
+    .map(({ tenantId, since }, index) => ({
+      subscriptionId,
+      tenantId,
+      from: since,
+      to: turns[index + 1]?.since ?? null,
+    }))
     .filter(({ from, to }) => from === null || to === null || from < to);
 }
 
@@ -105,7 +130,11 @@ interface CustomerRow {
   tenant_id: string | null;
 }
 
-function selectCustomers(tx: SqlExecutor, sellerAccount: string, customerIds: readonly string[]): Promise<CustomerRow[]> {
+function selectCustomers(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  customerIds: readonly string[],
+): Promise<CustomerRow[]> {
   return tx.query<CustomerRow>(
     `SELECT c.id::text AS id, c.product_code, c.tenant_id
      FROM unnest($2::uuid[]) WITH ORDINALITY AS given (id, place)
@@ -127,7 +156,8 @@ function selectOwned(
        WHERE s.seller_account = $1 AND s.customer_id = ANY ($2::uuid[])
        UNION
        SELECT c.id, coalesce(named.alias_of, named.id) FROM marketplace.customer c
-       JOIN marketplace.claim l ON l.seller_account = $1 AND l.tenant_id = c.tenant_id AND l.product_code = c.product_code
+       JOIN marketplace.claim l ON l.seller_account = $1 AND l.tenant_id = c.tenant_id
+         AND l.product_code = c.product_code
        JOIN marketplace.subscription named ON named.seller_account = $1 AND named.id = l.subscription_id
        WHERE c.seller_account = $1 AND c.id = ANY ($2::uuid[])
      ) AS o
@@ -169,7 +199,8 @@ function selectChoices(
   return tx.query(
     `SELECT c.id::text AS customer_id, coalesce(s.alias_of, p.subscription_id)::text AS subscription_id, p.from_at
      FROM marketplace.customer c
-     JOIN marketplace.payer_choice p ON p.seller_account = $1 AND p.product_code = c.product_code AND p.tenant_id = c.tenant_id
+     JOIN marketplace.payer_choice p ON p.seller_account = $1 AND p.product_code = c.product_code
+       AND p.tenant_id = c.tenant_id
      LEFT JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = p.subscription_id
      WHERE c.seller_account = $1 AND c.id = ANY ($2::uuid[]) ORDER BY p.from_at, p.id`,
     [sellerAccount, customerIds],

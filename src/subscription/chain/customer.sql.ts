@@ -1,12 +1,21 @@
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 
-/** The customer of a tenant at a product, made where there is none. Only short transactions of ours make one, so waiting for another is short. */
-export async function customerOfTenant(tx: SqlExecutor, sellerAccount: string, productCode: string, tenantId: string): Promise<string> {
+/**
+ * The customer of a tenant at a product, made where there is none. Only short transactions of ours make one, so waiting
+ * for another is short.
+ */
+export async function customerOfTenant(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+  tenantId: string,
+): Promise<string> {
   const id = uuidv7();
   const [made] = await tx.query<{ id: string }>(
     `INSERT INTO marketplace.customer (seller_account, id, product_code, tenant_id) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (seller_account, product_code, tenant_id) WHERE tenant_id IS NOT NULL DO NOTHING RETURNING id::text AS id`,
+     ON CONFLICT (seller_account, product_code, tenant_id) WHERE tenant_id IS NOT NULL DO NOTHING
+       RETURNING id::text AS id`,
     [sellerAccount, id, productCode, tenantId],
   );
   if (made) {
@@ -14,7 +23,8 @@ export async function customerOfTenant(tx: SqlExecutor, sellerAccount: string, p
     return made.id;
   }
   const [known] = await tx.query<{ id: string }>(
-    `SELECT id::text AS id FROM marketplace.customer WHERE seller_account = $1 AND product_code = $2 AND tenant_id = $3`,
+    `SELECT id::text AS id FROM marketplace.customer WHERE seller_account = $1 AND product_code = $2
+      AND tenant_id = $3`,
     [sellerAccount, productCode, tenantId],
   );
   if (!known) throw new Error('a customer vanished between two statements');
@@ -22,7 +32,11 @@ export async function customerOfTenant(tx: SqlExecutor, sellerAccount: string, p
 }
 
 /** A subscription that no tenant has claimed is a customer of its own. */
-export async function insertUnclaimedCustomer(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<string> {
+export async function insertUnclaimedCustomer(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+): Promise<string> {
   const id = uuidv7();
   await tx.query(`INSERT INTO marketplace.customer (seller_account, id, product_code) VALUES ($1, $2, $3)`, [
     sellerAccount,
@@ -34,8 +48,8 @@ export async function insertUnclaimedCustomer(tx: SqlExecutor, sellerAccount: st
 }
 
 async function insertSealCursor(tx: SqlExecutor, sellerAccount: string, customerId: string): Promise<void> {
-  await tx.query(`INSERT INTO marketplace.seal_cursor (seller_account, customer_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
-    sellerAccount,
-    customerId,
-  ]);
+  await tx.query(
+    `INSERT INTO marketplace.seal_cursor (seller_account, customer_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+    [sellerAccount, customerId],
+  );
 }

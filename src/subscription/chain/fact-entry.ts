@@ -15,7 +15,14 @@ import {
   selectLicensesOf,
   selectProductOfId,
 } from './agreement.sql.js';
-import { type AgreementNameKind, agreementNamesOf, type AwsName, buyerNamesOf, digestOf, labelOf } from './aws-names.js';
+import {
+  type AgreementNameKind,
+  agreementNamesOf,
+  type AwsName,
+  buyerNamesOf,
+  digestOf,
+  labelOf,
+} from './aws-names.js';
 import { resolveBuyer, selectBuyer } from './buyer.sql.js';
 import { type AgreementRecord, selectBuyersOf } from './buyer-chains.js';
 import { factOfEvent, offerOf, previousOf } from './fact-details.js';
@@ -33,10 +40,19 @@ export interface Heard {
   heardAt: Date;
 }
 
-export type Entered = { outcome: Exclude<Outcome, { state: 'applied' }>; projected: null } | { outcome: Outcome; projected: Projected };
+export type Entered =
+  { outcome: Exclude<Outcome, { state: 'applied' }>; projected: null } | { outcome: Outcome; projected: Projected };
 
-/** What names an agreement that nobody knows makes it known only by these: ends, advisories and notices wait for one of them. */
-const MAKES_AGREEMENTS: ReadonlySet<string> = new Set(['agreement.created', 'license.updated', 'agreement.found', 'buyer.registered']);
+/**
+ * What names an agreement that nobody knows makes it known only by these: ends, advisories and notices wait for one of
+ * them.
+ */
+const MAKES_AGREEMENTS: ReadonlySet<string> = new Set([
+  'agreement.created',
+  'license.updated',
+  'agreement.found',
+  'buyer.registered',
+]);
 /** These make a buyer known whom nobody has heard of. */
 const MAKES_BUYERS: ReadonlySet<string> = new Set([...MAKES_AGREEMENTS, 'legacy.subscribeSucceeded']);
 /** Answers of an API: their literals are sent back as they are. */
@@ -54,8 +70,9 @@ interface Spoken {
 }
 
 /**
- * Turns what was heard into rows: a buyer, agreements with their names, facts; and has the buyer's chains projected. What names nobody known waits until a
- * registration or another message makes it known; nothing that was received is ever dropped, and none is refused because of what is sealed.
+ * Turns what was heard into rows: a buyer, agreements with their names, facts; and has the buyer's chains projected.
+ * What names nobody known waits until a registration or another message makes it known; nothing that was received is
+ * ever dropped, and none is refused because of what is sealed.
  */
 @Injectable()
 export class FactEntry {
@@ -74,7 +91,8 @@ export class FactEntry {
     return this.enterNamed(tx, heard, product?.productCode ?? null);
   }
 
-  // --- what speaks of a subscription of ours -----------------------------------------------------------------------------------------
+  // --- what speaks of a subscription of ours
+  // -----------------------------------------------------------------------------------------
 
   private async enterKnown(tx: SqlExecutor, heard: Heard, subscriptionId: string): Promise<Entered> {
     const { sellerAccount } = this.options;
@@ -96,7 +114,8 @@ export class FactEntry {
     return this.enterWith(tx, heard, { spoken, buyerId, subscriptionId: living.id });
   }
 
-  // --- what names agreements and buyers as AWS does ----------------------------------------------------------------------------------
+  // --- what names agreements and buyers as AWS does
+  // ----------------------------------------------------------------------------------
 
   private async enterNamed(tx: SqlExecutor, heard: Heard, given: string | null): Promise<Entered> {
     const { event } = heard;
@@ -134,9 +153,11 @@ export class FactEntry {
     const { event, names } = spoken;
     const row = this.rowOf(spoken);
     const license = names.find(({ kind }) => kind === 'license') ?? null;
-    if (names.length === 0) return this.project(tx, heard, { spoken, buyerId, agreementId: null, added: [], subscriptionId });
+    if (names.length === 0)
+      return this.project(tx, heard, { spoken, buyerId, agreementId: null, added: [], subscriptionId });
 
-    const isOtherLicense = row !== null && license !== null && (await this.hasOtherLicense(tx, row, spoken, license.digest));
+    const isOtherLicense =
+      row !== null && license !== null && (await this.hasOtherLicense(tx, row, spoken, license.digest));
     if (row === null || isOtherLicense) {
       // The agreement id stays with the row that has it: another license under it is an agreement that follows.
       const own = isOtherLicense ? names.filter(({ kind }) => kind === 'license') : names;
@@ -145,10 +166,21 @@ export class FactEntry {
         ...{ productId: event.about.productId ?? null, offerId: offerOf(event) },
       };
       const follows = isOtherLicense ? (names.find(({ kind }) => kind === 'agreement')?.digest ?? null) : null;
-      return this.project(tx, heard, { spoken, buyerId, agreementId: added.id, added: [added], subscriptionId, follows });
+      return this.project(tx, heard, {
+        spoken,
+        buyerId,
+        agreementId: added.id,
+        added: [added],
+        subscriptionId,
+        follows,
+      });
     }
     await insertAgreementNames(tx, sellerAccount, row.id, names);
-    await completeAgreement(tx, sellerAccount, row.id, { buyerId, productId: event.about.productId ?? null, offerId: offerOf(event) });
+    await completeAgreement(tx, sellerAccount, row.id, {
+      buyerId,
+      productId: event.about.productId ?? null,
+      offerId: offerOf(event),
+    });
     // A license that serves several agreements names none of them; the rules find the one by its time.
     const isOneOfSeveral = spoken.byKey === null && new Set(spoken.byLicense.map(({ id }) => id)).size > 1;
     return this.project(tx, heard, {
@@ -177,7 +209,16 @@ export class FactEntry {
     const { spoken, buyerId, agreementId, added, subscriptionId, licenseDigest = null, follows = null } = about;
     const { type, details } = factOfEvent(event);
     const fact: NewFact = {
-      ...{ id: factIdOf(origin, messageId, type), type, agreementId, subscriptionId, at: event.at, heardAt, origin, messageId },
+      ...{
+        id: factIdOf(origin, messageId, type),
+        type,
+        agreementId,
+        subscriptionId,
+        at: event.at,
+        heardAt,
+        origin,
+        messageId,
+      },
       details: {
         ...details,
         ...(licenseDigest === null ? {} : { licenseDigest }),
@@ -195,10 +236,16 @@ export class FactEntry {
     return { outcome: { state: 'applied', subscriptionId: home }, projected };
   }
 
-  // --- names ------------------------------------------------------------------------------------------------------------------------
+  // --- names
+  // ------------------------------------------------------------------------------------------------------------------------
 
   /** Locks everything that the event names. @returns what a message that waits is found by */
-  private async lock(tx: SqlExecutor, event: LifecycleEvent, productCode: string | null, origin: MessageOrigin): Promise<string[]> {
+  private async lock(
+    tx: SqlExecutor,
+    event: LifecycleEvent,
+    productCode: string | null,
+    origin: MessageOrigin,
+  ): Promise<string[]> {
     const names = agreementNamesOf(event.about, FROM_API.has(origin) ? 'api' : 'event');
     const previous = previousOf(event);
     const buyers = productCode === null ? [] : buyerNamesOf(event.about);
@@ -230,7 +277,10 @@ export class FactEntry {
     };
   }
 
-  /** The row that an event speaks of. A license alone: the row that has no agreement id yet takes the one that is named; without one, any. */
+  /**
+   * The row that an event speaks of. A license alone: the row that has no agreement id yet takes the one that is named;
+   * without one, any.
+   */
   private rowOf({ byKey, byLicense, names }: Spoken): NamedAgreement | null {
     if (byKey) return byKey;
     const isKeyed = names.some(({ kind }) => kind === 'agreement');
@@ -238,16 +288,28 @@ export class FactEntry {
     return byLicense.at(-1) ?? null;
   }
 
-  /** The agreement is known with licenses, and this is none of them: a trial that became another license under one agreement id. */
-  private async hasOtherLicense(tx: SqlExecutor, row: NamedAgreement, spoken: Spoken, license: string): Promise<boolean> {
+  /**
+   * The agreement is known with licenses, and this is none of them: a trial that became another license under one
+   * agreement id.
+   */
+  private async hasOtherLicense(
+    tx: SqlExecutor,
+    row: NamedAgreement,
+    spoken: Spoken,
+    license: string,
+  ): Promise<boolean> {
     if (spoken.byKey === null || spoken.byLicense.some(({ id }) => id === row.id)) return false;
     const known = await selectLicensesOf(tx, this.options.sellerAccount, row.id);
     return known.length > 0 && !known.includes(license);
   }
 
-  // --- product and buyer ------------------------------------------------------------------------------------------------------------
+  // --- product and buyer
+  // ------------------------------------------------------------------------------------------------------------
 
-  private async productOf(tx: SqlExecutor, { about }: LifecycleEvent): Promise<ProductOptions | 'unlisted' | undefined> {
+  private async productOf(
+    tx: SqlExecutor,
+    { about }: LifecycleEvent,
+  ): Promise<ProductOptions | 'unlisted' | undefined> {
     const { productCode, productId } = about;
     if (productCode !== undefined) return this.products.get(productCode) ?? 'unlisted';
     if (productId === undefined) return undefined;
@@ -288,28 +350,43 @@ export class FactEntry {
     );
   }
 
-  // --- what is not entered ----------------------------------------------------------------------------------------------------------
+  // --- what is not entered
+  // ----------------------------------------------------------------------------------------------------------
 
   private async wait(tx: SqlExecutor, labels: readonly string[], { event }: Heard): Promise<Entered> {
     if (labels.length === 0) {
-      return { outcome: { state: 'ignored', names: [], error: 'it names no agreement, license or customer' }, projected: null };
+      return {
+        outcome: { state: 'ignored', names: [], error: 'it names no agreement, license or customer' },
+        projected: null,
+      };
     }
     const own = agreementNamesOf(event.about, 'event').map((name) => labelOf(name, null));
     const ignored = await selectIgnoredProduct(tx, this.options.sellerAccount, own);
     if (ignored !== null) {
       const names = [...own, ignored];
       return {
-        outcome: { state: 'ignored', names, error: 'its agreement is one of a product that is not listed in the options' },
+        outcome: {
+          state: 'ignored',
+          names,
+          error: 'its agreement is one of a product that is not listed in the options',
+        },
         projected: null,
       };
     }
-    return { outcome: { state: 'waiting', names: labels, error: 'nobody is known by any of its names yet' }, projected: null };
+    return {
+      outcome: { state: 'waiting', names: labels, error: 'nobody is known by any of its names yet' },
+      projected: null,
+    };
   }
 
-  /** Of a product of the seller that is not ours, or is ours no more. Were it listed again, the message would be processed. */
+  /**
+   * Of a product of the seller that is not ours, or is ours no more. Were it listed again, the message would be
+   * processed.
+   */
   private async ignore(tx: SqlExecutor, { about }: LifecycleEvent, productCode = about.productCode): Promise<Entered> {
     const names = agreementNamesOf(about, 'event').map((name) => labelOf(name, null));
-    const product = productCode === undefined ? `product:id:${digestOf(about.productId ?? '')}` : productLabel(productCode);
+    const product =
+      productCode === undefined ? `product:id:${digestOf(about.productId ?? '')}` : productLabel(productCode);
     const error = `product ${productCode ?? about.productId ?? ''} is not listed in the options`;
     await ignoreWaiting(tx, this.options.sellerAccount, { names, productLabel: product, error });
     return { outcome: { state: 'ignored', names: [...names, product], error }, projected: null };

@@ -18,12 +18,19 @@ export interface NewFact {
 }
 
 /** Facts are kept as they were first heard: a repeat changes nothing. */
-export async function insertFacts(tx: SqlExecutor, sellerAccount: string, buyerId: string, facts: readonly NewFact[]): Promise<void> {
+export async function insertFacts(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  buyerId: string,
+  facts: readonly NewFact[],
+): Promise<void> {
   if (facts.length === 0) return;
   await tx.query(
-    `INSERT INTO marketplace.fact (seller_account, id, agreement_id, buyer_id, subscription_id, type, at, heard_at, details, origin, message_id)
+    `INSERT INTO marketplace.fact (seller_account, id, agreement_id, buyer_id, subscription_id, type, at, heard_at,
+      details, origin, message_id)
      SELECT $1, id, agreement_id, $2, subscription_id, type, at, heard_at, details, origin, message_id
-     FROM jsonb_to_recordset($3::jsonb) AS input (id uuid, agreement_id uuid, subscription_id uuid, type text, at timestamptz, heard_at timestamptz,
+     FROM jsonb_to_recordset($3::jsonb) AS input (id uuid, agreement_id uuid, subscription_id uuid, type text, at
+       timestamptz, heard_at timestamptz,
        details jsonb, origin text, message_id text)
      ON CONFLICT DO NOTHING`,
     [

@@ -8,8 +8,8 @@ import { foldSubscription } from './projection.sql.js';
 import { giveSubjects, insertSubjects } from './subject.sql.js';
 
 /**
- * Two subscriptions turned out to be one. Its tenant, if either has one, has both; subjects and with them the usage follow, events keep their subject.
- * Agreements are moved by who joined them.
+ * Two subscriptions turned out to be one. Its tenant, if either has one, has both; subjects and with them the usage
+ * follow, events keep their subject. Agreements are moved by who joined them.
  * @returns the customer that has the living one now
  */
 export async function fold(
@@ -21,10 +21,12 @@ export async function fold(
   await foldSubscription(tx, sellerAccount, { id: folded.id, into: living.id });
   const [tenantId = null] = [...tenantsOf(living.id, chains), ...tenantsOf(folded.id, chains)];
   const { productCode } = chains;
-  const customerId = tenantId === null ? living.customerId : await customerOfTenant(tx, sellerAccount, productCode, tenantId);
+  const customerId =
+    tenantId === null ? living.customerId : await customerOfTenant(tx, sellerAccount, productCode, tenantId);
   const subscriptionIds = await giveSubscription(tx, sellerAccount, living.id, customerId);
   await giveSubjects(tx, sellerAccount, { customerId, productCode, tenantId, subscriptionIds });
-  if (tenantId !== null) await insertSubjects(tx, sellerAccount, [{ productCode, customerId, tenantId, subscriptionId: living.id }]);
+  if (tenantId !== null)
+    await insertSubjects(tx, sellerAccount, [{ productCode, customerId, tenantId, subscriptionId: living.id }]);
   crashPoint('fold.folded');
   return customerId;
 }

@@ -1,17 +1,23 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 
 /**
- * AWS is to be asked about these subscriptions at `at`, or earlier where that was meant already. Ids that were folded stand for what they live on in.
- * Locks in the order of ids; a row that would not change is not touched.
+ * AWS is to be asked about these subscriptions at `at`, or earlier where that was meant already. Ids that were folded
+ * stand for what they live on in. Locks in the order of ids; a row that would not change is not touched.
  */
-export async function askAbout(tx: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[], at: Date): Promise<void> {
+export async function askAbout(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subscriptionIds: readonly string[],
+  at: Date,
+): Promise<void> {
   if (subscriptionIds.length === 0) return;
   await tx.query(
     `UPDATE marketplace.subscription s SET next_ask_at = $3
      FROM (
        SELECT id FROM marketplace.subscription
        WHERE seller_account = $1 AND (next_ask_at IS NULL OR next_ask_at > $3)
-         AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1 AND id = ANY ($2::uuid[]))
+         AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1
+           AND id = ANY ($2::uuid[]))
        ORDER BY id FOR NO KEY UPDATE
      ) due
      WHERE s.seller_account = $1 AND s.id = due.id`,

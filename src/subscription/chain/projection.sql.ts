@@ -3,8 +3,9 @@ import { type ProjectedState, type ToldState } from '../agreements/subscription-
 import { type AgreementRecord } from './buyer-chains.js';
 
 /**
- * Order of locks where chains are written: the message, its names (advisory, sorted), buyers, subscriptions, each in the order of ids; then rows that
- * only their holder writes. Adoption of claims takes subscriptions alone, in the same order.
+ * Order of locks where chains are written: the message, its names (advisory, sorted), buyers, subscriptions, each in
+ * the order of ids; then rows that only their holder writes. Adoption of claims takes subscriptions alone, in the same
+ * order.
  */
 
 export interface NewSubscription {
@@ -14,9 +15,14 @@ export interface NewSubscription {
   buyerId: string;
 }
 
-export async function insertSubscription(tx: SqlExecutor, sellerAccount: string, subscription: NewSubscription): Promise<void> {
+export async function insertSubscription(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subscription: NewSubscription,
+): Promise<void> {
   await tx.query(
-    `INSERT INTO marketplace.subscription (seller_account, id, product_code, customer_id, buyer_id, state) VALUES ($1, $2, $3, $4, $5, 'registered')`,
+    `INSERT INTO marketplace.subscription (seller_account, id, product_code, customer_id, buyer_id, state)
+      VALUES ($1, $2, $3, $4, $5, 'registered')`,
     [sellerAccount, subscription.id, subscription.productCode, subscription.customerId, subscription.buyerId],
   );
 }
@@ -44,11 +50,20 @@ export async function writeAgreements(
   if (rows.length === 0) return;
   // In two steps: an alias may refer to a row that is new itself.
   const input = JSON.stringify(
-    rows.map(({ id, subscriptionId, aliasOf, productId, offerId }) => ({ id, subscriptionId, aliasOf, productId, offerId })),
+    rows.map(({ id, subscriptionId, aliasOf, productId, offerId }) => ({
+      id,
+      subscriptionId,
+      aliasOf,
+      productId,
+      offerId,
+    })),
   );
-  const columns = `jsonb_to_recordset($2::jsonb) AS input (id uuid, "subscriptionId" uuid, "aliasOf" uuid, "productId" text, "offerId" text)`;
+  const columns =
+    'jsonb_to_recordset($2::jsonb) AS input (id uuid, "subscriptionId" uuid, "aliasOf" uuid, "productId" text, ' +
+    '"offerId" text)';
   await tx.query(
-    `INSERT INTO marketplace.agreement (seller_account, id, product_code, subscription_id, buyer_id, product_id, offer_id)
+    `INSERT INTO marketplace.agreement (seller_account, id, product_code, subscription_id, buyer_id, product_id,
+      offer_id)
      SELECT $1, id, $3, "subscriptionId", $4, "productId", "offerId" FROM ${columns} ORDER BY id
      ON CONFLICT (seller_account, id) DO UPDATE SET subscription_id = excluded.subscription_id
        WHERE agreement.subscription_id <> excluded.subscription_id`,
@@ -62,29 +77,40 @@ export async function writeAgreements(
 }
 
 /**
- * `id` lives on in `into`: all ids that it stood for, too. What stands there is completed, never replaced. Codes, claims, choices, messages, facts and
- * records keep the id that they name; whoever reads them resolves it.
+ * `id` lives on in `into`: all ids that it stood for, too. What stands there is completed, never replaced. Codes,
+ * claims, choices, messages, facts and records keep the id that they name; whoever reads them resolves it.
  */
-export async function foldSubscription(tx: SqlExecutor, sellerAccount: string, { id, into }: { id: string; into: string }): Promise<void> {
+export async function foldSubscription(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { id, into }: { id: string; into: string },
+): Promise<void> {
   await tx.query(
     `UPDATE marketplace.subscription s SET
-       offer_type = coalesce(s.offer_type, f.offer_type), registration_fields = f.registration_fields || s.registration_fields,
+       offer_type = coalesce(s.offer_type, f.offer_type), registration_fields = f.registration_fields ||
+         s.registration_fields,
        registered_at = least(s.registered_at, f.registered_at), billed_from = coalesce(s.billed_from, f.billed_from),
-       license_from = coalesce(s.license_from, f.license_from), last_heard_at = greatest(s.last_heard_at, f.last_heard_at),
-       next_ask_at = least(s.next_ask_at, f.next_ask_at), entitlements_changed_at = greatest(s.entitlements_changed_at, f.entitlements_changed_at),
+       license_from = coalesce(s.license_from, f.license_from), last_heard_at = greatest(s.last_heard_at,
+         f.last_heard_at),
+       next_ask_at = least(s.next_ask_at, f.next_ask_at), entitlements_changed_at =
+         greatest(s.entitlements_changed_at, f.entitlements_changed_at),
        updated_at = clock_timestamp()
      FROM marketplace.subscription f
      WHERE s.seller_account = $1 AND s.id = $3 AND f.seller_account = $1 AND f.id = $2`,
     [sellerAccount, id, into],
   );
   await tx.query(
-    `UPDATE marketplace.subscription SET alias_of = $3, next_change_at = NULL, next_ask_at = NULL, updated_at = clock_timestamp()
+    `UPDATE marketplace.subscription SET alias_of = $3, next_change_at = NULL, next_ask_at = NULL, updated_at =
+      clock_timestamp()
      WHERE seller_account = $1 AND $2 IN (id, alias_of)`,
     [sellerAccount, id, into],
   );
 }
 
-/** Compare-and-set: what was told before is what stands there, so each change is told once. @returns whether it was written */
+/**
+ * Compare-and-set: what was told before is what stands there, so each change is told once. @returns whether it was
+ * written
+ */
 export async function writeState(
   tx: SqlExecutor,
   sellerAccount: string,
@@ -93,10 +119,12 @@ export async function writeState(
   projected: ProjectedState & { endedTold: boolean },
 ): Promise<boolean> {
   const rows = await tx.query(
-    `UPDATE marketplace.subscription SET state = $3, current_agreement_id = $4, is_trial = $5, ended_told = $6, next_change_at = $7,
+    `UPDATE marketplace.subscription SET state = $3, current_agreement_id = $4, is_trial = $5, ended_told = $6,
+      next_change_at = $7,
        next_ask_at = least(next_ask_at, $8), updated_at = clock_timestamp()
      WHERE seller_account = $1 AND id = $2 AND alias_of IS NULL
-       AND (state, current_agreement_id, is_trial, ended_told) IS NOT DISTINCT FROM ($9, $10::uuid, $11::boolean, $12::boolean)
+       AND (state, current_agreement_id, is_trial, ended_told) IS NOT DISTINCT FROM ($9, $10::uuid, $11::boolean,
+         $12::boolean)
      RETURNING id`,
     [
       sellerAccount,
@@ -116,7 +144,12 @@ export async function writeState(
   return rows.length > 0;
 }
 
-export async function noteHeard(tx: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[], at: Date): Promise<void> {
+export async function noteHeard(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subscriptionIds: readonly string[],
+  at: Date,
+): Promise<void> {
   await tx.query(
     `UPDATE marketplace.subscription SET last_heard_at = greatest(last_heard_at, $3)
      WHERE seller_account = $1 AND id = ANY ($2::uuid[])`,
@@ -125,7 +158,12 @@ export async function noteHeard(tx: SqlExecutor, sellerAccount: string, subscrip
 }
 
 /** Buyers of whom something changes by time alone: a start, an end or a conversion has come. */
-export async function selectBuyersToChange(sql: SqlExecutor, sellerAccount: string, now: Date, limit: number): Promise<string[]> {
+export async function selectBuyersToChange(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  now: Date,
+  limit: number,
+): Promise<string[]> {
   const rows = await sql.query<{ buyer_id: string }>(
     `SELECT s.buyer_id::text AS buyer_id FROM marketplace.subscription s
      WHERE s.seller_account = $1 AND s.next_change_at <= $2 AND s.buyer_id IS NOT NULL

@@ -50,8 +50,9 @@ const NO_NEWS: News = { agreements: [], facts: [] };
 const HEARD_BY: ReadonlySet<string> = new Set(['eventBridge', 'sns', 'sqs', 'http']);
 
 /**
- * Writes what the facts make of a buyer's subscriptions, and tells of what has changed, in the caller's transaction. All of it is computed anew each time
- * from all facts of the buyer: a nameless fact may concern any of its agreements, and a link may be learned late.
+ * Writes what the facts make of a buyer's subscriptions, and tells of what has changed, in the caller's transaction.
+ * All of it is computed anew each time from all facts of the buyer: a nameless fact may concern any of its agreements,
+ * and a link may be learned late.
  */
 @Injectable()
 export class Projection {
@@ -65,7 +66,8 @@ export class Projection {
   ) {}
 
   /**
-   * Of the buyers of these subscriptions, where something beside the facts has changed: AWS was asked, a subscription was moved to licenses.
+   * Of the buyers of these subscriptions, where something beside the facts has changed: AWS was asked, a subscription
+   * was moved to licenses.
    * @returns whether anything changed that sealing must act on
    */
   async project(tx: SqlExecutor, subscriptionIds: readonly string[]): Promise<boolean> {
@@ -100,14 +102,24 @@ export class Projection {
     await this.writeRows(tx, placed, loaded, news);
     const changed = await this.writeStates(tx, placed, reading);
     await this.raiseConflicts(tx, placed, reading);
-    const hasNews = news.facts.length > 0 || placed.subscriptions.length !== loaded.subscriptions.length || foldsOf(reading).length > 0;
+    const hasNews =
+      news.facts.length > 0 ||
+      placed.subscriptions.length !== loaded.subscriptions.length ||
+      foldsOf(reading).length > 0;
     if (changed || hasNews) await this.markChanged(tx, placed, loaded);
     crashPoint('projection.written');
     return { chains: placed, reading, changed: changed || hasNews };
   }
 
-  /** Every agreement in its subscription: joined to those known, or in a new one. Folds come first, so that what is made knows its tenant. */
-  private async place(tx: SqlExecutor, known: BuyerChains, { joining, assignment, lives }: ChainReading): Promise<BuyerChains> {
+  /**
+   * Every agreement in its subscription: joined to those known, or in a new one. Folds come first, so that what is made
+   * knows its tenant.
+   */
+  private async place(
+    tx: SqlExecutor,
+    known: BuyerChains,
+    { joining, assignment, lives }: ChainReading,
+  ): Promise<BuyerChains> {
     const { sellerAccount } = this.options;
     const customers = new Map<string, string>();
     for (const [foldedId, livingId] of foldsOf({ joining })) {
@@ -128,7 +140,8 @@ export class Projection {
         homeOf.set(id, joining.folds.get(home.subscriptionId) ?? home.subscriptionId);
         continue;
       }
-      const subscription = made.get(home.with) ?? (await this.make(tx, id, { ...known, subscriptions }, { joining, assignment, lives }));
+      const subscription =
+        made.get(home.with) ?? (await this.make(tx, id, { ...known, subscriptions }, { joining, assignment, lives }));
       made.set(home.with, subscription);
       homeOf.set(id, subscription.id);
     }
@@ -143,13 +156,29 @@ export class Projection {
     return { ...known, subscriptions: [...subscriptions, ...made.values()], agreements };
   }
 
-  private async make(tx: SqlExecutor, agreementId: string, chains: BuyerChains, reading: ChainReading): Promise<SubscriptionRecord> {
+  private async make(
+    tx: SqlExecutor,
+    agreementId: string,
+    chains: BuyerChains,
+    reading: ChainReading,
+  ): Promise<SubscriptionRecord> {
     const { sellerAccount, clock } = this.options;
     const now = clock.now();
-    const made = await insertClaimedSubscription(tx, sellerAccount, { id: uuidv7(), agreementId, at: now }, chains, reading);
+    const made = await insertClaimedSubscription(
+      tx,
+      sellerAccount,
+      { id: uuidv7(), agreementId, at: now },
+      chains,
+      reading,
+    );
     const { id, productCode } = made.subscription;
     await this.outbox.append<'subscription.registered' | 'subscription.claimed'>(tx, [
-      { type: 'subscription.registered', subscriptionId: id, payload: { productCode, offerType: null, agreement: null }, occurredAt: now },
+      {
+        type: 'subscription.registered',
+        subscriptionId: id,
+        payload: { productCode, offerType: null, agreement: null },
+        occurredAt: now,
+      },
       ...(made.tenantId === null
         ? []
         : [
@@ -191,13 +220,18 @@ export class Projection {
       const state = stateOf(chain, askingOf(row), now);
       const projected = { ...state, endedTold: endedToldAfter(row, state) };
       const tellings = tellingsOf(row, projected, chain);
-      if (!(await writeState(tx, sellerAccount, row.id, row, projected))) throw new Error(`subscription ${row.id} changed under its lock`);
+      if (!(await writeState(tx, sellerAccount, row.id, row, projected)))
+        throw new Error(`subscription ${row.id} changed under its lock`);
       await this.outbox.append(
         tx,
-        tellings.map((telling) => eventOf(telling, { subscriptionId: row.id, productCode: row.productCode, chain, now })),
+        tellings.map((telling) =>
+          eventOf(telling, { subscriptionId: row.id, productCode: row.productCode, chain, now }),
+        ),
       );
-      if (row.state !== projected.state) this.logger.log(`subscription ${row.id} goes from ${row.state} to ${projected.state}`);
-      changed ||= row.state !== projected.state || row.currentAgreementId !== projected.currentAgreementId || tellings.length > 0;
+      if (row.state !== projected.state)
+        this.logger.log(`subscription ${row.id} goes from ${row.state} to ${projected.state}`);
+      changed ||=
+        row.state !== projected.state || row.currentAgreementId !== projected.currentAgreementId || tellings.length > 0;
     }
     const living = livingOf(placed);
     const [first, ...doubts] = reading.assignment.doubts.map(({ askFrom }) => askFrom);
@@ -207,7 +241,12 @@ export class Projection {
     return changed;
   }
 
-  private tellFold(tx: SqlExecutor, productCode: string, foldedSubscriptionId: string, livingId: string): Promise<void> {
+  private tellFold(
+    tx: SqlExecutor,
+    productCode: string,
+    foldedSubscriptionId: string,
+    livingId: string,
+  ): Promise<void> {
     this.logger.log(`subscription ${foldedSubscriptionId} was found to be ${livingId} and lives on in it`);
     return this.outbox.append(tx, [
       {
@@ -219,7 +258,10 @@ export class Projection {
     ]);
   }
 
-  /** One alert for each kind and buyer, held open as long as the rules see it; none about a product that the options list no more. */
+  /**
+   * One alert for each kind and buyer, held open as long as the rules see it; none about a product that the options
+   * list no more.
+   */
   private async raiseConflicts(tx: SqlExecutor, placed: BuyerChains, reading: ChainReading): Promise<void> {
     const isListed = this.products.get(placed.productCode) !== undefined;
     const conflicts = isListed ? conflictsOf(placed, reading) : [];
@@ -241,7 +283,8 @@ export class Projection {
     const tenants = [...new Set(claims.map(({ tenantId }) => tenantId))];
     if (tenants.length === 0) return [];
     const rows = await tx.query<{ id: string }>(
-      `SELECT id::text AS id FROM marketplace.customer WHERE seller_account = $1 AND product_code = $2 AND tenant_id = ANY ($3)`,
+      `SELECT id::text AS id FROM marketplace.customer WHERE seller_account = $1 AND product_code = $2
+        AND tenant_id = ANY ($3)`,
       [this.options.sellerAccount, productCode, tenants],
     );
     return rows.map(({ id }) => id);
@@ -254,7 +297,11 @@ function withNews(chains: BuyerChains, news: News): BuyerChains {
     const { id, type, agreementId, at, heardAt, subscriptionId } = fact;
     const { licenseDigest = null, ...details } = fact.details as { licenseDigest?: string | null };
     const among = amongOf({ type, licenseDigest, subscriptionId }, agreements, chains.subscriptions);
-    return { ...({ id, type, agreementId, among, at, heardAt, details } as AgreementFact), subscriptionId, licenseDigest };
+    return {
+      ...({ id, type, agreementId, among, at, heardAt, details } as AgreementFact),
+      subscriptionId,
+      licenseDigest,
+    };
   });
   const heard = new Set(chains.facts.map(({ id }) => id));
   return { ...chains, agreements, facts: [...chains.facts, ...facts.filter(({ id }) => !heard.has(id))] };

@@ -27,14 +27,17 @@ interface FoundRow {
   product_code: string;
 }
 
-// The two shapes in which an index answers; OFFSET 0 keeps each a look-up per name. Text only: the host's connection may parse types its own way.
+// The two shapes in which an index answers; OFFSET 0 keeps each a look-up per name. Text only: the host's connection
+// may parse types its own way.
 const FIND = `
   SELECT input.position::text AS position, found.id::text AS id, found.product_code
-  FROM unnest($2::text[], $3::text[], $4::uuid[]) WITH ORDINALITY AS input (product_code, tenant_id, subscription_id, position)
+  FROM unnest($2::text[], $3::text[], $4::uuid[]) WITH ORDINALITY AS input (product_code, tenant_id, subscription_id,
+    position)
   CROSS JOIN LATERAL (
     SELECT s.id, s.product_code FROM marketplace.subject s
     WHERE input.subscription_id IS NOT NULL AND s.subscription_id = input.subscription_id AND s.seller_account = $1
-      AND s.tenant_id IS NOT DISTINCT FROM input.tenant_id AND (input.product_code IS NULL OR s.product_code = input.product_code)
+      AND s.tenant_id IS NOT DISTINCT FROM input.tenant_id AND (input.product_code IS NULL
+        OR s.product_code = input.product_code)
     UNION ALL
     SELECT s.id, s.product_code FROM marketplace.subject s
     WHERE input.subscription_id IS NULL AND s.seller_account = $1 AND s.product_code = input.product_code
@@ -43,9 +46,10 @@ const FIND = `
   ) AS found`;
 
 /**
- * Which subjects and dimensions exist, answered from memory: recording asks at every event. Only what never changes is remembered, and only that it is
- * there: a subject is never deleted, never renamed. A miss asks the database, for a buyer may register the next moment; what only the host's open
- * transaction can see is used and not remembered, for that transaction may be rolled back.
+ * Which subjects and dimensions exist, answered from memory: recording asks at every event. Only what never changes is
+ * remembered, and only that it is there: a subject is never deleted, never renamed. A miss asks the database, for a
+ * buyer may register the next moment; what only the host's open transaction can see is used and not remembered, for
+ * that transaction may be rolled back.
  */
 @Injectable()
 export class SubjectDirectory {
@@ -81,7 +85,10 @@ export class SubjectDirectory {
     return this.subjects.get(keyOf(name)) ?? null;
   }
 
-  /** The short id of a dimension; null where the ledger has none, though the options may declare it (the catalogue writes them at start). */
+  /**
+   * The short id of a dimension; null where the ledger has none, though the options may declare it (the catalogue
+   * writes them at start).
+   */
   async dimensionOf(productCode: string, name: string): Promise<number | null> {
     return this.rememberedDimension(productCode, name) ?? this.askForDimension(productCode, name);
   }
@@ -111,7 +118,12 @@ export class SubjectDirectory {
     return answer;
   }
 
-  private async ask(names: readonly SubjectName[], found: (Subject | null)[], sql: SqlExecutor, remember: boolean): Promise<void> {
+  private async ask(
+    names: readonly SubjectName[],
+    found: (Subject | null)[],
+    sql: SqlExecutor,
+    remember: boolean,
+  ): Promise<void> {
     const asked = new Map<string, SubjectName>();
     for (const [position, name] of names.entries()) if (found[position] === null) asked.set(keyOf(name), name);
     if (asked.size === 0) return;

@@ -9,13 +9,21 @@ export interface NewSubject {
   subscriptionId: string | null;
 }
 
-/** Makes subjects that are not there yet. In one order, so that two who make the same do not wait for each other in a circle. */
-export async function insertSubjects(tx: SqlExecutor, sellerAccount: string, subjects: readonly NewSubject[]): Promise<void> {
+/**
+ * Makes subjects that are not there yet. In one order, so that two who make the same do not wait for each other in a
+ * circle.
+ */
+export async function insertSubjects(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subjects: readonly NewSubject[],
+): Promise<void> {
   if (subjects.length === 0) return;
   await tx.query(
     `INSERT INTO marketplace.subject (seller_account, product_code, customer_id, tenant_id, subscription_id)
      SELECT $1, product_code, customer_id, tenant_id, subscription_id
-     FROM unnest($2::text[], $3::uuid[], $4::text[], $5::uuid[]) AS input (product_code, customer_id, tenant_id, subscription_id)
+     FROM unnest($2::text[], $3::uuid[], $4::text[], $5::uuid[]) AS input (product_code, customer_id, tenant_id,
+       subscription_id)
      ORDER BY product_code, tenant_id NULLS FIRST, subscription_id NULLS FIRST
      ON CONFLICT DO NOTHING`,
     [
@@ -29,8 +37,8 @@ export async function insertSubjects(tx: SqlExecutor, sellerAccount: string, sub
 }
 
 /**
- * Gives the subjects of a tenant's subscriptions to the tenant's customer: the tenant itself, the tenant beside any payer, and each subscription's own.
- * Events keep their subject; only whose it is moves. In the order of ids.
+ * Gives the subjects of a tenant's subscriptions to the tenant's customer: the tenant itself, the tenant beside any
+ * payer, and each subscription's own. Events keep their subject; only whose it is moves. In the order of ids.
  */
 export async function giveSubjects(
   tx: SqlExecutor,

@@ -4,19 +4,35 @@ import { type ChainAgreement, type Telling } from '../agreements/subscription-st
 /** A change that the rules want told, as the host's handlers get it. */
 export function eventOf(
   telling: Telling,
-  { subscriptionId, productCode, chain, now }: { subscriptionId: string; productCode: string; chain: readonly ChainAgreement[]; now: Date },
+  {
+    subscriptionId,
+    productCode,
+    chain,
+    now,
+  }: { subscriptionId: string; productCode: string; chain: readonly ChainAgreement[]; now: Date },
 ): NewMarketplaceEvent {
   const about = { subscriptionId, occurredAt: now };
   const noticeOf = (agreementId: string): StoredAgreementNotice | null => agreementNotice(agreementId, chain, now);
   switch (telling.type) {
     case 'activated': {
       const { startsAt, isTrial, previousState } = telling;
-      const payload = { productCode, startsAt: startsAt.toISOString(), isTrial, previousState, agreement: noticeOf(telling.agreementId) };
+      const payload = {
+        productCode,
+        startsAt: startsAt.toISOString(),
+        isTrial,
+        previousState,
+        agreement: noticeOf(telling.agreementId),
+      };
       return { type: 'subscription.activated', ...about, payload };
     }
     case 'renewed': {
       const { startsAt, isTrial } = telling;
-      const payload = { productCode, startsAt: startsAt.toISOString(), isTrial, agreement: noticeOf(telling.agreementId) };
+      const payload = {
+        productCode,
+        startsAt: startsAt.toISOString(),
+        isTrial,
+        agreement: noticeOf(telling.agreementId),
+      };
       return { type: 'subscription.renewed', ...about, payload };
     }
     case 'converted': {
@@ -24,7 +40,11 @@ export function eventOf(
       return { type: 'subscription.converted', ...about, payload };
     }
     case 'suspended':
-      return { type: 'subscription.suspended', ...about, payload: { productCode, agreement: noticeOf(telling.agreementId) } };
+      return {
+        type: 'subscription.suspended',
+        ...about,
+        payload: { productCode, agreement: noticeOf(telling.agreementId) },
+      };
     case 'ending':
     case 'ended': {
       const payload = { productCode, endsAt: telling.endsAt.toISOString(), agreement: noticeOf(telling.agreementId) };
@@ -36,7 +56,11 @@ export function eventOf(
 }
 
 /** Row ids and instants only: names are looked up at the delivery. */
-export function agreementNotice(agreementId: string, chain: readonly ChainAgreement[], now: Date): StoredAgreementNotice | null {
+export function agreementNotice(
+  agreementId: string,
+  chain: readonly ChainAgreement[],
+  now: Date,
+): StoredAgreementNotice | null {
   const agreement = chain.find(({ id, aliasIds }) => id === agreementId || aliasIds.includes(agreementId));
   if (!agreement) return null;
   const { life, previousId } = agreement;

@@ -31,7 +31,10 @@ export interface Registered {
 
 const FIELDS_MAX = 20;
 
-/** Finds the one subscription that a buyer arrived for, or enters it: a fact like others, through the same rules as AWS's messages. */
+/**
+ * Finds the one subscription that a buyer arrived for, or enters it: a fact like others, through the same rules as
+ * AWS's messages.
+ */
 @Injectable()
 export class SubscriptionRegistrar {
   constructor(
@@ -43,8 +46,9 @@ export class SubscriptionRegistrar {
 
   /**
    * @param tx a READ COMMITTED transaction: what another committed while this one waited must be seen.
-   * @throws MarketplaceMeteringError `PRODUCT_UNKNOWN`; `SUBSCRIPTION_IDENTITY_INCOMPLETE` when nothing in the arrival could find the
-   * subscription again; `SUBSCRIPTION_IDENTITY_CONFLICT` when the ledger knows the same agreement with another buyer.
+   * @throws MarketplaceMeteringError `PRODUCT_UNKNOWN`; `SUBSCRIPTION_IDENTITY_INCOMPLETE` when nothing in the arrival
+   * could find the subscription again; `SUBSCRIPTION_IDENTITY_CONFLICT` when the ledger knows the same agreement with
+   * another buyer.
    */
   async arrive(
     arrival: Arrival,
@@ -69,7 +73,13 @@ export class SubscriptionRegistrar {
     return { id, productCode, tenantId: currentTenantOf(id, entered.projected.chains, at) };
   }
 
-  private refuseNameless({ productCode, licenseArn, agreementId, customerAwsAccountId, customerIdentifier }: Arrival): void {
+  private refuseNameless({
+    productCode,
+    licenseArn,
+    agreementId,
+    customerAwsAccountId,
+    customerIdentifier,
+  }: Arrival): void {
     const product = this.products.get(productCode);
     if (!product) {
       throw new MarketplaceMeteringError(
@@ -78,12 +88,17 @@ export class SubscriptionRegistrar {
       );
     }
     const isNamed = licenseArn !== undefined || agreementId !== undefined;
-    if (product.identity === 'license' ? isNamed : isNamed || customerAwsAccountId !== undefined || customerIdentifier !== undefined)
+    if (
+      product.identity === 'license'
+        ? isNamed
+        : isNamed || customerAwsAccountId !== undefined || customerIdentifier !== undefined
+    )
       return;
     throw new MarketplaceMeteringError(
       'SUBSCRIPTION_IDENTITY_INCOMPLETE',
       product.identity === 'license'
-        ? `AWS named no LicenseArn for a buyer of product ${productCode}, which is metered by license, and its messages have not named one with this buyer. ` +
+        ? `AWS named no LicenseArn for a buyer of product ${productCode}, which is metered by license, and its ` +
+            'messages have not named one with this buyer. ' +
             'If the listing has no licenses, set products[].identity to "legacy" (MARKETPLACE_PRODUCTS).'
         : `AWS named neither account, CustomerIdentifier nor LicenseArn for a buyer of product ${productCode}.`,
     );

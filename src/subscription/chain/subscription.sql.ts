@@ -7,17 +7,23 @@ export async function selectLivingOf(
   id: string,
 ): Promise<{ id: string; product_code: string } | null> {
   const [row] = await tx.query<{ id: string; product_code: string }>(
-    `SELECT coalesce(alias_of, id)::text AS id, product_code FROM marketplace.subscription WHERE seller_account = $1 AND id = $2`,
+    `SELECT coalesce(alias_of, id)::text AS id, product_code FROM marketplace.subscription WHERE seller_account = $1
+      AND id = $2`,
     [sellerAccount, id],
   );
   return row ?? null;
 }
 
 /** Row id of the agreement that the projection stored as the current one; else of the newest. */
-export async function selectCurrentAgreement(tx: SqlExecutor, sellerAccount: string, subscriptionId: string): Promise<string | null> {
+export async function selectCurrentAgreement(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  subscriptionId: string,
+): Promise<string | null> {
   const [row] = await tx.query<{ id: string }>(
     `SELECT coalesce(s.current_agreement_id, (
-       SELECT a.id FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.subscription_id = s.id AND a.alias_of IS NULL
+       SELECT a.id FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.subscription_id = s.id
+         AND a.alias_of IS NULL
        ORDER BY a.id DESC LIMIT 1))::text AS id
      FROM marketplace.subscription s WHERE s.seller_account = $1 AND s.id = $2`,
     [sellerAccount, subscriptionId],
@@ -39,7 +45,8 @@ export async function selectSubscriptionsOfTenant(
          WHERE c.seller_account = $1 AND c.tenant_id = $2 AND ($3::text IS NULL OR c.product_code = $3))
        AND (SELECT c.tenant_id FROM marketplace.claim c
             WHERE c.seller_account = $1 AND c.since <= $4
-              AND c.subscription_id IN (SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of))
+              AND c.subscription_id IN (SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1
+                AND s.id IN (f.id, f.alias_of))
             ORDER BY c.since DESC, c.claimed_at LIMIT 1) = $2
      ORDER BY s.id`,
     [sellerAccount, tenantId, productCode, now.toISOString()],
@@ -66,12 +73,15 @@ export async function selectIdentity(sql: SqlExecutor, sellerAccount: string, id
   const agreementId = await selectCurrentAgreement(sql, sellerAccount, living.id);
   const [row] = await sql.query<IdentityRow>(
     `SELECT s.id::text AS id, $3::text AS agreement_id, s.product_code, s.entitlements_changed_at,
-       (SELECT n.name FROM marketplace.agreement_name n JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = n.agreement_id
+       (SELECT n.name FROM marketplace.agreement_name n JOIN marketplace.agreement a ON a.seller_account = $1
+         AND a.id = n.agreement_id
         WHERE n.seller_account = $1 AND $3::uuid IN (a.id, a.alias_of) AND n.kind = 'license' AND n.name IS NOT NULL
         ORDER BY n.digest LIMIT 1) AS license_arn,
-       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id = s.buyer_id AND b.kind = 'account' LIMIT 1)
+       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id = s.buyer_id
+         AND b.kind = 'account' LIMIT 1)
          AS customer_aws_account_id,
-       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id = s.buyer_id AND b.kind = 'customerIdentifier'
+       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id = s.buyer_id
+         AND b.kind = 'customerIdentifier'
         LIMIT 1) AS customer_identifier
      FROM marketplace.subscription s WHERE s.seller_account = $1 AND s.id = $2`,
     [sellerAccount, living.id, agreementId],
@@ -87,7 +97,8 @@ export async function completeRegistration(
   arrival: { offerType: string | null; fields: Readonly<Record<string, string>>; at: Date; fieldsMax: number },
 ): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.subscription s SET offer_type = coalesce(s.offer_type, $3), registered_at = least(s.registered_at, $5),
+    `UPDATE marketplace.subscription s SET offer_type = coalesce(s.offer_type, $3), registered_at =
+      least(s.registered_at, $5),
        registration_fields = (
          SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM (
            SELECT key, value FROM (
@@ -101,8 +112,15 @@ export async function completeRegistration(
   );
 }
 
-/** The hour from which we bill, for a customer from before the module: once said, it stays. @returns what stands there */
-export async function setBilledFrom(tx: SqlExecutor, sellerAccount: string, id: string, billedFrom: Date): Promise<Date> {
+/**
+ * The hour from which we bill, for a customer from before the module: once said, it stays. @returns what stands there
+ */
+export async function setBilledFrom(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+  billedFrom: Date,
+): Promise<Date> {
   const [row] = await tx.query<{ billed_from: Date }>(
     `UPDATE marketplace.subscription SET billed_from = coalesce(billed_from, $3), updated_at = clock_timestamp()
      WHERE seller_account = $1 AND id = $2 RETURNING billed_from`,
@@ -112,7 +130,12 @@ export async function setBilledFrom(tx: SqlExecutor, sellerAccount: string, id: 
 }
 
 /** Terms, license or entitlements may be others now: they are read again. */
-export async function markEntitlementsChanged(tx: SqlExecutor, sellerAccount: string, id: string, now: Date): Promise<void> {
+export async function markEntitlementsChanged(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+  now: Date,
+): Promise<void> {
   await tx.query(
     `UPDATE marketplace.subscription SET entitlements_changed_at = greatest(entitlements_changed_at, $3)
      WHERE seller_account = $1 AND id = $2`,

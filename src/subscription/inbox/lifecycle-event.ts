@@ -14,7 +14,10 @@ export interface SpokenOf {
   subscriptionId?: string;
 }
 
-/** What a message adds to the event's type. Instants are ISO UTC text, so that an event is the same before and after it was stored. */
+/**
+ * What a message adds to the event's type. Instants are ISO UTC text, so that an event is the same before and after it
+ * was stored.
+ */
 export interface LifecycleDetails {
   'agreement.created': {
     intent: string | null;
@@ -36,7 +39,10 @@ export interface LifecycleDetails {
   'entitlement.updated': Record<string, never>;
   'advisory.issued': { detailType: string };
   'advisory.resolved': { detailType: string };
-  /** Everything else that AWS tells of an agreement: spend thresholds, cancellation requests, ending notices, billing adjustments. */
+  /**
+   * Everything else that AWS tells of an agreement: spend thresholds, cancellation requests, ending notices, billing
+   * adjustments.
+   */
   'agreement.notice': { detailType: string };
   /** The host says that the subscription ends (`SubscriptionService.end`). */
   'host.ended': { endsAt: string };
@@ -57,7 +63,10 @@ export interface LifecycleDetails {
     initialAgreementId: string | null;
     offerId: string | null;
   };
-  /** The buyer came to the landing page and ResolveCustomer answered, or the host entered a customer from before the module. */
+  /**
+   * The buyer came to the landing page and ResolveCustomer answered, or the host entered a customer from before the
+   * module.
+   */
   'buyer.registered': Record<string, never>;
 }
 
@@ -69,7 +78,10 @@ export type LifecycleEvent<T extends LifecycleEventType = LifecycleEventType> = 
     type: K;
     /** When it happened by its sender's word. State moves by this, never by arrival. */
     at: Date;
-    /** The message tells no time (raw delivery, redriven): `at` is when it was received, and what it says is only a reason to ask AWS. */
+    /**
+     * The message tells no time (raw delivery, redriven): `at` is when it was received, and what it says is only a
+     * reason to ask AWS.
+     */
     isUntimed?: boolean;
     about: SpokenOf;
     details: LifecycleDetails[K];
@@ -81,12 +93,17 @@ export type MessageOrigin = 'eventBridge' | 'sns' | 'sqs' | 'http' | 'host' | 'r
 /** A message as one of the ways in received it, told apart from its repeats by origin and id. */
 export interface ReceivedMessage {
   origin: MessageOrigin;
-  /** EventBridge's envelope `id`, SNS's `MessageId`; of what has neither, the SQS message id or a digest of the body. */
+  /**
+   * EventBridge's envelope `id`, SNS's `MessageId`; of what has neither, the SQS message id or a digest of the body.
+   */
   messageId: string;
   /** `sqs:<queue name>`, `https`, or which part of the module said it. */
   via: string;
   /** As received, for the record. */
   body: string;
-  /** What it says; or why nothing is done with it: `ignored` (of no concern to us) or `dead-lettered` (not understood, a person must look). */
+  /**
+   * What it says; or why nothing is done with it: `ignored` (of no concern to us) or `dead-lettered` (not understood, a
+   * person must look).
+   */
   content: { event: LifecycleEvent } | { ignored: string } | { deadLettered: string };
 }

@@ -13,8 +13,9 @@ export interface Reception {
 }
 
 /**
- * Where every way in puts what it received. A message is safe once `receive` has resolved: it is committed, and will be applied, wait for the
- * subscription it speaks of, or be dead-lettered where an operator sees it. Only then may a queue forget it, or AWS be told 200.
+ * Where every way in puts what it received. A message is safe once `receive` has resolved: it is committed, and will be
+ * applied, wait for the subscription it speaks of, or be dead-lettered where an operator sees it. Only then may a queue
+ * forget it, or AWS be told 200.
  */
 @Injectable()
 export class LifecycleInbox {
@@ -31,14 +32,19 @@ export class LifecycleInbox {
     return { received, repeated: messages.length - received };
   }
 
-  /** As `receive`, within a transaction of the module that says more than the message. Wake the waker `inbox` after its commit. */
+  /**
+   * As `receive`, within a transaction of the module that says more than the message. Wake the waker `inbox` after its
+   * commit.
+   */
   async enter(messages: readonly ReceivedMessage[], tx: SqlExecutor): Promise<number> {
     if (messages.length === 0) return 0;
     const { sellerAccount, clock } = this.options;
     const rows = await tx.query(
-      `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body, type, event_at, event, state, error)
+      `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body,
+        type, event_at, event, state, error)
        SELECT $1, origin, message_id, received_via, $2, body, type, event_at, event, state, error
-       FROM jsonb_to_recordset($3::jsonb) AS input (origin text, message_id text, received_via text, body text, type text, event_at timestamptz,
+       FROM jsonb_to_recordset($3::jsonb) AS input (origin text, message_id text, received_via text, body text, type
+         text, event_at timestamptz,
          event jsonb, state text, error text)
        ORDER BY origin, message_id
        ON CONFLICT DO NOTHING RETURNING message_id`,
@@ -79,5 +85,11 @@ export function eventColumnOf({ about, details, isUntimed }: LifecycleEvent): st
 /** An event as it was entered. */
 export function eventOf(row: { type: string; event_at: Date; event: unknown }): LifecycleEvent {
   const { about, details, isUntimed } = row.event as Pick<LifecycleEvent, 'about' | 'details' | 'isUntimed'>;
-  return { type: row.type, at: row.event_at, about, details, ...(isUntimed === true && { isUntimed }) } as LifecycleEvent;
+  return {
+    type: row.type,
+    at: row.event_at,
+    about,
+    details,
+    ...(isUntimed === true && { isUntimed }),
+  } as LifecycleEvent;
 }

@@ -6,15 +6,28 @@ import { type ResolvedOptions } from '../../marketplace-metering.options.js';
 import { Waker } from '../../runtime/waker.js';
 import { redactedText } from '../../runtime/redaction.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { hasMessage, ignoreMessage, type KeptMessage, lockMessage, type MessageKey, takeUp } from './lifecycle-messages.sql.js';
+import {
+  hasMessage,
+  ignoreMessage,
+  type KeptMessage,
+  lockMessage,
+  type MessageKey,
+  takeUp,
+} from './lifecycle-messages.sql.js';
 import { readDelivery, type Reading } from './lifecycle-parser.js';
 
 export type { MessageKey } from './lifecycle-messages.sql.js';
 
-/** What has become of a message that was taken up again. `ignored`: read anew, it is of no concern, or stands in the inbox under another id. */
+/**
+ * What has become of a message that was taken up again. `ignored`: read anew, it is of no concern, or stands in the
+ * inbox under another id.
+ */
 export type MessageRetry = { state: 'pending' } | { state: 'ignored'; reason: string };
 
-/** What a person decides about lifecycle messages that were set aside. The admin API lists them: `GET …/messages?state=deadLettered`. */
+/**
+ * What a person decides about lifecycle messages that were set aside. The admin API lists them: `GET
+ * …/messages?state=deadLettered`.
+ */
 @Injectable()
 export class LifecycleMessages {
   private readonly logger = new Logger('MarketplaceLifecycle');
@@ -27,11 +40,13 @@ export class LifecycleMessages {
   ) {}
 
   /**
-   * Takes a message up again that is dead-lettered, waits for its subscription, or was ignored, because what stood in its way is resolved: a contradiction in
-   * the ledger, a product or topic that was missing from the options, a version of this module that did not understand it. It is then filed as one that has just
-   * come, with all its attempts; that it came late does no harm, since the state of a subscription follows the time of its events.
+   * Takes a message up again that is dead-lettered, waits for its subscription, or was ignored, because what stood in
+   * its way is resolved: a contradiction in the ledger, a product or topic that was missing from the options, a version
+   * of this module that did not understand it. It is then filed as one that has just come, with all its attempts; that
+   * it came late does no harm, since the state of a subscription follows the time of its events.
    * @param message as the admin API shows it
-   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when it is applied or will be by itself, or is still not understood
+   * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when it is applied or will be by itself, or is
+   * still not understood
    */
   async retry(message: MessageKey): Promise<MessageRetry> {
     const { origin, messageId } = message;
@@ -52,7 +67,8 @@ export class LifecycleMessages {
     const { sellerAccount } = this.options;
     if (kept.state === 'applied')
       throw refused(key, 'is applied: its subscription stands as it says. A state that looks wrong has another cause.');
-    if (kept.state === 'pending') throw refused(key, 'is waiting to be applied, and will be by itself within some minutes.');
+    if (kept.state === 'pending')
+      throw refused(key, 'is waiting to be applied, and will be by itself within some minutes.');
     if (kept.is_erased) throw refused(key, 'was erased: nothing of what it said is kept.');
     if (kept.type !== null) {
       await takeUp(tx, sellerAccount, key, null);
@@ -67,7 +83,8 @@ export class LifecycleMessages {
       return this.ignore(tx, key, `the same message was received as ${read.origin}:${read.messageId}`);
     }
     if ('ignored' in content && kept.state === 'deadLettered') return this.ignore(tx, key, content.ignored);
-    const why = 'ignored' in content ? content.ignored : 'deadLettered' in content ? content.deadLettered : content.foreign;
+    const why =
+      'ignored' in content ? content.ignored : 'deadLettered' in content ? content.deadLettered : content.foreign;
     throw refused(key, `cannot be applied by this version either: ${redactedText(why)}.`);
   }
 
@@ -76,11 +93,20 @@ export class LifecycleMessages {
     return { state: 'ignored', reason };
   }
 
-  /** As the ways in read it, and with the topics that the options name now. When it was sent is kept nowhere: received is the next best. */
-  private readAnew({ origin, messageId }: MessageKey, { received_via: via, received_at: sentAt, body }: KeptMessage): Reading {
+  /**
+   * As the ways in read it, and with the topics that the options name now. When it was sent is kept nowhere: received
+   * is the next best.
+   */
+  private readAnew(
+    { origin, messageId }: MessageKey,
+    { received_via: via, received_at: sentAt, body }: KeptMessage,
+  ): Reading {
     const { sellerAccount, notifications } = this.options;
     const outerId = { origin: origin === 'http' ? origin : ('sqs' as const), messageId };
-    return readDelivery({ body: body ?? '', via, outerId, sentAt }, { sellerAccount, topicArns: notifications.snsTopicArns });
+    return readDelivery(
+      { body: body ?? '', via, outerId, sentAt },
+      { sellerAccount, topicArns: notifications.snsTopicArns },
+    );
   }
 
   /** Understood at last, a message may tell an id of its own, under which AWS has sent it again since. */

@@ -22,21 +22,29 @@ export interface KeptMessage {
 }
 
 /** FOR UPDATE: who decides about a message waits for the job that is at it, and then sees what has become of it. */
-export async function lockMessage(tx: SqlExecutor, sellerAccount: string, { origin, messageId }: MessageKey): Promise<KeptMessage | null> {
+export async function lockMessage(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { origin, messageId }: MessageKey,
+): Promise<KeptMessage | null> {
   const [row] = await tx.query<KeptMessage>(
-    `SELECT state, received_via, received_at, body, type, body IS NULL OR (type IS NOT NULL AND event IS NULL) AS is_erased FROM marketplace.inbox_message
+    `SELECT state, received_via, received_at, body, type, body IS NULL OR (type IS NOT NULL
+      AND event IS NULL) AS is_erased FROM marketplace.inbox_message
      WHERE seller_account = $1 AND origin = $2 AND message_id = $3 FOR UPDATE`,
     [sellerAccount, origin, messageId],
   );
   return row ?? null;
 }
 
-export async function hasMessage(tx: SqlExecutor, sellerAccount: string, { origin, messageId }: MessageKey): Promise<boolean> {
-  const rows = await tx.query(`SELECT FROM marketplace.inbox_message WHERE seller_account = $1 AND origin = $2 AND message_id = $3`, [
-    sellerAccount,
-    origin,
-    messageId,
-  ]);
+export async function hasMessage(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { origin, messageId }: MessageKey,
+): Promise<boolean> {
+  const rows = await tx.query(
+    `SELECT FROM marketplace.inbox_message WHERE seller_account = $1 AND origin = $2 AND message_id = $3`,
+    [sellerAccount, origin, messageId],
+  );
   return rows.length > 0;
 }
 
@@ -48,7 +56,8 @@ export async function takeUp(
   understood: LifecycleEvent | null,
 ): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.inbox_message SET state = 'pending', attempt_count = 0, next_attempt_at = clock_timestamp(), error = NULL, names = '{}', applied_at = NULL,
+    `UPDATE marketplace.inbox_message SET state = 'pending', attempt_count = 0, next_attempt_at = clock_timestamp(),
+      error = NULL, names = '{}', applied_at = NULL,
        type = coalesce(type, $4), event_at = coalesce(event_at, $5), event = coalesce(event, $6)
      WHERE seller_account = $1 AND origin = $2 AND message_id = $3`,
     [
@@ -62,9 +71,15 @@ export async function takeUp(
   );
 }
 
-export async function ignoreMessage(tx: SqlExecutor, sellerAccount: string, { origin, messageId }: MessageKey, why: string): Promise<void> {
+export async function ignoreMessage(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { origin, messageId }: MessageKey,
+  why: string,
+): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.inbox_message SET state = 'ignored', error = $4 WHERE seller_account = $1 AND origin = $2 AND message_id = $3`,
+    `UPDATE marketplace.inbox_message SET state = 'ignored', error = $4 WHERE seller_account = $1 AND origin = $2
+      AND message_id = $3`,
     [sellerAccount, origin, messageId, why],
   );
 }

@@ -22,7 +22,10 @@ export interface Acceptance {
   topicArns: readonly string[];
 }
 
-/** As a `ReceivedMessage`, but for `foreign`: meant for another account or from a topic that was not named. The way in decides what to do with it. */
+/**
+ * As a `ReceivedMessage`, but for `foreign`: meant for another account or from a topic that was not named. The way in
+ * decides what to do with it.
+ */
 export type Reading = Omit<ReceivedMessage, 'content'> & { content: ReceivedMessage['content'] | { foreign: string } };
 
 const MARKETPLACE_SOURCE = 'aws.agreement-marketplace';
@@ -31,8 +34,9 @@ const ID_LENGTH_MAX = 200;
 const TEXT_LENGTH_MAX = 2048;
 
 /**
- * Reads a message of AWS Marketplace in whichever envelope it came: an EventBridge event, an SNS notification around one or around a legacy
- * message, or a legacy message alone (raw delivery). Never throws: what it cannot read is dead-lettered, with the reason.
+ * Reads a message of AWS Marketplace in whichever envelope it came: an EventBridge event, an SNS notification around
+ * one or around a legacy message, or a legacy message alone (raw delivery). Never throws: what it cannot read is
+ * dead-lettered, with the reason.
  */
 export function readDelivery(delivery: Delivery, accepts: Acceptance): Reading {
   const known = { ...delivery.outerId, via: delivery.via, body: withoutHalfCharacters(delivery.body) };
@@ -45,7 +49,10 @@ export function readDelivery(delivery: Delivery, accepts: Acceptance): Reading {
   return { ...reading, content: Object.fromEntries(reasons) as Reading['content'] };
 }
 
-/** The value of JSON text; undefined for anything else. A trailing comma, as in a sample of the seller guide, is forgiven. */
+/**
+ * The value of JSON text; undefined for anything else. A trailing comma, as in a sample of the seller guide, is
+ * forgiven.
+ */
 export function parseJson(text: string): unknown {
   for (const candidate of [text, text.replaceAll(/,(?=\s*[}\]])/g, '')]) {
     try {
@@ -72,7 +79,10 @@ function readLayer(value: unknown, layer: Layer, accepts: Acceptance): Reading {
   if (event.success) return readEvent(event.data, layer, accepts);
   const legacy = legacySchema.safeParse(value);
   if (legacy.success) return { ...layer.known, content: legacyContentOf(legacy.data, layer) };
-  return { ...layer.known, content: { deadLettered: 'neither an EventBridge event nor a message of an AWS Marketplace topic' } };
+  return {
+    ...layer.known,
+    content: { deadLettered: 'neither an EventBridge event nor a message of an AWS Marketplace topic' },
+  };
 }
 
 function readSns(envelope: SnsEnvelope, layer: Layer, accepts: Acceptance): Reading {
@@ -82,7 +92,9 @@ function readSns(envelope: SnsEnvelope, layer: Layer, accepts: Acceptance): Read
   if (layer.depth === 0 && accepts.topicArns.length > 0 && !accepts.topicArns.includes(envelope.TopicArn)) {
     return {
       ...known,
-      content: { foreign: `topic ${topic} of account ${accountOf(envelope.TopicArn)} is not in notifications.snsTopicArns` },
+      content: {
+        foreign: `topic ${topic} of account ${accountOf(envelope.TopicArn)} is not in notifications.snsTopicArns`,
+      },
     };
   }
   if (envelope.Type === 'SubscriptionConfirmation') {
@@ -90,19 +102,27 @@ function readSns(envelope: SnsEnvelope, layer: Layer, accepts: Acceptance): Read
     return { ...known, content: { deadLettered: `topic ${topic} asks to confirm its subscription: ${fix}` } };
   }
   if (envelope.Type === 'UnsubscribeConfirmation') {
-    return { ...known, content: { deadLettered: `the subscription of topic ${topic} was ended: nothing more will come from it` } };
+    return {
+      ...known,
+      content: { deadLettered: `the subscription of topic ${topic} was ended: nothing more will come from it` },
+    };
   }
   const at = instantOf(envelope.Timestamp);
   if (!at) return { ...known, content: { deadLettered: 'the SNS envelope has no readable Timestamp' } };
-  if (layer.depth + 1 >= ENVELOPES_MAX) return { ...known, content: { deadLettered: 'too many envelopes around the message' } };
+  if (layer.depth + 1 >= ENVELOPES_MAX)
+    return { ...known, content: { deadLettered: 'too many envelopes around the message' } };
   const message = parseJson(envelope.Message);
-  if (message === undefined) return { ...known, content: { deadLettered: 'the message in the SNS envelope is not JSON' } };
+  if (message === undefined)
+    return { ...known, content: { deadLettered: 'the message in the SNS envelope is not JSON' } };
   return readLayer(message, { known, at, topic, depth: layer.depth + 1 }, accepts);
 }
 
-// --- EventBridge -------------------------------------------------------------------------------------------------------------------------
+// --- EventBridge
+// -------------------------------------------------------------------------------------------------------------------------
 
-/** A field that is missing, empty, of another type or absurdly long is not there: one odd field must not cost the event. */
+/**
+ * A field that is missing, empty, of another type or absurdly long is not there: one odd field must not cost the event.
+ */
 const text = z
   .string()
   .transform((value) => withoutHalfCharacters(value).trim())
@@ -126,7 +146,17 @@ const eventSchema = z.object({
   detail: z
     .object({
       // The last three are the flat form of the cancellation requests.
-      agreement: part('id', 'intent', 'status', 'startTime', 'endTime', 'previousAgreementId', 'acceptorId', 'productId', 'offerId'),
+      agreement: part(
+        'id',
+        'intent',
+        'status',
+        'startTime',
+        'endTime',
+        'previousAgreementId',
+        'acceptorId',
+        'productId',
+        'offerId',
+      ),
       product: part('id', 'code'),
       license: part('arn'),
       acceptor: part('accountId'),
@@ -139,21 +169,32 @@ type MarketplaceEvent = z.output<typeof eventSchema>;
 
 function readEvent(event: MarketplaceEvent, layer: Layer, accepts: Acceptance): Reading {
   const known =
-    event.id === undefined ? layer.known : { ...layer.known, origin: 'eventBridge' as const, messageId: shortId(event.id, layer) };
+    event.id === undefined
+      ? layer.known
+      : { ...layer.known, origin: 'eventBridge' as const, messageId: shortId(event.id, layer) };
   if (isAwsAccount(accepts.sellerAccount) && event.account !== accepts.sellerAccount) {
-    return { ...known, content: { foreign: `the event is one of account ${redacted(event.account)}, not of the seller's` } };
+    return {
+      ...known,
+      content: { foreign: `the event is one of account ${redacted(event.account)}, not of the seller's` },
+    };
   }
   return { ...known, content: eventContentOf(event) };
 }
 
-/** `… - Proposer` and `… - Manufacturer` tell one transaction to two roles; a direct seller has both. `… - Acceptor` speaks to the buyer. */
+/**
+ * `… - Proposer` and `… - Manufacturer` tell one transaction to two roles; a direct seller has both. `… - Acceptor`
+ * speaks to the buyer.
+ */
 const ROLE = /\s+[-\u2013]\s*(Proposer|Manufacturer|Acceptor)$/i;
 
 function eventContentOf(event: MarketplaceEvent): ReceivedMessage['content'] {
-  if (event.source !== MARKETPLACE_SOURCE) return { ignored: `an event of ${event.source.slice(0, 100)}, not of ${MARKETPLACE_SOURCE}` };
+  if (event.source !== MARKETPLACE_SOURCE)
+    return { ignored: `an event of ${event.source.slice(0, 100)}, not of ${MARKETPLACE_SOURCE}` };
   const role = ROLE.exec(event['detail-type'].slice(0, TEXT_LENGTH_MAX).trim())?.[1]?.toLowerCase();
   if (role === 'acceptor') return { ignored: 'the seller is the buyer here' };
-  const detailType = withoutHalfCharacters(event['detail-type'].slice(0, TEXT_LENGTH_MAX).trim()).replace(ROLE, '').trim();
+  const detailType = withoutHalfCharacters(event['detail-type'].slice(0, TEXT_LENGTH_MAX).trim())
+    .replace(ROLE, '')
+    .trim();
   const at = instantOf(event.time);
   if (!at) return { deadLettered: 'the event has no readable time' };
   const about = spokenOfIn(event);
@@ -173,7 +214,10 @@ function typedEvent(detailType: string, { detail }: MarketplaceEvent): Pick<Life
   switch (detailType.toLowerCase()) {
     case 'purchase agreement created': {
       const previousAgreementId = agreement.previousAgreementId ?? null;
-      return { type: 'agreement.created', details: { intent, status, startTime, endTime, previousAgreementId, offerId } };
+      return {
+        type: 'agreement.created',
+        details: { intent, status, startTime, endTime, previousAgreementId, offerId },
+      };
     }
     case 'purchase agreement amended':
       return { type: 'agreement.amended', details: { intent, status, endTime, offerId } };
@@ -212,7 +256,8 @@ function resourceOf(resources: readonly unknown[], pattern: RegExp): string | un
   return undefined;
 }
 
-// --- the topics of legacy products -------------------------------------------------------------------------------------------------------
+// --- the topics of legacy products
+// -------------------------------------------------------------------------------------------------------
 
 const legacySchema = z
   .object({
@@ -245,7 +290,10 @@ function typedLegacy(message: LegacyMessage): Pick<LifecycleEvent, 'type' | 'det
   const offerId = offerIdOf(message['offer-identifier']);
   switch (message.action.trim().toLowerCase()) {
     case 'subscribe-success':
-      return { type: 'legacy.subscribeSucceeded', details: { isFreeTrial: booleanOf(message.isFreeTrialTermPresent), offerId } };
+      return {
+        type: 'legacy.subscribeSucceeded',
+        details: { isFreeTrial: booleanOf(message.isFreeTrialTermPresent), offerId },
+      };
     case 'subscribe-fail':
       return { type: 'legacy.subscribeFailed', details: { offerId } };
     case 'unsubscribe-pending':
@@ -259,7 +307,8 @@ function typedLegacy(message: LegacyMessage): Pick<LifecycleEvent, 'type' | 'det
   }
 }
 
-// --- fields ------------------------------------------------------------------------------------------------------------------------------
+// --- fields
+// ------------------------------------------------------------------------------------------------------------------------------
 
 function booleanOf(value: boolean | string | undefined): boolean | null {
   if (typeof value === 'boolean') return value;

@@ -18,11 +18,15 @@ import { type PendingMessage, putOff, settleMessage, takePending, wakeIgnored } 
 
 const DUE_MAX = 200;
 const LOCK_NOT_AVAILABLE = '55P03';
-const MAY_CHANGE_ENTITLEMENTS: ReadonlySet<string> = new Set(['entitlement.updated', 'license.updated', 'agreement.amended']);
+const MAY_CHANGE_ENTITLEMENTS: ReadonlySet<string> = new Set([
+  'entitlement.updated',
+  'license.updated',
+  'agreement.amended',
+]);
 
 /**
- * Turns messages into facts and has the chains projected that they concern; takes up claims; and projects what changes by time alone. One message a
- * transaction: one that fails holds up no other. The order of messages is of no account.
+ * Turns messages into facts and has the chains projected that they concern; takes up claims; and projects what changes
+ * by time alone. One message a transaction: one that fails holds up no other. The order of messages is of no account.
  */
 @Injectable()
 export class MessageProcessor {
@@ -53,7 +57,10 @@ export class MessageProcessor {
     if (changes) this.waker.wake('seal');
   }
 
-  /** Once in the life of a process, whose options never change: messages of products that are listed again go on; others' alerts are closed. */
+  /**
+   * Once in the life of a process, whose options never change: messages of products that are listed again go on;
+   * others' alerts are closed.
+   */
   private async prepare(): Promise<void> {
     if (this.isPrepared) return;
     const { sellerAccount, clock } = this.options;
@@ -94,7 +101,9 @@ export class MessageProcessor {
         return this.projection.projectBuyer(tx, buyerId);
       });
     } catch (error) {
-      this.logger.error(`the subscriptions of buyer ${buyerId} could not be projected: ${redactedText((error as Error).message)}`);
+      this.logger.error(
+        `the subscriptions of buyer ${buyerId} could not be projected: ${redactedText((error as Error).message)}`,
+      );
       return false;
     }
   }
@@ -151,13 +160,17 @@ export class MessageProcessor {
       // Who waits for a lock has not failed.
       counts: sqlStateOf(error) !== LOCK_NOT_AVAILABLE,
     });
-    this.logger.warn(`message ${message.messageId} (${message.event.type}) could not be applied: ${why}`, { isDeadLetter });
+    this.logger.warn(`message ${message.messageId} (${message.event.type}) could not be applied: ${why}`, {
+      isDeadLetter,
+    });
     if (!isDeadLetter) return;
     await this.alerts.raise(this.database, {
       kind: 'messageDeadLettered',
       subject: `${message.origin}:${message.messageId}`,
       severity: 'critical',
-      message: `A lifecycle message (${message.event.type}) cannot be applied and is set aside: ${why}. The subscription it speaks of may stand wrong.`,
+      message:
+        `A lifecycle message (${message.event.type}) cannot be applied and is set aside: ${why}. The subscription ` +
+        'it speaks of may stand wrong.',
     });
   }
 }

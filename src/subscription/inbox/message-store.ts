@@ -37,7 +37,8 @@ export class MessageStore {
       subject: last.via,
       severity: 'warning',
       message:
-        `A message that came by ${last.via} is set aside: ${last.content.deadLettered}. If it is one of AWS Marketplace, the subscription it speaks of may ` +
+        `A message that came by ${last.via} is set aside: ${last.content.deadLettered}. If it is one of AWS ` +
+        'Marketplace, the subscription it speaks of may ' +
         'stand wrong; if not, narrow the rule or the topic that sends it.',
     });
   }

@@ -43,7 +43,8 @@ export async function settleMessage(
   now: Date,
 ): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.inbox_message SET state = $4, subscription_id = $5, names = $6, error = $7, attempt_count = attempt_count + 1,
+    `UPDATE marketplace.inbox_message SET state = $4, subscription_id = $5, names = $6, error = $7, attempt_count =
+      attempt_count + 1,
        applied_at = CASE $4 WHEN 'applied' THEN $8::timestamptz END
      WHERE seller_account = $1 AND origin = $2 AND message_id = $3`,
     [
@@ -59,7 +60,10 @@ export async function settleMessage(
   );
 }
 
-/** Puts a message off after a failure; dead-letters it when it has failed too often. @returns whether it is a dead letter now */
+/**
+ * Puts a message off after a failure; dead-letters it when it has failed too often. @returns whether it is a dead
+ * letter now
+ */
 export async function putOff(
   sql: SqlExecutor,
   sellerAccount: string,
@@ -87,9 +91,14 @@ export async function wakeWaiting(tx: SqlExecutor, sellerAccount: string, names:
 }
 
 /** Messages of products that were not listed when they came, and are now. */
-export async function wakeIgnored(sql: SqlExecutor, sellerAccount: string, productLabels: readonly string[]): Promise<void> {
+export async function wakeIgnored(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  productLabels: readonly string[],
+): Promise<void> {
   await sql.query(
-    `UPDATE marketplace.inbox_message SET state = 'pending', next_attempt_at = clock_timestamp(), error = NULL, attempt_count = 0
+    `UPDATE marketplace.inbox_message SET state = 'pending', next_attempt_at = clock_timestamp(), error = NULL,
+      attempt_count = 0
      WHERE seller_account = $1 AND state = 'ignored' AND names && $2::text[] AND event IS NOT NULL`,
     [sellerAccount, productLabels],
   );
@@ -110,21 +119,29 @@ export async function ignoreWaiting(
 }
 
 /** The product of an ignored message that shares one of these names. */
-export async function selectIgnoredProduct(tx: SqlExecutor, sellerAccount: string, names: readonly string[]): Promise<string | null> {
+export async function selectIgnoredProduct(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  names: readonly string[],
+): Promise<string | null> {
   const [row] = await tx.query<{ label: string }>(
     `SELECT label FROM marketplace.inbox_message m, unnest(m.names) AS label
-     WHERE m.seller_account = $1 AND m.state = 'ignored' AND m.names && $2::text[] AND starts_with(label, 'product:') LIMIT 1`,
+     WHERE m.seller_account = $1 AND m.state = 'ignored' AND m.names && $2::text[] AND starts_with(label, 'product:')
+       LIMIT 1`,
     [sellerAccount, names],
   );
   return row?.label ?? null;
 }
 
 /**
- * One at a time writes what a name stands for, in all replicas: of two messages of one buyer the first makes the rows and the other finds them, while
- * other buyers pass. Taken in one order; held to the end of the transaction; statements after it see what the holder before committed.
+ * One at a time writes what a name stands for, in all replicas: of two messages of one buyer the first makes the rows
+ * and the other finds them, while other buyers pass. Taken in one order; held to the end of the transaction; statements
+ * after it see what the holder before committed.
  */
 export async function lockNames(tx: SqlExecutor, sellerAccount: string, labels: readonly string[]): Promise<void> {
   for (const label of [...new Set(labels)].sort()) {
-    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('marketplace-names'), hashtext($1))`, [`${sellerAccount} ${label}`]);
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('marketplace-names'), hashtext($1))`, [
+      `${sellerAccount} ${label}`,
+    ]);
   }
 }

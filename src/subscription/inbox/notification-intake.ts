@@ -12,7 +12,10 @@ import { SnsIntake } from './sns-intake.js';
 
 export type NotificationOutcome = 'received' | 'repeated' | 'confirmed' | 'unsubscribed';
 
-/** What comes over HTTPS: SNS proves itself by signature, an API destination of EventBridge by a secret that it was given. */
+/**
+ * What comes over HTTPS: SNS proves itself by signature, an API destination of EventBridge by a secret that it was
+ * given.
+ */
 @Injectable()
 export class NotificationIntake {
   constructor(
@@ -28,10 +31,12 @@ export class NotificationIntake {
    */
   async receive(body: string, secret: string): Promise<NotificationOutcome> {
     const { snsTopicArns, eventBridgeSecrets } = this.options.notifications;
-    if (snsTopicArns.length + eventBridgeSecrets.length === 0) throw new NotificationRefusedError('NOTIFICATIONS_CLOSED');
+    if (snsTopicArns.length + eventBridgeSecrets.length === 0)
+      throw new NotificationRefusedError('NOTIFICATIONS_CLOSED');
     const envelope = snsEnvelopeOf(parseJson(body));
     if (envelope) return this.receiveSns(envelope, body);
-    if (!isOneOf(secret, eventBridgeSecrets)) throw new NotificationRefusedError('SECRET_INVALID', secret === '' ? 'none was given' : null);
+    if (!isOneOf(secret, eventBridgeSecrets))
+      throw new NotificationRefusedError('SECRET_INVALID', secret === '' ? 'none was given' : null);
     return this.store(body);
   }
 

@@ -1,7 +1,8 @@
 import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../../errors.js';
 
 /**
- * What a sender is told. 5xx asks for another try, and stands only where another try can succeed; 4xx is final, whether or not AWS tries again.
+ * What a sender is told. 5xx asks for another try, and stands only where another try can succeed; 4xx is final, whether
+ * or not AWS tries again.
  */
 const REFUSALS = {
   NOTIFICATIONS_CLOSED: {
@@ -13,12 +14,16 @@ const REFUSALS = {
   SECRET_INVALID: {
     status: 403,
     message:
-      'The header x-marketplace-secret holds none of notifications.eventBridgeSecrets. It comes from the connection of the API destination.',
+      'The header x-marketplace-secret holds none of notifications.eventBridgeSecrets. It comes from the ' +
+      'connection of the API destination.',
   },
   SIGNATURE_INVALID: { status: 403, message: 'The message is not signed by SNS in a way that is accepted here.' },
   TOPIC_FOREIGN: { status: 403, message: 'The topic is not one of notifications.snsTopicArns.' },
   ACCOUNT_FOREIGN: { status: 403, message: 'The message is meant for another account than sellerAccount.' },
-  MESSAGE_EXPIRED: { status: 403, message: 'The message was sent too long ago, or in the future: see notifications.maxAgeMs.' },
+  MESSAGE_EXPIRED: {
+    status: 403,
+    message: 'The message was sent too long ago, or in the future: see notifications.maxAgeMs.',
+  },
   CERTIFICATE_UNAVAILABLE: { status: 503, message: 'The certificate of SNS cannot be fetched at the moment.' },
   CONFIRMATION_FAILED: { status: 503, message: 'SNS did not confirm the subscription.' },
   NOTIFICATION_FAILED: { status: 503, message: 'The message could not be stored; it is needed again.' },

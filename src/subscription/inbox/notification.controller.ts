@@ -12,8 +12,9 @@ const SECRET_HEADER = 'x-marketplace-secret';
 const RETRY_AFTER_SECONDS = 30;
 
 /**
- * Where SNS and EventBridge deliver over HTTPS. It takes the request as it is and answers through the HTTP adapter, so that the host's parsers,
- * pipes, interceptors and filters have no say: SNS calls its JSON text/plain, which Nest does not parse. 200 is said only after the commit.
+ * Where SNS and EventBridge deliver over HTTPS. It takes the request as it is and answers through the HTTP adapter, so
+ * that the host's parsers, pipes, interceptors and filters have no say: SNS calls its JSON text/plain, which Nest does
+ * not parse. 200 is said only after the commit.
  */
 export abstract class NotificationController {
   private readonly logger = new Logger('MarketplaceNotifications');
@@ -45,7 +46,9 @@ export abstract class NotificationController {
     this.reply(response, statusCode, { statusCode, errorCode, message });
   }
 
-  /** Anybody can post here: a refusal is logged at every power of two of its repeats, so that nobody can flood the log. */
+  /**
+   * Anybody can post here: a refusal is logged at every power of two of its repeats, so that nobody can flood the log.
+   */
   private log({ code, status: statusCode, detail }: NotificationRefusedError): void {
     const repeats = (this.refusals.get(code as NotificationRefusalCode) ?? 0) + 1;
     this.refusals.set(code as NotificationRefusalCode, repeats);
@@ -57,7 +60,10 @@ export abstract class NotificationController {
 
   private reply(response: unknown, status: number, body: object): void {
     const adapter = this.host.httpAdapter;
-    for (const [name, value] of Object.entries({ 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' }))
+    for (const [name, value] of Object.entries({
+      'Content-Type': 'application/json; charset=utf-8',
+      'Cache-Control': 'no-store',
+    }))
       adapter.setHeader(response, name, value);
     adapter.reply(response, body, status);
   }
@@ -71,7 +77,11 @@ async function textOf(request: IncomingBody): Promise<string> {
   // What was parsed already is kept as it was sent, where the host has kept that.
   const sent = request.rawBody instanceof Uint8Array ? request.rawBody : body;
   const text =
-    typeof sent === 'string' ? sent : sent instanceof Uint8Array ? Buffer.from(sent).toString('utf8') : JSON.stringify(sent ?? '');
+    typeof sent === 'string'
+      ? sent
+      : sent instanceof Uint8Array
+        ? Buffer.from(sent).toString('utf8')
+        : JSON.stringify(sent ?? '');
   if (Buffer.byteLength(text) > BODY_BYTES_MAX) throw new NotificationRefusedError('BODY_TOO_LARGE');
   if (!/^\s*\{/.test(text)) throw new NotificationRefusedError('BODY_INVALID');
   return text;
@@ -82,7 +92,10 @@ function secretOf({ headers }: IncomingBody): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** The database is away, or a defect of ours. Its message may name what stood in a statement, so account ids are taken out. */
+/**
+ * The database is away, or a defect of ours. Its message may name what stood in a statement, so account ids are taken
+ * out.
+ */
 function failureOf(error: unknown): NotificationRefusedError {
   const detail = redactedText(error instanceof Error ? error.message : String(error));
   return new NotificationRefusedError('NOTIFICATION_FAILED', detail, { cause: error });

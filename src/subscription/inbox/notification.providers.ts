@@ -6,4 +6,10 @@ import { SnsCertificates } from './sns-certificates.js';
 import { SnsIntake } from './sns-intake.js';
 
 /** The ways in for lifecycle messages. */
-export const NOTIFICATION_PROVIDERS: Provider[] = [MessageStore, SnsCertificates, SnsIntake, NotificationIntake, QueueIntake];
+export const NOTIFICATION_PROVIDERS: Provider[] = [
+  MessageStore,
+  SnsCertificates,
+  SnsIntake,
+  NotificationIntake,
+  QueueIntake,
+];

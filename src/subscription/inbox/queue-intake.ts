@@ -16,7 +16,10 @@ const FAILURES_BEFORE_ALERT = 5;
 /** What Postgres says of a value that it cannot hold, and of one that breaks a rule. */
 const CANNOT_BE_HELD = /^2[23]/;
 
-/** What comes by SQS, from topics or from EventBridge. Whoever may send to the queue is believed: its policy is the proof. */
+/**
+ * What comes by SQS, from topics or from EventBridge. Whoever may send to the queue is believed: its policy is the
+ * proof.
+ */
 @Injectable()
 export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('MarketplaceNotifications');
@@ -60,14 +63,18 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
       receive: (messages) => this.receive(queue, messages),
       isReady: () => this.isReady(),
       failed: (operation, failure, inARow) => this.noteFailure(queue, operation, failure, inARow),
-      works: (operation) => this.database.transaction((tx) => this.alerts.resolve(tx, 'setupError', subjectOf(queue, operation))),
+      works: (operation) =>
+        this.database.transaction((tx) => this.alerts.resolve(tx, 'setupError', subjectOf(queue, operation))),
     };
     const listener = new QueueListener(queueUrl, this.options, audience, timing);
     this.listeners.add(listener);
     return listener;
   }
 
-  /** All in one commit, unless one of them cannot be held: then each in its own, and that one is kept in a form that can. */
+  /**
+   * All in one commit, unless one of them cannot be held: then each in its own, and that one is kept in a form that
+   * can.
+   */
   private async receive(queue: string, messages: readonly QueueMessage[]): Promise<ReadonlySet<string>> {
     const read = messages.map((message) => this.read(queue, message));
     try {
@@ -116,8 +123,16 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
     return error;
   }
 
-  private async noteFailure(queue: string, operation: QueueOperation, failure: CallFailure, inARow: number): Promise<void> {
-    this.logger.warn(`${operation} of queue ${queue} failed: ${failure.code}`, { inARow, httpStatus: failure.httpStatus });
+  private async noteFailure(
+    queue: string,
+    operation: QueueOperation,
+    failure: CallFailure,
+    inARow: number,
+  ): Promise<void> {
+    this.logger.warn(`${operation} of queue ${queue} failed: ${failure.code}`, {
+      inARow,
+      httpStatus: failure.httpStatus,
+    });
     const isPassing = failure.kind === 'unavailable' || failure.kind === 'throttled';
     if (isPassing && inARow < FAILURES_BEFORE_ALERT) return;
     await this.database.transaction((tx) =>
@@ -126,8 +141,10 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
         subject: subjectOf(queue, operation),
         severity: 'critical',
         message:
-          `SQS refuses ${operation} for queue ${queue} (${failure.code}: ${failure.message}): activations and cancellations wait in it until that is resolved. ` +
-          'The role of the application needs sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility on the queue; see docs/notifications.md.',
+          `SQS refuses ${operation} for queue ${queue} (${failure.code}: ${failure.message}): activations and ` +
+          'cancellations wait in it until that is resolved. ' +
+          'The role of the application needs sqs:ReceiveMessage, sqs:DeleteMessage and ' +
+          'sqs:ChangeMessageVisibility on the queue; see docs/notifications.md.',
       }),
     );
   }

@@ -13,8 +13,8 @@ const KEY_BITS_MIN = 2048;
 const SNS_SUBJECT = /^CN=sns\.(?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?$/m;
 
 /**
- * The keys that SNS signs with. SNS renews its certificates under new URLs, so what one URL gave stays true until it runs out. Strangers may name
- * certificates, too: few fetches run at once, and few keys are kept.
+ * The keys that SNS signs with. SNS renews its certificates under new URLs, so what one URL gave stays true until it
+ * runs out. Strangers may name certificates, too: few fetches run at once, and few keys are kept.
  */
 @Injectable()
 export class SnsCertificates {
@@ -23,10 +23,17 @@ export class SnsCertificates {
 
   constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
 
-  /** @throws NotificationRefusedError `SIGNATURE_INVALID`: not a certificate of SNS; `CERTIFICATE_UNAVAILABLE`: ask again */
+  /**
+   * @throws NotificationRefusedError `SIGNATURE_INVALID`: not a certificate of SNS; `CERTIFICATE_UNAVAILABLE`: ask
+   * again
+   */
   async keyAt(signingCertUrl: string | undefined): Promise<KeyObject> {
     const place = certificateUrlOf(signingCertUrl, this.options.aws.endpoint);
-    if (!place) throw new NotificationRefusedError('SIGNATURE_INVALID', 'SigningCertURL is not a place where SNS keeps certificates');
+    if (!place)
+      throw new NotificationRefusedError(
+        'SIGNATURE_INVALID',
+        'SigningCertURL is not a place where SNS keeps certificates',
+      );
     const { href } = place.url;
     const certificate = this.kept.get(href) ?? (await this.fetchOnce(place));
     if (place.isAws && !isCurrent(certificate)) {
@@ -42,7 +49,10 @@ export class SnsCertificates {
     if (known) return known;
     if (this.fetching.size >= FETCHES_AT_ONCE) {
       return Promise.reject(
-        new NotificationRefusedError('CERTIFICATE_UNAVAILABLE', `${FETCHES_AT_ONCE} certificates are being fetched already`),
+        new NotificationRefusedError(
+          'CERTIFICATE_UNAVAILABLE',
+          `${FETCHES_AT_ONCE} certificates are being fetched already`,
+        ),
       );
     }
     const fetched = fetchCertificate(place)
@@ -62,12 +72,16 @@ export class SnsCertificates {
 
 async function fetchCertificate({ url, isAws }: { url: URL; isAws: boolean }): Promise<X509Certificate> {
   const pem = await getFromSns(url, CERTIFICATE_BYTES_MAX).catch((error: unknown) => {
-    if (error instanceof SnsCallError) throw new NotificationRefusedError('CERTIFICATE_UNAVAILABLE', error.message, { cause: error });
+    if (error instanceof SnsCallError)
+      throw new NotificationRefusedError('CERTIFICATE_UNAVAILABLE', error.message, { cause: error });
     throw error;
   });
   const certificate = certificateIn(pem);
   if (!certificate)
-    throw new NotificationRefusedError('SIGNATURE_INVALID', 'what lies at SigningCertURL is no certificate for RSA signatures');
+    throw new NotificationRefusedError(
+      'SIGNATURE_INVALID',
+      'what lies at SigningCertURL is no certificate for RSA signatures',
+    );
   // The host was proven by TLS already; this is the second look. A simulator's certificate is of its own making.
   if (isAws && (!SNS_SUBJECT.test(certificate.subject) || certificate.issuer === certificate.subject)) {
     throw new NotificationRefusedError('SIGNATURE_INVALID', 'the certificate was not issued to SNS');
@@ -79,13 +93,18 @@ function certificateIn(pem: string): X509Certificate | null {
   try {
     const certificate = new X509Certificate(pem);
     const { asymmetricKeyType, asymmetricKeyDetails } = certificate.publicKey;
-    return asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= KEY_BITS_MIN ? certificate : null;
+    return asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= KEY_BITS_MIN
+      ? certificate
+      : null;
   } catch {
     return null;
   }
 }
 
-/** By the wall clock: certificates belong to the real world, as signatures of requests do, whatever time a demo makes of it. */
+/**
+ * By the wall clock: certificates belong to the real world, as signatures of requests do, whatever time a demo makes of
+ * it.
+ */
 function isCurrent({ validFrom, validTo }: X509Certificate): boolean {
   const now = Date.now();
   return Date.parse(validFrom) <= now && now <= Date.parse(validTo);

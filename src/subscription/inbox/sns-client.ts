@@ -4,7 +4,8 @@ const TIMEOUT_MS = 5000;
 export class SnsCallError extends Error {}
 
 /**
- * One GET to SNS, whose URL was checked before. Bounded in time and length; redirects are not followed, since they lead to hosts that nobody checked.
+ * One GET to SNS, whose URL was checked before. Bounded in time and length; redirects are not followed, since they lead
+ * to hosts that nobody checked.
  */
 export async function getFromSns(url: URL, bytesMax: number): Promise<string> {
   try {

@@ -14,8 +14,8 @@ const FUTURE_SKEW_MS = 5 * 60_000;
 const CONFIRMATION_BYTES_MAX = 64 * 1024;
 
 /**
- * What SNS sends over HTTPS. A good signature proves only that SNS sent it, and anybody can own a topic: so the topic is looked at first, and only
- * for messages of our topics is a certificate fetched.
+ * What SNS sends over HTTPS. A good signature proves only that SNS sent it, and anybody can own a topic: so the topic
+ * is looked at first, and only for messages of our topics is a certificate fetched.
  */
 @Injectable()
 export class SnsIntake {
@@ -28,14 +28,18 @@ export class SnsIntake {
     private readonly alerts: AlertBoard,
   ) {}
 
-  /** @throws NotificationRefusedError for a message that SNS did not send, or not from a topic of ours, or not lately */
+  /**
+   * @throws NotificationRefusedError for a message that SNS did not send, or not from a topic of ours, or not lately
+   */
   async verify(envelope: SnsEnvelope): Promise<void> {
     const { snsTopicArns, snsSignature } = this.options.notifications;
     if (!snsTopicArns.includes(envelope.TopicArn)) throw new NotificationRefusedError('TOPIC_FOREIGN');
     if (!this.isRecent(envelope.Timestamp)) throw new NotificationRefusedError('MESSAGE_EXPIRED');
     if (!isSignatureAccepted(envelope, snsSignature)) {
       const detail =
-        snsSignature === 'v2' ? 'not of SignatureVersion 2, which notifications.snsSignature demands' : 'of no known SignatureVersion';
+        snsSignature === 'v2'
+          ? 'not of SignatureVersion 2, which notifications.snsSignature demands'
+          : 'of no known SignatureVersion';
       throw new NotificationRefusedError('SIGNATURE_INVALID', detail);
     }
     const key = await this.certificates.keyAt(envelope.SigningCertURL);
@@ -50,7 +54,8 @@ export class SnsIntake {
     try {
       await getFromSns(url, CONFIRMATION_BYTES_MAX);
     } catch (error) {
-      if (error instanceof SnsCallError) throw new NotificationRefusedError('CONFIRMATION_FAILED', error.message, { cause: error });
+      if (error instanceof SnsCallError)
+        throw new NotificationRefusedError('CONFIRMATION_FAILED', error.message, { cause: error });
       throw error;
     }
     const topic = topicNameOf(envelope.TopicArn);
@@ -67,15 +72,17 @@ export class SnsIntake {
         subject: subjectOf(topic),
         severity: 'critical',
         message:
-          `The subscription of SNS topic ${topic} to this application was ended: activations and cancellations that it told of no longer arrive. ` +
-          'If that was not meant, subscribe the endpoint again; if it was, take the topic out of notifications.snsTopicArns.',
+          `The subscription of SNS topic ${topic} to this application was ended: activations and cancellations ` +
+          'that it told of no longer arrive. ' +
+          'If that was not meant, subscribe the endpoint again; if it was, take the topic out of ' +
+          'notifications.snsTopicArns.',
       }),
     );
   }
 
   /**
-   * By business time. In production it is AWS's time and the wall's; where a test or a demo runs it faster, the simulator that stands in for AWS
-   * writes the same.
+   * By business time. In production it is AWS's time and the wall's; where a test or a demo runs it faster, the
+   * simulator that stands in for AWS writes the same.
    */
   private isRecent(timestamp: string): boolean {
     const age = this.options.clock.now().getTime() - Date.parse(timestamp);

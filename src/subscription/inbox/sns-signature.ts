@@ -4,11 +4,19 @@ import { type SnsEnvelope } from './sns-envelope.js';
 type SignedKey = 'Message' | 'MessageId' | 'Subject' | 'SubscribeURL' | 'Timestamp' | 'Token' | 'TopicArn' | 'Type';
 
 const NOTIFICATION_KEYS: readonly SignedKey[] = ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type'];
-const CONFIRMATION_KEYS: readonly SignedKey[] = ['Message', 'MessageId', 'SubscribeURL', 'Timestamp', 'Token', 'TopicArn', 'Type'];
+const CONFIRMATION_KEYS: readonly SignedKey[] = [
+  'Message',
+  'MessageId',
+  'SubscribeURL',
+  'Timestamp',
+  'Token',
+  'TopicArn',
+  'Type',
+];
 
 /**
- * The keys that SNS signs. AWS documents one list for both confirmations; its own validator takes the other one for the end of a subscription, so
- * either is taken there. Nothing that only the longer list covers is used of that message.
+ * The keys that SNS signs. AWS documents one list for both confirmations; its own validator takes the other one for the
+ * end of a subscription, so either is taken there. Nothing that only the longer list covers is used of that message.
  */
 const SIGNED_KEYS: Record<SnsEnvelope['Type'], readonly (readonly SignedKey[])[]> = {
   Notification: [NOTIFICATION_KEYS],
@@ -31,7 +39,9 @@ export function textsToSign(envelope: SnsEnvelope): string[] {
   );
 }
 
-/** Whether SNS's key signed the message, by version 1 (SHA-1) or, where only that is `accepted`, by version 2 (SHA-256). */
+/**
+ * Whether SNS's key signed the message, by version 1 (SHA-1) or, where only that is `accepted`, by version 2 (SHA-256).
+ */
 export function isSignedBy(envelope: SnsEnvelope, key: KeyObject, accepted: 'any' | 'v2'): boolean {
   if (!isSignatureAccepted(envelope, accepted)) return false;
   const signature = Buffer.from(envelope.Signature ?? '', 'base64');
@@ -40,7 +50,10 @@ export function isSignedBy(envelope: SnsEnvelope, key: KeyObject, accepted: 'any
 }
 
 /** Whether the message bears a signature of a version that is accepted: worth fetching a certificate for. */
-export function isSignatureAccepted({ Signature, SignatureVersion = '' }: SnsEnvelope, accepted: 'any' | 'v2'): boolean {
+export function isSignatureAccepted(
+  { Signature, SignatureVersion = '' }: SnsEnvelope,
+  accepted: 'any' | 'v2',
+): boolean {
   const isKnown = Object.hasOwn(ALGORITHMS, SignatureVersion) && (accepted === 'any' || SignatureVersion === '2');
   return isKnown && Signature !== undefined && SIGNATURE.test(Signature);
 }

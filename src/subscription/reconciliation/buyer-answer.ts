@@ -26,19 +26,29 @@ export interface Finding {
   details: LifecycleDetails['agreement.found'];
 }
 
-/** An end this young may not have reached the index that AWS answers from: what it says is asked for again, so it must be entered again, too. */
+/**
+ * An end this young may not have reached the index that AWS answers from: what it says is asked for again, so it must
+ * be entered again, too.
+ */
 const STALE_INDEX_MS = 10 * 60_000;
 const IN_FORCE = 'ACTIVE';
 
-/** Pure. What of an answer is news to the ledger: a message each. Positive words only; that something was not listed says nothing. */
+/**
+ * Pure. What of an answer is news to the ledger: a message each. Positive words only; that something was not listed
+ * says nothing.
+ */
 export function findingsOf(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'license' | 'legacy'): Finding[] {
-  const known = new Map(buyer.agreements.flatMap((agreement) => namesOf(agreement).map((name) => [name, agreement] as const)));
+  const known = new Map(
+    buyer.agreements.flatMap((agreement) => namesOf(agreement).map((name) => [name, agreement] as const)),
+  );
   const knownOf = (found: FoundAgreement): KnownAgreement | undefined =>
     [agreementName(found.agreementId), ...found.licenseArns.map(licenseName)]
       .map((name) => known.get(name))
       .find((row) => row !== undefined);
   const chains = new Set(
-    answer.agreements.filter((found) => isOurs(found, knownOf(found), identity)).map((found) => found.initialAgreementId),
+    answer.agreements
+      .filter((found) => isOurs(found, knownOf(found), identity))
+      .map((found) => found.initialAgreementId),
   );
   const byAgreement = answer.agreements
     .filter((found) => chains.has(found.initialAgreementId))
@@ -49,7 +59,10 @@ export function findingsOf(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'li
   return [...byAgreement, ...entitledOf(buyer, answer, known)];
 }
 
-/** Ended agreements of a license product that nobody knows are of no concern: neither they nor their chain was ever ours to meter. */
+/**
+ * Ended agreements of a license product that nobody knows are of no concern: neither they nor their chain was ever ours
+ * to meter.
+ */
 function isOurs(found: FoundAgreement, known: KnownAgreement | undefined, identity: 'license' | 'legacy'): boolean {
   return known !== undefined || found.status === IN_FORCE || identity === 'legacy';
 }
@@ -86,12 +99,20 @@ export function previousOf(found: FoundAgreement, agreements: readonly FoundAgre
       other.startTime < startTime,
   );
   return (
-    before.sort((a, b) => Number(b.startTime) - Number(a.startTime) || (a.agreementId < b.agreementId ? -1 : 1))[0]?.agreementId ?? null
+    before.sort((a, b) => Number(b.startTime) - Number(a.startTime) || (a.agreementId < b.agreementId ? -1 : 1))[0]
+      ?.agreementId ?? null
   );
 }
 
-/** One finding for each license that entitlements name; without a license, one for the buyer if only one agreement of his could be meant. */
-function entitledOf(buyer: AskedBuyer, { agreements, entitlements }: BuyerAnswer, known: ReadonlyMap<string, KnownAgreement>): Finding[] {
+/**
+ * One finding for each license that entitlements name; without a license, one for the buyer if only one agreement of
+ * his could be meant.
+ */
+function entitledOf(
+  buyer: AskedBuyer,
+  { agreements, entitlements }: BuyerAnswer,
+  known: ReadonlyMap<string, KnownAgreement>,
+): Finding[] {
   const spokenOf = new Set(agreements.flatMap(({ licenseArns }) => licenseArns.map(licenseName)));
   const licenses = new Map<string | null, HeldEntitlement>();
   for (const held of entitlements) {
@@ -122,7 +143,10 @@ const NOTHING: LifecycleDetails['agreement.found'] = {
   ...{ previousAgreementId: null, initialAgreementId: null, offerId: null },
 };
 
-/** The same words again are none, unless something else was heard since, or the words came so soon after it that they may be older. */
+/**
+ * The same words again are none, unless something else was heard since, or the words came so soon after it that they
+ * may be older.
+ */
 function isNews({ about, details }: Finding, known: KnownAgreement | undefined): boolean {
   if (!known?.found) return true;
   if (about.agreementId !== undefined && known.agreementId === null) return true;
@@ -137,8 +161,10 @@ function isNews({ about, details }: Finding, known: KnownAgreement | undefined):
     details.endTime === before.endTime &&
     details.entitled === before.entitled &&
     (details.terms === null || JSON.stringify(trialOf(details.terms)) === JSON.stringify(trialOf(known.terms))) &&
-    (details.previousAgreementId === null || digestOf(agreementKeyOf(details.previousAgreementId)) === before.previousDigest) &&
-    (details.initialAgreementId === null || digestOf(agreementKeyOf(details.initialAgreementId)) === before.initialDigest);
+    (details.previousAgreementId === null ||
+      digestOf(agreementKeyOf(details.previousAgreementId)) === before.previousDigest) &&
+    (details.initialAgreementId === null ||
+      digestOf(agreementKeyOf(details.initialAgreementId)) === before.initialDigest);
   return !isSame;
 }
 
@@ -160,8 +186,9 @@ export function unheardOf(buyer: AskedBuyer, found: readonly FoundAgreement[]): 
 }
 
 /**
- * Which of the agreements that AWS listed are the buyer's at this product: those of its listing, where its entity id is known; those that the ledger knows;
- * and those of licenses that GetEntitlements named for the product. The same account may have bought other products of the seller.
+ * Which of the agreements that AWS listed are the buyer's at this product: those of its listing, where its entity id is
+ * known; those that the ledger knows; and those of licenses that GetEntitlements named for the product. The same
+ * account may have bought other products of the seller.
  */
 export function ofProduct(
   buyer: AskedBuyer,
@@ -172,13 +199,19 @@ export function ofProduct(
   const names = new Set([...buyer.agreements.flatMap(namesOf), ...licenseArns.map(licenseName)]);
   const isNamed = (one: FoundAgreement): boolean =>
     names.has(agreementName(one.agreementId)) || one.licenseArns.some((arn) => names.has(licenseName(arn)));
-  const ids = new Set([...(productId === null ? [] : [productId]), ...found.filter(isNamed).flatMap((one) => one.productIds)]);
+  const ids = new Set([
+    ...(productId === null ? [] : [productId]),
+    ...found.filter(isNamed).flatMap((one) => one.productIds),
+  ]);
   const unique = new Map(found.map((one) => [one.agreementId, one]));
   return [...unique.values()].filter((one) => isNamed(one) || one.productIds.some((id) => ids.has(id)));
 }
 
 function namesOf({ agreementId, licenseDigests }: KnownAgreement): string[] {
-  return [...(agreementId === null ? [] : [agreementName(agreementId)]), ...licenseDigests.map((digest) => `license:${digest}`)];
+  return [
+    ...(agreementId === null ? [] : [agreementName(agreementId)]),
+    ...licenseDigests.map((digest) => `license:${digest}`),
+  ];
 }
 
 function agreementName(agreementId: string): string {

@@ -24,8 +24,9 @@ class AskingFailed extends Error {
 }
 
 /**
- * What AWS is asked about one buyer at one product: all his agreements; each that is known and was not listed, by its own id; what still nobody spoke of,
- * by entitlements; and of what runs, the terms. Each question waits for its turn within its quota.
+ * What AWS is asked about one buyer at one product: all his agreements; each that is known and was not listed, by its
+ * own id; what still nobody spoke of, by entitlements; and of what runs, the terms. Each question waits for its turn
+ * within its quota.
  */
 @Injectable()
 export class BuyerQuestions {
@@ -67,7 +68,8 @@ export class BuyerQuestions {
     if (account === null) {
       const licenses = [...new Set(buyer.agreements.flatMap(({ licenseArns }) => licenseArns))];
       agreements.push(...(await this.byLicense(product, licenses, patience)));
-      account = agreements.find(({ customerAwsAccountId }) => customerAwsAccountId !== null)?.customerAwsAccountId ?? null;
+      account =
+        agreements.find(({ customerAwsAccountId }) => customerAwsAccountId !== null)?.customerAwsAccountId ?? null;
     }
     if (account === null) return { agreements, isDenied: false };
     const search = { customerAwsAccountId: account, productId: productId ?? undefined };
@@ -78,7 +80,11 @@ export class BuyerQuestions {
   }
 
   /** The filter by license is the youngest: where AWS refuses it, nothing is learned. */
-  private async byLicense(product: ProductOptions, licenseArns: readonly string[], patience: Patience): Promise<FoundAgreement[]> {
+  private async byLicense(
+    product: ProductOptions,
+    licenseArns: readonly string[],
+    patience: Patience,
+  ): Promise<FoundAgreement[]> {
     const found: FoundAgreement[] = [];
     for (const licenseArn of licenseArns) {
       const answer = await this.agreements.search(product.region, { licenseArn }, patience);
@@ -106,8 +112,8 @@ export class BuyerQuestions {
   }
 
   /**
-   * A reseller's agreement is not listed for the manufacturer; what it entitles to is. None is no answer: a listing that sells usage alone never has any.
-   * Licenses that entitlements name and nobody knows are worth a search.
+   * A reseller's agreement is not listed for the manufacturer; what it entitles to is. None is no answer: a listing
+   * that sells usage alone never has any. Licenses that entitlements name and nobody knows are worth a search.
    */
   private async entitled(
     buyer: AskedBuyer,
@@ -115,7 +121,9 @@ export class BuyerQuestions {
     found: readonly FoundAgreement[],
     patience: Patience,
   ): Promise<{ entitlements: HeldEntitlement[]; licenses: string[]; isDenied: boolean }> {
-    const unheard = unheardOf(buyer, found).filter(({ found: before }) => (before?.details.status ?? 'ACTIVE') === 'ACTIVE');
+    const unheard = unheardOf(buyer, found).filter(
+      ({ found: before }) => (before?.details.status ?? 'ACTIVE') === 'ACTIVE',
+    );
     if (unheard.length === 0 && found.length > 0) return { entitlements: [], licenses: [], isDenied: false };
     const entitlements: HeldEntitlement[] = [];
     let isDenied = false;
@@ -127,8 +135,13 @@ export class BuyerQuestions {
     }
     const now = this.options.clock.now();
     const inForce = entitlements.filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
-    const heard = new Set([...found.flatMap((one) => one.licenseArns), ...buyer.agreements.flatMap(({ licenseArns }) => licenseArns)]);
-    const licenses = inForce.flatMap(({ licenseArn }) => (licenseArn === null || heard.has(licenseArn) ? [] : [licenseArn]));
+    const heard = new Set([
+      ...found.flatMap((one) => one.licenseArns),
+      ...buyer.agreements.flatMap(({ licenseArns }) => licenseArns),
+    ]);
+    const licenses = inForce.flatMap(({ licenseArn }) =>
+      licenseArn === null || heard.has(licenseArn) ? [] : [licenseArn],
+    );
     return { entitlements: inForce, licenses: [...new Set(licenses)], isDenied };
   }
 
@@ -139,7 +152,9 @@ export class BuyerQuestions {
     found: readonly FoundAgreement[],
     patience: Patience,
   ): Promise<Map<string, AgreementTerms>> {
-    const known = new Set(buyer.agreements.flatMap(({ agreementId, terms: told }) => (told === null ? [] : [agreementId])));
+    const known = new Set(
+      buyer.agreements.flatMap(({ agreementId, terms: told }) => (told === null ? [] : [agreementId])),
+    );
     const terms = new Map<string, AgreementTerms>();
     for (const agreement of found) {
       if (agreement.status !== 'ACTIVE' && known.has(agreement.agreementId)) continue;
@@ -153,7 +168,10 @@ export class BuyerQuestions {
   }
 }
 
-/** Where only names of the buyer are known, the buyer; else each license. Several licenses of one account are several agreements. */
+/**
+ * Where only names of the buyer are known, the buyer; else each license. Several licenses of one account are several
+ * agreements.
+ */
 function holdersOf(
   buyer: AskedBuyer,
   unheard: readonly { licenseArns: readonly string[] }[],
@@ -165,7 +183,10 @@ function holdersOf(
   return buyer.customerIdentifier === null ? [] : [{ customerIdentifier: buyer.customerIdentifier }];
 }
 
-/** Undefined of a trial that neither lasts as long as its agreement nor says how long: nobody could tell when it is over. */
+/**
+ * Undefined of a trial that neither lasts as long as its agreement nor says how long: nobody could tell when it is
+ * over.
+ */
 function trialOf({ startTime }: FoundAgreement, trial: TrialTerm | null): AgreementTerms['trial'] | undefined {
   if (trial === null) return null;
   if (trial.isOnlyPrice) return { until: null };

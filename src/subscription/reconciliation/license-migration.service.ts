@@ -9,15 +9,22 @@ import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { markCustomersChanged } from '../chain/customer-changed.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { BuyerQuestions } from './buyer-questions.js';
-import { type LegacySubscription, pinLicenseFrom, selectLegacy, selectLegacyOne, selectOfBuyer } from './license-migration.sql.js';
+import {
+  type LegacySubscription,
+  pinLicenseFrom,
+  selectLegacy,
+  selectLegacyOne,
+  selectOfBuyer,
+} from './license-migration.sql.js';
 import { Reconciliation } from './reconciliation.js';
 import { loadAskedBuyer } from './reconciliation.sql.js';
 
 /**
- * `moved`: by this call, or would be (dry run). `movedBefore`: stands already. `licenseUnknown`: AWS does not tell its license; the buyer presses "Set up
- * your account", the Agreement API is permitted, or `products[].productId` is set, by which AWS finds the agreements of a listing. `licenseAmbiguous`: the
- * buyer has several agreements, and nothing tells which is meant. `accountUnknown`: its AWS account is not known, which a record by license needs.
- * `hourSealed`: an hour from the cut-over on is sealed already. `awsUnavailable`: AWS could not be asked; call again.
+ * `moved`: by this call, or would be (dry run). `movedBefore`: stands already. `licenseUnknown`: AWS does not tell its
+ * license; the buyer presses "Set up your account", the Agreement API is permitted, or `products[].productId` is set,
+ * by which AWS finds the agreements of a listing. `licenseAmbiguous`: the buyer has several agreements, and nothing
+ * tells which is meant. `accountUnknown`: its AWS account is not known, which a record by license needs. `hourSealed`:
+ * an hour from the cut-over on is sealed already. `awsUnavailable`: AWS could not be asked; call again.
  */
 export type MoveOutcome =
   'moved' | 'movedBefore' | 'licenseUnknown' | 'licenseAmbiguous' | 'accountUnknown' | 'hourSealed' | 'awsUnavailable';
@@ -48,8 +55,9 @@ const CHUNK = 200;
 const PROGRESS_EVERY = 100;
 
 /**
- * Moves a product from ProductCode metering to LicenseArn metering (Concurrent Agreements). AWS bills both for an hour that is metered under both [SDK-M], so
- * each subscription has one cut-over hour: earlier hours are metered under the old names, that hour and later ones under the license.
+ * Moves a product from ProductCode metering to LicenseArn metering (Concurrent Agreements). AWS bills both for an hour
+ * that is metered under both [SDK-M], so each subscription has one cut-over hour: earlier hours are metered under the
+ * old names, that hour and later ones under the license.
  */
 @Injectable()
 export class LicenseMigration {
@@ -65,9 +73,9 @@ export class LicenseMigration {
   ) {}
 
   /**
-   * Gives every subscription of a product that can be moved its cut-over hour. One that has one keeps it, so the call may be repeated until the report says
-   * `complete`, after a crash too, and with a later hour for those that were not ready. AWS is asked about those whose license is not known; the call waits
-   * for its quotas, however long that takes.
+   * Gives every subscription of a product that can be moved its cut-over hour. One that has one keeps it, so the call
+   * may be repeated until the report says `complete`, after a crash too, and with a later hour for those that were not
+   * ready. AWS is asked about those whose license is not known; the call waits for its quotas, however long that takes.
    * @throws MarketplaceMeteringError `PRODUCT_UNKNOWN`, `CUT_OVER_INVALID`
    */
   async move(
@@ -83,7 +91,15 @@ export class LicenseMigration {
     }
     this.refuseHour(cutOver);
     const counts: Record<MoveOutcome, number> = {
-      ...{ moved: 0, movedBefore: 0, licenseUnknown: 0, licenseAmbiguous: 0, accountUnknown: 0, hourSealed: 0, awsUnavailable: 0 },
+      ...{
+        moved: 0,
+        movedBefore: 0,
+        licenseUnknown: 0,
+        licenseAmbiguous: 0,
+        accountUnknown: 0,
+        hourSealed: 0,
+        awsUnavailable: 0,
+      },
     };
     const open: LicenseMigrationReport['open'] = [];
     let done = 0;
@@ -94,9 +110,13 @@ export class LicenseMigration {
       if (outcome !== 'moved' && outcome !== 'movedBefore') open.push({ subscriptionId: subscription.id, outcome });
       done += 1;
       onProgress?.(done);
-      if (done % PROGRESS_EVERY === 0) this.logger.log(`product ${productCode}: ${done} subscriptions looked at`, counts);
+      if (done % PROGRESS_EVERY === 0)
+        this.logger.log(`product ${productCode}: ${done} subscriptions looked at`, counts);
     }
-    this.logger.log(`product ${productCode} ${dryRun ? 'would move' : 'moves'} to licenses`, { cutOver: cutOver.toISOString(), ...counts });
+    this.logger.log(`product ${productCode} ${dryRun ? 'would move' : 'moves'} to licenses`, {
+      cutOver: cutOver.toISOString(),
+      ...counts,
+    });
     return { productCode, cutOver, dryRun, counts, open, complete: open.length === 0 && signal?.aborted !== true };
   }
 
@@ -105,14 +125,21 @@ export class LicenseMigration {
     if (!Number.isNaN(time) && time % HOUR_MS === 0 && cutOver > this.options.clock.now()) return;
     throw new MarketplaceMeteringError(
       'CUT_OVER_INVALID',
-      'cutOver must be the start of a UTC hour in the future, for example 2026-12-01T00:00:00Z: the hour that runs may have been metered already.',
+      'cutOver must be the start of a UTC hour in the future, for example 2026-12-01T00:00:00Z: the hour that ' +
+        'runs may have been metered already.',
     );
   }
 
   private async *subscriptionsOf(productCode: string): AsyncGenerator<LegacySubscription> {
     let after: string | null = null;
     for (;;) {
-      const chunk: LegacySubscription[] = await selectLegacy(this.database, this.options.sellerAccount, productCode, after, CHUNK);
+      const chunk: LegacySubscription[] = await selectLegacy(
+        this.database,
+        this.options.sellerAccount,
+        productCode,
+        after,
+        CHUNK,
+      );
       yield* chunk;
       after = chunk.at(-1)?.id ?? null;
       if (chunk.length < CHUNK) return;
@@ -131,14 +158,18 @@ export class LicenseMigration {
     if (before.has_account && before.licenses.length === 1 && dryRun) return 'moved';
     const isKnown = before.has_account && before.licenses.length === 1;
     if (!isKnown && dryRun) return this.foresee(product, before, patience);
-    if (!isKnown && (await this.reconciliation.ask(await selectOfBuyer(this.database, sellerAccount, before), patience)) === 'failed') {
+    if (
+      !isKnown &&
+      (await this.reconciliation.ask(await selectOfBuyer(this.database, sellerAccount, before), patience)) === 'failed'
+    ) {
       return 'awsUnavailable';
     }
     const subscription = isKnown ? before : await selectLegacyOne(this.database, sellerAccount, before.id);
     // It is over, and needs no hour.
     if (subscription?.license_from !== null) return 'movedBefore';
     if (!subscription.has_account) return 'accountUnknown';
-    if (subscription.licenses.length !== 1) return subscription.licenses.length === 0 ? 'licenseUnknown' : 'licenseAmbiguous';
+    if (subscription.licenses.length !== 1)
+      return subscription.licenses.length === 0 ? 'licenseUnknown' : 'licenseAmbiguous';
     return this.database.transaction(async (tx) => {
       if (!(await pinLicenseFrom(tx, sellerAccount, subscription, cutOver))) {
         const now = await selectLegacyOne(tx, sellerAccount, subscription.id);
@@ -146,13 +177,19 @@ export class LicenseMigration {
       }
       await markCustomersChanged(tx, sellerAccount, [subscription.customer_id]);
       const payload = { productCode: product.productCode, notice: `metered by license from ${cutOver.toISOString()}` };
-      await this.outbox.append(tx, [{ type: 'subscription.notice', subscriptionId: subscription.id, payload, occurredAt: clock.now() }]);
+      await this.outbox.append(tx, [
+        { type: 'subscription.notice', subscriptionId: subscription.id, payload, occurredAt: clock.now() },
+      ]);
       return 'moved';
     });
   }
 
   /** What AWS would tell, without entering it. */
-  private async foresee(product: ProductOptions, subscription: LegacySubscription, patience: Patience): Promise<MoveOutcome> {
+  private async foresee(
+    product: ProductOptions,
+    subscription: LegacySubscription,
+    patience: Patience,
+  ): Promise<MoveOutcome> {
     const { sellerAccount } = this.options;
     const ids = await selectOfBuyer(this.database, sellerAccount, subscription);
     const buyer = await loadAskedBuyer(this.database, sellerAccount, ids);
@@ -165,7 +202,8 @@ export class LicenseMigration {
       ...active.flatMap(({ licenseArns }) => licenseArns),
       ...entitlements.flatMap(({ licenseArn }) => (licenseArn === null ? [] : [licenseArn])),
     ]);
-    const hasAccount = subscription.has_account || [...active, ...entitlements].some((one) => one.customerAwsAccountId !== null);
+    const hasAccount =
+      subscription.has_account || [...active, ...entitlements].some((one) => one.customerAwsAccountId !== null);
     if (!hasAccount) return 'accountUnknown';
     if (licenses.size !== 1) return licenses.size === 0 ? 'licenseUnknown' : 'licenseAmbiguous';
     return 'moved';

@@ -27,14 +27,19 @@ export function selectLegacy(
 ): Promise<LegacySubscription[]> {
   return sql.query<LegacySubscription>(
     `SELECT ${COLUMNS} FROM marketplace.subscription s
-     WHERE s.seller_account = $1 AND s.product_code = $2 AND s.alias_of IS NULL AND s.state NOT IN ('ended', 'failed') AND ($3::uuid IS NULL OR s.id > $3)
+     WHERE s.seller_account = $1 AND s.product_code = $2 AND s.alias_of IS NULL AND s.state NOT IN ('ended', 'failed')
+       AND ($3::uuid IS NULL OR s.id > $3)
      ORDER BY s.id LIMIT $4`,
     [sellerAccount, productCode, after, limit],
   );
 }
 
 /** As it stands now, folded into another as that one; null where it has ended meanwhile. */
-export async function selectLegacyOne(sql: SqlExecutor, sellerAccount: string, id: string): Promise<LegacySubscription | null> {
+export async function selectLegacyOne(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  id: string,
+): Promise<LegacySubscription | null> {
   const [row] = await sql.query<LegacySubscription>(
     `SELECT ${COLUMNS} FROM marketplace.subscription s
      WHERE s.seller_account = $1 AND s.state NOT IN ('ended', 'failed')
@@ -51,15 +56,16 @@ export async function selectOfBuyer(
   { id, buyer_id: buyerId }: LegacySubscription,
 ): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `SELECT id::text AS id FROM marketplace.subscription WHERE seller_account = $1 AND alias_of IS NULL AND (id = $2 OR buyer_id = $3) ORDER BY id`,
+    `SELECT id::text AS id FROM marketplace.subscription WHERE seller_account = $1 AND alias_of IS NULL AND (id = $2
+      OR buyer_id = $3) ORDER BY id`,
     [sellerAccount, id, buyerId],
   );
   return rows.map((row) => row.id);
 }
 
 /**
- * Pins the first hour metered under the license. The customer's seal cursor is taken first: no sealer is at it, and none has sealed that hour or a later
- * one under the old names.
+ * Pins the first hour metered under the license. The customer's seal cursor is taken first: no sealer is at it, and
+ * none has sealed that hour or a later one under the old names.
  */
 export async function pinLicenseFrom(
   tx: SqlExecutor,
@@ -74,7 +80,8 @@ export async function pinLicenseFrom(
   const rows = await tx.query(
     `UPDATE marketplace.subscription s SET license_from = $3, updated_at = clock_timestamp()
      WHERE s.seller_account = $1 AND s.id = $2 AND s.license_from IS NULL AND NOT EXISTS (
-       SELECT FROM marketplace.metering_record r WHERE r.seller_account = $1 AND r.subscription_id = s.id AND r.kind = 'hour'
+       SELECT FROM marketplace.metering_record r WHERE r.seller_account = $1 AND r.subscription_id = s.id
+         AND r.kind = 'hour'
          AND r.disposition IS DISTINCT FROM 'annulled' AND r.hour >= $3)
      RETURNING s.id`,
     [sellerAccount, id, hour.toISOString()],

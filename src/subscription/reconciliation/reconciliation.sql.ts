@@ -7,7 +7,9 @@ export interface AskingTimes {
   now: Date;
   /** Nothing heard since: asked about in any case. */
   silentSince: Date;
-  /** What is not as it should be (no activation, usage waiting for a successor) is asked about when it was not since. */
+  /**
+   * What is not as it should be (no activation, usage waiting for a successor) is asked about when it was not since.
+   */
   impatientSince: Date;
   /** Usage after an end is a reason to ask once a day. */
   dailySince: Date;
@@ -18,17 +20,19 @@ const WAITS_FOR_SUCCESSOR = ['awaitingSuccessor', 'noIdentity'];
 const WAITS_AFTER_END = ['afterEnd', 'noSubscription'];
 
 /**
- * Subscriptions that AWS is to be asked about now: it was asked for, a question was not finished, nothing was heard for long, usage waits. Those that
- * waited longest come first, so that none is passed over while the quota is short.
+ * Subscriptions that AWS is to be asked about now: it was asked for, a question was not finished, nothing was heard for
+ * long, usage waits. Those that waited longest come first, so that none is passed over while the quota is short.
  */
 const DUE = `SELECT c.id FROM marketplace.subscription c
   WHERE c.seller_account = $1 AND c.alias_of IS NULL AND c.product_code = ANY ($2::text[])
     AND (c.ask_lease_until IS NULL OR c.ask_lease_until <= clock_timestamp())
     AND (c.ask_lease_until IS NOT NULL OR c.next_ask_at <= $3
       OR (c.state NOT IN ('ended', 'failed') AND greatest(c.asked_at, c.registered_at) IS NULL)
-      OR (c.state = 'registered' AND greatest(c.asked_at, c.registered_at) <= $5 AND c.registered_at > $3::timestamptz - interval '7 days')
+      OR (c.state = 'registered' AND greatest(c.asked_at, c.registered_at) <= $5
+        AND c.registered_at > $3::timestamptz - interval '7 days')
       OR (c.state NOT IN ('ended', 'failed') AND greatest(c.asked_at, c.registered_at, c.last_heard_at) <= $4)
-      OR (coalesce(c.asked_at, '-infinity') <= $5 AND c.customer_id IN (SELECT customer_id FROM waiting WHERE waiting_reason = ANY ($7::text[])))
+      OR (coalesce(c.asked_at, '-infinity') <= $5 AND c.customer_id IN (SELECT customer_id FROM waiting
+        WHERE waiting_reason = ANY ($7::text[])))
       OR (coalesce(c.asked_at, '-infinity') <= $6 AND c.customer_id IN (SELECT customer_id FROM waiting)))`;
 
 const WAITING = `waiting AS (
@@ -38,8 +42,9 @@ const WAITING = `waiting AS (
     AND (r.waiting_reason = ANY ($7::text[]) OR r.waiting_reason = ANY ($8::text[])))`;
 
 /**
- * Takes the subscriptions of one buyer about whom AWS is to be asked, for as long as the lease. `except` those that have had their turn. SKIP LOCKED: another replica asks about another buyer.
- * What is asked for from now on counts as new: it may speak of what happens after AWS has looked.
+ * Takes the subscriptions of one buyer about whom AWS is to be asked, for as long as the lease. `except` those that
+ * have had their turn. SKIP LOCKED: another replica asks about another buyer. What is asked for from now on counts as
+ * new: it may speak of what happens after AWS has looked.
  */
 export async function takeBuyer(
   sql: SqlExecutor,
@@ -50,16 +55,19 @@ export async function takeBuyer(
 ): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
     `WITH ${WAITING}, first AS (
-       SELECT c.id, c.buyer_id FROM marketplace.subscription c WHERE c.seller_account = $1 AND c.id IN (${DUE}) AND c.id <> ALL ($10::uuid[])
+       SELECT c.id, c.buyer_id FROM marketplace.subscription c WHERE c.seller_account = $1 AND c.id IN (${DUE})
+         AND c.id <> ALL ($10::uuid[])
        ORDER BY c.asked_at NULLS FIRST, c.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
      ), taken AS (
        SELECT c.id FROM marketplace.subscription c JOIN first ON c.id = first.id OR c.buyer_id = first.buyer_id
-       WHERE c.seller_account = $1 AND c.alias_of IS NULL AND (c.ask_lease_until IS NULL OR c.ask_lease_until <= clock_timestamp())
+       WHERE c.seller_account = $1 AND c.alias_of IS NULL AND (c.ask_lease_until IS NULL
+         OR c.ask_lease_until <= clock_timestamp())
        ORDER BY c.id
      )
      UPDATE marketplace.subscription s SET ask_lease_until = clock_timestamp() + interval '1 millisecond' * $9::float8,
        next_ask_at = CASE WHEN next_ask_at > $3 THEN next_ask_at END
-     FROM taken WHERE s.seller_account = $1 AND s.id = taken.id AND (s.ask_lease_until IS NULL OR s.ask_lease_until <= clock_timestamp())
+     FROM taken WHERE s.seller_account = $1 AND s.id = taken.id AND (s.ask_lease_until IS NULL
+       OR s.ask_lease_until <= clock_timestamp())
      RETURNING s.id::text AS id`,
     [...parametersOf(sellerAccount, productCodes, times), leaseMs, except],
   );
@@ -76,7 +84,8 @@ export async function countToAsk(
   const [row] = await sql.query<{ due: number; underway: number }>(
     `WITH ${WAITING}
      SELECT (SELECT count(*)::int FROM (${DUE}) due) AS due,
-       (SELECT count(*)::int FROM marketplace.subscription WHERE seller_account = $1 AND ask_lease_until > clock_timestamp()) AS underway`,
+       (SELECT count(*)::int FROM marketplace.subscription WHERE seller_account = $1
+         AND ask_lease_until > clock_timestamp()) AS underway`,
     parametersOf(sellerAccount, productCodes, times),
   );
   return { due: row?.due ?? 0, underWay: row?.underway ?? 0 };
@@ -106,11 +115,14 @@ export async function loadAskedBuyer(
     product_id: string | null;
   }>(
     `SELECT s.id::text AS id, s.customer_id::text AS customer_id, s.state, s.product_code,
-       (SELECT min(n.name) FROM marketplace.buyer_name n WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id AND n.kind = 'account') AS account,
+       (SELECT min(n.name) FROM marketplace.buyer_name n WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id
+         AND n.kind = 'account') AS account,
        (SELECT min(n.name) FROM marketplace.buyer_name n
-        WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id AND n.kind = 'customerIdentifier') AS customer_identifier,
+        WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id
+          AND n.kind = 'customerIdentifier') AS customer_identifier,
        (SELECT a.product_id FROM marketplace.agreement a
-        WHERE a.seller_account = $1 AND a.product_code = s.product_code AND a.product_id IS NOT NULL ORDER BY a.created_at DESC LIMIT 1) AS product_id
+        WHERE a.seller_account = $1 AND a.product_code = s.product_code AND a.product_id IS NOT NULL
+          ORDER BY a.created_at DESC LIMIT 1) AS product_id
      FROM marketplace.subscription s WHERE s.seller_account = $1 AND s.id = ANY ($2::uuid[]) ORDER BY s.id`,
     [sellerAccount, subscriptionIds],
   );
@@ -140,34 +152,43 @@ interface AgreementRow {
 }
 
 /** What was heard under a row that turned out to be another agreement's counts as that one's. */
-async function loadAgreements(sql: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[]): Promise<KnownAgreement[]> {
+async function loadAgreements(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  subscriptionIds: readonly string[],
+): Promise<KnownAgreement[]> {
   const rows = await sql.query<AgreementRow>(
     `WITH row AS (
        SELECT a.id, a.subscription_id, a.buyer_id, ARRAY(
          SELECT x.id FROM marketplace.agreement x WHERE x.seller_account = $1 AND a.id IN (x.id, x.alias_of)) AS ids
-       FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.subscription_id = ANY ($2::uuid[]) AND a.alias_of IS NULL
+       FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.subscription_id = ANY ($2::uuid[])
+         AND a.alias_of IS NULL
      )
      SELECT row.id::text AS id, row.subscription_id::text AS subscription_id,
        (SELECT min(n.name) FROM marketplace.agreement_name n
         WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'agreement') AS agreement_id,
        to_jsonb(ARRAY(SELECT DISTINCT n.name FROM marketplace.agreement_name n
-        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license' AND n.name IS NOT NULL)) AS license_arns,
+        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license'
+          AND n.name IS NOT NULL)) AS license_arns,
        to_jsonb(ARRAY(SELECT DISTINCT encode(n.digest, 'hex') FROM marketplace.agreement_name n
         WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license')) AS license_digests,
        f.at AS found_at, f.details AS found, (
          SELECT t.details -> 'terms' FROM marketplace.fact t
-         WHERE t.seller_account = $1 AND t.agreement_id = ANY (row.ids) AND t.type = 'agreement.found' AND t.details -> 'terms' <> 'null'
+         WHERE t.seller_account = $1 AND t.agreement_id = ANY (row.ids) AND t.type = 'agreement.found'
+           AND t.details -> 'terms' <> 'null'
          ORDER BY t.at DESC, t.heard_at DESC LIMIT 1) AS terms,
        o.last_fact_at, o.last_heard_at
      FROM row
      LEFT JOIN LATERAL (
-       SELECT at, details FROM marketplace.fact f WHERE f.seller_account = $1 AND f.agreement_id = ANY (row.ids) AND f.type = 'agreement.found'
+       SELECT at, details FROM marketplace.fact f WHERE f.seller_account = $1 AND f.agreement_id = ANY (row.ids)
+         AND f.type = 'agreement.found'
        ORDER BY at DESC, heard_at DESC LIMIT 1
      ) f ON true
      CROSS JOIN LATERAL (
        SELECT max(at) AS last_fact_at, max(heard_at) AS last_heard_at FROM marketplace.fact o
        WHERE o.seller_account = $1 AND o.type NOT IN ('agreement.found', 'agreement.notice')
-         AND (o.agreement_id = ANY (row.ids) OR (o.agreement_id IS NULL AND (o.buyer_id = row.buyer_id OR o.subscription_id = row.subscription_id)))
+         AND (o.agreement_id = ANY (row.ids) OR (o.agreement_id IS NULL AND (o.buyer_id = row.buyer_id
+           OR o.subscription_id = row.subscription_id)))
      ) o
      ORDER BY row.id`,
     [sellerAccount, subscriptionIds],
@@ -186,7 +207,11 @@ async function loadAgreements(sql: SqlExecutor, sellerAccount: string, subscript
 }
 
 /** Messages of ours that were entered and are not applied yet. */
-export async function countUnapplied(sql: SqlExecutor, sellerAccount: string, messageIds: readonly string[]): Promise<number> {
+export async function countUnapplied(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  messageIds: readonly string[],
+): Promise<number> {
   const [row] = await sql.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM marketplace.inbox_message
      WHERE seller_account = $1 AND origin = 'reconciliation' AND message_id = ANY ($2::text[]) AND state = 'pending'`,
@@ -196,8 +221,8 @@ export async function countUnapplied(sql: SqlExecutor, sellerAccount: string, me
 }
 
 /**
- * AWS was asked, and all that it said is in the ledger: ends that were told may close. Subscriptions that were folded meanwhile have been asked about as
- * what they live on in. In the order of ids.
+ * AWS was asked, and all that it said is in the ledger: ends that were told may close. Subscriptions that were folded
+ * meanwhile have been asked about as what they live on in. In the order of ids.
  * @returns those that live, with their customers
  */
 export async function closeQuestion(
@@ -208,12 +233,14 @@ export async function closeQuestion(
 ): Promise<{ id: string; customerId: string }[]> {
   await tx.query(
     `SELECT FROM marketplace.subscription WHERE seller_account = $1
-       AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1 AND id = ANY ($2::uuid[]))
+       AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1
+         AND id = ANY ($2::uuid[]))
      ORDER BY id FOR NO KEY UPDATE`,
     [sellerAccount, subscriptionIds],
   );
   const rows = await tx.query<{ id: string; customer_id: string; alias_of: string | null }>(
-    `UPDATE marketplace.subscription SET asked_at = greatest(asked_at, $3), may_not_ask = $4, ask_lease_until = NULL, updated_at = clock_timestamp()
+    `UPDATE marketplace.subscription SET asked_at = greatest(asked_at, $3), may_not_ask = $4, ask_lease_until = NULL,
+      updated_at = clock_timestamp()
      WHERE seller_account = $1 AND (id = ANY ($2::uuid[])
        OR id IN (SELECT alias_of FROM marketplace.subscription WHERE seller_account = $1 AND id = ANY ($2::uuid[])))
      RETURNING id::text AS id, customer_id::text AS customer_id, alias_of::text AS alias_of`,
@@ -244,7 +271,8 @@ export async function selectUnlistedAlerts(
   productCodes: readonly string[],
 ): Promise<string[]> {
   const rows = await sql.query<{ subject: string }>(
-    `SELECT a.subject FROM marketplace.alert a JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id::text = a.subject
+    `SELECT a.subject FROM marketplace.alert a JOIN marketplace.subscription s ON s.seller_account = $1
+      AND s.id::text = a.subject
      WHERE a.seller_account = $1 AND a.kind = $2 AND a.resolved_at IS NULL AND s.product_code <> ALL ($3::text[])`,
     [sellerAccount, kind, productCodes],
   );
@@ -252,7 +280,11 @@ export async function selectUnlistedAlerts(
 }
 
 /** Subscriptions whose usage AWS refuses as not subscribed, by the alert that stands. */
-export async function selectRefused(sql: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[]): Promise<string[]> {
+export async function selectRefused(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  subscriptionIds: readonly string[],
+): Promise<string[]> {
   const rows = await sql.query<{ subject: string }>(
     `SELECT subject FROM marketplace.alert
      WHERE seller_account = $1 AND kind = 'notSubscribed' AND subject = ANY ($2::text[]) AND resolved_at IS NULL`,
@@ -262,8 +294,8 @@ export async function selectRefused(sql: SqlExecutor, sellerAccount: string, sub
 }
 
 /**
- * Messages that have waited since before an instant for a subscription that nobody knows. Those that name a listing which is none of ours are no concern
- * of ours: another product of the seller shares the queue.
+ * Messages that have waited since before an instant for a subscription that nobody knows. Those that name a listing
+ * which is none of ours are no concern of ours: another product of the seller shares the queue.
  */
 export async function countWaiting(
   sql: SqlExecutor,

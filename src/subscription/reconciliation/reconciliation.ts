@@ -54,9 +54,10 @@ export interface AskingProgress {
 export type AskingOutcome = 'asked' | 'failed';
 
 /**
- * Messages may be lost: EventBridge promises its best effort, and nothing from before a rule existed; and a host may have no way in at all. So AWS is
- * asked about subscriptions that have been silent for long, that something was heard of which only AWS can settle, or whose usage waits. What it says is a
- * message like any other; that it was asked lets ends close which were told.
+ * Messages may be lost: EventBridge promises its best effort, and nothing from before a rule existed; and a host may
+ * have no way in at all. So AWS is asked about subscriptions that have been silent for long, that something was heard
+ * of which only AWS can settle, or whose usage waits. What it says is a message like any other; that it was asked lets
+ * ends close which were told.
  */
 @Injectable()
 export class Reconciliation {
@@ -74,7 +75,10 @@ export class Reconciliation {
     private readonly waker: Waker,
   ) {}
 
-  /** Asks about all that is due, one buyer after the other: how fast is the quota's to say. Other replicas ask about other buyers meanwhile. */
+  /**
+   * Asks about all that is due, one buyer after the other: how fast is the quota's to say. Other replicas ask about
+   * other buyers meanwhile.
+   */
   async run(signal?: AbortSignal): Promise<void> {
     let [asked, failed] = [0, 0];
     // One turn each: what AWS cannot settle now is asked about at the next run, not in a circle.
@@ -88,7 +92,9 @@ export class Reconciliation {
       else asked += 1;
     }
     if (asked + failed > 0)
-      this.logger.log(`AWS was asked about ${asked} buyer(s), of ${failed} it gave no answer`, { ...(await this.progress()) });
+      this.logger.log(`AWS was asked about ${asked} buyer(s), of ${failed} it gave no answer`, {
+        ...(await this.progress()),
+      });
     await this.reportWaiting(this.options.clock.now());
     await this.forgetUnlisted();
   }
@@ -123,7 +129,9 @@ export class Reconciliation {
 
   private take(except: readonly string[]): Promise<string[]> {
     const { sellerAccount } = this.options;
-    return this.database.transaction((tx) => takeBuyer(tx, sellerAccount, this.productCodes, this.times(), { leaseMs: LEASE_MS, except }));
+    return this.database.transaction((tx) =>
+      takeBuyer(tx, sellerAccount, this.productCodes, this.times(), { leaseMs: LEASE_MS, except }),
+    );
   }
 
   /** A listing that is taken off the options is none of ours until it is listed again. */
@@ -131,7 +139,10 @@ export class Reconciliation {
     return this.products.all.map(({ productCode }) => productCode);
   }
 
-  /** Without a way in nothing is ever heard: silence says nothing there, and the last hour can still be billed if its end is found within one. */
+  /**
+   * Without a way in nothing is ever heard: silence says nothing there, and the last hour can still be billed if its
+   * end is found within one.
+   */
   private times(): AskingTimes {
     const now = this.options.clock.now();
     const { reconcileAfterMs } = this.options;
@@ -185,8 +196,17 @@ export class Reconciliation {
     this.waker.wake('deliver');
   }
 
-  private async again(subscriptionIds: readonly string[], failure: CallFailure, { signal }: Patience): Promise<AskingOutcome> {
-    await postponeQuestion(this.database, this.options.sellerAccount, subscriptionIds, signal?.aborted === true ? 0 : AGAIN_AFTER_MS);
+  private async again(
+    subscriptionIds: readonly string[],
+    failure: CallFailure,
+    { signal }: Patience,
+  ): Promise<AskingOutcome> {
+    await postponeQuestion(
+      this.database,
+      this.options.sellerAccount,
+      subscriptionIds,
+      signal?.aborted === true ? 0 : AGAIN_AFTER_MS,
+    );
     if (signal?.aborted === true) return 'failed';
     this.logger.warn(`AWS could not be asked: ${failure.code}: ${failure.message}`, { requestId: failure.requestId });
     if (failure.kind !== 'setUp') return 'failed';
@@ -195,13 +215,17 @@ export class Reconciliation {
       subject: SETUP_SUBJECT,
       severity: 'warning',
       message:
-        `AWS cannot be asked about subscriptions: ${failure.code}: ${failure.message} Check the credentials and that the network reaches AWS. Until then ` +
+        `AWS cannot be asked about subscriptions: ${failure.code}: ${failure.message} Check the credentials and ` +
+        'that the network reaches AWS. Until then ' +
         'lost messages are not found, and usage that waits for an answer stays in the ledger.',
     });
     return 'failed';
   }
 
-  /** AWS calls it in force, and refuses its usage: nothing of ours can settle that. Silence settles nothing and is no reason for an alert. */
+  /**
+   * AWS calls it in force, and refuses its usage: nothing of ours can settle that. Silence settles nothing and is no
+   * reason for an alert.
+   */
   private async reportRefused(subscriptionIds: readonly string[], { agreements }: BuyerAnswer): Promise<void> {
     const refused = await selectRefused(this.database, this.options.sellerAccount, subscriptionIds);
     const isActive = agreements.some(({ status }) => status === 'ACTIVE');
@@ -215,7 +239,8 @@ export class Reconciliation {
         subject: id,
         severity: 'critical',
         message:
-          `AWS calls the agreement of subscription ${id} ACTIVE and still refuses its usage as not subscribed. Its buyer may be suspended; ` +
+          `AWS calls the agreement of subscription ${id} ACTIVE and still refuses its usage as not subscribed. ` +
+          'Its buyer may be suspended; ' +
           'contact AWS Marketplace Seller Operations before the deadline of its records.',
       });
     }
@@ -223,14 +248,24 @@ export class Reconciliation {
 
   private async forgetUnlisted(): Promise<void> {
     const { sellerAccount } = this.options;
-    for (const subject of await selectUnlistedAlerts(this.database, sellerAccount, 'contradiction', this.productCodes)) {
+    for (const subject of await selectUnlistedAlerts(
+      this.database,
+      sellerAccount,
+      'contradiction',
+      this.productCodes,
+    )) {
       await this.alerts.resolve(this.database, 'contradiction', subject);
     }
   }
 
   private async reportWaiting(now: Date): Promise<void> {
     const listed = { productCodes: this.productCodes, productIds: await this.productIds() };
-    const { count, oldest } = await countWaiting(this.database, this.options.sellerAccount, plusMs(now, -IMPATIENCE_MS), listed);
+    const { count, oldest } = await countWaiting(
+      this.database,
+      this.options.sellerAccount,
+      plusMs(now, -IMPATIENCE_MS),
+      listed,
+    );
     if (count === 0) {
       await this.alerts.resolve(this.database, 'contradiction', WAITING_SUBJECT);
       return;
@@ -240,7 +275,8 @@ export class Reconciliation {
       subject: WAITING_SUBJECT,
       severity: 'warning',
       message:
-        `${count} lifecycle message(s), the oldest of ${oldest?.toISOString() ?? 'unknown'}, speak of agreements that no buyer has registered. They are kept and ` +
+        `${count} lifecycle message(s), the oldest of ${oldest?.toISOString() ?? 'unknown'}, speak of agreements ` +
+        'that no buyer has registered. They are kept and ' +
         'applied when one does; a buyer who has paid may need help to reach the registration page.',
       details: { messages: count },
     });

@@ -39,14 +39,24 @@ async function read(array: Buffer, type: string): Promise<unknown> {
 
 describe('binary arrays', () => {
   it('of whole numbers', async () => {
-    expect(await read(int4Array([0, -1, 2_147_483_647, -2_147_483_648]), 'integer')).toEqual(['0', '-1', '2147483647', '-2147483648']);
+    expect(await read(int4Array([0, -1, 2_147_483_647, -2_147_483_648]), 'integer')).toEqual([
+      '0',
+      '-1',
+      '2147483647',
+      '-2147483648',
+    ]);
     expect(await read(int2Array([0, -1, 32_767, -32_768]), 'smallint')).toEqual(['0', '-1', '32767', '-32768']);
     expect(await read(int4Array([]), 'integer')).toEqual([]);
   });
 
   it('of instants', async () => {
     await client.query(`SET timezone = 'UTC'`);
-    const instants = ['1969-12-31T23:59:59.999Z', '2000-01-01T00:00:00.000Z', '2026-11-10T10:30:00.123Z', '9999-12-31T23:59:59.999Z'];
+    const instants = [
+      '1969-12-31T23:59:59.999Z',
+      '2000-01-01T00:00:00.000Z',
+      '2026-11-10T10:30:00.123Z',
+      '9999-12-31T23:59:59.999Z',
+    ];
     expect(await read(timestamptzArray(instants.map((text) => new Date(text))), 'timestamptz')).toEqual([
       '1969-12-31 23:59:59.999+00',
       '2000-01-01 00:00:00+00',
@@ -56,12 +66,20 @@ describe('binary arrays', () => {
   });
 
   it('of ids', async () => {
-    const ids = ['00000000-0000-0000-0000-000000000000', '81234567-89ab-8def-8123-456789abcdef', 'ffffffff-ffff-ffff-ffff-ffffffffffff'];
+    const ids = [
+      '00000000-0000-0000-0000-000000000000',
+      '81234567-89ab-8def-8123-456789abcdef',
+      'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    ];
     expect(await read(uuidArray(ids.map((id) => Buffer.from(id.replaceAll('-', ''), 'hex'))), 'uuid')).toEqual(ids);
   });
 
   it('of texts and JSON, with NULLs', async () => {
-    expect(await read(textArray(['', null, 'Ω 🧾 "quoted", {braces}\\']), 'text')).toEqual(['', null, 'Ω 🧾 "quoted", {braces}\\']);
+    expect(await read(textArray(['', null, 'Ω 🧾 "quoted", {braces}\\']), 'text')).toEqual([
+      '',
+      null,
+      'Ω 🧾 "quoted", {braces}\\',
+    ]);
     expect(await read(jsonbArray([null, '{"b":"2","a":"ü"}']), 'jsonb')).toEqual([null, '{"a": "ü", "b": "2"}']);
   });
 

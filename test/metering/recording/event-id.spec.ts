@@ -1,18 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { eventIdOf, isMinted, type KeyScope, mintedKeyOf, mintEventId } from '../../../src/metering/recording/event-id.js';
+import {
+  eventIdOf,
+  isMinted,
+  type KeyScope,
+  mintedKeyOf,
+  mintEventId,
+} from '../../../src/metering/recording/event-id.js';
 
 const SELLER = 'default';
 const tenant = (name: string): KeyScope => ({ kind: 'tenant', name });
-const idOf = (scope: KeyScope, key: string, sellerAccount = SELLER): string => eventIdOf({ sellerAccount, scope, key }).text;
+const idOf = (scope: KeyScope, key: string, sellerAccount = SELLER): string =>
+  eventIdOf({ sellerAccount, scope, key }).text;
 
 /** Rows of the table of vectors in the docs. */
 function vectors(): { sellerAccount: string; kind: string; name: string; key: string; id: string }[] {
   const page = readFileSync('docs/recording.md', 'utf8');
-  return [...page.matchAll(/^\| `([^`]+)` \| (tenant|subscription) \| `([^`]+)` \| `([^`]+)` \| `([0-9a-f-]{36})` \|$/gm)].map(
-    ([, sellerAccount = '', kind = '', name = '', key = '', id = '']) => ({ sellerAccount, kind, name, key, id }),
-  );
+  return [
+    ...page.matchAll(/^\| `([^`]+)` \| (tenant|subscription) \| `([^`]+)` \| `([^`]+)` \| `([0-9a-f-]{36})` \|$/gm),
+  ].map(([, sellerAccount = '', kind = '', name = '', key = '', id = '']) => ({ sellerAccount, kind, name, key, id }));
 }
 
 describe('the id of a key', () => {
@@ -59,13 +66,14 @@ describe('a key that was handed out', () => {
   });
 
   // Payment providers name their events `evt_…` too, and hosts use bare UUIDs of their own for several tenants (T16).
-  it.each(['evt_1NG8Du2eZvKYlo2CUI79vXWy', `evt_0190a0a0-0000-4000-8000-000000000001`, '0190a0a0-0000-7000-8000-000000000001'])(
-    'is told from a host’s own: %s',
-    (key) => {
-      expect(isMinted(key)).toBe(false);
-      expect(idOf(tenant('a'), key)).not.toBe(idOf(tenant('b'), key));
-    },
-  );
+  it.each([
+    'evt_1NG8Du2eZvKYlo2CUI79vXWy',
+    `evt_0190a0a0-0000-4000-8000-000000000001`,
+    '0190a0a0-0000-7000-8000-000000000001',
+  ])('is told from a host’s own: %s', (key) => {
+    expect(isMinted(key)).toBe(false);
+    expect(idOf(tenant('a'), key)).not.toBe(idOf(tenant('b'), key));
+  });
 
   it('is one spelling only', () => {
     const { text } = mintEventId();

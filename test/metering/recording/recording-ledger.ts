@@ -72,7 +72,10 @@ export class RecordingLedger {
   }
 
   /** A recorder with its own pool, as a replica of the application has it. */
-  async recorder(recording: Options['recording'] = {}, tamper: (dataSource: DataSource) => void = () => undefined): Promise<UsageRecorder> {
+  async recorder(
+    recording: Options['recording'] = {},
+    tamper: (dataSource: DataSource) => void = () => undefined,
+  ): Promise<UsageRecorder> {
     const options = this.options({ recording });
     const dataSource = await createDataSource(options).initialize();
     this.dataSources.push(dataSource);
@@ -112,17 +115,27 @@ export class RecordingLedger {
          INSERT INTO marketplace.subscription (seller_account, id, product_code, customer_id, state, registered_at)
          VALUES ($1, $3, $4, $2, 'registered', $5)
        )
-       INSERT INTO marketplace.subject (seller_account, product_code, customer_id, subscription_id) VALUES ($1, $4, $2, $3)`,
+       INSERT INTO marketplace.subject (seller_account, product_code, customer_id, subscription_id)
+         VALUES ($1, $4, $2, $3)`,
       [SELLER, customerId, id, productCode, NOW.toISOString()],
     );
     return { id, event: (over = {}) => ({ subscriptionId: id, dimension: 'requests', quantity: 1, ...over }) };
   }
 
-  /** What a claim writes in its own transaction: the claim, and the subjects of the tenant and of the tenant with that payer. */
-  async claim(tenantId: string, { id }: MeteredBuyer, productCode = 'widgets', manager: EntityManager = this.host.manager): Promise<void> {
+  /**
+   * What a claim writes in its own transaction: the claim, and the subjects of the tenant and of the tenant with that
+   * payer.
+   */
+  async claim(
+    tenantId: string,
+    { id }: MeteredBuyer,
+    productCode = 'widgets',
+    manager: EntityManager = this.host.manager,
+  ): Promise<void> {
     await manager.query(
       `WITH claim AS (
-         INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, claimed_at) VALUES ($1, $2, $3, $4, $5, $5)
+         INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, claimed_at)
+           VALUES ($1, $2, $3, $4, $5, $5)
        )
        INSERT INTO marketplace.subject (seller_account, product_code, tenant_id, subscription_id)
        SELECT $1, $3, $4, payer FROM unnest(ARRAY[NULL, $2]::uuid[]) AS payer ON CONFLICT DO NOTHING`,
@@ -138,7 +151,9 @@ export class RecordingLedger {
   }
 
   /** A transaction of the host that stays open until it is told. */
-  async hostTransaction(isolation: 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE' = 'READ COMMITTED'): Promise<HostTransaction> {
+  async hostTransaction(
+    isolation: 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE' = 'READ COMMITTED',
+  ): Promise<HostTransaction> {
     const runner = this.host.createQueryRunner();
     await runner.startTransaction(isolation);
     return {
@@ -165,7 +180,12 @@ export class RecordingLedger {
 
   /** The subject of usage that is recorded by subscription id. */
   async subjectOf({ id }: MeteredBuyer): Promise<number> {
-    return (await this.one<{ id: number }>(`SELECT id FROM marketplace.subject WHERE tenant_id IS NULL AND subscription_id = $1`, [id])).id;
+    return (
+      await this.one<{ id: number }>(
+        `SELECT id FROM marketplace.subject WHERE tenant_id IS NULL AND subscription_id = $1`,
+        [id],
+      )
+    ).id;
   }
 
   /** Notes that events were answered as recorded: the ledger must hold exactly these in the end. */
@@ -196,12 +216,14 @@ export class RecordingLedger {
   }
 
   /**
-   * What was answered as recorded, and what the ledger holds, in events and in what waits or was taken of them: all equal, or a unit was lost or doubled.
+   * What was answered as recorded, and what the ledger holds, in events and in what waits or was taken of them: all
+   * equal, or a unit was lost or doubled.
    */
   async conservation(): Promise<{ answered: Tally; held: Tally; queued: Tally }> {
     const tally = async (from: string): Promise<Tally> => {
       const [row] = await this.query<{ events: string; quantity: string }>(
-        `SELECT coalesce(sum(events), 0)::text AS events, coalesce(sum(quantity), 0)::text AS quantity FROM (${from}) AS counted`,
+        `SELECT coalesce(sum(events), 0)::text AS events, coalesce(sum(quantity), 0)::text AS quantity
+          FROM (${from}) AS counted`,
       );
       return { events: Number(row!.events), quantity: formatDecimal(scaled(row!.quantity)) };
     };

@@ -77,7 +77,10 @@ describe('T1: a retry under its key', () => {
     const second = await ledger.buyer();
     await ledger.claim(tenantId, second);
     expect(await record(tenant.event(K))).toMatchObject({ outcome: 'recorded', subscriptionId: null });
-    expect(await record(tenant.event({ ...K, subscriptionId: second.id }))).toMatchObject({ outcome: 'duplicate', subscriptionId: null });
+    expect(await record(tenant.event({ ...K, subscriptionId: second.id }))).toMatchObject({
+      outcome: 'duplicate',
+      subscriptionId: null,
+    });
     const paid = { ...K, idempotencyKey: 'paid' };
     expect(await record(tenant.event({ ...paid, subscriptionId: second.id }))).toMatchObject({
       outcome: 'recorded',
@@ -95,7 +98,9 @@ describe('T1: a retry under its key', () => {
     const storage = { ...K, dimension: 'storage' };
     expect(await record(tenant.event({ ...storage, productCode: 'widgets' }))).toMatchObject({ outcome: 'recorded' });
     expect(await record(tenant.event({ ...storage, productCode: 'gadgets' }))).toMatchObject({ outcome: 'duplicate' });
-    expect(await codeOf(recorder.record(tenant.event({ ...storage, quantity: 9, productCode: 'gadgets' })))).toBe('IDEMPOTENCY_CONFLICT');
+    expect(await codeOf(recorder.record(tenant.event({ ...storage, quantity: 9, productCode: 'gadgets' })))).toBe(
+      'IDEMPOTENCY_CONFLICT',
+    );
     expect(await ledger.sumOfTenant(tenantId)).toEqual({ events: 1, quantity: '10' });
   });
 
@@ -118,8 +123,14 @@ describe('T1: a retry under its key', () => {
 describe('T16: keys that were handed out', () => {
   it('are the event itself: repeated, it is found', async () => {
     const { idempotencyKey, eventId } = await record(tenant.event({ quantity: 3 }));
-    expect(await record(tenant.event({ quantity: 3, idempotencyKey }))).toMatchObject({ eventId, idempotencyKey, outcome: 'duplicate' });
-    expect(await recorder.record([tenant.event({ quantity: 3, idempotencyKey })])).toMatchObject([{ eventId, outcome: 'duplicate' }]);
+    expect(await record(tenant.event({ quantity: 3, idempotencyKey }))).toMatchObject({
+      eventId,
+      idempotencyKey,
+      outcome: 'duplicate',
+    });
+    expect(await recorder.record([tenant.event({ quantity: 3, idempotencyKey })])).toMatchObject([
+      { eventId, outcome: 'duplicate' },
+    ]);
     expect(await codeOf(recorder.record(tenant.event({ quantity: 4, idempotencyKey })))).toBe('IDEMPOTENCY_CONFLICT');
   });
 
@@ -160,7 +171,11 @@ describe('T16: keys that were handed out', () => {
 describe('a name that nobody has', () => {
   it.each<[string, Partial<UsageEvent>, string]>([
     ['a tenant who has claimed nothing', { tenantId: 'nobody' }, 'TENANT_UNKNOWN'],
-    ['a tenant at a product where it has claimed nothing', { productCode: 'gadgets', dimension: 'storage' }, 'TENANT_UNKNOWN'],
+    [
+      'a tenant at a product where it has claimed nothing',
+      { productCode: 'gadgets', dimension: 'storage' },
+      'TENANT_UNKNOWN',
+    ],
     ['a payer of somebody else', { subscriptionId: '0190a0a0-0000-7000-8000-00000000dead' }, 'SUBSCRIPTION_UNKNOWN'],
     ['a product that is not listed', { productCode: 'sprockets' }, 'PRODUCT_UNKNOWN'],
     ['a dimension of two products', { dimension: 'storage' }, 'PRODUCT_AMBIGUOUS'],
@@ -173,20 +188,31 @@ describe('a name that nobody has', () => {
 
   it('is ignored where the host says so, and nothing is written for it; mistakes are refused all the same', async () => {
     const ignore = { ifUnknown: 'ignore' } as const;
-    expect(await record({ tenantId: 'nobody', dimension: 'requests', quantity: 1, idempotencyKey: 'k' }, ignore)).toEqual({
+    expect(
+      await record({ tenantId: 'nobody', dimension: 'requests', quantity: 1, idempotencyKey: 'k' }, ignore),
+    ).toEqual({
       eventId: expect.any(String),
       idempotencyKey: 'k',
       outcome: 'ignored',
       subscriptionId: null,
     });
     const results = await recorder.record(
-      [tenant.event(), tenant.event({ tenantId: 'nobody' }), tenant.event({ subscriptionId: 'none of ours' }), tenant.event()],
+      [
+        tenant.event(),
+        tenant.event({ tenantId: 'nobody' }),
+        tenant.event({ subscriptionId: 'none of ours' }),
+        tenant.event(),
+      ],
       ignore,
     );
     expect(results.map(({ outcome }) => outcome)).toEqual(['recorded', 'ignored', 'ignored', 'recorded']);
     ledger.noteRecorded(tenant.event(), tenant.event());
-    expect(await recorder.record([tenant.event({ tenantId: 'nobody' })], ignore)).toMatchObject([{ outcome: 'ignored' }]);
-    expect(await codeOf(recorder.record(tenant.event({ dimension: 'cpu', tenantId: 'nobody' }), ignore))).toBe('DIMENSION_UNDECLARED');
+    expect(await recorder.record([tenant.event({ tenantId: 'nobody' })], ignore)).toMatchObject([
+      { outcome: 'ignored' },
+    ]);
+    expect(await codeOf(recorder.record(tenant.event({ dimension: 'cpu', tenantId: 'nobody' }), ignore))).toBe(
+      'DIMENSION_UNDECLARED',
+    );
     expect(await ledger.sumOfTenant('nobody')).toEqual({ events: 0, quantity: '0' });
   });
 
@@ -224,7 +250,8 @@ describe('T24: sign-up and first usage in one transaction of the host', () => {
     expect(await record(event)).toMatchObject({ outcome: 'recorded' });
     expect(await ledger.sumOfTenant(signUp)).toEqual({ events: 2, quantity: '2' });
     const [orphans] = await ledger.query<{ count: number }>(
-      `SELECT count(*)::int AS count FROM marketplace.usage_event e LEFT JOIN marketplace.subject s ON s.id = e.subject WHERE s.id IS NULL`,
+      `SELECT count(*)::int AS count FROM marketplace.usage_event e LEFT JOIN marketplace.subject s
+        ON s.id = e.subject WHERE s.id IS NULL`,
     );
     expect(orphans).toEqual({ count: 0 });
   });

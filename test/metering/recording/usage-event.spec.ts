@@ -44,7 +44,10 @@ describe('an event is taken', () => {
     ['for a tenant with product and payer', { tenantId: 'acme', productCode: 'widgets' }],
     ['with a number of too many digits, rounded', { quantity: 0.1 + 0.2 }],
     ['with a decimal object', { quantity: { toFixed: () => '12.5' } }],
-    ['with a Temporal.Instant', { occurredAt: { epochMilliseconds: NOW.getTime(), [Symbol.toStringTag]: 'Temporal.Instant' } }],
+    [
+      'with a Temporal.Instant',
+      { occurredAt: { epochMilliseconds: NOW.getTime(), [Symbol.toStringTag]: 'Temporal.Instant' } },
+    ],
     ['with ISO 8601 text in UTC', { occurredAt: '2026-11-10T10:29:59.123456Z' }],
     ['with ISO 8601 text and an offset', { occurredAt: '2026-11-10T16:15:00+05:45' }],
     ['with an offset without colon, a comma, and no seconds', { occurredAt: '2026-11-10T05:30-0500' }],
@@ -57,7 +60,10 @@ describe('an event is taken', () => {
     ['at the edge of the horizon', { occurredAt: at(-WINDOW.idempotencyHorizonMs) }],
     ['with a key of 255 characters', { idempotencyKey: 'k'.repeat(255) }],
     ['with a key beyond ASCII', { idempotencyKey: 'Rechnung Ω 🧾' }],
-    ['with five tags of all allowed characters', { tags: { a: '1', b: '2', c: '3', d: '4', 'aZ09+-=._:/@ ': 'aZ09+-=._:/@ ' } }],
+    [
+      'with five tags of all allowed characters',
+      { tags: { a: '1', b: '2', c: '3', d: '4', 'aZ09+-=._:/@ ': 'aZ09+-=._:/@ ' } },
+    ],
     ['with the longest tag', { tags: { [`k${'e'.repeat(99)}`]: 'v'.repeat(256) } }],
     ['with the longest reason', { reason: 'r'.repeat(1000) }],
     [
@@ -93,7 +99,12 @@ describe('an event is refused', () => {
     ['Infinity', { quantity: Number.POSITIVE_INFINITY }, 'quantity', /finite/],
     ['NaN as text', { quantity: 'NaN' }, 'quantity', /plain decimal/],
     ['thirteen decimals', { quantity: '0.0000000000001' }, 'quantity', /at most 12 decimals/],
-    ['a decimal object of thirteen decimals', { quantity: { toFixed: () => '0.0000000000001' } }, 'quantity', /at most 12 decimals/],
+    [
+      'a decimal object of thirteen decimals',
+      { quantity: { toFixed: () => '0.0000000000001' } },
+      'quantity',
+      /at most 12 decimals/,
+    ],
     ['too large', { quantity: '1e18' }, 'quantity', /below 10\^18/],
     ['grouped digits', { quantity: '1,000' }, 'quantity', /plain decimal/],
     ['negative without reason', { quantity: -1 }, 'reason', /correction/],
@@ -106,7 +117,12 @@ describe('an event is refused', () => {
     ['an hour that is not', { occurredAt: '2026-11-10T25:00:00Z' }, 'occurredAt', /valid Date/],
     ['text of another kind', { occurredAt: 'Tue, 10 Nov 2026 10:00:00 GMT' }, 'occurredAt', /ISO 8601/],
     ['a number of milliseconds', { occurredAt: 1_794_306_600_000 }, 'occurredAt', /valid Date/],
-    ['something that only looks like an instant', { occurredAt: { epochMilliseconds: 0 } }, 'occurredAt', /Temporal.Instant/],
+    [
+      'something that only looks like an instant',
+      { occurredAt: { epochMilliseconds: 0 } },
+      'occurredAt',
+      /Temporal.Instant/,
+    ],
     ['date null', { occurredAt: null }, 'occurredAt', /valid Date/],
     ['invalid date', { occurredAt: new Date('soon') }, 'occurredAt', /valid Date/],
     ['beyond the skew', { occurredAt: at(300_001) }, 'occurredAt', /300000 ms in the future.*FUTURE_SKEW/],
@@ -173,7 +189,12 @@ describe('what stands in the ledger', () => {
   });
 
   it('is the same instant, however it was written', () => {
-    const instants = ['2026-11-10T10:15:00Z', '2026-11-10T15:15:00+05:00', '2026-11-10T05:15-05', new Date('2026-11-10T10:15:00Z')];
+    const instants = [
+      '2026-11-10T10:15:00Z',
+      '2026-11-10T15:15:00+05:00',
+      '2026-11-10T05:15-05',
+      new Date('2026-11-10T10:15:00Z'),
+    ];
     expect(new Set(instants.map((occurredAt) => checked({ occurredAt }).occurredAt.getTime())).size).toBe(1);
   });
 
@@ -231,7 +252,10 @@ describe('events of one call', () => {
 
   it('that repeat a key with other content are refused, naming both', () => {
     const problems: CodedProblem[] = [];
-    distinctUsage([placed({ idempotencyKey: 'a' }), { ...placed({ idempotencyKey: 'a', quantity: 9 }), index: 1 }], problems);
+    distinctUsage(
+      [placed({ idempotencyKey: 'a' }), { ...placed({ idempotencyKey: 'a', quantity: 9 }), index: 1 }],
+      problems,
+    );
     expect(problems).toEqual([
       {
         code: 'IDEMPOTENCY_CONFLICT',
@@ -276,8 +300,16 @@ describe('the name under which usage is recorded', () => {
       { tenantId: 'a', subscriptionId: undefined, dimension: 'storage', productCode: 'gadgets' },
       { productCode: 'gadgets', tenantId: 'a', subscriptionId: null },
     ],
-    ['a tenant with its payer, whose product is the payer’s', { tenantId: 'a' }, { productCode: null, tenantId: 'a', subscriptionId: ID }],
-    ['a subscription, in lower case', { subscriptionId: ID.toUpperCase() }, { productCode: null, tenantId: null, subscriptionId: ID }],
+    [
+      'a tenant with its payer, whose product is the payer’s',
+      { tenantId: 'a' },
+      { productCode: null, tenantId: 'a', subscriptionId: ID },
+    ],
+    [
+      'a subscription, in lower case',
+      { subscriptionId: ID.toUpperCase() },
+      { productCode: null, tenantId: null, subscriptionId: ID },
+    ],
   ])('is %s', (_, over, name) => {
     expect(subjectNameOf(checked(over), LISTING)).toEqual(name);
   });
@@ -295,9 +327,24 @@ describe('the name under which usage is recorded', () => {
       'DIMENSION_UNDECLARED',
       /declared for no product.*MARKETPLACE_PRODUCTS/,
     ],
-    ['the product is not listed', { tenantId: 'a', productCode: 'sprockets' }, 'PRODUCT_UNKNOWN', /"sprockets" is not listed/],
-    ['the subscription’s id is none', { subscriptionId: 'sub-1' }, 'SUBSCRIPTION_UNKNOWN', /"sub-1" is no subscription/],
-    ['the payer’s id is none', { tenantId: 'a', subscriptionId: 'sub-1' }, 'SUBSCRIPTION_UNKNOWN', /never claimed by tenant "a"/],
+    [
+      'the product is not listed',
+      { tenantId: 'a', productCode: 'sprockets' },
+      'PRODUCT_UNKNOWN',
+      /"sprockets" is not listed/,
+    ],
+    [
+      'the subscription’s id is none',
+      { subscriptionId: 'sub-1' },
+      'SUBSCRIPTION_UNKNOWN',
+      /"sub-1" is no subscription/,
+    ],
+    [
+      'the payer’s id is none',
+      { tenantId: 'a', subscriptionId: 'sub-1' },
+      'SUBSCRIPTION_UNKNOWN',
+      /never claimed by tenant "a"/,
+    ],
   ])('is none where %s', (_, over, code, message) => {
     const answer = subjectNameOf(checked(over), LISTING);
     expect(isMisplaced(answer) && answer.problem).toMatchObject({ code, message: expect.stringMatching(message) });
@@ -307,11 +354,16 @@ describe('the name under which usage is recorded', () => {
 describe('the code of a refusal', () => {
   const invalid = (): CodedProblem => read({ ...VALID, quantity: 'x' }).problems[0]!;
   const unknown = (): CodedProblem => unknownSubject(checked()).problem;
-  const undeclared = (): CodedProblem => undeclaredDimension(checked({ dimension: 'x' }), 'widgets', PRODUCTS[0]).problem;
+  const undeclared = (): CodedProblem =>
+    undeclaredDimension(checked({ dimension: 'x' }), 'widgets', PRODUCTS[0]).problem;
 
   it.each<[string, CodedProblem[], string]>([
     ['an unknown subscription alone', [unknown()], 'SUBSCRIPTION_UNKNOWN'],
-    ['an unknown tenant alone', [unknownSubject(checked({ tenantId: 'a', subscriptionId: undefined })).problem], 'TENANT_UNKNOWN'],
+    [
+      'an unknown tenant alone',
+      [unknownSubject(checked({ tenantId: 'a', subscriptionId: undefined })).problem],
+      'TENANT_UNKNOWN',
+    ],
     ['an undeclared dimension alone', [undeclared()], 'DIMENSION_UNDECLARED'],
     ['an invalid field alone', [invalid()], 'USAGE_INVALID'],
     ['a mixture', [unknown(), undeclared()], 'USAGE_INVALID'],
@@ -336,7 +388,10 @@ describe('reading', () => {
   it('any value never throws: it is taken, or every problem names a field and says what to do', () => {
     fc.assert(
       fc.property(
-        fc.oneof(fc.anything(), fc.record({ ...Object.fromEntries(Object.keys(VALID).map((field) => [field, fc.anything()])) })),
+        fc.oneof(
+          fc.anything(),
+          fc.record({ ...Object.fromEntries(Object.keys(VALID).map((field) => [field, fc.anything()])) }),
+        ),
         (event) => {
           const { usage, problems } = read(event);
           expect(usage === null).toBe(problems.length > 0);
@@ -348,7 +403,9 @@ describe('reading', () => {
   });
 
   it('any valid event keeps what was given, to the last decimal', () => {
-    const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((name) => name.trim() !== '' && !name.includes('\0'));
+    const text = fc
+      .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
+      .filter((name) => name.trim() !== '' && !name.includes('\0'));
     fc.assert(
       fc.property(
         fc.record({
@@ -361,7 +418,11 @@ describe('reading', () => {
         }),
         (event) => {
           const usage = read(event).usage;
-          expect(usage).toMatchObject({ tenantId: event.tenantId, dimension: event.dimension, key: event.idempotencyKey });
+          expect(usage).toMatchObject({
+            tenantId: event.tenantId,
+            dimension: event.dimension,
+            key: event.idempotencyKey,
+          });
           expect(usage!.quantity).toBe(BigInt(event.quantity.replace('.', '')));
         },
       ),

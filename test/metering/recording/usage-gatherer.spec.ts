@@ -53,14 +53,18 @@ async function holding(key: string, over: Partial<UsageEvent> = {}): Promise<Hos
 
 describe('single calls', () => {
   it('are gathered: a thousand callers need few statements, each with its own answer', async () => {
-    const results = await Promise.all(Array.from({ length: 1000 }, (_, n) => record(buyer.event({ idempotencyKey: `n${n}` }))));
+    const results = await Promise.all(
+      Array.from({ length: 1000 }, (_, n) => record(buyer.event({ idempotencyKey: `n${n}` }))),
+    );
     expect(results.map(({ idempotencyKey }) => idempotencyKey)).toEqual(results.map((_, n) => `n${n}`));
     expect(await insertsOf(buyer.id)).toBeLessThan(20);
     expect(await ledger.sumOf(buyer.id)).toEqual({ events: 1000, quantity: '1000' });
   });
 
   it('of one key in one batch: one is recorded, the same are duplicates, others conflict', async () => {
-    const outcomes = await Promise.all([1, 1, 2].map((quantity) => outcomeOf(record(buyer.event({ idempotencyKey: 'one', quantity })))));
+    const outcomes = await Promise.all(
+      [1, 1, 2].map((quantity) => outcomeOf(record(buyer.event({ idempotencyKey: 'one', quantity })))),
+    );
     expect(outcomes).toEqual(['recorded', 'duplicate', 'IDEMPOTENCY_CONFLICT']);
   });
 });
@@ -94,7 +98,8 @@ function loseFirstAnswer(dataSource: DataSource, isMeant: (sql: string) => boole
 /** Statements that inserted the events of a subscription: each is a transaction of its own, which its rows name. */
 async function insertsOf(subscriptionId: string): Promise<number> {
   const [row] = await ledger.query<{ count: number }>(
-    `SELECT count(DISTINCT e.xmin::text)::int AS count FROM marketplace.usage_event e JOIN marketplace.subject s ON s.id = e.subject
+    `SELECT count(DISTINCT e.xmin::text)::int AS count FROM marketplace.usage_event e JOIN marketplace.subject s
+      ON s.id = e.subject
      WHERE s.subscription_id = $1`,
     [subscriptionId],
   );
@@ -112,7 +117,9 @@ describe('while another transaction holds a key uncommitted', () => {
     const waiter = outcomeOf(record(buyer.event({ idempotencyKey: 'K', quantity })));
     let waiterIsDone = false;
     void waiter.then(() => (waiterIsDone = true));
-    const others = Array.from({ length: 250 }, (_, n) => record(buyer.event(n % 2 === 0 ? { idempotencyKey: `late ${n}` } : {})));
+    const others = Array.from({ length: 250 }, (_, n) =>
+      record(buyer.event(n % 2 === 0 ? { idempotencyKey: `late ${n}` } : {})),
+    );
     const started = performance.now();
     const results = await Promise.all([...early, ...others]);
     expect(results.every((result) => result.outcome === 'recorded')).toBe(true);
@@ -134,7 +141,9 @@ describe('while another transaction holds a key uncommitted', () => {
       Array.from({ length: 40 }, (_, n) => buyer.event({ idempotencyKey: `held ${n}` })),
       { manager: host.manager },
     );
-    const waiters = Array.from({ length: 120 }, (_, n) => outcomeOf(record(buyer.event({ idempotencyKey: `held ${n % 40}` }))));
+    const waiters = Array.from({ length: 120 }, (_, n) =>
+      outcomeOf(record(buyer.event({ idempotencyKey: `held ${n % 40}` }))),
+    );
     await Promise.all(Array.from({ length: 100 }, () => record(buyer.event())));
     await sleep(800);
     waiters.push(outcomeOf(record(buyer.event({ idempotencyKey: 'held 3' }))));
@@ -168,10 +177,16 @@ describe('while another transaction holds a key uncommitted', () => {
     const host = await holding('K');
     const abort = new AbortController();
     const single = errorOf(record(buyer.event({ idempotencyKey: 'K' }), { signal: abort.signal }));
-    const array = errorOf(recorder.record([buyer.event({ idempotencyKey: 'K' }), buyer.event()], { signal: abort.signal }));
+    const array = errorOf(
+      recorder.record([buyer.event({ idempotencyKey: 'K' }), buyer.event()], { signal: abort.signal }),
+    );
     await sleep(200);
     abort.abort();
-    expect(await array).toMatchObject({ code: 'RECORD_ABORTED', outcome: 'notWritten', idempotencyKeys: ['K', expect.any(String)] });
+    expect(await array).toMatchObject({
+      code: 'RECORD_ABORTED',
+      outcome: 'notWritten',
+      idempotencyKeys: ['K', expect.any(String)],
+    });
     expect(await single).toMatchObject({ code: 'RECORD_ABORTED', idempotencyKeys: ['K'] });
     await host.rollback();
     expect(await ledger.sumOf(buyer.id)).toEqual({ events: 0, quantity: '0' });
@@ -206,7 +221,9 @@ describe('when the database is in the way', () => {
   it('a locked table delays callers and fails none', async () => {
     const host = await ledger.hostTransaction();
     await host.manager.query('LOCK TABLE marketplace.usage_event IN ACCESS EXCLUSIVE MODE');
-    const calls = Array.from({ length: 30 }, (_, n) => record(buyer.event(n % 2 === 0 ? { idempotencyKey: `locked ${n}` } : {})));
+    const calls = Array.from({ length: 30 }, (_, n) =>
+      record(buyer.event(n % 2 === 0 ? { idempotencyKey: `locked ${n}` } : {})),
+    );
     await sleep(300);
     await host.rollback();
     expect(await Promise.all(calls)).toHaveLength(30);
@@ -217,7 +234,9 @@ describe('when the database is in the way', () => {
     await ledger.query(`ALTER TABLE marketplace.usage_event ADD CONSTRAINT test_refuses CHECK (quantity <> 13)`);
     try {
       const outcomes = await Promise.all(
-        Array.from({ length: 100 }, (_, n) => outcomeOf(record(buyer.event({ quantity: n === 41 || n === 77 ? 13 : 1 })))),
+        Array.from({ length: 100 }, (_, n) =>
+          outcomeOf(record(buyer.event({ quantity: n === 41 || n === 77 ? 13 : 1 }))),
+        ),
       );
       expect(outcomes.flatMap((outcome, n) => (outcome === 'recorded' ? [] : [`${n} ${outcome}`]))).toEqual([
         '41 RECORD_FAILED',
@@ -232,7 +251,10 @@ describe('when the database is in the way', () => {
     await ledger.query(`ALTER TABLE marketplace.usage_event RENAME TO usage_event_away`);
     try {
       expect(await errorOf(record(buyer.event()))).toMatchObject({ code: 'RECORD_FAILED', outcome: 'notWritten' });
-      expect(await errorOf(recorder.record([buyer.event()]))).toMatchObject({ code: 'RECORD_FAILED', outcome: 'notWritten' });
+      expect(await errorOf(recorder.record([buyer.event()]))).toMatchObject({
+        code: 'RECORD_FAILED',
+        outcome: 'notWritten',
+      });
     } finally {
       await ledger.query(`ALTER TABLE marketplace.usage_event_away RENAME TO usage_event`);
     }
@@ -259,7 +281,9 @@ describe('when the database is in the way', () => {
           expect(await recorder.record(events)).toMatchObject([{ outcome: 'recorded' }, { outcome: 'recorded' }]);
           ledger.noteRecorded(...events);
         } else {
-          expect(await outcomeOf(record(buyer.event(n % 2 === 0 ? { idempotencyKey: `${caller} ${n}` } : {})))).toBe('recorded');
+          expect(await outcomeOf(record(buyer.event(n % 2 === 0 ? { idempotencyKey: `${caller} ${n}` } : {})))).toBe(
+            'recorded',
+          );
         }
       }
     });
@@ -276,7 +300,10 @@ describe('when the database is in the way', () => {
       loseFirstAnswer(dataSource, (sql) => sql.includes('INSERT INTO marketplace.usage_event'));
     });
     const [kept, minted] = [buyer.event({ idempotencyKey: 'lost answer' }), buyer.event()];
-    expect(await Promise.all([kept, minted].map((event) => outcomeOf(record(event, { by: forgetful }))))).toEqual(['recorded', 'recorded']);
+    expect(await Promise.all([kept, minted].map((event) => outcomeOf(record(event, { by: forgetful }))))).toEqual([
+      'recorded',
+      'recorded',
+    ]);
     expect(await ledger.sumOf(buyer.id)).toEqual({ events: 2, quantity: '2' });
 
     const array = await ledger.recorder({}, (dataSource) => {
@@ -291,14 +318,18 @@ describe('when the database is in the way', () => {
   it('a statement whose answer never comes is given up, and the caller told that the outcome is unknown', async () => {
     const impatient = await ledger.recorder({ timeoutMs: 200 });
     await ledger.query(
-      `CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$`,
+      `CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW;
+        END $$`,
     );
-    await ledger.query(`CREATE TRIGGER dawdle BEFORE INSERT ON marketplace.usage_event FOR EACH ROW EXECUTE FUNCTION public.dawdle()`);
+    await ledger.query(
+      `CREATE TRIGGER dawdle BEFORE INSERT ON marketplace.usage_event FOR EACH ROW EXECUTE FUNCTION public.dawdle()`,
+    );
     const error = await errorOf(record(buyer.event(), { by: impatient })).finally(() =>
       ledger.query(`DROP TRIGGER dawdle ON marketplace.usage_event`),
     );
     expect(error).toMatchObject({ code: 'RECORD_TIMEOUT', outcome: 'unknown', idempotencyKeys: [expect.any(String)] });
-    // The error names the key that was minted: recording again under it is safe, whatever became of the first statement.
+    // The error names the key that was minted: recording again under it is safe, whatever became of the first
+    // statement.
     const [idempotencyKey = ''] = error.idempotencyKeys;
     const event = buyer.event({ idempotencyKey });
     expect(['recorded', 'duplicate']).toContain((await recorder.record(event)).outcome);
@@ -311,7 +342,9 @@ describe('the queue', () => {
   it('is bounded: beyond it callers are turned away at once, and the others are answered', async () => {
     const small = await ledger.recorder({ queueSize: 100 });
     await record(buyer.event(), { by: small });
-    const outcomes = await Promise.all(Array.from({ length: 150 }, () => outcomeOf(record(buyer.event(), { by: small }))));
+    const outcomes = await Promise.all(
+      Array.from({ length: 150 }, () => outcomeOf(record(buyer.event(), { by: small }))),
+    );
     expect(outcomes.filter((outcome) => outcome === 'recorded')).toHaveLength(100);
     expect(outcomes.filter((outcome) => outcome === 'QUEUE_FULL')).toHaveLength(50);
     expect(await errorOf(Promise.all(Array.from({ length: 101 }, () => small.record(buyer.event()))))).toMatchObject({

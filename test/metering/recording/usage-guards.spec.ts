@@ -5,7 +5,8 @@ import { eventIdOf } from '../../../src/metering/recording/event-id.js';
 import { type UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { type MeteredBuyer, RecordingLedger, SELLER } from './recording-ledger.js';
 
-// M26 and T23 for events, unsealed usage and rollups: what a hand, a reload or an older replica must not be able to write. Siblings: I10.
+// M26 and T23 for events, unsealed usage and rollups: what a hand, a reload or an older replica must not be able to
+// write. Siblings: I10.
 
 let ledger: RecordingLedger;
 let recorder: UsageRecorder;
@@ -22,7 +23,9 @@ beforeAll(async () => {
   buyer = await ledger.buyer();
   subject = await ledger.subjectOf(buyer);
   dimension = (
-    await ledger.one<{ id: number }>(`SELECT id FROM marketplace.dimension WHERE product_code = 'widgets' AND name = 'requests'`)
+    await ledger.one<{ id: number }>(
+      `SELECT id FROM marketplace.dimension WHERE product_code = 'widgets' AND name = 'requests'`,
+    )
   ).id;
 });
 
@@ -44,7 +47,8 @@ const CHECK = '23514';
 async function insertEvent(over: Record<string, unknown> = {}): Promise<unknown> {
   const row = { id: uuidv7(), occurred_at: AT, subject, dimension, quantity: '1', key: null, detail: null, ...over };
   return ledger.query(
-    `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity, key, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity, key, detail)
+      VALUES ($1, $2, $3, $4, $5, $6, $7)`,
     Object.values(row),
   );
 }
@@ -55,9 +59,10 @@ async function rollupOf(...quantities: number[]): Promise<{ id: string; ids: str
   ledger.noteRecorded(...events);
   await ledger.query(`DELETE FROM marketplace.unsealed_usage WHERE subject = $1`, [subject]);
   const ids = results.map(({ eventId }) => eventId);
-  const [rollup] = await ledger.query<{ id: string }>(`SELECT rollup_id AS id FROM marketplace.rollup_event WHERE ids && $1::uuid[]`, [
-    ids,
-  ]);
+  const [rollup] = await ledger.query<{ id: string }>(
+    `SELECT rollup_id AS id FROM marketplace.rollup_event WHERE ids && $1::uuid[]`,
+    [ids],
+  );
   return { id: rollup!.id, ids };
 }
 
@@ -70,15 +75,19 @@ describe('an event written by hand', () => {
     await insertEvent({ id: keyed, key });
     ledger.noteRecorded(buyer.event({ quantity: 2.5 }), buyer.event());
     expect(
-      await ledger.query(`SELECT id, hour, quantity::text, detail FROM marketplace.unsealed_usage WHERE id IN ($1, $2) ORDER BY quantity`, [
-        id,
-        keyed,
-      ]),
+      await ledger.query(
+        `SELECT id, hour, quantity::text, detail FROM marketplace.unsealed_usage WHERE id IN ($1, $2)
+          ORDER BY quantity`,
+        [id, keyed],
+      ),
     ).toEqual([
       { id: keyed, hour: HOUR, quantity: '1', detail: null },
       { id, hour: HOUR, quantity: '2.5', detail: { tags: { team: 'a' } } },
     ]);
-    expect(await recorder.record(buyer.event({ idempotencyKey: key }))).toMatchObject({ eventId: keyed, outcome: 'duplicate' });
+    expect(await recorder.record(buyer.event({ idempotencyKey: key }))).toMatchObject({
+      eventId: keyed,
+      outcome: 'duplicate',
+    });
   });
 
   it.each<[string, Record<string, unknown>]>([
@@ -116,7 +125,8 @@ describe('unsealed usage', () => {
   const row = [uuidv7(), AT, HOUR, 1, 1, '5'];
 
   it.each([
-    `INSERT INTO marketplace.unsealed_usage (id, occurred_at, hour, subject, dimension, quantity) VALUES ($1, $2, $3, $4, $5, $6)`,
+    `INSERT INTO marketplace.unsealed_usage (id, occurred_at, hour, subject, dimension, quantity)
+      VALUES ($1, $2, $3, $4, $5, $6)`,
     `INSERT INTO marketplace.unsealed_usage SELECT * FROM marketplace.unsealed_usage`,
     `UPDATE marketplace.unsealed_usage SET quantity = 9`,
     `TRUNCATE marketplace.unsealed_usage`,
@@ -125,10 +135,15 @@ describe('unsealed usage', () => {
   });
 
   it('deleted by hand is taken: the rollups hold what is gone', async () => {
-    const events = ['1.5', '2', '-0.5'].map((quantity) => buyer.event({ quantity, occurredAt: AT, reason: 'why', tags: { team: 'x' } }));
+    const events = ['1.5', '2', '-0.5'].map((quantity) =>
+      buyer.event({ quantity, occurredAt: AT, reason: 'why', tags: { team: 'x' } }),
+    );
     await recorder.record(events);
     ledger.noteRecorded(...events);
-    await ledger.query(`DELETE FROM marketplace.unsealed_usage WHERE subject = $1 AND detail -> 'tags' ->> 'team' = 'x'`, [subject]);
+    await ledger.query(
+      `DELETE FROM marketplace.unsealed_usage WHERE subject = $1 AND detail -> 'tags' ->> 'team' = 'x'`,
+      [subject],
+    );
     expect(
       await ledger.query(
         `SELECT dimension, hour, tags, is_correction, event_sum::text, event_count FROM marketplace.rollup
@@ -149,7 +164,8 @@ describe('a rollup', () => {
     expect(
       await stateOf(
         ledger.query(
-          `INSERT INTO marketplace.rollup (${COLUMNS}) VALUES (nextval('marketplace.rollup_id'), $1, $2, $3, false, 1000, 1, $4, $4, $4)`,
+          `INSERT INTO marketplace.rollup (${COLUMNS}) VALUES (nextval('marketplace.rollup_id'), $1, $2, $3, false,
+            1000, 1, $4, $4, $4)`,
           [subject, dimension, HOUR, AT],
         ),
       ),
@@ -179,19 +195,30 @@ describe('a rollup', () => {
       expect(await stateOf(ledger.query(sql, [id]))).toBe(REFUSED);
     }
     expect(
-      await stateOf(ledger.query(`INSERT INTO marketplace.rollup_event VALUES ($1, $2) ON CONFLICT (rollup_id) DO NOTHING`, [id, ids])),
+      await stateOf(
+        ledger.query(`INSERT INTO marketplace.rollup_event VALUES ($1, $2) ON CONFLICT (rollup_id) DO NOTHING`, [
+          id,
+          ids,
+        ]),
+      ),
     ).toBe('done');
   });
 
   it('T23: events that a dump brings back with triggers on are counted once', async () => {
     const { ids } = await rollupOf(4, 5);
-    const copies = await ledger.query<Record<string, unknown>>(`SELECT * FROM marketplace.usage_event WHERE id = ANY ($1)`, [ids]);
-    // What a data-only reload amounts to: the table was emptied past its guards, its rows come again, and the trigger queues them.
+    const copies = await ledger.query<Record<string, unknown>>(
+      `SELECT * FROM marketplace.usage_event WHERE id = ANY ($1)`,
+      [ids],
+    );
+    // What a data-only reload amounts to: the table was emptied past its guards, its rows come again, and the trigger
+    // queues them.
     await ledger.query(`ALTER TABLE marketplace.usage_event DISABLE TRIGGER USER`);
     await ledger.query(`DELETE FROM marketplace.usage_event WHERE id = ANY ($1)`, [ids]);
     await ledger.query(`ALTER TABLE marketplace.usage_event ENABLE TRIGGER USER`);
     for (const copy of copies) await insertEvent(copy);
-    expect(await stateOf(ledger.query(`DELETE FROM marketplace.unsealed_usage WHERE id = ANY ($1)`, [ids]))).toBe(REFUSED);
+    expect(await stateOf(ledger.query(`DELETE FROM marketplace.unsealed_usage WHERE id = ANY ($1)`, [ids]))).toBe(
+      REFUSED,
+    );
     await ledger.query(`ALTER TABLE marketplace.unsealed_usage DISABLE TRIGGER USER`);
     await ledger.query(`DELETE FROM marketplace.unsealed_usage WHERE id = ANY ($1)`, [ids]);
     await ledger.query(`ALTER TABLE marketplace.unsealed_usage ENABLE TRIGGER USER`);
@@ -206,7 +233,9 @@ describe('a rollup', () => {
       const key = table === 'rollup' ? 'id' : 'rollup_id';
       const fresh = table === 'unsealed_usage' ? '' : `UPDATE public.dump_${table} SET ${key} = ${key} + 1000000; `;
       if (fresh !== '') await ledger.query(fresh);
-      expect(await stateOf(ledger.query(`INSERT INTO marketplace.${table} SELECT * FROM public.dump_${table}`))).toMatch(/^23(001|503)$/);
+      expect(
+        await stateOf(ledger.query(`INSERT INTO marketplace.${table} SELECT * FROM public.dump_${table}`)),
+      ).toMatch(/^23(001|503)$/);
     }
   });
 });
@@ -223,11 +252,13 @@ describe('a split', () => {
     stateOf(
       ledger.query(
         `WITH input AS (
-           SELECT nextval('marketplace.rollup_id') AS id, p.* FROM jsonb_to_recordset($2::jsonb) AS p (ids uuid[], sum numeric, count integer, hour integer)
+           SELECT nextval('marketplace.rollup_id') AS id, p.*
+             FROM jsonb_to_recordset($2::jsonb) AS p (ids uuid[], sum numeric, count integer, hour integer)
          ), flagged AS (
            UPDATE marketplace.rollup SET is_split = true WHERE id = $1 RETURNING *
          ), pieces AS (
-           INSERT INTO marketplace.rollup (id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at, split_of)
+           INSERT INTO marketplace.rollup (id, subject, dimension, hour, tags, is_correction, event_sum, event_count,
+             first_at, last_at, taken_at, split_of)
            SELECT input.id, w.subject, w.dimension, coalesce(input.hour, w.hour), w.tags, w.is_correction, input.sum,
              coalesce(input.count, cardinality(input.ids)), $3, $4, w.taken_at, w.id
            FROM input, flagged w
@@ -277,12 +308,16 @@ describe('a split', () => {
     expect(await split(id, right, '2026-11-10T09:14:00Z')).toBe(REFUSED);
     expect(await split(id, right)).toBe('done');
     expect(await split(id, right)).toBe(REFUSED);
-    expect(await stateOf(ledger.query(`UPDATE marketplace.rollup SET is_split = false WHERE id = $1`, [id]))).toBe(REFUSED);
+    expect(await stateOf(ledger.query(`UPDATE marketplace.rollup SET is_split = false WHERE id = $1`, [id]))).toBe(
+      REFUSED,
+    );
   });
 
   it('without pieces is refused', async () => {
     const { id } = await rollupOf(1, 2);
-    expect(await stateOf(ledger.query(`UPDATE marketplace.rollup SET is_split = true WHERE id = $1`, [id]))).toBe(REFUSED);
+    expect(await stateOf(ledger.query(`UPDATE marketplace.rollup SET is_split = true WHERE id = $1`, [id]))).toBe(
+      REFUSED,
+    );
   });
 });
 

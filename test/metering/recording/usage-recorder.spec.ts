@@ -40,7 +40,9 @@ const rejection = async (promise: Promise<unknown>): Promise<UsageRefusedError> 
 
 describe('a single event', () => {
   it('is answered after its commit, with a minted key that holds its id', async () => {
-    const result = await record(buyer.event({ quantity: '1.5', tags: { user: 'ada', feature: 'x' }, reason: 'because' }));
+    const result = await record(
+      buyer.event({ quantity: '1.5', tags: { user: 'ada', feature: 'x' }, reason: 'because' }),
+    );
     expect(result).toEqual({
       eventId: expect.stringMatching(/^0/),
       idempotencyKey: `evt_${result.eventId}`,
@@ -48,8 +50,10 @@ describe('a single event', () => {
       subscriptionId: buyer.id,
     });
     const rows = await ledger.query(
-      `SELECT s.seller_account, s.product_code, s.subscription_id, d.name AS dimension, e.quantity::float8, e.occurred_at, e.key, e.detail
-       FROM marketplace.usage_event e JOIN marketplace.subject s ON s.id = e.subject JOIN marketplace.dimension d ON d.id = e.dimension WHERE e.id = $1`,
+      `SELECT s.seller_account, s.product_code, s.subscription_id, d.name AS dimension, e.quantity::float8,
+        e.occurred_at, e.key, e.detail
+       FROM marketplace.usage_event e JOIN marketplace.subject s ON s.id = e.subject JOIN marketplace.dimension d
+         ON d.id = e.dimension WHERE e.id = $1`,
       [result.eventId],
     );
     expect(rows).toEqual([
@@ -73,14 +77,18 @@ describe('a single event', () => {
   });
 
   it('of the same key and content is a duplicate with the original id', async () => {
-    const original = await record(buyer.event({ idempotencyKey: 'order-1', quantity: 2, occurredAt: new Date(NOW.getTime() - 60_000) }));
+    const original = await record(
+      buyer.event({ idempotencyKey: 'order-1', quantity: 2, occurredAt: new Date(NOW.getTime() - 60_000) }),
+    );
     const again = await record(buyer.event({ idempotencyKey: 'order-1', quantity: '2.0' }));
     expect(again).toEqual({ ...original, outcome: 'duplicate' });
   });
 
   it('of the same key and other content is a conflict that names what differs', async () => {
     await record(buyer.event({ idempotencyKey: 'order-2', quantity: 2 }));
-    const refusal = await rejection(recorder.record(buyer.event({ idempotencyKey: 'order-2', quantity: 3, dimension: 'storage' })));
+    const refusal = await rejection(
+      recorder.record(buyer.event({ idempotencyKey: 'order-2', quantity: 3, dimension: 'storage' })),
+    );
     expect(refusal).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', indexes: [0] });
     expect(refusal.message).toMatch(/"order-2".*dimension, quantity/);
   });
@@ -99,7 +107,11 @@ describe('a single event', () => {
 
   it.each<[string, Partial<UsageEvent>, string]>([
     ['an unknown subscription', { subscriptionId: '0190a0a0-0000-7000-8000-00000000dead' }, 'SUBSCRIPTION_UNKNOWN'],
-    ['something that is no id', { subscriptionId: `'; DROP TABLE marketplace.usage_event; --` }, 'SUBSCRIPTION_UNKNOWN'],
+    [
+      'something that is no id',
+      { subscriptionId: `'; DROP TABLE marketplace.usage_event; --` },
+      'SUBSCRIPTION_UNKNOWN',
+    ],
     ['an undeclared dimension', { dimension: 'cpu' }, 'DIMENSION_UNDECLARED'],
     ['a broken field', { quantity: 'lots' }, 'USAGE_INVALID'],
   ])('of %s is refused', async (_, over, code) => {
@@ -138,7 +150,9 @@ describe('an array', () => {
     await record(group.event({ idempotencyKey: 'old', quantity: 1 }));
     const keys = ['new-1', 'old', 'new-2', 'old-too'];
     await record(group.event({ idempotencyKey: 'old-too', quantity: 1 }));
-    const refusal = await rejection(recorder.record(keys.map((idempotencyKey) => group.event({ idempotencyKey, quantity: 5 }))));
+    const refusal = await rejection(
+      recorder.record(keys.map((idempotencyKey) => group.event({ idempotencyKey, quantity: 5 }))),
+    );
     expect(refusal).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', indexes: [1, 3] });
     expect(await ledger.sumOf(group.id)).toEqual({ events: 2, quantity: '2' });
   });
@@ -167,13 +181,18 @@ describe('an array', () => {
     const events = Array.from({ length: 10_000 }, () => bulk.event());
     expect(await recorder.record(events)).toHaveLength(10_000);
     ledger.noteRecorded(...events);
-    expect(await rejection(recorder.record([...events, bulk.event()]))).toMatchObject({ code: 'USAGE_INVALID', indexes: [10_000] });
+    expect(await rejection(recorder.record([...events, bulk.event()]))).toMatchObject({
+      code: 'USAGE_INVALID',
+      indexes: [10_000],
+    });
     expect(await ledger.sumOf(bulk.id)).toEqual({ events: 10_000, quantity: '10000' });
   });
 
   it('with a hole in it is refused, not recorded around', async () => {
     // eslint-disable-next-line no-sparse-arrays
-    expect(await rejection(recorder.record([buyer.event(), , buyer.event()] as UsageEvent[]))).toMatchObject({ indexes: [1] });
+    expect(await rejection(recorder.record([buyer.event(), , buyer.event()] as UsageEvent[]))).toMatchObject({
+      indexes: [1],
+    });
   });
 });
 
@@ -198,7 +217,11 @@ describe('many callers', () => {
     const busy = await ledger.buyer();
     const other = await ledger.recorder();
     const events = Array.from({ length: 300 }, (_, n) => busy.event({ idempotencyKey: `row-${n}` }));
-    const rounds = await Promise.all([recorder.record(events), other.record([...events].reverse()), recorder.record(events)]);
+    const rounds = await Promise.all([
+      recorder.record(events),
+      other.record([...events].reverse()),
+      recorder.record(events),
+    ]);
     expect(rounds.flat().filter(({ outcome }) => outcome === 'recorded')).toHaveLength(300);
     ledger.noteRecorded(...events);
     expect(await ledger.sumOf(busy.id)).toEqual({ events: 300, quantity: '300' });
@@ -215,10 +238,13 @@ describe('many callers', () => {
 
   it('any interleaving of calls with repeated keys: one row per key, and the sum of what was accepted', async () => {
     const quantities = fc.constantFrom('1', '0.5', '0', '12.000000000001');
-    const call = fc.array(fc.record({ key: fc.option(fc.integer({ min: 0, max: 5 }), { nil: null }), quantity: quantities }), {
-      minLength: 1,
-      maxLength: 4,
-    });
+    const call = fc.array(
+      fc.record({ key: fc.option(fc.integer({ min: 0, max: 5 }), { nil: null }), quantity: quantities }),
+      {
+        minLength: 1,
+        maxLength: 4,
+      },
+    );
     const other = await ledger.recorder();
     await fc.assert(
       fc.asyncProperty(fc.array(call, { maxLength: 30 }), async (calls) => {

@@ -71,23 +71,37 @@ describe('allocations of a record', () => {
   it('keep five keys, those of the largest sets, and tell what was trimmed', () => {
     const rows = Array.from({ length: 7 }, (_, index): Row => [{ [`key${index}`]: 'x' }, String(10 - index)]);
     const plan = split([...rows, [{ key0: 'y', key4: 'y' }, '1']]);
-    expect(units(plan)).toEqual({ 'key0=x': 10, 'key1=x': 9, 'key2=x': 8, 'key3=x': 7, 'key4=x': 6, 'key0=y key4=y': 1, '': 9 });
+    expect(units(plan)).toEqual({
+      'key0=x': 10,
+      'key1=x': 9,
+      'key2=x': 8,
+      'key3=x': 7,
+      'key4=x': 6,
+      'key0=y key4=y': 1,
+      '': 9,
+    });
     expect(plan.trimmedUnits).toBe(9n);
   });
 
   it('keep the 2,499 largest sets and put the rest with the untagged', () => {
-    const plan = split(Array.from({ length: 2_600 }, (_, index): Row => [{ user: `u${index}` }, String(5_000 - index)]));
+    const plan = split(
+      Array.from({ length: 2_600 }, (_, index): Row => [{ user: `u${index}` }, String(5_000 - index)]),
+    );
     expect(plan.allocations).toHaveLength(2_500);
     expect(units(plan)).toMatchObject({ 'user=u0': 5_000, 'user=u2498': 2_502 });
     expect(units(plan)).not.toHaveProperty('user=u2499');
-    expect(plan.trimmedUnits).toBe(Array.from({ length: 101 }, (_, index) => BigInt(2_501 - index)).reduce((a, b) => a + b, 0n));
+    expect(plan.trimmedUnits).toBe(
+      Array.from({ length: 101 }, (_, index) => BigInt(2_501 - index)).reduce((a, b) => a + b, 0n),
+    );
   });
 
   it('stay under half of the megabyte that a request may have', () => {
     const value = 'v'.repeat(250);
     const plan = split(
       Array.from({ length: 2_000 }, (_, index): Row => {
-        const tags = Object.fromEntries(Array.from({ length: 5 }, (_each, key) => [`key${key}`, `${value}${key}${index}`.slice(-256)]));
+        const tags = Object.fromEntries(
+          Array.from({ length: 5 }, (_each, key) => [`key${key}`, `${value}${key}${index}`.slice(-256)]),
+        );
         return [tags, '3'];
       }),
     );
@@ -100,7 +114,9 @@ describe('allocations of a record', () => {
 
 describe('any allocations', () => {
   const anyTags = fc.option(
-    fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', '__proto__'), fc.constantFrom('1', '2', '3'), { maxKeys: 5 }),
+    fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', '__proto__'), fc.constantFrom('1', '2', '3'), {
+      maxKeys: 5,
+    }),
     { nil: null },
   );
   const anySum = fc.oneof(fc.bigInt({ min: -(10n ** 14n), max: 10n ** 15n }), fc.bigInt({ min: 0n, max: 10n ** 23n }));
@@ -125,11 +141,17 @@ describe('any allocations', () => {
         ).toEqual(plan);
         if (plan.allocations === null) return;
         const sets = plan.allocations.map(({ Tags }) => JSON.stringify(Tags ?? []));
-        expect(plan.allocations.reduce((sum, { AllocatedUsageQuantity }) => sum + BigInt(AllocatedUsageQuantity), 0n)).toBe(quantity);
-        expect(plan.allocations.every(({ AllocatedUsageQuantity: units }) => Number.isInteger(units) && units > 0)).toBe(true);
+        expect(
+          plan.allocations.reduce((sum, { AllocatedUsageQuantity }) => sum + BigInt(AllocatedUsageQuantity), 0n),
+        ).toBe(quantity);
+        expect(
+          plan.allocations.every(({ AllocatedUsageQuantity: units }) => Number.isInteger(units) && units > 0),
+        ).toBe(true);
         expect(plan.allocations.length).toBeLessThanOrEqual(2_500);
         expect(new Set(sets).size).toBe(sets.length);
-        expect(new Set(plan.allocations.flatMap(({ Tags = [] }) => Tags.map(({ Key }) => Key))).size).toBeLessThanOrEqual(5);
+        expect(
+          new Set(plan.allocations.flatMap(({ Tags = [] }) => Tags.map(({ Key }) => Key))).size,
+        ).toBeLessThanOrEqual(5);
       }),
       { numRuns: 500 },
     );

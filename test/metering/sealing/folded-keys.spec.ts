@@ -13,11 +13,18 @@ const TAKEN = (): boolean => false;
 const UNSEALED = (): boolean => true;
 
 describe('usage whose key also stands under another id of its subscription', () => {
-  it.each<[string, Parameters<typeof compareKeys>[0], (id: string) => boolean, Partial<ReturnType<typeof compareKeys>>]>([
+  it.each<
+    [string, Parameters<typeof compareKeys>[0], (id: string) => boolean, Partial<ReturnType<typeof compareKeys>>]
+  >([
     ['counts where nothing else has the key', [{ usage: usage('b'), siblings: [] }], TAKEN, { kept: ['b'] }],
     ['is a duplicate of what was taken', [{ usage: usage('b'), siblings: [usage('a')] }], TAKEN, { duplicates: ['b'] }],
     ['whichever id is lower', [{ usage: usage('a'), siblings: [usage('b')] }], TAKEN, { duplicates: ['a'] }],
-    ['counts where the other is still unsealed', [{ usage: usage('b'), siblings: [usage('a')] }], UNSEALED, { kept: ['b'] }],
+    [
+      'counts where the other is still unsealed',
+      [{ usage: usage('b'), siblings: [usage('a')] }],
+      UNSEALED,
+      { kept: ['b'] },
+    ],
     [
       'of two that are taken together the lower id counts',
       [
@@ -27,8 +34,18 @@ describe('usage whose key also stands under another id of its subscription', () 
       TAKEN,
       { kept: ['a'], duplicates: ['b'] },
     ],
-    ['another quantity is a conflict', [{ usage: usage('b'), siblings: [usage('a', { quantity: 2n })] }], TAKEN, { conflicts: ['b'] }],
-    ['another dimension', [{ usage: usage('b'), siblings: [usage('a', { dimension: 'storage' })] }], TAKEN, { conflicts: ['b'] }],
+    [
+      'another quantity is a conflict',
+      [{ usage: usage('b'), siblings: [usage('a', { quantity: 2n })] }],
+      TAKEN,
+      { conflicts: ['b'] },
+    ],
+    [
+      'another dimension',
+      [{ usage: usage('b'), siblings: [usage('a', { dimension: 'storage' })] }],
+      TAKEN,
+      { conflicts: ['b'] },
+    ],
     ['other tags', [{ usage: usage('b'), siblings: [usage('a', { tags: '{"a":"1"}' })] }], TAKEN, { conflicts: ['b'] }],
     ['another reason', [{ usage: usage('b'), siblings: [usage('a', { reason: 'x' })] }], TAKEN, { conflicts: ['b'] }],
     [

@@ -91,7 +91,10 @@ export class FrozenCustomer {
   }
 }
 
-/** A ledger of one seller on real Postgres with sealers as replicas have them; what the subscription room would say is set by the test. */
+/**
+ * A ledger of one seller on real Postgres with sealers as replicas have them; what the subscription room would say is
+ * set by the test.
+ */
 export class FreezingLedger {
   now = NOW;
   readonly customers = new Map<string, FrozenCustomer>();
@@ -125,17 +128,20 @@ export class FreezingLedger {
     const database = new LedgerDatabase(await createDataSource(options).initialize());
     const ledger: FreezingLedger = new FreezingLedger(postgres, options, database);
     await database.query(
-      `INSERT INTO marketplace.product (seller_account, product_code, type, identity, region) VALUES ($1, $2, 'saas', 'license', 'us-east-1')`,
+      `INSERT INTO marketplace.product (seller_account, product_code, type, identity, region)
+        VALUES ($1, $2, 'saas', 'license', 'us-east-1')`,
       [SELLER, PRODUCT],
     );
     await database.query(
-      `INSERT INTO marketplace.product_mode (seller_account, product_code, from_at, mode) VALUES ($1, $2, '-infinity', 'live')`,
+      `INSERT INTO marketplace.product_mode (seller_account, product_code, from_at, mode)
+        VALUES ($1, $2, '-infinity', 'live')`,
       [SELLER, PRODUCT],
     );
     for (const dimension of ['requests', 'storage']) {
-      await database.query(`INSERT INTO marketplace.dimension (seller_account, product_code, name) VALUES ($1, $2, $3)`, [
-        ...[SELLER, PRODUCT, dimension],
-      ]);
+      await database.query(
+        `INSERT INTO marketplace.dimension (seller_account, product_code, name) VALUES ($1, $2, $3)`,
+        [...[SELLER, PRODUCT, dimension]],
+      );
     }
     return ledger;
   }
@@ -163,9 +169,10 @@ export class FreezingLedger {
   async tenant(...spans: SpanGiven[]): Promise<FrozenCustomer> {
     const customer = new FrozenCustomer(uuidv7(), `tenant-${this.customers.size}`);
     this.customers.set(customer.id, customer);
-    await this.database.query(`INSERT INTO marketplace.customer (seller_account, id, product_code, tenant_id) VALUES ($1, $2, $3, $4)`, [
-      ...[SELLER, customer.id, PRODUCT, customer.tenantId],
-    ]);
+    await this.database.query(
+      `INSERT INTO marketplace.customer (seller_account, id, product_code, tenant_id) VALUES ($1, $2, $3, $4)`,
+      [...[SELLER, customer.id, PRODUCT, customer.tenantId]],
+    );
     await this.subject(customer);
     if (spans.length > 0) await this.subscribe(customer, ...spans);
     return customer;
@@ -173,7 +180,8 @@ export class FreezingLedger {
 
   async subject(customer: FrozenCustomer, subscriptionId: string | null = null): Promise<number> {
     const [row] = await this.database.query<{ id: number }>(
-      `INSERT INTO marketplace.subject (seller_account, product_code, customer_id, tenant_id, subscription_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
+      `INSERT INTO marketplace.subject (seller_account, product_code, customer_id, tenant_id, subscription_id)
+        VALUES ($1, $2, $3, $4, $5) RETURNING id`,
       [SELLER, PRODUCT, customer.id, customer.tenantId, subscriptionId],
     );
     const id = row?.id ?? -1;
@@ -184,11 +192,13 @@ export class FreezingLedger {
   async subscribe(customer: FrozenCustomer, ...spans: SpanGiven[]): Promise<string> {
     const id = uuidv7();
     await this.database.query(
-      `INSERT INTO marketplace.subscription (seller_account, id, product_code, customer_id, state) VALUES ($1, $2, $3, $4, 'active')`,
+      `INSERT INTO marketplace.subscription (seller_account, id, product_code, customer_id, state)
+        VALUES ($1, $2, $3, $4, 'active')`,
       [SELLER, id, PRODUCT, customer.id],
     );
     customer.subscriptions.push({ subscriptionId: id, spans: [], askedAt: null, mayNotAsk: false, nextChangeAt: null });
-    if (customer.tenantId !== null) customer.tenancies.push({ subscriptionId: id, tenantId: customer.tenantId, from: null, to: null });
+    if (customer.tenantId !== null)
+      customer.tenancies.push({ subscriptionId: id, tenantId: customer.tenantId, from: null, to: null });
     await this.timeline(customer, id, ...spans);
     return id;
   }
@@ -199,12 +209,19 @@ export class FreezingLedger {
     const before = customer.subscriptions[index];
     if (!before) throw new Error('no such subscription');
     const known: TimelineSpan[] = [];
-    for (const span of spans) known.push(spanOf(span, subscriptionId, await this.agreement(span.agreement, subscriptionId)));
+    for (const span of spans)
+      known.push(spanOf(span, subscriptionId, await this.agreement(span.agreement, subscriptionId)));
     for (const [place, span] of known.entries()) {
       for (const alias of spans[place]?.aliases ?? []) {
         const aliasId = await this.agreement(alias, subscriptionId);
-        await this.database.query(`UPDATE marketplace.agreement SET alias_of = $2 WHERE id = $1`, [aliasId, span.agreementId]);
-        known[place] = { ...(known[place] ?? span), aliasAgreementIds: [...(known[place]?.aliasAgreementIds ?? []), aliasId] };
+        await this.database.query(`UPDATE marketplace.agreement SET alias_of = $2 WHERE id = $1`, [
+          aliasId,
+          span.agreementId,
+        ]);
+        known[place] = {
+          ...(known[place] ?? span),
+          aliasAgreementIds: [...(known[place]?.aliasAgreementIds ?? []), aliasId],
+        };
       }
     }
     customer.subscriptions[index] = { ...before, spans: known };
@@ -221,7 +238,10 @@ export class FreezingLedger {
 
   async changed(...customers: FrozenCustomer[]): Promise<void> {
     for (const { id } of customers) {
-      await this.database.query(`INSERT INTO marketplace.customer_changed (seller_account, customer_id) VALUES ($1, $2)`, [SELLER, id]);
+      await this.database.query(
+        `INSERT INTO marketplace.customer_changed (seller_account, customer_id) VALUES ($1, $2)`,
+        [SELLER, id],
+      );
     }
   }
 
@@ -229,7 +249,8 @@ export class FreezingLedger {
     await this.database.query(
       `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity, detail)
        SELECT e.id, e.at, e.subject, d.id, e.quantity, e.detail
-       FROM unnest($1::uuid[], $2::timestamptz[], $3::int[], $4::text[], $5::numeric[], $6::jsonb[]) AS e (id, at, subject, name, quantity, detail)
+       FROM unnest($1::uuid[], $2::timestamptz[], $3::int[], $4::text[], $5::numeric[], $6::jsonb[]) AS e (id, at,
+         subject, name, quantity, detail)
        JOIN marketplace.dimension d ON d.name = e.name`,
       [
         usages.map(() => uuidv7()),
@@ -254,7 +275,17 @@ export class FreezingLedger {
     const taker = new UsageTaker(options, database, alerts);
     const load = async (_tx: SqlExecutor, _seller: string, ids: readonly string[]): Promise<CustomerTimeline[]> =>
       Promise.resolve(ids.flatMap((id) => this.customers.get(id)?.timeline ?? []));
-    return new HourSealer(database, options, new ClockGuard(database, options), outbox, alerts, new Waker(), taker, load, this.cover);
+    return new HourSealer(
+      database,
+      options,
+      new ClockGuard(database, options),
+      outbox,
+      alerts,
+      new Waker(),
+      taker,
+      load,
+      this.cover,
+    );
   }
 
   async replica(given: Partial<ResolvedOptions> = {}): Promise<HourSealer> {
@@ -286,9 +317,12 @@ export class FreezingLedger {
   /** Rollups that wait: units, hour and why. */
   async waiting(): Promise<string[]> {
     const rows = await this.database.query<{ event_sum: string; hour: number; waiting_reason: string | null }>(
-      `SELECT event_sum, hour, waiting_reason FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split ORDER BY hour, id`,
+      `SELECT event_sum, hour, waiting_reason FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split
+        ORDER BY hour, id`,
     );
-    return rows.map((row) => `${Number(row.event_sum)} of ${hourText(new Date(row.hour * 3_600_000))}: ${row.waiting_reason}`);
+    return rows.map(
+      (row) => `${Number(row.event_sum)} of ${hourText(new Date(row.hour * 3_600_000))}: ${row.waiting_reason}`,
+    );
   }
 
   async openAlerts(): Promise<string[]> {
@@ -302,25 +336,29 @@ export class FreezingLedger {
   async answer(recordId: string, evidence: 'billed' | 'refused' | 'uncertain' | 'conflict'): Promise<void> {
     const attempt = uuidv7();
     await this.database.query(
-      `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count, submitter)
+      `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token,
+        record_count, submitter)
        VALUES ($1, $2, 'BatchMeterUsage', $3, 'us-east-1', $2, 1, 'test')`,
       [SELLER, attempt, PRODUCT],
     );
     await this.database.query(
-      `INSERT INTO marketplace.attempt_record (seller_account, attempt_id, record_id, evidence) VALUES ($1, $2, $3, $4)`,
+      `INSERT INTO marketplace.attempt_record (seller_account, attempt_id, record_id, evidence)
+        VALUES ($1, $2, $3, $4)`,
       [SELLER, attempt, recordId, evidence],
     );
     if (evidence === 'billed')
-      await this.database.query(`UPDATE marketplace.metering_record SET state = 'metered', metered_at = $2 WHERE id = $1`, [
-        ...[recordId, this.now.toISOString()],
-      ]);
+      await this.database.query(
+        `UPDATE marketplace.metering_record SET state = 'metered', metered_at = $2 WHERE id = $1`,
+        [...[recordId, this.now.toISOString()]],
+      );
     else if (evidence !== 'uncertain')
       for (const state of [
         `sending', lease_token = id, lease_until = clock_timestamp() + interval '1 minute`,
         `blocked', reason = '${evidence}`,
       ])
         await this.database.query(
-          `UPDATE marketplace.metering_record SET state = '${state}'${state.startsWith('blocked') ? ', lease_token = NULL, lease_until = NULL' : ''} WHERE id = $1`,
+          `UPDATE marketplace.metering_record SET state =
+            '${state}'${state.startsWith('blocked') ? ', lease_token = NULL, lease_until = NULL' : ''} WHERE id = $1`,
           [recordId],
         );
   }

@@ -2,7 +2,8 @@ import { type MeteringIdentityName, type TimelineSpan } from '../../../src/subsc
 
 /** In the middle of a month: the hour from 10:00 is the newest that has settled. */
 export const NOW = new Date('2026-11-11T11:15:00Z');
-export const at = (text: string): Date => new Date(/^\d\d:\d\d/.test(text) ? `2026-11-11T${text}${text.length === 5 ? ':00' : ''}Z` : text);
+export const at = (text: string): Date =>
+  new Date(/^\d\d:\d\d/.test(text) ? `2026-11-11T${text}${text.length === 5 ? ':00' : ''}Z` : text);
 
 export interface SpanGiven {
   agreement: string;
@@ -44,7 +45,15 @@ export function spanOf(given: SpanGiven, subscriptionId: string, agreementId: st
     zeroRecords: given.zeroRecords ?? true,
     end:
       end && to
-        ? { at: to, firstSignAt: to, lastSignAt: to, lastHeardAt: to, awaitsSuccessor: false, identityGoesOn: false, ...end }
+        ? {
+            at: to,
+            firstSignAt: to,
+            lastSignAt: to,
+            lastHeardAt: to,
+            awaitsSuccessor: false,
+            identityGoesOn: false,
+            ...end,
+          }
         : null,
     identities: [
       {

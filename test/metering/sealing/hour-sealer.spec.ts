@@ -17,7 +17,8 @@ const RUNNING: SpanGiven = { agreement: '1', from: '2026-10-05T08:20:00Z' };
 const legacy: MeteringIdentityName = { kind: 'customerIdentifier', customerIdentifier: 'C1' };
 const account: MeteringIdentityName = { kind: 'account', customerAwsAccountId: '210987654321' };
 const only = (customer: FrozenCustomer): string => customer.subscriptions[0]?.subscriptionId ?? '';
-const known = (customer: FrozenCustomer, ...spans: SpanGiven[]): Promise<void> => ledger.timeline(customer, only(customer), ...spans);
+const known = (customer: FrozenCustomer, ...spans: SpanGiven[]): Promise<void> =>
+  ledger.timeline(customer, only(customer), ...spans);
 
 describe('usage of a running agreement', () => {
   it('is sealed hour by hour, fractions carried, corrections subtracted', async () => {
@@ -68,7 +69,9 @@ describe('usage of a running agreement', () => {
       ['0', '700.5'],
       ['200', '299.5'],
     ]);
-    expect(await ledger.balance.read()).toMatchObject([{ recorded: '1200', included: '1000', byState: { pending: '200' }, carry: '0' }]);
+    expect(await ledger.balance.read()).toMatchObject([
+      { recorded: '1200', included: '1000', byState: { pending: '200' }, carry: '0' },
+    ]);
   });
 
   it('takes late events with a free hour, and says where they came from', async () => {
@@ -107,10 +110,14 @@ describe('usage of a running agreement', () => {
   });
 
   it('has zero records for idle hours, at the edge of the window, so that late usage finds its own hour free', async () => {
-    const products = [{ ...ledger.options.products[0]!, zeroRecords: 'atWindowEdge' as const, dimensions: ['requests'] }];
+    const products = [
+      { ...ledger.options.products[0]!, zeroRecords: 'atWindowEdge' as const, dimensions: ['requests'] },
+    ];
     const customer = await ledger.tenant({ ...RUNNING, from: '2026-11-10T08:20:00Z' });
     await ledger.seal('2026-11-11T06:30:00Z', { products });
-    expect(await ledger.standing()).toEqual(['l-1 10 08h: 0', 'l-1 10 09h: 0'].slice(0, (await ledger.standing()).length));
+    expect(await ledger.standing()).toEqual(
+      ['l-1 10 08h: 0', 'l-1 10 09h: 0'].slice(0, (await ledger.standing()).length),
+    );
     await ledger.record(customer, { quantity: 4, at: '2026-11-10T10:30:00Z' });
     await ledger.seal('2026-11-11T07:30:00Z', { products });
     expect(await ledger.standing()).toEqual(['l-1 10 08h: 0', 'l-1 10 09h: 0', 'l-1 10 10h: 4']);
@@ -126,7 +133,12 @@ describe('agreements that follow each other', () => {
 
   it('share an hour: two records, each with its own usage [M5, T10]', async () => {
     const customer = await ledger.tenant(RUNNING);
-    await ledger.record(customer, { quantity: 4, at: '10:20' }, { quantity: 6, at: '10:50' }, { quantity: 12, at: '10:33' });
+    await ledger.record(
+      customer,
+      { quantity: 4, at: '10:20' },
+      { quantity: 6, at: '10:50' },
+      { quantity: 12, at: '10:33' },
+    );
     await known(customer, ...REPLACED);
     await ledger.seal('11:15');
     expect(await ledger.standing()).toEqual(['l-1 11 10h: 16', 'l-2 11 10h: 6']);
@@ -137,7 +149,12 @@ describe('agreements that follow each other', () => {
   it('wait for a successor that was announced, and are billed in their own hours [T2, T3]', async () => {
     const ended = { ...RUNNING, to: '10:37', end: { awaitsSuccessor: true } };
     const customer = await ledger.tenant(ended);
-    await ledger.record(customer, { quantity: 5, at: '10:50' }, { quantity: 7, at: '11:20' }, { quantity: 8, at: '12:10' });
+    await ledger.record(
+      customer,
+      { quantity: 5, at: '10:50' },
+      { quantity: 7, at: '11:20' },
+      { quantity: 8, at: '12:10' },
+    );
     await ledger.seal('12:45');
     expect(await ledger.standing()).toEqual([]);
     expect(await ledger.waiting()).toEqual(['5 of 11 10h: awaitingSuccessor', '7 of 11 11h: awaitingSuccessor']);
@@ -155,7 +172,9 @@ describe('agreements that follow each other', () => {
     // The deadline watch, at its cutoff.
     ledger.at('11:01');
     const { annulRecords } = await import('../../../src/metering/settlement/record-annulment.sql.js');
-    const annulled = await ledger.database.transaction((tx) => annulRecords(tx, 'seller', [record?.id ?? ''], 'expired', ledger.now));
+    const annulled = await ledger.database.transaction((tx) =>
+      annulRecords(tx, 'seller', [record?.id ?? ''], 'expired', ledger.now),
+    );
     expect(annulled).toEqual([record?.id]);
     await ledger.seal('11:05');
     expect([await ledger.standing(), await ledger.waiting()]).toEqual([[], ['500 of 11 09h: noHour']]);
@@ -167,7 +186,12 @@ describe('agreements that follow each other', () => {
 
   it('are sealed anew where a replacement is heard late and AWS refused what was sealed [T6]', async () => {
     const customer = await ledger.tenant(RUNNING);
-    await ledger.record(customer, { quantity: 5, at: '10:10' }, { quantity: 7, at: '10:50' }, { quantity: 9, at: '11:10' });
+    await ledger.record(
+      customer,
+      { quantity: 5, at: '10:10' },
+      { quantity: 7, at: '10:50' },
+      { quantity: 9, at: '11:10' },
+    );
     await ledger.seal('12:15');
     expect(await ledger.standing()).toEqual(['l-1 11 10h: 12', 'l-1 11 11h: 9']);
     for (const { id } of await ledger.records()) await ledger.answer(id, 'refused');
@@ -219,7 +243,10 @@ describe('agreements that follow each other', () => {
     // Late usage of the trial goes into a free hour of it.
     await ledger.record(customer, { quantity: 40, at: '12:00' }, { quantity: 2, at: '14:10' });
     await ledger.seal('16:20');
-    expect((await ledger.standing()).slice(2)).toEqual(['l-1 trial 11 12h: 40, carry 0.9', 'l-1 trial 11 13h: 2, carry 0.9']);
+    expect((await ledger.standing()).slice(2)).toEqual([
+      'l-1 trial 11 12h: 40, carry 0.9',
+      'l-1 trial 11 13h: 2, carry 0.9',
+    ]);
     // When AWS takes no hour of it any more, its fraction is held with its period.
     await ledger.seal('2026-11-12T17:00:00Z');
     await ledger.billAll();
@@ -229,7 +256,10 @@ describe('agreements that follow each other', () => {
 
   it('of one buyer by several names never meet in a grain [T8]', async () => {
     const names = { identity: legacy, alsoKnownAs: [account] };
-    const customer = await ledger.tenant({ ...RUNNING, ...names, to: '08:00', end: null }, { agreement: '2', from: '08:00', ...names });
+    const customer = await ledger.tenant(
+      { ...RUNNING, ...names, to: '08:00', end: null },
+      { agreement: '2', from: '08:00', ...names },
+    );
     const second = await ledger.tenant({ agreement: '3', from: '08:00', identity: account, alsoKnownAs: [legacy] });
     for (const hour of ['08:10', '09:10', '10:10']) {
       await ledger.record(customer, { quantity: 1, at: hour });
@@ -310,7 +340,8 @@ describe('usage that no agreement covers', () => {
     await ledger.seal('2026-11-12T12:00:00Z');
     expect((await ledger.standing()).slice(2)).toEqual(['setApart 11 10h: 50, held afterEnd']);
     const alerts = await ledger.database.query<{ kind: string; message: string }>(
-      `SELECT kind, message FROM marketplace.alert WHERE resolved_at IS NULL AND kind IN ('owed', 'usageHeld') ORDER BY kind`,
+      `SELECT kind, message FROM marketplace.alert WHERE resolved_at IS NULL AND kind IN ('owed', 'usageHeld')
+        ORDER BY kind`,
     );
     expect(alerts.map(({ kind }) => kind)).toEqual(['owed', 'usageHeld']);
     expect(alerts[1]?.message).toContain(running);
@@ -361,10 +392,21 @@ describe('modes', () => {
     await ledger.mode('2026-11-11T00:00:00Z', 'live');
     await ledger.record(customer, { quantity: 9, at: '2026-11-10T12:10:00Z' });
     await ledger.seal('2026-11-10T13:15:00Z');
-    await ledger.record(customer, { quantity: 10, at: '2026-11-11T01:10:00Z' }, { quantity: 1, at: '2026-11-10T09:50:00Z' });
+    await ledger.record(
+      customer,
+      { quantity: 10, at: '2026-11-11T01:10:00Z' },
+      { quantity: 1, at: '2026-11-10T09:50:00Z' },
+    );
     await ledger.seal('2026-11-11T02:15:00Z');
     const rows = await ledger.records();
-    expect(rows.map(({ mode, hour, quantity, carry_out: carry }) => [mode, hour.toISOString().slice(8, 13), quantity, carry])).toEqual([
+    expect(
+      rows.map(({ mode, hour, quantity, carry_out: carry }) => [
+        mode,
+        hour.toISOString().slice(8, 13),
+        quantity,
+        carry,
+      ]),
+    ).toEqual([
       ['live', '10T08', '0', '-4'],
       ['dry-run', '10T12', '9', '0'],
       ['live', '10T09', '0', '-3'],
@@ -435,7 +477,9 @@ describe('what a period leaves without an hour is closed with it', () => {
     await ledger.record(customer, { quantity: 5, at: '09:10' });
     for (const pass of ['12:15', '12:45', '2026-11-12T12:15:00Z']) await ledger.seal(pass);
     expect(await ledger.waiting()).toEqual([]);
-    expect(await ledger.records()).toMatchObject([{ kind: 'closing', state: 'closed', disposition: 'held', reason, quantity: '5' }]);
+    expect(await ledger.records()).toMatchObject([
+      { kind: 'closing', state: 'closed', disposition: 'held', reason, quantity: '5' },
+    ]);
   });
 });
 
@@ -443,7 +487,11 @@ describe('a pass', () => {
   it('looks at no past subscription, and at nobody who has nothing to do [T19]', async () => {
     const customers: FrozenCustomer[] = [];
     for (let index = 0; index < 5; index += 1) {
-      const customer = await ledger.tenant({ agreement: `old${index}`, from: '2026-08-05T08:20:00Z', to: '2026-09-05T08:20:00Z' });
+      const customer = await ledger.tenant({
+        agreement: `old${index}`,
+        from: '2026-08-05T08:20:00Z',
+        to: '2026-09-05T08:20:00Z',
+      });
       await ledger.subscribe(customer, { agreement: `new${index}`, from: '2026-10-05T08:20:00Z' });
       await ledger.record(customer, { quantity: 5, at: '10:10' });
       customers.push(customer);
@@ -505,7 +553,9 @@ describe('a pass', () => {
       ledger.at(at(`${hour}:15`));
       await Promise.all(sealers.map((sealer) => sealer.run()));
     }
-    const [sum] = await ledger.database.query<{ sum: string }>(`SELECT sum(quantity) AS sum FROM marketplace.metering_record`);
+    const [sum] = await ledger.database.query<{ sum: string }>(
+      `SELECT sum(quantity) AS sum FROM marketplace.metering_record`,
+    );
     expect(Number(sum?.sum)).toBe(30 * 4 * 3);
     expect(await ledger.waiting()).toEqual([]);
     expect(await ledger.openAlerts()).toEqual([]);

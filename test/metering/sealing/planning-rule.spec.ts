@@ -61,7 +61,9 @@ function ruleOf(given: Given): PlanningRule {
     })),
     payerChoices: (given.choices ?? []).map(({ subscriptionId, from }) => ({ subscriptionId, from: at(from) })),
   };
-  const taken = new Set((given.taken ?? []).map((text) => grainText(text.split(' ')[0] ?? '', at(text.slice(text.indexOf(' ') + 1)))));
+  const taken = new Set(
+    (given.taken ?? []).map((text) => grainText(text.split(' ')[0] ?? '', at(text.slice(text.indexOf(' ') + 1)))),
+  );
   return new PlanningRule({
     customer,
     operation: 'BatchMeterUsage',
@@ -78,7 +80,14 @@ function ruleOf(given: Given): PlanningRule {
 const grainText = (name: string, hour: Date): string => `${name} ${hour.toISOString()}`;
 
 function usage(first: string, last = first, isCorrection = false): WaitingRollup {
-  return { subject: 1, dimension: 'requests', hour: hourOf(at(first)), firstAt: at(first), lastAt: at(last), isCorrection };
+  return {
+    subject: 1,
+    dimension: 'requests',
+    hour: hourOf(at(first)),
+    firstAt: at(first),
+    lastAt: at(last),
+    isCorrection,
+  };
 }
 
 function said(plan: Plan): string {
@@ -86,7 +95,10 @@ function said(plan: Plan): string {
     case 'hour': {
       const { period, hour } = plan as PlannedHour & { to: 'hour' };
       const mode = period.mode === 'live' ? '' : ` ${period.mode}`;
-      return `${period.agreementId}${period.price === 'trial' ? ' trial' : ''}${mode} ${hour.hour.toISOString().slice(8, 16).replace('T', ' ')}`;
+      return (
+        `${period.agreementId}${period.price === 'trial' ? ' trial' : ''}${mode} ` +
+        hour.hour.toISOString().slice(8, 16).replace('T', ' ')
+      );
     }
     case 'wait':
       return `wait ${plan.reason}`;
@@ -116,9 +128,19 @@ const LEGACY_RENEWED: SpanGiven[] = [
 describe('usage whose own hour is free', () => {
   const table: [string, Given, WaitingRollup, string][] = [
     ['goes with it', { spans: RUNNING }, usage('10:10'), '1 11 10:00'],
-    ['goes with an earlier one, too, that AWS still takes', { spans: RUNNING }, usage('2026-11-10T12:10:00Z'), '1 10 12:00'],
+    [
+      'goes with an earlier one, too, that AWS still takes',
+      { spans: RUNNING },
+      usage('2026-11-10T12:10:00Z'),
+      '1 10 12:00',
+    ],
     ['waits until it has settled', { spans: RUNNING, now: '11:09' }, usage('10:10'), 'wait notSettled'],
-    ['goes with it at the settle delay, to the instant', { spans: RUNNING, now: '11:10' }, usage('10:10'), '1 11 10:00'],
+    [
+      'goes with it at the settle delay, to the instant',
+      { spans: RUNNING, now: '11:10' },
+      usage('10:10'),
+      '1 11 10:00',
+    ],
     [
       'is taken by another name of the buyer: goes with the next',
       {
@@ -134,7 +156,12 @@ describe('usage whose own hour is free', () => {
       usage('10:10'),
       '1 11 10:00',
     ],
-    ['waits where AWS has told no name', { spans: [{ ...RUNNING[0]!, identity: null }] }, usage('10:10'), 'wait noIdentity'],
+    [
+      'waits where AWS has told no name',
+      { spans: [{ ...RUNNING[0]!, identity: null }] },
+      usage('10:10'),
+      'wait noIdentity',
+    ],
     [
       'goes with its last hour a settle delay after the end',
       {
@@ -168,7 +195,12 @@ describe('usage whose own hour is free', () => {
       usage('10:10'),
       '1 dry-run 11 10:00',
     ],
-    ['waits where the product was off', { spans: RUNNING, modes: [{ from: null, mode: 'off' }] }, usage('10:10'), 'wait notLive'],
+    [
+      'waits where the product was off',
+      { spans: RUNNING, modes: [{ from: null, mode: 'off' }] },
+      usage('10:10'),
+      'wait notLive',
+    ],
     ['waits where the product is not listed', { spans: RUNNING, isListed: false }, usage('10:10'), 'wait notListed'],
   ];
   it.each(table)('%s', (_, given, rollup, expected) => {
@@ -186,20 +218,36 @@ describe('late usage', () => {
     ],
     [
       'goes with its own hour where there is no other',
-      { spans: [{ agreement: '1', from: '2026-11-10T10:00:00Z', to: '2026-11-10T11:00:00Z', end: null }], now: '10:30' },
+      {
+        spans: [{ agreement: '1', from: '2026-11-10T10:00:00Z', to: '2026-11-10T11:00:00Z', end: null }],
+        now: '10:30',
+      },
       usage('2026-11-10T10:10:00Z'),
       '1 10 10:00',
     ],
     [
       'keeps its deadline where its name goes on under an agreement elsewhere',
       {
-        spans: [{ agreement: '1', from: '2026-10-05T08:20:00Z', to: '00:00', identity: legacy, end: { identityGoesOn: true } }],
+        spans: [
+          {
+            agreement: '1',
+            from: '2026-10-05T08:20:00Z',
+            to: '00:00',
+            identity: legacy,
+            end: { identityGoesOn: true },
+          },
+        ],
         now: '02:00',
       },
       usage('2026-11-10T23:30:00Z'),
       '1 10 23:00',
     ],
-    ['goes with the newest settled hour while its period runs', { spans: RUNNING, taken: ['l-1 09:00'] }, usage('09:10'), '1 11 10:00'],
+    [
+      'goes with the newest settled hour while its period runs',
+      { spans: RUNNING, taken: ['l-1 09:00'] },
+      usage('09:10'),
+      '1 11 10:00',
+    ],
     [
       'goes with the next to settle where that is taken',
       { spans: RUNNING, taken: ['l-1 09:00', 'l-1 10:00'] },
@@ -248,8 +296,18 @@ describe('late usage', () => {
       usage('12:10'),
       '1 trial 11 11:00',
     ],
-    ['waits for a cause that AWS refuses', { spans: RUNNING, taken: ['l-1 09:00'], refused: ['l-1'] }, usage('09:10'), 'wait refused'],
-    ['is corrected all the same', { spans: RUNNING, taken: ['l-1 09:00'], refused: ['l-1'] }, usage('09:10', '09:10', true), '1 11 10:00'],
+    [
+      'waits for a cause that AWS refuses',
+      { spans: RUNNING, taken: ['l-1 09:00'], refused: ['l-1'] },
+      usage('09:10'),
+      'wait refused',
+    ],
+    [
+      'is corrected all the same',
+      { spans: RUNNING, taken: ['l-1 09:00'], refused: ['l-1'] },
+      usage('09:10', '09:10', true),
+      '1 11 10:00',
+    ],
     [
       'is not refused for the cause of another license',
       { spans: REPLACED, refused: ['l-1'], taken: ['l-2 11:00'], now: '13:15' },
@@ -294,8 +352,18 @@ describe('a boundary inside an hour', () => {
     ['cuts what lies on both sides', { spans: REPLACED }, usage('10:20', '10:50'), 'split at 10:37:00'],
     ['leaves what lies on one', { spans: REPLACED }, usage('10:37', '10:50'), '2 11 10:00'],
     ['gives two licenses a record each [M5]', { spans: REPLACED }, usage('10:10', '10:36'), '1 11 10:00'],
-    ['gives one license one, to the earlier side [T4]', { spans: TRIAL_TO_PAID, now: '15:15' }, usage('14:05'), '1 trial 11 14:00'],
-    ['and the later side begins with the next', { spans: TRIAL_TO_PAID, now: '15:15' }, usage('14:40'), 'wait nextHour'],
+    [
+      'gives one license one, to the earlier side [T4]',
+      { spans: TRIAL_TO_PAID, now: '15:15' },
+      usage('14:05'),
+      '1 trial 11 14:00',
+    ],
+    [
+      'and the later side begins with the next',
+      { spans: TRIAL_TO_PAID, now: '15:15' },
+      usage('14:40'),
+      'wait nextHour',
+    ],
     ['which is free once it has settled', { spans: TRIAL_TO_PAID, now: '16:10' }, usage('14:40'), '1 11 15:00'],
     [
       'at its first instant cuts no hour [T20]',
@@ -332,10 +400,9 @@ describe('a boundary inside an hour', () => {
   it('gives each record an instant inside its agreement, a second after its start', () => {
     const first = ruleOf({ spans: REPLACED }).plan(usage('10:20'));
     const second = ruleOf({ spans: REPLACED }).plan(usage('10:50'));
-    expect([first, second].map((plan) => (plan.to === 'hour' ? plan.hour.timestamp.toISOString().slice(11, 19) : plan.to))).toEqual([
-      '10:00:00',
-      '10:37:01',
-    ]);
+    expect(
+      [first, second].map((plan) => (plan.to === 'hour' ? plan.hour.timestamp.toISOString().slice(11, 19) : plan.to)),
+    ).toEqual(['10:00:00', '10:37:01']);
   });
 });
 
@@ -382,7 +449,12 @@ describe('usage that no agreement covers', () => {
       usage('2026-10-14T09:10:00Z'),
       'set apart beforeStart',
     ],
-    ['of a purchase that failed waits', { spans: [{ ...RUNNING[0]!, seals: 'never' }] }, usage('10:10'), 'wait noSubscription'],
+    [
+      'of a purchase that failed waits',
+      { spans: [{ ...RUNNING[0]!, seals: 'never' }] },
+      usage('10:10'),
+      'wait noSubscription',
+    ],
     [
       'of a purchase that failed is set apart once its cutoff has passed',
       { spans: [{ ...RUNNING[0]!, seals: 'never' }], now: LATER },
@@ -413,7 +485,12 @@ describe('usage that several subscriptions could pay', () => {
       usage('10:10'),
       '2 11 10:00',
     ],
-    ['waits before the choice', { ...TWO, choices: [{ subscriptionId: 's2', from: '10:30' }] }, usage('10:10'), 'wait ambiguous'],
+    [
+      'waits before the choice',
+      { ...TWO, choices: [{ subscriptionId: 's2', from: '10:30' }] },
+      usage('10:10'),
+      'wait ambiguous',
+    ],
     [
       'is cut where a choice changes the payer',
       { ...TWO, choices: [{ subscriptionId: 's2', from: '10:30' }] },
@@ -481,7 +558,11 @@ describe('a carry of a whole unit', () => {
   it.each([
     ['goes with the newest settled hour', { spans: RUNNING }, '1 11 10:00'],
     ['goes with the next where that is taken', { spans: RUNNING, taken: ['l-1 10:00'] }, 'wait nextHour'],
-    ['goes with the newest free hour of a period that is over', { spans: REPLACED, taken: ['l-1 10:00'] }, '1 11 09:00'],
+    [
+      'goes with the newest free hour of a period that is over',
+      { spans: REPLACED, taken: ['l-1 10:00'] },
+      '1 11 09:00',
+    ],
     ['waits where AWS refuses it', { spans: RUNNING, refused: ['requests'] }, 'wait refused'],
   ] as [string, Given, string][])('%s', (_, given, expected) => {
     expect(carry(given)).toBe(expected);
@@ -520,20 +601,26 @@ describe('whatever the timeline', () => {
         };
       });
     });
-  const anyNow = fc.integer({ min: 0, max: 4 * 24 * 12 }).map((steps) => new Date(at('2026-11-09T00:00:00Z').getTime() + steps * 300_000));
+  const anyNow = fc
+    .integer({ min: 0, max: 4 * 24 * 12 })
+    .map((steps) => new Date(at('2026-11-09T00:00:00Z').getTime() + steps * 300_000));
   const anyWorld = fc.record({
     spans: anySpans,
     now: anyNow,
     used: fc.integer({ min: 0, max: 3 * 24 * 60 }),
     isCorrection: fc.boolean(),
-    takenHours: fc.array(fc.tuple(fc.constantFrom('C1', 'l-x0', 'l-x1', 'l-x2'), fc.integer({ min: 0, max: 96 })), { maxLength: 60 }),
+    takenHours: fc.array(fc.tuple(fc.constantFrom('C1', 'l-x0', 'l-x1', 'l-x2'), fc.integer({ min: 0, max: 96 })), {
+      maxLength: 60,
+    }),
     refused: fc.constantFrom<string[]>([], ['requests'], ['C1']),
   });
 
   it('is billed under its own price period, in an hour that is inside, free, settled and not too late; and steps keep their order', () => {
     fc.assert(
       fc.property(anyWorld, ({ spans, now, used, isCorrection, takenHours, refused }) => {
-        const taken = takenHours.map(([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`);
+        const taken = takenHours.map(
+          ([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`,
+        );
         const given: Given = { spans, taken, refused, now: now.toISOString() };
         const rule = ruleOf(given);
         const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
@@ -612,7 +699,9 @@ describe('whatever the timeline', () => {
   it('is looked at again when it may be planned otherwise: before that, nothing changes', () => {
     fc.assert(
       fc.property(anyWorld, fc.integer({ min: 1, max: 300 }), ({ spans, now, used, takenHours }, minutes) => {
-        const taken = takenHours.map(([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`);
+        const taken = takenHours.map(
+          ([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`,
+        );
         const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
         if (instant > now) return;
         const rollup: WaitingRollup = {

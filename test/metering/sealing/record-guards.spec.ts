@@ -18,7 +18,10 @@ afterEach(async () => {
   await ledger.close();
 });
 
-const expectRefused = async (sql: string, message: RegExp | string = /is refused|cannot|belongs|says|leaves|violates/): Promise<void> => {
+const expectRefused = async (
+  sql: string,
+  message: RegExp | string = /is refused|cannot|belongs|says|leaves|violates/,
+): Promise<void> => {
   await expect(ledger.database.query(sql)).rejects.toThrow(message);
 };
 const annul = (reason: 'expired' | 'moved' | 'rewritten' = 'rewritten'): Promise<string[]> =>
@@ -50,7 +53,8 @@ describe('by hand, the database refuses [M26]', () => {
     await expectRefused(`UPDATE marketplace.balance SET event_sum = event_sum + 1000`, /written by its records alone/);
     await expectRefused(`UPDATE marketplace.balance SET quantity = quantity - 3`, /written by its records alone/);
     await expectRefused(
-      `INSERT INTO marketplace.balance (seller_account, period_id, dimension, event_sum) SELECT 'seller', period_id, 'storage', 5 FROM marketplace.balance`,
+      `INSERT INTO marketplace.balance (seller_account, period_id, dimension, event_sum)
+        SELECT 'seller', period_id, 'storage', 5 FROM marketplace.balance`,
       /written by its records alone/,
     );
     await expectRefused(`DELETE FROM marketplace.balance`, /append-only/);
@@ -67,23 +71,29 @@ describe('by hand, the database refuses [M26]', () => {
       sealed_at, state, due_at, cutoff_at`;
     const insert = (values: string, names: string): string =>
       `INSERT INTO marketplace.metering_record (${columns}, ${names})
-       SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension, hour + interval '1 hour',
-         "timestamp" + interval '1 hour', operation, region, mode, sealed_at, 'pending', due_at, cutoff_at, ${values} FROM marketplace.metering_record`;
+       SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id, product_code,
+         dimension, hour + interval '1 hour',
+         "timestamp" + interval '1 hour', operation, region, mode, sealed_at, 'pending', due_at, cutoff_at, ${values}
+           FROM marketplace.metering_record`;
     const names = 'quantity, event_sum, event_count, carry_in, carry_out';
     await expectRefused(insert(`1000, 1000, 1, 0.5, 0.5`, names), /says 1000/);
     await expectRefused(insert(`1000, 0, 0, 0.5, -999.5`, names), /metering_record_hour_quantity/);
     await expectRefused(insert(`0, 0, 0, 0.75, 0.75`, names), /leaves a carry of 0.75 but the balance says 0.5/);
     await expectRefused(insert(`1000, 0, 0, 1000.5, 0.5`, names), /leaves a carry|balance/);
     await expectRefused(
-      `INSERT INTO marketplace.metering_record (${columns}, ${names}) SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id,
-         product_code, dimension, hour + interval '1 hour', "timestamp" + interval '1 hour', operation, region, mode, sealed_at, 'metered', due_at, cutoff_at, 0, 0, 0, 0.5, 0.5
+      `INSERT INTO marketplace.metering_record (${columns}, ${names})
+        SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id,
+         product_code, dimension, hour + interval '1 hour', "timestamp" + interval '1 hour', operation, region, mode,
+           sealed_at, 'metered', due_at, cutoff_at, 0, 0, 0, 0.5, 0.5
        FROM marketplace.metering_record`,
       /starts pending|metering_record_metered/,
     );
     // The same grain twice.
     await expectRefused(
-      `INSERT INTO marketplace.metering_record (${columns}, ${names}) SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id,
-         product_code, dimension, hour, "timestamp", operation, region, mode, sealed_at, 'pending', due_at, cutoff_at, 0, 0, 0, 0.5, 0.5
+      `INSERT INTO marketplace.metering_record (${columns}, ${names})
+        SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id,
+         product_code, dimension, hour, "timestamp", operation, region, mode, sealed_at, 'pending', due_at, cutoff_at,
+           0, 0, 0, 0.5, 0.5
        FROM marketplace.metering_record`,
       /metering_record_grain/,
     );
@@ -96,15 +106,30 @@ describe('by hand, the database refuses [M26]', () => {
     await expectRefused(`UPDATE marketplace.rollup SET is_split = true`, /split/);
     await ledger.record(customer, { quantity: 1, at: '10:20' });
     await ledger.seal('11:20');
-    await expectRefused(`UPDATE marketplace.rollup SET record_id = '${record.id}' WHERE record_id IS NULL`, /its rollups sum to 6.5 of 2/);
-    await expectRefused(`UPDATE marketplace.rollup SET is_split = true WHERE record_id IS NULL`, /not the sum of its pieces/);
+    await expectRefused(
+      `UPDATE marketplace.rollup SET record_id = '${record.id}' WHERE record_id IS NULL`,
+      /its rollups sum to 6.5 of 2/,
+    );
+    await expectRefused(
+      `UPDATE marketplace.rollup SET is_split = true WHERE record_id IS NULL`,
+      /not the sum of its pieces/,
+    );
   });
 
   it('transitions that are not drawn, and a bill without proof', async () => {
-    await expectRefused(`UPDATE marketplace.metering_record SET state = 'metered', metered_at = now()`, /no attempt that proves/);
+    await expectRefused(
+      `UPDATE marketplace.metering_record SET state = 'metered', metered_at = now()`,
+      /no attempt that proves/,
+    );
     await ledger.answer(record.id, 'billed');
-    await expectRefused(`UPDATE marketplace.metering_record SET state = 'pending', metered_at = NULL`, /stays as it is|cannot go/);
-    await expectRefused(`UPDATE marketplace.metering_record SET settled_quantity = 3`, /stays as it is|only as it becomes metered/);
+    await expectRefused(
+      `UPDATE marketplace.metering_record SET state = 'pending', metered_at = NULL`,
+      /stays as it is|cannot go/,
+    );
+    await expectRefused(
+      `UPDATE marketplace.metering_record SET settled_quantity = 3`,
+      /stays as it is|only as it becomes metered/,
+    );
     await expectRefused(`DELETE FROM marketplace.metering_record`, /append-only/);
   });
 });
@@ -115,14 +140,19 @@ describe('annulling', () => {
     expect(await ledger.balance.read()).toMatchObject([
       { recorded: '5.5', waiting: { unplanned: '5.5' }, carry: '0', byState: {}, conserved: true },
     ]);
-    expect(await ledger.database.query(`SELECT event_sum, included, quantity, carry FROM marketplace.balance`)).toEqual([
-      { event_sum: '0.0', included: '0', quantity: '0', carry: '0.0' },
+    expect(await ledger.database.query(`SELECT event_sum, included, quantity, carry FROM marketplace.balance`)).toEqual(
+      [{ event_sum: '0.0', included: '0', quantity: '0', carry: '0.0' }],
+    );
+    expect(await ledger.database.query(`SELECT record_id FROM marketplace.annulled_rollup`)).toEqual([
+      { record_id: record.id },
     ]);
-    expect(await ledger.database.query(`SELECT record_id FROM marketplace.annulled_rollup`)).toEqual([{ record_id: record.id }]);
     await ledger.seal('11:16');
     expect(await ledger.standing()).toEqual(['l-1 11 10h: 5, carry 0.5']);
     // It is final.
-    await expectRefused(`UPDATE marketplace.metering_record SET disposition = 'held' WHERE id = '${record.id}'`, /cannot go/);
+    await expectRefused(
+      `UPDATE marketplace.metering_record SET disposition = 'held' WHERE id = '${record.id}'`,
+      /cannot go/,
+    );
     await expectRefused(`UPDATE marketplace.annulled_rollup SET record_id = record_id`, /evidence/);
   });
 
@@ -131,7 +161,8 @@ describe('annulling', () => {
     await ledger.answer(record.id, 'uncertain');
     expect(await annul()).toEqual([]);
     await expectRefused(
-      `UPDATE marketplace.metering_record SET state = 'closed', disposition = 'annulled', reason = 'expired', closed_at = now()`,
+      `UPDATE marketplace.metering_record SET state = 'closed', disposition = 'annulled', reason = 'expired',
+        closed_at = now()`,
       /may have been billed/,
     );
   });
@@ -144,7 +175,8 @@ describe('annulling', () => {
   it('may not leave rollups behind', async () => {
     await expect(
       ledger.database.query(
-        `UPDATE marketplace.metering_record SET state = 'closed', disposition = 'annulled', reason = 'expired', closed_at = now()`,
+        `UPDATE marketplace.metering_record SET state = 'closed', disposition = 'annulled', reason = 'expired',
+          closed_at = now()`,
       ),
     ).rejects.toThrow(/keeps its rollups/);
   });
@@ -164,7 +196,8 @@ describe('another system’s quantity', () => {
   it('leaves the difference in the period’s carry', async () => {
     await ledger.answer(record.id, 'conflict');
     await ledger.database.query(
-      `UPDATE marketplace.metering_record SET state = 'metered', metered_at = now(), settled_quantity = 3, closed_by = 'operator' WHERE id = '${record.id}'`,
+      `UPDATE marketplace.metering_record SET state = 'metered', metered_at = now(), settled_quantity = 3, closed_by =
+        'operator' WHERE id = '${record.id}'`,
     );
     expect(await ledger.balance.read()).toMatchObject([{ byState: { metered: '3' }, carry: '2.5', conserved: true }]);
     await ledger.seal('12:15');
@@ -174,7 +207,8 @@ describe('another system’s quantity', () => {
   it('needs a conflict and a person', async () => {
     await ledger.answer(record.id, 'refused');
     await expectRefused(
-      `UPDATE marketplace.metering_record SET state = 'metered', metered_at = now(), settled_quantity = 3, closed_by = 'x'`,
+      `UPDATE marketplace.metering_record SET state = 'metered', metered_at = now(), settled_quantity = 3, closed_by =
+        'x'`,
       /no attempt|cannot go/,
     );
   });

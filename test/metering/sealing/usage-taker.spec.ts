@@ -67,11 +67,16 @@ interface TakenRow {
 /** Rollups of usage that was recorded by subscription id, in the order of hour, dimension, sum. */
 async function takenOf(...ids: string[]): Promise<TakenRow[]> {
   return ledger.query<TakenRow>(
-    `SELECT d.name AS dimension, to_char(to_timestamp(r.hour * 3600.0) AT TIME ZONE 'UTC', 'HH24:MI') AS hour, r.tags, r.event_sum::text AS sum,
-       r.event_count AS count, to_char(r.first_at AT TIME ZONE 'UTC', 'HH24:MI:SS') AS first, to_char(r.last_at AT TIME ZONE 'UTC', 'HH24:MI:SS') AS last,
-       (SELECT concat_ws(' ', m.kind, m.state, m.disposition, m.reason) FROM marketplace.metering_record m WHERE m.id = r.record_id) AS record
-     FROM marketplace.rollup r JOIN marketplace.subject s ON s.id = r.subject JOIN marketplace.dimension d ON d.id = r.dimension
-     WHERE s.tenant_id IS NULL AND s.subscription_id = ANY ($1::uuid[]) ORDER BY r.hour, d.name, r.event_sum, r.record_id NULLS FIRST`,
+    `SELECT d.name AS dimension, to_char(to_timestamp(r.hour * 3600.0) AT TIME ZONE 'UTC', 'HH24:MI') AS hour, r.tags,
+      r.event_sum::text AS sum,
+       r.event_count AS count, to_char(r.first_at AT TIME ZONE 'UTC', 'HH24:MI:SS') AS first, to_char(r.last_at AT
+         TIME ZONE 'UTC', 'HH24:MI:SS') AS last,
+       (SELECT concat_ws(' ', m.kind, m.state, m.disposition, m.reason) FROM marketplace.metering_record m
+         WHERE m.id = r.record_id) AS record
+     FROM marketplace.rollup r JOIN marketplace.subject s ON s.id = r.subject JOIN marketplace.dimension d
+       ON d.id = r.dimension
+     WHERE s.tenant_id IS NULL AND s.subscription_id = ANY ($1::uuid[])
+       ORDER BY r.hour, d.name, r.event_sum, r.record_id NULLS FIRST`,
     [ids],
   );
 }
@@ -79,7 +84,8 @@ async function takenOf(...ids: string[]): Promise<TakenRow[]> {
 const waitingOf = async (id: string): Promise<number> =>
   (
     await ledger.query(
-      `SELECT FROM marketplace.unsealed_usage u JOIN marketplace.subject s ON s.id = u.subject WHERE s.subscription_id = $1`,
+      `SELECT FROM marketplace.unsealed_usage u JOIN marketplace.subject s ON s.id = u.subject
+        WHERE s.subscription_id = $1`,
       [id],
     )
   ).length;
@@ -108,7 +114,8 @@ describe('a take', () => {
     ]);
     expect(await waitingOf(buyer.id)).toBe(1);
     const [taken] = await ledger.query<{ taken_at: Date }>(
-      `SELECT DISTINCT r.taken_at FROM marketplace.rollup r JOIN marketplace.subject s ON s.id = r.subject WHERE s.subscription_id = $1`,
+      `SELECT DISTINCT r.taken_at FROM marketplace.rollup r JOIN marketplace.subject s ON s.id = r.subject
+        WHERE s.subscription_id = $1`,
       [buyer.id],
     );
     expect(taken).toEqual({ taken_at: NOW });
@@ -137,10 +144,14 @@ describe('a take', () => {
       [buyer.id],
     );
     await ledger.query(
-      `INSERT INTO marketplace.fact (seller_account, id, subscription_id, type, at, heard_at, origin, message_id) VALUES ($1, $2, $3, 'host.ended', $4, $4, 'host', $5)`,
+      `INSERT INTO marketplace.fact (seller_account, id, subscription_id, type, at, heard_at, origin, message_id)
+        VALUES ($1, $2, $3, 'host.ended', $4, $4, 'host', $5)`,
       [SELLER, uuidv7(), buyer.id, '2026-11-10T10:16:00Z', `ended ${customerId}`],
     );
-    await record(buyer.event({ occurredAt: '2026-11-10T10:15:00Z' }), other.event({ occurredAt: '2026-11-10T10:15:00Z' }));
+    await record(
+      buyer.event({ occurredAt: '2026-11-10T10:15:00Z' }),
+      other.event({ occurredAt: '2026-11-10T10:15:00Z' }),
+    );
     await (await replica(new Date('2026-11-10T10:25:00Z'))).taker.run();
     expect(await waitingOf(buyer.id)).toBe(1);
     await (await replica(new Date('2026-11-10T10:26:00Z'))).taker.run();
@@ -151,12 +162,15 @@ describe('a take', () => {
   it('of usage under a subject that nobody knows makes rollups too: they wait, and are seen', async () => {
     const event = buyer.event({ quantity: 3 });
     await ledger.query(
-      `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity) VALUES ($1, $2, 2000000000, 1, 3)`,
+      `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity)
+        VALUES ($1, $2, 2000000000, 1, 3)`,
       [uuidv7(), EARLIER],
     );
     ledger.noteRecorded(event);
     await taker.run();
-    expect(await ledger.query(`SELECT event_sum::text AS sum FROM marketplace.rollup WHERE subject = 2000000000`)).toEqual([{ sum: '3' }]);
+    expect(
+      await ledger.query(`SELECT event_sum::text AS sum FROM marketplace.rollup WHERE subject = 2000000000`),
+    ).toEqual([{ sum: '3' }]);
   });
 
   it('is whole in pieces, whatever their size', async () => {
@@ -188,7 +202,12 @@ describe('a take', () => {
         const property = await ledger.buyer();
         for (const wave of waves) {
           const events = wave.map(({ hour, tags, ...rest }) =>
-            property.event({ ...rest, occurredAt: `2026-11-10T0${hour}:20:00Z`, reason: 'r', ...(tags === undefined ? {} : { tags }) }),
+            property.event({
+              ...rest,
+              occurredAt: `2026-11-10T0${hour}:20:00Z`,
+              reason: 'r',
+              ...(tags === undefined ? {} : { tags }),
+            }),
           );
           await Promise.all([record(...events), taker.run(), other.taker.run()]);
         }
@@ -197,16 +216,21 @@ describe('a take', () => {
           `SELECT count(*)::int AS count FROM marketplace.rollup r JOIN marketplace.subject s ON s.id = r.subject
            CROSS JOIN LATERAL (
              SELECT sum(e.quantity) AS sum, count(*) AS count, bool_and((e.quantity < 0) = r.is_correction
-               AND nullif(e.detail -> 'tags', '{}') IS NOT DISTINCT FROM r.tags AND e.subject = r.subject AND e.dimension = r.dimension) AS fits
-             FROM marketplace.rollup_event l CROSS JOIN unnest(l.ids) AS i (id) JOIN marketplace.usage_event e ON e.id = i.id WHERE l.rollup_id = r.id) AS inside
-           WHERE s.subscription_id = $1 AND NOT (inside.sum = r.event_sum AND inside.count = r.event_count AND inside.fits)`,
+               AND nullif(e.detail -> 'tags', '{}') IS NOT DISTINCT FROM r.tags AND e.subject = r.subject
+                 AND e.dimension = r.dimension) AS fits
+             FROM marketplace.rollup_event l CROSS JOIN unnest(l.ids) AS i (id) JOIN marketplace.usage_event e
+               ON e.id = i.id WHERE l.rollup_id = r.id) AS inside
+           WHERE s.subscription_id = $1 AND NOT (inside.sum = r.event_sum AND inside.count = r.event_count
+             AND inside.fits)`,
           [property.id],
         );
         expect(wrong).toEqual({ count: 0 });
         const [rows] = await ledger.query<{ recorded: number; listed: number; distinct: number }>(
-          `SELECT (SELECT count(*)::int FROM marketplace.usage_event e WHERE e.subject = s.id) AS recorded, count(i.id)::int AS listed,
+          `SELECT (SELECT count(*)::int FROM marketplace.usage_event e
+            WHERE e.subject = s.id) AS recorded, count(i.id)::int AS listed,
              count(DISTINCT i.id)::int AS distinct
-           FROM marketplace.subject s LEFT JOIN marketplace.rollup r ON r.subject = s.id LEFT JOIN marketplace.rollup_event l ON l.rollup_id = r.id
+           FROM marketplace.subject s LEFT JOIN marketplace.rollup r ON r.subject = s.id
+             LEFT JOIN marketplace.rollup_event l ON l.rollup_id = r.id
            LEFT JOIN LATERAL unnest(l.ids) AS i (id) ON true WHERE s.subscription_id = $1 GROUP BY s.id`,
           [property.id],
         );
@@ -244,7 +268,9 @@ describe('a host transaction that stays open', () => {
     await record(event);
     await taker.run();
     expect(await recorder.record(event)).toMatchObject({ outcome: 'duplicate' });
-    await expect(recorder.record(event, { manager: reader.manager })).rejects.toMatchObject({ driverError: { code: '40001' } });
+    await expect(recorder.record(event, { manager: reader.manager })).rejects.toMatchObject({
+      driverError: { code: '40001' },
+    });
     await reader.rollback();
     expect(await takenOf(buyer.id)).toHaveLength(1);
   });
@@ -261,7 +287,11 @@ describe('D29: two replicas that take while callers record', () => {
     for (let wave = 0; wave < 15; wave += 1) {
       await Promise.all(
         Array.from({ length: 6 }, (_, caller) =>
-          record(...Array.from({ length: 50 }, (__, n) => buyer.event({ occurredAt: EARLIER, idempotencyKey: `${wave} ${caller} ${n}` }))),
+          record(
+            ...Array.from({ length: 50 }, (__, n) =>
+              buyer.event({ occurredAt: EARLIER, idempotencyKey: `${wave} ${caller} ${n}` }),
+            ),
+          ),
         ),
       );
     }
@@ -269,8 +299,10 @@ describe('D29: two replicas that take while callers record', () => {
     await Promise.all(takers);
     await taker.run();
     const [row] = await ledger.query<{ count: number; distinct: number }>(
-      `SELECT count(*)::int AS count, count(DISTINCT i.id)::int AS distinct FROM marketplace.subject s JOIN marketplace.rollup r ON r.subject = s.id
-       JOIN marketplace.rollup_event l ON l.rollup_id = r.id CROSS JOIN unnest(l.ids) AS i (id) WHERE s.subscription_id = $1`,
+      `SELECT count(*)::int AS count, count(DISTINCT i.id)::int AS distinct FROM marketplace.subject s
+        JOIN marketplace.rollup r ON r.subject = s.id
+       JOIN marketplace.rollup_event l ON l.rollup_id = r.id CROSS JOIN unnest(l.ids) AS i (id)
+         WHERE s.subscription_id = $1`,
       [buyer.id],
     );
     expect(row).toEqual({ count: 4500, distinct: 4500 });
@@ -311,11 +343,20 @@ describe('T9: a subscription that was folded into another', () => {
       { kind: 'keyConflict', severity: 'critical' },
     ]);
     const [record0] = await ledger.query<object>(
-      `SELECT m.quantity::text, m.event_sum::text, m.event_count, m.customer_id = u.customer_id AS is_customers, m.mode, m.region
-       FROM marketplace.metering_record m JOIN marketplace.subscription u ON u.id = $1 WHERE m.reason = 'duplicateKey' AND m.customer_id = u.customer_id`,
+      `SELECT m.quantity::text, m.event_sum::text, m.event_count, m.customer_id = u.customer_id AS is_customers,
+        m.mode, m.region
+       FROM marketplace.metering_record m JOIN marketplace.subscription u ON u.id = $1 WHERE m.reason = 'duplicateKey'
+         AND m.customer_id = u.customer_id`,
       [buyer.id],
     );
-    expect(record0).toEqual({ quantity: '2', event_sum: '2', event_count: 1, is_customers: true, mode: 'live', region: 'us-east-1' });
+    expect(record0).toEqual({
+      quantity: '2',
+      event_sum: '2',
+      event_count: 1,
+      is_customers: true,
+      mode: 'live',
+      region: 'us-east-1',
+    });
   });
 
   it('both unsealed: one counts, whichever hours they lie in', async () => {
@@ -394,7 +435,8 @@ describe('T9: a subscription that was folded into another', () => {
     ]);
     await Promise.all([taker.run(), other.taker.run()]);
     const [row] = await ledger.query<{ counted: string; voided: string }>(
-      `SELECT sum(r.event_count) FILTER (WHERE r.record_id IS NULL)::text AS counted, sum(r.event_count) FILTER (WHERE r.record_id IS NOT NULL)::text AS voided
+      `SELECT sum(r.event_count) FILTER (WHERE r.record_id IS NULL)::text AS counted, sum(r.event_count) FILTER (WHERE
+        r.record_id IS NOT NULL)::text AS voided
        FROM marketplace.rollup r JOIN marketplace.subject s ON s.id = r.subject WHERE s.subscription_id IN ($1, $2)`,
       [buyer.id, folded.id],
     );

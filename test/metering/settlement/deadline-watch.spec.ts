@@ -17,7 +17,8 @@ const balance = async (): Promise<{ event_sum: string; quantity: string }> => {
 /** Units of rollups without a record. */
 const waiting = async (): Promise<string> => {
   const [row] = await bench.database.query<{ units: string }>(
-    `SELECT coalesce(sum(event_sum), 0)::text AS units FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split`,
+    `SELECT coalesce(sum(event_sum), 0)::text AS units FROM marketplace.rollup WHERE record_id IS NULL
+      AND NOT is_split`,
   );
   return row!.units;
 };
@@ -26,7 +27,8 @@ describe('before the due time', () => {
   it('tells of each record once, in one alert per product, dimension and reason, which ends when they are sent (D19)', async () => {
     const subscription = await bench.subscribe();
     const hours = bench.hours(2);
-    for (const dimension of ['requests', 'storage']) for (const hour of hours) await bench.seal(subscription, { hour, dimension });
+    for (const dimension of ['requests', 'storage'])
+      for (const hour of hours) await bench.seal(subscription, { hour, dimension });
     bench.clock.advance(19 * HOUR_MS);
     await bench.first.watch.run();
     expect(await bench.alerts()).toEqual([]);
@@ -90,7 +92,8 @@ describe('at the cutoff', () => {
     const id = await bench.seal(await bench.subscribe());
     bench.simulator.faults.add({ kind: 'latency', ms: 200, afterEffect: true, count: 1 });
     const run = bench.first.submit();
-    while (!bench.simulator.calls().some((call) => call.effective)) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!bench.simulator.calls().some((call) => call.effective))
+      await new Promise((resolve) => setTimeout(resolve, 5));
     bench.clock.advance(26 * HOUR_MS);
     await bench.first.watch.run();
     expect((await bench.record(id)).state).toBe('sending');
@@ -106,7 +109,8 @@ describe('at the cutoff', () => {
     const hours = bench.hours(20);
     for (const subscription of subscriptions)
       for (const hour of hours)
-        for (const dimension of ['requests', 'storage', 'seats']) await bench.seal(subscription, { hour, dimension, quantity: 1 });
+        for (const dimension of ['requests', 'storage', 'seats'])
+          await bench.seal(subscription, { hour, dimension, quantity: 1 });
     bench.clock.advance(50 * HOUR_MS);
     await Promise.all([bench.first.watch.run(), other.watch.run(), bench.first.watch.run(), other.watch.run()]);
     await bench.first.watch.run();

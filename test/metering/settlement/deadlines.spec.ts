@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { deadlinesOf, endWindowClosesAt, type MeteringOperation, windowStart } from '../../../src/metering/settlement/deadlines.js';
+import {
+  deadlinesOf,
+  endWindowClosesAt,
+  type MeteringOperation,
+  windowStart,
+} from '../../../src/metering/settlement/deadlines.js';
 import { HOUR_MS, plusMs } from '../../../src/runtime/clock.js';
 
 const at = (text: string): Date => new Date(`${text.replace(' ', 'T')}:00Z`);
@@ -59,7 +64,10 @@ const anyHour = fc
 const anyOperation = fc.constantFrom<MeteringOperation>('BatchMeterUsage', 'MeterUsage');
 const anyEnd = fc.option(
   fc
-    .tuple(fc.date({ min: new Date('2026-01-01'), max: new Date('2029-01-01'), noInvalidDate: true }), fc.nat(72 * HOUR_MS))
+    .tuple(
+      fc.date({ min: new Date('2026-01-01'), max: new Date('2029-01-01'), noInvalidDate: true }),
+      fc.nat(72 * HOUR_MS),
+    )
     .map(([first, later]) => ({
       firstSignAt: first,
       lastSignAt: plusMs(first, later),

@@ -1,12 +1,26 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type CallFailure, type Culprit, type FailureKind } from '../../../src/aws/aws-error.js';
-import { type Evidence, evidenceOf, knownNotBilled, type RecordAnswer } from '../../../src/metering/settlement/evidence.js';
+import {
+  type Evidence,
+  evidenceOf,
+  knownNotBilled,
+  type RecordAnswer,
+} from '../../../src/metering/settlement/evidence.js';
 import { endOf } from '../../../src/metering/settlement/record-end.js';
-import { outcomeOf, type RecordFacts, type RecordState, retryDelayMs } from '../../../src/metering/settlement/record-outcome.js';
+import {
+  outcomeOf,
+  type RecordFacts,
+  type RecordState,
+  retryDelayMs,
+} from '../../../src/metering/settlement/record-outcome.js';
 
 const NOW = new Date('2026-11-11T10:00:00Z');
-const status = (name: string): RecordAnswer => ({ kind: 'status', status: name, meteringRecordId: name === 'Success' ? 'm-1' : null });
+const status = (name: string): RecordAnswer => ({
+  kind: 'status',
+  status: name,
+  meteringRecordId: name === 'Success' ? 'm-1' : null,
+});
 const failure = (kind: FailureKind, effect: CallFailure['effect'], culprit: Culprit | null = null): RecordAnswer => ({
   kind: 'failure',
   failure: { kind, effect, culprit, code: 'Code', message: 'message', httpStatus: null, requestId: null },
@@ -24,8 +38,11 @@ const facts = (over: Partial<RecordFacts> = {}): RecordFacts => ({
   ...over,
 });
 const since = (instant: string) => ({ inForceSince: new Date(instant), isInFinalHour: false });
-const outcome = (answer: RecordAnswer, over: Partial<RecordFacts> = {}, identicalResend: 'unknown' | 'success' = 'unknown') =>
-  outcomeOf(answer, facts(over), { now: NOW, identicalResend, duplicateConfirms: true });
+const outcome = (
+  answer: RecordAnswer,
+  over: Partial<RecordFacts> = {},
+  identicalResend: 'unknown' | 'success' = 'unknown',
+) => outcomeOf(answer, facts(over), { now: NOW, identicalResend, duplicateConfirms: true });
 
 describe('evidence', () => {
   it.each<[string, RecordAnswer, Evidence[], 'unknown' | 'success', Evidence]>([
@@ -39,7 +56,13 @@ describe('evidence', () => {
       'unknown',
       'conflict',
     ],
-    ['DuplicateRecord after an uncertain attempt', status('DuplicateRecord'), ['refused', 'uncertain'], 'unknown', 'billed'],
+    [
+      'DuplicateRecord after an uncertain attempt',
+      status('DuplicateRecord'),
+      ['refused', 'uncertain'],
+      'unknown',
+      'billed',
+    ],
     ['the same where identical resends are Success', status('DuplicateRecord'), ['uncertain'], 'success', 'conflict'],
     ['DuplicateRecord after proof', status('DuplicateRecord'), ['billed'], 'success', 'billed'],
     ['CustomerNotSubscribed', status('CustomerNotSubscribed'), [], 'unknown', 'refused'],
@@ -54,11 +77,18 @@ describe('evidence', () => {
     ['an error nobody knows', failure('unrecognised', 'possible'), [], 'unknown', 'uncertain'],
     ['not sent', failure('dropped', 'none'), [], 'unknown', 'refused'],
   ])('%s', (_name, answer, earlier, identicalResend, expected) => {
-    expect(evidenceOf(answer, { earlier, identicalResend, isGrainShared: false, duplicateConfirms: true })).toBe(expected);
+    expect(evidenceOf(answer, { earlier, identicalResend, isGrainShared: false, duplicateConfirms: true })).toBe(
+      expected,
+    );
   });
 
   it('takes no DuplicateRecord as proof where another record of ours shares the grain, or the operation never says it of the same record', () => {
-    const reading = { earlier: ['uncertain' as const], identicalResend: 'unknown' as const, isGrainShared: false, duplicateConfirms: true };
+    const reading = {
+      earlier: ['uncertain' as const],
+      identicalResend: 'unknown' as const,
+      isGrainShared: false,
+      duplicateConfirms: true,
+    };
     const answer = status('DuplicateRecord');
     expect(evidenceOf(answer, { ...reading, isGrainShared: true })).toBe('conflict');
     expect(evidenceOf(answer, { ...reading, duplicateConfirms: false })).toBe('conflict');
@@ -77,7 +107,12 @@ describe('evidence', () => {
 describe('what an answer does to a record', () => {
   it.each<[string, RecordAnswer, Partial<RecordFacts>, object]>([
     ['Success', status('Success'), {}, { to: 'metered', confirmedByDuplicate: false, meteringRecordId: 'm-1' }],
-    ['a confirming duplicate', status('DuplicateRecord'), { earlier: ['uncertain'] }, { to: 'metered', confirmedByDuplicate: true }],
+    [
+      'a confirming duplicate',
+      status('DuplicateRecord'),
+      { earlier: ['uncertain'] },
+      { to: 'metered', confirmedByDuplicate: true },
+    ],
     ['a conflict', status('DuplicateRecord'), {}, { to: 'blocked', reason: 'conflict' }],
     [
       'not subscribed, young and never metered under its identity (D31, T7)',
@@ -110,7 +145,12 @@ describe('what an answer does to a record', () => {
       { to: 'pending', reason: 'finalHour', pace: 'backoff', consecutiveFailures: 8, group: 'clear' },
     ],
     ['a status nobody knows', status('Deferred'), { batchSize: 25 }, { to: 'blocked', reason: 'unrecognised' }],
-    ['unprocessed', { kind: 'unprocessed' }, { consecutiveFailures: 4 }, { to: 'pending', pace: 'backoff', consecutiveFailures: 5 }],
+    [
+      'unprocessed',
+      { kind: 'unprocessed' },
+      { consecutiveFailures: 4 },
+      { to: 'pending', pace: 'backoff', consecutiveFailures: 5 },
+    ],
     ['missing', { kind: 'missing' }, {}, { to: 'pending', pace: 'backoff' }],
     [
       'throttled (D13)',
@@ -118,10 +158,25 @@ describe('what an answer does to a record', () => {
       { consecutiveFailures: 2 },
       { to: 'pending', pace: 'throttled', consecutiveFailures: 2, group: 'keep' },
     ],
-    ['a set-up error (D18)', failure('setUp', 'none'), { batchSize: 25 }, { to: 'pending', pace: 'slow', group: 'keep' }],
-    ['a culprit among others', failure('culprit', 'none', 'invalidTag'), { batchSize: 2 }, { to: 'pending', pace: 'now', group: 'split' }],
+    [
+      'a set-up error (D18)',
+      failure('setUp', 'none'),
+      { batchSize: 25 },
+      { to: 'pending', pace: 'slow', group: 'keep' },
+    ],
+    [
+      'a culprit among others',
+      failure('culprit', 'none', 'invalidTag'),
+      { batchSize: 2 },
+      { to: 'pending', pace: 'now', group: 'split' },
+    ],
     ['the culprit', failure('culprit', 'none', 'invalidTag'), {}, { to: 'blocked', reason: 'invalidTag' }],
-    ['an unknown error of many', failure('unrecognised', 'possible'), { batchSize: 2 }, { to: 'pending', pace: 'now', group: 'split' }],
+    [
+      'an unknown error of many',
+      failure('unrecognised', 'possible'),
+      { batchSize: 2 },
+      { to: 'pending', pace: 'now', group: 'split' },
+    ],
     ['an unknown error of one', failure('unrecognised', 'possible'), {}, { to: 'blocked', reason: 'unrecognised' }],
     [
       'a 500',
@@ -146,13 +201,16 @@ describe('what an answer does to a record', () => {
     expect(outcome(answer, over).step).toMatchObject(step);
   });
 
-  it.each<RecordState>(['pending', 'sending', 'blocked', 'unknown'])('takes a Success from whoever, while the record is %s', (state) => {
-    expect(outcome(status('Success'), { state, holdsLease: false })).toMatchObject({
-      evidence: 'billed',
-      step: { to: 'metered' },
-      overBilled: false,
-    });
-  });
+  it.each<RecordState>(['pending', 'sending', 'blocked', 'unknown'])(
+    'takes a Success from whoever, while the record is %s',
+    (state) => {
+      expect(outcome(status('Success'), { state, holdsLease: false })).toMatchObject({
+        evidence: 'billed',
+        step: { to: 'metered' },
+        overBilled: false,
+      });
+    },
+  );
 
   it('stores a Success for a closed record and raises the alarm', () => {
     expect(outcome(status('Success'), { state: 'closed', holdsLease: false })).toEqual({
@@ -177,7 +235,10 @@ describe('what an answer does to a record', () => {
   });
 
   it('believes a late sender that something was on file before it, while nobody has come after it', () => {
-    expect(outcome(status('DuplicateRecord'), { holdsLease: false })).toMatchObject({ evidence: 'conflict', step: { to: 'same' } });
+    expect(outcome(status('DuplicateRecord'), { holdsLease: false })).toMatchObject({
+      evidence: 'conflict',
+      step: { to: 'same' },
+    });
     expect(outcome(status('CustomerNotSubscribed'), { holdsLease: false })).toMatchObject({ evidence: 'uncertain' });
   });
 
@@ -216,14 +277,24 @@ describe('the end of trying', () => {
     ['never tried', {}, 'carry', { to: 'annulled', reason: 'expired' }],
     ['refused only', { attempts: ['refused'] }, 'carry', { to: 'annulled', reason: 'expired' }],
     ['one attempt uncertain', { attempts: ['refused', 'uncertain'] }, 'carry', { to: 'unknown', reason: 'expired' }],
-    ['blocked', { state: 'blocked', reason: 'invalidDimension', attempts: ['refused'] }, 'carry', { to: 'annulled', reason: 'expired' }],
+    [
+      'blocked',
+      { state: 'blocked', reason: 'invalidDimension', attempts: ['refused'] },
+      'carry',
+      { to: 'annulled', reason: 'expired' },
+    ],
     [
       'blocked and uncertain',
       { state: 'blocked', reason: 'unrecognised', attempts: ['uncertain'] },
       'carry',
       { to: 'unknown', reason: 'unrecognised' },
     ],
-    ['a conflict (T13)', { state: 'blocked', reason: 'conflict', attempts: ['conflict'] }, 'carry', { to: 'unknown', reason: 'conflict' }],
+    [
+      'a conflict (T13)',
+      { state: 'blocked', reason: 'conflict', attempts: ['conflict'] },
+      'carry',
+      { to: 'unknown', reason: 'conflict' },
+    ],
     [
       'a conflict, whatever the option',
       { state: 'blocked', reason: 'conflict', attempts: ['conflict'] },
@@ -306,7 +377,10 @@ describe('any sequence of claims, answers, crashes and deadlines', () => {
             } else if (next.do === 'requeue' && life.state === 'blocked') {
               life.state = 'pending';
             } else if (next.do === 'cutoff' && (life.state === 'pending' || life.state === 'blocked')) {
-              const end = endOf({ state: life.state, reason: life.reason, mode: 'live', attempts: evidence() }, onExpired);
+              const end = endOf(
+                { state: life.state, reason: life.reason, mode: 'live', attempts: evidence() },
+                onExpired,
+              );
               life.state = end.to === 'unknown' ? 'unknown' : 'closed';
               life.disposition = end.to === 'unknown' ? null : end.to;
             } else if (next.do === 'answer') {
@@ -340,7 +414,8 @@ describe('any sequence of claims, answers, crashes and deadlines', () => {
             }
             if (life.state === 'metered') expect(evidence()).toContain('billed');
             if (evidence().includes('billed')) expect(life.state === 'metered' || life.overBilled).toBe(true);
-            if (life.disposition === 'annulled' && !handedBack) expect(evidence().every((one) => one === 'refused')).toBe(true);
+            if (life.disposition === 'annulled' && !handedBack)
+              expect(evidence().every((one) => one === 'refused')).toBe(true);
             if (isGrainShared && life.state === 'metered') expect(life.byDuplicate).toBe(false);
             expect(life.state === 'sending').toBe(life.lease !== null);
           }

@@ -76,7 +76,9 @@ describe('writing off', () => {
     await bench.first.submit();
     await expectRefused(resolution.writeOff(pending, { by: 'ada', reason: 'r' }), /AWS has billed it/);
     await expectRefused(resolution.writeOff(pending, { by: ' ', reason: 'r' }), /Give by/);
-    await expect(resolution.writeOff(randomUUID(), { by: 'ada', reason: 'r' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(resolution.writeOff(randomUUID(), { by: 'ada', reason: 'r' })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
     await expect(resolution.writeOff('x', { by: 'ada', reason: 'r' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 });
@@ -96,7 +98,9 @@ describe('requeueing', () => {
     const other = await bench.subscribe({ unknownToAws: true });
     const id = await bench.seal(other);
     await bench.first.submit();
-    await bench.database.query(`UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp() + interval '1 hour'`);
+    await bench.database.query(
+      `UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp() + interval '1 hour'`,
+    );
     const calls = bench.calls();
     await resolution.requeue(id, { by: 'ada' });
     await bench.first.submit();
@@ -145,7 +149,12 @@ describe('settling what is unknown', () => {
   it('absent: it is annulled, and its usage planned anew', async () => {
     const id = await unknown();
     await resolution.settleUnknown(id, { absentWithFullCoverage: true }, { by: 'audit' });
-    expect(await bench.record(id)).toMatchObject({ state: 'closed', reason: 'rewritten', disposition: 'annulled', closed_by: 'audit' });
+    expect(await bench.record(id)).toMatchObject({
+      state: 'closed',
+      reason: 'rewritten',
+      disposition: 'annulled',
+      closed_by: 'audit',
+    });
     expect(await bench.attempts(id)).toMatchObject([{ evidence: 'refused', decided_by: 'audit' }]);
     expect(await bench.changed(subscription)).toBe(true);
     await expectRefused(
@@ -161,7 +170,10 @@ describe('settling what is unknown', () => {
     await bench.first.submit();
     await expire();
     expect(await bench.record(id)).toMatchObject({ state: 'unknown', reason: 'conflict' });
-    await expectRefused(resolution.settleUnknown(id, { absentWithFullCoverage: true }, { by: 'audit' }), /settle the conflict/);
+    await expectRefused(
+      resolution.settleUnknown(id, { absentWithFullCoverage: true }, { by: 'audit' }),
+      /settle the conflict/,
+    );
   });
 });
 
@@ -191,7 +203,12 @@ describe('holding', () => {
     const id = await blocked();
     await resolution.hold(id, { by: 'ada', reason: 'the contract is being mended' });
     await expire();
-    expect(await bench.record(id)).toMatchObject({ state: 'closed', disposition: 'held', reason: 'notSubscribed', closed_by: 'ada' });
+    expect(await bench.record(id)).toMatchObject({
+      state: 'closed',
+      disposition: 'held',
+      reason: 'notSubscribed',
+      closed_by: 'ada',
+    });
   });
 });
 
@@ -204,7 +221,12 @@ describe('rebilling', () => {
   it('makes the record void and its units one new event with a key of its own and the reason', async () => {
     const id = await held();
     const eventId = await resolution.rebill(id, { by: 'ada', reason: 'the next agreement pays' });
-    expect(await bench.record(id)).toMatchObject({ state: 'closed', disposition: 'void', reason: 'rebilled', closed_by: 'ada' });
+    expect(await bench.record(id)).toMatchObject({
+      state: 'closed',
+      disposition: 'void',
+      reason: 'rebilled',
+      closed_by: 'ada',
+    });
     const scope = { kind: 'subscription' as const, name: subscription.id };
     expect(eventId).toBe(eventIdOf({ sellerAccount: 'default', scope, key: `rebill:${id}` }).text);
     expect(await events()).toEqual([
@@ -223,7 +245,10 @@ describe('rebilling', () => {
   it('moves the units to another subscription of the product (T21), and to none that is not', async () => {
     const id = await blocked();
     const other = await bench.subscribe();
-    await expectRefused(resolution.rebill(id, { by: 'ada', reason: 'r' }, { subscriptionId: randomUUID() }), /no subscription of product/);
+    await expectRefused(
+      resolution.rebill(id, { by: 'ada', reason: 'r' }, { subscriptionId: randomUUID() }),
+      /no subscription of product/,
+    );
     expect((await bench.record(id)).state).toBe('blocked');
     await resolution.rebill(id, { by: 'ada', reason: 'the running one pays' }, { subscriptionId: other.id });
     expect(await events()).toMatchObject([{ subject: other.subject, quantity: '7' }]);
@@ -250,8 +275,15 @@ describe('settling a conflict', () => {
     const id = await conflict();
     await expectRefused(resolution.settleConflict(id, { quantityOnFile: 1.5 }, { by: 'ada' }), /whole number/);
     await resolution.settleConflict(id, { quantityOnFile: 4 }, { by: 'ada' });
-    expect(await bench.record(id)).toMatchObject({ state: 'metered', settled_quantity: '4', quantity: '7', closed_by: 'ada' });
-    const [row] = await bench.database.query(`SELECT event_sum::text, quantity::text, carry::text FROM marketplace.balance`);
+    expect(await bench.record(id)).toMatchObject({
+      state: 'metered',
+      settled_quantity: '4',
+      quantity: '7',
+      closed_by: 'ada',
+    });
+    const [row] = await bench.database.query(
+      `SELECT event_sum::text, quantity::text, carry::text FROM marketplace.balance`,
+    );
     expect(row).toEqual({ event_sum: '7', quantity: '4', carry: '3' });
     expect(await bench.alerts()).toEqual([]);
   });
@@ -259,7 +291,10 @@ describe('settling a conflict', () => {
   it('annuls it only where a record of ours that AWS has taken explains it', async () => {
     billIsLedger = false;
     const id = await conflict();
-    await expectRefused(resolution.settleConflict(id, { recordOfOurs: true }, { by: 'ada' }), /no billed record of ours explains it/);
+    await expectRefused(
+      resolution.settleConflict(id, { recordOfOurs: true }, { by: 'ada' }),
+      /no billed record of ours explains it/,
+    );
     await expectRefused(resolution.annul(id, { by: 'ada' }), /settle the conflict first/);
     expect((await bench.record(id)).state).toBe('blocked');
   });

@@ -22,6 +22,8 @@ describe('how the agreement of a record stands when AWS says that its customer i
     expect(knownAgreementOf(spans, at('11:20')).isInFinalHour).toBe(true);
     // Sealed before the end was known: the record keeps the deadline of its hour.
     expect(knownAgreementOf(spans, at('11:21')).isInFinalHour).toBe(false);
-    expect(knownAgreementOf([{ startsAt: at('08:00'), end: end({ identityGoesOn: true }) }], at('11:00')).isInFinalHour).toBe(false);
+    expect(
+      knownAgreementOf([{ startsAt: at('08:00'), end: end({ identityGoesOn: true }) }], at('11:00')).isInFinalHour,
+    ).toBe(false);
   });
 });

@@ -9,7 +9,9 @@ const start = async (options: BenchOptions = {}): Promise<void> => {
 };
 afterEach(() => bench.stop());
 
-const duplicateReading = (identicalResend: Switches['identicalResend']): BenchOptions => ({ simulator: { switches: { identicalResend } } });
+const duplicateReading = (identicalResend: Switches['identicalResend']): BenchOptions => ({
+  simulator: { switches: { identicalResend } },
+});
 
 describe('every answer, through Postgres and the real SDK', () => {
   beforeEach(() => start());
@@ -47,7 +49,9 @@ describe('every answer, through Postgres and the real SDK', () => {
     expect(await bench.record(id)).toMatchObject({ state: 'blocked', reason: 'notSubscribed' });
     expect(await bench.alerts()).toEqual(['notSubscribed']);
     expect(await bench.events()).toEqual(['metering.blocked']);
-    const [row] = await bench.database.query(`SELECT state FROM marketplace.subscription WHERE id = $1`, [subscription.id]);
+    const [row] = await bench.database.query(`SELECT state FROM marketplace.subscription WHERE id = $1`, [
+      subscription.id,
+    ]);
     expect(row!.state).toBe('active');
     expect(await bench.nextAsk(subscription)).toEqual(START);
     expect(await bench.changed(subscription)).toBe(true);
@@ -84,7 +88,9 @@ describe('every answer, through Postgres and the real SDK', () => {
     bench.simulator.faults.add({ kind: 'unprocessed', subset: 2, count: 1 });
     await bench.settle();
     const attempts = await Promise.all(ids.map((id) => bench.attempts(id)));
-    expect(attempts.filter((list) => list[0]!.evidence === 'uncertain' && list[0]!.answer === 'unprocessed').length).toBe(2);
+    expect(
+      attempts.filter((list) => list[0]!.evidence === 'uncertain' && list[0]!.answer === 'unprocessed').length,
+    ).toBe(2);
     expect(attempts.map((list) => list.at(-1)!.evidence)).toEqual(ids.map(() => 'billed'));
     await bench.expectConserved();
   });
@@ -123,7 +129,8 @@ describe('every answer, through Postgres and the real SDK', () => {
     }
     await bench.first.submit();
     const records = await bench.records();
-    for (const record of records) expect(record.state).toBe(record.subscription_id === subscriptions[0]!.id ? 'metered' : 'blocked');
+    for (const record of records)
+      expect(record.state).toBe(record.subscription_id === subscriptions[0]!.id ? 'metered' : 'blocked');
     await bench.expectConserved();
   });
 
@@ -277,7 +284,8 @@ describe('set-up errors before the request leaves', () => {
   it('credentials that hang end with the request timeout, and the request never leaves afterwards', async () => {
     await start();
     let release: (value: { accessKeyId: string; secretAccessKey: string }) => void = () => undefined;
-    const credentials = () => new Promise<{ accessKeyId: string; secretAccessKey: string }>((resolve) => (release = resolve));
+    const credentials = () =>
+      new Promise<{ accessKeyId: string; secretAccessKey: string }>((resolve) => (release = resolve));
     const replica = await bench.replica({ aws: { credentials } });
     const id = await bench.seal(await bench.subscribe());
     await replica.submit();
@@ -307,7 +315,9 @@ describe('identities', () => {
     await bench.first.submit();
     const [call] = bench.simulator.calls({ operation: 'BatchMeterUsage' });
     expect(call!.request).not.toHaveProperty('ProductCode');
-    expect(call!.request).toMatchObject({ UsageRecords: [{ CustomerAWSAccountId: expect.any(String), LicenseArn: expect.any(String) }] });
+    expect(call!.request).toMatchObject({
+      UsageRecords: [{ CustomerAWSAccountId: expect.any(String), LicenseArn: expect.any(String) }],
+    });
     await bench.expectConserved();
   });
 
@@ -315,13 +325,19 @@ describe('identities', () => {
     await start({ identity: 'legacy' });
     const byAccount = await bench.subscribe();
     const byCustomer = await bench.subscribe({ by: 'customerIdentifier' });
-    for (const hour of bench.hours(4)) for (const subscription of [byAccount, byCustomer]) await bench.seal(subscription, { hour });
+    for (const hour of bench.hours(4))
+      for (const subscription of [byAccount, byCustomer]) await bench.seal(subscription, { hour });
     await bench.settle();
     for (const call of bench.simulator.calls({ operation: 'BatchMeterUsage' })) {
-      const { ProductCode, UsageRecords } = call.request as { ProductCode: string; UsageRecords: Record<string, unknown>[] };
+      const { ProductCode, UsageRecords } = call.request as {
+        ProductCode: string;
+        UsageRecords: Record<string, unknown>[];
+      };
       expect(ProductCode).toBe(PRODUCT_CODE);
       expect(UsageRecords.every((record) => !('LicenseArn' in record))).toBe(true);
-      const kinds = UsageRecords.map((record) => ['CustomerAWSAccountId', 'CustomerIdentifier'].filter((key) => key in record).join());
+      const kinds = UsageRecords.map((record) =>
+        ['CustomerAWSAccountId', 'CustomerIdentifier'].filter((key) => key in record).join(),
+      );
       expect(new Set(kinds).size).toBe(1);
     }
     expect(await bench.records(`state = 'metered'`)).toHaveLength(8);

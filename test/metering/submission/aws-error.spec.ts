@@ -47,9 +47,19 @@ describe('every error of a call has a path', () => {
   it.each([
     ['nobody listens', node({ code: 'ECONNREFUSED', syscall: 'connect' }), 'setUp', 'none'],
     ['no such name', node({ code: 'ENOTFOUND', syscall: 'getaddrinfo' }), 'setUp', 'none'],
-    ['no route on any address', new AggregateError([node({ syscall: 'connect' }), node({ syscall: 'connect' })]), 'setUp', 'none'],
+    [
+      'no route on any address',
+      new AggregateError([node({ syscall: 'connect' }), node({ syscall: 'connect' })]),
+      'setUp',
+      'none',
+    ],
     ['no trust', node({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }), 'setUp', 'none'],
-    ['never connected', node({ name: 'TimeoutError', message: 'the request socket did not establish a connection with' }), 'setUp', 'none'],
+    [
+      'never connected',
+      node({ name: 'TimeoutError', message: 'the request socket did not establish a connection with' }),
+      'setUp',
+      'none',
+    ],
     ['reset', node({ code: 'ECONNRESET', syscall: 'read' }), 'unavailable', 'possible'],
     ['broken pipe', node({ code: 'EPIPE', syscall: 'write' }), 'unavailable', 'possible'],
     ['timeout', node({ name: 'TimeoutError' }), 'unavailable', 'possible'],

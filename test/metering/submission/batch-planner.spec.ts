@@ -2,10 +2,21 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { AwsClients } from '../../../src/aws/aws-clients.js';
-import { MeteringGateway, REQUEST_BYTES_LIMIT, type ReportResult, type UsageReport } from '../../../src/aws/metering-gateway.js';
+import {
+  MeteringGateway,
+  REQUEST_BYTES_LIMIT,
+  type ReportResult,
+  type UsageReport,
+} from '../../../src/aws/metering-gateway.js';
 import { resolveOptions } from '../../../src/marketplace-metering.options.js';
 import { answersOf } from '../../../src/metering/submission/answer-matcher.js';
-import { chooseWork, type Lane, planBatch, type SendableRecord, type WaitingWork } from '../../../src/metering/submission/batch-planner.js';
+import {
+  chooseWork,
+  type Lane,
+  planBatch,
+  type SendableRecord,
+  type WaitingWork,
+} from '../../../src/metering/submission/batch-planner.js';
 import { CallBreaker } from '../../../src/metering/submission/call-breaker.js';
 import { testCredentials } from './submission-bench.js';
 
@@ -46,7 +57,11 @@ describe('a batch', () => {
   });
 
   it('never holds two records that one echo could mean, whatever their time within the hour', () => {
-    const records = [record(), record({ timestamp: new Date(HOUR.getTime() + 60_000) }), record({ dimension: 'storage' })];
+    const records = [
+      record(),
+      record({ timestamp: new Date(HOUR.getTime() + 60_000) }),
+      record({ dimension: 'storage' }),
+    ];
     expect(planBatch(records)).toEqual([records[0], records[2]]);
   });
 
@@ -74,12 +89,20 @@ describe('a batch', () => {
       { step: 'finalizeRequest' },
     );
     const allocations = (count: number) =>
-      Array.from({ length: count }, (_, n) => ({ AllocatedUsageQuantity: n, Tags: [{ Key: 'kö', Value: `"${'v'.repeat(100)}${n}` }] }));
+      Array.from({ length: count }, (_, n) => ({
+        AllocatedUsageQuantity: n,
+        Tags: [{ Key: 'kö', Value: `"${'v'.repeat(100)}${n}` }],
+      }));
     for (const legacy of [false, true]) {
       const identity = legacy ? { licenseArn: null, customerAwsAccountId: null, customerIdentifier: 'Zoë' } : {};
       const batch = planBatch(
         Array.from({ length: 25 }, (_, n) =>
-          record({ ...identity, ...hour(n), timestamp: new Date(HOUR.getTime() - n * 3_600_000 + 250), allocations: allocations(600) }),
+          record({
+            ...identity,
+            ...hour(n),
+            timestamp: new Date(HOUR.getTime() - n * 3_600_000 + 250),
+            allocations: allocations(600),
+          }),
         ),
       );
       expect(batch.length).toBeLessThan(25);
@@ -92,7 +115,10 @@ describe('a batch', () => {
           mayLeave: () => true,
         });
       await send(batch.map((sent) => sent.report));
-      await send([...batch.map((sent) => sent.report), record({ ...identity, ...hour(99), allocations: allocations(600) }).report]);
+      await send([
+        ...batch.map((sent) => sent.report),
+        record({ ...identity, ...hour(99), allocations: allocations(600) }).report,
+      ]);
       const [planned, oneMore] = sizes.splice(0);
       expect(planned).toBeLessThan(REQUEST_BYTES_LIMIT);
       expect(oneMore).toBeGreaterThanOrEqual(REQUEST_BYTES_LIMIT - 3000);
@@ -114,12 +140,19 @@ describe('which record an answer means', () => {
           maxLength: 25,
           selector: (key: object) => JSON.stringify(key),
         }),
-        fc.array(fc.constantFrom('Success', 'CustomerNotSubscribed', 'unprocessed', 'missing'), { minLength: 25, maxLength: 25 }),
+        fc.array(fc.constantFrom('Success', 'CustomerNotSubscribed', 'unprocessed', 'missing'), {
+          minLength: 25,
+          maxLength: 25,
+        }),
         fc.array(fc.nat(), { minLength: 25, maxLength: 25 }),
         (keys, fates, order) => {
-          const sent = keys.map((key) => record({ licenseArn: `${LICENSE}${key.license}`, dimension: key.dimension, ...hour(key.hours) }));
+          const sent = keys.map((key) =>
+            record({ licenseArn: `${LICENSE}${key.license}`, dimension: key.dimension, ...hour(key.hours) }),
+          );
           const expected = fates.slice(0, sent.length);
-          const shuffled = sent.map((one, index) => ({ one, fate: expected[index]!, rank: order[index]! })).sort((a, b) => a.rank - b.rank);
+          const shuffled = sent
+            .map((one, index) => ({ one, fate: expected[index]!, rank: order[index]! }))
+            .sort((a, b) => a.rank - b.rank);
           const results = shuffled
             .filter(({ fate }) => fate !== 'missing' && fate !== 'unprocessed')
             .map(({ one, fate }) => echo(one.report, fate));
@@ -136,7 +169,10 @@ describe('which record an answer means', () => {
     const account = record({ licenseArn: null });
     const { answers, strangers } = answersOf(
       [account],
-      answered([echo(report({ licenseArn: null, customerIdentifier: 'c' }), 'Success'), echo(report({ dimension: 'other' }), 'Success')]),
+      answered([
+        echo(report({ licenseArn: null, customerIdentifier: 'c' }), 'Success'),
+        echo(report({ dimension: 'other' }), 'Success'),
+      ]),
     );
     expect(answers).toMatchObject([{ status: 'Success' }]);
     expect(strangers).toBe(1);
@@ -144,10 +180,13 @@ describe('which record an answer means', () => {
 
   it('that contradicts itself says nothing, except that a Success stands', () => {
     const one = record();
-    const said = (...statuses: string[]) => answersOf([one], answered(statuses.map((status) => echo(one.report, status)))).answers[0];
+    const said = (...statuses: string[]) =>
+      answersOf([one], answered(statuses.map((status) => echo(one.report, status)))).answers[0];
     expect(said('CustomerNotSubscribed', 'DuplicateRecord')).toEqual({ kind: 'missing' });
     expect(said('CustomerNotSubscribed', 'Success')).toMatchObject({ status: 'Success' });
-    expect(answersOf([one], answered([echo(one.report, 'DuplicateRecord')], [one.report])).answers).toEqual([{ kind: 'missing' }]);
+    expect(answersOf([one], answered([echo(one.report, 'DuplicateRecord')], [one.report])).answers).toEqual([
+      { kind: 'missing' },
+    ]);
   });
 });
 
@@ -191,7 +230,8 @@ describe('the breaker', () => {
       breaker.started('p');
       breaker.ended('p', failure);
     };
-    for (const failure of ['throttled', 'culprit', 'dropped', 'unrecognised', null] as const) for (let n = 0; n < 5; n += 1) call(failure);
+    for (const failure of ['throttled', 'culprit', 'dropped', 'unrecognised', null] as const)
+      for (let n = 0; n < 5; n += 1) call(failure);
     call('unavailable');
     call('unavailable');
     expect(breaker.allows('p')).toBe(true);

@@ -6,19 +6,29 @@ import { PRODUCT_CODE, START, SubmissionBench } from './submission-bench.js';
 let bench: SubmissionBench;
 let time: ClaimTime;
 const WAITING = 20_000;
-const WORK = { product_code: PRODUCT_CODE, region: 'us-east-1', operation: 'BatchMeterUsage', lane: 'batch', due_at: START } as const;
+const WORK = {
+  product_code: PRODUCT_CODE,
+  region: 'us-east-1',
+  operation: 'BatchMeterUsage',
+  lane: 'batch',
+  due_at: START,
+} as const;
 
 beforeAll(async () => {
   bench = await SubmissionBench.start();
   const { id, customerId, agreementId, identityId } = await bench.subscribe();
   await bench.database.query(
-    `INSERT INTO marketplace.period (seller_account, id, agreement_id, price, mode) VALUES ('default', gen_random_uuid(), $1, 'paid', 'live')`,
+    `INSERT INTO marketplace.period (seller_account, id, agreement_id, price, mode)
+      VALUES ('default', gen_random_uuid(), $1, 'paid', 'live')`,
     [agreementId],
   );
   await bench.database.query(
-    `INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id, identity_id, product_code, dimension, hour,
-       "timestamp", quantity, event_sum, event_count, carry_in, carry_out, operation, region, mode, sealed_at, state, due_at, cutoff_at)
-     SELECT 'default', gen_random_uuid(), 'hour', $1, $2, p.id, $3, $4, 'd' || n, $5, $5, 0, 0, 0, 0, 0, 'BatchMeterUsage', 'us-east-1', 'live', $5,
+    `INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id,
+      identity_id, product_code, dimension, hour,
+       "timestamp", quantity, event_sum, event_count, carry_in, carry_out, operation, region, mode, sealed_at, state,
+         due_at, cutoff_at)
+     SELECT 'default', gen_random_uuid(), 'hour', $1, $2, p.id, $3, $4, 'd' || n, $5, $5, 0, 0, 0, 0, 0,
+       'BatchMeterUsage', 'us-east-1', 'live', $5,
        'pending', $5::timestamptz + interval '24 h', $5::timestamptz + interval '25 h'
      FROM marketplace.period p, generate_series(1, $6::int) n`,
     [customerId, id, identityId, PRODUCT_CODE, START.toISOString(), WAITING],
@@ -40,7 +50,8 @@ async function rowsRead(work: (tx: SqlExecutor) => Promise<unknown>): Promise<nu
     const count = (node: Record<string, unknown>): number =>
       (String(node['Node Type']).includes('Scan')
         ? Number(node['Actual Rows']) * Number(node['Actual Loops']) + Number(node['Rows Removed by Filter'] ?? 0)
-        : 0) + ((node.Plans as Record<string, unknown>[] | undefined) ?? []).reduce((sum, child) => sum + count(child), 0);
+        : 0) +
+      ((node.Plans as Record<string, unknown>[] | undefined) ?? []).reduce((sum, child) => sum + count(child), 0);
     await work({
       query: async <Row>(sql: string, parameters: readonly unknown[] = []) => {
         if (sql.includes('marketplace.')) {

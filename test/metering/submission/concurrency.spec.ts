@@ -9,12 +9,15 @@ describe('four submitters on one ledger, with everything going wrong', () => {
   it.each<Switches['identicalResend']>(['success', 'duplicateRecord'])(
     'bill every record exactly once (identical resend: %s) (D8, D14, D29)',
     async (identicalResend) => {
-      bench = await SubmissionBench.start({ simulator: { switches: { identicalResend, resultOrder: 'shuffled' }, seed: 7 } });
+      bench = await SubmissionBench.start({
+        simulator: { switches: { identicalResend, resultOrder: 'shuffled' }, seed: 7 },
+      });
       for (let n = 0; n < 3; n += 1) await bench.replica();
       for (let n = 0; n < 10; n += 1) {
         const subscription = await bench.subscribe();
         for (const hour of bench.hours(15)) {
-          for (const dimension of ['requests', 'storage']) await bench.seal(subscription, { hour, dimension, quantity: n + 1 });
+          for (const dimension of ['requests', 'storage'])
+            await bench.seal(subscription, { hour, dimension, quantity: n + 1 });
         }
       }
       const faults = [
@@ -54,7 +57,10 @@ describe('four submitters on one ledger, with everything going wrong', () => {
   });
 
   it('share one budget: two replicas together make no more calls than AWS allows, and lose none of them', async () => {
-    bench = await SubmissionBench.start({ simulator: { callsPerSecond: 20 }, options: { submission: { callsPerSecond: 20 } } });
+    bench = await SubmissionBench.start({
+      simulator: { callsPerSecond: 20 },
+      options: { submission: { callsPerSecond: 20 } },
+    });
     const other = await bench.replica();
     const subscription = await bench.subscribe();
     const past = new Date(bench.clock.now().getTime() - 1);
@@ -76,13 +82,18 @@ describe('four submitters on one ledger, with everything going wrong', () => {
   });
 
   it('slow down together when AWS throttles', async () => {
-    bench = await SubmissionBench.start({ simulator: { callsPerSecond: 5 }, options: { submission: { callsPerSecond: 1000 } } });
+    bench = await SubmissionBench.start({
+      simulator: { callsPerSecond: 5 },
+      options: { submission: { callsPerSecond: 1000 } },
+    });
     const other = await bench.replica();
     const subscription = await bench.subscribe();
     const past = new Date(bench.clock.now().getTime() - 1);
     for (const hour of bench.hours(12)) await bench.seal(subscription, { hour, dueAt: past });
     await Promise.all([bench.first.submit(), other.submit()]);
-    const [row] = await bench.database.query<{ calls_per_second: number }>(`SELECT calls_per_second FROM marketplace.call_budget`);
+    const [row] = await bench.database.query<{ calls_per_second: number }>(
+      `SELECT calls_per_second FROM marketplace.call_budget`,
+    );
     expect(row!.calls_per_second).toBeLessThanOrEqual(500);
     await bench.settle(2000);
     expect(await bench.records(`state = 'metered'`)).toHaveLength(12);

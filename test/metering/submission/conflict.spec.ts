@@ -10,7 +10,10 @@ const start = async (options: BenchOptions = {}): Promise<void> => {
 afterEach(() => bench.stop());
 
 describe('two names of one legacy buyer', () => {
-  /** One agreement of AWS, entered twice: by account id and by CustomerIdentifier, as messages did before anybody knew that they are one. */
+  /**
+   * One agreement of AWS, entered twice: by account id and by CustomerIdentifier, as messages did before anybody knew
+   * that they are one.
+   */
   const enterTwice = async (): Promise<{ byAccount: TestSubscription; byCustomer: TestSubscription }> => {
     await start({ identity: 'legacy' });
     const byAccount = await bench.subscribe({ by: 'account' });
@@ -43,7 +46,11 @@ describe('two names of one legacy buyer', () => {
     expect(fault.hits).toBe(1);
     await bench.settle();
     expect((await bench.attempts(second)).map(({ evidence }) => evidence)).toEqual(['uncertain', 'conflict']);
-    expect(await bench.record(second)).toMatchObject({ state: 'blocked', reason: 'conflict', confirmed_by_duplicate: false });
+    expect(await bench.record(second)).toMatchObject({
+      state: 'blocked',
+      reason: 'conflict',
+      confirmed_by_duplicate: false,
+    });
     // An attempt is uncertain: were AWS to tell the two names apart after all, it may have billed it.
     await bench.first.explanation.run();
     expect((await bench.record(second)).state).toBe('blocked');
@@ -112,7 +119,10 @@ describe('two licenses of one buyer', () => {
     await bench.meterElsewhere(second, 30);
     const id = await bench.seal(second, { quantity: 5 });
     // A renewal: both licenses belong to one subscription.
-    await bench.database.query(`UPDATE marketplace.agreement SET subscription_id = $1 WHERE subscription_id = $2`, [first.id, second.id]);
+    await bench.database.query(`UPDATE marketplace.agreement SET subscription_id = $1 WHERE subscription_id = $2`, [
+      first.id,
+      second.id,
+    ]);
     await bench.database.query(`UPDATE marketplace.metering_record SET subscription_id = $1, customer_id = $2`, [
       first.id,
       first.customerId,
@@ -124,10 +134,13 @@ describe('two licenses of one buyer', () => {
     ]);
     await bench.first.explanation.run();
     await expect(bench.first.resolution.annul(id, { by: 'ada' })).rejects.toMatchObject({ code: 'TRANSITION_REFUSED' });
-    expect(await bench.database.transaction((tx) => annulRecords(tx, 'default', [id], 'rewritten', bench.clock.now()))).toEqual([]);
+    expect(
+      await bench.database.transaction((tx) => annulRecords(tx, 'default', [id], 'rewritten', bench.clock.now())),
+    ).toEqual([]);
     await expect(
       bench.database.query(
-        `UPDATE marketplace.metering_record SET state = 'closed', disposition = 'annulled', reason = 'rewritten', closed_at = now() WHERE id = $1`,
+        `UPDATE marketplace.metering_record SET state = 'closed', disposition = 'annulled', reason = 'rewritten',
+          closed_at = now() WHERE id = $1`,
         [id],
       ),
     ).rejects.toThrow(/may have been billed/);

@@ -16,9 +16,11 @@ describe('the plain way: claim, call, reconcile', () => {
     await bench.first.submit();
     const records = await bench.records();
     expect(records.map((record) => record.state)).toEqual(records.map(() => 'metered'));
-    expect(records.every((record) => record.metering_record_id !== null && record.attempt_count === 1 && record.lease_token === null)).toBe(
-      true,
-    );
+    expect(
+      records.every(
+        (record) => record.metering_record_id !== null && record.attempt_count === 1 && record.lease_token === null,
+      ),
+    ).toBe(true);
     expect(bench.calls()).toBe(3);
     await bench.expectConserved();
   });
@@ -26,7 +28,8 @@ describe('the plain way: claim, call, reconcile', () => {
   it('sends the earliest deadline first, and never more than 25 records a call (D32)', async () => {
     const subscription = await bench.subscribe();
     const hours = bench.hours(20);
-    for (const dimension of ['requests', 'storage']) for (const hour of hours) await bench.seal(subscription, { hour, dimension });
+    for (const dimension of ['requests', 'storage'])
+      for (const hour of hours) await bench.seal(subscription, { hour, dimension });
     const before = bench.calls();
     await bench.first.submit();
     const calls = bench.simulator.calls({ operation: 'BatchMeterUsage' }).slice(before);

@@ -20,13 +20,20 @@ describe('one bad record among healthy ones (D14)', () => {
   it('is found in a few calls; its 24 neighbours are billed', async () => {
     // One line of work, so that all 25 set out in one call.
     await bench.stop();
-    bench = await SubmissionBench.start({ options: { submission: { concurrency: 1, requestTimeoutMs: 5000, leaseMs: 15_000 } } });
+    bench = await SubmissionBench.start({
+      options: { submission: { concurrency: 1, requestTimeoutMs: 5000, leaseMs: 15_000 } },
+    });
     const subscription = await bench.subscribe();
     const hours = bench.hours(8);
-    for (const dimension of ['requests', 'storage', 'seats']) for (const hour of hours) await bench.seal(subscription, { hour, dimension });
+    for (const dimension of ['requests', 'storage', 'seats'])
+      for (const hour of hours) await bench.seal(subscription, { hour, dimension });
     const poison = await bench.seal(subscription, { hour: stale(), ...believed() });
     await bench.settle();
-    expect(await bench.record(poison)).toMatchObject({ state: 'blocked', reason: 'timestampOutOfBounds', probe_group: null });
+    expect(await bench.record(poison)).toMatchObject({
+      state: 'blocked',
+      reason: 'timestampOutOfBounds',
+      probe_group: null,
+    });
     expect(await bench.records(`state = 'metered'`)).toHaveLength(24);
     // The batch, and two halves for each of the five halvings of 25.
     expect(bench.calls()).toBeLessThanOrEqual(11);
@@ -36,7 +43,11 @@ describe('one bad record among healthy ones (D14)', () => {
 
   it.each([
     ['a bad tag', { allocations: [{ AllocatedUsageQuantity: 7, Tags: [{ Key: 'a', Value: '~' }] }] }, 'invalidTag'],
-    ['twice the same tags', { allocations: [{ AllocatedUsageQuantity: 3 }, { AllocatedUsageQuantity: 4 }] }, 'invalidAllocations'],
+    [
+      'twice the same tags',
+      { allocations: [{ AllocatedUsageQuantity: 3 }, { AllocatedUsageQuantity: 4 }] },
+      'invalidAllocations',
+    ],
     ['a quantity out of range', { allocations: [{ AllocatedUsageQuantity: 2 ** 31 }] }, 'invalidRequest'],
   ])('%s blocks that record alone', async (_name, bad, reason) => {
     const subscription = await bench.subscribe();
@@ -75,7 +86,10 @@ describe('one bad record among healthy ones (D14)', () => {
 describe('quarantined causes', () => {
   it('a dimension that AWS does not know is set aside, probed alone, and sent once it is listed', async () => {
     await bench.stop();
-    bench = await SubmissionBench.start({ listed: ['requests', 'storage'], options: { submission: { probeIntervalMs: 60_000 } } });
+    bench = await SubmissionBench.start({
+      listed: ['requests', 'storage'],
+      options: { submission: { probeIntervalMs: 60_000 } },
+    });
     const subscriptions = [await bench.subscribe(), await bench.subscribe()];
     for (const subscription of subscriptions) {
       for (const hour of bench.hours(10))
@@ -104,11 +118,15 @@ describe('quarantined causes', () => {
     ).toEqual([1]);
     expect(
       await bench.database.query(
-        `SELECT probe_count FROM marketplace.quarantined_cause WHERE next_probe_at > clock_timestamp() + interval '90 s'`,
+        `SELECT probe_count FROM marketplace.quarantined_cause
+          WHERE next_probe_at > clock_timestamp() + interval '90 s'`,
       ),
     ).toEqual([{ probe_count: 1 }]);
 
-    (bench.simulator.products()[0]!.dimensions as { name: string; type: string }[]).push({ name: 'seats', type: 'ExternallyMetered' });
+    (bench.simulator.products()[0]!.dimensions as { name: string; type: string }[]).push({
+      name: 'seats',
+      type: 'ExternallyMetered',
+    });
     await bench.database.query(`UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp()`);
     await bench.settle();
     expect(await bench.records(`state = 'metered'`)).toHaveLength(40);
@@ -135,7 +153,9 @@ describe('quarantined causes', () => {
       });
       await bench.first.submit();
       expect((await bench.records(`state = 'blocked'`)).map((record) => record.reason)).toContain(reason);
-      expect(await bench.database.query(`SELECT DISTINCT scope FROM marketplace.quarantined_cause`)).toEqual([{ scope }]);
+      expect(await bench.database.query(`SELECT DISTINCT scope FROM marketplace.quarantined_cause`)).toEqual([
+        { scope },
+      ]);
       fault.remove();
       await bench.settle();
       expect(await bench.records(`state = 'metered'`)).toHaveLength(8);
@@ -147,7 +167,8 @@ describe('quarantined causes', () => {
   it('an unknown license quarantines its identity alone, and AWS is asked about its subscription (T7)', async () => {
     const good = await bench.subscribe();
     const bad = await bench.subscribe({ unknownToAws: true });
-    for (const subscription of [good, bad]) for (const hour of bench.hours(10)) await bench.seal(subscription, { hour });
+    for (const subscription of [good, bad])
+      for (const hour of bench.hours(10)) await bench.seal(subscription, { hour });
     for (let round = 0; round < 12; round += 1) await bench.first.submit();
     expect(await bench.records(`state = 'metered'`)).toHaveLength(10);
     expect(await bench.records(`subscription_id = '${bad.id}' AND state = 'metered'`)).toEqual([]);
@@ -160,7 +181,9 @@ describe('quarantined causes', () => {
     bench.clock.advance(26 * HOUR_MS);
     await bench.first.watch.run();
     const ends = await bench.records(`subscription_id = '${bad.id}'`);
-    expect(new Set(ends.map((record) => `${record.state} ${record.disposition}`))).toEqual(new Set(['closed annulled']));
+    expect(new Set(ends.map((record) => `${record.state} ${record.disposition}`))).toEqual(
+      new Set(['closed annulled']),
+    );
     await bench.expectConserved();
   });
 

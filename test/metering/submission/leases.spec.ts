@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Switches } from 'aws-marketplace-simulator';
-import { type BatchMeterUsageCall, type GatewayAnswer, type MeteringGateway } from '../../../src/aws/metering-gateway.js';
+import {
+  type BatchMeterUsageCall,
+  type GatewayAnswer,
+  type MeteringGateway,
+} from '../../../src/aws/metering-gateway.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
 import { type Replica, SubmissionBench, type TestSubscription } from './submission-bench.js';
 
@@ -14,7 +18,10 @@ let reached: Promise<void>;
 const LEASE = { requestTimeoutMs: 300, leaseMs: 1000, concurrency: 1 };
 
 /** A replica that is stopped, as by SIGSTOP or a long pause of its machine, before or after its call. */
-async function start(at: 'beforeCall' | 'afterCall', identicalResend: Switches['identicalResend'] = 'success'): Promise<void> {
+async function start(
+  at: 'beforeCall' | 'afterCall',
+  identicalResend: Switches['identicalResend'] = 'success',
+): Promise<void> {
   bench = await SubmissionBench.start({ simulator: { switches: { identicalResend } } });
   const gate = new Promise<void>((resolve) => (proceed = resolve));
   let arrive: () => void = () => undefined;
@@ -30,7 +37,10 @@ async function start(at: 'beforeCall' | 'afterCall', identicalResend: Switches['
   slow = await bench.replica({ submission: LEASE }, around);
 }
 
-/** For a sender that already has its answer: what counts is that the ledger takes its records back, not how long that takes. */
+/**
+ * For a sender that already has its answer: what counts is that the ledger takes its records back, not how long that
+ * takes.
+ */
 const endLease = async (): Promise<void> => {
   await bench.database.query(
     `UPDATE marketplace.metering_record SET lease_until = clock_timestamp() - interval '1 ms' WHERE state = 'sending'`,
@@ -83,7 +93,10 @@ describe('a sender that is late with its answer', () => {
       await endLease();
       await sleep(10);
       await bench.first.submit();
-      expect(await bench.record(id)).toMatchObject({ state: 'metered', confirmed_by_duplicate: reading === 'duplicateRecord' });
+      expect(await bench.record(id)).toMatchObject({
+        state: 'metered',
+        confirmed_by_duplicate: reading === 'duplicateRecord',
+      });
       proceed();
       await run;
       expect((await bench.attempts(id)).map((attempt) => attempt.evidence)).toEqual(['billed', 'billed']);
@@ -150,21 +163,24 @@ describe('a sender that is late with its answer', () => {
     await bench.expectConserved({ bill: false });
   });
 
-  it.each(['CustomerNotSubscribed', 'throttle'] as const)('brings a "no" (%s) that counts for nothing', async (kind) => {
-    await start('afterCall');
-    const subscription = await bench.subscribe();
-    id = await bench.seal(subscription);
-    if (kind === 'throttle') bench.simulator.faults.add({ kind, count: 1 });
-    else bench.simulator.suspend(subscription.agreement);
-    run = slow.submit();
-    await reached;
-    await endLease();
-    proceed();
-    await run;
-    expect(await bench.record(id)).toMatchObject({ state: 'pending', reason: 'leaseExpired' });
-    expect(await bench.attempts(id)).toMatchObject([{ evidence: 'uncertain', detail: { late: true } }]);
-    await bench.expectConserved();
-  });
+  it.each(['CustomerNotSubscribed', 'throttle'] as const)(
+    'brings a "no" (%s) that counts for nothing',
+    async (kind) => {
+      await start('afterCall');
+      const subscription = await bench.subscribe();
+      id = await bench.seal(subscription);
+      if (kind === 'throttle') bench.simulator.faults.add({ kind, count: 1 });
+      else bench.simulator.suspend(subscription.agreement);
+      run = slow.submit();
+      await reached;
+      await endLease();
+      proceed();
+      await run;
+      expect(await bench.record(id)).toMatchObject({ state: 'pending', reason: 'leaseExpired' });
+      expect(await bench.attempts(id)).toMatchObject([{ evidence: 'uncertain', detail: { late: true } }]);
+      await bench.expectConserved();
+    },
+  );
 });
 
 describe('a sender that is stopped between claim and call', () => {
@@ -205,7 +221,8 @@ describe('shutdown', () => {
     await start('afterCall');
     const subscription = await bench.subscribe();
     const hours = bench.hours(20);
-    for (const dimension of ['requests', 'storage']) for (const hour of hours) await bench.seal(subscription, { hour, dimension });
+    for (const dimension of ['requests', 'storage'])
+      for (const hour of hours) await bench.seal(subscription, { hour, dimension });
     const abort = new AbortController();
     const run = slow.submit(abort.signal);
     await reached;
@@ -228,7 +245,8 @@ describe('a database that is away when the answer comes', () => {
     expect(own.master.totalCount).toBeGreaterThan(0);
     // Every connection of the slow replica dies; it has to find new ones.
     await bench.database.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'nestjs-marketplace-metering'`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+        AND pid <> pg_backend_pid() AND application_name = 'nestjs-marketplace-metering'`,
     );
     proceed();
     await run;

@@ -117,13 +117,28 @@ export class Replica {
     const requeue = new RecordRequeue(options, database, transitions);
     const quarantine = new Quarantine(options, alerts);
     const answerAlerts = new AnswerAlerts(options, alerts, outbox);
-    const reconciler = new AnswerReconciler(options, database, transitions, quarantine, requeue, answerAlerts, new AnswerLog());
+    const reconciler = new AnswerReconciler(
+      options,
+      database,
+      transitions,
+      quarantine,
+      requeue,
+      answerAlerts,
+      new AnswerLog(),
+    );
     const operation = new BatchMeterUsageOperation(around(new MeteringGateway(this.clients)) as MeteringGateway);
     this.submitter = new BatchSubmitter(options, database, this.budget, transitions, reconciler, this.hold, operation);
     this.recovery = new LeaseRecovery(options, database, transitions, requeue);
     this.explanation = new ConflictExplanation(options, database, transitions, this.hold);
     this.watch = new DeadlineWatch(options, database, transitions, outbox, alerts, this.hold);
-    this.resolution = new RecordResolution(options, database, transitions, new UnitRebill(options, transitions), alerts, waker);
+    this.resolution = new RecordResolution(
+      options,
+      database,
+      transitions,
+      new UnitRebill(options, transitions),
+      alerts,
+      waker,
+    );
   }
 
   submit(signal: AbortSignal = new AbortController().signal): Promise<void> {
@@ -131,7 +146,10 @@ export class Replica {
   }
 }
 
-/** The submission room on a real Postgres and the real SDK, with records put in by SQL in the shape that sealing gives them. */
+/**
+ * The submission room on a real Postgres and the real SDK, with records put in by SQL in the shape that sealing gives
+ * them.
+ */
 export class SubmissionBench {
   private readonly replicas: Replica[] = [];
   private readonly dataSources: DataSource[] = [];
@@ -148,11 +166,16 @@ export class SubmissionBench {
     const clock = new VirtualClock({ startAt: START, rate: 0 });
     const postgres = await migratedDatabase(migrate);
     const simulator = await MarketplaceSimulator.start({ clock, callsPerSecond: 0, ...given.simulator });
-    simulator.createProduct({ productCode: PRODUCT_CODE, dimensions: given.listed ?? DIMENSIONS, identity: given.identity ?? 'license' });
+    simulator.createProduct({
+      productCode: PRODUCT_CODE,
+      dimensions: given.listed ?? DIMENSIONS,
+      identity: given.identity ?? 'license',
+    });
     const bench = new SubmissionBench(given, postgres, simulator, clock);
     const { database } = await bench.replica();
     await database.query(
-      `INSERT INTO marketplace.product (seller_account, product_code, type, identity, region) VALUES ('default', $1, 'saas', $2, 'us-east-1')`,
+      `INSERT INTO marketplace.product (seller_account, product_code, type, identity, region)
+        VALUES ('default', $1, 'saas', $2, 'us-east-1')`,
       [PRODUCT_CODE, given.identity ?? 'license'],
     );
     await database.query(
@@ -199,13 +222,18 @@ export class SubmissionBench {
   }
 
   /**
-   * A buyer, at AWS and in the ledger. `startsAt` defaults to 30 days ago: an old customer. Of a legacy product the ledger knows him by `by` alone.
+   * A buyer, at AWS and in the ledger. `startsAt` defaults to 30 days ago: an old customer. Of a legacy product the
+   * ledger knows him by `by` alone.
    */
   async subscribe(
     o: { startsAt?: Date; accountId?: string; by?: 'account' | 'customerIdentifier'; unknownToAws?: boolean } = {},
   ): Promise<TestSubscription> {
     const startsAt = o.startsAt ?? new Date(START.getTime() - 30 * 24 * HOUR_MS);
-    const agreement = this.simulator.subscribe({ productCode: PRODUCT_CODE, startsAt, ...(o.accountId ? { accountId: o.accountId } : {}) });
+    const agreement = this.simulator.subscribe({
+      productCode: PRODUCT_CODE,
+      startsAt,
+      ...(o.accountId ? { accountId: o.accountId } : {}),
+    });
     return this.enter(agreement, startsAt, o);
   }
 
@@ -234,7 +262,8 @@ export class SubmissionBench {
         [id, PRODUCT_CODE, customerId, buyerId],
       );
       await tx.query(
-        `INSERT INTO marketplace.agreement (seller_account, id, product_code, subscription_id, buyer_id) VALUES ('default', $1, $2, $3, $4)`,
+        `INSERT INTO marketplace.agreement (seller_account, id, product_code, subscription_id, buyer_id)
+          VALUES ('default', $1, $2, $3, $4)`,
         [agreementId, PRODUCT_CODE, id, buyerId],
       );
       const created = {
@@ -246,21 +275,29 @@ export class SubmissionBench {
         offerId: null,
       };
       await tx.query(
-        `INSERT INTO marketplace.fact (seller_account, id, agreement_id, buyer_id, type, at, heard_at, details, origin, message_id)
+        `INSERT INTO marketplace.fact (seller_account, id, agreement_id, buyer_id, type, at, heard_at, details,
+          origin, message_id)
          VALUES ('default', $1::uuid, $2, $5, 'agreement.created', $3, $3, $4, 'eventBridge', $1::uuid::text)`,
         [uuidv7(), agreementId, startsAt.toISOString(), JSON.stringify(created), buyerId],
       );
-      await insertSubjects(tx, 'default', [{ productCode: PRODUCT_CODE, customerId, tenantId: null, subscriptionId: id }]);
-      const [subject] = await tx.query<{ id: number }>(`SELECT id FROM marketplace.subject WHERE subscription_id = $1`, [id]);
+      await insertSubjects(tx, 'default', [
+        { productCode: PRODUCT_CODE, customerId, tenantId: null, subscriptionId: id },
+      ]);
+      const [subject] = await tx.query<{ id: number }>(
+        `SELECT id FROM marketplace.subject WHERE subscription_id = $1`,
+        [id],
+      );
       const licenseArn = unknownToAws
         ? agreement.licenseArn.replace(/:l-.*/, `:l-${randomUUID().replaceAll('-', '')}`)
         : agreement.licenseArn;
       const licenseId = licenseArn.replace(/^.*:/, '');
       await tx.query(
-        `INSERT INTO marketplace.agreement_name (seller_account, kind, digest, agreement_id, name) VALUES ('default', 'license', $1, $2, $3)`,
+        `INSERT INTO marketplace.agreement_name (seller_account, kind, digest, agreement_id, name)
+          VALUES ('default', 'license', $1, $2, $3)`,
         [digestOf(licenseId), agreementId, licenseArn],
       );
-      const identity = this.given.identity === 'legacy' ? { kind: by, canonical: name } : { kind: 'license', canonical: licenseId };
+      const identity =
+        this.given.identity === 'legacy' ? { kind: by, canonical: name } : { kind: 'license', canonical: licenseId };
       const [known] = await tx.query<{ id: string }>(
         `INSERT INTO marketplace.metering_identity
            (id, product_code, kind, digest, canonical, license_arn, customer_aws_account_id, customer_identifier)
@@ -281,7 +318,10 @@ export class SubmissionBench {
     });
   }
 
-  /** The buyers of two subscriptions turn out to be one: the younger row is an alias, and its subscription lives on in the other (a fold). */
+  /**
+   * The buyers of two subscriptions turn out to be one: the younger row is an alias, and its subscription lives on in
+   * the other (a fold).
+   */
   async join(younger: TestSubscription, older: TestSubscription): Promise<void> {
     await this.database.transaction(async (tx) => {
       const buyers = [younger, older].map(({ id }) => id);
@@ -293,12 +333,18 @@ export class SubmissionBench {
       );
       if (this.given.identity !== 'legacy') return;
       await tx.query(`UPDATE marketplace.agreement SET subscription_id = $2 WHERE subscription_id = $1`, buyers);
-      await tx.query(`UPDATE marketplace.metering_record SET subscription_id = $2, customer_id = $3 WHERE subscription_id = $1`, [
+      await tx.query(
+        `UPDATE marketplace.metering_record SET subscription_id = $2, customer_id = $3 WHERE subscription_id = $1`,
+        [...buyers, older.customerId],
+      );
+      await tx.query(`UPDATE marketplace.subject SET customer_id = $2 WHERE subscription_id = $1`, [
+        younger.id,
+        older.customerId,
+      ]);
+      await tx.query(`UPDATE marketplace.subscription SET alias_of = $2, customer_id = $3 WHERE id = $1`, [
         ...buyers,
         older.customerId,
       ]);
-      await tx.query(`UPDATE marketplace.subject SET customer_id = $2 WHERE subscription_id = $1`, [younger.id, older.customerId]);
-      await tx.query(`UPDATE marketplace.subscription SET alias_of = $2, customer_id = $3 WHERE id = $1`, [...buyers, older.customerId]);
     });
     if (this.given.identity === 'legacy') Object.assign(younger, { id: older.id, customerId: older.customerId });
   }
@@ -312,7 +358,8 @@ export class SubmissionBench {
     const cutoffAt = o.cutoffAt ?? new Date(Math.max(hour.getTime() + 25 * HOUR_MS, dueAt.getTime()));
     await this.database.transaction(async (tx) => {
       await tx.query(
-        `INSERT INTO marketplace.period (seller_account, id, agreement_id, price, mode) VALUES ('default', $1, $2, 'paid', $3) ON CONFLICT DO NOTHING`,
+        `INSERT INTO marketplace.period (seller_account, id, agreement_id, price, mode)
+          VALUES ('default', $1, $2, 'paid', $3) ON CONFLICT DO NOTHING`,
         [uuidv7(), subscription.agreementId, mode],
       );
       await tx.query(
@@ -367,7 +414,8 @@ export class SubmissionBench {
     const hour = this.hours(1)[0]!;
     await this.database.transaction(async (tx) => {
       const waiting = await tx.query<{ id: string; units: string; dimension: string }>(
-        `SELECT r.id, r.event_sum::text AS units, d.name AS dimension FROM marketplace.rollup r JOIN marketplace.dimension d ON d.id = r.dimension
+        `SELECT r.id, r.event_sum::text AS units, d.name AS dimension FROM marketplace.rollup r
+          JOIN marketplace.dimension d ON d.id = r.dimension
          WHERE r.subject = $1 AND r.record_id IS NULL AND NOT r.is_split`,
         [subscription.subject],
       );
@@ -401,9 +449,12 @@ export class SubmissionBench {
   /** Evidence and answers of a record's attempts, oldest first. */
   attempts(
     recordId: string,
-  ): Promise<{ evidence: string; answer: string | null; detail: Record<string, unknown> | null; decided_by: string | null }[]> {
+  ): Promise<
+    { evidence: string; answer: string | null; detail: Record<string, unknown> | null; decided_by: string | null }[]
+  > {
     return this.database.query(
-      `SELECT e.evidence, e.answer, e.detail, e.decided_by FROM marketplace.attempt_record e JOIN marketplace.attempt a ON a.id = e.attempt_id
+      `SELECT e.evidence, e.answer, e.detail, e.decided_by FROM marketplace.attempt_record e
+        JOIN marketplace.attempt a ON a.id = e.attempt_id
        WHERE e.record_id = $1 ORDER BY a.position`,
       [recordId],
     );
@@ -411,15 +462,22 @@ export class SubmissionBench {
 
   /** When AWS is to be asked about a subscription. */
   async nextAsk({ id }: TestSubscription): Promise<Date | null> {
-    const [row] = await this.database.query<{ at: Date | null }>(`SELECT next_ask_at AS at FROM marketplace.subscription WHERE id = $1`, [
-      id,
-    ]);
+    const [row] = await this.database.query<{ at: Date | null }>(
+      `SELECT next_ask_at AS at FROM marketplace.subscription WHERE id = $1`,
+      [id],
+    );
     return row?.at ?? null;
   }
 
   /** Whether sealing is told to plan its customer anew. */
   async changed({ customerId }: TestSubscription): Promise<boolean> {
-    return (await this.database.query(`SELECT FROM marketplace.customer_changed WHERE customer_id = $1 LIMIT 1`, [customerId])).length > 0;
+    return (
+      (
+        await this.database.query(`SELECT FROM marketplace.customer_changed WHERE customer_id = $1 LIMIT 1`, [
+          customerId,
+        ])
+      ).length > 0
+    );
   }
 
   async alerts(): Promise<string[]> {
@@ -440,7 +498,10 @@ export class SubmissionBench {
     return this.simulator.calls({ operation: 'BatchMeterUsage' }).length;
   }
 
-  /** Submits with all replicas until nothing waits any more that could still be sent; backoff is machine time of a few milliseconds here. */
+  /**
+   * Submits with all replicas until nothing waits any more that could still be sent; backoff is machine time of a few
+   * milliseconds here.
+   */
   async settle(rounds = 200): Promise<void> {
     for (let round = 0; round < rounds; round += 1) {
       await Promise.all(this.replicas.map((replica) => replica.submit()));
@@ -456,7 +517,8 @@ export class SubmissionBench {
   }
 
   /**
-   * Invariant I1 as the judge reads it from the tables and as the ledger says it itself, and the bill of AWS against what the ledger holds as metered, per grain.
+   * Invariant I1 as the judge reads it from the tables and as the ledger says it itself, and the bill of AWS against
+   * what the ledger holds as metered, per grain.
    * @param o.bill false where another system's record is on the bill
    */
   async expectConserved({ bill = true }: { bill?: boolean } = {}): Promise<void> {
@@ -496,12 +558,16 @@ async function freeze(
 ): Promise<void> {
   await tx.query(
     `WITH stamped AS (UPDATE marketplace.rollup SET record_id = $1 WHERE id = ANY ($2::bigint[]))
-     INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id, identity_id, product_code,
-       dimension, hour, "timestamp", quantity, event_sum, event_count, carry_in, carry_out, allocations, operation, region, mode,
+     INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id,
+       identity_id, product_code,
+       dimension, hour, "timestamp", quantity, event_sum, event_count, carry_in, carry_out, allocations, operation,
+         region, mode,
        sealed_at, state, due_at, cutoff_at)
-     SELECT 'default', $1, 'hour', $3, $4, p.id, $5, $6, $7, $8, $8, $9, $9, cardinality($2::bigint[]), coalesce(b.carry, 0), coalesce(b.carry, 0),
+     SELECT 'default', $1, 'hour', $3, $4, p.id, $5, $6, $7, $8, $8, $9, $9, cardinality($2::bigint[]),
+       coalesce(b.carry, 0), coalesce(b.carry, 0),
        $10::jsonb, 'BatchMeterUsage', 'us-east-1', $11, $12, 'pending', $13, $14
-     FROM marketplace.period p LEFT JOIN marketplace.balance b ON b.seller_account = p.seller_account AND b.period_id = p.id AND b.dimension = $7
+     FROM marketplace.period p LEFT JOIN marketplace.balance b ON b.seller_account = p.seller_account
+       AND b.period_id = p.id AND b.dimension = $7
      WHERE p.agreement_id = $15 AND p.mode = $11`,
     [
       o.recordId,

@@ -1,7 +1,8 @@
 /**
- * The cases of lives of agreements as far as pure rules answer them (the rest of each, from message to bill, stands in test/cases). Each title names its
- * case; each stands for its kind: the same facts in any other order, repeated or delayed, are judged by rules.property.spec.ts, license and legacy where
- * both are written out below, and the other ways in make the same facts.
+ * The cases of lives of agreements as far as pure rules answer them (the rest of each, from message to bill, stands in
+ * test/cases). Each title names its case; each stands for its kind: the same facts in any other order, repeated or
+ * delayed, are judged by rules.property.spec.ts, license and legacy where both are written out below, and the other
+ * ways in make the same facts.
  */
 import { describe, expect, it } from '@jest/globals';
 import { type AgreementFact } from '../../../src/subscription/agreements/agreement-fact.js';
@@ -23,7 +24,9 @@ function play(
   for (const at of instants.map(instant)) {
     const by = typeof asking === 'function' ? asking(at) : asking;
     const heard = facts.filter(({ heardAt }) => heardAt <= at);
-    const known = Object.fromEntries(Object.entries(agreements).filter(([id]) => heard.some(({ agreementId }) => agreementId === id)));
+    const known = Object.fromEntries(
+      Object.entries(agreements).filter(([id]) => heard.some(({ agreementId }) => agreementId === id)),
+    );
     host.hear(chainOf(relationOf(known, heard, by, isLegacy), of), by, at);
   }
   return host;
@@ -33,35 +36,55 @@ const L1 = fact('agmt-1', '10-11 00:00', 'agreement.created', { startTime: iso('
 
 describe('M3, M4: what is signed ahead starts on its day (siblings: renewal and replacement, either order of Created and License Updated, one second)', () => {
   const created = (intent: string): AgreementFact =>
-    fact('agmt-2', '11-11 09:00:00', 'agreement.created', { intent, startTime: iso('12-11 00:00'), previousDigest: 'agmt-1' });
+    fact('agmt-2', '11-11 09:00:00', 'agreement.created', {
+      intent,
+      startTime: iso('12-11 00:00'),
+      previousDigest: 'agmt-1',
+    });
   const license = fact('agmt-2', '11-11 09:00:00', 'license.updated');
   const world = { 'agmt-1': { licenses: ['l-1'] }, 'agmt-2': { licenses: ['l-2'] } };
 
-  it.each(['RENEW', 'REPLACE'])('%s: l-1 is billed until the day, l-2 from then; the host hears `renewed` once, on the day', (intent) => {
-    const facts = [L1, license, created(intent)];
-    const host = play(world, facts, 'agmt-1', [
-      '10-11 00:00',
-      '11-11 09:00:01',
-      '11-20 00:00',
-      '12-10 23:59',
-      '12-11 00:00',
-      '12-12 00:00',
-    ]);
-    expect(host.heard).toEqual(['activated agmt-1', 'renewed agmt-2']);
-    const timeline = timelineFor(chainOf(relationOf(world, facts, NOT_ASKED, false), 'agmt-1'), NOT_ASKED, instant('12-12 00:00'));
-    expect([payerAt(timeline, instant('12-10 23:59')), payerAt(timeline, instant('12-11 00:00'))]).toEqual(['agmt-1 paid', 'agmt-2 paid']);
-  });
+  it.each(['RENEW', 'REPLACE'])(
+    '%s: l-1 is billed until the day, l-2 from then; the host hears `renewed` once, on the day',
+    (intent) => {
+      const facts = [L1, license, created(intent)];
+      const host = play(world, facts, 'agmt-1', [
+        '10-11 00:00',
+        '11-11 09:00:01',
+        '11-20 00:00',
+        '12-10 23:59',
+        '12-11 00:00',
+        '12-12 00:00',
+      ]);
+      expect(host.heard).toEqual(['activated agmt-1', 'renewed agmt-2']);
+      const timeline = timelineFor(
+        chainOf(relationOf(world, facts, NOT_ASKED, false), 'agmt-1'),
+        NOT_ASKED,
+        instant('12-12 00:00'),
+      );
+      expect([payerAt(timeline, instant('12-10 23:59')), payerAt(timeline, instant('12-11 00:00'))]).toEqual([
+        'agmt-1 paid',
+        'agmt-2 paid',
+      ]);
+    },
+  );
 
   it('the License event alone starts nothing while AWS can still tell when; alone for long, it does', () => {
     const life = lifeOf([license], NOT_ASKED);
     expect(phaseOf(life, NOT_ASKED, instant('11-11 09:01'))).toBe('registered');
     expect(phaseOf(life, NOT_ASKED, instant('11-11 09:05'))).toBe('inForce');
-    expect(phaseOf(lifeOf([license], asked('11-11 09:01')), asked('11-11 09:01'), instant('11-11 09:01'))).toBe('inForce');
+    expect(phaseOf(lifeOf([license], asked('11-11 09:01')), asked('11-11 09:01'), instant('11-11 09:01'))).toBe(
+      'inForce',
+    );
   });
 
   it('a kept license: the License event of the renewal takes no time from the agreement before it', () => {
     const kept = { 'agmt-1': { licenses: ['l-1'] }, 'agmt-2': { licenses: ['l-1'] } };
-    const timeline = timelineFor(chainOf(relationOf(kept, [L1, license], NOT_ASKED, false), 'agmt-1'), NOT_ASKED, instant('11-11 09:01'));
+    const timeline = timelineFor(
+      chainOf(relationOf(kept, [L1, license], NOT_ASKED, false), 'agmt-1'),
+      NOT_ASKED,
+      instant('11-11 09:01'),
+    );
     expect(payerAt(timeline, instant('11-11 09:01'))).toBe('agmt-1 paid');
   });
 
@@ -69,14 +92,21 @@ describe('M3, M4: what is signed ahead starts on its day (siblings: renewal and 
     const facts = [license, { ...created('NEW') }];
     const host = play({ 'agmt-2': {} }, facts, 'agmt-2', ['11-11 09:00', '12-10 23:59', '12-11 00:00']);
     expect(host.heard).toEqual(['activated agmt-2']);
-    expect(stateOf(chainOf(relationOf({ 'agmt-2': {} }, facts, NOT_ASKED, false), 'agmt-2'), NOT_ASKED, instant('11-20 00:00')).state).toBe(
-      'upcoming',
-    );
+    expect(
+      stateOf(
+        chainOf(relationOf({ 'agmt-2': {} }, facts, NOT_ASKED, false), 'agmt-2'),
+        NOT_ASKED,
+        instant('11-20 00:00'),
+      ).state,
+    ).toBe('upcoming');
   });
 
   it('what ended at the instant at which its successor starts makes the host hear no `ending`, also within the seconds between', () => {
     const ended = fact('agmt-1', '12-11 00:00', 'agreement.ended', { status: 'EXPIRED' });
-    const later = fact('agmt-2', '11-11 09:00', 'agreement.created', { startTime: iso('12-11 00:00:30'), previousDigest: 'agmt-1' });
+    const later = fact('agmt-2', '11-11 09:00', 'agreement.created', {
+      startTime: iso('12-11 00:00:30'),
+      previousDigest: 'agmt-1',
+    });
     const host = play(world, [L1, later, ended], 'agmt-1', ['11-12 00:00', '12-11 00:00:10', '12-11 00:00:40']);
     expect(host.heard).toEqual(['activated agmt-1', 'renewed agmt-2']);
   });
@@ -99,7 +129,10 @@ describe('M5, T3: a replacement within an hour (siblings: told at once, told hou
       NOT_ASKED,
       instant('11-20 13:00'),
     );
-    expect([payerAt(timeline, instant('11-20 10:20')), payerAt(timeline, instant('11-20 10:50'))]).toEqual(['agmt-1 paid', 'agmt-2 paid']);
+    expect([payerAt(timeline, instant('11-20 10:20')), payerAt(timeline, instant('11-20 10:50'))]).toEqual([
+      'agmt-1 paid',
+      'agmt-2 paid',
+    ]);
     expect(spanAt(timeline, instant('11-20 10:50'))?.startsAt).toEqual(instant('11-20 10:37'));
   });
 
@@ -118,7 +151,10 @@ describe('M5, T3: a replacement within an hour (siblings: told at once, told hou
 
 describe('M6, M7: a legacy buyer who returned (siblings: SNS alone, EventBridge beside it, signs weeks late)', () => {
   const march = fact(null, '03-02 10:00', 'legacy.subscribeSucceeded');
-  const left = [fact(null, '05-04 10:00', 'legacy.unsubscribePending'), fact(null, '05-04 11:00', 'legacy.unsubscribed')];
+  const left = [
+    fact(null, '05-04 10:00', 'legacy.unsubscribePending'),
+    fact(null, '05-04 11:00', 'legacy.unsubscribed'),
+  ];
   const june = fact(null, '06-08 10:00', 'legacy.subscribeSucceeded');
   const cancelled = fact('agmt-1', '06-10 12:00', 'agreement.found', {
     ...{ status: 'CANCELLED', startTime: iso('03-02 10:00'), endTime: iso('05-04 10:00') },
@@ -130,7 +166,10 @@ describe('M6, M7: a legacy buyer who returned (siblings: SNS alone, EventBridge 
       'its License Deprovisioned comes weeks late',
       [cancelled, fact('agmt-1', '05-04 10:01', 'license.deprovisioned', {}, { heardAt: '06-20 10:00' })],
     ],
-    ['its License Deprovisioned is dated after the return', [cancelled, fact('agmt-1', '06-15 10:00', 'license.deprovisioned')]],
+    [
+      'its License Deprovisioned is dated after the return',
+      [cancelled, fact('agmt-1', '06-15 10:00', 'license.deprovisioned')],
+    ],
     ['nothing more is heard of it', []],
   ])('C that returned stays active: %s', (_, more) => {
     const world: Record<string, KnownAgreement> = more.length > 0 ? { 'agmt-1': {} } : {};
@@ -154,13 +193,23 @@ describe('M8: what is older than the agreement concerns another (siblings: unsub
   it.each<[string, AgreementFact]>([
     ['unsubscribe-success', fact(null, '10-01 10:00', 'legacy.unsubscribed', {}, { heardAt: '11-04 09:00' })],
     ['an advisory', fact(null, '10-01 10:00', 'advisory.issued', {}, { heardAt: '11-04 09:00' })],
-    ['Purchase Agreement Ended of another', fact('agmt-0', '10-01 10:00', 'agreement.ended', {}, { heardAt: '11-04 09:00' })],
+    [
+      'Purchase Agreement Ended of another',
+      fact('agmt-0', '10-01 10:00', 'agreement.ended', {}, { heardAt: '11-04 09:00' }),
+    ],
   ])('%s of October does nothing to who registers in November', (_, old) => {
     const success = fact(null, '11-05 10:10', 'legacy.subscribeSucceeded', {}, { heardAt: '11-06 10:00' });
-    const relation = relationOf({ ...(old.agreementId === null ? {} : { 'agmt-0': {} }) }, [old, registered, success], NOT_ASKED, true);
+    const relation = relationOf(
+      { ...(old.agreementId === null ? {} : { 'agmt-0': {} }) },
+      [old, registered, success],
+      NOT_ASKED,
+      true,
+    );
     expect(relation.assignment.doubts).toEqual([]);
     expect(stateOf(chainOf(relation, success.id), NOT_ASKED, instant('11-06 10:00')).state).toBe('active');
-    const timeline = timelineFor(chainOf(relation, success.id), NOT_ASKED, instant('11-06 10:00'), { identity: 'legacy' });
+    const timeline = timelineFor(chainOf(relation, success.id), NOT_ASKED, instant('11-06 10:00'), {
+      identity: 'legacy',
+    });
     expect(payerAt(timeline, instant('11-05 10:05'))).toBe(`${success.id} paid`);
   });
 
@@ -175,11 +224,17 @@ describe('M8: what is older than the agreement concerns another (siblings: unsub
 });
 
 describe('M11, M12, T2: ends and renewals of which messages are lost or late (siblings: Created alone, found by asking, nothing at all, no way in)', () => {
-  const first = fact('agmt-1', '10-11 00:00', 'agreement.created', { startTime: iso('10-11 00:00'), endTime: iso('11-11 00:00') });
+  const first = fact('agmt-1', '10-11 00:00', 'agreement.created', {
+    startTime: iso('10-11 00:00'),
+    endTime: iso('11-11 00:00'),
+  });
   const world = { 'agmt-1': {}, 'agmt-2': {} };
 
   it('Created alone, which names the previous one, starts the renewal in the same subscription', () => {
-    const created = fact('agmt-2', '11-11 00:00', 'agreement.created', { startTime: iso('11-11 00:00'), previousDigest: 'agmt-1' });
+    const created = fact('agmt-2', '11-11 00:00', 'agreement.created', {
+      startTime: iso('11-11 00:00'),
+      previousDigest: 'agmt-1',
+    });
     const host = play(world, [first, created], 'agmt-1', ['10-11 00:00', '11-11 00:01']);
     expect(host.heard).toEqual(['activated agmt-1', 'renewed agmt-2']);
   });
@@ -193,19 +248,35 @@ describe('M11, M12, T2: ends and renewals of which messages are lost or late (si
     expect(payerAt(waiting, instant('11-11 00:20'))).toBe('none');
     expect(waiting.spans.at(-1)?.end?.awaitsSuccessor).toBe(true);
 
-    const renewal = fact('agmt-2', '11-11 03:00', 'agreement.found', { startTime: iso('11-11 00:00'), initialDigest: 'agmt-1' });
+    const renewal = fact('agmt-2', '11-11 03:00', 'agreement.found', {
+      startTime: iso('11-11 00:00'),
+      initialDigest: 'agmt-1',
+    });
     const found = chainOf(relationOf(world, [first, renewal], asked('11-11 03:00'), false), 'agmt-1');
-    expect(payerAt(timelineFor(found, asked('11-11 03:00'), instant('11-11 03:00')), instant('11-11 00:30'))).toBe('agmt-2 paid');
-    expect(stateOf(found, asked('11-11 03:00'), instant('11-11 03:00'))).toMatchObject({ state: 'active', currentAgreementId: 'agmt-2' });
+    expect(payerAt(timelineFor(found, asked('11-11 03:00'), instant('11-11 03:00')), instant('11-11 00:30'))).toBe(
+      'agmt-2 paid',
+    );
+    expect(stateOf(found, asked('11-11 03:00'), instant('11-11 03:00'))).toMatchObject({
+      state: 'active',
+      currentAgreementId: 'agmt-2',
+    });
   });
 
   it('an expiry that nobody told is found, and so is one of which AWS, asked, says nothing more', () => {
-    const expired = fact('agmt-1', '11-11 02:00', 'agreement.found', { status: 'EXPIRED', endTime: iso('11-11 00:00') });
+    const expired = fact('agmt-1', '11-11 02:00', 'agreement.found', {
+      status: 'EXPIRED',
+      endTime: iso('11-11 00:00'),
+    });
     for (const facts of [[first, expired], [first]]) {
       const asking = asked('11-11 02:00');
       const chain = chainOf(relationOf({ 'agmt-1': {} }, facts, asking, false), 'agmt-1');
-      expect(stateOf(chain, asking, instant('11-11 03:30'))).toMatchObject({ state: 'ended', endsAt: instant('11-11 00:00') });
-      expect(timelineFor(chain, asking, instant('11-11 03:30')).spans.at(-1)).toMatchObject({ to: instant('11-11 00:00') });
+      expect(stateOf(chain, asking, instant('11-11 03:30'))).toMatchObject({
+        state: 'ended',
+        endsAt: instant('11-11 00:00'),
+      });
+      expect(timelineFor(chain, asking, instant('11-11 03:30')).spans.at(-1)).toMatchObject({
+        to: instant('11-11 00:00'),
+      });
     }
   });
 
@@ -253,29 +324,40 @@ describe('M11, M12, T2: ends and renewals of which messages are lost or late (si
 describe('M13, T11: false ends (siblings: raw messages redriven, an end that AWS contradicts, a stale answer)', () => {
   const started = fact(null, '11-01 10:00', 'legacy.subscribeSucceeded');
 
-  it.each(['legacy.unsubscribed', 'legacy.subscribeSucceeded'] as const)('a %s without a time is only a reason to ask', (said) => {
-    const untimed = fact(null, '11-20 10:00', 'message.untimed', { said });
-    const relation = relationOf({}, [started, untimed], NOT_ASKED, true);
-    expect(relation.assignment.doubts).toEqual([{ factId: untimed.id, askFrom: untimed.heardAt, reason: 'untimedMessage' }]);
-    expect(stateOf(chainOf(relation, started.id), NOT_ASKED, instant('11-20 11:00')).state).toBe('active');
-    expect(assignFacts([], [untimed], NOT_ASKED).wanted).toEqual([]);
-  });
+  it.each(['legacy.unsubscribed', 'legacy.subscribeSucceeded'] as const)(
+    'a %s without a time is only a reason to ask',
+    (said) => {
+      const untimed = fact(null, '11-20 10:00', 'message.untimed', { said });
+      const relation = relationOf({}, [started, untimed], NOT_ASKED, true);
+      expect(relation.assignment.doubts).toEqual([
+        { factId: untimed.id, askFrom: untimed.heardAt, reason: 'untimedMessage' },
+      ]);
+      expect(stateOf(chainOf(relation, started.id), NOT_ASKED, instant('11-20 11:00')).state).toBe('active');
+      expect(assignFacts([], [untimed], NOT_ASKED).wanted).toEqual([]);
+    },
+  );
 
   const begun = fact('agmt-1', '11-01 10:00', 'agreement.created', { startTime: iso('11-01 10:00') });
   const falseEnd = fact('agmt-1', '11-20 11:00', 'agreement.ended');
-  const answer = (at: string): AgreementFact => fact('agmt-1', at, 'agreement.found', { startTime: iso('11-01 10:00') });
+  const answer = (at: string): AgreementFact =>
+    fact('agmt-1', at, 'agreement.found', { startTime: iso('11-01 10:00') });
 
   it('an end that AWS contradicts is void from its own instant: no gap stays', () => {
     const facts = [begun, falseEnd, answer('11-20 12:00')];
     const chain = chainOf(relationOf({ 'agmt-1': {} }, facts, asked('11-20 12:00'), false), 'agmt-1');
-    expect(payerAt(timelineFor(chain, asked('11-20 12:00'), instant('11-20 13:00')), instant('11-20 11:30'))).toBe('agmt-1 paid');
+    expect(payerAt(timelineFor(chain, asked('11-20 12:00'), instant('11-20 13:00')), instant('11-20 11:30'))).toBe(
+      'agmt-1 paid',
+    );
     const host = play({ 'agmt-1': {} }, facts, 'agmt-1', ['11-01 10:00', '11-20 11:00', '11-20 12:00']);
     expect(host.heard).toEqual(['activated agmt-1', 'ending agmt-1', 'activated agmt-1']);
   });
 
   it('an answer from within ten minutes after the end does not void it, and is asked for again', () => {
     const trueEnd = fact('agmt-1', '11-20 12:30', 'agreement.ended');
-    const life = lifeOf([begun, falseEnd, answer('11-20 12:00'), trueEnd, answer('11-20 12:30:05')], asked('11-20 12:30:05'));
+    const life = lifeOf(
+      [begun, falseEnd, answer('11-20 12:00'), trueEnd, answer('11-20 12:30:05')],
+      asked('11-20 12:30:05'),
+    );
     expect(life.end?.at).toEqual(instant('11-20 12:30'));
     expect(life.doubt).toEqual({ askFrom: instant('11-20 12:40'), reason: 'endToBeAskedAgain' });
   });
@@ -292,7 +374,11 @@ describe('M14: trial and paid, by the terms (siblings: same license and agreemen
     ['the trial of the terms runs out', [trial('11-01 10:05', iso('11-08 10:00'))], '11-08 10:00'],
     [
       'an amendment ends it early',
-      [trial('11-01 10:05', iso('11-30 10:00')), fact('agmt-1', '11-08 14:00', 'agreement.amended'), paid('agmt-1', '11-08 15:00')],
+      [
+        trial('11-01 10:05', iso('11-30 10:00')),
+        fact('agmt-1', '11-08 14:00', 'agreement.amended'),
+        paid('agmt-1', '11-08 15:00'),
+      ],
       '11-08 14:00',
     ],
     [
@@ -301,7 +387,12 @@ describe('M14: trial and paid, by the terms (siblings: same license and agreemen
       '11-08 14:00',
     ],
   ])('under one agreement: %s; `converted` is heard once', (_, more, at) => {
-    const host = play({ 'agmt-1': {} }, [start, ...more], 'agmt-1', ['11-01 10:05', '11-05 10:00', '11-09 10:00', '11-10 10:00']);
+    const host = play({ 'agmt-1': {} }, [start, ...more], 'agmt-1', [
+      '11-01 10:05',
+      '11-05 10:00',
+      '11-09 10:00',
+      '11-10 10:00',
+    ]);
     expect(host.heard).toEqual(['activated agmt-1', 'converted agmt-1']);
     const timeline = timelineFor(
       chainOf(relationOf({ 'agmt-1': {} }, [start, ...more], NOT_ASKED, false), 'agmt-1'),
@@ -324,8 +415,15 @@ describe('M14: trial and paid, by the terms (siblings: same license and agreemen
     const facts = [start, trial('11-01 10:05', null), next, paid('agmt-2', '11-08 14:05', iso('11-08 14:00'))];
     const host = play(world, facts, 'agmt-1', ['11-01 10:05', '11-08 14:00', '11-08 14:05', '11-09 00:00']);
     expect(host.heard).toEqual(['activated agmt-1', 'renewed agmt-2', 'converted agmt-2']);
-    const timeline = timelineFor(chainOf(relationOf(world, facts, NOT_ASKED, false), 'agmt-1'), NOT_ASKED, instant('11-09 00:00'));
-    expect([payerAt(timeline, instant('11-08 13:59')), payerAt(timeline, instant('11-08 14:00'))]).toEqual(['agmt-1 trial', 'agmt-2 paid']);
+    const timeline = timelineFor(
+      chainOf(relationOf(world, facts, NOT_ASKED, false), 'agmt-1'),
+      NOT_ASKED,
+      instant('11-09 00:00'),
+    );
+    expect([payerAt(timeline, instant('11-08 13:59')), payerAt(timeline, instant('11-08 14:00'))]).toEqual([
+      'agmt-1 trial',
+      'agmt-2 paid',
+    ]);
   });
 
   it('legacy: AWS’s own flag decides, and it is one subscription', () => {
@@ -353,12 +451,18 @@ describe('M25: the host’s own end (siblings: License Updated, an answer of AWS
 
   it('stands against all that AWS says of that agreement', () => {
     const chain = chainOf(relationOf({ 'agmt-1': {} }, [start, end, ...after], asked('11-21 13:00'), false), 'agmt-1');
-    expect(stateOf(chain, asked('11-21 13:00'), instant('11-22 10:00'))).toMatchObject({ state: 'ended', endsAt: instant('11-20 12:00') });
+    expect(stateOf(chain, asked('11-21 13:00'), instant('11-22 10:00'))).toMatchObject({
+      state: 'ended',
+      endsAt: instant('11-20 12:00'),
+    });
     expect(stateOf(chain, NOT_ASKED, instant('11-20 11:59')).state).toBe('active');
   });
 
   it('a later agreement starts a new run: who heard `ended` hears `activated`', () => {
-    const next = fact('agmt-2', '11-23 10:00', 'agreement.created', { startTime: iso('11-23 10:00'), previousDigest: 'agmt-1' });
+    const next = fact('agmt-2', '11-23 10:00', 'agreement.created', {
+      startTime: iso('11-23 10:00'),
+      previousDigest: 'agmt-1',
+    });
     const host = play({ 'agmt-1': {}, 'agmt-2': {} }, [start, end, ...after, next], 'agmt-1', [
       '11-01 10:00',
       '11-20 12:00',

@@ -1,4 +1,7 @@
-/** The oracle against figures worked out by hand (the cases say them), and the pure rules against the oracle: they share no code. */
+/**
+ * The oracle against figures worked out by hand (the cases say them), and the pure rules against the oracle: they share
+ * no code.
+ */
 import { describe, expect, it } from '@jest/globals';
 import { type AgreementFact } from '../../../src/subscription/agreements/agreement-fact.js';
 import { fact } from './facts.js';
@@ -11,7 +14,16 @@ const at = (text: string): Date => new Date(`2026-${text.replace(' ', 'T')}:00Z`
 function agreement(key: string, over: Partial<TrueAgreement> & { startsAt: Date }): TrueAgreement {
   const { startsAt } = over;
   return {
-    ...{ key, buyer: 'b', origin: 'purchase', signedAt: startsAt, endsAt: null, endsAs: null, previous: null, chain: key },
+    ...{
+      key,
+      buyer: 'b',
+      origin: 'purchase',
+      signedAt: startsAt,
+      endsAt: null,
+      endsAs: null,
+      previous: null,
+      chain: key,
+    },
     ...{ license: `l-${key}`, trialUntil: null, ...over },
   };
 }
@@ -19,26 +31,47 @@ function agreement(key: string, over: Partial<TrueAgreement> & { startsAt: Date 
 let keys = 0;
 function used(occurredAt: string, quantity: string, over: Partial<TrueUsage> = {}): TrueUsage {
   return {
-    ...{ key: `u${(keys += 1)}`, buyer: 'b', dimension: 'd', quantity, occurredAt: at(occurredAt), recordedAt: at(occurredAt) },
+    ...{
+      key: `u${(keys += 1)}`,
+      buyer: 'b',
+      dimension: 'd',
+      quantity,
+      occurredAt: at(occurredAt),
+      recordedAt: at(occurredAt),
+    },
     ...{ by: 'tenant', chain: null, retriedAt: [], ...over },
   };
 }
 
 function life(agreements: TrueAgreement[], usage: TrueUsage[], identity: 'license' | 'legacy' = 'license'): TrueLife {
-  const troubles = { messagesLost: 0, messagesRepeated: 0, messagesDelayed: 0, delayMaxMs: 0, callsThrottled: 0, answersLost: 0 };
+  const troubles = {
+    messagesLost: 0,
+    messagesRepeated: 0,
+    messagesDelayed: 0,
+    delayMaxMs: 0,
+    callsThrottled: 0,
+    answersLost: 0,
+  };
   const buyers = [{ key: 'b', identity, licenseFrom: null, tenant: 't' }];
   return { seed: 0, beginsAt: at('11-01 00:00'), until: at('12-31 00:00'), buyers, agreements, usage, troubles };
 }
 
 const billsOf = (of: TrueLife): string[] =>
-  verdictOf(of).bills.map(({ agreement: key, price, dimension, atLeast, atMost }) => `${key} ${price} ${dimension} ${atLeast}..${atMost}`);
+  verdictOf(of).bills.map(
+    ({ agreement: key, price, dimension, atLeast, atMost }) => `${key} ${price} ${dimension} ${atLeast}..${atMost}`,
+  );
 
 const l1 = agreement('l1', { startsAt: at('11-10 00:00'), endsAt: at('11-20 10:37'), endsAs: 'REPLACED' });
 const l2 = agreement('l2', { startsAt: at('11-20 10:37'), previous: 'l1', chain: 'l1' });
 
 describe('what AWS should bill', () => {
   it('M5, T3: a replacement within an hour bills each side its own', () => {
-    const usage = [used('11-20 10:20', '4'), used('11-20 10:50', '5'), used('11-20 11:20', '7'), used('11-20 12:10', '8')];
+    const usage = [
+      used('11-20 10:20', '4'),
+      used('11-20 10:50', '5'),
+      used('11-20 11:20', '7'),
+      used('11-20 12:10', '8'),
+    ];
     expect(billsOf(life([l1, l2], usage))).toEqual(['l1 paid d 4..4', 'l2 paid d 20..20']);
   });
 
@@ -53,7 +86,10 @@ describe('what AWS should bill', () => {
     const only = agreement('l1', { startsAt: at('11-03 10:05'), endsAt: at('11-20 12:05'), endsAs: 'CANCELLED' });
     const usage = [used('10-14 10:00', '1000'), used('11-03 09:50', '3'), used('11-20 12:45', '50')];
     expect(billsOf(life([only], usage))).toEqual(['l1 paid d 3..3']);
-    expect(verdictOf(life([only], usage)).uncovered.map(({ reason }) => reason)).toEqual(['noAgreement', 'noAgreement']);
+    expect(verdictOf(life([only], usage)).uncovered.map(({ reason }) => reason)).toEqual([
+      'noAgreement',
+      'noAgreement',
+    ]);
   });
 
   it('M2: usage that two could pay waits, unless the payer is named', () => {
@@ -68,16 +104,30 @@ describe('what AWS should bill', () => {
   });
 
   it('an agreement that never had an hour of its own under a kept identity bills nothing', () => {
-    const short = agreement('l2', { startsAt: at('11-20 10:37'), endsAt: at('11-20 10:55'), license: 'l-l1', previous: 'l1', chain: 'l1' });
+    const short = agreement('l2', {
+      startsAt: at('11-20 10:37'),
+      endsAt: at('11-20 10:55'),
+      license: 'l-l1',
+      previous: 'l1',
+      chain: 'l1',
+    });
     expect(billsOf(life([l1, short], [used('11-20 10:40', '9')]))).toEqual([]);
     expect(billsOf(life([l1, { ...short, license: 'l-l2' }], [used('11-20 10:40', '9')]))).toEqual(['l2 paid d 9..9']);
   });
 
   it('a bill that differs is told, unit by unit', () => {
     const of = life([l1, l2], [used('11-20 10:20', '4'), used('11-20 10:50', '5')]);
-    const line = (key: string, quantity: number) => ({ agreement: key, dimension: 'd', hour: at('11-20 10:00'), quantity });
+    const line = (key: string, quantity: number) => ({
+      agreement: key,
+      dimension: 'd',
+      hour: at('11-20 10:00'),
+      quantity,
+    });
     expect(differencesOf(of, [line('l1', 4), line('l2', 5)])).toEqual([]);
-    expect(differencesOf(of, [line('l1', 9)])).toEqual(['l1 paid d: 9 billed, due are 4', 'l2 paid d: 0 billed, due are 5']);
+    expect(differencesOf(of, [line('l1', 9)])).toEqual([
+      'l1 paid d: 9 billed, due are 4',
+      'l2 paid d: 0 billed, due are 5',
+    ]);
   });
 });
 
@@ -94,10 +144,20 @@ describe('random lives', () => {
   it('hold every kind of agreement, identity and usage', () => {
     const lives = Array.from({ length: 120 }, (_, seed) => lifeOfSeed(seed));
     const origins = new Set(lives.flatMap(({ agreements }) => agreements.map(({ origin }) => origin)));
-    expect([...origins].sort()).toEqual(['concurrent', 'conversion', 'earlyRenewal', 'lateRenewal', 'purchase', 'replacement', 'return']);
+    expect([...origins].sort()).toEqual([
+      'concurrent',
+      'conversion',
+      'earlyRenewal',
+      'lateRenewal',
+      'purchase',
+      'replacement',
+      'return',
+    ]);
     const bills = lives.flatMap((of) => verdictOf(of).bills);
     expect(bills.filter(({ atLeast, atMost }) => atLeast === atMost).length).toBeGreaterThan(bills.length / 3);
-    expect(new Set(lives.flatMap((of) => verdictOf(of).uncovered.map(({ reason }) => reason))).size).toBeGreaterThanOrEqual(2);
+    expect(
+      new Set(lives.flatMap((of) => verdictOf(of).uncovered.map(({ reason }) => reason))).size,
+    ).toBeGreaterThanOrEqual(2);
   });
 });
 
@@ -113,7 +173,10 @@ function factsOf({ agreements }: TrueLife, buyer: string): AgreementFact[] {
       told(key, signedAt, 'agreement.created', { startTime: startsAt.toISOString(), previousDigest: previous }),
       told(key, signedAt, 'license.updated', {}),
       told(key, startsAt, 'agreement.found', {
-        ...{ startTime: startsAt.toISOString(), terms: { trial: trialUntil === null ? null : { until: trialUntil.toISOString() } } },
+        ...{
+          startTime: startsAt.toISOString(),
+          terms: { trial: trialUntil === null ? null : { until: trialUntil.toISOString() } },
+        },
       }),
       ...(endsAt === null ? [] : [told(key, endsAt, 'agreement.ended', { status: endsAs })]),
     ]);
@@ -132,7 +195,10 @@ describe('the rules, told everything, and the oracle', () => {
         const timelines = [...relation.chains.values()].map((chain) => timelineFor(chain, asking, of.until));
         for (const usage of of.usage.filter(({ buyer: key }) => key === buyer.key)) {
           const spans = timelines
-            .filter(({ spans }) => usage.chain === null || spans.some(({ agreementId }) => chainKeyOf(of, agreementId) === usage.chain))
+            .filter(
+              ({ spans }) =>
+                usage.chain === null || spans.some(({ agreementId }) => chainKeyOf(of, agreementId) === usage.chain),
+            )
             .map((timeline) => spanAt(timeline, usage.occurredAt))
             .filter((span) => span !== undefined);
           // What only the gap before a start covers gives way to what runs.

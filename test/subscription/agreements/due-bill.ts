@@ -1,6 +1,7 @@
 /**
- * What AWS should bill for a life, by what really happened: written from AWS's rules and the promise alone, sharing no code with the module. It says what is
- * billed where every fact is known before its hours' cutoff; what may be billed or be held in the ledger, depending on free hours, lies between two bounds.
+ * What AWS should bill for a life, by what really happened: written from AWS's rules and the promise alone, sharing no
+ * code with the module. It says what is billed where every fact is known before its hours' cutoff; what may be billed
+ * or be held in the ledger, depending on free hours, lies between two bounds.
  */
 import { type TrueAgreement, type TrueBuyer, type TrueLife, type TrueUsage } from './true-lives.js';
 
@@ -75,7 +76,9 @@ export function verdictOf(life: TrueLife): Verdict {
 /** Which agreement has the instant of a usage: none, one, or several that nothing tells apart. */
 export function payersOf(life: TrueLife, { buyer, by, chain, occurredAt }: TrueUsage): TrueAgreement[] {
   const at = occurredAt.getTime();
-  const meant = life.agreements.filter((agreement) => agreement.buyer === buyer && (by === 'tenant' || agreement.chain === chain));
+  const meant = life.agreements.filter(
+    (agreement) => agreement.buyer === buyer && (by === 'tenant' || agreement.chain === chain),
+  );
   const running = meant.filter((agreement) => agreement.startsAt.getTime() <= at && at < endOf(agreement));
   if (running.length > 0) return running;
   const coming = meant.filter(({ startsAt }) => at < startsAt.getTime() && startsAt.getTime() - at <= ARRIVAL_MS);
@@ -116,7 +119,15 @@ function billOf(entries: { period: Period; usage: TrueUsage; isSure: boolean }[]
   const least = sum(entries.filter((entry) => entry.isSure || isCorrection(entry)));
   const most = sum(entries.filter((entry) => !isCorrection(entry)));
   const { agreement, price } = first.period;
-  return [{ agreement: agreement.key, price, dimension: first.usage.dimension, atLeast: wholeUnits(least), atMost: wholeUnits(most) }];
+  return [
+    {
+      agreement: agreement.key,
+      price,
+      dimension: first.usage.dimension,
+      atLeast: wholeUnits(least),
+      atMost: wholeUnits(most),
+    },
+  ];
 }
 
 function periodAt(agreement: TrueAgreement, at: number): Period {
@@ -128,8 +139,9 @@ function periodAt(agreement: TrueAgreement, at: number): Period {
 }
 
 /**
- * The hours under which AWS can take usage of a period: in which an instant at least a second after its start lies, and which no earlier period of the same
- * metering identity has begun. Null: there is none. `closesAt`: what is recorded until then finds its last hour unsealed.
+ * The hours under which AWS can take usage of a period: in which an instant at least a second after its start lies, and
+ * which no earlier period of the same metering identity has begun. Null: there is none. `closesAt`: what is recorded
+ * until then finds its last hour unsealed.
  */
 function ownHoursOf(life: TrueLife, period: Period): { closesAt: number } | null {
   const { from, to } = period;
@@ -152,7 +164,9 @@ function earlierInHour(life: TrueLife, period: Period, hour: number): boolean {
     .flatMap((other) => periodsOf(other))
     .some(
       (other) =>
-        other.from < period.from && other.to > hour && identityAt(life, other.agreement, hour) === identityAt(life, agreement, hour),
+        other.from < period.from &&
+        other.to > hour &&
+        identityAt(life, other.agreement, hour) === identityAt(life, agreement, hour),
     );
 }
 
@@ -160,7 +174,8 @@ function periodsOf(agreement: TrueAgreement): Period[] {
   const starts = agreement.startsAt.getTime();
   const periods = [periodAt(agreement, starts)];
   const trialUntil = agreement.trialUntil?.getTime();
-  if (trialUntil !== undefined && trialUntil > starts && trialUntil < endOf(agreement)) periods.push(periodAt(agreement, trialUntil));
+  if (trialUntil !== undefined && trialUntil > starts && trialUntil < endOf(agreement))
+    periods.push(periodAt(agreement, trialUntil));
   return periods;
 }
 

@@ -1,8 +1,20 @@
-import { type AgreementFact, factIdOf, type FactDetails, type FactType } from '../../../src/subscription/agreements/agreement-fact.js';
+import {
+  type AgreementFact,
+  factIdOf,
+  type FactDetails,
+  type FactType,
+} from '../../../src/subscription/agreements/agreement-fact.js';
 import { type Asking } from '../../../src/subscription/agreements/agreement-state.js';
 
 const DEFAULTS: FactDetails = {
-  'agreement.created': { intent: 'NEW', status: 'ACTIVE', startTime: null, endTime: null, previousDigest: null, offerId: null },
+  'agreement.created': {
+    intent: 'NEW',
+    status: 'ACTIVE',
+    startTime: null,
+    endTime: null,
+    previousDigest: null,
+    offerId: null,
+  },
   'agreement.amended': { intent: 'AMEND', status: 'ACTIVE', endTime: null, offerId: null },
   'agreement.ended': { status: 'CANCELLED', endTime: null },
   'license.updated': { offerId: null },

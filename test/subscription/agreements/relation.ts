@@ -1,7 +1,11 @@
 import { type AgreementFact } from '../../../src/subscription/agreements/agreement-fact.js';
 import { type AgreementLife, type Asking, lifeOf } from '../../../src/subscription/agreements/agreement-state.js';
 import { assignFacts, type Assignment } from '../../../src/subscription/agreements/fact-assignment.js';
-import { joinAgreements, type Joining, type JoiningAgreement } from '../../../src/subscription/agreements/joining-rule.js';
+import {
+  joinAgreements,
+  type Joining,
+  type JoiningAgreement,
+} from '../../../src/subscription/agreements/joining-rule.js';
 import {
   type ChainAgreement,
   endedToldAfter,
@@ -36,18 +40,30 @@ export function relationOf(
 ): Relation {
   const rows = Object.entries(agreements).map(([id, { licenses = [] }]) => ({ id, isNamed: true, licenses }));
   const assignment = assignFacts(rows, facts, asking);
-  const lives = new Map([...assignment.byAgreement].map(([id, own]): [string, AgreementLife] => [id, lifeOf(own, asking)]));
+  const lives = new Map(
+    [...assignment.byAgreement].map(([id, own]): [string, AgreementLife] => [id, lifeOf(own, asking)]),
+  );
   const joiningAgreements = [...lives].map(([id, life]): JoiningAgreement => {
     const own = assignment.byAgreement.get(id) ?? [];
     const named = id in agreements;
     return {
-      ...{ id, subscriptionId: null, agreementName: named ? id : null, licenses: agreements[id]?.licenses ?? [], life, isLegacy },
+      ...{
+        id,
+        subscriptionId: null,
+        agreementName: named ? id : null,
+        licenses: agreements[id]?.licenses ?? [],
+        life,
+        isLegacy,
+      },
       previous: own.flatMap((of) =>
         (of.type === 'agreement.created' || of.type === 'agreement.found') && of.details.previousDigest !== null
           ? [of.details.previousDigest]
           : [],
       ),
-      initial: own.map((of) => (of.type === 'agreement.found' ? of.details.initialDigest : null)).find((digest) => digest !== null) ?? null,
+      initial:
+        own
+          .map((of) => (of.type === 'agreement.found' ? of.details.initialDigest : null))
+          .find((digest) => digest !== null) ?? null,
     };
   });
   const joining = joinAgreements(joiningAgreements, []);
@@ -55,7 +71,10 @@ export function relationOf(
   for (const [id, life] of lives) {
     const place = joining.subscriptionOf.get(id);
     const name = place === undefined ? id : 'with' in place ? place.with : place.subscriptionId;
-    chains.set(name, [...(chains.get(name) ?? []), { id, aliasIds: [], life, previousId: joining.previousOf.get(id) ?? null }]);
+    chains.set(name, [
+      ...(chains.get(name) ?? []),
+      { id, aliasIds: [], life, previousId: joining.previousOf.get(id) ?? null },
+    ]);
   }
   return { assignment, joining, chains };
 }
@@ -80,7 +99,13 @@ export function timelineFor(
       customerIdentifier: identity === 'legacy' ? 'C' : null,
     },
   }));
-  const options = { licenseFrom: null, billedFrom: null, followsLifecycle: true, arrivalGapMs: ARRIVAL_GAP_MS, identity };
+  const options = {
+    licenseFrom: null,
+    billedFrom: null,
+    followsLifecycle: true,
+    arrivalGapMs: ARRIVAL_GAP_MS,
+    identity,
+  };
   return timelineOf({ subscriptionId: 'S', agreements, ...options, ...over }, asking, now);
 }
 
@@ -107,7 +132,11 @@ export class Host {
     this.told = { ...projected, endedTold: endedToldAfter(this.told, projected) };
     this.projected = projected;
     this.tellings.push(...tellings);
-    this.heard.push(...tellings.map((telling) => ('agreementId' in telling ? `${telling.type} ${telling.agreementId}` : telling.type)));
+    this.heard.push(
+      ...tellings.map((telling) =>
+        'agreementId' in telling ? `${telling.type} ${telling.agreementId}` : telling.type,
+      ),
+    );
     return this;
   }
 }

@@ -1,6 +1,7 @@
 /**
- * T12, I9: whatever the order, number, delay or loss of facts, the rules read the same facts the same way, and each fact keeps to its agreement and its
- * instants. RULE_CASES sets how many random worlds each property is judged by (a million once; few in every run).
+ * T12, I9: whatever the order, number, delay or loss of facts, the rules read the same facts the same way, and each
+ * fact keeps to its agreement and its instants. RULE_CASES sets how many random worlds each property is judged by (a
+ * million once; few in every run).
  */
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
@@ -23,11 +24,30 @@ const instantAt = (steps: number): Date => new Date(DAY_0 + steps * 5 * MINUTE_M
 
 const NAMES = ['a', 'b', 'c'] as const;
 const NAMED: readonly FactType[] = [
-  ...(['agreement.created', 'agreement.created', 'agreement.amended', 'agreement.ended', 'agreement.ended', 'license.updated'] as const),
-  ...(['license.deprovisioned', 'advisory.issued', 'advisory.resolved', 'agreement.found', 'agreement.found', 'message.untimed'] as const),
+  ...([
+    'agreement.created',
+    'agreement.created',
+    'agreement.amended',
+    'agreement.ended',
+    'agreement.ended',
+    'license.updated',
+  ] as const),
+  ...([
+    'license.deprovisioned',
+    'advisory.issued',
+    'advisory.resolved',
+    'agreement.found',
+    'agreement.found',
+    'message.untimed',
+  ] as const),
 ];
 const NAMELESS: readonly FactType[] = [
-  ...(['legacy.subscribeSucceeded', 'legacy.subscribeSucceeded', 'legacy.unsubscribePending', 'legacy.unsubscribed'] as const),
+  ...([
+    'legacy.subscribeSucceeded',
+    'legacy.subscribeSucceeded',
+    'legacy.unsubscribePending',
+    'legacy.unsubscribed',
+  ] as const),
   ...(['legacy.subscribeFailed', 'buyer.registered', 'advisory.issued', 'message.untimed', 'host.ended'] as const),
 ];
 
@@ -60,11 +80,22 @@ const draft = (isNamed: fc.Arbitrary<boolean>): fc.Arbitrary<Draft> =>
 
 const isoOrNull = (steps: number | null): string | null => (steps === null ? null : instantAt(steps).toISOString());
 
-function factOf({ agreement, type, at, delay, start, end, status, isPrevious, isTrial }: Draft, index: number): AgreementFact {
+function factOf(
+  { agreement, type, at, delay, start, end, status, isPrevious, isTrial }: Draft,
+  index: number,
+): AgreementFact {
   const before = agreement === 'b' ? 'a' : agreement === 'c' ? 'b' : null;
   const previousDigest = isPrevious ? before : null;
   const details = {
-    ...{ intent: null, status, startTime: isoOrNull(start), endTime: isoOrNull(end), previousDigest, initialDigest: null, offerId: null },
+    ...{
+      intent: null,
+      status,
+      startTime: isoOrNull(start),
+      endTime: isoOrNull(end),
+      previousDigest,
+      initialDigest: null,
+      offerId: null,
+    },
     ...{
       entitled: status === null ? true : null,
       isFreeTrial: isTrial,
@@ -75,7 +106,12 @@ function factOf({ agreement, type, at, delay, start, end, status, isPrevious, is
     terms: isTrial === null ? null : { trial: isTrial ? { until: isoOrNull(end) } : null },
   };
   return {
-    ...{ id: factIdOf('property', `${index}`, type), type, agreementId: agreement, among: type === 'host.ended' ? ['a', 'b', 'c'] : null },
+    ...{
+      id: factIdOf('property', `${index}`, type),
+      type,
+      agreementId: agreement,
+      among: type === 'host.ended' ? ['a', 'b', 'c'] : null,
+    },
     ...{ at: instantAt(at), heardAt: instantAt(at + delay), details },
   } as AgreementFact;
 }
@@ -99,7 +135,11 @@ const worldOf = (isNamed: fc.Arbitrary<boolean>): fc.Arbitrary<World> =>
       now: step,
     })
     .map(({ drafts, keptLicense, askedAt, mayNotAsk, isLegacy, now }) => ({
-      agreements: { a: { licenses: ['l-1'] }, b: { licenses: [keptLicense ? 'l-1' : 'l-2'] }, c: { licenses: ['l-3'] } },
+      agreements: {
+        a: { licenses: ['l-1'] },
+        b: { licenses: [keptLicense ? 'l-1' : 'l-2'] },
+        c: { licenses: ['l-3'] },
+      },
       facts: drafts.map(factOf),
       asking: { askedAt: askedAt === null ? null : instantAt(askedAt), mayNotAsk },
       ...{ isLegacy, now: instantAt(now) },
@@ -129,13 +169,17 @@ function readingOf({ agreements, facts, asking, isLegacy, now }: World): object 
     conflicts: joining.conflicts,
     chains: sorted,
     states: sorted.map(([, chain]) => stateOf(chain, asking, now)),
-    timelines: sorted.map(([, chain]) => timelineFor(chain, asking, now, { identity: isLegacy ? 'legacy' : 'license' })),
+    timelines: sorted.map(([, chain]) =>
+      timelineFor(chain, asking, now, { identity: isLegacy ? 'legacy' : 'license' }),
+    ),
   };
 }
 
 function timelinesOf({ agreements, facts, asking, isLegacy, now }: World): ReturnType<typeof timelineFor>[] {
   const { chains } = relationOf(agreements, facts, asking, isLegacy);
-  return [...chains.values()].map((chain) => timelineFor(chain, asking, now, { identity: isLegacy ? 'legacy' : 'license' }));
+  return [...chains.values()].map((chain) =>
+    timelineFor(chain, asking, now, { identity: isLegacy ? 'legacy' : 'license' }),
+  );
 }
 
 describe('whatever the facts', () => {
@@ -143,7 +187,10 @@ describe('whatever the facts', () => {
     fc.assert(
       fc.property(
         anyWorld.chain((world) =>
-          fc.tuple(fc.constant(world), fc.shuffledSubarray([...world.facts, ...world.facts], { minLength: world.facts.length * 2 })),
+          fc.tuple(
+            fc.constant(world),
+            fc.shuffledSubarray([...world.facts, ...world.facts], { minLength: world.facts.length * 2 }),
+          ),
         ),
         ([world, shuffled]) => {
           return JSON.stringify(readingOf({ ...world, facts: shuffled })) === JSON.stringify(readingOf(world));
@@ -173,7 +220,8 @@ describe('whatever the facts', () => {
           spans.every(({ from, to, startsAt, end }, index) => {
             const next = spans[index + 1];
             const isInOrder = next === undefined || (to !== null && to <= next.from);
-            const hasEnd = end === null || (to !== null && end.at.getTime() === to.getTime() && end.firstSignAt <= end.lastSignAt);
+            const hasEnd =
+              end === null || (to !== null && end.at.getTime() === to.getTime() && end.firstSignAt <= end.lastSignAt);
             return isInOrder && (to === null || from < to) && startsAt.getTime() - from.getTime() <= HOUR_MS && hasEnd;
           }),
         ),
@@ -215,13 +263,21 @@ describe('whatever the facts', () => {
           // What it links, and what would be two chains or a fork by it: that is for a person.
           const touched = new Set([own, ...[before, after].flatMap((relation) => touchedBy(own, relation))]);
           const from =
-            Math.min(...instantsOf(world.facts.filter(({ agreementId }) => touched.has(agreementId ?? ''))).map(Number)) - HOUR_MS;
+            Math.min(
+              ...instantsOf(world.facts.filter(({ agreementId }) => touched.has(agreementId ?? ''))).map(Number),
+            ) - HOUR_MS;
           const [spansBefore, spansAfter] = [spansOf(before, without), spansOf(after, world)];
-          const cuts = [...spansBefore, ...spansAfter].flatMap((span) => [span.from, ...(span.to === null ? [] : [span.to])]);
+          const cuts = [...spansBefore, ...spansAfter].flatMap((span) => [
+            span.from,
+            ...(span.to === null ? [] : [span.to]),
+          ]);
           // Payers change at the ends of spans alone.
           for (const at of cuts.map(Number)) {
             const [was, is] = [payersAt(spansBefore, at), payersAt(spansAfter, at)];
-            const differing = [...was.filter((payer) => !is.includes(payer)), ...is.filter((payer) => !was.includes(payer))];
+            const differing = [
+              ...was.filter((payer) => !is.includes(payer)),
+              ...is.filter((payer) => !was.includes(payer)),
+            ];
             for (const payer of differing) {
               if (!touched.has(payer.split(' ')[0] ?? '') || at < from) return false;
             }
@@ -248,7 +304,8 @@ describe('whatever the facts', () => {
           expect(again - count).toBeLessThanOrEqual(3);
           const words = host.tellings.map(({ type }) => type);
           const firsts = words.filter(
-            (type, index) => type === 'ended' && !words.slice(words.lastIndexOf('ended', index - 1) + 1, index).includes('activated'),
+            (type, index) =>
+              type === 'ended' && !words.slice(words.lastIndexOf('ended', index - 1) + 1, index).includes('activated'),
           );
           expect(firsts.length).toBeLessThanOrEqual(1);
           const renewed = host.tellings.flatMap((telling) => (telling.type === 'renewed' ? [telling.agreementId] : []));
@@ -268,22 +325,32 @@ function relationIn({ agreements, facts, asking, isLegacy }: World): Relation {
 function predecessorsOf(own: string, joining: Relation['joining'], chains: Relation['chains']): string[] {
   const previous = joining.previousOf.get(own);
   if (previous === undefined) return [];
-  const { start, end } = [...chains.values()].flat().find(({ id }) => id === previous)?.life ?? { start: null, end: null };
+  const { start, end } = [...chains.values()].flat().find(({ id }) => id === previous)?.life ?? {
+    start: null,
+    end: null,
+  };
   const neverRan = start !== null && end !== null && end.at <= start.at;
   return [previous, ...(neverRan ? predecessorsOf(previous, joining, chains) : [])];
 }
 
 function touchedBy(own: string, { joining, chains }: Relation): string[] {
   // A start that is not told has no time of its own against one that is.
-  const provisional = [...chains.values()].flat().filter(({ previousId, life }) => previousId === own && life.start?.isTold !== true);
-  const disputed = joining.conflicts.filter(({ kind }) => kind !== 'concurrent').flatMap(({ agreementIds }) => agreementIds);
+  const provisional = [...chains.values()]
+    .flat()
+    .filter(({ previousId, life }) => previousId === own && life.start?.isTold !== true);
+  const disputed = joining.conflicts
+    .filter(({ kind }) => kind !== 'concurrent')
+    .flatMap(({ agreementIds }) => agreementIds);
   return [...predecessorsOf(own, joining, chains), ...provisional.map(({ id }) => id), ...disputed];
 }
 
 function spansOf({ chains }: Relation, { asking, now }: World): TimelineSpan[] {
   // Without the gap before a start, which is nobody's unless nothing else covers it.
   return [...chains.values()].flatMap((chain) =>
-    timelineFor(chain, asking, now).spans.map((span) => ({ ...span, from: span.startsAt > span.from ? span.startsAt : span.from })),
+    timelineFor(chain, asking, now).spans.map((span) => ({
+      ...span,
+      from: span.startsAt > span.from ? span.startsAt : span.from,
+    })),
   );
 }
 
@@ -296,6 +363,8 @@ function payersAt(spans: readonly TimelineSpan[], at: number): string[] {
 function instantsOf(facts: readonly AgreementFact[]): Date[] {
   return facts.flatMap(({ at, heardAt, details }) => [
     ...[at, heardAt],
-    ...Object.values(details).flatMap((value) => (typeof value === 'string' && /^\d{4}-/.test(value) ? [new Date(value)] : [])),
+    ...Object.values(details).flatMap((value) =>
+      typeof value === 'string' && /^\d{4}-/.test(value) ? [new Date(value)] : [],
+    ),
   ]);
 }

@@ -1,6 +1,6 @@
 /**
- * Random lives of buyers on AWS's side: what really happens, whatever the module hears of it. A seed names a life: the same seed gives the same life.
- * Nothing here knows the module.
+ * Random lives of buyers on AWS's side: what really happens, whatever the module hears of it. A seed names a life: the
+ * same seed gives the same life. Nothing here knows the module.
  */
 
 /** One agreement as it really ran. */
@@ -42,7 +42,10 @@ export interface TrueUsage {
   quantity: string;
   occurredAt: Date;
   recordedAt: Date;
-  /** `tenant`: by tenant alone. `payer`: by tenant, with the subscription of `chain` beside it. `subscription`: by the subscription of `chain` alone. */
+  /**
+   * `tenant`: by tenant alone. `payer`: by tenant, with the subscription of `chain` beside it. `subscription`: by the
+   * subscription of `chain` alone.
+   */
   by: 'tenant' | 'payer' | 'subscription';
   /** Key of the chain that `payer` and `subscription` name; null for `tenant`. */
   chain: string | null;
@@ -50,7 +53,10 @@ export interface TrueUsage {
   retriedAt: readonly Date[];
 }
 
-/** What goes wrong on the way of messages and answers; shares of one. The runner turns them into the simulator's disturbances and faults. */
+/**
+ * What goes wrong on the way of messages and answers; shares of one. The runner turns them into the simulator's
+ * disturbances and faults.
+ */
 export interface Troubles {
   messagesLost: number;
   messagesRepeated: number;
@@ -107,17 +113,31 @@ export function lifeOfSeed(seed: number, over: Partial<LifeOptions> = {}): TrueL
   const buyers = Array.from({ length: 1 + dice.below(3) }, (_, index) => buyerOf(`b${index}`, dice, options));
   const agreements = buyers.flatMap((buyer) => agreementsOf(buyer, dice, options.beginsAt, until));
   const usage = buyers.flatMap((buyer) => usageOf(buyer, agreements, dice, options, until));
-  return { seed, beginsAt: options.beginsAt, until, buyers, agreements, usage, troubles: troublesOf(dice, options.trouble) };
+  return {
+    seed,
+    beginsAt: options.beginsAt,
+    until,
+    buyers,
+    agreements,
+    usage,
+    troubles: troublesOf(dice, options.trouble),
+  };
 }
 
 export function actionsOf({ agreements, until }: TrueLife): BuyerAction[] {
   const actions = agreements.flatMap((agreement): BuyerAction[] => [
     { at: agreement.signedAt, kind: 'sign', agreement },
-    ...(agreement.endsAt !== null && agreement.endsAt < until ? [{ at: agreement.endsAt, kind: 'end' as const, agreement }] : []),
-    ...(isConvertedInPlace(agreement, until) ? [{ at: agreement.trialUntil, kind: 'convert' as const, agreement }] : []),
+    ...(agreement.endsAt !== null && agreement.endsAt < until
+      ? [{ at: agreement.endsAt, kind: 'end' as const, agreement }]
+      : []),
+    ...(isConvertedInPlace(agreement, until)
+      ? [{ at: agreement.trialUntil, kind: 'convert' as const, agreement }]
+      : []),
   ]);
   // What ends, ends before what starts at the same instant.
-  return actions.sort((a, b) => a.at.getTime() - b.at.getTime() || Number(a.kind === 'sign') - Number(b.kind === 'sign'));
+  return actions.sort(
+    (a, b) => a.at.getTime() - b.at.getTime() || Number(a.kind === 'sign') - Number(b.kind === 'sign'),
+  );
 }
 
 function isConvertedInPlace(agreement: TrueAgreement, until: Date): agreement is TrueAgreement & { trialUntil: Date } {
@@ -127,7 +147,10 @@ function isConvertedInPlace(agreement: TrueAgreement, until: Date): agreement is
 
 function buyerOf(key: string, dice: Dice, { beginsAt, days }: LifeOptions): TrueBuyer {
   const identity = dice.pick(['license', 'license', 'legacy', 'moved'] as const);
-  const licenseFrom = identity === 'moved' ? new Date(beginsAt.getTime() + Math.floor(days / 2) * DAY_MS + dice.below(24) * HOUR_MS) : null;
+  const licenseFrom =
+    identity === 'moved'
+      ? new Date(beginsAt.getTime() + Math.floor(days / 2) * DAY_MS + dice.below(24) * HOUR_MS)
+      : null;
   return { key, identity, licenseFrom, tenant: `tenant-${key}` };
 }
 
@@ -139,7 +162,9 @@ function agreementsOf(buyer: TrueBuyer, dice: Dice, beginsAt: Date, until: Date)
   for (let index = 0; index < count; index += 1) {
     const key = `${buyer.key}-a${index}`;
     const next: TrueAgreement =
-      last === null ? firstOf(buyer, key, dice, beginsAt) : followerOf(last, key, buyer, dice, minutesLeft(last.startsAt));
+      last === null
+        ? firstOf(buyer, key, dice, beginsAt)
+        : followerOf(last, key, buyer, dice, minutesLeft(last.startsAt));
     if (next.startsAt >= until) break;
     agreements.push(next);
     last = next;
@@ -159,13 +184,29 @@ function firstOf(buyer: TrueBuyer, key: string, dice: Dice, beginsAt: Date): Tru
   const startsAt = plus(beginsAt, (60 + dice.below(20 * 60)) * MINUTE_MS + dice.below(60) * 1000);
   const trialUntil = dice.chance(0.3) ? plus(startsAt, (60 + dice.below(4 * 24 * 60)) * MINUTE_MS) : null;
   return {
-    ...{ key, buyer: buyer.key, origin: 'purchase', signedAt: startsAt, startsAt, endsAt: null, endsAs: null, previous: null, chain: key },
+    ...{
+      key,
+      buyer: buyer.key,
+      origin: 'purchase',
+      signedAt: startsAt,
+      startsAt,
+      endsAt: null,
+      endsAs: null,
+      previous: null,
+      chain: key,
+    },
     ...{ license: `l-${key}`, trialUntil },
   };
 }
 
 /** What comes after an agreement; sets the end of that one where it has to end. */
-function followerOf(last: TrueAgreement, key: string, buyer: TrueBuyer, dice: Dice, minutesLeft: number): TrueAgreement {
+function followerOf(
+  last: TrueAgreement,
+  key: string,
+  buyer: TrueBuyer,
+  dice: Dice,
+  minutesLeft: number,
+): TrueAgreement {
   const origins = [
     'earlyRenewal',
     'lateRenewal',
@@ -178,7 +219,9 @@ function followerOf(last: TrueAgreement, key: string, buyer: TrueBuyer, dice: Di
   const keepsLicense = dice.chance(0.4);
   const linked = { previous: last.key, chain: last.chain, license: keepsLicense ? last.license : `l-${key}` };
   const alone = { previous: null, chain: key, license: `l-${key}` };
-  const agreement = (of: Pick<TrueAgreement, 'signedAt' | 'startsAt' | 'previous' | 'chain' | 'license'>): TrueAgreement => ({
+  const agreement = (
+    of: Pick<TrueAgreement, 'signedAt' | 'startsAt' | 'previous' | 'chain' | 'license'>,
+  ): TrueAgreement => ({
     ...{ key, buyer: buyer.key, origin, endsAt: null, endsAs: null, trialUntil: null },
     ...of,
   });
@@ -189,7 +232,11 @@ function followerOf(last: TrueAgreement, key: string, buyer: TrueBuyer, dice: Di
   switch (origin) {
     case 'earlyRenewal':
       close(at, 'RENEWED');
-      return agreement({ ...linked, startsAt: at, signedAt: plus(last.startsAt, dice.below(at.getTime() - last.startsAt.getTime())) });
+      return agreement({
+        ...linked,
+        startsAt: at,
+        signedAt: plus(last.startsAt, dice.below(at.getTime() - last.startsAt.getTime())),
+      });
     case 'lateRenewal':
       close(at, 'EXPIRED');
       return agreement({ ...linked, startsAt: at, signedAt: at });
@@ -208,18 +255,34 @@ function followerOf(last: TrueAgreement, key: string, buyer: TrueBuyer, dice: Di
   }
 }
 
-function usageOf(buyer: TrueBuyer, all: readonly TrueAgreement[], dice: Dice, options: LifeOptions, until: Date): TrueUsage[] {
+function usageOf(
+  buyer: TrueBuyer,
+  all: readonly TrueAgreement[],
+  dice: Dice,
+  options: LifeOptions,
+  until: Date,
+): TrueUsage[] {
   const own = all.filter((agreement) => agreement.buyer === buyer.key);
   return Array.from({ length: options.usagePerDay * options.days }, (_, index): TrueUsage => {
     // Half of them near a start or an end, where it matters whose instant it is.
-    const edges = own.flatMap(({ startsAt, endsAt, trialUntil }) => [startsAt, endsAt, trialUntil]).filter((at) => at !== null);
+    const edges = own
+      .flatMap(({ startsAt, endsAt, trialUntil }) => [startsAt, endsAt, trialUntil])
+      .filter((at) => at !== null);
     const edge = dice.chance(0.5) ? dice.pick(edges) : null;
     const anywhere = plus(options.beginsAt, dice.below(options.days * DAY_MS - 3 * HOUR_MS));
     const occurredAt =
-      edge === null ? anywhere : clamp(plus(edge, dice.below(4 * HOUR_MS) - 2 * HOUR_MS), options.beginsAt, plus(until, -3 * HOUR_MS));
-    const lateBy = dice.chance(0.8) ? dice.below(MINUTE_MS) : dice.chance(0.7) ? dice.below(5 * HOUR_MS) : dice.below(40 * HOUR_MS);
+      edge === null
+        ? anywhere
+        : clamp(plus(edge, dice.below(4 * HOUR_MS) - 2 * HOUR_MS), options.beginsAt, plus(until, -3 * HOUR_MS));
+    const lateBy = dice.chance(0.8)
+      ? dice.below(MINUTE_MS)
+      : dice.chance(0.7)
+        ? dice.below(5 * HOUR_MS)
+        : dice.below(40 * HOUR_MS);
     const recordedAt = plus(occurredAt, lateBy);
-    const running = own.filter(({ startsAt, endsAt }) => startsAt <= occurredAt && (endsAt === null || occurredAt < endsAt));
+    const running = own.filter(
+      ({ startsAt, endsAt }) => startsAt <= occurredAt && (endsAt === null || occurredAt < endsAt),
+    );
     const chains = [...new Set(running.map(({ chain }) => chain))];
     const by =
       chains.length > 1
@@ -230,7 +293,14 @@ function usageOf(buyer: TrueBuyer, all: readonly TrueAgreement[], dice: Dice, op
           ? 'subscription'
           : 'tenant';
     return {
-      ...{ key: `${buyer.key}-u${index}`, buyer: buyer.key, dimension: dice.pick(options.dimensions), occurredAt, recordedAt, by },
+      ...{
+        key: `${buyer.key}-u${index}`,
+        buyer: buyer.key,
+        dimension: dice.pick(options.dimensions),
+        occurredAt,
+        recordedAt,
+        by,
+      },
       quantity: dice.chance(0.05)
         ? `-${1 + dice.below(3)}`
         : dice.chance(0.3)
@@ -245,7 +315,12 @@ function usageOf(buyer: TrueBuyer, all: readonly TrueAgreement[], dice: Dice, op
 function troublesOf(dice: Dice, trouble: number): Troubles {
   const share = (most: number): number => dice.fraction() * most * trouble;
   return {
-    ...{ messagesLost: share(0.2), messagesRepeated: share(0.3), messagesDelayed: share(0.5), delayMaxMs: Math.floor(share(3 * DAY_MS)) },
+    ...{
+      messagesLost: share(0.2),
+      messagesRepeated: share(0.3),
+      messagesDelayed: share(0.5),
+      delayMaxMs: Math.floor(share(3 * DAY_MS)),
+    },
     ...{ callsThrottled: share(0.2), answersLost: share(0.1) },
   };
 }

@@ -43,7 +43,11 @@ export function agreementRoutes(simulator: ControlledSimulator): ControlRoute[] 
       run: ({ params }) => act(known(params.agreementId)),
     });
   /** A deed after which another agreement may stand in the place of this one. */
-  const succession = (name: string, summary: string, act: (agreementId: string, terms: SuccessorTerms) => Agreement): ControlRoute =>
+  const succession = (
+    name: string,
+    summary: string,
+    act: (agreementId: string, terms: SuccessorTerms) => Agreement,
+  ): ControlRoute =>
     route({
       method: 'POST',
       path: `/agreements/{agreementId}/${name}` as '/agreements/{agreementId}',
@@ -95,7 +99,8 @@ export function agreementRoutes(simulator: ControlledSimulator): ControlRoute[] 
           .agreements()
           .filter(
             (one) =>
-              (productCode === undefined || one.productCode === productCode) && (accountId === undefined || one.accountId === accountId),
+              (productCode === undefined || one.productCode === productCode) &&
+              (accountId === undefined || one.accountId === accountId),
           ),
       }),
     }),
@@ -138,8 +143,10 @@ export function agreementRoutes(simulator: ControlledSimulator): ControlRoute[] 
       answer: agreement,
       run: ({ params, body }) => simulator.amend(known(params.agreementId), body),
     }),
-    succession('renew', 'Renew a running agreement, now or from a start ahead; answers what comes after it', (id, terms) =>
-      simulator.renew(id, terms),
+    succession(
+      'renew',
+      'Renew a running agreement, now or from a start ahead; answers what comes after it',
+      (id, terms) => simulator.renew(id, terms),
     ),
     succession(
       'replace',

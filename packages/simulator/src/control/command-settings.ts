@@ -72,7 +72,13 @@ export function commandSettings(args: readonly string[]): CommandSettings | 'hel
     seed: numberOf('--seed', values.seed, 1, Number.isSafeInteger, 'a whole number'),
     startAt: values['start-at'] === undefined ? undefined : momentOf(values['start-at']),
     rate: numberOf('--rate', values.rate, 1, Number.isFinite, 'a number >= 0'),
-    callsPerSecond: numberOf('--calls-per-second', values['calls-per-second'], undefined, Number.isFinite, 'a number >= 0'),
+    callsPerSecond: numberOf(
+      '--calls-per-second',
+      values['calls-per-second'],
+      undefined,
+      Number.isFinite,
+      'a number >= 0',
+    ),
   };
 }
 
@@ -105,11 +111,15 @@ function scenarioIn(file: string): ScenarioInput {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Error(`--scenario: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}).`, { cause: error });
+    throw new Error(`--scenario: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}).`, {
+      cause: error,
+    });
   }
   try {
     return JSON.parse(text) as ScenarioInput;
   } catch (error) {
-    throw new Error(`--scenario: ${file} is not JSON: ${error instanceof Error ? error.message : String(error)}.`, { cause: error });
+    throw new Error(`--scenario: ${file} is not JSON: ${error instanceof Error ? error.message : String(error)}.`, {
+      cause: error,
+    });
   }
 }

@@ -30,7 +30,11 @@ export class ControlDesk {
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const answer = await this.#answer(request).catch(refusal);
-    response.writeHead(answer.status, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...answer.headers });
+    response.writeHead(answer.status, {
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...answer.headers,
+    });
     response.end(request.method === 'HEAD' ? undefined : answer.body);
   }
 
@@ -41,7 +45,8 @@ export class ControlDesk {
     checkRequest(method, request.headers);
     if (path === '') return { status: 308, headers: { location: '/_simulator/' }, body: undefined };
     const file = pageFile(path);
-    if (file && method === 'GET') return { status: 200, headers: { ...pageHeaders, 'content-type': file.type }, body: file.text };
+    if (file && method === 'GET')
+      return { status: 200, headers: { ...pageHeaders, 'content-type': file.type }, body: file.text };
     if (path === '/openapi.json' && method === 'GET') return json(200, openApiDocument(this.#routes));
     const { route, params } = this.#route(method, path, file !== undefined || path === '/openapi.json');
     const query = checked(route.query, Object.fromEntries(url.searchParams), 'query');
@@ -60,7 +65,10 @@ export class ControlDesk {
     if (found) return found;
     const allowed = isFile ? ['GET'] : here.map(({ route }) => route.method);
     if (allowed.length === 0) {
-      throw new ControlProblem(404, `There is nothing at /_simulator${path}. GET /_simulator/openapi.json describes what there is.`);
+      throw new ControlProblem(
+        404,
+        `There is nothing at /_simulator${path}. GET /_simulator/openapi.json describes what there is.`,
+      );
     }
     const allow = allowed.join(', ');
     throw new ControlProblem(405, `${method} does not work here. Use ${allow}.`, [], { allow });
@@ -89,7 +97,8 @@ function decoded(segment: string): string {
 
 function checked(schema: z.ZodType | undefined, value: unknown, root: string): unknown {
   const result = schema?.safeParse(value);
-  if (result && !result.success) throw new ControlProblem(400, 'The request does not fit.', fieldProblems(result.error, root));
+  if (result && !result.success)
+    throw new ControlProblem(400, 'The request does not fit.', fieldProblems(result.error, root));
   return result?.data;
 }
 

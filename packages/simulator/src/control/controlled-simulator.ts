@@ -22,7 +22,10 @@ import { type CallQuotas } from '../wire/call-quota.js';
 import { type FaultInjector } from '../wire/fault-injector.js';
 import { type WorldSnapshot } from '../world-snapshot.js';
 
-/** What the control room needs of the simulator. The simulator has it, and knows the control room only once somebody knocks. */
+/**
+ * What the control room needs of the simulator. The simulator has it, and knows the control room only once somebody
+ * knocks.
+ */
 export interface ControlledSimulator {
   readonly clock: SimulatorClock;
   readonly switches: Readonly<Switches>;
@@ -51,7 +54,11 @@ export interface ControlledSimulator {
   reinstate(agreementId: string): Agreement;
   setEntitlements(agreementId: string, entitlements: readonly Entitlement[]): Agreement;
   requestCancellation(agreementId: string, reason?: CancellationReason, message?: string): Agreement;
-  answerCancellation(agreementId: string, status: Exclude<CancellationRequest['status'], 'PENDING_APPROVAL'>, message?: string): Agreement;
+  answerCancellation(
+    agreementId: string,
+    status: Exclude<CancellationRequest['status'], 'PENDING_APPROVAL'>,
+    message?: string,
+  ): Agreement;
   spreadRumour(agreementId: string, kind: Rumour, options: RumourOptions): void;
   issueAdvisory(agreementId: string): void;
   resolveAdvisory(agreementId: string): void;

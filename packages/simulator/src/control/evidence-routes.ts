@@ -2,7 +2,15 @@ import { type z } from 'zod';
 import { type ControlledSimulator } from './controlled-simulator.js';
 import { ControlProblem } from './control-problem.js';
 import { type ControlRoute, route } from './control-route.js';
-import { acceptedUsage, bill, billQuery, callPage, callQuery, segmentList, stateDocument as stateSchema } from './evidence-schemas.js';
+import {
+  acceptedUsage,
+  bill,
+  billQuery,
+  callPage,
+  callQuery,
+  segmentList,
+  stateDocument as stateSchema,
+} from './evidence-schemas.js';
 import { stateDocument, worldOf } from './state-document.js';
 
 /** What was asked, what was billed, and the whole state. */
@@ -39,7 +47,8 @@ export function evidenceRoutes(simulator: ControlledSimulator): ControlRoute[] {
     route({
       method: 'GET',
       path: '/accepted-usage',
-      summary: 'The records behind the bill: with their timestamps, when they were taken, and the price they come under',
+      summary:
+        'The records behind the bill: with their timestamps, when they were taken, and the price they come under',
       query: billQuery,
       answer: acceptedUsage,
       run: ({ query }) => ({ records: simulator.acceptedUsage(query) }),
@@ -67,7 +76,10 @@ export function evidenceRoutes(simulator: ControlledSimulator): ControlRoute[] {
         try {
           simulator.restore(worldOf(body));
         } catch (error) {
-          throw new ControlProblem(400, `The state cannot be used: ${error instanceof Error ? error.message : String(error)}.`);
+          throw new ControlProblem(
+            400,
+            `The state cannot be used: ${error instanceof Error ? error.message : String(error)}.`,
+          );
         }
       },
     }),

@@ -9,7 +9,9 @@ export const callQuery = z.strictObject({
   error: z.exactOptional(z.string()),
   order: z.enum(['oldestFirst', 'newestFirst']).default('oldestFirst'),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
-  after: z.exactOptional(z.string()).meta({ description: 'The `next` of the page before, with the same filter and order' }),
+  after: z
+    .exactOptional(z.string())
+    .meta({ description: 'The `next` of the page before, with the same filter and order' }),
 });
 
 export const callPage = z
@@ -79,7 +81,9 @@ export const segmentList = z.object({ segments: z.array(segment) }).meta({ id: '
 
 export const acceptedUsage = z
   .object({
-    records: z.array(billLine.extend({ timestamp: z.iso.datetime(), acceptedAt: z.iso.datetime(), segment: segment.optional() })),
+    records: z.array(
+      billLine.extend({ timestamp: z.iso.datetime(), acceptedAt: z.iso.datetime(), segment: segment.optional() }),
+    ),
   })
   .meta({ id: 'AcceptedUsage' });
 

@@ -16,7 +16,10 @@ const recordMatcher = z
 
 const callMatcher = z
   .strictObject({ region: z.exactOptional(z.string()), productCode: z.exactOptional(z.string()), ...recordMembers })
-  .meta({ id: 'CallMatcher', description: 'Calls for which all members given are equal; those of a record, in one and the same record' });
+  .meta({
+    id: 'CallMatcher',
+    description: 'Calls for which all members given are equal; those of a record, in one and the same record',
+  });
 
 const scope = {
   operation: z.exactOptional(z.enum(operations as [string, ...string[]] as [(typeof operations)[number]])),

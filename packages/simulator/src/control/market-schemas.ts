@@ -17,7 +17,9 @@ const dimensions = z
 
 export const productRequest = z
   .strictObject({
-    productCode: z.exactOptional(z.string().regex(/^[-a-zA-Z0-9/=:_.@]{1,255}$/, 'expected 1 to 255 letters, digits or - / = : _ . @')),
+    productCode: z.exactOptional(
+      z.string().regex(/^[-a-zA-Z0-9/=:_.@]{1,255}$/, 'expected 1 to 255 letters, digits or - / = : _ . @'),
+    ),
     title,
     type: z.exactOptional(z.enum(['saas', 'ami', 'container'])),
     identity: z.exactOptional(z.enum(['license', 'legacy'])),
@@ -27,7 +29,9 @@ export const productRequest = z
   .meta({ id: 'ProductRequest' });
 
 /** What is absent stays. */
-export const productChange = z.strictObject({ title, dimensions: z.exactOptional(dimensions), regions }).meta({ id: 'ProductChange' });
+export const productChange = z
+  .strictObject({ title, dimensions: z.exactOptional(dimensions), regions })
+  .meta({ id: 'ProductChange' });
 
 export const product = z
   .object({
@@ -47,7 +51,9 @@ const entitlementRequest = z.strictObject({
   expiresAt: z.exactOptional(moment),
 });
 
-export const entitlementsRequest = z.strictObject({ entitlements: z.array(entitlementRequest) }).meta({ id: 'EntitlementsRequest' });
+export const entitlementsRequest = z
+  .strictObject({ entitlements: z.array(entitlementRequest) })
+  .meta({ id: 'EntitlementsRequest' });
 
 const subscription = {
   productCode: z.string().min(1),
@@ -60,7 +66,9 @@ const subscription = {
   offerId: z.exactOptional(z.string().min(1)),
   autoRenew: z.exactOptional(z.boolean()),
   lockoutDays: z.exactOptional(z.number().min(0)),
-  resale: z.exactOptional(z.strictObject({ partnerAccountId: accountId, resaleAuthorizationId: z.exactOptional(z.string().min(1)) })),
+  resale: z.exactOptional(
+    z.strictObject({ partnerAccountId: accountId, resaleAuthorizationId: z.exactOptional(z.string().min(1)) }),
+  ),
 };
 
 export const subscribeRequest = z.strictObject(subscription).meta({ id: 'SubscribeRequest' });
@@ -104,7 +112,10 @@ export const cancellationRequest = z
   .meta({ id: 'CancellationRequest' });
 
 export const cancellationAnswer = z
-  .strictObject({ status: z.enum(['APPROVED', 'REJECTED', 'CANCELLED', 'VALIDATION_FAILED']), message: z.string().default('') })
+  .strictObject({
+    status: z.enum(['APPROVED', 'REJECTED', 'CANCELLED', 'VALIDATION_FAILED']),
+    message: z.string().default(''),
+  })
   .meta({ id: 'CancellationAnswer' });
 
 const instant = z.iso.datetime();
@@ -127,7 +138,11 @@ export const agreement = z
   .meta({ id: 'Agreement' });
 
 export const registrationForm = z
-  .object({ fields: z.record(z.string(), z.string()).meta({ description: 'To be posted to the registration page, form-encoded' }) })
+  .object({
+    fields: z
+      .record(z.string(), z.string())
+      .meta({ description: 'To be posted to the registration page, form-encoded' }),
+  })
   .meta({ id: 'RegistrationForm' });
 
 export const clockState = z.object({ now: instant, rate: z.number().min(0) }).meta({ id: 'Clock' });

@@ -8,7 +8,8 @@ import { commandSettings, type CommandSettings, commandUsage } from './command-s
 const callLogLimit = 2000;
 
 function welcome({ url }: MarketplaceSimulator, settings: CommandSettings, goesOn: boolean): string {
-  const state = settings.stateFile === undefined ? [] : [`  State        ${settings.stateFile}${goesOn ? ', gone on from' : ''}`];
+  const state =
+    settings.stateFile === undefined ? [] : [`  State        ${settings.stateFile}${goesOn ? ', gone on from' : ''}`];
   return [
     `AWS Marketplace is simulated at ${url}`,
     '',
@@ -26,7 +27,8 @@ function welcome({ url }: MarketplaceSimulator, settings: CommandSettings, goesO
 function explain(error: unknown, { port, host }: CommandSettings): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'EADDRINUSE') return `port ${port} is taken. Give another with --port, or 0 for a free one.`;
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `this machine has no address ${host}. Give another with --host.`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `this machine has no address ${host}. Give another with --host.`;
   if (code === 'EACCES') return `port ${port} is not open to this user. Give one above 1023 with --port.`;
   return message;
 }

@@ -39,7 +39,10 @@ export function notificationRoutes({ notifications }: ControlledSimulator): Cont
       summary: 'Send nothing there any more',
       run: ({ params }) => {
         if (!notifications.targets().some(({ id }) => id === params.targetId)) {
-          throw new ControlProblem(404, `There is no target ${params.targetId}. GET /_simulator/notifications/targets lists them.`);
+          throw new ControlProblem(
+            404,
+            `There is no target ${params.targetId}. GET /_simulator/notifications/targets lists them.`,
+          );
         }
         notifications.removeTarget(params.targetId);
       },
@@ -73,13 +76,18 @@ export function notificationRoutes({ notifications }: ControlledSimulator): Cont
     route({
       method: 'POST',
       path: '/notifications/send',
-      summary: 'Deliver messages once more, past all disturbances: redriven from a dead-letter queue, or in an order of your own',
+      summary:
+        'Deliver messages once more, past all disturbances: redriven from a dead-letter queue, or in an order of ' +
+        'your own',
       body: sendRequest,
       run: async ({ body: { ids, target: only } }) => {
         const messages = ids.map((id) => {
           const found = notifications.messages({ when: (message) => message.id === id })[0];
           if (found) return found;
-          throw new ControlProblem(404, `There is no message ${id}. GET /_simulator/notifications/messages lists them.`);
+          throw new ControlProblem(
+            404,
+            `There is no message ${id}. GET /_simulator/notifications/messages lists them.`,
+          );
         });
         await notifications.send(messages, only === undefined ? {} : { target: only });
       },

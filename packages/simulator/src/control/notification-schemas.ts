@@ -10,7 +10,12 @@ export const targetRequest = z
   .discriminatedUnion(
     'kind',
     [
-      z.strictObject({ kind: z.literal('apiDestination'), url, headers: z.exactOptional(z.record(z.string(), z.string())), detailTypes }),
+      z.strictObject({
+        kind: z.literal('apiDestination'),
+        url,
+        headers: z.exactOptional(z.record(z.string(), z.string())),
+        detailTypes,
+      }),
       z.strictObject({ kind: z.literal('snsHttp'), url, productCode: filled, topic }),
       z.strictObject({
         kind: z.literal('sqs'),
@@ -50,7 +55,12 @@ export const disturbanceRequest = z
     'kind',
     [
       z.strictObject({ kind: z.literal('drop'), ...scope }),
-      z.strictObject({ kind: z.literal('duplicate'), copies: z.exactOptional(z.int().min(2)), spreadMs: wait, ...scope }),
+      z.strictObject({
+        kind: z.literal('duplicate'),
+        copies: z.exactOptional(z.int().min(2)),
+        spreadMs: wait,
+        ...scope,
+      }),
       z.strictObject({ kind: z.literal('delay'), ms: z.number().min(0), jitterMs: wait, ...scope }),
       z.strictObject({ kind: z.literal('reorder'), among: z.int().min(2), ...scope }),
       z.strictObject({ kind: z.literal('hold'), ...scope }),
@@ -65,7 +75,10 @@ export const releaseRequest = z
 
 export const sendRequest = z
   .strictObject({
-    ids: z.array(filled).min(1).meta({ description: 'Of messages sent before, in the order in which they are to come' }),
+    ids: z
+      .array(filled)
+      .min(1)
+      .meta({ description: 'Of messages sent before, in the order in which they are to come' }),
     target: z.exactOptional(filled),
   })
   .meta({ id: 'SendRequest' });
@@ -80,7 +93,14 @@ export const messageQuery = z.strictObject({
 export const messageList = z
   .object({
     messages: z.array(
-      z.object({ sequence: z.int(), id: z.string(), type: z.string(), at: z.iso.datetime(), channel, body: z.looseObject({}) }),
+      z.object({
+        sequence: z.int(),
+        id: z.string(),
+        type: z.string(),
+        at: z.iso.datetime(),
+        channel,
+        body: z.looseObject({}),
+      }),
     ),
   })
   .meta({ id: 'MessageList' });
@@ -94,7 +114,14 @@ export const deliveryQuery = z.strictObject({
 export const deliveryList = z
   .object({
     deliveries: z.array(
-      z.object({ target: z.string(), id: z.string(), type: z.string(), at: z.iso.datetime(), attempt: z.int(), outcome: z.string() }),
+      z.object({
+        target: z.string(),
+        id: z.string(),
+        type: z.string(),
+        at: z.iso.datetime(),
+        attempt: z.int(),
+        outcome: z.string(),
+      }),
     ),
   })
   .meta({ id: 'DeliveryList' });

@@ -22,13 +22,17 @@ export function openApiDocument(routes: readonly ControlRoute[]): JsonSchema {
     const path = `/_simulator${route.path}`;
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, schemas) };
   }
-  const refused = { description: 'Refused, with what to send instead', content: jsonContent(componentOf(problem, 'output', schemas)) };
+  const refused = {
+    description: 'Refused, with what to send instead',
+    content: jsonContent(componentOf(problem, 'output', schemas)),
+  };
   return {
     openapi: '3.1.0',
     info: {
       title: 'AWS Marketplace simulator: control API',
       version: '1',
-      description: 'Requests with a body need `content-type: application/json`. Moments are ISO 8601 by the simulator’s clock.',
+      description:
+        'Requests with a body need `content-type: application/json`. Moments are ISO 8601 by the simulator’s clock.',
     },
     paths,
     components: { schemas, responses: { Refused: refused } },
@@ -46,9 +50,19 @@ function operationOf(route: ControlRoute, schemas: Record<string, JsonSchema>): 
     properties?: Record<string, JsonSchema>;
     required?: string[];
   };
-  const inQuery = Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: required.includes(name), schema }));
+  const inQuery = Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema,
+  }));
   const success = route.answer
-    ? { [String(route.status ?? 200)]: { description: 'Done', content: jsonContent(componentOf(route.answer, 'output', schemas)) } }
+    ? {
+        [String(route.status ?? 200)]: {
+          description: 'Done',
+          content: jsonContent(componentOf(route.answer, 'output', schemas)),
+        },
+      }
     : { 204: { description: 'Done' } };
   return {
     summary: route.summary,
@@ -86,5 +100,7 @@ function converted(schema: z.ZodType, io: 'input' | 'output', schemas: Record<st
 
 function relinked(schema: object): JsonSchema {
   const own = Object.entries(schema).filter(([key]) => key !== '$schema' && key !== 'id');
-  return JSON.parse(JSON.stringify(Object.fromEntries(own)).replaceAll('"#/$defs/', '"#/components/schemas/')) as JsonSchema;
+  return JSON.parse(
+    JSON.stringify(Object.fromEntries(own)).replaceAll('"#/$defs/', '"#/components/schemas/'),
+  ) as JsonSchema;
 }

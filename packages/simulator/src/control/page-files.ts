@@ -12,7 +12,10 @@ const files: Readonly<Record<string, { readonly name: string; readonly type: str
   '/page.js': { name: 'page.js', type: 'text/javascript; charset=utf-8' },
 };
 
-/** Nothing from anywhere else, nothing inline, in no frame. A form may go anywhere: the buyer's registration goes to the seller. */
+/**
+ * Nothing from anywhere else, nothing inline, in no frame. A form may go anywhere: the buyer's registration goes to the
+ * seller.
+ */
 export const pageHeaders: Readonly<Record<string, string>> = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
@@ -22,7 +25,9 @@ export const pageHeaders: Readonly<Record<string, string>> = {
 /** The page's file at a path below `/_simulator`. */
 export function pageFile(below: string): PageFile | undefined {
   const file = Object.hasOwn(files, below) ? files[below] : undefined;
-  return file && { type: file.type, text: readFileSync(path.join(packageRoot(), 'src/control/page', file.name), 'utf8') };
+  return (
+    file && { type: file.type, text: readFileSync(path.join(packageRoot(), 'src/control/page', file.name), 'utf8') }
+  );
 }
 
 /** Compiled code runs from `dist`, tests from the sources; the page lies in one place. */

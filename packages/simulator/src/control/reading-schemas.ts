@@ -3,13 +3,18 @@ import { operations } from '../wire/api-operation.js';
 import { type CallQuotas } from '../wire/call-quota.js';
 import { type PresetName, presets, type Switches, switchValues } from '../switches.js';
 
-/** A number where the default is one; else one of the values that the switch knows, except an error name, which may be any. */
+/**
+ * A number where the default is one; else one of the values that the switch knows, except an error name, which may be
+ * any.
+ */
 function readingOf(name: string, values: readonly unknown[]): z.ZodType {
   if (typeof values[0] === 'number') return z.number().min(0);
   return name === 'constraintError' ? z.string().min(1) : z.enum(values as [string, ...string[]]);
 }
 
-const readings = Object.fromEntries(Object.entries(switchValues).map(([name, values]) => [name, readingOf(name, values)]));
+const readings = Object.fromEntries(
+  Object.entries(switchValues).map(([name, values]) => [name, readingOf(name, values)]),
+);
 
 export const switches = z.object(readings).meta({ id: 'Switches' });
 
@@ -21,7 +26,10 @@ const perSecond = z.number().min(0);
 
 export const quotasRequest = z
   .strictObject({
-    callsPerSecond: z.union([perSecond, z.strictObject(Object.fromEntries(operations.map((name) => [name, z.exactOptional(perSecond)])))]),
+    callsPerSecond: z.union([
+      perSecond,
+      z.strictObject(Object.fromEntries(operations.map((name) => [name, z.exactOptional(perSecond)]))),
+    ]),
   })
   .meta({ id: 'QuotasRequest' }) as unknown as z.ZodType<{ callsPerSecond: number | Partial<CallQuotas> }>;
 

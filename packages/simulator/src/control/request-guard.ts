@@ -3,11 +3,12 @@ import { isIP } from 'node:net';
 import { ControlProblem } from './control-problem.js';
 
 /**
- * Refuses what a web page elsewhere could make a browser send. The simulator has no login: whoever reaches it may drive it, and a browser reaches
- * 127.0.0.1 for every page it shows.
+ * Refuses what a web page elsewhere could make a browser send. The simulator has no login: whoever reaches it may drive
+ * it, and a browser reaches 127.0.0.1 for every page it shows.
  *
- * The host must be one that no stranger's name server can point here (DNS rebinding): an address, `localhost`, a name without dots (as in a Docker
- * network), or a name reserved for local use. An origin, where the browser names one, must be the simulator's own.
+ * The host must be one that no stranger's name server can point here (DNS rebinding): an address, `localhost`, a name
+ * without dots (as in a Docker network), or a name reserved for local use. An origin, where the browser names one, must
+ * be the simulator's own.
  */
 export function checkRequest(method: string, headers: IncomingHttpHeaders): void {
   const host = headers.host ?? '';
@@ -27,7 +28,10 @@ export function checkRequest(method: string, headers: IncomingHttpHeaders): void
 }
 
 function crossSite(from: string): ControlProblem {
-  return new ControlProblem(403, `The control API takes no browser requests from ${from}. Call it from a program, or from its own page.`);
+  return new ControlProblem(
+    403,
+    `The control API takes no browser requests from ${from}. Call it from a program, or from its own page.`,
+  );
 }
 
 function hostname(host: string): string {

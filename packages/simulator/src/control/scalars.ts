@@ -9,12 +9,20 @@ export const moment = z.iso
   .transform((text) => new Date(text))
   .meta({ description: 'ISO 8601 with its zone' });
 
-/** An ISO 8601 duration of weeks, days, hours, minutes and seconds, as milliseconds. Months and years have no length of their own. */
-export const durationText = z.string().regex(durationPattern, 'expected a duration such as PT1H30M or P2D').transform(durationMs);
+/**
+ * An ISO 8601 duration of weeks, days, hours, minutes and seconds, as milliseconds. Months and years have no length of
+ * their own.
+ */
+export const durationText = z
+  .string()
+  .regex(durationPattern, 'expected a duration such as PT1H30M or P2D')
+  .transform(durationMs);
 
 /** Milliseconds, or an ISO 8601 duration; as milliseconds. */
 export const duration = z
-  .union([z.number().min(0), durationText], { error: 'expected milliseconds >= 0, or a duration such as PT1H30M or P2D' })
+  .union([z.number().min(0), durationText], {
+    error: 'expected milliseconds >= 0, or a duration such as PT1H30M or P2D',
+  })
   .meta({ description: 'Milliseconds, or an ISO 8601 duration such as PT1H30M or P2D' });
 
 function durationMs(text: string): number {

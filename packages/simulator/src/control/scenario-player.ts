@@ -33,7 +33,12 @@ export class ScenarioPlayer {
 
   snapshot(): ScenarioSnapshot | null {
     if (this.#beganAt === undefined) return null;
-    return { digest: this.#digest, beganAt: this.#beganAt, played: [...this.#played], names: Object.fromEntries(this.#names) };
+    return {
+      digest: this.#digest,
+      beganAt: this.#beganAt,
+      played: [...this.#played],
+      names: Object.fromEntries(this.#names),
+    };
   }
 
   restore(snapshot: ScenarioSnapshot | null): void {
@@ -76,7 +81,8 @@ export class ScenarioPlayer {
     if (clock?.rate !== undefined) simulator.clock.run({ rate: clock.rate });
     simulator.setSwitches({ ...(preset && presets[preset]), ...switches });
     for (const product of products) simulator.createProduct(product);
-    for (const { name, ...subscription } of agreements) this.#names.set(name, simulator.subscribe(subscription).agreementId);
+    for (const { name, ...subscription } of agreements)
+      this.#names.set(name, simulator.subscribe(subscription).agreementId);
     for (const fault of faults) simulator.faults.add(fault);
   }
 
@@ -91,7 +97,8 @@ export class ScenarioPlayer {
         } catch (error) {
           // Nobody waits for a step: the story goes on without it, and says so.
           process.emitWarning(
-            `Step ${index} of the scenario, ${step.do}, was refused: ${error instanceof Error ? error.message : String(error)}`,
+            `Step ${index} of the scenario, ${step.do}, was refused: ` +
+              (error instanceof Error ? error.message : String(error)),
           );
         }
       };

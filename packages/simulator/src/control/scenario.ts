@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { fieldProblems } from './control-problem.js';
 import { faultRequest } from './fault-schemas.js';
-import { amendRequest, entitlementsRequest, namedSubscription, productRequest, successorRequest } from './market-schemas.js';
+import {
+  amendRequest,
+  entitlementsRequest,
+  namedSubscription,
+  productRequest,
+  successorRequest,
+} from './market-schemas.js';
 import { presetName, switchesRequest } from './reading-schemas.js';
 import { durationText, moment } from './scalars.js';
 
@@ -47,7 +53,8 @@ const stepSchema = z.discriminatedUnion(
   ],
   {
     error:
-      'expected "do" to be subscribe, amend, renew, replace, convertTrial, end, cancel, suspend, reinstate, setEntitlements, setSwitches, setPreset, addFault, clearFaults or setRate',
+      'expected "do" to be subscribe, amend, renew, replace, convertTrial, end, cancel, suspend, reinstate, ' +
+      'setEntitlements, setSwitches, setPreset, addFault, clearFaults or setRate',
   },
 );
 
@@ -81,7 +88,8 @@ const scenarioSchema = z
       if ('agreement' in one && !names.has(one.agreement)) {
         problem(
           ['steps', index, 'agreement'],
-          `expected the name of an agreement before it (${[...names].join(', ') || 'there is none'}), not "${one.agreement}"`,
+          `expected the name of an agreement before it (${[...names].join(', ') || 'there is none'}), not ` +
+            `"${one.agreement}"`,
         );
       }
     }

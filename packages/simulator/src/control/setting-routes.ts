@@ -62,13 +62,20 @@ export function settingRoutes(simulator: ControlledSimulator): ControlRoute[] {
     route({
       method: 'PUT',
       path: '/quotas',
-      summary: 'Calls per second: one number for all operations, or by operation; 0 for none. What is not named has AWS’s own',
+      summary:
+        'Calls per second: one number for all operations, or by operation; 0 for none. What is not named has AWS’s own',
       body: quotasRequest,
       run: ({ body }) => {
         simulator.setCallsPerSecond(body.callsPerSecond);
       },
     }),
-    route({ method: 'GET', path: '/presets', summary: 'Whole sets of readings', answer: presetList, run: () => ({ presets }) }),
+    route({
+      method: 'GET',
+      path: '/presets',
+      summary: 'Whole sets of readings',
+      answer: presetList,
+      run: () => ({ presets }),
+    }),
     route({
       method: 'PUT',
       path: '/preset',

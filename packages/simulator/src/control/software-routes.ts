@@ -24,7 +24,11 @@ const resource = z
     region: z.string(),
     accountId: z.string(),
     credentialSource: z.string(),
-    credentials: z.object({ accessKeyId: z.string(), secretAccessKey: z.string(), sessionToken: z.exactOptional(z.string()) }),
+    credentials: z.object({
+      accessKeyId: z.string(),
+      secretAccessKey: z.string(),
+      sessionToken: z.exactOptional(z.string()),
+    }),
     launchedAt: z.iso.datetime(),
     terminatedAt: z.exactOptional(z.iso.datetime()),
   })
@@ -36,7 +40,10 @@ const publicKeys = z.object({
 
 const nothing = z.strictObject({});
 
-/** AMI and container software in buyers' accounts: what signs MeterUsage and RegisterUsage, and against which keys its answers are verified. */
+/**
+ * AMI and container software in buyers' accounts: what signs MeterUsage and RegisterUsage, and against which keys its
+ * answers are verified.
+ */
 export function softwareRoutes(simulator: ControlledSimulator): ControlRoute[] {
   const known = (productCode: string): string => {
     if (simulator.products().some((one) => one.productCode === productCode)) return productCode;

@@ -18,12 +18,17 @@ export function stateDocument(world: WorldSnapshot): StateDocument {
   return { format, version, digest: digestOf(world), world };
 }
 
-/** The world in a document that was written by this version and not changed since. Throws an Error that says what is wrong with any other. */
+/**
+ * The world in a document that was written by this version and not changed since. Throws an Error that says what is
+ * wrong with any other.
+ */
 export function worldOf(document: unknown): WorldSnapshot {
   const { format: itsFormat, version: itsVersion, digest, world } = (document ?? {}) as Partial<StateDocument>;
   if (itsFormat !== format) throw new Error('it is not a state of the marketplace simulator');
-  if (itsVersion !== version) throw new Error(`it is of version ${String(itsVersion)}, and this simulator reads version ${version}`);
-  if (!world || digest !== digestOf(world)) throw new Error('its content does not fit its digest: it is damaged, or was edited');
+  if (itsVersion !== version)
+    throw new Error(`it is of version ${String(itsVersion)}, and this simulator reads version ${version}`);
+  if (!world || digest !== digestOf(world))
+    throw new Error('its content does not fit its digest: it is damaged, or was edited');
   return world;
 }
 

@@ -14,7 +14,10 @@ export class StateFile {
     private readonly snapshot: () => WorldSnapshot,
   ) {}
 
-  /** The world in the file, or undefined where there is no file yet. Throws where there is one that it cannot read, and leaves it alone. */
+  /**
+   * The world in the file, or undefined where there is no file yet. Throws where there is one that it cannot read, and
+   * leaves it alone.
+   */
   read(): WorldSnapshot | undefined {
     try {
       const text = readFileSync(this.path, 'utf8');
@@ -22,11 +25,16 @@ export class StateFile {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`The state file ${this.path} cannot be used: ${reason}. Move it away, or name another file.`, { cause: error });
+      throw new Error(`The state file ${this.path} cannot be used: ${reason}. Move it away, or name another file.`, {
+        cause: error,
+      });
     }
   }
 
-  /** Resolves when the file holds the world as it is now, or later. Those who ask while it is being written share the next write. */
+  /**
+   * Resolves when the file holds the world as it is now, or later. Those who ask while it is being written share the
+   * next write.
+   */
   save(): Promise<void> {
     this.#next ??= this.#writing
       .catch(() => undefined)

@@ -8,7 +8,13 @@ import {
   type SuccessorTerms,
 } from './agreement.js';
 import { type AgreementLifecycle } from './agreement-lifecycle.js';
-import { type BillingAdjustment, type RenewalTerms, type Rumour, type RumourOptions, type SpendVetting } from './market-event.js';
+import {
+  type BillingAdjustment,
+  type RenewalTerms,
+  type Rumour,
+  type RumourOptions,
+  type SpendVetting,
+} from './market-event.js';
 import { type SimulatorClock } from '../virtual-clock.js';
 
 /** What buyers, their seller and AWS can do to agreements. Every deed takes the agreement, or its id. */
@@ -23,7 +29,10 @@ export abstract class AgreementDeeds {
     return this.lifecycle.subscribe(options);
   }
 
-  /** The agreement ends at the given moment, past or future. Default: now, as `CANCELLED`. One that has ended already only gets another end. */
+  /**
+   * The agreement ends at the given moment, past or future. Default: now, as `CANCELLED`. One that has ended already
+   * only gets another end.
+   */
   end(agreement: Agreement | string, options: { at?: Date; as?: Agreement['endsAs'] } = {}): Agreement {
     return this.lifecycle.end(idOf(agreement), options.at ?? this.clock.now(), options.as ?? 'CANCELLED');
   }
@@ -33,7 +42,10 @@ export abstract class AgreementDeeds {
     return this.end(agreement);
   }
 
-  /** The buyer accepts an offer, but the payment fails: nothing comes of the agreement, though the buyer may be on the registration page already. */
+  /**
+   * The buyer accepts an offer, but the payment fails: nothing comes of the agreement, though the buyer may be on the
+   * registration page already.
+   */
   failSubscription(options: SubscribeOptions): Agreement {
     return this.lifecycle.failSubscription(options);
   }
@@ -44,19 +56,24 @@ export abstract class AgreementDeeds {
   }
 
   /**
-   * Renews a running agreement now, or as `terms` has it; with `autoRenew` that happens at its end. One that has expired can still be renewed, late.
-   * Returns what comes after it (switch `renewalLicense`).
+   * Renews a running agreement now, or as `terms` has it; with `autoRenew` that happens at its end. One that has
+   * expired can still be renewed, late. Returns what comes after it (switch `renewalLicense`).
    */
   renew(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
     return this.lifecycle.renew(idOf(agreement), terms);
   }
 
-  /** The buyer accepts an offer that replaces the running agreement. Returns the new one (switch `replacementLicense`). */
+  /**
+   * The buyer accepts an offer that replaces the running agreement. Returns the new one (switch `replacementLicense`).
+   */
   replace(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
     return this.lifecycle.replace(idOf(agreement), terms);
   }
 
-  /** A free trial becomes a paid agreement, without an end unless `terms` names one. Returns what it becomes (switch `trialConversion`). */
+  /**
+   * A free trial becomes a paid agreement, without an end unless `terms` names one. Returns what it becomes (switch
+   * `trialConversion`).
+   */
   convertTrial(agreement: Agreement | string, terms?: SuccessorTerms): Agreement {
     return this.lifecycle.convertTrial(idOf(agreement), terms);
   }
@@ -80,7 +97,10 @@ export abstract class AgreementDeeds {
     return this.lifecycle.requestCancellation(idOf(agreement), reason, message);
   }
 
-  /** `APPROVED` or `REJECTED` by the buyer, `CANCELLED` by the seller, `VALIDATION_FAILED` by AWS. Approval cancels the agreement. */
+  /**
+   * `APPROVED` or `REJECTED` by the buyer, `CANCELLED` by the seller, `VALIDATION_FAILED` by AWS. Approval cancels the
+   * agreement.
+   */
   answerCancellation(
     agreement: Agreement | string,
     status: 'APPROVED' | 'REJECTED' | 'CANCELLED' | 'VALIDATION_FAILED',

@@ -14,7 +14,8 @@ export class AgreementHistory {
 
   restore(versions: readonly Agreement[]): void {
     this.#versions.clear();
-    for (const version of versions) this.#versions.set(version.agreementId, [...(this.#versions.get(version.agreementId) ?? []), version]);
+    for (const version of versions)
+      this.#versions.set(version.agreementId, [...(this.#versions.get(version.agreementId) ?? []), version]);
   }
 
   /** Keeps what is about to change. */

@@ -22,7 +22,10 @@ import { type MarketplaceCatalog, type Origin } from './marketplace-catalog.js';
 import { type Switches } from '../switches.js';
 import { type SimulatorClock } from '../virtual-clock.js';
 
-/** What buyers do and what time does to their agreements: starts, ends, renewals and notices come when the clock reaches them. */
+/**
+ * What buyers do and what time does to their agreements: starts, ends, renewals and notices come when the clock reaches
+ * them.
+ */
 export class AgreementLifecycle {
   readonly #timeline: AgreementTimeline;
   readonly #succession: AgreementSuccession;
@@ -77,7 +80,10 @@ export class AgreementLifecycle {
     return agreement;
   }
 
-  /** The agreement ends at the given moment, past or future, as cancelled unless told otherwise. One that has ended only gets another end. */
+  /**
+   * The agreement ends at the given moment, past or future, as cancelled unless told otherwise. One that has ended only
+   * gets another end.
+   */
   end(agreementId: string, at: Date, endsAs: Agreement['endsAs']): Agreement {
     return this.#change(agreementId, { endsAt: new Date(at), endsAs });
   }
@@ -112,7 +118,11 @@ export class AgreementLifecycle {
   /** Also one that has expired: late. */
   renew(agreementId: string, terms: SuccessorTerms = {}): Agreement {
     const agreement = this.catalog.agreement(agreementId);
-    return this.#succession.renew(agreement.status === 'EXPIRED' ? agreement : this.#running(agreementId), terms, this.clock.now());
+    return this.#succession.renew(
+      agreement.status === 'EXPIRED' ? agreement : this.#running(agreementId),
+      terms,
+      this.clock.now(),
+    );
   }
 
   replace(agreementId: string, terms: SuccessorTerms = {}): Agreement {
@@ -154,12 +164,24 @@ export class AgreementLifecycle {
     const now = this.clock.now();
     const id = this.catalog.newCancellationRequestId();
     return this.#request(agreementId, now, {
-      ...{ id, status: 'PENDING_APPROVAL', reasonCode, reasonMessage, statusMessage: '', createdAt: now, updatedAt: now },
+      ...{
+        id,
+        status: 'PENDING_APPROVAL',
+        reasonCode,
+        reasonMessage,
+        statusMessage: '',
+        createdAt: now,
+        updatedAt: now,
+      },
     });
   }
 
   /** An approved request cancels the agreement. */
-  answerCancellation(agreementId: string, status: Exclude<CancellationRequest['status'], 'PENDING_APPROVAL'>, message: string): Agreement {
+  answerCancellation(
+    agreementId: string,
+    status: Exclude<CancellationRequest['status'], 'PENDING_APPROVAL'>,
+    message: string,
+  ): Agreement {
     return this.#answer(this.#running(agreementId), status, message, this.clock.now());
   }
 
@@ -178,13 +200,15 @@ export class AgreementLifecycle {
   #change(agreementId: string, change: AgreementChange): Agreement {
     const now = this.clock.now();
     this.catalog.change(agreementId, change, now);
-    if ('endsAt' in change && this.catalog.agreement(agreementId).status === 'ACTIVE') this.#timeline.skipNotices(agreementId, now);
+    if ('endsAt' in change && this.catalog.agreement(agreementId).status === 'ACTIVE')
+      this.#timeline.skipNotices(agreementId, now);
     return this.#timeline.live(agreementId);
   }
 
   #answer(agreement: Agreement, status: CancellationRequest['status'], statusMessage: string, at: Date): Agreement {
     const { agreementId, cancellationRequest: request } = agreement;
-    if (request?.status !== 'PENDING_APPROVAL') throw new Error(`Agreement ${agreementId} has no open cancellation request`);
+    if (request?.status !== 'PENDING_APPROVAL')
+      throw new Error(`Agreement ${agreementId} has no open cancellation request`);
     const answered = this.#request(agreementId, at, { ...request, status, statusMessage, updatedAt: at });
     return status === 'APPROVED' ? this.#change(agreementId, { endsAt: at, endsAs: 'CANCELLED' }) : answered;
   }
@@ -229,7 +253,10 @@ export class AgreementLifecycle {
     }
   }
 
-  /** Purchase and license, on the bus and in the topics: at the signing what the switches have then, all else at the start. */
+  /**
+   * Purchase and license, on the bus and in the topics: at the signing what the switches have then, all else at the
+   * start.
+   */
   #announce(agreement: Agreement, at: Date, moment: 'signing' | 'start'): void {
     const ahead = agreement.acceptedAt < agreement.startsAt;
     const news = [
@@ -247,7 +274,8 @@ export class AgreementLifecycle {
   #finish(agreement: Agreement, at: Date): void {
     // Renewed or replaced: that was told when it happened.
     if (agreement.status !== 'ACTIVE') return;
-    const next = agreement.nextAgreementId === undefined ? undefined : this.catalog.agreement(agreement.nextAgreementId);
+    const next =
+      agreement.nextAgreementId === undefined ? undefined : this.catalog.agreement(agreement.nextAgreementId);
     if (next && next.startsAt <= at) {
       this.#timeline.live(next.agreementId);
       return;

@@ -14,7 +14,8 @@ const autoApprovalDays = 7;
 export interface Milestone {
   /** One of a kind in its agreement; a notice of another end has another name. */
   readonly name: string;
-  readonly kind: 'signing' | 'start' | 'trialEnd' | 'ending' | 'lockout' | 'autoApproval' | 'end' | 'deprovision' | 'finalHourEnd';
+  readonly kind:
+    'signing' | 'start' | 'trialEnd' | 'ending' | 'lockout' | 'autoApproval' | 'end' | 'deprovision' | 'finalHourEnd';
   readonly at: Date;
   /** Of `ending`. */
   readonly daysBeforeEnd?: number;
@@ -23,12 +24,13 @@ export interface Milestone {
 export type MilestoneSwitches = Pick<Switches, 'finalHourOpenedBy' | 'deprovisionedAfterMs' | 'finalHour'>;
 
 /**
- * All moments of the agreement, past and future, by time; of one moment, in the order of life. An agreement that ends before it starts has its
- * signing and its end only. `inherited`: whether the agreement after it took over its license.
+ * All moments of the agreement, past and future, by time; of one moment, in the order of life. An agreement that ends
+ * before it starts has its signing and its end only. `inherited`: whether the agreement after it took over its license.
  */
 export function milestonesOf(agreement: Agreement, inherited: boolean, switches: MilestoneSwitches): Milestone[] {
   if (agreement.status === 'ROLLED_BACK') return [];
-  const { startsAt, endsAt, acceptedAt, autoRenew, lockoutDays, cancellationRequest, freeTrial, trialEndsAt } = agreement;
+  const { startsAt, endsAt, acceptedAt, autoRenew, lockoutDays, cancellationRequest, freeTrial, trialEndsAt } =
+    agreement;
   const signing: Milestone[] = acceptedAt < startsAt ? [{ name: 'signing', kind: 'signing', at: acceptedAt }] : [];
   const end: Milestone = { name: `end ${endsAt?.toISOString() ?? ''}`, kind: 'end', at: endsAt ?? startsAt };
   if (endsAt && endsAt < startsAt) return [...signing, end];
@@ -42,7 +44,12 @@ export function milestonesOf(agreement: Agreement, inherited: boolean, switches:
   const before = (days: number): Date => new Date(endsAt.getTime() - days * dayMs);
   for (const days of endingNotices) {
     if (before(days) > acceptedAt)
-      milestones.push({ name: `ending ${days} ${endsAt.toISOString()}`, kind: 'ending', at: before(days), daysBeforeEnd: days });
+      milestones.push({
+        name: `ending ${days} ${endsAt.toISOString()}`,
+        kind: 'ending',
+        at: before(days),
+        daysBeforeEnd: days,
+      });
   }
   if (autoRenew && lockoutDays !== undefined && before(lockoutDays) > acceptedAt) {
     milestones.push({ name: `lockout ${endsAt.toISOString()}`, kind: 'lockout', at: before(lockoutDays) });
@@ -62,7 +69,9 @@ export function milestonesOf(agreement: Agreement, inherited: boolean, switches:
 /** When AWS stops taking usage of an agreement that ends at `endsAt`, in epoch milliseconds. */
 export function meteringEnd(endsAt: Date, switches: MilestoneSwitches): number {
   if (switches.finalHour === 'refused') return endsAt.getTime();
-  return endsAt.getTime() + hourMs + (switches.finalHourOpenedBy === 'deprovisioned' ? switches.deprovisionedAfterMs : 0);
+  return (
+    endsAt.getTime() + hourMs + (switches.finalHourOpenedBy === 'deprovisioned' ? switches.deprovisionedAfterMs : 0)
+  );
 }
 
 function byTime(a: Milestone, b: Milestone): number {

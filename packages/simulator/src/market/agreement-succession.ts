@@ -32,7 +32,11 @@ export class AgreementSuccession {
     const { entitlements = agreement.entitlements } = terms;
     const termStartsAt = agreement.endsAt ?? at;
     const endsAt = terms.endsAt ?? endOfNextTerm(agreement, termStartsAt);
-    const renewed = this.parts.change(agreement.agreementId, { entitlements: [...entitlements], termStartsAt, ...(endsAt && { endsAt }) });
+    const renewed = this.parts.change(agreement.agreementId, {
+      entitlements: [...entitlements],
+      termStartsAt,
+      ...(endsAt && { endsAt }),
+    });
     this.parts.tell(renewed, at, { kind: 'licenseUpdated', initial: false });
     return renewed;
   }
@@ -40,7 +44,13 @@ export class AgreementSuccession {
   replace(agreement: Agreement, terms: SuccessorTerms, at: Date): Agreement {
     const as = terms.as ?? this.parts.switches.replacementLicense;
     if (as === 'sameAgreement') throw new Error('A replacement is another agreement: it cannot be the sameAgreement');
-    return this.#succeed(agreement, { ...terms, offerId: terms.offerId ?? this.parts.catalog.newOfferId() }, 'REPLACE', as, at);
+    return this.#succeed(
+      agreement,
+      { ...terms, offerId: terms.offerId ?? this.parts.catalog.newOfferId() },
+      'REPLACE',
+      as,
+      at,
+    );
   }
 
   convertTrial(trial: Agreement, terms: SuccessorTerms, at: Date): Agreement {
@@ -48,14 +58,17 @@ export class AgreementSuccession {
     const as = terms.as ?? this.parts.switches.trialConversion;
     if (as !== 'sameAgreement') return this.#succeed(trial, terms, 'REPLACE', as, at);
     if (terms.startsAt && terms.startsAt > at) {
-      throw new Error('Within the same agreement a trial is converted ahead by its trialEndsAt: give it to subscribe()');
+      throw new Error(
+        'Within the same agreement a trial is converted ahead by its trialEndsAt: give it to subscribe()',
+      );
     }
     return this.convertInPlace(trial, terms, terms.startsAt ?? at);
   }
 
   convertInPlace(trial: Agreement, terms: SuccessorTerms, at: Date): Agreement {
     const { entitlements = trial.entitlements, offerId = trial.offerId } = terms;
-    // What ends a trial of a fixed time does not end what it becomes; the end of an agreement that holds a trial stands.
+    // What ends a trial of a fixed time does not end what it becomes; the end of an agreement that holds a trial
+    // stands.
     const endsAt = terms.endsAt ?? (trial.trialEndsAt && trial.endsAt);
     const paid = { freeTrial: false, paidSince: at, entitlements: [...entitlements], offerId, endsAt };
     const agreement = this.parts.change(trial.agreementId, paid);
@@ -73,17 +86,26 @@ export class AgreementSuccession {
       return;
     }
     // First of all: the new agreement must not meet a predecessor that still runs.
-    const ended = catalog.change(before.agreementId, { status: intent === 'RENEW' ? 'RENEWED' : 'REPLACED', endsAt: at }, at);
+    const ended = catalog.change(
+      before.agreementId,
+      { status: intent === 'RENEW' ? 'RENEWED' : 'REPLACED', endsAt: at },
+      at,
+    );
     announce();
     if (this.parts.switches.endedOfFollowed === 'sent') tell(ended, at, { kind: 'ended' });
     timeline.live(before.agreementId);
   }
 
-  /** An agreement that was signed ahead is off: the one before it, which is returned, goes on as if nothing had been signed. */
+  /**
+   * An agreement that was signed ahead is off: the one before it, which is returned, goes on as if nothing had been
+   * signed.
+   */
   withdraw({ agreementId, previousAgreementId }: Agreement, at: Date): Agreement | undefined {
     const { catalog } = this.parts;
     const before = previousAgreementId === undefined ? undefined : catalog.agreement(previousAgreementId);
-    return before?.nextAgreementId === agreementId ? catalog.change(before.agreementId, { nextAgreementId: undefined }, at) : before;
+    return before?.nextAgreementId === agreementId
+      ? catalog.change(before.agreementId, { nextAgreementId: undefined }, at)
+      : before;
   }
 
   #succeed(
@@ -95,9 +117,11 @@ export class AgreementSuccession {
   ): Agreement {
     const { catalog, timeline } = this.parts;
     const startsAt = terms.startsAt ?? at;
-    if (startsAt < before.startsAt) throw new Error(`Agreement ${before.agreementId} cannot be followed before it starts`);
+    if (startsAt < before.startsAt)
+      throw new Error(`Agreement ${before.agreementId} cannot be followed before it starts`);
     const pending = before.nextAgreementId === undefined ? undefined : catalog.agreement(before.nextAgreementId);
-    if (pending?.status === 'ACTIVE') throw new Error(`Agreement ${before.agreementId} is followed by ${pending.agreementId} already`);
+    if (pending?.status === 'ACTIVE')
+      throw new Error(`Agreement ${before.agreementId} is followed by ${pending.agreementId} already`);
     const endsAt = terms.endsAt ?? (before.freeTrial ? undefined : endOfNextTerm(before, startsAt));
     const { productCode, accountId, autoRenew, lockoutDays, resale } = before;
     const next = catalog.subscribe(

@@ -8,8 +8,8 @@ import { type SimulatorClock } from '../virtual-clock.js';
 export type LifecycleSnapshot = Readonly<Record<string, readonly string[]>>;
 
 /**
- * Lets the moments of agreements come when the clock reaches them. Which ones lie ahead is computed from the agreement each time it changes, so that
- * nothing but the names of those behind it has to be kept.
+ * Lets the moments of agreements come when the clock reaches them. Which ones lie ahead is computed from the agreement
+ * each time it changes, so that nothing but the names of those behind it has to be kept.
  */
 export class AgreementTimeline {
   readonly #behind = new Map<string, Set<string>>();
@@ -59,7 +59,9 @@ export class AgreementTimeline {
 
   /** Notices that would lie before the agreement or its new end were known are never sent. */
   skipNotices(agreementId: string, now: Date): void {
-    const past = this.#milestones(agreementId).filter(({ kind, at }) => (kind === 'ending' || kind === 'lockout') && at <= now);
+    const past = this.#milestones(agreementId).filter(
+      ({ kind, at }) => (kind === 'ending' || kind === 'lockout') && at <= now,
+    );
     for (const milestone of past) this.#put(agreementId, milestone);
   }
 

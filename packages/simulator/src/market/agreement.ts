@@ -13,9 +13,15 @@ export interface SubscribeOptions {
   accountId?: string;
   /** Whether the offer is a free trial: the registration form then says so. Metering is the same. Default false. */
   freeTrial?: boolean;
-  /** When the trial becomes paid by itself, within the same agreement. Only with `freeTrial`. Default: never, it is converted or it ends. */
+  /**
+   * When the trial becomes paid by itself, within the same agreement. Only with `freeTrial`. Default: never, it is
+   * converted or it ends.
+   */
   trialEndsAt?: Date;
-  /** Default: now. A start in the future makes an agreement signed ahead: its usage is refused until then, and switches say what is announced when. */
+  /**
+   * Default: now. A start in the future makes an agreement signed ahead: its usage is refused until then, and switches
+   * say what is announced when.
+   */
   startsAt?: Date;
   /** Default: none, the agreement runs until `end`. */
   endsAt?: Date;
@@ -27,12 +33,19 @@ export interface SubscribeOptions {
   autoRenew?: boolean;
   /** Days before `endsAt` after which the decision to renew stands. Default: none. */
   lockoutDays?: number;
-  /** An offer of a channel partner: the seller then is the manufacturer only, and hears of the agreement as such. Default: a direct offer. */
+  /**
+   * An offer of a channel partner: the seller then is the manufacturer only, and hears of the agreement as such.
+   * Default: a direct offer.
+   */
   resale?: { partnerAccountId: string; resaleAuthorizationId?: string };
 }
 
-/** `ROLLED_BACK`: the subscription failed, the agreement never took effect. `SUPERSEDED` and `ARCHIVED` exist in the model only [SDK-A]. */
-export type AgreementStatus = 'ACTIVE' | 'CANCELLED' | 'EXPIRED' | 'RENEWED' | 'REPLACED' | 'TERMINATED' | 'ROLLED_BACK';
+/**
+ * `ROLLED_BACK`: the subscription failed, the agreement never took effect. `SUPERSEDED` and `ARCHIVED` exist in the
+ * model only [SDK-A].
+ */
+export type AgreementStatus =
+  'ACTIVE' | 'CANCELLED' | 'EXPIRED' | 'RENEWED' | 'REPLACED' | 'TERMINATED' | 'ROLLED_BACK';
 
 /** How the agreement came into being [SG-evt]; `AMEND` is said of a change. */
 export type AgreementIntent = 'NEW' | 'RENEW' | 'REPLACE';
@@ -51,7 +64,10 @@ export const cancellationReasons = [
 /** Of a cancellation request and of a billing adjustment [SDK-A]. */
 export type CancellationReason = (typeof cancellationReasons)[number];
 
-/** The seller's request that the buyer agree to a cancellation. Without an answer it is approved after seven days [SG-evt]. */
+/**
+ * The seller's request that the buyer agree to a cancellation. Without an answer it is approved after seven days
+ * [SG-evt].
+ */
 export interface CancellationRequest {
   readonly id: string;
   readonly status: 'PENDING_APPROVAL' | 'APPROVED' | 'REJECTED' | 'CANCELLED' | 'VALIDATION_FAILED';
@@ -71,7 +87,10 @@ export interface Agreement {
   readonly accountId: string;
   /** Legacy products only; the same for all agreements of one account. */
   readonly customerIdentifier?: string;
-  /** `arn:aws:license-manager::<owner>:license:l-<id>`; its own unless it was inherited at a renewal, replacement or conversion. */
+  /**
+   * `arn:aws:license-manager::<owner>:license:l-<id>`; its own unless it was inherited at a renewal, replacement or
+   * conversion.
+   */
   readonly licenseArn: string;
   readonly offerId: string;
   readonly status: AgreementStatus;
@@ -124,11 +143,14 @@ export interface Amendment {
 /** Terms of the agreement that follows; what is absent is taken over. */
 export interface SuccessorTerms {
   /**
-   * Default: now. Ahead: signed now, and the agreement before goes on until then, when it is RENEWED or REPLACED, however long it had to run. In the past:
-   * AWS says so late.
+   * Default: now. Ahead: signed now, and the agreement before goes on until then, when it is RENEWED or REPLACED,
+   * however long it had to run. In the past: AWS says so late.
    */
   startsAt?: Date;
-  /** What it makes. Default: as the switch `renewalLicense`, `replacementLicense` or `trialConversion` has it. A replacement is never the `sameAgreement`. */
+  /**
+   * What it makes. Default: as the switch `renewalLicense`, `replacementLicense` or `trialConversion` has it. A
+   * replacement is never the `sameAgreement`.
+   */
   as?: 'newLicense' | 'sameLicense' | 'sameAgreement';
   /** Default: as long again as the agreement before, or none if it had none. */
   endsAt?: Date;

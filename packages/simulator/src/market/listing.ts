@@ -1,4 +1,7 @@
-/** How the product's buyers are named in records: by LicenseArn (SaaS listings since 2026-06-01) or by ProductCode and customer [SDK-M]. */
+/**
+ * How the product's buyers are named in records: by LicenseArn (SaaS listings since 2026-06-01) or by ProductCode and
+ * customer [SDK-M].
+ */
 export type ProductIdentity = 'license' | 'legacy';
 
 export interface Dimension {
@@ -19,7 +22,10 @@ export interface ProductOptions {
   type?: ProductType;
   /** Default `license`. */
   identity?: ProductIdentity;
-  /** Where BatchMeterUsage takes this product; elsewhere it answers DisabledApiException. Default: all regions that have the API. */
+  /**
+   * Where BatchMeterUsage takes this product; elsewhere it answers DisabledApiException. Default: all regions that have
+   * the API.
+   */
   regions?: readonly string[];
   /** As events of renewals print it. Default: `Product <code>`. */
   title?: string;
@@ -42,11 +48,32 @@ export interface Listing {
   readonly regions: readonly string[];
 }
 
-/** Regions of BatchMeterUsage [developer guide, "Metering service regions"]; the European Sovereign Cloud has an endpoint in BOTO. */
+/**
+ * Regions of BatchMeterUsage [developer guide, "Metering service regions"]; the European Sovereign Cloud has an
+ * endpoint in BOTO.
+ */
 export const meteringRegions: readonly string[] = [
   ...['af-south-1', 'ap-east-1', 'ap-northeast-1', 'ap-northeast-2', 'ap-northeast-3', 'ap-south-1', 'ap-south-2'],
-  ...['ap-southeast-1', 'ap-southeast-2', 'ap-southeast-3', 'ap-southeast-4', 'ca-central-1', 'eu-central-1', 'eu-central-2'],
-  ...['eu-north-1', 'eu-south-1', 'eu-south-2', 'eu-west-1', 'eu-west-2', 'eu-west-3', 'il-central-1', 'me-central-1', 'me-south-1'],
+  ...[
+    'ap-southeast-1',
+    'ap-southeast-2',
+    'ap-southeast-3',
+    'ap-southeast-4',
+    'ca-central-1',
+    'eu-central-1',
+    'eu-central-2',
+  ],
+  ...[
+    'eu-north-1',
+    'eu-south-1',
+    'eu-south-2',
+    'eu-west-1',
+    'eu-west-2',
+    'eu-west-3',
+    'il-central-1',
+    'me-central-1',
+    'me-south-1',
+  ],
   ...['sa-east-1', 'us-east-1', 'us-east-2', 'us-west-1', 'us-west-2', 'cn-northwest-1', 'eusc-de-east-1'],
 ];
 

@@ -11,7 +11,10 @@ export type MarketEvent = {
 } & MarketEventKind;
 
 type MarketEventKind =
-  | { readonly kind: 'created' | 'ended' | 'licenseDeprovisioned' | 'finalHourEnded' | 'subscriptionFailed' | 'renewalUpcoming' }
+  | {
+      readonly kind:
+        'created' | 'ended' | 'licenseDeprovisioned' | 'finalHourEnded' | 'subscriptionFailed' | 'renewalUpcoming';
+    }
   /** `newOffer`: an offer was accepted for it. */
   | { readonly kind: 'amended'; readonly newOffer: boolean }
   /** `initial`: the license was granted, not changed. */

@@ -1,6 +1,12 @@
 import { type Agreement, type AgreementIntent, type SubscribeOptions } from './agreement.js';
 import { AgreementHistory } from './agreement-history.js';
-import { type Listing, listingDimensions, meteringRegions, type ProductChange, type ProductOptions } from './listing.js';
+import {
+  type Listing,
+  listingDimensions,
+  meteringRegions,
+  type ProductChange,
+  type ProductOptions,
+} from './listing.js';
 import { packDates, type PackedDates, unpackDates } from '../packed-dates.js';
 import { type SeededRandom } from '../seeded-random.js';
 
@@ -33,7 +39,11 @@ export class MarketplaceCatalog {
   constructor(private readonly random: SeededRandom) {}
 
   snapshot(): CatalogSnapshot {
-    return { listings: this.listings(), agreements: packDates(this.agreements()), history: packDates(this.#history.list()) };
+    return {
+      listings: this.listings(),
+      agreements: packDates(this.agreements()),
+      history: packDates(this.#history.list()),
+    };
   }
 
   restore(snapshot: CatalogSnapshot): void {
@@ -91,8 +101,11 @@ export class MarketplaceCatalog {
       productId: listing.productId,
       accountId,
       ...(listing.identity === 'legacy' && { customerIdentifier: this.#customerIdentifierOf(accountId) }),
-      // The twelve digits are the owner of the license, not the buyer: a client must not read the account out of the ARN.
-      licenseArn: origin.licenseArn ?? `arn:aws:license-manager::111122223333:license:l-${this.random.text(32, '0123456789abcdef')}`,
+      // The twelve digits are the owner of the license, not the buyer: a client must not read the account out of the
+      // ARN.
+      licenseArn:
+        origin.licenseArn ??
+        `arn:aws:license-manager::111122223333:license:l-${this.random.text(32, '0123456789abcdef')}`,
       offerId: options.offerId ?? listing.publicOfferId,
       status: 'ACTIVE',
       intent: origin.intent,
@@ -117,7 +130,11 @@ export class MarketplaceCatalog {
   }
 
   /** Changes what is named; a member that is undefined is taken away. */
-  change(agreementId: string, change: Partial<{ [K in keyof Agreement]: Agreement[K] | undefined }>, now: Date): Agreement {
+  change(
+    agreementId: string,
+    change: Partial<{ [K in keyof Agreement]: Agreement[K] | undefined }>,
+    now: Date,
+  ): Agreement {
     const before = this.agreement(agreementId);
     this.#history.keep(before, now);
     const changed = Object.entries({ ...before, ...change, updatedAt: now });
@@ -157,7 +174,10 @@ export class MarketplaceCatalog {
     return this.agreements().flatMap((agreement) => this.#history.asOf(agreement, moment) ?? []);
   }
 
-  /** The agreement that holds the license at the moment, with the term of the license: it may have begun with an agreement before. */
+  /**
+   * The agreement that holds the license at the moment, with the term of the license: it may have begun with an
+   * agreement before.
+   */
   byLicenseArn(licenseArn: string, moment: Date): Agreement | undefined {
     const agreementId = this.#byLicenseArn.get(licenseArn);
     if (agreementId === undefined) return undefined;
@@ -215,8 +235,14 @@ export class MarketplaceCatalog {
     return first === agreement ? agreement : { ...agreement, startsAt: first.startsAt };
   }
 
-  #resale({ partnerAccountId, resaleAuthorizationId }: NonNullable<SubscribeOptions['resale']>): NonNullable<Agreement['resale']> {
-    return { partnerAccountId, resaleAuthorizationId: resaleAuthorizationId ?? `resaleauthz-${this.random.text(13, lowerAlphanumeric)}` };
+  #resale({
+    partnerAccountId,
+    resaleAuthorizationId,
+  }: NonNullable<SubscribeOptions['resale']>): NonNullable<Agreement['resale']> {
+    return {
+      partnerAccountId,
+      resaleAuthorizationId: resaleAuthorizationId ?? `resaleauthz-${this.random.text(13, lowerAlphanumeric)}`,
+    };
   }
 
   /** Every other account starts with a zero, since clients that turn the id into a number lose it. */

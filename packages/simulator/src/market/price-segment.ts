@@ -27,6 +27,7 @@ export function priceSegmentsOf(agreement: Agreement, identity: Listing['identit
   const paidFrom = agreement.freeTrial ? agreement.trialEndsAt : (agreement.paidSince ?? startsAt);
   const segment = (terms: 'trial' | 'paid', from: Date, until: Date | undefined): PriceSegment[] =>
     until && until <= from ? [] : [{ ...common, terms, from, ...(until && { until }) }];
-  const trialUntil = paidFrom && endsAt ? new Date(Math.min(paidFrom.getTime(), endsAt.getTime())) : (paidFrom ?? endsAt);
+  const trialUntil =
+    paidFrom && endsAt ? new Date(Math.min(paidFrom.getTime(), endsAt.getTime())) : (paidFrom ?? endsAt);
   return [...segment('trial', startsAt, trialUntil), ...(paidFrom ? segment('paid', paidFrom, endsAt) : [])];
 }

@@ -1,4 +1,10 @@
-import { type ApiDestinationOptions, type AttemptOutcome, belongsTo, type DeliveryTarget, post } from './delivery-target.js';
+import {
+  type ApiDestinationOptions,
+  type AttemptOutcome,
+  belongsTo,
+  type DeliveryTarget,
+  post,
+} from './delivery-target.js';
 import { type NotificationMessage } from './notification-message.js';
 
 const timeoutMs = 5_000;

@@ -20,7 +20,11 @@ export interface CourierParts {
 
 export interface CourierSnapshot {
   readonly deliveries: readonly Delivery[];
-  readonly targets: readonly { readonly id: string; readonly options: TargetOptions; readonly subscription: SnsSubscriptionState }[];
+  readonly targets: readonly {
+    readonly id: string;
+    readonly options: TargetOptions;
+    readonly subscription: SnsSubscriptionState;
+  }[];
   /** Deliveries under way are among them: after a restart they are made again, as at-least-once delivery has it. */
   readonly waiting: readonly Waiting[];
   readonly held: readonly Waiting[];
@@ -119,7 +123,9 @@ export class Courier {
     for (const [id, { target }] of this.#endpoints) if (target.accepts(message)) this.#dispatch(message, id);
   }
 
-  /** Delivers these messages by hand, in this order, past all disturbances: to every target that is for them, or to one. */
+  /**
+   * Delivers these messages by hand, in this order, past all disturbances: to every target that is for them, or to one.
+   */
   async send(messages: readonly NotificationMessage[], options: { target?: string } = {}): Promise<void> {
     for (const message of messages) {
       for (const [id, { target }] of this.#endpoints) {
@@ -169,7 +175,11 @@ export class Courier {
   snapshot(): CourierSnapshot {
     return {
       deliveries: this.#deliveries,
-      targets: [...this.#endpoints].map(([id, { target, subscription }]) => ({ id, options: target.options, subscription })),
+      targets: [...this.#endpoints].map(([id, { target, subscription }]) => ({
+        id,
+        options: target.options,
+        subscription,
+      })),
       waiting: this.waiting(),
       held: [...this.#held, ...this.#disturbances.gathered()],
       disturbances: this.#disturbances.snapshot(),
@@ -230,7 +240,8 @@ export class Courier {
     const afterMs = again ? retryAfter(kind, attempt, age, this.parts.fate.next()) : undefined;
     const common = { target, sequence: message.sequence, id: message.id, type: message.type, at: now, attempt };
     this.#deliveries.push({ ...common, ...reported(result, afterMs !== undefined) });
-    if (afterMs !== undefined) this.#schedule({ message, target, dueAt: new Date(now.getTime() + afterMs), attempts: attempt });
+    if (afterMs !== undefined)
+      this.#schedule({ message, target, dueAt: new Date(now.getTime() + afterMs), attempts: attempt });
   }
 
   #run(id: string, work: (endpoint: Endpoint) => Promise<void>): void {

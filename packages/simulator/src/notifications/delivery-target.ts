@@ -12,7 +12,9 @@ export interface ApiDestinationOptions {
   detailTypes?: readonly string[];
 }
 
-/** HTTP(S) endpoint subscribed to a topic of a legacy product. It gets nothing before it has confirmed the subscription. */
+/**
+ * HTTP(S) endpoint subscribed to a topic of a legacy product. It gets nothing before it has confirmed the subscription.
+ */
 export interface SnsHttpOptions {
   kind: 'snsHttp';
   url: string;
@@ -60,11 +62,15 @@ export function belongsTo(
   message: NotificationMessage,
   { topic, productCode, detailTypes }: { topic?: SnsTopic; productCode?: string; detailTypes?: readonly string[] },
 ): boolean {
-  if (message.channel === 'eventBridge') return topic === undefined && (detailTypes?.includes(message.body['detail-type']) ?? true);
+  if (message.channel === 'eventBridge')
+    return topic === undefined && (detailTypes?.includes(message.body['detail-type']) ?? true);
   return message.channel === topic && message.productCode === productCode;
 }
 
-/** Posts once. Server errors, 429 and failures of the connection are worth another attempt; other refusals are final [EventBridge, SNS]. */
+/**
+ * Posts once. Server errors, 429 and failures of the connection are worth another attempt; other refusals are final
+ * [EventBridge, SNS].
+ */
 export async function post(
   url: string,
   headers: Record<string, string>,

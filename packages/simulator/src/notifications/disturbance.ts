@@ -1,6 +1,9 @@
 import { type MessageFilter } from './notification-message.js';
 
-/** What goes wrong on the way to a target. Those that match a message strike one after the other, in the order they were added. */
+/**
+ * What goes wrong on the way to a target. Those that match a message strike one after the other, in the order they were
+ * added.
+ */
 export type Disturbance = MessageFilter & {
   /** Id of the target. Default: every target. */
   target?: string;
@@ -13,7 +16,9 @@ export type Disturbance = MessageFilter & {
 export type DisturbanceEffect =
   /** Never delivered. */
   | { kind: 'drop' }
-  /** Delivered `copies` times (default 2), the later ones up to `spreadMs` of the simulator's clock later (default 0). */
+  /**
+   * Delivered `copies` times (default 2), the later ones up to `spreadMs` of the simulator's clock later (default 0).
+   */
   | { kind: 'duplicate'; copies?: number; spreadMs?: number }
   /** Delivered `ms` of the simulator's clock late, plus up to `jitterMs` (default 0). */
   | { kind: 'delay'; ms: number; jitterMs?: number }

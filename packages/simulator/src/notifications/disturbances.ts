@@ -31,7 +31,8 @@ export class Disturbances {
     if (!(probability >= 0 && probability <= 1))
       throw new RangeError(`The probability of a disturbance lies in [0, 1], got ${probability}`);
     if (!(count >= 1)) throw new RangeError(`The count of a disturbance is at least 1, got ${count}`);
-    if (disturbance.kind === 'reorder' && !(disturbance.among >= 2)) throw new RangeError('To reorder takes at least 2 messages');
+    if (disturbance.kind === 'reorder' && !(disturbance.among >= 2))
+      throw new RangeError('To reorder takes at least 2 messages');
     const armed: Armed = { disturbance, hits: 0, gathered: [] };
     this.#armed.add(armed);
     return {

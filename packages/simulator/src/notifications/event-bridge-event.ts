@@ -18,7 +18,9 @@ export interface EventBridgeEvent {
   readonly time: string;
   readonly region: 'us-east-1';
   readonly resources: readonly string[];
-  readonly detail: { readonly requestId: string; readonly catalog: 'AWSMarketplace' } & Readonly<Record<string, unknown>>;
+  readonly detail: { readonly requestId: string; readonly catalog: 'AWSMarketplace' } & Readonly<
+    Record<string, unknown>
+  >;
 }
 
 export interface EventContext {
@@ -39,7 +41,10 @@ interface Draft {
 }
 
 /** The event and its type without the role, or undefined where the seller hears nothing on the bus. */
-export function eventBridgeEventOf(event: MarketEvent, context: EventContext): { type: string; body: EventBridgeEvent } | undefined {
+export function eventBridgeEventOf(
+  event: MarketEvent,
+  context: EventContext,
+): { type: string; body: EventBridgeEvent } | undefined {
   const draft = draftOf(event, context);
   if (!draft) return undefined;
   const { sellerAccountId, switches, newId } = context;
@@ -67,7 +72,8 @@ export function eventBridgeEventOf(event: MarketEvent, context: EventContext): {
 
 function draftOf(event: MarketEvent, context: EventContext): Draft | undefined {
   const { agreement } = event;
-  // A direct offer makes the seller proposer and manufacturer at once; agreement events then come in the Proposer form only [SG-eb].
+  // A direct offer makes the seller proposer and manufacturer at once; agreement events then come in the Proposer form
+  // only [SG-eb].
   const role = agreement.resale ? ('Manufacturer' as const) : ('Proposer' as const);
   const proposing = role === 'Proposer';
   const parts = partsOf(agreement, context);
@@ -91,29 +97,54 @@ function draftOf(event: MarketEvent, context: EventContext): Draft | undefined {
     case 'amended': {
       const terms = { ...id, intent: 'AMEND', status: agreement.status, ...parts.times };
       const detail = proposing
-        ? { agreement: { ...terms, autoRenewalEnabled: agreement.autoRenew }, renewalSummary: parts.renewalSummary, product: titledProduct }
+        ? {
+            agreement: { ...terms, autoRenewalEnabled: agreement.autoRenew },
+            renewalSummary: parts.renewalSummary,
+            product: titledProduct,
+          }
         : { agreement: terms };
-      return { type: 'Purchase Agreement Amended', role, detail: { ...detail, ...resaleAuthorization, acceptor, proposer, offer } };
+      return {
+        type: 'Purchase Agreement Amended',
+        role,
+        detail: { ...detail, ...resaleAuthorization, acceptor, proposer, offer },
+      };
     }
     case 'ended': {
       const named = context.switches.endedEventOffer === 'present' && { offer };
-      const ended = { agreement: { ...id, status: agreement.status }, ...resaleAuthorization, acceptor, proposer, ...named };
+      const ended = {
+        agreement: { ...id, status: agreement.status },
+        ...resaleAuthorization,
+        acceptor,
+        proposer,
+        ...named,
+      };
       return { type: 'Purchase Agreement Ended', role, detail: ended };
     }
     case 'licenseUpdated':
     case 'licenseDeprovisioned': {
       const contract = context.listing.dimensions.some((dimension) => dimension.type === 'Entitled');
-      if (event.kind === 'licenseUpdated' && !contract && context.switches.usageLicenseUpdated === 'notSent') return undefined;
+      if (event.kind === 'licenseUpdated' && !contract && context.switches.usageLicenseUpdated === 'notSent')
+        return undefined;
       const type = event.kind === 'licenseUpdated' ? 'License Updated' : 'License Deprovisioned';
       const coded = { code: agreement.productCode, id: agreement.productId };
-      const detail = { agreement: id, product: coded, license: { arn: parts.licenseArn }, acceptor, proposer, offer: parts.licenseOffer };
+      const detail = {
+        agreement: id,
+        product: coded,
+        license: { arn: parts.licenseArn },
+        acceptor,
+        proposer,
+        offer: parts.licenseOffer,
+      };
       return { type, role: 'Manufacturer', detail };
     }
     case 'ending': {
       if (!proposing) return undefined;
       const { startTime, endTime } = parts.times;
       const terms = { ...id, startTime, endTime, status: agreement.status, daysBeforeEndTime: event.daysBeforeEnd };
-      const agreementPart = { agreement: { ...terms, autoRenewalEnabled: agreement.autoRenew }, renewalSummary: parts.renewalSummary };
+      const agreementPart = {
+        agreement: { ...terms, autoRenewalEnabled: agreement.autoRenew },
+        renewalSummary: parts.renewalSummary,
+      };
       const detail = { ...agreementPart, product: titledProduct, acceptor, proposer: namedProposer, offer };
       return { type: 'Purchase Agreement Ending', role, detail };
     }
@@ -147,12 +178,21 @@ function draftOf(event: MarketEvent, context: EventContext): Draft | undefined {
     case 'spendVetted': {
       // No text shows one: the shape is that of the advisory, and no role stands in the tables of detail-types.
       const steps = { reached: 'Reached', succeeded: 'Vet Succeeded', failed: 'Vet Failed' };
-      return { type: `Spend Threshold ${steps[event.step]}`, detail: { agreement: id, product, acceptor, proposer, offer } };
+      return {
+        type: `Spend Threshold ${steps[event.step]}`,
+        detail: { agreement: id, product, acceptor, proposer, offer },
+      };
     }
     case 'cancellationRequest':
       return cancellationDraft(agreement, role);
     case 'billingAdjusted': {
-      const { amount, outcome = 'completed', currency = 'USD', reason = 'OTHER', invoiceId = '2028746221' } = event.adjustment;
+      const {
+        amount,
+        outcome = 'completed',
+        currency = 'USD',
+        reason = 'OTHER',
+        invoiceId = '2028746221',
+      } = event.adjustment;
       if (outcome === 'failed' && !proposing) return undefined;
       const billingAdjustmentRequest = {
         id: `ba-${context.newId().replaceAll('-', '').slice(0, 25)}`,
@@ -178,7 +218,12 @@ function cancellationDraft(agreement: Agreement, role: 'Proposer' | 'Manufacture
   const { agreementId, accountId, productId, offerId, cancellationRequest: request } = agreement;
   // A validation that failed is told to the one who asked, and that was the channel partner.
   if (!request || (request.status === 'VALIDATION_FAILED' && role === 'Manufacturer')) return undefined;
-  const words = { PENDING_APPROVAL: 'Pending Approval', APPROVED: 'Approved', REJECTED: 'Rejected', CANCELLED: 'Cancelled' };
+  const words = {
+    PENDING_APPROVAL: 'Pending Approval',
+    APPROVED: 'Approved',
+    REJECTED: 'Rejected',
+    CANCELLED: 'Cancelled',
+  };
   const status = request.status === 'VALIDATION_FAILED' ? 'Validation Failed' : words[request.status];
   const detail = {
     agreement: { id: agreementId, acceptorId: accountId, productId, offerId },
@@ -202,7 +247,8 @@ function partsOf(agreement: Agreement, { sellerAccountId, listing, switches }: E
   const proposerAccountId = resale?.partnerAccountId ?? sellerAccountId;
   const open = switches.openEndInEvents === 'year9999' ? { endTime: '9999-01-01T00:00:00Z' } : {};
   const none = switches.directResaleAuthorization === 'nullId' ? { resaleAuthorization: { id: null } } : {};
-  const lockoutStart = endsAt && lockoutDays !== undefined ? new Date(endsAt.getTime() - lockoutDays * dayMs) : undefined;
+  const lockoutStart =
+    endsAt && lockoutDays !== undefined ? new Date(endsAt.getTime() - lockoutDays * dayMs) : undefined;
   const unknown = switches.unknownEventFields === 'added' && { partition: 'aws' };
   return {
     times: {
@@ -210,7 +256,10 @@ function partsOf(agreement: Agreement, { sellerAccountId, listing, switches }: E
       startTime: iso(agreement.startsAt),
       ...(endsAt ? { endTime: iso(endsAt) } : open),
     },
-    renewalSummary: { lockoutStartTime: lockoutStart ? iso(lockoutStart) : null, disabledBy: agreement.renewalDisabledBy ?? null },
+    renewalSummary: {
+      lockoutStartTime: lockoutStart ? iso(lockoutStart) : null,
+      disabledBy: agreement.renewalDisabledBy ?? null,
+    },
     resaleAuthorization: resale ? { resaleAuthorization: { id: resale.resaleAuthorizationId } } : none,
     acceptor: { accountId: agreement.accountId, ...unknown },
     proposer: { accountId: proposerAccountId },
@@ -219,11 +268,14 @@ function partsOf(agreement: Agreement, { sellerAccountId, listing, switches }: E
     titledProduct: { id: productId, title: listing.title },
     offer: { id: offerId },
     licenseOffer: { id: switches.licenseEventOfferId === 'bare' ? offerId.replace(/^offer-/, '') : offerId },
-    licenseArn: switches.eventLicenseArn === 'api' ? licenseArn : `aws:license-manager:us-east-1:${licenseOwner}:${licenseId}`,
+    licenseArn:
+      switches.eventLicenseArn === 'api' ? licenseArn : `aws:license-manager:us-east-1:${licenseOwner}:${licenseId}`,
   };
 }
 
-/** One id for everything that a purchase, a renewal or an end brings about, Deprovisioned half a minute later included. */
+/**
+ * One id for everything that a purchase, a renewal or an end brings about, Deprovisioned half a minute later included.
+ */
 function transactionId({ kind, agreement, at }: MarketEvent): string {
   const moment = kind === 'licenseDeprovisioned' ? (agreement.endsAt ?? at) : at;
   const hex = createHash('md5').update(`${agreement.initialAgreementId} ${moment.toISOString()}`).digest('hex');

@@ -10,7 +10,10 @@ export type NotificationMessage = {
   readonly sequence: number;
   /** `id` of the event, or MessageId: the same in every delivery. */
   readonly id: string;
-  /** The detail-type without its role, such as `License Updated`; the action of an SNS message, such as `subscribe-success`. */
+  /**
+   * The detail-type without its role, such as `License Updated`; the action of an SNS message, such as
+   * `subscribe-success`.
+   */
   readonly type: string;
   /** When it was sent, by the simulator's clock. */
   readonly at: Date;

@@ -55,7 +55,10 @@ export class Notifications {
     this.#courier = new Courier({ clock, fate, sender: () => this.#sender() });
   }
 
-  /** Base of the links in SNS messages: the simulator itself, unless a consumer under test must be shown AWS's own hosts. */
+  /**
+   * Base of the links in SNS messages: the simulator itself, unless a consumer under test must be shown AWS's own
+   * hosts.
+   */
   useUrl(url: string): void {
     this.#url = url;
     // Nothing goes out before the links in it lead somewhere.
@@ -77,7 +80,10 @@ export class Notifications {
     return this.#courier.waiting();
   }
 
-  /** Messages sent since the last `collect()`, to be delivered by hand in any order and number (`send`, or the bodies as they are). */
+  /**
+   * Messages sent since the last `collect()`, to be delivered by hand in any order and number (`send`, or the bodies as
+   * they are).
+   */
   collect(): NotificationMessage[] {
     const fresh = this.#messages.slice(this.#collected);
     this.#collected = this.#messages.length;
@@ -100,7 +106,8 @@ export class Notifications {
     const { ids } = this.parts;
     const id = `target-${ids.text(8, '0123456789abcdef')}`;
     const topic = options.kind === 'apiDestination' ? undefined : options.topic;
-    const topicArn = topic === undefined ? '' : topicArnOf(topic, ('productCode' in options && options.productCode) || '');
+    const topicArn =
+      topic === undefined ? '' : topicArnOf(topic, ('productCode' in options && options.productCode) || '');
     const token = ids.text(192, '0123456789abcdef');
     const subscription = { subscriptionArn: `${topicArn}:${ids.uuid()}`, token, confirmed: options.kind !== 'snsHttp' };
     this.#courier.addTarget(id, options, subscription);
@@ -114,7 +121,9 @@ export class Notifications {
       .map(({ id, target, subscription }) => ({ id, options: target.options, confirmed: subscription.confirmed }));
   }
 
-  /** Asks an SNS endpoint once more, as the SNS console does on request: the first time it may not have listened yet. */
+  /**
+   * Asks an SNS endpoint once more, as the SNS console does on request: the first time it may not have listened yet.
+   */
   requestConfirmation(id: string): void {
     this.#courier.confirm(id, 'SubscriptionConfirmation', this.parts.ids.uuid());
   }
@@ -139,7 +148,9 @@ export class Notifications {
     this.#courier.release(order);
   }
 
-  /** Delivers these messages by hand, in this order, past all disturbances: to every target that is for them, or to one. */
+  /**
+   * Delivers these messages by hand, in this order, past all disturbances: to every target that is for them, or to one.
+   */
   async send(messages: readonly NotificationMessage[], options: { target?: string } = {}): Promise<void> {
     await this.#courier.send(messages, options);
   }
@@ -162,9 +173,17 @@ export class Notifications {
     if (!listing) return;
     const common = { at, agreementId: agreement.agreementId, productCode: agreement.productCode };
     const bridged =
-      event.audience === 'topics' ? undefined : eventBridgeEventOf(event, { sellerAccountId, listing, switches, newId: () => ids.uuid() });
+      event.audience === 'topics'
+        ? undefined
+        : eventBridgeEventOf(event, { sellerAccountId, listing, switches, newId: () => ids.uuid() });
     if (bridged) {
-      this.#send({ ...common, sequence: this.#messages.length + 1, id: bridged.body.id, channel: 'eventBridge', ...bridged });
+      this.#send({
+        ...common,
+        sequence: this.#messages.length + 1,
+        id: bridged.body.id,
+        channel: 'eventBridge',
+        ...bridged,
+      });
     }
     if (event.audience === 'bus') return;
     for (const { topic, notice } of snsNoticesOf(event, listing, this.#resubscribed(event))) {
@@ -188,7 +207,11 @@ export class Notifications {
   }
 
   snapshot(): PackedDates<NotificationsSnapshot> {
-    return packDates<NotificationsSnapshot>({ ...this.#courier.snapshot(), messages: this.#messages, collected: this.#collected });
+    return packDates<NotificationsSnapshot>({
+      ...this.#courier.snapshot(),
+      messages: this.#messages,
+      collected: this.#collected,
+    });
   }
 
   /** After the clock. What fell due since the snapshot is delivered now; who has not confirmed yet is asked again. */
@@ -213,7 +236,10 @@ export class Notifications {
       .byAccountId(accountId)
       .some(
         (other) =>
-          other.agreementId !== agreementId && other.productCode === productCode && other.status === 'ACTIVE' && other.startsAt <= at,
+          other.agreementId !== agreementId &&
+          other.productCode === productCode &&
+          other.status === 'ACTIVE' &&
+          other.startsAt <= at,
       );
   }
 
@@ -230,14 +256,17 @@ export class Notifications {
 
   #confirmed(query: URLSearchParams): string | undefined {
     const found = this.#subscriptions().find(
-      ({ target, subscription }) => target.topicArn === query.get('TopicArn') && subscription.token === query.get('Token'),
+      ({ target, subscription }) =>
+        target.topicArn === query.get('TopicArn') && subscription.token === query.get('Token'),
     );
     if (found) found.subscription.confirmed = true;
     return found?.subscription.subscriptionArn;
   }
 
   #ended(query: URLSearchParams): string | undefined {
-    const found = this.#subscriptions().find(({ subscription }) => subscription.subscriptionArn === query.get('SubscriptionArn'));
+    const found = this.#subscriptions().find(
+      ({ subscription }) => subscription.subscriptionArn === query.get('SubscriptionArn'),
+    );
     if (!found) return undefined;
     found.subscription.confirmed = false;
     this.#courier.confirm(found.id, 'UnsubscribeConfirmation', this.parts.ids.uuid());
@@ -247,6 +276,8 @@ export class Notifications {
   #subscriptions(): { id: string; target: SnsSubscription; subscription: SnsSubscriptionState }[] {
     return this.#courier
       .targets()
-      .flatMap(({ id, target, subscription }) => (target instanceof SnsSubscription ? [{ id, target, subscription }] : []));
+      .flatMap(({ id, target, subscription }) =>
+        target instanceof SnsSubscription ? [{ id, target, subscription }] : [],
+      );
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Certificate and key by which the simulator signs its SNS messages. They are published with the source and sign nothing real: whoever trusts them
- * outside a test trusts everyone. Kept here and not made at each start, since making an RSA key takes longer than starting.
+ * Certificate and key by which the simulator signs its SNS messages. They are published with the source and sign
+ * nothing real: whoever trusts them outside a test trusts everyone. Kept here and not made at each start, since making
+ * an RSA key takes longer than starting.
  */
 export const simulatorCertificate = `-----BEGIN CERTIFICATE-----
 MIIDpzCCAo+gAwIBAgIUBOnKAVA4Ler30vZ2EuCAvzuJbugwDQYJKoZIhvcNAQEL

@@ -47,7 +47,10 @@ export function notificationEnvelope(
     Message: JSON.stringify(body),
     Timestamp: at.toISOString(),
   };
-  return { ...signed(unsigned, sender), UnsubscribeURL: `${sender.url}/?Action=Unsubscribe&SubscriptionArn=${subscriptionArn}` };
+  return {
+    ...signed(unsigned, sender),
+    UnsubscribeURL: `${sender.url}/?Action=Unsubscribe&SubscriptionArn=${subscriptionArn}`,
+  };
 }
 
 /** Asks the endpoint to confirm that it subscribed, or tells it that it no longer does and how it could again. */
@@ -59,10 +62,14 @@ export function confirmationEnvelope(
   const { id, at, topicArn, token } = subscription;
   const chosen = Type === 'SubscriptionConfirmation' ? 'subscribe to' : 'deactivate subscription to';
   const todo =
-    Type === 'SubscriptionConfirmation' ? 'To confirm the subscription' : 'To cancel this operation and restore the subscription';
+    Type === 'SubscriptionConfirmation'
+      ? 'To confirm the subscription'
+      : 'To cancel this operation and restore the subscription';
   const unsigned = {
     ...{ Type, MessageId: id, Token: token, TopicArn: topicArn },
-    Message: `You have chosen to ${chosen} the topic ${topicArn}.\n${todo}, visit the SubscribeURL included in this message.`,
+    Message:
+      `You have chosen to ${chosen} the topic ${topicArn}.\n${todo}, visit the SubscribeURL included in this ` +
+      'message.',
     SubscribeURL: `${sender.url}/?Action=ConfirmSubscription&TopicArn=${topicArn}&Token=${token}`,
     Timestamp: at.toISOString(),
   };

@@ -30,8 +30,15 @@ export function topicArnOf(topic: SnsTopic, productCode: string): string {
   return `arn:aws:sns:us-east-1:${topicOwner}:${name}-${productCode}`;
 }
 
-/** What the topics of a legacy product say of an event [SG-sns]. `resubscribed`: whether the customer holds another agreement for the product. */
-export function snsNoticesOf(event: MarketEvent, listing: Listing, resubscribed: boolean): { topic: SnsTopic; notice: SnsNotice }[] {
+/**
+ * What the topics of a legacy product say of an event [SG-sns]. `resubscribed`: whether the customer holds another
+ * agreement for the product.
+ */
+export function snsNoticesOf(
+  event: MarketEvent,
+  listing: Listing,
+  resubscribed: boolean,
+): { topic: SnsTopic; notice: SnsNotice }[] {
   const { agreement } = event;
   const { customerIdentifier } = agreement;
   if (customerIdentifier === undefined) return [];
@@ -54,7 +61,9 @@ export function snsNoticesOf(event: MarketEvent, listing: Listing, resubscribed:
             },
           },
         ]),
-    ...(entitled ? [{ topic: 'entitlementTopic' as const, notice: { action: 'entitlement-updated' as const, ...common } }] : []),
+    ...(entitled
+      ? [{ topic: 'entitlementTopic' as const, notice: { action: 'entitlement-updated' as const, ...common } }]
+      : []),
   ];
 }
 

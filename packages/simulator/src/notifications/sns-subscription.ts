@@ -38,7 +38,11 @@ export class SnsSubscription implements DeliveryTarget {
     message: { id: string; at: Date },
     signal: AbortSignal,
   ): Promise<AttemptOutcome> {
-    const envelope = confirmationEnvelope(type, { ...message, topicArn: this.topicArn, token: this.state.token }, this.sender());
+    const envelope = confirmationEnvelope(
+      type,
+      { ...message, topicArn: this.topicArn, token: this.state.token },
+      this.sender(),
+    );
     return this.#post(envelope, signal);
   }
 

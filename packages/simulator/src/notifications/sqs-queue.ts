@@ -24,7 +24,11 @@ export class SqsQueue implements DeliveryTarget {
     // Loaded by the first message: most simulators never need the SDK, and loading it takes longer than starting.
     const { SendMessageCommand, SQSClient } = await import('@aws-sdk/client-sqs');
     const { endpoint, region = 'us-east-1', credentials, queueUrl, raw } = this.options;
-    this.#client ??= new SQSClient({ region, ...(endpoint !== undefined && { endpoint }), ...(credentials && { credentials }) });
+    this.#client ??= new SQSClient({
+      region,
+      ...(endpoint !== undefined && { endpoint }),
+      ...(credentials && { credentials }),
+    });
     const enveloped = message.channel !== 'eventBridge' && !raw;
     const body = enveloped ? notificationEnvelope(message, this.subscriptionArn, this.sender()) : message.body;
     try {

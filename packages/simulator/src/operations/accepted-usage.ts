@@ -8,7 +8,10 @@ export interface AcceptedUsage extends BillLine {
   readonly timestamp: string;
   /** When it was taken, by the simulator's clock, ISO 8601. */
   readonly acceptedAt: string;
-  /** That of its agreement in which the timestamp lies, as the agreement stands now. Absent where the agreement was ended before it. */
+  /**
+   * That of its agreement in which the timestamp lies, as the agreement stands now. Absent where the agreement was
+   * ended before it.
+   */
   readonly segment?: PriceSegment;
 }
 

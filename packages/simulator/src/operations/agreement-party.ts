@@ -4,7 +4,10 @@ import { type InputReader } from '../wire/input-reader.js';
 import { ServiceError } from '../wire/service-error.js';
 import { type Switches } from '../switches.js';
 
-/** Who may see which agreement: its proposer and its acceptor [SDK-A]. A manufacturer whose product a channel partner sold is neither. */
+/**
+ * Who may see which agreement: its proposer and its acceptor [SDK-A]. A manufacturer whose product a channel partner
+ * sold is neither.
+ */
 export class AgreementParty {
   constructor(
     private readonly catalog: MarketplaceCatalog,
@@ -19,7 +22,8 @@ export class AgreementParty {
   /** As SearchAgreements knows them: a while ago. */
   agreementsOf(accountId: string, role: 'Proposer' | 'Acceptor', now: Date): Agreement[] {
     const indexedAt = new Date(now.getTime() - this.switches.searchIndexDelayMs);
-    const partyOf = (agreement: Agreement): string => (role === 'Proposer' ? this.proposerOf(agreement) : agreement.accountId);
+    const partyOf = (agreement: Agreement): string =>
+      role === 'Proposer' ? this.proposerOf(agreement) : agreement.accountId;
     return this.catalog.agreementsAsOf(indexedAt).filter((agreement) => partyOf(agreement) === accountId);
   }
 
@@ -34,7 +38,10 @@ export class AgreementParty {
       const manufacturer = accountId === this.sellerAccountId;
       if (manufacturer && resoldAgreement === 'answered') return agreement;
       if (manufacturer && resoldAgreement === 'ResourceNotFoundException') throw notFound(agreementId);
-      throw new ServiceError('AccessDeniedException', `The account ${accountId} is not a party of the agreement ${agreementId}.`);
+      throw new ServiceError(
+        'AccessDeniedException',
+        `The account ${accountId} is not a party of the agreement ${agreementId}.`,
+      );
     }
     return agreement;
   }

@@ -10,7 +10,11 @@ export function agreementInput({ input }: OperationCall): InputReader {
 }
 
 /** The page of `items` that `maxResults` and `nextToken` ask for. A token belongs to its `query`. */
-export function agreementPage<T>(input: InputReader, items: readonly T[], query: unknown): { page: T[]; nextToken?: string } {
+export function agreementPage<T>(
+  input: InputReader,
+  items: readonly T[],
+  query: unknown,
+): { page: T[]; nextToken?: string } {
   const size = input.integer('maxResults', { min: 1, max: pageMax }) ?? pageMax;
   const token = input.text('nextToken', { max: 8192, pattern: /^[a-zA-Z0-9+/=_-]+$/ });
   const begin = token === undefined ? 0 : offsetOf(token, query);

@@ -30,7 +30,8 @@ export interface EndTimeBehavior {
 
 /** What SearchAgreements and DescribeAgreement both say [SDK-A]. */
 export function agreementShape(agreement: Agreement, listing: Listing | undefined, proposer: string): AgreementShape {
-  const { agreementId, accountId, acceptedAt, startsAt, endsAt, productId, offerId, status, initialAgreementId } = agreement;
+  const { agreementId, accountId, acceptedAt, startsAt, endsAt, productId, offerId, status, initialAgreementId } =
+    agreement;
   return {
     agreementId,
     agreementType,
@@ -50,7 +51,10 @@ function resourceTypeOf(listing: Listing | undefined): string {
 }
 
 /** Of active agreements that have an end; undefined for others [SDK-A]. What is signed already is what will come. */
-export function endTimeBehaviorOf(agreement: Agreement, catalog: Pick<MarketplaceCatalog, 'agreement'>): EndTimeBehavior | undefined {
+export function endTimeBehaviorOf(
+  agreement: Agreement,
+  catalog: Pick<MarketplaceCatalog, 'agreement'>,
+): EndTimeBehavior | undefined {
   const { status, endsAt, autoRenew, renewalDisabledBy, nextAgreementId, offerId } = agreement;
   if (status !== 'ACTIVE' || !endsAt) return undefined;
   const next = nextAgreementId === undefined ? undefined : catalog.agreement(nextAgreementId);

@@ -24,10 +24,16 @@ export interface UsageRecordResult {
   Status: string;
 }
 
-/** What the rules say of one record: the lines it would enter in the book, that its customer is not subscribed, or that AWS would lose it. */
+/**
+ * What the rules say of one record: the lines it would enter in the book, that its customer is not subscribed, or that
+ * AWS would lose it.
+ */
 type Verdict = { status: 'CustomerNotSubscribed' | 'dropped' } | { status: 'eligible'; entries: BillEntry[] };
 
-/** BatchMeterUsage [SDK-M, BOTO]. A request-level error leaves nothing of the batch effective: all is judged before anything is entered. */
+/**
+ * BatchMeterUsage [SDK-M, BOTO]. A request-level error leaves nothing of the batch effective: all is judged before
+ * anything is entered.
+ */
 export class BatchMeterUsage implements ApiHandler {
   constructor(
     private readonly catalog: MarketplaceCatalog,
@@ -55,11 +61,18 @@ export class BatchMeterUsage implements ApiHandler {
     return { Results: this.#ordered(results), UnprocessedRecords: unprocessed };
   }
 
-  #judge(input: InputReader, productCode: string | undefined, records: CheckedRecord[], region: string, now: Date): Verdict[] {
+  #judge(
+    input: InputReader,
+    productCode: string | undefined,
+    records: CheckedRecord[],
+    region: string,
+    now: Date,
+  ): Verdict[] {
     this.#checkIdentityForm(input, productCode, records);
     for (const record of records) {
       const reason = outOfWindow(record.timestamp, now.getTime(), this.switches);
-      if (reason !== undefined) throw timestampOutOfBounds(`The timestamp ${new Date(record.timestamp).toISOString()} ${reason}.`);
+      if (reason !== undefined)
+        throw timestampOutOfBounds(`The timestamp ${new Date(record.timestamp).toISOString()} ${reason}.`);
     }
     this.#checkOneProduct(records, now);
     const verdicts = records.map((record) => this.#verdict(record, productCode, region, now.getTime()));
@@ -76,7 +89,10 @@ export class BatchMeterUsage implements ApiHandler {
       throw new ServiceError('InvalidProductCodeException', `The product code ${productCode} is not a published one.`);
     }
     for (const [index, record] of records.entries()) {
-      const broken = record.licenseArn === undefined ? brokenLegacyForm(record, listing) : this.#brokenLicenseForm(record, productCode);
+      const broken =
+        record.licenseArn === undefined
+          ? brokenLegacyForm(record, listing)
+          : this.#brokenLicenseForm(record, productCode);
       if (broken !== undefined) throw input.violation(`UsageRecords.${index + 1}.member`, broken);
     }
   }
@@ -126,7 +142,8 @@ export class BatchMeterUsage implements ApiHandler {
     if (!agreement) throw invalidLicense('The license does not exist.');
     if (record.accountId !== undefined && record.accountId !== agreement.accountId)
       throw invalidLicense('The license is not one of the customer.');
-    if (productCode !== undefined && productCode !== agreement.productCode) throw invalidLicense('The license is not one of the product.');
+    if (productCode !== undefined && productCode !== agreement.productCode)
+      throw invalidLicense('The license is not one of the product.');
     return agreement;
   }
 
@@ -136,22 +153,33 @@ export class BatchMeterUsage implements ApiHandler {
       record.accountId === undefined
         ? this.catalog.byCustomerIdentifier(record.customerIdentifier ?? '')
         : this.catalog.byAccountId(record.accountId);
-    if (held.length === 0 && record.accountId === undefined && this.switches.unknownCustomerIdentifier === 'wholeBatch') {
+    if (
+      held.length === 0 &&
+      record.accountId === undefined &&
+      this.switches.unknownCustomerIdentifier === 'wholeBatch'
+    ) {
       throw new ServiceError('InvalidCustomerIdentifierException', 'The customer identifier does not exist.');
     }
     const ofProduct = held.filter((agreement) => agreement.productCode === productCode);
     const metered = ofProduct.filter((agreement) => this.#metered(agreement, now));
-    const chosen = metered.find((agreement) => withinTerm(agreement, record.timestamp)) ?? metered.at(-1) ?? ofProduct.at(-1);
+    const chosen =
+      metered.find((agreement) => withinTerm(agreement, record.timestamp)) ?? metered.at(-1) ?? ofProduct.at(-1);
     return chosen && this.catalog.sinceFirst(chosen);
   }
 
-  /** Whether the product meters the dimension: only where it does not and the client is not told so, the answer is no. */
+  /**
+   * Whether the product meters the dimension: only where it does not and the client is not told so, the answer is no.
+   */
   #takes(listing: Listing, record: CheckedRecord, region: string): boolean {
-    if (!listing.regions.includes(region)) throw new ServiceError('DisabledApiException', `The API is disabled in ${region}.`);
+    if (!listing.regions.includes(region))
+      throw new ServiceError('DisabledApiException', `The API is disabled in ${region}.`);
     const dimension = listing.dimensions.find(({ name }) => name === record.dimension);
     if (dimension?.type === 'ExternallyMetered') return true;
     if (this.switches.unknownDimension === 'dropped') return false;
-    throw new ServiceError('InvalidUsageDimensionException', `The dimension ${record.dimension} is not one that the product meters.`);
+    throw new ServiceError(
+      'InvalidUsageDimensionException',
+      `The dimension ${record.dimension} is not one that the product meters.`,
+    );
   }
 
   /** Whether AWS takes usage of this agreement at this moment, whatever hour it is of. */
@@ -164,7 +192,9 @@ export class BatchMeterUsage implements ApiHandler {
     if (record.timestamp < agreement.startsAt.getTime()) {
       const message = 'The usage lies before the start of the agreement.';
       if (this.switches.usageBeforeStart === 'CustomerNotSubscribed') return false;
-      throw this.switches.usageBeforeStart === 'InvalidLicenseException' ? invalidLicense(message) : timestampOutOfBounds(message);
+      throw this.switches.usageBeforeStart === 'InvalidLicenseException'
+        ? invalidLicense(message)
+        : timestampOutOfBounds(message);
     }
     if (withinTerm(agreement, record.timestamp)) return true;
     if (record.licenseArn !== undefined && this.switches.usageAfterEnd === 'InvalidLicenseException') {
@@ -181,14 +211,23 @@ export class BatchMeterUsage implements ApiHandler {
     });
     const { timestamp } = record;
     if (verdict?.status === 'dropped') return answer('Success', this.random.uuid());
-    const [entry] = verdict?.status === 'eligible' ? verdict.entries.map((line) => this.book.enter(line, { timestamp, acceptedAt })) : [];
+    const [entry] =
+      verdict?.status === 'eligible'
+        ? verdict.entries.map((line) => this.book.enter(line, { timestamp, acceptedAt }))
+        : [];
     if (!entry)
-      return answer('CustomerNotSubscribed', this.switches.notSubscribedMeteringRecordId === 'present' ? this.random.uuid() : undefined);
+      return answer(
+        'CustomerNotSubscribed',
+        this.switches.notSubscribedMeteringRecordId === 'present' ? this.random.uuid() : undefined,
+      );
     const { found, line } = entry;
     if (found === 'nothing' || (found === 'same' && this.switches.identicalResend === 'success')) {
       return answer('Success', line.meteringRecordId);
     }
-    return answer('DuplicateRecord', this.switches.duplicateMeteringRecordId === 'original' ? line.meteringRecordId : undefined);
+    return answer(
+      'DuplicateRecord',
+      this.switches.duplicateMeteringRecordId === 'original' ? line.meteringRecordId : undefined,
+    );
   }
 
   #ordered(results: UsageRecordResult[]): UsageRecordResult[] {
@@ -211,7 +250,9 @@ function brokenLegacyForm(record: CheckedRecord, listing: Listing | undefined): 
 }
 
 function repeatsGrain(verdicts: readonly Verdict[]): boolean {
-  const grains = verdicts.flatMap((verdict) => (verdict.status === 'eligible' ? verdict.entries.map((entry) => grainOf(entry)) : []));
+  const grains = verdicts.flatMap((verdict) =>
+    verdict.status === 'eligible' ? verdict.entries.map((entry) => grainOf(entry)) : [],
+  );
   return new Set(grains).size < grains.length;
 }
 
@@ -219,7 +260,10 @@ function withinTerm(agreement: Agreement, timestamp: number): boolean {
   return timestamp >= agreement.startsAt.getTime() && (!agreement.endsAt || timestamp < agreement.endsAt.getTime());
 }
 
-/** Under the agreement that is in force at the timestamp. One line; two where the request carries both identities, since AWS deduplicates each identity for itself [SDK-M]. */
+/**
+ * Under the agreement that is in force at the timestamp. One line; two where the request carries both identities, since
+ * AWS deduplicates each identity for itself [SDK-M].
+ */
 function entriesOf(
   record: CheckedRecord,
   agreement: Agreement,
@@ -240,8 +284,10 @@ function entriesOf(
   };
   const { customerIdentifier } = agreement;
   const entries: BillEntry[] = [];
-  if (record.licenseArn !== undefined) entries.push({ ...common, identity: 'license', licenseArn: agreement.licenseArn });
-  if (withProductCode) entries.push({ ...common, identity: 'legacy', ...(customerIdentifier !== undefined && { customerIdentifier }) });
+  if (record.licenseArn !== undefined)
+    entries.push({ ...common, identity: 'license', licenseArn: agreement.licenseArn });
+  if (withProductCode)
+    entries.push({ ...common, identity: 'legacy', ...(customerIdentifier !== undefined && { customerIdentifier }) });
   return entries;
 }
 

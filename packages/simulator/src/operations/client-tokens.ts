@@ -9,15 +9,25 @@ interface Use {
   readonly meteringRecordId: string;
 }
 
-/** The idempotency tokens of MeterUsage, per account and region. AWS does not say how long it remembers one; here: for ever. */
+/**
+ * The idempotency tokens of MeterUsage, per account and region. AWS does not say how long it remembers one; here: for
+ * ever.
+ */
 export class ClientTokens {
   readonly #used = new Map<string, Use>();
 
-  /** The record that this token made, or undefined; throws IdempotencyConflictException (HTTP 409 [SDK-M]) for other parameters. */
+  /**
+   * The record that this token made, or undefined; throws IdempotencyConflictException (HTTP 409 [SDK-M]) for other
+   * parameters.
+   */
   recordOf(caller: string, token: string, parameters: string): string | undefined {
     const use = this.#used.get(keyOf(caller, token));
     if (use && use.parameters !== parameters) {
-      throw new ServiceError('IdempotencyConflictException', 'The ClientToken is being used for multiple requests.', 409);
+      throw new ServiceError(
+        'IdempotencyConflictException',
+        'The ClientToken is being used for multiple requests.',
+        409,
+      );
     }
     return use?.meteringRecordId;
   }

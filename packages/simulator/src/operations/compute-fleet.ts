@@ -12,7 +12,10 @@ export interface FleetSnapshot {
 
 const hex = '0123456789abcdef';
 
-/** Software that runs in buyers' accounts. A call is known by its access key; any key that is not of this fleet is the seller's. */
+/**
+ * Software that runs in buyers' accounts. A call is known by its access key; any key that is not of this fleet is the
+ * seller's.
+ */
 export class ComputeFleet {
   readonly #resources = new Map<string, ComputeResource>();
   readonly #byAccessKey = new Map<string, string>();
@@ -22,7 +25,13 @@ export class ComputeFleet {
     private readonly random: SeededRandom,
   ) {}
 
-  launch(accountId: string, platform: ComputePlatform, region: string, credentialSource: CredentialSource, now: Date): ComputeResource {
+  launch(
+    accountId: string,
+    platform: ComputePlatform,
+    region: string,
+    credentialSource: CredentialSource,
+    now: Date,
+  ): ComputeResource {
     const longTerm = credentialSource === 'longTerm';
     const key = this.random.text(16, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567');
     return this.#keep({
@@ -64,7 +73,8 @@ export class ComputeFleet {
     if (sessionToken !== (resource.credentials.sessionToken ?? '')) {
       throw new ServiceError('UnrecognizedClientException', 'The security token included in the request is invalid.');
     }
-    if (resource.terminatedAt) throw new ServiceError('ExpiredTokenException', 'The security token included in the request is expired');
+    if (resource.terminatedAt)
+      throw new ServiceError('ExpiredTokenException', 'The security token included in the request is expired');
     return { accountId: resource.accountId, accessKeyId, resource };
   }
 

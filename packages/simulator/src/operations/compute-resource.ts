@@ -4,8 +4,8 @@ import { type Agreement } from '../market/agreement.js';
 export type ComputePlatform = 'ec2' | 'ecs' | 'eks' | 'fargate' | 'agentcore';
 
 /**
- * Whose role signs. `workload`: instance role, task role, IRSA or execution role, the only one that AWS takes; `node`: the role of the node below a
- * container; `podIdentity`: EKS Pod Identity; `longTerm`: an IAM user's access key.
+ * Whose role signs. `workload`: instance role, task role, IRSA or execution role, the only one that AWS takes; `node`:
+ * the role of the node below a container; `podIdentity`: EKS Pod Identity; `longTerm`: an IAM user's access key.
  */
 export type CredentialSource = 'workload' | 'node' | 'podIdentity' | 'longTerm';
 

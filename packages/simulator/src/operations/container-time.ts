@@ -21,7 +21,10 @@ const minimumMs = 60_000;
 const promptMs = 6 * hourMs;
 const dimension = 'Hours';
 
-/** How long registered containers have run: AWS bills them by itself, per hour, prorated to the second, for at least one minute [SDK-M]. */
+/**
+ * How long registered containers have run: AWS bills them by itself, per hour, prorated to the second, for at least one
+ * minute [SDK-M].
+ */
 export class ContainerTime {
   readonly #registrations = new Map<string, ContainerRegistration>();
 

@@ -18,9 +18,17 @@ export class DescribeAgreement implements ApiHandler {
 
   execute(call: OperationCall): DescribeAgreementOutput {
     const agreement = this.party.named(agreementInput(call), call.caller.accountId);
-    const shape = agreementShape(agreement, this.catalog.listing(agreement.productCode), this.party.proposerOf(agreement));
+    const shape = agreementShape(
+      agreement,
+      this.catalog.listing(agreement.productCode),
+      this.party.proposerOf(agreement),
+    );
     const endTimeBehavior = endTimeBehaviorOf(agreement, this.catalog);
     // The simulator knows no prices.
-    return { ...shape, estimatedCharges: { currencyCode: 'USD', agreementValue: '0.00' }, ...(endTimeBehavior && { endTimeBehavior }) };
+    return {
+      ...shape,
+      estimatedCharges: { currencyCode: 'USD', agreementValue: '0.00' },
+      ...(endTimeBehavior && { endTimeBehavior }),
+    };
   }
 }

@@ -37,7 +37,17 @@ function termsOf(
   dimensions: Listing['dimensions'],
   switches: Pick<Switches, 'trialTerms' | 'convertedTrialTerm'>,
 ): GetAgreementTermsOutput['acceptedTerms'] {
-  const { startsAt, endsAt, freeTrial, trialEndsAt, paidSince, autoRenew, renewalDisabledBy, lockoutDays, entitlements } = agreement;
+  const {
+    startsAt,
+    endsAt,
+    freeTrial,
+    trialEndsAt,
+    paidSince,
+    autoRenew,
+    renewalDisabledBy,
+    lockoutDays,
+    entitlements,
+  } = agreement;
   const duration = endsAt && durationBetween(startsAt, endsAt);
   const trialShown = freeTrial || (paidSince !== undefined && switches.convertedTrialTerm === 'kept');
   const trialEnd = paidSince ?? trialEndsAt ?? endsAt;
@@ -54,7 +64,9 @@ function termsOf(
   };
   const timed = duration !== undefined && { duration };
   return [
-    ...(trialShown ? [price('freeTrialPricingTerm', { ...(trialEnd && { duration: durationBetween(startsAt, trialEnd) }), grants })] : []),
+    ...(trialShown
+      ? [price('freeTrialPricingTerm', { ...(trialEnd && { duration: durationBetween(startsAt, trialEnd) }), grants })]
+      : []),
     ...(metered.length > 0 && paidShown
       ? [
           price('usageBasedPricingTerm', {

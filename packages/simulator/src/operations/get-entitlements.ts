@@ -25,7 +25,10 @@ export interface GetEntitlementsOutput {
   NextToken?: string;
 }
 
-/** GetEntitlements. Values of one filter are or-ed, filters are and-ed; an agreement that is not running has no entitlements. */
+/**
+ * GetEntitlements. Values of one filter are or-ed, filters are and-ed; an agreement that is not running has no
+ * entitlements.
+ */
 export class GetEntitlements implements ApiHandler {
   constructor(
     private readonly catalog: MarketplaceCatalog,
@@ -46,16 +49,24 @@ export class GetEntitlements implements ApiHandler {
     }
     const end = position.offset + pageSize;
     const next = { offset: end, afterEmptyPage: false };
-    return { Entitlements: matching.slice(position.offset, end), ...(end < matching.length && { NextToken: writeToken(next, query) }) };
+    return {
+      Entitlements: matching.slice(position.offset, end),
+      ...(end < matching.length && { NextToken: writeToken(next, query) }),
+    };
   }
 
   #held(productCode: string, now: Date): EntitlementShape[] {
     const shownSince = new Date(now.getTime() - this.switches.entitlementsAfterMs);
     return this.catalog
       .agreements()
-      .filter(({ productCode: of, startsAt, endsAt }) => of === productCode && startsAt <= shownSince && !(endsAt && endsAt <= now))
+      .filter(
+        ({ productCode: of, startsAt, endsAt }) =>
+          of === productCode && startsAt <= shownSince && !(endsAt && endsAt <= now),
+      )
       .flatMap((agreement) =>
-        agreement.entitlements.filter(({ expiresAt }) => !(expiresAt && expiresAt <= now)).map((held) => shapeOf(agreement, held)),
+        agreement.entitlements
+          .filter(({ expiresAt }) => !(expiresAt && expiresAt <= now))
+          .map((held) => shapeOf(agreement, held)),
       );
   }
 }
@@ -121,7 +132,8 @@ function readToken(token: string | undefined, query: string): Position {
   if (token === undefined) return { offset: 0, afterEmptyPage: false };
   try {
     const [offset, afterEmptyPage, ofQuery] = JSON.parse(Buffer.from(token, 'base64').toString()) as unknown[];
-    if (typeof offset === 'number' && typeof afterEmptyPage === 'boolean' && ofQuery === query) return { offset, afterEmptyPage };
+    if (typeof offset === 'number' && typeof afterEmptyPage === 'boolean' && ofQuery === query)
+      return { offset, afterEmptyPage };
   } catch {
     // Not one of ours: refused below.
   }

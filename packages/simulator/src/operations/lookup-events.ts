@@ -44,7 +44,10 @@ interface Attribute {
   readonly value: string;
 }
 
-/** CloudTrail's LookupEvents over the calls of the metering service: the caller's own account, one region, the last 90 days, newest first [SDK-CT]. */
+/**
+ * CloudTrail's LookupEvents over the calls of the metering service: the caller's own account, one region, the last 90
+ * days, newest first [SDK-CT].
+ */
 export class LookupEvents implements ApiHandler {
   constructor(
     private readonly log: CallLog,
@@ -54,7 +57,8 @@ export class LookupEvents implements ApiHandler {
   execute({ input, caller, region, now }: OperationCall): LookupEventsOutput {
     const attribute = readAttribute(input);
     const range = readRange(input);
-    const pageSize = withError(input, 'InvalidMaxResultsException').integer('MaxResults', { min: 1, max: pageMax }) ?? pageMax;
+    const pageSize =
+      withError(input, 'InvalidMaxResultsException').integer('MaxResults', { min: 1, max: pageMax }) ?? pageMax;
     const category = input.text('EventCategory');
     if (category !== undefined && category !== 'insight')
       throw new ServiceError('InvalidEventCategoryException', `There is no category ${category}.`);
@@ -78,7 +82,10 @@ export class LookupEvents implements ApiHandler {
       .filter(({ at }) => at.getTime() >= from && at.getTime() <= to)
       .map((call) => trailEventOf(call, this.switches))
       .filter((event) => event !== undefined)
-      .filter((event) => event.accountId === caller.accountId && event.region === region && (!attribute || matches(event, attribute)))
+      .filter(
+        (event) =>
+          event.accountId === caller.accountId && event.region === region && (!attribute || matches(event, attribute)),
+      )
       .sort((a, b) => b.time.getTime() - a.time.getTime());
   }
 }
@@ -96,7 +103,8 @@ function readAttribute(input: InputReader): Attribute | undefined {
   const name = first.required('AttributeKey', first.text('AttributeKey'));
   const value = first.required('AttributeValue', first.text('AttributeValue', { min: 1, max: 2000 }));
   const key = attributeKeys.find((known) => known === name);
-  if (key === undefined) throw first.violation('AttributeKey', `must satisfy enum value set: [${attributeKeys.join(', ')}]`);
+  if (key === undefined)
+    throw first.violation('AttributeKey', `must satisfy enum value set: [${attributeKeys.join(', ')}]`);
   return { key, value };
 }
 

@@ -10,7 +10,13 @@ import { ServiceError } from '../wire/service-error.js';
 import { type SoftwareAdmission, softwareRegions } from './software-admission.js';
 import { type Switches } from '../switches.js';
 import { type UsageBook } from './usage-book.js';
-import { allocationsKey, checkAllocations, checkQuantity, productCodeRule, type UsageAllocation } from './usage-record.js';
+import {
+  allocationsKey,
+  checkAllocations,
+  checkQuantity,
+  productCodeRule,
+  type UsageAllocation,
+} from './usage-record.js';
 
 export interface MeterUsageOutput {
   MeteringRecordId: string;
@@ -28,8 +34,8 @@ interface Metered {
 }
 
 /**
- * MeterUsage [SDK-M]: AMI and container software meters itself, signed with its buyer's credentials. One record per resource, dimension and UTC hour;
- * on AgentCore one per ClientToken.
+ * MeterUsage [SDK-M]: AMI and container software meters itself, signed with its buyer's credentials. One record per
+ * resource, dimension and UTC hour; on AgentCore one per ClientToken.
  */
 export class MeterUsage implements ApiHandler {
   constructor(
@@ -78,11 +84,22 @@ export class MeterUsage implements ApiHandler {
     }
     const listing = this.admission.listing(metered.productCode, ['ami', 'container']);
     if (!listing.dimensions.some(({ name, type }) => name === metered.dimension && type === 'ExternallyMetered')) {
-      throw new ServiceError('InvalidUsageDimensionException', `The dimension ${metered.dimension} is not one that the product meters.`);
+      throw new ServiceError(
+        'InvalidUsageDimensionException',
+        `The dimension ${metered.dimension} is not one that the product meters.`,
+      );
     }
-    const reason = outOfMeterUsageWindow(metered.timestamp, now.getTime(), resource.launchedAt.getTime(), this.switches);
+    const reason = outOfMeterUsageWindow(
+      metered.timestamp,
+      now.getTime(),
+      resource.launchedAt.getTime(),
+      this.switches,
+    );
     if (reason !== undefined) {
-      throw new ServiceError('TimestampOutOfBoundsException', `The timestamp ${new Date(metered.timestamp).toISOString()} ${reason}.`);
+      throw new ServiceError(
+        'TimestampOutOfBoundsException',
+        `The timestamp ${new Date(metered.timestamp).toISOString()} ${reason}.`,
+      );
     }
     return listing;
   }
@@ -108,7 +125,10 @@ export class MeterUsage implements ApiHandler {
       resource.platform === 'agentcore' ? clientToken : undefined,
     );
     if (found !== 'other') return line.meteringRecordId;
-    throw new ServiceError('DuplicateRequestException', 'The resource has metered this dimension and hour with another quantity.');
+    throw new ServiceError(
+      'DuplicateRequestException',
+      'The resource has metered this dimension and hour with another quantity.',
+    );
   }
 }
 

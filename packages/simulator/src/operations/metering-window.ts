@@ -2,7 +2,10 @@ import { type Switches } from '../switches.js';
 
 export const hourMs = 3_600_000;
 
-type WindowSwitches = Pick<Switches, 'lateWindowHours' | 'lateWindowFrom' | 'recordAge' | 'monthEndGrace' | 'futureSkewMs'>;
+type WindowSwitches = Pick<
+  Switches,
+  'lateWindowHours' | 'lateWindowFrom' | 'recordAge' | 'monthEndGrace' | 'futureSkewMs'
+>;
 
 /** The start of the UTC hour that contains the moment. AWS deduplicates by it. All values in epoch milliseconds. */
 export function hourOf(timestamp: number): number {
@@ -10,8 +13,8 @@ export function hourOf(timestamp: number): number {
 }
 
 /**
- * Why BatchMeterUsage would refuse this timestamp at this moment, or undefined if it lies in the window [SDK-M; switches for the edges].
- * Both arguments in epoch milliseconds.
+ * Why BatchMeterUsage would refuse this timestamp at this moment, or undefined if it lies in the window [SDK-M;
+ * switches for the edges]. Both arguments in epoch milliseconds.
  */
 export function outOfWindow(timestamp: number, now: number, switches: WindowSwitches): string | undefined {
   if (timestamp > now + switches.futureSkewMs) return 'lies in the future';
@@ -28,8 +31,8 @@ export function outOfWindow(timestamp: number, now: number, switches: WindowSwit
 }
 
 /**
- * Why MeterUsage would refuse this timestamp, or undefined if it lies in the window: "more than six hours after events occur" are refused, and so is
- * what comes before the start of the software [SDK-M]. All times in epoch milliseconds.
+ * Why MeterUsage would refuse this timestamp, or undefined if it lies in the window: "more than six hours after events
+ * occur" are refused, and so is what comes before the start of the software [SDK-M]. All times in epoch milliseconds.
  */
 export function outOfMeterUsageWindow(
   timestamp: number,
@@ -39,7 +42,9 @@ export function outOfMeterUsageWindow(
 ): string | undefined {
   if (timestamp > now + switches.futureSkewMs) return 'lies in the future';
   if (timestamp < launchedAt) return 'lies before the start of the software';
-  return now - timestamp > switches.meterUsageWindowHours * hourMs ? `is more than ${switches.meterUsageWindowHours} hours old` : undefined;
+  return now - timestamp > switches.meterUsageWindowHours * hourMs
+    ? `is more than ${switches.meterUsageWindowHours} hours old`
+    : undefined;
 }
 
 /** 06:00 UTC on the 1st of the month after the timestamp's, in epoch milliseconds. */

@@ -1,7 +1,10 @@
 import { constants, generateKeyPairSync, sign } from 'node:crypto';
 import { ServiceError } from '../wire/service-error.js';
 
-/** A key with which AWS signs what RegisterUsage answers for one product. The seller ships the public half inside the software. */
+/**
+ * A key with which AWS signs what RegisterUsage answers for one product. The seller ships the public half inside the
+ * software.
+ */
 export interface ProductKey {
   /** From 1 on. */
   readonly version: number;
@@ -31,7 +34,11 @@ export class ProductKeys {
   #count = 0;
 
   versions(productCode: string): ProductKey[] {
-    return this.#pairs(productCode).map(({ version, publicKey, rotatedAt }) => ({ version, publicKey, ...(rotatedAt && { rotatedAt }) }));
+    return this.#pairs(productCode).map(({ version, publicKey, rotatedAt }) => ({
+      version,
+      publicKey,
+      ...(rotatedAt && { rotatedAt }),
+    }));
   }
 
   /** A new version takes over; the one before it still signs, and says since when it is out of date. */
@@ -46,8 +53,14 @@ export class ProductKeys {
   /** A JWT of the claims: PS256 by the key of this version [SG23], or InvalidPublicKeyVersionException. */
   sign(productCode: string, version: number, claims: object): { jwt: string; rotatedAt: Date | undefined } {
     const pair = this.#pairs(productCode).find((key) => key.version === version);
-    if (!pair) throw new ServiceError('InvalidPublicKeyVersionException', `The product has no public key of version ${version}.`);
-    const text = [{ alg: 'PS256', typ: 'JWT' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+    if (!pair)
+      throw new ServiceError(
+        'InvalidPublicKeyVersionException',
+        `The product has no public key of version ${version}.`,
+      );
+    const text = [{ alg: 'PS256', typ: 'JWT' }, claims]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
     const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
     const signature = sign('sha256', Buffer.from(text), { key: pair.privateKey, ...padding });
     return { jwt: `${text}.${signature.toString('base64url')}`, rotatedAt: pair.rotatedAt };
@@ -66,7 +79,10 @@ export class ProductKeys {
     this.#keys.clear();
     this.#count = keys.flatMap(([, pairs]) => pairs).length;
     for (const [productCode, pairs] of keys) {
-      const read = pairs.map(({ rotatedAt, ...pair }) => ({ ...pair, ...(rotatedAt !== undefined && { rotatedAt: new Date(rotatedAt) }) }));
+      const read = pairs.map(({ rotatedAt, ...pair }) => ({
+        ...pair,
+        ...(rotatedAt !== undefined && { rotatedAt: new Date(rotatedAt) }),
+      }));
       this.#keys.set(productCode, read);
     }
   }

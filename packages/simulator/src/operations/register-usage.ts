@@ -14,7 +14,10 @@ export interface RegisterUsageOutput {
 
 const platforms: readonly string[] = ['ecs', 'eks', 'fargate'];
 
-/** RegisterUsage [SDK-M]: an hourly container says that it runs, and gets a proof that its buyer is subscribed. AWS meters the time by itself. */
+/**
+ * RegisterUsage [SDK-M]: an hourly container says that it runs, and gets a proof that its buyer is subscribed. AWS
+ * meters the time by itself.
+ */
 export class RegisterUsage implements ApiHandler {
   constructor(
     private readonly admission: SoftwareAdmission,
@@ -24,10 +27,16 @@ export class RegisterUsage implements ApiHandler {
 
   execute({ input, caller, region, now }: OperationCall): RegisterUsageOutput {
     const productCode = input.required('ProductCode', input.text('ProductCode', productCodeRule));
-    const version = input.required('PublicKeyVersion', input.integer('PublicKeyVersion', { min: 1, max: 2_147_483_647 }));
+    const version = input.required(
+      'PublicKeyVersion',
+      input.integer('PublicKeyVersion', { min: 1, max: 2_147_483_647 }),
+    );
     const nonce = input.text('Nonce', { max: 255 });
     if (!caller.resource || !platforms.includes(caller.resource.platform)) {
-      throw new ServiceError('PlatformNotSupportedException', 'RegisterUsage is for containers on Amazon ECS, Amazon EKS and Fargate.');
+      throw new ServiceError(
+        'PlatformNotSupportedException',
+        'RegisterUsage is for containers on Amazon ECS, Amazon EKS and Fargate.',
+      );
     }
     const resource = this.admission.workloadOf(caller);
     if (!resource) throw this.admission.notTheWorkload();
@@ -36,12 +45,24 @@ export class RegisterUsage implements ApiHandler {
     if (!softwareRegions[resource.platform].includes(region))
       throw new ServiceError('DisabledApiException', `The API is disabled in ${region}.`);
     const listing = this.admission.listing(productCode, ['container']);
-    const claims = { ProductCode: productCode, PublicKeyVersion: version, ...(nonce !== undefined && { Nonce: nonce }) };
-    const { jwt, rotatedAt } = this.keys.sign(productCode, version, { ...claims, iat: Math.floor(now.getTime() / 1000) });
+    const claims = {
+      ProductCode: productCode,
+      PublicKeyVersion: version,
+      ...(nonce !== undefined && { Nonce: nonce }),
+    };
+    const { jwt, rotatedAt } = this.keys.sign(productCode, version, {
+      ...claims,
+      iat: Math.floor(now.getTime() / 1000),
+    });
     const agreement = this.admission.admit(resource, listing, now, true);
     if (agreement) {
       const { resourceId } = resource;
-      this.time.register({ resourceId, productCode, agreementId: agreement.agreementId, registeredAt: now.toISOString() });
+      this.time.register({
+        resourceId,
+        productCode,
+        agreementId: agreement.agreementId,
+        registeredAt: now.toISOString(),
+      });
     }
     return { Signature: jwt, ...(rotatedAt && { PublicKeyRotationTimestamp: rotatedAt.getTime() / 1000 }) };
   }

@@ -33,7 +33,8 @@ export class RegistrationTokens {
 
   /** Every call issues another token, as each press of "Set up your account" does. */
   issue(agreementId: string, now: Date): string {
-    // Always with + / and =: a form handler that decodes twice, or not at all, must fail against the simulator as it would against AWS.
+    // Always with + / and =: a form handler that decodes twice, or not at all, must fail against the simulator as it
+    // would against AWS.
     const token = `${this.random.text(60, base64)}+/${this.random.text(108, base64)}==`;
     this.#tokens.set(token, { agreementId, issuedAt: now.getTime(), spent: false });
     return token;

@@ -22,7 +22,8 @@ export class ResolveCustomer implements ApiHandler {
 
   execute({ input, caller, now }: OperationCall): ResolveCustomerOutput {
     const token = input.required('RegistrationToken', input.text('RegistrationToken', { min: 1 }));
-    // Only the account that published the product can resolve it; to any other the token looks wrong [SKILL/troubleshooting].
+    // Only the account that published the product can resolve it; to any other the token looks wrong
+    // [SKILL/troubleshooting].
     if (caller.resource) throw new ServiceError('InvalidTokenException', 'Registration token is invalid.');
     const agreement = this.catalog.agreement(this.tokens.resolve(token, now));
     const legacy = agreement.customerIdentifier !== undefined;

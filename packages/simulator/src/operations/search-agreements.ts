@@ -49,7 +49,15 @@ const filters: Readonly<Record<string, (summary: AgreementViewSummary) => string
 };
 
 /** A party that is the acceptor can ask for these only [SDK-A]. */
-const acceptorFilters = ['ResourceIdentifier', 'ResourceType', 'OfferId', 'OfferSetId', 'Status', 'BeforeEndTime', 'AfterEndTime'];
+const acceptorFilters = [
+  'ResourceIdentifier',
+  'ResourceType',
+  'OfferId',
+  'OfferSetId',
+  'Status',
+  'BeforeEndTime',
+  'AfterEndTime',
+];
 
 const sortKeys: Readonly<Record<string, (summary: AgreementViewSummary) => number>> = {
   EndTime: ({ endTime }) => endTime ?? Infinity,
@@ -70,10 +78,12 @@ export class SearchAgreements implements ApiHandler {
     input.text('catalog', { min: 1, max: 64, pattern: /^[a-zA-Z0-9.-]+$/ });
     const wanted = readFilters(input);
     const role = wanted.get('PartyType');
-    if (role !== 'Proposer' && role !== 'Acceptor') throw invalid('The filter PartyType is required: Proposer or Acceptor.');
+    if (role !== 'Proposer' && role !== 'Acceptor')
+      throw invalid('The filter PartyType is required: Proposer or Acceptor.');
     if (!wanted.has('AgreementType')) throw invalid('The filter AgreementType is required.');
     const searched = [...wanted].filter(([name]) => name !== 'PartyType' && name !== 'AgreementType');
-    if (wanted.has('LicenseArn') && this.switches.licenseArnFilter === 'refused') throw invalid('There is no filter LicenseArn.');
+    if (wanted.has('LicenseArn') && this.switches.licenseArnFilter === 'refused')
+      throw invalid('There is no filter LicenseArn.');
     const refused = role === 'Acceptor' ? searched.find(([name]) => !acceptorFilters.includes(name)) : undefined;
     if (refused) throw invalid(`The filter ${refused[0]} is not supported for the PartyType Acceptor.`);
     const { sortBy, sortOrder } = readSort(input, role);
@@ -89,7 +99,11 @@ export class SearchAgreements implements ApiHandler {
   }
 
   #summary(agreement: Agreement): AgreementViewSummary {
-    const shape = agreementShape(agreement, this.catalog.listing(agreement.productCode), this.party.proposerOf(agreement));
+    const shape = agreementShape(
+      agreement,
+      this.catalog.listing(agreement.productCode),
+      this.party.proposerOf(agreement),
+    );
     const behavior = endTimeBehaviorOf(agreement, this.catalog);
     return {
       ...shape,
@@ -107,7 +121,8 @@ function readFilters(input: InputReader): Map<string, string> {
     const name = filter.required('name', filter.text('name', { min: 1, max: 32, pattern: /^[A-Za-z_]+$/ }));
     const [value = ''] = filter.required('values', filter.texts('values', { min: 1, max: 1 }));
     if (name !== 'PartyType' && !(name in filters)) throw invalid(`There is no filter ${name}.`);
-    if (/^(Before|After)/.test(name) && Number.isNaN(Date.parse(value))) throw invalid(`The filter ${name} takes a date.`);
+    if (/^(Before|After)/.test(name) && Number.isNaN(Date.parse(value)))
+      throw invalid(`The filter ${name} takes a date.`);
     wanted.set(name, value);
   }
   return wanted;
@@ -117,7 +132,8 @@ function readSort(input: InputReader, role: 'Proposer' | 'Acceptor'): { sortBy: 
   const sort = input.structure('sort');
   const sortBy = sort?.text('sortBy', { min: 1, max: 255, pattern: /^[A-Za-z_]+$/ }) ?? 'EndTime';
   const sortOrder = sort?.text('sortOrder', { pattern: /^(ASCENDING|DESCENDING)$/ }) ?? 'DESCENDING';
-  if (role === 'Acceptor' && sortBy !== 'EndTime') throw invalid(`The PartyType Acceptor can sort by EndTime only, not by ${sortBy}.`);
+  if (role === 'Acceptor' && sortBy !== 'EndTime')
+    throw invalid(`The PartyType Acceptor can sort by EndTime only, not by ${sortBy}.`);
   return { sortBy, sortOrder };
 }
 

@@ -16,8 +16,27 @@ const productTypes: Readonly<Record<ComputePlatform, ProductType>> = {
 
 const govCloudRegions = ['us-gov-east-1', 'us-gov-west-1'];
 const eksRegions = [
-  ...['us-east-1', 'us-east-2', 'us-west-1', 'us-west-2', 'eu-west-1', 'eu-west-2', 'eu-west-3', 'eu-central-1', 'eu-north-1'],
-  ...['ap-east-1', 'ap-southeast-1', 'ap-southeast-2', 'ap-northeast-1', 'ap-northeast-2', 'ap-south-1', 'ca-central-1', 'sa-east-1'],
+  ...[
+    'us-east-1',
+    'us-east-2',
+    'us-west-1',
+    'us-west-2',
+    'eu-west-1',
+    'eu-west-2',
+    'eu-west-3',
+    'eu-central-1',
+    'eu-north-1',
+  ],
+  ...[
+    'ap-east-1',
+    'ap-southeast-1',
+    'ap-southeast-2',
+    'ap-northeast-1',
+    'ap-northeast-2',
+    'ap-south-1',
+    'ca-central-1',
+    'sa-east-1',
+  ],
 ];
 
 /** Where software of each platform can meter itself: GovCloud for AMIs only, EKS in 17 regions [REG, SDK-M]. */
@@ -49,27 +68,35 @@ export class SoftwareAdmission {
   }
 
   notTheWorkload(): ServiceError {
-    return new ServiceError(this.switches.unsupportedCredentials, 'The call must be signed by the role of the workload.');
+    return new ServiceError(
+      this.switches.unsupportedCredentials,
+      'The call must be signed by the role of the workload.',
+    );
   }
 
   listing(productCode: string, types: readonly ProductType[]): Listing {
     const listing = this.catalog.listing(productCode);
     if (listing && types.includes(listing.type)) return listing;
-    throw new ServiceError('InvalidProductCodeException', `The product code ${productCode} is not that of a product of this kind.`);
+    throw new ServiceError(
+      'InvalidProductCodeException',
+      `The product code ${productCode} is not that of a product of this kind.`,
+    );
   }
 
   /**
-   * The agreement that pays, or undefined for a preview in the seller's own account, which needs none [SG23]. Software that was admitted once stays
-   * so while it runs, where `admittedStays`. Throws CustomerNotEntitledException.
+   * The agreement that pays, or undefined for a preview in the seller's own account, which needs none [SG23]. Software
+   * that was admitted once stays so while it runs, where `admittedStays`. Throws CustomerNotEntitledException.
    */
   admit(resource: ComputeResource, listing: Listing, now: Date, admittedStays: boolean): Agreement | undefined {
     if (resource.accountId === this.sellerAccountId) return undefined;
     const software = JSON.stringify([resource.resourceId, listing.productCode]);
     const earlier = this.#admitted.get(software);
     if (earlier !== undefined && admittedStays) return this.catalog.agreement(earlier);
-    const agreement = this.catalog.byAccountId(resource.accountId).find(({ productCode, startsAt, endsAt, suspended }) => {
-      return productCode === listing.productCode && !suspended && startsAt <= now && !(endsAt && endsAt <= now);
-    });
+    const agreement = this.catalog
+      .byAccountId(resource.accountId)
+      .find(({ productCode, startsAt, endsAt, suspended }) => {
+        return productCode === listing.productCode && !suspended && startsAt <= now && !(endsAt && endsAt <= now);
+      });
     if (!agreement || productTypes[resource.platform] !== listing.type) {
       throw new ServiceError('CustomerNotEntitledException', 'The customer has no valid subscription for the product.');
     }

@@ -21,10 +21,14 @@ const recorded: readonly string[] = ['ResolveCustomer', 'BatchMeterUsage', 'Mete
 
 const userName = 'simulator';
 
-/** The record of a call, or undefined where there is none: other services, refused signatures, and calls that never reached the operation. */
+/**
+ * The record of a call, or undefined where there is none: other services, refused signatures, and calls that never
+ * reached the operation.
+ */
 export function trailEventOf(call: ApiCall, switches: Pick<Switches, 'cloudTrailEventSource'>): TrailEvent | undefined {
   const { eventId, operation: eventName, at: time, accountId, accessKeyId, region, response, error } = call;
-  if (!recorded.includes(eventName) || accountId === undefined || accessKeyId === undefined || region === undefined) return undefined;
+  if (!recorded.includes(eventName) || accountId === undefined || accessKeyId === undefined || region === undefined)
+    return undefined;
   if (!call.effective && !error) return undefined;
   const eventSource = switches.cloudTrailEventSource;
   const record = {
@@ -54,10 +58,23 @@ export function trailEventOf(call: ApiCall, switches: Pick<Switches, 'cloudTrail
     recipientAccountId: accountId,
     eventCategory: 'Management',
   };
-  return { eventId, eventName, eventSource, accessKeyId, userName, time, accountId, region, record: JSON.stringify(record) };
+  return {
+    eventId,
+    eventName,
+    eventSource,
+    accessKeyId,
+    userName,
+    time,
+    accountId,
+    region,
+    record: JSON.stringify(record),
+  };
 }
 
-/** Members in lower camel case, timestamps in English, without a zone: as CloudTrail writes the metering service's calls. */
+/**
+ * Members in lower camel case, timestamps in English, without a zone: as CloudTrail writes the metering service's
+ * calls.
+ */
 function inTrailForm(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inTrailForm);
   if (typeof value !== 'object' || value === null) return value;
@@ -77,6 +94,8 @@ function englishTime(seconds: number): string {
   if (Number.isNaN(date.getTime())) return String(seconds);
   const hour = date.getUTCHours();
   const two = (part: number): string => String(part).padStart(2, '0');
-  const time = `${hour % 12 === 0 ? 12 : hour % 12}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())} ${hour < 12 ? 'AM' : 'PM'}`;
+  const time =
+    `${hour % 12 === 0 ? 12 : hour % 12}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())} ` +
+    (hour < 12 ? 'AM' : 'PM');
   return `${months[date.getUTCMonth()] ?? ''} ${date.getUTCDate()}, ${date.getUTCFullYear()} ${time}`;
 }

@@ -6,7 +6,9 @@ import { allocationsKey, type UsageAllocation } from './usage-record.js';
 
 /** What AWS would charge for one hour of one dimension. A quantity of 0 is a line too. */
 export interface BillLine {
-  /** What brought it in: the seller's record, the software's own record, or the time that a registered container ran. */
+  /**
+   * What brought it in: the seller's record, the software's own record, or the time that a registered container ran.
+   */
   readonly operation: Extract<Operation, 'BatchMeterUsage' | 'MeterUsage' | 'RegisterUsage'>;
   readonly productCode: string;
   /** Region whose API took the record: each region deduplicates for itself. */
@@ -49,7 +51,9 @@ export type BillFilter = Partial<
 /** A record on its way into the book: a line without an id. */
 export type BillEntry = Omit<BillLine, 'meteringRecordId'>;
 
-/** What became of a record: the line it made, or the line that holds its place, with the `same` usage or with `other`. */
+/**
+ * What became of a record: the line it made, or the line that holds its place, with the `same` usage or with `other`.
+ */
 export interface Entry {
   readonly found: 'nothing' | 'same' | 'other';
   readonly line: BillLine;
@@ -79,7 +83,10 @@ export class UsageBook {
     private readonly switches: Readonly<Pick<Switches, 'otherAllocations'>>,
   ) {}
 
-  /** The grain: region, product, identity, buyer or resource, dimension and hour; with a `token` each token is a grain of its own. */
+  /**
+   * The grain: region, product, identity, buyer or resource, dimension and hour; with a `token` each token is a grain
+   * of its own.
+   */
   enter(entry: BillEntry, when: Acceptance, token?: string): Entry {
     const grain = grainOf(entry, token);
     const first = this.#lines.get(grain)?.line;
@@ -120,7 +127,10 @@ export function billed(line: BillLine, filter: BillFilter): boolean {
   return wanted.every(([key, value]) => line[key as keyof BillFilter] === value);
 }
 
-/** Two records of one grain are the same usage, or a conflict. Legacy customers are one by their account, whichever of their two ids the record used. */
+/**
+ * Two records of one grain are the same usage, or a conflict. Legacy customers are one by their account, whichever of
+ * their two ids the record used.
+ */
 export function grainOf(entry: BillEntry, token?: string): string {
   const buyer = entry.resourceId ?? entry.licenseArn ?? entry.customerAWSAccountId;
   return JSON.stringify([entry.region, entry.productCode, entry.identity, buyer, entry.dimension, token ?? entry.hour]);

@@ -49,7 +49,10 @@ export const productCodeRule = { max: 255, pattern: /^[-a-zA-Z0-9/=:_.@]*$/ };
 
 type TagSwitches = Pick<Switches, 'tagLimit' | 'tagCharacters' | 'emptyTagValue'>;
 
-/** Holds one record against the lengths, ranges and patterns of the model, and its allocations against the rules of vendor-metered tagging. */
+/**
+ * Holds one record against the lengths, ranges and patterns of the model, and its allocations against the rules of
+ * vendor-metered tagging.
+ */
 export function checkRecord(reader: InputReader, switches: TagSwitches): CheckedRecord {
   const timestamp = reader.required('Timestamp', reader.timestamp('Timestamp'));
   const dimension = reader.required('Dimension', reader.text('Dimension', { min: 1, max: 255 }));
@@ -69,22 +72,31 @@ export function checkQuantity(reader: InputReader, member: string): number {
 
 /** Two sets of allocations are the same when each tag set has the same quantity, in whatever order. */
 export function allocationsKey(allocations: readonly UsageAllocation[] | undefined): string {
-  return JSON.stringify((allocations ?? []).map((allocation) => [tagSetKey(allocation), allocation.AllocatedUsageQuantity]).sort());
+  return JSON.stringify(
+    (allocations ?? []).map((allocation) => [tagSetKey(allocation), allocation.AllocatedUsageQuantity]).sort(),
+  );
 }
 
 /** The UsageAllocations of a record or request: their sum, their tag sets and their tags. */
-export function checkAllocations(reader: InputReader, quantity: number, switches: TagSwitches): UsageAllocation[] | undefined {
+export function checkAllocations(
+  reader: InputReader,
+  quantity: number,
+  switches: TagSwitches,
+): UsageAllocation[] | undefined {
   const readers = reader.list('UsageAllocations', { min: 1, max: Infinity });
   if (!readers) return undefined;
-  if (readers.length > allocationsMax) throw invalidAllocations(`A record can have at most ${allocationsMax} usage allocations.`);
+  if (readers.length > allocationsMax)
+    throw invalidAllocations(`A record can have at most ${allocationsMax} usage allocations.`);
   const allocations = readers.map((allocation) => checkAllocation(allocation, switches));
   if (new Set(allocations.map(tagSetKey)).size < allocations.length) {
     throw invalidAllocations('Each usage allocation must have a unique set of tags; at most one may have none.');
   }
   const sum = allocations.reduce((total, allocation) => total + allocation.AllocatedUsageQuantity, 0);
-  if (sum !== quantity) throw invalidAllocations(`The usage allocations sum to ${sum}, the record's quantity is ${quantity}.`);
+  if (sum !== quantity)
+    throw invalidAllocations(`The usage allocations sum to ${sum}, the record's quantity is ${quantity}.`);
   const keys = new Set(allocations.flatMap((allocation) => (allocation.Tags ?? []).map((tag) => tag.Key)));
-  if (switches.tagLimit === 'perRecord' && keys.size > tagsMax) throw invalidTag(`A record can have at most ${tagsMax} tag keys.`);
+  if (switches.tagLimit === 'perRecord' && keys.size > tagsMax)
+    throw invalidTag(`A record can have at most ${tagsMax} tag keys.`);
   return allocations;
 }
 
@@ -95,7 +107,8 @@ function checkAllocation(reader: InputReader, switches: TagSwitches): UsageAlloc
     .list('Tags', { min: 0, max: Infinity })
     ?.map((tag) => ({ Key: tag.text('Key') ?? '', Value: tag.text('Value') ?? '' }));
   if (!tags) return allocation;
-  if (tags.length < 1 || tags.length > tagsMax) throw invalidTag(`A usage allocation has 1 to ${tagsMax} tags, or no Tags at all.`);
+  if (tags.length < 1 || tags.length > tagsMax)
+    throw invalidTag(`A usage allocation has 1 to ${tagsMax} tags, or no Tags at all.`);
   const pattern = tagPatterns[switches.tagCharacters];
   const valueMin = switches.emptyTagValue === 'accepted' ? 0 : 1;
   for (const { Key, Value } of tags) {
@@ -106,7 +119,8 @@ function checkAllocation(reader: InputReader, switches: TagSwitches): UsageAlloc
       throw invalidTag(`A tag value has ${valueMin} to 256 characters: letters, digits, space and + - = . _ : / @`);
     }
   }
-  if (new Set(tags.map((tag) => tag.Key)).size < tags.length) throw invalidTag('A tag key can stand only once in a usage allocation.');
+  if (new Set(tags.map((tag) => tag.Key)).size < tags.length)
+    throw invalidTag('A tag key can stand only once in a usage allocation.');
   return { ...allocation, Tags: tags };
 }
 

@@ -3,20 +3,18 @@ import { type ValuesOf } from './values-of.js';
 /** Registration tokens, ResolveCustomer and GetEntitlements. */
 export interface RegistrationSwitches {
   /**
-   * Lifetime of a registration token in milliseconds of the simulator's clock, > 0. Four hours [SG-setup, SKILL]; "approximately one hour"
-   * stands on the same page.
-   * Default 14400000.
+   * Lifetime of a registration token in milliseconds of the simulator's clock, > 0. Four hours [SG-setup, SKILL];
+   * "approximately one hour" stands on the same page. Default 14400000.
    */
   registrationTokenLifetimeMs: number;
   /**
-   * A registration token resolved before: the same answer `untilExpiry` [SG-setup], or ExpiredTokenException after the first (`once`) [SDK-M].
-   * Default `untilExpiry`.
+   * A registration token resolved before: the same answer `untilExpiry` [SG-setup], or ExpiredTokenException after the
+   * first (`once`) [SDK-M]. Default `untilExpiry`.
    */
   registrationTokenReuse: 'untilExpiry' | 'once';
   /**
-   * Fields that the buyer's browser posts to the registration page: the `documented` ones [SG-setup], or `extended` by the ids of agreement and
-   * product, as sellers' code has seen them.
-   * Default `documented`.
+   * Fields that the buyer's browser posts to the registration page: the `documented` ones [SG-setup], or `extended` by
+   * the ids of agreement and product, as sellers' code has seen them. Default `documented`.
    */
   registrationFormFields: 'documented' | 'extended';
   /**
@@ -25,15 +23,13 @@ export interface RegistrationSwitches {
    */
   legacyLicenseArn: 'present' | 'absent';
   /**
-   * GetEntitlements: an empty page with a NextToken before each page with content (`before`), or none. Clients must go on until no token
-   * comes [client-marketplace-entitlement-service].
-   * Default `none`.
+   * GetEntitlements: an empty page with a NextToken before each page with content (`before`), or none. Clients must go
+   * on until no token comes [client-marketplace-entitlement-service]. Default `none`.
    */
   emptyEntitlementPages: 'none' | 'before';
   /**
-   * Milliseconds of the simulator's clock, >= 0, until GetEntitlements shows a new agreement. The skill warns of an empty answer during the
-   * registration [SKILL/troubleshooting]; the seller guide has the call made there.
-   * Default 0.
+   * Milliseconds of the simulator's clock, >= 0, until GetEntitlements shows a new agreement. The skill warns of an
+   * empty answer during the registration [SKILL/troubleshooting]; the seller guide has the call made there. Default 0.
    */
   entitlementsAfterMs: number;
 }

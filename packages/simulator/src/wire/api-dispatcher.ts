@@ -79,20 +79,32 @@ export class ApiDispatcher {
     } catch (error) {
       if (error instanceof ServiceError) return this.#refused(error, passage);
       if (signal.aborted) throw error;
-      // A predicate of a fault that throws, or a defect of ours: said aloud, since a silent reset would look like a fault.
+      // A predicate of a fault that throws, or a defect of ours: said aloud, since a silent reset would look like a
+      // fault.
       return this.#refused(new ServiceError('InternalFailure', `The simulator failed: ${String(error)}`, 500), passage);
     }
   }
 
   #accept(raw: RawRequest, { route, note }: Passage, at: Date): { request: ApiRequest; caller: Caller } {
-    const { region, accessKeyId } = checkSignature(raw.headers, new Date(), route.service?.signingName ?? 'aws-marketplace');
+    const { region, accessKeyId } = checkSignature(
+      raw.headers,
+      new Date(),
+      route.service?.signingName ?? 'aws-marketplace',
+    );
     note({ region, accessKeyId });
     const { operation, service } = route;
     if (operation === undefined || service === undefined || raw.method !== 'POST') {
-      throw new ServiceError('UnknownOperationException', 'The requested operation is not supported.', route.unknownStatus);
+      throw new ServiceError(
+        'UnknownOperationException',
+        'The requested operation is not supported.',
+        route.unknownStatus,
+      );
     }
     if (!service.regions.includes(region)) {
-      throw new ServiceError('InvalidSignatureException', `Credential should be scoped to a valid Region, not '${region}'.`);
+      throw new ServiceError(
+        'InvalidSignatureException',
+        `Credential should be scoped to a valid Region, not '${region}'.`,
+      );
     }
     const caller = this.parts.identify(accessKeyId, headerText(raw.headers['x-amz-security-token']));
     note({ accountId: caller.accountId });
@@ -100,12 +112,17 @@ export class ApiDispatcher {
     const ofAws = typeof callsPerSecond === 'number' ? callsPerSecond : this.parts.switches[callsPerSecond];
     this.parts.quota.take(operation, `${caller.accountId} ${region}`, ofAws);
     if (sellerOnly && caller.accountId !== this.parts.sellerAccountId) {
-      throw new ServiceError('AccessDeniedException', `The account ${caller.accountId} is not authorized to perform: ${operation}`);
+      throw new ServiceError(
+        'AccessDeniedException',
+        `The account ${caller.accountId} is not authorized to perform: ${operation}`,
+      );
     }
     const { bodyLimitBytes, constraintError } = this.parts.switches;
-    if (raw.size >= bodyLimitBytes) throw new ServiceError(constraintError, `The request must be smaller than ${bodyLimitBytes} bytes.`);
+    if (raw.size >= bodyLimitBytes)
+      throw new ServiceError(constraintError, `The request must be smaller than ${bodyLimitBytes} bytes.`);
     const input = route.codec.read(raw.body);
-    const records = operation === 'BatchMeterUsage' && Array.isArray(input.UsageRecords) ? (input.UsageRecords as UsageRecord[]) : [];
+    const records =
+      operation === 'BatchMeterUsage' && Array.isArray(input.UsageRecords) ? (input.UsageRecords as UsageRecord[]) : [];
     note({ request: input, records: records.length });
     return { request: { operation, region, accountId: caller.accountId, at, input, records }, caller };
   }
@@ -132,7 +149,13 @@ export class ApiDispatcher {
     if (after) return after;
     const cut = fate.ending?.type === 'cut';
     note({ outcome: cut ? 'cut' : 'answered', statusCode: 200 });
-    return { type: 'answer', statusCode: 200, headers: headersOf(passage), body: passage.route.codec.write(response), cut };
+    return {
+      type: 'answer',
+      statusCode: 200,
+      headers: headersOf(passage),
+      body: passage.route.codec.write(response),
+      cut,
+    };
   }
 
   #execute({ operation, region, ...request }: ApiRequest, caller: Caller, struck: FaultKind[]): object {

@@ -22,7 +22,10 @@ export interface OperationCall {
   readonly drawFates: () => ReadonlyMap<number, RecordFate>;
 }
 
-/** One operation. It throws a ServiceError and has no effect, or has its effect and returns the answer; timestamps in epoch seconds. */
+/**
+ * One operation. It throws a ServiceError and has no effect, or has its effect and returns the answer; timestamps in
+ * epoch seconds.
+ */
 export interface ApiHandler {
   execute(call: OperationCall): object;
 }

@@ -60,8 +60,8 @@ const agreement: ApiService = {
 };
 
 /**
- * Every operation that the simulator answers. Quotas: developer guide, "Service quotas" of the metering, entitlement and agreement APIs; LookupEvents:
- * SDK-CT; ResolveCustomer has no published one and gets that of BatchMeterUsage.
+ * Every operation that the simulator answers. Quotas: developer guide, "Service quotas" of the metering, entitlement
+ * and agreement APIs; LookupEvents: SDK-CT; ResolveCustomer has no published one and gets that of BatchMeterUsage.
  */
 const table = {
   ResolveCustomer: { service: metering, callsPerSecond: 10, sellerOnly: false },

@@ -25,7 +25,10 @@ export interface ApiCall {
   readonly request?: JsonObject;
   /** Number of UsageRecords in the request; 0 for other operations. */
   readonly records: number;
-  /** How it went for the client: `reset` and `hung` calls have no status code, a `cut` one broke off in the middle of the answer. */
+  /**
+   * How it went for the client: `reset` and `hung` calls have no status code, a `cut` one broke off in the middle of
+   * the answer.
+   */
   readonly outcome: 'inFlight' | 'answered' | 'reset' | 'hung' | 'cut';
   readonly statusCode?: number;
   /** Body of a successful answer, also where a fault kept it from the client. */
@@ -49,7 +52,10 @@ export interface CallFilter {
 /** Moments as ISO 8601: requests and answers are the client's, and hold what they hold. */
 export type CallSnapshot = Omit<ApiCall, 'at' | 'wallAt'> & { readonly at: string; readonly wallAt: string };
 
-/** The latest calls, oldest first. Each entry shows the call as it stands; one still in flight changes until it is answered. */
+/**
+ * The latest calls, oldest first. Each entry shows the call as it stands; one still in flight changes until it is
+ * answered.
+ */
 export class CallLog {
   #calls: ApiCall[] = [];
 

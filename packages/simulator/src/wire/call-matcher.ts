@@ -1,7 +1,10 @@
 import { type ApiRequest } from './api-request.js';
 import { type UsageRecord } from '../operations/usage-record.js';
 
-/** Usage records by what they say: every member that is given must be equal. A predicate that can be sent and kept as JSON. */
+/**
+ * Usage records by what they say: every member that is given must be equal. A predicate that can be sent and kept as
+ * JSON.
+ */
 export interface RecordMatcher {
   dimension?: string;
   licenseArn?: string;
@@ -17,7 +20,11 @@ export interface CallMatcher extends RecordMatcher {
 }
 
 export function matchesRecord(matcher: RecordMatcher, record: Partial<UsageRecord>): boolean {
-  const { dimension = record.Dimension, licenseArn = record.LicenseArn, customerIdentifier = record.CustomerIdentifier } = matcher;
+  const {
+    dimension = record.Dimension,
+    licenseArn = record.LicenseArn,
+    customerIdentifier = record.CustomerIdentifier,
+  } = matcher;
   const { customerAWSAccountId = record.CustomerAWSAccountId, quantity = record.Quantity ?? 0 } = matcher;
   return (
     dimension === record.Dimension &&

@@ -18,7 +18,10 @@ export class CallQuota {
     this.#buckets.clear();
   }
 
-  /** Takes one call of the caller (account and region), or throws ThrottlingException (HTTP 400, not 429). `ofAws`: AWS's own quota. */
+  /**
+   * Takes one call of the caller (account and region), or throws ThrottlingException (HTTP 400, not 429). `ofAws`:
+   * AWS's own quota.
+   */
   take(operation: Operation, caller: string, ofAws: number): void {
     const perSecond = typeof this.quotas === 'number' ? this.quotas : (this.quotas[operation] ?? ofAws);
     if (perSecond === 0) return;

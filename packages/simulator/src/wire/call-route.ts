@@ -17,7 +17,9 @@ export interface CallRoute {
 /** AWS JSON names the operation in `X-Amz-Target`, whatever the path; RPC v2 in the last four segments of the path. */
 export async function routeOf(headers: IncomingHttpHeaders, path: string): Promise<CallRoute> {
   const target = headers['smithy-protocol'] === 'rpc-v2-cbor' ? pathTarget(path) : headerText(headers['x-amz-target']);
-  const operation = operations.find((name) => namesOf(apiOperations[name].service).some((service) => target === `${service}.${name}`));
+  const operation = operations.find((name) =>
+    namesOf(apiOperations[name].service).some((service) => target === `${service}.${name}`),
+  );
   const service = operation && apiOperations[operation].service;
   const known = { operation, asked: operation ?? target, service };
   if (headers['smithy-protocol'] === 'rpc-v2-cbor') return { ...known, codec: await cborCodec(), unknownStatus: 404 };

@@ -19,7 +19,10 @@ import { type UsageRecord } from '../operations/usage-record.js';
 
 type Armed = { -readonly [Key in keyof ArmedFault]: ArmedFault[Key] };
 
-/** Holds the faults in force and decides, call by call, which of them strike. A fault counts a hit only where it changed something. */
+/**
+ * Holds the faults in force and decides, call by call, which of them strike. A fault counts a hit only where it changed
+ * something.
+ */
 export class FaultInjector {
   readonly #armed = new Map<string, Armed>();
   readonly #hits = new Map<FaultKind, number>();
@@ -30,7 +33,8 @@ export class FaultInjector {
   /** Faults strike in the order they were added; of those that end a call the first does. */
   add(fault: Fault): FaultHandle {
     const { probability = 1, count = 1 } = fault;
-    if (!(probability >= 0 && probability <= 1)) throw new RangeError(`The probability of a fault lies in [0, 1], got ${probability}`);
+    if (!(probability >= 0 && probability <= 1))
+      throw new RangeError(`The probability of a fault lies in [0, 1], got ${probability}`);
     if (!(count >= 1)) throw new RangeError(`The count of a fault is at least 1, got ${count}`);
     this.#added += 1;
     const armed: Armed = { id: `fault-${this.#added}`, fault, hits: 0 };

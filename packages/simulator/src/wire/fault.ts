@@ -36,19 +36,28 @@ export interface FaultScope {
   when?: ((request: ApiRequest) => boolean) | CallMatcher;
 }
 
-/** Which records of a call: the first n in request order, or those for which the function is true or that the matcher fits. */
+/**
+ * Which records of a call: the first n in request order, or those for which the function is true or that the matcher
+ * fits.
+ */
 export type RecordSubset = number | RecordPredicate;
 export type RecordPredicate = ((record: UsageRecord) => boolean) | RecordMatcher;
 
 /** What happens. "Effect" is what the call does on AWS's side: usage entered on the bill, a token spent. */
 export type FaultEffect =
-  /** The connection is reset; the call had no effect (`resetBefore`) or had it (`resetAfter`): the client cannot tell which. */
+  /**
+   * The connection is reset; the call had no effect (`resetBefore`) or had it (`resetAfter`): the client cannot tell
+   * which.
+   */
   | { kind: 'resetBefore' | 'resetAfter' }
   /** InternalServiceErrorException, HTTP 500, without or with the effect: the client cannot tell which. */
   | { kind: 'error500Before' | 'error500After' }
   /** ThrottlingException, HTTP 400. */
   | { kind: 'throttle' }
-  /** The answer waits `ms` of wall time: before the effect (default) or after it. The effect comes even if the client has gone. */
+  /**
+   * The answer waits `ms` of wall time: before the effect (default) or after it. The effect comes even if the client
+   * has gone.
+   */
   | { kind: 'latency'; ms: number; afterEffect?: boolean }
   /** The call is never answered; the connection stays open. Default: no effect. */
   | { kind: 'hang'; afterEffect?: boolean }
@@ -56,20 +65,28 @@ export type FaultEffect =
   | { kind: 'cutAnswer' }
   /** AccessDeniedException, HTTP 400. */
   | { kind: 'accessDenied' }
-  /** ExpiredTokenException, HTTP 400: the session token of the credentials. ResolveCustomer has an error of the same name for its own token. */
+  /**
+   * ExpiredTokenException, HTTP 400: the session token of the credentials. ResolveCustomer has an error of the same
+   * name for its own token.
+   */
   | { kind: 'expiredCredentials' }
   /** DisabledApiException, HTTP 400. */
   | { kind: 'disabledApi' }
   /** An error that no model lists. Default: HTTP 400, no effect. */
   | { kind: 'unknownError'; name: string; statusCode?: number; message?: string; afterEffect?: boolean }
   /**
-   * BatchMeterUsage: the subset (default: all) comes back in UnprocessedRecords. Not billed, except the records for which `afterEffect`
-   * (default false) holds: billed, yet reported as unprocessed.
+   * BatchMeterUsage: the subset (default: all) comes back in UnprocessedRecords. Not billed, except the records for
+   * which `afterEffect` (default false) holds: billed, yet reported as unprocessed.
    */
   | { kind: 'unprocessed'; subset?: RecordSubset; afterEffect?: boolean | RecordPredicate }
-  /** BatchMeterUsage: the last `drop` records stand neither in Results nor in UnprocessedRecords. Billed all the same, unless `afterEffect` is false. */
+  /**
+   * BatchMeterUsage: the last `drop` records stand neither in Results nor in UnprocessedRecords. Billed all the same,
+   * unless `afterEffect` is false.
+   */
   | { kind: 'truncateResults'; drop: number; afterEffect?: boolean }
-  /** BatchMeterUsage: the subset (default: all) comes back with this Status. Not billed, unless `afterEffect` is true. */
+  /**
+   * BatchMeterUsage: the subset (default: all) comes back with this Status. Not billed, unless `afterEffect` is true.
+   */
   | { kind: 'unknownStatus'; status: string; subset?: RecordSubset; afterEffect?: boolean };
 
 export type Fault = FaultScope & FaultEffect;
@@ -89,7 +106,9 @@ export interface CallFate {
   /** Wall milliseconds. */
   readonly latencyMs: number;
   readonly ending?:
-    { readonly type: 'reset' | 'hang' } | { readonly type: 'cut' } | { readonly type: 'error'; readonly error: ServiceError };
+    | { readonly type: 'reset' | 'hang' }
+    | { readonly type: 'cut' }
+    | { readonly type: 'error'; readonly error: ServiceError };
 }
 
 /** What becomes of one record of a batch. */

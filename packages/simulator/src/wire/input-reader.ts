@@ -14,8 +14,8 @@ export interface TextRule {
 /**
  * Reads the members of one structure of a request and holds them against the service model.
  *
- * A wrong JSON type is a SerializationException, as every AWS JSON service answers it; a violated constraint is the error that the operation
- * chooses. A member that is null counts as absent, an unknown member is ignored.
+ * A wrong JSON type is a SerializationException, as every AWS JSON service answers it; a violated constraint is the
+ * error that the operation chooses. A member that is null counts as absent, an unknown member is ignored.
  */
 export class InputReader {
   constructor(
@@ -29,7 +29,8 @@ export class InputReader {
     const value = this.#value(member);
     if (value === undefined) return undefined;
     if (typeof value !== 'string') throw this.#wrongType(member, 'a string');
-    if (value.length < (rule.min ?? 0)) throw this.violation(member, `must have length greater than or equal to ${rule.min ?? 0}`);
+    if (value.length < (rule.min ?? 0))
+      throw this.violation(member, `must have length greater than or equal to ${rule.min ?? 0}`);
     if (rule.max !== undefined && value.length > rule.max)
       throw this.violation(member, `must have length less than or equal to ${rule.max}`);
     if (rule.pattern && !rule.pattern.test(value)) {
@@ -42,7 +43,8 @@ export class InputReader {
     const value = this.#value(member);
     if (value === undefined) return undefined;
     if (typeof value !== 'number' || !Number.isInteger(value)) throw this.#wrongType(member, 'an integer');
-    if (value < rule.min || value > rule.max) throw this.violation(member, `must be between ${rule.min} and ${rule.max}`);
+    if (value < rule.min || value > rule.max)
+      throw this.violation(member, `must be between ${rule.min} and ${rule.max}`);
     return value;
   }
 

@@ -6,16 +6,21 @@ const skewMaxMs = 5 * 60_000;
 /**
  * Checks the SigV4 envelope of a request and returns the region and the access key of its credential scope.
  *
- * Checked as AWS does: that the request is signed, the form of the scope, the service, that the region is the one of the host (where the host is
- * one of AWS's own names), and that X-Amz-Date is within five minutes of `wallTime`. Not checked: the signature itself, since the simulator knows
- * nobody's secret.
+ * Checked as AWS does: that the request is signed, the form of the scope, the service, that the region is the one of
+ * the host (where the host is one of AWS's own names), and that X-Amz-Date is within five minutes of `wallTime`. Not
+ * checked: the signature itself, since the simulator knows nobody's secret.
  */
-export function checkSignature(headers: IncomingHttpHeaders, wallTime: Date, signingName: string): { region: string; accessKeyId: string } {
+export function checkSignature(
+  headers: IncomingHttpHeaders,
+  wallTime: Date,
+  signingName: string,
+): { region: string; accessKeyId: string } {
   const { authorization } = headers;
   if (authorization === undefined || authorization === '') {
     throw new ServiceError('MissingAuthenticationTokenException', 'Missing Authentication Token');
   }
-  if (!authorization.startsWith('AWS4-HMAC-SHA256 ')) throw incomplete("Authorization header requires 'AWS4-HMAC-SHA256'.");
+  if (!authorization.startsWith('AWS4-HMAC-SHA256 '))
+    throw incomplete("Authorization header requires 'AWS4-HMAC-SHA256'.");
   const parts = new Map(
     authorization
       .slice('AWS4-HMAC-SHA256 '.length)
@@ -47,7 +52,8 @@ export function checkSignature(headers: IncomingHttpHeaders, wallTime: Date, sig
   if (service !== signingName) throw invalid(`Credential should be scoped to correct service: '${signingName}'.`);
   checkDate(headers['x-amz-date'], date, wallTime);
   const hostRegion = regionOfHost(headers.host ?? '');
-  if (hostRegion !== undefined && hostRegion !== region) throw invalid(`Credential should be scoped to a valid Region, not '${region}'.`);
+  if (hostRegion !== undefined && hostRegion !== region)
+    throw invalid(`Credential should be scoped to a valid Region, not '${region}'.`);
   return { region, accessKeyId };
 }
 
@@ -64,8 +70,10 @@ function checkDate(header: string | string[] | undefined, scopeDate: string, wal
     throw invalid('Date in Credential scope does not match YYYYMMDD of X-Amz-Date.');
   const signedAt = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
   const age = wallTime.getTime() - signedAt;
-  if (age > skewMaxMs) throw invalid(`Signature expired: ${match[0]} is now earlier than the server's time minus 5 minutes.`);
-  if (age < -skewMaxMs) throw invalid(`Signature not yet current: ${match[0]} is still later than the server's time plus 5 minutes.`);
+  if (age > skewMaxMs)
+    throw invalid(`Signature expired: ${match[0]} is now earlier than the server's time minus 5 minutes.`);
+  if (age < -skewMaxMs)
+    throw invalid(`Signature not yet current: ${match[0]} is still later than the server's time plus 5 minutes.`);
 }
 
 function incomplete(message: string): ServiceError {

@@ -21,7 +21,8 @@ export class SimulatorServer {
         request.socket.destroy();
       });
     });
-    // Idle connections are never closed from this side: a client that reuses one at that very moment would see a reset nobody asked for.
+    // Idle connections are never closed from this side: a client that reuses one at that very moment would see a reset
+    // nobody asked for.
     this.#server.keepAliveTimeout = 0;
   }
 
@@ -67,7 +68,10 @@ export class SimulatorServer {
       await mounted.handler(request, response);
       return;
     }
-    const outcome = await this.dispatcher.dispatch({ headers, method, path, ...(await readBody(request)) }, this.#stopping.signal);
+    const outcome = await this.dispatcher.dispatch(
+      { headers, method, path, ...(await readBody(request)) },
+      this.#stopping.signal,
+    );
     await this.#settle();
     switch (outcome.type) {
       case 'hang':

@@ -3,7 +3,10 @@ import { type ApiService } from './api-operation.js';
 import { InputReader, type JsonObject } from './input-reader.js';
 import { ServiceError } from './service-error.js';
 
-/** How requests and answers stand in HTTP bodies. Inside the simulator both are plain objects with timestamps in epoch seconds. */
+/**
+ * How requests and answers stand in HTTP bodies. Inside the simulator both are plain objects with timestamps in epoch
+ * seconds.
+ */
 export interface WireCodec {
   readonly contentType: string;
   /** Headers that every answer carries besides its content type. */
@@ -28,7 +31,10 @@ const timestampMembers = new Set([
   ...['acceptanceTime', 'startTime', 'endTime'],
 ]);
 
-/** smithy-rpc-v2-cbor. Loaded when it is first asked for: few calls come in it, and the library would be a third of what a start loads. */
+/**
+ * smithy-rpc-v2-cbor. Loaded when it is first asked for: few calls come in it, and the library would be a third of what
+ * a start loads.
+ */
 export async function cborCodec(): Promise<WireCodec> {
   const { decode, encode, Tag } = await import('cbor2');
   const tags = new Map([[epochTag, (tag: ITag): unknown => tag.contents]]);

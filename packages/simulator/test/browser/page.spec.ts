@@ -28,7 +28,8 @@ beforeAll(async () => {
   sim = await MarketplaceSimulator.start({ clock: new VirtualClock({ startAt: START, rate: 0 }), callsPerSecond: 0 });
   seller = createServer((request, response) => {
     void text(request).then((body) => {
-      if (request.method === 'POST') arrivals.push({ type: request.headers['content-type'] ?? '', form: new URLSearchParams(body) });
+      if (request.method === 'POST')
+        arrivals.push({ type: request.headers['content-type'] ?? '', form: new URLSearchParams(body) });
       response.end('welcome');
     });
   }).listen(0, '127.0.0.1');
@@ -59,7 +60,8 @@ async function visitor(options: BrowserContextOptions = {}): Promise<Page> {
   const opened = await context.newPage();
   opened.on('pageerror', (error) => complaints.push(String(error)));
   opened.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) complaints.push(message.text());
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text());
   });
   await opened.goto(`${sim.url}/_simulator/`);
   await opened.locator('body[data-live=true]').waitFor();
@@ -92,7 +94,10 @@ it('publishes a product, subscribes a buyer, and sends them to the seller as AWS
   await page
     .getByLabel('Registration URL of the seller', { exact: true })
     .fill(`http://127.0.0.1:${(seller.address() as AddressInfo).port}/registration`);
-  const [tab] = await Promise.all([page.waitForEvent('popup'), card.getByRole('button', { name: 'Set up account' }).click()]);
+  const [tab] = await Promise.all([
+    page.waitForEvent('popup'),
+    card.getByRole('button', { name: 'Set up account' }).click(),
+  ]);
   await tab.getByText('welcome').waitFor();
   expect(arrivals.map(({ type, form }) => [type, [...form.keys()]])).toEqual([
     ['application/x-www-form-urlencoded', ['x-amzn-marketplace-token', 'x-amzn-marketplace-offer-type']],
@@ -106,8 +111,15 @@ it('shows calls and the bill as they come, and what a fault made of them', async
   await page.getByRole('button', { name: 'Lose answers', pressed: true }).waitFor();
   const [agreement] = sim.agreements();
   const client = meteringClient(sim.url);
-  const record = { Timestamp: START, Quantity: 5, LicenseArn: agreement!.licenseArn, CustomerAWSAccountId: agreement!.accountId };
-  await expect(client.send(new BatchMeterUsageCommand({ UsageRecords: [{ ...record, Dimension: 'users' }] }))).rejects.toThrow();
+  const record = {
+    Timestamp: START,
+    Quantity: 5,
+    LicenseArn: agreement!.licenseArn,
+    CustomerAWSAccountId: agreement!.accountId,
+  };
+  await expect(
+    client.send(new BatchMeterUsageCommand({ UsageRecords: [{ ...record, Dimension: 'users' }] })),
+  ).rejects.toThrow();
   await section('Bill').getByRole('row', { name: '2026-11-18 12:00:00Z users 5 012345678901 maple' }).waitFor();
   await section('Calls').getByRole('row', { name: 'BatchMeterUsage 1 reset · resetAfter yes' }).waitFor();
   await section('Faults').getByText('1 hits').waitFor();
@@ -115,7 +127,9 @@ it('shows calls and the bill as they come, and what a fault made of them', async
 
   await page.getByRole('button', { name: 'Take all faults away' }).click();
   await section('Faults').getByText('AWS is well.').waitFor();
-  await expect(client.send(new BatchMeterUsageCommand({ UsageRecords: [{ ...record, Dimension: '<b>x</b>' }] }))).rejects.toThrow();
+  await expect(
+    client.send(new BatchMeterUsageCommand({ UsageRecords: [{ ...record, Dimension: '<b>x</b>' }] })),
+  ).rejects.toThrow();
   client.destroy();
   await section('Calls').getByRole('row', { name: 'InvalidUsageDimensionException no' }).waitFor();
 });
@@ -169,7 +183,12 @@ it('can be used from the keyboard alone, and every field has a name', async () =
 });
 
 it('fits a phone, in the dark', async () => {
-  const phone = await visitor({ viewport: { width: 360, height: 740 }, colorScheme: 'dark', deviceScaleFactor: 2, hasTouch: true });
+  const phone = await visitor({
+    viewport: { width: 360, height: 740 },
+    colorScheme: 'dark',
+    deviceScaleFactor: 2,
+    hasTouch: true,
+  });
   expect(await phone.evaluate('document.documentElement.scrollWidth')).toBe(360);
   expect(await phone.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(20, 23, 28)');
   await screenshot(phone, 'phone');
@@ -193,7 +212,10 @@ it('gave the browser nothing to complain of', () => {
 });
 
 async function expectSoon<Value>(value: () => Value | Promise<Value>, expected: Value): Promise<void> {
-  for (const end = Date.now() + 10_000; Date.now() < end && JSON.stringify(await value()) !== JSON.stringify(expected);) {
+  for (
+    const end = Date.now() + 10_000;
+    Date.now() < end && JSON.stringify(await value()) !== JSON.stringify(expected);
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   expect(await value()).toEqual(expected);

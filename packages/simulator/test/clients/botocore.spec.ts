@@ -24,7 +24,8 @@ interface Made {
 
 async function python(given: object): Promise<unknown> {
   const { code, stdout, stderr } = await run('python3', [script], { input: JSON.stringify(given) });
-  if (code !== 0) throw new Error(`python3 failed; with "No module named 'botocore'": apt-get install python3-botocore\n${stderr}`);
+  if (code !== 0)
+    throw new Error(`python3 failed; with "No module named 'botocore'": apt-get install python3-botocore\n${stderr}`);
   return JSON.parse(stdout) as unknown;
 }
 
@@ -52,7 +53,11 @@ const metering = (operation: string, parameters: object, more: Partial<Call> = {
 describe('botocore', () => {
   it('resolves, meters and is refused', async () => {
     const { sim, agreement } = await startMetering({}, 'legacy');
-    const { productCode: ProductCode, customerIdentifier: CustomerIdentifier, accountId: CustomerAWSAccountId } = agreement;
+    const {
+      productCode: ProductCode,
+      customerIdentifier: CustomerIdentifier,
+      accountId: CustomerAWSAccountId,
+    } = agreement;
     const record = { Timestamp: '2026-11-18T11:10:05Z', Dimension: 'users', CustomerIdentifier, Quantity: 5 };
     const meter = (...records: object[]): Call => metering('BatchMeterUsage', { ProductCode, UsageRecords: records });
     const [resolved, taken, again, conflict, late, unknown, token] = await botocore(
@@ -89,11 +94,18 @@ describe('botocore', () => {
   it('meters by license, where its model has licenses', async () => {
     const { sim, agreement } = await startMetering();
     const { licenseArn: LicenseArn, accountId: CustomerAWSAccountId } = agreement;
-    const record = { Timestamp: '2026-11-18T11:00:00Z', Dimension: 'users', Quantity: 5, CustomerAWSAccountId, LicenseArn };
+    const record = {
+      Timestamp: '2026-11-18T11:00:00Z',
+      Dimension: 'users',
+      Quantity: 5,
+      CustomerAWSAccountId,
+      LicenseArn,
+    };
     const call = botocore(sim.url, metering('BatchMeterUsage', { UsageRecords: [record] }));
     const statuses = await call.then(
       ([made]) => (made?.answer?.Results as { Status: string }[]).map(({ Status }) => Status),
-      (error: unknown) => /Unknown parameter in UsageRecords\[0\]: "LicenseArn"/.exec(String(error))?.[0] && 'too old for LicenseArn',
+      (error: unknown) =>
+        /Unknown parameter in UsageRecords\[0\]: "LicenseArn"/.exec(String(error))?.[0] && 'too old for LicenseArn',
     );
     expect(statuses).toEqual(knowsLicenses ? ['Success'] : 'too old for LicenseArn');
     expect(sim.bill()).toHaveLength(knowsLicenses ? 1 : 0);
@@ -135,8 +147,14 @@ describe('botocore', () => {
       parameters: { ProductCode: agreement.productCode, ...parameters },
     });
     const [first] = await botocore(sim.url, get({ MaxResults: 3 }));
-    const [second, refused] = await botocore(sim.url, get({ NextToken: first?.answer?.NextToken }), get({ NextToken: 'x' }));
-    const all = [first, second].flatMap((made) => made?.answer?.Entitlements as { Value: object; ExpirationDate: string }[]);
+    const [second, refused] = await botocore(
+      sim.url,
+      get({ NextToken: first?.answer?.NextToken }),
+      get({ NextToken: 'x' }),
+    );
+    const all = [first, second].flatMap(
+      (made) => made?.answer?.Entitlements as { Value: object; ExpirationDate: string }[],
+    );
     expect(all.map(({ Value }) => Value)).toEqual([
       { IntegerValue: 3 },
       { DoubleValue: 2.25 },

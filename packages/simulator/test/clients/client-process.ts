@@ -7,14 +7,22 @@ export interface Ended {
 }
 
 /** Runs a program to its end. Rejects, and says what to install, where there is no such program. */
-export function run(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; input?: string } = {}): Promise<Ended> {
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; input?: string } = {},
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env: { ...process.env, ...options.env } });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     child.on('error', (error) => {
-      reject(new Error(`Cannot run ${command} (${error.message}). These tests need: apt-get install awscli python3-botocore`));
+      reject(
+        new Error(
+          `Cannot run ${command} (${error.message}). These tests need: apt-get install awscli python3-botocore`,
+        ),
+      );
     });
     child.on('close', (code) => {
       resolve({ code, stdout, stderr });

@@ -71,13 +71,16 @@ function show(parent, key, children) {
 }
 
 function empty(text, isRow) {
-  return isRow ? element('tr', {}, element('td', { colSpan: 5, textContent: text })) : element('li', { textContent: text });
+  return isRow
+    ? element('tr', {}, element('td', { colSpan: 5, textContent: text }))
+    : element('li', { textContent: text });
 }
 
 const time = (iso) => iso.replace('T', ' ').replace(/(:\d\d)\.\d+Z$/, '$1Z');
 
 function showClock({ now, rate }) {
-  byId('clock').textContent = `${time(now)} · ${rate === 0 ? 'stands still' : rate === 1 ? 'wall speed' : `${rate} times wall speed`}`;
+  byId('clock').textContent =
+    `${time(now)} · ${rate === 0 ? 'stands still' : rate === 1 ? 'wall speed' : `${rate} times wall speed`}`;
   const field = byId('rate').elements.rate;
   if (document.activeElement !== field && !field.value) field.value = rate;
 }
@@ -217,7 +220,10 @@ function showCalls({ calls }) {
             element('td', { textContent: time(at) }),
             element('td', { textContent: operation }),
             element('td', { className: 'number', textContent: records }),
-            element('td', { className: answer === 'Success' ? 'good' : 'bad', textContent: [answer, ...faults].join(' · ') }),
+            element('td', {
+              className: answer === 'Success' ? 'good' : 'bad',
+              textContent: [answer, ...faults].join(' · '),
+            }),
             element('td', { textContent: effective ? 'yes' : 'no' }),
           );
         }),
@@ -225,9 +231,14 @@ function showCalls({ calls }) {
 }
 
 function field(name, { enum: choices, type }) {
-  const change = ({ target }) => deed(() => ask('PUT', '/switches', { [name]: type === 'number' ? Number(target.value) : target.value }));
+  const change = ({ target }) =>
+    deed(() => ask('PUT', '/switches', { [name]: type === 'number' ? Number(target.value) : target.value }));
   const input = choices
-    ? element('select', { name, onchange: change }, ...choices.map((value) => element('option', { value, textContent: value })))
+    ? element(
+        'select',
+        { name, onchange: change },
+        ...choices.map((value) => element('option', { value, textContent: value })),
+      )
     : element('input', { name, type: type === 'number' ? 'number' : 'text', onchange: change, required: true });
   return element('label', {}, name, input);
 }
@@ -240,8 +251,18 @@ function showSwitches(switches) {
 
 async function refresh() {
   try {
-    const paths = ['/clock', '/products', '/agreements', '/faults', '/bill', `/calls?order=newestFirst&limit=${SHOWN}`, '/switches'];
-    const [clock, { products }, { agreements }, faults, bill, calls, switches] = await Promise.all(paths.map((path) => ask('GET', path)));
+    const paths = [
+      '/clock',
+      '/products',
+      '/agreements',
+      '/faults',
+      '/bill',
+      `/calls?order=newestFirst&limit=${SHOWN}`,
+      '/switches',
+    ];
+    const [clock, { products }, { agreements }, faults, bill, calls, switches] = await Promise.all(
+      paths.map((path) => ask('GET', path)),
+    );
     showClock(clock);
     showProducts(products);
     showAgreements(agreements);
@@ -264,7 +285,11 @@ onSubmit('rate', ({ rate }) => ask('PUT', '/clock', { rate: Number(rate) }));
 onSubmit('publish', ({ productCode, dimensions, identity }, form) => {
   const names = dimensions.split(',').map((name) => name.trim());
   form.reset();
-  return ask('POST', '/products', { ...(productCode && { productCode }), identity, dimensions: names.filter((name) => name !== '') });
+  return ask('POST', '/products', {
+    ...(productCode && { productCode }),
+    identity,
+    dimensions: names.filter((name) => name !== ''),
+  });
 });
 onSubmit('subscribe', ({ productCode, accountId, freeTrial }) =>
   ask('POST', '/agreements', { productCode, ...(accountId && { accountId }), freeTrial: freeTrial !== undefined }),
@@ -274,9 +299,13 @@ byId('mend').addEventListener('click', () => deed(() => ask('DELETE', '/faults')
 byId('registration-url').value = localStorage.getItem('registrationUrl') ?? '';
 
 const { components } = await ask('GET', '/openapi.json');
-byId('switches').append(...Object.entries(components.schemas.Switches.properties).map(([name, schema]) => field(name, schema)));
+byId('switches').append(
+  ...Object.entries(components.schemas.Switches.properties).map(([name, schema]) => field(name, schema)),
+);
 const { presets } = await ask('GET', '/presets');
-byId('preset').elements.preset.append(...Object.keys(presets).map((name) => element('option', { value: name, textContent: name })));
+byId('preset').elements.preset.append(
+  ...Object.keys(presets).map((name) => element('option', { value: name, textContent: name })),
+);
 await refresh();
 setInterval(() => {
   if (document.visibilityState === 'visible') refresh();
