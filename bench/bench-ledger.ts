@@ -8,7 +8,7 @@ import { PostgresServer } from '../tools/postgres/postgres-server.js';
 import { createDataSource } from '../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../src/database/ledger-database.js';
 import { runMigrations } from '../src/database/migration-runner.js';
-import { resolveOptions, type ResolvedOptions } from '../src/marketplace-metering.options.js';
+import { resolveOptions, type ResolvedOptions } from '../src/options/resolved-options.js';
 import { ProductCatalog } from '../src/subscription/product-catalog.js';
 
 export const SELLER = 'bench';

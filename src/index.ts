@@ -1,11 +1,17 @@
 export { MarketplaceMeteringModule, getMarketplaceToken } from './marketplace-metering.module.js';
-export type {
-  AsyncOptions,
-  MarketplaceOptionsFactory,
-  RootOptions,
-  StaticOptions,
-} from './marketplace-metering.module.js';
-export type { Clock, CredentialsProvider, Options, RegistrationArrival } from './marketplace-metering.options.js';
+export type { AwsOptions, CallRateOptions, CredentialsProvider } from './options/aws-options.js';
+export type { Clock } from './options/clock.js';
+export type { DatabaseOptions } from './options/database-options.js';
+export type { EventDeliveryOptions } from './options/event-delivery-options.js';
+export type { JobOptions } from './options/job-options.js';
+export type { NotificationOptions } from './options/notification-options.js';
+export type { Options } from './options/options.js';
+export type { ProductOptions } from './options/product-options.js';
+export type { RecordingOptions } from './options/recording-options.js';
+export type { RegistrationArrival, RegistrationOptions, SupportOptions } from './options/registration-options.js';
+export type { AsyncOptions, MarketplaceOptionsFactory, RootOptions, StaticOptions } from './options/static-options.js';
+export type { SubmissionOptions } from './options/submission-options.js';
+export type { TimingOptions } from './options/timing-options.js';
 export { AcceleratedClock, SystemClock } from './runtime/clock.js';
 export type { Decimal } from './runtime/decimal.js';
 export { JobScheduler } from './runtime/job-scheduler.js';
@@ -16,8 +22,8 @@ export {
   OptionsInvalidError,
   UsageNotRecordedError,
   UsageRefusedError,
-} from './errors.js';
-export type { MarketplaceErrorCode, OptionProblem, UsageProblem } from './errors.js';
+} from './errors/marketplace-metering-error.js';
+export type { MarketplaceErrorCode, OptionProblem, UsageProblem } from './errors/marketplace-metering-error.js';
 export { MeteringService } from './metering/metering.service.js';
 export type { BalanceFilter, BalanceView } from './metering/balance/ledger-balance.js';
 export type { RecordOptions, RecordResult, UsageEvent } from './metering/recording/usage-event.js';

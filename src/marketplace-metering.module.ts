@@ -1,5 +1,4 @@
 import {
-  type CanActivate,
   type DynamicModule,
   type FactoryProvider,
   Inject,
@@ -7,7 +6,6 @@ import {
   Module,
   type ModuleMetadata,
   type OnModuleInit,
-  type OptionalFactoryDependency,
   type Provider,
   type Type,
 } from '@nestjs/common';
@@ -25,10 +23,18 @@ import { LedgerDatabase } from './database/ledger-database.js';
 import { runMigrations, verifyMigrations } from './database/migration-runner.js';
 import { ENTITLEMENT_PROVIDERS } from './entitlement/entitlement.providers.js';
 import { EntitlementService } from './entitlement/entitlement.service.js';
-import { MarketplaceMeteringError } from './errors.js';
+import { MarketplaceMeteringError } from './errors/marketplace-metering-error.js';
 import { EventDeliveries } from './events/event-deliveries.service.js';
 import { EVENTS_PROVIDERS } from './events/events.providers.js';
-import { type Options, type ResolvedOptions, resolveOptions } from './marketplace-metering.options.js';
+import { type Options } from './options/options.js';
+import { type ResolvedOptions, resolveOptions } from './options/resolved-options.js';
+import {
+  type AsyncOptions,
+  type MarketplaceOptionsFactory,
+  type RootOptions,
+  STATIC_DEFAULTS,
+  type StaticOptions,
+} from './options/static-options.js';
 import { METERING_PROVIDERS } from './metering/metering.providers.js';
 import { MeteringService } from './metering/metering.service.js';
 import { RecordResolution } from './metering/settlement/record-resolution.service.js';
@@ -47,48 +53,6 @@ import { QueueIntake } from './subscription/inbox/queue-intake.js';
 import { ProductCatalog } from './subscription/product-catalog.js';
 import { SUBSCRIPTION_PROVIDERS } from './subscription/subscription.providers.js';
 import { SubscriptionService } from './subscription/subscription.service.js';
-
-/** What must be known before any factory runs; the same in `forRoot` and `forRootAsync`. */
-export interface StaticOptions {
-  /**
-   * Name of this instance when an application has several; its services are then injected by
-   * `getMarketplaceToken(Service, name)`.
-   */
-  name?: string;
-  /** Whether the exported services are visible in every module. Default true. */
-  isGlobal?: boolean;
-  /** Decorators put on each controller of the module, for example the host's own `@Public()`. */
-  decorators?: ClassDecorator[];
-  /** Landing page; false leaves it out. Default path `marketplace/registration`. */
-  registration?: false | { path?: string };
-  /** Where SNS and EventBridge deliver over HTTPS; false leaves it out. Default path `marketplace/notifications`. */
-  notifications?: false | { path?: string } | undefined;
-  /**
-   * Operators' endpoints; false leaves them out. Default path `marketplace/admin`, closed without `guard` or
-   * `adminToken`.
-   */
-  admin?: false | { path?: string; guard?: Type<CanActivate> };
-}
-
-/**
- * Options and static options in one object. `notifications` holds both kinds: `path` beside the ways in, or false for
- * no endpoint.
- */
-export type RootOptions = Omit<Options & StaticOptions, 'notifications'> & {
-  notifications?: false | (NonNullable<Options['notifications']> & { path?: string }) | undefined;
-};
-
-/** A class that makes the options, for `useClass` and `useExisting`. */
-export interface MarketplaceOptionsFactory {
-  createMarketplaceOptions(): Options | Promise<Options>;
-}
-
-export interface AsyncOptions extends StaticOptions, Pick<ModuleMetadata, 'imports'> {
-  useFactory?: (...dependencies: never[]) => Options | Promise<Options>;
-  inject?: (InjectionToken | OptionalFactoryDependency)[];
-  useClass?: Type<MarketplaceOptionsFactory>;
-  useExisting?: Type<MarketplaceOptionsFactory>;
-}
 
 const PUBLIC_SERVICES = [
   MeteringService,
@@ -220,7 +184,7 @@ function assemble(
         }));
   return {
     module: MarketplaceMeteringModule,
-    global: statics.isGlobal ?? true,
+    global: statics.isGlobal ?? STATIC_DEFAULTS.isGlobal,
     imports: [optionsModule, dataSourceModule, DiscoveryModule],
     controllers: controllersOf(statics),
     providers: [
@@ -263,15 +227,15 @@ function controllersOf({ registration, notifications, admin, decorators = [] }: 
   return [
     ...(registration === false
       ? []
-      : [registrationControllerOf({ path: registration?.path ?? 'marketplace/registration', decorators })]),
+      : [registrationControllerOf({ path: registration?.path ?? STATIC_DEFAULTS.registration.path, decorators })]),
     ...(notifications === false
       ? []
-      : [notificationControllerOf({ path: notifications?.path ?? 'marketplace/notifications', decorators })]),
+      : [notificationControllerOf({ path: notifications?.path ?? STATIC_DEFAULTS.notifications.path, decorators })]),
     ...(admin === false
       ? []
       : [
           adminControllerOf({
-            path: admin?.path ?? 'marketplace/admin',
+            path: admin?.path ?? STATIC_DEFAULTS.admin.path,
             decorators,
             ...(admin?.guard ? { guard: admin.guard } : {}),
           }),

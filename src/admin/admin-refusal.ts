@@ -1,5 +1,5 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
-import { isMarketplaceMeteringError, type MarketplaceErrorCode } from '../errors.js';
+import { isMarketplaceMeteringError, type MarketplaceErrorCode } from '../errors/marketplace-metering-error.js';
 
 /**
  * An answer to an operator that is not what was asked for: `{ statusCode, errorCode, message }`. Filters of the host

@@ -12,8 +12,8 @@ import {
 } from '@nestjs/common';
 import { ContextIdFactory, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { firstValueFrom } from 'rxjs';
-import { MarketplaceMeteringError } from '../errors.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AdminRefusal } from './admin-refusal.js';
 

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
-import { MarketplaceMeteringError } from '../errors.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { EventDeliveries } from '../events/event-deliveries.service.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { type BalanceTotal, type BalanceView, LedgerBalance } from '../metering/balance/ledger-balance.js';
 import { eventIdOf, isMinted, type KeyScope } from '../metering/recording/event-id.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MarketplaceMeteringError } from '../errors.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { cursorOf, fingerprintOf, readCursor } from './page-cursor.js';
 
 const LIMIT_MAX = 200;

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type BudgetedOperation } from '../database/call-budget.js';
 import { LedgerDatabase } from '../database/ledger-database.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type CallFailure } from './aws-error.js';
 

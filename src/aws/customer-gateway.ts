@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
 import { Inject, Injectable } from '@nestjs/common';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AwsClients, entitlementRegionOf } from './aws-clients.js';

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Inject, Injectable } from '@nestjs/common';
 import { type BudgetedOperation, CallBudget } from '../database/call-budget.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type CallFailure } from './aws-error.js';

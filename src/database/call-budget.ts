@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { LedgerDatabase } from './ledger-database.js';
 

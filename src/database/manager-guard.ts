@@ -1,5 +1,5 @@
 import { type DataSource, type EntityManager } from 'typeorm';
-import { MarketplaceMeteringError } from '../errors.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { executorOfManager, type LedgerDatabase, type SqlExecutor } from './ledger-database.js';
 
 /** Text only: the host's type parsers are the host's. */

@@ -1,6 +1,6 @@
 import { type DataSource } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
-import { MarketplaceMeteringError } from '../errors.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { LEDGER_SCHEMA, MIGRATIONS_TABLE } from './data-source.factory.js';
 
 // Any fixed number; both halves spell the module, so that it collides with nobody else's advisory locks.

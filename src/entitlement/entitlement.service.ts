@@ -3,10 +3,10 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type CallFailure } from '../aws/aws-error.js';
 import { EntitlementGateway, type EntitlementHolder, type HeldEntitlement } from '../aws/entitlement-gateway.js';
 import { LedgerDatabase } from '../database/ledger-database.js';
-import { MarketplaceMeteringError } from '../errors.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { AlertBoard } from '../events/alert-board.js';
 import { Outbox } from '../events/outbox.js';
-import { type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedProduct, type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ProductCatalog } from '../subscription/product-catalog.js';
 import { licenseIdOf } from '../subscription/chain/aws-names.js';
@@ -235,7 +235,7 @@ function productOf({ productCode }: { productCode?: string }): { productCode?: s
   return productCode === undefined ? {} : { productCode };
 }
 
-function holderOf(row: HolderRow, product: ProductOptions | undefined): EntitlementHolder | null {
+function holderOf(row: HolderRow, product: ResolvedProduct | undefined): EntitlementHolder | null {
   const {
     license_arn: licenseArn,
     customer_aws_account_id: customerAwsAccountId,
@@ -250,7 +250,7 @@ function holderOf(row: HolderRow, product: ProductOptions | undefined): Entitlem
  * Another license of the same account is another agreement, whatever the filter let through; a legacy customer has one
  * agreement by any license.
  */
-function isOf(row: HolderRow, product: ProductOptions, held: HeldEntitlement): boolean {
+function isOf(row: HolderRow, product: ResolvedProduct, held: HeldEntitlement): boolean {
   if (product.identity === 'legacy' || row.license_arn === null || held.licenseArn === null) return true;
   return licenseIdOf(row.license_arn) === licenseIdOf(held.licenseArn);
 }

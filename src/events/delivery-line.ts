@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { type LedgerDatabase } from '../database/ledger-database.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { crashPoint } from '../runtime/crash-point.js';
 import { type Waker } from '../runtime/waker.js';
 import { countMetric } from '../runtime/metrics.js';

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { LedgerDatabase } from '../database/ledger-database.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from '../runtime/waker.js';
 import { INSTANCE_NAME, JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
-import { MarketplaceMeteringError } from '../errors.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AlertBoard } from './alert-board.js';

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger, type OnModuleInit, Optional } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { LedgerDatabase } from '../database/ledger-database.js';
-import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../errors.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { INSTANCE_NAME } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AlertBoard } from './alert-board.js';

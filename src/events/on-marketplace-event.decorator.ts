@@ -1,6 +1,6 @@
 import { SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { MarketplaceMeteringError } from '../errors.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type MarketplaceEvent, type MarketplaceEventType } from './marketplace-event.js';
 
 /** What is known of the attempt by which an event comes. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../database/ledger-database.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type MarketplaceEventType, type NewMarketplaceEvent } from './marketplace-event.js';

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { MarketplaceMeteringError } from '../errors.js';
-import { type RegistrationArrival, type ResolvedOptions } from '../marketplace-metering.options.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { type RegistrationArrival } from '../options/registration-options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 
 /** Query parameter that carries the registration code to the sign-up page. */

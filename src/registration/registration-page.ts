@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { type RefusalText } from './registration-refusal.js';
 
 const STYLE =

@@ -1,4 +1,4 @@
-import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../errors.js';
+import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 
 /** What a buyer reads when their arrival fails, and what their browser is told. */
 export interface RefusalText {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Controller, Get, Inject, Logger, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { redactedText } from '../runtime/redaction.js';
 import { headerOf, type IncomingBody } from '../runtime/request-body.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';

@@ -1,4 +1,4 @@
-import { type Clock } from '../marketplace-metering.options.js';
+import { type Clock } from '../options/clock.js';
 
 /** The wall clock, the default. */
 export class SystemClock implements Clock {

@@ -7,8 +7,8 @@ import {
   Optional,
 } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { MarketplaceMeteringError } from '../errors.js';
-import { type ResolvedOptions } from '../marketplace-metering.options.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from './waker.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 

@@ -1,4 +1,4 @@
-import { MarketplaceMeteringError } from '../errors.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { HOUR_MS } from '../runtime/clock.js';
 
 /** A customer from before the module, as another system knows it. */

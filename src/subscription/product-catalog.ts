@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
-import { MarketplaceMeteringError } from '../errors.js';
-import { type ProductMode, type ProductOptions, type ResolvedOptions } from '../marketplace-metering.options.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { type ProductMode, type ResolvedProduct, type ResolvedOptions } from '../options/resolved-options.js';
 import { hourOf } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { insertModes, modeAt, planModes, selectModes } from './product-mode.js';
@@ -18,7 +18,7 @@ import {
 @Injectable()
 export class ProductCatalog {
   private readonly logger = new Logger('MarketplaceProducts');
-  private readonly byCode: ReadonlyMap<string, ProductOptions>;
+  private readonly byCode: ReadonlyMap<string, ResolvedProduct>;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -27,16 +27,16 @@ export class ProductCatalog {
     this.byCode = new Map(options.products.map((product) => [product.productCode, product]));
   }
 
-  get all(): readonly ProductOptions[] {
+  get all(): readonly ResolvedProduct[] {
     return this.options.products;
   }
 
-  get(productCode: string): ProductOptions | undefined {
+  get(productCode: string): ResolvedProduct | undefined {
     return this.byCode.get(productCode);
   }
 
   /** Listed products that declare a dimension, in the order of the options. */
-  withDimension(name: string): readonly ProductOptions[] {
+  withDimension(name: string): readonly ResolvedProduct[] {
     return this.all.filter((product) => product.dimensions.includes(name));
   }
 
@@ -55,7 +55,7 @@ export class ProductCatalog {
     });
   }
 
-  private async syncOne(tx: SqlExecutor, product: ProductOptions): Promise<void> {
+  private async syncOne(tx: SqlExecutor, product: ResolvedProduct): Promise<void> {
     const { sellerAccount } = this.options;
     const { productCode, identity } = product;
     const stored = await insertOrLockProduct(tx, sellerAccount, product);
@@ -70,7 +70,7 @@ export class ProductCatalog {
     await this.syncModes(tx, product);
   }
 
-  private async syncModes(tx: SqlExecutor, product: ProductOptions): Promise<void> {
+  private async syncModes(tx: SqlExecutor, product: ResolvedProduct): Promise<void> {
     const { sellerAccount, clock } = this.options;
     const { productCode, mode, liveFrom } = product;
     const hour = hourOf(clock.now());
@@ -91,7 +91,7 @@ export class ProductCatalog {
   }
 
   /** From legacy to license leads a way: each subscription moves at an hour of its own, then the product may follow. */
-  private async refuseOtherIdentity(tx: SqlExecutor, product: ProductOptions, stored: ProductRow): Promise<void> {
+  private async refuseOtherIdentity(tx: SqlExecutor, product: ResolvedProduct, stored: ProductRow): Promise<void> {
     const { sellerAccount } = this.options;
     if (!(await hasSealed(tx, sellerAccount, product.productCode))) return;
     const unmoved = stored.identity === 'legacy' ? await countUnmoved(tx, sellerAccount, product.productCode) : null;
@@ -106,14 +106,14 @@ export class ProductCatalog {
   }
 }
 
-function refuseUnpinned(product: ProductOptions, stored: ProductRow): void {
+function refuseUnpinned(product: ResolvedProduct, stored: ProductRow): void {
   if (stored.region !== product.region)
     throw pinned(product, 'region', stored.region, 'AWS tells repeats apart per region');
   if (stored.type !== product.type) throw pinned(product, 'type', stored.type, 'it decides which operation meters');
 }
 
 function pinned(
-  product: ProductOptions,
+  product: ResolvedProduct,
   field: 'region' | 'type' | 'identity',
   stored: string,
   why: string,
@@ -128,7 +128,7 @@ function pinned(
 
 const GIVE_HOUR = 'set products[].liveFrom (MARKETPLACE_PRODUCTS) to the start of a UTC hour';
 
-function liveFromMissing({ productCode }: ProductOptions): MarketplaceMeteringError {
+function liveFromMissing({ productCode }: ResolvedProduct): MarketplaceMeteringError {
   return new MarketplaceMeteringError(
     'PRODUCT_LIVE_FROM_REQUIRED',
     `Product ${productCode} goes live. Say from which hour its usage is billed: ${GIVE_HOUR}, for example ` +
@@ -137,7 +137,7 @@ function liveFromMissing({ productCode }: ProductOptions): MarketplaceMeteringEr
 }
 
 function liveFromPast(
-  { productCode, liveFrom }: ProductOptions,
+  { productCode, liveFrom }: ResolvedProduct,
   mode: ProductMode,
   hour: Date,
 ): MarketplaceMeteringError {

@@ -1,5 +1,5 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
-import { type ProductMode } from '../marketplace-metering.options.js';
+import { type ProductMode } from '../options/resolved-options.js';
 
 /** From an instant on a product is in a mode, until the next row. */
 export interface ModeFrom {

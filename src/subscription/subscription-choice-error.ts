@@ -1,4 +1,4 @@
-import { MarketplaceMeteringError } from '../errors.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type Subscription } from './subscription.js';
 
 /** A tenant has not exactly one subscription in force. */

@@ -1,6 +1,6 @@
 import { type DataSource } from 'typeorm';
 import { createDataSource } from '../../src/database/data-source.factory.js';
-import { type Options } from '../../src/marketplace-metering.options.js';
+import { type Options } from '../../src/options/options.js';
 import { migrate } from '../support/migrate.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 

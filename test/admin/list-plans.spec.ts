@@ -6,7 +6,7 @@ import { type Isolation, LedgerDatabase, type SqlExecutor } from '../../src/data
 import { AlertBoard } from '../../src/events/alert-board.js';
 import { EventDeliveries } from '../../src/events/event-deliveries.service.js';
 import { Outbox } from '../../src/events/outbox.js';
-import { resolveOptions } from '../../src/marketplace-metering.options.js';
+import { resolveOptions } from '../../src/options/resolved-options.js';
 import { LedgerBalance } from '../../src/metering/balance/ledger-balance.js';
 import { Waker } from '../../src/runtime/waker.js';
 import { AdminLedger, hourAgo, hourNumber, SELLER } from './admin-ledger.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { LISTS, readListQuery } from '../../src/admin/list-query.js';
-import { isMarketplaceMeteringError } from '../../src/errors.js';
+import { isMarketplaceMeteringError } from '../../src/errors/marketplace-metering-error.js';
 
 const ID = '019a7f00-0000-7000-8000-0000000000ab';
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { CallBudget } from '../../src/database/call-budget.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
-import { resolveOptions } from '../../src/marketplace-metering.options.js';
+import { resolveOptions } from '../../src/options/resolved-options.js';
 import { migrate } from '../support/migrate.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 

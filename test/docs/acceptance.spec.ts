@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import * as sdk from '@aws-sdk/client-marketplace-metering';
-import { optionNames } from '../../src/marketplace-metering.options.js';
+import { optionNames } from '../../tools/docs/option-rules.js';
 import { repositoryRoot } from '../support/processes.js';
 import { acceptanceProblems, parseAcceptance, type Requirements } from './acceptance-table.js';
 import { hasTitle, testTitlesOf } from './test-titles.js';
@@ -135,12 +135,12 @@ const REQUIRED: Requirements['ids'] = {
   ]),
   'Waiting reasons': union('src/metering/sealing/planning-rule.ts', 'WaitingReason'),
   'Subscription states': union('src/subscription/agreements/subscription-state.ts', 'SubscriptionState'),
-  Errors: union('src/errors.ts', 'MarketplaceErrorCode'),
+  Errors: union('src/errors/marketplace-metering-error.ts', 'MarketplaceErrorCode'),
   Modes: unique(quoted(only(RECORD_TABLE, /CHECK \(mode IN \(([^)]*)\)/g))),
   'Crash points': unique(sourceFiles().flatMap((source) => all(source, /\bcrashPoint\('([^']+)'\)/g))),
   Options: optionNames(),
   'Static options': all(
-    only(read('src/marketplace-metering.module.ts'), /export interface StaticOptions \{([^]*?)^\}/gm),
+    only(read('src/options/static-options.ts'), /export interface StaticOptions \{([^]*?)^\}/gm),
     /^ {2}(\w+)\?:/gm,
   ),
   Invariants: all(read('docs/SAFETY.md'), /^\*\*(I\d+) /gm),

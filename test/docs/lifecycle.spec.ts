@@ -26,7 +26,7 @@ describe('docs/lifecycle.md', () => {
 
   it('speaks of the states that the database lets a subscription have, and of no others', () => {
     const [, drawn = ''] =
-      /state text NOT NULL CHECK \(state IN \((.*registered.*?)\)\)/.exec(
+      /state text NOT NULL CHECK \(state IN \(([^)]*registered[^)]*)\)\)/.exec(
         read('migrations/initial/subscriptions.sql.ts'),
       ) ?? [];
     const states = [...drawn.matchAll(/'(\w+)'/g)].map((match) => match[1] ?? '');

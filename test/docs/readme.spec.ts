@@ -5,7 +5,9 @@ import { NestFactory } from '@nestjs/core';
 import { MarketplaceSimulator } from 'aws-marketplace-simulator';
 import * as face from '../../src/index.js';
 import { migrationsCommand } from '../../src/database/migrations.command.js';
-import { ENVIRONMENT, optionNames, resolveOptions } from '../../src/marketplace-metering.options.js';
+import { ENVIRONMENT } from '../../src/options/environment-variables.js';
+import { resolveOptions } from '../../src/options/resolved-options.js';
+import { optionNames } from '../../tools/docs/option-rules.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { repositoryRoot } from '../support/processes.js';
 

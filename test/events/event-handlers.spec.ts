@@ -33,7 +33,7 @@ import {
 } from '../../src/index.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { Outbox } from '../../src/events/outbox.js';
-import { resolveOptions } from '../../src/marketplace-metering.options.js';
+import { resolveOptions } from '../../src/options/resolved-options.js';
 import { START } from '../support/ledger-harness.js';
 import { type TestDatabase } from '../support/postgres.js';
 import { repositoryRoot } from '../support/processes.js';

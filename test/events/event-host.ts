@@ -13,7 +13,7 @@ import {
 import { LedgerDatabase, type SqlExecutor } from '../../src/database/ledger-database.js';
 import { type StoredPayload } from '../../src/events/marketplace-event.js';
 import { Outbox } from '../../src/events/outbox.js';
-import { type ResolvedOptions } from '../../src/marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../src/options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
 import { migrate, START, testCredentials } from '../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';

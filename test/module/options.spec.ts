@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { OptionsInvalidError } from '../../src/errors.js';
-import { ENVIRONMENT, optionNames, resolveOptions } from '../../src/marketplace-metering.options.js';
+import { OptionsInvalidError } from '../../src/errors/marketplace-metering-error.js';
+import { ENVIRONMENT } from '../../src/options/environment-variables.js';
+import { resolveOptions } from '../../src/options/resolved-options.js';
+import { optionNames } from '../../tools/docs/option-rules.js';
 
 const ENVIRONMENT_MINIMUM = {
   DATABASE_URL: 'postgres://localhost/app',

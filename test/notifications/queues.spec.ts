@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type RootOptions } from '../../src/index.js';
 import { type QueueAudience, QueueListener, regionOf } from '../../src/aws/queue-listener.js';
-import { resolveOptions } from '../../src/marketplace-metering.options.js';
+import { resolveOptions } from '../../src/options/resolved-options.js';
 import { QueueIntake } from '../../src/subscription/inbox/queue-intake.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 import { eventually, spawnTypescript } from '../support/processes.js';

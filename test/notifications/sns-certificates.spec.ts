@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { resolveOptions } from '../../src/marketplace-metering.options.js';
+import { resolveOptions } from '../../src/options/resolved-options.js';
 import { SnsCertificates } from '../../src/subscription/inbox/sns-certificates.js';
 import { certificateUrlOf, subscribeUrlOf } from '../../src/subscription/inbox/sns-url.js';
 import { ELLIPTIC, ISSUED_TO_SNS, OUT_OF_DATE, SELF_SIGNED } from '../support/sns-test-key.js';

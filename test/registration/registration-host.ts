@@ -2,7 +2,7 @@ import { type DynamicModule, type INestApplication, Module, type NestApplication
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
-import { type Options } from '../../src/marketplace-metering.options.js';
+import { type Options } from '../../src/options/options.js';
 import { registrationControllerOf } from '../../src/registration/registration.controller.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
 import { type Rooms, ROOMS_PROVIDERS } from '../subscription/rooms.js';

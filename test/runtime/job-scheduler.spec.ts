@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { type DynamicModule, type INestApplicationContext, Injectable, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Interval, ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
-import { type ResolvedOptions } from '../../src/marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../src/options/resolved-options.js';
 import { Waker } from '../../src/runtime/waker.js';
 import { INSTANCE_NAME, type Job, JobScheduler } from '../../src/runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Options } from '../../src/marketplace-metering.options.js';
+import { type Options } from '../../src/options/options.js';
 import { selectModes } from '../../src/subscription/product-mode.js';
 import { RecordingLedger, SELLER } from '../metering/recording/recording-ledger.js';
 

@@ -17,7 +17,8 @@ import { ENTITLEMENT_PROVIDERS } from '../../src/entitlement/entitlement.provide
 import { EntitlementService } from '../../src/entitlement/entitlement.service.js';
 import { AlertBoard } from '../../src/events/alert-board.js';
 import { Outbox } from '../../src/events/outbox.js';
-import { type Options, type ResolvedOptions, resolveOptions } from '../../src/marketplace-metering.options.js';
+import { type Options } from '../../src/options/options.js';
+import { type ResolvedOptions, resolveOptions } from '../../src/options/resolved-options.js';
 import { RegistrationIntake } from '../../src/registration/registration-intake.js';
 import { REGISTRATION_PROVIDERS } from '../../src/registration/registration.providers.js';
 import { RegistrationService } from '../../src/registration/registration.service.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { type Subject, type SubjectDirectory, type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { type ProductCatalog } from '../../subscription/product-catalog.js';
 import { recordingFailureOf } from './recording-failure.js';

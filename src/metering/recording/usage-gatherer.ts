@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client } from 'pg';
 import { type LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
-import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../../errors.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { type RecordingFailure, recordingFailureOf } from './recording-failure.js';
 import { conflictProblem, differences } from './usage-comparison.js';

@@ -1,4 +1,4 @@
-import { type ProductOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { subscriptionIdOf } from '../../subscription/subscription.js';
 import { type EventId, eventIdOf, isMinted, type KeyScope, mintedKeyOf, mintEventId } from './event-id.js';
@@ -18,8 +18,8 @@ export interface PlacedUsage extends CheckedUsage {
 
 /** The listed products, as the catalogue holds them. */
 export interface Listing {
-  get(productCode: string): ProductOptions | undefined;
-  withDimension(name: string): readonly ProductOptions[];
+  get(productCode: string): ResolvedProduct | undefined;
+  withDimension(name: string): readonly ResolvedProduct[];
 }
 
 /** Why an event has no place: a mistake in the call, or a name that nobody of ours has. */
@@ -89,7 +89,7 @@ export function unknownSubject(usage: CheckedUsage): Misplaced {
 export function undeclaredDimension(
   usage: CheckedUsage,
   productCode: string,
-  product: ProductOptions | undefined,
+  product: ResolvedProduct | undefined,
 ): Misplaced {
   const { dimension } = usage;
   const message = product?.dimensions.includes(dimension)

@@ -9,8 +9,8 @@ import {
   sqlStateOf,
 } from '../../database/ledger-database.js';
 import { assertSameDatabase } from '../../database/manager-guard.js';
-import { MarketplaceMeteringError } from '../../errors.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { SubjectDirectory } from '../../subscription/chain/subject-directory.js';

@@ -3,7 +3,7 @@ import {
   type UsageProblem,
   UsageNotRecordedError,
   UsageRefusedError,
-} from '../../errors.js';
+} from '../../errors/marketplace-metering-error.js';
 
 /** A problem with the code under which it is refused when it is the only kind of problem. */
 export interface CodedProblem extends UsageProblem {

@@ -1,5 +1,5 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { floorUnits, type Scaled } from '../../runtime/decimal.js';

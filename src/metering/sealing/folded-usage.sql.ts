@@ -1,5 +1,5 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type ProductMode } from '../../marketplace-metering.options.js';
+import { type ProductMode } from '../../options/resolved-options.js';
 import { type DueUsage } from './usage-take.sql.js';
 
 /** A subject whose subscription goes by several ids: it was folded, or others were folded into it. */

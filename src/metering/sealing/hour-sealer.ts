@@ -4,7 +4,7 @@ import { ClockGuard } from '../../database/clock-guard.js';
 import { LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
-import { followsLifecycle, type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { followsLifecycle, type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { formatDecimal, scaled } from '../../runtime/decimal.js';
 import { countMetric } from '../../runtime/metrics.js';

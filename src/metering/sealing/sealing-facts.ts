@@ -1,5 +1,5 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type ProductOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf } from '../../runtime/clock.js';
 import { type Scaled, scaled } from '../../runtime/decimal.js';
 import { type CustomerTimeline, type MeteringIdentityName } from '../../subscription/agreements/timeline.js';
@@ -38,7 +38,7 @@ export class SealingFacts {
   private constructor(
     readonly timelines: readonly CustomerTimeline[],
     private readonly products: ReadonlyMap<string, ProductRow>,
-    private readonly options: readonly ProductOptions[],
+    private readonly options: readonly ResolvedProduct[],
     private readonly times: SealingTimes,
     private readonly identityIds: ReadonlyMap<string, string>,
     private readonly taken: ReadonlyMap<string, bigint>,
@@ -61,7 +61,7 @@ export class SealingFacts {
     tx: SqlExecutor,
     sellerAccount: string,
     timelines: readonly CustomerTimeline[],
-    options: readonly ProductOptions[],
+    options: readonly ResolvedProduct[],
     times: SealingTimes,
   ): Promise<SealingFacts> {
     const codes = [...new Set(timelines.map(({ productCode }) => productCode))];
@@ -125,7 +125,7 @@ export class SealingFacts {
     return this.products.get(productCode);
   }
 
-  optionsOf(productCode: string): ProductOptions | undefined {
+  optionsOf(productCode: string): ResolvedProduct | undefined {
     return this.options.find((product) => product.productCode === productCode);
   }
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';

@@ -3,7 +3,7 @@ import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database
 import { type Alert, AlertBoard } from '../../events/alert-board.js';
 import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { Outbox } from '../../events/outbox.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';

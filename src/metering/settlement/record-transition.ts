@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { Outbox } from '../../events/outbox.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { markCustomersChanged } from '../../subscription/chain/customer-changed.sql.js';

@@ -1,4 +1,4 @@
-import { MarketplaceMeteringError } from '../../errors.js';
+import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type LockedRecord } from './metering-record.sql.js';
 
 const LABEL_MAX = 255;

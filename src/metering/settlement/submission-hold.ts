@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { Waker } from '../../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 

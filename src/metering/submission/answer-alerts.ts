@@ -3,7 +3,7 @@ import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type Alert, AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type LockedRecord, type UnitsWhereabouts, whereaboutsOfUnits } from '../settlement/metering-record.sql.js';
 import { nameOf, noticeOf } from '../settlement/record-notice.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { askAbout } from '../../subscription/chain/next-ask.sql.js';

@@ -6,7 +6,7 @@ import { uuidv7 } from 'uuidv7';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { CallBudget } from '../../database/call-budget.js';
 import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase } from '../../database/ledger-database.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { backoffMs } from '../../runtime/backoff.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type LockedRecord } from '../settlement/metering-record.sql.js';

@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { MarketplaceMeteringError } from '../../errors.js';
+import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type AwsName, type BuyerNameKind } from './aws-names.js';
 
 interface NameRow {

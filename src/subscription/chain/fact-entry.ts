@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type ProductOptions, type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedProduct, type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { factIdOf } from '../agreements/agreement-fact.js';
 import { type LifecycleEvent, type MessageOrigin } from '../inbox/lifecycle-event.js';
@@ -309,7 +309,7 @@ export class FactEntry {
   private async productOf(
     tx: SqlExecutor,
     { about }: LifecycleEvent,
-  ): Promise<ProductOptions | 'unlisted' | undefined> {
+  ): Promise<ResolvedProduct | 'unlisted' | undefined> {
     const { productCode, productId } = about;
     if (productCode !== undefined) return this.products.get(productCode) ?? 'unlisted';
     if (productId === undefined) return undefined;

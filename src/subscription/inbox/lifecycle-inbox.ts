@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { Waker } from '../../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type LifecycleEvent, type ReceivedMessage } from './lifecycle-event.js';

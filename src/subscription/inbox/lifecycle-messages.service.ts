@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
-import { MarketplaceMeteringError } from '../../errors.js';
+import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { AlertBoard } from '../../events/alert-board.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { Waker } from '../../runtime/waker.js';
 import { redactedText } from '../../runtime/redaction.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { redactedText } from '../../runtime/redaction.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { parseJson, readDelivery } from './lifecycle-parser.js';

@@ -1,4 +1,4 @@
-import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../../errors.js';
+import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 
 /**
  * What a sender is told. 5xx asks for another try, and stands only where another try can succeed; 4xx is final, whether

@@ -3,7 +3,7 @@ import { type CallFailure } from '../../aws/aws-error.js';
 import { type QueueAudience, QueueListener, type QueueMessage, type QueueOperation } from '../../aws/queue-listener.js';
 import { LedgerDatabase, sqlStateOf } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { redactedText } from '../../runtime/redaction.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';

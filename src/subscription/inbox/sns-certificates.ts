@@ -1,6 +1,6 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { NotificationRefusedError } from './notification-refusal.js';
 import { getFromSns, SnsCallError } from './sns-client.js';

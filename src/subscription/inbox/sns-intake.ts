@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { NotificationRefusedError } from './notification-refusal.js';
 import { SnsCertificates } from './sns-certificates.js';

@@ -5,7 +5,7 @@ import { isDenial } from '../../aws/call-permission.js';
 import { EntitlementGateway, type EntitlementHolder, type HeldEntitlement } from '../../aws/entitlement-gateway.js';
 import { type FoundAgreement } from '../../aws/found-agreement.js';
 import { type Patience } from '../../aws/paced-calls.js';
-import { type ProductOptions, type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedProduct, type ResolvedOptions } from '../../options/resolved-options.js';
 import { plusMs } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type AgreementTerms } from '../agreements/agreement-fact.js';
@@ -37,7 +37,7 @@ export class BuyerQuestions {
   ) {}
 
   /** Never throws for what AWS does. */
-  async ask(buyer: AskedBuyer, product: ProductOptions, patience: Patience = {}): Promise<BuyerAnswered> {
+  async ask(buyer: AskedBuyer, product: ResolvedProduct, patience: Patience = {}): Promise<BuyerAnswered> {
     const askedAt = this.options.clock.now();
     try {
       const productId = product.productId ?? buyer.productId;
@@ -59,7 +59,7 @@ export class BuyerQuestions {
 
   private async list(
     buyer: AskedBuyer,
-    product: ProductOptions,
+    product: ResolvedProduct,
     productId: string | null,
     patience: Patience,
   ): Promise<{ agreements: FoundAgreement[]; isDenied: boolean }> {
@@ -81,7 +81,7 @@ export class BuyerQuestions {
 
   /** The filter by license is the youngest: where AWS refuses it, nothing is learned. */
   private async byLicense(
-    product: ProductOptions,
+    product: ResolvedProduct,
     licenseArns: readonly string[],
     patience: Patience,
   ): Promise<FoundAgreement[]> {
@@ -96,7 +96,7 @@ export class BuyerQuestions {
 
   private async describe(
     buyer: AskedBuyer,
-    product: ProductOptions,
+    product: ResolvedProduct,
     listed: readonly FoundAgreement[],
     patience: Patience,
   ): Promise<FoundAgreement[]> {
@@ -117,7 +117,7 @@ export class BuyerQuestions {
    */
   private async entitled(
     buyer: AskedBuyer,
-    product: ProductOptions,
+    product: ResolvedProduct,
     found: readonly FoundAgreement[],
     patience: Patience,
   ): Promise<{ entitlements: HeldEntitlement[]; licenses: string[]; isDenied: boolean }> {
@@ -148,7 +148,7 @@ export class BuyerQuestions {
   /** Of what runs, each time: terms are amended. Of what is over, once. */
   private async terms(
     buyer: AskedBuyer,
-    product: ProductOptions,
+    product: ResolvedProduct,
     found: readonly FoundAgreement[],
     patience: Patience,
   ): Promise<Map<string, AgreementTerms>> {
@@ -175,7 +175,7 @@ export class BuyerQuestions {
 function holdersOf(
   buyer: AskedBuyer,
   unheard: readonly { licenseArns: readonly string[] }[],
-  product: ProductOptions,
+  product: ResolvedProduct,
 ): EntitlementHolder[] {
   const licenses = [...new Set(unheard.flatMap(({ licenseArns }) => licenseArns))];
   if (product.identity === 'license' && licenses.length > 0) return licenses.map((licenseArn) => ({ licenseArn }));

@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type Patience } from '../../aws/paced-calls.js';
 import { LedgerDatabase } from '../../database/ledger-database.js';
-import { MarketplaceMeteringError } from '../../errors.js';
+import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { Outbox } from '../../events/outbox.js';
-import { type ProductOptions, type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedProduct, type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { markCustomersChanged } from '../chain/customer-changed.sql.js';
@@ -147,7 +147,7 @@ export class LicenseMigration {
   }
 
   private async moveOne(
-    product: ProductOptions,
+    product: ResolvedProduct,
     before: LegacySubscription,
     cutOver: Date,
     dryRun: boolean,
@@ -186,7 +186,7 @@ export class LicenseMigration {
 
   /** What AWS would tell, without entering it. */
   private async foresee(
-    product: ProductOptions,
+    product: ResolvedProduct,
     subscription: LegacySubscription,
     patience: Patience,
   ): Promise<MoveOutcome> {

@@ -4,7 +4,7 @@ import { type CallFailure } from '../../aws/aws-error.js';
 import { type Patience } from '../../aws/paced-calls.js';
 import { LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
-import { followsLifecycle, type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { followsLifecycle, type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { Waker } from '../../runtime/waker.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type ProductOptions } from '../../../src/marketplace-metering.options.js';
+import { type ResolvedProduct } from '../../../src/options/resolved-options.js';
 import { differences, distinctUsage } from '../../../src/metering/recording/usage-comparison.js';
 import { type CheckedUsage, readUsage } from '../../../src/metering/recording/usage-event.js';
 import {
@@ -280,8 +280,8 @@ describe('events of one call', () => {
   });
 });
 
-const product = (productCode: string, ...dimensions: string[]): ProductOptions =>
-  ({ productCode, dimensions }) as unknown as ProductOptions;
+const product = (productCode: string, ...dimensions: string[]): ResolvedProduct =>
+  ({ productCode, dimensions }) as unknown as ResolvedProduct;
 const PRODUCTS = [product('widgets', 'requests', 'storage'), product('gadgets', 'storage')];
 const LISTING: Listing = {
   get: (code) => PRODUCTS.find(({ productCode }) => productCode === code),

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Client } from 'pg';
 import { type DataSource } from 'typeorm';
-import { type UsageNotRecordedError } from '../../../src/errors.js';
+import { type UsageNotRecordedError } from '../../../src/errors/marketplace-metering-error.js';
 import { type RecordResult, type UsageEvent } from '../../../src/metering/recording/usage-event.js';
 import { type UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { type HostTransaction, type MeteredBuyer, RecordingLedger } from './recording-ledger.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { UsageRefusedError } from '../../../src/errors.js';
+import { UsageRefusedError } from '../../../src/errors/marketplace-metering-error.js';
 import { type RecordResult, type UsageEvent } from '../../../src/metering/recording/usage-event.js';
 import { type UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { type MeteredBuyer, NOW, RecordingLedger } from './recording-ledger.js';

@@ -8,7 +8,7 @@ import {
   type ReportResult,
   type UsageReport,
 } from '../../../src/aws/metering-gateway.js';
-import { resolveOptions } from '../../../src/marketplace-metering.options.js';
+import { resolveOptions } from '../../../src/options/resolved-options.js';
 import { answersOf } from '../../../src/metering/submission/answer-matcher.js';
 import {
   chooseWork,

@@ -1,0 +1,247 @@
+import { z } from 'zod';
+import { type CredentialsProvider } from './aws-options.js';
+import { type Clock } from './clock.js';
+import { type DatabaseOptions } from './database-options.js';
+import { type RegistrationOptions } from './registration-options.js';
+
+const PRODUCT_CODE = /^[-a-zA-Z0-9/=:_.@]{1,255}$/;
+const SECONDS_MS = 1000;
+const MINUTES_MS = 60 * SECONDS_MS;
+const HOUR_MS = 60 * MINUTES_MS;
+
+const durationMs = (minMs: number, maxMs: number, defaultMs: number) =>
+  z
+    .number({ error: `give a whole number of milliseconds from ${minMs} to ${maxMs}` })
+    .int({ error: 'give a whole number of milliseconds' })
+    .min(minMs, { error: `give at least ${minMs} ms` })
+    .max(maxMs, { error: `give at most ${maxMs} ms` })
+    .default(defaultMs);
+
+const count = (min: number, max: number, fallback: number) =>
+  z
+    .number({ error: `give a whole number from ${min} to ${max}` })
+    .int({ error: 'give a whole number' })
+    .min(min, { error: `give at least ${min}` })
+    .max(max, { error: `give at most ${max}` })
+    .default(fallback);
+
+/** Calls per second. */
+const rate = (fallback: number) =>
+  z
+    .number({ error: 'give calls per second' })
+    .min(0.1, { error: 'give at least 0.1' })
+    .max(1000, { error: 'give at most 1000' })
+    .default(fallback);
+
+const webUrl = (what: string) =>
+  z.string({ error: `give ${what}, for example https://app.example.com/sign-up` }).refine(
+    (text) => {
+      const url = URL.canParse(text) ? new URL(text) : null;
+      return (
+        url !== null &&
+        (url.protocol === 'https:' || url.protocol === 'http:') &&
+        url.username === '' &&
+        url.password === ''
+      );
+    },
+    { error: `give ${what} as an absolute http(s) URL without user name or password` },
+  );
+
+/** One entry of `products`. */
+export const productSchema = z.strictObject({
+  productCode: z
+    .string({ error: 'give the product code of the listing (not the prod-… entity id)' })
+    .regex(PRODUCT_CODE, {
+      error: 'give the product code of the listing: letters, digits and - / = : _ . @ (not the prod-… entity id)',
+    })
+    .refine((code) => !code.startsWith('prod-'), {
+      error: 'this is the entity id of the listing; give its product code',
+    }),
+  productId: z
+    .string()
+    .regex(/^prod-[a-z0-9]+$/, { error: 'give the entity id of the listing, prod-…' })
+    .optional(),
+  type: z.enum(['saas'], { error: 'only "saas" is supported in this version' }).default('saas'),
+  identity: z
+    .enum(['license', 'legacy'], {
+      error: 'give "license" (LicenseArn, listings since June 2026) or "legacy" (ProductCode)',
+    })
+    .default('license'),
+  dimensions: z
+    .array(
+      z
+        .string()
+        .min(1, { error: 'a dimension name must not be empty' })
+        .max(255, { error: 'a dimension name has at most 255 characters' }),
+      {
+        error: 'list the API names of the dimensions, for example ["requests"]',
+      },
+    )
+    .min(1, { error: 'name at least one dimension of the listing' })
+    .refine((names) => new Set(names).size === names.length, { error: 'name each dimension once' }),
+  region: z
+    .string()
+    .regex(/^[a-z]{2,4}(-[a-z]+)+-\d+$/, { error: 'give an AWS region such as us-east-1' })
+    .default('us-east-1'),
+  mode: z.enum(['live', 'dry-run', 'off'], { error: 'give "live", "dry-run" or "off"' }).default('live'),
+  liveFrom: z
+    .union([z.date(), z.iso.datetime({ offset: true }).transform((text) => new Date(text))], {
+      error: 'give the first hour to bill, a Date or ISO time such as 2026-12-01T00:00:00Z',
+    })
+    .refine((hour) => hour.getTime() % HOUR_MS === 0, { error: 'give the start of a UTC hour' })
+    .optional(),
+  zeroRecords: z
+    .enum(['atWindowEdge', 'atSeal', 'off'], { error: 'give "atWindowEdge", "atSeal" or "off"' })
+    .default('atWindowEdge'),
+  onSeveral: z.enum(['wait', 'paidFirst'], { error: 'give "wait" or "paidFirst"' }).default('wait'),
+});
+
+/**
+ * The rules of every option, and its default. What an option means stands at its interface member; that the two agree is
+ * proven by `test/options/interfaces.spec.ts`.
+ */
+export const optionsSchema = z.strictObject({
+  sellerAccount: z
+    .string({ error: 'give the seller account id, or any label' })
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/, { error: 'give 1 to 64 letters, digits or . _ -' })
+    .default('default'),
+  database: z.strictObject({
+    url: z
+      .string({ error: 'give the Postgres connection URL, for example postgres://user:password@host:5432/app' })
+      .regex(/^postgres(ql)?:\/\//, { error: 'give a URL that starts with postgres:// or postgresql://' }),
+    poolSize: count(2, 200, 10),
+    ssl: z.custom<NonNullable<DatabaseOptions['ssl']>>().optional(),
+  }),
+  migrations: z.enum(['run', 'verify', 'off'], { error: 'give "run", "verify" or "off"' }),
+  products: z
+    .array(productSchema, {
+      error: 'list the products, for example [{"productCode":"abc123","dimensions":["requests"]}]',
+    })
+    .min(1, { error: 'list at least one product' })
+    .refine((products) => new Set(products.map((product) => product.productCode)).size === products.length, {
+      error: 'list each productCode once',
+    }),
+  signUpUrl: webUrl('the sign-up page of your application'),
+  allowedRedirectOrigins: z.array(webUrl('an origin')).default([]),
+  codeTtlMs: durationMs(MINUTES_MS, 24 * HOUR_MS, HOUR_MS),
+  resolveRedirect: z
+    .custom<NonNullable<RegistrationOptions['resolveRedirect']>>((value) => typeof value === 'function')
+    .optional(),
+  registrationsPerMinute: count(1, 10_000, 30),
+  resolvePatienceMs: durationMs(0, MINUTES_MS, 20 * SECONDS_MS),
+  support: z
+    .strictObject({
+      email: z.email({ error: 'give an e-mail address' }).optional(),
+      url: webUrl('the support page').optional(),
+    })
+    .default({}),
+  adminToken: z
+    .string()
+    .min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' })
+    .optional(),
+  notifications: z
+    .strictObject({
+      sqsQueueUrls: z.array(webUrl('the URL of an SQS queue')).default([]),
+      sqsEndpoint: webUrl('an endpoint').optional(),
+      snsTopicArns: z
+        .array(
+          z.string().regex(/^arn:aws[a-zA-Z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$/, {
+            error:
+              'give the ARN of the topic, for example ' +
+              'arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-<product code>',
+          }),
+          { error: 'list the ARNs of the topics' },
+        )
+        .default([]),
+      snsSignature: z.enum(['any', 'v2'], { error: 'give "any" or "v2"' }).default('any'),
+      eventBridgeSecrets: z
+        .array(
+          z
+            .string()
+            .min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' }),
+          {
+            error: 'list one secret, or the old and the new one while you rotate',
+          },
+        )
+        .max(2, { error: 'give at most two: the old and the new one while you rotate' })
+        .default([]),
+      maxAgeMs: durationMs(MINUTES_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
+      deadLetterAfterAttempts: count(1, 1000, 10),
+    })
+    .prefault({}),
+  finalHour: z.enum(['atOnce', 'atHourEnd'], { error: 'give "atOnce" or "atHourEnd"' }).default('atOnce'),
+  handlers: z
+    .strictObject({
+      deadLetterAfterAttempts: count(1, 1000, 12),
+      backoffBaseMs: durationMs(1, MINUTES_MS, SECONDS_MS),
+      backoffCapMs: durationMs(1, 24 * HOUR_MS, HOUR_MS),
+      timeoutMs: durationMs(100, 30 * MINUTES_MS, MINUTES_MS),
+    })
+    .prefault({}),
+  reconcileAfterMs: durationMs(MINUTES_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
+  settleDelayMs: durationMs(0, 2 * HOUR_MS, 10 * MINUTES_MS),
+  onExpired: z.enum(['carry', 'hold'], { error: 'give "carry" or "hold"' }).default('carry'),
+  aws: z
+    .strictObject({
+      endpoint: webUrl('an endpoint').optional(),
+      credentials: z
+        .custom<CredentialsProvider>((value) => typeof value === 'function', {
+          error: 'give a function that returns credentials',
+        })
+        .optional(),
+      identicalResend: z.enum(['unknown', 'success'], { error: 'give "unknown" or "success"' }).default('unknown'),
+      // A little below AWS's published quotas (20/s and 5/s; GetAgreementTerms 5/s or 10/s): other tools of the account
+      // share them.
+      callsPerSecond: z
+        .strictObject({
+          getEntitlements: rate(15),
+          searchAgreements: rate(4),
+          describeAgreement: rate(4),
+          getAgreementTerms: rate(4),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  startIn: z.enum(['normal', 'hold'], { error: 'give "normal" or "hold"' }).default('normal'),
+  recording: z
+    .strictObject({
+      queueSize: count(100, 1_000_000, 20_000),
+      futureSkewMs: durationMs(0, HOUR_MS, 5 * MINUTES_MS),
+      idempotencyHorizonMs: durationMs(24 * HOUR_MS, 3660 * 24 * HOUR_MS, 35 * 24 * HOUR_MS),
+      timeoutMs: durationMs(100, 10 * MINUTES_MS, 30 * SECONDS_MS),
+    })
+    .prefault({}),
+  submission: z
+    .strictObject({
+      concurrency: count(1, 64, 4),
+      callsPerSecond: rate(10),
+      requestTimeoutMs: durationMs(100, 2 * MINUTES_MS, 15 * SECONDS_MS),
+      leaseMs: durationMs(500, 30 * MINUTES_MS, MINUTES_MS),
+      backoffBaseMs: durationMs(1, MINUTES_MS, SECONDS_MS),
+      backoffCapMs: durationMs(1, HOUR_MS, 5 * MINUTES_MS),
+      probeIntervalMs: durationMs(1, 24 * HOUR_MS, 5 * MINUTES_MS),
+    })
+    .prefault({})
+    .refine(({ leaseMs, requestTimeoutMs }) => leaseMs >= 2 * requestTimeoutMs, {
+      path: ['leaseMs'],
+      error: 'give at least twice submission.requestTimeoutMs, so that a lease outlives the call it covers',
+    }),
+  entitlementMaxAgeMs: durationMs(0, 24 * HOUR_MS, 15 * MINUTES_MS),
+  deadlineAlertMs: durationMs(0, 24 * HOUR_MS, 2 * HOUR_MS),
+  zeroRecordLeadMs: durationMs(MINUTES_MS, 23 * HOUR_MS, 3 * HOUR_MS),
+  jobs: z
+    .strictObject({
+      autoStart: z.boolean({ error: 'give true or false' }).default(true),
+      sealIntervalMs: durationMs(10, HOUR_MS, MINUTES_MS),
+      submitIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
+      deadlineIntervalMs: durationMs(10, HOUR_MS, MINUTES_MS),
+      recoveryIntervalMs: durationMs(10, HOUR_MS, 30 * SECONDS_MS),
+      inboxIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
+      deliverIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
+      reconcileIntervalMs: durationMs(10, 24 * HOUR_MS, MINUTES_MS),
+    })
+    .prefault({}),
+  clock: z.custom<Clock>((value) => typeof (value as Clock | null)?.now === 'function', {
+    error: 'give an object with now(): Date',
+  }),
+});

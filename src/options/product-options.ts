@@ -1,0 +1,97 @@
+/** A listing on AWS Marketplace. In the environment all products are one JSON array, MARKETPLACE_PRODUCTS. */
+export interface ProductOptions {
+  /**
+   * Product code of the listing, as its page in the AWS Marketplace Management Portal shows it; not the entity id
+   * `prod-…`.
+   *
+   * @range 1 to 255 letters, digits and `- / = : _ . @`
+   * @defaultValue required
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  productCode: string;
+  /**
+   * Entity id of the listing.
+   *
+   * Give it with a legacy listing: agreement events carry no product code, and find its customers by this id.
+   *
+   * @range `prod-` with lower-case letters and digits
+   * @defaultValue none
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  productId?: string | undefined;
+  /**
+   * What is sold. AMI and container products are not supported in this version.
+   *
+   * @range `saas`
+   * @defaultValue `saas`
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  type?: 'saas' | undefined;
+  /**
+   * How records name the buyer: by LicenseArn and account id, or by ProductCode and CustomerIdentifier or account id.
+   * Never both: AWS bills both.
+   *
+   * Give `legacy` for a listing from before June 2026 that was not moved; `LicenseMigration` moves it.
+   *
+   * @range `license` or `legacy`
+   * @defaultValue `license`
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  identity?: 'license' | 'legacy' | undefined;
+  /**
+   * API names of the listing's dimensions, case-sensitive. Usage of any other is refused when it is recorded.
+   *
+   * @range at least one; each once, 1 to 255 characters
+   * @defaultValue required
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  dimensions: string[];
+  /**
+   * Where the product is metered. Pinned at the first start, because AWS deduplicates records per region.
+   *
+   * @range an AWS region
+   * @defaultValue `us-east-1`
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  region?: string | undefined;
+  /**
+   * Whether usage goes to AWS. `dry-run` seals but sends nothing: what it would have sent is held. `off` only records:
+   * usage waits as `notLive`.
+   *
+   * Start with `dry-run` to see what would be billed, then go live with `liveFrom`.
+   *
+   * @range `live`, `dry-run` or `off`
+   * @defaultValue `live`
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  mode?: 'live' | 'dry-run' | 'off' | undefined;
+  /**
+   * First UTC hour to bill. Needed when a product goes live after `dry-run` or `off`: it says what of the time before is
+   * not to be billed.
+   *
+   * @range the start of a UTC hour: a Date, or an ISO time such as `2026-12-01T00:00:00Z`
+   * @defaultValue none
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  liveFrom?: Date | string | undefined;
+  /**
+   * When an hour without usage gets a record of quantity 0: at the end of its window, so that late usage is never locked
+   * out; when it is sealed; or never.
+   *
+   * Give `atSeal` to tell AWS of idle hours soon, though late usage must then go with another hour; `off` to send none.
+   *
+   * @range `atWindowEdge`, `atSeal` or `off`
+   * @defaultValue `atWindowEdge`
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  zeroRecords?: 'atWindowEdge' | 'atSeal' | 'off' | undefined;
+  /**
+   * Usage that several subscriptions of a tenant could pay: `wait` keeps it as `ambiguous`, with an alert, until a payer
+   * is chosen or one of them ends; `paidFirst` lets the one that is no trial pay, where there is just one.
+   *
+   * @range `wait` or `paidFirst`
+   * @defaultValue `wait`
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  onSeveral?: 'wait' | 'paidFirst' | undefined;
+}

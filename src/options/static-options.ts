@@ -1,0 +1,95 @@
+import {
+  type CanActivate,
+  type InjectionToken,
+  type ModuleMetadata,
+  type OptionalFactoryDependency,
+  type Type,
+} from '@nestjs/common';
+import { type Options } from './options.js';
+
+/** What must be known before any factory runs; the same in `forRoot` and `forRootAsync`. */
+export interface StaticOptions {
+  /**
+   * Name of this instance when an application has several; its services are then injected by
+   * `getMarketplaceToken(Service, name)`.
+   *
+   * Give it where an application serves several seller accounts or databases.
+   *
+   * @range any text that no other instance of the application has
+   * @defaultValue none: the unnamed instance
+   */
+  name?: string;
+  /**
+   * Whether the exported services are visible in every module.
+   *
+   * Give false to show them only to modules that import this one.
+   *
+   * @range true or false
+   * @defaultValue true
+   */
+  isGlobal?: boolean;
+  /**
+   * Decorators put on each controller of the module.
+   *
+   * Give the host's own `@Public()` where a global guard would turn buyers and AWS away.
+   *
+   * @range class decorators
+   * @defaultValue none
+   */
+  decorators?: ClassDecorator[];
+  /**
+   * Landing page to which AWS Marketplace sends a buyer; false leaves it out.
+   *
+   * @range a path below the host's global prefix, or false
+   * @defaultValue `{ path: 'marketplace/registration' }`
+   */
+  registration?: false | { path?: string };
+  /**
+   * Where SNS and EventBridge deliver over HTTPS; false leaves it out. In `forRoot` the ways in of `notifications` stand
+   * beside the path.
+   *
+   * @range a path below the host's global prefix, or false
+   * @defaultValue `{ path: 'marketplace/notifications' }`
+   */
+  notifications?: false | { path?: string } | undefined;
+  /**
+   * Operators' endpoints; false leaves them out. They are closed without `guard` or `adminToken`; a guard decides alone.
+   *
+   * @range a path below the host's global prefix and a guard, or false
+   * @defaultValue `{ path: 'marketplace/admin' }`
+   */
+  admin?: false | { path?: string; guard?: Type<CanActivate> };
+}
+
+/** Static options where the host gives none; `name` and `decorators` have no default. */
+export const STATIC_DEFAULTS = {
+  isGlobal: true,
+  registration: { path: 'marketplace/registration' },
+  notifications: { path: 'marketplace/notifications' },
+  admin: { path: 'marketplace/admin' },
+} as const satisfies StaticOptions;
+
+/**
+ * Options and static options in one object. `notifications` holds both kinds: `path` beside the ways in, or false for
+ * no endpoint.
+ */
+export type RootOptions = Omit<Options & StaticOptions, 'notifications'> & {
+  notifications?: false | (NonNullable<Options['notifications']> & { path?: string }) | undefined;
+};
+
+/** A class that makes the options, for `useClass` and `useExisting`. */
+export interface MarketplaceOptionsFactory {
+  createMarketplaceOptions(): Options | Promise<Options>;
+}
+
+/** Static options, and one way in which the others are made. */
+export interface AsyncOptions extends StaticOptions, Pick<ModuleMetadata, 'imports'> {
+  /** Makes the options of what `inject` names. */
+  useFactory?: (...dependencies: never[]) => Options | Promise<Options>;
+  /** What `useFactory` is given; `imports` must bring it. */
+  inject?: (InjectionToken | OptionalFactoryDependency)[];
+  /** A class that is made here, and makes the options. */
+  useClass?: Type<MarketplaceOptionsFactory>;
+  /** A provider of a module in `imports` that makes the options. */
+  useExisting?: Type<MarketplaceOptionsFactory>;
+}
