@@ -15,7 +15,7 @@ export type { TimingOptions } from './options/timing-options.js';
 export { AcceleratedClock, SystemClock } from './runtime/clock.js';
 export type { Decimal } from './runtime/decimal.js';
 export { JobScheduler } from './runtime/job-scheduler.js';
-export type { JobName } from './runtime/job-scheduler.js';
+export type { Job, JobName } from './runtime/job-scheduler.js';
 export {
   isMarketplaceMeteringError,
   MarketplaceMeteringError,
@@ -26,23 +26,34 @@ export {
 export type { MarketplaceErrorCode, OptionProblem, UsageProblem } from './errors/marketplace-metering-error.js';
 export { MeteringService } from './metering/metering.service.js';
 export type { BalanceFilter, BalanceView } from './metering/balance/ledger-balance.js';
-export type { RecordOptions, RecordResult, UsageEvent } from './metering/recording/usage-event.js';
+export type { RecordOptions, RecordResult, TemporalInstant, UsageEvent } from './metering/recording/usage-event.js';
 export { RecordResolution } from './metering/settlement/record-resolution.service.js';
 export type { AuditFinding, ConflictFinding, Signed } from './metering/settlement/record-resolution.service.js';
 export { SubmissionHold } from './metering/settlement/submission-hold.js';
 export { SubscriptionService } from './subscription/subscription.service.js';
-export type { Subscription } from './subscription/subscription.service.js';
+export type { KnownCustomer, KnownCustomerResult } from './subscription/known-customer.js';
+export type { Agreement, Subscription } from './subscription/subscription.js';
+export type { SubscriptionState } from './subscription/agreements/subscription-state.js';
+export type { MessageOrigin } from './subscription/inbox/lifecycle-event.js';
 export { LifecycleMessages } from './subscription/inbox/lifecycle-messages.service.js';
 export type { MessageKey, MessageRetry } from './subscription/inbox/lifecycle-messages.service.js';
 export { LicenseMigration } from './subscription/reconciliation/license-migration.service.js';
-export type { LicenseMigrationReport, MoveOutcome } from './subscription/reconciliation/license-migration.service.js';
+export type {
+  LicenseMigrationOptions,
+  LicenseMigrationReport,
+  MoveOutcome,
+} from './subscription/reconciliation/license-migration.service.js';
 export { QueueIntake } from './subscription/inbox/queue-intake.js';
 export { RegistrationService } from './registration/registration.service.js';
+export type { InspectedRegistration } from './registration/registration.service.js';
 export { EntitlementService } from './entitlement/entitlement.service.js';
+export type { Entitlement, EntitlementOwner, EntitlementView } from './entitlement/entitlement.service.js';
 export { EventDeliveries } from './events/event-deliveries.service.js';
+export type { DeliveryState } from './events/event-delivery.sql.js';
 export type { EventDelivery, EventDeliveryFilter, KnownHandler } from './events/event-deliveries.service.js';
 export { MARKETPLACE_EVENT_TYPES } from './events/marketplace-event.js';
 export type {
+  AgreementNotice,
   EntitlementNotice,
   MarketplaceEvent,
   MarketplaceEventPayloads,
@@ -50,5 +61,6 @@ export type {
   MeteringRecordNotice,
 } from './events/marketplace-event.js';
 export { OnMarketplaceEvent } from './events/on-marketplace-event.decorator.js';
-export type { Delivery, HandlerOptions } from './events/on-marketplace-event.decorator.js';
+export type { Delivery, HandlerOptions, MarketplaceEventHandler } from './events/on-marketplace-event.decorator.js';
 export { migrationSql, runMigrations, verifyMigrations } from './database/migration-runner.js';
+export type { MigrationStatus } from './database/migration-runner.js';

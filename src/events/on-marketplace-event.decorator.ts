@@ -33,7 +33,11 @@ export interface HandlerMetadata {
   options: HandlerOptions;
 }
 
-type Handler<T extends MarketplaceEventType> = (event: MarketplaceEvent<T>, delivery: Delivery) => unknown;
+/** A method that `@OnMarketplaceEvent` may stand on. What it returns is awaited, and otherwise not looked at. */
+export type MarketplaceEventHandler<T extends MarketplaceEventType> = (
+  event: MarketplaceEvent<T>,
+  delivery: Delivery,
+) => unknown;
 
 const HANDLER = 'marketplace-metering:handler';
 const reflector = new Reflector();
@@ -52,7 +56,7 @@ export function OnMarketplaceEvent<const T extends MarketplaceEventType>(
   types: T | readonly T[],
   options: HandlerOptions = {},
 ) {
-  return <M extends Handler<T>>(
+  return <M extends MarketplaceEventHandler<T>>(
     target: object,
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<M>,

@@ -51,6 +51,8 @@ export interface CallRateOptions {
   /**
    * Calls of GetEntitlements; AWS allows 20.
    *
+   * Lower it where other tools of the account ask as well; raise it where AWS has raised your quota.
+   *
    * @unit calls per second
    * @range 0.1 to 1,000
    * @defaultValue 15
@@ -59,6 +61,8 @@ export interface CallRateOptions {
   getEntitlements?: number | undefined;
   /**
    * Calls of SearchAgreements; AWS allows 5.
+   *
+   * Lower it where other tools of the account ask as well; raise it where AWS has raised your quota.
    *
    * @unit calls per second
    * @range 0.1 to 1,000
@@ -69,6 +73,8 @@ export interface CallRateOptions {
   /**
    * Calls of DescribeAgreement; AWS allows 5.
    *
+   * Lower it where other tools of the account ask as well; raise it where AWS has raised your quota.
+   *
    * @unit calls per second
    * @range 0.1 to 1,000
    * @defaultValue 4
@@ -77,6 +83,8 @@ export interface CallRateOptions {
   describeAgreement?: number | undefined;
   /**
    * Calls of GetAgreementTerms; AWS's pages say 5 and 10.
+   *
+   * Lower it where other tools of the account ask as well; raise it where AWS has raised your quota.
    *
    * @unit calls per second
    * @range 0.1 to 1,000

@@ -5,8 +5,8 @@ export interface DatabaseOptions {
   /**
    * Postgres that holds the schema `marketplace`. Your own tables may live in the same database.
    *
-   * Give the database of your application, so that usage can be recorded in your own transactions; another one where the
-   * ledger has to be backed up and scaled by itself.
+   * Give the database of your application, so that usage can be recorded in your own transactions; another one where
+   * the ledger has to be backed up and scaled by itself.
    *
    * @range a URL that starts with `postgres://` or `postgresql://`
    * @defaultValue required

@@ -1,8 +1,8 @@
 /** How events are handed to the methods of your application that have `@OnMarketplaceEvent`. */
 export interface EventDeliveryOptions {
   /**
-   * Attempts of a handler on an event before it is dead-lettered for a person, with the alert `handlerDeadLettered`, and
-   * no longer holds up what comes after it.
+   * Attempts of a handler on an event before it is dead-lettered for a person, with the alert `handlerDeadLettered`,
+   * and no longer holds up what comes after it.
    *
    * Raise it where handlers depend on something that is away for long; lower it where order matters less than progress.
    *
@@ -15,6 +15,8 @@ export interface EventDeliveryOptions {
   /**
    * First pause after a handler failed; it doubles with each attempt, with jitter.
    *
+   * Raise it where what handlers call needs time to recover.
+   *
    * @unit ms
    * @range 1 to 60,000 (1 min)
    * @defaultValue 1,000 (1 s)
@@ -23,6 +25,8 @@ export interface EventDeliveryOptions {
   backoffBaseMs?: number | undefined;
   /**
    * Longest pause between two attempts of a handler.
+   *
+   * Lower it where a handler should go on soon after a long outage.
    *
    * @unit ms
    * @range 1 to 86,400,000 (24 h)

@@ -13,6 +13,8 @@ export interface JobOptions {
   /**
    * Time between two runs of the job `seal`, which seals hours that are settled.
    *
+   * Raise it to spare the database; lower it to bill sooner.
+   *
    * @unit ms
    * @range 10 to 3,600,000 (1 h)
    * @defaultValue 60,000 (1 min)
@@ -21,6 +23,8 @@ export interface JobOptions {
   sealIntervalMs?: number | undefined;
   /**
    * Time between two runs of the job `submit`, which sends sealed records to AWS. A seal wakes it at once.
+   *
+   * Lower it where records of other processes should go out sooner.
    *
    * @unit ms
    * @range 10 to 3,600,000 (1 h)
@@ -31,6 +35,8 @@ export interface JobOptions {
   /**
    * Time between two runs of the job `deadline`, which looks for records whose deadline is near or over.
    *
+   * Lower it where business time runs faster than the wall.
+   *
    * @unit ms
    * @range 10 to 3,600,000 (1 h)
    * @defaultValue 60,000 (1 min)
@@ -39,6 +45,8 @@ export interface JobOptions {
   deadlineIntervalMs?: number | undefined;
   /**
    * Time between two runs of the job `recovery`, which takes over what killed processes left behind.
+   *
+   * Lower it to take over sooner; `submission.leaseMs` says when.
    *
    * @unit ms
    * @range 10 to 3,600,000 (1 h)
@@ -49,6 +57,8 @@ export interface JobOptions {
   /**
    * Time between two runs of the job `inbox`, which applies lifecycle messages. A message wakes it at once.
    *
+   * Lower it where messages that other processes took should be applied sooner.
+   *
    * @unit ms
    * @range 10 to 3,600,000 (1 h)
    * @defaultValue 15,000 (15 s)
@@ -56,7 +66,10 @@ export interface JobOptions {
    */
   inboxIntervalMs?: number | undefined;
   /**
-   * Time between two runs of the job `deliver`, which hands events to your handlers. An event that this process wrote wakes it at once.
+   * Time between two runs of the job `deliver`, which hands events to your handlers. An event that this process wrote
+   * wakes it at once.
+   *
+   * Lower it where events that other processes wrote should arrive sooner.
    *
    * @unit ms
    * @range 10 to 3,600,000 (1 h)
@@ -66,6 +79,8 @@ export interface JobOptions {
   deliverIntervalMs?: number | undefined;
   /**
    * Time between two runs of the job `reconcile`, which asks AWS about subscriptions.
+   *
+   * Raise it to spare the database; whom it asks, `reconcileAfterMs` says.
    *
    * @unit ms
    * @range 10 to 86,400,000 (24 h)

@@ -6,6 +6,8 @@ export interface NotificationOptions {
   /**
    * SQS queues that bring lifecycle messages.
    *
+   * Give it where EventBridge and SNS fill a queue of yours: what comes while the application is down is not lost.
+   *
    * @range absolute http(s) URLs; comma-separated in the variable
    * @defaultValue none
    * @environment MARKETPLACE_SQS_QUEUE_URLS
@@ -22,7 +24,10 @@ export interface NotificationOptions {
    */
   sqsEndpoint?: string | undefined;
   /**
-   * SNS topics whose messages are taken over HTTPS. Where set, messages of other topics are not taken from queues either.
+   * SNS topics whose messages are taken over HTTPS. Where set, messages of other topics are not taken from queues
+   * either.
+   *
+   * Give it where SNS posts to the endpoint, and to shut out other topics.
    *
    * @range ARNs of topics; comma-separated in the variable
    * @defaultValue none
@@ -62,6 +67,8 @@ export interface NotificationOptions {
   maxAgeMs?: number | undefined;
   /**
    * Tries to apply a message before it is dead-lettered, with the alert `messageDeadLettered`.
+   *
+   * Raise it where the database is away for long; lower it to hear sooner of what cannot be applied.
    *
    * @unit attempts
    * @range 1 to 1,000

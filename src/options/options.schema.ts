@@ -97,8 +97,8 @@ export const productSchema = z.strictObject({
 });
 
 /**
- * The rules of every option, and its default. What an option means stands at its interface member; that the two agree is
- * proven by `test/options/interfaces.spec.ts`.
+ * The rules of every option, and its default. What an option means stands at its interface member; that the two agree
+ * is proven by `test/options/interfaces.spec.ts`.
  */
 export const optionsSchema = z.strictObject({
   sellerAccount: z

@@ -11,9 +11,9 @@ import { type SubmissionOptions } from './submission-options.js';
 import { type TimingOptions } from './timing-options.js';
 
 /**
- * What the host may give to `forRoot` or return from `forRootAsync`. Everything is optional here, because each value may
- * come from its environment variable instead; `database.url`, `products` and `signUpUrl` must come from one of the two.
- * What the code gives wins over the environment.
+ * What the host may give to `forRoot` or return from `forRootAsync`. Everything is optional here, because each value
+ * may come from its environment variable instead; `database.url`, `products` and `signUpUrl` must come from one of the
+ * two. What the code gives wins over the environment.
  */
 export interface Options extends RegistrationOptions, TimingOptions {
   /** Where the ledger lives, and how the module connects to it. */
@@ -44,8 +44,8 @@ export interface Options extends RegistrationOptions, TimingOptions {
    */
   sellerAccount?: string | undefined;
   /**
-   * What happens to the schema at the start: `run` migrates it under an advisory lock; `verify` fails the start with the
-   * command to run; `off` does neither.
+   * What happens to the schema at the start: `run` migrates it under an advisory lock; `verify` fails the start with
+   * the command to run; `off` does neither.
    *
    * Give `verify` where the application's database user may not create tables.
    *
@@ -56,6 +56,8 @@ export interface Options extends RegistrationOptions, TimingOptions {
   migrations?: 'run' | 'verify' | 'off' | undefined;
   /**
    * Bearer token of the operators' endpoints. Without it and without a guard they are closed.
+   *
+   * Give it where operators read with `curl`; a guard where they log in.
    *
    * @range at least 24 characters, for example the output of `openssl rand -hex 32`
    * @defaultValue none: the endpoints are closed

@@ -49,6 +49,8 @@ export interface ProductOptions {
   /**
    * Where the product is metered. Pinned at the first start, because AWS deduplicates records per region.
    *
+   * Give the region that the listing meters in, where it is not the default one.
+   *
    * @range an AWS region
    * @defaultValue `us-east-1`
    * @environment MARKETPLACE_PRODUCTS
@@ -66,8 +68,9 @@ export interface ProductOptions {
    */
   mode?: 'live' | 'dry-run' | 'off' | undefined;
   /**
-   * First UTC hour to bill. Needed when a product goes live after `dry-run` or `off`: it says what of the time before is
-   * not to be billed.
+   * First UTC hour to bill.
+   *
+   * Needed when a product goes live after `dry-run` or `off`: it says what of the time before is not to be billed.
    *
    * @range the start of a UTC hour: a Date, or an ISO time such as `2026-12-01T00:00:00Z`
    * @defaultValue none
@@ -75,8 +78,8 @@ export interface ProductOptions {
    */
   liveFrom?: Date | string | undefined;
   /**
-   * When an hour without usage gets a record of quantity 0: at the end of its window, so that late usage is never locked
-   * out; when it is sealed; or never.
+   * When an hour without usage gets a record of quantity 0: at the end of its window, so that late usage is never
+   * locked out; when it is sealed; or never.
    *
    * Give `atSeal` to tell AWS of idle hours soon, though late usage must then go with another hour; `off` to send none.
    *
@@ -86,8 +89,10 @@ export interface ProductOptions {
    */
   zeroRecords?: 'atWindowEdge' | 'atSeal' | 'off' | undefined;
   /**
-   * Usage that several subscriptions of a tenant could pay: `wait` keeps it as `ambiguous`, with an alert, until a payer
-   * is chosen or one of them ends; `paidFirst` lets the one that is no trial pay, where there is just one.
+   * Usage that several subscriptions of a tenant could pay: `wait` keeps it as `ambiguous`, with an alert, until a
+   * payer is chosen or one of them ends; `paidFirst` lets the one that is no trial pay, where there is just one.
+   *
+   * Give `paidFirst` where a trial may run beside a paid agreement, and the paid one should pay.
    *
    * @range `wait` or `paidFirst`
    * @defaultValue `wait`

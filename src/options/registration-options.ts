@@ -23,6 +23,8 @@ export interface RegistrationOptions {
   /**
    * Further origins to which `resolveRedirect` may send a buyer, besides that of `signUpUrl`. Any other is refused.
    *
+   * Name the other origins of your own applications; a foreign one would be given registration codes.
+   *
    * @range absolute http(s) URLs; comma-separated in the variable
    * @defaultValue none
    * @environment MARKETPLACE_ALLOWED_REDIRECT_ORIGINS
@@ -80,6 +82,8 @@ export interface SupportOptions {
   /**
    * Address that the landing page's error pages show.
    *
+   * Give it where buyers may write to you.
+   *
    * @range an e-mail address
    * @defaultValue none
    * @environment MARKETPLACE_SUPPORT_EMAIL
@@ -87,6 +91,8 @@ export interface SupportOptions {
   email?: string | undefined;
   /**
    * Page to which the landing page's error pages link.
+   *
+   * Give it where buyers find help on a page.
    *
    * @range an absolute http(s) URL without user name or password
    * @defaultValue none

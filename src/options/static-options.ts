@@ -45,15 +45,16 @@ export interface StaticOptions {
    */
   registration?: false | { path?: string };
   /**
-   * Where SNS and EventBridge deliver over HTTPS; false leaves it out. In `forRoot` the ways in of `notifications` stand
-   * beside the path.
+   * Where SNS and EventBridge deliver over HTTPS; false leaves it out. In `forRoot` the ways in of `notifications`
+   * stand beside the path.
    *
    * @range a path below the host's global prefix, or false
    * @defaultValue `{ path: 'marketplace/notifications' }`
    */
   notifications?: false | { path?: string } | undefined;
   /**
-   * Operators' endpoints; false leaves them out. They are closed without `guard` or `adminToken`; a guard decides alone.
+   * Operators' endpoints; false leaves them out. They are closed without `guard` or `adminToken`; a guard decides
+   * alone.
    *
    * @range a path below the host's global prefix and a guard, or false
    * @defaultValue `{ path: 'marketplace/admin' }`

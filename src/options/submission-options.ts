@@ -25,6 +25,9 @@ export interface SubmissionOptions {
   /**
    * A call that takes longer counts as uncertain: AWS may have billed it.
    *
+   * Raise it where AWS answers slowly, as fewer outcomes are uncertain then; lower it to notice a dead connection
+   * sooner.
+   *
    * @unit ms
    * @range 100 to 120,000 (2 min)
    * @defaultValue 15,000 (15 s)
@@ -46,6 +49,8 @@ export interface SubmissionOptions {
   /**
    * First pause after a failed call; it doubles with each attempt, with jitter.
    *
+   * Raise it to be gentler to AWS; lower it in tests.
+   *
    * @unit ms
    * @range 1 to 60,000 (1 min)
    * @defaultValue 1,000 (1 s)
@@ -55,6 +60,8 @@ export interface SubmissionOptions {
   /**
    * Longest pause between two attempts of a record.
    *
+   * Lower it to go on sooner after a long outage.
+   *
    * @unit ms
    * @range 1 to 3,600,000 (1 h)
    * @defaultValue 300,000 (5 min)
@@ -63,6 +70,8 @@ export interface SubmissionOptions {
   backoffCapMs?: number | undefined;
   /**
    * How often one record of a quarantined cause is tried, to see whether AWS takes it again.
+   *
+   * Lower it to go on sooner once the cause is resolved; each probe is a call.
    *
    * @unit ms
    * @range 1 to 86,400,000 (24 h)

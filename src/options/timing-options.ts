@@ -12,8 +12,8 @@ export interface TimingOptions {
    */
   settleDelayMs?: number | undefined;
   /**
-   * When the hour in which an agreement ends is sealed: `atOnce` with the first sign of the end, or `atHourEnd`, when it
-   * is over (ten minutes before it is due at the latest). Closed hours go out at once either way.
+   * When the hour in which an agreement ends is sealed: `atOnce` with the first sign of the end, or `atHourEnd`, when
+   * it is over (ten minutes before it is due at the latest). Closed hours go out at once either way.
    *
    * Give `atHourEnd` where the last hour's usage is recorded with a delay.
    *
@@ -25,6 +25,8 @@ export interface TimingOptions {
   /**
    * Units that AWS would take no more and that are known not billed: `carry` annuls the record and bills them with a
    * later hour while the agreement lives, `hold` waits for a person.
+   *
+   * Give `hold` where no unit may be billed with an hour in which it was not used.
    *
    * @range `carry` or `hold`
    * @defaultValue `carry`

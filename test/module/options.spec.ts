@@ -1,9 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
 import { OptionsInvalidError } from '../../src/errors/marketplace-metering-error.js';
-import { ENVIRONMENT } from '../../src/options/environment-variables.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
-import { optionNames } from '../../tools/docs/option-rules.js';
 
 const ENVIRONMENT_MINIMUM = {
   DATABASE_URL: 'postgres://localhost/app',
@@ -121,48 +118,5 @@ describe('resolveOptions', () => {
     );
     expect(problems).toHaveLength(2);
     expect(JSON.stringify(problems)).not.toMatch(/hunter2|s3cret/);
-  });
-});
-
-describe('docs/options.md', () => {
-  const rows = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('| `'))
-    .map((line) => line.split('|').map((cell) => cell.trim()));
-  const documented = rows.filter((cells) => cells.length === 6).map((cells) => (cells[1] ?? '').replaceAll('`', ''));
-
-  it('names every option, and none that does not exist', () => {
-    expect([...documented].sort()).toEqual([...optionNames()].sort());
-  });
-
-  it('names the environment variable of every option that has one', () => {
-    const variables = Object.fromEntries(ENVIRONMENT.map(({ option, variable }) => [option, variable]));
-    for (const cells of rows.filter((row) => row.length === 6)) {
-      const option = (cells[1] ?? '').replaceAll('`', '');
-      const expected = option.startsWith('products[]') ? 'MARKETPLACE_PRODUCTS' : variables[option];
-      expect([option, cells[2]]).toEqual([
-        option,
-        expected === undefined ? 'none' : expect.stringContaining(`\`${expected}\``),
-      ]);
-    }
-  });
-
-  it('states the defaults that are in force', () => {
-    const resolved = resolveOptions({}, ENVIRONMENT_MINIMUM) as unknown as Record<string, unknown>;
-    const valueAt = (path: string): unknown =>
-      path
-        .replace('[]', '.0')
-        .split('.')
-        .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], resolved);
-    for (const cells of rows.filter((row) => row.length === 6)) {
-      const option = (cells[1] ?? '').replaceAll('`', '');
-      const value = valueAt(option);
-      if (typeof value === 'number')
-        expect([option, cells[3]]).toEqual([
-          option,
-          expect.stringMatching(new RegExp(`^${value.toLocaleString('en-US')}`)),
-        ]);
-    }
-    expect(rows.length).toBeGreaterThan(40);
   });
 });
