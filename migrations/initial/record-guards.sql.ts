@@ -183,7 +183,9 @@ export const RECORD_GUARDS: readonly string[] = [
       'pending>sending', 'sending>metered', 'sending>pending', 'sending>blocked', 'blocked>pending',
       'pending>closed', 'blocked>closed', 'pending>unknown', 'blocked>unknown', 'unknown>metered', 'unknown>closed',
       -- late proof: the answer of a sender whose lease had run out is still proof
-      'pending>metered', 'blocked>metered'])
+      'pending>metered', 'blocked>metered',
+      -- the ledger does not bear it out: found as it is claimed
+      'pending>blocked'])
     THEN
       RAISE EXCEPTION 'record % cannot go from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE =
         'restrict_violation';

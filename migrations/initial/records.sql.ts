@@ -136,8 +136,9 @@ export const RECORDS: readonly string[] = [
     WHERE state = 'sending'`,
   `CREATE INDEX metering_record_blocked ON marketplace.metering_record (seller_account, product_code)
     WHERE state = 'blocked'`,
+  // With what a period's balance sums: a claim compares the two, from the index alone.
   `CREATE INDEX metering_record_by_period ON marketplace.metering_record (seller_account, period_id, dimension, hour)
-    WHERE period_id IS NOT NULL`,
+    INCLUDE (event_sum, included, quantity, settled_quantity, carry_out, disposition) WHERE period_id IS NOT NULL`,
   `CREATE INDEX metering_record_by_subscription ON marketplace.metering_record (seller_account, subscription_id, id)`,
   `CREATE INDEX metering_record_by_customer ON marketplace.metering_record (seller_account, customer_id, id)`,
   // The balance of a customer asks what was set apart of its subjects.

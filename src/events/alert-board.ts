@@ -11,6 +11,7 @@ export type AlertKind =
   | 'deadlineNear'
   | 'notSubscribed'
   | 'conflict'
+  | 'ledgerMismatch'
   | 'blocked'
   | 'expired'
   | 'unknownOutcome'

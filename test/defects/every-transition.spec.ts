@@ -22,7 +22,7 @@ const DRAWN = new Set([
     'pending > closed',
   ],
   ...['blocked > closed', 'pending > unknown', 'blocked > unknown', 'unknown > metered', 'unknown > closed'],
-  ...['pending > metered', 'blocked > metered'],
+  ...['pending > metered', 'blocked > metered', 'pending > blocked'],
 ]);
 const DECIDED = new Set(['held > annulled', 'held > void', 'owed > void']);
 

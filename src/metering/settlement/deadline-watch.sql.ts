@@ -57,7 +57,7 @@ export async function resolveOutdatedAlerts(sql: SqlExecutor, sellerAccount: str
   await sql.query(
     `UPDATE marketplace.alert a SET resolved_at = $2
      WHERE a.seller_account = $1 AND a.resolved_at IS NULL
-       AND a.kind IN ('deadlineNear', 'blocked', 'notSubscribed', 'conflict', 'unknownOutcome')
+       AND a.kind IN ('deadlineNear', 'blocked', 'notSubscribed', 'conflict', 'unknownOutcome', 'ledgerMismatch')
        AND NOT EXISTS (
          SELECT FROM marketplace.product p
          JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
@@ -65,6 +65,7 @@ export async function resolveOutdatedAlerts(sql: SqlExecutor, sellerAccount: str
            AND CASE a.kind
              WHEN 'notSubscribed' THEN r.state = 'blocked' AND r.reason = 'notSubscribed'
                AND coalesce(r.subscription_id, r.id)::text = a.subject
+             WHEN 'ledgerMismatch' THEN r.state = 'blocked' AND r.reason = 'ledgerMismatch' AND r.id::text = a.subject
              WHEN 'conflict' THEN r.reason = 'conflict' AND concat_ws('/', coalesce(r.subscription_id, r.id),
                r.dimension) = a.subject
              WHEN 'blocked' THEN r.state = 'blocked' AND concat_ws('/', r.product_code, r.dimension, r.reason) =

@@ -24,5 +24,7 @@ export function endOf(record: EndingRecord, onExpired: 'carry' | 'hold'): Record
   if (record.mode !== 'live') return { to: 'held', reason: 'dryRun' };
   const reason = record.state === 'blocked' ? (record.reason ?? 'unrecognised') : 'expired';
   if (!knownNotBilled(record.attempts)) return { to: 'unknown', reason };
+  // Planned anew on a ledger that is wrong, it would be wrong again.
+  if (reason === 'ledgerMismatch') return { to: 'held', reason };
   return onExpired === 'carry' ? { to: 'annulled', reason: 'expired' } : { to: 'held', reason };
 }

@@ -13,8 +13,11 @@ import {
 export type RecordState = 'pending' | 'sending' | 'metered' | 'blocked' | 'unknown' | 'closed';
 export type Disposition = 'annulled' | 'held' | 'owed' | 'void';
 
-/** Why a record is blocked: what AWS refused, in our words. */
-export type BlockedReason = Culprit | 'notSubscribed' | 'conflict' | 'unrecognised';
+/**
+ * Why a record is blocked: what AWS refused, in our words; or `ledgerMismatch`, the ledger does not bear it out, and it
+ * was not sent.
+ */
+export type BlockedReason = Culprit | 'notSubscribed' | 'conflict' | 'unrecognised' | 'ledgerMismatch';
 
 /**
  * Records of a cause that AWS refuses as a whole are set aside with it, so that they do not sink the batches of others.

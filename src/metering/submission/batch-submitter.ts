@@ -18,6 +18,7 @@ import { insertAttempt } from './attempt.sql.js';
 import { BatchMeterUsageOperation } from './batch-meter-usage.operation.js';
 import { chooseWork, type WaitingWork } from './batch-planner.js';
 import { CallBreaker } from './call-breaker.js';
+import { ClaimProof } from './claim-proof.js';
 import { type ClaimCandidate, type ClaimTime, lockCandidates, lockProbe, machineTime, peekWork } from './claim.sql.js';
 import { type MeteringOperationStrategy } from './metering-operation.js';
 import { claimCause, type QuarantinedCause } from './quarantine.sql.js';
@@ -78,6 +79,7 @@ export class BatchSubmitter {
     private readonly transitions: RecordTransitions,
     private readonly reconciler: AnswerReconciler,
     private readonly hold: SubmissionHold,
+    private readonly proof: ClaimProof,
     batchMeterUsage: BatchMeterUsageOperation,
   ) {
     const strategies: MeteringOperationStrategy[] = [batchMeterUsage];
@@ -136,6 +138,7 @@ export class BatchSubmitter {
       const lease = new LeaseWatch(this.options.submission.leaseMs);
       const batch = await this.claim(work, operation, await this.time());
       if (batch === null) return false;
+      if (batch === 'blocked') return true;
       crashPoint('submit.claimed');
       answer = await this.call(batch, lease);
       crashPoint('submit.afterCall');
@@ -149,17 +152,21 @@ export class BatchSubmitter {
     }
   }
 
-  /** Lease and attempt, in one transaction that is committed before the call. */
+  /**
+   * Lease and attempt, in one transaction that is committed before the call.
+   * @returns `blocked` where the ledger bears out none of the records, null where there were none
+   */
   private claim(
     work: WaitingWork,
     operation: MeteringOperationStrategy,
     time: ClaimTime,
-  ): Promise<ClaimedBatch | null> {
+  ): Promise<ClaimedBatch | 'blocked' | null> {
     const { sellerAccount, submission } = this.options;
     return this.database.transaction(async (tx) => {
-      const { records, probe } = await this.pick(tx, operation, work, time);
+      const { records: picked, probe } = await this.pick(tx, operation, work, time);
+      const records = await this.proof.sift(tx, picked, time.now);
       const [first] = records;
-      if (first === undefined) return null;
+      if (first === undefined) return picked.length === 0 ? null : 'blocked';
       const { productCode } = first;
       const { region } = first.record;
       const attempt = { id: uuidv7(), leaseToken: randomUUID(), productCode, region };

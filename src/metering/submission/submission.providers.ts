@@ -6,6 +6,7 @@ import { AnswerLog } from './answer-log.js';
 import { AnswerReconciler } from './answer-reconciler.js';
 import { BatchMeterUsageOperation } from './batch-meter-usage.operation.js';
 import { BatchSubmitter } from './batch-submitter.js';
+import { ClaimProof } from './claim-proof.js';
 import { LeaseRecovery } from './lease-recovery.js';
 import { Quarantine } from './quarantine.js';
 
@@ -18,6 +19,7 @@ export const SUBMISSION_PROVIDERS: Provider[] = [
   AnswerAlerts,
   AnswerLog,
   AnswerReconciler,
+  ClaimProof,
   BatchSubmitter,
   LeaseRecovery,
 ];

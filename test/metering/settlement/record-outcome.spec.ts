@@ -308,6 +308,12 @@ describe('the end of trying', () => {
       'hold',
       { to: 'held', reason: 'notSubscribed' },
     ],
+    [
+      'the ledger did not bear it out',
+      { state: 'blocked', reason: 'ledgerMismatch' },
+      'carry',
+      { to: 'held', reason: 'ledgerMismatch' },
+    ],
     ['dry-run', { mode: 'dry-run' }, 'carry', { to: 'held', reason: 'dryRun' }],
   ] as const)('%s', (_name, over, onExpired, expected) => {
     expect(endOf({ ...ending, ...over }, onExpired)).toEqual(expected);

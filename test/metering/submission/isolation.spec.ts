@@ -48,7 +48,16 @@ describe('one bad record among healthy ones (D14)', () => {
       { allocations: [{ AllocatedUsageQuantity: 3 }, { AllocatedUsageQuantity: 4 }] },
       'invalidAllocations',
     ],
-    ['a quantity out of range', { allocations: [{ AllocatedUsageQuantity: 2 ** 31 }] }, 'invalidRequest'],
+    [
+      'a quantity out of range',
+      {
+        allocations: [
+          { AllocatedUsageQuantity: 2 ** 31, Tags: [{ Key: 'a', Value: 'b' }] },
+          { AllocatedUsageQuantity: 7 - 2 ** 31 },
+        ],
+      },
+      'invalidRequest',
+    ],
   ])('%s blocks that record alone', async (_name, bad, reason) => {
     const subscription = await bench.subscribe();
     for (const hour of bench.hours(5)) await bench.seal(subscription, { hour });

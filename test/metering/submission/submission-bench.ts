@@ -28,6 +28,7 @@ import { AnswerLog } from '../../../src/metering/submission/answer-log.js';
 import { AnswerReconciler } from '../../../src/metering/submission/answer-reconciler.js';
 import { BatchMeterUsageOperation } from '../../../src/metering/submission/batch-meter-usage.operation.js';
 import { BatchSubmitter } from '../../../src/metering/submission/batch-submitter.js';
+import { ClaimProof } from '../../../src/metering/submission/claim-proof.js';
 import { LeaseRecovery } from '../../../src/metering/submission/lease-recovery.js';
 import { Quarantine } from '../../../src/metering/submission/quarantine.js';
 import { HOUR_MS, hourOf } from '../../../src/runtime/clock.js';
@@ -128,7 +129,17 @@ export class Replica {
       new AnswerLog(),
     );
     const operation = new BatchMeterUsageOperation(around(new MeteringGateway(this.clients)) as MeteringGateway);
-    this.submitter = new BatchSubmitter(options, database, this.budget, transitions, reconciler, this.hold, operation);
+    const proof = new ClaimProof(options, transitions, alerts);
+    this.submitter = new BatchSubmitter(
+      options,
+      database,
+      this.budget,
+      transitions,
+      reconciler,
+      this.hold,
+      proof,
+      operation,
+    );
     this.recovery = new LeaseRecovery(options, database, transitions, requeue);
     this.explanation = new ConflictExplanation(options, database, transitions, this.hold);
     this.watch = new DeadlineWatch(options, database, transitions, outbox, alerts, this.hold);

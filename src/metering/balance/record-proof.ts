@@ -1,0 +1,67 @@
+/** What a record says, and what the rows say that it must follow from, as decimals without trailing zeros. */
+export interface RecordFooting {
+  id: string;
+  quantity: string;
+  event_sum: string;
+  event_count: string;
+  carry_in: string;
+  rollup_sum: string;
+  rollup_count: string;
+  /** Rollups named for it that are split, or of another dimension, product or seller. */
+  strangers: number;
+  /** Units of its allocations; null where it has none. */
+  allocated: string | null;
+  /** The balance of its period and dimension; null where there is none. */
+  balance_event_sum: string | null;
+  balance_included: string | null;
+  balance_quantity: string | null;
+  /** The same as the sum over the period's standing records. */
+  standing_event_sum: string;
+  standing_included: string;
+  standing_quantity: string;
+  /** Its carry is one that another record of its period left; true also where nothing can be said of that. */
+  continues: boolean;
+}
+
+/** One thing in which a record and the ledger differ. */
+export interface Mismatch {
+  what: 'event sum' | 'event count' | 'rollups' | 'allocations' | 'balance' | 'carry';
+  says: string;
+  found: string;
+}
+
+/** Invariant I10 for one record: empty where it says what its rollups, its allocations and its balance say. */
+export function mismatchesOf(footing: RecordFooting): Mismatch[] {
+  const found: Mismatch[] = [];
+  const compare = (what: Mismatch['what'], says: string, inLedger: string): void => {
+    if (says !== inLedger) found.push({ what, says, found: inLedger });
+  };
+  compare('event sum', footing.event_sum, footing.rollup_sum);
+  compare('event count', footing.event_count, footing.rollup_count);
+  if (footing.strangers > 0) compare('rollups', 'its own', `${footing.strangers} that cannot be its own`);
+  if (footing.allocated !== null) compare('allocations', footing.quantity, footing.allocated);
+  compare(
+    'balance',
+    balanceText(footing.balance_event_sum, footing.balance_included, footing.balance_quantity),
+    balanceText(footing.standing_event_sum, footing.standing_included, footing.standing_quantity),
+  );
+  if (!footing.continues) compare('carry', footing.carry_in, 'none that a record of its period left');
+  return found;
+}
+
+function balanceText(eventSum: string | null, included: string | null, quantity: string | null): string {
+  return eventSum === null
+    ? 'none'
+    : `${eventSum} of events, ${included ?? '0'} included, ${quantity ?? '0'} in records`;
+}
+
+/** One sentence for a person. */
+export function mismatchText(mismatches: readonly Mismatch[]): string {
+  return mismatches
+    .map(({ what, says, found }) =>
+      what === 'balance'
+        ? `the balance of its period says ${says}, its records sum to ${found}`
+        : `${what}: it says ${says}, the ledger ${found}`,
+    )
+    .join('; ');
+}
