@@ -35,7 +35,7 @@ const FOOTINGS = `
       SELECT coalesce(sum(m.event_sum) FILTER (WHERE m.is_standing), 0) AS standing_event_sum,
         coalesce(sum(m.included) FILTER (WHERE m.is_standing), 0) AS standing_included,
         coalesce(sum(coalesce(m.settled_quantity, m.quantity)) FILTER (WHERE m.is_standing), 0) AS standing_quantity,
-        array_agg(DISTINCT m.carry_out) AS carries,
+        array_agg(DISTINCT m.carry_out) FILTER (WHERE m.carry_out <> 0) AS carries,
         bool_and(m.is_standing AND m.settled_quantity IS NULL) AS is_chain
       FROM (
         SELECT event_sum, included, quantity, settled_quantity, carry_out, disposition IS DISTINCT FROM 'annulled'
@@ -58,7 +58,7 @@ const FOOTINGS = `
     trim_scale(books.standing_event_sum)::text AS standing_event_sum,
     trim_scale(books.standing_included)::text AS standing_included,
     trim_scale(books.standing_quantity)::text AS standing_quantity,
-    NOT books.is_checked OR c.carry_in = 0 OR c.carry_in = ANY (books.carries) AS continues
+    NOT books.is_checked OR c.carry_in = 0 OR coalesce(c.carry_in = ANY (books.carries), false) AS continues
   FROM claimed c
   JOIN books ON books.period_id = c.period_id AND books.dimension = c.dimension
   CROSS JOIN LATERAL (

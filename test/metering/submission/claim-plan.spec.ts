@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type SqlExecutor } from '../../../src/database/ledger-database.js';
+import { readFootings } from '../../../src/metering/balance/record-proof.sql.js';
 import { type ClaimTime, lockCandidates, machineTime, peekWork } from '../../../src/metering/submission/claim.sql.js';
 import { PRODUCT_CODE, START, SubmissionBench } from './submission-bench.js';
 
@@ -71,4 +72,9 @@ async function rowsRead(work: (tx: SqlExecutor) => Promise<unknown>): Promise<nu
 it('a claim reads the records it takes and the quarantined causes it passes, not the queue', async () => {
   expect(await rowsRead((tx) => peekWork(tx, time, ['BatchMeterUsage']))).toBeLessThan(WAITING / 2);
   expect(await rowsRead((tx) => lockCandidates(tx, time, WORK, 25))).toBeLessThan(WAITING / 2);
+});
+
+it('comparing a batch with its rollups and balances reads what the batch stands on, not the ledger', async () => {
+  const ids = (await bench.records()).slice(0, 25).map(({ id }) => id);
+  expect(await rowsRead((tx) => readFootings(tx, 'default', ids))).toBeLessThan(25 * 10);
 });
