@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type Alert, AlertBoard } from '../../events/alert-board.js';
-import { type ResolvedOptions } from '../../marketplace-metering.options.js';
+import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type Mismatch, mismatchesOf, mismatchText } from '../balance/record-proof.js';
 import { readFootings } from '../balance/record-proof.sql.js';
