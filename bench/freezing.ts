@@ -118,6 +118,7 @@ async function customers(
       ...{
         seals: 'whenSettled' as const,
         zeroRecords: true,
+        termsUnknownFrom: null,
         end: null,
         identities: [{ fromHour: null, identity, alsoKnownAs: [] }],
       },

@@ -116,6 +116,7 @@ describe('M5, T10: a replacement in the middle of an hour', () => {
       said('license.updated', '12:37', licensed('2')),
     );
     expect(await spansOf(rooms)).toEqual(['agmt-1 paid 11-18T09:00–11-18T12:37', 'agmt-2 paid 11-18T12:37–']);
+    await rooms.reconciliation.run();
     expect(await told(rooms)).toEqual(['registered', 'activated agmt-1', 'renewed agmt-2']);
   });
 });

@@ -320,6 +320,7 @@ describe('M25: the host ends a subscription', () => {
         { intent: 'RENEW', startTime: instantOf('13:00').toISOString(), previousAgreementId: key },
       ),
     );
+    await rooms.reconciliation.run();
     expect((await rooms.subscriptions.get(id))?.state).toBe('active');
   });
 });

@@ -23,7 +23,7 @@ const EMPTY: { [T in LifecycleEventType]: LifecycleDetails[T] } = {
   'agreement.ended': { status: 'CANCELLED', endTime: null },
   'license.updated': { offerId: null },
   'license.deprovisioned': { offerId: null },
-  'legacy.subscribeSucceeded': { isFreeTrial: null, offerId: null },
+  'legacy.subscribeSucceeded': { isFreeTrial: false, offerId: null },
   'legacy.subscribeFailed': { offerId: null },
   'legacy.unsubscribePending': { offerId: null },
   'legacy.unsubscribed': { offerId: null },
@@ -105,7 +105,7 @@ export async function receive(
   return ids;
 }
 
-/** As `receive`, one after the other, and processed. */
+/** As `receive`, one after the other, and processed; who is new is asked about then. */
 export async function hear(rooms: Rooms, ...events: LifecycleEvent[]): Promise<void> {
   for (const event of events) {
     const [id] = await receive(rooms, [event]);
@@ -117,4 +117,17 @@ export async function hear(rooms: Rooms, ...events: LifecycleEvent[]): Promise<v
     );
     if (row) throw new Error(`${event.type} was not processed: ${row.error ?? ''}`);
   }
+  await answerTerms(rooms);
+}
+
+/**
+ * AWS, asked for the terms of agreements that are in force and not told yet, answers that it tells none: the
+ * marketplace of these tests knows nothing of most agreements that they speak of.
+ */
+export async function answerTerms(rooms: Rooms): Promise<void> {
+  const waiting = await rooms.query(
+    `SELECT FROM marketplace.subscription WHERE seller_account = $1 AND state = 'registered' AND next_ask_at <= $2`,
+    [rooms.options.sellerAccount, rooms.clock.now().toISOString()],
+  );
+  if (waiting.length > 0) await rooms.reconciliation.run();
 }

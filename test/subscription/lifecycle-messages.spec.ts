@@ -89,6 +89,7 @@ describe('a message that was set aside', () => {
     await retry('eventBridge', 'm');
     await rooms.messages.run();
     expect(await stored(key)).toMatchObject({ state: 'applied' });
+    await rooms.reconciliation.run();
     expect(await states()).toEqual(['active']);
     expect(await rooms.alertKinds()).toEqual([]);
     await impatient.close();
@@ -105,6 +106,7 @@ describe('a message that was set aside', () => {
     await messagesOf(listing).retry({ origin: 'eventBridge', messageId: 'm' });
     await listing.messages.run();
     expect(await stored({ origin: 'eventBridge', messageId: 'm' })).toMatchObject({ state: 'applied', error: null });
+    await listing.reconciliation.run();
     expect(await states()).toEqual(['active']);
     await listing.close();
   });
@@ -135,6 +137,7 @@ describe('a message that was not understood', () => {
     await rooms.messages.run();
     const applied = { state: 'applied', type: 'license.updated', event_at: new Date('2026-11-11T09:55:00Z') };
     expect(await stored({ origin: 'http', messageId: 'digest' })).toMatchObject(applied);
+    await rooms.reconciliation.run();
     expect(await states()).toEqual(['active']);
   });
 

@@ -155,6 +155,7 @@ describe('what cannot be placed', () => {
     await impatient.messages.run();
     expect(await stateOfMessages()).toEqual(['applied', 'deadLettered', 'applied']);
     expect(await rooms.alertKinds()).toContain('messageDeadLettered');
+    await rooms.reconciliation.run();
     expect(await statesOf(rooms)).toEqual(['active', 'active']);
     await impatient.close();
   });
@@ -175,6 +176,7 @@ describe('two replicas', () => {
     await receive(rooms, events);
     for (let turn = 0; turn < 3; turn += 1) await Promise.all([rooms.messages.run(), replica.messages.run()]);
     expect(new Set(await stateOfMessages())).toEqual(new Set(['applied']));
+    await Promise.all([rooms.reconciliation.run(), replica.reconciliation.run()]);
     expect(await statesOf(rooms)).toEqual(buyers.map(() => 'active'));
     expect(await spansOf(rooms)).toHaveLength(2 * buyers.length);
     const heard = await told(rooms);
@@ -385,6 +387,7 @@ describe('an arrival', () => {
     const [found] = await Promise.all([Promise.all(arrivals), rooms.messages.run(), replica.messages.run()]);
     expect(new Set(found.map(({ id }) => id)).size).toBe(1);
     await rooms.messages.run();
+    await rooms.reconciliation.run();
     expect(await statesOf(rooms)).toEqual(['active']);
     await replica.close();
   });

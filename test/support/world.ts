@@ -318,7 +318,10 @@ export class World {
   async hear(): Promise<void> {
     await this.simulator.notifications.settled();
     if (this.sqs) await this.app.get(QueueIntake).receiveOnce();
-    await this.run('inbox', 'deliver');
+    await this.run('inbox');
+    // As it is woken, where something was heard that only AWS can settle.
+    if (this.asksAws) await this.run('reconcile');
+    await this.run('deliver');
   }
 
   run(...jobs: JobName[]): Promise<void> {
@@ -363,6 +366,13 @@ export class World {
   async expireLeases(): Promise<void> {
     await this.database.query(
       `UPDATE marketplace.metering_record SET lease_until = clock_timestamp() WHERE state = 'sending'`,
+    );
+  }
+
+  /** As if machine time had passed: what AWS gave no answer to may be asked again. */
+  async expireQuestions(): Promise<void> {
+    await this.database.query(
+      `UPDATE marketplace.subscription SET ask_lease_until = clock_timestamp() WHERE ask_lease_until IS NOT NULL`,
     );
   }
 

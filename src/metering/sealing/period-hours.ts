@@ -78,7 +78,7 @@ export function hourIn(period: Period, hour: Date, context: HoursContext): Perio
 
 /**
  * An hour settles a while after its end, or after the end of its agreement inside it, but in time to be sent. Where AWS
- * has not said yet that it may be metered it waits until it would be lost.
+ * has not said yet that it may be metered, or at which price, it waits until it would be lost.
  */
 function settlesAt(period: Period, span: TimelineSpan, hour: Date, { dueAt }: Deadlines, times: SealingTimes): Date {
   const hourEnds = plusMs(hour, HOUR_MS);
@@ -87,7 +87,9 @@ function settlesAt(period: Period, span: TimelineSpan, hour: Date, { dueAt }: De
     span.end !== null && span.to !== null && span.to < hourEnds && endSignsOf(period.subscription, span, hour) !== null;
   const over = isLast && span.to ? span.to : hourEnds;
   const settled = plusMs(over, times.settleDelayMs);
-  const wanted = span.seals === 'lastMoment' ? latest(settled, plusMs(dueAt, -times.zeroRecordLeadMs)) : settled;
+  const isUnpriced = span.termsUnknownFrom !== null && span.termsUnknownFrom < hourEnds;
+  const isHeld = span.seals === 'lastMoment' || isUnpriced;
+  const wanted = isHeld ? latest(settled, plusMs(dueAt, -times.zeroRecordLeadMs)) : settled;
   return latest(over, earliest(wanted, plusMs(dueAt, -FINAL_LEAD_MS)));
 }
 

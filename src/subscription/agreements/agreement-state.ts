@@ -26,6 +26,16 @@ export interface AgreementLife {
   hasFailed: boolean;
   /** Something was heard that only AWS can settle. Null where nothing is open. */
   doubt: Doubt | null;
+  /** Null where AWS has told the terms, or was asked for them and did not: then it is paid. */
+  openTerms: OpenTerms | null;
+}
+
+/** The terms may have changed, and AWS, which may be asked, has not answered since. */
+export interface OpenTerms {
+  /** Instants from here on may be priced otherwise. Null: all, since nothing was ever told. */
+  from: Date | null;
+  /** When the first change that is open was heard; business time. */
+  heardAt: Date;
 }
 
 export interface AgreementStart {
@@ -81,6 +91,8 @@ export const ANSWER_SETTLES_AFTER_MS = 600_000;
  * is waited for.
  */
 export const LICENSE_ALONE_MS = 300_000;
+/** So long the host is not told of an agreement in force while AWS may still say whether it is a trial. */
+export const TERMS_WAIT_MS = 300_000;
 /** How long an announced successor is waited for where AWS may not be asked about it. */
 export const SUCCESSOR_WAIT_MS = 24 * HOUR_MS;
 /**
@@ -119,6 +131,7 @@ export function lifeOf(facts: readonly AgreementFact[], asking: Asking): Agreeme
     isSuspended: isSuspended(ordered),
     hasFailed: ordered.some(({ type }) => type === 'legacy.subscribeFailed') && (start?.confirmedAt ?? null) === null,
     doubt: doubtOf(ordered, start, end, asking),
+    openTerms: openTermsOf(ordered, asking),
   };
 }
 
@@ -153,11 +166,17 @@ export function hasAnswered({ askedAt }: Asking, endAt: Date): boolean {
 }
 
 /** The instants at which the life may read otherwise without a new fact. */
-export function turningPointsOf({ start, end, plannedEndAt, trial }: AgreementLife, asking: Asking): Date[] {
+export function turningPointsOf(life: AgreementLife, asking: Asking): Date[] {
+  const { start, end, plannedEndAt, trial } = life;
   const waits =
     end?.announcesSuccessor === true && asking.mayNotAsk ? plusMs(end.lastHeardAt, SUCCESSOR_WAIT_MS) : null;
-  const instants = [start?.at, start?.confirmedAt, end?.at, plannedEndAt, trial?.until, waits];
+  const instants = [start?.at, start?.confirmedAt, end?.at, plannedEndAt, trial?.until, waits, termsAwaitedUntil(life)];
   return instants.filter((instant) => instant !== null && instant !== undefined);
+}
+
+/** Until when the host is told nothing of it for want of its terms; null where nothing is waited for. */
+export function termsAwaitedUntil({ openTerms }: AgreementLife): Date | null {
+  return openTerms !== null && openTerms.from === null ? plusMs(openTerms.heardAt, TERMS_WAIT_MS) : null;
 }
 
 function isSettledBy(answerAt: Date, endAt: Date): boolean {
@@ -393,12 +412,25 @@ function doubtOf(
   }
   const firstHeard = ordered.find(({ type }) => type !== 'buyer.registered')?.heardAt;
   if (start?.isTold !== true && firstHeard !== undefined) doubts.push({ askFrom: firstHeard, reason: 'unknownStart' });
-  const lastWord = ordered.findLast((fact) => priceWordOf(fact).length > 0)?.at;
-  const changed = ordered.filter(
-    ({ type, at }) => TERMS_MAY_CHANGE.has(type) && (lastWord === undefined || at > lastWord),
-  );
-  for (const { heardAt } of changed) doubts.push({ askFrom: heardAt, reason: 'unknownTerms' });
+  for (const { heardAt } of changedSinceToldOf(ordered)) doubts.push({ askFrom: heardAt, reason: 'unknownTerms' });
   return openDoubtOf(doubts, asking);
+}
+
+/** What may have changed the terms after AWS last told them. */
+function changedSinceToldOf(ordered: readonly AgreementFact[]): AgreementFact[] {
+  const lastWord = ordered.findLast((fact) => priceWordOf(fact).length > 0)?.at;
+  return ordered.filter(({ type, at }) => TERMS_MAY_CHANGE.has(type) && (lastWord === undefined || at > lastWord));
+}
+
+/** An answer that does not speak of the terms settles it, too: AWS will not tell them. */
+function openTermsOf(ordered: readonly AgreementFact[], { askedAt, mayNotAsk }: Asking): OpenTerms | null {
+  if (mayNotAsk) return null;
+  const changed = changedSinceToldOf(ordered);
+  const open = changed.filter(({ heardAt }) => askedAt === null || askedAt < heardAt);
+  const [first] = open;
+  if (!first) return null;
+  const wasTold = open.length < changed.length || ordered.some((fact) => priceWordOf(fact).length > 0);
+  return { from: wasTold ? first.at : null, heardAt: earliest(...open.map(({ heardAt }) => heardAt)) };
 }
 
 /** The one that needs the latest answer, of those that are not answered. */

@@ -7,6 +7,7 @@ import {
   type Asking,
   hasAnswered,
   phaseOf,
+  termsAwaitedUntil,
   turningPointsOf,
 } from './agreement-state.js';
 
@@ -140,6 +141,32 @@ export function tellingsOf(
     tellings.push({ type: 'converted', agreementId, at: isOther || until === null ? startsAt : until });
   }
   return tellings;
+}
+
+/**
+ * What is in force is told when it is known whether it is a trial, or when AWS has let its time for an answer pass:
+ * until then what was told stands. Usage is recorded meanwhile.
+ */
+export function withTermsAwaited(
+  told: ToldState | null,
+  projected: ProjectedState,
+  chain: readonly ChainAgreement[],
+  now: Date,
+): ProjectedState {
+  const { state, currentAgreementId } = projected;
+  const current = chain.find(({ id }) => id === currentAgreementId);
+  if (!current || (state !== 'active' && state !== 'trial')) return projected;
+  const toldId = told?.currentAgreementId ?? null;
+  const isTold = toldId !== null && (toldId === current.id || current.aliasIds.includes(toldId));
+  if (told && isTold && IN_FORCE.has(told.state)) return projected;
+  const until = termsAwaitedUntil(current.life);
+  if (until === null || until <= now) return projected;
+  return {
+    ...projected,
+    state: told?.state ?? 'registered',
+    currentAgreementId: toldId,
+    isTrial: told?.isTrial ?? false,
+  };
 }
 
 /** Whether the host has heard `ended`, after the tellings. It counts until something is in force again. */

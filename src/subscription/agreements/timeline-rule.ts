@@ -185,7 +185,7 @@ function gapStartOf({ stretch, from }: Piece, before: readonly Piece[], { arriva
 
 function pricedSpansOf({ stretch, from, to }: Piece, gapStart: Date, basis: TimelineBasis): TimelineSpan[] {
   const { agreement, over, end, seals, zeroRecords } = stretch;
-  const { start, trial } = agreement.life;
+  const { start, trial, openTerms } = agreement.life;
   const startsAt = start?.at ?? from;
   const common = {
     subscriptionId: basis.subscriptionId,
@@ -194,6 +194,7 @@ function pricedSpansOf({ stretch, from, to }: Piece, gapStart: Date, basis: Time
     isProvisional: start?.isTold !== true,
     seals,
     zeroRecords,
+    termsUnknownFrom: openTerms === null ? null : (openTerms.from ?? gapStart),
   };
   const span = (
     price: TimelineSpan['price'],

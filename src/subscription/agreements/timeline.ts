@@ -71,6 +71,11 @@ export interface TimelineSpan {
    */
   seals: 'whenSettled' | 'lastMoment' | 'never';
   zeroRecords: boolean;
+  /**
+   * AWS has not told the terms of the instants from here on: hours that reach beyond it wait for them until they would
+   * be lost. Null: nothing is open.
+   */
+  termsUnknownFrom: Date | null;
   /** Null while the agreement runs, and where only the price changes at `to`. */
   end: SpanEnd | null;
   /** By hour; the first has `fromHour: null`. More than one where a legacy buyer was moved to licenses. */

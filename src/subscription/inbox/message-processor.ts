@@ -54,7 +54,10 @@ export class MessageProcessor {
       changes ||= changed;
     }
     changes = (await this.followTime(signal)) || changes;
-    if (changes) this.waker.wake('seal');
+    if (!changes) return;
+    this.waker.wake('seal');
+    // What was heard may have left a question open: the terms of a new agreement are waited for.
+    this.waker.wake('reconcile');
   }
 
   /**

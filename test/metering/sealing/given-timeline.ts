@@ -17,6 +17,7 @@ export interface SpanGiven {
   alsoKnownAs?: MeteringIdentityName[];
   seals?: TimelineSpan['seals'];
   zeroRecords?: boolean;
+  termsUnknownFrom?: Date | string;
   aliases?: string[];
 }
 
@@ -43,6 +44,7 @@ export function spanOf(given: SpanGiven, subscriptionId: string, agreementId: st
     isProvisional: false,
     seals: given.seals ?? 'whenSettled',
     zeroRecords: given.zeroRecords ?? true,
+    termsUnknownFrom: given.termsUnknownFrom ? instant(given.termsUnknownFrom) : null,
     end:
       end && to
         ? {

@@ -151,6 +151,36 @@ describe('usage whose own hour is free', () => {
       'wait nextHour',
     ],
     [
+      'waits where AWS may still say that it is priced otherwise',
+      { spans: [{ ...RUNNING[0]!, termsUnknownFrom: '2026-10-05T08:20:00Z' }] },
+      usage('10:10'),
+      'wait notSettled',
+    ],
+    [
+      'waits where the terms may have changed inside its hour',
+      { spans: [{ ...RUNNING[0]!, termsUnknownFrom: '10:30' }] },
+      usage('10:10'),
+      'wait notSettled',
+    ],
+    [
+      'goes with it where the terms may have changed after its hour',
+      { spans: [{ ...RUNNING[0]!, termsUnknownFrom: '11:00' }] },
+      usage('10:10'),
+      '1 11 10:00',
+    ],
+    [
+      'goes with it, unpriced as it is, when it would be lost',
+      { spans: [{ ...RUNNING[0]!, termsUnknownFrom: '2026-10-05T08:20:00Z' }], now: '2026-11-12T07:00:00Z' },
+      usage('10:10'),
+      '1 11 10:00',
+    ],
+    [
+      'waits until then',
+      { spans: [{ ...RUNNING[0]!, termsUnknownFrom: '2026-10-05T08:20:00Z' }], now: '2026-11-12T06:59:59Z' },
+      usage('10:10'),
+      'wait notSettled',
+    ],
+    [
       'goes with it though AWS refuses the dimension: each hour probes',
       { spans: RUNNING, refused: ['requests'] },
       usage('10:10'),

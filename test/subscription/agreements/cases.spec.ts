@@ -144,7 +144,7 @@ describe('M5, T3: a replacement within an hour (siblings: told at once, told hou
     );
     expect(payerAt(known, instant('11-20 11:20'))).toBe('none');
     expect(known.spans.at(-1)?.end).toMatchObject({ at: instant('11-20 10:37'), awaitsSuccessor: true });
-    const host = play(world, [L1, end, start], 'agmt-1', ['10-11 00:00', '11-20 10:40', '11-20 12:50', '11-20 13:00']);
+    const host = play(world, [L1, end, start], 'agmt-1', ['10-11 00:00', '11-20 10:40', '11-20 12:50', '11-20 13:05']);
     expect(host.heard).toEqual(['activated agmt-1', 'renewed agmt-2']);
   });
 });
@@ -235,7 +235,7 @@ describe('M11, M12, T2: ends and renewals of which messages are lost or late (si
       startTime: iso('11-11 00:00'),
       previousDigest: 'agmt-1',
     });
-    const host = play(world, [first, created], 'agmt-1', ['10-11 00:00', '11-11 00:01']);
+    const host = play(world, [first, created], 'agmt-1', ['10-11 00:05', '11-11 00:06']);
     expect(host.heard).toEqual(['activated agmt-1', 'renewed agmt-2']);
   });
 
@@ -294,7 +294,7 @@ describe('M11, M12, T2: ends and renewals of which messages are lost or late (si
       { startTime: iso('11-11 00:00'), previousDigest: 'agmt-1' },
       { heardAt: '11-11 03:00' },
     );
-    const host = play(world, [first, ended, late], 'agmt-1', ['10-11 00:00', '11-11 00:10', '11-11 03:00']);
+    const host = play(world, [first, ended, late], 'agmt-1', ['10-11 00:05', '11-11 00:10', '11-11 03:05']);
     expect(host.heard).toEqual(['activated agmt-1', 'ending agmt-1', 'renewed agmt-2']);
     const timeline = timelineFor(
       chainOf(relationOf(world, [first, ended, late], NOT_ASKED, false), 'agmt-1'),
@@ -348,7 +348,7 @@ describe('M13, T11: false ends (siblings: raw messages redriven, an end that AWS
     expect(payerAt(timelineFor(chain, asked('11-20 12:00'), instant('11-20 13:00')), instant('11-20 11:30'))).toBe(
       'agmt-1 paid',
     );
-    const host = play({ 'agmt-1': {} }, facts, 'agmt-1', ['11-01 10:00', '11-20 11:00', '11-20 12:00']);
+    const host = play({ 'agmt-1': {} }, facts, 'agmt-1', ['11-01 10:05', '11-20 11:00', '11-20 12:00']);
     expect(host.heard).toEqual(['activated agmt-1', 'ending agmt-1', 'activated agmt-1']);
   });
 
@@ -439,6 +439,43 @@ describe('M14: trial and paid, by the terms (siblings: same license and agreemen
     expect(lifeOf([start], NOT_ASKED).trial).toBeNull();
     expect(lifeOf([start], NOT_ASKED).doubt).toMatchObject({ reason: 'unknownTerms' });
   });
+
+  const amended = fact('agmt-1', '11-05 14:20', 'agreement.amended', {}, { heardAt: '11-05 14:21' });
+  it.each<[string, AgreementFact[], Asking, { from: Date | null; heardAt: Date } | null]>([
+    ['nothing was told: all instants', [start], NOT_ASKED, { from: null, heardAt: start.heardAt }],
+    ['told: none', [start, trial('11-01 10:05', null)], asked('11-01 10:05'), null],
+    [
+      'told, and amended since: from the amendment on',
+      [start, trial('11-01 10:05', null), amended],
+      asked('11-01 10:05'),
+      { from: amended.at, heardAt: amended.heardAt },
+    ],
+    ['amended, and asked since: none', [start, trial('11-01 10:05', null), amended], asked('11-05 14:21'), null],
+    ['asked, and AWS did not say: none, it is paid', [start], asked('11-01 10:05'), null],
+    [
+      'asked in vain, and amended since: from the amendment on',
+      [start, amended],
+      asked('11-01 10:05'),
+      { from: amended.at, heardAt: amended.heardAt },
+    ],
+    ['AWS may not be asked: none', [start, amended], MAY_NOT_ASK, null],
+  ])('what AWS may still price otherwise: %s', (_, facts, asking, open) => {
+    expect(lifeOf(facts, asking).openTerms).toEqual(open);
+  });
+
+  it('is told when the terms are, or when AWS has let five minutes pass', () => {
+    const told = (facts: AgreementFact[], instants: string[], asking: (at: Date) => Asking): string[] =>
+      play({ 'agmt-1': {} }, facts, 'agmt-1', instants, { asking }).tellings.map((telling) =>
+        telling.type === 'activated' ? `activated, trial: ${telling.isTrial}` : telling.type,
+      );
+    const answered = trial('11-01 10:02', null);
+    const answer = (at: Date): Asking => (at < answered.at ? NOT_ASKED : { askedAt: answered.at, mayNotAsk: false });
+    expect(told([start, answered], ['11-01 10:00', '11-01 10:01'], answer)).toEqual([]);
+    expect(told([start, answered], ['11-01 10:00', '11-01 10:02'], answer)).toEqual(['activated, trial: true']);
+    expect(told([start], ['11-01 10:00', '11-01 10:04'], () => NOT_ASKED)).toEqual([]);
+    expect(told([start], ['11-01 10:00', '11-01 10:05'], () => NOT_ASKED)).toEqual(['activated, trial: false']);
+    expect(told([start], ['11-01 10:00'], () => MAY_NOT_ASK)).toEqual(['activated, trial: false']);
+  });
 });
 
 describe('M25: the host’s own end (siblings: License Updated, an answer of AWS; until an agreement starts after it)', () => {
@@ -464,10 +501,10 @@ describe('M25: the host’s own end (siblings: License Updated, an answer of AWS
       previousDigest: 'agmt-1',
     });
     const host = play({ 'agmt-1': {}, 'agmt-2': {} }, [start, end, ...after, next], 'agmt-1', [
-      '11-01 10:00',
+      '11-01 10:05',
       '11-20 12:00',
       '11-21 13:00',
-      '11-23 10:00',
+      '11-23 10:05',
     ]);
     expect(host.heard).toEqual(['activated agmt-1', 'ending agmt-1', 'ended agmt-1', 'activated agmt-2']);
   });

@@ -14,6 +14,7 @@ import {
   type Telling,
   tellingsOf,
   type ToldState,
+  withTermsAwaited,
 } from '../../../src/subscription/agreements/subscription-state.js';
 import { type SubscriptionTimeline, type TimelineSpan } from '../../../src/subscription/agreements/timeline.js';
 import { ARRIVAL_GAP_MS, type TimelineBasis, timelineOf } from '../../../src/subscription/agreements/timeline-rule.js';
@@ -127,7 +128,7 @@ export class Host {
   readonly tellings: Telling[] = [];
 
   hear(chain: readonly ChainAgreement[], asking: Asking, now: Date): this {
-    const projected = stateOf(chain, asking, now);
+    const projected = withTermsAwaited(this.told, stateOf(chain, asking, now), chain, now);
     const tellings = tellingsOf(this.told, projected, chain);
     this.told = { ...projected, endedTold: endedToldAfter(this.told, projected) };
     this.projected = projected;
