@@ -106,8 +106,8 @@ describe('what the simulator sends', () => {
     notifications.addTarget({ kind: 'sqs', queueUrl, endpoint: sqs.endpoint, credentials, ...what });
     const hear = async (): Promise<void> => {
       await harness.app.get(QueueIntake).receiveOnce();
-      // What tells no time is a reason to ask, and nothing else.
-      if ('raw' in what) await harness.run('inbox', 'reconcile');
+      // What tells no time is a reason to ask, and nothing else; what starts is told when AWS has told its terms.
+      await harness.run('inbox', 'reconcile');
     };
     expect(await lifeOf(productCode, hear)).toEqual(['active', 'ending']);
   });
