@@ -100,9 +100,11 @@ export function verdictOf(history: History, agreements: readonly TrueAgreement[]
           ones.some(({ chain: one }) => one === known) || chain === known ? [ones] : [],
         );
   const found = asked.map((ones) => inForce(ones, use.occurredAt)).filter((one) => one !== undefined);
-  const [agreement] = found;
+  // Whoever runs at that instant pays before one that has yet to start: nothing of that one was sold by then.
+  const running = found.filter(({ startsAt }) => startsAt <= use.occurredAt);
+  const [agreement, ...others] = running.length > 0 ? running : found;
   if (!agreement) return { place: 'none' };
-  if (found.length > 1) return { place: 'ambiguous' };
+  if (others.length > 0) return { place: 'ambiguous' };
   const price = agreement.trialUntil !== null && use.occurredAt < agreement.trialUntil ? 'trial' : 'paid';
   return {
     place: 'period',
