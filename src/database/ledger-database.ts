@@ -54,16 +54,20 @@ export class LedgerDatabase {
   async transaction<T>(work: (tx: SqlExecutor) => Promise<T>, isolation: Isolation = 'READ COMMITTED'): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       const runner = this.dataSource.createQueryRunner();
+      // Before the first answer: one that gets lost leaves a transaction open on a connection that others will be given.
+      let isOpen = true;
       try {
-        await runner.startTransaction(isolation);
+        // One way to the database and back, where TypeORM's own start takes two.
+        await runner.query(`START TRANSACTION ISOLATION LEVEL ${isolation}`);
         const committed: (() => void)[] = [];
         const result = await work({ ...executorOn(runner), afterCommit: (then) => committed.push(then) });
-        await runner.commitTransaction();
+        await runner.query('COMMIT');
+        isOpen = false;
         for (const then of committed) then();
         return result;
       } catch (error) {
         // A rollback on a connection that is gone fails too; what matters is the first error.
-        if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+        if (isOpen) await runner.query('ROLLBACK').catch(() => undefined);
         if (attempt > RETRIES || !RETRIED_SQLSTATES.has(sqlStateOf(error) ?? '')) throw error;
       } finally {
         await runner.release();

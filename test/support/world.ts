@@ -41,19 +41,11 @@ export const LEGACY_CODE = 'larkspur-legacy';
 export const START = new Date('2026-11-11T10:00:00Z');
 export const SECRET = 'the-secret-of-the-api-destination';
 const TOPIC_ARN = `arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-${LEGACY_CODE}`;
-/** What a running module does again and again; jobs that are not named here follow. */
-const JOBS: readonly string[] = [
-  'inbox',
-  'reconcile',
-  'inbox',
-  'seal',
-  'submit',
-  'recovery',
-  'deadline',
-  'seal',
-  'submit',
-  'deliver',
-];
+/** Machine time stands in for nothing where the simulator holds no quota: then nothing has to wait for it. */
+const UNPACED = { getEntitlements: 1000, searchAgreements: 1000, describeAgreement: 1000, getAgreementTerms: 1000 };
+/** What a running module does again and again; `inbox` and `deliver` have their places in a turn. */
+const JOBS = ['seal', 'submit', 'recovery', 'deadline'] as const satisfies JobName[];
+const PLACED: readonly string[] = [...JOBS, 'inbox', 'reconcile', 'deliver'];
 
 /**
  * Ways in which AWS's word reaches the host: events of EventBridge by an API destination or through a queue; the topics
@@ -148,6 +140,7 @@ export class World {
       },
       reconcileAfterMs: 3_600_000,
       ...options,
+      aws: { ...('callsPerSecond' in ofSimulator ? {} : { callsPerSecond: UNPACED }), ...options.aws },
     };
     const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions, {
       logger,
@@ -299,19 +292,28 @@ export class World {
     await this.turn();
   }
 
-  /** Everything that a running module does, once. */
+  /** Everything that a running module does, as often as it has something to do. */
   async turn(): Promise<void> {
     await this.hear();
     for (const app of this.apps) {
-      const scheduler = app.get(JobScheduler);
-      const others = scheduler.names.filter((name) => !JOBS.includes(name));
-      const due = [...JOBS, ...others].filter(
-        (job) => scheduler.names.includes(job as JobName) && (this.asksAws || job !== 'reconcile'),
-      );
-      for (const job of due) await scheduler.runOnce(job as JobName);
+      const { names } = app.get(JobScheduler);
+      if (this.asksAws) await this.runOn(app, 'reconcile');
+      if ((await this.left()).messages) await this.runOn(app, 'inbox');
+      await this.runOn(app, ...JOBS);
+      if ((await this.left()).plans) await this.runOn(app, 'seal', 'submit');
+      await this.runOn(app, ...names.filter((name) => !PLACED.includes(name)));
     }
     await this.settle();
     await this.run('deliver');
+  }
+
+  /** Whether a job would find something to do at this very instant that it has not seen yet. */
+  private async left(): Promise<{ messages: boolean; plans: boolean }> {
+    const [row] = await this.database.query<{ messages: boolean; plans: boolean }>(
+      `SELECT EXISTS (SELECT FROM marketplace.inbox_message WHERE state IN ('pending', 'waiting')) AS messages,
+         EXISTS (SELECT FROM marketplace.customer_changed) AS plans`,
+    );
+    return row!;
   }
 
   /** What AWS has sent arrives and takes effect; nothing is sealed. */
