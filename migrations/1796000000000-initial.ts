@@ -2,6 +2,7 @@ import { type MigrationInterface, type QueryRunner } from 'typeorm';
 import { EVENTS } from './initial/events.sql.js';
 import { GUARDS } from './initial/guards.sql.js';
 import { PRODUCTS } from './initial/products.sql.js';
+import { PROOF } from './initial/proof.sql.js';
 import { RECORD_GUARDS } from './initial/record-guards.sql.js';
 import { RECORDS } from './initial/records.sql.js';
 import { SUBMISSION_GUARDS } from './initial/submission-guards.sql.js';
@@ -21,6 +22,7 @@ const UP: readonly string[] = [
   ...SUBSCRIPTIONS,
   ...USAGE,
   ...RECORDS,
+  ...PROOF,
   ...SUBMISSION,
   ...EVENTS,
   ...GUARDS,

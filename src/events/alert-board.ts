@@ -12,6 +12,7 @@ export type AlertKind =
   | 'notSubscribed'
   | 'conflict'
   | 'ledgerMismatch'
+  | 'rollupMismatch'
   | 'blocked'
   | 'expired'
   | 'unknownOutcome'

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { type Job, JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { DeepProof, PROOF_INTERVAL_MS } from './balance/deep-proof.js';
 import { HourSealer } from './sealing/hour-sealer.js';
 import { ConflictExplanation } from './settlement/conflict-explanation.js';
 import { DeadlineWatch } from './settlement/deadline-watch.js';
@@ -9,8 +10,9 @@ import { BatchSubmitter } from './submission/batch-submitter.js';
 import { LeaseRecovery } from './submission/lease-recovery.js';
 
 /**
- * The way of a unit as four jobs: seal ended hours, submit what is due, give back expired leases and send again what
- * may be sent again, end what is past its deadline.
+ * The way of a unit as jobs: seal ended hours, submit what is due, give back expired leases and send again what
+ * may be sent again, end what is past its deadline, and compare rollups
+ * with their events.
  */
 @Injectable()
 export class MeteringJobs {
@@ -22,12 +24,14 @@ export class MeteringJobs {
     recovery: LeaseRecovery,
     explanation: ConflictExplanation,
     watch: DeadlineWatch,
+    proof: DeepProof,
   ) {
     const all: Job[] = [
       { name: 'seal', intervalMs: jobs.sealIntervalMs, run: (signal) => sealer.run(signal) },
       { name: 'submit', intervalMs: jobs.submitIntervalMs, run: (signal) => submitter.run(signal) },
       { name: 'recovery', intervalMs: jobs.recoveryIntervalMs, run: () => recovery.run() },
       { name: 'deadline', intervalMs: jobs.deadlineIntervalMs, run: () => explanation.run().then(() => watch.run()) },
+      { name: 'proof', intervalMs: PROOF_INTERVAL_MS, run: (signal) => proof.run(signal) },
     ];
     for (const job of all) scheduler.add(job);
   }

@@ -1,4 +1,5 @@
 import { type Provider } from '@nestjs/common';
+import { DeepProof } from './balance/deep-proof.js';
 import { LedgerBalance } from './balance/ledger-balance.js';
 import { MeteringJobs } from './metering.jobs.js';
 import { MeteringService } from './metering.service.js';
@@ -13,6 +14,7 @@ export const METERING_PROVIDERS: Provider[] = [
   UsageTaker,
   HourSealer,
   LedgerBalance,
+  DeepProof,
   MeteringService,
   ...SETTLEMENT_PROVIDERS,
   ...SUBMISSION_PROVIDERS,

@@ -338,6 +338,7 @@ describe('as a guest of the host', () => {
       'marketplace:deadline',
       'marketplace:deliver',
       'marketplace:inbox',
+      'marketplace:proof',
       'marketplace:reconcile',
       'marketplace:recovery',
       'marketplace:seal',

@@ -13,6 +13,7 @@ export interface BalanceRow {
   carry: string;
   by_state: Record<string, string>;
   conserved: boolean;
+  proven_at: Date | null;
 }
 
 /**
@@ -21,6 +22,7 @@ export interface BalanceRow {
  *
  * - per subject: rollups in records that set usage apart = what those records say;
  * - per record of a period: its rollups = what it says;
+ * - per rollup: the deep proof has found none that differs from its events;
  * - per period: its balance = the sum over its standing records, so that Σ rollups = included + what was billed, waits
  *   or is held + carry.
  *
@@ -93,6 +95,10 @@ const BALANCES = `
              AND coalesce(kept.included, 0) = coalesce(sums.included, 0)
                AND coalesce(kept.quantity, 0) = coalesce(sums.quantity, 0)) AS is_level
     FROM kept FULL JOIN sums USING (customer_id, period_id, dimension) GROUP BY 1, 2
+  ), unproven AS (
+    SELECT DISTINCT s.customer_id, d.name AS dimension, true AS is_unproven FROM marketplace.unproven_rollup x
+    JOIN marketplace.rollup u ON u.id = x.rollup_id JOIN subject s ON s.id = u.subject
+    JOIN marketplace.dimension d ON d.id = u.dimension WHERE x.seller_account = $1
   ), states AS (
     SELECT customer_id, dimension, jsonb_object_agg(state, quantity::text) AS by_state FROM (
       SELECT customer_id, dimension, state, sum(quantity) AS quantity FROM records GROUP BY 1, 2, 3
@@ -104,9 +110,12 @@ const BALANCES = `
            in_records,
          coalesce(included, 0) AS included, coalesce(carry, 0) AS carry, coalesce(by_state, '{}') AS by_state,
          coalesce(period_side.is_level, true) AND coalesce(apart.is_level, true)
-           AND coalesce(set_apart, 0) = coalesce(apart.said, 0) AS conserved
+           AND coalesce(set_apart, 0) = coalesce(apart.said, 0) AND is_unproven IS NULL AS conserved,
+         CASE WHEN is_unproven IS NULL THEN (SELECT proven_at FROM marketplace.proof_cursor
+           WHERE seller_account = $1) END AS proven_at
   FROM subject_side FULL JOIN period_side USING (customer_id, dimension) FULL JOIN apart USING (customer_id, dimension)
   LEFT JOIN reasons USING (customer_id, dimension) LEFT JOIN states USING (customer_id, dimension)
+  LEFT JOIN unproven USING (customer_id, dimension)
   JOIN own ON own.id = customer_id
   ORDER BY customer_id, dimension`;
 
@@ -188,14 +197,14 @@ export interface UnprovenRow {
 export async function compareRollups(
   on: SqlExecutor,
   sellerAccount: string,
-  { after, hour, limit }: { after: string; hour: number | null; limit: number },
+  { after, upTo, hour, limit }: { after: string; upTo: string | null; hour: number | null; limit: number },
 ): Promise<{ last: string | null; wrong: UnprovenRow[] }> {
   const [row] = await on.query<{ last: string | null; wrong: UnprovenRow[] }>(
     `WITH piece AS MATERIALIZED (
        SELECT u.id, u.event_sum, u.event_count, u.first_at, u.last_at, u.subject, u.dimension, u.hour
          FROM marketplace.rollup u
        JOIN marketplace.dimension d ON d.id = u.dimension AND d.seller_account = $1
-       WHERE u.id > $2::bigint AND NOT u.is_split AND ($3::integer IS NULL OR u.hour = $3)
+       WHERE u.id > $2::bigint AND ($5::bigint IS NULL OR u.id <= $5) AND NOT u.is_split AND ($3::integer IS NULL OR u.hour = $3)
        ORDER BY u.id LIMIT $4
      )
      SELECT max(id)::text AS last, coalesce(jsonb_agg(jsonb_build_object('rollup_id', id::text, 'event_sum',
@@ -210,7 +219,7 @@ export async function compareRollups(
        JOIN marketplace.usage_event e ON e.id = item.id AND e.subject = piece.subject AND e.dimension = piece.dimension
        WHERE listed.rollup_id = piece.id
      ) AS found ON true`,
-    [sellerAccount, after, hour, limit],
+    [sellerAccount, after, hour, limit, upTo],
   );
   return row ?? { last: null, wrong: [] };
 }

@@ -32,9 +32,12 @@ export interface BalanceView {
   carry: string;
   /** Units of records by what became of them: metered, pending, sending, blocked, unknown, held, void, owed. */
   byState: Record<string, string>;
-  /** Invariant I1: both equations hold, and each record is the sum of its rollups. */
+  /** Invariant I1: both equations hold, each record is the sum of its rollups, and no rollup is known to differ. */
   conserved: boolean;
-  /** When every rollup was last compared with its events; null where that was never done in this reading. */
+  /**
+   * When every rollup up to then had been compared with its events (by the job `proof`); null where that was never done,
+   * or one of these does not agree.
+   */
   provenAt: Date | null;
 }
 
@@ -164,6 +167,7 @@ export class LedgerBalance {
     for (let after: string | null = '0'; after !== null;) {
       const piece = await compareRollups(on, this.options.sellerAccount, {
         after,
+        upTo: null,
         hour: hour && hour.getTime() / HOUR_MS,
         limit: PROOF_PIECE,
       });
@@ -222,7 +226,7 @@ function viewOf(row: BalanceRow): BalanceView {
     carry: text(row.carry),
     byState: texts(row.by_state),
     conserved: row.conserved,
-    provenAt: null,
+    provenAt: row.proven_at,
   };
 }
 

@@ -48,7 +48,7 @@ const FOOTINGS = `
   SELECT c.id, trim_scale(c.quantity)::text AS quantity, trim_scale(c.event_sum)::text AS event_sum,
     c.event_count::text AS event_count, trim_scale(c.carry_in)::text AS carry_in,
     trim_scale(inside.sum)::text AS rollup_sum, inside.count::text AS rollup_count,
-    inside.strangers::int AS strangers,
+    inside.strangers::int AS strangers, inside.unproven::int AS unproven,
     CASE WHEN jsonb_typeof(c.allocations) = 'array' THEN (
       SELECT trim_scale(coalesce(sum((part ->> 'AllocatedUsageQuantity')::numeric), 0))::text
       FROM jsonb_array_elements(c.allocations) AS part) END AS allocated,
@@ -64,9 +64,10 @@ const FOOTINGS = `
   CROSS JOIN LATERAL (
     SELECT coalesce(sum(u.event_sum), 0) AS sum, coalesce(sum(u.event_count), 0) AS count,
       count(*) FILTER (WHERE u.is_split OR d.name <> c.dimension OR d.product_code <> c.product_code
-        OR d.seller_account <> $1) AS strangers
+        OR d.seller_account <> $1) AS strangers, count(x.rollup_id) AS unproven
     FROM (SELECT * FROM marketplace.rollup WHERE record_id = c.id OFFSET 0) AS u
     CROSS JOIN LATERAL (SELECT * FROM marketplace.dimension WHERE id = u.dimension OFFSET 0) AS d
+    LEFT JOIN marketplace.unproven_rollup x ON x.rollup_id = u.id
   ) AS inside`;
 
 /** @param ids of records of hours */

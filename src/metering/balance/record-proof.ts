@@ -9,6 +9,8 @@ export interface RecordFooting {
   rollup_count: string;
   /** Rollups named for it that are split, or of another dimension, product or seller. */
   strangers: number;
+  /** Rollups named for it that the deep proof has found to differ from their events. */
+  unproven: number;
   /** Units of its allocations; null where it has none. */
   allocated: string | null;
   /** The balance of its period and dimension; null where there is none. */
@@ -25,7 +27,7 @@ export interface RecordFooting {
 
 /** One thing in which a record and the ledger differ. */
 export interface Mismatch {
-  what: 'event sum' | 'event count' | 'rollups' | 'allocations' | 'balance' | 'carry';
+  what: 'event sum' | 'event count' | 'rollups' | 'events' | 'allocations' | 'balance' | 'carry';
   says: string;
   found: string;
 }
@@ -39,6 +41,7 @@ export function mismatchesOf(footing: RecordFooting): Mismatch[] {
   compare('event sum', footing.event_sum, footing.rollup_sum);
   compare('event count', footing.event_count, footing.rollup_count);
   if (footing.strangers > 0) compare('rollups', 'its own', `${footing.strangers} that cannot be its own`);
+  if (footing.unproven > 0) compare('events', 'those of its rollups', `others, in ${footing.unproven} rollup(s)`);
   if (footing.allocated !== null) compare('allocations', footing.quantity, footing.allocated);
   compare(
     'balance',
