@@ -1,5 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type MarketplaceMeteringError, UsageNotRecordedError } from '../../../src/errors/marketplace-metering-error.js';
+import {
+  type MarketplaceMeteringError,
+  UsageNotRecordedError,
+} from '../../../src/errors/marketplace-metering-error.js';
 import { type RecordOptions, type RecordResult, type UsageEvent } from '../../../src/metering/recording/usage-event.js';
 import { type UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { type MeteredBuyer, RecordingLedger } from './recording-ledger.js';
