@@ -11,6 +11,8 @@ export const PROCESS_SUITES = [
   '/test/events/killed-process\\.',
   '/packages/simulator/test/(command|state)\\.',
 ];
+/** Whole stories of buyers, agreements and money: `npm run test:cases`. Apart for the same reason. */
+export const CASE_SUITES = ['<rootDir>/test/cases/'];
 const APART = ['/node_modules/', '<rootDir>/(packages/simulator/)?test/(browser|switches|clients)/'];
 
 /** @type {import('jest').Config} */
@@ -36,4 +38,4 @@ export const base = {
 };
 
 /** @type {import('jest').Config} */
-export default { ...base, testPathIgnorePatterns: [...APART, ...PROCESS_SUITES] };
+export default { ...base, testPathIgnorePatterns: [...APART, ...PROCESS_SUITES, ...CASE_SUITES] };
