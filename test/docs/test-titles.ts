@@ -49,7 +49,8 @@ interface TestCall {
 
 function testCallOf(node: ts.CallExpression): TestCall | null {
   const [title, body] = node.arguments;
-  if (!title || !ts.isStringLiteralLike(title) || !body) return null;
+  const words = title && literalOf(title);
+  if (words === undefined || !body) return null;
   let callee: ts.Expression = node.expression;
   let table: ts.Expression | undefined;
   if (ts.isCallExpression(callee)) {
@@ -65,10 +66,18 @@ function testCallOf(node: ts.CallExpression): TestCall | null {
     return null;
   return {
     kind: name.endsWith('describe') ? 'block' : 'test',
-    titles: [title.text, ...(table === undefined ? [] : rowsOf(table).map((row) => filledIn(title.text, row)))],
+    titles: [words, ...(table === undefined ? [] : rowsOf(table).map((row) => filledIn(words, row)))],
     isSkipped: name.startsWith('x') || names.some((part) => part === 'skip' || part === 'todo' || part === 'failing'),
     body,
   };
+}
+
+/** The text of a literal, also of one that is written in pieces. */
+function literalOf(node: ts.Expression): string | undefined {
+  if (ts.isStringLiteralLike(node)) return node.text;
+  if (!ts.isBinaryExpression(node) || node.operatorToken.kind !== ts.SyntaxKind.PlusToken) return undefined;
+  const [left, right] = [literalOf(node.left), literalOf(node.right)];
+  return left === undefined || right === undefined ? undefined : left + right;
 }
 
 /** What a title can show of a cell; null where that is only known when the test runs. */
