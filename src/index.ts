@@ -51,7 +51,7 @@ export type { Entitlement, EntitlementOwner, EntitlementView } from './entitleme
 export { EventDeliveries } from './events/event-deliveries.service.js';
 export type { DeliveryState } from './events/event-delivery.sql.js';
 export type { EventDelivery, EventDeliveryFilter, KnownHandler } from './events/event-deliveries.service.js';
-export { MARKETPLACE_EVENT_TYPES } from './events/marketplace-event.js';
+export { MARKETPLACE_EVENT_TYPES } from './events/event-catalogue.js';
 export type {
   AgreementNotice,
   EntitlementNotice,

@@ -1,25 +1,25 @@
-import { HttpException, HttpStatus } from '@nestjs/common';
-import { isMarketplaceMeteringError, type MarketplaceErrorCode } from '../errors/marketplace-metering-error.js';
+import { HttpException } from '@nestjs/common';
+import { isMarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { OPERATOR_ERRORS } from '../errors/operator-errors.js';
+
+/** Codes that an operator is answered with. */
+type AdminRefusalCode = 'ADMIN_CLOSED' | 'ADMIN_UNAUTHORIZED' | 'FILTER_INVALID' | 'NOT_FOUND';
 
 /**
  * An answer to an operator that is not what was asked for: `{ statusCode, errorCode, message }`. Filters of the host
  * see it as any HttpException.
  */
 export class AdminRefusal extends HttpException {
-  constructor(status: HttpStatus, errorCode: MarketplaceErrorCode, message: string, options: { cause?: unknown } = {}) {
+  constructor(errorCode: AdminRefusalCode, message: string, options: { cause?: unknown } = {}) {
+    const [status] = OPERATOR_ERRORS[errorCode].status;
     super({ statusCode: status, errorCode, message }, status, { ...options, errorCode });
   }
 }
 
-const STATUS: Partial<Record<MarketplaceErrorCode, HttpStatus>> = {
-  FILTER_INVALID: HttpStatus.BAD_REQUEST,
-  NOT_FOUND: HttpStatus.NOT_FOUND,
-};
-
 /** The refusal that an error of ours stands for; any other error is a defect or an outage and stays what it is. */
 export function refusalOf(error: unknown): unknown {
-  const status = isMarketplaceMeteringError(error) ? STATUS[error.code] : undefined;
-  return isMarketplaceMeteringError(error) && status !== undefined
-    ? new AdminRefusal(status, error.code, error.message, { cause: error })
+  if (!isMarketplaceMeteringError(error)) return error;
+  return error.code === 'FILTER_INVALID' || error.code === 'NOT_FOUND'
+    ? new AdminRefusal(error.code, error.message, { cause: error })
     : error;
 }

@@ -2,7 +2,6 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   type CanActivate,
   type ExecutionContext,
-  HttpStatus,
   Inject,
   Injectable,
   Logger,
@@ -37,7 +36,6 @@ export class AdminTokenGuard implements CanActivate {
     this.setHeader(http.getResponse(), 'Cache-Control', 'no-store');
     if (this.expected === null) {
       throw new AdminRefusal(
-        HttpStatus.FORBIDDEN,
         'ADMIN_CLOSED',
         'The admin API is closed. Set adminToken (MARKETPLACE_ADMIN_TOKEN) to open it with a token, or ' +
           'admin.guard to open it with a guard of your own.',
@@ -51,7 +49,6 @@ export class AdminTokenGuard implements CanActivate {
       `Bearer realm="marketplace-admin"${given === undefined ? '' : ', error="invalid_token"'}`,
     );
     throw new AdminRefusal(
-      HttpStatus.UNAUTHORIZED,
       'ADMIN_UNAUTHORIZED',
       given === undefined
         ? 'Send the admin token of this application as "Authorization: Bearer <token>".'

@@ -1,3 +1,4 @@
+import { ALERT_CATALOGUE, type AlertDescription } from '../events/alert-catalogue.js';
 import { type AlertRow } from './alerts.sql.js';
 import { instant, json, message } from './shown.js';
 
@@ -8,6 +9,9 @@ export interface AlertView {
   severity: string;
   message: string;
   details: unknown;
+  /** What a person should do about alerts of that kind, and when they are resolved by themselves: docs/alerts.md. */
+  whatToDo: string | null;
+  endsByItself: string | null;
   open: boolean;
   firstRaisedAt: string;
   lastRaisedAt: string;
@@ -15,13 +19,19 @@ export interface AlertView {
   resolvedAt: string | null;
 }
 
+const CATALOGUE: Readonly<Partial<Record<string, AlertDescription>>> = ALERT_CATALOGUE;
+
 export function alertViewOf(row: AlertRow): AlertView {
+  // A newer version may have raised a kind that this one does not know.
+  const described = CATALOGUE[row.kind];
   return {
     kind: row.kind,
     subject: message(row.subject),
     severity: row.severity,
     message: message(row.message),
     details: json(row.details),
+    whatToDo: described?.action ?? null,
+    endsByItself: described?.ends ?? null,
     open: row.resolved_at === null,
     firstRaisedAt: instant(row.first_raised_at),
     lastRaisedAt: instant(row.last_raised_at),

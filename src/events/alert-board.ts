@@ -3,44 +3,20 @@ import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { type AlertKind, type AlertSeverity } from './alert-catalogue.js';
 import { Outbox } from './outbox.js';
 
-export type AlertKind =
-  | 'clockSkew'
-  | 'setupError'
-  | 'deadlineNear'
-  | 'notSubscribed'
-  | 'conflict'
-  | 'ledgerMismatch'
-  | 'rollupMismatch'
-  | 'blocked'
-  | 'expired'
-  | 'unknownOutcome'
-  | 'overBilled'
-  | 'owed'
-  | 'sealSkipped'
-  | 'allocationsTrimmed'
-  | 'usageWaiting'
-  | 'usageHeld'
-  | 'billedElsewhere'
-  | 'keyConflict'
-  | 'chainConflict'
-  | 'concurrentAgreements'
-  | 'messageDeadLettered'
-  | 'quarantinedCause'
-  | 'contradiction'
-  | 'handlerDeadLettered'
-  | 'handlerAway';
-
-export interface Alert {
-  kind: AlertKind;
-  /** What it is about: a subscription, a dimension, a region. One open alert per kind and subject. */
-  subject: string;
-  severity: 'warning' | 'critical';
-  /** For a person: what happened, what it means for money, what to do. No full account id, no token. */
-  message: string;
-  details?: Record<string, unknown>;
-}
+export type Alert<K extends AlertKind = AlertKind> = {
+  [P in K]: {
+    kind: P;
+    /** What it is about: a subscription, a dimension, a region. One open alert per kind and subject. */
+    subject: string;
+    severity: AlertSeverity<P>;
+    /** For a person: what happened, what it means for money, what to do. No full account id, no token. */
+    message: string;
+    details?: Record<string, unknown>;
+  };
+}[K];
 
 /**
  * What a person must know, kept until it is resolved. Raising the same alert again counts it and keeps its first time.

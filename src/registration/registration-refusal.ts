@@ -1,4 +1,5 @@
-import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { type MarketplaceErrorCode, type StatusOf } from '../errors/error-catalogue.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 
 /** What a buyer reads when their arrival fails, and what their browser is told. */
 export interface RefusalText {
@@ -103,7 +104,7 @@ const REFUSALS = {
     next: `Wait a minute, then reload this page. ${NOT_CHARGED_TWICE}`,
     retryAfterSeconds: 60,
   },
-} satisfies Partial<Record<MarketplaceErrorCode, RefusalText>>;
+} as const satisfies { readonly [C in MarketplaceErrorCode]?: RefusalText & { status: StatusOf<C> } };
 
 export type RefusalCode = keyof typeof REFUSALS;
 

@@ -7,6 +7,7 @@ import { type Page } from '../../src/admin/page.js';
 import { type RecordDetailView, type RecordView } from '../../src/admin/record.view.js';
 import { type SubscriptionDetailView, type SubscriptionView } from '../../src/admin/subscription.view.js';
 import { type UsageEventView, type WaitingUsageView } from '../../src/admin/usage-event.view.js';
+import { ALERT_CATALOGUE } from '../../src/events/alert-catalogue.js';
 import { LEGACY_CODE, PRODUCT_CODE } from '../support/world.js';
 import { ACCOUNT, OperatorsStory, ORDER_KEY, REHEARSAL, TOKEN } from './operators-story.js';
 
@@ -419,6 +420,8 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     expect(items.find(({ kind }) => kind === 'setupError')).toEqual({
       ...{ kind: 'setupError', subject: 'us-east-1', severity: 'critical', message: `account ${hidden} needs a look` },
       ...{ details: { account: hidden, quantity: '0.210987654321' }, open: false, raiseCount: 1 },
+      whatToDo: ALERT_CATALOGUE.setupError.action,
+      endsByItself: ALERT_CATALOGUE.setupError.ends,
       ...{ firstRaisedAt: expect.any(String), lastRaisedAt: expect.any(String), resolvedAt: expect.any(String) },
     });
   });

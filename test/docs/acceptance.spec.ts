@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import * as sdk from '@aws-sdk/client-marketplace-metering';
+import { ERROR_CATALOGUE } from '../../src/errors/error-catalogue.js';
 import { optionNames } from '../../tools/docs/option-rules.js';
 import { repositoryRoot } from '../support/processes.js';
 import { acceptanceProblems, parseAcceptance, type Requirements } from './acceptance-table.js';
@@ -135,7 +136,7 @@ const REQUIRED: Requirements['ids'] = {
   ]),
   'Waiting reasons': union('src/metering/sealing/planning-rule.ts', 'WaitingReason'),
   'Subscription states': union('src/subscription/agreements/subscription-state.ts', 'SubscriptionState'),
-  Errors: union('src/errors/marketplace-metering-error.ts', 'MarketplaceErrorCode'),
+  Errors: Object.keys(ERROR_CATALOGUE),
   Modes: unique(quoted(only(RECORD_TABLE, /CHECK \(mode IN \(([^)]*)\)/g))),
   'Crash points': unique(sourceFiles().flatMap((source) => all(source, /\bcrashPoint\('([^']+)'\)/g))),
   Options: optionNames(),

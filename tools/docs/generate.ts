@@ -1,5 +1,5 @@
 /** `npm run docs:generate`: writes the pages that are made of docstrings and catalogues. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { pathOf, sourceOf } from './docstrings.js';
 import { generatedPages } from './generated-pages.js';
 
@@ -10,7 +10,7 @@ if (problems.length > 0) {
   process.exitCode = 1;
 } else {
   for (const { path, text } of pages) {
-    if (sourceOf(path) === text) continue;
+    if (existsSync(pathOf(path)) && sourceOf(path) === text) continue;
     writeFileSync(pathOf(path), text);
     console.log(`${path} is written anew`);
   }

@@ -30,7 +30,9 @@ export function hiddenTypes(face: string, options: ts.CompilerOptions, isOurs: (
   const seeNode = (where: string, node: ts.Node): void => {
     if (ts.isTypeReferenceNode(node)) see(where, checker.getSymbolAtLocation(node.typeName));
     if (ts.isExpressionWithTypeArguments(node)) see(where, checker.getSymbolAtLocation(node.expression));
-    if (ts.isTypeQueryNode(node)) see(where, checker.getSymbolAtLocation(node.exprName));
+    // The keys of a value are words of their own; nobody needs the value to write them down.
+    const isKeysOnly = ts.isTypeOperatorNode(node.parent) && node.parent.operator === ts.SyntaxKind.KeyOfKeyword;
+    if (ts.isTypeQueryNode(node) && !isKeysOnly) see(where, checker.getSymbolAtLocation(node.exprName));
     ts.forEachChild(node, (child) => {
       seeNode(where, child);
     });

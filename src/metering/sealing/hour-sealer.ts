@@ -113,7 +113,7 @@ export class HourSealer {
   }
 
   private report({ records, closed }: Frozen): void {
-    if (records > 0) countMetric('marketplace.records.sealed', records);
+    if (records > 0) countMetric('marketplace.records.sealed', records, {});
     for (const reason of new Set(closed)) {
       const count = closed.filter((one) => one === reason).length;
       countMetric('marketplace.records.settled', count, { state: 'closed', reason });

@@ -210,28 +210,36 @@ function closedAlertOf(customer: CustomerTimeline, { row, rollups }: RecordDraft
   const running = customer.subscriptions
     .filter((subscription) => spanAt(subscription, now))
     .map(({ subscriptionId }) => subscriptionId);
-  const isOwed = row.disposition === 'owed';
   const hours = hoursOf(rollups);
   const when = hours.length === 0 ? '' : ` of ${hours.slice(0, 3).join(', ')}${hours.length > 3 ? ', …' : ''}`;
   const elsewhere = running.length > 0 ? ` The tenant's running subscription: ${running.join(', ')}.` : '';
-  return {
-    kind: isOwed ? 'owed' : 'usageHeld',
-    subject: row.id,
-    severity: isOwed || Math.abs(Number(row.quantity)) >= 1 ? 'critical' : 'warning',
-    message: isOwed
-      ? `The buyer is owed ${row.quantity.replace('-', '')} of ${row.dimension}: corrections exceed what was ` +
-        `billed. Refund them and void record ${row.id}.`
-      : `${row.quantity} of ${row.dimension}${when} are held and not billed (${row.reason}): ` +
-        `${row.reason_message}. Rebill or write off record ${row.id}.${elsewhere}`,
-    details: {
-      ...{
-        customerId: customer.customerId,
-        productCode: row.product_code,
-        dimension: row.dimension,
-        quantity: row.quantity,
-      },
-      ...{ reason: row.reason, hours, subscriptionId: row.subscription_id, runningSubscriptionIds: running },
+  const details = {
+    ...{
+      customerId: customer.customerId,
+      productCode: row.product_code,
+      dimension: row.dimension,
+      quantity: row.quantity,
     },
+    ...{ reason: row.reason, hours, subscriptionId: row.subscription_id, runningSubscriptionIds: running },
+  };
+  if (row.disposition === 'owed')
+    return {
+      kind: 'owed',
+      subject: row.id,
+      severity: 'critical',
+      message:
+        `The buyer is owed ${row.quantity.replace('-', '')} of ${row.dimension}: corrections exceed what was ` +
+        `billed. Refund them and void record ${row.id}.`,
+      details,
+    };
+  return {
+    kind: 'usageHeld',
+    subject: row.id,
+    severity: Math.abs(Number(row.quantity)) >= 1 ? 'critical' : 'warning',
+    message:
+      `${row.quantity} of ${row.dimension}${when} are held and not billed (${row.reason}): ` +
+      `${row.reason_message}. Rebill or write off record ${row.id}.${elsewhere}`,
+    details,
   };
 }
 

@@ -1,5 +1,6 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type Alert, type AlertKind } from '../../events/alert-board.js';
+import { type Alert } from '../../events/alert-board.js';
+import { type AlertKind } from '../../events/alert-catalogue.js';
 import { type JoiningConflict } from '../agreements/joining-rule.js';
 import { type BuyerChains } from './buyer-chains.js';
 import { type ChainReading, tenantsOf } from './chain-reading.js';

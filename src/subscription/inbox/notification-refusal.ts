@@ -1,4 +1,5 @@
-import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
+import { type MarketplaceErrorCode, type StatusOf } from '../../errors/error-catalogue.js';
+import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 
 /**
  * What a sender is told. 5xx asks for another try, and stands only where another try can succeed; 4xx is final, whether
@@ -27,7 +28,7 @@ const REFUSALS = {
   CERTIFICATE_UNAVAILABLE: { status: 503, message: 'The certificate of SNS cannot be fetched at the moment.' },
   CONFIRMATION_FAILED: { status: 503, message: 'SNS did not confirm the subscription.' },
   NOTIFICATION_FAILED: { status: 503, message: 'The message could not be stored; it is needed again.' },
-} as const satisfies Partial<Record<MarketplaceErrorCode, { status: number; message: string }>>;
+} as const satisfies { readonly [C in MarketplaceErrorCode]?: { status: StatusOf<C>; message: string } };
 
 export type NotificationRefusalCode = keyof typeof REFUSALS;
 

@@ -1,0 +1,35 @@
+import { type ErrorDescription } from './error-description.js';
+
+/** Of operators' requests and decisions. */
+export const OPERATOR_ERRORS = {
+  ADMIN_CLOSED: {
+    seenBy: ['operator'],
+    status: [403],
+    meaning: 'The admin endpoints have neither a token nor a guard.',
+    fix: 'Set `adminToken`, or give `admin.guard`.',
+  },
+  ADMIN_UNAUTHORIZED: {
+    seenBy: ['operator'],
+    status: [401],
+    meaning: 'The bearer token is missing or wrong.',
+    fix: 'Send `Authorization: Bearer <adminToken>`.',
+  },
+  FILTER_INVALID: {
+    seenBy: ['operator'],
+    status: [400],
+    meaning: 'A parameter of a list is unknown, repeated or malformed; the message names all.',
+    fix: 'Correct the parameters.',
+  },
+  NOT_FOUND: {
+    seenBy: ['operator', 'caller'],
+    status: [404],
+    meaning: 'There is no such record, subscription, message or delivery.',
+    fix: 'Take the id from a list.',
+  },
+  TRANSITION_REFUSED: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'A decision is refused: it would contradict the evidence, or comes too late.',
+    fix: 'Read the message: it names the state, the evidence and what is possible instead.',
+  },
+} as const satisfies Readonly<Record<string, ErrorDescription>>;

@@ -1,0 +1,77 @@
+import { type ErrorDescription } from './error-description.js';
+
+/** Of recording usage. */
+export const RECORDING_ERRORS = {
+  USAGE_INVALID: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'A usage event does not hold; `problems` of UsageRefusedError names each event, field and rule.',
+    fix: 'Correct the events. Nothing of the call was written.',
+  },
+  TENANT_UNKNOWN: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The tenant has no subscription that was claimed for it.',
+    fix: 'Claim the registration code for the tenant first; check how you spell it.',
+  },
+  SUBSCRIPTION_UNKNOWN: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'There is no subscription of that id.',
+    fix: 'Take the id from `claim`, an event or `SubscriptionService`.',
+  },
+  PRODUCT_AMBIGUOUS: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The dimension is declared for several products that the tenant may have.',
+    fix: 'Name `productCode` in the event.',
+  },
+  DIMENSION_UNDECLARED: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The dimension is not among those of the product.',
+    fix: 'Correct its name, or add it to `products[].dimensions`.',
+  },
+  IDEMPOTENCY_CONFLICT: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The idempotency key was used before, for other usage.',
+    fix: 'Derive the key from what was used, so that other usage has another key.',
+  },
+  QUEUE_FULL: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'As many `record()` calls wait as `recording.queueSize` allows.',
+    fix: 'Record again with the same key, more slowly; raise the option if that is usual.',
+  },
+  RECORD_TIMEOUT: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'Recording took longer than `recording.timeoutMs`; `outcome` tells whether it may be written.',
+    fix: 'Record again with the same key: what was written is not billed twice.',
+  },
+  RECORD_ABORTED: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The signal that was given to `record()` aborted; `outcome` tells whether it may be written.',
+    fix: 'Record again with the same key, if you still want it.',
+  },
+  RECORD_FAILED: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The database failed; `cause` says how, `outcome` whether the usage may be written.',
+    fix: 'Record again with the same key.',
+  },
+  MANAGER_ELSEWHERE: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The `manager` that was given is connected to another database than the ledger, or is in no transaction.',
+    fix: 'Give the manager of a transaction in the database of `database.url`.',
+  },
+  SHUTTING_DOWN: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The module is shutting down and takes nothing more.',
+    fix: 'Record again with the same key in another process.',
+  },
+} as const satisfies Readonly<Record<string, ErrorDescription>>;

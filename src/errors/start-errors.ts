@@ -1,0 +1,59 @@
+import { type ErrorDescription } from './error-description.js';
+
+/** Of options, and of the start. */
+export const START_ERRORS = {
+  OPTIONS_INVALID: {
+    seenBy: ['start'],
+    status: [],
+    meaning: 'Options do not hold; `problems` of OptionsInvalidError has all of them.',
+    fix: 'Correct each option, or its environment variable, as its `fix` says.',
+  },
+  INSTANCE_DUPLICATE: {
+    seenBy: ['start'],
+    status: [],
+    meaning: 'The module is imported more than once under one name.',
+    fix: 'Call `forRoot()` once and keep the result, or give each instance its own `name`.',
+  },
+  HANDLER_DUPLICATE: {
+    seenBy: ['start'],
+    status: [],
+    meaning: 'Two event handlers have the same id.',
+    fix: 'Give one of them another `id` in `@OnMarketplaceEvent`.',
+  },
+  HANDLER_INVALID: {
+    seenBy: ['start'],
+    status: [],
+    meaning: '`@OnMarketplaceEvent` stands where it cannot work, or names types that do not exist.',
+    fix: 'Put it on a method of a singleton provider or controller, with types of [events](events.md).',
+  },
+  MIGRATIONS_PENDING: {
+    seenBy: ['start'],
+    status: [],
+    meaning: 'The schema is older than this version, and `migrations` is `verify`.',
+    fix: 'Run `npx marketplace-migrations run`, or `… sql` for a DBA.',
+  },
+  SCHEMA_NEWER: {
+    seenBy: ['start'],
+    status: [],
+    meaning: 'The schema was migrated by a newer version.',
+    fix: 'Deploy that version or a later one.',
+  },
+  PRODUCT_PINNED: {
+    seenBy: ['start'],
+    status: [],
+    meaning: 'What is pinned of a product since its first start is another now: its region, type or identity.',
+    fix: 'Restore the old value; `LicenseMigration` moves a product to licenses.',
+  },
+  PRODUCT_LIVE_FROM_REQUIRED: {
+    seenBy: ['start'],
+    status: [],
+    meaning: 'A product goes live after `dry-run` or `off`, and nothing says what of the time before is not billed.',
+    fix: 'Set `liveFrom` to the first hour to bill.',
+  },
+  PRODUCT_LIVE_FROM_PAST: {
+    seenBy: ['start'],
+    status: [],
+    meaning: '`liveFrom` lies before the running hour, and the product was not live since.',
+    fix: 'Set it to the running hour or later; what lies before it, a person may rebill.',
+  },
+} as const satisfies Readonly<Record<string, ErrorDescription>>;

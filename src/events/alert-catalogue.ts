@@ -1,0 +1,269 @@
+import { type MarketplaceEventType } from './marketplace-event.js';
+
+/** What a person needs to know of a kind of alert. docs/alerts.md is made of it. */
+export interface AlertDescription {
+  /** How urgent it may be. `critical`: units may be lost, billed twice or refused if nobody acts. */
+  severity: readonly ('warning' | 'critical')[];
+  /** What `subject` names: there is one open alert for each. */
+  subject: string;
+  /** What has happened. */
+  meaning: string;
+  /** What it costs, now and if nobody acts. */
+  cost: string;
+  /** What a person should do. */
+  action: string;
+  /** When it is resolved by itself. */
+  ends: string;
+  /** Events that tell hosts of the single records or messages concerned, besides `alert.raised`. */
+  events: readonly MarketplaceEventType[];
+}
+
+/** Nothing else closes it; it stays as a record of what happened. */
+const STAYS_OPEN = 'never: it stays as a record of what happened';
+
+/** Every kind of alert. Raising one that is not here does not compile; one that nobody raises fails a test. */
+export const ALERT_CATALOGUE = {
+  setupError: {
+    severity: ['critical', 'warning'],
+    subject: 'what fails: product and region of metering, registration, entitlements, questions, a queue, an SNS topic',
+    meaning:
+      'AWS refuses a call for a reason that only you can remove: credentials, a permission, a region, the network.',
+    cost:
+      'Nothing yet. Records that are still waiting at their deadline are lost to AWS; buyers cannot register ' +
+      'meanwhile.',
+    action:
+      'Read the message: it names the call and AWS’s answer. Correct the credentials, the permission, the region ' +
+      'or the ' +
+      'network; nothing has to be restarted where that suffices.',
+    ends: 'when AWS answers that call again; for an SNS topic, when its subscription is confirmed anew',
+    events: [],
+  },
+  clockSkew: {
+    severity: ['warning', 'critical'],
+    subject: 'the host name of the machine',
+    meaning:
+      'The clock of a machine and the database’s differ by more than a minute; critical where it seals nothing ' +
+      'any more.',
+    cost: 'Nothing while other replicas seal. Where all are refused, hours stay unsealed and pass their deadlines.',
+    action: 'Check time synchronisation on the machine and on the database.',
+    ends: 'when the clocks agree again, at the next tick of the seal job',
+    events: [],
+  },
+  deadlineNear: {
+    severity: ['critical'],
+    subject: 'product, dimension and reason, or `waiting`',
+    meaning: 'Records are not with AWS yet, and their deadline is less than `deadlineAlertMs` away.',
+    cost: 'After the deadline AWS may refuse them; `onExpired` says what becomes of their units.',
+    action:
+      'Look at the records (`/records`) and at other open alerts: a set-up error, a quarantined cause, an outage ' +
+      'of AWS.',
+    ends: 'when none of the records waits any more: they were sent, or have ended',
+    events: ['metering.deadlineNear'],
+  },
+  blocked: {
+    severity: ['critical'],
+    subject: 'product, dimension and reason',
+    meaning: 'AWS refused records for a reason that sending again does not remove, such as an unknown dimension.',
+    cost: 'Their units are not billed. At their deadline they expire.',
+    action: 'Remove the cause that `reason` names, then `RecordResolution.requeue` the records.',
+    ends: 'when no record is blocked for that reason any more',
+    events: ['metering.blocked'],
+  },
+  notSubscribed: {
+    severity: ['warning'],
+    subject: 'the subscription, or the record where it has none',
+    meaning: 'AWS says that the buyer is not subscribed, though the timeline says that the agreement covers the hour.',
+    cost: 'The units are not billed while it lasts.',
+    action:
+      'Wait: AWS is asked, and a message may be under way. If the buyer has left for good, nothing is to be done.',
+    ends: 'when AWS takes usage of the subscription again, or when the records end',
+    events: ['metering.blocked'],
+  },
+  quarantinedCause: {
+    severity: ['critical'],
+    subject: 'product, scope and what is refused: a product, a dimension or a metering identity',
+    meaning:
+      'AWS refuses all usage of a product, dimension or buyer. Its records are kept out of the batches of others.',
+    cost: 'Its units are not billed while it lasts; others are not held up.',
+    action: 'Resolve what AWS complains of: see `reason` and the attempts of its records.',
+    ends: 'when AWS takes a record of it: one is tried every `submission.probeIntervalMs`',
+    events: ['metering.blocked', 'metering.deadlineNear'],
+  },
+  conflict: {
+    severity: ['critical'],
+    subject: 'the subscription or record, and the dimension',
+    meaning: 'AWS has another record for the hour, which none of ours explains.',
+    cost: 'One quantity of the hour is billed, and it may be the wrong one.',
+    action: 'Find out which quantity AWS has on file, then settle the record with `RecordResolution.settleConflict`.',
+    ends: 'when the conflict is settled, or when no record is in conflict any more',
+    events: ['metering.conflict'],
+  },
+  ledgerMismatch: {
+    severity: ['critical'],
+    subject: 'the record',
+    meaning:
+      'The ledger does not bear a record out: the usage in it, its balance or its quantity is another. It was ' +
+      'not sent.',
+    cost: 'Its units are not billed. At its deadline they are held.',
+    action:
+      'Somebody changed the ledger past its triggers, or it is a defect: compare with a backup, then settle the ' +
+      'record.',
+    ends: 'when the record is blocked for that reason no more',
+    events: ['metering.blocked'],
+  },
+  expired: {
+    severity: ['warning', 'critical'],
+    subject: 'product, dimension and reason',
+    meaning: 'Records were not taken by AWS before their deadline, and are known not billed.',
+    cost:
+      'A warning: the units are planned anew, for a free hour of their own period. Critical: they are held, ' +
+      'unbilled.',
+    action: 'Where they are held: annul the records to have them planned anew, rebill them, or write them off.',
+    ends: STAYS_OPEN,
+    events: ['metering.expired'],
+  },
+  unknownOutcome: {
+    severity: ['critical'],
+    subject: 'product, dimension and reason',
+    meaning: 'Records passed their deadline, and no answer tells whether AWS has billed them.',
+    cost: 'Their units are billed or not, and are billed by no other record until somebody says which.',
+    action: 'Compare with CloudTrail or AWS’s billed reports, and settle each with `RecordResolution.settleUnknown`.',
+    ends: 'when none of the records is unknown any more',
+    events: ['metering.unknown'],
+  },
+  overBilled: {
+    severity: ['critical'],
+    subject: 'the record',
+    meaning: 'AWS has billed a record that the ledger had closed as not billed; the message says where its units went.',
+    cost: 'The buyer may pay for the same units twice.',
+    action: 'Compare with AWS’s bill, and refund through AWS Marketplace what is there twice.',
+    ends: STAYS_OPEN,
+    events: ['metering.overBilled'],
+  },
+  owed: {
+    severity: ['critical'],
+    subject: 'the record',
+    meaning: 'An agreement has ended with more corrections than billed units left to set them off against.',
+    cost: 'The buyer has paid too much, and metering cannot give it back.',
+    action: 'Refund the units through AWS Marketplace, then `RecordResolution.writeOff` the record.',
+    ends: STAYS_OPEN,
+    events: ['metering.closed'],
+  },
+  usageHeld: {
+    severity: ['warning', 'critical'],
+    subject: 'the record that holds the units',
+    meaning: 'Units are held and not billed; the message gives the reason. Critical from one whole unit.',
+    cost: 'The units are not billed until somebody decides.',
+    action: 'Bill the record under an agreement that runs (`RecordResolution.rebill`), or give it up (`writeOff`).',
+    ends: 'when new facts let its units be planned anew; otherwise it stays as a record of what happened',
+    events: ['metering.closed'],
+  },
+  usageWaiting: {
+    severity: ['warning', 'critical'],
+    subject: 'the customer and the reason, or the unknown subject',
+    meaning: 'Usage has been waiting for longer than it should: no rule can say yet who pays for it.',
+    cost: 'It is not billed meanwhile. AWS takes no hour for ever: what waits too long is held.',
+    action:
+      'The message says what the reason asks for: choose a payer, claim the subscription, ask the buyer to return.',
+    ends: 'when none of it waits for that reason any more; of an unknown subject it stays',
+    events: [],
+  },
+  sealSkipped: {
+    severity: ['critical'],
+    subject: 'the customer',
+    meaning: 'The usage of one customer cannot be sealed; that of all others is.',
+    cost: 'The customer’s usage is not billed meanwhile, and hours pass their deadlines.',
+    action: 'Read the message. It is a defect of the module, or a ledger that was changed by hand: report it.',
+    ends: 'when the customer is sealed again; the seal job tries by itself',
+    events: [],
+  },
+  allocationsTrimmed: {
+    severity: ['warning'],
+    subject: 'the customer and the dimension',
+    meaning: 'A record had more tags than AWS takes: five keys, and 2,500 allocations.',
+    cost: 'None: all units are billed, some without their tags.',
+    action: 'Record with fewer distinct tags, if the buyer needs them on the bill.',
+    ends: STAYS_OPEN,
+    events: [],
+  },
+  billedElsewhere: {
+    severity: ['critical'],
+    subject: 'the customer',
+    meaning: 'Usage was billed under an agreement that, by what is known now, was not in force.',
+    cost: 'The units are billed once, but perhaps at another agreement’s price.',
+    action: 'If that is wrong, refund it and rebill it under the right agreement.',
+    ends: STAYS_OPEN,
+    events: [],
+  },
+  keyConflict: {
+    severity: ['critical'],
+    subject: 'the subscription',
+    meaning: 'Two subscriptions became one, and different usage had been recorded under one key in both.',
+    cost: 'The second use of each key is held and not billed.',
+    action: 'Write each off, or rebill it.',
+    ends: STAYS_OPEN,
+    events: [],
+  },
+  chainConflict: {
+    severity: ['critical'],
+    subject: 'the product and the buyer',
+    meaning: 'AWS’s words about a buyer’s agreements contradict each other, or two tenants claimed one relation.',
+    cost: 'The subscriptions stay apart: usage recorded under both may be billed twice.',
+    action: 'Record under one of them only, and compare their agreements in the AWS Marketplace Management Portal.',
+    ends: 'when the agreements agree again, or the product is listed no more',
+    events: [],
+  },
+  concurrentAgreements: {
+    severity: ['warning'],
+    subject: 'the product and the buyer',
+    meaning: 'Two agreements of a tenant run at the same time.',
+    cost: 'Usage that both could pay waits until it is known which one does.',
+    action: 'Name `subscriptionId` when recording, call `choosePayer`, or set `onSeveral` to `paidFirst`.',
+    ends: 'when one of them has ended, or the product is listed no more',
+    events: [],
+  },
+  messageDeadLettered: {
+    severity: ['warning', 'critical'],
+    subject: 'the message, or the way by which messages came that nobody understands',
+    meaning: 'A lifecycle message was not understood, or could not be applied.',
+    cost: 'The state of its subscription may be wrong: usage may be sealed too long, or not at all.',
+    action: 'Resolve what the message says, then `LifecycleMessages.retry`; or narrow the rule or topic that sends it.',
+    ends: 'when the message was taken up again; of a way in it stays',
+    events: [],
+  },
+  contradiction: {
+    severity: ['warning', 'critical'],
+    subject: 'the subscription, or messages that wait for a buyer',
+    meaning:
+      'AWS calls an agreement active and refuses its usage; or messages speak of agreements that no buyer has ' +
+      'registered.',
+    cost: 'Usage of the agreement is not billed; or a buyer who has paid does not reach your application.',
+    action: 'Contact AWS Marketplace Seller Operations; or help the buyer to the registration page.',
+    ends: 'when AWS’s answers agree again, or nothing waits any more',
+    events: [],
+  },
+  handlerDeadLettered: {
+    severity: ['critical'],
+    subject: 'the handler',
+    meaning:
+      'A handler of your application has failed on an event as often as `handlers.deadLetterAfterAttempts` allows.',
+    cost: 'Your application has missed the event; later ones go on.',
+    action: 'Remove the cause, then `EventDeliveries.retry`, or `skip` where it was done by hand.',
+    ends: 'when nothing of the handler is dead-lettered any more',
+    events: [],
+  },
+  handlerAway: {
+    severity: ['warning'],
+    subject: 'the handler and the type of event',
+    meaning: 'Events wait for a handler that no process has had for an hour.',
+    cost: 'Your application hears nothing of them meanwhile; they are kept.',
+    action: 'Start the process that has it. If it is gone for good, or has another name, `EventDeliveries.retire` it.',
+    ends: 'when a process has the handler again, or it is retired',
+    events: [],
+  },
+} as const satisfies Readonly<Record<string, AlertDescription>>;
+
+export type AlertKind = keyof typeof ALERT_CATALOGUE;
+
+/** How urgent alerts of that kind may be. */
+export type AlertSeverity<K extends AlertKind> = (typeof ALERT_CATALOGUE)[K]['severity'][number];
