@@ -6,8 +6,8 @@ import { START_ERRORS } from './start-errors.js';
 import { SUBSCRIPTION_ERRORS } from './subscription-errors.js';
 
 /**
- * Every code that an error of this module can carry. Codes are stable: they appear in HTTP bodies (`errorCode`), in logs
- * and in host code. An error with a code that is not here does not compile; a code that nobody uses fails a test.
+ * Every code that an error of this module can carry. Codes are stable: they appear in HTTP bodies (`errorCode`), in
+ * logs and in host code. An error with a code that is not here does not compile; a code that nobody uses fails a test.
  */
 export const ERROR_CATALOGUE = {
   ...START_ERRORS,

@@ -12,7 +12,9 @@ export const REGISTRATION_ERRORS = {
     seenBy: ['buyer'],
     status: [400],
     meaning: 'AWS does not know the registration token.',
-    fix: 'The buyer starts again. If it befalls all: the credentials must be of the account that published the product.',
+    fix:
+      'The buyer starts again. If it befalls all: the credentials must be of the account that published the ' +
+      'product.',
   },
   TOKEN_EXPIRED: {
     seenBy: ['buyer'],

@@ -1,8 +1,8 @@
 import { type MarketplaceEventType } from './marketplace-event.js';
 
 /**
- * When each type of event is told. docs/events.md is made of it and of the payloads' types. A type that is not here, and
- * one that has no payload, do not compile; one that nobody tells fails a test.
+ * When each type of event is told. docs/events.md is made of it and of the payloads' types. A type that is not here,
+ * and one that has no payload, do not compile; one that nobody tells fails a test.
  */
 export const EVENT_CATALOGUE: Readonly<Record<MarketplaceEventType, string>> = {
   'subscription.registered': 'a subscription was entered: its buyer has arrived, or AWS has told of it',
@@ -11,7 +11,8 @@ export const EVENT_CATALOGUE: Readonly<Record<MarketplaceEventType, string>> = {
     'usage may be metered: the first word of AWS that the purchase holds, or the return of a subscription that was ' +
     'suspended, failed or ended',
   'subscription.renewed':
-    'a new agreement goes on where the one before it has ended: a renewal, a replacement, a return before the end was ' +
+    'a new agreement goes on where the one before it has ended: a renewal, a replacement, a return before the ' +
+    'end was ' +
     'told. Told at its start, never before',
   'subscription.converted': 'a free trial has become a paid agreement',
   'subscription.suspended': "AWS suspects closure, compromise, abuse or fraud of the buyer's account",
@@ -20,10 +21,12 @@ export const EVENT_CATALOGUE: Readonly<Record<MarketplaceEventType, string>> = {
   'subscription.ended': 'its books are closed',
   'subscription.failed': 'the purchase did not go through',
   'subscription.folded':
-    'another subscription turned out to be a part of this one: its id is an alias from now on, usage recorded under it ' +
+    'another subscription turned out to be a part of this one: its id is an alias from now on, usage recorded ' +
+    'under it ' +
     "is this one's",
   'subscription.notice':
-    'another word of AWS: terms, license or entitlements may have changed (read them again), or a notice for information',
+    'another word of AWS: terms, license or entitlements may have changed (read them again), or a notice for ' +
+    'information',
   'entitlement.changed':
     '[GetEntitlements](entitlements.md) says something else than last time, or something for the first time, when ' +
     '`previous` is null',
@@ -37,7 +40,8 @@ export const EVENT_CATALOGUE: Readonly<Record<MarketplaceEventType, string>> = {
     'AWS had against it last',
   'metering.unknown': 'past its cutoff, and AWS may or may not have it',
   'metering.closed':
-    'closed for any other reason: by a decision, by the mode of the product, because its usage belongs elsewhere, or by ' +
+    'closed for any other reason: by a decision, by the mode of the product, because its usage belongs ' +
+    'elsewhere, or by ' +
     'the end of its period',
   'metering.overBilled': 'AWS has billed units that the ledger had given up or handed back',
   'alert.raised': 'any [alert](alerts.md) opens, once until it is resolved (no `productCode`)',

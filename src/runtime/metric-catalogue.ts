@@ -17,7 +17,8 @@ export const METRIC_CATALOGUE = {
     unit: '{event}',
     labels: {
       outcome:
-        '`recorded`, `duplicate`, `ignored` (of an unknown subject, where `ifUnknown` says so), or `conflict` (the same key with other usage)',
+        '`recorded`, `duplicate`, `ignored` (of an unknown subject, where `ifUnknown` says so), or `conflict` ' +
+        '(the same key with other usage)',
     },
     meaning: 'usage events recorded',
   },

@@ -47,8 +47,10 @@ export function errorsPage(): string {
   });
   return page(
     made('Errors', 'the catalogue in src/errors/'),
-    'What this module throws on purpose is a `MarketplaceMeteringError` with a stable `code`; its message names the field or setting, ' +
-      'the rule and the fix.\n`isMarketplaceMeteringError(error)` tells it from others. HTTP answers carry the code as `errorCode`.\n' +
+    'What this module throws on purpose is a `MarketplaceMeteringError` with a stable `code`; its message names ' +
+      'the field or setting, ' +
+      'the rule and the fix.\n`isMarketplaceMeteringError(error)` tells it from others. HTTP answers carry the ' +
+      'code as `errorCode`.\n' +
       `There are ${Object.keys(ERROR_CATALOGUE).length} codes.`,
     ...sections,
   );
@@ -61,7 +63,7 @@ export function alertsPage(): string {
     [
       `## ${kind}`,
       `*${severity.join(' or ')}* · one open alert for each: ${subject}`,
-      `${meaning}`,
+      meaning,
       table(
         ['', ''],
         [
@@ -75,8 +77,10 @@ export function alertsPage(): string {
   );
   return page(
     made('Alerts', 'src/events/alert-catalogue.ts'),
-    'What a person must know. Operators read alerts at `GET /marketplace/admin/alerts` ([admin API](admin.md)), the log has them, and each opens with the ' +
-      'event `alert.raised` ([events](events.md)), which suits a pager.\nRaising an open alert again counts it and keeps its first time. `critical` means: ' +
+    'What a person must know. Operators read alerts at `GET /marketplace/admin/alerts` ([admin API](admin.md)), ' +
+      'the log has them, and each opens with the ' +
+      'event `alert.raised` ([events](events.md)), which suits a pager.\nRaising an open alert again counts it ' +
+      'and keeps its first time. `critical` means: ' +
       'units may be lost, billed twice or refused if nobody acts.',
     table(
       ['kind', 'severity', 'meaning'],
@@ -103,7 +107,8 @@ export function metricsPage(): string {
   ]);
   return page(
     made('Metrics', 'src/runtime/metric-catalogue.ts'),
-    'The module counts through the OpenTelemetry API (`@opentelemetry/api`, meter `nestjs-marketplace-metering`). Install an SDK and an exporter in your ' +
+    'The module counts through the OpenTelemetry API (`@opentelemetry/api`, meter ' +
+      '`nestjs-marketplace-metering`). Install an SDK and an exporter in your ' +
       'application to see them; without one they cost next to nothing.',
     table(['name', 'kind', 'unit', 'attributes', 'meaning'], rows),
   );

@@ -190,20 +190,22 @@ function staticProblems(members: readonly DocumentedMember[]): string[] {
   });
 }
 
-const HEADER = `# Options
-
-<!-- Made of the docstrings in src/options/ by \`npm run docs:generate\`: change those. -->
-
-Give an option to \`forRoot({ … })\`, return it from \`forRootAsync\`, or set its environment variable; what the code gives wins over the environment.
-All problems are reported at once when the application starts, each with the option, its variable and the fix. Durations are whole milliseconds.
-Three are required: \`database.url\`, \`products\` and \`signUpUrl\`.`;
+const HEADER = [
+  '# Options',
+  '<!-- Made of the docstrings in src/options/ by `npm run docs:generate`: change those. -->',
+  'Give an option to `forRoot({ … })`, return it from `forRootAsync`, or set its environment variable; what the code ' +
+    'gives wins over the environment.\nAll problems are reported at once when the application starts, each with the ' +
+    'option, its variable and the fix. Durations are whole milliseconds.\nThree are required: `database.url`, ' +
+    '`products` and `signUpUrl`.',
+].join('\n\n');
 
 function textOf(interfaces: ReadonlyMap<string, DocumentedInterface>): string {
   const sections = SECTIONS.map(([title, name, prefix]) => {
     const declared = interfaces.get(name);
     const rows = documentedIn(declared, prefix).map(({ option, member }) => [code(option), ...cellsOf(member)]);
     const about = (declared?.paragraphs ?? []).join('\n\n');
-    return `## ${title}\n\n${about}\n\n${table(['option', 'environment variable', 'default', 'range', 'meaning'], rows)}`;
+    const header = ['option', 'environment variable', 'default', 'range', 'meaning'];
+    return [`## ${title}`, about, table(header, rows)].join('\n\n');
   });
   const statics = interfaces.get('StaticOptions');
   const rows = (statics?.members ?? []).map(({ name, paragraphs, tags }) => [

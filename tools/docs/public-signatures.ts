@@ -1,8 +1,8 @@
 import ts from 'typescript';
 
 /**
- * Types that a public signature names and the public face does not export, each as `where: Type`. A host that keeps such
- * a value in a field of its own could not write down its type.
+ * Types that a public signature names and the public face does not export, each as `where: Type`. A host that keeps
+ * such a value in a field of its own could not write down its type.
  */
 export function hiddenTypes(face: string, options: ts.CompilerOptions, isOurs: (file: string) => boolean): string[] {
   const program = ts.createProgram([face], options);
