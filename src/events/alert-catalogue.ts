@@ -106,8 +106,8 @@ export const ALERT_CATALOGUE = {
       'not sent.',
     cost: 'Its units are not billed. At its deadline they are held.',
     action:
-      'Somebody changed the ledger past its triggers, or it is a defect: compare with a backup, then settle the ' +
-      'record.',
+      'Rows were changed past the triggers: find them ([I10](SAFETY.md)) and put them back, then ' +
+      '`RecordResolution.requeue` the record if it was right, or `annul` it.',
     ends: 'when the record is blocked for that reason no more',
     events: ['metering.blocked'],
   },
