@@ -54,6 +54,6 @@ export const SUBSCRIPTION_ERRORS = {
     seenBy: ['caller'],
     status: [],
     meaning: 'There is no job of that name.',
-    fix: 'Give one of `seal`, `submit`, `deadline`, `recovery`, `inbox`, `deliver`, `reconcile`.',
+    fix: 'Give a name of the type `JobName`.',
   },
 } as const satisfies Readonly<Record<string, ErrorDescription>>;

@@ -111,6 +111,19 @@ export const ALERT_CATALOGUE = {
     ends: 'when the record is blocked for that reason no more',
     events: ['metering.blocked'],
   },
+  rollupMismatch: {
+    severity: ['critical'],
+    subject: 'the rollup',
+    meaning:
+      'The sum of usage that a record holds is not the sum of its events, or their count, instants or owner ' +
+      'differ.',
+    cost: 'Its record is not sent as long as it stands; one that is billed already may be wrong.',
+    action:
+      'Rows were changed past the triggers: find them ([I10](SAFETY.md)) and put them back; compare a billed record ' +
+      'with AWS’s bill.',
+    ends: 'when the rollup is what its events say again, at the next run of the job `proof`',
+    events: ['metering.blocked'],
+  },
   expired: {
     severity: ['warning', 'critical'],
     subject: 'product, dimension and reason',
