@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { MessageProcessor } from './inbox/message-processor.js';
+import { MessageProcessor } from './chain/message-processor.js';
 import { Reconciliation } from './reconciliation/reconciliation.js';
 
 /**

@@ -3,7 +3,7 @@ import { AgreementGateway } from '../aws/agreement-gateway.js';
 import { EntitlementGateway } from '../aws/entitlement-gateway.js';
 import { BuyerQuestions } from './reconciliation/buyer-questions.js';
 import { Reconciliation } from './reconciliation/reconciliation.js';
-import { MessageProcessor } from './inbox/message-processor.js';
+import { MessageProcessor } from './chain/message-processor.js';
 import { LifecycleInbox } from './inbox/lifecycle-inbox.js';
 import { LifecycleMessages } from './inbox/lifecycle-messages.service.js';
 import { LifecycleJobs } from './lifecycle.jobs.js';

@@ -15,7 +15,7 @@ import { DeadlineWatch } from '../../src/metering/settlement/deadline-watch.js';
 import { HourSealer } from '../../src/metering/sealing/hour-sealer.js';
 import { LeaseRecovery } from '../../src/metering/submission/lease-recovery.js';
 import { HOUR_MS, hourOf, plusMs } from '../../src/runtime/clock.js';
-import { MessageProcessor } from '../../src/subscription/inbox/message-processor.js';
+import { MessageProcessor } from '../../src/subscription/chain/message-processor.js';
 import { Reconciliation } from '../../src/subscription/reconciliation/reconciliation.js';
 import { DIMENSIONS, LedgerHarness, PRODUCT_CODE } from '../support/ledger-harness.js';
 import { createTestDatabase } from '../support/postgres.js';

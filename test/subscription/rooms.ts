@@ -29,7 +29,7 @@ import { SubjectDirectory } from '../../src/subscription/chain/subject-directory
 import { Projection } from '../../src/subscription/chain/projection.js';
 import { SubscriptionRegistrar } from '../../src/subscription/chain/subscription-registrar.js';
 import { LifecycleInbox } from '../../src/subscription/inbox/lifecycle-inbox.js';
-import { MessageProcessor } from '../../src/subscription/inbox/message-processor.js';
+import { MessageProcessor } from '../../src/subscription/chain/message-processor.js';
 import { ProductCatalog } from '../../src/subscription/product-catalog.js';
 import { LicenseMigration } from '../../src/subscription/reconciliation/license-migration.service.js';
 import { Reconciliation } from '../../src/subscription/reconciliation/reconciliation.js';

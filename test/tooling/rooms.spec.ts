@@ -121,6 +121,11 @@ describe('the rooms rule', () => {
       writeImport(from, to);
     }
     writeImport('src/runtime/cycle-b.ts', './cycle-a.js');
+    // No two files know each other, but their folders do.
+    for (const folder of ['upper', 'lower'])
+      write(`src/events/${folder}/face.ts`, 'export interface Thing { id: string }\n');
+    writeImport('src/events/upper/to-lower.ts', '../lower/face.js');
+    writeImport('src/events/lower/to-upper.ts', '../upper/face.js');
     violations = cruise(tree);
   });
 
@@ -143,6 +148,11 @@ describe('the rooms rule', () => {
 
   it.each(GOOD)('lets %s import %s', (from) => {
     expect(violations.filter((one) => one.from === from)).toStrictEqual([]);
+  });
+
+  it('reports folders that know each other', () => {
+    const circles = violations.filter(({ rule }) => rule.name === 'no-circles-of-folders');
+    expect(circles.map(({ from, to }) => [from, to])).toContainEqual(['src/events/upper', 'src/events/lower']);
   });
 
   it('holds in the sources', () => {

@@ -40,7 +40,7 @@ export {
   type CredentialSource,
   type LaunchOptions,
   type ResourceCredentials,
-} from './operations/compute-resource.js';
+} from './wire/compute-resource.js';
 export {
   type Dimension,
   type Listing,
@@ -81,5 +81,5 @@ export { type AcceptedUsage } from './operations/accepted-usage.js';
 export { type BillFilter, type BillLine } from './operations/usage-book.js';
 export { type ScenarioInput } from './control/scenario.js';
 export { type WorldSnapshot } from './world-snapshot.js';
-export { type UsageAllocation, type UsageRecord } from './operations/usage-record.js';
+export { type UsageAllocation, type UsageRecord } from './wire/usage-record.js';
 export { type SimulatorClock, VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

@@ -6,7 +6,7 @@ import { type AcceptedUsage } from './operations/accepted-usage.js';
 import { type ControlDesk } from './control/control-desk.js';
 import { type ScenarioPlayer } from './control/scenario-player.js';
 import { notificationPaths, type Notifications } from './notifications/notifications.js';
-import { type ComputeResource, type LaunchOptions } from './operations/compute-resource.js';
+import { type ComputeResource, type LaunchOptions } from './wire/compute-resource.js';
 import { type ProductKey } from './operations/product-keys.js';
 import { billed, type BillFilter, type BillLine } from './operations/usage-book.js';
 import { buildWorld, keepIn, type World } from './simulated-world.js';

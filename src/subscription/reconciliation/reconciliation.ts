@@ -11,7 +11,7 @@ import { Waker } from '../../runtime/waker.js';
 import { markCustomersChanged } from '../chain/customer-changed.sql.js';
 import { Projection } from '../chain/projection.js';
 import { LifecycleInbox } from '../inbox/lifecycle-inbox.js';
-import { MessageProcessor } from '../inbox/message-processor.js';
+import { MessageProcessor } from '../chain/message-processor.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { type AskedBuyer } from './asked-buyer.js';
 import { type BuyerAnswer, findingsOf, messageIdOf } from './buyer-answer.js';

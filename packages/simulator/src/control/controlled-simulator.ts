@@ -12,7 +12,7 @@ import { type Rumour, type RumourOptions } from '../market/market-event.js';
 import { type PriceSegment } from '../market/price-segment.js';
 import { type Notifications } from '../notifications/notifications.js';
 import { type AcceptedUsage } from '../operations/accepted-usage.js';
-import { type ComputeResource, type LaunchOptions } from '../operations/compute-resource.js';
+import { type ComputeResource, type LaunchOptions } from '../wire/compute-resource.js';
 import { type ProductKey } from '../operations/product-keys.js';
 import { type BillFilter, type BillLine } from '../operations/usage-book.js';
 import { type Switches } from '../switches.js';

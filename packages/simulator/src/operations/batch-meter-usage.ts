@@ -9,7 +9,7 @@ import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from '../wire/service-error.js';
 import { type Switches } from '../switches.js';
 import { type BillEntry, grainOf, type UsageBook } from './usage-book.js';
-import { checkRecord, type CheckedRecord, productCodeRule, type UsageRecord } from './usage-record.js';
+import { checkRecord, type CheckedRecord, productCodeRule, type UsageRecord } from '../wire/usage-record.js';
 
 const recordsMax = 25;
 

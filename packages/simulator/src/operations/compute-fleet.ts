@@ -1,5 +1,5 @@
 import { type Caller } from '../wire/api-handler.js';
-import { type ComputePlatform, type ComputeResource, type CredentialSource } from './compute-resource.js';
+import { type ComputePlatform, type ComputeResource, type CredentialSource } from '../wire/compute-resource.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from '../wire/service-error.js';
 

@@ -1,7 +1,7 @@
 import { type Agreement } from '../market/agreement.js';
 import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
 import { type ClientTokens } from './client-tokens.js';
-import { type ComputeResource } from './compute-resource.js';
+import { type ComputeResource } from '../wire/compute-resource.js';
 import { type InputReader } from '../wire/input-reader.js';
 import { hourOf, outOfMeterUsageWindow } from './metering-window.js';
 import { type Listing } from '../market/listing.js';
@@ -16,7 +16,7 @@ import {
   checkQuantity,
   productCodeRule,
   type UsageAllocation,
-} from './usage-record.js';
+} from '../wire/usage-record.js';
 
 export interface MeterUsageOutput {
   MeteringRecordId: string;

@@ -3,7 +3,7 @@ import { type ContainerTime } from './container-time.js';
 import { type ProductKeys } from './product-keys.js';
 import { ServiceError } from '../wire/service-error.js';
 import { type SoftwareAdmission, softwareRegions } from './software-admission.js';
-import { productCodeRule } from './usage-record.js';
+import { productCodeRule } from '../wire/usage-record.js';
 
 export interface RegisterUsageOutput {
   /** A JWT. */

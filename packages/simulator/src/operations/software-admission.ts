@@ -1,6 +1,6 @@
 import { type Agreement } from '../market/agreement.js';
 import { type Caller } from '../wire/api-handler.js';
-import { type ComputePlatform, type ComputeResource } from './compute-resource.js';
+import { type ComputePlatform, type ComputeResource } from '../wire/compute-resource.js';
 import { type Listing, meteringRegions, type ProductType } from '../market/listing.js';
 import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 import { ServiceError } from '../wire/service-error.js';

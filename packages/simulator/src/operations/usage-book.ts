@@ -2,7 +2,7 @@ import { type Operation } from '../wire/api-operation.js';
 import { type ProductIdentity } from '../market/listing.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { type Switches } from '../switches.js';
-import { allocationsKey, type UsageAllocation } from './usage-record.js';
+import { allocationsKey, type UsageAllocation } from '../wire/usage-record.js';
 
 /** What AWS would charge for one hour of one dimension. A quantity of 0 is a line too. */
 export interface BillLine {

@@ -13,7 +13,7 @@ import { checkSignature } from './request-signature.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from './service-error.js';
 import { type Switches } from '../switches.js';
-import { type UsageRecord } from '../operations/usage-record.js';
+import { type UsageRecord } from './usage-record.js';
 import { type SimulatorClock } from '../virtual-clock.js';
 
 /** An HTTP request, freed from HTTP. */

@@ -1,4 +1,4 @@
-import { type ComputeResource } from '../operations/compute-resource.js';
+import { type ComputeResource } from './compute-resource.js';
 import { type RecordFate } from './fault.js';
 import { type InputReader } from './input-reader.js';
 

@@ -1,6 +1,6 @@
 import { type Operation } from './api-operation.js';
 import { type JsonObject } from './input-reader.js';
-import { type UsageRecord } from '../operations/usage-record.js';
+import { type UsageRecord } from './usage-record.js';
 
 /** A request that passed the signature check, the call quota and the parser; nothing else of it is checked yet. */
 export interface ApiRequest {

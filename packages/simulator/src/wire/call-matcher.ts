@@ -1,5 +1,5 @@
 import { type ApiRequest } from './api-request.js';
-import { type UsageRecord } from '../operations/usage-record.js';
+import { type UsageRecord } from './usage-record.js';
 
 /**
  * Usage records by what they say: every member that is given must be equal. A predicate that can be sent and kept as

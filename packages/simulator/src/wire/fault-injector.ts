@@ -15,7 +15,7 @@ import {
 } from './fault.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from './service-error.js';
-import { type UsageRecord } from '../operations/usage-record.js';
+import { type UsageRecord } from './usage-record.js';
 
 type Armed = { -readonly [Key in keyof ArmedFault]: ArmedFault[Key] };
 

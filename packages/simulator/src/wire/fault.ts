@@ -2,7 +2,7 @@ import { type Operation } from './api-operation.js';
 import { type ApiRequest } from './api-request.js';
 import { type CallMatcher, type RecordMatcher } from './call-matcher.js';
 import { type ServiceError } from './service-error.js';
-import { type UsageRecord } from '../operations/usage-record.js';
+import { type UsageRecord } from './usage-record.js';
 
 export const faultKinds = [
   'resetBefore',

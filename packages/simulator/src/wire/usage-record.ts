@@ -1,5 +1,5 @@
-import { type InputReader } from '../wire/input-reader.js';
-import { ServiceError } from '../wire/service-error.js';
+import { type InputReader } from './input-reader.js';
+import { ServiceError } from './service-error.js';
 import { type Switches } from '../switches.js';
 
 /** A UsageRecord as it came over the wire [BOTO]. */
