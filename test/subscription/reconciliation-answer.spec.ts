@@ -113,6 +113,11 @@ describe('what of an answer is told', () => {
     ]);
   });
 
+  it('M5: names the one that was replaced at the very instant of its start as the one before', () => {
+    const chain = [found('agmt-2', { initialAgreementId: 'agmt-1' }), found('agmt-1')];
+    expect(chain.map((one) => previousOf(one, chain))).toEqual(['agmt-1', null]);
+  });
+
   it('is nothing of ended agreements by license that nobody knows', () => {
     const past = [found('agmt-1', { status: 'CANCELLED' }), found('agmt-2', { status: 'EXPIRED' }), found('agmt-3')];
     expect(ids(findingsOf(buyer(), answer(past), 'license'))).toEqual(['agmt-3']);

@@ -238,13 +238,20 @@ function placeStart(fact: AgreementFact, named: Board, board: Board): void {
   const toldAnew = open.findLast(
     (id) => named.startsAt(id) < at && named.factsOf(id).some((other) => contradicts(other, fact.at)),
   );
-  const id = nearest ?? toldAnew;
+  const id = nearest ?? toldAnew ?? toldTwice(fact, board);
   if (id === undefined) {
     board.want(fact);
     return;
   }
   board.aliases.set(fact.id, id);
   board.add(id, fact);
+}
+
+/** A nameless start of that very instant: AWS has sent it twice, as two messages. */
+function toldTwice({ type, at }: AgreementFact, board: Board): string | undefined {
+  return board.wanted.find((id) =>
+    board.factsOf(id).some((other) => other.type === type && other.at.getTime() === at.getTime()),
+  );
 }
 
 /** The buyer arrives: during an agreement, shortly before one that AWS is about to start, or (so far) alone. */

@@ -118,13 +118,20 @@ function predecessorsOf(agreement: JoiningAgreement, ordered: readonly JoiningAg
   const candidates = [...unknown.filter((other) => other !== agreement && !earlier.includes(other)), ...earlier].filter(
     (other) => other.life.start === null || startsAt(other) <= startsAt(agreement),
   );
+  // Two that start at one instant have no order; what names another as the one before has.
+  const named = ordered.filter(
+    (other) => other !== agreement && !candidates.includes(other) && startsAt(other) === startsAt(agreement),
+  );
   const { licenses, previous, initial } = agreement;
+  const isPrevious = ({ agreementName }: JoiningAgreement): boolean =>
+    agreementName !== null && previous.includes(agreementName);
   const matches = [
     candidates.findLast((other) => other.licenses.some((license) => licenses.includes(license))),
-    candidates.findLast(({ agreementName }) => agreementName !== null && previous.includes(agreementName)),
-    initial === null
+    candidates.findLast(isPrevious) ?? named.findLast(isPrevious),
+    initial === null || initial === agreement.agreementName
       ? undefined
-      : candidates.findLast((other) => other.initial === initial || other.agreementName === initial),
+      : (candidates.findLast((other) => other.initial === initial || other.agreementName === initial) ??
+        named.findLast(({ agreementName }) => agreementName === initial)),
     candidates.findLast((other) => givesWayTo(other, agreement)),
   ];
   return [...new Set(matches.filter((match) => match !== undefined))].filter(
@@ -191,8 +198,10 @@ class Groups {
     return this.of(agreement)[0] === agreement;
   }
 
+  /** @param b the one before */
   unite(a: JoiningAgreement, b: JoiningAgreement): 'twoTenants' | null {
-    const united = [...this.of(a), ...this.of(b)].sort(byStart);
+    // Of two that start at one instant the one before comes first.
+    const united = [...this.of(b), ...this.of(a)].sort((one, other) => Math.sign(startsAt(one) - startsAt(other)) || 0);
     const tenants = new Set(united.flatMap(({ subscriptionId }) => this.tenantsOf.get(subscriptionId ?? '') ?? []));
     const wereTwo = [this.of(a), this.of(b)].every((group) =>
       group.some(({ subscriptionId }) => this.hasTenant(subscriptionId)),

@@ -96,7 +96,8 @@ export function previousOf(found: FoundAgreement, agreements: readonly FoundAgre
       other.initialAgreementId === initialAgreementId &&
       other.agreementId !== agreementId &&
       other.startTime !== null &&
-      other.startTime < startTime,
+      // Replaced at the very instant of its start: the one that the chain began with is the one before.
+      (other.startTime < startTime || (other.agreementId === initialAgreementId && other.startTime <= startTime)),
   );
   return (
     before.sort((a, b) => Number(b.startTime) - Number(a.startTime) || (a.agreementId < b.agreementId ? -1 : 1))[0]
