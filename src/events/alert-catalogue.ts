@@ -208,6 +208,17 @@ export const ALERT_CATALOGUE = {
     ends: STAYS_OPEN,
     events: [],
   },
+  sharedGrain: {
+    severity: ['critical'],
+    subject: 'the product and the buyer',
+    meaning: 'Records under both names of one legacy buyer, in one dimension and hour, were taken by AWS.',
+    cost: 'AWS may have billed both, or only one of them: its answers do not tell, and neither is annulled.',
+    action:
+      'Compare the hours and units that it names with what AWS has on file (CloudTrail, the billing reports); have AWS ' +
+      'Marketplace Seller Operations correct what is missing or one too many.',
+    ends: 'when its hours are more than 31 days old',
+    events: [],
+  },
   keyConflict: {
     severity: ['critical'],
     subject: 'the subscription',

@@ -6,6 +6,7 @@ import { DeepProof, PROOF_INTERVAL_MS } from './balance/deep-proof.js';
 import { HourSealer } from './sealing/hour-sealer.js';
 import { ConflictExplanation } from './settlement/conflict-explanation.js';
 import { DeadlineWatch } from './settlement/deadline-watch.js';
+import { SharedGrainWatch } from './settlement/shared-grain-watch.js';
 import { BatchSubmitter } from './submission/batch-submitter.js';
 import { LeaseRecovery } from './submission/lease-recovery.js';
 
@@ -24,13 +25,22 @@ export class MeteringJobs {
     recovery: LeaseRecovery,
     explanation: ConflictExplanation,
     watch: DeadlineWatch,
+    sharedGrains: SharedGrainWatch,
     proof: DeepProof,
   ) {
     const all: Job[] = [
       { name: 'seal', intervalMs: jobs.sealIntervalMs, run: (signal) => sealer.run(signal) },
       { name: 'submit', intervalMs: jobs.submitIntervalMs, run: (signal) => submitter.run(signal) },
       { name: 'recovery', intervalMs: jobs.recoveryIntervalMs, run: () => recovery.run() },
-      { name: 'deadline', intervalMs: jobs.deadlineIntervalMs, run: () => explanation.run().then(() => watch.run()) },
+      {
+        name: 'deadline',
+        intervalMs: jobs.deadlineIntervalMs,
+        run: async () => {
+          await explanation.run();
+          await watch.run();
+          await sharedGrains.run();
+        },
+      },
       { name: 'proof', intervalMs: PROOF_INTERVAL_MS, run: (signal) => proof.run(signal) },
     ];
     for (const job of all) scheduler.add(job);

@@ -93,6 +93,26 @@ describe('M9 one legacy buyer, entered by account and by CustomerIdentifier', ()
     await expectEnteredTwiceIsOne(1.5, 'off', 15);
   });
 
+  it('registers after both records were sent: an alert names the hour and the units of what AWS may have billed twice', async () => {
+    await withWorld({}, async (world) => {
+      const buyer = world.sign({ productCode: LEGACY_CODE });
+      await world.hear();
+      const ids = [...new Set(world.told('subscription.activated').map(({ subscriptionId }) => subscriptionId!))];
+      for (const id of ids) await world.record({ subscriptionId: id, quantity: 15 });
+      await world.pass(1.5);
+      expect(await world.alerts('sharedGrain')).toEqual([]);
+      await buyer.arrive();
+      await buyer.signUp('acme');
+      await world.pass(1);
+      const alerts = await world.alerts('sharedGrain');
+      expect(alerts).toMatchObject([
+        { severity: 'critical', message: expect.stringContaining('15 and 15 of requests (2026-11-11T10:00:00.000Z)') },
+      ]);
+      const ours = await world.records<{ id: string }>(`state = 'metered'`);
+      expect((alerts[0]?.details.recordIds as string[]).sort()).toEqual(ours.map(({ id }) => id).sort());
+    });
+  });
+
   async function expectEnteredTwiceIsOne(hours: number, zeroRecords: 'off' | 'atSeal', units: number): Promise<void> {
     await withWorld({ product: { zeroRecords } }, async (world) => {
       const buyer = world.sign({ productCode: LEGACY_CODE });

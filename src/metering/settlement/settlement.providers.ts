@@ -4,6 +4,7 @@ import { DeadlineWatch } from './deadline-watch.js';
 import { RecordRequeue } from './record-requeue.js';
 import { RecordResolution } from './record-resolution.service.js';
 import { RecordTransitions } from './record-transition.js';
+import { SharedGrainWatch } from './shared-grain-watch.js';
 import { SubmissionHold } from './submission-hold.js';
 import { UnitRebill } from './unit-rebill.js';
 
@@ -14,6 +15,7 @@ export const SETTLEMENT_PROVIDERS: Provider[] = [
   RecordRequeue,
   ConflictExplanation,
   DeadlineWatch,
+  SharedGrainWatch,
   UnitRebill,
   RecordResolution,
 ];

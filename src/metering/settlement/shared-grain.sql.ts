@@ -64,3 +64,40 @@ export async function recordsInSharedGrain(
   for (const { of, ...other } of rows) shared.set(of, [...(shared.get(of) ?? []), other]);
   return shared;
 }
+
+/** Records of one buyer that AWS took, or may have, under two names, in one dimension and hour. */
+export interface SharedGrain {
+  buyerId: string;
+  productCode: string;
+  dimension: string;
+  hour: Date;
+  records: { id: string; quantity: string; state: RecordState }[];
+}
+
+/**
+ * Hours since an instant in which records of ours stand under both names of a legacy buyer, none of them known not
+ * billed. Few buyers were ever metered under both: they are found first, so that no record of another is read.
+ */
+export async function selectSharedGrains(sql: SqlExecutor, sellerAccount: string, since: Date): Promise<SharedGrain[]> {
+  return sql.query<SharedGrain>(
+    `WITH name AS (
+       SELECT coalesce(b.alias_of, b.id) AS buyer_id, n.product_code, i.id AS identity_id
+       FROM marketplace.buyer_name n
+       JOIN marketplace.buyer b ON b.seller_account = $1 AND b.id = n.buyer_id
+       JOIN marketplace.metering_identity i ON i.product_code = n.product_code AND i.kind = n.kind
+         AND i.digest = n.digest
+       WHERE n.seller_account = $1
+     ), twice AS MATERIALIZED (
+       SELECT * FROM name WHERE buyer_id IN (SELECT buyer_id FROM name GROUP BY buyer_id HAVING count(*) > 1)
+     )
+     SELECT t.buyer_id::text AS "buyerId", t.product_code AS "productCode", r.dimension, r.hour,
+       jsonb_agg(jsonb_build_object('id', r.id, 'quantity', r.quantity::text, 'state', r.state)
+         ORDER BY r.id) AS records
+     FROM twice t
+     JOIN marketplace.metering_record r ON r.identity_id = t.identity_id AND r.kind = 'hour'
+     WHERE r.hour >= $2 AND r.state IN ('metered', 'unknown') AND r.quantity > 0
+     GROUP BY t.buyer_id, t.product_code, r.dimension, r.hour HAVING count(DISTINCT r.identity_id) > 1
+     ORDER BY r.hour, r.dimension, t.buyer_id`,
+    [sellerAccount, since.toISOString()],
+  );
+}
