@@ -70,7 +70,8 @@ export const USAGE: readonly string[] = [
   `CREATE INDEX subject_by_subscription ON marketplace.subject (subscription_id) WHERE subscription_id IS NOT NULL`,
   // The take asks whose running hour is the last.
   `CREATE INDEX fact_of_end ON marketplace.fact (seller_account, at)
-    WHERE type IN ('agreement.ended', 'legacy.unsubscribePending', 'legacy.unsubscribed', 'host.ended')`,
+    WHERE type IN ('agreement.ended', 'license.deprovisioned', 'legacy.unsubscribePending', 'legacy.unsubscribed',
+      'host.ended')`,
   // Apart, or setting record_id would copy the array.
   `CREATE TABLE marketplace.rollup_event (
     rollup_id bigint PRIMARY KEY REFERENCES marketplace.rollup,

@@ -96,8 +96,8 @@ export async function subjectsWithEnd(
     `SELECT DISTINCT s.id
      FROM (
        SELECT f.agreement_id, f.buyer_id, f.subscription_id FROM marketplace.fact f
-       WHERE f.seller_account = $1 AND f.type IN ('agreement.ended', 'legacy.unsubscribePending',
-         'legacy.unsubscribed', 'host.ended')
+       WHERE f.seller_account = $1 AND f.type IN ('agreement.ended', 'license.deprovisioned',
+         'legacy.unsubscribePending', 'legacy.unsubscribed', 'host.ended')
          AND f.at BETWEEN $2 AND $3
      ) AS sign
      CROSS JOIN LATERAL (
