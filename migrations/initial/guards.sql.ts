@@ -1,5 +1,6 @@
 /** Rows that are history: neither deleted nor truncated by anybody. */
 const KEPT = [
+  'ledger_home',
   'product',
   'product_mode',
   'dimension',

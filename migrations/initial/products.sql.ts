@@ -7,12 +7,25 @@ export const PRODUCTS: readonly string[] = [
   // A host's EntityManager proves with this id that it points at our database.
   `INSERT INTO marketplace.installation DEFAULT VALUES`,
 
+  // In which database each seller's ledger was begun, or was last released by a person: a copy elsewhere is held.
+  `CREATE TABLE marketplace.ledger_home (
+    seller_account text PRIMARY KEY,
+    cluster text,
+    database_oid text NOT NULL,
+    database_name text NOT NULL,
+    pinned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    pinned_by text NOT NULL
+  )`,
+
   `CREATE TABLE marketplace.product (
     seller_account text NOT NULL CHECK (seller_account ~ '^[A-Za-z0-9_.-]{1,64}$'),
     product_code text NOT NULL CHECK (length(product_code) BETWEEN 1 AND 255),
     type text NOT NULL CHECK (type IN ('saas', 'container', 'ami')),
     identity text NOT NULL CHECK (identity IN ('license', 'legacy')),
     region text NOT NULL,
+    -- What decides about money, as the process that started last has it; the others do not send while theirs differ.
+    settings jsonb,
+    settings_generation integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (seller_account, product_code)

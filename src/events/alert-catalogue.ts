@@ -124,6 +124,30 @@ export const ALERT_CATALOGUE = {
     ends: 'when the rollup is what its events say again, at the next run of the job `proof`',
     events: ['metering.blocked'],
   },
+  ledgerMoved: {
+    severity: ['critical'],
+    subject: 'the ledger',
+    meaning:
+      'This database is not the one in which the ledger was begun: a copy, a restore into a new database, or a ' +
+      'major upgrade. Every process in it holds.',
+    cost: 'Usage is recorded and sealed; nothing is sent. Nothing is given up at a deadline either.',
+    action:
+      'Leave a copy as it is. If the ledger lives here now and nothing sends from the other database any more, ' +
+      'compare it with AWS ([I10](SAFETY.md)) and call `SubmissionHold.release` in one process.',
+    ends: 'when a person releases the submission',
+    events: [],
+  },
+  settingsDiffer: {
+    severity: ['critical'],
+    subject: 'the product',
+    meaning:
+      'A process has other settings of a product than the one that started last, which counts: type, identity, ' +
+      'region, endpoint, or how AWS answers identical records.',
+    cost: 'That process does not send usage of the product. Nothing is lost as long as another one does.',
+    action: 'Give all processes the same settings and restart those that are wrong. In a deployment: stop the old ones.',
+    ends: 'when a process starts with settings that differ from none',
+    events: [],
+  },
   expired: {
     severity: ['warning', 'critical'],
     subject: 'product, dimension and reason',

@@ -4,6 +4,7 @@ import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.j
 import { type ProductMode, type ResolvedProduct, type ResolvedOptions } from '../options/resolved-options.js';
 import { hourOf } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { moneySettingsOf } from './money-settings.js';
 import { insertModes, modeAt, planModes, selectModes } from './product-mode.js';
 import {
   countUnmoved,
@@ -12,6 +13,7 @@ import {
   insertOrLockProduct,
   type ProductRow,
   updateIdentity,
+  updateSettings,
 } from './product.sql.js';
 
 /** The products that the options list, and their standing in the ledger. */
@@ -68,6 +70,9 @@ export class ProductCatalog {
     }
     await insertDimensions(tx, sellerAccount, productCode, product.dimensions);
     await this.syncModes(tx, product);
+    const generation = await updateSettings(tx, sellerAccount, productCode, moneySettingsOf(this.options, product));
+    if (generation !== undefined && generation > 1)
+      this.logger.warn(`product ${productCode} has other settings from this start on`, { generation });
   }
 
   private async syncModes(tx: SqlExecutor, product: ResolvedProduct): Promise<void> {

@@ -1,4 +1,5 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
+import { type MoneySettings } from './money-settings.js';
 
 export interface ProductRow {
   type: string;
@@ -42,6 +43,38 @@ export async function updateIdentity(
       AND product_code = $2`,
     [sellerAccount, productCode, identity],
   );
+}
+
+/**
+ * The settings of a process that starts: it counts from now on. The row is locked.
+ * @returns their generation where they are news, else undefined
+ */
+export async function updateSettings(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+  settings: MoneySettings,
+): Promise<number | undefined> {
+  const [row] = await tx.query<{ generation: number }>(
+    `UPDATE marketplace.product SET settings = $3, settings_generation = settings_generation + 1,
+       updated_at = clock_timestamp()
+     WHERE seller_account = $1 AND product_code = $2 AND settings IS DISTINCT FROM $3::jsonb
+     RETURNING settings_generation AS generation`,
+    [sellerAccount, productCode, JSON.stringify(settings)],
+  );
+  return row?.generation;
+}
+
+export async function selectSettings(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+): Promise<MoneySettings | null> {
+  const [row] = await sql.query<{ settings: MoneySettings | null }>(
+    `SELECT settings FROM marketplace.product WHERE seller_account = $1 AND product_code = $2`,
+    [sellerAccount, productCode],
+  );
+  return row?.settings ?? null;
 }
 
 /** Whether a record of the product was ever sealed for AWS. */

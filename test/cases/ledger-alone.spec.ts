@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { SubmissionHold } from '../../src/index.js';
 import { type World } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
@@ -132,6 +133,7 @@ describe('T13 a database that was restored to two hours ago', () => {
       await world.expectUnits({ billed: { 'l-1': 30 } });
       await world.goTo('2026-11-11T12:50:00Z');
       await restore();
+      await world.app.get(SubmissionHold).release('operator');
       await world.pass(1);
       await world.pass(26, 2);
       const bill = world.simulator.bill().reduce((sum, { quantity }) => sum + quantity, 0);

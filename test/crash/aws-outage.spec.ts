@@ -208,7 +208,7 @@ it("startIn 'hold': hours are sealed, nothing is sent or given up until a person
   await live(28);
   expect(await settledAs()).toEqual(['pending']);
   expect(world.simulator.calls({ operation })).toEqual([]);
-  world.app.get(SubmissionHold).release('operator');
+  await world.app.get(SubmissionHold).release('operator');
   await live(4);
   await world.work();
   await world.expectAllBilled();

@@ -27,7 +27,7 @@ export class ConflictExplanation {
   ) {}
 
   async run(): Promise<void> {
-    if (this.hold.active) return;
+    if (await this.hold.isActive()) return;
     let after: string | null = null;
     do {
       after = await this.explainChunk(after);

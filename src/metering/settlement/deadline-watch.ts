@@ -39,7 +39,7 @@ export class DeadlineWatch {
 
   async run(): Promise<void> {
     await this.warn();
-    if (!this.hold.active) {
+    if (!(await this.hold.isActive())) {
       await this.finish('pastCutoff');
       await this.finish('dryRun');
     }

@@ -20,6 +20,7 @@ import { chooseWork, type WaitingWork } from './batch-planner.js';
 import { CallBreaker } from './call-breaker.js';
 import { ClaimProof } from './claim-proof.js';
 import { type ClaimCandidate, type ClaimTime, lockCandidates, lockProbe, machineTime, peekWork } from './claim.sql.js';
+import { CurrentSettings } from './current-settings.js';
 import { type MeteringOperationStrategy } from './metering-operation.js';
 import { claimCause, type QuarantinedCause } from './quarantine.sql.js';
 
@@ -68,6 +69,8 @@ export class BatchSubmitter {
   private readonly breaker = new CallBreaker();
   private readonly underWay = new Map<string, number>();
   private readonly name = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  /** Products whose settings of this process are not those that count; each run looks anew. */
+  private readonly foreign = new Set<string>();
   private turn = 0;
   private horizon: { retryBefore: Promise<string>; takenAt: number } | null = null;
   private readonly operations: ReadonlyMap<MeteringOperation, MeteringOperationStrategy>;
@@ -80,6 +83,7 @@ export class BatchSubmitter {
     private readonly reconciler: AnswerReconciler,
     private readonly hold: SubmissionHold,
     private readonly proof: ClaimProof,
+    private readonly settings: CurrentSettings,
     batchMeterUsage: BatchMeterUsageOperation,
   ) {
     const strategies: MeteringOperationStrategy[] = [batchMeterUsage];
@@ -91,7 +95,8 @@ export class BatchSubmitter {
    * nothing more is claimed; calls in flight end and are reconciled.
    */
   async run(signal: AbortSignal): Promise<void> {
-    if (this.hold.active) return;
+    if (await this.hold.isActive()) return;
+    this.foreign.clear();
     this.breaker.beginRun();
     this.horizon = null;
     const lines = await Promise.allSettled(
@@ -107,7 +112,9 @@ export class BatchSubmitter {
       const time = await this.time();
       const waiting = await this.database.transaction((tx) => peekWork(tx, time, [...this.operations.keys()]));
       const work = chooseWork(
-        waiting.filter((candidate) => this.breaker.allows(placeOf(candidate))),
+        waiting.filter(
+          (candidate) => this.breaker.allows(placeOf(candidate)) && !this.foreign.has(candidate.product_code),
+        ),
         this.turn,
         this.underWay,
       );
@@ -154,7 +161,8 @@ export class BatchSubmitter {
 
   /**
    * Lease and attempt, in one transaction that is committed before the call.
-   * @returns `blocked` where the ledger bears out none of the records, null where there were none
+   * @returns `blocked` where none of the records may be sent by us: the ledger does not bear them out, or our settings
+   * are not those that count; null where there were none
    */
   private claim(
     work: WaitingWork,
@@ -163,6 +171,10 @@ export class BatchSubmitter {
   ): Promise<ClaimedBatch | 'blocked' | null> {
     const { sellerAccount, submission } = this.options;
     return this.database.transaction(async (tx) => {
+      if (!(await this.settings.areCurrent(tx, work.product_code))) {
+        this.foreign.add(work.product_code);
+        return 'blocked';
+      }
       const { records: picked, probe } = await this.pick(tx, operation, work, time);
       const records = await this.proof.sift(tx, picked, time.now);
       const [first] = records;

@@ -7,6 +7,7 @@ import { AnswerReconciler } from './answer-reconciler.js';
 import { BatchMeterUsageOperation } from './batch-meter-usage.operation.js';
 import { BatchSubmitter } from './batch-submitter.js';
 import { ClaimProof } from './claim-proof.js';
+import { CurrentSettings } from './current-settings.js';
 import { LeaseRecovery } from './lease-recovery.js';
 import { Quarantine } from './quarantine.js';
 
@@ -20,6 +21,7 @@ export const SUBMISSION_PROVIDERS: Provider[] = [
   AnswerLog,
   AnswerReconciler,
   ClaimProof,
+  CurrentSettings,
   BatchSubmitter,
   LeaseRecovery,
 ];

@@ -144,7 +144,7 @@ describe('modes', () => {
     expect(bench.calls()).toBe(0);
     expect([(await bench.record(id)).state, (await bench.record(late)).state]).toEqual(['pending', 'pending']);
     expect(await bench.alerts()).toEqual(['deadlineNear']);
-    replica.hold.release('ada');
+    await replica.hold.release('ada');
     await replica.watch.run();
     await replica.submit();
     expect([(await bench.record(id)).state, (await bench.record(late)).state]).toEqual(['metered', 'closed']);

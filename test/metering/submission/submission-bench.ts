@@ -29,6 +29,7 @@ import { AnswerReconciler } from '../../../src/metering/submission/answer-reconc
 import { BatchMeterUsageOperation } from '../../../src/metering/submission/batch-meter-usage.operation.js';
 import { BatchSubmitter } from '../../../src/metering/submission/batch-submitter.js';
 import { ClaimProof } from '../../../src/metering/submission/claim-proof.js';
+import { CurrentSettings } from '../../../src/metering/submission/current-settings.js';
 import { LeaseRecovery } from '../../../src/metering/submission/lease-recovery.js';
 import { Quarantine } from '../../../src/metering/submission/quarantine.js';
 import { HOUR_MS, hourOf } from '../../../src/runtime/clock.js';
@@ -114,7 +115,7 @@ export class Replica {
     const waker = new Waker();
     this.clients = new AwsClients(options);
     this.budget = new CallBudget(options, database);
-    this.hold = new SubmissionHold(options, waker);
+    this.hold = new SubmissionHold(options, database, alerts, waker);
     const transitions = new RecordTransitions(options, outbox);
     const requeue = new RecordRequeue(options, database, transitions);
     const quarantine = new Quarantine(options, alerts);
@@ -138,6 +139,7 @@ export class Replica {
       reconciler,
       this.hold,
       proof,
+      new CurrentSettings(options, alerts),
       operation,
     );
     this.recovery = new LeaseRecovery(options, database, transitions, requeue);

@@ -1,0 +1,26 @@
+import { type ResolvedOptions, type ResolvedProduct } from '../options/resolved-options.js';
+
+/** Settings that decide what AWS bills for a product, by the names of their options. */
+export type MoneySettings = Readonly<Record<string, string>>;
+
+export function moneySettingsOf({ aws }: Pick<ResolvedOptions, 'aws'>, product: ResolvedProduct): MoneySettings {
+  return {
+    'products[].type': product.type,
+    'products[].identity': product.identity,
+    'products[].region': product.region,
+    // Without path, user or password: it is stored and told.
+    'aws.endpoint': aws.endpoint === undefined ? 'AWS' : new URL(aws.endpoint).origin,
+    'aws.identicalResend': aws.identicalResend,
+  };
+}
+
+/** Settings of a process that are not those of the process that started last, as `option: here x, there y`. */
+export function differingSettings(own: MoneySettings, stored: MoneySettings | null): string[] {
+  if (stored === null) return [];
+  const names = [...new Set([...Object.keys(own), ...Object.keys(stored)])].sort();
+  return names.flatMap((name) =>
+    own[name] === stored[name]
+      ? []
+      : [`${name}: here ${own[name] ?? 'not known'}, there ${stored[name] ?? 'not known'}`],
+  );
+}
