@@ -144,8 +144,9 @@ export const ALERT_CATALOGUE = {
       'A process has other settings of a product than the one that started last, which counts: type, identity, ' +
       'region, endpoint, or how AWS answers identical records.',
     cost: 'That process does not send usage of the product. Nothing is lost as long as another one does.',
-    action: 'Give all processes the same settings and restart those that are wrong. In a deployment: stop the old ones.',
-    ends: 'when a process starts with settings that differ from none',
+    action:
+      'Give all processes the same settings and restart those that are wrong. In a deployment: stop the old ones.',
+    ends: 'at the next start of a process; one that still differs raises it again',
     events: [],
   },
   expired: {

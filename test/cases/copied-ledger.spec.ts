@@ -78,6 +78,7 @@ describe('a replica with other settings', () => {
       await world.restart();
       await world.turn();
       await world.expectUnits({ billed: { 'l-1': 5 } });
+      expect((await world.alerts()).filter(({ kind }) => kind === 'settingsDiffer')).toEqual([]);
     });
   });
 

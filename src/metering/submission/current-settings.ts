@@ -1,5 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -11,11 +11,18 @@ import { selectSettings } from '../../subscription/product.sql.js';
  * started last counts, and says so in the database.
  */
 @Injectable()
-export class CurrentSettings {
+export class CurrentSettings implements OnModuleInit {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly database: LedgerDatabase,
     private readonly alerts: AlertBoard,
   ) {}
+
+  /** This start counts: whoever still differs says so again. */
+  async onModuleInit(): Promise<void> {
+    const codes = this.options.products.map(({ productCode }) => productCode);
+    await this.alerts.resolve(this.database, 'settingsDiffer', codes);
+  }
 
   /** Asked in the transaction that claims. Where they are not, an alert names each option that differs. */
   async areCurrent(tx: SqlExecutor, productCode: string): Promise<boolean> {

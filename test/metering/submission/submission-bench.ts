@@ -139,7 +139,7 @@ export class Replica {
       reconciler,
       this.hold,
       proof,
-      new CurrentSettings(options, alerts),
+      new CurrentSettings(options, database, alerts),
       operation,
     );
     this.recovery = new LeaseRecovery(options, database, transitions, requeue);
