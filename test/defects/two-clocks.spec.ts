@@ -25,8 +25,8 @@ it('I8 no statement reads the time at which its transaction began: it is neither
 it('I8 the wall clock of the process is read where it is the business clock by default, compared with the database, or guards a lease', () => {
   expect(saying(/\bDate\.now\(|\bnew Date\(\)/)).toEqual([
     'database/clock-guard.ts',
-    'marketplace-metering.options.ts',
     'metering/submission/batch-submitter.ts',
+    'options/resolved-options.ts',
     'runtime/clock.ts',
     // Certificates are AWS's, and hold by AWS's calendar.
     'subscription/inbox/sns-certificates.ts',
