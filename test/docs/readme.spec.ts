@@ -182,7 +182,7 @@ describe('D45 what the README names', () => {
     }
     expect(rows.length).toBeGreaterThan(8);
     const jobs = [...(/runOnce\(([^)]*)\)/.exec(README)?.[1] ?? '').matchAll(/'(\w+)'/g)].map((match) => match[1]);
-    expect(jobs).toEqual(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile']);
+    expect(jobs).toEqual(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile', 'proof']);
   });
 
   it('options have these variables and defaults', () => {
