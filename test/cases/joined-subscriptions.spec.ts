@@ -78,6 +78,36 @@ describe('M2 two concurrent agreements of a tenant', () => {
   });
 });
 
+describe('a second agreement of a tenant whose buyer arrives before it starts', () => {
+  const time = (text: string): Date => new Date(`2026-11-11T${text}:00Z`);
+  it.each([
+    ['license', PRODUCT_CODE],
+    ['legacy', LEGACY_CODE],
+  ])('%s: the time between is paid by the one that runs; named, by the newcomer', async (_, productCode) => {
+    await withWorld({ lists: [productCode] }, async (world) => {
+      const first = await world.join('acme', { productCode });
+      await world.pass(2);
+      const second = world.sign({ productCode, startsAt: time('12:40') });
+      await second.arrive();
+      await second.signUp('acme');
+      await world.hear();
+      expect(second.subscriptionId).not.toBe(first.subscriptionId);
+      world.clock.set(time('12:20'));
+      await world.record({ tenantId: 'acme', quantity: 3 });
+      await world.record({ tenantId: 'acme', subscriptionId: second.subscriptionId, quantity: 5 });
+      await world.record({ subscriptionId: second.subscriptionId, quantity: 7 });
+      world.clock.set(time('12:45'));
+      await world.turn();
+      await world.pass(2);
+      expect(world.billByHour(first.agreement)).toEqual({ '2026-11-11T12': 3 });
+      expect(world.billByHour(second.agreement)).toEqual({ '2026-11-11T12': 12 });
+      const { waiting = {}, records = {} } = await world.expectConserved();
+      expect({ waiting, records }).toEqual({ waiting: {}, records: {} });
+      expect(await world.alerts('usageWaiting')).toEqual([]);
+    });
+  });
+});
+
 describe('M9 one legacy buyer, entered by account and by CustomerIdentifier', () => {
   it.each([
     ['registers before the hour is sealed', 0.5, 'off', 12],
