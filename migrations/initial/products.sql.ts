@@ -42,7 +42,8 @@ export const PRODUCTS: readonly string[] = [
     id bigint GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (seller_account, product_code, from_at, id),
     FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product,
-    CONSTRAINT product_mode_from_hour CHECK (NOT isfinite(from_at) OR extract(epoch FROM from_at) % 3600 = 0)
+    -- A mode begins at any instant that a clock of ours can name; which hours are billed is for sealing to say.
+    CONSTRAINT product_mode_from_millisecond CHECK (from_at = date_trunc('milliseconds', from_at))
   )`,
   // The event stores a short id; the name never changes under it.
   `CREATE TABLE marketplace.dimension (

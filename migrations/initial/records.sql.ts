@@ -121,8 +121,9 @@ export const RECORDS: readonly string[] = [
     CONSTRAINT metering_record_owed_is_negative CHECK (disposition <> 'owed' OR (kind = 'closing' AND quantity < 0)),
     CONSTRAINT metering_record_never_sent_is_closed CHECK (kind = 'hour' OR state = 'closed')
   ) WITH (fillfactor = 70)`,
-  // I3. A record stands until it is annulled.
-  `CREATE UNIQUE INDEX metering_record_grain ON marketplace.metering_record (identity_id, dimension, hour)
+  // I3. A record stands until it is annulled. What is not live is never sent, and takes no grain from what is: the hour
+  // in which a product changes its mode has a record of each.
+  `CREATE UNIQUE INDEX metering_record_grain ON marketplace.metering_record (identity_id, dimension, hour, mode)
     WHERE kind = 'hour' AND disposition IS DISTINCT FROM 'annulled'`,
   `CREATE INDEX metering_record_unfinished ON marketplace.metering_record (seller_account, product_code, due_at)
     WHERE state IN ('pending', 'sending', 'blocked', 'unknown')`,

@@ -78,16 +78,18 @@ export class ProductCatalog {
   private async syncModes(tx: SqlExecutor, product: ResolvedProduct): Promise<void> {
     const { sellerAccount, clock } = this.options;
     const { productCode, mode, liveFrom } = product;
-    const hour = hourOf(clock.now());
+    const now = clock.now();
     const stored = (await selectModes(tx, sellerAccount, [productCode])).get(productCode) ?? [];
-    const plan = planModes(stored, { mode, liveFrom }, hour);
+    const plan = planModes(stored, { mode, liveFrom }, now);
     if ('refused' in plan)
-      throw plan.refused === 'liveFromMissing' ? liveFromMissing(product) : liveFromPast(product, plan.mode, hour);
+      throw plan.refused === 'liveFromMissing'
+        ? liveFromMissing(product)
+        : liveFromPast(product, plan.mode, hourOf(now));
     await insertModes(tx, sellerAccount, productCode, plan.rows);
     for (const { from, mode: next } of stored.length === 0 ? [] : plan.rows) {
       this.logger.log(`product ${productCode} is ${next} from ${from?.toISOString() ?? 'the beginning'}`);
     }
-    if (mode === 'live' && liveFrom && liveFrom > hour && stored.length > 0 && modeAt(stored, hour) === 'live') {
+    if (mode === 'live' && liveFrom && liveFrom > now && stored.length > 0 && modeAt(stored, now) === 'live') {
       this.logger.warn(
         `product ${productCode} is live already: liveFrom ${liveFrom.toISOString()} changes nothing. Remove it, ` +
           'or set the mode to dry-run first.',

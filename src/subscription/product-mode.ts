@@ -1,9 +1,10 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
 import { type ProductMode } from '../options/resolved-options.js';
+import { hourOf } from '../runtime/clock.js';
 
 /** From an instant on a product is in a mode, until the next row. */
 export interface ModeFrom {
-  /** Start of a UTC hour; null: from the beginning. */
+  /** Null: from the beginning. */
   from: Date | null;
   mode: ProductMode;
 }
@@ -35,11 +36,12 @@ export type ModePlan =
   | { refused: 'liveFromPast'; mode: ProductMode };
 
 /**
- * What to add to a product's modes so that they follow the options from `hour` (the running one) on. Nothing that lies
- * before it ever changes: an event's mode is that of its own instant. A go-live that was announced and not yet reached
- * is taken back by a later row of the same hour.
+ * What to add to a product's modes so that they follow the options from `now` on. Nothing that lies before it changes,
+ * for an event's mode is that of its own instant: what the running hour holds of live time is billed after the product
+ * has left it. Only a person who names the running hour as `liveFrom` has the whole of it billed. A go-live that was
+ * announced and not yet reached is taken back by a later row of the same hour.
  */
-export function planModes(stored: readonly ModeFrom[], { mode, liveFrom }: ModeDecision, hour: Date): ModePlan {
+export function planModes(stored: readonly ModeFrom[], { mode, liveFrom }: ModeDecision, now: Date): ModePlan {
   if (stored.length === 0) {
     if (mode !== 'live' || !liveFrom) return { rows: [{ from: null, mode }] };
     return {
@@ -49,19 +51,20 @@ export function planModes(stored: readonly ModeFrom[], { mode, liveFrom }: ModeD
       ],
     };
   }
-  const now = modeAt(stored, hour) ?? 'off';
-  const ahead = stored.filter(({ from }) => from !== null && from > hour);
+  const current = modeAt(stored, now) ?? 'off';
+  const ahead = stored.filter(({ from }) => from !== null && from > now);
   if (mode !== 'live') {
-    const from = now === mode ? [] : [{ from: hour, mode }];
+    const from = current === mode ? [] : [{ from: now, mode }];
     return { rows: [...from, ...ahead.filter((row) => row.mode !== mode).map((row) => ({ from: row.from, mode }))] };
   }
-  if (now === 'live') return { rows: ahead.filter((row) => row.mode !== 'live').map(({ from }) => ({ from, mode })) };
+  if (current === 'live')
+    return { rows: ahead.filter((row) => row.mode !== 'live').map(({ from }) => ({ from, mode })) };
   if (!liveFrom) return { refused: 'liveFromMissing' };
-  if (liveFrom < hour) return { refused: 'liveFromPast', mode: now };
+  if (liveFrom < hourOf(now)) return { refused: 'liveFromPast', mode: current };
   const early = ahead
-    .filter(({ from, ...row }) => from !== null && from < liveFrom && row.mode !== now)
-    .map(({ from }) => ({ from, mode: now }));
-  const late = ahead
+    .filter(({ from, ...row }) => from !== null && from < liveFrom && row.mode !== current)
+    .map(({ from }) => ({ from, mode: current }));
+  const late = stored
     .filter(({ from, ...row }) => from !== null && from > liveFrom && row.mode !== 'live')
     .map(({ from }) => ({ from, mode }));
   const atHour = stored.findLast(({ from }) => from?.getTime() === liveFrom.getTime());

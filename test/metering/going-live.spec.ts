@@ -1,4 +1,4 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { HOUR_MS } from '../../src/runtime/clock.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
 
@@ -51,4 +51,116 @@ it('live, and then dry-run: what was sealed live is still sent, what comes after
   await world.pass(26, 6.5);
   expect(world.billByHour(buyer.agreement)).toEqual({ '2026-11-11T10': 5 });
   await world.expectUnits({ billed: { 'l-1': 5 }, records: { 'held dryRun': 3 } });
+});
+
+const on = (time: string): Date => new Date(`2026-11-11T${time}:00Z`);
+
+describe.each([
+  ['inside an hour', '10:30', 'atSeal'],
+  ['at the start of an hour', '11:00', 'off'],
+  ['a minute before the end of an hour', '10:59', 'atWindowEdge'],
+] as const)('live, dry-run and live again: left %s', (_, left, zeroRecords) => {
+  const after = (minutes: number): Date => new Date(on(left).getTime() + minutes * 60_000);
+  const before = (minutes: number): Date => after(-minutes);
+
+  it(`the bill has exactly the units of live time, late ones and corrections too (zeros: ${zeroRecords})`, async () => {
+    await using world = await World.start({ lists: [PRODUCT_CODE], product: { zeroRecords } });
+    const buyer = await world.join('acme');
+    await buyer.use('5.5');
+    world.clock.set(before(1));
+    await buyer.use(3);
+    world.clock.set(on(left));
+    await world.restart({ product: { mode: 'dry-run' } });
+    await buyer.use(100);
+    world.clock.set(after(2));
+    await buyer.use(200);
+    // Told of before its hour has settled.
+    await buyer.use('2.5', { occurredAt: before(2) });
+    await world.goTo(on('12:20'));
+    const sealed = await world.expectConserved();
+    expect({ billed: sealed.billed, records: sealed.records }).toEqual({
+      billed: { 'l-1': 11 },
+      records: { 'held dryRun': 300 },
+    });
+
+    // Live time has no free hour left: it waits, with its reason, and is told to nobody as billed.
+    await buyer.use(7, { occurredAt: before(5) });
+    await buyer.use(-1, { occurredAt: before(20), reason: 'counted twice' });
+    await buyer.use(400, { occurredAt: after(1) });
+    await world.goTo(on('13:20'));
+    expect(await world.expectConserved()).toMatchObject({
+      billed: { 'l-1': 11 },
+      records: { 'held dryRun': 700 },
+      waiting: { noHour: 6 },
+    });
+
+    await world.restart({ product: { mode: 'live', liveFrom: on('14:00') } });
+    await buyer.use(800);
+    await world.goTo(on('14:10'));
+    await buyer.use(20);
+    await world.goTo(on('15:20'));
+    await buyer.use(40, { occurredAt: before(3) });
+    await buyer.use(1600, { occurredAt: after(3) });
+    await buyer.use(80, { occurredAt: on('14:30') });
+    await world.pass(3);
+    // What dry-run time has no hour for is closed with its period.
+    buyer.cancel();
+    await world.pass(30, 3);
+    await world.expectUnits({
+      billed: { 'l-1': 11 + 6 + 20 + 40 + 80 },
+      records: { 'held dryRun': 300 + 400 + 800 + 1600 },
+    });
+    const hours = Object.keys(world.billByHour(buyer.agreement));
+    expect(hours.filter((hour) => hour > '2026-11-11T10' && hour < '2026-11-11T14')).toEqual([]);
+  });
+});
+
+it('left inside an hour: late usage of live time goes with an idle hour that was live', async () => {
+  await using world = await World.start({ lists: [PRODUCT_CODE] });
+  const buyer = await world.join('acme');
+  await world.goTo(on('12:10'));
+  await buyer.use(3);
+  world.clock.set(on('12:30'));
+  await world.restart({ product: { mode: 'dry-run' } });
+  await buyer.use(5);
+  await world.goTo(on('13:20'));
+  await buyer.use(7, { occurredAt: on('12:20') });
+  await world.pass(2);
+  expect(world.billByHour(buyer.agreement)).toEqual({ '2026-11-11T11': 7, '2026-11-11T12': 3 });
+  await world.expectUnits({ billed: { 'l-1': 10 }, records: { 'held dryRun': 5 } });
+});
+
+it('left inside the last hour of an agreement: its live part is sent in time, the rest is held', async () => {
+  await using world = await World.start({ lists: [PRODUCT_CODE] });
+  const buyer = await world.join('acme');
+  await world.goTo(on('12:10'));
+  await buyer.use(3);
+  world.clock.set(on('12:20'));
+  await world.restart({ product: { mode: 'dry-run' } });
+  await buyer.use(5);
+  world.clock.set(on('12:25'));
+  buyer.cancel();
+  await world.pass(1, 0.1);
+  await buyer.use(7, { occurredAt: on('12:15') });
+  await world.pass(30, 1.5);
+  expect(world.billByHour(buyer.agreement)).toMatchObject({ '2026-11-11T12': 3 });
+  const { billed, records } = await world.expectConserved();
+  expect(billed).toEqual({ 'l-1': 3 });
+  expect(records).toEqual({ 'held dryRun': 5, 'held noHour': 7 });
+});
+
+it.each([
+  ['ahead', on('12:00'), { '2026-11-11T12': 4 }, 8],
+  ['behind', on('08:00'), { '2026-11-11T10': 8, '2026-11-11T12': 4 }, 0],
+])('first listed as live from an hour that lies %s', async (_, liveFrom, bill, held) => {
+  await using world = await World.start({ lists: [PRODUCT_CODE], product: { liveFrom } });
+  const buyer = await world.join('acme');
+  world.clock.set(on('10:20'));
+  await buyer.use(8);
+  await world.goTo(on('12:10'));
+  await buyer.use(4);
+  await world.pass(3);
+  expect(world.billByHour(buyer.agreement)).toEqual(bill);
+  const { records = {} } = await world.expectConserved();
+  expect(records).toEqual(held === 0 ? {} : { 'held dryRun': held });
 });

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { modeAt, type ModeFrom, type ModePlan, planModes } from '../../src/subscription/product-mode.js';
 
 const at = (text: string): Date => new Date(`2026-11-${text}:00Z`);
-const NOW = at('10T10:00');
+/** Inside an hour: what lies before it in the running hour is past, too. */
+const NOW = at('10T10:40');
+const HOUR = at('10T10:00');
 
 const live: ModeFrom[] = [{ from: null, mode: 'live' }];
 const dry: ModeFrom[] = [{ from: null, mode: 'dry-run' }];
@@ -27,7 +29,7 @@ describe('the mode of an instant', () => {
   });
 
   it('is none before the first row', () => {
-    expect(modeAt([{ from: NOW, mode: 'live' }], at('10T09:59'))).toBeNull();
+    expect(modeAt([{ from: NOW, mode: 'live' }], at('10T10:39'))).toBeNull();
   });
 });
 
@@ -43,7 +45,12 @@ describe('modes follow the options', () => {
     ],
     ['listed as before', live, { mode: 'live' }, { rows: [] }],
     ['live already: liveFrom changes nothing', live, { mode: 'live', liveFrom: at('12T00:00') }, { rows: [] }],
-    ['a dry run begins with the running hour', live, { mode: 'dry-run' }, { rows: [{ from: NOW, mode: 'dry-run' }] }],
+    [
+      'a dry run begins now: the running hour was live until then',
+      live,
+      { mode: 'dry-run' },
+      { rows: [{ from: NOW, mode: 'dry-run' }] },
+    ],
     ['off likewise', dry, { mode: 'off' }, { rows: [{ from: NOW, mode: 'off' }] }],
     ['going live names its hour', dry, { mode: 'live' }, { refused: 'liveFromMissing' }],
     [
@@ -52,7 +59,30 @@ describe('modes follow the options', () => {
       { mode: 'live', liveFrom: at('10T09:00') },
       { refused: 'liveFromPast', mode: 'dry-run' },
     ],
-    ['the running hour is taken', dry, { mode: 'live', liveFrom: NOW }, { rows: [{ from: NOW, mode: 'live' }] }],
+    ['the running hour is taken', dry, { mode: 'live', liveFrom: HOUR }, { rows: [{ from: HOUR, mode: 'live' }] }],
+    [
+      'left inside the running hour, and taken up again with the whole of it',
+      [...live, { from: at('10T10:30'), mode: 'dry-run' }],
+      { mode: 'live', liveFrom: HOUR },
+      {
+        rows: [
+          { from: HOUR, mode: 'live' },
+          { from: at('10T10:30'), mode: 'live' },
+        ],
+      },
+    ],
+    [
+      'left inside the running hour, and taken up again with the next',
+      [...live, { from: at('10T10:30'), mode: 'dry-run' }],
+      { mode: 'live', liveFrom: at('10T11:00') },
+      { rows: [{ from: at('10T11:00'), mode: 'live' }] },
+    ],
+    [
+      'left, and started again',
+      [...live, { from: at('10T10:30'), mode: 'dry-run' }],
+      { mode: 'dry-run' },
+      { rows: [] },
+    ],
     [
       'a later hour',
       dry,
@@ -92,8 +122,9 @@ describe('modes follow the options', () => {
     expect(planModes(stored, decision, NOW)).toEqual(plan);
   });
 
-  it('whatever was decided before: the past stays, from the running hour on it is as the options say, and a second start adds nothing', () => {
-    const hour = fc.integer({ min: -50, max: 50 }).map((hours) => new Date(NOW.getTime() + hours * 3_600_000));
+  it('whatever was decided before: the past stays, from now on it is as the options say, and a second start adds nothing', () => {
+    const hour = fc.integer({ min: -50, max: 50 }).map((hours) => new Date(HOUR.getTime() + hours * 3_600_000));
+    const instant = fc.integer({ min: -600, max: 600 }).map((steps) => new Date(HOUR.getTime() + steps * 300_000));
     const mode = fc.constantFrom('live' as const, 'dry-run' as const, 'off' as const);
     const after = (stored: readonly ModeFrom[], rows: readonly ModeFrom[]): ModeFrom[] => {
       const merged = new Map([...stored, ...rows].map((row) => [row.from?.getTime() ?? -Infinity, row]));
@@ -101,7 +132,7 @@ describe('modes follow the options', () => {
     };
     fc.assert(
       fc.property(
-        fc.array(fc.record({ from: hour, mode })),
+        fc.array(fc.record({ from: instant, mode })),
         mode,
         mode,
         fc.option(hour, { nil: undefined }),
@@ -114,12 +145,14 @@ describe('modes follow the options', () => {
             return;
           }
           const now = after(stored, plan.rows);
-          for (let hours = -60; hours <= 60; hours += 1) {
-            const instant = new Date(NOW.getTime() + hours * 3_600_000);
-            const before = modeAt(stored, NOW);
-            const waits = wanted === 'live' && before !== 'live' && liveFrom !== undefined && instant < liveFrom;
-            expect(modeAt(now, instant)).toBe(hours < 0 ? modeAt(stored, instant) : waits ? before : wanted);
-          }
+          const before = modeAt(stored, NOW);
+          const goesLive = wanted === 'live' && before !== 'live' && liveFrom !== undefined;
+          const decidedFrom = goesLive && liveFrom < NOW ? liveFrom : NOW;
+          const instants = Array.from({ length: 1441 }, (_, step) => new Date(HOUR.getTime() + (step - 720) * 300_000));
+          const expected = instants.map((then) =>
+            then < decidedFrom ? modeAt(stored, then) : goesLive && then < liveFrom ? before : wanted,
+          );
+          expect(instants.map((then) => modeAt(now, then))).toEqual(expected);
           expect(planModes(now, { mode: wanted, liveFrom }, NOW)).toEqual({ rows: [] });
         },
       ),

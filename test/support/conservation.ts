@@ -48,7 +48,7 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
        <> (coalesce(s.event_sum, 0), coalesce(s.quantity, 0), coalesce(s.included, 0))`,
   'no two standing records of one grain': `
     SELECT identity_id, dimension, hour FROM marketplace.metering_record
-    WHERE kind = 'hour' AND disposition IS DISTINCT FROM 'annulled' GROUP BY identity_id, dimension, hour
+    WHERE kind = 'hour' AND disposition IS DISTINCT FROM 'annulled' GROUP BY identity_id, dimension, hour, mode
       HAVING count(*) > 1`,
   'a waiting rollup says why': `
     SELECT id, hour FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split AND waiting_since IS NOT NULL

@@ -5,8 +5,8 @@ import {
   endSignsOf,
   identityAt,
   instantIn,
+  isInMode,
   isSameIdentity,
-  modeAt,
   type ModeChange,
   namesOf,
   type Period,
@@ -32,10 +32,11 @@ export interface HoursContext {
   modes: readonly ModeChange[];
   times: SealingTimes;
   /**
-   * Whether the grain of this name (see `identityKey`), dimension and hour has a standing record, under any seller's
-   * label, or one that another period was just given.
+   * Whether the grain of this name (see `identityKey`), dimension and hour has a standing record in the period's mode,
+   * under any seller's label, or one that another period was just given. What is not live is never sent: it needs no
+   * grain at AWS, and leaves it to what is.
    */
-  isTaken: (identity: string, dimension: string, hour: Date, period: string) => boolean;
+  isTaken: (identity: string, dimension: string, hour: Date, period: Period) => boolean;
 }
 
 /** An hour as its period sees it. */
@@ -51,12 +52,24 @@ export interface PeriodHour {
 }
 
 /**
- * The hour, where it belongs to the period: an instant of the period that a record may show lies in it, in the period's
- * mode, and where two sides of a boundary have one identity, this is the earlier side. Null where it does not.
+ * The hour, where it belongs to the period: an instant of the period that a record may show lies in it, and some of its
+ * time in the period's mode; and where two sides of a boundary have one identity, this is the earlier side. Null where
+ * it does not. Hours of another mode alone are none of its own: until a product goes live, and after it has left, another
+ * system may meter them.
  */
 export function hourIn(period: Period, hour: Date, context: HoursContext): PeriodHour | null {
-  if (modeAt(context.modes, hour) !== period.mode) return null;
-  const span = period.spans.find((candidate) => candidate.seals !== 'never' && instantIn(hour, candidate) !== null);
+  const hourEnds = plusMs(hour, HOUR_MS);
+  const span = period.spans.find(
+    (candidate) =>
+      candidate.seals !== 'never' &&
+      instantIn(hour, candidate) !== null &&
+      isInMode(
+        context.modes,
+        period.mode,
+        latest(hour, candidate.from),
+        candidate.to ? earliest(hourEnds, candidate.to) : hourEnds,
+      ),
+  );
   const timestamp = span && instantIn(hour, span);
   if (!span || !timestamp) return null;
   const identity = identityAt(span, hour);
@@ -166,6 +179,18 @@ export class PeriodHours {
     return null;
   }
 
+  /** The first hour to come in the period's mode, where the product only returns to it; null where it is not known to. */
+  get resumesWith(): PeriodHour | null {
+    if (!this.runs) return null;
+    const { now } = this.context.times;
+    const changes = this.context.modes.flatMap(({ from }) => (from && from > now ? [hourOf(from)] : []));
+    for (const hour of changes.flatMap((change) => [change, plusMs(change, HOUR_MS)])) {
+      const found = this.at(hour);
+      if (found) return found;
+    }
+    return null;
+  }
+
   /** When the last reading of the last hour's deadline has passed; null while the period runs. */
   get cutoffAt(): Date | null {
     const last = this.period.spans.at(-1);
@@ -175,7 +200,7 @@ export class PeriodHours {
   }
 
   isTaken({ hour, span }: PeriodHour, dimension: string): boolean {
-    return namesOf(identityAt(span, hour)).some((name) => this.context.isTaken(name, dimension, hour, this.period.key));
+    return namesOf(identityAt(span, hour)).some((name) => this.context.isTaken(name, dimension, hour, this.period));
   }
 
   private enumerate(): PeriodHour[] {

@@ -39,6 +39,14 @@ export function modeAt(modes: readonly ModeChange[], instant: Date): ProductMode
   return mode ?? 'off';
 }
 
+/** Whether the product was in the mode at any instant of `[from, to)`. */
+export function isInMode(modes: readonly ModeChange[], mode: ProductModeName, from: Date, to: Date): boolean {
+  const changes = modes.flatMap((change) =>
+    change.from && change.from > from && change.from < to ? [change.from] : [],
+  );
+  return [from, ...changes].some((instant) => modeAt(modes, instant) === mode);
+}
+
 export function periodOf(subscription: SubscriptionTimeline, span: TimelineSpan, mode: ProductModeName): Period {
   const { agreementId, price } = span;
   return {

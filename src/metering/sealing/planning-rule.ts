@@ -140,7 +140,8 @@ export class PlanningRule {
     const hours = this.hoursOf(period);
     if (period.mode === 'off') return this.closing(hours, 'notLive');
     if (this.isRefused(hours, dimension)) return this.closing(hours, 'refused');
-    if (hours.runs) return this.atNext(hours, dimension);
+    const next = hours.runs ? hours.next(dimension) : null;
+    if (next) return this.atNext(hours, next, dimension);
     const [newest] = hours.free(dimension);
     return newest ? { to: 'hour', period, hour: newest } : this.closing(hours, 'noHour');
   }
@@ -218,12 +219,12 @@ export class PlanningRule {
     const free = hours.free(dimension);
     const month = monthOf(firstAt);
     const ownMonth = free.find((found) => monthOf(found.hour) === month);
-    // 8
-    if (hours.runs) {
-      const next = hours.next(dimension);
-      return ownMonth && (!next || monthOf(next.hour) !== month)
+    // 8: the agreement runs, and the product has not left the mode.
+    const next = hours.runs ? hours.next(dimension) : null;
+    if (next) {
+      return ownMonth && monthOf(next.hour) !== month
         ? { to: 'hour', period, hour: ownMonth }
-        : this.atNext(hours, dimension);
+        : this.atNext(hours, next, dimension);
     }
     // 9
     const newest = ownMonth ?? free[0];
@@ -232,10 +233,8 @@ export class PlanningRule {
     return this.closing(hours, 'noHour');
   }
 
-  private atNext(hours: PeriodHours, dimension: string): Plan {
+  private atNext(hours: PeriodHours, next: PeriodHour, dimension: string): Plan {
     const { period } = hours;
-    const next = hours.next(dimension);
-    if (!next) return this.closing(hours, 'noHour');
     if (next.identity === null) return this.closing(hours, 'noIdentity');
     return hours.isFree(next, dimension)
       ? { to: 'hour', period, hour: next }
@@ -245,7 +244,9 @@ export class PlanningRule {
   /** Waits, and is closed with its period where no hour, no fact and no person comes before. */
   private closing(hours: PeriodHours, reason: WaitingReason): Plan {
     const { now } = this.context.times;
-    const unsettled = hours.all.filter((found) => !hours.isSettled(found)).map(({ settlesAt }) => settlesAt);
+    const begun = hours.all.filter((found) => !hours.isSettled(found));
+    const resumes = hours.resumesWith;
+    const unsettled = [...begun, ...(resumes ? [resumes] : [])].map(({ settlesAt }) => settlesAt);
     const isNameless = reason === 'noHour' && hours.all.some(({ identity }) => identity === null);
     const said = isNameless ? 'noIdentity' : reason === 'noHour' && unsettled.length > 0 ? 'nextHour' : reason;
     const ahead = [...unsettled, hours.cutoffAt].filter((at) => at !== null && at > now);
@@ -265,6 +266,7 @@ export class PlanningRule {
       ...subscriptions.flatMap(({ spans }) => spans.flatMap(({ from, startsAt, to }) => [from, startsAt, to])),
       ...tenancies.flatMap(({ from, to }) => [from, to]),
       ...payerChoices.map(({ from }) => from),
+      ...this.context.modes.map(({ from }) => from),
     ].flatMap((at) => (at && at > firstAt && at <= lastAt ? [at.getTime()] : []));
     const cuts: Date[] = [];
     let before = placeKey(this.placeOf(subject, firstAt));

@@ -107,7 +107,7 @@ export class SealingFacts {
       options,
       times,
       identityIds,
-      new Map(taken.map((row) => [`${row.identity_id} ${row.dimension}`, BigInt(row.hours)])),
+      new Map(taken.map((row) => [`${row.identity_id} ${row.dimension} ${row.mode}`, BigInt(row.hours)])),
       causes,
       periods,
       new Map(
@@ -195,10 +195,10 @@ export class SealingFacts {
     return this.rowsOf(period).some(({ id }) => this.annulledZeros.has(`${id} ${dimension} ${hour.getTime()}`));
   }
 
-  /** Gives the grain to the period: under every name of the identity it is taken for all others from now on. */
+  /** Gives the grain to the period: under every name of the identity it is taken for others of its mode from now on. */
   give(productCode: string, period: Period, dimension: string, { span, hour }: PeriodHour): void {
     for (const name of namesOf(identityAt(span, hour))) {
-      this.given.set(`${productCode} ${name} ${dimension} ${hour.getTime()}`, period.key);
+      this.given.set(`${productCode} ${name} ${dimension} ${hour.getTime()} ${period.mode}`, period.key);
     }
   }
 
@@ -211,10 +211,10 @@ export class SealingFacts {
     return null;
   }
 
-  private isTaken(identity: string, dimension: string, hour: Date, period: string): boolean {
-    const given = this.given.get(`${identity} ${dimension} ${hour.getTime()}`);
-    if (given !== undefined && given !== period) return true;
-    const mask = this.taken.get(`${this.identityIds.get(identity)} ${dimension}`);
+  private isTaken(identity: string, dimension: string, hour: Date, { key, mode }: Period): boolean {
+    const given = this.given.get(`${identity} ${dimension} ${hour.getTime()} ${mode}`);
+    if (given !== undefined && given !== key) return true;
+    const mask = this.taken.get(`${this.identityIds.get(identity)} ${dimension} ${mode}`);
     return mask !== undefined && ((mask >> BigInt((hour.getTime() - this.since.getTime()) / HOUR_MS)) & 1n) === 1n;
   }
 

@@ -94,7 +94,7 @@ export function loadProducts(
      FROM marketplace.product p
      LEFT JOIN LATERAL (
        SELECT jsonb_agg(jsonb_build_object('from', CASE WHEN isfinite(from_at)
-         THEN to_char(from_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END,
+         THEN to_char(from_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END,
          'mode', mode) ORDER BY from_at, created_at) AS modes
        FROM marketplace.product_mode WHERE seller_account = p.seller_account AND product_code = p.product_code
      ) AS m ON true
@@ -193,6 +193,7 @@ export function lockBalances(
 export interface TakenRow {
   identity_id: string;
   dimension: string;
+  mode: ProductModeName;
   /** Bit n: the hour that starts n hours after `since` has a standing record. */
   hours: string;
 }
@@ -205,15 +206,15 @@ export function loadTaken(
   since: Date,
 ): Promise<TakenRow[]> {
   return tx.query<TakenRow>(
-    `SELECT i.id AS identity_id, d.name AS dimension, taken.hours
+    `SELECT i.id AS identity_id, d.name AS dimension, taken.mode, taken.hours
      FROM unnest($1::uuid[]) AS i (id) CROSS JOIN unnest($2::text[]) AS d (name)
      CROSS JOIN LATERAL (
-       SELECT bit_or(1::bigint << least(60, extract(epoch FROM hour - $3::timestamptz)::integer / 3600)) AS hours
+       SELECT mode, bit_or(1::bigint << least(60, extract(epoch FROM hour - $3::timestamptz)::integer / 3600)) AS hours
          FROM marketplace.metering_record
        WHERE identity_id = i.id AND dimension = d.name AND hour >= $3 AND kind = 'hour'
          AND disposition IS DISTINCT FROM 'annulled'
-     ) AS taken
-     WHERE taken.hours IS NOT NULL`,
+       GROUP BY mode
+     ) AS taken`,
     [identityIds, dimensions, since.toISOString()],
   );
 }

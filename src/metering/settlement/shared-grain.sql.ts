@@ -58,7 +58,7 @@ export async function recordsInSharedGrain(
        AND i.digest = n.digest AND i.id <> a.identity_id
      JOIN marketplace.metering_record other ON other.identity_id = i.id AND other.dimension = a.dimension
        AND other.hour = a.hour
-       AND other.kind = 'hour' AND other.disposition IS DISTINCT FROM 'annulled'`,
+       AND other.kind = 'hour' AND other.mode = 'live' AND other.disposition IS DISTINCT FROM 'annulled'`,
     [recordIds],
   );
   for (const { of, ...other } of rows) shared.set(of, [...(shared.get(of) ?? []), other]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type PlannedHour } from '../../../src/metering/sealing/customer-plan.js';
-import { identityKey, type ModeChange } from '../../../src/metering/sealing/period.js';
+import { identityKey, modeAt, type ModeChange } from '../../../src/metering/sealing/period.js';
 import { type Plan, PlanningRule, type WaitingRollup } from '../../../src/metering/sealing/planning-rule.js';
 import { HOUR_MS, hourOf, plusMs } from '../../../src/runtime/clock.js';
 import {
@@ -436,6 +436,145 @@ describe('a boundary inside an hour', () => {
   });
 });
 
+describe('a mode that changes inside an hour', () => {
+  const changes = (first: ModeChange['mode'], ...rest: [string, ModeChange['mode']][]): ModeChange[] => [
+    { from: null, mode: first },
+    ...rest.map(([from, mode]) => ({ from: at(from), mode })),
+  ];
+  const LEFT = changes('live', ['10:30', 'dry-run']);
+  const BACK = changes('live', ['10:30', 'dry-run'], ['11:00', 'live']);
+  const ALL_LIVE = ['l-1 10:00', 'l-1 09:00', 'l-1 08:00', 'l-1 07:00'];
+  const BEGUN: SpanGiven[] = [{ agreement: '1', from: '07:00' }];
+  const table: [string, Given, WaitingRollup, string][] = [
+    ['cuts what lies on both sides', { spans: RUNNING, modes: LEFT }, usage('10:20', '10:50'), 'split at 10:30:00'],
+    ['to the instant', { spans: RUNNING, modes: LEFT }, usage('10:30', '10:50'), '1 dry-run 11 10:00'],
+    ['does not cut what lies before', { spans: RUNNING, modes: LEFT }, usage('10:00', '10:29'), '1 11 10:00'],
+    [
+      'gives each side its record: two boundaries, three pieces',
+      { spans: RUNNING, modes: changes('live', ['10:10', 'dry-run'], ['10:40', 'live']) },
+      usage('10:00', '10:50'),
+      'split at 10:10:00, 10:40:00',
+    ],
+    [
+      'gives the live part the hour that began as dry-run',
+      { spans: RUNNING, modes: changes('dry-run', ['10:40', 'live']) },
+      usage('10:45'),
+      '1 11 10:00',
+    ],
+    [
+      'cuts nothing where both rows say the same',
+      { spans: RUNNING, modes: changes('live', ['10:30', 'live']) },
+      usage('10:20', '10:50'),
+      '1 11 10:00',
+    ],
+    [
+      'has late usage of live time go with the hour in which it was left',
+      { spans: RUNNING, modes: LEFT, taken: ['l-1 09:00'], now: '13:15' },
+      usage('09:10'),
+      '1 11 10:00',
+    ],
+    [
+      'where that is taken, with the newest free hour that was live',
+      { spans: RUNNING, modes: LEFT, taken: ['l-1 10:00', 'l-1 09:00'], now: '13:15' },
+      usage('10:20'),
+      '1 11 08:00',
+    ],
+    [
+      'of its own month first',
+      {
+        spans: RUNNING,
+        modes: changes('live', ['2026-12-01T01:30:00Z', 'dry-run']),
+        taken: ['l-1 2026-11-30T22:00:00Z'],
+        now: '2026-12-01T03:15:00Z',
+      },
+      usage('2026-11-30T22:30:00Z'),
+      '1 30 23:00',
+    ],
+    [
+      'of another month where its own has none, though the product was left since',
+      {
+        spans: RUNNING,
+        modes: changes('live', ['2026-12-01T02:30:00Z', 'dry-run']),
+        taken: ['l-1 2026-12-01T02:00:00Z'],
+        now: '2026-12-01T06:15:00Z',
+      },
+      usage('2026-11-30T22:30:00Z'),
+      '1 01 01:00',
+    ],
+    [
+      'never with an hour of dry-run time: another system may meter it',
+      { spans: BEGUN, modes: LEFT, taken: ALL_LIVE, now: '13:15' },
+      usage('09:10'),
+      'wait noHour',
+    ],
+    [
+      'waits for the hour in which it was left, to settle',
+      { spans: RUNNING, modes: LEFT, taken: ['l-1 09:00', 'l-1 08:00'], now: '10:50' },
+      usage('09:10'),
+      'wait nextHour',
+    ],
+    [
+      'goes with the next hour once the product is live again',
+      { spans: BEGUN, modes: BACK, taken: ALL_LIVE, now: '12:15' },
+      usage('10:20'),
+      '1 11 11:00',
+    ],
+    [
+      'waits for the hour with which it will be live again',
+      { spans: BEGUN, modes: changes('live', ['10:30', 'dry-run'], ['20:00', 'live']), taken: ALL_LIVE },
+      usage('10:20'),
+      'wait nextHour',
+    ],
+    [
+      'but not where one is free before',
+      { spans: RUNNING, modes: changes('live', ['10:30', 'dry-run'], ['20:00', 'live']), taken: ['l-1 10:00'] },
+      usage('10:20'),
+      '1 11 09:00',
+    ],
+    [
+      'leaves late usage of dry-run time dry, in an hour of its own',
+      { spans: RUNNING, modes: BACK, now: '13:15' },
+      usage('10:45'),
+      '1 dry-run 11 10:00',
+    ],
+    [
+      'leaves usage of off time waiting',
+      { spans: RUNNING, modes: changes('live', ['10:30', 'off']) },
+      usage('10:45'),
+      'wait notLive',
+    ],
+    [
+      'bills live usage of before AWS’s start in the hour that AWS takes',
+      { spans: [{ agreement: '1', from: '10:10', startsAt: '10:40' }], modes: LEFT },
+      usage('10:20'),
+      '1 11 10:00',
+    ],
+    [
+      'is no boundary of price: corrections of live time follow it',
+      { spans: RUNNING, modes: LEFT, taken: ['l-1 09:00'], refused: ['l-1'], now: '13:15' },
+      usage('09:10', '09:10', true),
+      '1 11 10:00',
+    ],
+  ];
+  it.each(table)('%s', (_, given, rollup, expected) => {
+    expect(planned(given, rollup)).toBe(expected);
+  });
+
+  it('is looked at again when the hour has settled with which it will be live again', () => {
+    const plan = ruleOf({
+      ...{ spans: BEGUN, taken: ALL_LIVE },
+      modes: changes('live', ['10:30', 'dry-run'], ['20:00', 'live']),
+    }).plan(usage('10:20'));
+    expect(plan).toMatchObject({ to: 'wait', lookAt: at('21:10') });
+  });
+
+  it('carries a whole unit of live time to an hour that was live, after the product was left', () => {
+    const rule = ruleOf({ spans: RUNNING, modes: LEFT, taken: ['l-1 10:00'], now: '13:15' });
+    const place = rule.placeOf(1, at('10:10'));
+    expect(place.kind === 'period' ? said(rule.planCarry(place.period, 'requests')) : place.kind).toBe('1 11 09:00');
+  });
+});
+
 describe('usage that no agreement covers', () => {
   const ENDED: SpanGiven[] = [{ agreement: '1', from: '2026-10-05T08:20:00Z', to: '10:05' }];
   const LATER = '2026-11-12T12:00:00Z';
@@ -505,6 +644,58 @@ describe('usage that no agreement covers', () => {
 });
 
 describe('usage that several subscriptions could pay', () => {
+  // The buyer of the second arrives at 10:10, AWS's start is 10:40.
+  const ARRIVING: Given = {
+    spans: RUNNING,
+    others: [{ spans: [{ agreement: '2', from: '10:10', startsAt: '10:40' }] }],
+  };
+  const LEGACY_ARRIVING: Given = {
+    spans: [{ ...RUNNING[0]!, identity: legacy }],
+    others: [{ spans: [{ ...ARRIVING.others![0]!.spans[0]!, identity: account }] }],
+  };
+  const GAPS: [string, Given, WaitingRollup, string][] = [
+    ['between the arrival and the start of one: goes to the one that runs', ARRIVING, usage('10:20'), '1 11 10:00'],
+    ['likewise with legacy names', LEGACY_ARRIVING, usage('10:20'), '1 11 10:00'],
+    [
+      'likewise where the product takes the paid one first',
+      { ...ARRIVING, spans: [{ ...RUNNING[0]!, price: 'trial' }], onSeveral: 'paidFirst' },
+      usage('10:20'),
+      '1 trial 11 10:00',
+    ],
+    ['from the start on it waits', ARRIVING, usage('10:40'), 'wait ambiguous'],
+    ['it is cut there', ARRIVING, usage('10:20', '10:50'), 'split at 10:40:00'],
+    ['it is not cut at the arrival', ARRIVING, usage('10:05', '10:35'), '1 11 10:00'],
+    [
+      'goes to the start where the one that ran has ended before the arrival',
+      { ...ARRIVING, spans: [{ ...RUNNING[0]!, to: '10:05' }] },
+      usage('10:20'),
+      '2 11 10:00',
+    ],
+    [
+      'is cut where the one that ran ends before the start',
+      { ...ARRIVING, spans: [{ ...RUNNING[0]!, to: '10:30' }] },
+      usage('10:20', '10:35'),
+      'split at 10:30:00',
+    ],
+    [
+      'goes to the start where it names the newcomer beside the tenant',
+      { ...ARRIVING, subject: { payer: 's2' } },
+      usage('10:20'),
+      '2 11 10:00',
+    ],
+    [
+      'goes to the start where it names the newcomer alone',
+      { ...ARRIVING, subject: { tenant: null, payer: 's2' } },
+      usage('10:20'),
+      '2 11 10:00',
+    ],
+    [
+      'goes to the start where the newcomer was chosen',
+      { ...ARRIVING, choices: [{ subscriptionId: 's2', from: '10:15' }] },
+      usage('10:20'),
+      '2 11 10:00',
+    ],
+  ];
   const TWO: Given = { spans: RUNNING, others: [{ spans: [{ agreement: '2', from: '2026-10-06T08:20:00Z' }] }] };
   const table: [string, Given, WaitingRollup, string][] = [
     ['waits [M2]', TWO, usage('10:10'), 'wait ambiguous'],
@@ -567,6 +758,7 @@ describe('usage that several subscriptions could pay', () => {
       usage('10:10'),
       'wait noSubscription',
     ],
+    ...GAPS,
     [
       'recorded for a subscription alone is never ambiguous',
       { ...TWO, subject: { tenant: null, payer: 's1' } },
@@ -643,15 +835,28 @@ describe('whatever the timeline', () => {
       maxLength: 60,
     }),
     refused: fc.constantFrom<string[]>([], ['requests'], ['C1']),
+    modes: fc
+      .array(fc.record({ quarter: fc.integer({ min: 0, max: 4 * 72 }), mode: fc.constantFrom('live', 'dry-run') }), {
+        maxLength: 4,
+      })
+      .map((changes): ModeChange[] => [
+        { from: null, mode: 'live' },
+        ...changes
+          .sort((a, b) => a.quarter - b.quarter)
+          .map(({ quarter, mode }) => ({
+            from: plusMs(at('2026-11-09T00:00:00Z'), quarter * 900_000),
+            mode: mode,
+          })),
+      ]),
   });
 
   it('is billed under its own price period, in an hour that is inside, free, settled and not too late; and steps keep their order', () => {
     fc.assert(
-      fc.property(anyWorld, ({ spans, now, used, isCorrection, takenHours, refused }) => {
+      fc.property(anyWorld, ({ spans, now, used, isCorrection, takenHours, refused, modes }) => {
         const taken = takenHours.map(
           ([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`,
         );
-        const given: Given = { spans, taken, refused, now: now.toISOString() };
+        const given: Given = { spans, taken, refused, modes, now: now.toISOString() };
         const rule = ruleOf(given);
         const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
         if (instant > now) return;
@@ -685,6 +890,11 @@ describe('whatever the timeline', () => {
         // Never another price period.
         expect(period.agreementId).toBe(span.agreement);
         expect(period.price).toBe(span.price);
+        // Never another mode: neither that of its usage, nor all through the hour.
+        expect(period.mode).toBe(modeAt(modes, instant));
+        expect([0, 15, 30, 45].map((minute) => modeAt(modes, plusMs(hour.hour, minute * 60_000)))).toContain(
+          period.mode,
+        );
         // Inside of it: an instant at least a second after its start.
         expect(hour.timestamp >= plusMs(new Date(span.from), 1000) || hour.timestamp >= hour.hour).toBe(true);
         expect(hourOf(hour.timestamp)).toEqual(hour.hour);
@@ -728,7 +938,7 @@ describe('whatever the timeline', () => {
 
   it('is looked at again when it may be planned otherwise: before that, nothing changes', () => {
     fc.assert(
-      fc.property(anyWorld, fc.integer({ min: 1, max: 300 }), ({ spans, now, used, takenHours }, minutes) => {
+      fc.property(anyWorld, fc.integer({ min: 1, max: 300 }), ({ spans, now, used, takenHours, modes }, minutes) => {
         const taken = takenHours.map(
           ([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`,
         );
@@ -742,12 +952,12 @@ describe('whatever the timeline', () => {
           lastAt: instant,
           isCorrection: false,
         };
-        const plan = ruleOf({ spans, taken, now: now.toISOString() }).plan(rollup);
+        const plan = ruleOf({ spans, taken, modes, now: now.toISOString() }).plan(rollup);
         if (plan.to !== 'wait') return;
         const later = plusMs(now, minutes * 60_000);
         if (plan.lookAt && plan.lookAt <= later) return;
         // A fact may come, and an hour of a running period may begin; time alone gives it no record before `lookAt`.
-        const then = ruleOf({ spans, taken, now: later.toISOString() }).plan(rollup);
+        const then = ruleOf({ spans, taken, modes, now: later.toISOString() }).plan(rollup);
         expect(then.to === 'hour' || then.to === 'setApart' ? said(then) : 'waits').toBe('waits');
       }),
       { numRuns: 2000 },
