@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type CanActivate,
@@ -24,7 +22,6 @@ import {
   type Delivery,
   EventDeliveries,
   getMarketplaceToken,
-  MARKETPLACE_EVENT_TYPES,
   JobScheduler,
   type MarketplaceEvent,
   type MarketplaceEventType,
@@ -36,7 +33,6 @@ import { Outbox } from '../../src/events/outbox.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
 import { START } from '../support/ledger-harness.js';
 import { type TestDatabase } from '../support/postgres.js';
-import { repositoryRoot } from '../support/processes.js';
 import { EventHost, hostOptions, type HostParts, subscriptionIds } from './event-host.js';
 
 let postgres: TestDatabase;
@@ -304,22 +300,6 @@ describe('handlers', () => {
       }
     }
     expect(new Typed()).toBeInstanceOf(Typed);
-  });
-});
-
-describe('docs/events.md', () => {
-  it('names every event, and every kind of alert beside the event that goes with it', () => {
-    const page = readFileSync(path.join(repositoryRoot, 'docs/events.md'), 'utf8');
-    const [events = '', alerts = ''] = page.slice(page.indexOf('## Events')).split('| alert |');
-    const firstCells = (table: string): string[] =>
-      [...table.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, cell = '']) => cell.match(/[\w.]+/g) ?? []);
-    expect(firstCells(events).sort()).toEqual([...MARKETPLACE_EVENT_TYPES].sort());
-    const board = readFileSync(path.join(repositoryRoot, 'src/events/alert-board.ts'), 'utf8');
-    const kinds = [...(/export type AlertKind =([^;]*);/.exec(board)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(
-      ([, kind]) => kind,
-    );
-    expect(kinds.length).toBeGreaterThan(10);
-    expect(firstCells(alerts).sort()).toEqual(kinds.sort());
   });
 });
 
