@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { type INestApplication } from '@nestjs/common';
-import { withClient } from '../../tools/postgres/postgres-server.js';
+import { withClient } from '../../tools/postgres/connection.js';
 import { JobScheduler, MeteringService } from '../../src/index.js';
 import { HOUR_MS } from '../../src/runtime/clock.js';
 import { type Buyer } from '../support/buyer.js';

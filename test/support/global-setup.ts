@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { PostgresServer, withClient } from '../../tools/postgres/postgres-server.js';
+import { withClient } from '../../tools/postgres/connection.js';
+import { PostgresServer } from '../../tools/postgres/postgres-server.js';
 import { RUN_VARIABLE, SERVER_URL_VARIABLE } from './postgres.js';
 
 declare global {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { createDatabaseSql, databaseUrl, withClient } from '../../tools/postgres/postgres-server.js';
+import { createDatabaseSql, databaseUrl, withClient } from '../../tools/postgres/connection.js';
 
 /** Environment variables through which the global setup tells the workers about the run's server. */
 export const SERVER_URL_VARIABLE = 'MARKETPLACE_TEST_SERVER_URL';

@@ -1,6 +1,7 @@
 // Starts the embedded server and stays, as an application would. Says what it started as one line of JSON.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PostgresServer, withClient } from '../../tools/postgres/postgres-server.js';
+import { withClient } from '../../tools/postgres/connection.js';
+import { PostgresServer } from '../../tools/postgres/postgres-server.js';
 
 process.stdout.write('starting\n');
 const server = await PostgresServer.start();

@@ -10,7 +10,8 @@ import {
   prepareBinaries,
   unprivilegedUser,
 } from '../../tools/postgres/binaries.js';
-import { PostgresServer, withClient } from '../../tools/postgres/postgres-server.js';
+import { withClient } from '../../tools/postgres/connection.js';
+import { PostgresServer } from '../../tools/postgres/postgres-server.js';
 import {
   eventually,
   isOpenToOthers,

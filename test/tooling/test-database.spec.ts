@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { withClient } from '../../tools/postgres/postgres-server.js';
+import { withClient } from '../../tools/postgres/connection.js';
 import { createTestDatabase, migratedDatabase, type TestDatabase } from '../support/postgres.js';
 
 const databases: TestDatabase[] = [];
