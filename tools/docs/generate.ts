@@ -1,9 +1,29 @@
-/** `npm run docs:generate`: writes the pages that are made of docstrings and catalogues. */
+/** `npm run docs:generate`: writes the pages that are made of docstrings, catalogues and the migrated schema. */
 import { existsSync, writeFileSync } from 'node:fs';
+import { createDataSource } from '../../src/database/data-source.factory.js';
+import { runMigrations } from '../../src/database/migration-runner.js';
+import { withClient } from '../postgres/connection.js';
+import { PostgresServer } from '../postgres/postgres-server.js';
+import { architecturePage } from './architecture-page.js';
 import { pathOf, sourceOf } from './docstrings.js';
-import { generatedPages } from './generated-pages.js';
+import { type GeneratedPage, generatedPages } from './generated-pages.js';
 
-const pages = generatedPages();
+async function schemaPage(): Promise<GeneratedPage> {
+  const server = await PostgresServer.start();
+  try {
+    const dataSource = await createDataSource({ database: { url: server.url, poolSize: 2 } }).initialize();
+    try {
+      await runMigrations(dataSource);
+    } finally {
+      await dataSource.destroy();
+    }
+    return await withClient(server.url, architecturePage);
+  } finally {
+    await server.stop();
+  }
+}
+
+const pages = [...generatedPages(), await schemaPage()];
 const problems = pages.flatMap((page) => page.problems.map((problem) => `${page.path}: ${problem}`));
 if (problems.length > 0) {
   console.error(problems.join('\n'));
