@@ -1,10 +1,12 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 import { EVENTS } from './initial/events.sql.js';
-import { GUARDS } from './initial/guards.sql.js';
+import { GUARDS, KEPT } from './initial/guards.sql.js';
 import { PRODUCTS } from './initial/products.sql.js';
 import { PROOF } from './initial/proof.sql.js';
 import { RECORD_GUARDS } from './initial/record-guards.sql.js';
+import { RECORD_STATE_GUARDS } from './initial/record-state-guards.sql.js';
 import { RECORDS } from './initial/records.sql.js';
+import { ROLLUP_GUARDS } from './initial/rollup-guards.sql.js';
 import { SUBMISSION_GUARDS } from './initial/submission-guards.sql.js';
 import { SUBMISSION } from './initial/submission.sql.js';
 import { SUBSCRIPTION_GUARDS } from './initial/subscription-guards.sql.js';
@@ -29,7 +31,15 @@ const UP: readonly string[] = [
   ...SUBSCRIPTION_GUARDS,
   ...USAGE_GUARDS,
   ...RECORD_GUARDS,
+  ...RECORD_STATE_GUARDS,
+  ...ROLLUP_GUARDS,
   ...SUBMISSION_GUARDS,
+];
+
+/** What no start of the module writes by itself. While one of these has a row, the ledger is not dropped. */
+const HISTORY = [
+  ...KEPT.filter((table) => !['product', 'product_mode', 'dimension', 'seal_cursor', 'outbox_event'].includes(table)),
+  ...['registration_code', 'inbox_message', 'unsealed_usage'],
 ];
 
 export class Initial1796000000000 implements MigrationInterface {
@@ -41,15 +51,19 @@ export class Initial1796000000000 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    const used = (await queryRunner.query(`SELECT 1 FROM marketplace.usage_event LIMIT 1`)) as unknown[];
-    if (used.length > 0)
+    // Whoever writes meanwhile waits, and then finds no table: nothing comes in between the look and the end.
+    await queryRunner.query(
+      `LOCK TABLE ${HISTORY.map((table) => `marketplace.${table}`).join(', ')} IN EXCLUSIVE MODE`,
+    );
+    const filled = (await queryRunner.query(
+      HISTORY.map((name) => `SELECT '${name}' AS name WHERE EXISTS (SELECT FROM marketplace.${name})`).join(
+        ' UNION ALL ',
+      ),
+    )) as { name: string }[];
+    if (filled.length > 0)
       throw new Error(
-        'The ledger holds usage: it is not dropped by a migration. Dump and drop the schema "marketplace" by hand.',
-      );
-    const heard = (await queryRunner.query(`SELECT 1 FROM marketplace.inbox_message LIMIT 1`)) as unknown[];
-    if (heard.length > 0)
-      throw new Error(
-        'Messages were received: they are not dropped by a migration. Dump and drop the schema "marketplace" by hand.',
+        `The ledger holds history, in ${filled.map(({ name }) => name).join(', ')}: no migration drops it. ` +
+          'Keep a copy (pg_dump --schema=marketplace), stop every replica, and drop the schema "marketplace" by hand.',
       );
     const tables = (await queryRunner.query(
       `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'marketplace'

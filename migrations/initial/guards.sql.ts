@@ -1,5 +1,5 @@
 /** Rows that are history: neither deleted nor truncated by anybody. */
-const KEPT = [
+export const KEPT = [
   'ledger_home',
   'product',
   'product_mode',

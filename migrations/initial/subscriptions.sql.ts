@@ -115,6 +115,7 @@ export const SUBSCRIPTIONS: readonly string[] = [
   )`,
   `CREATE INDEX agreement_by_subscription ON marketplace.agreement (seller_account, subscription_id)`,
   `CREATE INDEX agreement_by_buyer ON marketplace.agreement (seller_account, buyer_id)`,
+  `CREATE INDEX agreement_aliases ON marketplace.agreement (seller_account, alias_of) WHERE alias_of IS NOT NULL`,
   `CREATE INDEX agreement_by_product_id ON marketplace.agreement (seller_account, product_id)
     WHERE product_id IS NOT NULL`,
   // 'agreement': what follows the first hyphen of agmt-…; 'license': l-… whatever form was printed. A license may serve

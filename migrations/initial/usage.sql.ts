@@ -66,6 +66,10 @@ export const USAGE: readonly string[] = [
   `CREATE INDEX rollup_waiting ON marketplace.rollup (subject, hour) WHERE record_id IS NULL AND NOT is_split`,
   `CREATE INDEX rollup_by_record ON marketplace.rollup (record_id) WHERE record_id IS NOT NULL`,
   `CREATE INDEX rollup_by_hour ON marketplace.rollup (subject, hour)`,
+  `CREATE INDEX rollup_by_whole ON marketplace.rollup (split_of) WHERE split_of IS NOT NULL`,
+  // Never planned: what makes a customer due.
+  `CREATE INDEX rollup_fresh ON marketplace.rollup (subject) WHERE record_id IS NULL AND NOT is_split
+    AND waiting_reason IS NULL`,
   // Recording asks by subscription, when its memory misses.
   `CREATE INDEX subject_by_subscription ON marketplace.subject (subscription_id) WHERE subscription_id IS NOT NULL`,
   // The take asks whose running hour is the last.

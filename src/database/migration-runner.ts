@@ -14,7 +14,8 @@ export interface MigrationStatus {
   unknown: string[];
 }
 
-const names = (): string[] => MIGRATIONS.map((migration) => migration.name);
+// Of an instance, where it is a literal: a minified bundle renames the class.
+const names = (): string[] => MIGRATIONS.map((Migration) => new Migration().name);
 
 export async function migrationStatus(dataSource: DataSource): Promise<MigrationStatus> {
   const [table] = await dataSource.query<{ present: boolean }[]>(

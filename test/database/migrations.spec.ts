@@ -86,22 +86,84 @@ describe('migrations', () => {
     await dataSource.destroy();
   });
 
-  it('can be taken back while the ledger is empty, and not once it holds usage', async () => {
+  it('have the same names in a minified bundle', async () => {
+    const minified = MIGRATIONS.map((migration) => [migration, migration.name] as const);
+    const dataSource = await connect();
+    try {
+      await runMigrations(dataSource);
+      for (const [migration] of minified) Object.defineProperty(migration, 'name', { value: 'a', configurable: true });
+      expect(await migrationStatus(dataSource)).toEqual({
+        applied: ['Initial1796000000000'],
+        pending: [],
+        unknown: [],
+      });
+      await verifyMigrations(dataSource);
+      await dataSource.undoLastMigration();
+      expect((await runMigrations(dataSource)).pending).toEqual(['Initial1796000000000']);
+      await verifyMigrations(dataSource);
+    } finally {
+      for (const [migration, name] of minified)
+        Object.defineProperty(migration, 'name', { value: name, configurable: true });
+      await dataSource.destroy();
+    }
+  });
+
+  it('are taken back while the ledger has no history, and leave nothing behind', async () => {
     const dataSource = await connect();
     await runMigrations(dataSource);
+    const first = await schemaOf(database.url);
+    // What a start writes by itself.
+    await dataSource.query(
+      `INSERT INTO marketplace.product (seller_account, product_code, type, identity, region)
+       VALUES ('seller', 'product-1', 'saas', 'license', 'us-east-1')`,
+    );
     for (const undone of MIGRATIONS.keys()) {
       await dataSource.undoLastMigration();
       expect((await migrationStatus(dataSource)).pending).toHaveLength(undone + 1);
     }
+    expect(await schemaOf(database.url)).toEqual([]);
+    const left = await dataSource.query<{ name: string }[]>(
+      `SELECT relname AS name FROM pg_class WHERE relnamespace = 'marketplace'::regnamespace
+       UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'marketplace'::regnamespace
+       UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'marketplace'::regnamespace ORDER BY 1`,
+    );
+    expect(left.filter(({ name }) => !/^_?migration(_id_seq)?$|^PK_[0-9a-f]+$/.test(name))).toEqual([]);
     await runMigrations(dataSource);
-    await dataSource.query(
+    expect(await schemaOf(database.url)).toEqual(first);
+    await dataSource.destroy();
+  });
+
+  it.each([
+    [
+      'usage_event',
       `INSERT INTO marketplace.usage_event (id, occurred_at, subject, dimension, quantity)
        VALUES ('019a7f00-0000-7000-8000-000000000001', now(), 1, 1, 1)`,
-    );
+    ],
+    [
+      'buyer',
+      `WITH product AS (
+         INSERT INTO marketplace.product (seller_account, product_code, type, identity, region)
+         VALUES ('seller', 'product-1', 'saas', 'license', 'us-east-1'))
+       INSERT INTO marketplace.buyer (seller_account, id, product_code)
+       VALUES ('seller', '019a7f00-0000-7000-8000-000000000002', 'product-1')`,
+    ],
+    [
+      'inbox_message',
+      `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body, state)
+       VALUES ('seller', 'sqs', 'message-1', 'sqs:queue', now(), '{}', 'ignored')`,
+    ],
+  ])('are not taken back once %s has a row', async (table, insert) => {
+    const dataSource = await connect();
+    await runMigrations(dataSource);
+    await dataSource.query(insert);
+    const before = await schemaOf(database.url);
     const undoAll = async (): Promise<void> => {
       while ((await migrationStatus(dataSource)).applied.length > 0) await dataSource.undoLastMigration();
     };
-    await expect(undoAll()).rejects.toThrow('holds usage');
+    await expect(undoAll()).rejects.toThrow(new RegExp(`holds history, in .*\\b${table}\\b.*pg_dump`));
+    expect(await schemaOf(database.url)).toEqual(before);
+    const [row] = await dataSource.query<{ count: number }[]>(`SELECT count(*)::int FROM marketplace.${table}`);
+    expect(row?.count).toBe(1);
     await dataSource.destroy();
   });
 });

@@ -34,7 +34,7 @@ const RECORD_TABLE = only(
   /CREATE TABLE marketplace\.metering_record \(([^]*?)WITH \(fillfactor/g,
 );
 const TRANSITIONS = only(
-  read('migrations/initial/record-guards.sql.ts'),
+  read('migrations/initial/record-state-guards.sql.ts'),
   /CREATE FUNCTION marketplace\.guard_metering_record([^]*?)\$\$`/g,
 );
 /** The literals of a union type of the sources. */
