@@ -12,7 +12,7 @@ export const UNIT_SUITES = [
   'test/module/options',
   'test/notifications/(lifecycle-parser|sns-certificates|sns-signature)',
   'test/registration/(arrival-limiter|registration-form)',
-  'test/runtime/decimal',
+  'test/runtime/(backoff|decimal|single-flight|text-guards)',
   'test/subscription/(aws-names|product-mode|reconciliation-answer)',
   'test/subscription/agreements/',
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { isStorable } from '../runtime/storable-text.js';
 import { cursorOf, fingerprintOf, readCursor } from './page-cursor.js';
 
 const LIMIT_MAX = 200;
@@ -25,10 +26,7 @@ const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) =>
 const flag = oneOf('true', 'false').transform((value) => value === 'true');
 const key = text(1000);
 // An id that others chose may hold any character, but none that Postgres does not take.
-const foreignKey = z
-  .string()
-  .max(1000)
-  .refine((value) => !value.includes('\u0000'));
+const foreignKey = z.string().max(1000).refine(isStorable);
 const position = z.string().regex(/^\d{1,18}$/);
 
 const recordFilter = z

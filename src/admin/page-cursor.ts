@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { jsonOf } from '../runtime/json.js';
 
 const FINGERPRINT_BYTES = 9;
 
@@ -20,12 +21,7 @@ export function cursorOf(fingerprint: string, keys: readonly string[]): string {
 
 /** What a cursor holds, or null for a text that no page of ours gave. */
 export function readCursor(cursor: string): { fingerprint: string; keys: string[] } | null {
-  let parts: unknown;
-  try {
-    parts = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-  } catch {
-    return null;
-  }
+  const parts = jsonOf(Buffer.from(cursor, 'base64url').toString());
   if (!Array.isArray(parts) || !parts.every((part): part is string => typeof part === 'string')) return null;
   const [fingerprint, ...keys] = parts;
   return fingerprint === undefined ? null : { fingerprint, keys };

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { backoffMs } from '../runtime/backoff.js';
 import { countMetric } from '../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AwsClients, entitlementRegionOf } from './aws-clients.js';
@@ -23,12 +24,8 @@ export type CustomerAnswer =
   | { kind: 'tokenExpired' }
   | { kind: 'failed'; failure: CallFailure };
 
-/**
- * First wait after a throttled call, doubled from one to the next up to the longest; each is drawn from its upper half.
- * Milliseconds.
- */
-const FIRST_WAIT_MS = 400;
-const LONGEST_WAIT_MS = 2000;
+/** Between throttled calls: a buyer waits for the answer. */
+const WAITS = { backoffBaseMs: 400, backoffCapMs: 2000 };
 
 /**
  * ResolveCustomer. AWS publishes no quota for it, so there is no budget to wait in: a call that is throttled is made
@@ -49,11 +46,11 @@ export class CustomerGateway {
 
   async resolve(token: string): Promise<CustomerAnswer> {
     const until = performance.now() + this.options.resolvePatienceMs;
-    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+    for (let throttled = 0; ; throttled += 1) {
       const answer = await this.resolveOnce(token);
       countMetric('marketplace.calls', 1, { operation: 'ResolveCustomer', outcome: answer.kind });
       const isThrottled = answer.kind === 'failed' && answer.failure.kind === 'throttled';
-      const pauseMs = (waitMs * (1 + Math.random())) / 2;
+      const pauseMs = backoffMs(throttled, WAITS, Math.random(), 'upperHalf');
       if (!isThrottled || performance.now() + pauseMs > until) return answer;
       await sleep(pauseMs);
     }

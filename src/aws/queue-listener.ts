@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Message, SQSClient } from '@aws-sdk/client-sqs';
 import { Consumer } from 'sqs-consumer';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { backoffMs } from '../runtime/backoff.js';
 import { type CallFailure, callFailureOf } from './aws-error.js';
 
 /** What a queue has handed out. */
@@ -140,9 +141,8 @@ export class QueueListener {
   }
 
   private async pause(): Promise<void> {
-    const { backoffBaseMs, backoffCapMs } = this.options.submission;
-    const ceilingMs = Math.min(backoffCapMs, backoffBaseMs * 2 ** Math.min(this.failures - 1, 30));
-    await delay(ceilingMs * (0.5 + Math.random() / 2), undefined, { signal: this.stopping.signal }).catch(ignore);
+    const pauseMs = backoffMs(this.failures - 1, this.options.submission, Math.random(), 'upperHalf');
+    await delay(pauseMs, undefined, { signal: this.stopping.signal }).catch(ignore);
   }
 
   private async keep(messages: Message[]): Promise<Message[]> {

@@ -7,6 +7,7 @@ import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.j
 import { AlertBoard } from '../events/alert-board.js';
 import { Outbox } from '../events/outbox.js';
 import { type ResolvedProduct, type ResolvedOptions } from '../options/resolved-options.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ProductCatalog } from '../subscription/product-catalog.js';
 import { licenseIdOf } from '../subscription/chain/aws-names.js';
@@ -68,7 +69,7 @@ interface Failed {
 @Injectable()
 export class EntitlementService {
   private readonly logger = new Logger('MarketplaceEntitlements');
-  private readonly asking = new Map<string, Promise<EntitlementView>>();
+  private readonly asking = new SingleFlight<EntitlementView>();
   private readonly failed = new Map<string, Failed>();
 
   constructor(
@@ -92,7 +93,7 @@ export class EntitlementService {
     const known = await selectSnapshot(this.database, this.options.sellerAccount, holder.agreement_id);
     const hasChanged = known !== null && holder.changed_at !== null && holder.changed_at >= known.fetched_at;
     if (known && !hasChanged && this.isFresh(known)) return this.viewOf(holder.subscription_id, known, false);
-    return this.askOnce(holder, known);
+    return this.asking.share(holder.agreement_id, () => this.ask(holder, known));
   }
 
   /**
@@ -153,16 +154,6 @@ export class EntitlementService {
       ageMs: Math.max(0, this.options.clock.now().getTime() - fetchedAt.getTime()),
       stale,
     };
-  }
-
-  private askOnce(holder: HolderRow, known: SnapshotRow | null): Promise<EntitlementView> {
-    const question =
-      this.asking.get(holder.agreement_id) ??
-      this.ask(holder, known).finally(() => {
-        this.asking.delete(holder.agreement_id);
-      });
-    this.asking.set(holder.agreement_id, question);
-    return question;
   }
 
   private async ask(row: HolderRow, known: SnapshotRow | null): Promise<EntitlementView> {

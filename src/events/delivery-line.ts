@@ -6,10 +6,12 @@ import { crashPoint } from '../runtime/crash-point.js';
 import { type Waker } from '../runtime/waker.js';
 import { countMetric } from '../runtime/metrics.js';
 import { redactedText } from '../runtime/redaction.js';
+import { storableStart } from '../runtime/storable-text.js';
 import { agreementNoticeOf } from './agreement-notice.sql.js';
 import { type AlertBoard } from './alert-board.js';
 import { deliveryDelayMs } from './delivery-backoff.js';
-import { claimDeliveries, type ClaimedDelivery, lockHandler, settleDelivery } from './event-delivery.sql.js';
+import { claimDeliveries, type ClaimedDelivery, settleDelivery } from './event-delivery.sql.js';
+import { lockHandler } from './event-handler.sql.js';
 import { type EventHandler } from './event-handlers.js';
 import { type MarketplaceEvent, type StoredAgreementNotice } from './marketplace-event.js';
 
@@ -183,7 +185,7 @@ export class DeliveryLine {
     const { options, database, alerts, waker } = this.tools;
     const { handlers, jobs, sellerAccount } = options;
     const { delivery } = held;
-    const error = redactedText(message).replaceAll('\u0000', '\uFFFD').slice(0, ERROR_LENGTH_MAX);
+    const error = storableStart(redactedText(message), ERROR_LENGTH_MAX);
     const isLast = attempts >= handlers.deadLetterAfterAttempts;
     countMetric('marketplace.deliveries', 1, { handler: this.handler.id, outcome: isLast ? 'deadLettered' : 'failed' });
     if (!isLast) {

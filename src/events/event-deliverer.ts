@@ -7,7 +7,7 @@ import { INSTANCE_NAME, JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AlertBoard } from './alert-board.js';
 import { DeliveryLine } from './delivery-line.js';
-import { selectAway, touchHandlers } from './event-delivery.sql.js';
+import { selectAway, touchHandlers } from './event-handler.sql.js';
 import { awaySubjectsOf, type EventHandler, EventHandlers } from './event-handlers.js';
 
 // Machine time. Far apart, so that a deployment or a restart is no alarm.

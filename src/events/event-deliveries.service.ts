@@ -11,14 +11,11 @@ import {
   handlerOfDelivery,
   hasDeadLettered,
   lockDelivery,
-  lockHandler,
-  retireHandler,
   retryDelivery,
   selectDeliveries,
-  selectHandlers,
-  selectPresence,
   skipDelivery,
 } from './event-delivery.sql.js';
+import { lockHandler, retireHandler, selectHandlers, selectPresence } from './event-handler.sql.js';
 import { awaySubjectsOf } from './event-handlers.js';
 import { type MarketplaceEventType } from './marketplace-event.js';
 

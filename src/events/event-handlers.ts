@@ -6,7 +6,7 @@ import { type ResolvedOptions } from '../options/resolved-options.js';
 import { INSTANCE_NAME } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AlertBoard } from './alert-board.js';
-import { type HandlerRegistration, registerHandlers } from './event-delivery.sql.js';
+import { type HandlerRegistration, registerHandlers } from './event-handler.sql.js';
 import { MARKETPLACE_EVENT_TYPES } from './event-catalogue.js';
 import { type MarketplaceEvent } from './marketplace-event.js';
 import { type Delivery, handlerMetadataOf } from './on-marketplace-event.decorator.js';

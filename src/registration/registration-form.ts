@@ -1,3 +1,6 @@
+import { jsonOf } from '../runtime/json.js';
+import { isStorable } from '../runtime/storable-text.js';
+
 /** What the buyer's browser posts [seller guide, SaaS customer onboarding]. */
 export interface RegistrationForm {
   token: string | null;
@@ -48,17 +51,12 @@ function entriesOf(body: unknown, contentType: string): [string, unknown][] | nu
 }
 
 function jsonEntriesOf(text: string): [string, unknown][] | null {
-  try {
-    const value = JSON.parse(text) as unknown;
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : null;
-  } catch {
-    return null;
-  }
+  const value = jsonOf(text);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : null;
 }
 
 function isKept(name: string, value: string, token: string): boolean {
-  // Postgres takes neither NUL nor half a character. A copy of the token in another field is still the token.
-  const isStorable = !/[\0\p{Surrogate}]/u.test(name + value);
+  // A copy of the token in another field is still the token.
   const isToken = token !== '' && value.includes(token);
-  return isStorable && !isToken && name.length <= NAME_LENGTH_MAX && value.length <= VALUE_LENGTH_MAX;
+  return isStorable(name + value) && !isToken && name.length <= NAME_LENGTH_MAX && value.length <= VALUE_LENGTH_MAX;
 }

@@ -7,6 +7,7 @@ import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.j
 import { type Alert, AlertBoard } from '../events/alert-board.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { digestOf } from '../subscription/chain/aws-names.js';
@@ -44,7 +45,7 @@ interface Arrived {
 @Injectable()
 export class RegistrationIntake {
   private readonly logger = new Logger('MarketplaceRegistration');
-  private readonly resolving = new Map<string, Promise<CustomerAnswer>>();
+  private readonly resolving = new SingleFlight<CustomerAnswer>();
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -76,14 +77,7 @@ export class RegistrationIntake {
    * that it has expired.
    */
   private resolveOnce(token: string, tokenHash: Buffer): Promise<CustomerAnswer> {
-    const key = tokenHash.toString('base64');
-    const question =
-      this.resolving.get(key) ??
-      this.customers.resolve(token).finally(() => {
-        this.resolving.delete(key);
-      });
-    this.resolving.set(key, question);
-    return question;
+    return this.resolving.share(tokenHash.toString('base64'), () => this.customers.resolve(token));
   }
 
   private async register(

@@ -11,6 +11,9 @@ import { sqlStateOf } from '../../database/ledger-database.js';
  */
 export type RecordingFailure = 'waits' | 'data' | 'unavailable' | 'fatal';
 
+/** Between attempts at what `waits` or is `unavailable`: a caller waits for the answer. */
+export const RECORDING_PAUSES = { backoffBaseMs: 10, backoffCapMs: 500 };
+
 const BY_STATE: readonly [pattern: RegExp, failure: RecordingFailure][] = [
   [/^55P03$/, 'waits'],
   [/^2[23]/, 'data'],

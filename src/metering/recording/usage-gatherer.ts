@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client } from 'pg';
-import { type LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
-import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
+import { type LedgerDatabase } from '../../database/ledger-database.js';
+import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
-import { countMetric } from '../../runtime/metrics.js';
-import { type RecordingFailure, recordingFailureOf } from './recording-failure.js';
-import { conflictProblem, differences } from './usage-comparison.js';
+import { backoffCeilingMs } from '../../runtime/backoff.js';
+import { GatheredInsert } from './gathered-insert.js';
+import { RECORDING_PAUSES } from './recording-failure.js';
 import { type RecordResult } from './usage-event.js';
-import { findUsage, insertUsage, NamedStatements } from './usage-event.sql.js';
 import { type PlacedUsage } from './usage-placement.js';
-import { notRecorded, notRecordedBecause, refusalOf } from './usage-refusal.js';
+import { fail, giveUp, unanswered, type WaitingCall } from './waiting-call.js';
 
 /** Most events of one statement. More gain nothing and make everyone wait longer for the answer. */
 const BATCH_MAX = 1_000;
@@ -19,22 +17,6 @@ const BATCH_MAX = 1_000;
 const MAIN_PATIENCE_MS = 25;
 /** The same while the waiting event is being singled out, where every failed statement costs this much. */
 const SIFTING_PATIENCE_MS = 5;
-const PAUSE_MIN_MS = 10;
-const PAUSE_MAX_MS = 500;
-
-/** One caller who waits for an answer. */
-interface Call {
-  readonly usage: PlacedUsage;
-  readonly id: string;
-  /** Monotonic. */
-  readonly deadline: number;
-  /** Answers the caller and forgets it; null afterwards. */
-  settle: ((answer: RecordResult | Error) => void) | null;
-  inFlight: boolean;
-  /** An answer of the database was lost: the event may stand in the ledger. */
-  lost: boolean;
-  lastError?: unknown;
-}
 
 /**
  * Callers of one id whose duplicate another transaction holds uncommitted. They rest without a connection and ask again
@@ -42,20 +24,16 @@ interface Call {
  */
 interface Wait {
   readonly id: string;
-  calls: Call[];
-  pauseMs: number;
+  calls: WaitingCall[];
+  /** How often it was found waiting. */
+  rests: number;
   timer: NodeJS.Timeout | null;
 }
 
 /** A batch in which some event waits or is refused by the database; with `wait`, callers of one id that ask again. */
 interface Unsettled {
-  calls: Call[];
+  calls: WaitingCall[];
   wait: Wait | null;
-}
-
-interface Failure {
-  kind: RecordingFailure;
-  error: unknown;
 }
 
 /**
@@ -66,11 +44,11 @@ interface Failure {
  */
 export class UsageGatherer {
   /** Every caller without an answer, oldest first. */
-  private readonly pending = new Set<Call>();
-  private queue: Call[] = [];
+  private readonly pending = new Set<WaitingCall>();
+  private queue: WaitingCall[] = [];
   private readonly unsettled: Unsettled[] = [];
   private readonly waits = new Map<string, Wait>();
-  private readonly statements = new NamedStatements();
+  private readonly insert: GatheredInsert;
   private mainRuns = false;
   private siftRuns = false;
   private deadlineTimer: NodeJS.Timeout | null = null;
@@ -78,9 +56,11 @@ export class UsageGatherer {
   private whenDrained: (() => void) | null = null;
 
   constructor(
-    private readonly ledger: LedgerDatabase,
+    ledger: LedgerDatabase,
     private readonly options: Pick<ResolvedOptions, 'recording'>,
-  ) {}
+  ) {
+    this.insert = new GatheredInsert(ledger, options.recording.timeoutMs);
+  }
 
   /**
    * Resolves after the event is committed.
@@ -101,7 +81,7 @@ export class UsageGatherer {
       const abort = (): void => {
         giveUp(call, 'RECORD_ABORTED', 'the signal given to record() was aborted');
       };
-      const call: Call = {
+      const call: WaitingCall = {
         usage,
         id: usage.id.text,
         deadline: performance.now() + timeoutMs,
@@ -134,7 +114,7 @@ export class UsageGatherer {
     if (this.deadlineTimer !== null) clearTimeout(this.deadlineTimer);
   }
 
-  private enqueue(calls: readonly Call[]): void {
+  private enqueue(calls: readonly WaitingCall[]): void {
     // Callers who gave up leave their place in the queue behind; while the database is away those must not pile up.
     if (this.queue.length > 2 * this.options.recording.queueSize) this.queue = unanswered(this.queue);
     this.queue.push(...calls.filter((call) => !this.joinsWait(call)));
@@ -148,7 +128,7 @@ export class UsageGatherer {
       await new Promise((resolve) => setImmediate(resolve));
       if (this.queue.length === 0) break;
       const batch = unanswered(this.queue.splice(0, BATCH_MAX));
-      const failure = await this.attempt(batch, MAIN_PATIENCE_MS);
+      const failure = await this.insert.attempt(batch, MAIN_PATIENCE_MS);
       if (failure === null) {
         failures = 0;
         continue;
@@ -166,8 +146,8 @@ export class UsageGatherer {
         this.sift({ calls: keyed, wait: null });
       } else {
         this.queue.unshift(...rest);
+        await sleep(backoffCeilingMs(failures, RECORDING_PAUSES));
         failures += 1;
-        await sleep(pauseMsAfter(failures));
       }
     }
     this.mainRuns = false;
@@ -187,17 +167,17 @@ export class UsageGatherer {
       const { wait } = unsettled;
       const batch =
         wait === null ? unanswered(unsettled.calls).filter((call) => !this.joinsWait(call)) : unanswered(wait.calls);
-      const failure = await this.attempt(batch, SIFTING_PATIENCE_MS);
+      const failure = await this.insert.attempt(batch, SIFTING_PATIENCE_MS);
       if (failure?.kind === 'unavailable') {
         this.unsettled.push({ calls: batch, wait });
+        await sleep(backoffCeilingMs(failures, RECORDING_PAUSES));
         failures += 1;
-        await sleep(pauseMsAfter(failures));
         continue;
       }
       failures = 0;
       const isOneId = batch.every((call) => call.id === batch[0]?.id);
       if (failure?.kind === 'waits' && isOneId) {
-        this.rest(wait ?? { id: batch[0]?.id ?? '', calls: batch, pauseMs: PAUSE_MIN_MS, timer: null });
+        this.rest(wait ?? { id: batch[0]?.id ?? '', calls: batch, rests: 0, timer: null });
         continue;
       }
       if (wait !== null) {
@@ -217,7 +197,7 @@ export class UsageGatherer {
   }
 
   /** Whether the call's id is known to wait: then it waits along instead of holding up a batch. */
-  private joinsWait(call: Call): boolean {
+  private joinsWait(call: WaitingCall): boolean {
     const wait = this.waits.get(call.id);
     wait?.calls.push(call);
     return wait !== undefined;
@@ -234,10 +214,13 @@ export class UsageGatherer {
       return;
     }
     this.waits.set(wait.id, wait);
-    wait.timer = setTimeout(() => {
-      this.askAgain(wait);
-    }, wait.pauseMs);
-    wait.pauseMs = Math.min(wait.pauseMs * 2, PAUSE_MAX_MS);
+    wait.timer = setTimeout(
+      () => {
+        this.askAgain(wait);
+      },
+      backoffCeilingMs(wait.rests, RECORDING_PAUSES),
+    );
+    wait.rests += 1;
   }
 
   private askAgain(wait: Wait): void {
@@ -246,81 +229,6 @@ export class UsageGatherer {
     clearTimeout(wait.timer);
     wait.timer = null;
     this.sift({ calls: wait.calls, wait });
-  }
-
-  /**
-   * One statement for all; a second one only when keys were taken, to tell a repetition from a conflict. Answers whom
-   * it can.
-   */
-  private async attempt(calls: readonly Call[], patienceMs: number): Promise<Failure | null> {
-    if (calls.length === 0) return null;
-    // Callers of one key in one batch: the first is written, the others find it.
-    const first = new Map<string, Call>();
-    for (const call of calls) if (!first.has(call.id)) first.set(call.id, call);
-    try {
-      await this.onOwnConnection(async (connection) => {
-        for (const call of calls) call.inFlight = true;
-        const usages = [...first.values()].map((call) => call.usage);
-        const inserted = await insertUsage(connection, usages, 'binary', patienceMs);
-        for (const id of inserted) {
-          const call = first.get(id);
-          call?.settle?.(resultOf(call.usage, 'recorded'));
-        }
-        if (inserted.size > 0) countMetric('marketplace.usage.recorded', inserted.size, { outcome: 'recorded' });
-        const taken = calls.filter((call) => call.settle !== null);
-        if (taken.length === 0) return;
-
-        const found = await findUsage(connection, [...new Set(taken.map((call) => call.id))]);
-        for (const call of taken) {
-          const earlier = found.get(call.id);
-          if (!earlier) continue;
-          const fields = differences(call.usage, earlier);
-          // After a lost answer the event that is found may be this very call's.
-          const outcome = fields.length > 0 ? 'conflict' : call.lost || call.usage.isMinted ? 'recorded' : 'duplicate';
-          countMetric('marketplace.usage.recorded', 1, { outcome });
-          call.settle?.(
-            outcome === 'conflict'
-              ? refusalOf([conflictProblem(call.usage, fields)])
-              : { ...resultOf(call.usage, outcome), subscriptionId: earlier.subscriptionId },
-          );
-        }
-      });
-      const rest = unanswered(calls);
-      return rest.length === 0
-        ? null
-        : {
-            kind: 'unavailable',
-            error: new Error('an event whose id is taken is not there: it was removed meanwhile'),
-          };
-    } catch (error) {
-      const kind = recordingFailureOf(error);
-      for (const call of unanswered(calls)) {
-        call.lastError = error;
-        call.lost ||= call.inFlight && kind === 'unavailable';
-      }
-      return { kind, error };
-    } finally {
-      for (const call of calls) call.inFlight = false;
-    }
-  }
-
-  /**
-   * A connection whose statement is given up after the time that a caller waits: a server that went silent must not
-   * stop the lane for good.
-   */
-  private async onOwnConnection(work: (connection: SqlExecutor) => Promise<void>): Promise<void> {
-    const runner = this.ledger.dataSource.createQueryRunner();
-    try {
-      const client = (await runner.connect()) as Client;
-      const watchdog = setTimeout(() => void client.end(), this.options.recording.timeoutMs);
-      try {
-        await work(this.statements.on(client));
-      } finally {
-        clearTimeout(watchdog);
-      }
-    } finally {
-      await runner.release();
-    }
   }
 
   /** One timer for all callers: they have the same patience, so the oldest gives up first. */
@@ -341,32 +249,4 @@ export class UsageGatherer {
     );
     this.deadlineTimer.unref();
   }
-}
-
-function unanswered(calls: readonly Call[]): Call[] {
-  return calls.filter((call) => call.settle !== null);
-}
-
-/** The answer for an event as it was given. */
-export function resultOf(usage: PlacedUsage, outcome: RecordResult['outcome']): RecordResult {
-  return {
-    eventId: usage.id.text,
-    idempotencyKey: usage.idempotencyKey,
-    outcome,
-    subscriptionId: usage.subscriptionId,
-  };
-}
-
-function pauseMsAfter(failures: number): number {
-  return Math.min(PAUSE_MIN_MS * 2 ** (failures - 1), PAUSE_MAX_MS);
-}
-
-function giveUp(call: Call, code: MarketplaceErrorCode, why: string): void {
-  const outcome = call.inFlight || call.lost ? 'unknown' : 'notWritten';
-  call.settle?.(notRecorded(code, why, outcome, [call.usage], call.lastError));
-}
-
-function fail(calls: readonly Call[], error: unknown): void {
-  for (const call of unanswered(calls))
-    call.settle?.(notRecordedBecause(error, call.lost ? 'unknown' : 'notWritten', [call.usage]));
 }

@@ -2,7 +2,7 @@ import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { subscriptionIdOf } from '../../subscription/subscription.js';
 import { type EventId, eventIdOf, isMinted, type KeyScope, mintedKeyOf, mintEventId } from './event-id.js';
-import { type CheckedUsage, shown, type UsageContent } from './usage-event.js';
+import { type CheckedUsage, type RecordResult, shown, type UsageContent } from './usage-event.js';
 import { type CodedProblem } from './usage-refusal.js';
 
 /** An event as it will stand in the ledger. */
@@ -130,4 +130,14 @@ function scopeOf({ tenantId, subscriptionId }: UsageContent): KeyScope {
 /** The key as it stands in the row: a minted one is the id itself. */
 export function keptKeyOf({ key }: CheckedUsage): string | null {
   return key === null || isMinted(key) ? null : key;
+}
+
+/** The answer for an event as it was given. */
+export function resultOf(usage: PlacedUsage, outcome: RecordResult['outcome']): RecordResult {
+  return {
+    eventId: usage.id.text,
+    idempotencyKey: usage.idempotencyKey,
+    outcome,
+    subscriptionId: usage.subscriptionId,
+  };
 }

@@ -11,22 +11,21 @@ import {
 import { assertSameDatabase } from '../../database/manager-guard.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { backoffCeilingMs } from '../../runtime/backoff.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { SubjectDirectory } from '../../subscription/chain/subject-directory.js';
 import { ProductCatalog } from '../../subscription/product-catalog.js';
-import { recordingFailureOf } from './recording-failure.js';
+import { RECORDING_PAUSES, recordingFailureOf } from './recording-failure.js';
 import { UsageAdmission } from './usage-admission.js';
 import { conflictProblem, differences, distinctUsage } from './usage-comparison.js';
 import { type RecordOptions, type RecordResult, type UsageEvent } from './usage-event.js';
 import { findUsage, insertUsage, type ParameterForm } from './usage-event.sql.js';
-import { resultOf, UsageGatherer } from './usage-gatherer.js';
-import { type PlacedUsage } from './usage-placement.js';
+import { UsageGatherer } from './usage-gatherer.js';
+import { type PlacedUsage, resultOf } from './usage-placement.js';
 import { type CodedProblem, notRecorded, notRecordedBecause, refusalOf } from './usage-refusal.js';
 
 const PATIENCE_MS = 100;
-const PAUSE_MIN_MS = 10;
-const PAUSE_MAX_MS = 500;
 const SAVEPOINT = 'marketplace_record';
 /** SAVEPOINT outside of a transaction. */
 const NO_TRANSACTION = '25P01';
@@ -161,7 +160,8 @@ export class UsageRecorder implements OnApplicationShutdown {
     const { timeoutMs } = this.options.recording;
     const deadline = performance.now() + timeoutMs;
     let outcome: 'notWritten' | 'unknown' = 'notWritten';
-    for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
+    for (let failures = 0; ; failures += 1) {
+      const pauseMs = backoffCeilingMs(failures, RECORDING_PAUSES);
       try {
         const isRepeated = outcome === 'unknown';
         const write = (tx: SqlExecutor): Promise<RecordResult[]> =>

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { SingleFlight } from '../../runtime/single-flight.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { selectDimensions } from '../product.sql.js';
@@ -54,7 +55,7 @@ const FIND = `
 @Injectable()
 export class SubjectDirectory {
   private readonly subjects = new Map<string, Subject>();
-  private readonly asked = new Map<string, Promise<Subject | null>>();
+  private readonly asked = new SingleFlight<Subject | null>();
   private dimensions = new Map<string, number>();
 
   constructor(
@@ -107,15 +108,11 @@ export class SubjectDirectory {
 
   /** Callers who miss the same name at the same time share one question. */
   private askOnce(name: SubjectName): Promise<Subject | null> {
-    const key = keyOf(name);
-    const asked = this.asked.get(key);
-    if (asked) return asked;
-    const found: (Subject | null)[] = [null];
-    const answer = this.ask([name], found, this.database, true)
-      .then(() => found[0] ?? null)
-      .finally(() => this.asked.delete(key));
-    this.asked.set(key, answer);
-    return answer;
+    return this.asked.share(keyOf(name), async () => {
+      const found: (Subject | null)[] = [null];
+      await this.ask([name], found, this.database, true);
+      return found[0] ?? null;
+    });
   }
 
   private async ask(

@@ -3,6 +3,7 @@ import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { Waker } from '../../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { storableJson } from '../../runtime/storable-text.js';
 import { type LifecycleEvent, type ReceivedMessage } from './lifecycle-event.js';
 
 export interface Reception {
@@ -39,6 +40,7 @@ export class LifecycleInbox {
   async enter(messages: readonly ReceivedMessage[], tx: SqlExecutor): Promise<number> {
     if (messages.length === 0) return 0;
     const { sellerAccount, clock } = this.options;
+    // What Postgres does not take is replaced: a message that can never be stored would come back for ever.
     const rows = await tx.query(
       `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body,
         type, event_at, event, state, error)
@@ -48,22 +50,21 @@ export class LifecycleInbox {
          event jsonb, state text, error text)
        ORDER BY origin, message_id
        ON CONFLICT DO NOTHING RETURNING message_id`,
-      [sellerAccount, clock.now().toISOString(), JSON.stringify(messages.map(rowOf))],
+      [sellerAccount, clock.now().toISOString(), storableJson(messages.map(rowOf))],
     );
     return rows.length;
   }
 }
 
 function rowOf({ origin, messageId, via, body, content }: ReceivedMessage): Record<string, unknown> {
-  // Postgres holds no NUL, and a message that can never be stored would come back for ever.
-  const about = { origin, message_id: withoutNul(messageId), received_via: via, body: withoutNul(body) };
+  const about = { origin, message_id: messageId, received_via: via, body };
   if ('event' in content) {
     const { type, at } = content.event;
     return {
       ...about,
       type,
       event_at: at.toISOString(),
-      event: JSON.parse(withoutNul(eventColumnOf(content.event))) as unknown,
+      event: storedEventOf(content.event),
       state: 'pending',
       error: null,
     };
@@ -73,13 +74,9 @@ function rowOf({ origin, messageId, via, body, content }: ReceivedMessage): Reco
   return { ...about, ...none, state: 'ignored', error: content.ignored };
 }
 
-function withoutNul(text: string): string {
-  return text.replaceAll('\u0000', '\uFFFD').replaceAll('\\u0000', '\uFFFD');
-}
-
 /** What an event says, as it is stored. Postgres drops nothing of it: instants in the details are text. */
-export function eventColumnOf({ about, details, isUntimed }: LifecycleEvent): string {
-  return JSON.stringify({ about, details, ...(isUntimed === true && { isUntimed }) });
+export function storedEventOf({ about, details, isUntimed }: LifecycleEvent): object {
+  return { about, details, ...(isUntimed === true && { isUntimed }) };
 }
 
 /** An event as it was entered. */

@@ -5,6 +5,7 @@ import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { Waker } from '../../runtime/waker.js';
 import { redactedText } from '../../runtime/redaction.js';
+import { isStorable } from '../../runtime/storable-text.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import {
   hasMessage,
@@ -116,9 +117,9 @@ export class LifecycleMessages {
   }
 }
 
-/** Nothing else was ever stored, and Postgres takes no NUL. */
+/** Nothing else was ever stored. */
 function isKey({ origin, messageId }: MessageKey): boolean {
-  return typeof origin === 'string' && typeof messageId === 'string' && !`${origin}${messageId}`.includes('\u0000');
+  return typeof origin === 'string' && typeof messageId === 'string' && isStorable(origin + messageId);
 }
 
 function notFound({ origin, messageId }: MessageKey): MarketplaceMeteringError {

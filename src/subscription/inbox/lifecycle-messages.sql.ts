@@ -1,6 +1,7 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { storableJson } from '../../runtime/storable-text.js';
 import { type LifecycleEvent, type MessageOrigin } from './lifecycle-event.js';
-import { eventColumnOf } from './lifecycle-inbox.js';
+import { storedEventOf } from './lifecycle-inbox.js';
 
 /** What a message is told apart by. */
 export interface MessageKey {
@@ -66,7 +67,7 @@ export async function takeUp(
       messageId,
       understood?.type ?? null,
       understood?.at.toISOString() ?? null,
-      understood && eventColumnOf(understood),
+      understood && storableJson(storedEventOf(understood)),
     ],
   );
 }

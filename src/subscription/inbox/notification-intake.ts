@@ -3,7 +3,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { parseJson, readDelivery } from './lifecycle-parser.js';
+import { readDelivery } from './lifecycle-parser.js';
+import { messageJsonOf } from './message-field.js';
 import { MessageStore } from './message-store.js';
 import { NotificationRefusedError } from './notification-refusal.js';
 import { isOneOf } from './secret-check.js';
@@ -33,7 +34,7 @@ export class NotificationIntake {
     const { snsTopicArns, eventBridgeSecrets } = this.options.notifications;
     if (snsTopicArns.length + eventBridgeSecrets.length === 0)
       throw new NotificationRefusedError('NOTIFICATIONS_CLOSED');
-    const envelope = snsEnvelopeOf(parseJson(body));
+    const envelope = snsEnvelopeOf(messageJsonOf(body));
     if (envelope) return this.receiveSns(envelope, body);
     if (!isOneOf(secret, eventBridgeSecrets))
       throw new NotificationRefusedError('SECRET_INVALID', secret === '' ? 'none was given' : null);

@@ -1,6 +1,7 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { SingleFlight } from '../../runtime/single-flight.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { NotificationRefusedError } from './notification-refusal.js';
 import { getFromSns, SnsCallError } from './sns-client.js';
@@ -19,7 +20,7 @@ const SNS_SUBJECT = /^CN=sns\.(?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?$/m;
 @Injectable()
 export class SnsCertificates {
   private readonly kept = new Map<string, X509Certificate>();
-  private readonly fetching = new Map<string, Promise<X509Certificate>>();
+  private readonly fetching = new SingleFlight<X509Certificate>();
 
   constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
 
@@ -45,9 +46,7 @@ export class SnsCertificates {
 
   private fetchOnce(place: { url: URL; isAws: boolean }): Promise<X509Certificate> {
     const { href } = place.url;
-    const known = this.fetching.get(href);
-    if (known) return known;
-    if (this.fetching.size >= FETCHES_AT_ONCE) {
+    if (!this.fetching.has(href) && this.fetching.size >= FETCHES_AT_ONCE) {
       return Promise.reject(
         new NotificationRefusedError(
           'CERTIFICATE_UNAVAILABLE',
@@ -55,11 +54,7 @@ export class SnsCertificates {
         ),
       );
     }
-    const fetched = fetchCertificate(place)
-      .then((certificate) => this.keep(href, certificate))
-      .finally(() => this.fetching.delete(href));
-    this.fetching.set(href, fetched);
-    return fetched;
+    return this.fetching.share(href, async () => this.keep(href, await fetchCertificate(place)));
   }
 
   private keep(href: string, certificate: X509Certificate): X509Certificate {

@@ -17,7 +17,7 @@ import {
   selectOfBuyer,
 } from './license-migration.sql.js';
 import { Reconciliation } from './reconciliation.js';
-import { loadAskedBuyer } from './reconciliation.sql.js';
+import { loadAskedBuyer } from './asked-buyer.sql.js';
 
 /**
  * `moved`: by this call, or would be (dry run). `movedBefore`: stands already. `licenseUnknown`: AWS does not tell its

@@ -14,6 +14,7 @@ import { LifecycleInbox } from '../inbox/lifecycle-inbox.js';
 import { MessageProcessor } from '../chain/message-processor.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { type AskedBuyer } from './asked-buyer.js';
+import { loadAskedBuyer } from './asked-buyer.sql.js';
 import { type BuyerAnswer, findingsOf, messageIdOf } from './buyer-answer.js';
 import { BuyerQuestions } from './buyer-questions.js';
 import {
@@ -22,7 +23,6 @@ import {
   countToAsk,
   countUnapplied,
   countWaiting,
-  loadAskedBuyer,
   postponeQuestion,
   selectProductIds,
   selectRefused,
