@@ -36,9 +36,11 @@ const UP: readonly string[] = [
   ...SUBMISSION_GUARDS,
 ];
 
-/** What no start of the module writes by itself. While one of these has a row, the ledger is not dropped. */
+/** Written by every start of the module, or only together with what is history. */
+const NO_HISTORY = ['ledger_home', 'product', 'product_mode', 'dimension', 'seal_cursor', 'outbox_event'];
+/** While one of these has a row, the ledger is not dropped. */
 const HISTORY = [
-  ...KEPT.filter((table) => !['product', 'product_mode', 'dimension', 'seal_cursor', 'outbox_event'].includes(table)),
+  ...KEPT.filter((table) => !NO_HISTORY.includes(table)),
   ...['registration_code', 'inbox_message', 'unsealed_usage'],
 ];
 

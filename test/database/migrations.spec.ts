@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { migrationsCommand } from '../../src/database/migrations.command.js';
 import { migrationStatus, runMigrations, verifyMigrations } from '../../src/database/migration-runner.js';
+import { MarketplaceMeteringModule } from '../../src/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 let database: TestDatabase;
@@ -108,15 +110,24 @@ describe('migrations', () => {
     }
   });
 
-  it('are taken back while the ledger has no history, and leave nothing behind', async () => {
+  it('are taken back while the ledger has no history, also after a start, and leave nothing behind', async () => {
     const dataSource = await connect();
     await runMigrations(dataSource);
     const first = await schemaOf(database.url);
-    // What a start writes by itself.
-    await dataSource.query(
-      `INSERT INTO marketplace.product (seller_account, product_code, type, identity, region)
-       VALUES ('seller', 'product-1', 'saas', 'license', 'us-east-1')`,
+    const app = await NestFactory.createApplicationContext(
+      MarketplaceMeteringModule.forRoot({
+        database: { url: database.url, poolSize: 2 },
+        sellerAccount: 'seller',
+        products: [{ productCode: 'product-1', dimensions: ['requests'] }],
+        signUpUrl: 'https://app.example.com/sign-up',
+        jobs: { autoStart: false },
+        aws: { credentials: () => Promise.resolve({ accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'example-secret' }) },
+      }),
+      { logger: false, abortOnError: false },
     );
+    await app.close();
+    const listed = await dataSource.query<unknown[]>('SELECT FROM marketplace.product');
+    expect(listed).toHaveLength(1);
     for (const undone of MIGRATIONS.keys()) {
       await dataSource.undoLastMigration();
       expect((await migrationStatus(dataSource)).pending).toHaveLength(undone + 1);

@@ -12,7 +12,9 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     ...['customer_changed', 'period', 'balance', 'metering_identity', 'metering_record', 'annulled_rollup', 'attempt'],
     ...['attempt_record', 'quarantined_cause', 'call_budget'],
   ],
-  'Events and alerts': ['outbox_event', 'event_handler', 'event_delivery', 'alert', 'installation'],
+  'Events, alerts, installation': [
+    ...['outbox_event', 'event_handler', 'event_delivery', 'alert', 'installation', 'ledger_home'],
+  ],
 };
 /** TypeORM's own. */
 const NOT_DRAWN = ['migration'];
