@@ -4,45 +4,28 @@ import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { floorUnits, type Scaled } from '../../runtime/decimal.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
-import { markCustomersChanged } from '../../subscription/chain/customer-changed.sql.js';
-import { type Deadlines } from '../settlement/deadlines.js';
-import { annulRecords } from '../settlement/record-annulment.sql.js';
 import { planCustomer, type Rollup } from './customer-plan.js';
+import { lockSealCursors, takeChanged } from './due-customers.sql.js';
+import { endedHours, hasRecentEnd } from './ended-hours.js';
 import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
-import { hasMoved } from './moved-records.js';
 import { type Period } from './period.js';
 import { type PlannedCustomer } from './planned-customer.js';
-import { type PlanningRule } from './planning-rule.js';
 import { draftClosing, draftHour, draftSettingApart, type RecordDraft } from './record-draft.js';
 import { operationOf, rollupOf, SealingFacts } from './sealing-facts.js';
-import {
-  loadMovable,
-  loadPeriods,
-  type MovableRow,
-  loadWaitingRollups,
-  lockSealCursors,
-  setPlanStable,
-  takeChanged,
-} from './sealing-load.sql.js';
+import { loadPeriods, loadWaitingRollups, setPlanStable } from './sealing-load.sql.js';
 import { nextLook, type SealingNotices } from './sealing-notices.js';
 import {
   insertPeriods,
   insertRecords,
   markClosed,
   markWaiting,
-  moveDeadlines,
   moveRecords,
-  noteMoved,
   moveSealCursors,
   splitRollups,
 } from './sealing-write.sql.js';
+import { TimelineFollower } from './timeline-follower.js';
 import { lastHourIsOverBefore } from './usage-taker.js';
-import { type DueUsage, dueUsage, hourOfNumber } from './usage-take.sql.js';
-
-/** How far back a billed hour is held against a timeline that has moved. */
-const NOTED_FOR_MS = 35 * 24 * HOUR_MS;
-/** AWS takes an hour for a day; its deadlines follow the end that long. */
-const RECENT_END_MS = 26 * HOUR_MS;
+import { type DueUsage, dueUsage } from './usage-take.sql.js';
 
 /** Reads customers with their timelines, in the transaction that freezes them. */
 export type TimelineLoader = (
@@ -78,13 +61,17 @@ export interface Frozen {
  * rollups without a record, and on carry = balance. Who loses rolls back and plans again.
  */
 export class CustomerFreezer {
+  private readonly follower: TimelineFollower;
+
   constructor(
     private readonly options: ResolvedOptions,
     private readonly loadTimelines: TimelineLoader,
     private readonly takeEarly: EarlyTake,
     private readonly notices: SealingNotices,
     private readonly coverOf: EntitlementCover | null = null,
-  ) {}
+  ) {
+    this.follower = new TimelineFollower(options.sellerAccount, notices);
+  }
 
   async freeze(tx: SqlExecutor, customerIds: readonly string[]): Promise<Frozen> {
     const { sellerAccount, clock, settleDelayMs, zeroRecordLeadMs, products } = this.options;
@@ -100,7 +87,7 @@ export class CustomerFreezer {
 
     const load = (): Promise<SealingFacts> => SealingFacts.load(tx, sellerAccount, timelines, products, times);
     let facts = await load();
-    const annulled = await this.followTimelines(
+    const annulled = await this.follower.follow(
       tx,
       facts,
       timelines.filter((customer) => changed.has(customer.customerId) || hasRecentEnd(customer, times.now)),
@@ -134,79 +121,6 @@ export class CustomerFreezer {
     const due = await dueUsage(tx, this.options.sellerAccount, plusMs(hourOf(now), HOUR_MS), subjects);
     const mine = due.filter(({ subject, hour }) => wanted.has(`${subject} ${hour}`));
     if (mine.length > 0) await this.takeEarly(mine, now);
-  }
-
-  /**
-   * What the facts no longer bear out, and AWS is known not to have billed, is annulled before anything is planned.
-   * What AWS has billed, or may have, stands with a note and an alert. What goes on towards AWS has the deadlines that
-   * the facts now give it. What is under way is looked at again by the next pass.
-   */
-  private async followTimelines(
-    tx: SqlExecutor,
-    facts: SealingFacts,
-    customers: readonly CustomerTimeline[],
-    now: Date,
-  ): Promise<string[]> {
-    if (customers.length === 0) return [];
-    const { sellerAccount } = this.options;
-    const byId = new Map(customers.map((customer) => [customer.customerId, customer]));
-    const notedSince = plusMs(now, -NOTED_FOR_MS);
-    const rows = await loadMovable(tx, sellerAccount, [...byId.keys()], { since: facts.since, notedSince });
-    const moved = rows.filter((row) => {
-      const customer = byId.get(row.customer_id);
-      return customer !== undefined && isMoved(row, customer, facts);
-    });
-    const isFinal = (row: MovableRow): boolean =>
-      row.state === 'metered' || row.state === 'unknown' || row.has_conflict;
-    const standing = moved.filter((row) => isFinal(row) && row.may_be_billed && row.rollups.length > 0);
-    const unnoted = standing.filter((row) => !row.is_noted);
-    if (unnoted.length > 0) {
-      const ids = unnoted.map(({ id }) => id);
-      await noteMoved(tx, sellerAccount, ids, now);
-      await this.notices.tellBilledElsewhere(tx, unnoted);
-    }
-    const annulled = await annulRecords(
-      tx,
-      sellerAccount,
-      moved.filter((row) => !row.may_be_billed && row.state !== 'sending').map(({ id }) => id),
-      'moved',
-      now,
-    );
-    const done = new Set(annulled);
-    const underWay = moved.filter((row) => !isFinal(row) && !done.has(row.id));
-    const passedBy = await this.followDeadlines(
-      tx,
-      facts,
-      byId,
-      rows.filter((row) => !done.has(row.id)),
-    );
-    await markCustomersChanged(
-      tx,
-      sellerAccount,
-      [...underWay, ...passedBy].map((row) => row.customer_id),
-    );
-    return annulled;
-  }
-
-  /** @returns records at which somebody is right now */
-  private async followDeadlines(
-    tx: SqlExecutor,
-    facts: SealingFacts,
-    customers: ReadonlyMap<string, CustomerTimeline>,
-    rows: readonly MovableRow[],
-  ): Promise<MovableRow[]> {
-    const moves = rows.flatMap((row) => {
-      const customer = customers.get(row.customer_id);
-      const deadlines = customer && deadlinesNow(row, facts.rule(customer), facts);
-      return deadlines ? [{ row, ...deadlines }] : [];
-    });
-    if (moves.length === 0) return [];
-    const moved = await moveDeadlines(
-      tx,
-      this.options.sellerAccount,
-      moves.map(({ row, dueAt, cutoffAt }) => ({ id: row.id, dueAt, cutoffAt })),
-    );
-    return moves.flatMap(({ row }) => (moved.has(row.id) ? [] : [row]));
   }
 
   private async plan(tx: SqlExecutor, facts: SealingFacts): Promise<PlannedCustomer[]> {
@@ -366,57 +280,4 @@ export class CustomerFreezer {
       claimed.map((customerId) => ({ customerId, lookAt: looks.get(customerId) ?? null })),
     );
   }
-}
-
-/**
- * The deadlines of a record on its way, where an end, or an end that was taken back, has made them others; null where
- * they stand.
- */
-function deadlinesNow(row: MovableRow, rule: PlanningRule, facts: SealingFacts): Deadlines | null {
-  if (row.kind !== 'hour' || row.hour === null || !['pending', 'sending', 'blocked'].includes(row.state)) return null;
-  const period = facts.periodOf(rule, row.period_id);
-  const own = period && rule.hoursOf(period).at(row.hour);
-  if (!own) return null;
-  const { dueAt, cutoffAt } = own.deadlines;
-  const stands = dueAt.getTime() === row.due_at.getTime() && cutoffAt.getTime() === row.cutoff_at.getTime();
-  return stands ? null : own.deadlines;
-}
-
-/** Whether an end lies so near that signs of it still move deadlines: the last one counts from when it was heard. */
-function hasRecentEnd({ subscriptions }: CustomerTimeline, now: Date): boolean {
-  const since = plusMs(now, -RECENT_END_MS);
-  return subscriptions.some(({ spans }) =>
-    spans.some(({ to, end }) => end !== null && to !== null && to <= now && to > since),
-  );
-}
-
-function isMoved(row: MovableRow, customer: CustomerTimeline, facts: SealingFacts): boolean {
-  const rule = facts.rule(customer);
-  const record = {
-    ...{ id: row.id, kind: row.kind, hour: row.hour },
-    identity: row.identity_id && (facts.identityKeyOf(row.identity_id, customer) ?? row.identity_id),
-    rollups: row.rollups.map((rollup) => ({
-      ...{ subject: rollup.subject, dimension: row.dimension, isCorrection: rollup.isCorrection },
-      ...{ hour: hourOfNumber(rollup.hour), firstAt: new Date(rollup.firstAt), lastAt: new Date(rollup.lastAt) },
-    })),
-  };
-  return hasMoved(record, facts.periodOf(rule, row.period_id), rule);
-}
-
-/** Hours in which an agreement has ended and which have not settled: their usage is taken now, by subject. */
-function endedHours(
-  timelines: readonly CustomerTimeline[],
-  { now, endedBefore, settleDelayMs }: { now: Date; endedBefore: Date; settleDelayMs: number },
-): DueUsage[] {
-  return timelines.flatMap(({ subjects, subscriptions }) => {
-    const hours = new Set<number>();
-    for (const { spans } of subscriptions) {
-      for (const { to, end } of spans) {
-        if (!to || !end || to > endedBefore) continue;
-        const hour = hourOf(plusMs(to, -1));
-        if (plusMs(hour, HOUR_MS + settleDelayMs) > now) hours.add(hour.getTime() / HOUR_MS);
-      }
-    }
-    return [...hours].flatMap((hour) => subjects.map(({ id }) => ({ subject: id, hour })));
-  });
 }

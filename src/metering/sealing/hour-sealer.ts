@@ -14,7 +14,7 @@ import { ARRIVAL_GAP_MS } from '../../subscription/agreements/timeline-rule.js';
 import { adoptClaims } from '../../subscription/chain/claim-adoption.js';
 import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
 import { CustomerFreezer, type EntitlementCover, type Frozen, type TimelineLoader } from './customer-freezer.js';
-import { findDueCustomers, findUnknownSubjects } from './sealing-load.sql.js';
+import { findDueCustomers, findUnknownSubjects } from './due-customers.sql.js';
 import { SealingNotices } from './sealing-notices.js';
 import { UsageTaker } from './usage-taker.js';
 

@@ -11,71 +11,6 @@ export async function setPlanStable(tx: SqlExecutor): Promise<void> {
   await tx.query(`SELECT set_config('enable_seqscan', 'off', true)`);
 }
 
-/**
- * Customers with something to do, without a lock: told of as changed, with rollups that were never planned, or due to
- * be looked at. Idle, this reads two index ranges and no customer.
- */
-export async function findDueCustomers(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<string[]> {
-  const rows = await sql.query<{ id: string }>(
-    `SELECT customer_id AS id FROM marketplace.customer_changed WHERE seller_account = $1
-     UNION
-     SELECT s.customer_id FROM (
-       SELECT DISTINCT subject FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split
-         AND waiting_reason IS NULL
-     ) AS fresh JOIN marketplace.subject s ON s.id = fresh.subject AND s.seller_account = $1
-       AND s.customer_id IS NOT NULL
-     UNION
-     SELECT customer_id FROM marketplace.seal_cursor WHERE seller_account = $1 AND look_at <= $2
-     ORDER BY id`,
-    [sellerAccount, now.toISOString()],
-  );
-  return rows.map((row) => row.id);
-}
-
-/**
- * Takes seal cursors, the only rows that sealers share; SKIP LOCKED lets each replica take what no other is at. Nothing
- * references a cursor, so nobody else ever waits for one. Cursors of new customers are made first; whoever makes one at
- * the same moment waits for that alone.
- */
-export async function lockSealCursors(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  ids: readonly string[],
-): Promise<string[]> {
-  await tx.query(
-    `INSERT INTO marketplace.seal_cursor (seller_account, customer_id)
-     SELECT c.seller_account, c.id FROM marketplace.customer c
-     WHERE c.seller_account = $1 AND c.id = ANY ($2::uuid[])
-       AND NOT EXISTS (SELECT 1 FROM marketplace.seal_cursor k WHERE k.seller_account = c.seller_account
-         AND k.customer_id = c.id)
-     ORDER BY c.id
-     ON CONFLICT DO NOTHING`,
-    [sellerAccount, ids],
-  );
-  const rows = await tx.query<{ id: string }>(
-    `SELECT customer_id AS id FROM marketplace.seal_cursor
-     WHERE seller_account = $1 AND customer_id = ANY ($2::uuid[])
-     ORDER BY customer_id
-     FOR UPDATE SKIP LOCKED`,
-    [sellerAccount, ids],
-  );
-  return rows.map((row) => row.id);
-}
-
-/** Deleted before the facts are read: what changes after this statement leaves a row of its own for the next pass. */
-export async function takeChanged(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  ids: readonly string[],
-): Promise<Set<string>> {
-  const rows = await tx.query<{ id: string }>(
-    `DELETE FROM marketplace.customer_changed WHERE seller_account = $1 AND customer_id = ANY ($2::uuid[])
-      RETURNING customer_id AS id`,
-    [sellerAccount, ids],
-  );
-  return new Set(rows.map((row) => row.id));
-}
-
 export interface ProductRow {
   product_code: string;
   type: 'saas' | 'container' | 'ami';
@@ -311,22 +246,5 @@ export function loadMovable(
      ) AS e ON true
      ORDER BY r.id`,
     [sellerAccount, customerIds, since.toISOString(), notedSince.toISOString()],
-  );
-}
-
-/** Usage that no customer can be found for, by subject and dimension. */
-export function findUnknownSubjects(
-  sql: SqlExecutor,
-  sellerAccount: string,
-): Promise<{ subject: number; dimension: string; quantity: string; first_at: Date; last_at: Date }[]> {
-  return sql.query(
-    `SELECT u.subject, d.name AS dimension, sum(u.event_sum) AS quantity, min(u.first_at) AS first_at, max(u.last_at)
-      AS last_at
-     FROM marketplace.rollup u
-     JOIN marketplace.dimension d ON d.id = u.dimension AND d.seller_account = $1
-     LEFT JOIN marketplace.subject s ON s.id = u.subject
-     WHERE u.record_id IS NULL AND NOT u.is_split AND u.waiting_reason IS NULL AND s.customer_id IS NULL
-     GROUP BY u.subject, d.name`,
-    [sellerAccount],
   );
 }

@@ -4,41 +4,19 @@ import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedProduct, type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { factIdOf } from '../agreements/agreement-fact.js';
-import { type LifecycleEvent, type MessageOrigin } from '../inbox/lifecycle-event.js';
+import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
 import { ignoreWaiting, lockNames, type Outcome, selectIgnoredProduct, wakeWaiting } from '../inbox/message.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
-import {
-  completeAgreement,
-  insertAgreementNames,
-  type NamedAgreement,
-  selectAgreementsByNames,
-  selectLicensesOf,
-  selectProductOfId,
-} from './agreement.sql.js';
-import {
-  type AgreementNameKind,
-  agreementNamesOf,
-  type AwsName,
-  buyerNamesOf,
-  digestOf,
-  labelOf,
-} from './aws-names.js';
+import { completeAgreement, insertAgreementNames, selectProductOfId } from './agreement.sql.js';
+import { agreementNamesOf, buyerNamesOf, digestOf, labelOf } from './aws-names.js';
 import { resolveBuyer, selectBuyer } from './buyer.sql.js';
 import { type AgreementRecord, selectBuyersOf } from './buyer-chains.js';
-import { factOfEvent, offerOf, previousOf } from './fact-details.js';
+import { factOfEvent, offerOf } from './fact-details.js';
 import { type NewFact } from './fact.sql.js';
-import { askAbout } from './next-ask.sql.js';
+import { askAboutBuyer } from './next-ask.sql.js';
 import { Projection, type Projected } from './projection.js';
+import { type Heard, rowOf, type Spoken, SpokenNames } from './spoken-names.js';
 import { selectCurrentAgreement, selectLivingOf } from './subscription.sql.js';
-
-/** Something heard, and how it is told apart from its repeats. */
-export interface Heard {
-  event: LifecycleEvent;
-  origin: MessageOrigin;
-  messageId: string;
-  /** Business time. */
-  heardAt: Date;
-}
 
 export type Entered =
   { outcome: Exclude<Outcome, { state: 'applied' }>; projected: null } | { outcome: Outcome; projected: Projected };
@@ -55,20 +33,6 @@ const MAKES_AGREEMENTS: ReadonlySet<string> = new Set([
 ]);
 /** These make a buyer known whom nobody has heard of. */
 const MAKES_BUYERS: ReadonlySet<string> = new Set([...MAKES_AGREEMENTS, 'legacy.subscribeSucceeded']);
-/** Answers of an API: their literals are sent back as they are. */
-const FROM_API: ReadonlySet<MessageOrigin> = new Set(['registration', 'reconciliation', 'host']);
-
-/** What a message names, and what of it is known. */
-interface Spoken {
-  event: LifecycleEvent;
-  productCode: string;
-  names: AwsName<AgreementNameKind>[];
-  /** The row of the agreement id that it names. */
-  byKey: NamedAgreement | null;
-  byLicense: NamedAgreement[];
-  byPrevious: NamedAgreement | null;
-}
-
 /**
  * Turns what was heard into rows: a buyer, agreements with their names, facts; and has the buyer's chains projected.
  * What names nobody known waits until a registration or another message makes it known; nothing that was received is
@@ -76,11 +40,15 @@ interface Spoken {
  */
 @Injectable()
 export class FactEntry {
+  private readonly spokenNames: SpokenNames;
+
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly products: ProductCatalog,
     private readonly projection: Projection,
-  ) {}
+  ) {
+    this.spokenNames = new SpokenNames(options.sellerAccount);
+  }
 
   /** @param tx a READ COMMITTED transaction: what another wrote while this one waited for a name must be seen */
   async enter(tx: SqlExecutor, heard: Heard): Promise<Entered> {
@@ -103,9 +71,9 @@ export class FactEntry {
     }
     const { event } = heard;
     const productCode = living.product_code;
-    await this.lock(tx, event, productCode, heard.origin);
-    const spoken = await this.readNames(tx, heard, productCode);
-    const named = spoken.names.length > 0 ? this.rowOf(spoken) : null;
+    await this.spokenNames.lock(tx, heard, productCode);
+    const spoken = await this.spokenNames.read(tx, heard, productCode);
+    const named = spoken.names.length > 0 ? rowOf(spoken) : null;
     if (event.type === 'agreement.found' && named === null) {
       // Only the buyer could be asked: what AWS said concerns the agreement that runs.
       const current = await selectCurrentAgreement(tx, sellerAccount, living.id);
@@ -119,8 +87,8 @@ export class FactEntry {
 
   private async enterNamed(tx: SqlExecutor, heard: Heard, given: string | null): Promise<Entered> {
     const { event } = heard;
-    const labels = await this.lock(tx, event, given, heard.origin);
-    const found = await this.readNames(tx, heard, given);
+    const labels = await this.spokenNames.lock(tx, heard, given);
+    const found = await this.spokenNames.read(tx, heard, given);
     const known = found.byKey ?? found.byLicense[0] ?? found.byPrevious;
     const productCode = given ?? known?.product_code ?? null;
     if (productCode !== null && !this.products.get(productCode)) return this.ignore(tx, event, productCode);
@@ -135,10 +103,10 @@ export class FactEntry {
       );
     const buyerId = await this.buyerOf(tx, heard, spoken);
     if (buyerId === null) return this.wait(tx, labels, heard);
-    const isUnknown = spoken.names.length > 0 && this.rowOf(spoken) === null;
+    const isUnknown = spoken.names.length > 0 && rowOf(spoken) === null;
     if (isUnknown && (event.isUntimed === true || !MAKES_AGREEMENTS.has(event.type))) {
       // It may be of an agreement that is known without its name: AWS lists all that the buyer has.
-      await this.askAboutBuyer(tx, buyerId);
+      await askAboutBuyer(tx, this.options.sellerAccount, buyerId, this.options.clock.now());
       return this.wait(tx, labels, heard);
     }
     return this.enterWith(tx, heard, { spoken, buyerId, subscriptionId: null });
@@ -151,13 +119,13 @@ export class FactEntry {
   ): Promise<Entered> {
     const { sellerAccount } = this.options;
     const { event, names } = spoken;
-    const row = this.rowOf(spoken);
+    const row = rowOf(spoken);
     const license = names.find(({ kind }) => kind === 'license') ?? null;
     if (names.length === 0)
       return this.project(tx, heard, { spoken, buyerId, agreementId: null, added: [], subscriptionId });
 
     const isOtherLicense =
-      row !== null && license !== null && (await this.hasOtherLicense(tx, row, spoken, license.digest));
+      row !== null && license !== null && (await this.spokenNames.hasOtherLicense(tx, row, spoken, license.digest));
     if (row === null || isOtherLicense) {
       // The agreement id stays with the row that has it: another license under it is an agreement that follows.
       const own = isOtherLicense ? names.filter(({ kind }) => kind === 'license') : names;
@@ -226,7 +194,8 @@ export class FactEntry {
       },
     };
     const projected = await this.projection.enter(tx, buyerId, { agreements: added, facts: [fact] });
-    if (event.isUntimed === true) await this.askAboutBuyer(tx, buyerId);
+    if (event.isUntimed === true)
+      await askAboutBuyer(tx, this.options.sellerAccount, buyerId, this.options.clock.now());
     await wakeWaiting(
       tx,
       sellerAccount,
@@ -234,73 +203,6 @@ export class FactEntry {
     );
     const home = subscriptionId ?? subscriptionOfFact(fact, projected);
     return { outcome: { state: 'applied', subscriptionId: home }, projected };
-  }
-
-  // --- names
-  // ------------------------------------------------------------------------------------------------------------------------
-
-  /** Locks everything that the event names. @returns what a message that waits is found by */
-  private async lock(
-    tx: SqlExecutor,
-    event: LifecycleEvent,
-    productCode: string | null,
-    origin: MessageOrigin,
-  ): Promise<string[]> {
-    const names = agreementNamesOf(event.about, FROM_API.has(origin) ? 'api' : 'event');
-    const previous = previousOf(event);
-    const buyers = productCode === null ? [] : buyerNamesOf(event.about);
-    const labels = [...names, ...buyers].map((name) => labelOf(name, productCode));
-    if (previous !== null) labels.push(`agreement:${previous}`);
-    await lockNames(tx, this.options.sellerAccount, labels);
-    return labels;
-  }
-
-  private async readNames(tx: SqlExecutor, { event, origin }: Heard, productCode: string | null): Promise<Spoken> {
-    const all = agreementNamesOf(event.about, FROM_API.has(origin) ? 'api' : 'event');
-    const previous = previousOf(event);
-    const rows = await selectAgreementsByNames(tx, this.options.sellerAccount, [
-      ...all,
-      ...(previous === null ? [] : [{ kind: 'agreement' as const, digest: previous }]),
-    ]);
-    const key = all.find(({ kind }) => kind === 'agreement')?.digest ?? null;
-    const held = rows.find(({ kind, digest }) => kind === 'agreement' && digest === key);
-    // One agreement may hold several products; its id stays with the row of the product that was first heard of.
-    const isElsewhere = held !== undefined && productCode !== null && held.product_code !== productCode;
-    const own = (row: NamedAgreement): boolean => productCode === null || row.product_code === productCode;
-    return {
-      event,
-      productCode: productCode ?? '',
-      names: isElsewhere ? all.filter(({ kind }) => kind === 'license') : all,
-      byKey: isElsewhere ? null : (held ?? null),
-      byLicense: rows.filter((row) => row.kind === 'license' && own(row)),
-      byPrevious: rows.find((row) => row.kind === 'agreement' && row.digest === previous && own(row)) ?? null,
-    };
-  }
-
-  /**
-   * The row that an event speaks of. A license alone: the row that has no agreement id yet takes the one that is named;
-   * without one, any.
-   */
-  private rowOf({ byKey, byLicense, names }: Spoken): NamedAgreement | null {
-    if (byKey) return byKey;
-    const isKeyed = names.some(({ kind }) => kind === 'agreement');
-    if (isKeyed) return byLicense.find(({ is_named: isNamed }) => !isNamed) ?? null;
-    return byLicense.at(-1) ?? null;
-  }
-
-  /**
-   * The agreement is known with licenses, and this is none of them: a trial that became another license under one
-   * agreement id.
-   */
-  private async hasOtherLicense(
-    tx: SqlExecutor,
-    row: NamedAgreement,
-    spoken: Spoken,
-    license: string,
-  ): Promise<boolean> {
-    if (spoken.byKey === null || spoken.byLicense.some(({ id }) => id === row.id)) return false;
-    const known = await selectLicensesOf(tx, this.options.sellerAccount, row.id);
-    return known.length > 0 && !known.includes(license);
   }
 
   // --- product and buyer
@@ -331,23 +233,6 @@ export class FactEntry {
     // A successor that names no buyer is that of its predecessor's.
     const fallback = own ?? (names.length === 0 ? (byPrevious?.buyer_id ?? null) : null);
     return resolveBuyer(tx, sellerAccount, productCode, names, fallback);
-  }
-
-  private async askAboutBuyer(tx: SqlExecutor, buyerId: string): Promise<void> {
-    const { sellerAccount, clock } = this.options;
-    const rows = await tx.query<{ id: string }>(
-      `SELECT id::text AS id FROM marketplace.subscription
-       WHERE seller_account = $1 AND alias_of IS NULL
-         AND buyer_id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1 AND id = $2)
-       ORDER BY state = 'ended', id DESC LIMIT 1`,
-      [sellerAccount, buyerId],
-    );
-    await askAbout(
-      tx,
-      sellerAccount,
-      rows.map(({ id }) => id),
-      clock.now(),
-    );
   }
 
   // --- what is not entered

@@ -24,3 +24,20 @@ export async function askAbout(
     [sellerAccount, subscriptionIds, at.toISOString()],
   );
 }
+
+/** As `askAbout`, of the buyer's subscription that lives, or lived last. */
+export async function askAboutBuyer(tx: SqlExecutor, sellerAccount: string, buyerId: string, at: Date): Promise<void> {
+  const rows = await tx.query<{ id: string }>(
+    `SELECT id::text AS id FROM marketplace.subscription
+     WHERE seller_account = $1 AND alias_of IS NULL
+       AND buyer_id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1 AND id = $2)
+     ORDER BY state = 'ended', id DESC LIMIT 1`,
+    [sellerAccount, buyerId],
+  );
+  await askAbout(
+    tx,
+    sellerAccount,
+    rows.map(({ id }) => id),
+    at,
+  );
+}

@@ -499,7 +499,7 @@ describe('a pass', () => {
     await ledger.seal('11:15');
     await ledger.billAll();
     await ledger.seal('11:16');
-    const { findDueCustomers } = await import('../../../src/metering/sealing/sealing-load.sql.js');
+    const { findDueCustomers } = await import('../../../src/metering/sealing/due-customers.sql.js');
     expect(await findDueCustomers(ledger.database, 'seller', new Date('2027-11-11T11:15:00Z'))).toEqual([]);
     await ledger.record(customers[3]!, { quantity: 1, at: '11:10' });
     await ledger.seal('12:15');
