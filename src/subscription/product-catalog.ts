@@ -5,7 +5,8 @@ import { type ProductMode, type ResolvedProduct, type ResolvedOptions } from '..
 import { hourOf } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { moneySettingsOf } from './money-settings.js';
-import { insertModes, modeAt, planModes, selectModes } from './product-mode.js';
+import { modeAt, planModes } from './product-mode.js';
+import { insertModes, selectModes } from './product-mode.sql.js';
 import {
   countUnmoved,
   hasSealed,

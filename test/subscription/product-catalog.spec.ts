@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Options } from '../../src/options/options.js';
-import { selectModes } from '../../src/subscription/product-mode.js';
+import { selectModes } from '../../src/subscription/product-mode.sql.js';
 import { RecordingLedger, SELLER } from '../metering/recording/recording-ledger.js';
 
 type Product = NonNullable<Options['products']>[number];

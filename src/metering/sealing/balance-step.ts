@@ -18,8 +18,12 @@ export interface BalanceStep {
  */
 export function balanceStep(carryIn: Scaled, eventSum: Scaled, coverLeft: Scaled = 0n): BalanceStep {
   const total = carryIn + eventSum;
-  const included = total <= 0n || coverLeft <= 0n ? 0n : total < coverLeft ? total : coverLeft;
-  const whole = floorUnits(total - included);
-  const quantity = whole < 0n ? 0n : whole > QUANTITY_MAX ? QUANTITY_MAX : whole;
+  const included = between0And(coverLeft, total);
+  const quantity = between0And(QUANTITY_MAX, floorUnits(total - included));
   return { included, quantity, carryOut: total - included - fromUnits(quantity) };
+}
+
+function between0And(most: bigint, amount: bigint): bigint {
+  // Stryker disable next-line EqualityOperator: where an amount equals a bound, either of them is the same answer.
+  return amount <= 0n || most <= 0n ? 0n : amount < most ? amount : most;
 }

@@ -1,7 +1,8 @@
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type AlertBoard } from '../../events/alert-board.js';
-import { modeAt, selectModes } from '../../subscription/product-mode.js';
+import { modeAt } from '../../subscription/product-mode.js';
+import { selectModes } from '../../subscription/product-mode.sql.js';
 import { eventIdOf } from '../recording/event-id.js';
 import { findUsage } from '../recording/usage-event.sql.js';
 import { compareKeys } from './folded-keys.js';

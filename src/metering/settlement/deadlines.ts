@@ -41,7 +41,8 @@ export function deadlinesOf(hour: Date, operation: MeteringOperation, end: EndSi
   const monthEnd = nextMonthOf(hour);
   const graceEnd = plusMs(monthEnd, MONTH_END_GRACE_MS);
   const reachesNextMonth = operation === 'BatchMeterUsage' && wide > monthEnd;
-  const dueAt = operation === 'BatchMeterUsage' ? earliest(strict, graceEnd) : strict;
+  // Of MeterUsage's six hours none reaches the end of the grace.
+  const dueAt = earliest(strict, graceEnd);
   const cutoffAt = reachesNextMonth ? graceEnd : wide;
   return {
     dueAt: earliest(dueAt, end && plusMs(end.firstSignAt, END_WINDOW_MS)),

@@ -1,12 +1,11 @@
-import { HOUR_MS } from '../../runtime/clock.js';
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type TimelineSpan } from '../../subscription/agreements/timeline.js';
 import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
 import { type LockedRecord } from '../settlement/metering-record.sql.js';
 import { type KnownAgreement } from '../settlement/record-outcome.js';
 import { recordsInSharedGrain } from '../settlement/shared-grain.sql.js';
 import { agreementsOfPeriods, meteredIdentities } from './attempt.sql.js';
+import { knownAgreementOf } from './known-agreement.js';
 
 /** What few answers need to know beyond the record and its attempts. */
 export interface AnswerFacts {
@@ -76,21 +75,6 @@ async function knownAgreementsOf(
       return [record.id, knownAgreementOf(own, record.cutoff_at)];
     }),
   );
-}
-
-/** How an agreement with these spans stands towards a record with this cutoff. */
-export function knownAgreementOf(
-  spans: readonly Pick<TimelineSpan, 'startsAt' | 'end'>[],
-  cutoffAt: Date,
-): KnownAgreement {
-  const starts = spans.map((span) => span.startsAt.getTime());
-  // Where the identity goes on under a later agreement the record keeps the deadline of its hour, and AWS must know the
-  // buyer.
-  const isInFinalHour = spans.some(({ end }) => {
-    if (end === null || end.identityGoesOn) return false;
-    return cutoffAt.getTime() <= Math.max(end.lastSignAt.getTime(), end.lastHeardAt.getTime()) + HOUR_MS;
-  });
-  return { inForceSince: starts.length === 0 ? null : new Date(Math.min(...starts)), isInFinalHour };
 }
 
 function distinct(ids: readonly (string | null)[]): string[] {

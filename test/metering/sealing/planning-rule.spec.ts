@@ -1,83 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
-import { type PlannedHour } from '../../../src/metering/sealing/customer-plan.js';
-import { identityKey, modeAt, type ModeChange } from '../../../src/metering/sealing/period.js';
-import { type Plan, PlanningRule, type WaitingRollup } from '../../../src/metering/sealing/planning-rule.js';
-import { HOUR_MS, hourOf, plusMs } from '../../../src/runtime/clock.js';
+import { type ModeChange } from '../../../src/metering/sealing/period.js';
+import { type WaitingRollup } from '../../../src/metering/sealing/planning-rule.js';
+import { hourOf } from '../../../src/runtime/clock.js';
 import {
-  type CustomerTimeline,
-  type MeteringIdentityName,
-  type SubscriptionTimeline,
-} from '../../../src/subscription/agreements/timeline.js';
-import { at, license, type SpanGiven, spanOf } from './given-timeline.js';
-
-const legacy: MeteringIdentityName = { kind: 'customerIdentifier', customerIdentifier: 'C1' };
-const account: MeteringIdentityName = { kind: 'account', customerAwsAccountId: '210987654321' };
-
-interface Given {
-  spans?: SpanGiven[];
-  /** Further subscriptions of the tenant. */
-  others?: { spans: SpanGiven[]; from?: string; to?: string }[];
-  subscription?: Partial<SubscriptionTimeline>;
-  subject?: { tenant?: string | null; payer?: string | null };
-  tenancy?: { from?: string; to?: string; tenantId?: string };
-  choices?: { subscriptionId: string; from: string }[];
-  /** `l-1 10:00`: hours with a standing record. */
-  taken?: string[];
-  refused?: string[];
-  modes?: ModeChange[];
-  onSeveral?: 'wait' | 'paidFirst';
-  isListed?: boolean;
-  now?: string;
-}
-
-const instantOf = (text: string | undefined): Date | null => (text === undefined ? null : at(text));
-
-function ruleOf(given: Given): PlanningRule {
-  const subscriptions: SubscriptionTimeline[] = [
-    { subscriptionId: 's1', spans: given.spans ?? [], ...given.subscription },
-    ...(given.others ?? []).map(({ spans }, index) => ({ subscriptionId: `s${index + 2}`, spans })),
-  ].map(({ spans, ...rest }) => ({
-    ...{ askedAt: null, mayNotAsk: false, nextChangeAt: null },
-    ...rest,
-    spans: (spans as SpanGiven[]).map((span) => spanOf(span, rest.subscriptionId, span.agreement)),
-  }));
-  const customer: CustomerTimeline = {
-    ...{ sellerAccount: 'seller', customerId: 'c', productCode: 'p', tenantId: 'acme' },
-    subjects: [
-      {
-        id: 1,
-        tenantId: given.subject?.tenant === undefined ? 'acme' : given.subject.tenant,
-        subscriptionId: given.subject?.payer ?? null,
-        namedSubscriptionId: given.subject?.payer ?? null,
-      },
-    ],
-    subscriptions,
-    tenancies: subscriptions.map(({ subscriptionId }, index) => ({
-      subscriptionId,
-      tenantId: (index === 0 ? given.tenancy?.tenantId : undefined) ?? 'acme',
-      from: instantOf(index === 0 ? given.tenancy?.from : given.others?.[index - 1]?.from),
-      to: instantOf(index === 0 ? given.tenancy?.to : given.others?.[index - 1]?.to),
-    })),
-    payerChoices: (given.choices ?? []).map(({ subscriptionId, from }) => ({ subscriptionId, from: at(from) })),
-  };
-  const taken = new Set(
-    (given.taken ?? []).map((text) => grainText(text.split(' ')[0] ?? '', at(text.slice(text.indexOf(' ') + 1)))),
-  );
-  return new PlanningRule({
-    customer,
-    operation: 'BatchMeterUsage',
-    modes: given.modes ?? [{ from: null, mode: 'live' }],
-    times: { now: at(given.now ?? '11:15'), settleDelayMs: 600_000, zeroRecordLeadMs: 3 * HOUR_MS },
-    isListed: given.isListed ?? true,
-    onSeveral: given.onSeveral ?? 'wait',
-    isTaken: (identity, _dimension, hour) => taken.has(grainText(identity.replace(/^.*:/, ''), hour)),
-    isRefused: (identity, dimension) =>
-      (given.refused ?? []).some((cause) => cause === dimension || cause === identity?.replace(/^.*:/, '')),
-  });
-}
-
-const grainText = (name: string, hour: Date): string => `${name} ${hour.toISOString()}`;
+  account,
+  type Given,
+  legacy,
+  LEGACY_RENEWED,
+  REPLACED,
+  ruleOf,
+  RUNNING,
+  said,
+  TRIAL_TO_PAID,
+} from './given-rule.js';
+import { at, type SpanGiven } from './given-timeline.js';
 
 function usage(first: string, last = first, isCorrection = false): WaitingRollup {
   return {
@@ -90,40 +26,7 @@ function usage(first: string, last = first, isCorrection = false): WaitingRollup
   };
 }
 
-function said(plan: Plan): string {
-  switch (plan.to) {
-    case 'hour': {
-      const { period, hour } = plan as PlannedHour & { to: 'hour' };
-      const mode = period.mode === 'live' ? '' : ` ${period.mode}`;
-      return (
-        `${period.agreementId}${period.price === 'trial' ? ' trial' : ''}${mode} ` +
-        hour.hour.toISOString().slice(8, 16).replace('T', ' ')
-      );
-    }
-    case 'wait':
-      return `wait ${plan.reason}`;
-    case 'setApart':
-      return `set apart ${plan.reason}`;
-    case 'split':
-      return `split at ${plan.at.map((instant) => instant.toISOString().slice(11, 19)).join(', ')}`;
-  }
-}
-
 const planned = (given: Given, rollup: WaitingRollup): string => said(ruleOf(given).plan(rollup));
-
-const RUNNING: SpanGiven[] = [{ agreement: '1', from: '2026-10-05T08:20:00Z' }];
-const TRIAL_TO_PAID: SpanGiven[] = [
-  { agreement: '1', from: '2026-11-10T00:00:00Z', to: '14:20', price: 'trial', end: null },
-  { agreement: '1', from: '14:20', price: 'paid' },
-];
-const REPLACED: SpanGiven[] = [
-  { agreement: '1', from: '2026-10-05T08:20:00Z', to: '10:37' },
-  { agreement: '2', from: '10:37' },
-];
-const LEGACY_RENEWED: SpanGiven[] = [
-  { agreement: '1', from: '2026-10-05T08:20:00Z', to: '2026-11-11T00:00:00Z', identity: legacy },
-  { agreement: '2', from: '2026-11-11T00:00:00Z', identity: legacy },
-];
 
 describe('usage whose own hour is free', () => {
   const table: [string, Given, WaitingRollup, string][] = [
@@ -788,179 +691,5 @@ describe('a carry of a whole unit', () => {
     ['waits where AWS refuses it', { spans: RUNNING, refused: ['requests'] }, 'wait refused'],
   ] as [string, Given, string][])('%s', (_, given, expected) => {
     expect(carry(given)).toBe(expected);
-  });
-});
-
-describe('whatever the timeline', () => {
-  // Boundaries in quarters of an hour over three days, licenses and one legacy name, trial or paid.
-  const anySpans = fc
-    .array(
-      fc.record({
-        length: fc.integer({ min: 1, max: 90 }),
-        gap: fc.integer({ min: 0, max: 12 }),
-        kind: fc.constantFrom('license', 'legacy', 'same'),
-        price: fc.constantFrom('trial' as const, 'paid' as const),
-      }),
-      { minLength: 1, maxLength: 5 },
-    )
-    .chain((parts) => fc.record({ parts: fc.constant(parts), isOpen: fc.boolean() }))
-    .map(({ parts, isOpen }) => {
-      let clock = at('2026-11-09T00:00:00Z').getTime();
-      let license1 = 0;
-      return parts.map(({ length, gap, kind, price }, index): SpanGiven => {
-        const from = new Date(clock + gap * 900_000);
-        const to = new Date(from.getTime() + length * 900_000);
-        clock = to.getTime();
-        if (kind === 'license') license1 = index;
-        const last = isOpen && index === parts.length - 1;
-        return {
-          agreement: `a${index}`,
-          from,
-          to: last ? null : to,
-          price,
-          identity: kind === 'legacy' ? legacy : license(`x${license1}`),
-          ...(index % 2 ? { end: null } : {}),
-        };
-      });
-    });
-  const anyNow = fc
-    .integer({ min: 0, max: 4 * 24 * 12 })
-    .map((steps) => new Date(at('2026-11-09T00:00:00Z').getTime() + steps * 300_000));
-  const anyWorld = fc.record({
-    spans: anySpans,
-    now: anyNow,
-    used: fc.integer({ min: 0, max: 3 * 24 * 60 }),
-    isCorrection: fc.boolean(),
-    takenHours: fc.array(fc.tuple(fc.constantFrom('C1', 'l-x0', 'l-x1', 'l-x2'), fc.integer({ min: 0, max: 96 })), {
-      maxLength: 60,
-    }),
-    refused: fc.constantFrom<string[]>([], ['requests'], ['C1']),
-    modes: fc
-      .array(fc.record({ quarter: fc.integer({ min: 0, max: 4 * 72 }), mode: fc.constantFrom('live', 'dry-run') }), {
-        maxLength: 4,
-      })
-      .map((changes): ModeChange[] => [
-        { from: null, mode: 'live' },
-        ...changes
-          .sort((a, b) => a.quarter - b.quarter)
-          .map(({ quarter, mode }) => ({
-            from: plusMs(at('2026-11-09T00:00:00Z'), quarter * 900_000),
-            mode: mode,
-          })),
-      ]),
-  });
-
-  it('is billed under its own price period, in an hour that is inside, free, settled and not too late; and steps keep their order', () => {
-    fc.assert(
-      fc.property(anyWorld, ({ spans, now, used, isCorrection, takenHours, refused, modes }) => {
-        const taken = takenHours.map(
-          ([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`,
-        );
-        const given: Given = { spans, taken, refused, modes, now: now.toISOString() };
-        const rule = ruleOf(given);
-        const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
-        if (instant > now) return;
-        const rollup: WaitingRollup = {
-          subject: 1,
-          dimension: 'requests',
-          hour: hourOf(instant),
-          firstAt: instant,
-          lastAt: instant,
-          isCorrection,
-        };
-        const plan = rule.plan(rollup);
-        const span = spans.find(({ from, to }) => from <= instant && (!to || instant < to));
-        if (!span) {
-          expect(['wait', 'setApart']).toContain(plan.to);
-          return;
-        }
-        expect(plan.to).not.toBe('setApart');
-        expect(plan.to).not.toBe('split');
-        if (plan.to === 'wait') {
-          // A free own hour never waits.
-          const place = rule.placeOf(1, instant);
-          if (place.kind !== 'period') throw new Error('covered, and nowhere');
-          const own = rule.hoursOf(place.period).at(rollup.hour);
-          expect(own !== null && rule.hoursOf(place.period).isFree(own, 'requests')).toBe(false);
-          if (plan.reason === 'noHour') expect(rule.hoursOf(place.period).free('requests')).toEqual([]);
-          return;
-        }
-        if (plan.to !== 'hour') return;
-        const { period, hour } = plan;
-        // Never another price period.
-        expect(period.agreementId).toBe(span.agreement);
-        expect(period.price).toBe(span.price);
-        // Never another mode: neither that of its usage, nor all through the hour.
-        expect(period.mode).toBe(modeAt(modes, instant));
-        expect([0, 15, 30, 45].map((minute) => modeAt(modes, plusMs(hour.hour, minute * 60_000)))).toContain(
-          period.mode,
-        );
-        // Inside of it: an instant at least a second after its start.
-        expect(hour.timestamp >= plusMs(new Date(span.from), 1000) || hour.timestamp >= hour.hour).toBe(true);
-        expect(hourOf(hour.timestamp)).toEqual(hour.hour);
-        expect(hour.timestamp >= plusMs(new Date(span.from), 1000)).toBe(true);
-        if (span.to) expect(hour.timestamp < new Date(span.to)).toBe(true);
-        // Never a grain that is taken, never a shared hour that is the earlier side's.
-        const name = identityKey(hour.identity ?? legacy).replace(/^.*:/, '');
-        expect(taken).not.toContain(`${name} ${hour.hour.toISOString()}`);
-        const earlier = spans.filter(
-          (other) =>
-            other !== span &&
-            other.from < span.from &&
-            other.to &&
-            new Date(other.to) > hour.hour &&
-            other.identity &&
-            hour.identity &&
-            identityKey(other.identity) === identityKey(hour.identity),
-        );
-        expect(earlier.filter((other) => plusMs(new Date(other.from), 1000) < new Date(other.to ?? 0))).toEqual([]);
-        // Settled, and not past every reading of its deadline.
-        expect(hour.settlesAt <= now).toBe(true);
-        expect(now < hour.deadlines.cutoffAt).toBe(true);
-        // Its own hour, where that was free.
-        const own = rule.hoursOf(period).at(rollup.hour);
-        if (own && rule.hoursOf(period).isFree(own, 'requests')) expect(hour.hour).toEqual(rollup.hour);
-        // What AWS refuses is sealed in no hour but its own, corrections aside.
-        if (!isCorrection && refused.includes('requests')) expect(hour.hour).toEqual(rollup.hour);
-        // The calendar month is kept where an hour of it is free.
-        const month = (date: Date): string => date.toISOString().slice(0, 7);
-        if (month(hour.hour) !== month(instant))
-          expect(
-            rule
-              .hoursOf(period)
-              .free('requests')
-              .filter((free) => month(free.hour) === month(instant)),
-          ).toEqual([]);
-      }),
-      { numRuns: 2000 },
-    );
-  });
-
-  it('is looked at again when it may be planned otherwise: before that, nothing changes', () => {
-    fc.assert(
-      fc.property(anyWorld, fc.integer({ min: 1, max: 300 }), ({ spans, now, used, takenHours, modes }, minutes) => {
-        const taken = takenHours.map(
-          ([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`,
-        );
-        const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
-        if (instant > now) return;
-        const rollup: WaitingRollup = {
-          subject: 1,
-          dimension: 'requests',
-          hour: hourOf(instant),
-          firstAt: instant,
-          lastAt: instant,
-          isCorrection: false,
-        };
-        const plan = ruleOf({ spans, taken, modes, now: now.toISOString() }).plan(rollup);
-        if (plan.to !== 'wait') return;
-        const later = plusMs(now, minutes * 60_000);
-        if (plan.lookAt && plan.lookAt <= later) return;
-        // A fact may come, and an hour of a running period may begin; time alone gives it no record before `lookAt`.
-        const then = ruleOf({ spans, taken, modes, now: later.toISOString() }).plan(rollup);
-        expect(then.to === 'hour' || then.to === 'setApart' ? said(then) : 'waits').toBe('waits');
-      }),
-      { numRuns: 2000 },
-    );
   });
 });

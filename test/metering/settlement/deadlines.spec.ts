@@ -36,6 +36,7 @@ describe('deadlines of a BatchMeterUsage record', () => {
 describe('deadlines of a MeterUsage record', () => {
   it.each([
     ['2026-11-11 10:00', '2026-11-11 16:00', '2026-11-11 17:00'],
+    ['2026-10-31 22:00', '2026-11-01 04:00', '2026-11-01 05:00'],
     ['2026-10-31 23:00', '2026-11-01 05:00', '2026-11-01 06:00'],
   ])('%s: six hours, whatever the month', (hour, due, cutoff) => {
     const { dueAt, cutoffAt } = deadlinesOf(at(hour), 'MeterUsage', null);

@@ -1,108 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
-import { type CallFailure, type Culprit, type FailureKind } from '../../../src/aws/aws-error.js';
+import { type RecordAnswer } from '../../../src/metering/settlement/evidence.js';
 import {
-  type Evidence,
-  evidenceOf,
-  knownNotBilled,
-  type RecordAnswer,
-} from '../../../src/metering/settlement/evidence.js';
-import { endOf } from '../../../src/metering/settlement/record-end.js';
-import {
+  CAUSE_SCOPE,
   outcomeOf,
   type RecordFacts,
   type RecordState,
   retryDelayMs,
 } from '../../../src/metering/settlement/record-outcome.js';
+import { facts, failure, NOW, status } from './given-answer.js';
 
-const NOW = new Date('2026-11-11T10:00:00Z');
-const status = (name: string): RecordAnswer => ({
-  kind: 'status',
-  status: name,
-  meteringRecordId: name === 'Success' ? 'm-1' : null,
-});
-const failure = (kind: FailureKind, effect: CallFailure['effect'], culprit: Culprit | null = null): RecordAnswer => ({
-  kind: 'failure',
-  failure: { kind, effect, culprit, code: 'Code', message: 'message', httpStatus: null, requestId: null },
-});
-const facts = (over: Partial<RecordFacts> = {}): RecordFacts => ({
-  state: 'sending',
-  holdsLease: true,
-  earlier: [],
-  consecutiveFailures: 0,
-  batchSize: 1,
-  isLatestAttempt: true,
-  isGrainShared: false,
-  identityMeteredBefore: true,
-  agreement: { inForceSince: new Date('2026-10-01T00:00:00Z'), isInFinalHour: false },
-  ...over,
-});
 const since = (instant: string) => ({ inForceSince: new Date(instant), isInFinalHour: false });
 const outcome = (
   answer: RecordAnswer,
   over: Partial<RecordFacts> = {},
   identicalResend: 'unknown' | 'success' = 'unknown',
 ) => outcomeOf(answer, facts(over), { now: NOW, identicalResend, duplicateConfirms: true });
-
-describe('evidence', () => {
-  it.each<[string, RecordAnswer, Evidence[], 'unknown' | 'success', Evidence]>([
-    ['Success', status('Success'), [], 'unknown', 'billed'],
-    ['DuplicateRecord alone (D12, T13)', status('DuplicateRecord'), [], 'unknown', 'conflict'],
-    ['DuplicateRecord after refusals only', status('DuplicateRecord'), ['refused', 'refused'], 'unknown', 'conflict'],
-    [
-      'DuplicateRecord after a conflict and an uncertain attempt',
-      status('DuplicateRecord'),
-      ['conflict', 'uncertain'],
-      'unknown',
-      'conflict',
-    ],
-    [
-      'DuplicateRecord after an uncertain attempt',
-      status('DuplicateRecord'),
-      ['refused', 'uncertain'],
-      'unknown',
-      'billed',
-    ],
-    ['the same where identical resends are Success', status('DuplicateRecord'), ['uncertain'], 'success', 'conflict'],
-    ['DuplicateRecord after proof', status('DuplicateRecord'), ['billed'], 'success', 'billed'],
-    ['CustomerNotSubscribed', status('CustomerNotSubscribed'), [], 'unknown', 'refused'],
-    ['a status nobody knows', status('Deferred'), [], 'unknown', 'uncertain'],
-    ['no status (D11)', status(''), [], 'unknown', 'uncertain'],
-    ['unprocessed (D10)', { kind: 'unprocessed' }, [], 'unknown', 'uncertain'],
-    ['missing (D16)', { kind: 'missing' }, [], 'unknown', 'uncertain'],
-    ['a modelled 4xx', failure('culprit', 'none', 'invalidTag'), [], 'unknown', 'refused'],
-    ['throttling', failure('throttled', 'none'), [], 'unknown', 'refused'],
-    ['a set-up error (D15)', failure('setUp', 'none'), [], 'unknown', 'refused'],
-    ['a 5xx, timeout or reset (D3)', failure('unavailable', 'possible'), [], 'unknown', 'uncertain'],
-    ['an error nobody knows', failure('unrecognised', 'possible'), [], 'unknown', 'uncertain'],
-    ['not sent', failure('dropped', 'none'), [], 'unknown', 'refused'],
-  ])('%s', (_name, answer, earlier, identicalResend, expected) => {
-    expect(evidenceOf(answer, { earlier, identicalResend, isGrainShared: false, duplicateConfirms: true })).toBe(
-      expected,
-    );
-  });
-
-  it('takes no DuplicateRecord as proof where another record of ours shares the grain, or the operation never says it of the same record', () => {
-    const reading = {
-      earlier: ['uncertain' as const],
-      identicalResend: 'unknown' as const,
-      isGrainShared: false,
-      duplicateConfirms: true,
-    };
-    const answer = status('DuplicateRecord');
-    expect(evidenceOf(answer, { ...reading, isGrainShared: true })).toBe('conflict');
-    expect(evidenceOf(answer, { ...reading, duplicateConfirms: false })).toBe('conflict');
-    expect(evidenceOf(answer, { ...reading, earlier: ['uncertain', 'billed'], isGrainShared: true })).toBe('billed');
-  });
-
-  it('knows a record as not billed only if every attempt was refused, or there was none', () => {
-    expect(knownNotBilled([])).toBe(true);
-    expect(knownNotBilled(['refused', 'refused'])).toBe(true);
-    expect(knownNotBilled(['refused', 'uncertain'])).toBe(false);
-    expect(knownNotBilled(['billed'])).toBe(false);
-    expect(knownNotBilled(['refused', 'conflict'])).toBe(false);
-  });
-});
 
 describe('what an answer does to a record', () => {
   it.each<[string, RecordAnswer, Partial<RecordFacts>, object]>([
@@ -201,6 +113,99 @@ describe('what an answer does to a record', () => {
     expect(outcome(answer, over).step).toMatchObject(step);
   });
 
+  it.each<[RecordAnswer, Partial<RecordFacts>, string, string, string | null]>([
+    [{ kind: 'unprocessed' }, {}, 'unprocessed', 'AWS listed it as unprocessed.', 'clear'],
+    [{ kind: 'missing' }, {}, 'missing', "AWS's answer does not say what became of it.", 'clear'],
+    [
+      status('CustomerNotSubscribed'),
+      { agreement: { ...since('2026-10-01T00:00:00Z'), isInFinalHour: true } },
+      'finalHour',
+      'AWS takes nothing in the hour after the end, or not yet: its texts differ on which sign opens that hour.',
+      'clear',
+    ],
+    [
+      status('CustomerNotSubscribed'),
+      { identityMeteredBefore: false, agreement: since(NOW.toISOString()) },
+      'notSubscribedYet',
+      'AWS does not know the agreement as active yet.',
+      'clear',
+    ],
+    [
+      status('CustomerNotSubscribed'),
+      {},
+      'notSubscribed',
+      'AWS says the customer is not subscribed: the agreement has ended or the account is suspended.',
+      null,
+    ],
+    [
+      status('Deferred'),
+      {},
+      'unrecognised',
+      'AWS answered with a status that this version does not know: Deferred.',
+      null,
+    ],
+    [failure('dropped', 'none'), {}, 'notSent', 'Code: message', 'keep'],
+    [failure('throttled', 'none'), {}, 'throttled', 'Code: message', 'keep'],
+    [failure('setUp', 'none'), {}, 'setupError', 'Code: message', 'keep'],
+    [failure('unavailable', 'possible'), {}, 'unavailable', 'Code: message', 'keep'],
+    [failure('culprit', 'none', 'invalidTag'), { batchSize: 2 }, 'invalidTag', 'Code: message', 'split'],
+    [failure('culprit', 'none', 'invalidTag'), {}, 'invalidTag', 'Code: message', null],
+  ])('says why, in words for a person (%#)', (answer, over, reason, message, group) => {
+    expect(outcome(answer, over).step).toMatchObject({ reason, message, ...(group === null ? {} : { group }) });
+  });
+
+  it('tries a record that was not sent again after a pause', () => {
+    expect(outcome(failure('dropped', 'none')).step).toMatchObject({ to: 'pending', pace: 'backoff' });
+  });
+
+  it.each<[string, Partial<RecordFacts>, 'unknown' | 'success', string]>([
+    ['another system’s, where we never sent it', { earlier: ['refused'] }, 'unknown', 'that this ledger never sent'],
+    [
+      'another system’s, whatever AWS says of resends',
+      { earlier: ['refused'] },
+      'success',
+      'that this ledger never sent',
+    ],
+    [
+      'one of ours, where the grain is shared',
+      { earlier: ['uncertain'], isGrainShared: true },
+      'unknown',
+      'one of ours',
+    ],
+    [
+      'one of another quantity, where an identical one would have been a Success',
+      { earlier: ['uncertain'] },
+      'success',
+      'AWS has another record for this hour. It says so only when the quantity differs (aws.identicalResend is "success").',
+    ],
+  ])('says what a conflict may be: %s', (_, over, identicalResend, message) => {
+    const { step } = outcome(status('DuplicateRecord'), over, identicalResend);
+    expect(step).toMatchObject({ to: 'blocked', reason: 'conflict', message: expect.stringContaining(message) });
+  });
+
+  it('names another system, another identity or a backup where a conflict is with nothing of ours', () => {
+    expect(outcome(status('DuplicateRecord')).step).toMatchObject({
+      message:
+        'AWS has a record for this hour that this ledger never sent: another system, another identity, or a ledger ' +
+        'restored from a backup.',
+    });
+  });
+
+  it('leaves a record as it is that was metered before, whoever says so again', () => {
+    for (const answer of [status('Success'), status('DuplicateRecord')]) {
+      expect(outcome(answer, { state: 'metered', holdsLease: false, earlier: ['billed'] })).toEqual({
+        ...{ evidence: 'billed', step: { to: 'same' }, overBilled: false, asks: false },
+      });
+    }
+  });
+
+  it('sets the records of a cause aside as far as the cause reaches', () => {
+    expect(CAUSE_SCOPE).toEqual({
+      ...{ invalidDimension: 'dimension', invalidLicense: 'identity', invalidCustomer: 'identity' },
+      invalidProduct: 'product',
+    });
+  });
+
   it.each<RecordState>(['pending', 'sending', 'blocked', 'unknown'])(
     'takes a Success from whoever, while the record is %s',
     (state) => {
@@ -250,7 +255,15 @@ describe('what an answer does to a record', () => {
     [failure('throttled', 'none'), false],
     [status('Success'), false],
   ])('has AWS asked about the agreement where it refuses for it (%#)', (answer, asks) => {
-    expect(outcome(answer).asks).toBe(asks);
+    expect(outcome(answer)).toMatchObject({ asks, overBilled: false });
+  });
+
+  it('has AWS asked about an agreement that it does not take usage of yet, or may take none of any more', () => {
+    const young = { identityMeteredBefore: false, agreement: since(NOW.toISOString()) };
+    const ending = { agreement: { ...since('2026-10-01T00:00:00Z'), isInFinalHour: true } };
+    expect(outcome(status('CustomerNotSubscribed'), young).asks).toBe(true);
+    expect(outcome(status('CustomerNotSubscribed'), ending).asks).toBe(true);
+    expect(outcome({ kind: 'unprocessed' }).asks).toBe(false);
   });
 
   it('has AWS asked about nobody while a batch is still divided to find the culprit', () => {
@@ -267,167 +280,7 @@ describe('how long a retry waits', () => {
     expect(retryDelayMs('backoff', 5000, options, 1)).toBe(300_000);
     expect(retryDelayMs('now', 5, options, 1)).toBeNull();
     expect(retryDelayMs('slow', 0, options, 0)).toBe(15_000);
+    expect(retryDelayMs('slow', 9, options, 0.999)).toBeCloseTo(29_985);
     expect(retryDelayMs('throttled', 9, options, 1)).toBe(2000);
-  });
-});
-
-describe('the end of trying', () => {
-  const ending = { state: 'pending', reason: null, mode: 'live', attempts: [] as Evidence[] } as const;
-  it.each([
-    ['never tried', {}, 'carry', { to: 'annulled', reason: 'expired' }],
-    ['refused only', { attempts: ['refused'] }, 'carry', { to: 'annulled', reason: 'expired' }],
-    ['one attempt uncertain', { attempts: ['refused', 'uncertain'] }, 'carry', { to: 'unknown', reason: 'expired' }],
-    [
-      'blocked',
-      { state: 'blocked', reason: 'invalidDimension', attempts: ['refused'] },
-      'carry',
-      { to: 'annulled', reason: 'expired' },
-    ],
-    [
-      'blocked and uncertain',
-      { state: 'blocked', reason: 'unrecognised', attempts: ['uncertain'] },
-      'carry',
-      { to: 'unknown', reason: 'unrecognised' },
-    ],
-    [
-      'a conflict (T13)',
-      { state: 'blocked', reason: 'conflict', attempts: ['conflict'] },
-      'carry',
-      { to: 'unknown', reason: 'conflict' },
-    ],
-    [
-      'a conflict, whatever the option',
-      { state: 'blocked', reason: 'conflict', attempts: ['conflict'] },
-      'hold',
-      { to: 'unknown', reason: 'conflict' },
-    ],
-    ['onExpired hold', {}, 'hold', { to: 'held', reason: 'expired' }],
-    [
-      'blocked, onExpired hold',
-      { state: 'blocked', reason: 'notSubscribed', attempts: ['refused'] },
-      'hold',
-      { to: 'held', reason: 'notSubscribed' },
-    ],
-    [
-      'the ledger did not bear it out',
-      { state: 'blocked', reason: 'ledgerMismatch' },
-      'carry',
-      { to: 'held', reason: 'ledgerMismatch' },
-    ],
-    ['dry-run', { mode: 'dry-run' }, 'carry', { to: 'held', reason: 'dryRun' }],
-  ] as const)('%s', (_name, over, onExpired, expected) => {
-    expect(endOf({ ...ending, ...over }, onExpired)).toEqual(expected);
-  });
-});
-
-/** A record's life, driven by the pure rules alone, beside what AWS really did. */
-interface Life {
-  state: RecordState;
-  reason: string | null;
-  disposition: 'annulled' | 'held' | null;
-  lease: number | null;
-  attempts: { evidence: Evidence; effective: boolean; answered: boolean }[];
-  failures: number;
-  overBilled: boolean;
-  byDuplicate: boolean;
-}
-
-describe('any sequence of claims, answers, crashes and deadlines', () => {
-  const answers = fc.constantFrom<RecordAnswer>(
-    ...['Success', 'DuplicateRecord', 'CustomerNotSubscribed', 'Deferred'].map(status),
-    { kind: 'unprocessed' },
-    { kind: 'missing' },
-    failure('unavailable', 'possible'),
-    failure('throttled', 'none'),
-    failure('setUp', 'none'),
-    failure('culprit', 'none', 'invalidDimension'),
-    failure('unrecognised', 'possible'),
-    failure('dropped', 'none'),
-  );
-  const step = fc.oneof(
-    { weight: 4, arbitrary: fc.constant({ do: 'claim' as const }) },
-    { weight: 6, arbitrary: fc.record({ do: fc.constant('answer' as const), which: fc.nat(5), answer: answers }) },
-    { weight: 2, arbitrary: fc.constant({ do: 'expireLease' as const }) },
-    { weight: 1, arbitrary: fc.constant({ do: 'requeue' as const }) },
-    { weight: 1, arbitrary: fc.constant({ do: 'cutoff' as const }) },
-  );
-
-  it('hands nothing back while an attempt is uncertain, and meters nothing without proof', () => {
-    fc.assert(
-      fc.property(
-        fc.array(step, { maxLength: 40 }),
-        fc.constantFrom('unknown' as const, 'success' as const),
-        fc.constantFrom('carry' as const, 'hold' as const),
-        fc.boolean(),
-        fc.nat(24),
-        (steps, identicalResend, onExpired, isGrainShared, others) => {
-          const life: Life = {
-            state: 'pending',
-            reason: null,
-            disposition: null,
-            lease: null,
-            attempts: [],
-            failures: 0,
-            overBilled: false,
-            byDuplicate: false,
-          };
-          const evidence = () => life.attempts.map((attempt) => attempt.evidence);
-          for (const next of steps) {
-            const handedBack = life.disposition === 'annulled';
-            if (next.do === 'claim' && life.state === 'pending') {
-              life.lease = life.attempts.push({ evidence: 'uncertain', effective: false, answered: false }) - 1;
-              life.state = 'sending';
-            } else if (next.do === 'expireLease' && life.state === 'sending') {
-              life.state = 'pending';
-              life.lease = null;
-            } else if (next.do === 'requeue' && life.state === 'blocked') {
-              life.state = 'pending';
-            } else if (next.do === 'cutoff' && (life.state === 'pending' || life.state === 'blocked')) {
-              const end = endOf(
-                { state: life.state, reason: life.reason, mode: 'live', attempts: evidence() },
-                onExpired,
-              );
-              life.state = end.to === 'unknown' ? 'unknown' : 'closed';
-              life.disposition = end.to === 'unknown' ? null : end.to;
-            } else if (next.do === 'answer') {
-              const index = life.attempts.length - 1 - next.which;
-              const attempt = life.attempts[index];
-              if (!attempt || attempt.answered) continue;
-              attempt.answered = true;
-              const result = outcomeOf(
-                next.answer,
-                facts({
-                  state: life.state,
-                  holdsLease: life.state === 'sending' && life.lease === index,
-                  isLatestAttempt: index === life.attempts.length - 1,
-                  isGrainShared,
-                  earlier: evidence().slice(0, index),
-                  consecutiveFailures: life.failures,
-                  batchSize: others + 1,
-                }),
-                { now: NOW, identicalResend, duplicateConfirms: true },
-              );
-              attempt.evidence = result.evidence;
-              life.overBilled ||= result.overBilled;
-              if (result.step.to === 'metered')
-                life.byDuplicate = result.step.confirmedByDuplicate && !evidence().slice(0, index).includes('billed');
-              if (result.step.to !== 'same') {
-                life.state = result.step.to;
-                life.reason = 'reason' in result.step ? result.step.reason : null;
-                life.lease = null;
-                life.failures = result.step.to === 'pending' ? result.step.consecutiveFailures : 0;
-              }
-            }
-            if (life.state === 'metered') expect(evidence()).toContain('billed');
-            if (evidence().includes('billed')) expect(life.state === 'metered' || life.overBilled).toBe(true);
-            if (life.disposition === 'annulled' && !handedBack)
-              expect(evidence().every((one) => one === 'refused')).toBe(true);
-            if (isGrainShared && life.state === 'metered') expect(life.byDuplicate).toBe(false);
-            expect(life.state === 'sending').toBe(life.lease !== null);
-          }
-        },
-      ),
-      { numRuns: 3000 },
-    );
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { knownAgreementOf } from '../../../src/metering/submission/answer-facts.js';
+import { knownAgreementOf } from '../../../src/metering/submission/known-agreement.js';
 
 const at = (time: string): Date => new Date(`2026-11-11T${time}:00Z`);
 const end = (over: { identityGoesOn?: boolean } = {}) => ({

@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/**
+ * Small mutants of each pure rule against its own specs: `npm run test:mutation`, or of some of them:
+ * `npm run test:mutation -- deadlines decimal`. What no spec of its own notices can change in silence, whatever other
+ * suites happen to pass through it.
+ */
+const AGREEMENTS = ['subscription/agreements/cases', 'subscription/agreements/one-instant'];
+const SPECS_BY_RULE = {
+  'aws/aws-error': ['metering/submission/aws-error'],
+  'metering/recording/event-id': ['metering/recording/event-id'],
+  'metering/recording/usage-event': ['metering/recording/usage-event'],
+  'metering/sealing/allocation': ['metering/sealing/allocation'],
+  'metering/sealing/balance-step': ['metering/sealing/balance-step'],
+  'metering/sealing/period-hours': ['metering/sealing/planning-rule', 'metering/sealing/zero-records'],
+  'metering/sealing/planning-rule': ['metering/sealing/planning-rule'],
+  'metering/sealing/record-draft': ['metering/sealing/record-draft'],
+  'metering/sealing/zero-records': ['metering/sealing/zero-records'],
+  'metering/settlement/deadlines': ['metering/settlement/deadlines'],
+  'metering/settlement/evidence': ['metering/settlement/evidence'],
+  'metering/settlement/record-outcome': ['metering/settlement/record-outcome'],
+  'metering/submission/answer-matcher': ['metering/submission/answer-matcher'],
+  'metering/submission/batch-planner': ['metering/submission/batch-planner'],
+  'metering/submission/known-agreement': ['metering/submission/known-agreement'],
+  'runtime/backoff': ['runtime/backoff'],
+  'runtime/decimal': ['runtime/decimal'],
+  'subscription/agreements/agreement-state': AGREEMENTS,
+  'subscription/agreements/fact-assignment': AGREEMENTS,
+  'subscription/agreements/joining-rule': AGREEMENTS,
+  'subscription/agreements/subscription-state': AGREEMENTS,
+  'subscription/agreements/timeline-rule': AGREEMENTS,
+  'subscription/agreements/timeline': AGREEMENTS,
+  'subscription/chain/aws-names': ['subscription/aws-names'],
+  'subscription/product-mode': ['subscription/product-mode'],
+  'subscription/reconciliation/buyer-answer': ['subscription/reconciliation-answer'],
+};
+/** Killed mutants of all that a test could kill, per file; below this a rule can change and no test says so. */
+const WANTED = 0.95;
+
+const named = process.argv.slice(2);
+const rules = Object.entries(SPECS_BY_RULE).filter(
+  ([rule]) => named.length === 0 || named.some((name) => rule.endsWith(name)),
+);
+const scores = rules.map(([rule, specs]) => {
+  const file = `src/${rule}.ts`;
+  const run = spawnSync('npx', ['stryker', 'run', '--mutate', file], {
+    stdio: 'inherit',
+    env: { ...process.env, RULE_SPECS: specs.join(',') },
+  });
+  if (run.status !== 0) return { file, dead: 0, all: 0, share: 0 };
+  const { mutants } = JSON.parse(readFileSync('.tmp/mutation.json', 'utf8')).files[file];
+  const count = (...states) => mutants.filter(({ status }) => states.includes(status)).length;
+  const dead = count('Killed', 'Timeout');
+  const all = dead + count('Survived', 'NoCoverage');
+  return { file, dead, all, share: all === 0 ? 1 : dead / all };
+});
+for (const { file, dead, all, share } of scores) console.log(`${(share * 100).toFixed(1)} %  ${dead}/${all}  ${file}`);
+const short = scores.filter(({ share }) => share < WANTED);
+console.log(`${scores.length - short.length} files at 95 % or more, ${short.length} below`);
+process.exitCode = short.length === 0 && scores.length > 0 ? 0 : 1;
