@@ -84,3 +84,82 @@ describe('every error of a call has a path', () => {
     }
   });
 });
+
+describe('every name that AWS has for it', () => {
+  it.each([
+    ...['ThrottlingException', 'Throttling', 'ThrottledException', 'RequestThrottled', 'RequestThrottledException'],
+    ...['TooManyRequestsException', 'RequestLimitExceeded', 'SlowDown'],
+  ])('%s is throttling', (name) => {
+    expect(callFailureOf(aws(name), 'left')).toMatchObject({ kind: 'throttled', effect: 'none' });
+  });
+
+  it.each([
+    ...['AccessDeniedException', 'AccessDenied', 'UnauthorizedOperation', 'NotAuthorized', 'AuthFailure'],
+    ...['OptInRequired', 'SubscriptionRequiredException', 'UnrecognizedClientException', 'InvalidClientTokenId'],
+    ...['InvalidClientTokenIdException', 'ExpiredTokenException', 'ExpiredToken', 'RequestExpired'],
+    ...['RequestTimeTooSkewed', 'InvalidSignatureException', 'SignatureDoesNotMatch', 'IncompleteSignature'],
+    ...['IncompleteSignatureException', 'MissingAuthenticationToken', 'MissingAuthenticationTokenException'],
+    ...['InvalidAccessKeyId', 'DisabledApiException', 'InvalidEndpointRegionException', 'UnknownOperationException'],
+    'InvalidAction',
+  ])('%s is a set-up error', (name) => {
+    expect(callFailureOf(aws(name), 'left')).toMatchObject({ kind: 'setUp', effect: 'none' });
+  });
+
+  it.each([
+    ...['ValidationException', 'ValidationError', 'InvalidParameterException', 'InvalidParameterValue'],
+    ...['InvalidParameterCombination', 'MissingParameter', 'SerializationException'],
+    ...['RequestEntityTooLargeException', 'RequestTooLargeException'],
+  ])('%s is a request that breaks a rule', (name) => {
+    expect(callFailureOf(aws(name), 'left')).toMatchObject({ kind: 'culprit', culprit: 'invalidRequest' });
+  });
+
+  it.each(['RequestTimeout', 'RequestTimeoutException', 'InternalServiceErrorException', 'InternalFailure'])(
+    '%s proves nothing, even as a 400',
+    (name) => {
+      expect(callFailureOf(aws(name), 'left')).toMatchObject({ kind: 'unavailable', effect: 'possible' });
+    },
+  );
+
+  it.each([401, 403, 404, 405, 407])('a %i of no known name is no answer of the API', (httpStatus) => {
+    expect(callFailureOf(aws('Whatever', httpStatus), 'left')).toMatchObject({ kind: 'setUp', effect: 'possible' });
+  });
+});
+
+describe('a connection that was never made', () => {
+  it.each([
+    ...['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN'],
+    ...['CERT_UNTRUSTED', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
+    ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ])('for the certificate: %s', (code) => {
+    expect(callFailureOf(node({ code }), 'left')).toMatchObject({ kind: 'setUp', effect: 'none', code });
+  });
+
+  it('is certain only where every address was in vain', () => {
+    const tried = [node({ syscall: 'connect' }), node({ syscall: 'read', code: 'ECONNRESET' })];
+    expect(callFailureOf(new AggregateError(tried), 'left')).toMatchObject({ kind: 'unavailable', effect: 'possible' });
+    expect(callFailureOf(new AggregateError([]), 'left')).toMatchObject({ kind: 'unavailable', effect: 'possible' });
+  });
+});
+
+describe('what is told of a failure', () => {
+  it.each<[string, unknown, object]>([
+    ['its code, where there was no answer', node({ code: 'ECONNRESET' }), { code: 'ECONNRESET', httpStatus: null }],
+    ['its name, where there is no code', node({ name: 'TimeoutError' }), { code: 'TimeoutError' }],
+    ['its name, where the code is no text', node({ name: 'TimeoutError', code: 7 }), { code: 'TimeoutError' }],
+    [
+      'its name, where there was an answer',
+      Object.assign(aws('SlowDown'), { code: 'ECONNRESET' }),
+      { code: 'SlowDown', httpStatus: 400 },
+    ],
+    ['that it has no name', { name: '' }, { code: 'UnknownError' }],
+    ['that its name is no text', { name: 7 }, { code: 'UnknownError' }],
+    ['its message', node({}), { message: 'of the network' }],
+    ['what it is, where it has no message', 'text', { message: 'text', requestId: null }],
+    ['that a status of zero is none', { $metadata: { httpStatusCode: 0 } }, { httpStatus: null }],
+    ['that a status in words is none', { $metadata: { httpStatusCode: '400' } }, { httpStatus: null }],
+    ['the status of a response that was not read', { $response: { statusCode: 502 } }, { httpStatus: 502 }],
+    ['nothing of nothing', null, { code: 'UnknownError', message: 'null', httpStatus: null, requestId: null }],
+  ])('%s', (_, error, expected) => {
+    expect(callFailureOf(error, 'left')).toMatchObject(expected);
+  });
+});
