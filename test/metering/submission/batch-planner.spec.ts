@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { REQUEST_BYTES_LIMIT } from '../../../src/aws/metering-gateway.js';
-import { chooseWork, type Lane, planBatch, type WaitingWork } from '../../../src/metering/submission/batch-planner.js';
+import {
+  chooseWork,
+  type Lane,
+  planBatch,
+  requestProductCodeOf,
+  type WaitingWork,
+} from '../../../src/metering/submission/batch-planner.js';
 import { HOUR, hour, record } from './sendable-record.js';
 
 describe('a batch', () => {
@@ -34,6 +40,25 @@ describe('a batch', () => {
   });
 });
 
+describe('the product code of a request', () => {
+  it('is named where no license names the product', () => {
+    expect(requestProductCodeOf(record())).toBeNull();
+    expect(requestProductCodeOf(record({ licenseArn: null }))).toBe('larkspur');
+  });
+});
+
+describe('a batch of odd records', () => {
+  it('is empty where nothing waits', () => {
+    expect(planBatch([])).toEqual([]);
+  });
+
+  it('takes a record that names no customer alone, so that it fails by itself', () => {
+    const nameless = record({ licenseArn: null, customerAwsAccountId: null });
+    expect(planBatch([nameless, record(hour(1)), nameless])).toEqual([nameless]);
+    expect(planBatch([record(), nameless])).toHaveLength(1);
+  });
+});
+
 describe('what is sent next', () => {
   const work = (lane: Lane, region = 'us-east-1', minutes = 0): WaitingWork => ({
     product_code: 'p',
@@ -62,6 +87,15 @@ describe('what is sent next', () => {
           idle,
         )!.lane,
     );
+    expect(turns).toEqual([
+      ...['batch', 'batch', 'late', 'batch', 'troubled', 'batch', 'late', 'batch', 'troubled', 'probe'],
+    ]);
+    // The turn is a lane's that has nothing: the others follow in their order.
+    const without = (...names: Lane[]) => lanes.filter((lane) => !names.includes(lane)).map((lane) => work(lane));
+    expect(chooseWork(without('probe'), 9, idle)!.lane).toBe('batch');
+    expect(chooseWork(without('batch'), 9, idle)!.lane).toBe('probe');
+    expect(chooseWork(without('batch', 'probe'), 9, idle)!.lane).toBe('late');
+    expect(chooseWork([work('probe'), work('troubled')], 0, idle)!.lane).toBe('troubled');
     expect(lanes.map((lane) => turns.filter((name) => name === lane).length)).toEqual([5, 2, 2, 1]);
     for (let turn = 0; turn < 10; turn += 1) expect(chooseWork([work('probe')], turn, idle)!.lane).toBe('probe');
   });
