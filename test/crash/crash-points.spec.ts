@@ -199,8 +199,7 @@ describe('killed, and what it began is ended by another replica, every unit once
   it('at claim.adopted', async () => {
     const buyer = world.sign();
     await buyer.arrive();
-    await world.simulator.notifications.settled();
-    await world.run('inbox');
+    await world.hear();
     await buyer.signUp('claimed');
     await buyer.use(3);
     const isAdopted = async (): Promise<unknown> =>
@@ -239,7 +238,8 @@ describe('killed, and what it began is ended by another replica, every unit once
     const buyer = await world.join('folded');
     const chain = buyer.subscriptionId;
     await world.record({ subscriptionId: chain, quantity: 2 });
-    // Nothing but the license says that the arrival and the renewal are one.
+    // Nothing but the license says that the arrival and the renewal are one, and AWS is not asked meanwhile.
+    world.asksAws = false;
     world.mailbox.hold({ type: 'License Updated' });
     buyer.renew();
     await world.hear();
@@ -254,6 +254,8 @@ describe('killed, and what it began is ended by another replica, every unit once
     expect(await living()).toBe(2);
     await world.run('inbox');
     expect(await living()).toBe(1);
+    world.asksAws = true;
+    await world.hear();
     world.clock.advance(2 * HOUR_MS);
     await world.work();
     await world.expectAllBilled();
