@@ -2,7 +2,7 @@ import { createDefaultEsmPreset } from 'ts-jest';
 
 /**
  * Suites that start, kill, pause and outlast processes: `npm run test:processes`. Apart, so that `npm test` shows all
- * else within five minutes.
+ * else in minutes.
  */
 export const PROCESS_SUITES = [
   '/test/crash/',
