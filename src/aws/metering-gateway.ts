@@ -4,6 +4,7 @@ import {
   type UsageRecord,
 } from '@aws-sdk/client-marketplace-metering';
 import { Injectable } from '@nestjs/common';
+import { markAttempt } from './attempt-mark.js';
 import { AwsClients } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
 import { callSdk, DEPARTURE } from './sdk-call.js';
@@ -63,6 +64,8 @@ export interface GatewayResults {
 export type GatewayAnswer = GatewayResults | { kind: 'failed'; failure: CallFailure };
 
 export interface BatchMeterUsageCall {
+  /** Goes along in the user agent, by which CloudTrail can tell whose call it was. */
+  attemptId: string;
   region: string;
   /** Of legacy records only. Beside a LicenseArn AWS refuses it, or bills twice. */
   productCode: string | null;
@@ -86,6 +89,7 @@ export class MeteringGateway {
       UsageRecords: call.reports.map(usageRecordOf),
       ...(call.productCode === null ? {} : { ProductCode: call.productCode }),
     });
+    markAttempt(command, call.attemptId);
     let kept = false as boolean;
     const answer = await callSdk(call.timeoutMs, (abortSignal, depart) => {
       command.middlewareStack.add(

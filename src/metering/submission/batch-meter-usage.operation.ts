@@ -23,10 +23,11 @@ export class BatchMeterUsageOperation implements MeteringOperationStrategy {
     return planBatch(candidates);
   }
 
-  call({ region, records, timeoutMs, mayLeave }: OperationCall): Promise<GatewayAnswer> {
+  call({ attemptId, region, records, timeoutMs, mayLeave }: OperationCall): Promise<GatewayAnswer> {
     const [first] = records;
     const productCode = first === undefined ? null : requestProductCodeOf(first);
     return this.gateway.batchMeterUsage({
+      attemptId,
       region,
       productCode,
       reports: records.map((record) => record.report),

@@ -224,10 +224,11 @@ export class BatchSubmitter {
     return { records: [candidate], probe };
   }
 
-  private call({ operation, region, records }: ClaimedBatch, lease: LeaseWatch): Promise<GatewayAnswer> {
+  private call({ attemptId, operation, region, records }: ClaimedBatch, lease: LeaseWatch): Promise<GatewayAnswer> {
     const { requestTimeoutMs } = this.options.submission;
     crashPoint('submit.beforeCall');
     return operation.call({
+      attemptId,
       region,
       records,
       timeoutMs: requestTimeoutMs,

@@ -5,6 +5,7 @@ import { type MatchedAnswers } from './answer-matcher.js';
 import { type SendableRecord } from './batch-planner.js';
 
 export interface OperationCall {
+  attemptId: string;
   region: string;
   records: readonly SendableRecord[];
   /** For the whole call, credentials included, in milliseconds. Monotonic. */

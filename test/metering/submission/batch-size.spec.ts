@@ -46,6 +46,7 @@ describe('a batch', () => {
       expect(batch.length).toBeLessThan(25);
       const send = (reports: UsageReport[]) =>
         new MeteringGateway(clients).batchMeterUsage({
+          attemptId: '01f3c1a0-0000-7000-8000-000000000000',
           region: 'us-east-1',
           productCode: legacy ? 'larkspur' : null,
           reports,
