@@ -9,6 +9,8 @@ export const SUBMISSION: readonly string[] = [
     lease_token uuid NOT NULL,
     record_count integer NOT NULL CHECK (record_count > 0),
     submitter text NOT NULL,
+    -- Business time at the claim, right before the call: where an audit looks for it in AWS's own log.
+    claimed_at timestamptz NOT NULL,
     committed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- The order in which attempts were committed, whatever the clocks did meanwhile.
     position bigint GENERATED ALWAYS AS IDENTITY,

@@ -159,8 +159,8 @@ async function load(): Promise<void> {
      SELECT seller_account, period_id, dimension, sum(event_sum), sum(quantity) FROM marketplace.metering_record
        GROUP BY 1, 2, 3`,
     `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count,
-      submitter)
-     SELECT '${SELLER}', id, 'BatchMeterUsage', product_code, region, id, 1, 'worker' FROM marketplace.metering_record`,
+      submitter, claimed_at)
+     SELECT '${SELLER}', id, 'BatchMeterUsage', product_code, region, id, 1, 'worker', sealed_at FROM marketplace.metering_record`,
     `INSERT INTO marketplace.attempt_record (seller_account, attempt_id, record_id) SELECT seller_account, id, id
       FROM marketplace.metering_record`,
     `INSERT INTO marketplace.alert (seller_account, kind, subject, severity, message, first_raised_at, last_raised_at,

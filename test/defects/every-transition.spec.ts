@@ -106,8 +106,8 @@ async function insert(tx: SqlExecutor, { kind = 'hour', evidence = 'billed' } = 
   const attempt = uuidv7();
   await tx.query(
     `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count,
-      submitter)
-     SELECT seller_account, $1, operation, product_code, region, $1, 1, 'by hand' FROM marketplace.metering_record
+      submitter, claimed_at)
+     SELECT seller_account, $1, operation, product_code, region, $1, 1, 'by hand', sealed_at FROM marketplace.metering_record
        WHERE id = $2`,
     [attempt, id],
   );

@@ -12,6 +12,8 @@ export interface NewAttempt {
   productCode: string;
   region: string;
   submitter: string;
+  /** Business time. */
+  claimedAt: Date;
 }
 
 /** Writes the attempt before the call: whatever happens next, the ledger knows that it may have happened. */
@@ -21,12 +23,22 @@ export async function insertAttempt(
   attempt: NewAttempt,
   recordIds: readonly string[],
 ): Promise<void> {
-  const { id, operation, productCode, region, leaseToken, submitter } = attempt;
+  const { id, operation, productCode, region, leaseToken, submitter, claimedAt } = attempt;
   await tx.query(
     `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token, record_count,
-      submitter)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [sellerAccount, id, operation, productCode, region, leaseToken, recordIds.length, submitter],
+      submitter, claimed_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [
+      sellerAccount,
+      id,
+      operation,
+      productCode,
+      region,
+      leaseToken,
+      recordIds.length,
+      submitter,
+      claimedAt.toISOString(),
+    ],
   );
   await tx.query(
     `INSERT INTO marketplace.attempt_record (seller_account, attempt_id, record_id) SELECT $1, $2, id

@@ -181,7 +181,7 @@ export class BatchSubmitter {
       if (first === undefined) return picked.length === 0 ? null : 'blocked';
       const { productCode } = first;
       const { region } = first.record;
-      const attempt = { id: uuidv7(), leaseToken: randomUUID(), productCode, region };
+      const attempt = { id: uuidv7(), leaseToken: randomUUID(), productCode, region, claimedAt: time.now };
       const ids = records.map((record) => record.id);
       await insertAttempt(tx, sellerAccount, { ...attempt, operation: operation.name, submitter: this.name }, ids);
       const to = { state: 'sending', leaseToken: attempt.leaseToken, leaseMs: submission.leaseMs } as const;

@@ -338,8 +338,8 @@ export class FreezingLedger {
     const attempt = uuidv7();
     await this.database.query(
       `INSERT INTO marketplace.attempt (seller_account, id, operation, product_code, region, lease_token,
-        record_count, submitter)
-       VALUES ($1, $2, 'BatchMeterUsage', $3, 'us-east-1', $2, 1, 'test')`,
+        record_count, submitter, claimed_at)
+       VALUES ($1, $2, 'BatchMeterUsage', $3, 'us-east-1', $2, 1, 'test', clock_timestamp())`,
       [SELLER, attempt, PRODUCT],
     );
     await this.database.query(
