@@ -122,10 +122,10 @@ export class MarketplaceSimulator extends AgreementDeeds {
 
   /** AMI or container software starts in a buyer's account. Its `credentials` sign MeterUsage and RegisterUsage. */
   launch(options: LaunchOptions): ComputeResource {
-    const { agreement, platform, region = 'us-east-1', credentials = 'workload' } = options;
+    const { agreement } = options;
     const accountId = agreement === undefined ? options.accountId : this.agreement(agreement).accountId;
     if (accountId === undefined) throw new Error('launch() takes an agreement or an accountId');
-    return this.world.fleet.launch(accountId, platform, region, credentials, this.clock.now());
+    return this.world.fleet.launch(accountId, options, this.clock.now());
   }
 
   /** The software ends now: its credentials expire, and its container time stops counting. */

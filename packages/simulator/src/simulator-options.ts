@@ -23,6 +23,11 @@ export interface SimulatorOptions {
    */
   callsPerSecond?: number | Partial<CallQuotas>;
   /**
+   * What the seconds of the quota are: those of the `wall`, or those of the simulator's `clock`, for a crowd whose
+   * retries are played in virtual time. A clock that stands still then refills nothing. Default `wall`.
+   */
+  quotaTime?: 'wall' | 'clock';
+  /**
    * The account that published the products: the one that calls and events are recorded under. Default `123456789012`.
    */
   sellerAccountId?: string;

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-marketplace-metering';
 import { GetEntitlementsCommand } from '@aws-sdk/client-marketplace-entitlement-service';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type Fault } from '../src/index.js';
+import { type Fault, type WorldSnapshot } from '../src/index.js';
 import { eventually } from '../../../test/support/processes.js';
 import { startSoftware } from './buyer-software.js';
 import { errorNameOf, meteringClient, trailClient } from './marketplace-client.js';
@@ -61,6 +61,26 @@ describe('faults of a whole call', () => {
     expect(error).toMatchObject({ name, $metadata: { httpStatusCode: statusCode } });
     expect(sim.bill()).toHaveLength(lines);
     expect(sim.calls({ error: name })).toMatchObject([{ statusCode, effective: lines === 1, faults: [fault.kind] }]);
+  });
+
+  it('lets calls pass first where told to, and ends at its moment', async () => {
+    const { sim, agreement, record, outcome } = await startMetering();
+    const until = new Date(noon.getTime() + 60_000);
+    const when = { accountId: sim.sellerAccountId };
+    const late = sim.faults.add({ kind: 'throttle', skip: 2, count: 2, until, when });
+    sim.faults.add({ kind: 'disabledApi', when: { accountId: agreement.accountId } });
+    const seen = [];
+    for (let call = 0; call < 3; call += 1) seen.push(await outcome(record()));
+    expect(seen).toEqual(['Success', 'Success', 'ThrottlingException']);
+    // Kept as JSON, it goes on where it was.
+    sim.restore(JSON.parse(JSON.stringify(sim.snapshot())) as WorldSnapshot);
+    expect(sim.faults.list()[0]).toMatchObject({ passed: 2, hits: 1, fault: { until } });
+    sim.clock.set(until);
+    expect(await outcome(record())).toBe('Success');
+    sim.clock.set(noon);
+    expect([await outcome(record()), await outcome(record())]).toEqual(['ThrottlingException', 'Success']);
+    expect(late.hits).toBe(1);
+    expect(() => sim.faults.add({ kind: 'throttle', skip: -1 })).toThrow('skip');
   });
 
   it.each([

@@ -195,8 +195,8 @@ describe('a state file', () => {
     ['edited', (text: string) => text.replace('"quantity":5', '"quantity":6'), 'digest'],
     [
       'of another version',
-      (text: string) => text.replace('"version":1', '"version":99'),
-      'version 99, and this simulator reads version 1',
+      (text: string) => text.replace('"version":2', '"version":99'),
+      'version 99, and this simulator reads version 2',
     ],
     ['something else', () => '{"name":"package"}', 'not a state of the marketplace simulator'],
   ])('that is %s is refused and left alone', async (_, damage, reason) => {

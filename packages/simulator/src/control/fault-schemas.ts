@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { operations } from '../wire/api-operation.js';
+import { moment } from './scalars.js';
 import { faultKinds } from '../wire/fault.js';
 
 const recordMembers = {
@@ -15,7 +16,12 @@ const recordMatcher = z
   .meta({ id: 'RecordMatcher', description: 'Records for which all members given are equal' });
 
 const callMatcher = z
-  .strictObject({ region: z.exactOptional(z.string()), productCode: z.exactOptional(z.string()), ...recordMembers })
+  .strictObject({
+    region: z.exactOptional(z.string()),
+    accountId: z.exactOptional(z.string()),
+    productCode: z.exactOptional(z.string()),
+    ...recordMembers,
+  })
   .meta({
     id: 'CallMatcher',
     description: 'Calls for which all members given are equal; those of a record, in one and the same record',
@@ -24,6 +30,8 @@ const callMatcher = z
 const scope = {
   operation: z.exactOptional(z.enum(operations as [string, ...string[]] as [(typeof operations)[number]])),
   count: z.exactOptional(z.int().min(1)),
+  skip: z.exactOptional(z.int().min(0)),
+  until: z.exactOptional(moment),
   probability: z.exactOptional(z.number().min(0).max(1)),
   when: z.exactOptional(callMatcher),
 };
@@ -67,6 +75,7 @@ export const armedFault = z
   .object({
     id: z.string(),
     hits: z.int(),
+    passed: z.int(),
     fault: z
       .looseObject({ kind: z.enum(faultKinds) })
       .meta({ description: 'As it was added; a predicate given as a function is not shown' }),

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { meteringRegions } from '../market/listing.js';
+import { type Operation, operations } from '../wire/api-operation.js';
 import { type ControlledSimulator } from './controlled-simulator.js';
 import { ControlProblem } from './control-problem.js';
 import { type ControlRoute, route } from './control-route.js';
+
+const operationList = z.array(z.enum(operations as [Operation]));
 
 const launchRequest = z
   .strictObject({
@@ -11,6 +14,7 @@ const launchRequest = z
     platform: z.enum(['ec2', 'ecs', 'eks', 'fargate', 'agentcore']),
     region: z.exactOptional(z.enum(['us-gov-east-1', 'us-gov-west-1', ...meteringRegions])),
     credentials: z.exactOptional(z.enum(['workload', 'node', 'podIdentity', 'longTerm'])),
+    deniedOperations: z.exactOptional(operationList),
   })
   .refine(({ agreementId, accountId }) => (agreementId === undefined) !== (accountId === undefined), {
     message: 'expected either agreementId, the buyer by an agreement, or accountId, the account it runs in',
@@ -29,6 +33,7 @@ const resource = z
       secretAccessKey: z.string(),
       sessionToken: z.exactOptional(z.string()),
     }),
+    deniedOperations: operationList,
     launchedAt: z.iso.datetime(),
     terminatedAt: z.exactOptional(z.iso.datetime()),
   })

@@ -4,7 +4,7 @@ import { type WorldSnapshot } from '../world-snapshot.js';
 const format = 'marketplace-simulator-state';
 
 /** Raised with every change after which an older state would be misread. */
-const version = 1;
+const version = 2;
 
 export interface StateDocument {
   readonly format: typeof format;

@@ -1,5 +1,5 @@
 import { type Caller } from '../wire/api-handler.js';
-import { type ComputePlatform, type ComputeResource, type CredentialSource } from '../wire/compute-resource.js';
+import { type ComputePlatform, type ComputeResource, type LaunchOptions } from '../wire/compute-resource.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from '../wire/service-error.js';
 
@@ -25,13 +25,8 @@ export class ComputeFleet {
     private readonly random: SeededRandom,
   ) {}
 
-  launch(
-    accountId: string,
-    platform: ComputePlatform,
-    region: string,
-    credentialSource: CredentialSource,
-    now: Date,
-  ): ComputeResource {
+  launch(accountId: string, options: LaunchOptions, now: Date): ComputeResource {
+    const { platform, region = 'us-east-1', credentials: credentialSource = 'workload' } = options;
     const longTerm = credentialSource === 'longTerm';
     const key = this.random.text(16, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567');
     return this.#keep({
@@ -45,6 +40,7 @@ export class ComputeFleet {
         secretAccessKey: this.random.text(40, hex),
         ...(!longTerm && { sessionToken: this.random.text(120, hex) }),
       },
+      deniedOperations: options.deniedOperations ?? [],
       launchedAt: now,
     });
   }

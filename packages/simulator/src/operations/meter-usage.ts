@@ -7,7 +7,7 @@ import { hourOf, outOfMeterUsageWindow } from './metering-window.js';
 import { type Listing } from '../market/listing.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from '../wire/service-error.js';
-import { type SoftwareAdmission, softwareRegions } from './software-admission.js';
+import { type SoftwareAdmission } from './software-admission.js';
 import { type Switches } from '../switches.js';
 import { type UsageBook } from './usage-book.js';
 import {
@@ -19,7 +19,8 @@ import {
 } from '../wire/usage-record.js';
 
 export interface MeterUsageOutput {
-  MeteringRecordId: string;
+  /** Absent for a DryRun that says yes without one. */
+  MeteringRecordId?: string;
 }
 
 /** A request that satisfies the model. */
@@ -49,7 +50,7 @@ export class MeterUsage implements ApiHandler {
   execute({ input, caller, region, now }: OperationCall): MeterUsageOutput {
     const metered = this.#read(input);
     const resource = this.admission.workloadOf(caller);
-    if (input.boolean('DryRun') === true) throw dryRunAnswer(resource !== undefined);
+    if (input.boolean('DryRun') === true) return this.#dryRun(metered, resource, region, now);
     if (!resource) throw this.admission.notTheWorkload();
     const { clientToken } = metered;
     if (resource.platform === 'agentcore') input.required('ClientToken', clientToken);
@@ -58,8 +59,7 @@ export class MeterUsage implements ApiHandler {
     const known = clientToken === undefined ? undefined : this.tokens.recordOf(tokenOwner, clientToken, parameters);
     if (known !== undefined) return { MeteringRecordId: known };
     const listing = this.#judge(metered, resource, region, now);
-    const admittedStays = resource.platform !== 'ec2' && this.switches.entitlementCheck === 'firstCall';
-    const agreement = this.admission.admit(resource, listing, now, admittedStays);
+    const agreement = this.admission.admit(resource, listing, now, this.#admittedStays(resource));
     const meteringRecordId = agreement ? this.#enter(metered, resource, agreement, now) : this.random.uuid();
     if (clientToken !== undefined) this.tokens.use(tokenOwner, clientToken, { parameters, meteringRecordId });
     return { MeteringRecordId: meteringRecordId };
@@ -75,8 +75,33 @@ export class MeterUsage implements ApiHandler {
     return { productCode, timestamp, dimension, quantity, allocations, clientToken };
   }
 
+  /** Without effect. Says yes and no by errors [SDK-M], or yes by an answer. */
+  #dryRun(metered: Metered, resource: ComputeResource | undefined, region: string, now: Date): MeterUsageOutput {
+    const { dryRunChecks, dryRunRefusal } = this.switches;
+    if (!resource) throw new ServiceError(dryRunRefusal, 'You are not authorized to perform this operation.');
+    if (dryRunChecks === 'everything') {
+      const listing = this.#judge(metered, resource, region, now);
+      this.admission.payer(resource, listing, now, this.#admittedStays(resource));
+    }
+    switch (this.switches.dryRunAnswer) {
+      case 'DryRunOperation':
+        throw new ServiceError('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.');
+      case 'namedId':
+        return { MeteringRecordId: 'DryRunOperation' };
+      case 'otherId':
+        return { MeteringRecordId: this.random.uuid() };
+      case 'noId':
+        return {};
+    }
+  }
+
+  #admittedStays({ platform }: ComputeResource): boolean {
+    return platform !== 'ec2' && this.switches.entitlementCheck === 'firstCall';
+  }
+
+  /** Whether this may be metered here and now, whoever pays. Without effect. */
   #judge(metered: Metered, resource: ComputeResource, region: string, now: Date): Listing {
-    if (region !== resource.region || !softwareRegions[resource.platform].includes(region)) {
+    if (region !== resource.region || !this.admission.metersIn(resource.platform, region)) {
       throw new ServiceError(
         'InvalidEndpointRegionException',
         `The ${resource.platform} resource in ${resource.region} cannot meter in ${region}.`,
@@ -89,12 +114,16 @@ export class MeterUsage implements ApiHandler {
         `The dimension ${metered.dimension} is not one that the product meters.`,
       );
     }
-    const reason = outOfMeterUsageWindow(
-      metered.timestamp,
-      now.getTime(),
-      resource.launchedAt.getTime(),
-      this.switches,
-    );
+    const { allocations = [] } = metered;
+    if (
+      resource.platform === 'agentcore' &&
+      this.switches.agentCoreTags === 'InvalidTagException' &&
+      allocations.some(({ Tags: tags }) => tags)
+    ) {
+      throw new ServiceError('InvalidTagException', 'Tags are not supported on Amazon Bedrock AgentCore.');
+    }
+    const from = this.#takenFrom(resource, listing, now).getTime();
+    const reason = outOfMeterUsageWindow(metered.timestamp, now.getTime(), from, this.switches);
     if (reason !== undefined) {
       throw new ServiceError(
         'TimestampOutOfBoundsException',
@@ -104,8 +133,15 @@ export class MeterUsage implements ApiHandler {
     return listing;
   }
 
+  #takenFrom(resource: ComputeResource, listing: Listing, now: Date): Date {
+    if (this.switches.meterUsageFrom === 'launch') return resource.launchedAt;
+    const agreement = this.admission.payer(resource, listing, now, this.#admittedStays(resource));
+    return agreement ? this.admission.startOf(agreement) : resource.launchedAt;
+  }
+
   #enter(metered: Metered, resource: ComputeResource, agreement: Agreement, now: Date): string {
     const { productCode, dimension, quantity, allocations, timestamp, clientToken } = metered;
+    const onAgentCore = resource.platform === 'agentcore';
     const entry = {
       operation: 'MeterUsage' as const,
       productCode,
@@ -117,26 +153,17 @@ export class MeterUsage implements ApiHandler {
       dimension,
       hour: new Date(hourOf(timestamp)).toISOString(),
       quantity,
-      ...(allocations && { usageAllocations: allocations }),
+      ...(allocations && !onAgentCore && { usageAllocations: allocations }),
     };
-    const { found, line } = this.book.enter(
-      entry,
-      { timestamp, acceptedAt: now.getTime() },
-      resource.platform === 'agentcore' ? clientToken : undefined,
-    );
+    const byToken = onAgentCore || this.switches.newClientToken === 'anotherRecord';
+    const when = { timestamp, acceptedAt: now.getTime() };
+    const { found, line } = this.book.enter(entry, when, byToken ? clientToken : undefined);
     if (found !== 'other') return line.meteringRecordId;
     throw new ServiceError(
       'DuplicateRequestException',
       'The resource has metered this dimension and hour with another quantity.',
     );
   }
-}
-
-/** DryRun says yes and no by errors [SDK-M]; their HTTP status is not documented. */
-function dryRunAnswer(permitted: boolean): ServiceError {
-  return permitted
-    ? new ServiceError('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.')
-    : new ServiceError('UnauthorizedException', 'You are not authorized to perform this operation.');
 }
 
 function parametersOf({ productCode, timestamp, dimension, quantity, allocations }: Metered): string {

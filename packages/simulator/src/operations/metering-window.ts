@@ -32,16 +32,17 @@ export function outOfWindow(timestamp: number, now: number, switches: WindowSwit
 
 /**
  * Why MeterUsage would refuse this timestamp, or undefined if it lies in the window: "more than six hours after events
- * occur" are refused, and so is what comes before the start of the software [SDK-M]. All times in epoch milliseconds.
+ * occur" are refused, and so is what comes before the start of the software [SDK-M]; `from` is that start. All times in epoch
+ * milliseconds.
  */
 export function outOfMeterUsageWindow(
   timestamp: number,
   now: number,
-  launchedAt: number,
+  from: number,
   switches: Pick<Switches, 'meterUsageWindowHours' | 'futureSkewMs'>,
 ): string | undefined {
   if (timestamp > now + switches.futureSkewMs) return 'lies in the future';
-  if (timestamp < launchedAt) return 'lies before the start of the software';
+  if (timestamp < from) return 'lies before the start of the software';
   return now - timestamp > switches.meterUsageWindowHours * hourMs
     ? `is more than ${switches.meterUsageWindowHours} hours old`
     : undefined;

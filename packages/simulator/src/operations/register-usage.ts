@@ -2,7 +2,7 @@ import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
 import { type ContainerTime } from './container-time.js';
 import { type ProductKeys } from './product-keys.js';
 import { ServiceError } from '../wire/service-error.js';
-import { type SoftwareAdmission, softwareRegions } from './software-admission.js';
+import { type SoftwareAdmission } from './software-admission.js';
 import { productCodeRule } from '../wire/usage-record.js';
 
 export interface RegisterUsageOutput {
@@ -42,7 +42,7 @@ export class RegisterUsage implements ApiHandler {
     if (!resource) throw this.admission.notTheWorkload();
     if (resource.region !== region)
       throw new ServiceError('InvalidRegionException', `The container runs in ${resource.region}, not in ${region}.`);
-    if (!softwareRegions[resource.platform].includes(region))
+    if (!this.admission.metersIn(resource.platform, region))
       throw new ServiceError('DisabledApiException', `The API is disabled in ${region}.`);
     const listing = this.admission.listing(productCode, ['container']);
     const claims = {

@@ -40,7 +40,7 @@ const eksRegions = [
 ];
 
 /** Where software of each platform can meter itself: GovCloud for AMIs only, EKS in 17 regions [REG, SDK-M]. */
-export const softwareRegions: Readonly<Record<ComputePlatform, readonly string[]>> = {
+const softwareRegions: Readonly<Record<ComputePlatform, readonly string[]>> = {
   ec2: [...meteringRegions, ...govCloudRegions],
   ecs: meteringRegions,
   eks: eksRegions,
@@ -59,8 +59,14 @@ export class SoftwareAdmission {
   constructor(
     private readonly catalog: MarketplaceCatalog,
     private readonly sellerAccountId: string,
-    private readonly switches: Readonly<Pick<Switches, 'unsupportedCredentials'>>,
+    private readonly switches: Readonly<Pick<Switches, 'unsupportedCredentials' | 'eksRegions'>>,
   ) {}
+
+  /** Whether AWS meters software of this platform in the region. */
+  metersIn(platform: ComputePlatform, region: string): boolean {
+    if (platform === 'eks' && this.switches.eksRegions === 'all') return meteringRegions.includes(region);
+    return softwareRegions[platform].includes(region);
+  }
 
   /** The software behind a call signed by the role of its workload; undefined for every other signer [SDK-M]. */
   workloadOf({ resource }: Caller): ComputeResource | undefined {
@@ -88,9 +94,15 @@ export class SoftwareAdmission {
    * that was admitted once stays so while it runs, where `admittedStays`. Throws CustomerNotEntitledException.
    */
   admit(resource: ComputeResource, listing: Listing, now: Date, admittedStays: boolean): Agreement | undefined {
+    const agreement = this.payer(resource, listing, now, admittedStays);
+    if (agreement) this.#admitted.set(softwareOf(resource, listing), agreement.agreementId);
+    return agreement;
+  }
+
+  /** As `admit`, without effect. */
+  payer(resource: ComputeResource, listing: Listing, now: Date, admittedStays: boolean): Agreement | undefined {
     if (resource.accountId === this.sellerAccountId) return undefined;
-    const software = JSON.stringify([resource.resourceId, listing.productCode]);
-    const earlier = this.#admitted.get(software);
+    const earlier = this.#admitted.get(softwareOf(resource, listing));
     if (earlier !== undefined && admittedStays) return this.catalog.agreement(earlier);
     const agreement = this.catalog
       .byAccountId(resource.accountId)
@@ -100,8 +112,12 @@ export class SoftwareAdmission {
     if (!agreement || productTypes[resource.platform] !== listing.type) {
       throw new ServiceError('CustomerNotEntitledException', 'The customer has no valid subscription for the product.');
     }
-    this.#admitted.set(software, agreement.agreementId);
     return agreement;
+  }
+
+  /** Since when its buyer has used the software: renewals are no interruption. */
+  startOf(agreement: Agreement): Date {
+    return this.catalog.sinceFirst(agreement).startsAt;
   }
 
   snapshot(): AdmissionSnapshot {
@@ -112,4 +128,8 @@ export class SoftwareAdmission {
     this.#admitted.clear();
     for (const [software, agreementId] of admitted) this.#admitted.set(software, agreementId);
   }
+}
+
+function softwareOf({ resourceId }: ComputeResource, { productCode }: Listing): string {
+  return JSON.stringify([resourceId, productCode]);
 }

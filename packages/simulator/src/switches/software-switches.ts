@@ -11,6 +11,43 @@ export interface SoftwareSwitches {
    */
   entitlementCheck: 'firstCall' | 'everyCall';
   /**
+   * MeterUsage: from when on usage is taken. "The start of the software use" [SDK-M] is the start of the instance, task
+   * or pod (`launch`; a successor cannot date back), or that of the buyer's `agreement`. Default `launch`.
+   */
+  meterUsageFrom: 'launch' | 'agreement';
+  /**
+   * MeterUsage with DryRun by who may call it: the error DryRunOperation [SDK-M; its HTTP status, here 400, is silent],
+   * or HTTP 200 with `DryRunOperation` as its MeteringRecordId (`namedId`, what a live integration checks), with another
+   * id (`otherId`), or without any (`noId`). Default `DryRunOperation`.
+   */
+  dryRunAnswer: 'DryRunOperation' | 'namedId' | 'otherId' | 'noId';
+  /**
+   * The error for MeterUsage with DryRun by who may not call it: by DryRun's own text [SDK-M], or as IAM says it
+   * elsewhere. Default `UnauthorizedException`.
+   */
+  dryRunRefusal: 'UnauthorizedException' | 'AccessDeniedException';
+  /**
+   * What DryRun checks: `permissions` alone [SDK-M], or `everything`, region, product, dimension, time and subscription
+   * too [seller guide, where it is the check of entitlement at the start of a container]. Default `permissions`.
+   */
+  dryRunChecks: 'permissions' | 'everything';
+  /**
+   * MeterUsage outside of AgentCore, in an hour and dimension that have a record, with a ClientToken that is new. One
+   * record per hour all the same (`hourRule`) [SDK-M, its text knows no exception], or `anotherRecord` that is billed
+   * besides. AWS is silent. Default `hourRule`.
+   */
+  newClientToken: 'hourRule' | 'anotherRecord';
+  /**
+   * Tagged usage on AgentCore, which is unsupported [seller guide; how: silent]: refused, or taken with its tags
+   * `ignored`. Default `InvalidTagException`.
+   */
+  agentCoreTags: 'InvalidTagException' | 'ignored';
+  /**
+   * Where software on EKS can meter: in the 17 regions that are `listed` [SDK-M], or, as the list grows, in `all` that
+   * have the API. Default `listed`.
+   */
+  eksRegions: 'listed' | 'all';
+  /**
    * The error for MeterUsage and RegisterUsage signed with anything but the role of the workload (long-term keys, node
    * role, EKS Pod Identity). That they do not work: SDK-M; how: silent. Default `CustomerNotEntitledException`.
    */
@@ -36,6 +73,13 @@ export interface SoftwareSwitches {
 export const softwareSwitchValues: ValuesOf<SoftwareSwitches> = {
   meterUsageWindowHours: [6, 1],
   entitlementCheck: ['firstCall', 'everyCall'],
+  meterUsageFrom: ['launch', 'agreement'],
+  dryRunAnswer: ['DryRunOperation', 'namedId', 'otherId', 'noId'],
+  dryRunRefusal: ['UnauthorizedException', 'AccessDeniedException'],
+  dryRunChecks: ['permissions', 'everything'],
+  newClientToken: ['hourRule', 'anotherRecord'],
+  agentCoreTags: ['InvalidTagException', 'ignored'],
+  eksRegions: ['listed', 'all'],
   unsupportedCredentials: ['CustomerNotEntitledException', 'AccessDeniedException'],
   containerTimeFrom: ['launch', 'registration'],
   cloudTrailEventSource: ['metering-marketplace.amazonaws.com', 'marketplacemetering.amazonaws.com'],

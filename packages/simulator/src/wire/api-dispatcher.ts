@@ -8,7 +8,8 @@ import { type CallQuota } from './call-quota.js';
 import { type CallRoute, headerText, routeOf } from './call-route.js';
 import { type CallFate, type FaultKind } from './fault.js';
 import { type FaultInjector } from './fault-injector.js';
-import { InputReader } from './input-reader.js';
+import { identityOf } from './caller-identity.js';
+import { InputReader, type JsonObject } from './input-reader.js';
 import { checkSignature } from './request-signature.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from './service-error.js';
@@ -121,10 +122,23 @@ export class ApiDispatcher {
     if (raw.size >= bodyLimitBytes)
       throw new ServiceError(constraintError, `The request must be smaller than ${bodyLimitBytes} bytes.`);
     const input = route.codec.read(raw.body);
+    this.#checkPolicy(operation, caller, input);
     const records =
       operation === 'BatchMeterUsage' && Array.isArray(input.UsageRecords) ? (input.UsageRecords as UsageRecord[]) : [];
     note({ request: input, records: records.length });
     return { request: { operation, region, accountId: caller.accountId, at, input, records }, caller };
+  }
+
+  /** What the role of the software may do. A DryRun has its own word for no. */
+  #checkPolicy(operation: Operation, caller: Caller, input: JsonObject): void {
+    if (!caller.resource?.deniedOperations.includes(operation)) return;
+    const action = `${apiOperations[operation].service.signingName}:${operation}`;
+    const dryRun = operation === 'MeterUsage' && input.DryRun === true;
+    throw new ServiceError(
+      dryRun ? this.parts.switches.dryRunRefusal : 'AccessDeniedException',
+      `User: ${identityOf(caller).arn} is not authorized to perform: ${action} on resource: * ` +
+        `because no identity-based policy allows the ${action} action`,
+    );
   }
 
   async #run(request: ApiRequest, caller: Caller, passage: Passage, signal: AbortSignal): Promise<Outcome> {

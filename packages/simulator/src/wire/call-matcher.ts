@@ -16,6 +16,8 @@ export interface RecordMatcher {
 /** Calls by what they say. The members of a record must all hold for one and the same record of the call. */
 export interface CallMatcher extends RecordMatcher {
   region?: string;
+  /** Whose credentials signed it: the seller's account, or a buyer's. */
+  accountId?: string;
   productCode?: string;
 }
 
@@ -35,8 +37,9 @@ export function matchesRecord(matcher: RecordMatcher, record: Partial<UsageRecor
   );
 }
 
-export function matchesCall({ region, productCode, ...matcher }: CallMatcher, request: ApiRequest): boolean {
+export function matchesCall({ region, accountId, productCode, ...matcher }: CallMatcher, request: ApiRequest): boolean {
   if (region !== undefined && region !== request.region) return false;
+  if (accountId !== undefined && accountId !== request.accountId) return false;
   if (productCode !== undefined && productCode !== request.input.ProductCode) return false;
   if (Object.keys(matcher).length === 0) return true;
   return recordsOf(request).some((record) => matchesRecord(matcher, record));

@@ -1,4 +1,5 @@
 import { type Agreement } from '../market/agreement.js';
+import { type Operation } from './api-operation.js';
 
 /** Where software runs in a buyer's account [SDK-M, MeterUsage and RegisterUsage]. */
 export type ComputePlatform = 'ec2' | 'ecs' | 'eks' | 'fargate' | 'agentcore';
@@ -26,6 +27,8 @@ export interface ComputeResource {
   readonly accountId: string;
   readonly credentialSource: CredentialSource;
   readonly credentials: ResourceCredentials;
+  /** What the policy of its role does not allow. */
+  readonly deniedOperations: readonly Operation[];
   readonly launchedAt: Date;
   readonly terminatedAt?: Date;
 }
@@ -40,4 +43,6 @@ export interface LaunchOptions {
   region?: string;
   /** What signs its calls. Only the default, `workload`, is taken by AWS. */
   credentials?: CredentialSource;
+  /** What the policy of its role does not allow: AccessDeniedException, which names the action. Default: nothing. */
+  deniedOperations?: readonly Operation[];
 }

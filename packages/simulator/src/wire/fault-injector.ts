@@ -1,3 +1,4 @@
+import { packDates, unpackDates } from '../packed-dates.js';
 import { type ApiRequest } from './api-request.js';
 import { matchesCall, matchesRecord } from './call-matcher.js';
 import {
@@ -32,12 +33,13 @@ export class FaultInjector {
 
   /** Faults strike in the order they were added; of those that end a call the first does. */
   add(fault: Fault): FaultHandle {
-    const { probability = 1, count = 1 } = fault;
+    const { probability = 1, count = 1, skip = 0 } = fault;
     if (!(probability >= 0 && probability <= 1))
       throw new RangeError(`The probability of a fault lies in [0, 1], got ${probability}`);
     if (!(count >= 1)) throw new RangeError(`The count of a fault is at least 1, got ${count}`);
+    if (!(skip >= 0)) throw new RangeError(`The skip of a fault is at least 0, got ${skip}`);
     this.#added += 1;
-    const armed: Armed = { id: `fault-${this.#added}`, fault, hits: 0 };
+    const armed: Armed = { id: `fault-${this.#added}`, fault, hits: 0, passed: 0 };
     this.#armed.set(armed.id, armed);
     return {
       id: armed.id,
@@ -73,7 +75,7 @@ export class FaultInjector {
 
   snapshot(): FaultSnapshot {
     const armed = this.list().filter(({ fault }) => !Object.values(fault).some((value) => typeof value === 'function'));
-    return { added: this.#added, hits: Object.fromEntries(this.#hits), armed };
+    return { added: this.#added, hits: Object.fromEntries(this.#hits), armed: packDates(armed) };
   }
 
   restore({ added, hits, armed }: FaultSnapshot): void {
@@ -81,7 +83,7 @@ export class FaultInjector {
     this.#hits.clear();
     for (const [kind, count] of Object.entries(hits)) this.#hits.set(kind as FaultKind, count);
     this.#armed.clear();
-    for (const one of armed) this.#armed.set(one.id, { ...one });
+    for (const one of unpackDates<ArmedFault[]>(armed)) this.#armed.set(one.id, { ...one });
   }
 
   beforeEffect(request: ApiRequest): CallFate {
@@ -121,10 +123,15 @@ export class FaultInjector {
   }
 
   #strikes(armed: Armed, request: ApiRequest): boolean {
-    const { operation, count, probability, when } = armed.fault;
+    const { operation, count, skip = 0, until, probability, when } = armed.fault;
     if (operation !== undefined && operation !== request.operation) return false;
+    if (until && request.at >= until) return false;
     if (count !== undefined && armed.hits >= count) return false;
     if (when && !(typeof when === 'function' ? when(request) : matchesCall(when, request))) return false;
+    if (armed.passed < skip) {
+      armed.passed += 1;
+      return false;
+    }
     return probability === undefined || this.random.next() < probability;
   }
 

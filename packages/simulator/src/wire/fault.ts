@@ -1,4 +1,5 @@
 import { type Operation } from './api-operation.js';
+import { type PackedDates } from '../packed-dates.js';
 import { type ApiRequest } from './api-request.js';
 import { type CallMatcher, type RecordMatcher } from './call-matcher.js';
 import { type ServiceError } from './service-error.js';
@@ -30,6 +31,10 @@ export interface FaultScope {
   operation?: Operation;
   /** How many calls it strikes before it is spent. Default: no limit. */
   count?: number;
+  /** How many calls it lets pass before the first that it strikes. Default 0. */
+  skip?: number;
+  /** Strikes no call that arrives at this moment of the simulator's clock or later. Default: no end. */
+  until?: Date;
   /** In [0, 1], drawn from the seed per call. Default 1. */
   probability?: number;
   /** Default: every call. */
@@ -123,11 +128,13 @@ export interface ArmedFault {
   readonly fault: Fault;
   /** Calls struck so far. */
   readonly hits: number;
+  /** Calls that it let pass because of `skip`. */
+  readonly passed: number;
 }
 
 /** Without faults whose predicates are functions: no file can hold them. */
 export interface FaultSnapshot {
   readonly added: number;
   readonly hits: Readonly<Partial<Record<FaultKind, number>>>;
-  readonly armed: readonly ArmedFault[];
+  readonly armed: PackedDates<readonly ArmedFault[]>;
 }
