@@ -30,6 +30,7 @@ export {
   type FaultHandle,
   type FaultKind,
   type FaultScope,
+  type Forgery,
   type RecordSubset,
 } from './wire/fault.js';
 export { type FaultInjector } from './wire/fault-injector.js';

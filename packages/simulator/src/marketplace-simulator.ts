@@ -120,6 +120,11 @@ export class MarketplaceSimulator extends AgreementDeeds {
     return this.world.keys.rotate(productCode, this.clock.now());
   }
 
+  /** AWS no longer signs by this version of the product's public key. Returns all versions. */
+  retirePublicKey(productCode: string, version: number): ProductKey[] {
+    return this.world.keys.retire(productCode, version, this.clock.now());
+  }
+
   /** AMI or container software starts in a buyer's account. Its `credentials` sign MeterUsage and RegisterUsage. */
   launch(options: LaunchOptions): ComputeResource {
     const { agreement } = options;

@@ -53,7 +53,7 @@ export function buildWorld(options: SimulatorOptions) {
   const fleet = new ComputeFleet(sellerAccountId, stream('fleet'));
   const admission = new SoftwareAdmission(catalog, sellerAccountId, switches);
   const clientTokens = new ClientTokens();
-  const keys = new ProductKeys();
+  const keys = new ProductKeys(switches);
   const time = new ContainerTime(fleet, switches);
   const party = new AgreementParty(catalog, sellerAccountId, switches);
   // Wall time unless told otherwise: AWS's quota does not run faster because a test's clock does.
@@ -72,7 +72,7 @@ export function buildWorld(options: SimulatorOptions) {
       ResolveCustomer: new ResolveCustomer(catalog, tokens, switches),
       BatchMeterUsage: new BatchMeterUsage(catalog, book, switches, stream('result order')),
       MeterUsage: new MeterUsage(admission, clientTokens, book, switches, stream('previews')),
-      RegisterUsage: new RegisterUsage(admission, keys, time),
+      RegisterUsage: new RegisterUsage(admission, keys, time, switches),
       GetEntitlements: new GetEntitlements(catalog, switches),
       LookupEvents: new LookupEvents(log, switches),
       SearchAgreements: new SearchAgreements(catalog, party, switches),

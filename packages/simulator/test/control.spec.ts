@@ -167,6 +167,9 @@ describe('what is sold', () => {
       { version: 2 },
     ]);
     expect((await ask('GET', '/products/maple/public-keys')).body.keys).toHaveLength(2);
+    const retired = (await ask('POST', '/products/maple/public-keys/1/retire')).body.keys;
+    expect(retired).toMatchObject([{ version: 1, retiredAt: noon.toISOString() }, { version: 2 }]);
+    expect((await ask('POST', '/products/maple/public-keys/3/retire')).status).toBe(404);
   });
 
   it('AWS warns of a buyer, and takes it back', async () => {
@@ -539,6 +542,7 @@ describe('the OpenAPI document', () => {
     const { resourceId } = sim.launch({ agreement, platform: 'ecs' });
     const state = (await ask('GET', '/state')).body;
     const params: Record<string, string> = {
+      version: '1',
       agreementId: agreement.agreementId,
       productCode: 'maple',
       faultId: fault.id,

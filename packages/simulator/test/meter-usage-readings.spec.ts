@@ -25,12 +25,15 @@ describe('DryRun', () => {
     expect(await meter({ UsageQuantity: 6 })).toMatch(uuid);
   });
 
-  it.each(['UnauthorizedException', 'AccessDeniedException'] as const)('says no by switch: %s', async (dryRunRefusal) => {
-    const { meter, launch } = await startSoftware('ecs', { switches: { dryRunRefusal } });
-    expect(await launch({ credentials: 'node' }).meter({ DryRun: true })).toBe(dryRunRefusal);
-    expect(await launch({ deniedOperations: ['MeterUsage'] }).meter({ DryRun: true })).toBe(dryRunRefusal);
-    expect(await meter({ DryRun: true })).toBe('DryRunOperation');
-  });
+  it.each(['UnauthorizedException', 'AccessDeniedException'] as const)(
+    'says no by switch: %s',
+    async (dryRunRefusal) => {
+      const { meter, launch } = await startSoftware('ecs', { switches: { dryRunRefusal } });
+      expect(await launch({ credentials: 'node' }).meter({ DryRun: true })).toBe(dryRunRefusal);
+      expect(await launch({ deniedOperations: ['MeterUsage'] }).meter({ DryRun: true })).toBe(dryRunRefusal);
+      expect(await meter({ DryRun: true })).toBe('DryRunOperation');
+    },
+  );
 
   it.each([
     ['permissions', 'DryRunOperation', 'DryRunOperation', 'DryRunOperation'],
@@ -154,7 +157,9 @@ describe('the quota of an account', () => {
     expect(await meter()).toBe('ThrottlingException');
     expect(await launch({ region: 'eu-west-1' }).meter()).toMatch(uuid);
     const other = sim.subscribe({ productCode: foreign.productCode });
-    expect(await launch({ agreement: other, platform: 'ec2' }).meter({ ProductCode: foreign.productCode })).toMatch(uuid);
+    expect(await launch({ agreement: other, platform: 'ec2' }).meter({ ProductCode: foreign.productCode })).toMatch(
+      uuid,
+    );
     // Played in the simulator's time: half a second is one more call.
     sim.clock.advance(499);
     expect(await meter()).toBe('ThrottlingException');

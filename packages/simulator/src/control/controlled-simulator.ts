@@ -67,6 +67,7 @@ export interface ControlledSimulator {
   resources(): ComputeResource[];
   publicKeys(productCode: string): ProductKey[];
   rotatePublicKey(productCode: string): ProductKey[];
+  retirePublicKey(productCode: string, version: number): ProductKey[];
   bill(filter: BillFilter): BillLine[];
   acceptedUsage(filter: BillFilter): AcceptedUsage[];
   priceSegments(): PriceSegment[];

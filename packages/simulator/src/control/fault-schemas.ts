@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { operations } from '../wire/api-operation.js';
 import { moment } from './scalars.js';
-import { faultKinds } from '../wire/fault.js';
+import { faultKinds, forgeries } from '../wire/fault.js';
 
 const recordMembers = {
   dimension: z.exactOptional(z.string()),
@@ -66,6 +66,8 @@ export const faultRequest = z
       ofKind('unprocessed', { subset, afterEffect: z.exactOptional(z.union([z.boolean(), recordMatcher])) }),
       ofKind('truncateResults', { drop: z.int().min(1), afterEffect }),
       ofKind('unknownStatus', { status: z.string().min(1), subset, afterEffect }),
+      ofKind('forgedSignature', { forgery: z.enum(forgeries) }),
+      ofKind('proxyPage', { statusCode: z.exactOptional(z.int().min(200).max(599)), afterEffect }),
     ],
     { error: `expected one of ${faultKinds.join(', ')}` },
   )

@@ -39,9 +39,14 @@ const resource = z
   })
   .meta({ id: 'ComputeResource' });
 
-const publicKeys = z.object({
-  keys: z.array(z.object({ version: z.number(), publicKey: z.string(), rotatedAt: z.exactOptional(z.iso.datetime()) })),
+const publicKey = z.object({
+  version: z.number(),
+  publicKey: z.string(),
+  rotatedAt: z.exactOptional(z.iso.datetime()),
+  retiredAt: z.exactOptional(z.iso.datetime()),
 });
+
+const publicKeys = z.object({ keys: z.array(publicKey) });
 
 const nothing = z.strictObject({});
 
@@ -103,6 +108,19 @@ export function softwareRoutes(simulator: ControlledSimulator): ControlRoute[] {
       status: 201,
       answer: publicKeys,
       run: ({ params }) => ({ keys: simulator.rotatePublicKey(known(params.productCode)) }),
+    }),
+    route({
+      method: 'POST',
+      path: '/products/{productCode}/public-keys/{version}/retire',
+      summary: 'AWS no longer signs by this version',
+      body: nothing,
+      answer: publicKeys,
+      run: ({ params: { productCode, version } }) => {
+        const keys = simulator.publicKeys(known(productCode));
+        if (keys.some((one) => String(one.version) === version))
+          return { keys: simulator.retirePublicKey(productCode, Number(version)) };
+        throw new ControlProblem(404, `The product ${productCode} has no public key of version ${version}.`);
+      },
     }),
   ];
 }

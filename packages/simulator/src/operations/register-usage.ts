@@ -3,14 +3,22 @@ import { type ContainerTime } from './container-time.js';
 import { type ProductKeys } from './product-keys.js';
 import { ServiceError } from '../wire/service-error.js';
 import { type SoftwareAdmission } from './software-admission.js';
+import { type Switches } from '../switches.js';
+import { forgedSignature, signatureOf } from './usage-signature.js';
 import { productCodeRule } from '../wire/usage-record.js';
 
 export interface RegisterUsageOutput {
-  /** A JWT. */
-  Signature: string;
+  /** A JWT. Absent only by a forgery. */
+  Signature?: string;
   /** Epoch seconds; only where the key version asked for has been replaced. */
   PublicKeyRotationTimestamp?: number;
 }
+
+/** Names that only the seller guide's prose has. */
+const proseNames: Readonly<Record<string, string>> = {
+  CustomerNotEntitledException: 'CustomerNotSubscribedException',
+  InvalidPublicKeyVersionException: 'InvalidPublicKeyException',
+};
 
 const platforms: readonly string[] = ['ecs', 'eks', 'fargate'];
 
@@ -23,9 +31,20 @@ export class RegisterUsage implements ApiHandler {
     private readonly admission: SoftwareAdmission,
     private readonly keys: ProductKeys,
     private readonly time: ContainerTime,
+    private readonly switches: Readonly<Switches>,
   ) {}
 
-  execute({ input, caller, region, now }: OperationCall): RegisterUsageOutput {
+  execute(call: OperationCall): RegisterUsageOutput {
+    try {
+      return this.#register(call);
+    } catch (error) {
+      const name = error instanceof ServiceError ? proseNames[error.name] : undefined;
+      if (name === undefined || this.switches.registerUsageErrors === 'model') throw error;
+      throw new ServiceError(name, (error as ServiceError).message);
+    }
+  }
+
+  #register({ input, caller, region, now, drawForgery }: OperationCall): RegisterUsageOutput {
     const productCode = input.required('ProductCode', input.text('ProductCode', productCodeRule));
     const version = input.required(
       'PublicKeyVersion',
@@ -45,15 +64,7 @@ export class RegisterUsage implements ApiHandler {
     if (!this.admission.metersIn(resource.platform, region))
       throw new ServiceError('DisabledApiException', `The API is disabled in ${region}.`);
     const listing = this.admission.listing(productCode, ['container']);
-    const claims = {
-      ProductCode: productCode,
-      PublicKeyVersion: version,
-      ...(nonce !== undefined && { Nonce: nonce }),
-    };
-    const { jwt, rotatedAt } = this.keys.sign(productCode, version, {
-      ...claims,
-      iat: Math.floor(now.getTime() / 1000),
-    });
+    const key = this.keys.signing(productCode, version);
     const agreement = this.admission.admit(resource, listing, now, true);
     if (agreement) {
       const { resourceId } = resource;
@@ -64,6 +75,15 @@ export class RegisterUsage implements ApiHandler {
         registeredAt: now.toISOString(),
       });
     }
-    return { Signature: jwt, ...(rotatedAt && { PublicKeyRotationTimestamp: rotatedAt.getTime() / 1000 }) };
+    const registered = { productCode, version, nonce, at: now };
+    const forgery = drawForgery();
+    const signature = forgery
+      ? forgedSignature(forgery, registered, { key, other: this.keys.foreign() }, this.switches)
+      : signatureOf(registered, key, this.switches);
+    const { rotatedAt } = key;
+    return {
+      ...(signature !== undefined && { Signature: signature }),
+      ...(rotatedAt && { PublicKeyRotationTimestamp: rotatedAt.getTime() / 1000 }),
+    };
   }
 }

@@ -59,6 +59,21 @@ export interface SoftwareSwitches {
    */
   containerTimeFrom: 'launch' | 'registration';
   /**
+   * Members of the JWT that RegisterUsage answers: `ProductCode`, `PublicKeyVersion`, `Nonce` (`upperCamel`) [SDK-M], or
+   * `productCode`, `publicKeyVersion`, `nonce` (`lowerCamel`), as AWS's sample and live integrations read them. Default
+   * `upperCamel`.
+   */
+  signatureClaims: 'upperCamel' | 'lowerCamel';
+  /** The version of the key in it. AWS is silent. Default `number`. */
+  publicKeyVersionClaim: 'number' | 'text';
+  /** Bits of a new key of a product: live ones have 3072; older ones 2048. Default 3072. */
+  publicKeyBits: number;
+  /**
+   * Names of RegisterUsage's errors: those of the `model`, or those of the `prose` [seller guide], which has
+   * CustomerNotSubscribedException and InvalidPublicKeyException. Default `model`.
+   */
+  registerUsageErrors: 'model' | 'prose';
+  /**
    * `eventSource` in CloudTrail: as AWS's examples print it [SG23, SKILL], or as the Smithy model has it [SMITHY25].
    */
   cloudTrailEventSource: 'metering-marketplace.amazonaws.com' | 'marketplacemetering.amazonaws.com';
@@ -82,6 +97,10 @@ export const softwareSwitchValues: ValuesOf<SoftwareSwitches> = {
   eksRegions: ['listed', 'all'],
   unsupportedCredentials: ['CustomerNotEntitledException', 'AccessDeniedException'],
   containerTimeFrom: ['launch', 'registration'],
+  signatureClaims: ['upperCamel', 'lowerCamel'],
+  publicKeyVersionClaim: ['number', 'text'],
+  publicKeyBits: [3072, 2048],
+  registerUsageErrors: ['model', 'prose'],
   cloudTrailEventSource: ['metering-marketplace.amazonaws.com', 'marketplacemetering.amazonaws.com'],
   cloudTrailDelayMs: [900_000, 0],
 };

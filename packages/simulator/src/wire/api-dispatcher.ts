@@ -151,6 +151,7 @@ export class ApiDispatcher {
       if (fate.latencyMs > 0) await delay(fate.latencyMs, undefined, { signal });
       if (!fate.ending || fate.ending.type === 'cut') return undefined;
       if (fate.ending.type === 'error') return this.#refused(fate.ending.error, passage);
+      if (fate.ending.type === 'page') return proxyPage(fate.ending.statusCode, note);
       note({ outcome: fate.ending.type === 'hang' ? 'hung' : 'reset' });
       return fate.ending;
     };
@@ -185,6 +186,11 @@ export class ApiDispatcher {
         struck.push(...kinds);
         return fates;
       },
+      drawForgery: () => {
+        const forgery = faults.forgery({ operation, region, ...request });
+        if (forgery) struck.push('forgedSignature');
+        return forgery;
+      },
     });
   }
 
@@ -195,6 +201,15 @@ export class ApiDispatcher {
     const body = codec.write({ __type: namespaced ? `${service.namespace}#${name}` : name, message });
     return { type: 'answer', statusCode, headers: headersOf(passage), body, cut: false };
   }
+}
+
+/** What stands between a client and AWS answers in its own words, and knows no request id. */
+function proxyPage(statusCode: number, note: Note): Outcome {
+  note({ outcome: 'answered', statusCode });
+  const body = Buffer.from(
+    `<html><head><title>${statusCode}</title></head><body><h1>${statusCode}</h1><hr>proxy</body></html>\n`,
+  );
+  return { type: 'answer', statusCode, headers: { 'Content-Type': 'text/html' }, body, cut: false };
 }
 
 function headersOf({ requestId, route: { codec } }: Passage): Record<string, string> {

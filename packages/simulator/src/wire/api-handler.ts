@@ -1,5 +1,5 @@
 import { type ComputeResource } from './compute-resource.js';
-import { type RecordFate } from './fault.js';
+import { type Forgery, type RecordFate } from './fault.js';
 import { type InputReader } from './input-reader.js';
 
 /** Whose credentials signed a call. */
@@ -20,6 +20,8 @@ export interface OperationCall {
   readonly now: Date;
   /** What faults make of single records, by position. To be asked once, when the request as a whole is accepted. */
   readonly drawFates: () => ReadonlyMap<number, RecordFate>;
+  /** What a fault makes of the signature in the answer. To be asked once, when the request is accepted. */
+  readonly drawForgery: () => Forgery | undefined;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   type FaultKind,
   faultKinds,
   type FaultSnapshot,
+  type Forgery,
   type RecordFate,
   type RecordPredicate,
   type RecordSubset,
@@ -108,6 +109,16 @@ export class FaultInjector {
     return { kinds, fates };
   }
 
+  /** The first that strikes; asked only about calls of RegisterUsage that are accepted. */
+  forgery(request: ApiRequest): Forgery | undefined {
+    for (const armed of this.#armed.values()) {
+      if (armed.fault.kind !== 'forgedSignature' || !this.#strikes(armed, request)) continue;
+      this.#count(armed);
+      return armed.fault.forgery;
+    }
+    return undefined;
+  }
+
   #callFate(request: ApiRequest, point: 'before' | 'after'): CallFate {
     const kinds: FaultKind[] = [];
     let latencyMs = 0;
@@ -143,8 +154,8 @@ export class FaultInjector {
   }
 }
 
-/** Where in the life of a call a fault strikes; faults of single records strike in between. */
-function pointOf(fault: FaultEffect): 'before' | 'records' | 'after' {
+/** Where in the life of a call a fault strikes; faults of single records and of signatures strike in between. */
+function pointOf(fault: FaultEffect): 'before' | 'within' | 'after' {
   switch (fault.kind) {
     case 'resetBefore':
     case 'error500Before':
@@ -160,11 +171,13 @@ function pointOf(fault: FaultEffect): 'before' | 'records' | 'after' {
     case 'latency':
     case 'hang':
     case 'unknownError':
+    case 'proxyPage':
       return fault.afterEffect ? 'after' : 'before';
     case 'unprocessed':
     case 'truncateResults':
     case 'unknownStatus':
-      return 'records';
+    case 'forgedSignature':
+      return 'within';
   }
 }
 
@@ -194,10 +207,13 @@ function endingOf(fault: FaultEffect): CallFate['ending'] {
       return error('DisabledApiException', 'The API is disabled in the Region.');
     case 'unknownError':
       return error(fault.name, fault.message ?? 'An error that no model lists.', fault.statusCode);
+    case 'proxyPage':
+      return { type: 'page', statusCode: fault.statusCode ?? 502 };
     case 'latency':
     case 'unprocessed':
     case 'truncateResults':
     case 'unknownStatus':
+    case 'forgedSignature':
       return undefined;
   }
 }

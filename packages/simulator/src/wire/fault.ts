@@ -21,7 +21,30 @@ export const faultKinds = [
   'unprocessed',
   'truncateResults',
   'unknownStatus',
+  'forgedSignature',
+  'proxyPage',
 ] as const;
+
+/** How the signature that RegisterUsage answers can be wrong. */
+export const forgeries = [
+  'otherNonce',
+  'noNonce',
+  'otherProductCode',
+  'otherKeyVersion',
+  'otherKey',
+  'rs256',
+  'hs256',
+  'algNone',
+  'algMissing',
+  'payloadChanged',
+  'signatureChanged',
+  'unsigned',
+  'twoParts',
+  'noJwt',
+  'absent',
+] as const;
+
+export type Forgery = (typeof forgeries)[number];
 
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -92,7 +115,11 @@ export type FaultEffect =
   /**
    * BatchMeterUsage: the subset (default: all) comes back with this Status. Not billed, unless `afterEffect` is true.
    */
-  | { kind: 'unknownStatus'; status: string; subset?: RecordSubset; afterEffect?: boolean };
+  | { kind: 'unknownStatus'; status: string; subset?: RecordSubset; afterEffect?: boolean }
+  /** RegisterUsage: takes effect, and answers a signature that is none, or that vouches for something else. */
+  | { kind: 'forgedSignature'; forgery: Forgery }
+  /** A page of a proxy in place of AWS's answer, in HTML. Default: HTTP 502, no effect. */
+  | { kind: 'proxyPage'; statusCode?: number; afterEffect?: boolean };
 
 export type Fault = FaultScope & FaultEffect;
 
@@ -113,7 +140,8 @@ export interface CallFate {
   readonly ending?:
     | { readonly type: 'reset' | 'hang' }
     | { readonly type: 'cut' }
-    | { readonly type: 'error'; readonly error: ServiceError };
+    | { readonly type: 'error'; readonly error: ServiceError }
+    | { readonly type: 'page'; readonly statusCode: number };
 }
 
 /** What becomes of one record of a batch. */
