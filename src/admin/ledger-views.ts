@@ -207,7 +207,7 @@ export class LedgerViews {
           ? { kind: 'subscription', name: subscription_id ?? '' }
           : { kind: 'tenant', name: tenant_id },
     );
-    return [...new Set(scopes.map((scope) => eventIdOf({ sellerAccount: this.seller, scope, key }).text))];
+    return [...new Set(scopes.map((scope) => eventIdOf({ sellerAccount: this.seller, scope, key })))];
   }
 
   private snapshot<T>(read: (tx: SqlExecutor) => Promise<T>): Promise<T> {

@@ -12,8 +12,8 @@ const UNITS_PER_ONE = 10n ** BigInt(DECIMAL_SCALE);
 const NUMERIC_BASE = 10_000;
 const NUMERIC_NEGATIVE = 0x4000;
 
-export function uuidArray(values: readonly Buffer[]): Buffer {
-  return fixedArray(OID.uuid, 16, values, (buffer, value, at) => value.copy(buffer, at));
+export function uuidArray(values: readonly string[]): Buffer {
+  return fixedArray(OID.uuid, 16, values, (buffer, value, at) => buffer.write(value.replaceAll('-', ''), at, 'hex'));
 }
 
 export function timestamptzArray(values: readonly Date[]): Buffer {

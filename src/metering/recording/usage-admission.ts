@@ -65,6 +65,22 @@ export class UsageAdmission {
   }
 
   /**
+   * Lets one event in whose names are remembered, without a pause: a thousand callers who each wait for nothing at four
+   * awaits make a fifth of the cost. Null: `admit` has to ask, or to say what is wrong.
+   */
+  admitRemembered(event: unknown): PlacedUsage | null {
+    const { clock, recording } = this.options;
+    const usage = readUsage(event, 0, { now: clock.now(), ...recording }, []);
+    const name = usage && subjectNameOf(usage, this.products);
+    if (!name || isMisplaced(name)) return null;
+    const subject = this.directory.remembered(name);
+    if (!subject) return null;
+    const dimensionId = this.directory.rememberedDimension(subject.productCode, usage.dimension);
+    const placed = this.placeAt(usage, name.subscriptionId, subject, dimensionId);
+    return 'problem' in placed ? null : placed;
+  }
+
+  /**
    * Finds the subject and the dimension of each event, from memory as a rule: then nothing is awaited that takes a
    * round trip.
    */
@@ -83,11 +99,14 @@ export class UsageAdmission {
       }
       const subject = subjects[position];
       position += 1;
-      placed.push(
-        subject
-          ? await this.placeAt({ ...usage, subscriptionId: name.subscriptionId }, subject)
-          : unknownSubject(usage),
-      );
+      if (!subject) {
+        placed.push(unknownSubject(usage));
+        continue;
+      }
+      const dimensionId =
+        this.directory.rememberedDimension(subject.productCode, usage.dimension) ??
+        (await this.directory.dimensionOf(subject.productCode, usage.dimension));
+      placed.push(this.placeAt(usage, name.subscriptionId, subject, dimensionId));
     }
     return placed;
   }
@@ -109,19 +128,40 @@ export class UsageAdmission {
     }
   }
 
-  private async placeAt(usage: CheckedUsage, { id, productCode }: Subject): Promise<PlacedUsage | Misplaced> {
-    const { dimension } = usage;
-    const dimensionId =
-      this.directory.rememberedDimension(productCode, dimension) ??
-      (await this.directory.dimensionOf(productCode, dimension));
+  private placeAt(
+    usage: CheckedUsage,
+    subscriptionId: string | null,
+    { id: subject, productCode }: Subject,
+    dimensionId: number | null,
+  ): PlacedUsage | Misplaced {
     const product = this.products.get(productCode);
-    if (dimensionId === null || !product?.dimensions.includes(dimension))
+    if (dimensionId === null || !product?.dimensions.includes(usage.dimension))
       return undeclaredDimension(usage, productCode, product);
-    return { ...usage, ...identify(usage, this.options.sellerAccount), subject: id, dimensionId };
+    const { id, idempotencyKey, isMinted } = identify(usage, this.options.sellerAccount);
+    const { index, tenantId, dimension, quantity, occurredAt, key, tags, reason, given } = usage;
+    // Field by field: to spread one object into another costs more than all the rules together.
+    return {
+      index,
+      tenantId,
+      productCode: usage.productCode,
+      subscriptionId,
+      dimension,
+      quantity,
+      occurredAt,
+      key,
+      tags,
+      reason,
+      given,
+      id,
+      idempotencyKey,
+      isMinted,
+      subject,
+      dimensionId,
+    };
   }
 }
 
 function ignored(usage: CheckedUsage, sellerAccount: string): RecordResult {
   const { id, idempotencyKey } = identify(usage, sellerAccount);
-  return { eventId: id.text, idempotencyKey, outcome: 'ignored', subscriptionId: usage.subscriptionId };
+  return { eventId: id, idempotencyKey, outcome: 'ignored', subscriptionId: usage.subscriptionId };
 }

@@ -46,10 +46,10 @@ export function distinctUsage(usages: readonly PlacedUsage[], problems: CodedPro
   const unique: PlacedUsage[] = [];
   const positions = new Map<string, number>();
   const standsAt = usages.map((usage) => {
-    const position = positions.get(usage.id.text) ?? unique.length;
+    const position = positions.get(usage.id) ?? unique.length;
     const first = unique[position];
     if (first === undefined) {
-      positions.set(usage.id.text, position);
+      positions.set(usage.id, position);
       unique.push(usage);
     } else {
       const fields = differences(usage, first);

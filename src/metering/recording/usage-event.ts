@@ -210,7 +210,7 @@ function textFault(value: unknown, maxLength: number): string | null {
   if (value.trim() === '') return 'must not be empty';
   if (value.length > maxLength) return `must have at most ${maxLength} characters`;
   if (value.includes('\0')) return 'must not contain the NUL character';
-  if (/\p{Surrogate}/u.test(value)) return 'must not contain half of a surrogate pair';
+  if (!value.isWellFormed()) return 'must not contain half of a surrogate pair';
   return null;
 }
 

@@ -83,7 +83,7 @@ export class UsageGatherer {
       };
       const call: WaitingCall = {
         usage,
-        id: usage.id.text,
+        id: usage.id,
         deadline: performance.now() + timeoutMs,
         settle: (answer) => {
           call.settle = null;

@@ -1,13 +1,13 @@
 import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { subscriptionIdOf } from '../../subscription/subscription.js';
-import { type EventId, eventIdOf, isMinted, type KeyScope, mintedKeyOf, mintEventId } from './event-id.js';
+import { eventIdOf, isMinted, type KeyScope, mintedKeyOf, mintEventId } from './event-id.js';
 import { type CheckedUsage, type RecordResult, shown, type UsageContent } from './usage-event.js';
 import { type CodedProblem } from './usage-refusal.js';
 
 /** An event as it will stand in the ledger. */
 export interface PlacedUsage extends CheckedUsage {
-  id: EventId;
+  id: string;
   /** The given key, or the minted one. */
   idempotencyKey: string;
   /** Nobody else can hold its id: the caller gave no key. */
@@ -135,7 +135,7 @@ export function keptKeyOf({ key }: CheckedUsage): string | null {
 /** The answer for an event as it was given. */
 export function resultOf(usage: PlacedUsage, outcome: RecordResult['outcome']): RecordResult {
   return {
-    eventId: usage.id.text,
+    eventId: usage.id,
     idempotencyKey: usage.idempotencyKey,
     outcome,
     subscriptionId: usage.subscriptionId,

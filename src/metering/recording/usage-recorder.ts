@@ -74,6 +74,8 @@ export class UsageRecorder implements OnApplicationShutdown {
         'The module is shutting down; nothing was written. Record the usage again after the restart.',
       );
     }
+    const lone = o.manager || Array.isArray(input) ? null : this.admission.admitRemembered(input);
+    if (lone && !o.signal?.aborted) return this.gatherer.record(lone, o.signal);
     const call = this.perform(input, o);
     this.underWay.add(call);
     try {
@@ -252,15 +254,15 @@ export class UsageRecorder implements OnApplicationShutdown {
   ): Promise<RecordResult[]> {
     const inserted = await insertUsage(tx, usages, form, patienceMs);
     if (inserted.size === usages.length) return usages.map((usage) => resultOf(usage, 'recorded'));
-    const taken = usages.filter((usage) => !inserted.has(usage.id.text));
+    const taken = usages.filter((usage) => !inserted.has(usage.id));
     const found = await findUsage(
       tx,
-      taken.map((usage) => usage.id.text),
+      taken.map((usage) => usage.id),
     );
     const conflicts: CodedProblem[] = [];
     const results = usages.map((usage) => {
-      if (inserted.has(usage.id.text)) return resultOf(usage, 'recorded');
-      const earlier = found.get(usage.id.text);
+      if (inserted.has(usage.id)) return resultOf(usage, 'recorded');
+      const earlier = found.get(usage.id);
       if (!earlier)
         throw new Error('an event whose id is taken is not there: it was removed meanwhile; record it again');
       const fields = differences(usage, earlier);

@@ -100,8 +100,8 @@ export class FoldedTake {
   private siblingIdsOf({ key }: LockedUsage, subject: FoldedSubject | undefined): string[] {
     if (key === null || !subject) return [];
     const others = subject.memberIds.filter((id) => id !== subject.subscriptionId);
-    return others.map(
-      (name) => eventIdOf({ sellerAccount: this.sellerAccount, scope: { kind: 'subscription', name }, key }).text,
+    return others.map((name) =>
+      eventIdOf({ sellerAccount: this.sellerAccount, scope: { kind: 'subscription', name }, key }),
     );
   }
 

@@ -47,7 +47,7 @@ export class UnitRebill {
       );
     }
     const key = `rebill:${record.id}`;
-    const id = eventIdOf({ sellerAccount, scope: { kind: 'subscription', name: subscription.id }, key }).text;
+    const id = eventIdOf({ sellerAccount, scope: { kind: 'subscription', name: subscription.id }, key });
     const reason = `rebilled by ${signed.by} from record ${record.id}: ${signed.reason}`;
     const message = `Rebilled as event ${id} of subscription ${subscription.id}: ${signed.reason}`;
     await this.transitions.apply(

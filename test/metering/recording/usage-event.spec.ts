@@ -184,8 +184,8 @@ describe('what stands in the ledger', () => {
   it('is the moment of recording where the caller gave none, under a minted key', () => {
     const usage = placed();
     expect(usage).toMatchObject({ occurredAt: NOW, key: null, isMinted: true, tags: null, reason: null });
-    expect(usage.idempotencyKey).toBe(`evt_${usage.id.text}`);
-    expect(usage.id.text).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+    expect(usage.idempotencyKey).toBe(`evt_${usage.id}`);
+    expect(usage.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   });
 
   it('is the same instant, however it was written', () => {

@@ -279,7 +279,7 @@ describe('when the database is in the way', () => {
         const [{ killed } = { killed: 0 }] = await ledger.query<{ killed: number }>(
           `SELECT count(pg_terminate_backend(pid))::int AS killed FROM pg_stat_activity
            WHERE datname = current_database() AND application_name = 'nestjs-marketplace-metering' AND state = 'active'
-             AND query LIKE 'INSERT INTO marketplace.usage_event%'`,
+             AND query ~ '^(WITH inserted AS .)?INSERT INTO marketplace.usage_event'`,
         );
         kills += killed;
         // Long enough for a statement to get through on a machine that does other things as well.

@@ -71,7 +71,7 @@ describe('an event written by hand', () => {
     const id = uuidv7();
     await insertEvent({ id, quantity: '2.5', detail: JSON.stringify({ tags: { team: 'a' } }) });
     const key = 'by hand';
-    const keyed = eventIdOf({ sellerAccount: SELLER, scope: { kind: 'subscription', name: buyer.id }, key }).text;
+    const keyed = eventIdOf({ sellerAccount: SELLER, scope: { kind: 'subscription', name: buyer.id }, key });
     await insertEvent({ id: keyed, key });
     ledger.noteRecorded(buyer.event({ quantity: 2.5 }), buyer.event());
     expect(

@@ -228,7 +228,7 @@ describe('rebilling', () => {
       closed_by: 'ada',
     });
     const scope = { kind: 'subscription' as const, name: subscription.id };
-    expect(eventId).toBe(eventIdOf({ sellerAccount: 'default', scope, key: `rebill:${id}` }).text);
+    expect(eventId).toBe(eventIdOf({ sellerAccount: 'default', scope, key: `rebill:${id}` }));
     expect(await events()).toEqual([
       {
         id: eventId,
