@@ -50,6 +50,7 @@ export {
   type ProductOptions,
   type ProductType,
 } from './market/listing.js';
+export { type EnvironmentOptions, type EnvironmentVariables } from './environment/environment-options.js';
 export { MarketplaceSimulator } from './marketplace-simulator.js';
 export { type SimulatorOptions } from './simulator-options.js';
 export { type Delivery, type DeliveryFilter, type Waiting } from './notifications/delivery-log.js';

@@ -3,6 +3,8 @@ import { AgreementDeeds } from './market/agreement-deeds.js';
 import { type Listing, type ProductChange, type ProductOptions } from './market/listing.js';
 import { type PriceSegment } from './market/price-segment.js';
 import { type AcceptedUsage } from './operations/accepted-usage.js';
+import { type EnvironmentOptions, type EnvironmentVariables } from './environment/environment-options.js';
+import { type ResourceEnvironment } from './environment/resource-environment.js';
 import { type ControlDesk } from './control/control-desk.js';
 import { type ScenarioPlayer } from './control/scenario-player.js';
 import { notificationPaths, type Notifications } from './notifications/notifications.js';
@@ -28,6 +30,7 @@ export class MarketplaceSimulator extends AgreementDeeds {
   /** What AWS tells the seller of agreements, to whom, and what goes wrong on the way. */
   readonly notifications: Notifications;
   readonly sellerAccountId: string;
+  readonly #environments: ResourceEnvironment[] = [];
 
   private constructor(
     /** Base URL for the `endpoint` option of an AWS SDK client. */
@@ -77,7 +80,8 @@ export class MarketplaceSimulator extends AgreementDeeds {
 
   /** Ends all connections, open calls included, and frees the port. */
   async stop(): Promise<void> {
-    await Promise.all([this.parts.server.close(), this.notifications.stop()]);
+    const environments = this.#environments.splice(0).map((environment) => environment.close());
+    await Promise.all([this.parts.server.close(), this.notifications.stop(), ...environments]);
     await this.parts.save();
   }
 
@@ -131,6 +135,23 @@ export class MarketplaceSimulator extends AgreementDeeds {
     const accountId = agreement === undefined ? options.accountId : this.agreement(agreement).accountId;
     if (accountId === undefined) throw new Error('launch() takes an agreement or an accountId');
     return this.world.fleet.launch(accountId, options, this.clock.now());
+  }
+
+  /**
+   * What the software finds where it runs: environment variables, and behind them endpoints that say where it is and
+   * give out credentials. They are there until the simulator stops.
+   */
+  async environmentOf(
+    resource: ComputeResource | string,
+    options: EnvironmentOptions = {},
+  ): Promise<EnvironmentVariables> {
+    const resourceId = typeof resource === 'string' ? resource : resource.resourceId;
+    const { ResourceEnvironment } = await import('./environment/resource-environment.js');
+    const environment = new ResourceEnvironment(this.world.fleet.resource(resourceId), options, (source, session) =>
+      this.world.fleet.issue(resourceId, source, session),
+    );
+    this.#environments.push(environment);
+    return environment.open(new URL(this.url).hostname.replace(/^\[(.*)\]$/, '$1'));
   }
 
   /** The software ends now: its credentials expire, and its container time stops counting. */

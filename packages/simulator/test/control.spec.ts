@@ -158,6 +158,10 @@ describe('what is sold', () => {
       credentials: { accessKeyId: expect.any(String) },
     });
     expect((await ask('GET', '/resources')).body.resources).toEqual([launched]);
+    const environment = await ask('POST', `/resources/${String(launched.resourceId)}/environment`, {
+      besides: ['node'],
+    });
+    expect(environment.body.variables).toMatchObject({ AWS_REGION: 'eu-west-1' });
     const ended = await ask('POST', `/resources/${String(launched.resourceId)}/terminate`);
     expect(ended.body).toMatchObject({ terminatedAt: noon.toISOString() });
     expect((await ask('POST', '/resources/none/terminate')).status).toBe(404);
@@ -560,6 +564,7 @@ describe('the OpenAPI document', () => {
       'POST /agreements/{agreementId}/cancellation-answer': { status: 'REJECTED' },
       'PUT /agreements/{agreementId}/entitlements': { entitlements: [{ dimension: 'users', value: 1 }] },
       'POST /resources': { agreementId: agreement.agreementId, platform: 'ecs' },
+      'POST /resources/{resourceId}/environment': {},
       'PUT /clock': { rate: 0 },
       'POST /clock/advance': { by: 'PT1S' },
       'PUT /switches': { identicalResend: 'duplicateRecord' },

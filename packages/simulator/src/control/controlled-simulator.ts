@@ -7,6 +7,7 @@ import {
   type SubscribeOptions,
   type SuccessorTerms,
 } from '../market/agreement.js';
+import { type EnvironmentOptions, type EnvironmentVariables } from '../environment/environment-options.js';
 import { type Listing, type ProductChange, type ProductOptions } from '../market/listing.js';
 import { type Rumour, type RumourOptions } from '../market/market-event.js';
 import { type PriceSegment } from '../market/price-segment.js';
@@ -63,6 +64,7 @@ export interface ControlledSimulator {
   issueAdvisory(agreementId: string): void;
   resolveAdvisory(agreementId: string): void;
   launch(options: LaunchOptions): ComputeResource;
+  environmentOf(resourceId: string, options: EnvironmentOptions): Promise<EnvironmentVariables>;
   terminate(resourceId: string): ComputeResource;
   resources(): ComputeResource[];
   publicKeys(productCode: string): ProductKey[];

@@ -7,13 +7,15 @@ import { type ControlRoute, route } from './control-route.js';
 
 const operationList = z.array(z.enum(operations as [Operation]));
 
+const credentialSource = z.enum(['workload', 'node', 'podIdentity', 'longTerm']);
+
 const launchRequest = z
   .strictObject({
     agreementId: z.exactOptional(z.string().min(1)),
     accountId: z.exactOptional(z.string().regex(/^[0-9]{1,255}$/, 'expected an AWS account id: digits only, as text')),
     platform: z.enum(['ec2', 'ecs', 'eks', 'fargate', 'agentcore']),
     region: z.exactOptional(z.enum(['us-gov-east-1', 'us-gov-west-1', ...meteringRegions])),
-    credentials: z.exactOptional(z.enum(['workload', 'node', 'podIdentity', 'longTerm'])),
+    credentials: z.exactOptional(credentialSource),
     deniedOperations: z.exactOptional(operationList),
   })
   .refine(({ agreementId, accountId }) => (agreementId === undefined) !== (accountId === undefined), {
@@ -39,6 +41,21 @@ const resource = z
   })
   .meta({ id: 'ComputeResource' });
 
+const environmentRequest = z
+  .strictObject({
+    regionVariable: z.exactOptional(z.string().min(1)),
+    availabilityZone: z.exactOptional(z.boolean()),
+    instanceMetadata: z.exactOptional(z.enum(['on', 'hopLimit1', 'off', 'unreachable'])),
+    tokenFile: z.exactOptional(z.enum(['present', 'missing', 'unreadable'])),
+    assumeRole: z.exactOptional(z.enum(['granted', 'denied'])),
+    besides: z.exactOptional(z.array(credentialSource)),
+  })
+  .meta({ id: 'EnvironmentRequest' });
+
+const environment = z
+  .object({ variables: z.record(z.string(), z.string()) })
+  .meta({ id: 'Environment', description: 'Variables for the software’s process; what they name is on this machine' });
+
 const publicKey = z.object({
   version: z.number(),
   publicKey: z.string(),
@@ -58,6 +75,10 @@ export function softwareRoutes(simulator: ControlledSimulator): ControlRoute[] {
   const known = (productCode: string): string => {
     if (simulator.products().some((one) => one.productCode === productCode)) return productCode;
     throw new ControlProblem(404, `There is no product ${productCode}. POST /_simulator/products makes one.`);
+  };
+  const launched = (resourceId: string): string => {
+    if (simulator.resources().some((one) => one.resourceId === resourceId)) return resourceId;
+    throw new ControlProblem(404, `There is no resource ${resourceId}. GET /_simulator/resources lists them.`);
   };
   return [
     route({
@@ -84,14 +105,21 @@ export function softwareRoutes(simulator: ControlledSimulator): ControlRoute[] {
     }),
     route({
       method: 'POST',
+      path: '/resources/{resourceId}/environment',
+      summary: 'What the software finds where it runs: its metadata endpoints and credentials, as variables',
+      body: environmentRequest,
+      answer: environment,
+      run: async ({ params: { resourceId }, body }) => ({
+        variables: await simulator.environmentOf(launched(resourceId), body),
+      }),
+    }),
+    route({
+      method: 'POST',
       path: '/resources/{resourceId}/terminate',
       summary: 'The software ends, and its credentials with it',
       body: nothing,
       answer: resource,
-      run: ({ params: { resourceId } }) => {
-        if (simulator.resources().some((one) => one.resourceId === resourceId)) return simulator.terminate(resourceId);
-        throw new ControlProblem(404, `There is no resource ${resourceId}. GET /_simulator/resources lists them.`);
-      },
+      run: ({ params: { resourceId } }) => simulator.terminate(launched(resourceId)),
     }),
     route({
       method: 'GET',

@@ -1,13 +1,26 @@
 import { type Caller } from '../wire/api-handler.js';
-import { type ComputePlatform, type ComputeResource, type LaunchOptions } from '../wire/compute-resource.js';
+import {
+  type ComputePlatform,
+  type ComputeResource,
+  type CredentialSource,
+  type LaunchOptions,
+  type ResourceCredentials,
+} from '../wire/compute-resource.js';
+import { packDates, type PackedDates, unpackDates } from '../packed-dates.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { ServiceError } from '../wire/service-error.js';
 
+/** Credentials that were given out, and to what. */
+interface Grant {
+  readonly resourceId: string;
+  readonly source: CredentialSource;
+  readonly credentials: ResourceCredentials;
+  readonly sessionName?: string;
+}
+
 export interface FleetSnapshot {
-  readonly resources: readonly (Omit<ComputeResource, 'launchedAt' | 'terminatedAt'> & {
-    readonly launchedAt: string;
-    readonly terminatedAt?: string;
-  })[];
+  readonly resources: PackedDates<readonly ComputeResource[]>;
+  readonly grants: readonly Grant[];
 }
 
 const hex = '0123456789abcdef';
@@ -18,7 +31,7 @@ const hex = '0123456789abcdef';
  */
 export class ComputeFleet {
   readonly #resources = new Map<string, ComputeResource>();
-  readonly #byAccessKey = new Map<string, string>();
+  readonly #grants = new Map<string, Grant>();
 
   constructor(
     private readonly sellerAccountId: string,
@@ -27,28 +40,41 @@ export class ComputeFleet {
 
   launch(accountId: string, options: LaunchOptions, now: Date): ComputeResource {
     const { platform, region = 'us-east-1', credentials: credentialSource = 'workload' } = options;
-    const longTerm = credentialSource === 'longTerm';
-    const key = this.random.text(16, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567');
-    return this.#keep({
+    const credentials = this.#newCredentials(credentialSource);
+    const resource = {
       resourceId: this.#resourceId(accountId, platform, region),
       platform,
       region,
       accountId,
       credentialSource,
-      credentials: {
-        accessKeyId: `${longTerm ? 'AKIA' : 'ASIA'}${key}`,
-        secretAccessKey: this.random.text(40, hex),
-        ...(!longTerm && { sessionToken: this.random.text(120, hex) }),
-      },
+      credentials,
       deniedOperations: options.deniedOperations ?? [],
       launchedAt: now,
+    };
+    this.#resources.set(resource.resourceId, resource);
+    this.#grant({ resourceId: resource.resourceId, source: credentialSource, credentials });
+    return resource;
+  }
+
+  /** More credentials of software that runs: of another source, or of another session of its role. */
+  issue(resourceId: string, source: CredentialSource, sessionName?: string): ResourceCredentials {
+    const credentials = this.#newCredentials(source);
+    this.#grant({
+      resourceId: this.resource(resourceId).resourceId,
+      source,
+      credentials,
+      ...(sessionName !== undefined && { sessionName }),
     });
+    return credentials;
   }
 
   /** The software ends; its credentials expire with it. */
   terminate(resourceId: string, now: Date): ComputeResource {
     const resource = this.resource(resourceId);
-    return resource.terminatedAt ? resource : this.#keep({ ...resource, terminatedAt: now });
+    if (resource.terminatedAt) return resource;
+    const ended = { ...resource, terminatedAt: now };
+    this.#resources.set(resourceId, ended);
+    return ended;
   }
 
   resource(resourceId: string): ComputeResource {
@@ -63,40 +89,42 @@ export class ComputeFleet {
 
   /** Whose credentials these are. */
   identify(accessKeyId: string, sessionToken: string): Caller {
-    const resourceId = this.#byAccessKey.get(accessKeyId);
-    if (resourceId === undefined) return { accountId: this.sellerAccountId, accessKeyId };
-    const resource = this.resource(resourceId);
-    if (sessionToken !== (resource.credentials.sessionToken ?? '')) {
+    const grant = this.#grants.get(accessKeyId);
+    if (!grant) return { accountId: this.sellerAccountId, accessKeyId };
+    const { credentials, source, sessionName } = grant;
+    const resource = { ...this.resource(grant.resourceId), credentialSource: source };
+    if (sessionToken !== (credentials.sessionToken ?? '')) {
       throw new ServiceError('UnrecognizedClientException', 'The security token included in the request is invalid.');
     }
     if (resource.terminatedAt)
       throw new ServiceError('ExpiredTokenException', 'The security token included in the request is expired');
-    return { accountId: resource.accountId, accessKeyId, resource };
+    return { accountId: resource.accountId, accessKeyId, resource, ...(sessionName !== undefined && { sessionName }) };
   }
 
   snapshot(): FleetSnapshot {
-    return {
-      resources: this.resources().map(({ launchedAt, terminatedAt, ...resource }) => ({
-        ...resource,
-        launchedAt: launchedAt.toISOString(),
-        ...(terminatedAt && { terminatedAt: terminatedAt.toISOString() }),
-      })),
-    };
+    return { resources: packDates(this.resources()), grants: [...this.#grants.values()] };
   }
 
-  restore({ resources }: FleetSnapshot): void {
+  restore({ resources, grants }: FleetSnapshot): void {
     this.#resources.clear();
-    this.#byAccessKey.clear();
-    for (const { launchedAt, terminatedAt, ...resource } of resources) {
-      const ended = terminatedAt !== undefined && { terminatedAt: new Date(terminatedAt) };
-      this.#keep({ ...resource, launchedAt: new Date(launchedAt), ...ended });
-    }
+    this.#grants.clear();
+    for (const resource of unpackDates<ComputeResource[]>(resources))
+      this.#resources.set(resource.resourceId, resource);
+    for (const grant of grants) this.#grant(grant);
   }
 
-  #keep(resource: ComputeResource): ComputeResource {
-    this.#resources.set(resource.resourceId, resource);
-    this.#byAccessKey.set(resource.credentials.accessKeyId, resource.resourceId);
-    return resource;
+  #grant(grant: Grant): void {
+    this.#grants.set(grant.credentials.accessKeyId, grant);
+  }
+
+  #newCredentials(source: CredentialSource): ResourceCredentials {
+    const longTerm = source === 'longTerm';
+    const key = this.random.text(16, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567');
+    return {
+      accessKeyId: `${longTerm ? 'AKIA' : 'ASIA'}${key}`,
+      secretAccessKey: this.random.text(40, hex),
+      ...(!longTerm && { sessionToken: this.random.text(120, hex) }),
+    };
   }
 
   #resourceId(accountId: string, platform: ComputePlatform, region: string): string {
@@ -107,7 +135,7 @@ export class ComputeFleet {
       case 'fargate':
         return `arn:aws:ecs:${region}:${accountId}:task/default/${this.random.text(32, hex)}`;
       case 'eks':
-        return `pod-${this.random.uuid()}`;
+        return this.random.uuid();
       case 'agentcore':
         return `arn:aws:bedrock-agentcore:${region}:${accountId}:runtime/agent-${this.random.text(10, hex)}`;
     }

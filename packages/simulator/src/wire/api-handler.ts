@@ -8,6 +8,8 @@ export interface Caller {
   readonly accessKeyId: string;
   /** The running software whose credentials they are; absent for the seller's own. */
   readonly resource?: ComputeResource;
+  /** As the software named the session when it took its role. */
+  readonly sessionName?: string;
 }
 
 /** A call that may take effect now. */

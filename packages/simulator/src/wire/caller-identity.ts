@@ -19,15 +19,16 @@ const roleNames: Readonly<Record<ComputePlatform, string>> = {
   agentcore: 'ExecutionRole',
 };
 
-const nodeId = 'i-0123456789abcdef0';
+/** The instance below a container. */
+export const nodeId = 'i-0123456789abcdef0';
 
 /** The seller and long-term keys are users; all else is a session of a role. */
-export function identityOf({ accountId, resource }: Caller): CallerIdentity {
+export function identityOf({ accountId, resource, sessionName }: Caller): CallerIdentity {
   if (!resource || resource.credentialSource === 'longTerm') {
     return { type: 'IAMUser', arn: `arn:aws:iam::${accountId}:user/simulator`, userName: 'simulator' };
   }
   const roleName = resource.credentialSource === 'node' ? 'NodeRole' : roleNames[resource.platform];
-  const userName = sessionNameOf(resource);
+  const userName = sessionName ?? sessionNameOf(resource);
   return {
     type: 'AssumedRole',
     arn: `arn:aws:sts::${accountId}:assumed-role/${roleName}/${userName}`,

@@ -20,6 +20,7 @@ export interface ResourceCredentials {
 
 /** An EC2 instance, ECS task, EKS pod or AgentCore runtime with a seller's software in it. */
 export interface ComputeResource {
+  /** Instance id, ARN of the task or runtime, UID of the pod. */
   readonly resourceId: string;
   readonly platform: ComputePlatform;
   readonly region: string;
