@@ -1,13 +1,8 @@
 import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
-import {
-  type AgreementLife,
-  ANSWER_SETTLES_AFTER_MS,
-  type Asking,
-  type Doubt,
-  isPositive,
-  lifeOf,
-} from './agreement-state.js';
+import { isPositive } from './agreement-end.js';
+import { type AgreementLife, ANSWER_SETTLES_AFTER_MS, type Asking, type Doubt } from './agreement-life.js';
+import { lifeOf } from './agreement-state.js';
 
 /**
  * A row of `agreement`, as far as assignment needs it. Rows that are aliases are given as they stand; they are decided

@@ -1,5 +1,5 @@
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
-import { type AgreementEnd, type AgreementLife } from './agreement-state.js';
+import { type AgreementEnd, type AgreementLife } from './agreement-life.js';
 
 /** An agreement of one buyer at one product (no aliases). */
 export interface JoiningAgreement {

@@ -6,10 +6,8 @@ import {
   ANSWER_SETTLES_AFTER_MS,
   type Asking,
   hasAnswered,
-  phaseOf,
-  termsAwaitedUntil,
-  turningPointsOf,
-} from './agreement-state.js';
+} from './agreement-life.js';
+import { phaseOf, termsAwaitedUntil, turningPointsOf } from './agreement-state.js';
 
 /**
  * `registered`: arrived, not known to be in force. `upcoming`: what there is lies ahead. `trial`, `active`: AWS has

@@ -1,5 +1,6 @@
 import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
-import { type AgreementEnd, type Asking, awaitsAnnounced, isPastPlan, turningPointsOf } from './agreement-state.js';
+import { type AgreementEnd, type Asking } from './agreement-life.js';
+import { awaitsAnnounced, isPastPlan, turningPointsOf } from './agreement-state.js';
 import { type ChainAgreement, phasedAgreementsOf } from './subscription-state.js';
 import {
   type MeteringIdentityName,

@@ -1,5 +1,6 @@
 import { type AgreementFact } from '../agreements/agreement-fact.js';
-import { type AgreementLife, type Asking, lifeOf } from '../agreements/agreement-state.js';
+import { type AgreementLife, type Asking } from '../agreements/agreement-life.js';
+import { lifeOf } from '../agreements/agreement-state.js';
 import { assignFacts, type Assignment } from '../agreements/fact-assignment.js';
 import { joinAgreements, type Joining } from '../agreements/joining-rule.js';
 import { type ChainAgreement } from '../agreements/subscription-state.js';

@@ -6,7 +6,8 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { type AgreementFact } from '../../../src/subscription/agreements/agreement-fact.js';
-import { type Asking, lifeOf, phaseOf } from '../../../src/subscription/agreements/agreement-state.js';
+import { type Asking } from '../../../src/subscription/agreements/agreement-life.js';
+import { lifeOf, phaseOf } from '../../../src/subscription/agreements/agreement-state.js';
 import { assignFacts } from '../../../src/subscription/agreements/fact-assignment.js';
 import { stateOf } from '../../../src/subscription/agreements/subscription-state.js';
 import { asked, fact, instant, iso, MAY_NOT_ASK, NOT_ASKED } from './facts.js';

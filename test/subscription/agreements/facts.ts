@@ -4,7 +4,7 @@ import {
   type FactDetails,
   type FactType,
 } from '../../../src/subscription/agreements/agreement-fact.js';
-import { type Asking } from '../../../src/subscription/agreements/agreement-state.js';
+import { type Asking } from '../../../src/subscription/agreements/agreement-life.js';
 
 const DEFAULTS: FactDetails = {
   'agreement.created': {

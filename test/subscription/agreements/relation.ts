@@ -1,5 +1,6 @@
 import { type AgreementFact } from '../../../src/subscription/agreements/agreement-fact.js';
-import { type AgreementLife, type Asking, lifeOf } from '../../../src/subscription/agreements/agreement-state.js';
+import { type AgreementLife, type Asking } from '../../../src/subscription/agreements/agreement-life.js';
+import { lifeOf } from '../../../src/subscription/agreements/agreement-state.js';
 import { assignFacts, type Assignment } from '../../../src/subscription/agreements/fact-assignment.js';
 import {
   joinAgreements,

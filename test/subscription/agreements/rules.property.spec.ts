@@ -6,7 +6,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { type AgreementFact, factIdOf, type FactType } from '../../../src/subscription/agreements/agreement-fact.js';
-import { type Asking, lifeOf, phaseOf } from '../../../src/subscription/agreements/agreement-state.js';
+import { type Asking } from '../../../src/subscription/agreements/agreement-life.js';
+import { lifeOf, phaseOf } from '../../../src/subscription/agreements/agreement-state.js';
 import { stateOf } from '../../../src/subscription/agreements/subscription-state.js';
 import { type TimelineSpan } from '../../../src/subscription/agreements/timeline.js';
 import { Host, type KnownAgreement, type Relation, relationOf, timelineFor } from './relation.js';

@@ -1,0 +1,144 @@
+import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { type AgreementFact } from './agreement-fact.js';
+import {
+  type AgreementEnd,
+  type AgreementStart,
+  ANSWER_SETTLES_AFTER_MS,
+  type Asking,
+  dateOf,
+  happenedAt,
+  hasAnswered,
+  isSettledBy,
+} from './agreement-life.js';
+
+/**
+ * How far before the message an end may lie that the message names: further back it is the end that was planned, or a
+ * mistake.
+ */
+const NAMED_END_MS = HOUR_MS;
+/** AWS's texts write "no end" as null, as nothing, or as the year 9999. */
+const NO_END_YEAR = 9000;
+
+const SUCCESSOR_ANNOUNCED: ReadonlySet<string> = new Set(['RENEWED', 'REPLACED', 'SUPERSEDED']);
+const ENDED: ReadonlySet<string> = new Set(['CANCELLED', 'EXPIRED', 'TERMINATED', 'ARCHIVED', 'ROLLED_BACK']);
+
+/** The end that was told, or that was announced and has passed; and the end that is only announced. */
+export function endsOf(
+  ordered: readonly AgreementFact[],
+  start: AgreementStart | null,
+  asking: Asking,
+): { end: AgreementEnd | null; plannedEndAt: Date | null } {
+  const signs = ordered.flatMap((fact) => endSignsOf(fact, start));
+  const positives = ordered.filter((fact) => isPositive(fact)).map(({ at }) => at);
+  const standing = signs.filter(
+    (sign) => sign.isByHost || !positives.some((at) => isSettledBy(at, latest(sign.saidAt, sign.endsAt))),
+  );
+  const planned = plannedEndOf(ordered, positives);
+  const end =
+    endOf(standing) ??
+    (planned !== null && hasAnswered(asking, planned) && !asking.mayNotAsk ? passedEnd(planned) : null);
+  return { end, plannedEndAt: end === null ? planned : null };
+}
+
+/** AWS, asked, said that it is in force. */
+export function isPositive(fact: AgreementFact): boolean {
+  if (fact.type !== 'agreement.found') return false;
+  const { status, startTime, endTime, entitled } = fact.details;
+  if (status === null) return entitled === true;
+  const [starts, ends] = [dateOf(startTime), dateOf(endTime)];
+  return status === 'ACTIVE' && (starts === null || starts <= fact.at) && (ends === null || ends > fact.at);
+}
+
+interface EndSign {
+  endsAt: Date;
+  /** When the sender said so. */
+  saidAt: Date;
+  /** The instant that counts for AWS's windows: asking afterwards, or planning ahead, does not move it. */
+  signAt: Date;
+  heardAt: Date;
+  announcesSuccessor: boolean;
+  isByHost: boolean;
+}
+
+function endSignsOf(fact: AgreementFact, start: AgreementStart | null): EndSign[] {
+  const saidAt = happenedAt(fact);
+  const { heardAt } = fact;
+  const sign = (endsAt: Date, status: string | null = null, signAt: Date = saidAt): EndSign[] => [
+    {
+      endsAt,
+      saidAt,
+      signAt,
+      heardAt,
+      announcesSuccessor: status !== null && SUCCESSOR_ANNOUNCED.has(status),
+      isByHost: false,
+    },
+  ];
+  switch (fact.type) {
+    case 'agreement.created': {
+      const { status } = fact.details;
+      return status !== null && ENDED.has(status) ? sign(saidAt) : [];
+    }
+    case 'agreement.ended':
+      return sign(namedEnd(fact.details.endTime, saidAt), fact.details.status);
+    case 'license.deprovisioned':
+    case 'legacy.unsubscribePending':
+    case 'legacy.unsubscribed':
+      return sign(saidAt);
+    case 'agreement.found': {
+      const { status, endTime } = fact.details;
+      if (status === null || !(ENDED.has(status) || SUCCESSOR_ANNOUNCED.has(status))) return [];
+      const endsAt = earliest(saidAt, dateOf(endTime) ?? saidAt);
+      return sign(endsAt, status, endsAt);
+    }
+    case 'host.ended': {
+      // What starts after the host's end is not meant by it.
+      const endsAt = new Date(fact.details.endsAt);
+      if (start && start.at > endsAt) return [];
+      return [{ endsAt, saidAt, signAt: endsAt, heardAt, announcesSuccessor: false, isByHost: true }];
+    }
+    default:
+      return [];
+  }
+}
+
+function endOf(signs: readonly EndSign[]): AgreementEnd | null {
+  if (signs.length === 0) return null;
+  const all = (instant: (sign: EndSign) => Date): Date[] => signs.map(instant);
+  return {
+    at: earliest(...all(({ endsAt }) => endsAt)),
+    firstSignAt: earliest(...all(({ endsAt, signAt }) => earliest(endsAt, signAt))),
+    lastSignAt: latest(...all(({ endsAt, signAt }) => latest(endsAt, signAt))),
+    lastHeardAt: latest(...all(({ heardAt }) => heardAt)),
+    announcesSuccessor: signs.some(({ announcesSuccessor }) => announcesSuccessor),
+    isByHost: signs.every(({ isByHost }) => isByHost),
+  };
+}
+
+/** An announced end that has passed, and AWS, asked since, did not say that the agreement goes on. */
+function passedEnd(at: Date): AgreementEnd {
+  const lastHeardAt = plusMs(at, ANSWER_SETTLES_AFTER_MS);
+  return { at, firstSignAt: at, lastSignAt: at, lastHeardAt, announcesSuccessor: false, isByHost: false };
+}
+
+/**
+ * The latest word about when it is to end; null where there is none, or where AWS has said after it that the agreement
+ * goes on.
+ */
+function plannedEndOf(ordered: readonly AgreementFact[], positives: readonly Date[]): Date | null {
+  let planned: Date | null = null;
+  for (const fact of ordered) {
+    if (fact.type === 'agreement.created') planned = dateOf(fact.details.endTime);
+    // Amended - Manufacturer tells no end, an entitlement neither: that is not the word that there is none.
+    if (fact.type === 'agreement.amended') planned = dateOf(fact.details.endTime) ?? planned;
+    if (fact.type === 'agreement.found')
+      planned = dateOf(fact.details.endTime) ?? (fact.details.status === null ? planned : null);
+  }
+  if (planned === null || planned.getUTCFullYear() >= NO_END_YEAR) return null;
+  const end = planned;
+  return positives.some((at) => isSettledBy(at, end)) ? null : planned;
+}
+
+function namedEnd(endTime: string | null, at: Date): Date {
+  const named = dateOf(endTime);
+  return named !== null && named <= at && at.getTime() - named.getTime() <= NAMED_END_MS ? named : at;
+}

@@ -1,0 +1,106 @@
+import { earliest } from '../../runtime/clock.js';
+import { type AgreementFact } from './agreement-fact.js';
+
+/** What AWS was asked about a subscription. */
+export interface Asking {
+  /** When AWS last answered a question about it, whatever the answer; business time. */
+  askedAt: Date | null;
+  /** AWS has said that it may not be asked: no permission, no such API for this seller. */
+  mayNotAsk: boolean;
+}
+
+/** One agreement's own life, from its own facts alone. */
+export interface AgreementLife {
+  /** Null while nothing of it tells that it exists in time. */
+  start: AgreementStart | null;
+  end: AgreementEnd | null;
+  /**
+   * An end that AWS has announced (endTime) and that nobody has confirmed. It counts unless AWS, asked after it, says
+   * that the agreement goes on.
+   */
+  plannedEndAt: Date | null;
+  /** Null: paid from its start. `until` null: as long as the agreement lasts. */
+  trial: { until: Date | null } | null;
+  isSuspended: boolean;
+  /** The purchase failed (subscribe-fail), and nothing has started since. */
+  hasFailed: boolean;
+  /** Something was heard that only AWS can settle. Null where nothing is open. */
+  doubt: Doubt | null;
+  /** Null where AWS has told the terms, or was asked for them and did not: then it is paid. */
+  openTerms: OpenTerms | null;
+}
+
+/** The terms may have changed, and AWS, which may be asked, has not answered since. */
+export interface OpenTerms {
+  /** Instants from here on may be priced otherwise. Null: all, since nothing was ever told. */
+  from: Date | null;
+  /** When the first change that is open was heard; business time. */
+  heardAt: Date;
+}
+
+export interface AgreementStart {
+  at: Date;
+  /** False: provisional. The registration or the first License event stands for it. */
+  isTold: boolean;
+  /**
+   * From this instant on the agreement counts as in force if its start has come; null: AWS has not said that usage may
+   * be metered.
+   */
+  confirmedAt: Date | null;
+}
+
+export interface AgreementEnd {
+  at: Date;
+  /** Own instants of the first and the last sign. */
+  firstSignAt: Date;
+  lastSignAt: Date;
+  /** When the last sign was heard, by business time. */
+  lastHeardAt: Date;
+  /** RENEWED, REPLACED or SUPERSEDED: a successor was announced. */
+  announcesSuccessor: boolean;
+  /** The host's word alone: AWS has reported no end. */
+  isByHost: boolean;
+}
+
+export interface Doubt {
+  /** An answer of AWS from this instant on settles it; business time. */
+  askFrom: Date;
+  reason:
+    | 'untimedMessage'
+    | 'startAfterEnd'
+    | 'unknownStart'
+    | 'unknownTerms'
+    | 'severalAgreements'
+    | 'noneBegunYet'
+    | 'endToBeAskedAgain';
+}
+
+/**
+ * `unknown`: named, but nothing tells when it runs. `registered`: its buyer has arrived, AWS has not said that it is in
+ * force. `awaitingSuccessor`: over, or past its announced end, and AWS has not been asked since.
+ */
+export type AgreementPhase =
+  'unknown' | 'registered' | 'failed' | 'upcoming' | 'inForce' | 'awaitingSuccessor' | 'over';
+
+/**
+ * AWS's lists follow what they list with a delay: an answer from within this time after an end says nothing about it.
+ */
+export const ANSWER_SETTLES_AFTER_MS = 600_000;
+
+/** Whether AWS has answered late enough after an end for the answer to know of it. */
+export function hasAnswered({ askedAt }: Asking, endAt: Date): boolean {
+  return askedAt !== null && isSettledBy(askedAt, endAt);
+}
+
+export function isSettledBy(answerAt: Date, endAt: Date): boolean {
+  return answerAt.getTime() - endAt.getTime() >= ANSWER_SETTLES_AFTER_MS;
+}
+
+/** What we have heard of has happened, also where the sender's clock runs ahead of ours. */
+export function happenedAt({ at, heardAt }: AgreementFact): Date {
+  return earliest(at, heardAt);
+}
+
+export function dateOf(iso: string | null): Date | null {
+  return iso === null ? null : new Date(iso);
+}
