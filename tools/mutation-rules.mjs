@@ -29,6 +29,7 @@ const SPECS_BY_RULE = {
   'subscription/agreements/agreement-start': AGREEMENTS,
   'subscription/agreements/agreement-state': AGREEMENTS,
   'subscription/agreements/agreement-terms': AGREEMENTS,
+  'subscription/agreements/assignment-board': AGREEMENTS,
   'subscription/agreements/fact-assignment': AGREEMENTS,
   'subscription/agreements/joining-rule': AGREEMENTS,
   'subscription/agreements/subscription-state': AGREEMENTS,

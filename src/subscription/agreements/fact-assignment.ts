@@ -1,8 +1,8 @@
-import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
 import { isPositive } from './agreement-end.js';
 import { type AgreementLife, ANSWER_SETTLES_AFTER_MS, type Asking, type Doubt } from './agreement-life.js';
-import { lifeOf } from './agreement-state.js';
+import { AssignmentBoard } from './assignment-board.js';
 
 /**
  * A row of `agreement`, as far as assignment needs it. Rows that are aliases are given as they stand; they are decided
@@ -69,7 +69,7 @@ export function assignFacts(
   asking: Asking,
 ): Assignment {
   const ordered = inOrder(facts);
-  const board = new Board(asking);
+  const board = new AssignmentBoard(asking);
   const named = ordered.filter(({ agreementId }) => agreementId !== null);
   for (const { id } of rows.filter(({ isNamed, licenses }) => isNamed || licenses.length > 0)) board.open(id);
   for (const fact of named) board.add(fact.agreementId, fact);
@@ -108,91 +108,11 @@ export function assignFacts(
   };
 }
 
-/** Which agreements there are so far, with their facts and lives. */
-class Board {
-  readonly aliases = new Map<string, string>();
-  readonly wanted: string[] = [];
-  private readonly facts = new Map<string, AgreementFact[]>();
-  private readonly lives = new Map<string, AgreementLife>();
-
-  constructor(private readonly asking: Asking) {}
-
-  copy(): Board {
-    const copy = new Board(this.asking);
-    for (const [id, facts] of this.facts) copy.facts.set(id, [...facts]);
-    return copy;
-  }
-
-  open(id: string): void {
-    if (!this.facts.has(id)) this.facts.set(id, []);
-  }
-
-  add(id: string | null, fact: AgreementFact): void {
-    if (id === null) return;
-    const standing = this.aliases.get(id) ?? id;
-    this.open(standing);
-    this.facts.get(standing)?.push(fact);
-    this.lives.delete(standing);
-  }
-
-  /** A nameless agreement of its own. */
-  want(fact: AgreementFact): void {
-    this.wanted.push(fact.id);
-    this.add(fact.id, fact);
-  }
-
-  fold(alias: string, standing: string): void {
-    const facts = this.facts.get(alias) ?? [];
-    this.facts.delete(alias);
-    this.aliases.set(alias, standing);
-    for (const fact of facts) this.add(standing, fact);
-  }
-
-  life(id: string): AgreementLife {
-    const known = this.lives.get(id) ?? lifeOf(this.facts.get(id) ?? [], this.asking);
-    this.lives.set(id, known);
-    return known;
-  }
-
-  factsOf(id: string): readonly AgreementFact[] {
-    return this.facts.get(id) ?? [];
-  }
-
-  /** Ids of the rows that stand for these, or of all, in the order of their starts. */
-  standing(ids?: readonly string[] | null): string[] {
-    const all =
-      ids === undefined || ids === null ? [...this.facts.keys()] : ids.map((id) => this.aliases.get(id) ?? id);
-    return [...new Set(all)]
-      .filter((id) => this.facts.has(id))
-      .sort((a, b) => this.startsAt(a) - this.startsAt(b) || (a < b ? -1 : 1));
-  }
-
-  startsAt(id: string): number {
-    return this.life(id).start?.at.getTime() ?? Infinity;
-  }
-
-  /**
-   * When it was over: its own end; or, of a nameless one, the next nameless start, since nobody could tell the two
-   * apart. What only stands for a start (the buyer's arrival) gives way to any.
-   */
-  overAt(id: string): Date | null {
-    const { start, end } = this.life(id);
-    if (!this.wanted.includes(id) || start === null) return end?.at ?? null;
-    const others = start.isTold ? this.wanted : [...this.facts.keys()];
-    const next = Math.min(...others.map((other) => this.startsAt(other)).filter((at) => at > start.at.getTime()));
-    return Number.isFinite(next) ? earliest(end?.at ?? null, new Date(next)) : (end?.at ?? null);
-  }
-
-  byAgreement(): Map<string, readonly AgreementFact[]> {
-    return new Map(this.standing().map((id) => [id, inOrder(this.factsOf(id))]));
-  }
-}
-
 /**
  * A row that only a license names is the agreement of that license: of several the one that ran when it was first heard
  * of, else the next.
  */
-function licenseAliasesOf(rows: readonly AgreementRow[], board: Board): [string, string][] {
+function licenseAliasesOf(rows: readonly AgreementRow[], board: AssignmentBoard): [string, string][] {
   const byId = [...rows].sort((a, b) => (a.id < b.id ? -1 : 1));
   const unnamed = byId.filter(({ isNamed, licenses }) => !isNamed && licenses.length > 0);
   return unnamed.flatMap((row, index): [string, string][] => {
@@ -206,18 +126,18 @@ function licenseAliasesOf(rows: readonly AgreementRow[], board: Board): [string,
   });
 }
 
-function runningOrNext(ids: readonly string[], at: Date | undefined, board: Board): string | undefined {
+function runningOrNext(ids: readonly string[], at: Date | undefined, board: AssignmentBoard): string | undefined {
   if (at === undefined) return ids[0];
   return ids.findLast((id) => board.startsAt(id) <= at.getTime()) ?? ids[0];
 }
 
 /** License Updated whose license serves several agreements, and which names none of them. */
-function licensedBy(fact: AgreementFact, board: Board): string | null {
+function licensedBy(fact: AgreementFact, board: AssignmentBoard): string | null {
   return fact.among === null ? null : (runningOrNext(board.standing(fact.among), fact.at, board) ?? null);
 }
 
 /** Judged by the named agreements alone, so that no nameless one takes the place of another. */
-function placeStart(fact: AgreementFact, named: Board, board: Board): void {
+function placeStart(fact: AgreementFact, named: AssignmentBoard, board: AssignmentBoard): void {
   const at = fact.at.getTime();
   const open = named.standing(fact.among).filter((id) => isOpenAt(named.overAt(id), fact.at));
   const distance = (id: string): number => Math.abs(named.startsAt(id) - at);
@@ -243,14 +163,14 @@ function placeStart(fact: AgreementFact, named: Board, board: Board): void {
 }
 
 /** A nameless start of that very instant: AWS has sent it twice, as two messages. */
-function toldTwice({ type, at }: AgreementFact, board: Board): string | undefined {
+function toldTwice({ type, at }: AgreementFact, board: AssignmentBoard): string | undefined {
   return board.wanted.find((id) =>
     board.factsOf(id).some((other) => other.type === type && other.at.getTime() === at.getTime()),
   );
 }
 
 /** The buyer arrives: during an agreement, shortly before one that AWS is about to start, or (so far) alone. */
-function placeArrival(fact: AgreementFact, board: Board): void {
+function placeArrival(fact: AgreementFact, board: AssignmentBoard): void {
   const at = fact.at.getTime();
   const ids = board.standing(fact.among);
   const running = ids.findLast((id) => board.startsAt(id) <= at && isOpenAt(board.overAt(id), fact.at));
@@ -268,7 +188,7 @@ function placeArrival(fact: AgreementFact, board: Board): void {
  * A failed purchase concerns a buyer who has arrived and of whom nothing has started; a further offer that fails
  * changes nothing.
  */
-function placeFailure(fact: AgreementFact, board: Board, ofOthers: string[]): void {
+function placeFailure(fact: AgreementFact, board: AssignmentBoard, ofOthers: string[]): void {
   const id = board.standing(fact.among).findLast((candidate) => {
     const { start } = board.life(candidate);
     return (
@@ -286,7 +206,7 @@ type Place =
  * Of which agreement an end (or an advisory) speaks: of the one that had begun and was not over; or it confirms an end
  * that was told just before.
  */
-function placeOf(fact: AgreementFact, board: Board, asking: Asking): Place {
+function placeOf(fact: AgreementFact, board: AssignmentBoard, asking: Asking): Place {
   const ids = board.standing(fact.among);
   const begun = begunBefore(ids, fact.at, board);
   const running = begun.filter((id) => isOpenAt(board.overAt(id), fact.at));
@@ -307,7 +227,7 @@ function placeOf(fact: AgreementFact, board: Board, asking: Asking): Place {
   return { kind: 'doubt', doubt: { askFrom, reason: 'severalAgreements' } };
 }
 
-function placeBeforeAll(fact: AgreementFact, ids: readonly string[], board: Board): Place {
+function placeBeforeAll(fact: AgreementFact, ids: readonly string[], board: AssignmentBoard): Place {
   const mayBeOf = ids.some((id) => {
     const { start } = board.life(id);
     return start?.isTold === false && start.at > fact.at && start.at <= plusMs(fact.at, ARRIVAL_MS);
@@ -319,7 +239,7 @@ function placeBeforeAll(fact: AgreementFact, ids: readonly string[], board: Boar
  * What began before an instant; where nothing did, what began at it: of a start and an end at one instant the end
  * counts.
  */
-function begunBefore(ids: readonly string[], at: Date, board: Board): string[] {
+function begunBefore(ids: readonly string[], at: Date, board: AssignmentBoard): string[] {
   const before = ids.filter((id) => board.startsAt(id) < at.getTime());
   return before.length > 0 ? before : ids.filter((id) => board.startsAt(id) === at.getTime());
 }

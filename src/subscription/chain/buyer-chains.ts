@@ -3,6 +3,18 @@ import { type AgreementFact, type FactType } from '../agreements/agreement-fact.
 import { groupBy } from './group-by.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
 import { type AgreementNameKind, type BuyerNameKind } from './aws-names.js';
+import {
+  type AgreementRow,
+  type ClaimRow,
+  type FactRow,
+  selectAgreements,
+  selectBuyerNames,
+  selectBuyers,
+  selectClaims,
+  selectFacts,
+  selectSubscriptions,
+  type SubscriptionRow,
+} from './buyer-rows.sql.js';
 
 /** A row of `agreement` with its names. */
 export interface AgreementRecord {
@@ -110,22 +122,7 @@ export async function loadBuyerChains(
   buyerIds: readonly string[],
 ): Promise<BuyerChains[]> {
   if (buyerIds.length === 0) return [];
-  const buyers = await tx.query<{
-    id: string;
-    product_code: string;
-    identity: 'license' | 'legacy';
-    all_ids: string[];
-  }>(
-    `SELECT b.id::text AS id, b.product_code, p.identity, jsonb_agg(same.id::text) AS all_ids
-     FROM marketplace.buyer b
-     JOIN marketplace.product p ON p.seller_account = $1 AND p.product_code = b.product_code
-     JOIN marketplace.buyer same ON same.seller_account = $1 AND (same.id = b.id OR same.alias_of = b.id)
-     WHERE b.seller_account = $1
-       AND b.id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1
-         AND id = ANY ($2::uuid[]))
-     GROUP BY b.id, b.product_code, p.identity ORDER BY b.id`,
-    [sellerAccount, buyerIds],
-  );
+  const buyers = await selectBuyers(tx, sellerAccount, buyerIds);
   const buyerOf = new Map(buyers.flatMap((buyer) => buyer.all_ids.map((id) => [id, buyer.id] as const)));
   const ids = buyers.map(({ id }) => id);
   const names = groupBy(await selectBuyerNames(tx, sellerAccount, ids), ({ buyer_id: id }) => id);
@@ -181,28 +178,6 @@ export function hasName({ names }: AgreementRecord, kind: AgreementNameKind, dig
   return names.some((name) => name.kind === kind && name.digest === digest);
 }
 
-interface FactRow {
-  id: string;
-  buyer_id: string;
-  agreement_id: string | null;
-  subscription_id: string | null;
-  type: FactType;
-  at: Date;
-  heard_at: Date;
-  details: Record<string, unknown>;
-}
-
-/** Every fact is kept with its buyer, whatever it names beside. */
-function selectFacts(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<FactRow[]> {
-  return tx.query<FactRow>(
-    `SELECT id::text AS id, buyer_id::text AS buyer_id, agreement_id::text AS agreement_id, subscription_id::text AS
-      subscription_id,
-       type, at, heard_at, details
-     FROM marketplace.fact WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[]) ORDER BY at, id`,
-    [sellerAccount, buyerIds],
-  );
-}
-
 function factOf(row: FactRow, rows: readonly AgreementRecord[], subscriptions: readonly SubscriptionRow[]): StoredFact {
   const { licenseDigest = null, ...details } = row.details as { licenseDigest?: string | null };
   return {
@@ -222,34 +197,6 @@ function factOf(row: FactRow, rows: readonly AgreementRecord[], subscriptions: r
   } as StoredFact;
 }
 
-interface AgreementRow {
-  id: string;
-  buyer_id: string;
-  subscription_id: string;
-  alias_of: string | null;
-  product_id: string | null;
-  offer_id: string | null;
-  names: { kind: AgreementNameKind; digest: string; name: string | null; event_form: string | null }[] | null;
-}
-
-function selectAgreements(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  buyerIds: readonly string[],
-): Promise<AgreementRow[]> {
-  return tx.query<AgreementRow>(
-    `SELECT a.id::text AS id, a.buyer_id::text AS buyer_id, a.subscription_id::text AS subscription_id,
-      a.alias_of::text AS alias_of, a.product_id,
-       a.offer_id,
-       (SELECT jsonb_agg(jsonb_build_object('kind', n.kind, 'digest', encode(n.digest, 'hex'), 'name', n.name,
-         'event_form', n.event_form)
-          ORDER BY n.kind, n.digest)
-        FROM marketplace.agreement_name n WHERE n.seller_account = $1 AND n.agreement_id = a.id) AS names
-     FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.buyer_id = ANY ($2::uuid[]) ORDER BY a.id`,
-    [sellerAccount, buyerIds],
-  );
-}
-
 function agreementOf(row: AgreementRow): AgreementRecord {
   return {
     id: row.id,
@@ -259,51 +206,6 @@ function agreementOf(row: AgreementRow): AgreementRecord {
     offerId: row.offer_id,
     names: (row.names ?? []).map(({ event_form: eventForm, ...name }) => ({ ...name, eventForm })),
   };
-}
-
-function selectBuyerNames(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]) {
-  return tx.query<{ buyer_id: string; kind: BuyerNameKind; name: string | null }>(
-    `SELECT buyer_id::text AS buyer_id, kind, name FROM marketplace.buyer_name WHERE seller_account = $1
-      AND buyer_id = ANY ($2::uuid[])
-     ORDER BY kind, digest`,
-    [sellerAccount, buyerIds],
-  );
-}
-
-interface SubscriptionRow {
-  id: string;
-  buyer_id: string;
-  product_code: string;
-  customer_id: string;
-  alias_of: string | null;
-  state: SubscriptionState;
-  current_agreement_id: string | null;
-  is_trial: boolean;
-  ended_told: boolean;
-  next_change_at: Date | null;
-  offer_type: string | null;
-  registered_at: Date | null;
-  billed_from: Date | null;
-  license_from: Date | null;
-  asked_at: Date | null;
-  may_not_ask: boolean;
-  next_ask_at: Date | null;
-}
-
-function selectSubscriptions(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  buyerIds: readonly string[],
-): Promise<SubscriptionRow[]> {
-  return tx.query<SubscriptionRow>(
-    `SELECT id::text AS id, buyer_id::text AS buyer_id, product_code, customer_id::text AS customer_id, alias_of::text
-      AS alias_of, state,
-       current_agreement_id::text AS current_agreement_id, is_trial, ended_told, next_change_at, offer_type,
-         registered_at, billed_from,
-       license_from, asked_at, may_not_ask, next_ask_at
-     FROM marketplace.subscription WHERE seller_account = $1 AND buyer_id = ANY ($2::uuid[]) ORDER BY id`,
-    [sellerAccount, buyerIds],
-  );
 }
 
 function subscriptionRecordOf(row: SubscriptionRow): SubscriptionRecord {
@@ -325,21 +227,6 @@ function subscriptionRecordOf(row: SubscriptionRow): SubscriptionRecord {
     mayNotAsk: row.may_not_ask,
     nextAskAt: row.next_ask_at,
   };
-}
-
-interface ClaimRow {
-  subscription_id: string;
-  tenant_id: string;
-  since: Date | null;
-}
-
-function selectClaims(tx: SqlExecutor, sellerAccount: string, subscriptionIds: readonly string[]): Promise<ClaimRow[]> {
-  return tx.query<ClaimRow>(
-    `SELECT subscription_id::text AS subscription_id, tenant_id, nullif(since, '-infinity') AS since
-     FROM marketplace.claim WHERE seller_account = $1 AND subscription_id = ANY ($2::uuid[])
-     ORDER BY marketplace.claim.since, claimed_at, tenant_id`,
-    [sellerAccount, subscriptionIds],
-  );
 }
 
 function claimOf({ subscription_id: subscriptionId, tenant_id: tenantId, since }: ClaimRow): ClaimRecord {

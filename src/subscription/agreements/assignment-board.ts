@@ -1,0 +1,84 @@
+import { earliest } from '../../runtime/clock.js';
+import { type AgreementFact, inOrder } from './agreement-fact.js';
+import { type AgreementLife, type Asking } from './agreement-life.js';
+import { lifeOf } from './agreement-state.js';
+
+/** Which agreements there are so far, with their facts and lives. */
+export class AssignmentBoard {
+  readonly aliases = new Map<string, string>();
+  readonly wanted: string[] = [];
+  private readonly facts = new Map<string, AgreementFact[]>();
+  private readonly lives = new Map<string, AgreementLife>();
+
+  constructor(private readonly asking: Asking) {}
+
+  copy(): AssignmentBoard {
+    const copy = new AssignmentBoard(this.asking);
+    for (const [id, facts] of this.facts) copy.facts.set(id, [...facts]);
+    return copy;
+  }
+
+  open(id: string): void {
+    if (!this.facts.has(id)) this.facts.set(id, []);
+  }
+
+  add(id: string | null, fact: AgreementFact): void {
+    if (id === null) return;
+    const standing = this.aliases.get(id) ?? id;
+    this.open(standing);
+    this.facts.get(standing)?.push(fact);
+    this.lives.delete(standing);
+  }
+
+  /** A nameless agreement of its own. */
+  want(fact: AgreementFact): void {
+    this.wanted.push(fact.id);
+    this.add(fact.id, fact);
+  }
+
+  fold(alias: string, standing: string): void {
+    const facts = this.facts.get(alias) ?? [];
+    this.facts.delete(alias);
+    this.aliases.set(alias, standing);
+    for (const fact of facts) this.add(standing, fact);
+  }
+
+  life(id: string): AgreementLife {
+    const known = this.lives.get(id) ?? lifeOf(this.facts.get(id) ?? [], this.asking);
+    this.lives.set(id, known);
+    return known;
+  }
+
+  factsOf(id: string): readonly AgreementFact[] {
+    return this.facts.get(id) ?? [];
+  }
+
+  /** Ids of the rows that stand for these, or of all, in the order of their starts. */
+  standing(ids?: readonly string[] | null): string[] {
+    const all =
+      ids === undefined || ids === null ? [...this.facts.keys()] : ids.map((id) => this.aliases.get(id) ?? id);
+    return [...new Set(all)]
+      .filter((id) => this.facts.has(id))
+      .sort((a, b) => this.startsAt(a) - this.startsAt(b) || (a < b ? -1 : 1));
+  }
+
+  startsAt(id: string): number {
+    return this.life(id).start?.at.getTime() ?? Infinity;
+  }
+
+  /**
+   * When it was over: its own end; or, of a nameless one, the next nameless start, since nobody could tell the two
+   * apart. What only stands for a start (the buyer's arrival) gives way to any.
+   */
+  overAt(id: string): Date | null {
+    const { start, end } = this.life(id);
+    if (!this.wanted.includes(id) || start === null) return end?.at ?? null;
+    const others = start.isTold ? this.wanted : [...this.facts.keys()];
+    const next = Math.min(...others.map((other) => this.startsAt(other)).filter((at) => at > start.at.getTime()));
+    return Number.isFinite(next) ? earliest(end?.at ?? null, new Date(next)) : (end?.at ?? null);
+  }
+
+  byAgreement(): Map<string, readonly AgreementFact[]> {
+    return new Map(this.standing().map((id) => [id, inOrder(this.factsOf(id))]));
+  }
+}
