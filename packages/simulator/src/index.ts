@@ -83,5 +83,8 @@ export { type AcceptedUsage } from './operations/accepted-usage.js';
 export { type BillFilter, type BillLine } from './operations/usage-book.js';
 export { type ScenarioInput } from './control/scenario.js';
 export { type WorldSnapshot } from './world-snapshot.js';
+export { type ForeignRecord, type Trail, type TrailScope } from './trail/trail.js';
+export { type TrailEvent } from './trail/trail-event.js';
+export { type TrailFile, type TrailFileOptions } from './trail/trail-file.js';
 export { type UsageAllocation, type UsageRecord } from './wire/usage-record.js';
 export { type SimulatorClock, VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

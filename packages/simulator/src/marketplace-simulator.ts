@@ -18,6 +18,7 @@ import { type ApiCall, type CallFilter } from './wire/call-log.js';
 import { type CallQuotas } from './wire/call-quota.js';
 import { type FaultInjector } from './wire/fault-injector.js';
 import { SimulatorServer } from './wire/simulator-server.js';
+import { type Trail } from './trail/trail.js';
 import { restoreSnapshot, type SnapshotParts, takeSnapshot, type WorldSnapshot } from './world-snapshot.js';
 
 /**
@@ -29,6 +30,8 @@ export class MarketplaceSimulator extends AgreementDeeds {
   readonly faults: FaultInjector;
   /** What AWS tells the seller of agreements, to whom, and what goes wrong on the way. */
   readonly notifications: Notifications;
+  /** What CloudTrail has of the metering service: gaps, delays, foreign records, and the files of a trail. */
+  readonly trail: Trail;
   readonly sellerAccountId: string;
   readonly #environments: ResourceEnvironment[] = [];
 
@@ -42,6 +45,7 @@ export class MarketplaceSimulator extends AgreementDeeds {
     this.switches = world.switches;
     this.faults = world.faults;
     this.notifications = world.notifications;
+    this.trail = world.trail;
     this.sellerAccountId = world.sellerAccountId;
   }
 

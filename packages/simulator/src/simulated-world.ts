@@ -19,6 +19,7 @@ import { RegistrationTokens } from './operations/registration-tokens.js';
 import { ResolveCustomer } from './operations/resolve-customer.js';
 import { SearchAgreements } from './operations/search-agreements.js';
 import { SoftwareAdmission } from './operations/software-admission.js';
+import { Trail } from './trail/trail.js';
 import { UsageBook } from './operations/usage-book.js';
 import { SeededRandom } from './seeded-random.js';
 import { type SimulatorOptions } from './simulator-options.js';
@@ -56,6 +57,7 @@ export function buildWorld(options: SimulatorOptions) {
   const keys = new ProductKeys(switches);
   const time = new ContainerTime(fleet, switches);
   const party = new AgreementParty(catalog, sellerAccountId, switches);
+  const trail = new Trail(sellerAccountId, log, clock, switches);
   // Wall time unless told otherwise: AWS's quota does not run faster because a test's clock does.
   const quotaClock = options.quotaTime === 'clock' ? () => clock.now().getTime() : () => performance.now();
   const quota = new CallQuota(options.callsPerSecond ?? {}, quotaClock);
@@ -74,7 +76,7 @@ export function buildWorld(options: SimulatorOptions) {
       MeterUsage: new MeterUsage(admission, clientTokens, book, switches, stream('previews')),
       RegisterUsage: new RegisterUsage(admission, keys, time, switches),
       GetEntitlements: new GetEntitlements(catalog, switches),
-      LookupEvents: new LookupEvents(log, switches),
+      LookupEvents: new LookupEvents(trail, switches),
       SearchAgreements: new SearchAgreements(catalog, party, switches),
       DescribeAgreement: new DescribeAgreement(catalog, party),
       GetAgreementTerms: new GetAgreementTerms(catalog, party, switches),
@@ -93,6 +95,7 @@ export function buildWorld(options: SimulatorOptions) {
     time,
     faults,
     log,
+    trail,
     notifications,
     lifecycle,
   };

@@ -3,6 +3,7 @@ import { type MessageSwitches, messageSwitchValues } from './switches/message-sw
 import { type MeteringSwitches, meteringSwitchValues } from './switches/metering-switches.js';
 import { type RegistrationSwitches, registrationSwitchValues } from './switches/registration-switches.js';
 import { type SoftwareSwitches, softwareSwitchValues } from './switches/software-switches.js';
+import { type TrailSwitches, trailSwitchValues } from './switches/trail-switches.js';
 import { type ValuesOf } from './switches/values-of.js';
 
 /**
@@ -20,13 +21,19 @@ import { type ValuesOf } from './switches/values-of.js';
  * 3.1164.0; LARA = the integration guide of laravel-aws-marketplace; SEEN = events of a live listing of August 2026,
  * kept in a public repository.
  */
-export type Switches = MeteringSwitches & RegistrationSwitches & SoftwareSwitches & AgreementSwitches & MessageSwitches;
+export type Switches = MeteringSwitches &
+  RegistrationSwitches &
+  SoftwareSwitches &
+  TrailSwitches &
+  AgreementSwitches &
+  MessageSwitches;
 
 /** For every switch the values worth testing, the default first. */
 export const switchValues: ValuesOf<Switches> = {
   ...meteringSwitchValues,
   ...registrationSwitchValues,
   ...softwareSwitchValues,
+  ...trailSwitchValues,
   ...agreementSwitchValues,
   ...messageSwitchValues,
 };
@@ -106,6 +113,15 @@ export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
     publicKeyVersionClaim: 'text',
     registerUsageErrors: 'prose',
     cloudTrailEventSource: 'marketplacemetering.amazonaws.com',
+    cloudTrailDelaySpreadMs: 3_600_000,
+    cloudTrailAccountId: 'customerAWSAccountID',
+    cloudTrailLicenseArn: 'LicenseArn',
+    cloudTrailTimestamps: 'narrowSpace',
+    cloudTrailErrors: 'inside',
+    cloudTrailOmittedAs: 'null',
+    cloudTrailUnknownMembers: 'added',
+    cloudTrailPageMax: 7,
+    cloudTrailTokenLifetimeMs: 60_000,
     deprovisionedAfterMs: 300_000,
     trialConversion: 'newLicense',
     futureCreated: 'signing',

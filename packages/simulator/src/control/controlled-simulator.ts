@@ -17,6 +17,7 @@ import { type ComputeResource, type LaunchOptions } from '../wire/compute-resour
 import { type ProductKey } from '../operations/product-keys.js';
 import { type BillFilter, type BillLine } from '../operations/usage-book.js';
 import { type Switches } from '../switches.js';
+import { type Trail } from '../trail/trail.js';
 import { type SimulatorClock } from '../virtual-clock.js';
 import { type ApiCall, type CallFilter } from '../wire/call-log.js';
 import { type CallQuotas } from '../wire/call-quota.js';
@@ -35,6 +36,7 @@ export interface ControlledSimulator {
     Notifications,
     'targets' | 'addTarget' | 'removeTarget' | 'disturb' | 'undisturb' | 'release' | 'messages' | 'deliveries' | 'send'
   >;
+  readonly trail: Pick<Trail, 'lose' | 'delay' | 'insert' | 'files' | 'expireTokens' | 'clear'>;
   setSwitches(switches: Partial<Switches>): void;
   createProduct(options: ProductOptions): Listing;
   changeProduct(productCode: string, change: ProductChange): Listing;

@@ -5,6 +5,7 @@ import { evidenceRoutes } from './evidence-routes.js';
 import { notificationRoutes } from './notification-routes.js';
 import { settingRoutes } from './setting-routes.js';
 import { softwareRoutes } from './software-routes.js';
+import { trailRoutes } from './trail-routes.js';
 
 /** All operations of the control API, in the order of its document. */
 export function controlRoutes(simulator: ControlledSimulator): ControlRoute[] {
@@ -13,6 +14,7 @@ export function controlRoutes(simulator: ControlledSimulator): ControlRoute[] {
     ...softwareRoutes(simulator),
     ...settingRoutes(simulator),
     ...evidenceRoutes(simulator),
+    ...trailRoutes(simulator),
     ...notificationRoutes(simulator),
   ];
 }

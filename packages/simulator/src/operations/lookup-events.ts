@@ -1,12 +1,14 @@
 import { type ApiHandler, type Caller, type OperationCall } from '../wire/api-handler.js';
-import { type CallLog } from '../wire/call-log.js';
 import { InputReader } from '../wire/input-reader.js';
 import { ServiceError } from '../wire/service-error.js';
 import { type Switches } from '../switches.js';
-import { type TrailEvent, trailEventOf } from './trail-event.js';
+import { type Trail } from '../trail/trail.js';
+import { type TrailEvent } from '../trail/trail-event.js';
 
 const pageMax = 50;
 const keptMs = 90 * 24 * 3_600_000;
+/** The end of the year 9999, in epoch milliseconds. */
+const latest = Date.UTC(10_000, 0);
 
 /** An Event on the wire [SDK-CT]. */
 export interface EventShape {
@@ -50,7 +52,7 @@ interface Attribute {
  */
 export class LookupEvents implements ApiHandler {
   constructor(
-    private readonly log: CallLog,
+    private readonly trail: Trail,
     private readonly switches: Readonly<Switches>,
   ) {}
 
@@ -63,31 +65,63 @@ export class LookupEvents implements ApiHandler {
     if (category !== undefined && category !== 'insight')
       throw new ServiceError('InvalidEventCategoryException', `There is no category ${category}.`);
     const query = JSON.stringify([attribute, range, category]);
-    const after = readToken(input.text('NextToken'), query);
-    const events = category === 'insight' ? [] : this.#events(caller, region, now.getTime(), attribute, range);
-    // By event, not by number: new events come in at the front between two pages.
-    const start = after === undefined ? 0 : events.findIndex(({ eventId }) => eventId === after) + 1;
-    const page = events.slice(start, start + pageSize);
+    const after = this.#position(input.text('NextToken'), query, now);
+    const events = category === 'insight' ? [] : this.#events(caller, region, now, attribute, range);
+    const start = after ? startAfter(events, after) : 0;
+    const end = start + Math.min(pageSize, this.switches.cloudTrailPageMax);
+    const page = events.slice(start, end);
     const last = page.at(-1);
-    const more = last !== undefined && start + pageSize < events.length;
-    return { Events: page.map(shapeOf), ...(more && { NextToken: writeToken(last.eventId, query) }) };
+    const more = last !== undefined && end < events.length;
+    return { Events: page.map(shapeOf), ...(more && { NextToken: this.#token(last, query, now) }) };
   }
 
-  #events(caller: Caller, region: string, now: number, attribute: Attribute | undefined, range: Range): TrailEvent[] {
-    const from = Math.max(range.from, now - keptMs);
-    const to = Math.min(range.to, now - this.switches.cloudTrailDelayMs);
-    return this.log
-      .calls()
-      .reverse()
-      .filter(({ at }) => at.getTime() >= from && at.getTime() <= to)
-      .map((call) => trailEventOf(call, this.switches))
-      .filter((event) => event !== undefined)
-      .filter(
-        (event) =>
-          event.accountId === caller.accountId && event.region === region && (!attribute || matches(event, attribute)),
-      )
-      .sort((a, b) => b.time.getTime() - a.time.getTime());
+  /** Newest first. */
+  #events(
+    { accountId }: Caller,
+    region: string,
+    now: Date,
+    attribute: Attribute | undefined,
+    { from, to }: Range,
+  ): TrailEvent[] {
+    const scope = { accountId, region, from: new Date(Math.max(from, now.getTime() - keptMs)), to: new Date(to + 1) };
+    const shown = this.trail.shown(scope, now).reverse();
+    return attribute ? shown.filter((event) => matches(event, attribute)) : shown;
   }
+
+  /** A token goes with the parameters it was made for. */
+  #token({ eventId, time }: TrailEvent, query: string, now: Date): string {
+    const content = [eventId, time.getTime(), query, now.getTime(), this.trail.tokens];
+    return Buffer.from(JSON.stringify(content)).toString('base64');
+  }
+
+  #position(token: string | undefined, query: string, now: Date): Position | undefined {
+    if (token === undefined) return undefined;
+    try {
+      const content = JSON.parse(Buffer.from(token, 'base64').toString()) as unknown[];
+      const [eventId, time, ofQuery, issuedAt, tokens] = content;
+      const fresh = now.getTime() - Number(issuedAt) <= this.switches.cloudTrailTokenLifetimeMs;
+      if (ofQuery === query && tokens === this.trail.tokens && fresh)
+        return { eventId: String(eventId), time: Number(time) };
+    } catch {
+      // Not one of ours: refused below.
+    }
+    throw new ServiceError('InvalidNextTokenException', 'The token is not valid for these parameters.');
+  }
+}
+
+/** The last event of the page before. */
+interface Position {
+  readonly eventId: string;
+  /** Epoch milliseconds. */
+  readonly time: number;
+}
+
+/** By event, not by number: new ones come in at the front between two pages. One that is lost by then had its time. */
+function startAfter(events: readonly TrailEvent[], { eventId, time }: Position): number {
+  const index = events.findIndex((event) => event.eventId === eventId);
+  if (index !== -1) return index + 1;
+  const older = events.findIndex((event) => event.time.getTime() < time);
+  return older === -1 ? events.length : older;
 }
 
 /** Epoch milliseconds, both inclusive. */
@@ -110,7 +144,7 @@ function readAttribute(input: InputReader): Attribute | undefined {
 
 function readRange(input: InputReader): Range {
   const from = input.timestamp('StartTime') ?? 0;
-  const to = input.timestamp('EndTime') ?? Number.MAX_SAFE_INTEGER;
+  const to = input.timestamp('EndTime') ?? latest;
   if (from > to) throw new ServiceError('InvalidTimeRangeException', 'The start time lies after the end time.');
   return { from, to };
 }
@@ -149,22 +183,6 @@ function shapeOf(event: TrailEvent): EventShape {
     EventSource: event.eventSource,
     Username: event.userName,
     Resources: [],
-    CloudTrailEvent: event.record,
+    CloudTrailEvent: event.record(),
   };
-}
-
-/** A token goes with the parameters it was made for. */
-function writeToken(eventId: string, query: string): string {
-  return Buffer.from(JSON.stringify([eventId, query])).toString('base64');
-}
-
-function readToken(token: string | undefined, query: string): string | undefined {
-  if (token === undefined) return undefined;
-  try {
-    const [eventId, ofQuery] = JSON.parse(Buffer.from(token, 'base64').toString()) as unknown[];
-    if (typeof eventId === 'string' && ofQuery === query) return eventId;
-  } catch {
-    // Not one of ours: refused below.
-  }
-  throw new ServiceError('InvalidNextTokenException', 'The token is not valid for these parameters.');
 }

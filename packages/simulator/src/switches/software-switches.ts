@@ -1,6 +1,6 @@
 import { type ValuesOf } from './values-of.js';
 
-/** AMI and container software, and CloudTrail. */
+/** AMI and container software: MeterUsage and RegisterUsage. */
 export interface SoftwareSwitches {
   /** MeterUsage: how old usage may be, in hours, > 0. 6 [SDK-M]; 1 [SG23, comments in samples]. Default 6. */
   meterUsageWindowHours: number;
@@ -73,15 +73,6 @@ export interface SoftwareSwitches {
    * CustomerNotSubscribedException and InvalidPublicKeyException. Default `model`.
    */
   registerUsageErrors: 'model' | 'prose';
-  /**
-   * `eventSource` in CloudTrail: as AWS's examples print it [SG23, SKILL], or as the Smithy model has it [SMITHY25].
-   */
-  cloudTrailEventSource: 'metering-marketplace.amazonaws.com' | 'marketplacemetering.amazonaws.com';
-  /**
-   * Milliseconds of the simulator's clock, >= 0, until a call shows in CloudTrail. About 15 minutes [SKILL]. Default
-   * 900000.
-   */
-  cloudTrailDelayMs: number;
 }
 
 /** The values worth testing, the default first. */
@@ -101,6 +92,4 @@ export const softwareSwitchValues: ValuesOf<SoftwareSwitches> = {
   publicKeyVersionClaim: ['number', 'text'],
   publicKeyBits: [3072, 2048],
   registerUsageErrors: ['model', 'prose'],
-  cloudTrailEventSource: ['metering-marketplace.amazonaws.com', 'marketplacemetering.amazonaws.com'],
-  cloudTrailDelayMs: [900_000, 0],
 };

@@ -108,7 +108,7 @@ export class ApiDispatcher {
       );
     }
     const caller = this.parts.identify(accessKeyId, headerText(raw.headers['x-amz-security-token']));
-    note({ accountId: caller.accountId });
+    note({ accountId: caller.accountId, callerArn: identityOf(caller).arn });
     const { callsPerSecond, sellerOnly } = apiOperations[operation];
     const ofAws = typeof callsPerSecond === 'number' ? callsPerSecond : this.parts.switches[callsPerSecond];
     this.parts.quota.take(operation, `${caller.accountId} ${region}`, ofAws);

@@ -20,6 +20,8 @@ export interface ApiCall {
   readonly accessKeyId?: string;
   /** Whose credentials signed it: the seller's account, or a buyer's; absent if they were refused. */
   readonly accountId?: string;
+  /** Who they are: a user, or the session of a role. Absent as `accountId` is. */
+  readonly callerArn?: string;
   readonly userAgent: string;
   /** The body; absent if it was not a JSON object or was never looked at. */
   readonly request?: JsonObject;
