@@ -7,8 +7,10 @@ export type Decimal = string | number | bigint | { toFixed(): string };
 export const DECIMAL_SCALE = 12;
 const ONE = 10n ** BigInt(DECIMAL_SCALE);
 const INTEGER_DIGITS_MAX = 18;
-const PLAIN = /^([+-]?)(\d+)(?:\.(\d+))?$/;
-const SCIENTIFIC = /^([+-]?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
+const LIMIT = 10n ** BigInt(INTEGER_DIGITS_MAX) * ONE;
+/** Longer text is no quantity, and reading it would cost more than a refusal. */
+const TEXT_LENGTH_MAX = 100;
+const DECIMAL = /^([+-]?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
 
 /** A quantity in units of 10^-12. */
 export type Scaled = bigint;
@@ -27,58 +29,64 @@ export function parseDecimal(value: unknown): Scaled | string {
 }
 
 function parseNumber(value: number): Scaled | string {
-  if (!Number.isFinite(value)) return 'must be a finite number';
+  const parts = partsOf(String(value));
+  if (parts === null) return 'must be a finite number';
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER)
     return 'must not lie beyond 2^53 as a number, which is not exact there; give it as text';
-  const [, sign = '', integer = '', fraction = '', exponent = '0'] =
-    SCIENTIFIC.exec(String(value)) ?? PLAIN.exec(String(value)) ?? [];
-  const digits = BigInt(integer + fraction);
-  const shift = DECIMAL_SCALE - fraction.length + Number(exponent);
-  const rounded =
-    shift >= 0 ? digits * 10n ** BigInt(shift) : (digits * 2n + 10n ** BigInt(-shift)) / (2n * 10n ** BigInt(-shift));
-  return sign === '-' ? -rounded : rounded;
+  const { digits, shift } = parts;
+  const exact = shiftExactly(parts);
+  if (exact !== null) return exact;
+  const divisor = 10n ** BigInt(-shift);
+  const half = digits < 0n ? -divisor : divisor;
+  return (digits * 2n + half) / (2n * divisor);
 }
 
 /** Decimal objects print themselves in full by `toFixed()`. What does not say so is no decimal. */
 function parseObject(value: unknown): Scaled | string {
   const fault = 'must be a string, number, bigint or decimal object';
-  if (typeof value !== 'object' || value === null || !('toFixed' in value) || typeof value.toFixed !== 'function')
-    return fault;
   // A Number object would round to an integer here.
-  if (value instanceof Number) return fault;
-  let text: unknown;
+  if (typeof value !== 'object' || value === null || value instanceof Number) return fault;
   try {
-    text = (value as { toFixed(): unknown }).toFixed();
+    const text: unknown = (value as { toFixed(): unknown }).toFixed();
+    return typeof text === 'string' ? parseText(text) : fault;
   } catch {
     return fault;
   }
-  return typeof text === 'string' ? parseText(text) : fault;
 }
 
 function parseText(text: string): Scaled | string {
-  const scientific = SCIENTIFIC.exec(text);
-  if (scientific)
-    return fromParts(scientific[1] ?? '', scientific[2] ?? '', scientific[3] ?? '', Number(scientific[4]));
-  const plain = PLAIN.exec(text);
-  if (!plain) return 'must be a plain decimal such as "12.5"';
-  return fromParts(plain[1] ?? '', plain[2] ?? '', plain[3] ?? '', 0);
+  if (text.length > TEXT_LENGTH_MAX) return `must have at most ${TEXT_LENGTH_MAX} characters`;
+  const parts = partsOf(text);
+  if (parts === null) return 'must be a plain decimal such as "12.5"';
+  const exact = shiftExactly(parts);
+  return exact === null
+    ? `must have at most ${DECIMAL_SCALE} decimals; round it yourself, so that the rounding is yours`
+    : bounded(exact);
 }
 
-function fromParts(sign: string, integer: string, fraction: string, exponent: number): Scaled | string {
-  const digits = BigInt(integer + fraction);
-  const shift = DECIMAL_SCALE - fraction.length + exponent;
-  if (digits === 0n) return 0n;
-  if (shift > DECIMAL_SCALE + INTEGER_DIGITS_MAX) return `must be below 10^${INTEGER_DIGITS_MAX}`;
-  if (shift >= 0) return bounded((sign === '-' ? -digits : digits) * 10n ** BigInt(shift));
+function bounded(value: Scaled): Scaled | string {
+  return value > -LIMIT && value < LIMIT ? value : `must be below 10^${INTEGER_DIGITS_MAX}`;
+}
+
+/** A decimal as its digits, and how many places they are to be moved to be a scaled value. */
+interface DecimalParts {
+  digits: bigint;
+  shift: number;
+}
+
+function partsOf(text: string): DecimalParts | null {
+  const match = DECIMAL.exec(text);
+  if (!match) return null;
+  const [, sign, integer, fraction = '', exponent = '0'] = match;
+  const digits = BigInt(`${integer}${fraction}`);
+  return { digits: sign === '-' ? -digits : digits, shift: DECIMAL_SCALE - fraction.length + Number(exponent) };
+}
+
+/** Null: there are more than 12 decimals that say something. */
+function shiftExactly({ digits, shift }: DecimalParts): Scaled | null {
+  if (shift >= 0) return digits * 10n ** BigInt(shift);
   const divisor = 10n ** BigInt(-shift);
-  if (digits % divisor !== 0n)
-    return `must have at most ${DECIMAL_SCALE} decimals; round it yourself, so that the rounding is yours`;
-  return bounded((sign === '-' ? -digits : digits) / divisor);
-}
-
-function bounded(scaled: Scaled): Scaled | string {
-  const limit = 10n ** BigInt(INTEGER_DIGITS_MAX) * ONE;
-  return scaled > -limit && scaled < limit ? scaled : `must be below 10^${INTEGER_DIGITS_MAX}`;
+  return digits % divisor === 0n ? digits / divisor : null;
 }
 
 /**
@@ -86,12 +94,10 @@ function bounded(scaled: Scaled): Scaled | string {
  * single one.
  */
 export function scaled(text: string): Scaled {
-  const plain = PLAIN.exec(text);
-  const [, sign = '', integer = '', fraction = ''] = plain ?? [];
-  if (!plain || fraction.slice(DECIMAL_SCALE).replace(/0+$/, '') !== '')
-    throw new RangeError(`not a decimal of ours: ${text}`);
-  const digits = BigInt(integer + fraction.slice(0, DECIMAL_SCALE).padEnd(DECIMAL_SCALE, '0'));
-  return sign === '-' ? -digits : digits;
+  const parts = partsOf(text);
+  const exact = parts === null || /e/i.test(text) ? null : shiftExactly(parts);
+  if (exact === null) throw new RangeError(`not a decimal of ours: ${text}`);
+  return exact;
 }
 
 /** Shortest plain form: no exponent, no trailing zeros. */

@@ -37,6 +37,13 @@ describe('parseDecimal', () => {
     ['1.5e3', '1500'],
     ['2500E-3', '2.5'],
     ['0e999', '0'],
+    ['-1.25e-3', '-0.00125'],
+    ['1E+2', '100'],
+    ['12.345e1', '123.45'],
+    [1.5e-7, '0.00000015'],
+    [-1.25e-9, '-0.00000000125'],
+    [-5e-13, '-0.000000000001'],
+    [`${'0'.repeat(99)}7`, '7'],
     [123456789012345678n, '123456789012345678'],
     ['999999999999999999.999999999999', '999999999999999999.999999999999'],
     ['-999999999999999999.999999999999', '-999999999999999999.999999999999'],
@@ -75,6 +82,14 @@ describe('parseDecimal', () => {
     ['-1000000000000000000', /below 10\^18/],
     [10n ** 18n, /below 10\^18/],
     ['1e999', /below 10\^18/],
+    ['1e18', /below 10\^18/],
+    ['1e1000', /plain decimal/],
+    ['1e', /plain decimal/],
+    ['x1e5', /plain decimal/],
+    ['1e5x', /plain decimal/],
+    [`${'0'.repeat(100)}7`, /at most 100 characters/],
+    [{ toFixed: 'not a function' }, /decimal object/],
+    [Object.assign(() => 1, { toFixed: () => '1' }), /decimal object/],
     [Number.MAX_VALUE, /2\^53/],
     [null, /string, number, bigint or decimal object/],
     [undefined, /string, number, bigint or decimal object/],
@@ -94,8 +109,8 @@ describe('scaled', () => {
     expect(scaled(text)).toBe(expected);
   });
 
-  it.each(['0.0000000000001', 'NaN', '1e5', ''])('does not guess: %p', (text) => {
-    expect(() => scaled(text)).toThrow(RangeError);
+  it.each(['0.0000000000001', '0.00000000000010', 'NaN', '1e5', '1E5', ''])('does not guess: %p', (text) => {
+    expect(() => scaled(text)).toThrow(new RangeError(`not a decimal of ours: ${text}`));
   });
 });
 

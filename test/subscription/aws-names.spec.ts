@@ -18,6 +18,11 @@ describe('licenseIdOf', () => {
   it('makes the printed forms of one license meet', () => {
     expect([API, EVENT, GUIDE].map(licenseIdOf)).toEqual(Array.from({ length: 3 }, () => 'l-0123456789abcdef'));
     expect([API, EVENT, GUIDE].map(isApiForm)).toEqual([true, false, false]);
+    expect(['l-0123456789abcdef', 'lic-0123456789abcdef'].map(licenseIdOf)).toEqual(
+      Array.from({ length: 2 }, () => 'l-0123456789abcdef'),
+    );
+    // A part that looks like an id is none where something follows it.
+    expect(licenseIdOf('arn:x:l-1:y')).toBe('arn:x:l-1:y');
   });
 
   it('never makes two licenses meet, nor what has no known form anything but itself', () => {
@@ -33,10 +38,27 @@ describe('licenseIdOf', () => {
   });
 });
 
+describe('isApiForm', () => {
+  it.each([
+    [API, true],
+    [API.replace('arn:aws:', 'arn:aws-cn:'), true],
+    [API.replace('arn:aws:', 'arn:aws-us-gov:'), true],
+    [API.replace('::', ':us-east-1:'), true],
+    [`x${API}`, false],
+    [`${API}/x`, false],
+    [API.replace('294406891311', '29440689131'), false],
+    [API.replace('arn:aws:', 'arn:aws1:'), false],
+  ])('%s: %s', (licenseArn, expected) => {
+    expect(isApiForm(licenseArn)).toBe(expected);
+  });
+});
+
 describe('agreementKeyOf', () => {
   it('is what follows the first hyphen of the forms that AWS prints', () => {
     expect(['agmt-ab-1', 'agmnt-ab-1'].map(agreementKeyOf)).toEqual(['ab-1', 'ab-1']);
     expect(agreementKeyOf('something-else')).toBe('something-else');
+    expect(agreementKeyOf('xagmt-1')).toBe('xagmt-1');
+    expect(agreementKeyOf('agmt-1\n2')).toBe('agmt-1\n2');
   });
 });
 
@@ -55,6 +77,21 @@ describe('names', () => {
     const [name] = buyerNamesOf({ customerAwsAccountId: '111122223333', customerIdentifier: '' });
     expect(name).toMatchObject({ kind: 'account', digest: digestOf('111122223333') });
     expect(name && labelOf(name, 'p')).toBe(`account:p:${digestOf('111122223333')}`);
+    expect(buyerNamesOf({ customerIdentifier: 'c' })).toMatchObject([{ kind: 'customerIdentifier', name: 'c' }]);
     expect(agreementNamesOf({}, 'event')).toEqual([]);
+    expect(agreementNamesOf({ agreementId: '', licenseArn: '' }, 'event')).toEqual([]);
+  });
+
+  it('are listed with the product where they are a buyer’s, without it where they are an agreement’s', () => {
+    const label = (name: Parameters<typeof labelOf>[0] | undefined, product: string | null) =>
+      name && labelOf(name, product);
+    const [agreement, license] = agreementNamesOf({ agreementId: 'agmt-1', licenseArn: API }, 'api');
+    expect(label(agreement, 'p')).toBe(`agreement:${digestOf('1')}`);
+    expect(label(license, 'p')).toBe(`license:${digestOf('l-0123456789abcdef')}`);
+    expect(label(buyerNamesOf({ customerIdentifier: 'c' })[0], null)).toBe(`customerIdentifier::${digestOf('c')}`);
+  });
+
+  it('are compared by the SHA-256 of their canonical form', () => {
+    expect(digestOf('l-é')).toBe('e0c49e41bd696ccb0eb384d5dcef2c804c7ffc0d90db4fb95dc97be6e0cdd9e2');
   });
 });

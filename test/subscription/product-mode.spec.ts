@@ -43,6 +43,12 @@ describe('modes follow the options', () => {
       { mode: 'live', liveFrom: at('11T00:00') },
       { rows: [...dry, { from: at('11T00:00'), mode: 'live' }] },
     ],
+    [
+      'first listed as dry run: the hour from which it would be live says nothing',
+      [],
+      { mode: 'dry-run', liveFrom: at('11T00:00') },
+      { rows: dry },
+    ],
     ['listed as before', live, { mode: 'live' }, { rows: [] }],
     ['live already: liveFrom changes nothing', live, { mode: 'live', liveFrom: at('12T00:00') }, { rows: [] }],
     [

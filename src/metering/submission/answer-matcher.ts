@@ -31,22 +31,22 @@ export function matchKeyOf(report: ReportEcho): string | null {
   return identity === null ? null : matchKey(identity, report);
 }
 
-function matchKey(identity: readonly [IdentityKind, string], { dimension, timestamp }: ReportEcho): string | null {
-  if (dimension === null || timestamp === null) return null;
-  return JSON.stringify([...identity, dimension, hourOf(timestamp).getTime()]);
+function matchKey(
+  [kind, name]: readonly [IdentityKind, string | null],
+  { dimension, timestamp }: ReportEcho,
+): string | null {
+  if (name === null || dimension === null || timestamp === null) return null;
+  return JSON.stringify([kind, name, dimension, hourOf(timestamp).getTime()]);
 }
 
 /** An echo may name more ids of the customer than the record did. */
-function keysOf(echo: ReportEcho): string[] {
-  const identities: (readonly [IdentityKind, string | null])[] = [
-    ['license', echo.licenseArn],
-    ['account', echo.customerAwsAccountId],
-    ['customer', echo.customerIdentifier],
+function keysOf(echo: ReportEcho): (string | null)[] {
+  const { licenseArn, customerAwsAccountId, customerIdentifier } = echo;
+  return [
+    matchKey(['license', licenseArn], echo),
+    matchKey(['account', customerAwsAccountId], echo),
+    matchKey(['customer', customerIdentifier], echo),
   ];
-  return identities.flatMap(([kind, value]) => {
-    const key = value === null ? null : matchKey([kind, value], echo);
-    return key === null ? [] : [key];
-  });
 }
 
 /**
@@ -57,27 +57,29 @@ export function answersOf(
   sent: readonly { report: UsageReport }[],
   { results, unprocessed }: GatewayResults,
 ): MatchedAnswers {
-  const positions = new Map(sent.map(({ report }, index) => [matchKeyOf(report), index]));
-  const found = sent.map((): RecordAnswer[] => []);
+  const found = sent.map(({ report }) => ({ key: matchKeyOf(report), answers: [] as RecordAnswer[] }));
+  const byKey = new Map(found.map(({ key, answers }) => [key, answers]));
+  // A record that names no customer is meant by no echo, not by one that names none either.
+  byKey.delete(null);
   let strangers = 0;
   const assign = (echo: ReportEcho, answer: RecordAnswer): void => {
-    const position = keysOf(echo)
-      .map((key) => positions.get(key))
-      .find((index) => index !== undefined);
-    if (position === undefined) strangers += 1;
-    else found[position]?.push(answer);
+    const meant = keysOf(echo)
+      .map((key) => byKey.get(key))
+      .find((answers) => answers !== undefined);
+    if (meant === undefined) strangers += 1;
+    else meant.push(answer);
   };
   for (const result of results)
     assign(result, { kind: 'status', status: result.status, meteringRecordId: result.meteringRecordId });
   for (const echo of unprocessed) assign(echo, { kind: 'unprocessed' });
-  return { answers: found.map(oneOf), strangers };
+  return { answers: found.map(({ answers }) => oneOf(answers)), strangers };
 }
 
 /** A Success stands, whatever else is said; other contradictions say nothing. */
 function oneOf(answers: readonly RecordAnswer[]): RecordAnswer {
   const [first, ...others] = answers;
   if (first === undefined) return { kind: 'missing' };
-  const success = answers.find((answer) => answer.kind === 'status' && answer.status === 'Success');
+  const success = answers.find((answer) => meaning(answer) === 'Success');
   if (success) return success;
   const agree = others.every((other) => meaning(other) === meaning(first));
   return agree ? first : { kind: 'missing' };

@@ -68,20 +68,16 @@ export function planBatch<T extends SendableRecord>(candidates: readonly T[]): T
 
 /**
  * Whose turn it is, as long as there is such work: neither late, troubled nor quarantined records can starve the
- * healthy, nor these them. Where a lane has none the others follow in the order of `LANES`.
+ * healthy, nor these them: five turns in ten are theirs. Where a lane has none the others follow in the order of `LANES`.
  */
-const TURNS: readonly Lane[] = [
-  'batch',
-  'batch',
-  'late',
-  'batch',
-  'troubled',
-  'batch',
-  'late',
-  'batch',
-  'troubled',
-  'probe',
-];
+const TURNS = 10;
+const TURNS_OF_OTHERS: ReadonlyMap<number, Lane> = new Map([
+  [2, 'late'],
+  [4, 'troubled'],
+  [6, 'late'],
+  [8, 'troubled'],
+  [9, 'probe'],
+]);
 const LANES: readonly Lane[] = ['batch', 'late', 'troubled', 'probe'];
 
 /**
@@ -93,7 +89,7 @@ export function chooseWork(
   turn: number,
   underWay: ReadonlyMap<string, number>,
 ): WaitingWork | undefined {
-  const lanes = [TURNS[turn % TURNS.length], ...LANES];
+  const lanes = [TURNS_OF_OTHERS.get(turn % TURNS), ...LANES];
   const busy = ({ region }: WaitingWork): number => underWay.get(region) ?? 0;
   const lane = lanes.find((name) => waiting.some((work) => work.lane === name));
   return waiting

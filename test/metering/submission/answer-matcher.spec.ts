@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type ReportResult, type UsageReport } from '../../../src/aws/metering-gateway.js';
-import { answersOf } from '../../../src/metering/submission/answer-matcher.js';
+import { answersOf, identityOf, matchKeyOf } from '../../../src/metering/submission/answer-matcher.js';
 import { hour, LICENSE, record, report } from './sendable-record.js';
 
 describe('which record an answer means', () => {
@@ -60,9 +60,44 @@ describe('which record an answer means', () => {
     const said = (...statuses: string[]) =>
       answersOf([one], answered(statuses.map((status) => echo(one.report, status)))).answers[0];
     expect(said('CustomerNotSubscribed', 'DuplicateRecord')).toEqual({ kind: 'missing' });
+    expect(said('DuplicateRecord', 'DuplicateRecord')).toMatchObject({ status: 'DuplicateRecord' });
+    expect(said('CustomerNotSubscribed', 'CustomerNotSubscribed', 'DuplicateRecord')).toEqual({ kind: 'missing' });
+    expect(answersOf([one], answered([], [one.report, one.report])).answers).toEqual([{ kind: 'unprocessed' }]);
     expect(said('CustomerNotSubscribed', 'Success')).toMatchObject({ status: 'Success' });
     expect(answersOf([one], answered([echo(one.report, 'DuplicateRecord')], [one.report])).answers).toEqual([
       { kind: 'missing' },
     ]);
+  });
+
+  it('names a legacy customer by CustomerIdentifier, where it has one, else by account', () => {
+    const names = { licenseArn: null, customerAwsAccountId: '111122223333', customerIdentifier: 'c' };
+    expect(identityOf(names)).toEqual(['customer', 'c']);
+    expect(identityOf({ ...names, customerIdentifier: null })).toEqual(['account', '111122223333']);
+    const customer = record({ licenseArn: null, customerAwsAccountId: null, customerIdentifier: 'c' });
+    expect(answersOf([customer], answered([echo(report(names), 'Success')]))).toMatchObject({
+      answers: [{ status: 'Success' }],
+      strangers: 0,
+    });
+    // The same text as an account is another buyer.
+    const account = report({ licenseArn: null, customerAwsAccountId: 'c', customerIdentifier: null });
+    expect(answersOf([customer], answered([echo(account, 'Success')]))).toMatchObject({
+      answers: [{ kind: 'missing' }],
+      strangers: 1,
+    });
+  });
+
+  it('means no record where it lacks the customer, the dimension or the time', () => {
+    const nobody = { licenseArn: null, customerAwsAccountId: null, customerIdentifier: null };
+    expect(identityOf(nobody)).toBeNull();
+    expect(matchKeyOf(report(nobody))).toBeNull();
+    const sent = [record(nobody), record()];
+    const echoes = [nobody, { dimension: null }, { timestamp: null }].map((less) => ({
+      ...echo(report({}), 'Success'),
+      ...less,
+    }));
+    expect(answersOf(sent, answered(echoes))).toEqual({
+      answers: [{ kind: 'missing' }, { kind: 'missing' }],
+      strangers: 3,
+    });
   });
 });
