@@ -116,6 +116,78 @@ describe('GetEntitlements', () => {
     expect((await get()).Entitlements).toHaveLength(1);
   });
 
+  it.each([
+    [0, 9],
+    [60_000, 1],
+  ])('shows a change after %d ms, by switch', async (entitlementChangesAfterMs, atOnce) => {
+    const { sim, subscribe, get } = await startContract({ switches: { entitlementChangesAfterMs } });
+    const agreement = subscribe(['seats', 1]);
+    sim.clock.advance(hourMs);
+    sim.setEntitlements(agreement, [{ dimension: 'seats', value: 9 }]);
+    expect((await get()).Entitlements).toMatchObject([{ Value: { IntegerValue: atOnce } }]);
+    sim.clock.advance(entitlementChangesAfterMs);
+    expect((await get()).Entitlements).toMatchObject([{ Value: { IntegerValue: 9 } }]);
+  });
+
+  it.each(['newLicense', 'sameLicense', 'sameAgreement'] as const)(
+    'has no rows for minutes around a renewal, by switch (%s)',
+    async (renewalLicense) => {
+      const switches = { renewalLicense, entitlementsAwayAtRenewalMs: 180_000 };
+      const { sim, productCode, get } = await startContract({ switches });
+      const renewal = new Date(noon.getTime() + hourMs);
+      const entitlements = [{ dimension: 'seats', value: 1 }];
+      sim.subscribe({ productCode, endsAt: renewal, autoRenew: true, entitlements });
+      const seen = [];
+      for (const seconds of [-181, -180, 0, 179, 180]) {
+        sim.clock.set(new Date(renewal.getTime() + seconds * 1000));
+        seen.push((await get()).Entitlements?.length);
+      }
+      expect(seen).toEqual([1, 0, 0, 0, 1]);
+      sim.subscribe({ productCode, endsAt: new Date(sim.clock.now().getTime() + 60_000), entitlements });
+      expect((await get()).Entitlements).toHaveLength(2);
+    },
+  );
+
+  it.each([
+    ['emptyList', []],
+    ['absent', undefined],
+  ] as const)('answers without any, by switch: %s', async (emptyEntitlements, expected) => {
+    const { sim, productCode, get } = await startContract({ switches: { emptyEntitlements } });
+    expect((await get()).Entitlements).toEqual(expected);
+    sim.subscribe({ productCode, entitlements: [{ dimension: 'seats', value: 1 }] });
+    expect((await get()).Entitlements).toHaveLength(1);
+  });
+
+  it.each([
+    ['present', new Date(noon.getTime() + hourMs)],
+    ['absent', undefined],
+  ] as const)('says when it expires, by switch: %s', async (entitlementExpiration, expected) => {
+    const { sim, productCode, get } = await startContract({ switches: { entitlementExpiration } });
+    const endsAt = new Date(noon.getTime() + hourMs);
+    sim.subscribe({ productCode, endsAt, entitlements: [{ dimension: 'seats', value: 1 }] });
+    expect((await get()).Entitlements?.map(({ ExpirationDate }) => ExpirationDate)).toEqual([expected]);
+  });
+
+  it('pages through 60 dimensions, and fails for hours', async () => {
+    const { sim, productCode, entitlements, get } = await startContract();
+    const held = Array.from({ length: 60 }, (_, index) => ({
+      dimension: `d-${index}`,
+      value: index % 2 === 0 ? 1.5 : true,
+    }));
+    sim.changeProduct(productCode, { dimensions: held.map(({ dimension: name }) => ({ name, type: 'Entitled' })) });
+    sim.subscribe({ productCode, entitlements: held });
+    const pages = [];
+    const paginated = paginateGetEntitlements({ client: entitlements }, { ProductCode: productCode });
+    for await (const { Entitlements: page } of paginated) pages.push(page?.length);
+    expect(pages).toEqual([25, 25, 10]);
+    const until = new Date(noon.getTime() + 10 * hourMs);
+    sim.faults.add({ kind: 'error500Before', operation: 'GetEntitlements', until });
+    sim.clock.advance(10 * hourMs - 1);
+    expect(await errorNameOf(get())).toBe('InternalServiceErrorException');
+    sim.clock.advance(1);
+    expect((await get()).Entitlements).toHaveLength(25);
+  });
+
   it('follows setEntitlements', async () => {
     const { sim, subscribe, get } = await startContract();
     const agreement = subscribe(['seats', 1]);

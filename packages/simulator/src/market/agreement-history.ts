@@ -1,6 +1,6 @@
 import { type Agreement } from './agreement.js';
 
-/** The longest that anything lags behind (switch `searchIndexDelayMs`). */
+/** The longest that anything lags behind (switches `searchIndexDelayMs` and `entitlementChangesAfterMs`). */
 const keptMs = 3_600_000;
 
 /** What agreements were before their latest changes, as far back as somebody may still see them so. */

@@ -21,7 +21,8 @@ export interface EntitlementShape {
 }
 
 export interface GetEntitlementsOutput {
-  Entitlements: EntitlementShape[];
+  /** Absent by switch where there are none. */
+  Entitlements?: EntitlementShape[];
   NextToken?: string;
 }
 
@@ -45,17 +46,27 @@ export class GetEntitlements implements ApiHandler {
     const position = readToken(input.text('NextToken', { pattern: /^\S+$/ }), query);
     const matching = this.#held(productCode, now).filter((entitlement) => matches(entitlement, filter));
     if (this.switches.emptyEntitlementPages === 'before' && !position.afterEmptyPage) {
-      return { Entitlements: [], NextToken: writeToken({ ...position, afterEmptyPage: true }, query) };
+      return { ...this.#page([]), NextToken: writeToken({ ...position, afterEmptyPage: true }, query) };
     }
     const end = position.offset + pageSize;
     const next = { offset: end, afterEmptyPage: false };
     return {
-      Entitlements: matching.slice(position.offset, end),
+      ...this.#page(matching.slice(position.offset, end)),
       ...(end < matching.length && { NextToken: writeToken(next, query) }),
     };
   }
 
+  #page(entitlements: EntitlementShape[]): Pick<GetEntitlementsOutput, 'Entitlements'> {
+    if (entitlements.length === 0 && this.switches.emptyEntitlements === 'absent') return {};
+    return { Entitlements: entitlements };
+  }
+
   #held(productCode: string, now: Date): EntitlementShape[] {
+    const before = new Map(
+      this.catalog
+        .agreementsAsOf(new Date(now.getTime() - this.switches.entitlementChangesAfterMs))
+        .map((agreement) => [agreement.agreementId, agreement.entitlements]),
+    );
     const shownSince = new Date(now.getTime() - this.switches.entitlementsAfterMs);
     return this.catalog
       .agreements()
@@ -63,11 +74,23 @@ export class GetEntitlements implements ApiHandler {
         ({ productCode: of, startsAt, endsAt }) =>
           of === productCode && startsAt <= shownSince && !(endsAt && endsAt <= now),
       )
+      .filter((agreement) => !this.#awayAtRenewal(agreement, now))
       .flatMap((agreement) =>
-        agreement.entitlements
+        (before.get(agreement.agreementId) ?? agreement.entitlements)
           .filter(({ expiresAt }) => !(expiresAt && expiresAt <= now))
-          .map((held) => shapeOf(agreement, held)),
+          .map((held) => shapeOf(agreement, held, this.switches)),
       );
+  }
+
+  /** Just before it is renewed, or just after. */
+  #awayAtRenewal(agreement: Agreement, now: Date): boolean {
+    const awayMs = this.switches.entitlementsAwayAtRenewalMs;
+    if (awayMs === 0) return false;
+    const { autoRenew, nextAgreementId, endsAt, intent, startsAt, termStartsAt } = agreement;
+    const renewedAt = termStartsAt ?? (intent === 'RENEW' ? startsAt : undefined);
+    if (renewedAt && now.getTime() - renewedAt.getTime() < awayMs) return true;
+    const renews = autoRenew || nextAgreementId !== undefined;
+    return renews && endsAt !== undefined && endsAt.getTime() - now.getTime() <= awayMs;
   }
 }
 
@@ -104,8 +127,12 @@ function matches(entitlement: EntitlementShape, filter: Filter): boolean {
   );
 }
 
-function shapeOf(agreement: Agreement, held: HeldEntitlement): EntitlementShape {
-  const expiresAt = held.expiresAt ?? agreement.endsAt;
+function shapeOf(
+  agreement: Agreement,
+  held: HeldEntitlement,
+  { entitlementExpiration }: Pick<Switches, 'entitlementExpiration'>,
+): EntitlementShape {
+  const expiresAt = entitlementExpiration === 'present' ? (held.expiresAt ?? agreement.endsAt) : undefined;
   return {
     ProductCode: agreement.productCode,
     Dimension: held.dimension,

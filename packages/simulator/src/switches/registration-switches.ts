@@ -32,6 +32,26 @@ export interface RegistrationSwitches {
    * empty answer during the registration [SKILL/troubleshooting]; the seller guide has the call made there. Default 0.
    */
   entitlementsAfterMs: number;
+  /**
+   * Milliseconds of the simulator's clock, 0 to 3600000, by which GetEntitlements lags behind a change of what is held:
+   * License Updated may come first. AWS is silent. Default 0.
+   */
+  entitlementChangesAfterMs: number;
+  /**
+   * Milliseconds of the simulator's clock, >= 0, before and after a renewal in which GetEntitlements has no rows of the
+   * agreement. AWS is silent; sellers saw minutes. Default 0.
+   */
+  entitlementsAwayAtRenewalMs: number;
+  /**
+   * ExpirationDate of an entitlement: `present` where there is an end, or `absent` always, as sellers saw it [BOTO: not
+   * required]. Default `present`.
+   */
+  entitlementExpiration: 'present' | 'absent';
+  /**
+   * The member Entitlements of an answer without any: an `emptyList`, or `absent` [BOTO: not required]. Default
+   * `emptyList`.
+   */
+  emptyEntitlements: 'emptyList' | 'absent';
 }
 
 /** The values worth testing, the default first. */
@@ -42,4 +62,8 @@ export const registrationSwitchValues: ValuesOf<RegistrationSwitches> = {
   legacyLicenseArn: ['present', 'absent'],
   emptyEntitlementPages: ['none', 'before'],
   entitlementsAfterMs: [0, 60_000],
+  entitlementChangesAfterMs: [0, 60_000],
+  entitlementsAwayAtRenewalMs: [0, 180_000],
+  entitlementExpiration: ['present', 'absent'],
+  emptyEntitlements: ['emptyList', 'absent'],
 };
