@@ -31,12 +31,12 @@ export function matchKeyOf(report: ReportEcho): string | null {
   return identity === null ? null : matchKey(identity, report);
 }
 
+/** What an echo leaves out is null in its key, and so in the key of no record. */
 function matchKey(
   [kind, name]: readonly [IdentityKind, string | null],
   { dimension, timestamp }: ReportEcho,
 ): string | null {
-  if (name === null || dimension === null || timestamp === null) return null;
-  return JSON.stringify([kind, name, dimension, hourOf(timestamp).getTime()]);
+  return timestamp === null ? null : JSON.stringify([kind, name, dimension, hourOf(timestamp).getTime()]);
 }
 
 /** An echo may name more ids of the customer than the record did. */
