@@ -51,7 +51,8 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 /** Epoch seconds as `Apr 19, 2018 4:32:50 PM`, in UTC, or as the switch has it. */
 function timeText(seconds: number, { cloudTrailTimestamps: form }: FormSwitches): string | number {
   const date = new Date(seconds * 1000);
-  if (form === 'epochSeconds' || Number.isNaN(date.getTime())) return seconds;
+  if (form === 'epochSeconds') return seconds;
+  if (Number.isNaN(date.getTime())) return String(seconds);
   if (form === 'iso') return date.toISOString().replace(/\.000Z$/, 'Z');
   const hour = date.getUTCHours();
   const two = (part: number): string => String(part).padStart(2, '0');
