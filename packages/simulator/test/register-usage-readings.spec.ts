@@ -80,6 +80,19 @@ describe('the signature, by switch', () => {
   });
 });
 
+it.each([
+  ['CustomerNotEntitledException', 'CustomerNotEntitledException'],
+  ['AccessDeniedException', 'AccessDeniedException'],
+  ['PlatformNotSupportedException', 'AccessDeniedException'],
+] as const)(
+  '%s: what the role of a node gets, and from MeterUsage %s',
+  async (unsupportedCredentials, ofMeterUsage) => {
+    const { outcome, launch } = await startContainer({ switches: { unsupportedCredentials } });
+    const onNode = launch({ credentials: 'node' });
+    expect([await outcome({}, onNode), await onNode.meter()]).toEqual([unsupportedCredentials, ofMeterUsage]);
+  },
+);
+
 describe('rotation', () => {
   it('goes on signing by the older version until it is retired', async () => {
     const { sim, productCode, register, outcome, keyOf } = await startContainer();

@@ -51,7 +51,7 @@ export class MeterUsage implements ApiHandler {
     const metered = this.#read(input);
     const resource = this.admission.workloadOf(caller);
     if (input.boolean('DryRun') === true) return this.#dryRun(metered, resource, region, now);
-    if (!resource) throw this.admission.notTheWorkload();
+    if (!resource) throw this.admission.notTheWorkload('MeterUsage');
     const { clientToken } = metered;
     if (resource.platform === 'agentcore') input.required('ClientToken', clientToken);
     const tokenOwner = `${caller.accountId} ${region}`;

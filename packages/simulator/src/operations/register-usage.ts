@@ -58,7 +58,7 @@ export class RegisterUsage implements ApiHandler {
       );
     }
     const resource = this.admission.workloadOf(caller);
-    if (!resource) throw this.admission.notTheWorkload();
+    if (!resource) throw this.admission.notTheWorkload('RegisterUsage');
     if (resource.region !== region)
       throw new ServiceError('InvalidRegionException', `The container runs in ${resource.region}, not in ${region}.`);
     if (!this.admission.metersIn(resource.platform, region))

@@ -73,11 +73,11 @@ export class SoftwareAdmission {
     return resource?.credentialSource === 'workload' ? resource : undefined;
   }
 
-  notTheWorkload(): ServiceError {
-    return new ServiceError(
-      this.switches.unsupportedCredentials,
-      'The call must be signed by the role of the workload.',
-    );
+  notTheWorkload(operation: 'MeterUsage' | 'RegisterUsage'): ServiceError {
+    const { unsupportedCredentials: name } = this.switches;
+    return operation === 'MeterUsage' && name === 'PlatformNotSupportedException'
+      ? new ServiceError('AccessDeniedException', 'The call must be signed by the role of the workload.')
+      : new ServiceError(name, 'The call must be signed by the role of the workload, from within the task or pod.');
   }
 
   listing(productCode: string, types: readonly ProductType[]): Listing {

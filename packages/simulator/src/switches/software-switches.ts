@@ -49,9 +49,11 @@ export interface SoftwareSwitches {
   eksRegions: 'listed' | 'all';
   /**
    * The error for MeterUsage and RegisterUsage signed with anything but the role of the workload (long-term keys, node
-   * role, EKS Pod Identity). That they do not work: SDK-M; how: silent. Default `CustomerNotEntitledException`.
+   * role, EKS Pod Identity). That they do not work: SDK-M; how: silent. PlatformNotSupportedException was seen from
+   * RegisterUsage by the role of a node; MeterUsage, which has no such error, then answers AccessDeniedException. Default
+   * `CustomerNotEntitledException`.
    */
-  unsupportedCredentials: 'CustomerNotEntitledException' | 'AccessDeniedException';
+  unsupportedCredentials: 'CustomerNotEntitledException' | 'AccessDeniedException' | 'PlatformNotSupportedException';
   /**
    * RegisterUsage: whether an hourly container is billed from its `launch` (where it registered within six hours; else
    * at most from the start of the month), as the six-hour rule suggests [SDK-M], or from its `registration`. Default
@@ -86,7 +88,7 @@ export const softwareSwitchValues: ValuesOf<SoftwareSwitches> = {
   newClientToken: ['hourRule', 'anotherRecord'],
   agentCoreTags: ['InvalidTagException', 'ignored'],
   eksRegions: ['listed', 'all'],
-  unsupportedCredentials: ['CustomerNotEntitledException', 'AccessDeniedException'],
+  unsupportedCredentials: ['CustomerNotEntitledException', 'AccessDeniedException', 'PlatformNotSupportedException'],
   containerTimeFrom: ['launch', 'registration'],
   signatureClaims: ['upperCamel', 'lowerCamel'],
   publicKeyVersionClaim: ['number', 'text'],
