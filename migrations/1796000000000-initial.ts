@@ -1,4 +1,5 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
+import { ENTITLEMENT_GUARDS } from './initial/entitlement-guards.sql.js';
 import { EVENTS } from './initial/events.sql.js';
 import { GUARDS, KEPT } from './initial/guards.sql.js';
 import { PRODUCTS } from './initial/products.sql.js';
@@ -31,6 +32,7 @@ const UP: readonly string[] = [
   ...SUBSCRIPTION_GUARDS,
   ...USAGE_GUARDS,
   ...RECORD_GUARDS,
+  ...ENTITLEMENT_GUARDS,
   ...RECORD_STATE_GUARDS,
   ...ROLLUP_GUARDS,
   ...SUBMISSION_GUARDS,

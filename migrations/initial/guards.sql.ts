@@ -20,6 +20,8 @@ export const KEPT = [
   'annulled_rollup',
   'period',
   'balance',
+  'included_usage',
+  'entitlement_change',
   'metering_identity',
   'metering_record',
   'seal_cursor',

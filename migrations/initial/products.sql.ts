@@ -51,6 +51,8 @@ export const PRODUCTS: readonly string[] = [
     seller_account text NOT NULL,
     product_code text NOT NULL,
     name text NOT NULL CHECK (length(name) BETWEEN 1 AND 255),
+    -- The dimension under which AWS is sent what exceeds a contract, where it is another.
+    billed_as text CHECK (length(billed_as) BETWEEN 1 AND 255),
     UNIQUE (seller_account, product_code, name),
     FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product
   )`,

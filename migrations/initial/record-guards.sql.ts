@@ -23,7 +23,10 @@ const FROZEN = [
   'first_used_at',
   'last_used_at',
   'quantity',
+  'block',
   'included',
+  'included_by',
+  'included_total',
   'event_sum',
   'event_count',
   'carry_in',
@@ -60,6 +63,9 @@ export const RECORD_GUARDS: readonly string[] = [
   `CREATE TRIGGER balance_by_records_alone BEFORE INSERT OR UPDATE ON marketplace.balance FOR EACH STATEMENT
     WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION
       marketplace.refuse_change('a balance is written by its records alone')`,
+  `CREATE TRIGGER included_usage_by_records_alone BEFORE INSERT OR UPDATE ON marketplace.included_usage
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION
+      marketplace.refuse_change('what counts against included units is written by records alone')`,
 
   // --- new records ---
   `CREATE TRIGGER metering_record_starts BEFORE INSERT ON marketplace.metering_record FOR EACH ROW
@@ -78,13 +84,14 @@ export const RECORD_GUARDS: readonly string[] = [
     SELECT asked.id, r.event_sum, r.event_count, inside.sum, inside.count INTO wrong
     FROM unnest(seller, record) AS asked (seller_account, id)
     LEFT JOIN LATERAL (
-      SELECT m.event_sum, m.event_count, m.kind, m.subject, m.dimension, m.product_code
+      SELECT m.event_sum, m.event_count, m.kind, m.subject, m.dimension, m.product_code, m.included_by
         FROM marketplace.metering_record m
       WHERE m.seller_account = asked.seller_account AND m.id = asked.id OFFSET 0
     ) AS r ON true
     CROSS JOIN LATERAL (
       SELECT coalesce(sum(u.event_sum), 0) AS sum, coalesce(sum(u.event_count), 0) AS count,
-             count(*) FILTER (WHERE u.is_split OR d.name <> r.dimension OR d.product_code <> r.product_code
+             count(*) FILTER (WHERE u.is_split OR d.product_code <> r.product_code
+               OR (d.name <> r.dimension AND NOT coalesce(r.included_by -> 'covers' ? d.name, false))
                OR d.seller_account <> asked.seller_account OR (r.kind = 'setApart'
                  AND u.subject <> r.subject)) AS strangers
       FROM (SELECT * FROM marketplace.rollup WHERE record_id = asked.id OFFSET 0) AS u
@@ -107,7 +114,8 @@ export const RECORD_GUARDS: readonly string[] = [
     PERFORM marketplace.check_record_sums(array_agg(f.seller_account), array_agg(f.id)) FROM fresh f;
 
     INSERT INTO marketplace.balance AS b (seller_account, period_id, dimension, event_sum, included, quantity)
-      SELECT f.seller_account, f.period_id, f.dimension, sum(f.event_sum), sum(f.included), sum(f.quantity)
+      SELECT f.seller_account, f.period_id, f.dimension, sum(f.event_sum), sum(f.included),
+        sum(f.quantity * f.block)
       FROM fresh f WHERE f.period_id IS NOT NULL
       GROUP BY f.seller_account, f.period_id, f.dimension
       ORDER BY f.seller_account, f.period_id, f.dimension
@@ -115,10 +123,21 @@ export const RECORD_GUARDS: readonly string[] = [
       event_sum = b.event_sum + excluded.event_sum, included = b.included + excluded.included, quantity = b.quantity +
         excluded.quantity;
 
+    INSERT INTO marketplace.included_usage AS k (seller_account, period_id, dimension, hour, used)
+      SELECT f.seller_account, f.period_id, f.dimension, u.hour, sum(u.event_sum)
+      FROM fresh f
+      CROSS JOIN LATERAL (SELECT hour, event_sum FROM marketplace.rollup WHERE record_id = f.id OFFSET 0) AS u
+      WHERE f.included_by IS NOT NULL
+      GROUP BY f.seller_account, f.period_id, f.dimension, u.hour
+      ORDER BY f.seller_account, f.period_id, f.dimension, u.hour
+    ON CONFLICT (seller_account, period_id, dimension, hour) DO UPDATE SET used = k.used + excluded.used;
+
     -- Where two rows are one agreement, the carry is the sum over both.
-    SELECT step.id, step.carry_out, step.carry INTO wrong
+    SELECT step.id, step.carry_out, step.carry, step.included_total, step.included INTO wrong
     FROM (
-      SELECT f.id, f.carry_out, kept.carry - coalesce(sum(f.event_sum - f.included - f.quantity) OVER (
+      SELECT f.id, f.carry_out, f.included_total, kept.included - coalesce(sum(f.included) OVER (
+        PARTITION BY f.seller_account, own.root, own.price, own.mode, f.dimension ORDER BY f.id DESC
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS included, kept.carry - coalesce(sum(f.event_sum - f.included - f.quantity * f.block) OVER (
         PARTITION BY f.seller_account, own.root, own.price, own.mode, f.dimension ORDER BY f.id DESC
         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS carry
       FROM fresh f
@@ -131,7 +150,7 @@ export const RECORD_GUARDS: readonly string[] = [
         WHERE a.seller_account = f.seller_account AND a.id = priced.agreement_id OFFSET 0
       ) AS own
       CROSS JOIN LATERAL (
-        SELECT sum(b.carry) AS carry
+        SELECT sum(b.carry) AS carry, sum(b.included) AS included
         FROM (
           SELECT own.root AS id UNION ALL
           (SELECT a.id FROM marketplace.agreement a WHERE a.seller_account = f.seller_account
@@ -143,16 +162,17 @@ export const RECORD_GUARDS: readonly string[] = [
             AND p.mode = own.mode OFFSET 0
         ) AS p
         CROSS JOIN LATERAL (
-          SELECT k.carry FROM marketplace.balance k WHERE k.seller_account = f.seller_account AND k.period_id = p.id
+          SELECT k.carry, k.included FROM marketplace.balance k WHERE k.seller_account = f.seller_account AND k.period_id = p.id
             AND k.dimension = f.dimension OFFSET 0
         ) AS b
       ) AS kept
       WHERE f.period_id IS NOT NULL
     ) AS step
-    WHERE step.carry <> step.carry_out
+    WHERE step.carry <> step.carry_out OR step.included <> step.included_total
     LIMIT 1;
     IF FOUND THEN
-      RAISE EXCEPTION 'record % leaves a carry of % but the balance says %', wrong.id, wrong.carry_out, wrong.carry
+      RAISE EXCEPTION 'record % leaves a carry of % and % included in all, but the balance says % and %', wrong.id,
+        wrong.carry_out, wrong.included_total, wrong.carry, wrong.included
         USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NULL;

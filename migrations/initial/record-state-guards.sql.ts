@@ -100,11 +100,19 @@ export const RECORD_STATE_GUARDS: readonly string[] = [
   BEGIN
     IF NEW.disposition = 'annulled' THEN
       UPDATE marketplace.balance b
-        SET event_sum = b.event_sum - NEW.event_sum, included = b.included - NEW.included, quantity = b.quantity -
-          NEW.quantity
+        SET event_sum = b.event_sum - NEW.event_sum, included = b.included - NEW.included,
+          quantity = b.quantity - NEW.quantity * NEW.block
         WHERE b.seller_account = NEW.seller_account AND b.period_id = NEW.period_id AND b.dimension = NEW.dimension;
+      IF NEW.included_by IS NOT NULL THEN
+        -- Its rollups are still named: they are let go after the record.
+        UPDATE marketplace.included_usage k SET used = k.used - own.used
+          FROM (SELECT u.hour, sum(u.event_sum) AS used FROM marketplace.rollup u WHERE u.record_id = NEW.id
+            GROUP BY u.hour) AS own
+          WHERE k.seller_account = NEW.seller_account AND k.period_id = NEW.period_id
+            AND k.dimension = NEW.dimension AND k.hour = own.hour;
+      END IF;
     ELSE
-      UPDATE marketplace.balance b SET quantity = b.quantity - NEW.quantity + NEW.settled_quantity
+      UPDATE marketplace.balance b SET quantity = b.quantity - (NEW.quantity - NEW.settled_quantity) * NEW.block
         WHERE b.seller_account = NEW.seller_account AND b.period_id = NEW.period_id AND b.dimension = NEW.dimension;
     END IF;
     -- Its carry is another now: sealing plans it.

@@ -19,9 +19,21 @@ export const RECORDS: readonly string[] = [
     dimension text NOT NULL,
     event_sum numeric NOT NULL DEFAULT 0,
     included numeric NOT NULL DEFAULT 0,
+    -- In units of usage: a record that sells blocks counts each of them with what it holds.
     quantity numeric NOT NULL DEFAULT 0,
     carry numeric GENERATED ALWAYS AS (event_sum - included - quantity) STORED,
     PRIMARY KEY (seller_account, period_id, dimension),
+    FOREIGN KEY (seller_account, period_id) REFERENCES marketplace.period
+  )`,
+  // Usage by the hour in which it occurred, as far as standing records count it against included units: an amendment
+  // or a renewal that is heard of late names an hour, and the rule needs what was used on either side of it.
+  `CREATE TABLE marketplace.included_usage (
+    seller_account text NOT NULL,
+    period_id uuid NOT NULL,
+    dimension text NOT NULL,
+    hour integer NOT NULL,
+    used numeric NOT NULL,
+    PRIMARY KEY (seller_account, period_id, dimension, hour) INCLUDE (used),
     FOREIGN KEY (seller_account, period_id) REFERENCES marketplace.period
   )`,
 
@@ -56,7 +68,14 @@ export const RECORDS: readonly string[] = [
     first_used_at timestamptz,
     last_used_at timestamptz,
     quantity numeric NOT NULL,
+    -- Units of usage that one unit of the quantity stands for.
+    block numeric NOT NULL DEFAULT 1 CHECK (block >= 1 AND block = trunc(block)),
+    -- Covered by a contract, so not sent; negative where a correction gives units back to it.
     included numeric NOT NULL DEFAULT 0,
+    -- What all records of its period and dimension include, this one with them.
+    included_total numeric NOT NULL DEFAULT 0,
+    -- What the included units were reckoned from.
+    included_by jsonb,
     event_sum numeric NOT NULL,
     event_count integer NOT NULL CHECK (event_count >= 0),
     carry_in numeric NOT NULL DEFAULT 0,
@@ -100,14 +119,15 @@ export const RECORDS: readonly string[] = [
         WHEN 'closing' THEN num_nulls(period_id, subscription_id) = 0 AND identity_id IS NULL AND subject IS NULL
         ELSE num_nonnulls(period_id, identity_id) = 0 AND subject IS NOT NULL END),
     CONSTRAINT metering_record_balances CHECK (kind = 'setApart'
-      OR carry_in + event_sum = included + quantity + carry_out),
+      OR carry_in + event_sum = included + quantity * block + carry_out),
     CONSTRAINT metering_record_set_apart CHECK (kind <> 'setApart' OR (quantity = event_sum AND included = 0
       AND carry_in = 0 AND carry_out = 0)),
-    CONSTRAINT metering_record_included CHECK (included >= 0),
+    CONSTRAINT metering_record_included CHECK (included = 0 OR included_by IS NOT NULL),
     -- The balance alone says how much: a record that bills more than its carry and events hold cannot be written.
     CONSTRAINT metering_record_hour_quantity CHECK (
-      kind <> 'hour' OR quantity = greatest(0, least(2147483647, floor(carry_in + event_sum - included)))),
-    CONSTRAINT metering_record_closing_leaves_nothing CHECK (kind <> 'closing' OR (carry_out = 0 AND included = 0)),
+      kind <> 'hour' OR quantity = greatest(0, least(2147483647, div(carry_in + event_sum - included, block)))),
+    CONSTRAINT metering_record_blocks_are_sold CHECK (kind = 'hour' OR block = 1),
+    CONSTRAINT metering_record_closing_leaves_nothing CHECK (kind <> 'closing' OR carry_out = 0),
     CONSTRAINT metering_record_hour_is_hour CHECK (extract(epoch FROM hour) % 3600 = 0),
     CONSTRAINT metering_record_timestamp_in_hour CHECK ("timestamp" >= hour AND "timestamp" < hour + interval '1 hour'),
     CONSTRAINT metering_record_deadlines CHECK (due_at <= cutoff_at),
@@ -139,7 +159,7 @@ export const RECORDS: readonly string[] = [
     WHERE state = 'blocked'`,
   // With what a period's balance sums: a claim compares the two, from the index alone.
   `CREATE INDEX metering_record_by_period ON marketplace.metering_record (seller_account, period_id, dimension, hour)
-    INCLUDE (event_sum, included, quantity, settled_quantity, carry_out, disposition) WHERE period_id IS NOT NULL`,
+    INCLUDE (event_sum, included, quantity, block, settled_quantity, carry_out, disposition) WHERE period_id IS NOT NULL`,
   `CREATE INDEX metering_record_by_subscription ON marketplace.metering_record (seller_account, subscription_id, id)`,
   `CREATE INDEX metering_record_by_customer ON marketplace.metering_record (seller_account, customer_id, id)`,
   // The balance of a customer asks what was set apart of its subjects.

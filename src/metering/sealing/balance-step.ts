@@ -4,26 +4,29 @@ import { floorUnits, fromUnits, type Scaled } from '../../runtime/decimal.js';
 export const QUANTITY_MAX = 2_147_483_647n;
 
 export interface BalanceStep {
-  /** What the agreement's entitlement covers: prepaid, so not sent. */
-  included: Scaled;
-  /** Whole units. */
+  /** Whole units, or whole blocks of them. */
   quantity: bigint;
   carryOut: Scaled;
 }
 
 /**
- * One step of a period's balance: carryIn + eventSum = included + quantity + carryOut. The carry takes up fractions,
- * what exceeds AWS's largest quantity, and corrections that exceed the usage.
- * @param coverLeft what the entitlement still covers of this dimension; 0 without a contract.
+ * One step of a period's balance: carryIn + eventSum = included + quantity × block + carryOut. The carry takes up
+ * fractions (of a block), what exceeds AWS's largest quantity, and corrections that exceed the usage.
+ * @param included covered by a contract, so not sent; negative where a correction gives units back to it. 0 without one.
+ * @param block units of usage that are sold as one.
  */
-export function balanceStep(carryIn: Scaled, eventSum: Scaled, coverLeft: Scaled = 0n): BalanceStep {
-  const total = carryIn + eventSum;
-  const included = between0And(coverLeft, total);
-  const quantity = between0And(QUANTITY_MAX, floorUnits(total - included));
-  return { included, quantity, carryOut: total - included - fromUnits(quantity) };
+export function balanceStep(carryIn: Scaled, eventSum: Scaled, included: Scaled = 0n, block = 1n): BalanceStep {
+  const total = carryIn + eventSum - included;
+  const quantity = between0And(QUANTITY_MAX, wholeBlocks(total, block));
+  return { quantity, carryOut: total - fromUnits(quantity * block) };
+}
+
+/** Whole blocks in a carry, never rounded up; none in a debt. */
+export function wholeBlocks(amount: Scaled, block: bigint): bigint {
+  return amount <= 0n ? 0n : floorUnits(amount) / block;
 }
 
 function between0And(most: bigint, amount: bigint): bigint {
   // Stryker disable next-line EqualityOperator: where an amount equals a bound, either of them is the same answer.
-  return amount <= 0n || most <= 0n ? 0n : amount < most ? amount : most;
+  return amount <= 0n ? 0n : amount < most ? amount : most;
 }

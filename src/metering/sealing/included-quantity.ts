@@ -1,0 +1,93 @@
+import { HOUR_MS } from '../../runtime/clock.js';
+import { parseDecimal, type Scaled } from '../../runtime/decimal.js';
+import { hourFrom, type HourNumber, hourNumberOf } from './contract-terms.js';
+
+/** What AWS said of an agreement, kept each time that it was another thing. */
+export interface SaidEntitlements {
+  fetchedAt: Date;
+  /** When AWS last said otherwise; null for its first answer. */
+  otherwiseAt: Date | null;
+  entitlements: readonly { dimension: string; value: number | boolean | string | null; expiresAt: string | null }[];
+}
+
+export interface QuantityStep {
+  /** First hour for which it counts; the first step counts from the beginning. */
+  fromHour: HourNumber;
+  /** As AWS has it: of the contract's dimension. */
+  quantity: Scaled;
+}
+
+/** A message that tells of fewer units counts by its own instant where AWS was asked this soon after it. */
+const TOLD_WITHIN_MS = 2 * HOUR_MS;
+
+/**
+ * Which quantity of a contract dimension counts from which hour, and when its term was renewed: by the instants at
+ * which AWS says that something changed. Where AWS does not say when, more units count from its last answer that said
+ * fewer, and fewer units from the first answer that says so: nothing that was sealed as included is ever taken back.
+ * @param said in the order of time
+ * @param told instants of messages that something was amended, in the order of time
+ */
+export function quantityStepsOf(
+  said: readonly SaidEntitlements[],
+  told: readonly Date[],
+  dimension: string,
+): { steps: QuantityStep[]; renewals: Date[] } {
+  const steps: QuantityStep[] = [];
+  const renewals: Date[] = [];
+  let expiry: Date | null = null;
+  for (const { fetchedAt, otherwiseAt, entitlements } of said) {
+    const held = entitlements.filter((one) => one.dimension === dimension);
+    const quantity = held.reduce((sum, { value }) => sum + quantityOf(value), 0n);
+    const before = steps.at(-1);
+    const next = expiryOf(held);
+    const renewedAt: Date | null = next !== null && expiry !== null && next > expiry ? expiry : null;
+    if (renewedAt) renewals.push(renewedAt);
+    expiry = next ?? expiry;
+    if (before === undefined || otherwiseAt === null) {
+      steps.push({ fromHour: Number.NEGATIVE_INFINITY, quantity });
+      continue;
+    }
+    if (quantity === before.quantity) continue;
+    if (quantity > before.quantity) {
+      // Nothing listed yet, right after the purchase: what comes first was bought from the beginning. Nothing listed
+      // for a while around a renewal: it counts from the old end.
+      if (steps.length === 1 && isSilentBefore(said, fetchedAt)) steps.length = 0;
+      const renewed = renewedAt && hourFrom(renewedAt);
+      while (renewed !== null && steps.length > 1 && lastHourOf(steps) >= renewed) steps.pop();
+      const from = renewed ?? hourNumberOf(toldIn(told, otherwiseAt, fetchedAt) ?? otherwiseAt);
+      steps.push({ fromHour: steps.length === 0 ? lastHourOf(steps) : Math.max(lastHourOf(steps), from), quantity });
+    } else {
+      const toldAt = toldIn([...told, ...(renewedAt ? [renewedAt] : [])], otherwiseAt, fetchedAt);
+      const isSoon = toldAt !== null && fetchedAt.getTime() - toldAt.getTime() <= TOLD_WITHIN_MS;
+      steps.push({ fromHour: Math.max(lastHourOf(steps), hourFrom(isSoon ? toldAt : fetchedAt)), quantity });
+    }
+  }
+  return { steps, renewals };
+}
+
+/** Whether AWS had listed nothing at all before. */
+function isSilentBefore(said: readonly SaidEntitlements[], at: Date): boolean {
+  return said.every(({ fetchedAt, entitlements }) => fetchedAt >= at || entitlements.length === 0);
+}
+
+function lastHourOf(steps: readonly QuantityStep[]): HourNumber {
+  return steps.at(-1)?.fromHour ?? Number.NEGATIVE_INFINITY;
+}
+
+/** The latest message between two answers: AWS's own word of when it changed. */
+function toldIn(told: readonly Date[], after: Date, upTo: Date): Date | null {
+  return told.findLast((at) => at > after && at <= upTo) ?? null;
+}
+
+/** Amounts count; "yes" is one; text is no amount. */
+function quantityOf(value: number | boolean | string | null): Scaled {
+  if (typeof value === 'boolean') return value ? quantityOf(1) : 0n;
+  if (typeof value !== 'number') return 0n;
+  const amount = parseDecimal(value);
+  return typeof amount === 'bigint' && amount > 0n ? amount : 0n;
+}
+
+function expiryOf(held: readonly { expiresAt: string | null }[]): Date | null {
+  const times = held.flatMap(({ expiresAt }) => (expiresAt === null ? [] : [new Date(expiresAt).getTime()]));
+  return times.length === 0 ? null : new Date(Math.min(...times));
+}

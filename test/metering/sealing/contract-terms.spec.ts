@@ -1,0 +1,73 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { hourFrom, hourNumberOf, plusMonths, termStarts } from '../../../src/metering/sealing/contract-terms.js';
+import { HOUR_MS } from '../../../src/runtime/clock.js';
+
+const at = (text: string): Date => new Date(text);
+const shown = (hours: readonly number[]): string[] =>
+  hours.map((hour) => new Date(hour * HOUR_MS).toISOString().slice(0, 16));
+
+describe('terms of a contract', () => {
+  it('K27 begin with the agreement and with each renewal of it', () => {
+    const renewals = [at('2026-07-01T00:00:00Z'), at('2027-07-01T00:00:00Z')];
+    expect(
+      shown(termStarts(at('2025-07-01T00:00:00Z'), { renewals, per: 'term', until: at('2026-08-01T00:00:00Z') })),
+    ).toEqual(['2025-07-01T00:00', '2026-07-01T00:00']);
+  });
+
+  it('leave the hour in which one ends to the earlier', () => {
+    const renewals = [at('2026-07-01T10:17:00Z')];
+    expect(
+      shown(termStarts(at('2025-07-01T10:17:00Z'), { renewals, per: 'term', until: at('2026-08-01T00:00:00Z') })),
+    ).toEqual(['2025-07-01T10:00', '2026-07-01T11:00']);
+  });
+
+  it('K27 of a month each are counted from the anchor, and never drift', () => {
+    const starts = termStarts(at('2025-12-31T10:17:00Z'), {
+      ...{ renewals: [at('2026-05-15T00:00:00Z')], per: 'month', until: at('2026-07-01T00:00:00Z') },
+    });
+    expect(shown(starts)).toEqual([
+      ...['2025-12-31T10:00', '2026-01-31T11:00', '2026-02-28T11:00', '2026-03-31T11:00', '2026-04-30T11:00'],
+      ...['2026-05-15T00:00', '2026-06-15T00:00'],
+    ]);
+  });
+
+  it('forget renewals from before the start', () => {
+    const renewals = [at('2025-07-01T00:00:00Z')];
+    expect(
+      termStarts(at('2025-07-01T00:00:00Z'), { renewals, per: 'term', until: at('2026-07-01T00:00:00Z') }),
+    ).toHaveLength(1);
+  });
+});
+
+describe('months', () => {
+  it.each([
+    ['2024-01-31T23:59:59.999Z', 1, '2024-02-29T23:59:59.999Z'],
+    ['2024-02-29T00:00:00.000Z', 12, '2025-02-28T00:00:00.000Z'],
+    ['2026-10-31T00:00:00.000Z', 4, '2027-02-28T00:00:00.000Z'],
+    ['2026-11-15T08:30:00.000Z', 2, '2027-01-15T08:30:00.000Z'],
+  ])('%s and %i months: %s', (anchor, count, expected) => {
+    expect(plusMonths(at(anchor), count).toISOString()).toBe(expected);
+  });
+
+  it('keep the day where the month has it', () => {
+    fc.assert(
+      fc.property(fc.date({ min: at('2000-01-01'), max: at('2100-01-01'), noInvalidDate: true }), fc.nat(60), (anchor, count) => {
+        const moved = plusMonths(anchor, count);
+        const months = (date: Date): number => date.getUTCFullYear() * 12 + date.getUTCMonth();
+        expect(months(moved)).toBe(months(anchor) + count);
+        expect(moved.getUTCDate() <= anchor.getUTCDate()).toBe(true);
+        expect(moved.getTime() % 86_400_000).toBe(anchor.getTime() % 86_400_000);
+      }),
+    );
+  });
+});
+
+describe('hours', () => {
+  it('hold their first instant and begin at or after an instant', () => {
+    const noon = at('2026-11-11T12:00:00Z');
+    expect(hourNumberOf(noon)).toBe(hourFrom(noon));
+    expect(hourFrom(new Date(noon.getTime() + 1))).toBe(hourNumberOf(noon) + 1);
+    expect(hourNumberOf(new Date(noon.getTime() - 1))).toBe(hourNumberOf(noon) - 1);
+  });
+});

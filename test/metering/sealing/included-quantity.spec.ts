@@ -1,0 +1,118 @@
+import { describe, expect, it } from '@jest/globals';
+import { quantityStepsOf, type SaidEntitlements } from '../../../src/metering/sealing/included-quantity.js';
+import { HOUR_MS } from '../../../src/runtime/clock.js';
+import { formatDecimal } from '../../../src/runtime/decimal.js';
+
+const at = (time: string): Date => new Date(`2026-11-11T${time}:00Z`);
+type Value = number | boolean | string | null;
+type Row = { value: Value; dimension?: string; expiresAt?: string };
+
+function said(fetched: string, otherwise: string | null, ...rows: (Row | Value)[]): SaidEntitlements {
+  return {
+    fetchedAt: at(fetched),
+    otherwiseAt: otherwise === null ? null : at(otherwise),
+    entitlements: rows.map((row) => {
+      const { value, dimension = 'pack', expiresAt } = typeof row === 'object' && row !== null ? row : { value: row };
+      return { dimension, value, expiresAt: expiresAt === undefined ? null : at(expiresAt).toISOString() };
+    }),
+  };
+}
+
+function read(history: readonly SaidEntitlements[], told: readonly string[] = []) {
+  const { steps, renewals } = quantityStepsOf(history, told.map(at), 'pack');
+  return {
+    steps: steps.map(({ fromHour, quantity }) => [
+      Number.isFinite(fromHour) ? new Date(fromHour * HOUR_MS).toISOString().slice(11, 13) : 'start',
+      formatDecimal(quantity),
+    ]),
+    renewals: renewals.map((renewal) => renewal.toISOString().slice(11, 16)),
+  };
+}
+
+describe('K29 the quantity that an answer names', () => {
+  it.each<[string, Value | Row, string]>([
+    ['an amount', 5, '5'],
+    ['a fraction', 2.5, '2.5'],
+    ['yes', true, '1'],
+    ['no', false, '0'],
+    ['text', 'gold', '0'],
+    ['none', null, '0'],
+    ['less than nothing', -3, '0'],
+    ['another dimension', { value: 7, dimension: 'seats' }, '0'],
+  ])('%s', (_, value, quantity) => {
+    expect(read([said('10:00', null, value)])).toEqual({ steps: [['start', quantity]], renewals: [] });
+  });
+
+  it('sums rows of one dimension', () => {
+    expect(read([said('10:00', null, 3, 4, { value: 9, dimension: 'seats' })]).steps).toEqual([['start', '7']]);
+  });
+});
+
+describe('K26 an amendment', () => {
+  it.each<[string, SaidEntitlements[], string[], string[][]]>([
+    ['upwards, by its message', [said('10:05', null, 10), said('12:40', '11:05', 15)], ['12:30'], [['12', '15']]],
+    ['upwards, found by asking', [said('10:05', null, 10), said('13:05', '12:05', 15)], [], [['12', '15']]],
+    ['downwards, by its message', [said('10:05', null, 10), said('12:40', '11:05', 5)], ['12:30'], [['13', '5']]],
+    ['downwards, by its message at an hour', [said('10:05', null, 10), said('12:10', '11:05', 5)], ['12:00'], [['12', '5']]],
+    ['downwards, told long before AWS was asked', [said('10:05', null, 10), said('18:10', '11:05', 5)], ['12:00'], [['19', '5']]],
+    ['downwards, found by asking', [said('10:05', null, 10), said('13:05', '12:05', 5)], [], [['14', '5']]],
+    ['a message from before the last answer', [said('10:05', null, 10), said('13:05', '12:05', 15)], ['11:30'], [['12', '15']]],
+    ['the last of two messages', [said('10:05', null, 10), said('14:05', '11:05', 15)], ['12:00', '13:00'], [['13', '15']]],
+    ['that is taken back', [said('10:05', null, 10), said('12:05', '11:05', 15), said('13:05', '12:05', 10)], [], [['11', '15'], ['14', '10']]],
+    ['an answer that says the same of it', [said('10:05', null, 10), said('12:05', '11:05', 10, { value: 1, dimension: 'x' })], [], []],
+  ])('%s', (_, history, told, later) => {
+    expect(read(history, told)).toEqual({ steps: [['start', '10'], ...later], renewals: [] });
+  });
+});
+
+describe('K27 a renewal of the same agreement', () => {
+  it('begins at the old end', () => {
+    const history = [
+      said('10:05', null, { value: 10, expiresAt: '12:00' }),
+      said('12:05', '11:05', { value: 10, expiresAt: '23:00' }),
+    ];
+    expect(read(history)).toEqual({ steps: [['start', '10']], renewals: ['12:00'] });
+  });
+
+  it('K29 begins there too where AWS lists nothing for a while', () => {
+    const history = [
+      said('10:05', null, { value: 10, expiresAt: '12:00' }),
+      said('12:15', '11:05'),
+      said('14:05', '13:05', { value: 12, expiresAt: '23:00' }),
+    ];
+    expect(read(history)).toEqual({ steps: [['start', '10'], ['12', '12']], renewals: ['12:00'] });
+  });
+
+  it('with fewer units leaves what was sealed as it is', () => {
+    const history = [
+      said('10:05', null, { value: 10, expiresAt: '12:00' }),
+      said('12:05', '11:05', { value: 5, expiresAt: '23:00' }),
+    ];
+    expect(read(history)).toEqual({ steps: [['start', '10'], ['12', '5']], renewals: ['12:00'] });
+  });
+
+  it('is none where the end comes nearer, or a row has none', () => {
+    const history = [
+      said('10:05', null, { value: 10, expiresAt: '20:00' }),
+      said('11:05', '10:05', { value: 10, expiresAt: '15:00' }),
+      said('12:05', '11:05', 10),
+      said('13:05', '12:05', { value: 10, expiresAt: '15:00' }),
+    ];
+    expect(read(history)).toEqual({ steps: [['start', '10']], renewals: [] });
+  });
+});
+
+describe('K29 silence right after the purchase', () => {
+  it('is not nothing bought', () => {
+    expect(read([said('10:25', null), said('11:05', '10:35', 10)]).steps).toEqual([['start', '10']]);
+  });
+
+  it('is, where a first row of it came and went', () => {
+    const history = [said('10:05', null, 10), said('12:20', '11:05'), said('15:05', '14:05', 8)];
+    expect(read(history).steps).toEqual([
+      ['start', '10'],
+      ['13', '0'],
+      ['14', '8'],
+    ]);
+  });
+});
