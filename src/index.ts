@@ -3,6 +3,7 @@ export type { AwsOptions, CallRateOptions, CredentialsProvider } from './options
 export type { Clock } from './options/clock.js';
 export type { DatabaseOptions } from './options/database-options.js';
 export type { EventDeliveryOptions } from './options/event-delivery-options.js';
+export type { IncludedUnitsOptions } from './options/included-options.js';
 export type { JobOptions } from './options/job-options.js';
 export type { NotificationOptions } from './options/notification-options.js';
 export type { Options } from './options/options.js';

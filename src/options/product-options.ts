@@ -1,3 +1,5 @@
+import { type IncludedUnitsOptions } from './included-options.js';
+
 /** A listing on AWS Marketplace. In the environment all products are one JSON array, MARKETPLACE_PRODUCTS. */
 export interface ProductOptions {
   /**
@@ -46,6 +48,38 @@ export interface ProductOptions {
    * @environment MARKETPLACE_PRODUCTS
    */
   dimensions: string[];
+  /**
+   * API names of the dimensions that buyers buy in advance by a contract; the seller's listing has them beside those
+   * that are metered.
+   *
+   * Give them where the product has a contract, with or without consumption.
+   *
+   * @range each once, none of `dimensions`
+   * @defaultValue `[]`
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  contractDimensions?: string[] | undefined;
+  /**
+   * Who subtracts the units of a contract from usage. `aws`: all usage is sent, and AWS tracks prepaid units itself, as
+   * it does for AMI and container products. `module`: only what exceeds `includedUnits` is sent.
+   *
+   * Must be given for an AMI or container product with a contract; of a SaaS product AWS never subtracts.
+   *
+   * @range `aws` or `module`
+   * @defaultValue none
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  included?: 'aws' | 'module' | undefined;
+  /**
+   * Which units a contract includes, of which usage.
+   *
+   * Give it for a contract with consumption.
+   *
+   * @range an entry for each contract dimension that includes usage
+   * @defaultValue `[]`
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  includedUnits?: IncludedUnitsOptions[] | undefined;
   /**
    * Where the product is metered. Pinned at the first start, because AWS deduplicates records per region.
    *

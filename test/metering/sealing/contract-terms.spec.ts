@@ -52,13 +52,17 @@ describe('months', () => {
 
   it('keep the day where the month has it', () => {
     fc.assert(
-      fc.property(fc.date({ min: at('2000-01-01'), max: at('2100-01-01'), noInvalidDate: true }), fc.nat(60), (anchor, count) => {
-        const moved = plusMonths(anchor, count);
-        const months = (date: Date): number => date.getUTCFullYear() * 12 + date.getUTCMonth();
-        expect(months(moved)).toBe(months(anchor) + count);
-        expect(moved.getUTCDate() <= anchor.getUTCDate()).toBe(true);
-        expect(moved.getTime() % 86_400_000).toBe(anchor.getTime() % 86_400_000);
-      }),
+      fc.property(
+        fc.date({ min: at('2000-01-01'), max: at('2100-01-01'), noInvalidDate: true }),
+        fc.nat(60),
+        (anchor, count) => {
+          const moved = plusMonths(anchor, count);
+          const months = (date: Date): number => date.getUTCFullYear() * 12 + date.getUTCMonth();
+          expect(months(moved)).toBe(months(anchor) + count);
+          expect(moved.getUTCDate() <= anchor.getUTCDate()).toBe(true);
+          expect(moved.getTime() % 86_400_000).toBe(anchor.getTime() % 86_400_000);
+        },
+      ),
     );
   });
 });

@@ -53,13 +53,46 @@ describe('K26 an amendment', () => {
     ['upwards, by its message', [said('10:05', null, 10), said('12:40', '11:05', 15)], ['12:30'], [['12', '15']]],
     ['upwards, found by asking', [said('10:05', null, 10), said('13:05', '12:05', 15)], [], [['12', '15']]],
     ['downwards, by its message', [said('10:05', null, 10), said('12:40', '11:05', 5)], ['12:30'], [['13', '5']]],
-    ['downwards, by its message at an hour', [said('10:05', null, 10), said('12:10', '11:05', 5)], ['12:00'], [['12', '5']]],
-    ['downwards, told long before AWS was asked', [said('10:05', null, 10), said('18:10', '11:05', 5)], ['12:00'], [['19', '5']]],
+    [
+      'downwards, by its message at an hour',
+      [said('10:05', null, 10), said('12:10', '11:05', 5)],
+      ['12:00'],
+      [['12', '5']],
+    ],
+    [
+      'downwards, told long before AWS was asked',
+      [said('10:05', null, 10), said('18:10', '11:05', 5)],
+      ['12:00'],
+      [['19', '5']],
+    ],
     ['downwards, found by asking', [said('10:05', null, 10), said('13:05', '12:05', 5)], [], [['14', '5']]],
-    ['a message from before the last answer', [said('10:05', null, 10), said('13:05', '12:05', 15)], ['11:30'], [['12', '15']]],
-    ['the last of two messages', [said('10:05', null, 10), said('14:05', '11:05', 15)], ['12:00', '13:00'], [['13', '15']]],
-    ['that is taken back', [said('10:05', null, 10), said('12:05', '11:05', 15), said('13:05', '12:05', 10)], [], [['11', '15'], ['14', '10']]],
-    ['an answer that says the same of it', [said('10:05', null, 10), said('12:05', '11:05', 10, { value: 1, dimension: 'x' })], [], []],
+    [
+      'a message from before the last answer',
+      [said('10:05', null, 10), said('13:05', '12:05', 15)],
+      ['11:30'],
+      [['12', '15']],
+    ],
+    [
+      'the last of two messages',
+      [said('10:05', null, 10), said('14:05', '11:05', 15)],
+      ['12:00', '13:00'],
+      [['13', '15']],
+    ],
+    [
+      'that is taken back',
+      [said('10:05', null, 10), said('12:05', '11:05', 15), said('13:05', '12:05', 10)],
+      [],
+      [
+        ['11', '15'],
+        ['14', '10'],
+      ],
+    ],
+    [
+      'an answer that says the same of it',
+      [said('10:05', null, 10), said('12:05', '11:05', 10, { value: 1, dimension: 'x' })],
+      [],
+      [],
+    ],
   ])('%s', (_, history, told, later) => {
     expect(read(history, told)).toEqual({ steps: [['start', '10'], ...later], renewals: [] });
   });
@@ -80,7 +113,13 @@ describe('K27 a renewal of the same agreement', () => {
       said('12:15', '11:05'),
       said('14:05', '13:05', { value: 12, expiresAt: '23:00' }),
     ];
-    expect(read(history)).toEqual({ steps: [['start', '10'], ['12', '12']], renewals: ['12:00'] });
+    expect(read(history)).toEqual({
+      steps: [
+        ['start', '10'],
+        ['12', '12'],
+      ],
+      renewals: ['12:00'],
+    });
   });
 
   it('with fewer units leaves what was sealed as it is', () => {
@@ -88,7 +127,13 @@ describe('K27 a renewal of the same agreement', () => {
       said('10:05', null, { value: 10, expiresAt: '12:00' }),
       said('12:05', '11:05', { value: 5, expiresAt: '23:00' }),
     ];
-    expect(read(history)).toEqual({ steps: [['start', '10'], ['12', '5']], renewals: ['12:00'] });
+    expect(read(history)).toEqual({
+      steps: [
+        ['start', '10'],
+        ['12', '5'],
+      ],
+      renewals: ['12:00'],
+    });
   });
 
   it('is none where the end comes nearer, or a row has none', () => {
