@@ -92,7 +92,7 @@ export const USAGE_GUARDS: readonly string[] = [
     WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION marketplace.guard_piece()`,
 
   // What an event's numbers mean.
-  `CREATE TRIGGER dimension_no_update BEFORE UPDATE ON marketplace.dimension FOR EACH STATEMENT
+  `CREATE TRIGGER dimension_no_update BEFORE UPDATE OF id, seller_account, product_code, name ON marketplace.dimension FOR EACH STATEMENT
     EXECUTE FUNCTION marketplace.refuse()`,
   `CREATE TRIGGER subject_keeps_its_name BEFORE UPDATE OF id, seller_account, product_code, tenant_id, subscription_id
     ON marketplace.subject FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,

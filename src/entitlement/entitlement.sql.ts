@@ -1,9 +1,7 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
+import { type Snapshot } from './snapshot-rule.js';
 
-export interface SnapshotRow {
-  entitlements: { dimension: string; value: number | boolean | string | null; expiresAt: string | null }[];
-  fetched_at: Date;
-}
+export type SnapshotRow = Snapshot;
 
 /** The agreement whose entitlements are meant, with the names by which AWS can be asked. */
 export interface HolderRow {
@@ -66,43 +64,115 @@ export async function selectSnapshot(
   agreementId: string,
 ): Promise<SnapshotRow | null> {
   const [row] = await tx.query<SnapshotRow>(
-    `SELECT entitlements, fetched_at FROM marketplace.entitlement_snapshot WHERE seller_account = $1
+    `SELECT entitlements, fetched_at, empty_since FROM marketplace.entitlement_snapshot WHERE seller_account = $1
       AND agreement_id = $2`,
     [sellerAccount, agreementId],
   );
   return row ?? null;
 }
 
+/** An agreement whose hours wait for an answer, with the names by which AWS can be asked. */
+export async function selectHolderOfAgreement(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  agreementId: string,
+): Promise<HolderRow | null> {
+  const [row] = await sql.query<HolderRow>(
+    `SELECT s.id::text AS subscription_id, s.product_code, a.id::text AS agreement_id, s.entitlements_changed_at AS
+      changed_at,
+       (SELECT min(n.name) FROM marketplace.agreement x
+        JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.agreement_id = x.id AND n.kind = 'license'
+        WHERE x.seller_account = $1 AND a.id IN (x.id, x.alias_of)) AS license_arn,
+       (SELECT min(n.name) FROM marketplace.buyer_name n
+        WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id AND n.kind = 'account') AS customer_aws_account_id,
+       (SELECT min(n.name) FROM marketplace.buyer_name n
+        WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id
+          AND n.kind = 'customerIdentifier') AS customer_identifier
+     FROM marketplace.agreement given
+     JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = coalesce(given.alias_of, given.id)
+     JOIN marketplace.subscription named ON named.seller_account = $1 AND named.id = a.subscription_id
+     JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = coalesce(named.alias_of, named.id)
+     WHERE given.seller_account = $1 AND given.id = $2`,
+    [sellerAccount, agreementId],
+  );
+  return row ?? null;
+}
+
 /**
- * The later answer stays, whichever replica stores first. Of two that store at once the second waits for the first, and
- * sees what that one stored: the row is locked before it is read, made first where there is none.
- * @returns what stood there before, null for the first answer; undefined when a later answer stands there
+ * The answer that stands, locked until the transaction ends: of two replicas that keep one at once the second waits for
+ * the first, and sees what that one kept.
  */
-export async function replaceSnapshot(
+export async function lockSnapshot(
   tx: SqlExecutor,
   sellerAccount: string,
   agreementId: string,
-  entitlements: SnapshotRow['entitlements'],
-  fetchedAt: Date,
-): Promise<SnapshotRow['entitlements'] | null | undefined> {
-  const values = [sellerAccount, agreementId, JSON.stringify(entitlements), fetchedAt.toISOString()];
-  const made = await tx.query(
-    `INSERT INTO marketplace.entitlement_snapshot (seller_account, agreement_id, entitlements, fetched_at)
-      VALUES ($1, $2, $3, $4)
-     ON CONFLICT DO NOTHING RETURNING agreement_id`,
+): Promise<SnapshotRow | null> {
+  // There may be no row to lock yet.
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1 || ' entitlements ' || $2, 0))`, [
+    sellerAccount,
+    agreementId,
+  ]);
+  return selectSnapshot(tx, sellerAccount, agreementId);
+}
+
+/** @returns whether another thing counts now, and is no longer doubted */
+export async function writeSnapshot(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  agreementId: string,
+  before: SnapshotRow | null,
+  after: SnapshotRow,
+): Promise<boolean> {
+  const values = [
+    sellerAccount,
+    agreementId,
+    JSON.stringify(after.entitlements),
+    after.fetched_at.toISOString(),
+    after.empty_since?.toISOString() ?? null,
+  ];
+  const [row] = await tx.query<{ is_news: boolean }>(
+    before === null
+      ? `INSERT INTO marketplace.entitlement_snapshot (seller_account, agreement_id, entitlements, fetched_at, empty_since)
+         VALUES ($1, $2, $3, $4, $5) RETURNING true AS is_news`
+      : `UPDATE marketplace.entitlement_snapshot s SET entitlements = $3, fetched_at = $4, empty_since = $5
+         FROM (SELECT entitlements FROM marketplace.entitlement_snapshot WHERE seller_account = $1
+           AND agreement_id = $2) AS old
+         WHERE s.seller_account = $1 AND s.agreement_id = $2
+         RETURNING old.entitlements IS DISTINCT FROM s.entitlements AS is_news`,
     values,
   );
-  if (made.length > 0) return null;
-  const [before] = await tx.query<SnapshotRow>(
-    `SELECT entitlements, fetched_at FROM marketplace.entitlement_snapshot WHERE seller_account = $1
-      AND agreement_id = $2 FOR NO KEY UPDATE`,
+  return row?.is_news ?? false;
+}
+
+/** Agreements that hours wait for, taken for a while of machine time, so that no other replica asks for them as well. */
+export function claimWanted(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  { limit, leaseMs, after }: { limit: number; leaseMs: number; after: string },
+): Promise<{ agreement_id: string; customer_id: string }[]> {
+  return tx.query(
+    `UPDATE marketplace.entitlement_wanted w SET lease_until = clock_timestamp() + $3 * interval '1 ms'
+     FROM (
+       SELECT agreement_id FROM marketplace.entitlement_wanted
+       WHERE seller_account = $1 AND agreement_id > $4 AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+       ORDER BY agreement_id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+     ) AS free
+     WHERE w.seller_account = $1 AND w.agreement_id = free.agreement_id
+     RETURNING w.agreement_id::text, w.customer_id::text`,
+    [sellerAccount, limit, leaseMs, after],
+  );
+}
+
+export async function releaseWanted(tx: SqlExecutor, sellerAccount: string, agreementId: string): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.entitlement_wanted SET lease_until = NULL WHERE seller_account = $1 AND agreement_id = $2`,
     [sellerAccount, agreementId],
   );
-  if (!before || before.fetched_at > fetchedAt) return undefined;
-  await tx.query(
-    `UPDATE marketplace.entitlement_snapshot SET entitlements = $3, fetched_at = $4 WHERE seller_account = $1
-      AND agreement_id = $2`,
-    values,
-  );
-  return before.entitlements;
+}
+
+export async function deleteWanted(tx: SqlExecutor, sellerAccount: string, agreementId: string): Promise<void> {
+  await tx.query(`DELETE FROM marketplace.entitlement_wanted WHERE seller_account = $1 AND agreement_id = $2`, [
+    sellerAccount,
+    agreementId,
+  ]);
 }

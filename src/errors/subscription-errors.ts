@@ -44,6 +44,13 @@ export const SUBSCRIPTION_ERRORS = {
     meaning: 'Entitlements are not known, and AWS cannot be asked now.',
     fix: 'Treat it as not entitled, or ask again; `cause` and the alert `setupError` say why.',
   },
+  ENTITLEMENTS_UNAVAILABLE: {
+    seenBy: ['caller'],
+    status: [],
+    meaning:
+      'Entitlements of an AMI or container product were asked for: GetEntitlements wants the seller’s credentials.',
+    fix: 'Ask License Manager in the buyer’s account, or give `units` in `includedUnits`; see docs/contracts.md.',
+  },
   CUT_OVER_INVALID: {
     seenBy: ['caller'],
     status: [],

@@ -69,6 +69,19 @@ export const ALERT_CATALOGUE = {
     ends: 'when no record is blocked for that reason any more',
     events: ['metering.blocked'],
   },
+  includedStale: {
+    severity: ['warning'],
+    subject: 'the customer',
+    meaning:
+      'Hours of a contract were sealed with an earlier answer of AWS, because GetEntitlements could not be asked since ' +
+      'and they could wait no longer.',
+    cost:
+      'Nothing where the contract is as it was. Units that the buyer bought meanwhile count once AWS is heard: what was ' +
+      'billed of them is set off against later usage, or owed at the end.',
+    action: 'See why GetEntitlements cannot be asked (credentials, permission, network); there is nothing else to do.',
+    ends: 'when an hour of the customer is sealed with an answer that was given since',
+    events: [],
+  },
   notSubscribed: {
     severity: ['warning'],
     subject: 'the subscription, or the record where it has none',

@@ -97,6 +97,7 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'submission.backoffCapMs', variable: 'MARKETPLACE_SUBMISSION_BACKOFF_CAP_MS', read: asNumber },
   { option: 'submission.probeIntervalMs', variable: 'MARKETPLACE_SUBMISSION_PROBE_INTERVAL_MS', read: asNumber },
   { option: 'entitlementMaxAgeMs', variable: 'MARKETPLACE_ENTITLEMENT_MAX_AGE_MS', read: asNumber },
+  { option: 'entitlementStaleForMs', variable: 'MARKETPLACE_ENTITLEMENT_STALE_FOR_MS', read: asNumber },
   { option: 'deadlineAlertMs', variable: 'MARKETPLACE_DEADLINE_ALERT_MS', read: asNumber },
   { option: 'zeroRecordLeadMs', variable: 'MARKETPLACE_ZERO_RECORD_LEAD_MS', read: asNumber },
   { option: 'jobs.autoStart', variable: 'MARKETPLACE_JOBS_AUTO_START', read: asBoolean },

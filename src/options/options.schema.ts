@@ -240,6 +240,7 @@ export const optionsSchema = z.strictObject({
       error: 'give at least twice submission.requestTimeoutMs, so that a lease outlives the call it covers',
     }),
   entitlementMaxAgeMs: durationMs(0, 24 * HOUR_MS, 15 * MINUTES_MS),
+  entitlementStaleForMs: durationMs(0, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
   deadlineAlertMs: durationMs(0, 24 * HOUR_MS, 2 * HOUR_MS),
   zeroRecordLeadMs: durationMs(MINUTES_MS, 23 * HOUR_MS, 3 * HOUR_MS),
   jobs: z

@@ -12,7 +12,8 @@ import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from './waker.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
-export type JobName = 'seal' | 'submit' | 'deadline' | 'proof' | 'recovery' | 'inbox' | 'deliver' | 'reconcile';
+export type JobName =
+  'seal' | 'submit' | 'deadline' | 'proof' | 'recovery' | 'inbox' | 'deliver' | 'reconcile' | 'entitlements';
 
 /** One piece of background work. `run` does all there is to do now, and returns early when `signal` aborts. */
 export interface Job {

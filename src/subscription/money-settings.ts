@@ -11,6 +11,11 @@ export function moneySettingsOf({ aws }: Pick<ResolvedOptions, 'aws'>, product: 
     // Without path, user or password: it is stored and told.
     'aws.endpoint': aws.endpoint === undefined ? 'AWS' : new URL(aws.endpoint).origin,
     'aws.identicalResend': aws.identicalResend,
+    // What is subtracted from usage before it is sent.
+    ...(product.included && { 'products[].included': product.included }),
+    ...(product.includedUnits.length > 0 && {
+      'products[].includedUnits': JSON.stringify(product.includedUnits),
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { billedDimensionOf } from '../options/included-pairing.js';
 import { type ProductMode, type ResolvedProduct, type ResolvedOptions } from '../options/resolved-options.js';
 import { hourOf } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -13,6 +14,7 @@ import {
   insertDimensions,
   insertOrLockProduct,
   type ProductRow,
+  updateBilledAs,
   updateIdentity,
   updateSettings,
 } from './product.sql.js';
@@ -69,7 +71,14 @@ export class ProductCatalog {
         await updateIdentity(tx, sellerAccount, productCode, identity);
       }
     }
-    await insertDimensions(tx, sellerAccount, productCode, product.dimensions);
+    const billed = new Map(product.dimensions.map((name) => [name, billedDimensionOf(product, name)]));
+    await insertDimensions(tx, sellerAccount, productCode, [...new Set([...billed.keys(), ...billed.values()])]);
+    await updateBilledAs(
+      tx,
+      sellerAccount,
+      productCode,
+      [...billed].map(([name, as]) => ({ name, as: as === name ? null : as })),
+    );
     await this.syncModes(tx, product);
     const generation = await updateSettings(tx, sellerAccount, productCode, moneySettingsOf(this.options, product));
     if (generation !== undefined && generation > 1)

@@ -121,6 +121,22 @@ export async function insertDimensions(
   );
 }
 
+/** Under which name AWS is sent what exceeds a contract; what waits for a record is shown under it. */
+export async function updateBilledAs(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+  dimensions: readonly { name: string; as: string | null }[],
+): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.dimension d SET billed_as = input.billed_as
+     FROM unnest($3::text[], $4::text[]) AS input (name, billed_as)
+     WHERE d.seller_account = $1 AND d.product_code = $2 AND d.name = input.name
+       AND d.billed_as IS DISTINCT FROM input.billed_as`,
+    [sellerAccount, productCode, dimensions.map(({ name }) => name), dimensions.map(({ as }) => as)],
+  );
+}
+
 export interface DimensionRow {
   id: number;
   product_code: string;

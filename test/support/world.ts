@@ -45,7 +45,7 @@ const TOPIC_ARN = `arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notifi
 const UNPACED = { getEntitlements: 1000, searchAgreements: 1000, describeAgreement: 1000, getAgreementTerms: 1000 };
 /** What a running module does again and again; `inbox` and `deliver` have their places in a turn. */
 const JOBS = ['seal', 'submit', 'recovery', 'deadline'] as const satisfies JobName[];
-const PLACED: readonly string[] = [...JOBS, 'inbox', 'reconcile', 'deliver'];
+const PLACED: readonly string[] = [...JOBS, 'inbox', 'reconcile', 'deliver', 'entitlements'];
 
 /**
  * Ways in which AWS's word reaches the host: events of EventBridge by an API destination or through a queue; the topics
@@ -68,6 +68,8 @@ export interface WorldOptions {
   lists?: readonly string[];
   /** Of both products. Default `requests` and `storage`. */
   dimensions?: string[];
+  /** Metered dimensions of both listings at AWS. Default: `dimensions`. */
+  listed?: string[];
   /** The host's own controllers and services. */
   parts?: HostParts;
   /** Default: a new one on the run's server. One that is given must be migrated by the module, or before. */
@@ -110,6 +112,7 @@ export class World {
     // The module's own word, where a failing case is looked into.
     logger = process.env.WORLD_LOG === undefined ? false : ['error', 'warn'],
     dimensions = DIMENSIONS,
+    listed = dimensions,
     lists = [PRODUCT_CODE, LEGACY_CODE],
     parts = {},
     database,
@@ -122,8 +125,8 @@ export class World {
       sellerAccountId: SELLER,
       ...ofSimulator,
     });
-    simulator.createProduct({ productCode: PRODUCT_CODE, dimensions });
-    simulator.createProduct({ productCode: LEGACY_CODE, dimensions, identity: 'legacy' });
+    simulator.createProduct({ productCode: PRODUCT_CODE, dimensions: listed });
+    simulator.createProduct({ productCode: LEGACY_CODE, dimensions: listed, identity: 'legacy' });
     const needsQueue = ways.some((way) => way.toLowerCase().endsWith('queue'));
     const sqs = needsQueue ? await SqsEmulator.start() : null;
     const queue = sqs?.queue() ?? null;
@@ -300,6 +303,8 @@ export class World {
       if (this.asksAws) await this.runOn(app, 'reconcile');
       if ((await this.left()).messages) await this.runOn(app, 'inbox');
       await this.runOn(app, ...JOBS);
+      // What hours of contracts wait for is asked as soon as they wait.
+      await this.runOn(app, 'entitlements');
       if ((await this.left()).plans) await this.runOn(app, 'seal', 'submit');
       await this.runOn(app, ...names.filter((name) => !PLACED.includes(name)));
     }

@@ -24,6 +24,19 @@ export interface IncludedTerm {
  * @param rollsOver whether a term leaves what it did not use to the next
  */
 export function includedOf(terms: readonly IncludedTerm[], rollsOver = false, rolledOver: Scaled = 0n): Scaled[] {
+  return outcomesOf(terms, rollsOver, rolledOver).map(({ included }) => included);
+}
+
+/** What the last of these terms leaves to the one that follows. */
+export function leftBy(terms: readonly IncludedTerm[], rolledOver: Scaled): Scaled {
+  return outcomesOf(terms, true, rolledOver).at(-1)?.left ?? rolledOver;
+}
+
+function outcomesOf(
+  terms: readonly IncludedTerm[],
+  rollsOver: boolean,
+  rolledOver: Scaled,
+): { included: Scaled; left: Scaled }[] {
   let left = rolledOver;
   return terms.map(({ stretches }) => {
     let used = 0n;
@@ -35,7 +48,7 @@ export function includedOf(terms: readonly IncludedTerm[], rollsOver = false, ro
       included = larger(0n, smaller(used, smaller(included + larger(stretch.used, 0n), most)));
     }
     left = rollsOver ? most - included : 0n;
-    return included;
+    return { included, left };
   });
 }
 

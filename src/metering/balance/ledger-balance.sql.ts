@@ -23,6 +23,7 @@ export interface BalanceRow {
  * - per subject: rollups in records that set usage apart = what those records say;
  * - per record of a period: its rollups = what it says;
  * - per rollup: the deep proof has found none that differs from its events;
+ * - per period: usage that counts against included units = that of the standing records that count it;
  * - per period: its balance = the sum over its standing records, so that Σ rollups = included + what was billed, waits
  *   or is held + carry.
  *
@@ -35,17 +36,19 @@ const BALANCES = `
   ), subject AS MATERIALIZED (
     SELECT s.id, s.customer_id FROM own JOIN marketplace.subject s ON s.seller_account = $1 AND s.customer_id = own.id
   ), unsealed AS (
-    SELECT s.customer_id, u.dimension, sum(u.quantity) AS quantity
-    FROM subject s JOIN marketplace.unsealed_usage u ON u.subject = s.id GROUP BY 1, 2
+    SELECT s.customer_id, coalesce(d.billed_as, d.name) AS dimension, sum(u.quantity) AS quantity
+    FROM subject s JOIN marketplace.unsealed_usage u ON u.subject = s.id
+    JOIN marketplace.dimension d ON d.id = u.dimension GROUP BY 1, 2
   ), rollups AS MATERIALIZED (
-    SELECT s.customer_id, u.dimension, CASE WHEN u.record_id IS NULL THEN 'waiting' WHEN m.kind = 'setApart'
+    SELECT s.customer_id, coalesce(m.dimension, d.billed_as, d.name) AS dimension, CASE WHEN u.record_id IS NULL THEN 'waiting' WHEN m.kind = 'setApart'
       THEN 'setApart' ELSE 'record' END AS place,
            coalesce(u.waiting_reason, 'unplanned') AS reason, sum(u.event_sum) AS quantity
     FROM subject s JOIN marketplace.rollup u ON u.subject = s.id AND NOT u.is_split
+    JOIN marketplace.dimension d ON d.id = u.dimension
     LEFT JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.id = u.record_id
     GROUP BY 1, 2, 3, 4
   ), subject_side AS (
-    SELECT customer_id, d.name AS dimension, sum(unsealed) AS unsealed, sum(waiting) AS waiting_sum, sum(set_apart) AS
+    SELECT customer_id, dimension, sum(unsealed) AS unsealed, sum(waiting) AS waiting_sum, sum(set_apart) AS
       set_apart, sum(in_records) AS in_records
     FROM (
       SELECT customer_id, dimension, quantity AS unsealed, 0 AS waiting, 0 AS set_apart, 0 AS in_records FROM unsealed
@@ -53,12 +56,11 @@ const BALANCES = `
       SELECT customer_id, dimension, 0, CASE place WHEN 'waiting' THEN quantity ELSE 0 END, CASE place WHEN 'setApart'
         THEN quantity ELSE 0 END,
              CASE place WHEN 'record' THEN quantity ELSE 0 END FROM rollups
-    ) AS part JOIN marketplace.dimension d ON d.id = part.dimension
-    GROUP BY 1, 2
+    ) AS part GROUP BY 1, 2
   ), reasons AS (
     SELECT customer_id, dimension, jsonb_object_agg(reason, quantity::text) AS waiting FROM (
-      SELECT r.customer_id, d.name AS dimension, r.reason, sum(r.quantity) AS quantity
-      FROM rollups r JOIN marketplace.dimension d ON d.id = r.dimension WHERE r.place = 'waiting' GROUP BY 1, 2, 3
+      SELECT customer_id, dimension, reason, sum(quantity) AS quantity
+      FROM rollups WHERE place = 'waiting' GROUP BY 1, 2, 3
     ) AS reason GROUP BY 1, 2
   ), apart AS (
     SELECT s.customer_id, m.dimension, sum(m.event_sum) AS said, bool_and(m.quantity = m.event_sum) AS is_level
@@ -73,7 +75,8 @@ const BALANCES = `
   ), records AS MATERIALIZED (
     SELECT p.customer_id, p.id AS period_id, m.dimension, CASE m.state WHEN 'closed' THEN m.disposition
       ELSE m.state END AS state,
-           coalesce(m.settled_quantity, m.quantity) AS quantity, m.included, m.event_sum, m.event_count,
+           coalesce(m.settled_quantity, m.quantity) * m.block AS quantity, m.included, m.event_sum, m.event_count,
+           CASE WHEN m.included_by IS NOT NULL THEN m.event_sum ELSE 0 END AS counting,
            inside.event_sum AS rollup_sum, inside.event_count AS rollup_count
     FROM period p JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.period_id = p.id
       AND m.disposition IS DISTINCT FROM 'annulled'
@@ -84,21 +87,28 @@ const BALANCES = `
   ), sums AS (
     SELECT customer_id, period_id, dimension, sum(event_sum) AS event_sum, sum(included) AS included, sum(quantity) AS
       quantity,
-           bool_and(event_sum = rollup_sum AND event_count = rollup_count) AS is_sum_of_rollups
+           sum(counting) AS counting, bool_and(event_sum = rollup_sum AND event_count = rollup_count) AS is_sum_of_rollups
     FROM records GROUP BY 1, 2, 3
   ), kept AS (
     SELECT p.customer_id, b.period_id, b.dimension, b.event_sum, b.included, b.quantity, b.carry
     FROM period p JOIN marketplace.balance b ON b.seller_account = $1 AND b.period_id = p.id
+  ), counted AS (
+    SELECT p.customer_id, k.period_id, k.dimension, sum(k.used) AS used
+    FROM period p JOIN marketplace.included_usage k ON k.seller_account = $1 AND k.period_id = p.id GROUP BY 1, 2, 3
   ), period_side AS (
     SELECT customer_id, dimension, coalesce(sum(kept.included), 0) AS included, coalesce(sum(kept.carry), 0) AS carry,
            bool_and(coalesce(is_sum_of_rollups, true) AND coalesce(kept.event_sum, 0) = coalesce(sums.event_sum, 0)
              AND coalesce(kept.included, 0) = coalesce(sums.included, 0)
-               AND coalesce(kept.quantity, 0) = coalesce(sums.quantity, 0)) AS is_level
-    FROM kept FULL JOIN sums USING (customer_id, period_id, dimension) GROUP BY 1, 2
+               AND coalesce(kept.quantity, 0) = coalesce(sums.quantity, 0)
+               AND coalesce(counted.used, 0) = coalesce(sums.counting, 0)) AS is_level
+    FROM kept FULL JOIN sums USING (customer_id, period_id, dimension)
+    FULL JOIN counted USING (customer_id, period_id, dimension) GROUP BY 1, 2
   ), unproven AS (
-    SELECT DISTINCT s.customer_id, d.name AS dimension, true AS is_unproven FROM marketplace.unproven_rollup x
+    SELECT DISTINCT s.customer_id, coalesce(m.dimension, d.billed_as, d.name) AS dimension, true AS is_unproven
+    FROM marketplace.unproven_rollup x
     JOIN marketplace.rollup u ON u.id = x.rollup_id JOIN subject s ON s.id = u.subject
-    JOIN marketplace.dimension d ON d.id = u.dimension WHERE x.seller_account = $1
+    JOIN marketplace.dimension d ON d.id = u.dimension
+    LEFT JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.id = u.record_id WHERE x.seller_account = $1
   ), states AS (
     SELECT customer_id, dimension, jsonb_object_agg(state, quantity::text) AS by_state FROM (
       SELECT customer_id, dimension, state, sum(quantity) AS quantity FROM records GROUP BY 1, 2, 3

@@ -17,7 +17,7 @@ const FOOTINGS = `
   WITH claimed AS MATERIALIZED (
     SELECT r.* FROM unnest($2::uuid[]) AS given (id) CROSS JOIN LATERAL (
       SELECT m.id, m.period_id, m.product_code, m.dimension, m.quantity, m.event_sum, m.event_count, m.carry_in,
-        m.allocations
+        m.allocations, m.included, m.included_total, m.included_by, m.sealed_at
       FROM marketplace.metering_record m WHERE m.seller_account = $1 AND m.id = given.id OFFSET 0
     ) AS r
   ), books AS MATERIALIZED (
@@ -34,12 +34,12 @@ const FOOTINGS = `
     CROSS JOIN LATERAL (
       SELECT coalesce(sum(m.event_sum) FILTER (WHERE m.is_standing), 0) AS standing_event_sum,
         coalesce(sum(m.included) FILTER (WHERE m.is_standing), 0) AS standing_included,
-        coalesce(sum(coalesce(m.settled_quantity, m.quantity)) FILTER (WHERE m.is_standing), 0) AS standing_quantity,
+        coalesce(sum(coalesce(m.settled_quantity, m.quantity) * m.block) FILTER (WHERE m.is_standing), 0) AS standing_quantity,
         array_agg(DISTINCT m.carry_out) FILTER (WHERE m.carry_out <> 0) AS carries,
         bool_and(m.is_standing AND m.settled_quantity IS NULL) AS is_chain
       FROM (
-        SELECT event_sum, included, quantity, settled_quantity, carry_out, disposition IS DISTINCT FROM 'annulled'
-          AS is_standing
+        SELECT event_sum, included, quantity, block, settled_quantity, carry_out,
+          disposition IS DISTINCT FROM 'annulled' AS is_standing
         FROM marketplace.metering_record
         WHERE seller_account = $1 AND period_id = book.period_id AND dimension = book.dimension OFFSET 0
       ) AS m
@@ -58,17 +58,55 @@ const FOOTINGS = `
     trim_scale(books.standing_event_sum)::text AS standing_event_sum,
     trim_scale(books.standing_included)::text AS standing_included,
     trim_scale(books.standing_quantity)::text AS standing_quantity,
+    trim_scale(c.included)::text AS included, trim_scale(c.included_total)::text AS included_total,
+    c.included_by, said.quantity AS said_quantity, uncounted.is_found AS is_uncounted,
+    trim_scale(counted.sum)::text AS counted_sum, trim_scale(counting.sum)::text AS counting_sum,
     NOT books.is_checked OR c.carry_in = 0 OR coalesce(c.carry_in = ANY (books.carries), false) AS continues
   FROM claimed c
   JOIN books ON books.period_id = c.period_id AND books.dimension = c.dimension
   CROSS JOIN LATERAL (
     SELECT coalesce(sum(u.event_sum), 0) AS sum, coalesce(sum(u.event_count), 0) AS count,
-      count(*) FILTER (WHERE u.is_split OR d.name <> c.dimension OR d.product_code <> c.product_code
-        OR d.seller_account <> $1) AS strangers, count(x.rollup_id) AS unproven
+      count(*) FILTER (WHERE u.is_split OR d.product_code <> c.product_code OR d.seller_account <> $1
+        OR (d.name <> c.dimension AND NOT coalesce(c.included_by -> 'covers' ? d.name, false))) AS strangers, count(x.rollup_id) AS unproven
     FROM (SELECT * FROM marketplace.rollup WHERE record_id = c.id OFFSET 0) AS u
     CROSS JOIN LATERAL (SELECT * FROM marketplace.dimension WHERE id = u.dimension OFFSET 0) AS d
     LEFT JOIN marketplace.unproven_rollup x ON x.rollup_id = u.id
-  ) AS inside`;
+  ) AS inside
+  -- The answer of AWS that it names, as it was kept.
+  LEFT JOIN LATERAL (
+    SELECT trim_scale(coalesce(sum(CASE jsonb_typeof(held -> 'value')
+      WHEN 'number' THEN greatest(0, round((held ->> 'value')::numeric, 12))
+      WHEN 'boolean' THEN (held ->> 'value')::boolean::int END), 0))::text AS quantity
+    FROM marketplace.period p
+    JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = p.agreement_id
+    JOIN marketplace.agreement same ON same.seller_account = $1 AND coalesce(a.alias_of, a.id) IN (same.id, same.alias_of)
+    JOIN marketplace.entitlement_change e ON e.seller_account = $1 AND e.agreement_id = same.id
+      AND e.fetched_at = (c.included_by -> 'said' ->> 'fetchedAt')::timestamptz
+    LEFT JOIN LATERAL jsonb_array_elements(e.entitlements) AS held
+      ON held ->> 'dimension' = c.included_by ->> 'contractDimension'
+    WHERE p.seller_account = $1 AND p.id = c.period_id
+    GROUP BY e.agreement_id, e.fetched_at LIMIT 1
+  ) AS said ON jsonb_typeof(c.included_by -> 'said') = 'object'
+  -- A record that includes nothing where those before it counted against included units.
+  CROSS JOIN LATERAL (
+    SELECT c.included_by IS NULL AND c.event_count > 0 AND EXISTS (
+      SELECT FROM marketplace.included_usage k WHERE k.seller_account = $1 AND k.period_id = c.period_id
+        AND k.dimension = c.dimension)
+      AND EXISTS (SELECT FROM marketplace.metering_record m WHERE m.seller_account = $1
+        AND m.period_id = c.period_id AND m.dimension = c.dimension AND m.included_by IS NOT NULL
+        AND m.sealed_at < c.sealed_at) AS is_found
+  ) AS uncounted
+  -- What counts against included units is the usage of the standing records that count it.
+  CROSS JOIN LATERAL (
+    SELECT coalesce(sum(k.used), 0) AS sum FROM marketplace.included_usage k
+    WHERE c.included_by IS NOT NULL AND k.seller_account = $1 AND k.period_id = c.period_id
+      AND k.dimension = c.dimension
+  ) AS counted
+  CROSS JOIN LATERAL (
+    SELECT coalesce(sum(m.event_sum), 0) AS sum FROM marketplace.metering_record m
+    WHERE c.included_by IS NOT NULL AND m.seller_account = $1 AND m.period_id = c.period_id
+      AND m.dimension = c.dimension AND m.included_by IS NOT NULL AND m.disposition IS DISTINCT FROM 'annulled'
+  ) AS counting`;
 
 /** @param ids of records of hours */
 export function readFootings(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<RecordFooting[]> {

@@ -1,3 +1,5 @@
+import { type IncludedBasis, includedMismatch } from './included-rule.js';
+
 /** What a record says, and what the rows say that it must follow from, as decimals without trailing zeros. */
 export interface RecordFooting {
   id: string;
@@ -21,13 +23,34 @@ export interface RecordFooting {
   standing_event_sum: string;
   standing_included: string;
   standing_quantity: string;
+  /** Units that a contract includes of it, and of its period's records so far. */
+  included: string;
+  included_total: string;
+  included_by: IncludedBasis | null;
+  /** The quantity that AWS's answer names to which it refers, as the ledger keeps it; null where it keeps none. */
+  said_quantity: string | null;
+  /** It counts nothing against included units, and records before it did. */
+  is_uncounted: boolean;
+  /** Usage that counts against included units, by hour and as the sum over records. */
+  counted_sum: string;
+  counting_sum: string;
   /** Its carry is one that another record of its period left; true also where nothing can be said of that. */
   continues: boolean;
 }
 
 /** One thing in which a record and the ledger differ. */
 export interface Mismatch {
-  what: 'event sum' | 'event count' | 'rollups' | 'events' | 'allocations' | 'balance' | 'carry';
+  what:
+    | 'event sum'
+    | 'event count'
+    | 'rollups'
+    | 'events'
+    | 'allocations'
+    | 'balance'
+    | 'carry'
+    | 'included units'
+    | 'entitlement'
+    | 'counted usage';
   says: string;
   found: string;
 }
@@ -48,6 +71,17 @@ export function mismatchesOf(footing: RecordFooting): Mismatch[] {
     balanceText(footing.balance_event_sum, footing.balance_included, footing.balance_quantity),
     balanceText(footing.standing_event_sum, footing.standing_included, footing.standing_quantity),
   );
+  const included = includedMismatch({
+    included: footing.included,
+    includedTotal: footing.included_total,
+    basis: footing.included_by,
+  });
+  if (included) found.push({ what: 'included units', ...included });
+  if (footing.is_uncounted)
+    found.push({ what: 'included units', says: 'none', found: 'a contract that includes some' });
+  const said = footing.included_by?.said;
+  if (said) compare('entitlement', said.quantity, footing.said_quantity ?? 'no such answer of AWS');
+  compare('counted usage', footing.counted_sum, footing.counting_sum);
   if (!footing.continues) compare('carry', footing.carry_in, 'none that a record of its period left');
   return found;
 }

@@ -1,16 +1,20 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { billedDimensionOf, billedDimensionsOf, includedUnitsOf } from '../../options/included-pairing.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
-import { floorUnits, type Scaled } from '../../runtime/decimal.js';
+import { type Scaled } from '../../runtime/decimal.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
-import { planCustomer, type Rollup } from './customer-plan.js';
+import { wholeBlocks } from './balance-step.js';
+import { planCustomer, type PlannedHour, type Rollup } from './customer-plan.js';
 import { lockSealCursors, takeChanged } from './due-customers.sql.js';
 import { endedHours, hasRecentEnd } from './ended-hours.js';
+import { replaceWanted } from './included-load.sql.js';
+import { type IncludedPool } from './included-pool.js';
 import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
 import { type Period } from './period.js';
 import { type PlannedCustomer } from './planned-customer.js';
-import { draftClosing, draftHour, draftSettingApart, type RecordDraft } from './record-draft.js';
+import { type BalanceBefore, draftClosing, draftHour, draftSettingApart, type RecordDraft } from './record-draft.js';
 import { operationOf, rollupOf, SealingFacts } from './sealing-facts.js';
 import { loadPeriods, loadWaitingRollups, setPlanStable } from './sealing-load.sql.js';
 import { nextLook, type SealingNotices } from './sealing-notices.js';
@@ -41,18 +45,13 @@ export type TimelineLoader = (
  */
 export type EarlyTake = (due: readonly DueUsage[], now: Date) => Promise<unknown>;
 
-/** What contracts cover in all, by agreement row and dimension: units of it are included, not sent. */
-export type EntitlementCover = (
-  tx: SqlExecutor,
-  sellerAccount: string,
-  agreementIds: readonly string[],
-) => Promise<ReadonlyMap<string, Scaled>>;
-
 export interface Frozen {
   records: number;
   annulled: number;
   /** Why records that are never sent were closed as they were sealed, a reason each. */
   closed: readonly string[];
+  /** Hours wait for AWS to say what a contract includes. */
+  isAsking: boolean;
 }
 
 /**
@@ -68,7 +67,6 @@ export class CustomerFreezer {
     private readonly loadTimelines: TimelineLoader,
     private readonly takeEarly: EarlyTake,
     private readonly notices: SealingNotices,
-    private readonly coverOf: EntitlementCover | null = null,
   ) {
     this.follower = new TimelineFollower(options.sellerAccount, notices);
   }
@@ -78,7 +76,7 @@ export class CustomerFreezer {
     const times = { now: clock.now(), settleDelayMs, zeroRecordLeadMs };
     await setPlanStable(tx);
     const claimed = await lockSealCursors(tx, sellerAccount, customerIds);
-    if (claimed.length === 0) return { records: 0, annulled: 0, closed: [] };
+    if (claimed.length === 0) return { records: 0, annulled: 0, closed: [], isAsking: false };
     const changed = await takeChanged(tx, sellerAccount, claimed);
     crashPoint('seal.claimed');
     const timelines = await this.loadTimelines(tx, sellerAccount, claimed, times.now);
@@ -103,11 +101,11 @@ export class CustomerFreezer {
       planned = await this.plan(tx, facts);
     }
     const drafts = await this.write(tx, facts, planned);
-    await this.finish(tx, facts, planned, claimed, times.now);
+    const isAsking = await this.finish(tx, facts, planned, claimed, times.now);
     await this.notices.tell(tx, planned, drafts, annulled, times.now);
     crashPoint('seal.written');
     const closed = drafts.flatMap(({ row }) => (row.state === 'closed' ? [row.reason ?? ''] : []));
-    return { records: drafts.length, annulled: annulled.length, closed };
+    return { records: drafts.length, annulled: annulled.length, closed, isAsking };
   }
 
   /** The running hour of who has an end inside it: AWS takes it for one hour after the end only. */
@@ -132,16 +130,23 @@ export class CustomerFreezer {
       if (list) list.push(rollupOf(row));
       else rollups.set(row.customer_id, [rollupOf(row)]);
     }
+    const { now } = facts.times;
     return facts.timelines.map((customer) => {
       const { customerId, productCode } = customer;
       const rule = facts.rule(customer);
       const listed = facts.optionsOf(productCode);
+      const waiting = (rollups.get(customerId) ?? []).map((rollup) =>
+        listed ? { ...rollup, dimension: billedDimensionOf(listed, rollup.dimension) } : rollup,
+      );
       const plan = planCustomer({
         rule,
-        rollups: rollups.get(customerId) ?? [],
+        rollups: waiting,
         zeroRecords: listed?.zeroRecords ?? 'off',
-        dimensions: listed?.dimensions ?? [],
+        dimensions: listed ? billedDimensionsOf(listed) : [],
         carries: facts.carriesOf(rule),
+        blockOf: (dimension) => this.blockOf(productCode, dimension),
+        heldUntil: (period, rollup, hour) =>
+          facts.included.poolOf(productCode, period, rollup.dimension)?.heldUntil(rollup, hour, now) ?? null,
         hasUnfinished: (period) => facts.hasUnfinished(period),
         isZeroAnnulled: (period, dimension, hour) => facts.isZeroAnnulled(period, dimension, hour),
         take: (period, dimension, hour) => {
@@ -167,33 +172,36 @@ export class CustomerFreezer {
   ): Promise<RecordDraft[]> {
     const { sellerAccount } = this.options;
     const periodIds = await this.periodRows(tx, facts, planned);
-    const cover = await this.cover(tx, planned);
     const drafts = planned.flatMap(({ plan, frame }) => {
-      const carries = new Map<string, { carry: Scaled; coverLeft: Scaled }>();
-      const stateOf = (period: Period, dimension: string): { carry: Scaled; coverLeft: Scaled } => {
+      const { productCode } = frame;
+      const balances = new Map<string, { carry: Scaled; included: Scaled }>();
+      const balanceOf = (period: Period, dimension: string): { carry: Scaled; included: Scaled } => {
         const key = `${period.key} ${dimension}`;
-        const known = carries.get(key);
-        if (known) return known;
-        const { carry, included } = facts.balanceOf(period, dimension);
-        const covered = (cover.get(`${period.agreementId} ${dimension}`) ?? 0n) - included;
-        const state = { carry, coverLeft: covered > 0n ? covered : 0n };
-        carries.set(key, state);
-        return state;
+        const known = balances.get(key) ?? facts.balanceOf(period, dimension);
+        balances.set(key, known);
+        return known;
       };
+      const poolOf = (period: Period, dimension: string): IncludedPool | undefined =>
+        facts.included.poolOf(productCode, period, dimension);
       const idOf = (period: Period): string => periodIds.get(period.key) ?? '';
       return [
         ...plan.hours.map((hour) => {
-          const state = stateOf(hour.period, hour.dimension);
-          const draft = draftHour(frame, hour, idOf(hour.period), state.carry, state.coverLeft);
-          state.carry = draft.carryOut;
-          state.coverLeft -= draft.included;
+          const { period, dimension, rollups } = hour;
+          const balance = balanceOf(period, dimension);
+          const pool = poolOf(period, dimension);
+          const share = pool?.take(dimension, rollups, !isFresh(pool, hour)) ?? null;
+          const block = this.blockOf(productCode, dimension);
+          const draft = draftHour(frame, hour, idOf(period), { ...balance, share }, block);
+          balances.set(`${period.key} ${dimension}`, after(balance, draft));
           // A whole unit is left over: the next pass plans it.
-          if (floorUnits(draft.carryOut) >= 1n) plan.lookAt = frame.now;
+          if (wholeBlocks(draft.carryOut, block) >= 1n) plan.lookAt = frame.now;
           return draft;
         }),
-        ...plan.closings.map((closing) =>
-          draftClosing(frame, closing, idOf(closing.period), stateOf(closing.period, closing.dimension).carry),
-        ),
+        ...plan.closings.map((closing) => {
+          const { period, dimension, rollups } = closing;
+          const share = poolOf(period, dimension)?.take(dimension, rollups, false) ?? null;
+          return draftClosing(frame, closing, idOf(period), { ...balanceOf(period, dimension), share });
+        }),
         ...plan.settingsApart.map((apart) => draftSettingApart(frame, apart)),
       ];
     });
@@ -249,10 +257,10 @@ export class CustomerFreezer {
     return rowIds;
   }
 
-  private async cover(tx: SqlExecutor, planned: readonly PlannedCustomer[]): Promise<ReadonlyMap<string, Scaled>> {
-    if (!this.coverOf) return new Map();
-    const agreements = planned.flatMap(({ plan }) => plan.hours.map(({ period }) => period.agreementId));
-    return agreements.length === 0 ? new Map() : this.coverOf(tx, this.options.sellerAccount, [...new Set(agreements)]);
+  /** Units of usage that one unit of a record of the dimension stands for. */
+  private blockOf(productCode: string, dimension: string): bigint {
+    const product = this.options.products.find((one) => one.productCode === productCode);
+    return BigInt((product && includedUnitsOf(product, dimension)?.block) ?? 1);
   }
 
   private async finish(
@@ -261,7 +269,7 @@ export class CustomerFreezer {
     planned: readonly PlannedCustomer[],
     claimed: readonly string[],
     now: Date,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { sellerAccount } = this.options;
     const news = planned.flatMap(({ plan }) =>
       plan.waits.flatMap(({ rollup, reason }) =>
@@ -273,11 +281,49 @@ export class CustomerFreezer {
       plan.closed.flatMap((period) => facts.rowsOf(period).map(({ id }) => id)),
     );
     if (closed.length > 0) await markClosed(tx, sellerAccount, closed, now);
+    const isAsking = await this.wantAnswers(tx, facts, planned, now);
     const looks = new Map(planned.map(({ customer, plan }) => [customer.customerId, nextLook(plan, now)]));
     await moveSealCursors(
       tx,
       sellerAccount,
       claimed.map((customerId) => ({ customerId, lookAt: looks.get(customerId) ?? null })),
     );
+    return isAsking;
   }
+  /** Hours that wait for AWS's answer have it asked, and so has an amendment; what waits no more, no longer. */
+  private async wantAnswers(
+    tx: SqlExecutor,
+    facts: SealingFacts,
+    planned: readonly PlannedCustomer[],
+    now: Date,
+  ): Promise<boolean> {
+    const asks = (productCode: string): boolean =>
+      this.options.products.some(
+        (product) =>
+          product.productCode === productCode && product.includedUnits.some(({ units }) => units === undefined),
+      );
+    const asking = planned.filter(({ customer }) => asks(customer.productCode));
+    if (asking.length === 0) return false;
+    const wanted = new Map(
+      asking.flatMap(({ customer, plan }) => {
+        const waiting = plan.waits.flatMap(({ reason, period }) =>
+          reason === 'awaitingEntitlement' && period ? [period.agreementId] : [],
+        );
+        return [...waiting, ...facts.included.amendedOf(customer)].map(
+          (agreementId) => [agreementId, { agreementId, customerId: customer.customerId, since: now }] as const,
+        );
+      }),
+    );
+    const ids = asking.map(({ customer }) => customer.customerId);
+    await replaceWanted(tx, this.options.sellerAccount, ids, [...wanted.values()]);
+    return wanted.size > 0;
+  }
+}
+
+function isFresh(pool: IncludedPool, { hour, rollups }: PlannedHour): boolean {
+  return rollups.every((rollup) => pool.isFresh(rollup.hour, hour));
+}
+
+function after({ included }: Pick<BalanceBefore, 'included'>, draft: RecordDraft): { carry: Scaled; included: Scaled } {
+  return { carry: draft.carryOut, included: included + draft.included };
 }

@@ -1,5 +1,6 @@
 import { earliest, HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
-import { floorUnits, type Scaled } from '../../runtime/decimal.js';
+import { type Scaled } from '../../runtime/decimal.js';
+import { wholeBlocks } from './balance-step.js';
 import { type Period, periodOf } from './period.js';
 import { type PeriodHour } from './period-hours.js';
 import { type PlanningRule, type WaitingReason, type WaitingRollup, wasAskedSince } from './planning-rule.js';
@@ -44,7 +45,12 @@ export interface CustomerPlan {
   hours: PlannedHour[];
   closings: PlannedClosing[];
   settingsApart: PlannedSettingApart[];
-  waits: { rollup: Rollup; reason: WaitingReason }[];
+  waits: {
+    rollup: Rollup;
+    reason: WaitingReason;
+    /** The one that it waits with, where one is known. */
+    period: Period | null;
+  }[];
   /** Periods whose closing is written, or who have nothing left to close. */
   closed: Period[];
   lookAt: Date | null;
@@ -56,7 +62,20 @@ export interface CustomerState {
   zeroRecords: ZeroRecords;
   dimensions: readonly string[];
   /** Carries that are not zero, of all periods that the customer's timeline knows. */
-  carries: readonly { period: Period; dimension: string; carry: Scaled }[];
+  carries: readonly {
+    period: Period;
+    dimension: string;
+    carry: Scaled;
+    /** Units are included by now that no record counts yet: they change the carry with its next record. */
+    isUncounted: boolean;
+  }[];
+  /** Units of usage that one unit of a record's quantity stands for. */
+  blockOf: (dimension: string) => bigint;
+  /**
+   * Where usage of a contract waits until AWS has said how many units are included: until when at most, null for as
+   * long as AWS says nothing; null where it does not wait.
+   */
+  heldUntil: (period: Period, rollup: Rollup, hour: PeriodHour) => { until: Date | null } | null;
   /**
    * Whether records of the period are under way to AWS: nothing is closed before they have arrived, or are given up.
    */
@@ -101,6 +120,17 @@ export function planCustomer(state: CustomerState): CustomerPlan {
     return record;
   };
 
+  const wait = (rollup: Rollup, reason: WaitingReason, closesWith: Period | null, lookAt: Date | null): void => {
+    plan.waits.push({ rollup, reason, period: closesWith });
+    if (lookAt) ahead.push(lookAt);
+    if (!closesWith) return;
+    const key = `${closesWith.key} ${rollup.dimension}`;
+    const group = closing.get(key) ?? { period: closesWith, dimension: rollup.dimension, rollups: [], reason };
+    group.rollups.push(rollup);
+    if (reason === 'refused') group.reason = 'refused';
+    closing.set(key, group);
+  };
+
   const ordered = [...state.rollups].sort((a, b) => a.hour.getTime() - b.hour.getTime() || a.subject - b.subject);
   for (const rollup of ordered) {
     const planned = rule.plan(rollup);
@@ -108,9 +138,12 @@ export function planCustomer(state: CustomerState): CustomerPlan {
       case 'split':
         plan.splits.push({ rollup, at: planned.at });
         break;
-      case 'hour':
-        recordOf(planned.period, rollup.dimension, planned.hour).rollups.push(rollup);
+      case 'hour': {
+        const held = state.heldUntil(planned.period, rollup, planned.hour);
+        if (held) wait(rollup, 'awaitingEntitlement', planned.period, held.until);
+        else recordOf(planned.period, rollup.dimension, planned.hour).rollups.push(rollup);
         break;
+      }
       case 'setApart': {
         const key = `${rollup.subject} ${rollup.dimension} ${planned.reason}`;
         const group = apart.get(key) ?? {
@@ -123,27 +156,14 @@ export function planCustomer(state: CustomerState): CustomerPlan {
         apart.set(key, group);
         break;
       }
-      case 'wait': {
-        plan.waits.push({ rollup, reason: planned.reason });
-        if (planned.lookAt) ahead.push(planned.lookAt);
-        if (!planned.closesWith) break;
-        const key = `${planned.closesWith.key} ${rollup.dimension}`;
-        const group = closing.get(key) ?? {
-          period: planned.closesWith,
-          dimension: rollup.dimension,
-          rollups: [],
-          reason: planned.reason,
-        };
-        group.rollups.push(rollup);
-        if (planned.reason === 'refused') group.reason = 'refused';
-        closing.set(key, group);
-      }
+      case 'wait':
+        wait(rollup, planned.reason, planned.closesWith, planned.lookAt);
     }
   }
 
   const hasRecord = new Set([...hours.values()].map(({ period, dimension }) => `${period.key} ${dimension}`));
   for (const { period, dimension, carry } of state.carries) {
-    if (floorUnits(carry) < 1n || hasRecord.has(`${period.key} ${dimension}`)) continue;
+    if (wholeBlocks(carry, state.blockOf(dimension)) < 1n || hasRecord.has(`${period.key} ${dimension}`)) continue;
     const planned = rule.planCarry(period, dimension);
     if (planned.to === 'hour') recordOf(planned.period, dimension, planned.hour);
     else if (planned.to === 'wait' && planned.lookAt) ahead.push(planned.lookAt);
@@ -176,16 +196,14 @@ function close(
 ): void {
   const { rule } = state;
   const { now } = rule.context.times;
-  const carryOf = new Map(
-    state.carries.map(({ period, dimension, carry }) => [`${period.key} ${dimension}`, { period, dimension, carry }]),
-  );
+  const carryOf = new Map(state.carries.map((kept) => [`${kept.period.key} ${kept.dimension}`, kept]));
   const inHours = new Set(plan.hours.map(({ period }) => period.key));
   for (const key of new Set([...waiting.keys(), ...carryOf.keys()])) {
     const group = waiting.get(key);
     const kept = carryOf.get(key);
     const period = group?.period ?? kept?.period;
     const dimension = group?.dimension ?? kept?.dimension;
-    if (!period || dimension === undefined || (!group && kept?.carry === 0n)) continue;
+    if (!period || dimension === undefined || (!group && kept?.carry === 0n && !kept.isUncounted)) continue;
     const { cutoffAt } = rule.hoursOf(period);
     if (cutoffAt === null) continue;
     if (cutoffAt > now) {

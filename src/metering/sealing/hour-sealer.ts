@@ -13,7 +13,7 @@ import { Waker } from '../../runtime/waker.js';
 import { ARRIVAL_GAP_MS } from '../../subscription/agreements/timeline-rule.js';
 import { adoptClaims } from '../../subscription/chain/claim-adoption.js';
 import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
-import { CustomerFreezer, type EntitlementCover, type Frozen, type TimelineLoader } from './customer-freezer.js';
+import { CustomerFreezer, type Frozen, type TimelineLoader } from './customer-freezer.js';
 import { findDueCustomers, findUnknownSubjects } from './due-customers.sql.js';
 import { SealingNotices } from './sealing-notices.js';
 import { UsageTaker } from './usage-taker.js';
@@ -21,9 +21,8 @@ import { UsageTaker } from './usage-taker.js';
 /** Customers in one transaction. */
 const CHUNK = 200;
 
-/** Where timelines of customers come from, and what contracts cover: other rooms, or tests, may say. */
+/** Where timelines of customers come from: tests may say. */
 export const TIMELINE_LOADER = Symbol('marketplace-metering:timeline-loader');
-export const ENTITLEMENT_COVER = Symbol('marketplace-metering:entitlement-cover');
 
 /**
  * Where no lifecycle message can come, nobody would ever say that a subscription has become active: it is metered as if
@@ -34,11 +33,12 @@ function loaderFor(options: ResolvedOptions): TimelineLoader {
   return (tx, sellerAccount, ids, now) => loadCustomerTimelines(tx, sellerAccount, ids, now, settings);
 }
 
-const NOTHING: Frozen = { records: 0, annulled: 0, closed: [] };
+const NOTHING: Frozen = { records: 0, annulled: 0, closed: [], isAsking: false };
 const sumOf = (a: Frozen, b: Frozen): Frozen => ({
   records: a.records + b.records,
   annulled: a.annulled + b.annulled,
   closed: [...a.closed, ...b.closed],
+  isAsking: a.isAsking || b.isAsking,
 });
 
 /**
@@ -59,7 +59,6 @@ export class HourSealer {
     private readonly waker: Waker,
     private readonly taker: UsageTaker,
     @Optional() @Inject(TIMELINE_LOADER) loadTimelines: TimelineLoader | null = null,
-    @Optional() @Inject(ENTITLEMENT_COVER) cover: EntitlementCover | null = null,
   ) {
     const notices = new SealingNotices(options.sellerAccount, outbox, alerts);
     this.freezer = new CustomerFreezer(
@@ -67,7 +66,6 @@ export class HourSealer {
       loadTimelines ?? loaderFor(options),
       (due, now) => taker.take(due, now),
       notices,
-      cover,
     );
   }
 
@@ -87,6 +85,7 @@ export class HourSealer {
     }
     await this.tellUnknownSubjects();
     if (frozen.records > 0) this.waker.wake('submit');
+    if (frozen.isAsking) this.waker.wake('entitlements');
   }
 
   /**

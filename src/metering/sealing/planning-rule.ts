@@ -26,6 +26,8 @@ export type WaitingReason =
   | 'ambiguous'
   /** AWS has not told under which name it is metered. */
   | 'noIdentity'
+  /** A contract includes units of it, and AWS has not said how many since it was used. */
+  | 'awaitingEntitlement'
   /** AWS refuses what it would be sent under. */
   | 'refused'
   /** AWS takes no hour of its period any more. */

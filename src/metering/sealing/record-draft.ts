@@ -5,6 +5,7 @@ import { type MeteringIdentityName } from '../../subscription/agreements/timelin
 import { type MeteringOperation } from '../settlement/deadlines.js';
 import { allocate } from './allocation.js';
 import { balanceStep } from './balance-step.js';
+import { type IncludedShare } from './included-pool.js';
 import { type PlannedClosing, type PlannedHour, type PlannedSettingApart, type Rollup } from './customer-plan.js';
 import { type WaitingReason } from './planning-rule.js';
 import { type NewRecord } from './sealing-write.sql.js';
@@ -29,19 +30,29 @@ export interface RecordDraft {
   trimmedUnits: bigint;
 }
 
+/** What the balance of a period and dimension holds before a record of it. */
+export interface BalanceBefore {
+  carry: Scaled;
+  /** What its records include so far. */
+  included: Scaled;
+  /** What is included of this record; null where no contract includes anything of it. */
+  share: IncludedShare | null;
+}
+
 /**
  * The record of an hour, from what is planned into it and what its period's balance carries.
- * @param coverLeft what the agreement's entitlement still covers.
+ * @param block units of usage that are sold as one
  */
 export function draftHour(
   frame: RecordFrame,
   { period, dimension, hour, rollups }: PlannedHour,
   periodId: string,
-  carryIn: Scaled,
-  coverLeft: Scaled,
+  { carry: carryIn, included: before, share }: BalanceBefore,
+  block = 1n,
 ): RecordDraft {
   const eventSum = sumOf(rollups);
-  const step = balanceStep(carryIn, eventSum, coverLeft);
+  const included = share?.included ?? 0n;
+  const step = balanceStep(carryIn, eventSum, included, block);
   const plan = allocate(
     step.quantity,
     carryIn,
@@ -50,7 +61,7 @@ export function draftHour(
   return {
     identity: hour.identity,
     rollups,
-    included: step.included,
+    included,
     carryOut: step.carryOut,
     trimmedUnits: plan.trimmedUnits,
     row: {
@@ -61,7 +72,8 @@ export function draftHour(
       hour: hour.hour.toISOString(),
       timestamp: hour.timestamp.toISOString(),
       quantity: formatDecimal(fromUnits(step.quantity)),
-      included: formatDecimal(step.included),
+      block: block.toString(),
+      ...includedColumns(before, share),
       carry_in: formatDecimal(carryIn),
       carry_out: formatDecimal(step.carryOut),
       allocations: plan.allocations,
@@ -83,19 +95,21 @@ export function draftClosing(
   frame: RecordFrame,
   { period, dimension, hour, rollups, reason }: PlannedClosing,
   periodId: string,
-  carryIn: Scaled,
+  { carry: carryIn, included: before, share }: BalanceBefore,
 ): RecordDraft {
-  const quantity = carryIn + sumOf(rollups);
+  const included = share?.included ?? 0n;
+  const quantity = carryIn + sumOf(rollups) - included;
   const isOwed = quantity < 0n;
   return {
     identity: null,
     rollups,
-    included: 0n,
+    included,
     carryOut: 0n,
     trimmedUnits: 0n,
     row: {
       ...commonOf(frame, dimension, rollups),
       ...closedOf(frame.now, reason),
+      ...includedColumns(before, share),
       kind: 'closing',
       subscription_id: period.subscription.subscriptionId,
       period_id: periodId,
@@ -141,11 +155,21 @@ export function draftSettingApart(
   };
 }
 
+function includedColumns(before: Scaled, share: IncludedShare | null) {
+  const included = share?.included ?? 0n;
+  return {
+    included: formatDecimal(included),
+    included_total: formatDecimal(before + included),
+    included_by: share?.basis ?? null,
+  };
+}
+
 const CLOSED_MESSAGES: Partial<Record<WaitingReason | 'dryRun', string>> = {
   dryRun: 'the product was in dry-run when this usage occurred; billing it needs a decision',
   notLive: 'the product was off when this usage occurred; billing it needs a decision',
   noHour: 'its agreement is over and AWS takes no hour of it any more',
   noIdentity: 'its agreement is over, and AWS never told under which name it is metered',
+  awaitingEntitlement: 'its agreement is over, and AWS never said how many units the contract includes',
   refused: 'its agreement is over, and AWS refused what it would have been sent under',
   afterEnd: 'it occurred after the end of the agreement',
   awaitingSuccessor: 'it occurred after the end of the agreement, and AWS knows no successor',
@@ -165,7 +189,10 @@ function commonOf(frame: RecordFrame, dimension: string, rollups: readonly Rollu
     timestamp: null,
     first_used_at: times.length === 0 ? null : new Date(Math.min(...times)).toISOString(),
     last_used_at: times.length === 0 ? null : new Date(Math.max(...times)).toISOString(),
+    block: '1',
     included: '0',
+    included_total: '0',
+    included_by: null,
     event_sum: formatDecimal(sumOf(rollups)),
     event_count: rollups.reduce((count, rollup) => count + rollup.count, 0),
     carry_out: '0',

@@ -6,6 +6,7 @@ import { type CustomerTimeline, type MeteringIdentityName } from '../../subscrip
 import { type MeteringOperation, windowStart } from '../settlement/deadlines.js';
 import { causesAgainst } from '../submission/quarantine.sql.js';
 import { periodOfRow, type Rollup } from './customer-plan.js';
+import { IncludedFacts } from './included-facts.js';
 import { findIdentities, productIdentityKey } from './metering-identity.sql.js';
 import { identityAt, identityKey, namesOf, type Period } from './period.js';
 import { type PeriodHour, type SealingTimes } from './period-hours.js';
@@ -34,12 +35,13 @@ export class SealingFacts {
   private readonly rowById: ReadonlyMap<string, PeriodRow>;
   private readonly dimensionsByPeriod = new Map<string, string[]>();
   readonly since: Date;
+  private includes: IncludedFacts | null = null;
 
   private constructor(
     readonly timelines: readonly CustomerTimeline[],
     private readonly products: ReadonlyMap<string, ProductRow>,
     private readonly options: readonly ResolvedProduct[],
-    private readonly times: SealingTimes,
+    readonly times: SealingTimes,
     private readonly identityIds: ReadonlyMap<string, string>,
     private readonly taken: ReadonlyMap<string, bigint>,
     private readonly causes: ReadonlySet<string>,
@@ -101,7 +103,7 @@ export class SealingFacts {
     // Only what is over is ever closed.
     const over = overAgreementsOf(timelines, times.now);
     const overIds = periods.filter((row) => over.has(row.agreement_id)).map(({ id }) => id);
-    return new SealingFacts(
+    const facts = new SealingFacts(
       timelines,
       products,
       options,
@@ -119,6 +121,40 @@ export class SealingFacts {
       overIds.length === 0 ? new Set() : await findUnfinished(tx, sellerAccount, overIds),
       new Set(zeros.map((row) => `${row.period_id} ${row.dimension} ${row.hour.getTime()}`)),
     );
+    facts.includes = await IncludedFacts.load(
+      tx,
+      sellerAccount,
+      timelines,
+      options,
+      facts.knownPeriods(),
+      {
+        rowsOf: (period) => facts.rowsOf(period),
+        includedOf: (period, dimension) => facts.balanceOf(period, dimension).included,
+      },
+      times.now,
+    );
+    return facts;
+  }
+
+  /** What contracts include. */
+  get included(): IncludedFacts {
+    if (!this.includes) throw new Error('facts are read before they are loaded');
+    return this.includes;
+  }
+
+  /** Periods that the ledger has rows of and the timelines know. */
+  private knownPeriods(): { productCode: string; period: Period }[] {
+    return this.timelines.flatMap((customer) => {
+      const rule = this.rule(customer);
+      const found = new Map<string, Period>();
+      for (const agreementId of agreementsOf(customer)) {
+        for (const row of this.rowsByAgreement.get(agreementId) ?? []) {
+          const period = this.periodOf(rule, row.id);
+          if (period) found.set(period.key, period);
+        }
+      }
+      return [...found.values()].map((period) => ({ productCode: customer.productCode, period }));
+    });
   }
 
   productOf(productCode: string): ProductRow | undefined {
@@ -171,16 +207,20 @@ export class SealingFacts {
     });
   }
 
-  /** Balances of the customer's periods that are not level. */
-  carriesOf(rule: PlanningRule): { period: Period; dimension: string; carry: Scaled }[] {
-    const found = new Map<string, { period: Period; dimension: string; carry: Scaled }>();
+  /** Balances of the customer's periods that are not level, or will not be once included units are counted. */
+  carriesOf(rule: PlanningRule): { period: Period; dimension: string; carry: Scaled; isUncounted: boolean }[] {
+    const { productCode } = rule.context.customer;
+    const found = new Map<string, { period: Period; dimension: string; carry: Scaled; isUncounted: boolean }>();
     for (const agreementId of agreementsOf(rule.context.customer)) {
       for (const row of this.rowsByAgreement.get(agreementId) ?? []) {
         const period = this.periodOf(rule, row.id);
         for (const dimension of period ? (this.dimensionsByPeriod.get(row.id) ?? []) : []) {
           if (!period || found.has(`${period.key} ${dimension}`)) continue;
           const { carry } = this.balanceOf(period, dimension);
-          if (carry !== 0n) found.set(`${period.key} ${dimension}`, { period, dimension, carry });
+          const pool = this.included.poolOf(productCode, period, dimension);
+          const isUncounted = pool?.isKnown === true && pool.stepOf(dimension) !== 0n;
+          if (carry !== 0n || isUncounted)
+            found.set(`${period.key} ${dimension}`, { period, dimension, carry, isUncounted });
         }
       }
     }

@@ -23,6 +23,7 @@ const ALERT_AFTER_MS: Readonly<Partial<Record<WaitingReason, number>>> = {
   beforeStart: HOUR_MS,
   noSubscription: HOUR_MS,
   noIdentity: HOUR_MS,
+  awaitingEntitlement: 30 * 60_000,
   refused: HOUR_MS,
   noHour: HOUR_MS,
   notListed: HOUR_MS,
@@ -39,6 +40,10 @@ const ADVICE: Readonly<Partial<Record<WaitingReason, string>>> = {
   noIdentity:
     'AWS has not told a license or customer to meter it under: ask the buyer to press "Set up your account" ' +
     'again, or check the product’s identity.',
+  awaitingEntitlement:
+    'Its contract includes units, and AWS has not said how many: GetEntitlements is asked again and again. Once it ' +
+    'was answered before, the hour is sealed with the last answer five hours after it began, at the latest ten ' +
+    'minutes before it is due; where it never was, the usage waits, and nothing is billed for want of an answer.',
   refused: 'AWS refuses what it would be sent under; see the blocked records of that cause.',
   noHour: 'AWS takes no hour of its agreement any more; it will be held when the period closes.',
   notListed: 'Its product is not listed in the options.',
@@ -78,7 +83,30 @@ export class SealingNotices {
     await this.tellWaiting(tx, planned, now);
     const closed = drafts.filter(({ row }) => row.state === 'closed');
     if (closed.length > 0) await this.tellClosed(tx, planned, closed, now);
+    await this.tellStale(tx, drafts);
     for (const draft of drafts) if (draft.trimmedUnits > 0n) await this.alerts.raise(tx, trimmedAlertOf(draft));
+  }
+
+  /** Hours of contracts that were sealed with an earlier answer of AWS. */
+  private async tellStale(tx: SqlExecutor, drafts: readonly RecordDraft[]): Promise<void> {
+    const counted = drafts.filter(({ row }) => row.included_by !== null);
+    const stale = counted.filter(({ row }) => row.included_by?.isStale === true);
+    for (const customerId of new Set(stale.map(({ row }) => row.customer_id))) {
+      const own = stale.filter(({ row }) => row.customer_id === customerId);
+      const hours = own.map(({ row }) => `${row.dimension} ${row.hour ?? ''}`);
+      await this.alerts.raise(tx, {
+        kind: 'includedStale',
+        subject: customerId,
+        severity: 'warning',
+        message:
+          `Included units of ${hours.slice(0, 3).join(', ')}${hours.length > 3 ? ', …' : ''} were counted with AWS’s ` +
+          `answer of ${own.at(-1)?.row.included_by?.asOf ?? ''}: GetEntitlements could not be asked since.`,
+        details: { customerId, recordIds: own.slice(0, 50).map(({ row }) => row.id) },
+      });
+    }
+    const fresh = new Set(counted.filter((draft) => !stale.includes(draft)).map(({ row }) => row.customer_id));
+    for (const { row } of stale) fresh.delete(row.customer_id);
+    if (fresh.size > 0) await this.alerts.resolve(tx, 'includedStale', [...fresh]);
   }
 
   async tellBilledElsewhere(tx: SqlExecutor, rows: readonly MovableRow[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type IncludedBasis } from '../balance/included-rule.js';
 import { type ProductModeName } from './period.js';
 import { type WaitingReason } from './planning-rule.js';
 
@@ -40,7 +41,10 @@ export interface NewRecord {
   first_used_at: string | null;
   last_used_at: string | null;
   quantity: string;
+  block: string;
   included: string;
+  included_total: string;
+  included_by: IncludedBasis | null;
   event_sum: string;
   event_count: number;
   carry_in: string;
@@ -61,8 +65,8 @@ export interface NewRecord {
 }
 
 const COLUMNS = `id uuid, kind text, customer_id uuid, subscription_id uuid, period_id uuid, subject int, identity_id uuid, product_code text, dimension text,
-  hour timestamptz, "timestamp" timestamptz, first_used_at timestamptz, last_used_at timestamptz, quantity numeric, included numeric, event_sum numeric,
-  event_count int, carry_in numeric, carry_out numeric, allocations jsonb, notes jsonb, operation text, region text, mode text, sealed_at timestamptz,
+  hour timestamptz, "timestamp" timestamptz, first_used_at timestamptz, last_used_at timestamptz, quantity numeric, block numeric, included numeric,
+  included_total numeric, included_by jsonb, event_sum numeric, event_count int, carry_in numeric, carry_out numeric, allocations jsonb, notes jsonb, operation text, region text, mode text, sealed_at timestamptz,
   state text, reason text, reason_message text, disposition text, due_at timestamptz, cutoff_at timestamptz, closed_at timestamptz`;
 const NAMES = COLUMNS.replace(/("?\w+"?) \w+(,|$)/g, '$1$2');
 

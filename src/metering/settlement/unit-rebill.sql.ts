@@ -16,6 +16,16 @@ export async function selectSubscription(
   return row ?? null;
 }
 
+/** Units of usage that a record's quantity stands for: of blocks, what they hold. */
+export async function selectUnits(tx: SqlExecutor, sellerAccount: string, recordId: string): Promise<string> {
+  const [row] = await tx.query<{ units: string }>(
+    `SELECT trim_scale(quantity * block)::text AS units FROM marketplace.metering_record
+     WHERE seller_account = $1 AND id = $2`,
+    [sellerAccount, recordId],
+  );
+  return row?.units ?? '0';
+}
+
 /**
  * The event that bills units anew, under the subject of a subscription. Its id is made from the record's, so the same
  * units are never billed anew twice: the second INSERT fails.

@@ -7,7 +7,7 @@ import { insertSubjects } from '../../subscription/chain/subject.sql.js';
 import { eventIdOf } from '../recording/event-id.js';
 import { type LockedRecord } from './metering-record.sql.js';
 import { RecordTransitions } from './record-transition.js';
-import { insertRebilledUsage, selectSubscription } from './unit-rebill.sql.js';
+import { insertRebilledUsage, selectSubscription, selectUnits } from './unit-rebill.sql.js';
 
 /** Who is to pay for rebilled units, and when they count as used. */
 export interface RebillTarget {
@@ -64,7 +64,8 @@ export class UnitRebill {
     await insertSubjects(tx, sellerAccount, [
       { productCode, customerId, tenantId: null, subscriptionId: subscription.id },
     ]);
-    const { dimension, quantity } = record;
+    const { dimension } = record;
+    const quantity = await selectUnits(tx, sellerAccount, record.id);
     const usage = {
       id,
       key,

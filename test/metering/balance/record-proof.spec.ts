@@ -13,6 +13,8 @@ const FOOTING: RecordFooting = {
   unproven: 0,
   allocated: '7',
   balance_event_sum: '7.5',
+  ...{ included: '0', included_total: '0', included_by: null, said_quantity: null, is_uncounted: false },
+  ...{ counted_sum: '0', counting_sum: '0' },
   balance_included: '0',
   balance_quantity: '7',
   standing_event_sum: '7.5',

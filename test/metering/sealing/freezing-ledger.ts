@@ -8,7 +8,6 @@ import { Outbox } from '../../../src/events/outbox.js';
 import { type Options } from '../../../src/options/options.js';
 import { resolveOptions, type ResolvedOptions } from '../../../src/options/resolved-options.js';
 import { LedgerBalance } from '../../../src/metering/balance/ledger-balance.js';
-import { type EntitlementCover } from '../../../src/metering/sealing/customer-freezer.js';
 import { HourSealer } from '../../../src/metering/sealing/hour-sealer.js';
 import { UsageTaker } from '../../../src/metering/sealing/usage-taker.js';
 import { Waker } from '../../../src/runtime/waker.js';
@@ -49,6 +48,7 @@ export interface LedgerRecord {
   timestamp: Date;
   quantity: string;
   included: string;
+  included_total: string;
   event_sum: string;
   event_count: number;
   carry_in: string;
@@ -102,7 +102,6 @@ export class FreezingLedger {
   private readonly agreements = new Map<string, string>();
   private readonly replicas: LedgerDatabase[] = [];
   readonly balance: LedgerBalance;
-  cover: EntitlementCover | null = null;
 
   private constructor(
     private readonly postgres: TestDatabase,
@@ -285,7 +284,6 @@ export class FreezingLedger {
       new Waker(),
       taker,
       load,
-      this.cover,
     );
   }
 

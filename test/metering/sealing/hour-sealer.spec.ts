@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { fromUnits } from '../../../src/runtime/decimal.js';
 import { type MeteringIdentityName } from '../../../src/subscription/agreements/timeline.js';
 import { at, FreezingLedger, type FrozenCustomer, type SpanGiven } from './freezing-ledger.js';
 
@@ -16,6 +15,7 @@ afterEach(async () => {
 const RUNNING: SpanGiven = { agreement: '1', from: '2026-10-05T08:20:00Z' };
 const legacy: MeteringIdentityName = { kind: 'customerIdentifier', customerIdentifier: 'C1' };
 const account: MeteringIdentityName = { kind: 'account', customerAwsAccountId: '210987654321' };
+const PLAIN = { factor: 1, block: 1, per: 'term', rollsOver: false } as const;
 const only = (customer: FrozenCustomer): string => customer.subscriptions[0]?.subscriptionId ?? '';
 const known = (customer: FrozenCustomer, ...spans: SpanGiven[]): Promise<void> =>
   ledger.timeline(customer, only(customer), ...spans);
@@ -59,12 +59,13 @@ describe('usage of a running agreement', () => {
 
   it('that a contract includes is not billed [M23]', async () => {
     const customer = await ledger.tenant(RUNNING);
-    const [agreement = ''] = customer.subscriptions[0]?.spans.map(({ agreementId }) => agreementId) ?? [];
-    ledger.cover = () => Promise.resolve(new Map([[`${agreement} requests`, fromUnits(1000)]]));
+    const [product] = ledger.options.products;
+    const includedUnits = [{ contractDimension: 'pack', covers: ['requests'], units: 1000, ...PLAIN }];
+    const given = { products: [{ ...product!, contractDimensions: ['pack'], includedUnits }] };
     await ledger.record(customer, { quantity: '700.5', at: '09:10' });
-    await ledger.seal('10:15');
+    await ledger.seal('10:15', given);
     await ledger.record(customer, { quantity: '499.5', at: '10:10' });
-    await ledger.seal('11:15');
+    await ledger.seal('11:15', given);
     expect((await ledger.records()).map(({ quantity, included }) => [quantity, included])).toEqual([
       ['0', '700.5'],
       ['200', '299.5'],

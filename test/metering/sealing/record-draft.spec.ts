@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import { type IncludedBasis } from '../../../src/metering/balance/included-rule.js';
 import { type PlannedClosing, type PlannedHour, type Rollup } from '../../../src/metering/sealing/customer-plan.js';
 import { type Period } from '../../../src/metering/sealing/period.js';
 import { type WaitingReason } from '../../../src/metering/sealing/planning-rule.js';
 import {
+  type BalanceBefore,
   draftClosing,
   draftHour,
   draftSettingApart,
@@ -61,10 +63,19 @@ const closing = (rollups: Rollup[], reason: PlannedClosing['reason'] = 'noHour')
   ...{ period: period(), dimension: 'requests', hour: at('09:00'), rollups, reason },
 });
 
+const NOTHING: BalanceBefore = { carry: 0n, included: 0n, share: null };
+const BASIS: IncludedBasis = {
+  ...{ contractDimension: 'pack', covers: ['requests'], said: null, asOf: null, terms: [], included: '7' },
+  own: { used: '11', included: '7' },
+};
+
 describe('the record of an hour', () => {
   it('says who used how much of what, under which name, and when it must be with AWS', () => {
     const rollups = [rollup('10:00', '2.5'), rollup('10:00', '1.25', { count: 4 })];
-    const draft = draftHour(FRAME, plannedHour(rollups), 'period', scaled('0.5'), scaled('1'));
+    const draft = draftHour(FRAME, plannedHour(rollups), 'period', {
+      ...{ carry: scaled('0.5'), included: scaled('7') },
+      share: { included: scaled('1'), basis: BASIS },
+    });
     expect(draft).toEqual({
       identity: license('1'),
       rollups,
@@ -86,7 +97,10 @@ describe('the record of an hour', () => {
         first_used_at: '2026-11-11T10:10:00.000Z',
         last_used_at: '2026-11-11T10:50:00.000Z',
         quantity: '3',
+        block: '1',
         included: '1',
+        included_total: '8',
+        included_by: BASIS,
         event_sum: '3.75',
         event_count: 7,
         carry_in: '0.5',
@@ -108,8 +122,20 @@ describe('the record of an hour', () => {
     });
   });
 
+  it('sells whole blocks of what a contract does not include', () => {
+    const { row, carryOut } = draftHour(
+      FRAME,
+      plannedHour([rollup('10:00', '3400')]),
+      'period',
+      { ...NOTHING, share: { included: scaled('1000'), basis: BASIS } },
+      1000n,
+    );
+    expect(row).toMatchObject({ quantity: '2', block: '1000', included: '1000', included_total: '1000' });
+    expect(carryOut).toBe(scaled('400'));
+  });
+
   it('of an idle hour has zero units and no time of use', () => {
-    const { row } = draftHour(FRAME, plannedHour([], { mode: 'dry-run' }), 'period', 0n, 0n);
+    const { row } = draftHour(FRAME, plannedHour([], { mode: 'dry-run' }), 'period', NOTHING);
     expect(row).toMatchObject({
       ...{ quantity: '0', event_sum: '0', event_count: 0, first_used_at: null, last_used_at: null, notes: {} },
       mode: 'dry-run',
@@ -118,15 +144,14 @@ describe('the record of an hour', () => {
 
   it('splits its units over the tags of its events', () => {
     const rollups = [rollup('10:00', '2', { tags: { team: 'red' } }), rollup('10:00', '3')];
-    expect(draftHour(FRAME, plannedHour(rollups), 'period', scaled('1'), 0n).row.allocations).toEqual([
-      { AllocatedUsageQuantity: 2, Tags: [{ Key: 'team', Value: 'red' }] },
-      { AllocatedUsageQuantity: 4 },
-    ]);
+    expect(
+      draftHour(FRAME, plannedHour(rollups), 'period', { ...NOTHING, carry: scaled('1') }).row.allocations,
+    ).toEqual([{ AllocatedUsageQuantity: 2, Tags: [{ Key: 'team', Value: 'red' }] }, { AllocatedUsageQuantity: 4 }]);
   });
 
   it('notes how many units lost their tags to the limits of AWS', () => {
     const rollups = ['a', 'b', 'c', 'd', 'e', 'f'].map((key) => rollup('10:00', '2', { tags: { [key]: 'x' } }));
-    const draft = draftHour(FRAME, plannedHour(rollups), 'period', 0n, 0n);
+    const draft = draftHour(FRAME, plannedHour(rollups), 'period', NOTHING);
     expect(draft.trimmedUnits).toBe(2n);
     expect(draft.row.notes).toEqual({ untaggedForLimits: '2' });
   });
@@ -140,7 +165,7 @@ describe('the record of an hour', () => {
       rollup('09:00', '-0.25', { hour: at('09:37') }),
       rollup('10:00', '1', { hour: at('10:20') }),
     ];
-    expect(draftHour(FRAME, plannedHour(rollups), 'period', 0n, 0n).row.notes).toEqual({
+    expect(draftHour(FRAME, plannedHour(rollups), 'period', NOTHING).row.notes).toEqual({
       late: [
         { hour: '2026-11-11T08:00:00.000Z', quantity: '4', events: 1 },
         { hour: '2026-11-11T09:00:00.000Z', quantity: '0.25', events: 6 },
@@ -152,7 +177,7 @@ describe('the record of an hour', () => {
     const { row } = draftHour(
       FRAME,
       plannedHour([rollup('09:00', '1'), rollup('10:00', '1'), rollup('08:00', '1')]),
-      ...(['period', 0n, 0n] as const),
+      ...(['period', NOTHING] as const),
     );
     expect([row.first_used_at, row.last_used_at]).toEqual(['2026-11-11T08:10:00.000Z', '2026-11-11T10:50:00.000Z']);
   });
@@ -161,7 +186,7 @@ describe('the record of an hour', () => {
 describe('the closing of a period', () => {
   it('holds what is left for a person, and is never sent', () => {
     const rollups = [rollup('08:00', '2.5')];
-    expect(draftClosing(FRAME, closing(rollups), 'period', scaled('0.75'))).toEqual({
+    expect(draftClosing(FRAME, closing(rollups), 'period', { ...NOTHING, carry: scaled('0.75') })).toEqual({
       identity: null,
       rollups,
       included: 0n,
@@ -182,7 +207,10 @@ describe('the closing of a period', () => {
         first_used_at: '2026-11-11T08:10:00.000Z',
         last_used_at: '2026-11-11T08:50:00.000Z',
         quantity: '3.25',
+        block: '1',
         included: '0',
+        included_total: '0',
+        included_by: null,
         event_sum: '2.5',
         event_count: 3,
         carry_in: '0.75',
@@ -204,11 +232,20 @@ describe('the closing of a period', () => {
     });
   });
 
+  it('K25 owes the buyer what a contract includes after it was billed', () => {
+    const share = { included: scaled('200'), basis: BASIS };
+    const { row } = draftClosing(FRAME, closing([]), 'period', { carry: 0n, included: scaled('800'), share });
+    expect(row).toMatchObject({ quantity: '-200', included: '200', included_total: '1000', disposition: 'owed' });
+  });
+
   it.each([
     ['is owed to the buyer where more was corrected than is left', '-0.5', 'owed', 'remainder'],
     ['is held where nothing is left', '0.5', 'held', 'noHour'],
   ])('%s', (_, sum, disposition, reason) => {
-    const { row } = draftClosing(FRAME, closing([rollup('08:00', sum)]), 'period', scaled('-0.5'));
+    const { row } = draftClosing(FRAME, closing([rollup('08:00', sum)]), 'period', {
+      ...NOTHING,
+      carry: scaled('-0.5'),
+    });
     expect(row).toMatchObject({ disposition, reason, state: 'closed' });
     if (disposition === 'owed')
       expect(row).toMatchObject({
@@ -222,10 +259,11 @@ describe('the closing of a period', () => {
     ['notLive', 'the product was off when this usage occurred; billing it needs a decision'],
     ['noHour', 'its agreement is over and AWS takes no hour of it any more'],
     ['noIdentity', 'its agreement is over, and AWS never told under which name it is metered'],
+    ['awaitingEntitlement', 'its agreement is over, and AWS never said how many units the contract includes'],
     ['refused', 'its agreement is over, and AWS refused what it would have been sent under'],
     ['nextHour', null],
   ] as const)('because of %s says why', (reason, message) => {
-    const { row } = draftClosing(FRAME, closing([rollup('08:00', '1')], reason), 'period', 0n);
+    const { row } = draftClosing(FRAME, closing([rollup('08:00', '1')], reason), 'period', NOTHING);
     expect([row.reason, row.reason_message]).toEqual([reason, message]);
   });
 });
@@ -257,7 +295,10 @@ describe('usage that is set apart', () => {
         first_used_at: '2026-11-11T08:10:00.000Z',
         last_used_at: '2026-11-11T10:50:00.000Z',
         quantity: '3.5',
+        block: '1',
         included: '0',
+        included_total: '0',
+        included_by: null,
         event_sum: '3.5',
         event_count: 9,
         carry_in: '0',

@@ -44,6 +44,9 @@ describe('by hand, the database refuses [M26]', () => {
       `region = 'eu-west-1'`,
       `notes = '[]'`,
       `included = 1`,
+      `included_total = 1`,
+      `included_by = '{}'`,
+      `block = 1000`,
     ]) {
       await expectRefused(`UPDATE marketplace.metering_record SET ${change}`, /is refused/);
     }
@@ -56,6 +59,11 @@ describe('by hand, the database refuses [M26]', () => {
       `INSERT INTO marketplace.balance (seller_account, period_id, dimension, event_sum)
         SELECT 'seller', period_id, 'storage', 5 FROM marketplace.balance`,
       /written by its records alone/,
+    );
+    await expectRefused(
+      `INSERT INTO marketplace.included_usage (seller_account, period_id, dimension, hour, used)
+        SELECT 'seller', period_id, 'requests', 1, -1000 FROM marketplace.balance`,
+      /written by records alone/,
     );
     await expectRefused(`DELETE FROM marketplace.balance`, /append-only/);
     await expectRefused(`UPDATE marketplace.period SET price = 'trial'`, /never changes/);
@@ -78,8 +86,14 @@ describe('by hand, the database refuses [M26]', () => {
     const names = 'quantity, event_sum, event_count, carry_in, carry_out';
     await expectRefused(insert(`1000, 1000, 1, 0.5, 0.5`, names), /says 1000/);
     await expectRefused(insert(`1000, 0, 0, 0.5, -999.5`, names), /metering_record_hour_quantity/);
-    await expectRefused(insert(`0, 0, 0, 0.75, 0.75`, names), /leaves a carry of 0.75 but the balance says 0.5/);
+    await expectRefused(
+      insert(`0, 0, 0, 0.75, 0.75`, names),
+      /leaves a carry of 0.75 and 0 included in all, but the balance says 0.5 and 0/,
+    );
     await expectRefused(insert(`1000, 0, 0, 1000.5, 0.5`, names), /leaves a carry|balance/);
+    const including = `${names}, included, included_total, included_by`;
+    await expectRefused(insert(`0, 0, 0, 0.5, -0.5, 1, 1, NULL`, including), /metering_record_included/);
+    await expectRefused(insert(`0, 0, 0, 0.5, -0.5, 1, 5, '{}'`, including), /5 included in all, but .* and 1/);
     await expectRefused(
       `INSERT INTO marketplace.metering_record (${columns}, ${names})
         SELECT seller_account, '${uuidv7()}', kind, customer_id, subscription_id, period_id, identity_id,

@@ -1,0 +1,54 @@
+import { type Entitlement, type EntitlementView } from './entitlement.js';
+
+/** What a check found. */
+export interface EntitlementCheck {
+  isEntitled: boolean;
+  /**
+   * Why not. `none`: nothing of the dimension is held; `tooLittle`; `ended`; `tooOld`: AWS cannot be asked, and its last
+   * answer is older than `entitlementStaleForMs`; `unknown`: AWS never answered; `noSubscription`: of the tenant.
+   */
+  reason: 'none' | 'tooLittle' | 'ended' | 'tooOld' | 'unknown' | 'noSubscription' | null;
+  /** What is held of the dimension; null where nothing is known of it. */
+  value: number | boolean | string | null;
+  /** By AWS's last answer, because it could not be asked again. */
+  stale: boolean;
+  /** Of the answer, in milliseconds; null where there is none. */
+  ageMs: number | null;
+}
+
+/**
+ * What an answer says of a dimension.
+ * @param staleForMs how old a stale answer may be; null: as old as it is
+ * @param emptySince since when AWS lists nothing, where that does not count yet
+ */
+export function checkOf(
+  { entitlements, stale, ageMs }: Pick<EntitlementView, 'entitlements' | 'stale' | 'ageMs'>,
+  dimension: string,
+  {
+    atLeast,
+    now,
+    staleForMs,
+    emptySince,
+  }: { atLeast?: number | undefined; now: Date; staleForMs: number | null; emptySince: Date | null },
+): EntitlementCheck {
+  const own = entitlements.filter((held) => held.dimension === dimension);
+  // At the instant of a renewal AWS lists nothing for a while: what it listed before counts until it has said so twice.
+  const isRunning = ({ expiresAt }: Entitlement): boolean =>
+    expiresAt === null || expiresAt > now || (emptySince !== null && emptySince >= expiresAt);
+  const running = own.filter(isRunning);
+  const fits = running.find(({ value }) => isEnough(value, atLeast));
+  const seen = { value: (fits ?? running[0] ?? own[0])?.value ?? null, stale, ageMs };
+  if (stale && staleForMs !== null && ageMs > staleForMs) return { ...seen, isEntitled: false, reason: 'tooOld' };
+  if (fits) return { ...seen, isEntitled: true, reason: null };
+  return {
+    ...seen,
+    isEntitled: false,
+    reason: own.length === 0 ? 'none' : running.length === 0 ? 'ended' : 'tooLittle',
+  };
+}
+
+function isEnough(value: Entitlement['value'], atLeast: number | undefined): boolean {
+  if (typeof value === 'number') return atLeast === undefined ? value > 0 : value >= atLeast;
+  // "Yes" and text are no amounts: of more than one they say nothing.
+  return value !== null && value !== false && value !== '' && (atLeast === undefined || atLeast <= 1);
+}

@@ -1,0 +1,189 @@
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { billedTogether, includedUnitsOf } from '../../options/included-pairing.js';
+import { type ResolvedIncludedUnits } from '../../options/included-options.schema.js';
+import { type ResolvedProduct } from '../../options/resolved-options.js';
+import { fromUnits, type Scaled, scaled } from '../../runtime/decimal.js';
+import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
+import { type CountedUsageRow, loadSaid, type SaidRow, sumCountedUsage } from './included-load.sql.js';
+import { IncludedPool, type KnownQuantity, type PoolTerms, poolTermsOf } from './included-pool.js';
+import { quantityStepsOf, type SaidEntitlements } from './included-quantity.js';
+import { type Period } from './period.js';
+import { type PeriodRow } from './sealing-load.sql.js';
+
+/** What sealing knows of periods and their balances, by the rows of the ledger. */
+export interface PeriodBooks {
+  rowsOf(period: Period): readonly PeriodRow[];
+  includedOf(period: Period, dimension: string): Scaled;
+}
+
+/** What contracts include of the customers of a chunk. Reads nothing where no product includes units. */
+export class IncludedFacts {
+  private readonly pools = new Map<string, IncludedPool>();
+
+  private constructor(
+    private readonly products: ReadonlyMap<string, ResolvedProduct>,
+    private readonly said: ReadonlyMap<string, SaidRow>,
+    private readonly usage: ReadonlyMap<string, readonly CountedUsageRow[]>,
+    private readonly books: PeriodBooks,
+    private readonly now: Date,
+  ) {}
+
+  /**
+   * @param periods of all customers, as far as the ledger has rows of them; each with its product
+   */
+  static async load(
+    tx: SqlExecutor,
+    sellerAccount: string,
+    timelines: readonly CustomerTimeline[],
+    options: readonly ResolvedProduct[],
+    periods: readonly { productCode: string; period: Period }[],
+    books: PeriodBooks,
+    now: Date,
+  ): Promise<IncludedFacts> {
+    const products = new Map(
+      options.flatMap((product) => (product.includedUnits.length > 0 ? [[product.productCode, product] as const] : [])),
+    );
+    const concerned = timelines.filter(({ productCode }) => products.has(productCode));
+    if (concerned.length === 0) return new IncludedFacts(products, new Map(), new Map(), books, now);
+    const agreements = new Set(
+      concerned.flatMap(({ subscriptions }) =>
+        subscriptions.flatMap(({ spans }) =>
+          spans.flatMap(({ agreementId, aliasAgreementIds }) => [agreementId, ...aliasAgreementIds]),
+        ),
+      ),
+    );
+    const isAsked = concerned.some(({ productCode }) =>
+      products.get(productCode)?.includedUnits.some(({ units }) => units === undefined),
+    );
+    const said = isAsked ? await loadSaid(tx, sellerAccount, [...agreements]) : [];
+    const facts = new IncludedFacts(
+      products,
+      new Map(said.map((row) => [row.agreement_id, row])),
+      new Map(),
+      books,
+      now,
+    );
+    const wanted = periods.flatMap(({ productCode, period }) =>
+      (products.get(productCode)?.includedUnits ?? []).flatMap((units) => {
+        const { boundaries } = facts.termsOf(period, units).terms;
+        return books
+          .rowsOf(period)
+          .flatMap(({ id }) =>
+            billedTogether(units).map((dimension) => ({ periodId: id, dimension, boundaries: distinct(boundaries) })),
+          );
+      }),
+    );
+    const rows = wanted.length === 0 ? [] : await sumCountedUsage(tx, sellerAccount, wanted);
+    const usage = new Map<string, CountedUsageRow[]>();
+    for (const row of rows) {
+      const key = `${row.period_id} ${row.dimension}`;
+      usage.set(key, [...(usage.get(key) ?? []), row]);
+    }
+    return new IncludedFacts(products, facts.said, usage, books, now);
+  }
+
+  /** Undefined where nothing is included of what the dimension bills. */
+  poolOf(productCode: string, period: Period, billed: string): IncludedPool | undefined {
+    const product = this.products.get(productCode);
+    const units = product && includedUnitsOf(product, billed);
+    return units && this.pool(period, units);
+  }
+
+  /** Agreements of which AWS has told that something was amended since it was last asked. */
+  amendedOf({ subscriptions }: CustomerTimeline): string[] {
+    const ids = subscriptions.flatMap(({ spans }) => spans.map(({ agreementId }) => agreementId));
+    return [...new Set(ids)].filter((id) => {
+      const row = this.said.get(id);
+      const told = row?.told.at(-1);
+      return row?.fetched_at != null && told !== undefined && new Date(told) > row.fetched_at;
+    });
+  }
+
+  private pool(period: Period, units: ResolvedIncludedUnits): IncludedPool {
+    const key = `${period.key} ${units.contractDimension}`;
+    const made = this.pools.get(key);
+    if (made) return made;
+    const { known, terms } = this.termsOf(period, units);
+    const boundaries = distinct(terms.boundaries);
+    const used = terms.terms.flatMap(({ stretches }) => stretches.map(() => 0n));
+    const starts = terms.terms.flatMap(({ stretches }) => stretches.map(({ fromHour }) => fromHour));
+    const usedBy = new Map<string, Scaled>();
+    const includedBy = new Map<string, Scaled>();
+    for (const dimension of billedTogether(units)) {
+      includedBy.set(dimension, this.books.includedOf(period, dimension));
+      for (const { id } of this.books.rowsOf(period)) {
+        for (const row of this.usage.get(`${id} ${dimension}`) ?? []) {
+          const sum = scaled(row.used);
+          const from = row.stretch === 0 ? null : boundaries[row.stretch - 1];
+          const index = from === null || from === undefined ? 0 : starts.lastIndexOf(from);
+          used[index] = (used[index] ?? 0n) + sum;
+          usedBy.set(dimension, (usedBy.get(dimension) ?? 0n) + sum);
+        }
+      }
+    }
+    const pool = new IncludedPool(units, known, terms, this.rolledOver(period, units), used, usedBy, includedBy);
+    this.pools.set(key, pool);
+    return pool;
+  }
+
+  /** What the agreement before left, where units roll over. */
+  private rolledOver(period: Period, units: ResolvedIncludedUnits): Scaled {
+    const [first] = period.spans;
+    if (!units.rollsOver || !first) return 0n;
+    const before = period.subscription.spans.findLast(
+      ({ from, agreementId, price, seals }) =>
+        from < first.from && agreementId !== period.agreementId && price === period.price && seals !== 'never',
+    );
+    if (!before) return 0n;
+    const { agreementId, price } = before;
+    const spans = period.subscription.spans.filter(
+      (span) => span.agreementId === agreementId && span.price === price && span.seals !== 'never',
+    );
+    return this.pool({ ...period, key: `${agreementId}/${price}/${period.mode}`, agreementId, spans }, units).left;
+  }
+
+  private termsOf(period: Period, units: ResolvedIncludedUnits): { known: KnownQuantity | null; terms: PoolTerms } {
+    const known = units.units === undefined ? this.saidOf(period, units) : fixed(units.units);
+    const startsAt = period.spans[0]?.startsAt ?? this.now;
+    return { known, terms: poolTermsOf(units, known ?? { steps: [], renewals: [] }, startsAt, this.now) };
+  }
+
+  private saidOf(period: Period, { contractDimension }: ResolvedIncludedUnits): KnownQuantity | null {
+    const ids = [period.agreementId, ...period.spans.flatMap(({ aliasAgreementIds }) => aliasAgreementIds)];
+    const rows = [...new Set(ids)].flatMap((id) => this.said.get(id) ?? []);
+    const said = historyOf(rows);
+    const last = said.at(-1);
+    if (!last) return null;
+    const told = rows
+      .flatMap((row) => row.told.map((text) => new Date(text)))
+      .sort((a, b) => a.getTime() - b.getTime());
+    const { steps, renewals } = quantityStepsOf(said, told, contractDimension);
+    // Of an agreement that is over AWS lists nothing, and says nothing of the time before by that.
+    const over = period.spans.at(-1)?.to ?? null;
+    const asked = rows.flatMap(({ fetched_at: fetchedAt, empty_since: emptySince }) => [
+      ...(fetchedAt ? [fetchedAt.getTime()] : []),
+      ...(emptySince && over && emptySince >= over ? [emptySince.getTime()] : []),
+    ]);
+    return { steps, renewals, last, asOf: new Date(Math.max(...asked)) };
+  }
+}
+
+/** Of two rows that turned out to be one agreement, what was said of either. */
+function historyOf(rows: readonly SaidRow[]): SaidEntitlements[] {
+  const said = rows
+    .flatMap((row) => row.said)
+    .map(({ fetchedAt, otherwiseAt, entitlements }) => ({
+      fetchedAt: new Date(fetchedAt),
+      otherwiseAt: otherwiseAt === null ? null : new Date(otherwiseAt),
+      entitlements,
+    }))
+    .sort((a, b) => a.fetchedAt.getTime() - b.fetchedAt.getTime());
+  return said.map((one, index) => ({ ...one, otherwiseAt: one.otherwiseAt ?? said[index - 1]?.fetchedAt ?? null }));
+}
+
+function fixed(units: number): KnownQuantity {
+  const steps = [{ fromHour: Number.NEGATIVE_INFINITY, quantity: fromUnits(units) }];
+  return { steps, renewals: [], last: null, asOf: null };
+}
+
+const distinct = (hours: readonly number[]): number[] => [...new Set(hours)].sort((a, b) => a - b);

@@ -1,0 +1,197 @@
+import { type ResolvedIncludedUnits } from '../../options/included-options.schema.js';
+import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { formatDecimal, type Scaled } from '../../runtime/decimal.js';
+import { type IncludedBasis, includedOf, includedStep, leftBy } from '../balance/included-rule.js';
+import { type HourNumber, hourNumberOf, termStarts } from './contract-terms.js';
+import { type QuantityStep, type SaidEntitlements } from './included-quantity.js';
+import { type PeriodHour } from './period-hours.js';
+
+/** An hour waits this long from its start for an answer of AWS, which meets the strictest reading of its window. */
+const HELD_FOR_MS = 5 * HOUR_MS;
+/** What comes later than that still waits for a few tries. */
+const TRIES_MS = 10 * 60_000;
+/** Before its earliest deadline an hour waits no longer. */
+const DEADLINE_LEAD_MS = 10 * 60_000;
+
+interface Stretch {
+  fromHour: HourNumber;
+  units: Scaled;
+  used: Scaled;
+}
+
+/** Terms of a period, with the quantity that counts in each of their stretches. */
+export interface PoolTerms {
+  /** In order; the first begins with the period. */
+  terms: { fromHour: HourNumber; stretches: { fromHour: HourNumber; units: Scaled }[] }[];
+  /** First hours of all stretches but the first: usage is summed between them. */
+  boundaries: HourNumber[];
+}
+
+/** What is known of how many units a contract includes. */
+export interface KnownQuantity {
+  steps: readonly QuantityStep[];
+  renewals: readonly Date[];
+  /** The answer that counted last; null where the options say the units. */
+  last: SaidEntitlements | null;
+  /** Null: always, by the options. */
+  asOf: Date | null;
+}
+
+/** Included units of a record. */
+export interface IncludedShare {
+  included: Scaled;
+  basis: IncludedBasis;
+}
+
+export interface UsedHour {
+  hour: Date;
+  sum: Scaled;
+}
+
+export function poolTermsOf(
+  units: ResolvedIncludedUnits,
+  { steps, renewals }: Pick<KnownQuantity, 'steps' | 'renewals'>,
+  startsAt: Date,
+  now: Date,
+): PoolTerms {
+  const starts = termStarts(startsAt, { renewals, per: units.per, until: plusMs(now, HOUR_MS) });
+  const factor = BigInt(units.factor);
+  const quantityAt = (hour: HourNumber): Scaled =>
+    (steps.findLast(({ fromHour }) => fromHour <= hour)?.quantity ?? steps[0]?.quantity ?? 0n) * factor;
+  const terms = starts.map((fromHour, index) => {
+    const next = starts[index + 1] ?? Number.POSITIVE_INFINITY;
+    const inside = steps.filter((step) => step.fromHour > fromHour && step.fromHour < next);
+    const hours = [fromHour, ...new Set(inside.map((step) => step.fromHour))];
+    return { fromHour, stretches: hours.map((hour) => ({ fromHour: hour, units: quantityAt(hour) })) };
+  });
+  const boundaries = terms.flatMap(({ stretches }) => stretches.map(({ fromHour }) => fromHour)).slice(1);
+  return { terms, boundaries };
+}
+
+/** The units that a contract includes in a period, as they are used up; shared by the dimensions that it covers. */
+export class IncludedPool {
+  private readonly terms: { fromHour: HourNumber; stretches: Stretch[] }[];
+
+  constructor(
+    private readonly units: ResolvedIncludedUnits,
+    private readonly known: KnownQuantity | null,
+    { terms }: PoolTerms,
+    private readonly rolledOver: Scaled,
+    used: readonly Scaled[],
+    /** By the dimension of the records. */
+    private readonly usedBy: Map<string, Scaled>,
+    private readonly includedBy: Map<string, Scaled>,
+  ) {
+    let stretch = 0;
+    this.terms = terms.map(({ fromHour, stretches }) => ({
+      fromHour,
+      stretches: stretches.map((one) => ({ ...one, used: used[stretch++] ?? 0n })),
+    }));
+  }
+
+  get isKnown(): boolean {
+    return this.known !== null;
+  }
+
+  /** What the period leaves to the next agreement, where units roll over. */
+  get left(): Scaled {
+    return this.units.rollsOver && this.known ? leftBy(this.terms, this.rolledOver) : 0n;
+  }
+
+  /** Whether AWS has answered since the hour was over, or since its agreement was. */
+  isFresh(hour: Date, { span }: PeriodHour): boolean {
+    if (!this.known) return false;
+    const over = earliest(plusMs(hour, HOUR_MS), span.to ?? plusMs(hour, HOUR_MS));
+    return this.known.asOf === null || this.known.asOf >= over;
+  }
+
+  /**
+   * Until when usage of an hour waits for AWS's answer: five hours from its start where an earlier answer is known, no
+   * longer than its record can wait; for good where AWS has never said how many units are included, because nothing is
+   * billed for want of an answer.
+   * @returns null where it does not wait (any longer)
+   */
+  heldUntil(
+    { hour, waitingSince }: { hour: Date; waitingSince: Date | null },
+    planned: PeriodHour,
+    now: Date,
+  ): { until: Date | null } | null {
+    // What comes late waits along with what its record's hour has of its own.
+    if (this.isFresh(hour, planned) && this.isFresh(planned.hour, planned)) return null;
+    if (!this.known) return { until: null };
+    const patient = latest(plusMs(hour, HELD_FOR_MS), plusMs(waitingSince ?? now, TRIES_MS));
+    const until = earliest(patient, plusMs(planned.deadlines.dueAt, -DEADLINE_LEAD_MS));
+    return until > now ? { until } : null;
+  }
+
+  /** Counts usage of a record, and says what of it is included. */
+  take(dimension: string, usage: readonly UsedHour[], isStale: boolean): IncludedShare | null {
+    if (!this.known) return null;
+    for (const { hour, sum } of usage) {
+      const stretch = this.stretchOf(hourNumberOf(hour));
+      if (stretch) stretch.used += sum;
+      this.usedBy.set(dimension, (this.usedBy.get(dimension) ?? 0n) + sum);
+    }
+    const own = { used: this.usedBy.get(dimension) ?? 0n, included: this.includedBy.get(dimension) ?? 0n };
+    const before = this.included;
+    const included = this.stepOf(dimension);
+    this.includedBy.set(dimension, own.included + included);
+    return { included, basis: this.basisOf(before, own, isStale) };
+  }
+
+  /** What is included by now, and stands in no record yet: an amendment that was heard of late, a record taken back. */
+  stepOf(dimension: string): Scaled {
+    const sums = includedOf(this.terms, this.units.rollsOver, this.rolledOver);
+    return includedStep({
+      target: sums.reduce((sum, one) => sum + one, 0n),
+      included: this.included,
+      ownUsed: this.usedBy.get(dimension) ?? 0n,
+      ownIncluded: this.includedBy.get(dimension) ?? 0n,
+    });
+  }
+
+  private get included(): Scaled {
+    return [...this.includedBy.values()].reduce((sum, one) => sum + one, 0n);
+  }
+
+  private stretchOf(hour: HourNumber): Stretch | undefined {
+    const all = this.terms.flatMap(({ stretches }) => stretches);
+    return all.findLast(({ fromHour }) => fromHour <= hour) ?? all[0];
+  }
+
+  private basisOf(included: Scaled, own: { used: Scaled; included: Scaled }, isStale: boolean): IncludedBasis {
+    const { units, known, rolledOver } = this;
+    return {
+      contractDimension: units.contractDimension,
+      covers: units.covers,
+      said: known?.last ? saidOf(known.last, known.steps, units) : null,
+      asOf: known?.asOf?.toISOString() ?? null,
+      ...(isStale && { isStale }),
+      ...(units.rollsOver && { rollsOver: true, rolledOver: formatDecimal(rolledOver) }),
+      terms: this.terms.map(({ fromHour, stretches }) => ({
+        from: textOf(fromHour),
+        stretches: stretches.map((stretch) => ({
+          from: textOf(stretch.fromHour),
+          units: formatDecimal(stretch.units),
+          used: formatDecimal(stretch.used),
+        })),
+      })),
+      included: formatDecimal(included),
+      own: { used: formatDecimal(own.used), included: formatDecimal(own.included) },
+    };
+  }
+}
+
+function saidOf(
+  { fetchedAt }: SaidEntitlements,
+  steps: readonly QuantityStep[],
+  { factor }: ResolvedIncludedUnits,
+): NonNullable<IncludedBasis['said']> {
+  return {
+    fetchedAt: fetchedAt.toISOString(),
+    quantity: formatDecimal(steps.at(-1)?.quantity ?? 0n),
+    factor: String(factor),
+  };
+}
+
+const textOf = (hour: HourNumber): string => new Date(hour * HOUR_MS).toISOString();
