@@ -73,6 +73,7 @@ describe('K24 hours of 600, 300, 250 and 50, and 100 of the first that come late
   it('are 0, 0, 150 and 50, then 100', async () => {
     await withContract(1000, async (world, buyer) => {
       for (const quantity of [600, 300, 250, 50]) await useInHour(world, buyer, quantity);
+      await world.pass(0.5);
       await useInHour(world, buyer, 100, at('2026-11-11T10:10:00Z'));
       await world.pass(1);
       expect(await quantities(world)).toEqual([0, 0, 150, 50, 100]);
