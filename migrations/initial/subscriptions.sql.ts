@@ -298,7 +298,8 @@ export const SUBSCRIPTIONS: readonly string[] = [
     entitlements jsonb NOT NULL,
     -- When AWS last said otherwise; null for its first answer.
     otherwise_at timestamptz,
-    PRIMARY KEY (seller_account, agreement_id, fetched_at),
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (seller_account, agreement_id, fetched_at, id),
     FOREIGN KEY (seller_account, agreement_id) REFERENCES marketplace.agreement
   )`,
   // Agreements whose hours wait for an answer of AWS; deleted when it is there.

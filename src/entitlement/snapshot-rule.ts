@@ -7,7 +7,6 @@ export interface StoredEntitlement {
 
 /** The answer of AWS that counts. */
 export interface Snapshot {
-  /** In one order, whichever AWS lists them in. */
   entitlements: readonly StoredEntitlement[];
   /** When AWS last gave it. */
   fetched_at: Date;
@@ -27,7 +26,11 @@ export function snapshotAfter(
   { entitlements, fetchedAt }: { entitlements: readonly StoredEntitlement[]; fetchedAt: Date },
 ): Snapshot {
   const isEmpty = entitlements.length === 0;
-  if (!isEmpty) return { entitlements: inOrder(entitlements), fetched_at: fetchedAt, empty_since: null };
+  if (!isEmpty) {
+    // AWS lists in any order: the same in another one is the same.
+    const isSame = before !== null && fingerprintOf(before.entitlements) === fingerprintOf(entitlements);
+    return { entitlements: isSame ? before.entitlements : entitlements, fetched_at: fetchedAt, empty_since: null };
+  }
   const wasEmpty = before !== null && before.entitlements.length === 0;
   // Said before, and counted.
   if (wasEmpty && before.empty_since === null) return { ...before, fetched_at: fetchedAt };
@@ -40,8 +43,7 @@ export function snapshotAfter(
     : { entitlements: [], fetched_at: fetchedAt, empty_since: since };
 }
 
-function inOrder(entitlements: readonly StoredEntitlement[]): StoredEntitlement[] {
-  const keyOf = ({ dimension, value, expiresAt }: StoredEntitlement): string =>
-    JSON.stringify([dimension, value, expiresAt]);
-  return [...entitlements].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+function fingerprintOf(entitlements: readonly StoredEntitlement[]): string {
+  const texts = entitlements.map(({ dimension, value, expiresAt }) => JSON.stringify([dimension, value, expiresAt]));
+  return JSON.stringify(texts.sort());
 }

@@ -92,7 +92,7 @@ describe('EntitlementService', () => {
     rooms.clock.advance(HOUR_MS);
     rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 7 }]);
     await Promise.all([rooms.entitlements.get(id), other.entitlements.get(id)]);
-    expect((await changes()).slice(1)).toEqual([[[true, 5], [7]]]);
+    expect((await changes()).slice(1)).toEqual([[[5, true], [7]]]);
   });
 
   it('D21: reads all pages, also past empty ones', async () => {

@@ -85,7 +85,7 @@ const FOOTINGS = `
     LEFT JOIN LATERAL jsonb_array_elements(e.entitlements) AS held
       ON held ->> 'dimension' = c.included_by ->> 'contractDimension'
     WHERE p.seller_account = $1 AND p.id = c.period_id
-    GROUP BY e.agreement_id, e.fetched_at LIMIT 1
+    GROUP BY e.agreement_id, e.fetched_at, e.id ORDER BY e.id DESC LIMIT 1
   ) AS said ON jsonb_typeof(c.included_by -> 'said') = 'object'
   -- A record that includes nothing where those before it counted against included units.
   CROSS JOIN LATERAL (

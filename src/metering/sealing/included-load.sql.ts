@@ -21,7 +21,7 @@ export function loadSaid(tx: SqlExecutor, sellerAccount: string, agreementIds: r
      FROM unnest($2::uuid[]) AS a (id)
      LEFT JOIN LATERAL (
        SELECT jsonb_agg(jsonb_build_object('fetchedAt', fetched_at, 'otherwiseAt', otherwise_at,
-         'entitlements', entitlements) ORDER BY fetched_at) AS said
+         'entitlements', entitlements) ORDER BY fetched_at, id) AS said
        FROM marketplace.entitlement_change WHERE seller_account = $1 AND agreement_id = a.id OFFSET 0
      ) AS history ON true
      LEFT JOIN LATERAL (
