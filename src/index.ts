@@ -2,6 +2,7 @@ export { MarketplaceMeteringModule, getMarketplaceToken } from './marketplace-me
 export type { AwsOptions, CallRateOptions, CredentialsProvider } from './options/aws-options.js';
 export type { Clock } from './options/clock.js';
 export type { DatabaseOptions } from './options/database-options.js';
+export type { EntitlementOptions, EntitlementOwnerOf } from './options/entitlement-options.js';
 export type { EventDeliveryOptions } from './options/event-delivery-options.js';
 export type { IncludedUnitsOptions } from './options/included-options.js';
 export type { JobOptions } from './options/job-options.js';
@@ -50,6 +51,8 @@ export type { InspectedRegistration } from './registration/registration.service.
 export { EntitlementService } from './entitlement/entitlement.service.js';
 export type { Entitlement, EntitlementOwner, EntitlementView } from './entitlement/entitlement.js';
 export type { EntitlementCheck } from './entitlement/entitlement-check.js';
+export { RequireEntitlement } from './entitlement/require-entitlement.decorator.js';
+export type { RequireEntitlementOptions } from './entitlement/require-entitlement.decorator.js';
 export { EventDeliveries } from './events/event-deliveries.service.js';
 export type { DeliveryState } from './events/event-delivery.sql.js';
 export type { EventDelivery, EventDeliveryFilter, KnownHandler } from './events/event-deliveries.service.js';

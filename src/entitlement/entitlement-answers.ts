@@ -34,6 +34,8 @@ const SETUP_SUBJECT = 'GetEntitlements';
 interface Paused {
   until: number;
   failure: { code: string } | null;
+  /** What counted when AWS listed nothing. */
+  known: SnapshotRow | null;
 }
 
 /** Asks AWS for entitlements, one call at a time for an agreement, and keeps what it says. */
@@ -61,7 +63,8 @@ export class EntitlementAnswers {
     const holder = holderOf(row, product);
     if (!product || !holder) return null;
     const paused = this.paused.get(row.agreement_id);
-    if (!isUrgent && paused && performance.now() < paused.until) return { known, failure: paused.failure };
+    if (!isUrgent && paused && performance.now() < paused.until)
+      return { known: known ?? paused.known, failure: paused.failure };
     return this.asking.share(row.agreement_id, () => this.call(row, known, product, holder));
   }
 
@@ -85,7 +88,7 @@ export class EntitlementAnswers {
     const entitlements = answer.entitlements.filter((held) => isOf(row, product, held)).map(stored);
     const kept = await this.keep(row, entitlements, fetchedAt);
     // AWS has to be asked again, but not by every request.
-    if (kept.empty_since !== null) this.pause(row.agreement_id, null);
+    if (kept.empty_since !== null) this.pause(row.agreement_id, null, kept);
     return { known: kept, failure: null };
   }
 
@@ -110,9 +113,9 @@ export class EntitlementAnswers {
     });
   }
 
-  private pause(agreementId: string, failure: CallFailure | null): void {
+  private pause(agreementId: string, failure: CallFailure | null, known: SnapshotRow | null = null): void {
     if (this.paused.size >= PAUSES_MAX) this.paused.clear();
-    this.paused.set(agreementId, { until: performance.now() + PAUSE_AFTER_FAILURE_MS, failure });
+    this.paused.set(agreementId, { until: performance.now() + PAUSE_AFTER_FAILURE_MS, failure, known });
   }
 
   private async remember(

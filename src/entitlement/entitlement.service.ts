@@ -71,6 +71,21 @@ export class EntitlementService implements OnModuleInit {
   }
 
   /**
+   * Whose request it is, by the option `entitlementOwner`.
+   * @throws MarketplaceMeteringError `ENTITLEMENT_OWNER_MISSING` where the option is not given
+   */
+  async ownerOf(request: unknown): Promise<EntitlementOwner | null> {
+    const { entitlementOwner } = this.options;
+    if (!entitlementOwner)
+      throw new MarketplaceMeteringError(
+        'ENTITLEMENT_OWNER_MISSING',
+        'A route has @RequireEntitlement, but nothing says whose requests are: give the option entitlementOwner, for ' +
+          'example (request) => ({ tenantId: request.user.tenantId }).',
+      );
+    return entitlementOwner(request);
+  }
+
+  /**
    * Whether the buyer holds at least so much of a dimension now; never throws for what AWS does, and says no where it
    * knows too little. While AWS cannot be asked, its last answer counts for `entitlementStaleForMs`, marked.
    * @param atLeast an amount; without it anything that is held will do

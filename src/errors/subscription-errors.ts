@@ -44,6 +44,19 @@ export const SUBSCRIPTION_ERRORS = {
     meaning: 'Entitlements are not known, and AWS cannot be asked now.',
     fix: 'Treat it as not entitled, or ask again; `cause` and the alert `setupError` say why.',
   },
+  ENTITLEMENT_REQUIRED: {
+    seenBy: ['buyer'],
+    status: [403],
+    meaning:
+      'A route asks for an entitlement (`@RequireEntitlement`) that the buyer does not hold, or of which nothing is known.',
+    fix: 'The message says which, and why: the buyer amends the contract, or AWS must be asked again.',
+  },
+  ENTITLEMENT_OWNER_MISSING: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'A route has `@RequireEntitlement`, and the option `entitlementOwner` is not given.',
+    fix: 'Give `entitlementOwner`: a function that says whose a request is.',
+  },
   ENTITLEMENTS_UNAVAILABLE: {
     seenBy: ['caller'],
     status: [],

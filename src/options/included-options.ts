@@ -27,7 +27,8 @@ export interface IncludedUnitsOptions {
    * Give it where every buyer has the same units, and for AMI and container products, whose buyers' entitlements cannot
    * be asked for.
    *
-   * @range a whole number from 0 to 9007199254740991
+   * @unit units of the contract dimension
+   * @range 0 to 9,007,199,254,740,991
    * @defaultValue none: as GetEntitlements says
    * @environment MARKETPLACE_PRODUCTS
    */
@@ -37,8 +38,9 @@ export interface IncludedUnitsOptions {
    *
    * Give `1000` where a pack of the contract holds 1,000 calls.
    *
-   * @range a whole number from 1 to 1,000,000,000
-   * @defaultValue `1`
+   * @unit units of usage
+   * @range 1 to 1,000,000,000
+   * @defaultValue 1
    * @environment MARKETPLACE_PRODUCTS
    */
   factor?: number | undefined;
@@ -57,8 +59,11 @@ export interface IncludedUnitsOptions {
    * Units of usage that one unit of the excess dimension stands for. Only whole blocks are sent; the rest is carried,
    * and never rounded up.
    *
-   * @range a whole number from 1 to 1,000,000,000; needs `excessDimension`
-   * @defaultValue `1`
+   * Give it, with `excessDimension`, where the excess is sold in packs.
+   *
+   * @unit units of usage
+   * @range 1 to 1,000,000,000
+   * @defaultValue 1
    * @environment MARKETPLACE_PRODUCTS
    */
   block?: number | undefined;
@@ -77,8 +82,8 @@ export interface IncludedUnitsOptions {
    *
    * Give `true` where your offer says so.
    *
-   * @range `true` or `false`
-   * @defaultValue `false`
+   * @range true or false
+   * @defaultValue false
    * @environment MARKETPLACE_PRODUCTS
    */
   rollsOver?: boolean | undefined;

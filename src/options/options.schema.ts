@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type CredentialsProvider } from './aws-options.js';
 import { type Clock } from './clock.js';
 import { type DatabaseOptions } from './database-options.js';
+import { type EntitlementOwnerOf } from './entitlement-options.js';
 import { includedUnitsSchema, pairingProblems } from './included-options.schema.js';
 import { type RegistrationOptions } from './registration-options.js';
 
@@ -240,6 +241,11 @@ export const optionsSchema = z.strictObject({
       error: 'give at least twice submission.requestTimeoutMs, so that a lease outlives the call it covers',
     }),
   entitlementMaxAgeMs: durationMs(0, 24 * HOUR_MS, 15 * MINUTES_MS),
+  entitlementOwner: z
+    .custom<EntitlementOwnerOf>((value) => typeof value === 'function', {
+      error: 'give a function that says whose a request is',
+    })
+    .optional(),
   entitlementStaleForMs: durationMs(0, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
   deadlineAlertMs: durationMs(0, 24 * HOUR_MS, 2 * HOUR_MS),
   zeroRecordLeadMs: durationMs(MINUTES_MS, 23 * HOUR_MS, 3 * HOUR_MS),

@@ -1,6 +1,7 @@
 import { type AwsOptions } from './aws-options.js';
 import { type Clock } from './clock.js';
 import { type DatabaseOptions } from './database-options.js';
+import { type EntitlementOptions } from './entitlement-options.js';
 import { type EventDeliveryOptions } from './event-delivery-options.js';
 import { type JobOptions } from './job-options.js';
 import { type NotificationOptions } from './notification-options.js';
@@ -15,7 +16,7 @@ import { type TimingOptions } from './timing-options.js';
  * may come from its environment variable instead; `database.url`, `products` and `signUpUrl` must come from one of the
  * two. What the code gives wins over the environment.
  */
-export interface Options extends RegistrationOptions, TimingOptions {
+export interface Options extends RegistrationOptions, TimingOptions, EntitlementOptions {
   /** Where the ledger lives, and how the module connects to it. */
   database?: DatabaseOptions | undefined;
   /** Your listings on AWS Marketplace: at least one, each product code once. */

@@ -55,7 +55,7 @@ export interface ProductOptions {
    * Give them where the product has a contract, with or without consumption.
    *
    * @range each once, none of `dimensions`
-   * @defaultValue `[]`
+   * @defaultValue none
    * @environment MARKETPLACE_PRODUCTS
    */
   contractDimensions?: string[] | undefined;
@@ -76,7 +76,7 @@ export interface ProductOptions {
    * Give it for a contract with consumption.
    *
    * @range an entry for each contract dimension that includes usage
-   * @defaultValue `[]`
+   * @defaultValue none
    * @environment MARKETPLACE_PRODUCTS
    */
   includedUnits?: IncludedUnitsOptions[] | undefined;

@@ -11,10 +11,12 @@ import { type OptionRule, optionRules } from './option-rules.js';
 const SECTIONS = [
   ['Database', 'DatabaseOptions', 'database.'],
   ['Products', 'ProductOptions', 'products[].'],
+  ['Included units', 'IncludedUnitsOptions', 'products[].includedUnits[].'],
   ['Registration', 'RegistrationOptions', ''],
   ['Support', 'SupportOptions', 'support.'],
   ['Lifecycle messages', 'NotificationOptions', 'notifications.'],
   ['Time', 'TimingOptions', ''],
+  ['Entitlements', 'EntitlementOptions', ''],
   ['Recording', 'RecordingOptions', 'recording.'],
   ['Submission', 'SubmissionOptions', 'submission.'],
   ['AWS', 'AwsOptions', 'aws.'],
@@ -68,13 +70,27 @@ const MINIMUM = {
   signUpUrl: 'https://app.example.com/sign-up',
 };
 
+/** As little as a contract with consumption takes. */
+const CONTRACT = {
+  ...MINIMUM,
+  products: MINIMUM.products.map((product) => ({
+    ...product,
+    contractDimensions: ['pack'],
+    includedUnits: [{ contractDimension: 'pack', covers: ['requests'] }],
+  })),
+};
+
 export function optionTruths(): OptionTruth[] {
-  const required = missingOf({ products: [{} as never] });
+  const required = missingOf({ products: [{ includedUnits: [{} as never] } as never] });
   const resolved: unknown = resolveOptions(MINIMUM, {});
+  const withContract: unknown = resolveOptions(CONTRACT, {});
   return optionRules().map((rule) => ({
     ...rule,
     isRequired: required.has(rule.option),
-    inForce: valueAt(resolved, rule.option.replace('[]', '.0')),
+    inForce: valueAt(
+      rule.option.includes('includedUnits[]') ? withContract : resolved,
+      rule.option.replaceAll('[]', '.0'),
+    ),
     variable: rule.option.startsWith('products[].')
       ? 'MARKETPLACE_PRODUCTS'
       : (ENVIRONMENT.find(({ option }) => option === rule.option)?.variable ?? null),
@@ -86,7 +102,7 @@ function missingOf(given: Parameters<typeof resolveOptions>[0]): ReadonlySet<str
     resolveOptions(given, {});
   } catch (error) {
     if (error instanceof OptionsInvalidError)
-      return new Set(error.problems.map(({ option }) => option.replace('[0]', '[]')));
+      return new Set(error.problems.map(({ option }) => option.replaceAll('[0]', '[]')));
     throw error;
   }
   return new Set();

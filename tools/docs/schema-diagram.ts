@@ -5,12 +5,12 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'Buyers and subscriptions': [
     ...['product', 'product_mode', 'dimension', 'customer', 'buyer', 'buyer_name', 'subscription', 'agreement'],
     ...['agreement_name', 'fact', 'inbox_message', 'claim', 'unadopted_claim', 'payer_choice', 'subject'],
-    ...['registration_code', 'entitlement_snapshot'],
+    ...['registration_code', 'entitlement_snapshot', 'entitlement_change', 'entitlement_wanted'],
   ],
   'Usage and records': [
     ...['usage_event', 'unsealed_usage', 'rollup', 'rollup_event', 'unproven_rollup', 'proof_cursor', 'seal_cursor'],
     ...['customer_changed', 'period', 'balance', 'metering_identity', 'metering_record', 'annulled_rollup', 'attempt'],
-    ...['attempt_record', 'quarantined_cause', 'call_budget'],
+    ...['attempt_record', 'quarantined_cause', 'call_budget', 'included_usage'],
   ],
   'Events, alerts, installation': [
     ...['outbox_event', 'event_handler', 'event_delivery', 'alert', 'installation', 'ledger_home'],

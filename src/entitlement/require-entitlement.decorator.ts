@@ -1,0 +1,26 @@
+import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
+import { EntitlementGuard, REQUIRED_ENTITLEMENT, type RequiredEntitlement } from './entitlement.guard.js';
+
+/** Further terms of `@RequireEntitlement`. */
+export interface RequireEntitlementOptions {
+  /** The least amount; without it anything that is held will do. */
+  atLeast?: number;
+  /** Of a named instance of the module. */
+  name?: string;
+}
+
+/**
+ * Lets a request through where its buyer holds an entitlement of the dimension now: on a controller or on a route. Whose
+ * request it is says the option `entitlementOwner`. Closed where nothing is known; while AWS cannot be asked its last
+ * answer counts for `entitlementStaleForMs`. What was found stands in the request as `marketplaceEntitlement`, an
+ * `EntitlementCheck`. Otherwise it answers 403 with `errorCode: 'ENTITLEMENT_REQUIRED'`.
+ *
+ * Not for AMI and container products, whose entitlements cannot be asked for (`ENTITLEMENTS_UNAVAILABLE`).
+ */
+export function RequireEntitlement(
+  dimension: string,
+  { atLeast, name }: RequireEntitlementOptions = {},
+): ClassDecorator & MethodDecorator {
+  const required: RequiredEntitlement = { dimension, atLeast, name };
+  return applyDecorators(SetMetadata(REQUIRED_ENTITLEMENT, required), UseGuards(EntitlementGuard));
+}
