@@ -27,7 +27,7 @@ export {
 } from './errors/marketplace-metering-error.js';
 export type { MarketplaceErrorCode, OptionProblem, UsageProblem } from './errors/marketplace-metering-error.js';
 export { MeteringService } from './metering/metering.service.js';
-export type { BalanceFilter, BalanceView } from './metering/balance/ledger-balance.js';
+export type { BalanceFilter, BalanceView, ContractTermView } from './metering/balance/ledger-balance.js';
 export type { RecordOptions, RecordResult, TemporalInstant, UsageEvent } from './metering/recording/usage-event.js';
 export { RecordResolution } from './metering/settlement/record-resolution.service.js';
 export type { AuditFinding, ConflictFinding, Signed } from './metering/settlement/record-resolution.service.js';

@@ -54,7 +54,9 @@ export interface RecordView {
   firstUsedAt: string | null;
   lastUsedAt: string | null;
   quantity: string;
-  /** Units that the agreement's entitlement covers. */
+  /** Units of usage that one unit of the quantity stands for. */
+  block: string;
+  /** Units that a contract includes; negative where a correction gives units back to it. */
   included: string;
   eventSum: string;
   eventCount: number;
@@ -89,6 +91,11 @@ export interface RecordView {
 export interface RecordDetailView extends RecordView {
   /** As they go to AWS. Null when the hour's usage has no tags. */
   allocations: unknown;
+  /**
+   * What its included units were reckoned from: AWS's answer, and each term with its units and what was used of them.
+   * Null where no contract includes anything.
+   */
+  includedBy: unknown;
 }
 
 export function recordViewOf(row: RecordRow, attempts: readonly AttemptRow[]): RecordView {
@@ -106,6 +113,7 @@ export function recordViewOf(row: RecordRow, attempts: readonly AttemptRow[]): R
     firstUsedAt: instant(row.first_used_at),
     lastUsedAt: instant(row.last_used_at),
     quantity: decimal(row.quantity),
+    block: decimal(row.block),
     included: decimal(row.included),
     eventSum: decimal(row.event_sum),
     eventCount: row.event_count,
@@ -140,7 +148,7 @@ export function recordViewOf(row: RecordRow, attempts: readonly AttemptRow[]): R
 }
 
 export function recordDetailViewOf(row: RecordDetailRow, attempts: readonly AttemptRow[]): RecordDetailView {
-  return { ...recordViewOf(row, attempts), allocations: json(row.allocations) };
+  return { ...recordViewOf(row, attempts), allocations: json(row.allocations), includedBy: json(row.included_by) };
 }
 
 function attemptViewOf(row: AttemptRow): AttemptView {

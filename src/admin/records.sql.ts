@@ -15,6 +15,7 @@ export interface RecordRow {
   first_used_at: Date | null;
   last_used_at: Date | null;
   quantity: string;
+  block: string;
   included: string;
   event_sum: string;
   event_count: number;
@@ -47,12 +48,12 @@ export interface RecordRow {
   closed_by: string | null;
 }
 
-export type RecordDetailRow = RecordRow & { allocations: unknown };
+export type RecordDetailRow = RecordRow & { allocations: unknown; included_by: unknown };
 
 // Without the allocations, of which one record may have thousands. Names are looked up for the rows that are shown, not
 // joined for all.
 const RECORD_COLUMNS = `id, kind, customer_id, subscription_id, product_code, dimension, hour, "timestamp", first_used_at, last_used_at, quantity,
-  included, event_sum, event_count, carry_in, carry_out, notes, operation, region, mode, sealed_at, state, reason, reason_message, disposition, due_at,
+  block, included, event_sum, event_count, carry_in, carry_out, notes, operation, region, mode, sealed_at, state, reason, reason_message, disposition, due_at,
   cutoff_at, next_attempt_at, attempt_count, metering_record_id, confirmed_by_duplicate, settled_quantity, metered_at, closed_at, closed_by,
   (SELECT jsonb_build_object('agreement_id', p.agreement_id, 'price', p.price) FROM marketplace.period p
     WHERE p.seller_account = $1 AND p.id = period_id) AS period,
@@ -102,7 +103,7 @@ export async function selectRecord(
   id: string,
 ): Promise<RecordDetailRow | null> {
   const [row] = await tx.query<RecordDetailRow>(
-    `SELECT ${RECORD_COLUMNS}, allocations FROM marketplace.metering_record WHERE seller_account = $1 AND id = $2`,
+    `SELECT ${RECORD_COLUMNS}, allocations, included_by FROM marketplace.metering_record WHERE seller_account = $1 AND id = $2`,
     [sellerAccount, id],
   );
   return row ?? null;

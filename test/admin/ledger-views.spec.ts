@@ -59,6 +59,7 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
         firstUsedAt: instant,
         lastUsedAt: instant,
         quantity: '6',
+        block: '1',
         included: '0',
         eventSum: '6',
         eventCount: 1,

@@ -12,6 +12,8 @@ export interface BalanceRow {
   included: string;
   carry: string;
   by_state: Record<string, string>;
+  /** Of the newest record that counts against included units. */
+  term: { from: string | null; units: string; used: string; contractDimension: string } | null;
   conserved: boolean;
   proven_at: Date | null;
 }
@@ -100,7 +102,8 @@ const BALANCES = `
            bool_and(coalesce(is_sum_of_rollups, true) AND coalesce(kept.event_sum, 0) = coalesce(sums.event_sum, 0)
              AND coalesce(kept.included, 0) = coalesce(sums.included, 0)
                AND coalesce(kept.quantity, 0) = coalesce(sums.quantity, 0)
-               AND coalesce(counted.used, 0) = coalesce(sums.counting, 0)) AS is_level
+               AND coalesce(counted.used, 0) = coalesce(sums.counting, 0)) AS is_level,
+           bool_or(counted.used IS NOT NULL) AS is_counted
     FROM kept FULL JOIN sums USING (customer_id, period_id, dimension)
     FULL JOIN counted USING (customer_id, period_id, dimension) GROUP BY 1, 2
   ), unproven AS (
@@ -119,6 +122,16 @@ const BALANCES = `
          coalesce(waiting_sum, 0) AS waiting_sum, coalesce(set_apart, 0) AS set_apart, coalesce(in_records, 0) AS
            in_records,
          coalesce(included, 0) AS included, coalesce(carry, 0) AS carry, coalesce(by_state, '{}') AS by_state,
+         CASE WHEN is_counted THEN (
+           SELECT jsonb_build_object('contractDimension', m.included_by -> 'contractDimension',
+             'from', m.included_by -> 'terms' -> -1 -> 'from',
+             'units', m.included_by -> 'terms' -> -1 -> 'stretches' -> -1 -> 'units',
+             'used', (SELECT sum((stretch ->> 'used')::numeric)::text
+               FROM jsonb_array_elements(m.included_by -> 'terms' -> -1 -> 'stretches') AS stretch))
+           FROM marketplace.metering_record m
+           WHERE m.seller_account = $1 AND m.customer_id = own.id AND m.dimension = period_side.dimension
+             AND m.included_by IS NOT NULL AND m.disposition IS DISTINCT FROM 'annulled'
+           ORDER BY m.id DESC LIMIT 1) END AS term,
          coalesce(period_side.is_level, true) AND coalesce(apart.is_level, true)
            AND coalesce(set_apart, 0) = coalesce(apart.said, 0) AND is_unproven IS NULL AS conserved,
          CASE WHEN is_unproven IS NULL THEN (SELECT proven_at FROM marketplace.proof_cursor

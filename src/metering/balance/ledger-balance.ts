@@ -28,6 +28,11 @@ export interface BalanceView {
   setApart: string;
   /** Covered by the entitlement of a contract. */
   included: string;
+  /**
+   * Where a contract includes units: how much of the newest term is used. What was billed and is included since is owed:
+   * a carry below zero, set off against the next excess; at the agreement's end a record `owed`.
+   */
+  term?: ContractTermView;
   /** In records, but not (or no longer) part of a whole unit: goes with a later hour of the same period. */
   carry: string;
   /** Units of records by what became of them: metered, pending, sending, blocked, unknown, held, void, owed. */
@@ -41,8 +46,24 @@ export interface BalanceView {
   provenAt: Date | null;
 }
 
+/** A contract's term: the agreement's, or a month of it. */
+export interface ContractTermView {
+  contractDimension: string;
+  /** Its first hour. */
+  from: string | null;
+  /** Included in all, as agreed last, in units of usage. */
+  units: string;
+  /** Net usage by all dimensions that share the units. */
+  used: string;
+  /** Billed, and not (any longer) in excess. */
+  owed: string;
+}
+
 /** The same over everything that a filter matches. */
-export interface BalanceTotal extends Omit<BalanceView, 'customerId' | 'productCode' | 'dimension' | 'provenAt'> {
+export interface BalanceTotal extends Omit<
+  BalanceView,
+  'customerId' | 'productCode' | 'dimension' | 'provenAt' | 'term'
+> {
   /** Rows, one per customer and dimension. */
   grains: number;
   /** Rows among them that are not conserved. */
@@ -223,10 +244,24 @@ function viewOf(row: BalanceRow): BalanceView {
     waiting: texts(row.waiting),
     setApart: text(row.set_apart),
     included: text(row.included),
+    ...(row.term && { term: termOf(row.term, scaled(row.carry)) }),
     carry: text(row.carry),
     byState: texts(row.by_state),
     conserved: row.conserved,
     provenAt: row.proven_at,
+  };
+}
+
+function termOf(
+  { contractDimension, from, units, used }: NonNullable<BalanceRow['term']>,
+  carry: bigint,
+): ContractTermView {
+  return {
+    contractDimension,
+    from,
+    units: text(units),
+    used: text(used),
+    owed: formatDecimal(carry < 0n ? -carry : 0n),
   };
 }
 
