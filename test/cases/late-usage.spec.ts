@@ -77,21 +77,6 @@ describe('M22 usage of November that arrives on 1 December at 01:05', () => {
   });
 });
 
-describe('M23 a contract with consumption: 1,000 units entitled', () => {
-  // The term stands in the equation, the schema and I1; what fills it comes with the contracts.
-  it.failing.each([
-    [1200, 200],
-    [900, 0],
-  ])('of %i used, %i are billed', async (used, billed) => {
-    await withWorld({}, async (world) => {
-      const buyer = await world.join('acme', { entitlements: [{ dimension: 'requests', value: 1000 }] });
-      await buyer.use(used);
-      await world.pass(2);
-      await world.expectUnits({ ...(billed > 0 && { billed: { 'l-1': billed } }), included: used - billed });
-    });
-  });
-});
-
 describe('M24 a correction that is owed when the product is put to dry run for a day', () => {
   it('still reduces the next bill', async () => {
     await withWorld({}, async (world) => {

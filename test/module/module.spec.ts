@@ -337,6 +337,7 @@ describe('as a guest of the host', () => {
     expect([...app.get(SchedulerRegistry).getIntervals()].sort()).toEqual([
       'marketplace:deadline',
       'marketplace:deliver',
+      'marketplace:entitlements',
       'marketplace:inbox',
       'marketplace:proof',
       'marketplace:reconcile',

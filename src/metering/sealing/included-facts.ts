@@ -95,7 +95,8 @@ export class IncludedFacts {
     return [...new Set(ids)].filter((id) => {
       const row = this.said.get(id);
       const told = row?.told.at(-1);
-      return row?.fetched_at != null && told !== undefined && new Date(told) > row.fetched_at;
+      const answeredAt = row?.fetched_at ?? null;
+      return answeredAt !== null && told !== undefined && new Date(told) > answeredAt;
     });
   }
 

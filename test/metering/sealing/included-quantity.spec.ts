@@ -5,7 +5,11 @@ import { formatDecimal } from '../../../src/runtime/decimal.js';
 
 const at = (time: string): Date => new Date(`2026-11-11T${time}:00Z`);
 type Value = number | boolean | string | null;
-type Row = { value: Value; dimension?: string; expiresAt?: string };
+interface Row {
+  value: Value;
+  dimension?: string;
+  expiresAt?: string;
+}
 
 function said(fetched: string, otherwise: string | null, ...rows: (Row | Value)[]): SaidEntitlements {
   return {
