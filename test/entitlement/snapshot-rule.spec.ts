@@ -63,17 +63,9 @@ describe('K28 a check', () => {
   const view = (stale: boolean, ageMs: number, ...entitlements: ReturnType<typeof entitlement>[]) => ({
     ...{ entitlements, stale, ageMs },
   });
-  const NOW = { now: at('12:00'), staleForMs: 3_600_000, emptySince: null };
+  const NOW = { now: at('12:00'), staleForMs: 3_600_000, emptySince: null as Date | null };
 
-  it.each<
-    [
-      string,
-      ReturnType<typeof view>,
-      Partial<typeof NOW> & { atLeast?: number; emptySince?: Date | null },
-      boolean,
-      string | null,
-    ]
-  >([
+  it.each<[string, ReturnType<typeof view>, Partial<typeof NOW> & { atLeast?: number }, boolean, string | null]>([
     ['an amount', view(false, 0, entitlement(5)), {}, true, null],
     ['enough', view(false, 0, entitlement(5)), { atLeast: 5 }, true, null],
     ['too little', view(false, 0, entitlement(5)), { atLeast: 6 }, false, 'tooLittle'],
