@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { pathToFileURL } from 'node:url';
 import { realpathSync } from 'node:fs';
+import { sslOf } from '../options/database-ssl.js';
 import { createDataSource } from './data-source.factory.js';
 import { migrationSql, migrationStatus, runMigrations } from './migration-runner.js';
 
@@ -34,12 +35,18 @@ export async function migrationsCommand(
       stderr: `Set DATABASE_URL to the database that holds the schema "marketplace".\n`,
     };
   }
-  const ssl = environment.MARKETPLACE_DATABASE_SSL;
+  const ssl = sslOf(environment.MARKETPLACE_DATABASE_SSL ?? '');
+  if (typeof ssl === 'string' && ssl !== '')
+    return {
+      exitCode: 2,
+      stdout: '',
+      stderr: 'MARKETPLACE_DATABASE_SSL takes disable, require, verify-ca, verify-full, true, false or no-verify.\n',
+    };
   const dataSource = createDataSource({
     database: {
       url,
       poolSize: 2,
-      ...(ssl === undefined ? {} : { ssl: ssl === 'no-verify' ? { rejectUnauthorized: false } : ssl === 'true' }),
+      ...(typeof ssl === 'string' ? {} : { ssl }),
     },
   });
   try {

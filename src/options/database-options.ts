@@ -30,7 +30,8 @@ export interface DatabaseOptions {
    * Give it where the server asks for TLS and the URL does not say so; `ca` where its certificate is of an authority of
    * your own.
    *
-   * @range true, false or options of `tls.connect`; the variable takes `true`, `false` or `no-verify`
+   * @range true, false or options of `tls.connect`; the variable takes `disable`, `require`, `verify-ca`, `verify-full`
+   * with libpq's meanings, or `true`, `false`, `no-verify`
    * @defaultValue none: what the URL says
    * @environment MARKETPLACE_DATABASE_SSL
    */

@@ -1,20 +1,26 @@
+import { sslOf } from './database-ssl.js';
+
 type EnvironmentReader = (text: string) => unknown;
-const asText: EnvironmentReader = (text) => text;
+/** A file or a secret store ends its text with a line break more often than not. */
+const asText: EnvironmentReader = (text) => text.trim();
 const asNumber: EnvironmentReader = (text) => (text.trim() === '' ? Number.NaN : Number(text));
 const asList: EnvironmentReader = (text) =>
   text
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
-const asBoolean: EnvironmentReader = (text) => ({ true: true, false: false })[text] ?? text;
+const asBoolean: EnvironmentReader = (text) => ({ true: true, false: false })[text.trim()] ?? text;
+/** `docker --env-file` and its like keep the quotes that a shell would take off. */
+const SHELL_QUOTED = /^(['"])([\s\S]*)\1$/;
 const asJson: EnvironmentReader = (text) => {
+  const bare = text.trim().replace(SHELL_QUOTED, '$2');
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(bare) as unknown;
   } catch {
     return text;
   }
 };
-const asSsl: EnvironmentReader = (text) => (text === 'no-verify' ? { rejectUnauthorized: false } : asBoolean(text));
+const asSsl: EnvironmentReader = (text) => sslOf(text);
 
 /**
  * Environment variable of every option that can be given as text. Functions (`resolveRedirect`, `clock`,

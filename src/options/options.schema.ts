@@ -110,6 +110,18 @@ export const productSchema = z
     for (const { path, fix } of pairingProblems(product)) context.addIssue({ code: 'custom', path, message: fix });
   });
 
+const PRODUCTS_EXAMPLE = '[{"productCode":"abc123","dimensions":["requests"]}]';
+
+/** Why text is no JSON, in the parser's words. */
+function jsonFault(text: string): string {
+  try {
+    JSON.parse(text);
+    return 'it is not a list';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /**
  * The rules of every option, and its default. What an option means stands at its interface member; that the two agree
  * is proven by `test/options/interfaces.spec.ts`.
@@ -124,12 +136,25 @@ export const optionsSchema = z.strictObject({
       .string({ error: 'give the Postgres connection URL, for example postgres://user:password@host:5432/app' })
       .regex(/^postgres(ql)?:\/\//, { error: 'give a URL that starts with postgres:// or postgresql://' }),
     poolSize: count(2, 200, 10),
-    ssl: z.custom<NonNullable<DatabaseOptions['ssl']>>().optional(),
+    ssl: z
+      .custom<NonNullable<DatabaseOptions['ssl']>>(
+        (value) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+        {
+          error:
+            'give true, false or options of tls.connect; as a variable disable, require (encrypted, no certificate ' +
+            'is looked at), verify-ca or verify-full. There is no prefer or allow: they fall back to plain text',
+        },
+      )
+      .optional(),
   }),
   migrations: z.enum(['run', 'verify', 'off'], { error: 'give "run", "verify" or "off"' }),
   products: z
     .array(productSchema, {
-      error: 'list the products, for example [{"productCode":"abc123","dimensions":["requests"]}]',
+      error: ({ input }) =>
+        typeof input === 'string' && input.trim() !== ''
+          ? `this is no JSON: ${jsonFault(input)}; it was read as ${JSON.stringify(input.slice(0, 80))}. List the ` +
+            `products, for example ${PRODUCTS_EXAMPLE}`
+          : `list the products, for example ${PRODUCTS_EXAMPLE}`,
     })
     .min(1, { error: 'list at least one product' })
     .refine((products) => new Set(products.map((product) => product.productCode)).size === products.length, {

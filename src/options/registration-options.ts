@@ -35,11 +35,14 @@ export interface RegistrationOptions {
    *
    * Give it where products, offers or known tenants have pages of their own.
    *
-   * @range a function; what it returns must lie at the origin of `signUpUrl` or one of `allowedRedirectOrigins`
+   * @range a function; what it returns must lie at the origin of `signUpUrl` or one of `allowedRedirectOrigins`; nothing
+   * means `signUpUrl`
    * @defaultValue none: `signUpUrl`
    * @environment none
    */
-  resolveRedirect?: ((arrival: RegistrationArrival) => string | URL | Promise<string | URL>) | undefined;
+  resolveRedirect?:
+    | ((arrival: RegistrationArrival) => string | URL | null | undefined | Promise<string | URL | null | undefined>)
+    | undefined;
   /**
    * Life of a registration code, from the buyer's arrival.
    *

@@ -37,7 +37,15 @@ export class RedirectPolicy {
   private async chosen(arrival: RegistrationArrival): Promise<URL> {
     const { signUpUrl, resolveRedirect } = this.options;
     if (!resolveRedirect) return new URL(signUpUrl);
-    const choice = String(await inTime(async () => resolveRedirect(arrival)));
+    const chosen = await inTime(async () => resolveRedirect(arrival));
+    // A hook that falls through would otherwise send its buyer to /undefined.
+    if (chosen === undefined || chosen === null || chosen === '') {
+      this.logger.warn('resolveRedirect named no URL: the buyer goes to signUpUrl', {
+        subscriptionId: arrival.subscriptionId,
+      });
+      return new URL(signUpUrl);
+    }
+    const choice = String(chosen);
     const url = URL.canParse(choice, signUpUrl) ? new URL(choice, signUpUrl) : null;
     const isAllowed = url !== null && this.origins.has(url.origin) && url.username === '' && url.password === '';
     if (isAllowed) return url;

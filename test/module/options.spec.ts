@@ -38,6 +38,54 @@ describe('resolveOptions', () => {
     });
   });
 
+  // G28: what `--env-file` and secret stores make of a variable.
+  it.each([
+    ['MARKETPLACE_ADMIN_TOKEN', `${'t'.repeat(32)}\n`, { adminToken: 't'.repeat(32) }],
+    ['DATABASE_URL', ' postgres://localhost/app\n', { database: { url: 'postgres://localhost/app' } }],
+    ['MARKETPLACE_JOBS_AUTO_START', 'false\n', { jobs: { autoStart: false } }],
+    [
+      'MARKETPLACE_PRODUCTS',
+      `'${ENVIRONMENT_MINIMUM.MARKETPLACE_PRODUCTS}'\n`,
+      { products: [{ productCode: 'abc', dimensions: ['requests'] }] },
+    ],
+    ['MARKETPLACE_PRODUCTS', `"${ENVIRONMENT_MINIMUM.MARKETPLACE_PRODUCTS}"`, { products: [{ productCode: 'abc' }] }],
+  ])('reads %s as it was meant: %j', (variable, text, expected) => {
+    expect(resolveOptions({}, { ...ENVIRONMENT_MINIMUM, [variable]: text })).toMatchObject(expected);
+  });
+
+  it('says what it read where the products are no JSON', () => {
+    const problems = problemsOf(() =>
+      resolveOptions({}, { ...ENVIRONMENT_MINIMUM, MARKETPLACE_PRODUCTS: '[{"productCode":"abc"},]' }),
+    );
+    expect(problems).toEqual([
+      {
+        option: 'products',
+        environmentVariable: 'MARKETPLACE_PRODUCTS',
+        fix: expect.stringMatching(/no JSON: .*it was read as "\[\{\\"productCode.*List the products/),
+      },
+    ]);
+  });
+
+  // G17
+  it.each([
+    ['disable', false],
+    ['false', false],
+    ['require', { rejectUnauthorized: false }],
+    ['no-verify', { rejectUnauthorized: false }],
+    ['verify-ca', { rejectUnauthorized: true, checkServerIdentity: expect.any(Function) }],
+    ['verify-full', true],
+    ['true\n', true],
+  ])('takes MARKETPLACE_DATABASE_SSL=%s as libpq does', (text, ssl) => {
+    const options = resolveOptions({}, { ...ENVIRONMENT_MINIMUM, MARKETPLACE_DATABASE_SSL: text });
+    expect(options.database.ssl).toEqual(ssl);
+  });
+
+  it.each(['prefer', 'allow', 'yes', 'constructor'])('refuses MARKETPLACE_DATABASE_SSL=%s', (text) => {
+    expect(
+      problemsOf(() => resolveOptions({}, { ...ENVIRONMENT_MINIMUM, MARKETPLACE_DATABASE_SSL: text })),
+    ).toMatchObject([{ option: 'database.ssl', fix: expect.stringContaining('verify-full') }]);
+  });
+
   it('verifies migrations in production unless told otherwise', () => {
     expect(resolveOptions({}, { ...ENVIRONMENT_MINIMUM, NODE_ENV: 'production' }).migrations).toBe('verify');
     expect(resolveOptions({ migrations: 'run' }, { ...ENVIRONMENT_MINIMUM, NODE_ENV: 'production' }).migrations).toBe(

@@ -1,3 +1,4 @@
+import { type KeyObject } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { resolveOptions } from '../../src/options/resolved-options.js';
 import { SnsCertificates } from '../../src/subscription/inbox/sns-certificates.js';
@@ -11,11 +12,24 @@ const AT_AWS = `https://sns.us-east-1.amazonaws.com/${FILE}`;
 
 describe('the place of a certificate', () => {
   it.each([
-    AT_AWS,
-    `https://sns.cn-north-1.amazonaws.com.cn/${FILE}`,
-    `https://sns.us-gov-west-1.amazonaws.com/${FILE}`,
-  ])('is %s', (url) => {
-    expect(certificateUrlOf(url, undefined)?.url.href).toBe(url);
+    [AT_AWS, TOPIC_ARN],
+    [`https://sns.cn-north-1.amazonaws.com.cn/${FILE}`, 'arn:aws-cn:sns:cn-north-1:111122223333:topic'],
+    [`https://sns.us-gov-west-1.amazonaws.com/${FILE}`, 'arn:aws-us-gov:sns:us-gov-west-1:111122223333:topic'],
+    [`https://sns.ap-southeast-2.amazonaws.com/${FILE}`, 'arn:aws:sns:ap-southeast-2:111122223333:topic'],
+  ])('is %s for %s', (url, topicArn) => {
+    expect(certificateUrlOf(url, topicArn, undefined)?.url.href).toBe(url);
+  });
+
+  // G14: a bucket may be called "sns", and its region may look like one of SNS's.
+  it.each([
+    [`https://sns.s3-us-west-2.amazonaws.com/${FILE}`, 'arn:aws:sns:s3-us-west-2:111122223333:topic'],
+    [`https://sns.s3-us-west-2.amazonaws.com/${FILE}`, 'arn:aws:sns:us-west-2:111122223333:topic'],
+    [`https://sns.eu-west-1.amazonaws.com/${FILE}`, TOPIC_ARN],
+    [`https://sns.cn-north-1.amazonaws.com/${FILE}`, 'arn:aws-cn:sns:cn-north-1:111122223333:topic'],
+    [`https://sns.us-east-1.amazonaws.com.cn/${FILE}`, TOPIC_ARN],
+    [AT_AWS, 'us-east-1'],
+  ])('is not %s for %s', (url, topicArn) => {
+    expect(certificateUrlOf(url, topicArn, undefined)).toBeNull();
   });
 
   it.each([
@@ -42,13 +56,13 @@ describe('the place of a certificate', () => {
     undefined,
     `https://sns.us-east-1.amazonaws.com/${'x'.repeat(3000)}`,
   ])('is not %s', (url) => {
-    expect(certificateUrlOf(url, undefined)).toBeNull();
+    expect(certificateUrlOf(url, TOPIC_ARN, undefined)).toBeNull();
   });
 
   it('is also at the simulator where one stands in for AWS, under the same path', () => {
-    expect(certificateUrlOf(`${SIMULATOR}/${FILE}`, SIMULATOR)?.isAws).toBe(false);
-    expect(certificateUrlOf(`${SIMULATOR}/etc/${FILE}`, SIMULATOR)).toBeNull();
-    expect(certificateUrlOf(`${SIMULATOR.replace('4570', '4571')}/${FILE}`, SIMULATOR)).toBeNull();
+    expect(certificateUrlOf(`${SIMULATOR}/${FILE}`, TOPIC_ARN, SIMULATOR)?.isAws).toBe(false);
+    expect(certificateUrlOf(`${SIMULATOR}/etc/${FILE}`, TOPIC_ARN, SIMULATOR)).toBeNull();
+    expect(certificateUrlOf(`${SIMULATOR.replace('4570', '4571')}/${FILE}`, TOPIC_ARN, SIMULATOR)).toBeNull();
   });
 });
 
@@ -75,6 +89,7 @@ describe('the keys of SNS', () => {
   const answering = (answer: () => Response | Promise<Response>): void => {
     fetched.mockImplementation(() => Promise.resolve().then(answer));
   };
+  const keyAt = (url: string): Promise<KeyObject> => certificates.keyAt(url, TOPIC_ARN);
   const numbered = (n: number): string => AT_AWS.replace('0123', String(n).padStart(4, '0'));
   const refusal = (call: Promise<unknown>): Promise<unknown> =>
     call.then(
@@ -97,8 +112,8 @@ describe('the keys of SNS', () => {
 
   it('are fetched once, however many ask at the same time, without following anybody elsewhere', async () => {
     answering(() => new Response(ISSUED_TO_SNS));
-    const keys = await Promise.all([certificates.keyAt(AT_AWS), certificates.keyAt(AT_AWS)]);
-    keys.push(await certificates.keyAt(AT_AWS));
+    const keys = await Promise.all([keyAt(AT_AWS), keyAt(AT_AWS)]);
+    keys.push(await keyAt(AT_AWS));
     expect(new Set(keys.map((key) => key.export({ type: 'spki', format: 'pem' }))).size).toBe(1);
     expect(fetched).toHaveBeenCalledTimes(1);
     expect(fetched).toHaveBeenCalledWith(new URL(AT_AWS), { redirect: 'error', signal: expect.any(AbortSignal) });
@@ -106,10 +121,10 @@ describe('the keys of SNS', () => {
 
   it('are few in memory, the oldest going first', async () => {
     answering(() => new Response(ISSUED_TO_SNS));
-    for (let n = 0; n < 17; n += 1) await certificates.keyAt(numbered(n));
-    await certificates.keyAt(numbered(16));
+    for (let n = 0; n < 17; n += 1) await keyAt(numbered(n));
+    await keyAt(numbered(16));
     expect(fetched).toHaveBeenCalledTimes(17);
-    await certificates.keyAt(numbered(0));
+    await keyAt(numbered(0));
     expect(fetched).toHaveBeenCalledTimes(18);
   });
 
@@ -117,20 +132,20 @@ describe('the keys of SNS', () => {
     let release: () => void = () => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
     answering(() => released.then(() => new Response(ISSUED_TO_SNS)));
-    const under = [0, 1, 2, 3].map((n) => certificates.keyAt(numbered(n)));
-    expect(await refusal(certificates.keyAt(numbered(4)))).toEqual([
+    const under = [0, 1, 2, 3].map((n) => keyAt(numbered(n)));
+    expect(await refusal(keyAt(numbered(4)))).toEqual([
       'CERTIFICATE_UNAVAILABLE',
       '4 certificates are being fetched already',
     ]);
     release();
     await Promise.all(under);
-    await certificates.keyAt(numbered(4));
+    await keyAt(numbered(4));
   });
 
   it('are not asked for anywhere else', async () => {
-    expect(await refusal(certificates.keyAt(`https://evil.example/${FILE}`))).toEqual([
+    expect(await refusal(keyAt(`https://evil.example/${FILE}`))).toEqual([
       'SIGNATURE_INVALID',
-      'SigningCertURL is not a place where SNS keeps certificates',
+      'SigningCertURL is not where SNS keeps the certificates of this topic’s region',
     ]);
     expect(fetched).not.toHaveBeenCalled();
   });
@@ -154,9 +169,9 @@ describe('the keys of SNS', () => {
     ],
   ])('are asked for again when %s', async (_, answer, detail) => {
     answering(answer);
-    expect(await refusal(certificates.keyAt(AT_AWS))).toEqual(['CERTIFICATE_UNAVAILABLE', detail]);
+    expect(await refusal(keyAt(AT_AWS))).toEqual(['CERTIFICATE_UNAVAILABLE', detail]);
     answering(() => new Response(ISSUED_TO_SNS));
-    await certificates.keyAt(AT_AWS);
+    await keyAt(AT_AWS);
   });
 
   it.each([
@@ -166,11 +181,11 @@ describe('the keys of SNS', () => {
     ['is none', 'hello', 'what lies at SigningCertURL is no certificate for RSA signatures'],
   ])('are not taken from a certificate that %s', async (_, pem, detail) => {
     answering(() => new Response(pem));
-    expect(await refusal(certificates.keyAt(AT_AWS))).toEqual(['SIGNATURE_INVALID', detail]);
+    expect(await refusal(keyAt(AT_AWS))).toEqual(['SIGNATURE_INVALID', detail]);
   });
 
   it('of a simulator come in a certificate of its own making', async () => {
     answering(() => new Response(SELF_SIGNED));
-    expect((await certificates.keyAt(`${SIMULATOR}/${FILE}`)).asymmetricKeyType).toBe('rsa');
+    expect((await keyAt(`${SIMULATOR}/${FILE}`)).asymmetricKeyType).toBe('rsa');
   });
 });

@@ -291,7 +291,7 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
   });
 
   describe('asks the host where to go', () => {
-    const redirectedTo = async (resolveRedirect: () => string | URL | Promise<string>): Promise<string> => {
+    const redirectedTo = async (resolveRedirect: () => string | URL | undefined | Promise<string>): Promise<string> => {
       const own = await startHost(rooms, {
         adapter,
         options: { resolveRedirect, allowedRedirectOrigins: ['https://eu.example.com/ignored'] },
@@ -302,7 +302,8 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
     };
     const fallback = 'https://app.example.com/sign-up?plan=marketplace&registrationCode=CODE';
 
-    it.each<[string, () => string | URL | Promise<string>, string]>([
+    it.each<[string, () => string | URL | undefined | Promise<string>, string]>([
+      ['nothing (G18)', () => undefined, fallback],
       ['an allowed origin', () => 'https://eu.example.com/start', 'https://eu.example.com/start?registrationCode=CODE'],
       [
         'a URL object',

@@ -25,15 +25,16 @@ export class SnsCertificates {
   constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
 
   /**
+   * @param topicArn whose message it is
    * @throws NotificationRefusedError `SIGNATURE_INVALID`: not a certificate of SNS; `CERTIFICATE_UNAVAILABLE`: ask
    * again
    */
-  async keyAt(signingCertUrl: string | undefined): Promise<KeyObject> {
-    const place = certificateUrlOf(signingCertUrl, this.options.aws.endpoint);
+  async keyAt(signingCertUrl: string | undefined, topicArn: string): Promise<KeyObject> {
+    const place = certificateUrlOf(signingCertUrl, topicArn, this.options.aws.endpoint);
     if (!place)
       throw new NotificationRefusedError(
         'SIGNATURE_INVALID',
-        'SigningCertURL is not a place where SNS keeps certificates',
+        'SigningCertURL is not where SNS keeps the certificates of this topic’s region',
       );
     const { href } = place.url;
     const certificate = this.kept.get(href) ?? (await this.fetchOnce(place));

@@ -42,7 +42,7 @@ export class SnsIntake {
           : 'of no known SignatureVersion';
       throw new NotificationRefusedError('SIGNATURE_INVALID', detail);
     }
-    const key = await this.certificates.keyAt(envelope.SigningCertURL);
+    const key = await this.certificates.keyAt(envelope.SigningCertURL, envelope.TopicArn);
     if (!isSignedBy(envelope, key, snsSignature))
       throw new NotificationRefusedError('SIGNATURE_INVALID', 'the signature is not that of the message');
   }
