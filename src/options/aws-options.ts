@@ -49,6 +49,17 @@ export interface AwsOptions {
  */
 export interface CallRateOptions {
   /**
+   * Calls of MeterUsage. AWS allows 10 in the buyer's account and region, for the software of all its vendors together.
+   *
+   * Lower it where the buyer runs much metered software; raise it where an hour has many dimensions and little time.
+   *
+   * @unit calls per second
+   * @range 0.1 to 1,000
+   * @defaultValue 5
+   * @environment MARKETPLACE_AWS_METER_USAGE_PER_SECOND
+   */
+  meterUsage?: number | undefined;
+  /**
    * Calls of GetEntitlements; AWS allows 20.
    *
    * Lower it where other tools of the account ask as well; raise it where AWS has raised your quota.

@@ -66,6 +66,7 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'onExpired', variable: 'MARKETPLACE_ON_EXPIRED', read: asText },
   { option: 'aws.endpoint', variable: 'MARKETPLACE_AWS_ENDPOINT', read: asText },
   { option: 'aws.identicalResend', variable: 'MARKETPLACE_AWS_IDENTICAL_RESEND', read: asText },
+  { option: 'aws.callsPerSecond.meterUsage', variable: 'MARKETPLACE_AWS_METER_USAGE_PER_SECOND', read: asNumber },
   {
     option: 'aws.callsPerSecond.getEntitlements',
     variable: 'MARKETPLACE_AWS_GET_ENTITLEMENTS_PER_SECOND',
@@ -97,6 +98,8 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'recording.timeoutMs', variable: 'MARKETPLACE_RECORDING_TIMEOUT_MS', read: asNumber },
   { option: 'submission.concurrency', variable: 'MARKETPLACE_SUBMISSION_CONCURRENCY', read: asNumber },
   { option: 'submission.callsPerSecond', variable: 'MARKETPLACE_SUBMISSION_CALLS_PER_SECOND', read: asNumber },
+  { option: 'submission.spreadMs', variable: 'MARKETPLACE_SUBMISSION_SPREAD_MS', read: asNumber },
+  { option: 'submission.shutdownGraceMs', variable: 'MARKETPLACE_SUBMISSION_SHUTDOWN_GRACE_MS', read: asNumber },
   { option: 'submission.requestTimeoutMs', variable: 'MARKETPLACE_SUBMISSION_REQUEST_TIMEOUT_MS', read: asNumber },
   { option: 'submission.leaseMs', variable: 'MARKETPLACE_SUBMISSION_LEASE_MS', read: asNumber },
   { option: 'submission.backoffBaseMs', variable: 'MARKETPLACE_SUBMISSION_BACKOFF_BASE_MS', read: asNumber },

@@ -64,7 +64,12 @@ export const productSchema = z
       .string()
       .regex(/^prod-[a-z0-9]+$/, { error: 'give the entity id of the listing, prod-…' })
       .optional(),
-    type: z.enum(['saas'], { error: 'only "saas" is supported in this version' }).default('saas'),
+    type: z.enum(['saas', 'container', 'ami'], { error: 'give "saas", "container" or "ami"' }).default('saas'),
+    usageOperation: z
+      .enum(['MeterUsage', 'RegisterUsage', 'both'], { error: 'give "MeterUsage", "RegisterUsage" or "both"' })
+      .default('MeterUsage'),
+    agentCore: z.boolean({ error: 'give true or false' }).default(false),
+    onShutdown: z.enum(['flush', 'keep'], { error: 'give "flush" or "keep"' }).default('keep'),
     identity: z
       .enum(['license', 'legacy'], {
         error: 'give "license" (LicenseArn, listings since June 2026) or "legacy" (ProductCode)',
@@ -80,7 +85,6 @@ export const productSchema = z
           error: 'list the API names of the dimensions, for example ["requests"]',
         },
       )
-      .min(1, { error: 'name at least one dimension of the listing' })
       .refine((names) => new Set(names).size === names.length, { error: 'name each dimension once' }),
     contractDimensions: z
       .array(z.string().min(1, { error: 'a dimension name must not be empty' }).max(255), {
@@ -92,7 +96,7 @@ export const productSchema = z
     includedUnits: z.array(includedUnitsSchema, { error: 'list which units a contract includes' }).default([]),
     region: z
       .string()
-      .regex(/^[a-z]{2,4}(-[a-z]+)+-\d+$/, { error: 'give an AWS region such as us-east-1' })
+      .regex(/^(auto|[a-z]{2,4}(-[a-z]+)+-\d+)$/, { error: 'give an AWS region such as us-east-1' })
       .default('us-east-1'),
     mode: z.enum(['live', 'dry-run', 'off'], { error: 'give "live", "dry-run" or "off"' }).default('live'),
     liveFrom: z
@@ -160,7 +164,7 @@ export const optionsSchema = z.strictObject({
     .refine((products) => new Set(products.map((product) => product.productCode)).size === products.length, {
       error: 'list each productCode once',
     }),
-  signUpUrl: webUrl('the sign-up page of your application'),
+  signUpUrl: webUrl('the sign-up page of your application').optional(),
   allowedRedirectOrigins: z.array(webUrl('an origin')).default([]),
   codeTtlMs: durationMs(MINUTES_MS, 24 * HOUR_MS, HOUR_MS),
   resolveRedirect: z
@@ -233,6 +237,7 @@ export const optionsSchema = z.strictObject({
       // share them.
       callsPerSecond: z
         .strictObject({
+          meterUsage: rate(5),
           getEntitlements: rate(15),
           searchAgreements: rate(4),
           describeAgreement: rate(4),
@@ -254,6 +259,8 @@ export const optionsSchema = z.strictObject({
     .strictObject({
       concurrency: count(1, 64, 4),
       callsPerSecond: rate(10),
+      spreadMs: durationMs(0, HOUR_MS, 5 * MINUTES_MS),
+      shutdownGraceMs: durationMs(SECONDS_MS, HOUR_MS, 30 * SECONDS_MS),
       requestTimeoutMs: durationMs(100, 2 * MINUTES_MS, 15 * SECONDS_MS),
       leaseMs: durationMs(500, 30 * MINUTES_MS, MINUTES_MS),
       backoffBaseMs: durationMs(1, MINUTES_MS, SECONDS_MS),

@@ -22,13 +22,50 @@ export interface ProductOptions {
    */
   productId?: string | undefined;
   /**
-   * What is sold. AMI and container products are not supported in this version.
+   * What is sold. A `container` or `ami` runs in its buyer's account and meters itself: the installation is the
+   * customer, and `record()` takes usage without a tenant. Such products and `saas` cannot share a module: they are
+   * metered with different credentials.
    *
-   * @range `saas`
+   * Give `container` for Amazon ECS, Amazon EKS and Bedrock AgentCore, `ami` for Amazon EC2.
+   *
+   * @range `saas`, `container` or `ami`
    * @defaultValue `saas`
    * @environment MARKETPLACE_PRODUCTS
    */
-  type?: 'saas' | undefined;
+  type?: 'saas' | 'container' | 'ami' | undefined;
+  /**
+   * Which operation a container calls: `MeterUsage` for dimensions that it meters itself, `RegisterUsage` where AWS
+   * meters by the hour, `both` only where the listing has both.
+   *
+   * Give `RegisterUsage` for a listing with hourly pricing; an AMI has `MeterUsage` alone.
+   *
+   * @range `MeterUsage`, `RegisterUsage` or `both`
+   * @defaultValue `MeterUsage`; a `saas` product has BatchMeterUsage alone
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  usageOperation?: 'MeterUsage' | 'RegisterUsage' | 'both' | undefined;
+  /**
+   * The container runs on Amazon Bedrock AgentCore, where AWS adds up records of one hour, tells repeats by ClientToken
+   * alone and takes no tags.
+   *
+   * Give `true` for an image that is made for AgentCore; AWS advises against one image for both.
+   *
+   * @range true or false
+   * @defaultValue false
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  agentCore?: boolean | undefined;
+  /**
+   * What becomes of the running hour when a container or AMI is shut down: `flush` sends it, so that nothing is lost
+   * with the ledger; `keep` leaves it to the successor, which needs a ledger that outlives the resource.
+   *
+   * Give `flush` where the ledger lies in memory or on the disk of the task.
+   *
+   * @range `flush` or `keep`
+   * @defaultValue `keep`
+   * @environment MARKETPLACE_PRODUCTS
+   */
+  onShutdown?: 'flush' | 'keep' | undefined;
   /**
    * How records name the buyer: by LicenseArn and account id, or by ProductCode and CustomerIdentifier or account id.
    * Never both: AWS bills both.
@@ -43,7 +80,7 @@ export interface ProductOptions {
   /**
    * API names of the listing's dimensions, case-sensitive. Usage of any other is refused when it is recorded.
    *
-   * @range at least one; each once, 1 to 255 characters
+   * @range at least one, none where a container only calls RegisterUsage; each once, 1 to 255 characters
    * @defaultValue required
    * @environment MARKETPLACE_PRODUCTS
    */
@@ -81,12 +118,13 @@ export interface ProductOptions {
    */
   includedUnits?: IncludedUnitsOptions[] | undefined;
   /**
-   * Where the product is metered. Pinned at the first start, because AWS deduplicates records per region.
+   * Where the product is metered. Of a `saas` product pinned at the first start, because AWS deduplicates records per
+   * region. A container or AMI is metered where it runs, and learns that by itself (`auto`).
    *
    * Give the region that the listing meters in, where it is not the default one.
    *
-   * @range an AWS region
-   * @defaultValue `us-east-1`
+   * @range an AWS region; `auto` for `container` and `ami`
+   * @defaultValue `us-east-1`; `auto` for `container` and `ami`
    * @environment MARKETPLACE_PRODUCTS
    */
   region?: string | undefined;
@@ -118,7 +156,7 @@ export interface ProductOptions {
    * Give `atSeal` to tell AWS of idle hours soon, though late usage must then go with another hour; `off` to send none.
    *
    * @range `atWindowEdge`, `atSeal` or `off`
-   * @defaultValue `atWindowEdge`
+   * @defaultValue `atWindowEdge`; `off` for `container` and `ami`
    * @environment MARKETPLACE_PRODUCTS
    */
   zeroRecords?: 'atWindowEdge' | 'atSeal' | 'off' | undefined;

@@ -3,6 +3,7 @@ import { type OptionProblem, OptionsInvalidError } from '../errors/marketplace-m
 import { ENVIRONMENT } from './environment-variables.js';
 import { optionsSchema } from './options.schema.js';
 import { type Options } from './options.js';
+import { combinationProblems, withDefaultsOfType } from './product-rules.js';
 
 /** All options with their defaults filled in: what every room is given. */
 export type ResolvedOptions = z.output<typeof optionsSchema>;
@@ -19,6 +20,16 @@ export function followsLifecycle({ notifications }: ResolvedOptions): boolean {
   return sqsQueueUrls.length + snsTopicArns.length + eventBridgeSecrets.length > 0;
 }
 
+/** Whether the products run in a buyer's account: then they all do, and the installation is the one customer. */
+export function isInstallation({ products }: Pick<ResolvedOptions, 'products'>): boolean {
+  return products.every(({ type }) => type !== 'saas');
+}
+
+/** Whether usage of the product goes to AWS record by record; AWS meters a container that only registers by itself. */
+export function hasRecords({ type, usageOperation }: ResolvedProduct): boolean {
+  return type !== 'container' || usageOperation !== 'RegisterUsage';
+}
+
 /**
  * Options of the host over environment variables over defaults, checked at once.
  * @throws OptionsInvalidError with every problem, each naming the option, its environment variable and the fix.
@@ -33,9 +44,11 @@ export function resolveOptions(given: Options = {}, environment: NodeJS.ProcessE
   input.database ??= {};
   input.migrations ??= environment.NODE_ENV === 'production' ? 'verify' : 'run';
 
+  input.products = withDefaultsOfType(input.products);
+
   const result = optionsSchema.safeParse(input);
-  const problems = result.success ? [] : result.error.issues.flatMap(problemsOf);
-  if (result.success) return result.data;
+  const problems = [...(result.success ? [] : result.error.issues.flatMap(problemsOf)), ...combinationProblems(input)];
+  if (result.success && problems.length === 0) return result.data;
   throw new OptionsInvalidError(problems);
 }
 

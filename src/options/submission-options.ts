@@ -23,6 +23,30 @@ export interface SubmissionOptions {
    */
   callsPerSecond?: number | undefined;
   /**
+   * Containers and AMIs: within how long after an hour has settled it is sealed and sent. Each ledger has its own
+   * moment in it, so that many installations in one buyer's account do not call at once.
+   *
+   * Raise it where hundreds of installations share an account and region; give 0 where there is one.
+   *
+   * @unit ms
+   * @range 0 to 3,600,000 (1 h)
+   * @defaultValue 300,000 (5 min)
+   * @environment MARKETPLACE_SUBMISSION_SPREAD_MS
+   */
+  spreadMs?: number | undefined;
+  /**
+   * Containers and AMIs: how long the platform waits between SIGTERM and SIGKILL. Five seconds before, the shutdown
+   * gives up what it could not send, and names it.
+   *
+   * Give what the manifest says: `terminationGracePeriodSeconds`, `stopTimeout`.
+   *
+   * @unit ms
+   * @range 1,000 (1 s) to 3,600,000 (1 h)
+   * @defaultValue 30,000 (30 s)
+   * @environment MARKETPLACE_SUBMISSION_SHUTDOWN_GRACE_MS
+   */
+  shutdownGraceMs?: number | undefined;
+  /**
    * A call that takes longer counts as uncertain: AWS may have billed it.
    *
    * Raise it where AWS answers slowly, as fewer outcomes are uncertain then; lower it to notice a dead connection

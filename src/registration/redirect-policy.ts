@@ -12,10 +12,13 @@ const HOOK_TIMEOUT_MS = 5000;
 @Injectable()
 export class RedirectPolicy {
   private readonly logger = new Logger('MarketplaceRegistration');
+  private readonly signUpUrl: string;
   private readonly origins: ReadonlySet<string>;
 
   constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {
-    this.origins = new Set([options.signUpUrl, ...options.allowedRedirectOrigins].map((url) => new URL(url).origin));
+    // Only products in their buyers' accounts have no sign-up page, and nobody arrives for them.
+    this.signUpUrl = options.signUpUrl ?? 'about:blank';
+    this.origins = new Set([this.signUpUrl, ...options.allowedRedirectOrigins].map((url) => new URL(url).origin));
   }
 
   /**
@@ -28,14 +31,15 @@ export class RedirectPolicy {
         subscriptionId: arrival.subscriptionId,
         errorCode: error instanceof MarketplaceMeteringError ? error.code : undefined,
       });
-      return new URL(this.options.signUpUrl);
+      return new URL(this.signUpUrl);
     });
     url.searchParams.set(CODE_PARAMETER, arrival.code);
     return url;
   }
 
   private async chosen(arrival: RegistrationArrival): Promise<URL> {
-    const { signUpUrl, resolveRedirect } = this.options;
+    const { signUpUrl } = this;
+    const { resolveRedirect } = this.options;
     if (!resolveRedirect) return new URL(signUpUrl);
     const chosen = await inTime(async () => resolveRedirect(arrival));
     // A hook that falls through would otherwise send its buyer to /undefined.

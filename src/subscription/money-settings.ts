@@ -4,10 +4,14 @@ import { type ResolvedOptions, type ResolvedProduct } from '../options/resolved-
 export type MoneySettings = Readonly<Record<string, string>>;
 
 export function moneySettingsOf({ aws }: Pick<ResolvedOptions, 'aws'>, product: ResolvedProduct): MoneySettings {
+  // Where a container or AMI runs is each replica's own; what it sends is bound to it.
+  const place =
+    product.type === 'saas'
+      ? { 'products[].identity': product.identity, 'products[].region': product.region }
+      : { 'products[].usageOperation': product.usageOperation, 'products[].agentCore': String(product.agentCore) };
   return {
     'products[].type': product.type,
-    'products[].identity': product.identity,
-    'products[].region': product.region,
+    ...place,
     // Without path, user or password: it is stored and told.
     'aws.endpoint': aws.endpoint === undefined ? 'AWS' : new URL(aws.endpoint).origin,
     'aws.identicalResend': aws.identicalResend,

@@ -2,9 +2,15 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { billedDimensionOf } from '../options/included-pairing.js';
-import { type ProductMode, type ResolvedProduct, type ResolvedOptions } from '../options/resolved-options.js';
-import { hourOf } from '../runtime/clock.js';
+import {
+  hasRecords,
+  type ProductMode,
+  type ResolvedOptions,
+  type ResolvedProduct,
+} from '../options/resolved-options.js';
+import { hourOf, plusMs } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { enterInstallation, installationIdOf } from './chain/installation.js';
 import { moneySettingsOf } from './money-settings.js';
 import { modeAt, planModes } from './product-mode.js';
 import { insertModes, selectModes } from './product-mode.sql.js';
@@ -25,10 +31,14 @@ export class ProductCatalog {
   private readonly logger = new Logger('MarketplaceProducts');
   private readonly byCode: ReadonlyMap<string, ResolvedProduct>;
 
+  private readonly installations: ReadonlyMap<string, string>;
+
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
   ) {
+    const installed = options.products.filter(({ type }) => type !== 'saas').map(({ productCode }) => productCode);
+    this.installations = new Map(installed.map((code) => [code, installationIdOf(options.sellerAccount, code)]));
     this.byCode = new Map(options.products.map((product) => [product.productCode, product]));
   }
 
@@ -38,6 +48,11 @@ export class ProductCatalog {
 
   get(productCode: string): ResolvedProduct | undefined {
     return this.byCode.get(productCode);
+  }
+
+  /** The subscription under which usage of a product in its buyer's account is recorded; null for a `saas` product. */
+  installationOf({ productCode }: ResolvedProduct): string | null {
+    return this.installations.get(productCode) ?? null;
   }
 
   /** Listed products that declare a dimension, in the order of the options. */
@@ -80,6 +95,11 @@ export class ProductCatalog {
       [...billed].map(([name, as]) => ({ name, as: as === name ? null : as })),
     );
     await this.syncModes(tx, product);
+    if (product.type !== 'saas' && hasRecords(product)) {
+      const now = this.options.clock.now();
+      const startsAt = plusMs(now, -this.options.recording.idempotencyHorizonMs);
+      await enterInstallation(tx, sellerAccount, productCode, { startsAt, now });
+    }
     const generation = await updateSettings(tx, sellerAccount, productCode, moneySettingsOf(this.options, product));
     if (generation !== undefined && generation > 1)
       this.logger.warn(`product ${productCode} has other settings from this start on`, { generation });
@@ -124,7 +144,7 @@ export class ProductCatalog {
 }
 
 function refuseUnpinned(product: ResolvedProduct, stored: ProductRow): void {
-  if (stored.region !== product.region)
+  if (product.type === 'saas' && stored.type === 'saas' && stored.region !== product.region)
     throw pinned(product, 'region', stored.region, 'AWS tells repeats apart per region');
   if (stored.type !== product.type) throw pinned(product, 'type', stored.type, 'it decides which operation meters');
 }

@@ -134,7 +134,7 @@ describe('resolveOptions', () => {
       '[{"productCode":"a","dimensions":["x"]},{"productCode":"a","dimensions":["x"]}]',
       'products',
     ],
-    ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"],"type":"ami"}]', 'products[0].type'],
+    ['MARKETPLACE_PRODUCTS', '[{"productCode":"a","dimensions":["x"],"type":"vm"}]', 'products[0].type'],
     [
       'MARKETPLACE_PRODUCTS',
       '[{"productCode":"a","dimensions":["x"],"liveFrom":"2026-12-01T00:30:00Z"}]',

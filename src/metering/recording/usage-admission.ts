@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { isInstallation, type ResolvedOptions } from '../../options/resolved-options.js';
 import { type Subject, type SubjectDirectory, type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { type ProductCatalog } from '../../subscription/product-catalog.js';
 import { recordingFailureOf } from './recording-failure.js';
@@ -13,6 +13,7 @@ import {
   subjectNameOf,
   undeclaredDimension,
   unknownSubject,
+  untaggable,
 } from './usage-placement.js';
 import { type CodedProblem, notRecordedBecause, refusalOf } from './usage-refusal.js';
 
@@ -24,11 +25,15 @@ const PAUSE_MAX_MS = 500;
  * rule.
  */
 export class UsageAdmission {
+  private readonly isInstallation: boolean;
+
   constructor(
-    private readonly options: Pick<ResolvedOptions, 'sellerAccount' | 'clock' | 'recording'>,
+    private readonly options: Pick<ResolvedOptions, 'sellerAccount' | 'clock' | 'recording' | 'products'>,
     private readonly directory: SubjectDirectory,
     private readonly products: ProductCatalog,
-  ) {}
+  ) {
+    this.isInstallation = isInstallation(options);
+  }
 
   /**
    * Holds every event against every rule before any of them is written. What is ignored has its answer already.
@@ -46,7 +51,7 @@ export class UsageAdmission {
       throw refusalOf([{ code: 'USAGE_INVALID', index: EVENTS_PER_CALL_MAX, field: 'event', message }]);
     }
     const { clock, recording } = this.options;
-    const window = { now: clock.now(), ...recording };
+    const window = { now: clock.now(), ...recording, isInstallation: this.isInstallation };
     const read: CheckedUsage[] = [];
     for (const [index, event] of Array.from(events).entries()) {
       const usage = readUsage(event, index, window, problems);
@@ -70,7 +75,7 @@ export class UsageAdmission {
    */
   admitRemembered(event: unknown): PlacedUsage | null {
     const { clock, recording } = this.options;
-    const usage = readUsage(event, 0, { now: clock.now(), ...recording }, []);
+    const usage = readUsage(event, 0, { now: clock.now(), ...recording, isInstallation: this.isInstallation }, []);
     const name = usage && subjectNameOf(usage, this.products);
     if (!name || isMisplaced(name)) return null;
     const subject = this.directory.remembered(name);
@@ -137,6 +142,7 @@ export class UsageAdmission {
     const product = this.products.get(productCode);
     if (dimensionId === null || !product?.dimensions.includes(usage.dimension))
       return undeclaredDimension(usage, productCode, product);
+    if (product.agentCore && usage.tags !== null) return untaggable(usage);
     const { id, idempotencyKey, isMinted } = identify(usage, this.options.sellerAccount);
     const { index, tenantId, dimension, quantity, occurredAt, key, tags, reason, given } = usage;
     // Field by field: to spread one object into another costs more than all the rules together.

@@ -3,8 +3,9 @@ import { type Decimal, parseDecimal, type Scaled } from '../../runtime/decimal.j
 import { type CodedProblem } from './usage-refusal.js';
 
 /**
- * What an application records: so much of a dimension was used by a tenant, or by a subscription. Once recorded it
- * never changes; a correction is a new event. Which agreement pays is decided when the hour is sealed.
+ * What an application records: so much of a dimension was used by a tenant, or by a subscription; where a container or
+ * AMI meters itself, by the installation, which needs no name. Once recorded it never changes; a correction is a new
+ * event. Which agreement pays is decided when the hour is sealed.
  */
 export interface UsageEvent {
   /**
@@ -129,6 +130,8 @@ export interface UsageWindow {
   now: Date;
   futureSkewMs: number;
   idempotencyHorizonMs: number;
+  /** The products run in their buyer's account: the installation is the customer, and no event names another. */
+  isInstallation?: boolean;
 }
 
 type Refuse = (field: string, message: string) => void;
@@ -155,7 +158,8 @@ export function readUsage(
     if (!FIELDS.has(field)) refuse(shown(field), `there is no such field; the fields are ${[...FIELDS].join(', ')}`);
   }
 
-  if (given.tenantId === undefined && given.subscriptionId === undefined)
+  if (window.isInstallation === true) refuseNames(given, refuse);
+  else if (given.tenantId === undefined && given.subscriptionId === undefined)
     refuse('tenantId', 'give tenantId, or subscriptionId');
   const tenantId = readText(given, 'tenantId', NAME_LENGTH_MAX, refuse);
   const productCode = readText(given, 'productCode', NAME_LENGTH_MAX, refuse);
@@ -193,6 +197,13 @@ export function readUsage(
       reason: given.reason !== undefined,
     },
   };
+}
+
+function refuseNames(given: Record<string, unknown>, refuse: Refuse): void {
+  for (const field of ['tenantId', 'subscriptionId']) {
+    if (given[field] === undefined) continue;
+    refuse(field, 'a container or AMI product has one customer, the installation; leave it out, tags tell users apart');
+  }
 }
 
 function readText(given: Record<string, unknown>, field: string, maxLength: number, refuse: Refuse): string | null {

@@ -20,6 +20,7 @@ export interface PlacedUsage extends CheckedUsage {
 export interface Listing {
   get(productCode: string): ResolvedProduct | undefined;
   withDimension(name: string): readonly ResolvedProduct[];
+  installationOf(product: ResolvedProduct): string | null;
 }
 
 /** Why an event has no place: a mistake in the call, or a name that nobody of ours has. */
@@ -33,7 +34,8 @@ export interface Misplaced {
  */
 export function subjectNameOf(usage: CheckedUsage, listing: Listing): SubjectName | Misplaced {
   const { tenantId, productCode } = usage;
-  if (productCode !== null && !listing.get(productCode)) {
+  const named = productCode === null ? null : (listing.get(productCode) ?? null);
+  if (productCode !== null && named === null) {
     return misplaced(
       usage,
       'PRODUCT_UNKNOWN',
@@ -45,7 +47,7 @@ export function subjectNameOf(usage: CheckedUsage, listing: Listing): SubjectNam
     const subscriptionId = subscriptionIdOf(usage.subscriptionId);
     return subscriptionId === null ? unknownSubject(usage) : { productCode, tenantId, subscriptionId };
   }
-  if (productCode !== null) return { productCode, tenantId, subscriptionId: null };
+  if (named !== null) return nameAt(named, tenantId, listing);
   const [only, ...others] = listing.withDimension(usage.dimension);
   if (!only)
     return misplaced(
@@ -63,7 +65,18 @@ export function subjectNameOf(usage: CheckedUsage, listing: Listing): SubjectNam
       `"${shown(usage.dimension)}" is declared for ${codes}; say which in productCode`,
     );
   }
-  return { productCode: only.productCode, tenantId, subscriptionId: null };
+  return nameAt(only, tenantId, listing);
+}
+
+/** A product in its buyer's account has one customer, the installation; the tenant is null there. */
+function nameAt(product: ResolvedProduct, tenantId: string | null, listing: Listing): SubjectName {
+  return { productCode: product.productCode, tenantId, subscriptionId: listing.installationOf(product) };
+}
+
+/** Where AWS would take the event, but not its tags. */
+export function untaggable(usage: CheckedUsage): Misplaced {
+  const message = 'AWS takes no tags on Amazon Bedrock AgentCore; leave them out';
+  return misplaced(usage, 'USAGE_INVALID', 'tags', message);
 }
 
 const DECLARE = 'correct it, or add it to products[].dimensions (MARKETPLACE_PRODUCTS)';

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { digestUuid } from '../../runtime/digest-uuid.js';
 
 /**
  * What a fact adds to its type. Instants are ISO UTC text, as they are stored. No names of a buyer: agreements and
@@ -91,12 +91,7 @@ export type AgreementFact<T extends FactType = FactType> = {
 
 /** A UUID made of what tells messages apart: repeated, a message makes the same fact. */
 export function factIdOf(origin: string, messageId: string, type: FactType): string {
-  const hex = createHash('sha256')
-    .update(JSON.stringify([origin, messageId, type]))
-    .digest('hex');
-  // Version 8 (custom), variant 10.
-  const variant = ((parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  return digestUuid([origin, messageId, type]);
 }
 
 /** In the order of their own instants; at one instant by id. */

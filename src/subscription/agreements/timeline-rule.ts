@@ -21,11 +21,14 @@ export interface TimelineAgreement extends ChainAgreement {
   identity: AgreementIdentity;
 }
 
+/** How a product is metered: by license, by legacy names, or where it runs. */
+export type MeteredBy = 'license' | 'legacy' | 'installation';
+
 export interface TimelineBasis {
   subscriptionId: string;
   agreements: readonly TimelineAgreement[];
   /** How the product is metered. */
-  identity: 'license' | 'legacy';
+  identity: MeteredBy;
   /** First hour metered under the license, where the subscription was moved; null: it was not. */
   licenseFrom: Date | null;
   /** Nothing before this instant is billed by us. */
@@ -225,6 +228,8 @@ function identitiesOf(
   basis: TimelineBasis,
 ): SpanIdentity[] {
   const { licenseFrom } = basis;
+  if (basis.identity === 'installation')
+    return [{ fromHour: null, identity: { kind: 'installation' }, alsoKnownAs: [] }];
   const legacy = { identity: legacyNamesOf(identity)[0] ?? null, alsoKnownAs: legacyNamesOf(identity).slice(1) };
   const license = { identity: licenseNameOf(identity), alsoKnownAs: [] };
   if (licenseFrom === null) return [{ fromHour: null, ...(basis.identity === 'license' ? license : legacy) }];
@@ -274,8 +279,14 @@ function namesIn(identity: SpanIdentity | undefined): string[] {
 }
 
 function keyOf(name: MeteringIdentityName): string {
-  if (name.kind === 'license') return `license ${name.licenseId}`;
-  return name.kind === 'account'
-    ? `account ${name.customerAwsAccountId}`
-    : `customerIdentifier ${name.customerIdentifier}`;
+  switch (name.kind) {
+    case 'license':
+      return `license ${name.licenseId}`;
+    case 'account':
+      return `account ${name.customerAwsAccountId}`;
+    case 'customerIdentifier':
+      return `customerIdentifier ${name.customerIdentifier}`;
+    case 'installation':
+      return name.kind;
+  }
 }

@@ -1,12 +1,14 @@
 /**
  * The name under which AWS meters and dedupes: what is sent, and the canonical form that tells two spellings of one
  * from two. A buyer of a legacy listing has up to two names; AWS may treat both as one, so hours under either count as
- * taken.
+ * taken. A product in its buyer's account names nobody: AWS knows it by the resource that calls, of which a record
+ * learns when it is first sent.
  */
 export type MeteringIdentityName =
   | { kind: 'license'; licenseId: string; licenseArn: string; customerAwsAccountId: string }
   | { kind: 'customerIdentifier'; customerIdentifier: string }
-  | { kind: 'account'; customerAwsAccountId: string };
+  | { kind: 'account'; customerAwsAccountId: string }
+  | { kind: 'installation' };
 
 /**
  * From an hour on, usage of an agreement is metered under `identity`; null where AWS has not told enough to send

@@ -1,5 +1,6 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type AgreementFact, type FactType } from '../agreements/agreement-fact.js';
+import { type MeteredBy } from '../agreements/timeline-rule.js';
 import { groupBy } from './group-by.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
 import { type AgreementNameKind, type BuyerNameKind } from './aws-names.js';
@@ -61,7 +62,7 @@ export interface BuyerChains {
   buyerId: string;
   productCode: string;
   /** How the product is metered. */
-  identity: 'license' | 'legacy';
+  identity: MeteredBy;
   names: ReadonlyMap<BuyerNameKind, string | null>;
   agreements: readonly AgreementRecord[];
   facts: readonly StoredFact[];

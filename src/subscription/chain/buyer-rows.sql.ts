@@ -1,6 +1,7 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type FactType } from '../agreements/agreement-fact.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
+import { type MeteredBy } from '../agreements/timeline-rule.js';
 import { type AgreementNameKind, type BuyerNameKind } from './aws-names.js';
 
 /** The rows of buyers, as they stand: a statement for each table, however many buyers. */
@@ -8,21 +9,22 @@ import { type AgreementNameKind, type BuyerNameKind } from './aws-names.js';
 export interface BuyerRow {
   id: string;
   product_code: string;
-  identity: 'license' | 'legacy';
+  identity: MeteredBy;
   /** Its own id, and those that turned out to be it. */
   all_ids: string[];
 }
 
 export function selectBuyers(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<BuyerRow[]> {
   return tx.query<BuyerRow>(
-    `SELECT b.id::text AS id, b.product_code, p.identity, jsonb_agg(same.id::text) AS all_ids
+    `SELECT b.id::text AS id, b.product_code,
+       CASE p.type WHEN 'saas' THEN p.identity ELSE 'installation' END AS identity, jsonb_agg(same.id::text) AS all_ids
      FROM marketplace.buyer b
      JOIN marketplace.product p ON p.seller_account = $1 AND p.product_code = b.product_code
      JOIN marketplace.buyer same ON same.seller_account = $1 AND (same.id = b.id OR same.alias_of = b.id)
      WHERE b.seller_account = $1
        AND b.id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1
          AND id = ANY ($2::uuid[]))
-     GROUP BY b.id, b.product_code, p.identity ORDER BY b.id`,
+     GROUP BY b.id, b.product_code, p.type, p.identity ORDER BY b.id`,
     [sellerAccount, buyerIds],
   );
 }

@@ -153,7 +153,7 @@ function joiningOf(
 
 /** Metered by product code and buyer: the listing is, and the subscription was not moved to licenses. */
 function isLegacy(row: AgreementRecord | undefined, { identity, subscriptions }: BuyerChains): boolean {
-  if (identity === 'license') return false;
+  if (identity !== 'legacy') return false;
   return (subscriptions.find(({ id }) => id === row?.subscriptionId)?.licenseFrom ?? null) === null;
 }
 

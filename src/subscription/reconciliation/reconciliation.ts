@@ -136,7 +136,8 @@ export class Reconciliation {
 
   /** A listing that is taken off the options is none of ours until it is listed again. */
   private get productCodes(): string[] {
-    return this.products.all.map(({ productCode }) => productCode);
+    // AWS tells nothing of agreements to what runs with its buyer's credentials.
+    return this.products.all.filter(({ type }) => type === 'saas').map(({ productCode }) => productCode);
   }
 
   /**

@@ -286,6 +286,7 @@ const PRODUCTS = [product('widgets', 'requests', 'storage'), product('gadgets', 
 const LISTING: Listing = {
   get: (code) => PRODUCTS.find(({ productCode }) => productCode === code),
   withDimension: (name) => PRODUCTS.filter(({ dimensions }) => dimensions.includes(name)),
+  installationOf: () => null,
 };
 
 describe('the name under which usage is recorded', () => {

@@ -1,0 +1,125 @@
+import { type OptionProblem } from '../errors/marketplace-metering-error.js';
+
+/** Products as they were given: by the host, or as JSON in the environment. Nothing about them is checked yet. */
+type Given = Readonly<Record<string, unknown>>;
+
+const VARIABLE = 'MARKETPLACE_PRODUCTS';
+const WHICH_CALL =
+  'a container with metered dimensions calls MeterUsage, one with hourly pricing RegisterUsage; an AMI calls ' +
+  'MeterUsage, and a saas product BatchMeterUsage';
+/** Ways in for lifecycle messages, which AWS sends to the seller's account alone. */
+const WAYS_IN = [
+  ['sqsQueueUrls', 'MARKETPLACE_SQS_QUEUE_URLS'],
+  ['snsTopicArns', 'MARKETPLACE_SNS_TOPIC_ARNS'],
+  ['eventBridgeSecrets', 'MARKETPLACE_EVENTBRIDGE_SECRETS'],
+] as const;
+
+const runsAtBuyer = ({ type }: Given): boolean => type === 'container' || type === 'ami';
+
+function productsOf(input: Given): Given[] {
+  const { products } = input;
+  const isGiven = (product: unknown): product is Given => typeof product === 'object' && product !== null;
+  return Array.isArray(products) ? products.filter(isGiven) : [];
+}
+
+/** What a container or AMI has where nothing is given: it is metered where it runs, and no idle hour makes a record. */
+export function withDefaultsOfType(products: unknown): unknown {
+  if (!Array.isArray(products)) return products;
+  return products.map((product: unknown): unknown =>
+    typeof product === 'object' && product !== null && runsAtBuyer(product as Given)
+      ? { region: 'auto', zeroRecords: 'off', ...product }
+      : product,
+  );
+}
+
+/** What no single option can tell: which of them mean nothing, or the wrong thing, together. */
+export function combinationProblems(input: Given): OptionProblem[] {
+  const products = productsOf(input);
+  const isInstallation = products.length > 0 && products.every(runsAtBuyer);
+  return [
+    ...(isInstallation || input.signUpUrl !== undefined
+      ? []
+      : [
+          problem(
+            'signUpUrl',
+            'give the sign-up page of your application, for example https://app.example.com/sign-up',
+            'MARKETPLACE_SIGN_UP_URL',
+          ),
+        ]),
+    ...products.flatMap((product, index) => {
+      const at = (field: string, fix: string): OptionProblem => problem(`products[${index}].${field}`, fix);
+      const isMixed = runsAtBuyer(product) && !isInstallation;
+      const mixed = isMixed
+        ? [
+            at(
+              'type',
+              `a ${String(product.type)} meters itself with its buyer's credentials and cannot share a module with a ` +
+                'saas product; give each its own application',
+            ),
+          ]
+        : [];
+      return [...mixed, ...(runsAtBuyer(product) ? installedProblems(product, at) : saasProblems(product, at))];
+    }),
+    ...(isInstallation ? waysInProblems(input) : []),
+  ];
+}
+
+type ProblemAt = (field: string, fix: string) => OptionProblem;
+
+function saasProblems(product: Given, at: ProblemAt): OptionProblem[] {
+  const foreign = ['usageOperation', 'agentCore', 'onShutdown'].filter((field) => product[field] !== undefined);
+  return [
+    ...foreign.map((field) => at(field, 'it is for container and AMI products; remove it, or correct the type')),
+    ...(product.region === 'auto' ? [at('region', 'give an AWS region such as us-east-1')] : []),
+    ...dimensionProblems(product, at),
+  ];
+}
+
+function installedProblems(product: Given, at: ProblemAt): OptionProblem[] {
+  const { type, usageOperation = 'MeterUsage', dimensions, agentCore } = product;
+  const registers = usageOperation === 'RegisterUsage' || usageOperation === 'both';
+  const hasDimensions = Array.isArray(dimensions) && dimensions.length > 0;
+  const identity = ['identity', 'onSeveral'].filter((field) => product[field] !== undefined);
+  return [
+    ...identity.map((field) =>
+      at(field, 'the buyer is known by the credentials that a container or AMI runs with; remove it'),
+    ),
+    ...(type === 'ami' && registers
+      ? [at('usageOperation', `an AMI cannot register: ${WHICH_CALL}. Give "MeterUsage", or correct the type`)]
+      : []),
+    ...(type === 'ami' && agentCore === true ? [at('agentCore', 'AgentCore runs containers; remove it')] : []),
+    ...(agentCore === true && registers
+      ? [at('usageOperation', 'AWS takes RegisterUsage from Amazon ECS and EKS alone; give "MeterUsage"')]
+      : []),
+    ...(type === 'container' && usageOperation === 'RegisterUsage' && hasDimensions
+      ? [
+          at(
+            'usageOperation',
+            `its dimensions would never get a record: ${WHICH_CALL}. Give "MeterUsage", "both" where the listing has ` +
+              'both, or no dimensions',
+          ),
+        ]
+      : []),
+    ...(usageOperation === 'RegisterUsage' && type === 'container' ? [] : dimensionProblems(product, at)),
+  ];
+}
+
+function dimensionProblems({ dimensions }: Given, at: ProblemAt): OptionProblem[] {
+  return Array.isArray(dimensions) && dimensions.length === 0
+    ? [at('dimensions', 'name at least one dimension of the listing')]
+    : [];
+}
+
+function waysInProblems({ notifications }: Given): OptionProblem[] {
+  const given = (notifications ?? {}) as Given;
+  return WAYS_IN.flatMap(([name, variable]) => {
+    const list = given[name];
+    const fix =
+      'AWS sends lifecycle messages to the seller, not to the account in which a container or AMI runs; remove it';
+    return Array.isArray(list) && list.length > 0 ? [problem(`notifications.${name}`, fix, variable)] : [];
+  });
+}
+
+function problem(option: string, fix: string, environmentVariable: string = VARIABLE): OptionProblem {
+  return { option, environmentVariable, fix };
+}
