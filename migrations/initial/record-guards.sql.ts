@@ -184,8 +184,8 @@ export const RECORD_GUARDS: readonly string[] = [
   `CREATE TRIGGER metering_record_frozen BEFORE UPDATE OF ${FROZEN.join(', ')} ON marketplace.metering_record
     FOR EACH ROW EXECUTE FUNCTION marketplace.refuse_change('what was sealed never changes')`,
   // MeterUsage binds resource, region and timestamp when it is first sent.
-  `CREATE TRIGGER metering_record_frozen_when_sent BEFORE UPDATE OF "timestamp", region ON marketplace.metering_record
-    FOR EACH ROW
+  `CREATE TRIGGER metering_record_frozen_when_sent BEFORE UPDATE OF "timestamp", region, resource_id
+    ON marketplace.metering_record FOR EACH ROW
     WHEN (OLD.operation <> 'MeterUsage' OR OLD.attempt_count > 0)
     EXECUTE FUNCTION marketplace.refuse_change('what was sealed never changes')`,
   `CREATE TRIGGER metering_record_notes_grow BEFORE UPDATE OF notes ON marketplace.metering_record FOR EACH ROW

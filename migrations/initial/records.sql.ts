@@ -42,7 +42,8 @@ export const RECORDS: readonly string[] = [
   `CREATE TABLE marketplace.metering_identity (
     id uuid PRIMARY KEY,
     product_code text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('license', 'account', 'customerIdentifier')),
+    -- 'installation': of a product in its buyer's account, which AWS knows by the resource that calls.
+    kind text NOT NULL CHECK (kind IN ('license', 'account', 'customerIdentifier', 'installation')),
     -- SHA-256 of the canonical form: l-…, the account id, or the CustomerIdentifier.
     digest bytea NOT NULL CHECK (length(digest) = 32),
     canonical text,
@@ -83,7 +84,9 @@ export const RECORDS: readonly string[] = [
     allocations jsonb,
     notes jsonb NOT NULL DEFAULT '{}',
     operation text NOT NULL CHECK (operation IN ('BatchMeterUsage', 'MeterUsage')),
+    -- Of MeterUsage bound at the first claim, as the resource and the timestamp are.
     region text NOT NULL,
+    resource_id text,
     mode text NOT NULL CHECK (mode IN ('live', 'dry-run', 'off')),
     sealed_at timestamptz NOT NULL,
 
@@ -131,6 +134,9 @@ export const RECORDS: readonly string[] = [
     CONSTRAINT metering_record_hour_is_hour CHECK (extract(epoch FROM hour) % 3600 = 0),
     CONSTRAINT metering_record_timestamp_in_hour CHECK ("timestamp" >= hour AND "timestamp" < hour + interval '1 hour'),
     CONSTRAINT metering_record_deadlines CHECK (due_at <= cutoff_at),
+    CONSTRAINT metering_record_resource CHECK (
+      CASE operation WHEN 'MeterUsage' THEN attempt_count = 0 OR resource_id IS NOT NULL
+        ELSE resource_id IS NULL END),
     CONSTRAINT metering_record_lease CHECK (
       (state = 'sending') = (lease_token IS NOT NULL) AND (lease_token IS NULL) = (lease_until IS NULL)),
     CONSTRAINT metering_record_sending_is_live CHECK (state <> 'sending' OR mode = 'live'),

@@ -46,6 +46,22 @@ export const SUBMISSION: readonly string[] = [
     probe_count integer NOT NULL DEFAULT 0,
     PRIMARY KEY (seller_account, product_code, scope, key)
   )`,
+  // Who sends for a ledger in a buyer's account, and from which resource. One at a time: AWS tells repeats apart per
+  // resource, so what one has tried no other may send.
+  `CREATE TABLE marketplace.metering_sender (
+    seller_account text NOT NULL,
+    product_code text NOT NULL,
+    -- The replica: host, process and a random part.
+    holder text NOT NULL,
+    resource_id text NOT NULL,
+    region text NOT NULL,
+    -- Of the resource: no record is dated before.
+    started_at timestamptz NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    lease_until timestamptz NOT NULL,
+    PRIMARY KEY (seller_account, product_code),
+    FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product
+  )`,
   `CREATE TABLE marketplace.call_budget (
     seller_account text NOT NULL,
     region text NOT NULL,

@@ -82,6 +82,11 @@ export abstract class AdminController {
     return this.answer(response, () => this.views.alerts(readListQuery(LISTS.alerts, url)));
   }
 
+  @Get('senders')
+  senders(@Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.senders());
+  }
+
   private async answer(response: unknown, read: () => Promise<object>): Promise<void> {
     const { httpAdapter } = this.adapterHost;
     httpAdapter.setHeader(response, 'Cache-Control', 'no-store');

@@ -5,6 +5,7 @@ import { EventDeliveries } from '../events/event-deliveries.service.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { type BalanceTotal, type BalanceView, LedgerBalance } from '../metering/balance/ledger-balance.js';
 import { eventIdOf, isMinted, type KeyScope } from '../metering/recording/event-id.js';
+import { selectSenders } from '../metering/settlement/metering-sender.sql.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
 import { loadCustomerTimelines } from '../subscription/chain/customer-timelines.js';
@@ -27,6 +28,7 @@ import { selectMessages } from './messages.sql.js';
 import { type Page } from './page.js';
 import { type RecordDetailView, recordDetailViewOf, type RecordView, recordViewOf } from './record.view.js';
 import { type AttemptRow, selectAttempts, selectRecord, selectRecords } from './records.sql.js';
+import { type SenderView, senderViewOf } from './sender.view.js';
 import {
   type SubscriptionDetailView,
   subscriptionDetailViewOf,
@@ -183,6 +185,11 @@ export class LedgerViews {
       row.subject,
     ]);
     return { items: shown.map(alertViewOf), nextCursor };
+  }
+
+  /** Which replica sends for each product in its buyer's account. */
+  async senders(): Promise<{ items: SenderView[] }> {
+    return { items: (await selectSenders(this.database, this.seller)).map(senderViewOf) };
   }
 
   private get seller(): string {

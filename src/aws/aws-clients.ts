@@ -22,6 +22,7 @@ export function entitlementRegionOf(region: string): string {
 export class AwsClients implements OnApplicationShutdown {
   private readonly meteringClients = new Map<string, MarketplaceMeteringClient>();
   private readonly entitlementClients = new Map<string, MarketplaceEntitlementServiceClient>();
+  private readonly works: (() => Promise<void>)[] = [];
   private readonly agreementClients = new Map<string, MarketplaceAgreementClient>();
 
   constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
@@ -51,8 +52,14 @@ export class AwsClients implements OnApplicationShutdown {
     return client;
   }
 
+  /** `work` ends before the clients are closed: Nest puts no order between what ends in one phase of the shutdown. */
+  beforeClose(work: () => Promise<void>): void {
+    this.works.push(work);
+  }
+
   /** After the jobs have drained: a call under way keeps its connection. */
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.allSettled(this.works.map((work) => work()));
     for (const clients of [this.meteringClients, this.entitlementClients, this.agreementClients]) {
       for (const client of clients.values()) client.destroy();
       clients.clear();

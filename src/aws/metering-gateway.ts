@@ -1,6 +1,8 @@
 import {
   BatchMeterUsageCommand,
   type BatchMeterUsageCommandOutput,
+  type MarketplaceMeteringClient,
+  MeterUsageCommand,
   type UsageRecord,
 } from '@aws-sdk/client-marketplace-metering';
 import { Injectable } from '@nestjs/common';
@@ -79,7 +81,28 @@ export interface BatchMeterUsageCall {
   mayLeave: () => boolean;
 }
 
-/** BatchMeterUsage through the SDK, with every ending put into words that the ledger understands. Never throws. */
+/** The one record of a MeterUsage call. Who it is of, the credentials say. */
+export interface MeterUsageCall {
+  /** Goes along in the user agent, by which CloudTrail can tell whose call it was. */
+  attemptId: string;
+  region: string;
+  productCode: string;
+  report: Pick<UsageReport, 'dimension' | 'timestamp' | 'quantity' | 'allocations'>;
+  /** 1 to 64 characters. The same for each attempt of a record: the SDK would make a new one for each call. */
+  clientToken: string;
+  /** As of a BatchMeterUsageCall. */
+  timeoutMs: number;
+  mayLeave: () => boolean;
+}
+
+type MeteringCall = Pick<BatchMeterUsageCall, 'attemptId' | 'region' | 'timeoutMs' | 'mayLeave'>;
+/** The part of an SDK command that a middleware is added to: commands share no type that takes one. */
+interface Departing {
+  middlewareStack: { add(middleware: never, options: object): void };
+}
+type Sent<Output> = { kind: 'answered'; output: Output } | { kind: 'failed'; failure: CallFailure };
+
+/** Metering through the SDK, with every ending put into words that the ledger understands. Never throws. */
 @Injectable()
 export class MeteringGateway {
   constructor(private readonly clients: AwsClients) {}
@@ -89,22 +112,57 @@ export class MeteringGateway {
       UsageRecords: call.reports.map(usageRecordOf),
       ...(call.productCode === null ? {} : { ProductCode: call.productCode }),
     });
-    markAttempt(command, call.attemptId);
-    let kept = false as boolean;
-    const answer = await callSdk(call.timeoutMs, (abortSignal, depart) => {
-      command.middlewareStack.add(
-        (next) => (args) => {
-          kept = !call.mayLeave();
-          return kept ? Promise.reject(new Error('kept')) : depart(() => next(args));
-        },
-        DEPARTURE,
-      );
-      return this.clients.metering(call.region).send(command, { abortSignal });
-    });
-    if (kept) return { kind: 'failed', failure: dropped('The lease would not outlive the call.') };
+    const answer = await this.send(command, call, (client, options) => client.send(command, options));
     return answer.kind === 'answered' ? resultsOf(answer.output) : answer;
   }
+
+  /** One result, with an echo of what was sent: AWS gives back nothing but the id of its record. */
+  async meterUsage(call: MeterUsageCall): Promise<GatewayAnswer> {
+    const { productCode, report, clientToken } = call;
+    const command = new MeterUsageCommand({
+      ProductCode: productCode,
+      Timestamp: report.timestamp,
+      UsageDimension: report.dimension,
+      UsageQuantity: report.quantity,
+      ClientToken: clientToken,
+      ...(report.allocations === null ? {} : { UsageAllocations: [...report.allocations] }),
+    });
+    const answer = await this.send(command, call, (client, options) => client.send(command, options));
+    if (answer.kind !== 'answered') return answer;
+    const { MeteringRecordId: meteringRecordId, $metadata: metadata } = answer.output;
+    return {
+      kind: 'answered',
+      results: meteringRecordId
+        ? [{ ...NOBODY, dimension: report.dimension, timestamp: report.timestamp, status: 'Success', meteringRecordId }]
+        : [],
+      unprocessed: [],
+      httpStatus: metadata.httpStatusCode ?? null,
+      requestId: metadata.requestId ?? null,
+    };
+  }
+
+  private async send<Output>(
+    command: Departing,
+    { attemptId, region, timeoutMs, mayLeave }: MeteringCall,
+    send: (client: MarketplaceMeteringClient, options: { abortSignal: AbortSignal }) => Promise<Output>,
+  ): Promise<Sent<Output>> {
+    markAttempt(command, attemptId);
+    let kept = false as boolean;
+    const answer = await callSdk(timeoutMs, (abortSignal, depart) => {
+      command.middlewareStack.add(
+        ((next: (args: unknown) => Promise<unknown>) => (args: unknown) => {
+          kept = !mayLeave();
+          return kept ? Promise.reject(new Error('kept')) : depart(() => next(args));
+        }) as never,
+        DEPARTURE,
+      );
+      return send(this.clients.metering(region), { abortSignal });
+    });
+    return kept ? { kind: 'failed', failure: dropped('The lease would not outlive the call.') } : answer;
+  }
 }
+
+const NOBODY = { licenseArn: null, customerAwsAccountId: null, customerIdentifier: null } as const;
 
 function dropped(message: string): CallFailure {
   return {

@@ -6,7 +6,7 @@ import { LedgerDatabase } from './ledger-database.js';
 
 /** Operations of AWS with a published quota [developer guide, service quotas], which all replicas of a seller share. */
 export type BudgetedOperation =
-  'BatchMeterUsage' | 'GetEntitlements' | 'SearchAgreements' | 'DescribeAgreement' | 'GetAgreementTerms';
+  'BatchMeterUsage' | 'MeterUsage' | 'GetEntitlements' | 'SearchAgreements' | 'DescribeAgreement' | 'GetAgreementTerms';
 
 /**
  * A little under the quota, so that clocks, jitter and the other side's way of counting do not make the last call of a
@@ -108,6 +108,8 @@ function callsPerSecondOf(operation: BudgetedOperation, { aws, submission }: Res
   switch (operation) {
     case 'BatchMeterUsage':
       return submission.callsPerSecond;
+    case 'MeterUsage':
+      return aws.callsPerSecond.meterUsage;
     case 'GetEntitlements':
       return aws.callsPerSecond.getEntitlements;
     case 'SearchAgreements':

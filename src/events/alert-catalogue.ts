@@ -191,6 +191,19 @@ export const ALERT_CATALOGUE = {
     ends: STAYS_OPEN,
     events: ['metering.overBilled'],
   },
+  triedElsewhere: {
+    severity: ['warning'],
+    subject: 'the product',
+    meaning:
+      'Usage of a container or AMI product was tried from a resource that sends no more, and no answer tells whether ' +
+      'AWS has it.',
+    cost: 'At the deadline its outcome is unknown, and nothing of it is billed again until somebody settles it.',
+    action:
+      'Nothing, where that resource comes back (a reboot, a container that restarts in its pod). Else look for the ' +
+      'call in CloudTrail of the buyer’s account, and settle each record by `RecordResolution.settleUnknown`.',
+    ends: 'when no such record waits any more: the resource is back, or their outcome is unknown',
+    events: [],
+  },
   owed: {
     severity: ['critical'],
     subject: 'the record',

@@ -6,6 +6,7 @@ import { MeteringService } from './metering.service.js';
 import { UsageRecorder } from './recording/usage-recorder.js';
 import { HourSealer } from './sealing/hour-sealer.js';
 import { UsageTaker } from './sealing/usage-taker.js';
+import { ShutdownFlush } from './shutdown-flush.js';
 import { SETTLEMENT_PROVIDERS } from './settlement/settlement.providers.js';
 import { SUBMISSION_PROVIDERS } from './submission/submission.providers.js';
 
@@ -19,4 +20,5 @@ export const METERING_PROVIDERS: Provider[] = [
   ...SETTLEMENT_PROVIDERS,
   ...SUBMISSION_PROVIDERS,
   MeteringJobs,
+  ShutdownFlush,
 ];

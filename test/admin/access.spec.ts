@@ -115,6 +115,7 @@ const LISTS = [
   'balance',
   'messages',
   'deliveries',
+  'senders',
   'alerts',
 ];
 const ROUTES = LISTS.map((route) => `marketplace/admin/${route}`);

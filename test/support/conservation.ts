@@ -80,6 +80,7 @@ export async function meteredRecords(
     license_arn: string | null;
     account: string | null;
     customer: string | null;
+    resource: string | null;
     dimension: string;
     hour: Date;
     quantity: string;
@@ -87,7 +88,7 @@ export async function meteredRecords(
     price: 'trial' | 'paid';
   }>(
     `SELECT i.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS customer,
-      r.dimension, r.hour,
+      r.resource_id AS resource, r.dimension, r.hour,
             coalesce(r.settled_quantity, r.quantity) AS quantity, p.price,
             (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = r.seller_account
               AND n.kind = 'agreement' AND n.agreement_id IN (
@@ -100,11 +101,13 @@ export async function meteredRecords(
      WHERE r.state = 'metered'`,
   );
   return rows.map((row) => {
-    const buyer = buyerOf(simulator, {
-      licenseArn: row.license_arn,
-      accountId: row.account,
-      customerIdentifier: row.customer,
-    });
+    const buyer =
+      row.resource ??
+      buyerOf(simulator, {
+        licenseArn: row.license_arn,
+        accountId: row.account,
+        customerIdentifier: row.customer,
+      });
     const grain = `${row.product_code} ${buyer} ${row.dimension} ${row.hour.toISOString()}`;
     return { grain, quantity: Number(row.quantity), agreementId: row.agreement, price: row.price };
   });

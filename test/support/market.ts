@@ -45,6 +45,8 @@ export function buyerOf(
 
 /** What a bill line says of identity, dimension and hour: AWS's grain. */
 export function grainOfLine(simulator: MarketplaceSimulator, line: BillLine): string {
+  // MeterUsage: AWS tells resources apart, and no record names a buyer.
+  if (line.resourceId !== undefined) return `${line.productCode} ${line.resourceId} ${line.dimension} ${line.hour}`;
   const buyer = buyerOf(simulator, {
     licenseArn: line.licenseArn ?? null,
     accountId: line.customerAWSAccountId ?? null,

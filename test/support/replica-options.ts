@@ -27,6 +27,7 @@ export function replicaOptions(
     aws: { endpoint: awsEndpoint, credentials: testCredentials, ...options.aws },
     submission: {
       callsPerSecond: 1000,
+      spreadMs: 0,
       backoffBaseMs: 1,
       backoffCapMs: 5,
       probeIntervalMs: 5,

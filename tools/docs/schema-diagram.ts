@@ -10,7 +10,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'Usage and records': [
     ...['usage_event', 'unsealed_usage', 'rollup', 'rollup_event', 'unproven_rollup', 'proof_cursor', 'seal_cursor'],
     ...['customer_changed', 'period', 'balance', 'metering_identity', 'metering_record', 'annulled_rollup', 'attempt'],
-    ...['attempt_record', 'quarantined_cause', 'call_budget', 'included_usage'],
+    ...['attempt_record', 'metering_sender', 'quarantined_cause', 'call_budget', 'included_usage'],
   ],
   'Events, alerts, installation': [
     ...['outbox_event', 'event_handler', 'event_delivery', 'alert', 'installation', 'ledger_home'],

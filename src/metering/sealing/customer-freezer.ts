@@ -71,9 +71,10 @@ export class CustomerFreezer {
     this.follower = new TimelineFollower(options.sellerAccount, notices);
   }
 
-  async freeze(tx: SqlExecutor, customerIds: readonly string[]): Promise<Frozen> {
-    const { sellerAccount, clock, settleDelayMs, zeroRecordLeadMs, products } = this.options;
-    const times = { now: clock.now(), settleDelayMs, zeroRecordLeadMs };
+  /** @param isLastPass nothing more is recorded: see `HoursContext` */
+  async freeze(tx: SqlExecutor, customerIds: readonly string[], isLastPass = false): Promise<Frozen> {
+    const { sellerAccount, clock, settleDelayMs, zeroRecordLeadMs, products, submission } = this.options;
+    const times = { now: clock.now(), settleDelayMs, zeroRecordLeadMs, spreadMs: submission.spreadMs };
     await setPlanStable(tx);
     const claimed = await lockSealCursors(tx, sellerAccount, customerIds);
     if (claimed.length === 0) return { records: 0, annulled: 0, closed: [], isAsking: false };
@@ -83,7 +84,8 @@ export class CustomerFreezer {
     if (changed.size > 0) await moveRecords(tx, sellerAccount, [...changed]);
     await this.takeLastHours(tx, timelines, times.now);
 
-    const load = (): Promise<SealingFacts> => SealingFacts.load(tx, sellerAccount, timelines, products, times);
+    const load = (): Promise<SealingFacts> =>
+      SealingFacts.load(tx, sellerAccount, timelines, products, times, isLastPass);
     let facts = await load();
     const annulled = await this.follower.follow(
       tx,

@@ -21,6 +21,19 @@ export async function findDueCustomers(sql: SqlExecutor, sellerAccount: string, 
   return rows.map((row) => row.id);
 }
 
+/** Every customer of these products: few, where each is an installation. */
+export async function customersOf(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  productCodes: readonly string[],
+): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `SELECT id FROM marketplace.customer WHERE seller_account = $1 AND product_code = ANY ($2::text[]) ORDER BY id`,
+    [sellerAccount, productCodes],
+  );
+  return rows.map((row) => row.id);
+}
+
 /**
  * Takes seal cursors, the only rows that sealers share; SKIP LOCKED lets each replica take what no other is at. Nothing
  * references a cursor, so nobody else ever waits for one. Cursors of new customers are made first; whoever makes one at

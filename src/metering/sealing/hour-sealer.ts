@@ -5,6 +5,7 @@ import { LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
 import { followsLifecycle, type ResolvedOptions } from '../../options/resolved-options.js';
+import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { formatDecimal, scaled } from '../../runtime/decimal.js';
 import { countMetric } from '../../runtime/metrics.js';
@@ -14,9 +15,10 @@ import { ARRIVAL_GAP_MS } from '../../subscription/agreements/timeline-rule.js';
 import { adoptClaims } from '../../subscription/chain/claim-adoption.js';
 import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
 import { CustomerFreezer, type Frozen, type TimelineLoader } from './customer-freezer.js';
-import { findDueCustomers, findUnknownSubjects } from './due-customers.sql.js';
+import { customersOf, findDueCustomers, findUnknownSubjects } from './due-customers.sql.js';
 import { SealingNotices } from './sealing-notices.js';
 import { UsageTaker } from './usage-taker.js';
+import { dueUsage } from './usage-take.sql.js';
 
 /** Customers in one transaction. */
 const CHUNK = 200;
@@ -89,25 +91,42 @@ export class HourSealer {
   }
 
   /**
+   * The last pass of a process whose ledger may end with it: the running hour of these products is sealed as it stands,
+   * and so are hours that have ended and not settled.
+   */
+  async sealRunningHour(productCodes: readonly string[]): Promise<void> {
+    if (!(await this.isClockTrusted())) return;
+    const { sellerAccount, clock } = this.options;
+    const now = clock.now();
+    const due = await dueUsage(this.database, sellerAccount, plusMs(hourOf(now), HOUR_MS));
+    await this.taker.take(due, now);
+    const customers = await customersOf(this.database, sellerAccount, productCodes);
+    if (customers.length > 0) await this.freezeChunk(customers, { isLastPass: true });
+  }
+
+  /**
    * Freezes what no other replica is at among these; when that fails, its halves, until the one bad customer is skipped
    * with an alert. It is blamed when it has failed alone and again: a grain that another has taken meanwhile is planned
    * elsewhere the second time, and a connection that was lost says nothing about it.
    */
-  private async freezeChunk(ids: readonly string[], isAgain = false): Promise<Frozen> {
+  private async freezeChunk(
+    ids: readonly string[],
+    how: { isAgain?: boolean; isLastPass?: boolean } = {},
+  ): Promise<Frozen> {
     try {
-      const frozen = await this.database.transaction((tx) => this.freezer.freeze(tx, ids));
+      const frozen = await this.database.transaction((tx) => this.freezer.freeze(tx, ids, how.isLastPass));
       crashPoint('seal.committed');
       this.report(frozen);
       return frozen;
     } catch (error) {
       const [first = '', ...others] = ids;
       if (others.length === 0) {
-        if (!isAgain) return this.freezeChunk(ids, true);
+        if (how.isAgain !== true) return this.freezeChunk(ids, { ...how, isAgain: true });
         await this.skip(first, error as Error);
         return NOTHING;
       }
       const middle = Math.ceil(ids.length / 2);
-      return sumOf(await this.freezeChunk(ids.slice(0, middle)), await this.freezeChunk(ids.slice(middle)));
+      return sumOf(await this.freezeChunk(ids.slice(0, middle), how), await this.freezeChunk(ids.slice(middle), how));
     }
   }
 

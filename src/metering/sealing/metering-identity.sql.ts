@@ -22,6 +22,8 @@ function canonicalOf(name: MeteringIdentityName): string {
       return name.customerIdentifier;
     case 'account':
       return name.customerAwsAccountId;
+    case 'installation':
+      return name.kind;
   }
 }
 
@@ -88,7 +90,7 @@ export async function ensureIdentities(
       list.map(({ name }) => digestOf(name)),
       list.map(({ name }) => canonicalOf(name)),
       list.map(({ name }) => (name.kind === 'license' ? name.licenseArn : null)),
-      list.map(({ name }) => (name.kind === 'customerIdentifier' ? null : name.customerAwsAccountId)),
+      list.map(({ name }) => ('customerAwsAccountId' in name ? name.customerAwsAccountId : null)),
       list.map(({ name }) => (name.kind === 'customerIdentifier' ? name.customerIdentifier : null)),
     ],
   );

@@ -13,6 +13,7 @@ import {
   recordsFrom,
 } from './period.js';
 
+const SECOND_MS = 1000;
 /** Records of an hour whose agreement has ended are with AWS this long before their earliest deadline. */
 const FINAL_LEAD_MS = 10 * 60_000;
 
@@ -25,12 +26,23 @@ export interface SealingTimes {
    * start, are sealed then.
    */
   zeroRecordLeadMs: number;
+  /** Within how long after that the hours of a product in its buyer's account are sealed. */
+  spreadMs: number;
 }
 
 export interface HoursContext {
   operation: MeteringOperation;
   modes: readonly ModeChange[];
   times: SealingTimes;
+  /** Beyond the settle delay, so that many ledgers in one buyer's account do not send at once. */
+  spreadMs: number;
+  /**
+   * Since when the resource runs that sends: hours that were over by then it cannot send, as no record is dated before
+   * it. Null where that does not matter.
+   */
+  reachableSince: Date | null;
+  /** Nothing more is recorded here, and the ledger ends with the process: hours that have begun settle now. */
+  isLastPass: boolean;
   /**
    * Whether the grain of this name (see `identityKey`), dimension and hour has a standing record in the period's mode,
    * under any seller's label, or one that another period was just given. What is not live is never sent: it needs no
@@ -85,7 +97,7 @@ export function hourIn(period: Period, hour: Date, context: HoursContext): Perio
     timestamp,
     identity: identity?.identity ?? null,
     deadlines,
-    settlesAt: settlesAt(period, span, hour, deadlines, context.times),
+    settlesAt: settlesAt(period, span, hour, deadlines, context),
   };
 }
 
@@ -93,13 +105,20 @@ export function hourIn(period: Period, hour: Date, context: HoursContext): Perio
  * An hour settles a while after its end, or after the end of its agreement inside it, but in time to be sent. Where AWS
  * has not said yet that it may be metered, or at which price, it waits until it would be lost.
  */
-function settlesAt(period: Period, span: TimelineSpan, hour: Date, { dueAt }: Deadlines, times: SealingTimes): Date {
+function settlesAt(
+  period: Period,
+  span: TimelineSpan,
+  hour: Date,
+  { dueAt }: Deadlines,
+  { times, spreadMs, isLastPass }: HoursContext,
+): Date {
   const hourEnds = plusMs(hour, HOUR_MS);
+  if (isLastPass && hour <= times.now) return earliest(hourEnds, times.now);
   // Where the identity goes on beyond the boundary, nothing presses: the whole hour settles.
   const isLast =
     span.end !== null && span.to !== null && span.to < hourEnds && endSignsOf(period.subscription, span, hour) !== null;
   const over = isLast && span.to ? span.to : hourEnds;
-  const settled = plusMs(over, times.settleDelayMs);
+  const settled = plusMs(over, times.settleDelayMs + spreadMs);
   const isUnpriced = span.termsUnknownFrom !== null && span.termsUnknownFrom < hourEnds;
   const isHeld = span.seals === 'lastMoment' || isUnpriced;
   const wanted = isHeld ? latest(settled, plusMs(dueAt, -times.zeroRecordLeadMs)) : settled;
@@ -134,11 +153,18 @@ export class PeriodHours {
     return at <= this.context.times.now;
   }
 
+  /** Whether whoever sends may date a record in it. */
+  isReachable({ hour }: PeriodHour): boolean {
+    const { reachableSince } = this.context;
+    return reachableSince === null || plusMs(hour, HOUR_MS - SECOND_MS) >= reachableSince;
+  }
+
   /** Settled, nameable, nobody's, and not past any reading of its deadline. */
   isFree(found: PeriodHour, dimension: string): boolean {
     return (
       this.isSettled(found) &&
       found.identity !== null &&
+      this.isReachable(found) &&
       this.context.times.now < found.deadlines.dueAt &&
       !this.isTaken(found, dimension)
     );
@@ -150,7 +176,8 @@ export class PeriodHours {
    */
   free(dimension: string): PeriodHour[] {
     const open = this.all.filter(
-      (found) => this.isSettled(found) && found.identity !== null && !this.isTaken(found, dimension),
+      (found) =>
+        this.isSettled(found) && found.identity !== null && this.isReachable(found) && !this.isTaken(found, dimension),
     );
     const { now } = this.context.times;
     const due = open.filter(({ deadlines }) => now < deadlines.dueAt);

@@ -93,6 +93,8 @@ export function identityKey(name: MeteringIdentityName): string {
       return `customerIdentifier:${name.customerIdentifier}`;
     case 'account':
       return `account:${name.customerAwsAccountId}`;
+    case 'installation':
+      return name.kind;
   }
 }
 

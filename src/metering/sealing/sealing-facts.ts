@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf } from '../../runtime/clock.js';
@@ -49,6 +50,7 @@ export class SealingFacts {
     private readonly balances: ReadonlyMap<string, { carry: Scaled; included: Scaled }>,
     private readonly unfinished: ReadonlySet<string>,
     private readonly annulledZeros: ReadonlySet<string>,
+    private readonly isLastPass: boolean,
   ) {
     this.since = sinceOf(times.now);
     this.rowById = new Map(periods.map((row) => [row.id, row]));
@@ -65,6 +67,7 @@ export class SealingFacts {
     timelines: readonly CustomerTimeline[],
     options: readonly ResolvedProduct[],
     times: SealingTimes,
+    isLastPass = false,
   ): Promise<SealingFacts> {
     const codes = [...new Set(timelines.map(({ productCode }) => productCode))];
     const products = new Map((await loadProducts(tx, sellerAccount, codes)).map((row) => [row.product_code, row]));
@@ -120,6 +123,7 @@ export class SealingFacts {
       ),
       overIds.length === 0 ? new Set() : await findUnfinished(tx, sellerAccount, overIds),
       new Set(zeros.map((row) => `${row.period_id} ${row.dimension} ${row.hour.getTime()}`)),
+      isLastPass,
     );
     facts.includes = await IncludedFacts.load(
       tx,
@@ -176,6 +180,9 @@ export class SealingFacts {
       operation: operationOf(product),
       modes: (product?.modes ?? []).map(({ from, mode }) => ({ from: from === null ? null : new Date(from), mode })),
       times: this.times,
+      spreadMs: product && product.type !== 'saas' ? spreadOf(product, this.times.spreadMs) : 0,
+      reachableSince: product?.sender_started_at ?? null,
+      isLastPass: this.isLastPass && listed !== undefined && listed.type !== 'saas' && listed.onShutdown === 'flush',
       isListed: listed !== undefined,
       onSeveral: listed?.onSeveral ?? 'wait',
       isTaken: (name, dimension, hour, period) => this.isTaken(`${productCode} ${name}`, dimension, hour, period),
@@ -304,6 +311,15 @@ function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {
 
 function sinceOf(now: Date): Date {
   return hourOf(windowStart(now, 'BatchMeterUsage'));
+}
+
+/** The moment of a ledger and product within the spread: always the same, and another for each. */
+function spreadOf(
+  { product_code: productCode, installation_id: installationId }: ProductRow,
+  spreadMs: number,
+): number {
+  const digest = createHash('sha256').update(`${installationId}\0${productCode}`).digest();
+  return Math.floor((digest.readUInt32BE(0) / 2 ** 32) * spreadMs);
 }
 
 export function operationOf(product: ProductRow | undefined): MeteringOperation {

@@ -16,6 +16,9 @@ export interface ProductRow {
   type: 'saas' | 'container' | 'ami';
   region: string;
   modes: { from: string | null; mode: ProductModeName }[];
+  /** Of a product in its buyer's account: since when the resource runs that sends, or sent last. */
+  sender_started_at: Date | null;
+  installation_id: string;
 }
 
 /** Products with their modes in order. Of two rows for one instant the later one counts. */
@@ -25,8 +28,10 @@ export function loadProducts(
   productCodes: readonly string[],
 ): Promise<ProductRow[]> {
   return tx.query<ProductRow>(
-    `SELECT p.product_code, p.type, p.region, coalesce(m.modes, '[]') AS modes
+    `SELECT p.product_code, p.type, p.region, coalesce(m.modes, '[]') AS modes, w.started_at AS sender_started_at,
+       (SELECT id::text FROM marketplace.installation) AS installation_id
      FROM marketplace.product p
+     LEFT JOIN marketplace.metering_sender w ON w.seller_account = p.seller_account AND w.product_code = p.product_code
      LEFT JOIN LATERAL (
        SELECT jsonb_agg(jsonb_build_object('from', CASE WHEN isfinite(from_at)
          THEN to_char(from_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END,

@@ -53,6 +53,7 @@ export function zeroHoursOf(
     const hours = rule.hoursOf(period);
     for (const found of hours.all) {
       if (!found.span.zeroRecords || found.identity === null || now >= found.deadlines.dueAt) continue;
+      if (!hours.isReachable(found)) continue;
       const at =
         zeroRecords === 'atSeal'
           ? found.settlesAt

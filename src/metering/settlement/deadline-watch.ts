@@ -94,9 +94,14 @@ export class DeadlineWatch {
       records.map((record) => record.id),
     );
     const ended = records.map((record): Ended => {
-      const attempts = evidence.filter((row) => row.record_id === record.id).map((row) => row.evidence);
-      const state = record.state === 'blocked' ? 'blocked' : 'pending';
-      return { record, end: endOf({ state, reason: record.reason, mode: record.mode, attempts }, onExpired) };
+      const attempts = evidence.filter((row) => row.record_id === record.id);
+      const ending = {
+        ...record,
+        state: record.state === 'blocked' ? ('blocked' as const) : ('pending' as const),
+        attempts: attempts.map((row) => row.evidence),
+        wasNotEntitled: attempts.some((row) => row.not_entitled),
+      };
+      return { record, end: endOf(ending, onExpired) };
     });
     const expired = ended.filter(({ end }) => end.to === 'annulled').map(({ record }) => record);
     await this.transitions.annul(tx, expired, { reason: 'expired', isExpired: true, by: null }, now);

@@ -15,7 +15,26 @@ export type RecordAnswer =
   /** In neither list, or in both, or with two statuses that contradict each other. */
   | { kind: 'missing' }
   /** The call as a whole brought no results. */
-  | { kind: 'failure'; failure: CallFailure };
+  | { kind: 'failure'; failure: CallFailure }
+  /** An error of MeterUsage, which has one record a call, and so speaks of that record. */
+  | { kind: 'verdict'; verdict: Verdict; failure: CallFailure };
+
+/**
+ * What MeterUsage says of a record by an error. `otherOnFile`: the resource has another quantity on file for the hour.
+ * `tokenReused`: the ClientToken came with other parameters before. `notEntitled`: the buyer has no subscription.
+ */
+export type Verdict = 'otherOnFile' | 'tokenReused' | 'notEntitled';
+
+/**
+ * The evidence of each. A resend of the same is answered with the record's id, so another quantity on file is never the
+ * record itself, whatever was tried before; and a token that means two requests is a fault of ours, of which nobody
+ * knows what it did.
+ */
+const VERDICT_EVIDENCE: Readonly<Record<Verdict, Evidence>> = {
+  otherOnFile: 'conflict',
+  tokenReused: 'uncertain',
+  notEntitled: 'refused',
+};
 
 /** What AWS answers to a record that it already has with the same quantity: see docs/evidence.md. */
 export type IdenticalResend = 'unknown' | 'success';
@@ -46,6 +65,8 @@ export function evidenceOf(answer: RecordAnswer, reading: DuplicateReading): Evi
       return answer.status === 'CustomerNotSubscribed' ? 'refused' : 'uncertain';
     case 'failure':
       return answer.failure.effect === 'none' ? 'refused' : 'uncertain';
+    case 'verdict':
+      return VERDICT_EVIDENCE[answer.verdict];
     case 'unprocessed':
     case 'missing':
       return 'uncertain';

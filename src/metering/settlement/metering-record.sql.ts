@@ -1,4 +1,5 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type MeteringOperation } from './deadlines.js';
 import { type Evidence } from './evidence.js';
 import { type Disposition, type RecordState } from './record-outcome.js';
 
@@ -21,7 +22,10 @@ export interface LockedRecord {
   dimension: string;
   hour: Date | null;
   quantity: string;
+  operation: MeteringOperation;
   region: string;
+  /** Of MeterUsage, once it was tried: the resource that alone may try it again. */
+  resource_id: string | null;
   mode: 'live' | 'dry-run' | 'off';
   state: RecordState;
   reason: string | null;
@@ -36,7 +40,7 @@ export interface LockedRecord {
 
 /** Columns of a `LockedRecord`, of `metering_record r`. */
 export const LOCKED_COLUMNS = `r.id, r.kind, r.customer_id, r.subscription_id, r.period_id, r.subject, r.identity_id, r.product_code, r.dimension, r.hour,
-  r.quantity, r.region, r.mode, r.state, r.reason, r.disposition, r.due_at, r.cutoff_at, r.lease_token, r.attempt_count, r.consecutive_failures,
+  r.quantity, r.operation, r.region, r.resource_id, r.mode, r.state, r.reason, r.disposition, r.due_at, r.cutoff_at, r.lease_token, r.attempt_count, r.consecutive_failures,
   r.probe_group`;
 
 /**
@@ -57,6 +61,8 @@ export interface AttemptEvidence {
   attempt_id: string;
   evidence: Evidence;
   answered: boolean;
+  /** MeterUsage: the buyer had no subscription. */
+  not_entitled: boolean;
 }
 
 /**
@@ -69,7 +75,8 @@ export function evidenceOfRecords(
   ids: readonly string[],
 ): Promise<AttemptEvidence[]> {
   return tx.query<AttemptEvidence>(
-    `SELECT e.record_id, e.attempt_id, e.evidence, e.answer IS NOT NULL AS answered
+    `SELECT e.record_id, e.attempt_id, e.evidence, e.answer IS NOT NULL AS answered,
+       coalesce(e.answer = 'CustomerNotEntitledException', false) AS not_entitled
      FROM marketplace.attempt_record e JOIN marketplace.attempt a ON a.seller_account = e.seller_account
        AND a.id = e.attempt_id
      WHERE e.seller_account = $1 AND e.record_id = ANY ($2) ORDER BY a.position`,

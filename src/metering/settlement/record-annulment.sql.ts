@@ -3,14 +3,18 @@ import { crashPoint } from '../../runtime/crash-point.js';
 
 /**
  * Why a record of which AWS has billed nothing is closed: `expired`, its time to be sent has passed; `moved`, the
- * timeline names another period for its usage; `rewritten`, a person had it sealed anew.
+ * timeline names another period for its usage; `resourceGone`, the resource that could have sent it sends no more;
+ * `rewritten`, a person had it sealed anew.
  */
-export type AnnulReason = 'expired' | 'moved' | 'rewritten';
+export type AnnulReason = 'expired' | 'moved' | 'resourceGone' | 'rewritten';
 
 const MESSAGES: Record<AnnulReason, string> = {
   expired: 'Its time to be sent has passed and AWS does not have it: its usage is planned anew.',
   moved:
     'Its usage belongs to another period by what is known now, and AWS does not have it: its usage is planned anew.',
+  resourceGone:
+    'The resource that could have sent it sends no more, and AWS does not have it: its usage goes with the one that ' +
+    'sends now.',
   rewritten: 'A person had its usage planned anew; AWS does not have it.',
 };
 

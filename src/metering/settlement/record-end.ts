@@ -9,6 +9,8 @@ export interface EndingRecord {
   reason: string | null;
   mode: 'live' | 'dry-run' | 'off';
   attempts: readonly Evidence[];
+  /** MeterUsage: AWS has said that the buyer had no subscription. */
+  wasNotEntitled?: boolean;
 }
 
 /** `annulled`: its rollups wait again and are planned anew. */
@@ -26,5 +28,7 @@ export function endOf(record: EndingRecord, onExpired: 'carry' | 'hold'): Record
   if (!knownNotBilled(record.attempts)) return { to: 'unknown', reason };
   // Planned anew on a ledger that is wrong, it would be wrong again.
   if (reason === 'ledgerMismatch') return { to: 'held', reason };
+  // Nothing tells in the buyer's account when he was subscribed: no later hour may pay for one in which he was not.
+  if (record.wasNotEntitled === true) return { to: 'held', reason: 'notSubscribed' };
   return onExpired === 'carry' ? { to: 'annulled', reason: 'expired' } : { to: 'held', reason };
 }

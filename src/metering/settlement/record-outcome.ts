@@ -1,4 +1,4 @@
-import { type Culprit } from '../../aws/aws-error.js';
+import { type CallFailure, type Culprit } from '../../aws/aws-error.js';
 import { backoffMs, type BackoffBounds } from '../../runtime/backoff.js';
 import { HOUR_MS } from '../../runtime/clock.js';
 import {
@@ -8,16 +8,18 @@ import {
   evidenceOf,
   type IdenticalResend,
   type RecordAnswer,
+  type Verdict,
 } from './evidence.js';
 
 export type RecordState = 'pending' | 'sending' | 'metered' | 'blocked' | 'unknown' | 'closed';
 export type Disposition = 'annulled' | 'held' | 'owed' | 'void';
 
 /**
- * Why a record is blocked: what AWS refused, in our words; or `ledgerMismatch`, the ledger does not bear it out, and it
- * was not sent.
+ * Why a record is blocked: what AWS refused, in our words; `idempotencyConflict`, AWS knows its ClientToken from
+ * another request; or `ledgerMismatch`, the ledger does not bear it out, and it was not sent.
  */
-export type BlockedReason = Culprit | 'notSubscribed' | 'conflict' | 'unrecognised' | 'ledgerMismatch';
+export type BlockedReason =
+  Culprit | 'notSubscribed' | 'conflict' | 'unrecognised' | 'idempotencyConflict' | 'ledgerMismatch';
 
 /**
  * Records of a cause that AWS refuses as a whole are set aside with it, so that they do not sink the batches of others.
@@ -170,6 +172,30 @@ function negativeStep(
       return statusStep(answer.status, facts, context, reading);
     case 'failure':
       return failureStep(answer.failure, facts);
+    case 'verdict':
+      return verdictStep(answer.verdict, answer.failure);
+  }
+}
+
+/** MeterUsage: no verdict asks to be tried again, under another second, another token, or from another resource. */
+function verdictStep(verdict: Verdict, { code, message }: CallFailure): RecordStep {
+  switch (verdict) {
+    case 'otherOnFile':
+      return {
+        to: 'blocked',
+        reason: 'conflict',
+        message:
+          'AWS has another quantity on file from this resource for this hour. It would answer a resend of ours with ' +
+          'its record, so what is there is not ours.',
+      };
+    case 'tokenReused':
+      return { to: 'blocked', reason: 'idempotencyConflict', message: `${code}: ${message}` };
+    case 'notEntitled':
+      return {
+        to: 'blocked',
+        reason: 'notSubscribed',
+        message: 'AWS says the buyer has no subscription of the product: it has ended, or the account is suspended.',
+      };
   }
 }
 

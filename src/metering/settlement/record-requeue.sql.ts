@@ -1,4 +1,5 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { reachableFrom } from './metering-sender.sql.js';
 import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
 
 /**
@@ -74,6 +75,37 @@ export function lockReinstated(
                              WHERE x.seller_account = r.seller_account AND x.record_id = r.id))
      ORDER BY r.id LIMIT $3 FOR NO KEY UPDATE OF r SKIP LOCKED`,
     [sellerAccount, now.toISOString(), limit],
+  );
+}
+
+/**
+ * The record of each product in its buyer's account that is due first, of those that AWS refused for want of a
+ * subscription, where none of them was tried within the interval. Machine time.
+ */
+export function lockNotEntitled(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  now: Date,
+  intervalMs: number,
+): Promise<LockedRecord[]> {
+  const refused = (r: string): string =>
+    `${r}.seller_account = p.seller_account AND ${r}.product_code = p.product_code AND ${r}.state = 'blocked'
+      AND ${r}.reason = 'notSubscribed' AND ${r}.operation = 'MeterUsage'`;
+  return tx.query<LockedRecord>(
+    `SELECT ${LOCKED_COLUMNS} FROM marketplace.product p
+     JOIN marketplace.metering_record r ON ${refused('r')} AND r.cutoff_at > $2
+     JOIN marketplace.metering_sender w ON w.seller_account = r.seller_account AND w.product_code = r.product_code
+       AND ${reachableFrom('w')}
+     WHERE p.seller_account = $1 AND p.type <> 'saas'
+       AND r.id = (SELECT f.id FROM marketplace.metering_record f WHERE ${refused('f')} AND f.cutoff_at > $2
+         ORDER BY f.due_at, f.id LIMIT 1)
+       AND NOT EXISTS (
+         SELECT FROM marketplace.metering_record t
+         JOIN marketplace.attempt_record x ON x.seller_account = t.seller_account AND x.record_id = t.id
+         JOIN marketplace.attempt a ON a.seller_account = x.seller_account AND a.id = x.attempt_id
+         WHERE ${refused('t')} AND a.committed_at > clock_timestamp() - interval '1 millisecond' * $3::float8)
+     FOR NO KEY UPDATE OF r SKIP LOCKED`,
+    [sellerAccount, now.toISOString(), intervalMs],
   );
 }
 

@@ -4,7 +4,7 @@ import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type LockedRecord } from './metering-record.sql.js';
 import { CAUSE_SCOPE } from './record-outcome.js';
-import { lockNotSubscribed, lockReinstated, lockResolved } from './record-requeue.sql.js';
+import { lockNotEntitled, lockNotSubscribed, lockReinstated, lockResolved } from './record-requeue.sql.js';
 import { RecordTransitions, REQUEUED } from './record-transition.js';
 
 /** Records in one transaction. */
@@ -45,6 +45,17 @@ export class RecordRequeue {
   reinstated(): Promise<number> {
     const message = 'Its subscription was activated or reinstated.';
     return this.requeue(message, (tx, now) => lockReinstated(tx, this.options.sellerAccount, now, CHUNK));
+  }
+
+  /**
+   * Of what AWS refused in a buyer's account for want of a subscription one record of a product at a time: nobody tells
+   * there that the buyer has returned.
+   */
+  notEntitled(): Promise<number> {
+    const { sellerAccount, submission } = this.options;
+    return this.requeue('Asks whether the buyer has returned.', (tx, now) =>
+      lockNotEntitled(tx, sellerAccount, now, submission.probeIntervalMs),
+    );
   }
 
   private async requeue(

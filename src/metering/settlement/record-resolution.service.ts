@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { redacted } from '../../runtime/redaction.js';
 import { Waker } from '../../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { knownNotBilled } from './evidence.js';
@@ -12,6 +13,7 @@ import {
   type LockedRecord,
   lockRecords,
 } from './metering-record.sql.js';
+import { isReachable } from './metering-sender.sql.js';
 import { probeNow } from './record-requeue.sql.js';
 import { type RecordTarget, RecordTransitions, REQUEUED } from './record-transition.js';
 import {
@@ -89,11 +91,15 @@ export class RecordResolution {
   async requeue(recordId: string, { by }: { by: string }): Promise<void> {
     requireSigned({ by });
     await this.decide(recordId, 'requeued', by, async (tx, record) => {
-      if (record.state !== 'blocked') throw refusedDecision(record, 'requeued', 'only a blocked record can be');
+      if (record.state !== 'blocked') {
+        await this.requireReachable(tx, record);
+        throw refusedDecision(record, 'requeued', 'only a blocked record can be');
+      }
       if (record.cutoff_at <= this.options.clock.now()) {
         const why = `AWS takes nothing of its hour since ${record.cutoff_at.toISOString()}; it closes by itself`;
         throw refusedDecision(record, 'requeued', why);
       }
+      await this.requireReachable(tx, record);
       await this.become(tx, record, { ...REQUEUED, message: `Requeued by ${by}.` });
       await probeNow(tx, this.options.sellerAccount, record);
     });
@@ -261,6 +267,18 @@ export class RecordResolution {
     if (evidence.includes('conflict'))
       throw refusedDecision(record, verb, 'AWS has another record for its hour: settle the conflict first');
     if (!knownNotBilled(evidence)) throw refusedDecision(record, verb, 'AWS may have billed it');
+  }
+
+  /** What was tried from one resource is never sent from another, which AWS would bill a second time. */
+  private async requireReachable(tx: SqlExecutor, record: LockedRecord): Promise<void> {
+    const { operation, resource_id: resourceId } = record;
+    const isOpen = record.state !== 'metered' && record.state !== 'closed';
+    if (operation !== 'MeterUsage' || resourceId === null || !isOpen) return;
+    if (await isReachable(tx, this.options.sellerAccount, record.id)) return;
+    const why =
+      `it was tried from resource ${redacted(resourceId)}, which sends no more, and AWS would bill it a second time ` +
+      'from another';
+    throw refusedDecision(record, 'requeued', why);
   }
 
   private attempts(tx: SqlExecutor, record: LockedRecord): Promise<AttemptEvidence[]> {

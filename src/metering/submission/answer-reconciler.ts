@@ -168,7 +168,7 @@ function matchedAnswers(
 ): { answers: Map<string, RecordAnswer>; strangers: number } {
   if (answer.kind === 'failed') {
     return {
-      answers: new Map(batch.records.map(({ id }) => [id, { kind: 'failure', failure: answer.failure }])),
+      answers: new Map(batch.records.map(({ id }) => [id, batch.operation.answerOfFailure(answer.failure)])),
       strangers: 0,
     };
   }
@@ -185,6 +185,7 @@ function matchedAnswers(
  */
 function passes(answer: RecordAnswer, cause: QuarantinedCause): boolean {
   if (answer.kind === 'status') return true;
+  if (answer.kind === 'verdict') return answer.verdict === 'otherOnFile';
   return answer.kind === 'failure' && answer.failure.kind === 'culprit' && answer.failure.culprit !== cause.reason;
 }
 

@@ -5,8 +5,12 @@ import {
   type GatewayResults,
   MeteringGateway,
 } from '../../aws/metering-gateway.js';
+import { type CallFailure } from '../../aws/aws-error.js';
+import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type RecordAnswer } from '../settlement/evidence.js';
 import { answersOf, type MatchedAnswers } from './answer-matcher.js';
-import { planBatch, requestProductCodeOf, type SendableRecord } from './batch-planner.js';
+import { planBatch, requestProductCodeOf, type SendableRecord, type WaitingWork } from './batch-planner.js';
+import { type ClaimCandidate } from './claim.sql.js';
 import { type MeteringOperationStrategy, type OperationCall } from './metering-operation.js';
 
 /** SaaS listings: up to 25 records a call, each with a fate of its own. */
@@ -34,6 +38,26 @@ export class BatchMeterUsageOperation implements MeteringOperationStrategy {
       timeoutMs,
       mayLeave,
     });
+  }
+
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  mayClaim(): boolean {
+    return true;
+  }
+
+  regionOf({ region }: WaitingWork): string {
+    return region;
+  }
+
+  admit(_: SqlExecutor, records: readonly ClaimCandidate[]): Promise<readonly ClaimCandidate[]> {
+    return Promise.resolve(records);
+  }
+
+  answerOfFailure(failure: CallFailure): RecordAnswer {
+    return { kind: 'failure', failure };
   }
 
   answersOf(records: readonly SendableRecord[], answer: GatewayResults): MatchedAnswers {

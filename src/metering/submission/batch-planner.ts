@@ -15,6 +15,8 @@ export interface SendableRecord {
   id: string;
   productCode: string;
   report: UsageReport;
+  /** Of MeterUsage: the resource that it is bound to. */
+  resourceId: string | null;
 }
 
 /**

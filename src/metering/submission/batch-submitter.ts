@@ -21,6 +21,7 @@ import { CallBreaker } from './call-breaker.js';
 import { ClaimProof } from './claim-proof.js';
 import { type ClaimCandidate, type ClaimTime, lockCandidates, lockProbe, machineTime, peekWork } from './claim.sql.js';
 import { CurrentSettings } from './current-settings.js';
+import { MeterUsageOperation } from './meter-usage.operation.js';
 import { type MeteringOperationStrategy } from './metering-operation.js';
 import { claimCause, type QuarantinedCause } from './quarantine.sql.js';
 
@@ -85,8 +86,9 @@ export class BatchSubmitter {
     private readonly proof: ClaimProof,
     private readonly settings: CurrentSettings,
     batchMeterUsage: BatchMeterUsageOperation,
+    meterUsage: MeterUsageOperation,
   ) {
-    const strategies: MeteringOperationStrategy[] = [batchMeterUsage];
+    const strategies: MeteringOperationStrategy[] = [batchMeterUsage, meterUsage];
     this.operations = new Map(strategies.map((strategy) => [strategy.name, strategy]));
   }
 
@@ -99,6 +101,7 @@ export class BatchSubmitter {
     this.foreign.clear();
     this.breaker.beginRun();
     this.horizon = null;
+    for (const operation of this.operations.values()) await operation.prepare();
     const lines = await Promise.allSettled(
       Array.from({ length: this.options.submission.concurrency }, () => this.work(signal)),
     );
@@ -112,9 +115,7 @@ export class BatchSubmitter {
       const time = await this.time();
       const waiting = await this.database.transaction((tx) => peekWork(tx, time, [...this.operations.keys()]));
       const work = chooseWork(
-        waiting.filter(
-          (candidate) => this.breaker.allows(placeOf(candidate)) && !this.foreign.has(candidate.product_code),
-        ),
+        waiting.flatMap((candidate) => this.claimable(candidate)),
         this.turn,
         this.underWay,
       );
@@ -123,6 +124,14 @@ export class BatchSubmitter {
       this.turn += 1;
       emptyClaims = (await this.underWayIn(work, () => this.submit(work, operation, signal))) ? 0 : emptyClaims + 1;
     }
+  }
+
+  /** Work that this process may claim now, with the region that it goes to; empty where it may not. */
+  private claimable(work: WaitingWork): WaitingWork[] {
+    const operation = this.operations.get(work.operation);
+    if (!operation?.mayClaim(work.product_code) || this.foreign.has(work.product_code)) return [];
+    const placed = { ...work, region: operation.regionOf(work) };
+    return this.breaker.allows(placeOf(placed)) ? [placed] : [];
   }
 
   private async underWayIn<T>({ region }: WaitingWork, task: () => Promise<T>): Promise<T> {
@@ -176,7 +185,7 @@ export class BatchSubmitter {
         return 'blocked';
       }
       const { records: picked, probe } = await this.pick(tx, operation, work, time);
-      const records = await this.proof.sift(tx, picked, time.now);
+      const records = await operation.admit(tx, await this.proof.sift(tx, picked, time.now), time.now);
       const [first] = records;
       if (first === undefined) return picked.length === 0 ? null : 'blocked';
       const { productCode } = first;

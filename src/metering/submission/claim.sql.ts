@@ -3,8 +3,10 @@ import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';
 import { LOCKED_COLUMNS, type LockedRecord } from '../settlement/metering-record.sql.js';
 import { FAILURES_BEFORE_SPLIT } from '../settlement/record-outcome.js';
+import { reachableFrom } from '../settlement/metering-sender.sql.js';
 import { UNQUARANTINED } from '../settlement/record-requeue.sql.js';
 import { type Lane, type SendableRecord, type WaitingWork } from './batch-planner.js';
+
 import { type QuarantinedCause } from './quarantine.sql.js';
 
 /** What a claim needs to know of the two clocks. */
@@ -28,11 +30,18 @@ export async function machineTime(sql: SqlExecutor): Promise<string> {
   return row.at;
 }
 
+// What was tried stays with the resource that tried it; what was not goes with the one that sends now, if any instant
+// of its hour lies after that one's start. As submission/metering-timestamp.ts has it.
+const REACHABLE = `(r.operation <> 'MeterUsage' OR EXISTS (SELECT FROM marketplace.metering_sender w
+  WHERE w.seller_account = r.seller_account AND w.product_code = r.product_code AND ${reachableFrom('w')}))`;
+
 // Machine time decides about the backoff, business time about the deadlines. An identity whose wire form was erased
 // cannot be sent any more.
+const NAMED = `(i.kind = 'installation'
+  OR num_nonnulls(i.license_arn, i.customer_aws_account_id, i.customer_identifier) > 0)`;
 const CLAIMABLE = `r.state = 'pending' AND r.mode = 'live' AND r.kind = 'hour'
   AND r.next_attempt_at <= CASE r.attempt_count WHEN 0 THEN clock_timestamp() ELSE $4::timestamptz END AND r.cutoff_at > $2
-  AND num_nonnulls(i.license_arn, i.customer_aws_account_id, i.customer_identifier) > 0`;
+  AND ${NAMED} AND ${REACHABLE}`;
 
 const LANE: Record<Exclude<Lane, 'probe'>, string> = {
   batch: `${CLAIMABLE} AND r.consecutive_failures < ${FAILURES_BEFORE_SPLIT} AND r.due_at >= $3 AND ${UNQUARANTINED}`,
@@ -95,7 +104,7 @@ export async function peekWork(
 interface ClaimRow extends LockedRecord {
   timestamp: Date;
   allocations: UsageAllocation[] | null;
-  identity_kind: 'license' | 'account' | 'customerIdentifier';
+  identity_kind: 'license' | 'account' | 'customerIdentifier' | 'installation';
   license_arn: string | null;
   customer_aws_account_id: string | null;
   customer_identifier: string | null;
@@ -113,6 +122,7 @@ function candidateOf(row: ClaimRow): ClaimCandidate {
   return {
     id: row.id,
     productCode: row.product_code,
+    resourceId: row.resource_id,
     record: row,
     report: {
       licenseArn: kind === 'license' ? row.license_arn : null,
@@ -187,7 +197,7 @@ export async function lockProbe(
      WHERE r.seller_account = $1 AND r.product_code = $2 AND ${OF_CAUSE}
        AND r.mode = 'live' AND r.operation = $7 AND r.cutoff_at > $5
        AND (r.state = 'pending' OR (r.state = 'blocked' AND r.reason = $6))
-       AND num_nonnulls(i.license_arn, i.customer_aws_account_id, i.customer_identifier) > 0
+       AND ${NAMED} AND ${REACHABLE}
      ORDER BY r.due_at <= $5, r.state = 'blocked', r.due_at, r.id LIMIT 1 FOR NO KEY UPDATE OF r SKIP LOCKED`,
     [sellerAccount, cause.product_code, cause.scope, cause.key, now.toISOString(), cause.reason, operation],
   );

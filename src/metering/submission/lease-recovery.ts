@@ -43,6 +43,7 @@ export class LeaseRecovery {
       });
     await this.requeue.resolved();
     await this.requeue.reinstated();
+    await this.requeue.notEntitled();
   }
 
   private afterLease(record: LockedRecord): RecordTarget {

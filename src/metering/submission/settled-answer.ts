@@ -22,7 +22,7 @@ export function attemptAnswerOf(
 ): AttemptAnswer {
   const late = step.to === 'same' ? { late: true, stateThen: record.state } : {};
   const said: Record<string, unknown> =
-    answer.kind === 'failure'
+    'failure' in answer
       ? { message: answer.failure.message, httpStatus: answer.failure.httpStatus, requestId: answer.failure.requestId }
       : {};
   const detail = { ...said, ...late };
@@ -32,7 +32,7 @@ export function attemptAnswerOf(
     answer:
       answer.kind === 'status'
         ? answer.status || '(no status)'
-        : answer.kind === 'failure'
+        : 'failure' in answer
           ? answer.failure.code
           : answer.kind,
     meteringRecordId: answer.kind === 'status' ? answer.meteringRecordId : null,

@@ -18,5 +18,6 @@ export const record = (over: Partial<UsageReport> = {}, productCode = 'larkspur'
   id: String((next += 1)),
   productCode,
   report: report(over),
+  resourceId: null,
 });
 export const hour = (n: number): { timestamp: Date } => ({ timestamp: new Date(HOUR.getTime() - n * 3_600_000) });

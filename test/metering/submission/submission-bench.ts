@@ -31,7 +31,10 @@ import { BatchSubmitter } from '../../../src/metering/submission/batch-submitter
 import { ClaimProof } from '../../../src/metering/submission/claim-proof.js';
 import { CurrentSettings } from '../../../src/metering/submission/current-settings.js';
 import { LeaseRecovery } from '../../../src/metering/submission/lease-recovery.js';
+import { MeterUsageOperation } from '../../../src/metering/submission/meter-usage.operation.js';
 import { Quarantine } from '../../../src/metering/submission/quarantine.js';
+import { SenderLease } from '../../../src/metering/submission/sender-lease.js';
+import { StrandedRecords } from '../../../src/metering/submission/stranded-records.js';
 import { HOUR_MS, hourOf } from '../../../src/runtime/clock.js';
 import { Waker } from '../../../src/runtime/waker.js';
 import { insertUnclaimedCustomer } from '../../../src/subscription/chain/customer.sql.js';
@@ -130,6 +133,9 @@ export class Replica {
       new AnswerLog(),
     );
     const operation = new BatchMeterUsageOperation(around(new MeteringGateway(this.clients)) as MeteringGateway);
+    const nowhere = (): Promise<never> => Promise.reject(new Error('no resource'));
+    const stranded = new StrandedRecords(options, database, transitions, alerts);
+    const sender = new SenderLease(options, database, stranded, alerts, new Waker(), nowhere);
     const proof = new ClaimProof(options, transitions, alerts);
     this.submitter = new BatchSubmitter(
       options,
@@ -141,6 +147,7 @@ export class Replica {
       proof,
       new CurrentSettings(options, database, alerts),
       operation,
+      new MeterUsageOperation(options, new MeteringGateway(this.clients), sender),
     );
     this.recovery = new LeaseRecovery(options, database, transitions, requeue);
     this.explanation = new ConflictExplanation(options, database, transitions, this.hold);
@@ -549,7 +556,7 @@ export class SubmissionBench {
   }
 
   async stop(): Promise<void> {
-    for (const replica of this.replicas) replica.clients.onApplicationShutdown();
+    for (const replica of this.replicas) await replica.clients.onApplicationShutdown();
     await Promise.all(this.dataSources.map((dataSource) => dataSource.destroy()));
     await this.simulator.stop();
     await this.postgres.drop();
