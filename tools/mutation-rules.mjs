@@ -13,7 +13,7 @@ const SPECS_BY_RULE = {
   'metering/recording/usage-event': ['metering/recording/usage-event'],
   'metering/sealing/allocation': ['metering/sealing/allocation'],
   'metering/sealing/balance-step': ['metering/sealing/balance-step'],
-  'metering/sealing/period-hours': ['metering/sealing/planning-rule', 'metering/sealing/zero-records'],
+  'metering/sealing/period-hours': ['metering/sealing/period-hours', 'metering/sealing/zero-records'],
   'metering/sealing/planning-rule': ['metering/sealing/planning-rule'],
   'metering/sealing/record-draft': ['metering/sealing/record-draft'],
   'metering/sealing/zero-records': ['metering/sealing/zero-records'],
