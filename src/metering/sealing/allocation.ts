@@ -27,10 +27,14 @@ const KEYS_MAX = 5;
 const BYTES_MAX = 500_000;
 
 interface Share {
-  /** Canonical text of the tag set, '' for the untagged bucket; makes the result independent of the order of rows. */
-  key: string;
+  /** Empty: the untagged bucket. */
   tags: { Key: string; Value: string }[];
   sum: Scaled;
+}
+
+/** A tag set; the canonical text makes the result independent of the order of rows. */
+interface TagSet extends Share {
+  key: string;
 }
 
 /**
@@ -40,13 +44,11 @@ interface Share {
  */
 export function allocate(quantity: bigint, carryIn: Scaled, sums: readonly TaggedSum[]): AllocationPlan {
   if (quantity === 0n) return { allocations: null, trimmedUnits: 0n };
-  const tagged = mergeByTags(sums).filter((share) => share.key !== '' && share.sum > 0n);
-  if (tagged.length === 0) return { allocations: null, trimmedUnits: 0n };
-
+  const tagged = mergeByTags(sums).filter((share) => share.tags.length > 0 && share.sum > 0n);
   const { kept, trimmed } = withinLimits(tagged);
   const total = carryIn + sums.reduce((sum, item) => sum + item.sum, 0n);
   const untaggedSum = total - kept.reduce((sum, share) => sum + share.sum, 0n);
-  const shares = untaggedSum > 0n ? [...kept, { key: '', tags: [], sum: untaggedSum }] : kept;
+  const shares: Share[] = untaggedSum > 0n ? [...kept, { tags: [], sum: untaggedSum }] : kept;
   const units = largestRemainder(quantity, shares);
   const allocations = shares
     .map((share, index): UsageAllocation => {
@@ -61,22 +63,23 @@ export function allocate(quantity: bigint, carryIn: Scaled, sums: readonly Tagge
   };
 }
 
-function mergeByTags(sums: readonly TaggedSum[]): Share[] {
-  const byKey = new Map<string, Share>();
+function mergeByTags(sums: readonly TaggedSum[]): TagSet[] {
+  const byKey = new Map<string, TagSet>();
   for (const { tags, sum } of sums) {
     const pairs = Object.entries(tags ?? {})
       .map(([Key, Value]) => ({ Key, Value }))
       .sort((a, b) => (a.Key < b.Key ? -1 : 1));
-    const key = pairs.length === 0 ? '' : JSON.stringify(pairs);
+    const key = JSON.stringify(pairs);
     const share = byKey.get(key) ?? { key, tags: pairs, sum: 0n };
     byKey.set(key, { ...share, sum: share.sum + sum });
   }
   return [...byKey.values()].sort(bySizeThenKey);
 }
 
-function bySizeThenKey(a: Share, b: Share): number {
+/** No two have one key. */
+function bySizeThenKey(a: TagSet, b: TagSet): number {
   if (a.sum !== b.sum) return a.sum > b.sum ? -1 : 1;
-  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+  return a.key < b.key ? -1 : 1;
 }
 
 function withinLimits(shares: readonly Share[]): { kept: Share[]; trimmed: Share[] } {
@@ -112,18 +115,13 @@ function largestRemainder(quantity: bigint, shares: readonly Share[]): bigint[] 
     return { units, remainder: numerator - units * total * one };
   });
   let left = quantity - quotas.reduce((sum, quota) => sum + quota.units, 0n);
-  const order = quotas.map((_, index) => index).sort((a, b) => compareRemainders(quotas[b], quotas[a]) || a - b);
-  const result = quotas.map((quota) => quota.units);
-  for (const index of order) {
+  // The sort keeps the order of equals.
+  for (const quota of [...quotas].sort(
+    (a, b) => Number(b.remainder > a.remainder) - Number(a.remainder > b.remainder),
+  )) {
     if (left === 0n) break;
-    result[index] = (result[index] ?? 0n) + 1n;
+    quota.units += 1n;
     left -= 1n;
   }
-  return result;
-}
-
-function compareRemainders(a: { remainder: bigint } | undefined, b: { remainder: bigint } | undefined): number {
-  const x = a?.remainder ?? 0n;
-  const y = b?.remainder ?? 0n;
-  return x === y ? 0 : x > y ? 1 : -1;
+  return quotas.map(({ units }) => units);
 }

@@ -39,6 +39,7 @@ describe('allocations of a record', () => {
     ['everything is tagged', [[RED, '3'], [BLUE, '2']], '0', { 'team=red': 3, 'team=blue': 2 }], // prettier-ignore
     ['the untagged rest', [[RED, '3'], [null, '2']], '0', { 'team=red': 3, '': 2 }], // prettier-ignore
     ['tag sets are equal whatever the order of their keys', [[{ a: '1', b: '2' }, '1'], [{ b: '2', a: '1' }, '2']], '0', { 'a=1 b=2': 3 }], // prettier-ignore
+    ['the carry and untagged usage are one bucket', [[RED, '3'], [null, '2']], '3', { 'team=red': 3, '': 5 }], // prettier-ignore
     ['the carry has no tags', [[RED, '2']], '3', { 'team=red': 2, '': 3 }],
     ['a carried fraction completes a unit: to the largest remainder', [[RED, '1.7']], '0.3', { 'team=red': 2 }],
     ['a unit that is mostly carry is untagged, and then nothing is', [[RED, '0.2']], '0.9', null],
@@ -65,6 +66,39 @@ describe('allocations of a record', () => {
     ]);
     expect(plan.quantity).toBe(QUANTITY_MAX);
     expect(units(plan)).toEqual({ 'team=red': 1_610_612_735, 'team=blue': 536_870_912 });
+  });
+
+  it('keep the largest sets, whatever order they come in', () => {
+    const rows = Array.from({ length: 7 }, (_, index): Row => [{ [`key${index}`]: 'x' }, String(index + 1)]);
+    expect(units(split(rows))).toEqual({
+      'key6=x': 7,
+      'key5=x': 6,
+      'key4=x': 5,
+      'key3=x': 4,
+      'key2=x': 3,
+      '': 3,
+    });
+    expect(split(rows).trimmedUnits).toBe(3n);
+  });
+
+  it('are none, and nothing is trimmed, where nothing is billed', () => {
+    const rows = Array.from({ length: 7 }, (_, index): Row => [{ [`key${index}`]: 'x' }, '1']);
+    expect(split([...rows, [null, '-9']])).toMatchObject({ quantity: 0n, allocations: null, trimmedUnits: 0n });
+  });
+
+  it('keep as many sets as half a request holds', () => {
+    const rows = Array.from({ length: 400 }, (_, index): Row => {
+      const tags = [1, 2, 3, 4, 5].map((n) => [`${n}`.padEnd(100, 'k'), `${index}`.padEnd(256, 'v')]);
+      return [Object.fromEntries(tags) as Record<string, string>, '1'];
+    });
+    const { allocations, trimmedUnits } = split(rows);
+    const tagged = allocations?.filter(({ Tags }) => Tags) ?? [];
+    const bytes = Buffer.byteLength(JSON.stringify(tagged));
+    const each = bytes / tagged.length;
+    expect(bytes).toBeLessThanOrEqual(500_000);
+    expect(bytes + each).toBeGreaterThan(500_000 - 12 * tagged.length);
+    expect(trimmedUnits).toBe(BigInt(400 - tagged.length));
+    expect(allocations?.at(-1)).toEqual({ AllocatedUsageQuantity: 400 - tagged.length });
   });
 
   it('keep five keys, those of the largest sets, and tell what was trimmed', () => {
