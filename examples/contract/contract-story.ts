@@ -168,7 +168,7 @@ function unitsOf(dimension: string, quantity: number): number {
 
 /** All that the ledger holds and AWS has not billed. */
 function accountedIn({ unsealed, waiting, setApart, included, carry, byState }: BalanceView): number {
-  const { metered: _, ...unbilled } = byState;
-  const parts = [unsealed, setApart, included, carry, ...Object.values(waiting), ...Object.values(unbilled)];
+  const unbilled = Object.entries(byState).flatMap(([state, units]) => (state === 'metered' ? [] : [units]));
+  const parts = [unsealed, setApart, included, carry, ...Object.values(waiting), ...unbilled];
   return parts.reduce((sum, part) => sum + Number(part), 0);
 }

@@ -16,6 +16,9 @@ export interface EntitlementCheck {
   ageMs: number | null;
 }
 
+/** An empty answer counts, or is taken back, within this time. */
+const DOUBTED_FOR_MS = 15 * 60_000;
+
 /**
  * What an answer says of a dimension.
  * @param staleForMs how old a stale answer may be; null: as old as it is
@@ -38,7 +41,10 @@ export function checkOf(
   const running = own.filter(isRunning);
   const fits = running.find(({ value }) => isEnough(value, atLeast));
   const seen = { value: (fits ?? running[0] ?? own[0])?.value ?? null, stale, ageMs };
-  if (stale && staleForMs !== null && ageMs > staleForMs) return { ...seen, isEntitled: false, reason: 'tooOld' };
+  // AWS answers: with nothing, which does not count yet. How old the answer before is says nothing then.
+  const isDoubted = emptySince !== null && now.getTime() - emptySince.getTime() < DOUBTED_FOR_MS;
+  if (stale && !isDoubted && staleForMs !== null && ageMs > staleForMs)
+    return { ...seen, isEntitled: false, reason: 'tooOld' };
   if (fits) return { ...seen, isEntitled: true, reason: null };
   return {
     ...seen,

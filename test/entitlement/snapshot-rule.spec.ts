@@ -77,6 +77,20 @@ describe('K28 a check', () => {
     ['nothing', view(false, 0), {}, false, 'none'],
     ['what has ended', view(false, 0, entitlement(5, '12:00')), {}, false, 'ended'],
     ['a stale answer within the limit', view(true, 3_600_000, entitlement(5)), {}, true, null],
+    [
+      'an old answer, after which nothing is listed',
+      view(true, 99_000_000, entitlement(5)),
+      { emptySince: at('11:50') },
+      true,
+      null,
+    ],
+    [
+      'one after which AWS went away',
+      view(true, 99_000_000, entitlement(5)),
+      { emptySince: at('11:40') },
+      false,
+      'tooOld',
+    ],
     ['a stale answer beyond it', view(true, 3_600_001, entitlement(5)), {}, false, 'tooOld'],
     [
       'the instant of a renewal, at which nothing is listed',
