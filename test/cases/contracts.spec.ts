@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { type IncludedUnitsOptions } from '../../src/index.js';
 import { type Buyer } from '../support/buyer.js';
+import { InstalledWorld, UNITS as INSTALLED_UNITS } from '../support/installed-world.js';
 import { LEGACY_CODE, PRODUCT_CODE, type World, type WorldOptions } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
@@ -8,7 +9,7 @@ import { at, withWorld } from './routes.js';
 // corrections; amendments up and down, told in time, late, twice, or found by asking; renewals under a new license, the
 // same one, or in the same agreement; units per term and per month; GetEntitlements away for hours, or from the
 // beginning; several dimensions, blocks, and a dimension that is not covered; license and legacy. K29, K32:
-// test/entitlement. K31: test/options/included-units.spec.ts.
+// test/entitlement. K31 at start: test/options/included-units.spec.ts; what it bills: below.
 
 jest.setTimeout(120_000);
 
@@ -366,5 +367,25 @@ describe('K30 packs of 1,000 calls, two dimensions that share them, a third that
       ]);
       await world.expectUnits({ billed: { 'l-1': 350 }, included: 1000 });
     });
+  });
+});
+
+describe('K31 a container with units bought in advance', () => {
+  it.each([
+    ['aws', {}, 150],
+    ['module', { includedUnits: [{ contractDimension: 'pack', covers: [INSTALLED_UNITS], units: 100 }] }, 50],
+  ] as const)('bills what is left where %s subtracts them', async (included, units, sent) => {
+    const includedUnits =
+      'includedUnits' in units ? units.includedUnits.map((one) => ({ ...one, covers: [...one.covers] })) : [];
+    await using world = await InstalledWorld.start({
+      product: { contractDimensions: ['pack'], included, includedUnits },
+    });
+    const pod = await world.pod();
+    await world.at('10:30', { works: false });
+    await pod.record(150);
+    for (const time of ['11:10', '11:11', '11:40']) await world.at(time);
+    expect(world.billByHour()).toEqual({ 10: sent });
+    const { included: covered = 0 } = await world.expectConserved();
+    expect(covered).toBe(150 - sent);
   });
 });
