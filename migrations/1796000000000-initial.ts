@@ -1,4 +1,5 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
+import { AUDIT } from './initial/audit.sql.js';
 import { ENTITLEMENT_GUARDS } from './initial/entitlement-guards.sql.js';
 import { EVENTS } from './initial/events.sql.js';
 import { GUARDS, KEPT } from './initial/guards.sql.js';
@@ -27,6 +28,7 @@ const UP: readonly string[] = [
   ...RECORDS,
   ...PROOF,
   ...SUBMISSION,
+  ...AUDIT,
   ...EVENTS,
   ...GUARDS,
   ...SUBSCRIPTION_GUARDS,

@@ -1,4 +1,5 @@
 export { MarketplaceMeteringModule, getMarketplaceToken } from './marketplace-metering.module.js';
+export type { AuditOptions } from './options/audit-options.js';
 export type { AwsOptions, CallRateOptions, CredentialsProvider } from './options/aws-options.js';
 export type { Clock } from './options/clock.js';
 export type { DatabaseOptions } from './options/database-options.js';
@@ -32,6 +33,20 @@ export type { RecordOptions, RecordResult, TemporalInstant, UsageEvent } from '.
 export { RecordResolution } from './metering/settlement/record-resolution.service.js';
 export type { AuditFinding, ConflictFinding, Signed } from './metering/settlement/record-resolution.service.js';
 export { SubmissionHold } from './metering/settlement/submission-hold.js';
+export { MarketplaceAudit } from './audit/marketplace-audit.service.js';
+export type { AuditedHours, ComparedHours } from './audit/marketplace-audit.service.js';
+export type {
+  AuditCoverage,
+  AuditIncident,
+  AuditInterval,
+  AuditOpenRecord,
+  AuditReport,
+  AuditTotal,
+  AuditUnclearEvent,
+} from './audit/audit-report.js';
+export type { IncidentKind } from './audit/incident.js';
+export type { TrailIdentityKind } from './audit/trail-sighting.js';
+export type { TrailFolder, TrailFolderResult } from './audit/trail-folder.js';
 export { SubscriptionService } from './subscription/subscription.service.js';
 export type { KnownCustomer, KnownCustomerResult } from './subscription/known-customer.js';
 export type { Agreement, Subscription } from './subscription/subscription.js';

@@ -13,6 +13,8 @@ import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { type DataSource } from 'typeorm';
 import { ADMIN_PROVIDERS, adminControllerOf } from './admin/admin.providers.js';
+import { AUDIT_PROVIDERS } from './audit/audit.providers.js';
+import { MarketplaceAudit } from './audit/marketplace-audit.service.js';
 import { AwsClients } from './aws/aws-clients.js';
 import { CallPermission } from './aws/call-permission.js';
 import { PacedCalls } from './aws/paced-calls.js';
@@ -63,6 +65,7 @@ const PUBLIC_SERVICES = [
   EntitlementService,
   RecordResolution,
   SubmissionHold,
+  MarketplaceAudit,
   EventDeliveries,
   QueueIntake,
   JobScheduler,
@@ -203,6 +206,7 @@ function assemble(
       ...REGISTRATION_PROVIDERS,
       ...METERING_PROVIDERS,
       ...ENTITLEMENT_PROVIDERS,
+      ...AUDIT_PROVIDERS,
       ...ADMIN_PROVIDERS,
       ...aliases,
     ],

@@ -172,6 +172,7 @@ export const RECORDS: readonly string[] = [
   `CREATE INDEX metering_record_set_apart ON marketplace.metering_record (seller_account, subject)
     WHERE kind = 'setApart'`,
   `CREATE INDEX metering_record_by_identity ON marketplace.metering_record (identity_id) WHERE identity_id IS NOT NULL`,
+  `CREATE INDEX metering_record_unknown ON marketplace.metering_record (seller_account, id) WHERE state = 'unknown'`,
   `CREATE INDEX metering_record_by_reason ON marketplace.metering_record (seller_account, reason, id)
     WHERE reason IS NOT NULL`,
   `CREATE INDEX metering_record_closed ON marketplace.metering_record (seller_account, disposition, id)

@@ -21,6 +21,9 @@ export const SUBMISSION: readonly string[] = [
     error_message text,
     PRIMARY KEY (seller_account, id)
   )`,
+  // AWS's log of calls names a request by it, also where it lost whose call it was.
+  `CREATE INDEX attempt_by_request ON marketplace.attempt (seller_account, aws_request_id)
+    WHERE aws_request_id IS NOT NULL`,
   `CREATE TABLE marketplace.attempt_record (
     seller_account text NOT NULL,
     attempt_id uuid NOT NULL,

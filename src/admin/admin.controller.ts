@@ -11,8 +11,10 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { MarketplaceAudit } from '../audit/marketplace-audit.service.js';
 import { AdminTokenGuard, hostGuardOf } from './admin.guard.js';
 import { refusalOf } from './admin-refusal.js';
+import { readAuditQuery } from './audit-query.js';
 import { LedgerViews } from './ledger-views.js';
 import { LISTS, readListQuery } from './list-query.js';
 
@@ -29,6 +31,7 @@ interface AdminRequest {
 export abstract class AdminController {
   constructor(
     @Inject(LedgerViews) private readonly views: LedgerViews,
+    @Inject(MarketplaceAudit) private readonly audits: MarketplaceAudit,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -87,18 +90,28 @@ export abstract class AdminController {
     return this.answer(response, () => this.views.senders());
   }
 
-  private async answer(response: unknown, read: () => Promise<object>): Promise<void> {
+  @Get('audit')
+  audit(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, async () => {
+      const { format, ...hours } = readAuditQuery(url);
+      return format === 'csv' ? this.audits.reportCsv(hours) : this.audits.report(hours);
+    });
+  }
+
+  /** JSON, but for a text, which is a table. */
+  private async answer(response: unknown, read: () => Promise<object | string>): Promise<void> {
     const { httpAdapter } = this.adapterHost;
     httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
-    let view: object;
+    let view: object | string;
     try {
       view = await read();
     } catch (error) {
       throw refusalOf(error);
     }
-    httpAdapter.setHeader(response, 'Content-Type', 'application/json; charset=utf-8');
+    const [type, text] = typeof view === 'string' ? ['text/csv', view] : ['application/json', JSON.stringify(view)];
+    httpAdapter.setHeader(response, 'Content-Type', `${type}; charset=utf-8`);
     // Text, because an object would pass through the host's own serializers.
-    httpAdapter.reply(response, JSON.stringify(view), 200);
+    httpAdapter.reply(response, text, 200);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { type CloudTrailClient } from '@aws-sdk/client-cloudtrail';
 import { type MarketplaceAgreementClient } from '@aws-sdk/client-marketplace-agreement';
 import { MarketplaceEntitlementServiceClient } from '@aws-sdk/client-marketplace-entitlement-service';
 import { MarketplaceMeteringClient } from '@aws-sdk/client-marketplace-metering';
@@ -24,6 +25,7 @@ export class AwsClients implements OnApplicationShutdown {
   private readonly entitlementClients = new Map<string, MarketplaceEntitlementServiceClient>();
   private readonly works: (() => Promise<void>)[] = [];
   private readonly agreementClients = new Map<string, MarketplaceAgreementClient>();
+  private readonly trailClients = new Map<string, CloudTrailClient>();
 
   constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
 
@@ -52,6 +54,14 @@ export class AwsClients implements OnApplicationShutdown {
     return client;
   }
 
+  /** CloudTrail has a log of its own in each region. Its client is loaded on first use. */
+  async trail(region: string): Promise<CloudTrailClient> {
+    const { CloudTrailClient: Client } = await import('@aws-sdk/client-cloudtrail');
+    const client = this.trailClients.get(region) ?? new Client(this.configuration(region));
+    this.trailClients.set(region, client);
+    return client;
+  }
+
   /** `work` ends before the clients are closed: Nest puts no order between what ends in one phase of the shutdown. */
   beforeClose(work: () => Promise<void>): void {
     this.works.push(work);
@@ -60,7 +70,7 @@ export class AwsClients implements OnApplicationShutdown {
   /** After the jobs have drained: a call under way keeps its connection. */
   async onApplicationShutdown(): Promise<void> {
     await Promise.allSettled(this.works.map((work) => work()));
-    for (const clients of [this.meteringClients, this.entitlementClients, this.agreementClients]) {
+    for (const clients of [this.meteringClients, this.entitlementClients, this.agreementClients, this.trailClients]) {
       for (const client of clients.values()) client.destroy();
       clients.clear();
     }

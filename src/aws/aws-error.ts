@@ -126,6 +126,14 @@ export function callFailureOf(error: unknown, departure: Departure): CallFailure
   return SET_UP_STATUSES.has(httpStatus) ? failure('setUp', 'possible') : failure('unrecognised', 'possible');
 }
 
+/**
+ * Whether an error of that name says for certain that the call had no effect. For who has the name alone, as CloudTrail
+ * keeps it: an HTTP status says more.
+ */
+export function refusesByName(code: string): boolean {
+  return Object.hasOwn(CULPRITS, code) || THROTTLING.has(code) || SET_UP.has(code);
+}
+
 function partsOf(error: unknown): {
   name: string;
   message: string;

@@ -18,6 +18,14 @@ const DENIALS = new Set([
   ...['SubscriptionRequiredException', 'UnknownOperationException', 'InvalidAction'],
 ]);
 
+/** What an operation is for, and how it is permitted. */
+const AGREEMENTS = (operation: BudgetedOperation): string =>
+  `grant aws-marketplace:${operation} to have renewals, ends and trials found whose messages were lost. What can be ` +
+  'learned without it is.';
+const AUDIT = (): string =>
+  'no evidence here. Grant cloudtrail:LookupEvents to have records whose outcome is unknown found in CloudTrail, or ' +
+  "set audit.lookupEvents to 'off'. They stay as they are meanwhile.";
+
 const SELECT = `SELECT FROM marketplace.call_budget
   WHERE seller_account = $1 AND region = $2 AND operation = $3 AND denied_at > clock_timestamp() - interval '1 hour'`;
 
@@ -59,11 +67,8 @@ export class CallPermission {
     if (!isDenial(failure)) return false;
     const [row] = await this.database.query<{ is_news: boolean }>(DENY, parameters);
     if (row?.is_news === true) {
-      this.logger.warn(
-        `${operation} may not be called (${failure.code}): grant aws-marketplace:${operation} to have renewals, ` +
-          'ends and trials found whose messages were ' +
-          'lost. What can be learned without it is.',
-      );
+      const purpose = operation === 'LookupEvents' ? AUDIT : AGREEMENTS;
+      this.logger.warn(`${operation} may not be called in ${region} (${failure.code}): ${purpose(operation)}`);
     }
     return true;
   }

@@ -12,6 +12,8 @@ export interface Patience {
   /** In milliseconds, monotonic. Default: as long as it takes. */
   patienceMs?: number | undefined;
   signal?: AbortSignal | undefined;
+  /** For each call, in milliseconds. Default `submission.requestTimeoutMs`. */
+  timeoutMs?: number | undefined;
 }
 
 /** The part of an SDK command that has its request leave through us. */
@@ -40,13 +42,17 @@ export class PacedCalls {
     operation: Exclude<BudgetedOperation, 'BatchMeterUsage'>,
     region: string,
     send: (leave: (command: Command) => void, signal: AbortSignal) => Promise<Output>,
-    { patienceMs = Number.POSITIVE_INFINITY, signal }: Patience = {},
+    {
+      patienceMs = Number.POSITIVE_INFINITY,
+      signal,
+      timeoutMs = this.options.submission.requestTimeoutMs,
+    }: Patience = {},
   ): Promise<SdkAnswer<Output>> {
     const until = performance.now() + patienceMs;
     for (;;) {
       const mayGo = await this.budget.take(region, operation, until - performance.now(), signal);
       if (!mayGo) return { kind: 'failed', failure: outOfPatience(operation) };
-      const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, depart) =>
+      const answer = await callSdk(timeoutMs, (abortSignal, depart) =>
         send((command) => {
           command.middlewareStack.add(leaving(depart) as never, DEPARTURE);
         }, abortSignal),

@@ -6,7 +6,13 @@ import { LedgerDatabase } from './ledger-database.js';
 
 /** Operations of AWS with a published quota [developer guide, service quotas], which all replicas of a seller share. */
 export type BudgetedOperation =
-  'BatchMeterUsage' | 'MeterUsage' | 'GetEntitlements' | 'SearchAgreements' | 'DescribeAgreement' | 'GetAgreementTerms';
+  | 'BatchMeterUsage'
+  | 'MeterUsage'
+  | 'GetEntitlements'
+  | 'SearchAgreements'
+  | 'DescribeAgreement'
+  | 'GetAgreementTerms'
+  | 'LookupEvents';
 
 /**
  * A little under the quota, so that clocks, jitter and the other side's way of counting do not make the last call of a
@@ -118,5 +124,7 @@ function callsPerSecondOf(operation: BudgetedOperation, { aws, submission }: Res
       return aws.callsPerSecond.describeAgreement;
     case 'GetAgreementTerms':
       return aws.callsPerSecond.getAgreementTerms;
+    case 'LookupEvents':
+      return aws.callsPerSecond.lookupEvents;
   }
 }

@@ -26,6 +26,12 @@ export const OPERATOR_ERRORS = {
     meaning: 'There is no such record, subscription, message or delivery.',
     fix: 'Take the id from a list.',
   },
+  TRAIL_INVALID: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The folder of a trail cannot be read, or it is not known whose calls count.',
+    fix: 'Give a folder with the files of a trail, and `accountId`.',
+  },
   TRANSITION_REFUSED: {
     seenBy: ['caller'],
     status: [],

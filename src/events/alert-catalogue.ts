@@ -182,6 +182,27 @@ export const ALERT_CATALOGUE = {
     ends: 'when none of the records is unknown any more',
     events: ['metering.unknown'],
   },
+  auditUnknownUsage: {
+    severity: ['critical'],
+    subject: 'product and dimension',
+    meaning: 'CloudTrail has usage that the ledger does not account for: of no record of ours, or of other units.',
+    cost: 'Buyers may be billed by another system too, or by a ledger that was restored.',
+    action:
+      'Find out who sent it: the event names the caller. Stop the other system, or settle the records concerned; the ' +
+      '[report](audit.md) has every hour.',
+    ends: STAYS_OPEN,
+    events: [],
+  },
+  auditDoubleBill: {
+    severity: ['critical'],
+    subject: 'product and dimension',
+    meaning: 'By CloudTrail AWS took one buyer’s hour twice: under two identities, or in two regions.',
+    cost: 'Two identities or regions are two bills: the buyer pays twice.',
+    action:
+      'Stop one of the senders, and refund through AWS Marketplace what is there twice. Nothing is corrected by itself.',
+    ends: STAYS_OPEN,
+    events: [],
+  },
   overBilled: {
     severity: ['critical'],
     subject: 'the record',

@@ -103,4 +103,15 @@ export interface CallRateOptions {
    * @environment MARKETPLACE_AWS_GET_AGREEMENT_TERMS_PER_SECOND
    */
   getAgreementTerms?: number | undefined;
+  /**
+   * Calls of CloudTrail's LookupEvents; AWS allows 2, which the console and every other tool of the account share.
+   *
+   * Lower it where other tools of the account look events up as well.
+   *
+   * @unit calls per second
+   * @range 0.1 to 1,000
+   * @defaultValue 1
+   * @environment MARKETPLACE_AWS_LOOKUP_EVENTS_PER_SECOND
+   */
+  lookupEvents?: number | undefined;
 }

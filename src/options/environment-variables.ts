@@ -87,6 +87,13 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
     variable: 'MARKETPLACE_AWS_GET_AGREEMENT_TERMS_PER_SECOND',
     read: asNumber,
   },
+  {
+    option: 'aws.callsPerSecond.lookupEvents',
+    variable: 'MARKETPLACE_AWS_LOOKUP_EVENTS_PER_SECOND',
+    read: asNumber,
+  },
+  { option: 'audit.lookupEvents', variable: 'MARKETPLACE_AUDIT_LOOKUP_EVENTS', read: asText },
+  { option: 'audit.onAbsent', variable: 'MARKETPLACE_AUDIT_ON_ABSENT', read: asText },
   { option: 'startIn', variable: 'MARKETPLACE_START_IN', read: asText },
   { option: 'recording.queueSize', variable: 'MARKETPLACE_RECORDING_QUEUE_SIZE', read: asNumber },
   { option: 'recording.futureSkewMs', variable: 'MARKETPLACE_RECORDING_FUTURE_SKEW_MS', read: asNumber },
@@ -117,4 +124,5 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'jobs.inboxIntervalMs', variable: 'MARKETPLACE_JOBS_INBOX_INTERVAL_MS', read: asNumber },
   { option: 'jobs.deliverIntervalMs', variable: 'MARKETPLACE_JOBS_DELIVER_INTERVAL_MS', read: asNumber },
   { option: 'jobs.reconcileIntervalMs', variable: 'MARKETPLACE_JOBS_RECONCILE_INTERVAL_MS', read: asNumber },
+  { option: 'jobs.auditIntervalMs', variable: 'MARKETPLACE_JOBS_AUDIT_INTERVAL_MS', read: asNumber },
 ];

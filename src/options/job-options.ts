@@ -88,4 +88,15 @@ export interface JobOptions {
    * @environment MARKETPLACE_JOBS_RECONCILE_INTERVAL_MS
    */
   reconcileIntervalMs?: number | undefined;
+  /**
+   * Time between two runs of the job `audit`, which looks in CloudTrail for records whose outcome is open.
+   *
+   * Raise it to spare the database; how often a record is looked for, [audit](audit.md) says.
+   *
+   * @unit ms
+   * @range 10 to 86,400,000 (24 h)
+   * @defaultValue 60,000 (1 min)
+   * @environment MARKETPLACE_JOBS_AUDIT_INTERVAL_MS
+   */
+  auditIntervalMs?: number | undefined;
 }

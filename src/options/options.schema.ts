@@ -242,8 +242,15 @@ export const optionsSchema = z.strictObject({
           searchAgreements: rate(4),
           describeAgreement: rate(4),
           getAgreementTerms: rate(4),
+          lookupEvents: rate(1),
         })
         .prefault({}),
+    })
+    .prefault({}),
+  audit: z
+    .strictObject({
+      lookupEvents: z.enum(['saas', 'all', 'off'], { error: 'give "saas", "all" or "off"' }).default('saas'),
+      onAbsent: z.enum(['wait', 'settle'], { error: 'give "wait" or "settle"' }).default('wait'),
     })
     .prefault({}),
   startIn: z.enum(['normal', 'hold'], { error: 'give "normal" or "hold"' }).default('normal'),
@@ -291,6 +298,7 @@ export const optionsSchema = z.strictObject({
       inboxIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
       deliverIntervalMs: durationMs(10, HOUR_MS, 15 * SECONDS_MS),
       reconcileIntervalMs: durationMs(10, 24 * HOUR_MS, MINUTES_MS),
+      auditIntervalMs: durationMs(10, 24 * HOUR_MS, MINUTES_MS),
     })
     .prefault({}),
   clock: z.custom<Clock>((value) => typeof (value as Clock | null)?.now === 'function', {

@@ -1,3 +1,4 @@
+import { type AuditOptions } from './audit-options.js';
 import { type AwsOptions } from './aws-options.js';
 import { type Clock } from './clock.js';
 import { type DatabaseOptions } from './database-options.js';
@@ -25,6 +26,8 @@ export interface Options extends RegistrationOptions, TimingOptions, Entitlement
   notifications?: NotificationOptions | undefined;
   /** How AWS Marketplace is called. */
   aws?: AwsOptions | undefined;
+  /** How the ledger is compared with CloudTrail. */
+  audit?: AuditOptions | undefined;
   /** What `record()` takes, and how long it waits. */
   recording?: RecordingOptions | undefined;
   /** How sealed records go to AWS. */

@@ -56,8 +56,11 @@ const DEADLINE_POINTS: Record<string, Remains> = {
  */
 const LIFE_POINTS = ['claim.adopted', 'projection.written', 'fold.folded'];
 
-/** Of the delivery of events, in test/events/killed-process.spec.ts. */
-const ELSEWHERE = ['deliver.claimed', 'deliver.handled'];
+/** Of the delivery of events, in test/events/killed-process.spec.ts; of the audit, in audit.spec.ts. */
+const ELSEWHERE = [
+  ...['deliver.claimed', 'deliver.handled'],
+  ...['audit.stored', 'audit.settling', 'audit.taken', 'audit.covered'],
+];
 
 /**
  * Longer than any test: that it ends is the test's own doing, so that nothing here depends on speed. One sender, so

@@ -182,7 +182,7 @@ describe('D45 what the README names', () => {
     }
     expect(rows.length).toBeGreaterThan(8);
     const jobs = [...(/runOnce\(([^)]*)\)/.exec(README)?.[1] ?? '').matchAll(/'(\w+)'/g)].map((match) => match[1]);
-    expect(jobs).toEqual(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile', 'proof']);
+    expect(jobs).toEqual(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile', 'proof', 'audit']);
   });
 
   it('options have these variables and defaults', () => {
@@ -243,7 +243,9 @@ describe('D45 what the README names', () => {
     const sources = readdirSync(path.join(repositoryRoot, 'src/aws')).map((file) => read(`src/aws/${file}`));
     const calls = new Set(
       sources.flatMap((source) =>
-        [...source.matchAll(/new (\w+)Command\(/g)].map((match) => `aws-marketplace:${match[1] ?? ''}`),
+        [...source.matchAll(/new (\w+)Command\(/g)].map(
+          (match) => `${match[1] === 'LookupEvents' ? 'cloudtrail' : 'aws-marketplace'}:${match[1] ?? ''}`,
+        ),
       ),
     );
     expect(policy?.Statement.map(({ Effect }) => Effect)).toEqual(['Allow']);

@@ -7,6 +7,7 @@ import {
   RegistrationService,
   type StaticOptions,
 } from '../../src/index.js';
+import { TrailAudit } from '../../src/audit/trail-audit.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { EventDeliverer } from '../../src/events/event-deliverer.js';
 import { AnswerReconciler } from '../../src/metering/submission/answer-reconciler.js';
@@ -436,16 +437,16 @@ describe('submission', () => {
 describe('jobs', () => {
   const SERVICES = {
     ...{ seal: HourSealer, submit: BatchSubmitter, deadline: DeadlineWatch, recovery: LeaseRecovery },
-    ...{ inbox: MessageProcessor, deliver: EventDeliverer, reconcile: Reconciliation },
+    ...{ inbox: MessageProcessor, deliver: EventDeliverer, reconcile: Reconciliation, audit: TrailAudit },
   };
 
-  it.each<JobName>(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile'])(
+  it.each<JobName>(['seal', 'submit', 'deadline', 'recovery', 'inbox', 'deliver', 'reconcile', 'audit'])(
     '%sIntervalMs is the pace of that job',
     async (name) => {
       const never = 3_600_000;
       const intervals = {
         ...{ sealIntervalMs: never, submitIntervalMs: never, deadlineIntervalMs: never, recoveryIntervalMs: never },
-        ...{ inboxIntervalMs: never, deliverIntervalMs: never, reconcileIntervalMs: never },
+        ...{ inboxIntervalMs: never, deliverIntervalMs: never, reconcileIntervalMs: never, auditIntervalMs: never },
       };
       const app = await application({ jobs: { autoStart: true, ...intervals, [`${name}IntervalMs`]: 10 } });
       const runs = Object.entries(SERVICES).map(([job, service]) => ({

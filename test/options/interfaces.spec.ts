@@ -15,7 +15,8 @@ type Assignable<From, To> = [From] extends [To] ? true : false;
 type SameKeys<A, B> = [keyof A, keyof B] extends [keyof B, keyof A] ? true : false;
 type Agree<A, B> = [Assignable<A, B>, Assignable<B, A>, SameKeys<A, B>] extends [true, true, true] ? true : false;
 
-type Group = 'database' | 'support' | 'notifications' | 'handlers' | 'aws' | 'recording' | 'submission' | 'jobs';
+type Group =
+  'database' | 'support' | 'notifications' | 'handlers' | 'aws' | 'recording' | 'submission' | 'jobs' | 'audit';
 type GroupsAgree = {
   [K in Group]: Agree<NonNullable<Options[K]>, NonNullable<GivenOptions[K]>>;
 };
@@ -28,7 +29,7 @@ describe('the interfaces of the options', () => {
     // Checked by `npm run typecheck`: where the two disagree, `true` is not assignable here.
     const groups: GroupsAgree = {
       ...{ database: true, support: true, notifications: true, handlers: true },
-      ...{ aws: true, recording: true, submission: true, jobs: true },
+      ...{ aws: true, recording: true, submission: true, jobs: true, audit: true },
     };
     const agree: [
       Agree<Options, GivenOptions>,

@@ -21,6 +21,7 @@ const SECTIONS = [
   ['Submission', 'SubmissionOptions', 'submission.'],
   ['AWS', 'AwsOptions', 'aws.'],
   ['Questions to AWS', 'CallRateOptions', 'aws.callsPerSecond.'],
+  ['Audit', 'AuditOptions', 'audit.'],
   ['Handlers', 'EventDeliveryOptions', 'handlers.'],
   ['Jobs', 'JobOptions', 'jobs.'],
   ['The module', 'Options', ''],

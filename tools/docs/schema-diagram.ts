@@ -12,6 +12,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     ...['customer_changed', 'period', 'balance', 'metering_identity', 'metering_record', 'annulled_rollup', 'attempt'],
     ...['attempt_record', 'metering_sender', 'quarantined_cause', 'call_budget', 'included_usage'],
   ],
+  'What AWS’s log of calls holds': [...['trail_event', 'trail_entry', 'trail_coverage', 'audit_look', 'audit_lease']],
   'Events, alerts, installation': [
     ...['outbox_event', 'event_handler', 'event_delivery', 'alert', 'installation', 'ledger_home'],
   ],
@@ -43,6 +44,7 @@ const LOOSE: readonly (readonly [table: string, column: string, to: string])[] =
   ['metering_record', 'subject', 'subject'],
   ['outbox_event', 'subscription_id', 'subscription'],
   ['outbox_event', 'record_id', 'metering_record'],
+  ['trail_event', 'attempt_id', 'attempt'],
   ['event_delivery', 'handler_id', 'event_handler'],
   ['event_delivery', 'subscription_id', 'subscription'],
 ];

@@ -84,23 +84,33 @@ export function evidenceOfRecords(
   );
 }
 
-/** A person's word about attempts that nobody else can settle. */
+/** The word of a person, or of an audit, about attempts that nobody else can settle. */
 export async function decideEvidence(
   tx: SqlExecutor,
   sellerAccount: string,
   recordId: string,
   decision: {
-    evidence: 'billed' | 'refused';
+    evidence: Exclude<Evidence, 'uncertain'>;
     attemptIds: readonly string[];
     meteringRecordId: string | null;
     by: string;
+    /** What it rests on, added to what is kept of the answer. */
+    detail?: Record<string, unknown>;
   },
 ): Promise<void> {
   await tx.query(
     `UPDATE marketplace.attempt_record SET evidence = $4, metering_record_id = coalesce($5, metering_record_id),
-      decided_by = $6
+      decided_by = $6, detail = CASE WHEN $7::jsonb IS NULL THEN detail ELSE coalesce(detail, '{}') || $7::jsonb END
      WHERE seller_account = $1 AND record_id = $2 AND attempt_id = ANY ($3)`,
-    [sellerAccount, recordId, decision.attemptIds, decision.evidence, decision.meteringRecordId, decision.by],
+    [
+      sellerAccount,
+      recordId,
+      decision.attemptIds,
+      decision.evidence,
+      decision.meteringRecordId,
+      decision.by,
+      decision.detail === undefined ? null : JSON.stringify(decision.detail),
+    ],
   );
 }
 

@@ -15,6 +15,7 @@ import {
 } from './metering-record.sql.js';
 import { isReachable } from './metering-sender.sql.js';
 import { probeNow } from './record-requeue.sql.js';
+import { closedAs, meteredAs } from './decided-target.js';
 import { type RecordTarget, RecordTransitions, REQUEUED } from './record-transition.js';
 import {
   decisionNotFound,
@@ -284,16 +285,4 @@ export class RecordResolution {
   private attempts(tx: SqlExecutor, record: LockedRecord): Promise<AttemptEvidence[]> {
     return evidenceOfRecords(tx, this.options.sellerAccount, [record.id]);
   }
-}
-
-function closedAs(disposition: 'held' | 'void', reason: string, signed: Signed): RecordTarget {
-  return { state: 'closed', disposition, reason, message: signed.reason, by: signed.by, isExpired: false };
-}
-
-function meteredAs(
-  message: string,
-  what: { meteringRecordId: string | null; settledQuantity?: string; by: string },
-): RecordTarget {
-  const { meteringRecordId, settledQuantity = null, by } = what;
-  return { state: 'metered', message, meteringRecordId, confirmedByDuplicate: false, settledQuantity, by };
 }

@@ -1,6 +1,8 @@
 import { type Provider } from '@nestjs/common';
+import { AuditSettlement } from './audit-settlement.service.js';
 import { ConflictExplanation } from './conflict-explanation.js';
 import { DeadlineWatch } from './deadline-watch.js';
+import { OverBilling } from './over-billing.js';
 import { RecordRequeue } from './record-requeue.js';
 import { RecordResolution } from './record-resolution.service.js';
 import { RecordTransitions } from './record-transition.js';
@@ -17,5 +19,7 @@ export const SETTLEMENT_PROVIDERS: Provider[] = [
   DeadlineWatch,
   SharedGrainWatch,
   UnitRebill,
+  OverBilling,
   RecordResolution,
+  AuditSettlement,
 ];

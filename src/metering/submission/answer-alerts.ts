@@ -1,21 +1,18 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type Alert, AlertBoard } from '../../events/alert-board.js';
-import { Outbox } from '../../events/outbox.js';
-import { type ResolvedOptions } from '../../options/resolved-options.js';
-import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
-import { type LockedRecord, type UnitsWhereabouts, whereaboutsOfUnits } from '../settlement/metering-record.sql.js';
-import { nameOf, noticeOf } from '../settlement/record-notice.js';
+import { type LockedRecord } from '../settlement/metering-record.sql.js';
+import { OverBilling } from '../settlement/over-billing.js';
+import { nameOf } from '../settlement/record-notice.js';
 import { type Settled } from './settled-answer.js';
 
 /** What a person is told of an answer. */
 @Injectable()
 export class AnswerAlerts {
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly alerts: AlertBoard,
-    private readonly outbox: Outbox,
+    private readonly overBilling: OverBilling,
   ) {}
 
   async raise(
@@ -30,7 +27,7 @@ export class AnswerAlerts {
       outcome.step.to === 'blocked' ? [blockedAlertOf(record, outcome.step)] : [],
     );
     for (const { record, outcome } of settled)
-      if (outcome.overBilled) alerts.push(await this.overBilling(tx, record, now));
+      if (outcome.overBilled) alerts.push(await this.overBilling.tell(tx, record, now));
     if (answer.kind === 'failed' && answer.failure.kind === 'setUp') {
       alerts.push({
         kind: 'setupError',
@@ -47,59 +44,6 @@ export class AnswerAlerts {
     for (const [, alert] of [...bySubject].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alert);
     if (answer.kind === 'answered') await this.alerts.resolve(tx, 'setupError', place);
   }
-
-  /**
-   * AWS has billed what the ledger had closed: the incident names the units, and where they went if they were planned
-   * anew.
-   */
-  private async overBilling(tx: SqlExecutor, record: LockedRecord, now: Date): Promise<Alert> {
-    const payload = { ...noticeOf(record, record.reason), disposition: record.disposition ?? 'held' };
-    await this.outbox.append(tx, [
-      {
-        type: 'metering.overBilled',
-        subscriptionId: record.subscription_id,
-        recordId: record.id,
-        occurredAt: now,
-        payload,
-      },
-    ]);
-    const places =
-      record.disposition === 'annulled' ? await whereaboutsOfUnits(tx, this.options.sellerAccount, record.id) : [];
-    const went =
-      record.disposition === 'annulled'
-        ? `Its units went to: ${places.map(placeOf).join('; ') || 'nothing, it had none'}. Where AWS takes them ` +
-          'again the buyer pays twice'
-        : 'The ledger counts its units as not billed';
-    return {
-      kind: 'overBilled',
-      subject: record.id,
-      severity: 'critical',
-      message:
-        `AWS has billed ${nameOf(record)}, but the record was closed as ${record.disposition ?? 'held'} ` +
-        `(${record.reason ?? 'no reason'}). ` +
-        `${went}: compare with AWS's bill, and refund through AWS Marketplace what is there twice.`,
-      details: {
-        recordId: record.id,
-        subscriptionId: record.subscription_id,
-        disposition: record.disposition,
-        quantity: record.quantity,
-        whereabouts: places.map((place) => ({
-          recordId: place.record_id,
-          hour: place.hour?.toISOString() ?? null,
-          state: place.state,
-          disposition: place.disposition,
-          waitingReason: place.waiting_reason,
-          units: place.units,
-        })),
-      },
-    };
-  }
-}
-
-function placeOf(place: UnitsWhereabouts): string {
-  if (place.record_id === null) return `${place.units} waiting (${place.waiting_reason ?? 'not planned yet'})`;
-  const hour = place.hour === null ? '' : ` of the hour ${place.hour.toISOString()}`;
-  return `${place.units} in record ${place.record_id}${hour}, ${place.disposition ?? place.state ?? ''}`;
 }
 
 function blockedAlertOf(record: LockedRecord, step: { reason: string; message: string }): Alert {

@@ -18,6 +18,7 @@ import { type ResolvedOptions, resolveOptions } from '../../../src/options/resol
 import { LedgerBalance } from '../../../src/metering/balance/ledger-balance.js';
 import { ConflictExplanation } from '../../../src/metering/settlement/conflict-explanation.js';
 import { DeadlineWatch } from '../../../src/metering/settlement/deadline-watch.js';
+import { OverBilling } from '../../../src/metering/settlement/over-billing.js';
 import { RecordRequeue } from '../../../src/metering/settlement/record-requeue.js';
 import { RecordResolution } from '../../../src/metering/settlement/record-resolution.service.js';
 import { RecordTransitions } from '../../../src/metering/settlement/record-transition.js';
@@ -122,7 +123,7 @@ export class Replica {
     const transitions = new RecordTransitions(options, outbox);
     const requeue = new RecordRequeue(options, database, transitions);
     const quarantine = new Quarantine(options, alerts);
-    const answerAlerts = new AnswerAlerts(options, alerts, outbox);
+    const answerAlerts = new AnswerAlerts(alerts, new OverBilling(options, outbox));
     const reconciler = new AnswerReconciler(
       options,
       database,

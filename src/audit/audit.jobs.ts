@@ -1,0 +1,13 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ResolvedOptions } from '../options/resolved-options.js';
+import { JobScheduler } from '../runtime/job-scheduler.js';
+import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { TrailAudit } from './trail-audit.js';
+
+/** What the audit does by itself. */
+@Injectable()
+export class AuditJobs {
+  constructor(@Inject(RESOLVED_OPTIONS) { jobs }: ResolvedOptions, scheduler: JobScheduler, audit: TrailAudit) {
+    scheduler.add({ name: 'audit', intervalMs: jobs.auditIntervalMs, run: (signal) => audit.run(signal) });
+  }
+}
