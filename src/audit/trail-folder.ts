@@ -135,7 +135,8 @@ export class TrailFolderReader {
   }
 }
 
-async function* filesIn(folder: string): AsyncGenerator<string> {
+/** Every file below a folder, in no order. */
+export async function* filesIn(folder: string): AsyncGenerator<string> {
   const entries = await opendir(folder).catch((error: unknown) => {
     throw new MarketplaceMeteringError('TRAIL_INVALID', `folder: ${folder} cannot be read.`, { cause: error });
   });

@@ -14,10 +14,11 @@ import { callSdk, DEPARTURE } from './sdk-call.js';
 /** At most so many records in one BatchMeterUsage call [API reference]. */
 export const BATCH_RECORDS_MAX = 25;
 /**
- * A request body must be smaller than so many bytes. "Less than 1 MB" [API reference]; whether that is 10^6 or 2^20 is
- * not said: the smaller.
+ * A request body has fewer bytes than that, unless one record alone has more. AWS takes "less than 1 MB" [API
+ * reference], but CloudTrail leaves out the content of what exceeds 100 kB, whole [user guide], and with it the proof
+ * of what was sent: its own form of the request, and the answer that repeats every record, are a little longer.
  */
-export const REQUEST_BYTES_LIMIT = 1_000_000;
+export const CALL_BYTES_LIMIT = 90_000;
 
 /** A share of a record's quantity with its tags, in the API's own words: it is stored and sent as it is. */
 export interface UsageAllocation {

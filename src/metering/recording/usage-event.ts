@@ -86,6 +86,8 @@ export const TAGS_MAX = 5;
 const NAME_LENGTH_MAX = 255;
 const REASON_LENGTH_MAX = 1_000;
 const TAG_KEY = /^[A-Za-z0-9+\-=._:/@ ]{1,100}$/;
+// Buyers see the keys as `aws:marketplace:isv:<key>`; in tags AWS keeps this beginning to itself.
+const RESERVED_KEY = /^aws:/i;
 const TAG_VALUE = /^[A-Za-z0-9+\-=._:/@ ]{1,256}$/;
 /** A date, a time to the minute at least, and a zone: without one the text means another instant on every server. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)$/;
@@ -291,6 +293,8 @@ function readTags(tags: unknown, refuse: Refuse): string | null {
   for (const [key, value] of entries) {
     const rule = 'characters out of letters, digits, space and + - = . _ : / @';
     if (!TAG_KEY.test(key)) refuse(`tags[${shown(key)}]`, `the key must have 1 to 100 ${rule}`);
+    else if (RESERVED_KEY.test(key))
+      refuse(`tags[${shown(key)}]`, 'keys that begin with aws: are AWS’s own; give another');
     if (typeof value !== 'string' || !TAG_VALUE.test(value))
       refuse(`tags[${shown(key)}]`, `the value must have 1 to 256 ${rule}`);
   }

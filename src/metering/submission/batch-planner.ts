@@ -1,8 +1,8 @@
 import {
   BATCH_RECORDS_MAX,
+  CALL_BYTES_LIMIT,
   envelopeBytes,
   reportBytes,
-  REQUEST_BYTES_LIMIT,
   type UsageReport,
 } from '../../aws/metering-gateway.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';
@@ -42,7 +42,8 @@ export function requestProductCodeOf(record: SendableRecord): string | null {
 
 /**
  * The longest useful beginning of `candidates` that can go out in one call: one identity form, one product, at most 25
- * records, less than 1 MB, and no two records that one echo could mean. What does not fit stays for the next call.
+ * records, fewer bytes than CloudTrail keeps, and no two records that one echo could mean. What does not fit stays for
+ * the next call.
  * @param candidates in the order in which they are due
  */
 export function planBatch<T extends SendableRecord>(candidates: readonly T[]): T[] {
@@ -56,7 +57,7 @@ export function planBatch<T extends SendableRecord>(candidates: readonly T[]): T
     if (batch.length === BATCH_RECORDS_MAX) break;
     const key = matchKeyOf(candidate.report);
     const size = reportBytes(candidate.report);
-    const fits = envelopeBytes(requestProductCodeOf(first), batch.length + 1) + bytes + size < REQUEST_BYTES_LIMIT;
+    const fits = envelopeBytes(requestProductCodeOf(first), batch.length + 1) + bytes + size < CALL_BYTES_LIMIT;
     const alike = candidate.productCode === first.productCode && identityOf(candidate.report)?.[0] === kind;
     // The first is taken whatever it weighs: sealing bounds a single record, and leaving it here for ever would lose it
     // in silence.

@@ -64,6 +64,7 @@ describe('an event is taken', () => {
       'with five tags of all allowed characters',
       { tags: { a: '1', b: '2', c: '3', d: '4', 'aZ09+-=._:/@ ': 'aZ09+-=._:/@ ' } },
     ],
+    ['with a tag key that only looks like AWS’s', { tags: { aws: '1', 'aws-team': '2', 'my:aws:team': '3' } }],
     ['with the longest tag', { tags: { [`k${'e'.repeat(99)}`]: 'v'.repeat(256) } }],
     ['with the longest reason', { reason: 'r'.repeat(1000) }],
     [
@@ -137,6 +138,8 @@ describe('an event is refused', () => {
     ['six tags', { tags: { a: '1', b: '2', c: '3', d: '4', e: '5', f: '6' } }, 'tags', /at most 5 keys/],
     ['empty tag key', { tags: { '': 'x' } }, 'tags[]', /1 to 100/],
     ['long tag key', { tags: { [`k${'e'.repeat(100)}`]: 'x' } }, `tags[k${'e'.repeat(39)}]`, /1 to 100/],
+    ['a tag key of AWS’s own', { tags: { 'aws:team': 'x' } }, 'tags[aws:team]', /aws:/],
+    ['a tag key of AWS’s own, in capitals', { tags: { 'AWS:team': 'x' } }, 'tags[AWS:team]', /aws:/],
     ['empty tag value', { tags: { a: '' } }, 'tags[a]', /1 to 256/],
     ['long tag value', { tags: { a: 'v'.repeat(257) } }, 'tags[a]', /1 to 256/],
     ['number as tag value', { tags: { a: 1 } }, 'tags[a]', /1 to 256/],

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { REQUEST_BYTES_LIMIT } from '../../../src/aws/metering-gateway.js';
+import { CALL_BYTES_LIMIT, envelopeBytes, reportBytes } from '../../../src/aws/metering-gateway.js';
 import {
   chooseWork,
   type Lane,
   planBatch,
   requestProductCodeOf,
+  type SendableRecord,
   type WaitingWork,
 } from '../../../src/metering/submission/batch-planner.js';
 import { HOUR, hour, record } from './sendable-record.js';
@@ -35,8 +36,41 @@ describe('a batch', () => {
   });
 
   it('takes the first record whatever it weighs, and nothing beside it that does not fit', () => {
-    const heavy = record({ dimension: 'x'.repeat(REQUEST_BYTES_LIMIT) });
-    expect(planBatch([heavy, record()])).toEqual([heavy]);
+    const heavy = record({ dimension: 'x'.repeat(CALL_BYTES_LIMIT) });
+    const light = record();
+    expect(planBatch([heavy, light])).toEqual([heavy]);
+    expect(planBatch([light, heavy, record(hour(1))])).toHaveLength(2);
+    expect(planBatch([light, heavy])).toEqual([light]);
+  });
+
+  it('K36 has fewer bytes than CloudTrail keeps, as the wire has it, and no fewer records than fit', () => {
+    const sized = (n: number, tags: number) =>
+      record({
+        ...hour(n),
+        quantity: tags,
+        allocations: Array.from({ length: tags }, (_, tag) => ({
+          ...{ AllocatedUsageQuantity: 1, Tags: [{ Key: 'team', Value: `team-${tag}-${'x'.repeat(40)}` }] },
+        })),
+      });
+    const bytesOf = (records: readonly SendableRecord[]) =>
+      envelopeBytes(null, records.length) + records.reduce((sum, { report }) => sum + reportBytes(report), 0);
+    // From calls that 25 records fill by their number to records of which each goes alone.
+    for (const [tags, expected] of [
+      [0, 25],
+      [20, 25],
+      [30, 25],
+      [50, 15],
+      [400, 1],
+      [800, 1],
+      [2500, 1],
+    ] as const) {
+      const records = Array.from({ length: 25 }, (_, n) => sized(n, tags));
+      const planned = planBatch(records);
+      const more = records.slice(0, planned.length + 1);
+      if (planned.length > 1) expect(bytesOf(planned)).toBeLessThan(CALL_BYTES_LIMIT);
+      if (planned.length < 25) expect(bytesOf(more)).toBeGreaterThanOrEqual(CALL_BYTES_LIMIT);
+      expect([tags, planned.length]).toEqual([tags, expected]);
+    }
   });
 });
 

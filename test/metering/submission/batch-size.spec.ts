@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { AwsClients } from '../../../src/aws/aws-clients.js';
-import { MeteringGateway, REQUEST_BYTES_LIMIT, type UsageReport } from '../../../src/aws/metering-gateway.js';
+import { CALL_BYTES_LIMIT, MeteringGateway, type UsageReport } from '../../../src/aws/metering-gateway.js';
 import { planBatch } from '../../../src/metering/submission/batch-planner.js';
 import { resolveOptions } from '../../../src/options/resolved-options.js';
 import { HOUR, hour, record } from './sendable-record.js';
 import { testCredentials } from './submission-bench.js';
 
 describe('a batch', () => {
-  it('stays under 1 MB as the wire has it, and no smaller than need be', async () => {
+  it('stays under 90,000 bytes as the wire has it, and no smaller than need be', async () => {
     await using simulator = await MarketplaceSimulator.start();
     const clients = new AwsClients(
       resolveOptions({
@@ -39,7 +39,7 @@ describe('a batch', () => {
             ...identity,
             ...hour(n),
             timestamp: new Date(HOUR.getTime() - n * 3_600_000 + 250),
-            allocations: allocations(600),
+            allocations: allocations(40),
           }),
         ),
       );
@@ -56,11 +56,11 @@ describe('a batch', () => {
       await send(batch.map((sent) => sent.report));
       await send([
         ...batch.map((sent) => sent.report),
-        record({ ...identity, ...hour(99), allocations: allocations(600) }).report,
+        record({ ...identity, ...hour(99), allocations: allocations(40) }).report,
       ]);
       const [planned, oneMore] = sizes.splice(0);
-      expect(planned).toBeLessThan(REQUEST_BYTES_LIMIT);
-      expect(oneMore).toBeGreaterThanOrEqual(REQUEST_BYTES_LIMIT - 3000);
+      expect(planned).toBeLessThan(CALL_BYTES_LIMIT);
+      expect(oneMore).toBeGreaterThanOrEqual(CALL_BYTES_LIMIT - 1000);
     }
     clients.onApplicationShutdown();
   });
