@@ -1,6 +1,7 @@
 import { type SqlExecutor } from '../database/ledger-database.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { type StandingRecord, type TakenEntry } from './incident.js';
+import { COMPARED_IDENTITY } from './trail-store.sql.js';
 import { type Interval } from './trail-coverage.js';
 
 /** Hours in which the log or the ledger has something that AWS took, in order. */
@@ -45,7 +46,11 @@ export async function selectTakenEntries(sql: SqlExecutor, sellerAccount: string
            ORDER BY n.digest LIMIT 1)
        END), 'hex') AS account,
        e.region, e.dimension, e.quantity::text, e.metering_record_id AS "meteringRecordId",
-       (e.kind = 'license' AND e.product_code IS NOT NULL) AS "isNamedTwice", e.at
+       (e.kind = 'license' AND e.product_code IS NOT NULL) AS "isNamedTwice", e.at,
+       CASE e.operation WHEN 'MeterUsage' THEN (
+         SELECT x.record_id FROM marketplace.trail_event v JOIN marketplace.attempt_record x
+           ON x.seller_account = v.seller_account AND x.attempt_id = v.attempt_id
+         WHERE v.seller_account = $1 AND v.id = e.event_id LIMIT 1) END AS "recordId"
      FROM marketplace.trail_entry e
      CROSS JOIN LATERAL (SELECT coalesce(e.product_code, CASE e.kind WHEN 'license' THEN coalesce(
        (SELECT g.product_code FROM marketplace.agreement_name l JOIN marketplace.agreement g
@@ -68,7 +73,7 @@ export async function selectStandingRecords(
   hour: Date,
 ): Promise<StandingRecord[]> {
   const rows = await sql.query<Omit<StandingRecord, 'quantity'> & { quantity: string }>(
-    `SELECT r.id, r.product_code AS "productCode", i.kind, encode(i.digest, 'hex') AS digest, r.region, r.dimension,
+    `SELECT r.id, r.product_code AS "productCode", ${COMPARED_IDENTITY}, r.region, r.dimension,
        r.state, coalesce(r.settled_quantity, r.quantity)::text AS quantity
      FROM marketplace.metering_record r JOIN marketplace.metering_identity i ON i.id = r.identity_id
      WHERE r.seller_account = $1 AND r.hour >= $2 AND r.hour < $3 AND r.kind = 'hour' AND r.mode = 'live'

@@ -15,6 +15,8 @@ export interface TakenEntry {
   meteringRecordId: string | null;
   /** Its request named license and product code together: AWS bills both [SDK-M]. */
   isNamedTwice: boolean;
+  /** Of a call of MeterUsage of ours: the record that it was about. */
+  recordId: string | null;
   at: Date;
 }
 
@@ -134,6 +136,7 @@ export function compareHour(
 type OwnEntry = TakenEntry & { productCode: string };
 
 function isInGrain(record: StandingRecord, entry: OwnEntry): boolean {
+  if (entry.recordId !== null) return entry.recordId === record.id;
   const isNamed =
     (record.kind === entry.kind && record.digest === entry.digest) ||
     (entry.kind === 'customerIdentifier' && record.kind === 'account' && record.digest === entry.account);

@@ -94,7 +94,7 @@ function sightedEntryOf({ names, ...entry }: TrailEntry): SightedEntry {
         : [
             ...identity('customerIdentifier', customerIdentifier),
             ...identity('account', customerAwsAccountId),
-            ...identity('resource', resource),
+            ...identity('resource', resource?.replace(/^.*\//, '') ?? null),
           ],
     accountDigest: customerAwsAccountId === null ? null : digestOf(customerAwsAccountId),
   };

@@ -2,6 +2,15 @@ import { type SqlExecutor } from '../database/ledger-database.js';
 import { type MeteringOperation } from '../metering/settlement/deadlines.js';
 import { type LedgerExcerpt, type LedgerRecord, type SightedCall, type TrailIdentityKind } from './trail-sighting.js';
 
+/**
+ * How a record is compared with the log: a buyer's name, or of MeterUsage the resource that sent it. AWS's session name
+ * has the last part of what the resource is called (of a task ARN its id).
+ */
+export const COMPARED_IDENTITY = `CASE r.operation WHEN 'MeterUsage' THEN 'resource' ELSE i.kind END AS kind,
+  encode(CASE r.operation WHEN 'MeterUsage'
+    THEN sha256(convert_to(regexp_replace(coalesce(r.resource_id, ''), '^.*/', ''), 'UTF8')) ELSE i.digest END, 'hex')
+    AS digest`;
+
 /** An event as it is kept. Of one that cannot be read there is nothing but where and about when it stands. */
 export interface StoredEvent {
   id: string;
@@ -116,8 +125,17 @@ export async function excerptFor(
        CROSS JOIN LATERAL (SELECT id FROM marketplace.metering_record WHERE identity_id = i.id
          AND dimension = g.dimension AND hour = g.hour AND kind = 'hour' AND mode = 'live'
          AND disposition IS DISTINCT FROM 'annulled' AND seller_account = $1 OFFSET 0) AS m
+       UNION
+       SELECT m.id
+       FROM unnest($3::text[], $4::text[], $5::text[], $6::timestamptz[]) AS g (kind, digest, dimension, hour)
+       CROSS JOIN LATERAL (SELECT id FROM marketplace.metering_record WHERE seller_account = $1 AND hour = g.hour
+         AND dimension = g.dimension AND operation = 'MeterUsage' AND kind = 'hour' AND mode = 'live'
+         AND disposition IS DISTINCT FROM 'annulled'
+         AND sha256(convert_to(regexp_replace(resource_id, '^.*/', ''), 'UTF8')) = decode(g.digest, 'hex')
+         OFFSET 0) AS m
+       WHERE g.kind = 'resource'
      )
-     SELECT r.id, r.product_code, i.kind, encode(i.digest, 'hex') AS digest, r.dimension, r.hour, r.region,
+     SELECT r.id, r.product_code, ${COMPARED_IDENTITY}, r.dimension, r.hour, r.region,
        r.disposition IS DISTINCT FROM 'annulled' AS is_standing
      FROM wanted w
      CROSS JOIN LATERAL (SELECT * FROM marketplace.metering_record WHERE seller_account = $1 AND id = w.id OFFSET 0) AS r

@@ -4,7 +4,14 @@ import { compareHour, type StandingRecord, type TakenEntry } from '../../src/aud
 let events = 0;
 const taken = (over: Partial<TakenEntry> = {}): TakenEntry => ({
   ...{ eventId: `event-${(events += 1)}`, productCode: 'larkspur', kind: 'license', digest: 'd1', account: 'acc' },
-  ...{ region: 'us-east-1', dimension: 'requests', quantity: 5, meteringRecordId: 'mr', isNamedTwice: false },
+  ...{
+    region: 'us-east-1',
+    dimension: 'requests',
+    quantity: 5,
+    meteringRecordId: 'mr',
+    isNamedTwice: false,
+    recordId: null,
+  },
   at: new Date('2026-11-11T11:00:00Z'),
   ...over,
 });
@@ -68,6 +75,18 @@ describe('K34, K35: one hour of the log against the ledger', () => {
       [taken({ ...legacy, account: 'acc' })],
       [record({ kind: 'account', digest: 'acc' })],
       [],
+    ],
+    [
+      'K40 a call of ours, whatever session signed it',
+      [taken({ kind: 'resource', digest: 'session', account: null, recordId: 'r1' })],
+      [record({ kind: 'resource', digest: 'pod' })],
+      [],
+    ],
+    [
+      'K40 another resource of the same product',
+      [taken({ kind: 'resource', digest: 'other', account: null })],
+      [record({ kind: 'resource', digest: 'pod' })],
+      ['unknownUsage null'],
     ],
     ['K38 another product of the account', [taken({ productCode: 'thistle' })], [], []],
     ['K38 a license that nobody knows', [taken({ productCode: null })], [], []],
