@@ -84,6 +84,11 @@ describe('@RequireEntitlement', () => {
     }
   });
 
+  it('says whose requests it must be told', async () => {
+    const service = new EntitlementService({ products: [] } as never, {} as never, {} as never, {} as never);
+    await expect(service.ownerOf({})).rejects.toMatchObject({ code: 'ENTITLEMENT_OWNER_MISSING' });
+  });
+
   it('K32 is not available for AMI and container products, and says why at start', async () => {
     const product = { productCode: 'boxed', type: 'container' };
     const service = new EntitlementService({ products: [product] } as never, {} as never, {} as never, {} as never);
