@@ -1,3 +1,4 @@
+import { CONTAINER_ERRORS } from './container-errors.js';
 import { NOTIFICATION_ERRORS } from './notification-errors.js';
 import { OPERATOR_ERRORS } from './operator-errors.js';
 import { RECORDING_ERRORS } from './recording-errors.js';
@@ -11,6 +12,7 @@ import { SUBSCRIPTION_ERRORS } from './subscription-errors.js';
  */
 export const ERROR_CATALOGUE = {
   ...START_ERRORS,
+  ...CONTAINER_ERRORS,
   ...RECORDING_ERRORS,
   ...REGISTRATION_ERRORS,
   ...NOTIFICATION_ERRORS,

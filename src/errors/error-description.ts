@@ -9,6 +9,8 @@ export interface ErrorDescription {
   seenBy: readonly ErrorAudience[];
   /** Statuses of the HTTP answers that have it as `errorCode`. Errors that are thrown at the host's code have none. */
   status: readonly number[];
+  /** Of an error that ends the process at its start: what the process exits with. */
+  exitCode?: number;
   meaning: string;
   /** What to do about it. */
   fix: string;

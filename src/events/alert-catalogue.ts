@@ -225,6 +225,15 @@ export const ALERT_CATALOGUE = {
     ends: 'when no such record waits any more: the resource is back, or their outcome is unknown',
     events: [],
   },
+  usageUnregistered: {
+    severity: ['warning', 'critical'],
+    subject: 'the product',
+    meaning: 'A container goes on without having registered, because `registerUsage.failOpen` says so.',
+    cost: 'AWS does not guarantee to bill the hours that the message names if it never registers in time.',
+    action: 'Let the container reach the metering endpoint that the message names; it goes on trying by itself.',
+    ends: 'when the container has registered',
+    events: [],
+  },
   owed: {
     severity: ['critical'],
     subject: 'the record',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type CredentialsProvider } from './aws-options.js';
 import { type Clock } from './clock.js';
+import { exitSchema, registerUsageSchema, resourceSchema } from './container-options.schema.js';
 import { type DatabaseOptions } from './database-options.js';
 import { type EntitlementOwnerOf } from './entitlement-options.js';
 import { includedUnitsSchema, pairingProblems } from './included-options.schema.js';
@@ -68,6 +69,7 @@ export const productSchema = z
     usageOperation: z
       .enum(['MeterUsage', 'RegisterUsage', 'both'], { error: 'give "MeterUsage", "RegisterUsage" or "both"' })
       .default('MeterUsage'),
+    registerUsage: registerUsageSchema.optional(),
     agentCore: z.boolean({ error: 'give true or false' }).default(false),
     onShutdown: z.enum(['flush', 'keep'], { error: 'give "flush" or "keep"' }).default('keep'),
     identity: z
@@ -279,6 +281,16 @@ export const optionsSchema = z.strictObject({
       path: ['leaseMs'],
       error: 'give at least twice submission.requestTimeoutMs, so that a lease outlives the call it covers',
     }),
+  container: z
+    .strictObject({
+      resource: resourceSchema.optional(),
+      serves: z.boolean({ error: 'give true or false' }).optional(),
+      startPatienceMs: durationMs(0, 24 * HOUR_MS, 30 * MINUTES_MS),
+      startJitterMs: durationMs(0, 10 * MINUTES_MS, 5 * SECONDS_MS),
+      listenAfterMs: durationMs(0, 24 * HOUR_MS, 15 * SECONDS_MS),
+      exit: exitSchema.optional(),
+    })
+    .prefault({}),
   entitlementMaxAgeMs: durationMs(0, 24 * HOUR_MS, 15 * MINUTES_MS),
   entitlementOwner: z
     .custom<EntitlementOwnerOf>((value) => typeof value === 'function', {

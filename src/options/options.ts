@@ -1,6 +1,7 @@
 import { type AuditOptions } from './audit-options.js';
 import { type AwsOptions } from './aws-options.js';
 import { type Clock } from './clock.js';
+import { type ContainerOptions } from './container-options.js';
 import { type DatabaseOptions } from './database-options.js';
 import { type EntitlementOptions } from './entitlement-options.js';
 import { type EventDeliveryOptions } from './event-delivery-options.js';
@@ -24,6 +25,8 @@ export interface Options extends RegistrationOptions, TimingOptions, Entitlement
   products?: ProductOptions[] | undefined;
   /** How AWS's lifecycle messages come in. */
   notifications?: NotificationOptions | undefined;
+  /** How software of type `container` or `ami` starts in a buyer's account. */
+  container?: ContainerOptions | undefined;
   /** How AWS Marketplace is called. */
   aws?: AwsOptions | undefined;
   /** How the ledger is compared with CloudTrail. */

@@ -1,7 +1,8 @@
+import { type RegisteringProductOptions } from './container-options.js';
 import { type IncludedUnitsOptions } from './included-options.js';
 
 /** A listing on AWS Marketplace. In the environment all products are one JSON array, MARKETPLACE_PRODUCTS. */
-export interface ProductOptions {
+export interface ProductOptions extends RegisteringProductOptions {
   /**
    * Product code of the listing, as its page in the AWS Marketplace Management Portal shows it; not the entity id
    * `prod-…`.

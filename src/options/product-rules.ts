@@ -1,12 +1,10 @@
 import { type OptionProblem } from '../errors/marketplace-metering-error.js';
+import { productCallsText } from './product-calls.js';
 
 /** Products as they were given: by the host, or as JSON in the environment. Nothing about them is checked yet. */
 type Given = Readonly<Record<string, unknown>>;
 
 const VARIABLE = 'MARKETPLACE_PRODUCTS';
-const WHICH_CALL =
-  'a container with metered dimensions calls MeterUsage, one with hourly pricing RegisterUsage; an AMI calls ' +
-  'MeterUsage, and a saas product BatchMeterUsage';
 /** Ways in for lifecycle messages, which AWS sends to the seller's account alone. */
 const WAYS_IN = [
   ['sqsQueueUrls', 'MARKETPLACE_SQS_QUEUE_URLS'],
@@ -14,7 +12,8 @@ const WAYS_IN = [
   ['eventBridgeSecrets', 'MARKETPLACE_EVENTBRIDGE_SECRETS'],
 ] as const;
 
-const runsAtBuyer = ({ type }: Given): boolean => type === 'container' || type === 'ami';
+/** Whether a product runs in a buyer's account, and calls AWS with the buyer's credentials. */
+export const runsAtBuyer = ({ type }: Given): boolean => type === 'container' || type === 'ami';
 
 function productsOf(input: Given): Given[] {
   const { products } = input;
@@ -67,7 +66,9 @@ export function combinationProblems(input: Given): OptionProblem[] {
 type ProblemAt = (field: string, fix: string) => OptionProblem;
 
 function saasProblems(product: Given, at: ProblemAt): OptionProblem[] {
-  const foreign = ['usageOperation', 'agentCore', 'onShutdown'].filter((field) => product[field] !== undefined);
+  const foreign = ['usageOperation', 'agentCore', 'onShutdown', 'registerUsage'].filter(
+    (field) => product[field] !== undefined,
+  );
   return [
     ...foreign.map((field) => at(field, 'it is for container and AMI products; remove it, or correct the type')),
     ...(product.region === 'auto' ? [at('region', 'give an AWS region such as us-east-1')] : []),
@@ -76,7 +77,7 @@ function saasProblems(product: Given, at: ProblemAt): OptionProblem[] {
 }
 
 function installedProblems(product: Given, at: ProblemAt): OptionProblem[] {
-  const { type, usageOperation = 'MeterUsage', dimensions, agentCore } = product;
+  const { type, usageOperation = 'MeterUsage', dimensions, agentCore, registerUsage } = product;
   const registers = usageOperation === 'RegisterUsage' || usageOperation === 'both';
   const hasDimensions = Array.isArray(dimensions) && dimensions.length > 0;
   const identity = ['identity', 'onSeveral'].filter((field) => product[field] !== undefined);
@@ -85,9 +86,25 @@ function installedProblems(product: Given, at: ProblemAt): OptionProblem[] {
       at(field, 'the buyer is known by the credentials that a container or AMI runs with; remove it'),
     ),
     ...(type === 'ami' && registers
-      ? [at('usageOperation', `an AMI cannot register: ${WHICH_CALL}. Give "MeterUsage", or correct the type`)]
+      ? [
+          at(
+            'usageOperation',
+            `an AMI cannot call RegisterUsage; give "MeterUsage", or correct the type${productCallsText()}`,
+          ),
+        ]
       : []),
     ...(type === 'ami' && agentCore === true ? [at('agentCore', 'AgentCore runs containers; remove it')] : []),
+    ...(registers || registerUsage === undefined
+      ? []
+      : [
+          at(
+            'registerUsage',
+            `it is for usageOperation "RegisterUsage" or "both"; remove it, or say which call${productCallsText()}`,
+          ),
+        ]),
+    ...(type === 'container' && registers && registerUsage === undefined
+      ? [at('registerUsage', 'give publicKeys: the versions of the public key on the page of the listing')]
+      : []),
     ...(agentCore === true && registers
       ? [at('usageOperation', 'AWS takes RegisterUsage from Amazon ECS and EKS alone; give "MeterUsage"')]
       : []),
@@ -95,8 +112,8 @@ function installedProblems(product: Given, at: ProblemAt): OptionProblem[] {
       ? [
           at(
             'usageOperation',
-            `its dimensions would never get a record: ${WHICH_CALL}. Give "MeterUsage", "both" where the listing has ` +
-              'both, or no dimensions',
+            'its dimensions would never get a record: give "MeterUsage", "both" where the listing has both prices, or no ' +
+              `dimensions${productCallsText()}`,
           ),
         ]
       : []),

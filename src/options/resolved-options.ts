@@ -1,5 +1,6 @@
 import { type z } from 'zod';
 import { type OptionProblem, OptionsInvalidError } from '../errors/marketplace-metering-error.js';
+import { foreignProducts, mayFeed } from './buyers-environment.js';
 import { ENVIRONMENT } from './environment-variables.js';
 import { optionsSchema } from './options.schema.js';
 import { type Options } from './options.js';
@@ -38,7 +39,8 @@ export function resolveOptions(given: Options = {}, environment: NodeJS.ProcessE
   const input = copyOf(given);
   for (const { option, variable, read } of ENVIRONMENT) {
     const text = environment[variable];
-    if (text !== undefined && text !== '') fillIn(input, option.split('.'), () => read(text));
+    if (text !== undefined && text !== '' && mayFeed(option, given.products))
+      fillIn(input, option.split('.'), () => read(text));
   }
   input.clock ??= { now: () => new Date() };
   input.database ??= {};
@@ -47,7 +49,11 @@ export function resolveOptions(given: Options = {}, environment: NodeJS.ProcessE
   input.products = withDefaultsOfType(input.products);
 
   const result = optionsSchema.safeParse(input);
-  const problems = [...(result.success ? [] : result.error.issues.flatMap(problemsOf)), ...combinationProblems(input)];
+  const problems = [
+    ...(result.success ? [] : result.error.issues.flatMap(problemsOf)),
+    ...combinationProblems(input),
+    ...foreignProducts(given.products, input.products),
+  ];
   if (result.success && problems.length === 0) return result.data;
   throw new OptionsInvalidError(problems);
 }

@@ -16,7 +16,16 @@ type SameKeys<A, B> = [keyof A, keyof B] extends [keyof B, keyof A] ? true : fal
 type Agree<A, B> = [Assignable<A, B>, Assignable<B, A>, SameKeys<A, B>] extends [true, true, true] ? true : false;
 
 type Group =
-  'database' | 'support' | 'notifications' | 'handlers' | 'aws' | 'recording' | 'submission' | 'jobs' | 'audit';
+  | 'database'
+  | 'support'
+  | 'notifications'
+  | 'handlers'
+  | 'aws'
+  | 'recording'
+  | 'submission'
+  | 'jobs'
+  | 'audit'
+  | 'container';
 type GroupsAgree = {
   [K in Group]: Agree<NonNullable<Options[K]>, NonNullable<GivenOptions[K]>>;
 };
@@ -29,7 +38,7 @@ describe('the interfaces of the options', () => {
     // Checked by `npm run typecheck`: where the two disagree, `true` is not assignable here.
     const groups: GroupsAgree = {
       ...{ database: true, support: true, notifications: true, handlers: true },
-      ...{ aws: true, recording: true, submission: true, jobs: true, audit: true },
+      ...{ aws: true, recording: true, submission: true, jobs: true, audit: true, container: true },
     };
     const agree: [
       Agree<Options, GivenOptions>,

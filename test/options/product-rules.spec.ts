@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { OptionsInvalidError } from '../../src/errors/marketplace-metering-error.js';
+import { unreadVariables } from '../../src/options/buyers-environment.js';
 import { type Options } from '../../src/options/options.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
 
@@ -7,9 +9,19 @@ import { resolveOptions } from '../../src/options/resolved-options.js';
 
 type Product = NonNullable<Options['products']>[number];
 
+const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const KEY = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+const registers = ({ type, usageOperation = 'MeterUsage' }: Partial<Product>): boolean =>
+  type === 'container' && usageOperation !== 'MeterUsage';
+
+/** Who registers has a key, unless a case says otherwise. */
 const given = (products: Partial<Product>[], over: Options = {}): Options => ({
   database: { url: 'postgres://localhost/app' },
-  products: products.map((product, index) => ({ productCode: `p${index}`, dimensions: ['units'], ...product })),
+  products: products.map((product, index) => ({
+    ...{ productCode: `p${index}`, dimensions: ['units'] },
+    ...(registers(product) && { registerUsage: { publicKeys: { 1: KEY } } }),
+    ...product,
+  })),
   ...over,
 });
 
@@ -53,6 +65,18 @@ describe('K23: which product type needs which call', () => {
       'usageOperation',
       /ECS and EKS alone/,
     ],
+    [
+      'a container that registers without a key',
+      { type: 'container', usageOperation: 'both', registerUsage: undefined },
+      'registerUsage',
+      /give publicKeys/,
+    ],
+    [
+      'a key of a container that does not register',
+      { type: 'container', registerUsage: { publicKeys: { 1: KEY } } },
+      'registerUsage',
+      /remove it, or say which call[^]*which product needs which call:[^]*container, price per hour: RegisterUsage/,
+    ],
     ['a buyer by name', { type: 'container', identity: 'legacy' }, 'identity', /credentials/],
   ])('refused: %s', (_name, product, field, fix) => {
     expect(problems(given([product]))).toEqual([[`products[0].${field}`, expect.stringMatching(fix)]]);
@@ -62,6 +86,7 @@ describe('K23: which product type needs which call', () => {
     ['usageOperation', { usageOperation: 'MeterUsage' }],
     ['agentCore', { agentCore: false }],
     ['onShutdown', { onShutdown: 'keep' }],
+    ['registerUsage', { registerUsage: { publicKeys: { 1: KEY } } }],
     ['region', { region: 'auto' }],
   ])('refused of a saas product: %s', (field, product) => {
     expect(problems(given([product], { signUpUrl: 'https://app.example.com/' })).map(([option]) => option)).toEqual([
@@ -79,5 +104,42 @@ describe('K23: which product type needs which call', () => {
       ['notifications.eventBridgeSecrets', expect.stringMatching(/sends lifecycle messages to the seller/)],
     ]);
     expect(problems(given([{}]))).toEqual([['signUpUrl', expect.stringMatching(/sign-up page/)]]);
+  });
+});
+
+describe('K16: what variables may do in a buyer’s account', () => {
+  const container = given([{ type: 'container' }]);
+  const everything = {
+    ...{ DATABASE_URL: 'postgres://elsewhere/app', MARKETPLACE_DATABASE_POOL_SIZE: '7', MARKETPLACE_MIGRATIONS: 'off' },
+    ...{ MARKETPLACE_ADMIN_TOKEN: '0123456789abcdef01234567', MARKETPLACE_PRODUCTS: '[]' },
+    ...{ MARKETPLACE_AWS_ENDPOINT: 'http://127.0.0.1:9/', MARKETPLACE_START_IN: 'hold' },
+    ...{ MARKETPLACE_JOBS_AUTO_START: 'false', MARKETPLACE_SELLER_ACCOUNT: 'other', MARKETPLACE_SETTLE_DELAY_MS: '1' },
+  };
+
+  it('they say where the ledger lies and who may look into it, and nothing else', () => {
+    const options = resolveOptions({ ...container, database: {} }, everything);
+    const { database, migrations, adminToken } = options;
+    expect([database.url, database.poolSize, migrations, adminToken]).toEqual([
+      ...['postgres://elsewhere/app', 7, 'off', '0123456789abcdef01234567'],
+    ]);
+    const { aws, startIn, jobs, sellerAccount, products, settleDelayMs } = options;
+    expect([aws.endpoint, startIn, jobs.autoStart, sellerAccount, products[0]?.productCode, settleDelayMs]).toEqual([
+      ...[undefined, 'normal', true, 'default', 'p0', 600_000],
+    ]);
+  });
+
+  it('those that are not read can be named', () => {
+    expect(unreadVariables(container.products, { ...everything, PATH: '/bin', MARKETPLACE_ON_EXPIRED: '' })).toEqual([
+      ...['MARKETPLACE_SELLER_ACCOUNT', 'MARKETPLACE_PRODUCTS', 'MARKETPLACE_SETTLE_DELAY_MS'],
+      ...['MARKETPLACE_AWS_ENDPOINT', 'MARKETPLACE_START_IN', 'MARKETPLACE_JOBS_AUTO_START'],
+    ]);
+    expect(unreadVariables(given([{}]).products, everything)).toEqual([]);
+  });
+
+  it('they do not give the products', () => {
+    const products = JSON.stringify(container.products);
+    const start = (): unknown =>
+      resolveOptions({ database: { url: 'postgres://localhost/app' } }, { MARKETPLACE_PRODUCTS: products });
+    expect(start).toThrow('products (MARKETPLACE_PRODUCTS): give products of type container and ami in the code');
   });
 });

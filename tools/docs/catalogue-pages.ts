@@ -1,3 +1,4 @@
+import { CONTAINER_ERRORS } from '../../src/errors/container-errors.js';
 import { ERROR_CATALOGUE } from '../../src/errors/error-catalogue.js';
 import { type ErrorAudience, type ErrorDescription } from '../../src/errors/error-description.js';
 import { NOTIFICATION_ERRORS } from '../../src/errors/notification-errors.js';
@@ -26,6 +27,7 @@ const AUDIENCES: Readonly<Record<ErrorAudience, string>> = {
 
 const ERROR_SECTIONS = [
   ['Options and start', START_ERRORS],
+  ['Start of a container or AMI', CONTAINER_ERRORS],
   ['Recording usage', RECORDING_ERRORS],
   ['Registration', REGISTRATION_ERRORS],
   ['Lifecycle messages over HTTPS', NOTIFICATION_ERRORS],
@@ -36,14 +38,15 @@ const ERROR_SECTIONS = [
 /** docs/errors.md. */
 export function errorsPage(): string {
   const sections = ERROR_SECTIONS.map(([title, errors]) => {
-    const rows = Object.entries(errors).map(([name, { seenBy, status, meaning, fix }]: [string, ErrorDescription]) => [
+    const ends = Object.values(errors).some((error: ErrorDescription) => error.exitCode !== undefined);
+    const rows = Object.entries(errors).map(([name, error]: [string, ErrorDescription]) => [
       code(name),
-      seenBy.map((audience) => AUDIENCES[audience]).join('; '),
-      status.join(', '),
-      meaning,
-      fix,
+      error.seenBy.map((audience) => AUDIENCES[audience]).join('; '),
+      ends ? String(error.exitCode ?? '') : error.status.join(', '),
+      error.meaning,
+      error.fix,
     ]);
-    return `## ${title}\n\n${table(['code', 'seen by', 'HTTP', 'meaning', 'fix'], rows)}`;
+    return `## ${title}\n\n${table(['code', 'seen by', ends ? 'exit code' : 'HTTP', 'meaning', 'fix'], rows)}`;
   });
   return page(
     made('Errors', 'the catalogue in src/errors/'),

@@ -12,6 +12,7 @@ const SECTIONS = [
   ['Database', 'DatabaseOptions', 'database.'],
   ['Products', 'ProductOptions', 'products[].'],
   ['Included units', 'IncludedUnitsOptions', 'products[].includedUnits[].'],
+  ['Containers that register', 'RegisterUsageOptions', 'products[].registerUsage.'],
   ['Registration', 'RegistrationOptions', ''],
   ['Support', 'SupportOptions', 'support.'],
   ['Lifecycle messages', 'NotificationOptions', 'notifications.'],
@@ -19,6 +20,7 @@ const SECTIONS = [
   ['Entitlements', 'EntitlementOptions', ''],
   ['Recording', 'RecordingOptions', 'recording.'],
   ['Submission', 'SubmissionOptions', 'submission.'],
+  ['Containers and AMIs', 'ContainerOptions', 'container.'],
   ['AWS', 'AwsOptions', 'aws.'],
   ['Questions to AWS', 'CallRateOptions', 'aws.callsPerSecond.'],
   ['Audit', 'AuditOptions', 'audit.'],
@@ -92,9 +94,11 @@ export function optionTruths(): OptionTruth[] {
       rule.option.includes('includedUnits[]') ? withContract : resolved,
       rule.option.replaceAll('[]', '.0'),
     ),
-    variable: rule.option.startsWith('products[].')
-      ? 'MARKETPLACE_PRODUCTS'
-      : (ENVIRONMENT.find(({ option }) => option === rule.option)?.variable ?? null),
+    variable: rule.option.startsWith('products[].registerUsage.')
+      ? null
+      : rule.option.startsWith('products[].')
+        ? 'MARKETPLACE_PRODUCTS'
+        : (ENVIRONMENT.find(({ option }) => option === rule.option)?.variable ?? null),
   }));
 }
 
