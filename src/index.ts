@@ -2,6 +2,7 @@ export { MarketplaceMeteringModule, getMarketplaceToken } from './marketplace-me
 export type { AuditOptions } from './options/audit-options.js';
 export type { AwsOptions, CallRateOptions, CredentialsProvider } from './options/aws-options.js';
 export type { Clock } from './options/clock.js';
+export type { ContainerOptions, RegisterUsageOptions } from './options/container-options.js';
 export type { DatabaseOptions } from './options/database-options.js';
 export type { EntitlementOptions, EntitlementOwnerOf } from './options/entitlement-options.js';
 export type { EventDeliveryOptions } from './options/event-delivery-options.js';
@@ -26,6 +27,8 @@ export {
   UsageNotRecordedError,
   UsageRefusedError,
 } from './errors/marketplace-metering-error.js';
+export { StartRefusedError } from './errors/start-refused-error.js';
+export type { StartRefusalCode } from './errors/start-refused-error.js';
 export type { MarketplaceErrorCode, OptionProblem, UsageProblem } from './errors/marketplace-metering-error.js';
 export { MeteringService } from './metering/metering.service.js';
 export type { BalanceFilter, BalanceView, ContractTermView } from './metering/balance/ledger-balance.js';
@@ -68,6 +71,9 @@ export type { Entitlement, EntitlementOwner, EntitlementView } from './entitleme
 export type { EntitlementCheck } from './entitlement/entitlement-check.js';
 export { RequireEntitlement } from './entitlement/require-entitlement.decorator.js';
 export type { RequireEntitlementOptions } from './entitlement/require-entitlement.decorator.js';
+export { MarketplaceReadiness } from './container/marketplace-readiness.service.js';
+export type { ReadinessView } from './container/marketplace-readiness.service.js';
+export type { StartCheckState, StartCheckView } from './container/start-checks.js';
 export { EventDeliveries } from './events/event-deliveries.service.js';
 export type { DeliveryState } from './events/event-delivery.sql.js';
 export type { EventDelivery, EventDeliveryFilter, KnownHandler } from './events/event-deliveries.service.js';

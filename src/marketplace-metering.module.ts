@@ -18,6 +18,8 @@ import { MarketplaceAudit } from './audit/marketplace-audit.service.js';
 import { AwsClients } from './aws/aws-clients.js';
 import { CallPermission } from './aws/call-permission.js';
 import { PacedCalls } from './aws/paced-calls.js';
+import { CONTAINER_PROVIDERS } from './container/container.providers.js';
+import { MarketplaceReadiness } from './container/marketplace-readiness.service.js';
 import { CallBudget } from './database/call-budget.js';
 import { ClockGuard } from './database/clock-guard.js';
 import { dataSourceNameOf, dataSourceOptionsOf } from './database/data-source.factory.js';
@@ -69,6 +71,7 @@ const PUBLIC_SERVICES = [
   EventDeliveries,
   QueueIntake,
   JobScheduler,
+  MarketplaceReadiness,
 ] as const;
 
 /** Token of a public service of a named instance; for the unnamed instance it is the class itself. */
@@ -206,6 +209,7 @@ function assemble(
       ...REGISTRATION_PROVIDERS,
       ...METERING_PROVIDERS,
       ...ENTITLEMENT_PROVIDERS,
+      ...CONTAINER_PROVIDERS,
       ...AUDIT_PROVIDERS,
       ...ADMIN_PROVIDERS,
       ...aliases,

@@ -1,10 +1,11 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown, Optional } from '@nestjs/common';
 import { type CloudTrailClient } from '@aws-sdk/client-cloudtrail';
 import { type MarketplaceAgreementClient } from '@aws-sdk/client-marketplace-agreement';
 import { MarketplaceEntitlementServiceClient } from '@aws-sdk/client-marketplace-entitlement-service';
 import { MarketplaceMeteringClient } from '@aws-sdk/client-marketplace-metering';
-import { type ResolvedOptions } from '../options/resolved-options.js';
+import { isInstallation, type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { CALLER_CREDENTIALS, type CallerCredentials } from './caller-credentials.js';
 
 const CONNECTION_TIMEOUT_MS = 5000;
 
@@ -27,7 +28,10 @@ export class AwsClients implements OnApplicationShutdown {
   private readonly agreementClients = new Map<string, MarketplaceAgreementClient>();
   private readonly trailClients = new Map<string, CloudTrailClient>();
 
-  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Optional() @Inject(CALLER_CREDENTIALS) private readonly caller: CallerCredentials = null,
+  ) {}
 
   metering(region: string): MarketplaceMeteringClient {
     const client = this.meteringClients.get(region) ?? new MarketplaceMeteringClient(this.configuration(region));
@@ -77,7 +81,8 @@ export class AwsClients implements OnApplicationShutdown {
   }
 
   private configuration(region: string) {
-    const { endpoint, credentials } = this.options.aws;
+    const { endpoint } = this.options.aws;
+    const credentials = this.options.aws.credentials ?? this.caller ?? undefined;
     return {
       region,
       maxAttempts: 1,
@@ -85,6 +90,8 @@ export class AwsClients implements OnApplicationShutdown {
         connectionTimeout: CONNECTION_TIMEOUT_MS,
         requestTimeout: this.options.submission.requestTimeoutMs,
       },
+      // AWS_ENDPOINT_URL is the buyer's to set where software runs in a buyer's account, and must not answer for AWS.
+      ...(isInstallation(this.options) ? { ignoreConfiguredEndpointUrls: true } : {}),
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(credentials === undefined ? {} : { credentials }),
     };

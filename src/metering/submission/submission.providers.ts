@@ -9,14 +9,10 @@ import { BatchSubmitter } from './batch-submitter.js';
 import { ClaimProof } from './claim-proof.js';
 import { CurrentSettings } from './current-settings.js';
 import { LeaseRecovery } from './lease-recovery.js';
-import { METERING_RESOURCE, type MeteringResourceSource } from './metering-resource.js';
 import { MeterUsageOperation } from './meter-usage.operation.js';
 import { Quarantine } from './quarantine.js';
 import { SenderLease } from './sender-lease.js';
 import { StrandedRecords } from './stranded-records.js';
-
-/** Until the platform is asked: a product that needs to know says so in an alert. */
-const nowhere: MeteringResourceSource = () => Promise.reject(new Error('nothing tells on which resource it runs'));
 
 /** Everything that takes sealed records to AWS and brings the answers home. */
 export const SUBMISSION_PROVIDERS: Provider[] = [
@@ -26,7 +22,6 @@ export const SUBMISSION_PROVIDERS: Provider[] = [
   MeterUsageOperation,
   SenderLease,
   StrandedRecords,
-  { provide: METERING_RESOURCE, useValue: nowhere },
   Quarantine,
   AnswerAlerts,
   AnswerLog,

@@ -1,0 +1,194 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jsonOf } from '../runtime/json.js';
+
+/** What AWS answered to one call. */
+export interface CallAnswer {
+  kind: 'answered';
+  publicKeyVersion: number;
+  signature: string | undefined;
+}
+
+/** An answer with the nonces of all who had asked for it. */
+export interface SharedAnswer extends CallAnswer {
+  nonces: string[];
+}
+
+/** Longest that a worker waits for another's call before it says that it has no answer yet. */
+const WAIT_MS = 60_000;
+const LINE_MAX = 100_000;
+const MEMBERS_MAX = 256;
+
+/** The nonce of one call for all who ask together: each of theirs is in it, so to each it is as fresh as their own. */
+export function sharedNonce(nonces: readonly string[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify([...nonces].sort()))
+    .digest('base64url');
+}
+
+/**
+ * Workers of one process group share one call: the first to come makes it, with a nonce of all, and hands AWS's answer
+ * on. Nobody is believed: each worker checks that its own nonce is in the answer, and AWS's signature, as if it had asked
+ * itself. An answer is for those who had asked before the call; who comes later makes a call of its own.
+ */
+export class WorkerRound {
+  /** Ours, of this process and of nobody else. */
+  readonly nonce = randomBytes(32).toString('base64url');
+  private server: Server | null = null;
+  private readonly members = new Map<Socket, string>();
+  private hasGathered = false;
+  private isLate = false;
+
+  /** @param address null for a process that has no siblings */
+  constructor(private readonly address: string | null) {}
+
+  get isShared(): boolean {
+    return this.address !== null;
+  }
+
+  /**
+   * @param gatherMs how long the first to come waits for others before it makes the call
+   * @returns the answer that holds our nonce; `waiting` where another worker is still about it
+   */
+  async ask<Other extends { kind: string }>(
+    gatherMs: number,
+    call: (nonce: string) => Promise<CallAnswer | Other>,
+  ): Promise<SharedAnswer | Other | { kind: 'waiting' }> {
+    const role = await this.roleOrAnswer();
+    if (typeof role === 'object') return role;
+    if (!this.hasGathered) await sleep(gatherMs);
+    this.hasGathered = true;
+    const asked = [...this.members.keys()];
+    const nonces = [this.nonce, ...this.members.values()];
+    const outcome = await call(sharedNonce(nonces));
+    if (!isAnswer(outcome)) return outcome;
+    const answer = { ...outcome, nonces };
+    this.handOn(asked, answer);
+    return answer;
+  }
+
+  /** Lets the others go: who has no answer asks again, and one of them takes this one's place. */
+  leave(): void {
+    for (const member of this.members.keys()) member.destroy();
+    this.members.clear();
+    this.server?.close();
+    this.server = null;
+  }
+
+  /** `calls`: nobody else does it for us. */
+  private async roleOrAnswer(): Promise<SharedAnswer | { kind: 'waiting' } | 'calls'> {
+    if (this.address === null || this.server !== null || this.isLate) return 'calls';
+    const until = performance.now() + WAIT_MS;
+    for (;;) {
+      if (await this.lead(this.address)) return 'calls';
+      const heard = await this.hear(this.address, until - performance.now());
+      if (heard === 'late') {
+        this.isLate = true;
+        this.hasGathered = true;
+        return 'calls';
+      }
+      if (heard !== 'gone') return heard;
+    }
+  }
+
+  private async lead(address: string): Promise<boolean> {
+    const server = createServer((socket) => {
+      this.take(socket);
+    });
+    server.unref();
+    try {
+      // In a cluster's worker a plain `listen` would be shared by all of them.
+      server.listen({ path: address, exclusive: true });
+      await once(server, 'listening');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+      throw error;
+    }
+    this.server = server;
+    return true;
+  }
+
+  private take(socket: Socket): void {
+    socket.unref();
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.members.delete(socket));
+    firstLine(socket)
+      .then((nonce) => {
+        const isNonce = nonce !== null && /^[\w-]{43}$/.test(nonce);
+        if (isNonce && this.members.size < MEMBERS_MAX) this.members.set(socket, nonce);
+        else socket.destroy();
+      })
+      .catch(() => socket.destroy());
+  }
+
+  private handOn(asked: readonly Socket[], answer: SharedAnswer): void {
+    for (const member of this.members.keys())
+      member.end(`${JSON.stringify(asked.includes(member) ? answer : 'late')}\n`);
+    this.members.clear();
+    this.server?.close();
+    this.server = null;
+  }
+
+  private async hear(
+    address: string,
+    patienceMs: number,
+  ): Promise<SharedAnswer | { kind: 'waiting' } | 'late' | 'gone'> {
+    const socket = connect({ path: address });
+    try {
+      await once(socket, 'connect');
+      socket.write(`${this.nonce}\n`);
+      const waited = sleep(Math.max(0, patienceMs), { kind: 'waiting' as const }, { ref: false });
+      const line = await Promise.race([firstLine(socket), waited]);
+      if (typeof line === 'object' && line !== null) return line;
+      if (line === null) return 'gone';
+      const answer = jsonOf(line);
+      return isShared(answer) ? answer : 'late';
+    } catch {
+      return 'gone';
+    } finally {
+      socket.destroy();
+    }
+  }
+}
+
+/** The first line that comes; null where the other side ends before. */
+async function firstLine(socket: Socket): Promise<string | null> {
+  let size = 0;
+  socket.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > LINE_MAX) socket.destroy();
+  });
+  for await (const line of createInterface({ input: socket })) return line;
+  return null;
+}
+
+function isAnswer(outcome: { kind: string }): outcome is CallAnswer {
+  return outcome.kind === 'answered';
+}
+
+function isShared(value: unknown): value is SharedAnswer {
+  const { kind, nonces, publicKeyVersion } = (value ?? {}) as Record<string, unknown>;
+  const isList = Array.isArray(nonces) && nonces.every((nonce) => typeof nonce === 'string');
+  return kind === 'answered' && isList && typeof publicKeyVersion === 'number';
+}
+
+/**
+ * Where the workers of one cluster meet: by their primary, in the kernel's own name space, which needs no file. Null
+ * where there are no siblings to meet, or no such names.
+ */
+export function meetingPlace(
+  isWorker: boolean,
+  parentPid: number,
+  what: readonly string[],
+  platform: NodeJS.Platform = process.platform,
+): string | null {
+  if (!isWorker || platform !== 'linux') return null;
+  const digest = createHash('sha256')
+    .update(JSON.stringify([parentPid, ...what]))
+    .digest('hex');
+  return `\0marketplace-register-usage-${digest.slice(0, 40)}`;
+}
