@@ -12,7 +12,6 @@ import {
   type UsageEvent,
 } from '../../src/index.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
-import { METERING_RESOURCE } from '../../src/metering/submission/metering-resource.js';
 import { SenderLease } from '../../src/metering/submission/sender-lease.js';
 import { type JobName } from '../../src/runtime/job-scheduler.js';
 import { expectBillIsLedger, expectTablesConserved } from './conservation.js';
@@ -56,12 +55,12 @@ export function installedOptions(
 /** The module on a resource: where it runs it is told by hand. */
 export function installedModule(options: Options & StaticOptions, resource: ComputeResource): DynamicModule {
   const { resourceId: id, region, launchedAt: startedAt, credentials } = resource;
-  const module = MarketplaceMeteringModule.forRoot({
+  return MarketplaceMeteringModule.forRoot({
     ...options,
     aws: { ...options.aws, credentials: () => Promise.resolve({ ...credentials }) },
+    // What happens at the start is a story of its own: test/cases/workload-starts.spec.ts.
+    container: { resource: { id, region, startedAt }, serves: false },
   });
-  const source = { provide: METERING_RESOURCE, useValue: () => Promise.resolve({ id, region, startedAt }) };
-  return { ...module, providers: [...(module.providers ?? []), source] };
 }
 
 @Module({})
