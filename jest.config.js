@@ -6,7 +6,7 @@ import { createDefaultEsmPreset } from 'ts-jest';
  */
 export const PROCESS_SUITES = [
   '/test/crash/',
-  '/test/examples/(start|demo-check)\\.',
+  '/test/examples/(start|demo-check|container)\\.',
   '/test/tooling/(postgres-server|test-database)\\.',
   '/test/events/killed-process\\.',
   '/packages/simulator/test/(command|state)\\.',

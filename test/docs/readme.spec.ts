@@ -235,11 +235,11 @@ describe('D45 what the README names', () => {
       (text) => JSON.parse(text) as { Statement: { Effect: string; Action: string[] }[] },
     );
     // What runs in a buyer's account has that account's role, and a policy of its own.
-    const installed = JSON.parse(/```json\n([^`]*)```/.exec(read('docs/installed-products.md'))?.[1] ?? '{}') as {
+    const installed = JSON.parse(/```json\n([^`]*)```/.exec(read('docs/container.md'))?.[1] ?? '{}') as {
       Statement: { Action: string[] }[];
     };
     const others = installed.Statement[0]?.Action ?? [];
-    expect(others).toEqual(['aws-marketplace:MeterUsage']);
+    expect(others).toEqual(['aws-marketplace:MeterUsage', 'aws-marketplace:RegisterUsage']);
     const sources = readdirSync(path.join(repositoryRoot, 'src/aws')).map((file) => read(`src/aws/${file}`));
     const calls = new Set(
       sources.flatMap((source) =>
