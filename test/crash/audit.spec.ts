@@ -5,7 +5,8 @@ import { ReplicaCrew } from './child-replica.js';
 // K33, K37: killed in the middle of an audit, at each step of it, the next one goes on where it stopped, and every unit
 // is billed once.
 
-jest.setTimeout(120_000);
+// Children load for as long as a busy machine takes.
+jest.setTimeout(300_000);
 
 const POINTS: Record<string, { state: string; events: number; covered: boolean }> = {
   'audit.stored': { state: 'unknown', events: 1, covered: false },

@@ -62,6 +62,6 @@ describe('a batch', () => {
       expect(planned).toBeLessThan(CALL_BYTES_LIMIT);
       expect(oneMore).toBeGreaterThanOrEqual(CALL_BYTES_LIMIT - 1000);
     }
-    clients.onApplicationShutdown();
+    await clients.onApplicationShutdown();
   });
 });
