@@ -348,6 +348,7 @@ describe('K30 packs of 1,000 calls, two dimensions that share them, a third that
         { dimension: 'overage_pack', recorded: '12400', included: '10000', byState: { metered: '2000' }, carry: '400' },
         { dimension: 'storage', recorded: '5', included: '0', byState: { metered: '5' } },
       ]);
+      await world.expectUnits({ billed: { 'l-1': 2005 }, included: 10_000, carry: 400 });
     });
   });
 

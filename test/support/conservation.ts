@@ -39,7 +39,7 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
       FROM marketplace.balance b
     FULL JOIN (
       SELECT seller_account, period_id, dimension, sum(event_sum) AS event_sum, sum(coalesce(settled_quantity,
-        quantity)) AS quantity,
+        quantity) * block) AS quantity,
              sum(included) AS included
       FROM marketplace.metering_record WHERE period_id IS NOT NULL AND disposition IS DISTINCT FROM 'annulled'
       GROUP BY seller_account, period_id, dimension
@@ -65,6 +65,8 @@ export async function expectTablesConserved(database: LedgerDatabase): Promise<v
 export interface MeteredRecord {
   grain: string;
   quantity: number;
+  /** Units of usage in each of them. */
+  block: number;
   /** `agmt-…`, where the ledger knows the agreement by name. */
   agreementId: string | null;
   price: 'trial' | 'paid';
@@ -84,12 +86,13 @@ export async function meteredRecords(
     dimension: string;
     hour: Date;
     quantity: string;
+    block: string;
     agreement: string | null;
     price: 'trial' | 'paid';
   }>(
     `SELECT i.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS customer,
       r.resource_id AS resource, r.dimension, r.hour,
-            coalesce(r.settled_quantity, r.quantity) AS quantity, p.price,
+            coalesce(r.settled_quantity, r.quantity) AS quantity, r.block, p.price,
             (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = r.seller_account
               AND n.kind = 'agreement' AND n.agreement_id IN (
                SELECT a.id FROM marketplace.agreement a WHERE a.id = p.agreement_id OR a.alias_of = p.agreement_id
@@ -109,7 +112,8 @@ export async function meteredRecords(
         customerIdentifier: row.customer,
       });
     const grain = `${row.product_code} ${buyer} ${row.dimension} ${row.hour.toISOString()}`;
-    return { grain, quantity: Number(row.quantity), agreementId: row.agreement, price: row.price };
+    const [quantity, block] = [Number(row.quantity), Number(row.block)];
+    return { grain, quantity, block, agreementId: row.agreement, price: row.price };
   });
 }
 

@@ -27,7 +27,7 @@ const OTHERS = `
   FROM marketplace.rollup WHERE record_id IS NULL AND NOT is_split GROUP BY 2
   UNION ALL SELECT 'waiting', 'unsealed', sum(quantity)::text FROM marketplace.unsealed_usage
   UNION ALL SELECT 'records', concat_ws(' ', CASE WHEN kind = 'setApart' THEN 'setApart'
-    ELSE coalesce(disposition, state) END, reason), sum(quantity)::text
+    ELSE coalesce(disposition, state) END, reason), sum(quantity * block)::text
   FROM marketplace.metering_record WHERE state <> 'metered' AND disposition IS DISTINCT FROM 'annulled' GROUP BY 2
   UNION ALL SELECT 'carry', 'carry', sum(carry)::text FROM marketplace.balance
   UNION ALL SELECT 'included', 'included', sum(included)::text FROM marketplace.balance`;
@@ -45,7 +45,7 @@ export async function whereUnitsAre(database: LedgerDatabase, simulator: Marketp
       simulator.agreements().filter(({ licenseArn }) => licenseArn === line.licenseArn).length > 1;
     const agreementId = isShared ? (record?.agreementId ?? line.agreementId) : line.agreementId;
     const label = `${labelOf(simulator, agreementId)}${record?.price === 'trial' ? ' trial' : ''}`;
-    billed[label] = (billed[label] ?? 0) + line.quantity;
+    billed[label] = (billed[label] ?? 0) + line.quantity * (record?.block ?? 1);
   }
   const parts: Record<string, Record<string, number>> = { billed };
   const rows = await database.query<{ part: string; name: string; units: string | null }>(OTHERS);
