@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDe
 import { AwsClients } from '../aws/aws-clients.js';
 import { LedgerDatabase } from '../database/ledger-database.js';
 import { isInstallation, type ResolvedOptions } from '../options/resolved-options.js';
+import { crashPoint } from '../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { UsageRecorder } from './recording/usage-recorder.js';
 import { HourSealer } from './sealing/hour-sealer.js';
@@ -83,6 +84,7 @@ export class ShutdownFlush implements OnModuleDestroy, OnApplicationShutdown {
     const flushed = this.options.products.filter(({ onShutdown }) => onShutdown === 'flush');
     if (flushed.length === 0 || signal.aborted) return;
     await this.sealer.sealRunningHour(flushed.map(({ productCode }) => productCode));
+    crashPoint('shutdown.sealed');
     await this.submitter.run(signal);
   }
 

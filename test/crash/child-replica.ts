@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Writable } from 'node:stream';
+import { type ComputeResource } from 'aws-marketplace-simulator';
 import { type JobName, type Options } from '../../src/index.js';
 import { eventually, repositoryRoot, typescriptArgs } from '../support/processes.js';
 import { type World } from '../support/world.js';
@@ -15,6 +16,8 @@ export interface ReplicaOrder {
   now: string;
   jobs: JobName[];
   options: Options;
+  /** Of a product in its buyer's account: where it runs. */
+  resource?: ComputeResource;
 }
 
 /** Where a child ends or stops: the named point at which it gets SIGKILL (`crashAt`) or SIGSTOP (`pauseAt`). */
@@ -51,13 +54,16 @@ export class ChildReplica {
    * world's.
    */
   order(world: World, jobs: JobName[], options: Options = {}): void {
-    const order: ReplicaOrder = {
+    this.give({
       databaseUrl: world.postgres.url,
       awsEndpoint: world.simulator.url,
       now: world.now().toISOString(),
       jobs,
       options: { ...world.options, ...options },
-    };
+    });
+  }
+
+  give(order: ReplicaOrder): void {
     this.child.stdin.end(`${JSON.stringify(order)}\n`);
   }
 

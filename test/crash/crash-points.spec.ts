@@ -56,10 +56,14 @@ const DEADLINE_POINTS: Record<string, Remains> = {
  */
 const LIFE_POINTS = ['claim.adopted', 'projection.written', 'fold.folded'];
 
-/** Of the delivery of events, in test/events/killed-process.spec.ts; of the audit, in audit.spec.ts. */
+/**
+ * Of the delivery of events, in test/events/killed-process.spec.ts; of the audit, in audit.spec.ts; of MeterUsage, in
+ * installed-metering.spec.ts.
+ */
 const ELSEWHERE = [
   ...['deliver.claimed', 'deliver.handled'],
   ...['audit.stored', 'audit.settling', 'audit.taken', 'audit.covered'],
+  ...['submit.bound', 'shutdown.sealed'],
 ];
 
 /**

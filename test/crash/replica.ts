@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import { NestFactory } from '@nestjs/core';
 import { JobScheduler, MarketplaceMeteringModule } from '../../src/index.js';
 import '../support/fate.js';
+import { installedModule, installedOptions } from '../support/installed-module.js';
 import { replicaOptions } from '../support/replica-options.js';
 import { type ReplicaOrder } from './child-replica.js';
 
@@ -11,13 +12,18 @@ const input = createInterface({ input: process.stdin });
 const line = (await input[Symbol.asyncIterator]().next()) as IteratorResult<string, undefined>;
 input.close();
 if (line.done !== true) {
-  const { databaseUrl, awsEndpoint, now, jobs, options } = JSON.parse(line.value) as ReplicaOrder;
+  const { databaseUrl, awsEndpoint, now, jobs, options, resource } = JSON.parse(line.value) as ReplicaOrder;
   const instant = new Date(now);
   const clock = { now: () => instant };
-  const app = await NestFactory.createApplicationContext(
-    MarketplaceMeteringModule.forRoot(replicaOptions({ databaseUrl, awsEndpoint, clock }, options)),
-    { logger: ['error'], abortOnError: false },
-  );
+  const place = { databaseUrl, awsEndpoint, clock };
+  const module =
+    resource === undefined
+      ? MarketplaceMeteringModule.forRoot(replicaOptions(place, options))
+      : installedModule(installedOptions(place, options.products?.[0] ?? {}, { submission: options.submission }), {
+          ...resource,
+          launchedAt: new Date(resource.launchedAt),
+        });
+  const app = await NestFactory.createApplicationContext(module, { logger: ['error'], abortOnError: false });
   for (const job of jobs) await app.get(JobScheduler).runOnce(job);
   await app.close();
 }

@@ -1,10 +1,9 @@
 import { expect } from '@jest/globals';
-import { type DynamicModule, type INestApplication, Module } from '@nestjs/common';
+import { type INestApplication, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type ComputePlatform, type ComputeResource } from 'aws-marketplace-simulator';
 import {
   JobScheduler,
-  MarketplaceMeteringModule,
   MeteringService,
   type Options,
   RecordResolution,
@@ -15,19 +14,16 @@ import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { SenderLease } from '../../src/metering/submission/sender-lease.js';
 import { type JobName } from '../../src/runtime/job-scheduler.js';
 import { expectBillIsLedger, expectTablesConserved } from './conservation.js';
+import { CONTAINER, installedModule, installedOptions, type Product, UNITS } from './installed-module.js';
 import { type Agreement, MarketplaceSimulator, type SimulatorOptions, VirtualClock } from './market.js';
 import { migrate } from './migrate.js';
 import { migratedDatabase, type TestDatabase } from './postgres.js';
-import { replicaOptions } from './replica-options.js';
 import { sumOf, type Whereabouts, whereUnitsAre } from './whereabouts.js';
 
-export const CONTAINER = 'larkspur-container';
-export const UNITS = 'units';
+export { CONTAINER, UNITS } from './installed-module.js';
 /** A plain hour in the middle of a month. */
 export const INSTALLED_AT = new Date('2026-11-11T08:00:00Z');
 const JOBS = ['seal', 'submit', 'recovery', 'deadline'] as const satisfies JobName[];
-
-type Product = NonNullable<Options['products']>[number];
 
 export interface InstalledOptions {
   startAt?: Date;
@@ -36,31 +32,6 @@ export interface InstalledOptions {
   simulator?: SimulatorOptions;
   platform?: ComputePlatform;
   database?: TestDatabase;
-}
-
-/** What every process of an installation is told, but for the resource that it runs on. */
-export function installedOptions(
-  place: { databaseUrl: string; awsEndpoint: string; clock: VirtualClock },
-  product: Partial<Product>,
-  options: Options & StaticOptions = {},
-): Options & StaticOptions {
-  return replicaOptions(place, {
-    products: [{ productCode: CONTAINER, type: 'container', dimensions: [UNITS], ...product }],
-    ...options,
-    aws: { callsPerSecond: { meterUsage: 1000 }, ...options.aws },
-    submission: { spreadMs: 0, ...options.submission },
-  });
-}
-
-/** The module on a resource: where it runs it is told by hand. */
-export function installedModule(options: Options & StaticOptions, resource: ComputeResource): DynamicModule {
-  const { resourceId: id, region, launchedAt: startedAt, credentials } = resource;
-  return MarketplaceMeteringModule.forRoot({
-    ...options,
-    aws: { ...options.aws, credentials: () => Promise.resolve({ ...credentials }) },
-    // What happens at the start is a story of its own: test/cases/workload-starts.spec.ts.
-    container: { resource: { id, region, startedAt }, serves: false },
-  });
 }
 
 @Module({})

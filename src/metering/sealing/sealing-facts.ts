@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf } from '../../runtime/clock.js';
@@ -8,6 +7,7 @@ import { type MeteringOperation, windowStart } from '../settlement/deadlines.js'
 import { causesAgainst } from '../submission/quarantine.sql.js';
 import { periodOfRow, type Rollup } from './customer-plan.js';
 import { IncludedFacts } from './included-facts.js';
+import { spreadOf } from './ledger-spread.js';
 import { findIdentities, productIdentityKey } from './metering-identity.sql.js';
 import { identityAt, identityKey, namesOf, type Period } from './period.js';
 import { type PeriodHour, type SealingTimes } from './period-hours.js';
@@ -180,7 +180,8 @@ export class SealingFacts {
       operation: operationOf(product),
       modes: (product?.modes ?? []).map(({ from, mode }) => ({ from: from === null ? null : new Date(from), mode })),
       times: this.times,
-      spreadMs: product && product.type !== 'saas' ? spreadOf(product, this.times.spreadMs) : 0,
+      spreadMs:
+        product && product.type !== 'saas' ? spreadOf(product.installation_id, productCode, this.times.spreadMs) : 0,
       reachableSince: product?.sender_started_at ?? null,
       isLastPass: this.isLastPass && listed !== undefined && listed.type !== 'saas' && listed.onShutdown === 'flush',
       isListed: listed !== undefined,
@@ -311,15 +312,6 @@ function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {
 
 function sinceOf(now: Date): Date {
   return hourOf(windowStart(now, 'BatchMeterUsage'));
-}
-
-/** The moment of a ledger and product within the spread: always the same, and another for each. */
-function spreadOf(
-  { product_code: productCode, installation_id: installationId }: ProductRow,
-  spreadMs: number,
-): number {
-  const digest = createHash('sha256').update(`${installationId}\0${productCode}`).digest();
-  return Math.floor((digest.readUInt32BE(0) / 2 ** 32) * spreadMs);
 }
 
 export function operationOf(product: ProductRow | undefined): MeteringOperation {

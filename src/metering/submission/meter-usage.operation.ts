@@ -3,6 +3,7 @@ import { type CallFailure } from '../../aws/aws-error.js';
 import { type GatewayAnswer, type GatewayResults, MeteringGateway } from '../../aws/metering-gateway.js';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type RecordAnswer, type Verdict } from '../settlement/evidence.js';
 import { bindRecord, type MeteringSender } from '../settlement/metering-sender.sql.js';
@@ -101,6 +102,7 @@ export class MeterUsageOperation implements MeteringOperationStrategy {
     const timestamp = record.hour === null ? null : boundTimestampOf(record.hour, sender.started_at, now);
     if (timestamp === null) return null;
     await bindRecord(tx, this.options.sellerAccount, candidate.id, { resourceId: here, region, timestamp });
+    crashPoint('submit.bound');
     return {
       ...candidate,
       resourceId: here,
