@@ -69,12 +69,6 @@ export interface ContainerOptions {
   exit?: ((code: number, error: Error) => void) | undefined;
 }
 
-/** Products of type `container` that call RegisterUsage. */
-export interface RegisteringProductOptions {
-  /** For a container with `usageOperation` `RegisterUsage` or `both`. */
-  registerUsage?: RegisterUsageOptions | undefined;
-}
-
 /** What a container that AWS bills by the hour needs for RegisterUsage. */
 export interface RegisterUsageOptions {
   /**

@@ -1,8 +1,8 @@
-import { type RegisteringProductOptions } from './container-options.js';
+import { type RegisterUsageOptions } from './container-options.js';
 import { type IncludedUnitsOptions } from './included-options.js';
 
 /** A listing on AWS Marketplace. In the environment all products are one JSON array, MARKETPLACE_PRODUCTS. */
-export interface ProductOptions extends RegisteringProductOptions {
+export interface ProductOptions {
   /**
    * Product code of the listing, as its page in the AWS Marketplace Management Portal shows it; not the entity id
    * `prod-…`.
@@ -45,6 +45,8 @@ export interface ProductOptions extends RegisteringProductOptions {
    * @environment MARKETPLACE_PRODUCTS
    */
   usageOperation?: 'MeterUsage' | 'RegisterUsage' | 'both' | undefined;
+  /** Keys of a container whose `usageOperation` is `RegisterUsage` or `both`. In the code alone. */
+  registerUsage?: RegisterUsageOptions | undefined;
   /**
    * The container runs on Amazon Bedrock AgentCore, where AWS adds up records of one hour, tells repeats by ClientToken
    * alone and takes no tags.
