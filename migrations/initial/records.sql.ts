@@ -179,6 +179,9 @@ export const RECORDS: readonly string[] = [
     WHERE state = 'closed'`,
   `CREATE INDEX metering_record_by_hour ON marketplace.metering_record (seller_account, hour)`,
   `CREATE INDEX metering_record_by_dimension ON marketplace.metering_record (seller_account, product_code, dimension)`,
+  // One id of AWS's is one bill, so two records never stand for it, whoever answers first.
+  `CREATE UNIQUE INDEX metering_record_by_aws_id ON marketplace.metering_record (metering_record_id, product_code)
+    WHERE state = 'metered' AND metering_record_id IS NOT NULL`,
   // Which rollups an annulled record had. INSERT only.
   `CREATE TABLE marketplace.annulled_rollup (
     seller_account text NOT NULL,

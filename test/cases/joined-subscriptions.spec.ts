@@ -117,14 +117,30 @@ describe('M9 one legacy buyer, entered by account and by CustomerIdentifier', ()
     await expectEnteredTwiceIsOne(hours, zeroRecords, units);
   });
 
-  // AWS answers Success to the second of two equal records under two names of one buyer, and bills one: nothing of its
-  // answer tells that from two bills. Only an audit of what AWS has on file can.
-  it.failing('registers after both records were sent, with as many units', async () => {
+  // AWS answers Success to the second of two equal records under two names of one buyer, and bills one. The id of its
+  // answer is the first one's: so the second was never billed.
+  it('registers after both records were sent, with as many units: 30 of 30 billed', async () => {
     await expectEnteredTwiceIsOne(1.5, 'off', 15);
   });
 
-  it('registers after both records were sent: an alert names the hour and the units of what AWS may have billed twice', async () => {
+  it('and never registers: what AWS took for the other record stands as a conflict, with an alert', async () => {
     await withWorld({}, async (world) => {
+      world.sign({ productCode: LEGACY_CODE });
+      await world.hear();
+      const ids = [...new Set(world.told('subscription.activated').map(({ subscriptionId }) => subscriptionId!))];
+      expect(ids).toHaveLength(2);
+      for (const id of ids) await world.record({ subscriptionId: id, quantity: 15 });
+      await world.pass(4);
+      const { billed, records } = await world.expectConserved();
+      expect({ billed, records }).toEqual({ billed: { 'l-1': 15 }, records: { 'blocked conflict': 15 } });
+      expect(await world.alerts('conflict')).toMatchObject([{ severity: 'critical' }]);
+    });
+  });
+
+  // Where AWS makes a new id for what it bills but once, nothing of its answers tells that from two bills. Only an audit
+  // of what AWS has on file can.
+  it('registers after both records were sent, answered under two ids: an alert names the hour and the units of what AWS may have billed twice', async () => {
+    await withWorld({ simulator: { switches: { resentMeteringRecordId: 'new' } } }, async (world) => {
       const buyer = world.sign({ productCode: LEGACY_CODE });
       await world.hear();
       const ids = [...new Set(world.told('subscription.activated').map(({ subscriptionId }) => subscriptionId!))];

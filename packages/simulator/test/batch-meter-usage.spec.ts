@@ -99,6 +99,15 @@ describe('BatchMeterUsage: one record per grain', () => {
     expect(sim.bill()).toHaveLength(1);
   });
 
+  it('answers an identical resend under a new id by switch, and bills it once', async () => {
+    const { sim, record, meter } = await switched({ resentMeteringRecordId: 'new' });
+    const first = (await meter(record())).Results?.[0];
+    const again = (await meter(record())).Results?.[0];
+    expect(again).toMatchObject({ Status: 'Success', MeteringRecordId: expect.any(String) });
+    expect(again?.MeteringRecordId).not.toBe(first?.MeteringRecordId);
+    expect(sim.bill()).toHaveLength(1);
+  });
+
   it('names the original record of a duplicate by switch', async () => {
     const { record, meter } = await switched({ duplicateMeteringRecordId: 'original' });
     const first = (await meter(record())).Results?.[0];

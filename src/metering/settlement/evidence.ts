@@ -48,6 +48,8 @@ export interface DuplicateReading {
    * that one.
    */
   isGrainShared: boolean;
+  /** The MeteringRecordId of the answer is that of another standing record of ours: AWS has taken the two for one. */
+  isAnothersId: boolean;
   identicalResend: IdenticalResend;
   /** Whether the operation ever says so of the same record. */
   duplicateConfirms: boolean;
@@ -60,6 +62,9 @@ export interface DuplicateReading {
 export function evidenceOf(answer: RecordAnswer, reading: DuplicateReading): Evidence {
   switch (answer.kind) {
     case 'status':
+      // One id is one bill. Under two names of one buyer AWS answers the second of two equal records as a resend of the
+      // first.
+      if (reading.isAnothersId) return 'conflict';
       if (answer.status === 'Success') return 'billed';
       if (answer.status === 'DuplicateRecord') return confirmsEarlier(reading) ? 'billed' : 'conflict';
       return answer.status === 'CustomerNotSubscribed' ? 'refused' : 'uncertain';

@@ -78,6 +78,7 @@ export interface RecordFacts {
   earlier: readonly Evidence[];
   /** See `DuplicateReading`. */
   isGrainShared: boolean;
+  isAnothersId: boolean;
   consecutiveFailures: number;
   /** Records in the call. */
   batchSize: number;
@@ -124,7 +125,8 @@ export interface RecordOutcome {
 
 /** What an answer does to a record. Pure: the whole of the answer table of docs/evidence.md is here. */
 export function outcomeOf(answer: RecordAnswer, facts: RecordFacts, context: OutcomeContext): RecordOutcome {
-  const reading: DuplicateReading = { ...context, earlier: facts.earlier, isGrainShared: facts.isGrainShared };
+  const { earlier, isGrainShared, isAnothersId } = facts;
+  const reading: DuplicateReading = { ...context, earlier, isGrainShared, isAnothersId };
   const evidence = evidenceOf(answer, reading);
   if (evidence === 'billed') return billed(answer, facts);
   if (!facts.holdsLease) {
@@ -205,7 +207,8 @@ function statusStep(
   context: OutcomeContext,
   reading: DuplicateReading,
 ): RecordStep {
-  if (status === 'DuplicateRecord') return { to: 'blocked', reason: 'conflict', message: conflictMessage(reading) };
+  if (status === 'DuplicateRecord' || reading.isAnothersId)
+    return { to: 'blocked', reason: 'conflict', message: conflictMessage(reading) };
   if (status !== 'CustomerNotSubscribed') {
     return {
       to: 'blocked',
@@ -231,6 +234,8 @@ function statusStep(
 }
 
 function conflictMessage(reading: DuplicateReading): string {
+  if (reading.isAnothersId)
+    return 'AWS has taken it for another record of ours in this hour, of the same quantity, and bills one of them.';
   if (reading.isGrainShared)
     return 'AWS has a record for this hour, which may be one of ours under another name of the buyer.';
   if (confirmsEarlier({ ...reading, identicalResend: 'unknown' })) {

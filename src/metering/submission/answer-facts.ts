@@ -4,28 +4,31 @@ import { type RecordAnswer } from '../settlement/evidence.js';
 import { type LockedRecord } from '../settlement/metering-record.sql.js';
 import { type KnownAgreement } from '../settlement/record-outcome.js';
 import { recordsInSharedGrain } from '../settlement/shared-grain.sql.js';
-import { agreementsOfPeriods, meteredIdentities } from './attempt.sql.js';
+import { agreementsOfPeriods, meteredIdentities, meteredUnder } from './attempt.sql.js';
 import { knownAgreementOf } from './known-agreement.js';
 
 /** What few answers need to know beyond the record and its attempts. */
 export interface AnswerFacts {
   isGrainShared: boolean;
+  isAnothersId: boolean;
   identityMeteredBefore: boolean;
   agreement: KnownAgreement;
 }
 
 const NOT_KNOWN: AnswerFacts = {
   isGrainShared: false,
+  isAnothersId: false,
   identityMeteredBefore: true,
   agreement: { inForceSince: null, isInFinalHour: false },
 };
 
-const hasStatus = (answer: RecordAnswer, status: string): boolean =>
+const hasStatus = (answer: RecordAnswer, status: string): answer is Extract<RecordAnswer, { kind: 'status' }> =>
   answer.kind === 'status' && answer.status === status;
 
 /**
  * Looks up what decides about the records whose answer asks for it: other records in the grain of a duplicate, and the
- * agreement of a customer who is said not to be subscribed. A Success, which is nearly every answer, asks for nothing.
+ * agreement of a customer who is said not to be subscribed. Of a Success, which is nearly every answer, only whether its
+ * id is another record's.
  */
 export async function factsOfAnswers(
   tx: SqlExecutor,
@@ -43,12 +46,28 @@ export async function factsOfAnswers(
   );
   const metered = await meteredIdentities(tx, distinct(refused.map((record) => record.identity_id)));
   const known = await knownAgreementsOf(tx, sellerAccount, refused, now);
+  const others = await recordsOfAnotherId(tx, answered);
   return (record) => ({
     ...NOT_KNOWN,
     isGrainShared: shared.has(record.id),
+    isAnothersId: others.has(record.id),
     identityMeteredBefore: record.identity_id === null || metered.has(record.identity_id),
     agreement: known.get(record.id) ?? NOT_KNOWN.agreement,
   });
+}
+
+async function recordsOfAnotherId(
+  tx: SqlExecutor,
+  answered: readonly { record: LockedRecord; answer: RecordAnswer }[],
+): Promise<Set<string>> {
+  const idOf = ({ answer }: { answer: RecordAnswer }): string | null =>
+    hasStatus(answer, 'Success') || hasStatus(answer, 'DuplicateRecord') ? answer.meteringRecordId : null;
+  const holders = await meteredUnder(tx, distinct(answered.map(idOf)));
+  return new Set(
+    answered
+      .filter((one) => holders.some(({ id, meteringId }) => meteringId === idOf(one) && id !== one.record.id))
+      .map(({ record }) => record.id),
+  );
 }
 
 async function knownAgreementsOf(

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -37,6 +37,8 @@ export interface ClaimedBatch {
   probe: QuarantinedCause | null;
 }
 
+const UNIQUE_VIOLATION = '23505';
+
 /**
  * Writes what an answer means into the ledger: all of it in one transaction, or none, so that an answer is never half
  * known.
@@ -56,10 +58,16 @@ export class AnswerReconciler {
   /** Harmless when repeated: an attempt that has its answer keeps it. */
   async reconcile(batch: ClaimedBatch, answer: GatewayAnswer): Promise<void> {
     const matched = matchedAnswers(batch, answer);
-    const settled = await this.database.transaction(async (tx) => {
-      const result = await this.apply(tx, batch, answer, matched.answers);
-      crashPoint('submit.reconciling');
-      return result;
+    const write = (): Promise<Settled[]> =>
+      this.database.transaction(async (tx) => {
+        const result = await this.apply(tx, batch, answer, matched.answers);
+        crashPoint('submit.reconciling');
+        return result;
+      });
+    const settled = await write().catch((error: unknown) => {
+      // Another call was answered at the same time with the same id: by now it can be seen.
+      if (sqlStateOf(error) === UNIQUE_VIOLATION) return write();
+      throw error;
     });
     this.log.report(batch, answer, settled, matched.strangers);
     if (batch.probe !== null) await this.requeue.resolved();

@@ -7,6 +7,14 @@ import {
 } from '../../../src/metering/settlement/evidence.js';
 import { failure, status } from './given-answer.js';
 
+const READING = {
+  earlier: [],
+  identicalResend: 'unknown' as const,
+  isGrainShared: false,
+  isAnothersId: false,
+  duplicateConfirms: true,
+};
+
 describe('evidence', () => {
   it.each<[string, RecordAnswer, Evidence[], 'unknown' | 'success', Evidence]>([
     ['Success', status('Success'), [], 'unknown', 'billed'],
@@ -40,22 +48,20 @@ describe('evidence', () => {
     ['an error nobody knows', failure('unrecognised', 'possible'), [], 'unknown', 'uncertain'],
     ['not sent', failure('dropped', 'none'), [], 'unknown', 'refused'],
   ])('%s', (_name, answer, earlier, identicalResend, expected) => {
-    expect(evidenceOf(answer, { earlier, identicalResend, isGrainShared: false, duplicateConfirms: true })).toBe(
-      expected,
-    );
+    expect(evidenceOf(answer, { ...READING, earlier, identicalResend })).toBe(expected);
   });
 
   it('takes no DuplicateRecord as proof where another record of ours shares the grain, or the operation never says it of the same record', () => {
-    const reading = {
-      earlier: ['uncertain' as const],
-      identicalResend: 'unknown' as const,
-      isGrainShared: false,
-      duplicateConfirms: true,
-    };
+    const reading = { ...READING, earlier: ['uncertain' as const] };
     const answer = status('DuplicateRecord');
     expect(evidenceOf(answer, { ...reading, isGrainShared: true })).toBe('conflict');
     expect(evidenceOf(answer, { ...reading, duplicateConfirms: false })).toBe('conflict');
     expect(evidenceOf(answer, { ...reading, earlier: ['uncertain', 'billed'], isGrainShared: true })).toBe('billed');
+  });
+
+  it('takes an answer with the id of another record of ours as that record’s, whatever it says', () => {
+    for (const name of ['Success', 'DuplicateRecord'])
+      expect(evidenceOf(status(name), { ...READING, earlier: ['uncertain'], isAnothersId: true })).toBe('conflict');
   });
 
   it('knows a record as not billed only if every attempt was refused, or there was none', () => {

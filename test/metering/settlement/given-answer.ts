@@ -24,6 +24,7 @@ export const facts = (over: Partial<RecordFacts> = {}): RecordFacts => ({
   batchSize: 1,
   isLatestAttempt: true,
   isGrainShared: false,
+  isAnothersId: false,
   identityMeteredBefore: true,
   agreement: { inForceSince: new Date('2026-10-01T00:00:00Z'), isInFinalHour: false },
   ...over,

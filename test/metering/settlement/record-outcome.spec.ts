@@ -27,6 +27,12 @@ describe('what an answer does to a record', () => {
     ],
     ['a conflict', status('DuplicateRecord'), {}, { to: 'blocked', reason: 'conflict' }],
     [
+      'a Success with the id of another record',
+      status('Success'),
+      { isAnothersId: true },
+      { to: 'blocked', reason: 'conflict' },
+    ],
+    [
       'not subscribed, young and never metered under its identity (D31, T7)',
       status('CustomerNotSubscribed'),
       { identityMeteredBefore: false, agreement: since('2026-11-10T10:00:01Z') },
@@ -171,6 +177,12 @@ describe('what an answer does to a record', () => {
       { earlier: ['uncertain'], isGrainShared: true },
       'unknown',
       'one of ours',
+    ],
+    [
+      'one of ours, by its id',
+      { isAnothersId: true, isGrainShared: true },
+      'unknown',
+      'for another record of ours in this hour',
     ],
     [
       'one of another quantity, where an identical one would have been a Success',

@@ -75,6 +75,7 @@ describe('what AWS says of a record by an error of the call', () => {
     isLatestAttempt: true,
     earlier: [],
     isGrainShared: false,
+    isAnothersId: false,
     consecutiveFailures: 0,
     batchSize: 1,
     identityMeteredBefore: true,

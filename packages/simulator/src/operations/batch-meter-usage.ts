@@ -222,7 +222,8 @@ export class BatchMeterUsage implements ApiHandler {
       );
     const { found, line } = entry;
     if (found === 'nothing' || (found === 'same' && this.switches.identicalResend === 'success')) {
-      return answer('Success', line.meteringRecordId);
+      const isNew = found === 'same' && this.switches.resentMeteringRecordId === 'new';
+      return answer('Success', isNew ? this.random.uuid() : line.meteringRecordId);
     }
     return answer(
       'DuplicateRecord',

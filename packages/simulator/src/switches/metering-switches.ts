@@ -22,6 +22,11 @@ export interface MeteringSwitches {
    */
   duplicateMeteringRecordId: 'absent' | 'original';
   /**
+   * MeteringRecordId of the Success of an identical resend. AWS is silent: the `original` record's, or a `new` one under
+   * which nothing is billed. Default `original`.
+   */
+  resentMeteringRecordId: 'original' | 'new';
+  /**
    * MeteringRecordId of a CustomerNotSubscribed result. AWS is silent: `absent`, or `present`: an id under which
    * nothing is billed. Default `absent`.
    */
@@ -147,6 +152,7 @@ export const meteringSwitchValues: ValuesOf<MeteringSwitches> = {
   identicalResend: ['success', 'duplicateRecord'],
   otherAllocations: ['identical', 'duplicateRecord'],
   duplicateMeteringRecordId: ['absent', 'original'],
+  resentMeteringRecordId: ['original', 'new'],
   notSubscribedMeteringRecordId: ['absent', 'present'],
   duplicateInRequest: ['judged', 'refused'],
   lateWindowHours: [24, 6],
