@@ -246,6 +246,8 @@ describe('registration', () => {
     const asks = async (entitlementMaxAgeMs: number): Promise<number> => {
       const app = await application({ entitlementMaxAgeMs });
       const { id } = await app.subscribe();
+      // An answer that lists nothing is asked for again by rules of its own.
+      harness.simulator.setEntitlements(harness.simulator.agreements().at(-1)!, [{ dimension: 'requests', value: 2 }]);
       const before = harness.simulator.calls({ operation: 'GetEntitlements' }).length;
       await app.app.get(EntitlementService).get(id);
       harness.clock.advance(60_000);

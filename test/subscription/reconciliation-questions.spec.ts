@@ -77,7 +77,7 @@ class Replica {
   }
 
   async close(): Promise<void> {
-    this.clients.onApplicationShutdown();
+    await this.clients.onApplicationShutdown();
     await (await this.database).dataSource.destroy();
   }
 }
