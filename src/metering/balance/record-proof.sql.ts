@@ -84,9 +84,10 @@ const FOOTINGS = `
       AND e.fetched_at = (c.included_by -> 'said' ->> 'fetchedAt')::timestamptz
     LEFT JOIN LATERAL jsonb_array_elements(e.entitlements) AS held
       ON held ->> 'dimension' = c.included_by ->> 'contractDimension'
-    WHERE p.seller_account = $1 AND p.id = c.period_id
+    -- Here, not where it is joined: few records include anything, and the others read nothing for it.
+    WHERE jsonb_typeof(c.included_by -> 'said') = 'object' AND p.seller_account = $1 AND p.id = c.period_id
     GROUP BY e.agreement_id, e.fetched_at, e.id ORDER BY e.id DESC LIMIT 1
-  ) AS said ON jsonb_typeof(c.included_by -> 'said') = 'object'
+  ) AS said ON true
   -- A record that includes nothing where those before it counted against included units.
   CROSS JOIN LATERAL (
     SELECT c.included_by IS NULL AND c.event_count > 0 AND EXISTS (
