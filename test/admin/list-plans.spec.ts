@@ -225,7 +225,9 @@ function read(url: string): Promise<{ items: unknown[]; nextCursor: string | nul
 
 const nodesOf = (plan: PlanNode): PlanNode[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 /** These have a handful of rows here, or none. */
-const SMALL = ['product', 'dimension', 'payer_choice', 'annulled_rollup', 'proof_cursor', 'unproven_rollup'];
+const SMALL = [
+  ...['product', 'dimension', 'payer_choice', 'annulled_rollup', 'proof_cursor', 'unproven_rollup', 'included_usage'],
+];
 const fullScansOf = (plans: readonly PlanNode[]): (string | undefined)[] =>
   plans
     .flatMap(nodesOf)

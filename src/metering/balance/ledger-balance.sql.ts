@@ -96,7 +96,11 @@ const BALANCES = `
     FROM period p JOIN marketplace.balance b ON b.seller_account = $1 AND b.period_id = p.id
   ), counted AS (
     SELECT p.customer_id, k.period_id, k.dimension, sum(k.used) AS used
-    FROM period p JOIN marketplace.included_usage k ON k.seller_account = $1 AND k.period_id = p.id GROUP BY 1, 2, 3
+    FROM period p
+    CROSS JOIN LATERAL (
+      SELECT period_id, dimension, used FROM marketplace.included_usage
+      WHERE seller_account = $1 AND period_id = p.id OFFSET 0
+    ) AS k GROUP BY 1, 2, 3
   ), period_side AS (
     SELECT customer_id, dimension, coalesce(sum(kept.included), 0) AS included, coalesce(sum(kept.carry), 0) AS carry,
            bool_and(coalesce(is_sum_of_rollups, true) AND coalesce(kept.event_sum, 0) = coalesce(sums.event_sum, 0)
