@@ -85,7 +85,7 @@ describe.each<Switches['identicalResend']>(['success', 'duplicateRecord'])(
 
       await world.app
         .get(RecordResolution)
-        .settleUnknown(record!.id, { found: { meteringRecordId: 'seen' } }, { by: 'ada' });
+        .settleUnknown(record!.id, { found: { meteringRecordId: `seen ${record!.id}` } }, { by: 'ada' });
       await world.expectConserved();
     });
 
