@@ -102,8 +102,9 @@ export function compareHour(
     total.ledgerRecords += 1;
   }
   const ours = entries.filter((entry): entry is OwnEntry => products.has(entry.productCode ?? ''));
+  const bills = onceEach(ours, records);
   const firsts: OwnEntry[] = [];
-  for (const grain of groupsOf(ours, ({ region, productCode, kind, digest, dimension }) => [
+  for (const grain of groupsOf(bills, ({ region, productCode, kind, digest, dimension }) => [
     ...[region, productCode, kind, digest, dimension],
   ])) {
     grain.sort((a, b) => a.at.getTime() - b.at.getTime() || (a.eventId < b.eventId ? -1 : 1));
@@ -134,6 +135,17 @@ export function compareHour(
 }
 
 type OwnEntry = TakenEntry & { productCode: string };
+
+/**
+ * One id is one bill: AWS answers the second of two equal records, under two names of one buyer, with the id of the
+ * first. It counts where the ledger has it.
+ */
+function onceEach(entries: readonly OwnEntry[], records: readonly StandingRecord[]): OwnEntry[] {
+  const ordered = [...entries].sort((a, b) => a.at.getTime() - b.at.getTime());
+  return groupsOf(ordered, ({ eventId, productCode, dimension, quantity, meteringRecordId }) => [
+    ...[productCode, dimension, quantity, meteringRecordId ?? { eventId }],
+  ]).map((same) => same.find((entry) => records.some((record) => isInGrain(record, entry))) ?? same[0]);
+}
 
 function isInGrain(record: StandingRecord, entry: OwnEntry): boolean {
   if (entry.recordId !== null) return entry.recordId === record.id;

@@ -2,19 +2,21 @@ import { describe, expect, it } from '@jest/globals';
 import { compareHour, type StandingRecord, type TakenEntry } from '../../src/audit/incident.js';
 
 let events = 0;
-const taken = (over: Partial<TakenEntry> = {}): TakenEntry => ({
-  ...{ eventId: `event-${(events += 1)}`, productCode: 'larkspur', kind: 'license', digest: 'd1', account: 'acc' },
-  ...{
-    region: 'us-east-1',
-    dimension: 'requests',
-    quantity: 5,
-    meteringRecordId: 'mr',
-    isNamedTwice: false,
-    recordId: null,
-  },
-  at: new Date('2026-11-11T11:00:00Z'),
-  ...over,
-});
+/** AWS's id is one for each grain. */
+const taken = (over: Partial<TakenEntry> = {}): TakenEntry => {
+  const entry: TakenEntry = {
+    ...{ eventId: `event-${(events += 1)}`, productCode: 'larkspur', kind: 'license', digest: 'd1', account: 'acc' },
+    ...{ region: 'us-east-1', dimension: 'requests', quantity: 5, isNamedTwice: false, recordId: null },
+    meteringRecordId: null,
+    at: new Date('2026-11-11T11:00:00Z'),
+    ...over,
+  };
+  const { productCode, kind, digest, region, dimension } = entry;
+  return {
+    ...entry,
+    meteringRecordId: over.meteringRecordId ?? [productCode, kind, digest, region, dimension].join(' '),
+  };
+};
 const record = (over: Partial<StandingRecord> = {}): StandingRecord => ({
   ...{ id: 'r1', productCode: 'larkspur', kind: 'license', digest: 'd1', region: 'us-east-1', dimension: 'requests' },
   ...{ state: 'metered', quantity: 5 },
@@ -42,6 +44,18 @@ describe('K34, K35: one hour of the log against the ledger', () => {
       [taken(), taken(legacy)],
       [record(), record({ id: 'r2', ...legacy })],
       ['twoIdentities null'],
+    ],
+    [
+      '(d) two names of one account, under one id: AWS has taken the two for one',
+      [taken({ meteringRecordId: 'one' }), taken({ ...legacy, meteringRecordId: 'one' })],
+      [record(), record({ id: 'r2', ...legacy, state: 'blocked' })],
+      [],
+    ],
+    [
+      'the same, once the second was annulled',
+      [taken({ meteringRecordId: 'one' }), taken({ ...legacy, meteringRecordId: 'one' })],
+      [record()],
+      [],
     ],
     ['(d) license and product code in one call', [taken({ isNamedTwice: true })], [record()], ['twoIdentities null']],
     ['two licenses of one account', [taken(), taken({ digest: 'd9' })], [record(), record({ digest: 'd9' })], []],

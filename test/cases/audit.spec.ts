@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { PRODUCT_CODE } from '../support/world.js';
+import { LEGACY_CODE, PRODUCT_CODE } from '../support/world.js';
 import {
   audited,
   attemptsOf,
@@ -86,6 +86,28 @@ describe('K33 a record whose answer was lost', () => {
 });
 
 describe('K34 what AWS has in the place of a record', () => {
+  // The log shows a Success for both calls, under one id.
+  it('two equal records under two names of one buyer, which AWS has taken for one: no second bill is seen in them', async () => {
+    const ways = ['eventBridge', 'sns'] as const;
+    await withWorld(audited({ ways, lists: [PRODUCT_CODE, LEGACY_CODE] }), async (world) => {
+      const buyer = world.sign({ productCode: LEGACY_CODE });
+      await world.hear();
+      const ids = [...new Set(world.told('subscription.activated').map(({ subscriptionId }) => subscriptionId!))];
+      for (const id of ids) await world.record({ subscriptionId: id, quantity: 15 });
+      await world.pass(3, 0.25);
+      const before = await world.expectConserved();
+      expect(before).toMatchObject({ billed: { 'l-1': 15 }, records: { 'blocked conflict': 15 } });
+      expect(lookups(world).length).toBeGreaterThan(0);
+      await buyer.arrive();
+      await buyer.signUp('acme');
+      await world.pass(5, 0.25);
+      const { billed, ...elsewhere } = await world.expectConserved();
+      expect({ billed, elsewhere }).toEqual({ billed: { 'l-1': 30 }, elsewhere: {} });
+      for (const kind of ['overBilled', 'auditDoubleBill', 'auditUnknownUsage'] as const)
+        expect(await world.alerts(kind)).toEqual([]);
+    });
+  });
+
   it('(a) our units from another sender: metered, marked; (b) five where we hold nine: settled at five, four go on', async () => {
     // AWS answers the same units with DuplicateRecord, too.
     const switches = { identicalResend: 'duplicateRecord' } as const;

@@ -8,7 +8,13 @@ import { Waker } from '../../runtime/waker.js';
 import { closedAs, meteredAs } from './decided-target.js';
 import { type Evidence } from './evidence.js';
 import { type AuditStep, auditStepOf, type LoggedAnswer } from './logged-answer.js';
-import { decideEvidence, evidenceOfRecords, type LockedRecord, lockRecords } from './metering-record.sql.js';
+import {
+  decideEvidence,
+  evidenceOfRecords,
+  type LockedRecord,
+  lockRecords,
+  meteredUnder,
+} from './metering-record.sql.js';
 import { OverBilling } from './over-billing.js';
 import { endOf } from './record-end.js';
 import { type RecordTarget, RecordTransitions } from './record-transition.js';
@@ -45,7 +51,8 @@ export class AuditSettlement {
       const attempts = (await evidenceOfRecords(tx, sellerAccount, [recordId])).map((row) => ({
         ...{ attemptId: row.attempt_id, evidence: row.evidence },
       }));
-      const step = auditStepOf({ state: record.state, quantity: Number(record.quantity), attempts }, answers);
+      const told = await this.withoutOthers(tx, recordId, answers);
+      const step = auditStepOf({ state: record.state, quantity: Number(record.quantity), attempts }, told);
       await this.take(tx, record, step, attempts);
       crashPoint('audit.settling');
       return step.to;
@@ -55,6 +62,23 @@ export class AuditSettlement {
       this.waker.wake('seal');
     }
     return outcome;
+  }
+
+  /**
+   * One id is one bill: a Success under the id by which another record of ours is metered is that one's, though the log
+   * shows it for this call, too.
+   */
+  private async withoutOthers(
+    tx: SqlExecutor,
+    recordId: string,
+    answers: readonly LoggedAnswer[],
+  ): Promise<LoggedAnswer[]> {
+    const ids = answers.flatMap(({ meteringRecordId }) => meteringRecordId ?? []);
+    const holders = await meteredUnder(tx, [...new Set(ids)]);
+    return answers.filter(
+      ({ meteringRecordId }) =>
+        !holders.some(({ id, meteringId }) => meteringId === meteringRecordId && id !== recordId),
+    );
   }
 
   private async take(

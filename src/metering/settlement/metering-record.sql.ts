@@ -148,3 +148,18 @@ export function whereaboutsOfUnits(
     [sellerAccount, recordId],
   );
 }
+
+/** Records that AWS has taken under these ids of its own. */
+export async function meteredUnder(
+  tx: SqlExecutor,
+  meteringIds: readonly string[],
+): Promise<{ id: string; meteringId: string }[]> {
+  if (meteringIds.length === 0) return [];
+  const rows = await tx.query<{ id: string; metering_record_id: string }>(
+    `SELECT r.id, r.metering_record_id FROM unnest($1::text[]) AS given (id)
+     CROSS JOIN LATERAL (SELECT id, metering_record_id FROM marketplace.metering_record
+       WHERE metering_record_id = given.id AND state = 'metered' OFFSET 0) AS r`,
+    [meteringIds],
+  );
+  return rows.map((row) => ({ id: row.id, meteringId: row.metering_record_id }));
+}

@@ -12,6 +12,7 @@ import {
   evidenceOfRecords,
   type LockedRecord,
   lockRecords,
+  meteredUnder,
 } from './metering-record.sql.js';
 import { isReachable } from './metering-sender.sql.js';
 import { probeNow } from './record-requeue.sql.js';
@@ -175,6 +176,14 @@ export class RecordResolution {
       const { sellerAccount, onExpired } = this.options;
       if ('found' in finding) {
         const { meteringRecordId } = finding.found;
+        const holders = await meteredUnder(tx, meteringRecordId === null ? [] : [meteringRecordId]);
+        const [holder] = holders.filter(({ id }) => id !== record.id);
+        if (holder)
+          throw refusedDecision(
+            record,
+            'settled',
+            `MeteringRecordId ${meteringRecordId} is that of record ${holder.id}: one id is one bill. Give its own`,
+          );
         // What is on file as ours was sent by an attempt that nobody answered, if there is one.
         const proven = open.find(({ evidence }) => evidence === 'uncertain') ?? open[0];
         const attemptIds = proven === undefined ? [] : [proven.attempt_id];

@@ -1,10 +1,10 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
-import { type LockedRecord } from '../settlement/metering-record.sql.js';
+import { type LockedRecord, meteredUnder } from '../settlement/metering-record.sql.js';
 import { type KnownAgreement } from '../settlement/record-outcome.js';
 import { recordsInSharedGrain } from '../settlement/shared-grain.sql.js';
-import { agreementsOfPeriods, meteredIdentities, meteredUnder } from './attempt.sql.js';
+import { agreementsOfPeriods, meteredIdentities } from './attempt.sql.js';
 import { knownAgreementOf } from './known-agreement.js';
 
 /** What few answers need to know beyond the record and its attempts. */

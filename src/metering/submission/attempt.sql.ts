@@ -111,21 +111,6 @@ export async function meteredIdentities(tx: SqlExecutor, identityIds: readonly s
   return new Set(rows.map((row) => row.id));
 }
 
-/** Records that AWS has taken under these ids of its own. */
-export async function meteredUnder(
-  tx: SqlExecutor,
-  meteringIds: readonly string[],
-): Promise<{ id: string; meteringId: string }[]> {
-  if (meteringIds.length === 0) return [];
-  const rows = await tx.query<{ id: string; metering_record_id: string }>(
-    `SELECT r.id, r.metering_record_id FROM unnest($1::text[]) AS given (id)
-     CROSS JOIN LATERAL (SELECT id, metering_record_id FROM marketplace.metering_record
-       WHERE metering_record_id = given.id AND state = 'metered' OFFSET 0) AS r`,
-    [meteringIds],
-  );
-  return rows.map((row) => ({ id: row.id, meteringId: row.metering_record_id }));
-}
-
 /** Agreements that price these periods. */
 export async function agreementsOfPeriods(
   tx: SqlExecutor,
