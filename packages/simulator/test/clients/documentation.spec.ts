@@ -26,7 +26,8 @@ async function startBuyer() {
 describe('docs/clients.md', () => {
   it('shows shell commands that meter', async () => {
     const { sim, env } = await startBuyer();
-    const { stdout, stderr } = await run('bash', ['-euc', snippet('AWS CLI', sim.url)], { env });
+    // With a socket for its input bash takes itself for a remote shell, and reads the machine's own start-up file.
+    const { stdout, stderr } = await run('bash', ['--norc', '-euc', snippet('AWS CLI', sim.url)], { env });
     expect({ lines: stdout.trim().split('\n'), stderr }).toEqual({ lines: ['Success', 'BatchMeterUsage'], stderr: '' });
     expect(sim.bill()).toMatchObject([{ dimension: 'users', quantity: 5 }]);
   });
