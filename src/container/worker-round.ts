@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jsonOf } from '../runtime/json.js';
 
@@ -39,7 +38,8 @@ export class WorkerRound {
   /** Ours, of this process and of nobody else. */
   readonly nonce = randomBytes(32).toString('base64url');
   private server: Server | null = null;
-  private readonly members = new Map<Socket, string>();
+  /** Everyone who has come, and the nonce of each who has already said it. */
+  private readonly members = new Map<Socket, string | null>();
   private hasGathered = false;
   private isLate = false;
 
@@ -62,8 +62,8 @@ export class WorkerRound {
     if (typeof role === 'object') return role;
     if (!this.hasGathered) await sleep(gatherMs);
     this.hasGathered = true;
-    const asked = [...this.members.keys()];
-    const nonces = [this.nonce, ...this.members.values()];
+    const asked = new Map([...this.members].filter((member): member is [Socket, string] => member[1] !== null));
+    const nonces = [this.nonce, ...asked.values()];
     const outcome = await call(sharedNonce(nonces));
     if (!isAnswer(outcome)) return outcome;
     const answer = { ...outcome, nonces };
@@ -114,20 +114,22 @@ export class WorkerRound {
 
   private take(socket: Socket): void {
     socket.unref();
-    socket.on('error', () => socket.destroy());
     socket.on('close', () => this.members.delete(socket));
-    firstLine(socket)
-      .then((nonce) => {
-        const isNonce = nonce !== null && /^[\w-]{43}$/.test(nonce);
-        if (isNonce && this.members.size < MEMBERS_MAX) this.members.set(socket, nonce);
-        else socket.destroy();
-      })
-      .catch(() => socket.destroy());
+    if (this.members.size >= MEMBERS_MAX) {
+      socket.destroy();
+      return;
+    }
+    // From the first instant: who is let go before its nonce was read must hear of it, too, or it waits for nobody.
+    this.members.set(socket, null);
+    void firstLine(socket).then((nonce) => {
+      const isNonce = nonce !== null && /^[\w-]{43}$/.test(nonce);
+      if (!isNonce) socket.destroy();
+      else if (this.members.has(socket)) this.members.set(socket, nonce);
+    });
   }
 
-  private handOn(asked: readonly Socket[], answer: SharedAnswer): void {
-    for (const member of this.members.keys())
-      member.end(`${JSON.stringify(asked.includes(member) ? answer : 'late')}\n`);
+  private handOn(asked: ReadonlyMap<Socket, string>, answer: SharedAnswer): void {
+    for (const member of this.members.keys()) member.end(`${JSON.stringify(asked.has(member) ? answer : 'late')}\n`);
     this.members.clear();
     this.server?.close();
     this.server = null;
@@ -155,15 +157,23 @@ export class WorkerRound {
   }
 }
 
-/** The first line that comes; null where the other side ends before. */
-async function firstLine(socket: Socket): Promise<string | null> {
-  let size = 0;
-  socket.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > LINE_MAX) socket.destroy();
+/** The first line that comes; null where the connection ends before, however it ends. */
+function firstLine(socket: Socket): Promise<string | null> {
+  return new Promise((resolve) => {
+    let heard = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => {
+      heard += text;
+      const end = heard.indexOf('\n');
+      if (end >= 0) resolve(heard.slice(0, end));
+      else if (heard.length > LINE_MAX) socket.destroy();
+    });
+    // Resets come as errors, after which a socket closes: unheard, an error would end the whole process.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      resolve(null);
+    });
   });
-  for await (const line of createInterface({ input: socket })) return line;
-  return null;
 }
 
 function isAnswer(outcome: { kind: string }): outcome is CallAnswer {

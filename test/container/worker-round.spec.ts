@@ -57,6 +57,33 @@ describe('workers that ask together', () => {
     expect(await waiting).toMatchObject({ signature: 'of the second', nonces: [second.nonce] });
   });
 
+  it.each([0, 1, 2, 5])(
+    'whoever gives up, %i turns after another came: nobody waits for who is gone',
+    async (turns) => {
+      const address = place();
+      const [first, second] = [new WorkerRound(address), new WorkerRound(address)];
+      await first.ask(0, () => Promise.resolve({ kind: 'failed' as const }));
+      const waiting = second.ask(0, () => Promise.resolve(answered('of the second')));
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      first.leave();
+      expect(await waiting).toMatchObject({ signature: 'of the second', nonces: [second.nonce] });
+    },
+  );
+
+  it('who comes to a worker that has its answer, and has not said its nonce, is told to ask itself', async () => {
+    const address = place();
+    const first = new WorkerRound(address);
+    let word = '';
+    await first.ask(0, async () => {
+      const silent = connect({ path: address });
+      silent.on('data', (chunk) => (word += String(chunk)));
+      await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+      return answered();
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(word).toBe('"late"\n');
+  });
+
   it('an answer that comes without our nonce is still shown, for its taker to refuse', async () => {
     const round = new WorkerRound(null);
     expect(await round.ask(0, () => Promise.resolve(answered()))).toEqual({ ...answered(), nonces: [round.nonce] });
