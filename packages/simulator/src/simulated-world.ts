@@ -70,6 +70,7 @@ export function buildWorld(options: SimulatorOptions) {
     quota,
     ids: stream('requests'),
     identify: (accessKeyId, sessionToken) => fleet.identify(accessKeyId, sessionToken),
+    productOf: (licenseArn, moment) => catalog.byLicenseArn(licenseArn, moment)?.productCode,
     handlers: {
       ResolveCustomer: new ResolveCustomer(catalog, tokens, switches),
       BatchMeterUsage: new BatchMeterUsage(catalog, book, switches, stream('result order')),

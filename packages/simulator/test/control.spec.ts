@@ -302,8 +302,10 @@ describe('faults', () => {
   it('by region and product code', async () => {
     const agreement = await subscribed();
     await ask('POST', '/faults', { kind: 'throttle', when: { region: 'eu-west-1' } });
-    await ask('POST', '/faults', { kind: 'accessDenied', when: { productCode: 'maple' } });
+    await ask('POST', '/faults', { kind: 'accessDenied', when: { productCode: 'elm' } });
     expect(await errorNameOf(meter(recordOf(agreement)))).toBe('no error');
+    await ask('POST', '/faults', { kind: 'accessDenied', when: { productCode: 'maple' } });
+    expect(await errorNameOf(meter(recordOf(agreement)))).toBe('AccessDeniedException');
     await ask('PUT', '/switches', { productCodeWithLicenseArn: 'doubleBilled' });
     const both = new BatchMeterUsageCommand({ ProductCode: 'maple', UsageRecords: [recordOf(agreement)] });
     expect(await errorNameOf(client.send(both))).toBe('AccessDeniedException');

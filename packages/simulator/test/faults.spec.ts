@@ -83,6 +83,44 @@ describe('faults of a whole call', () => {
     expect(() => sim.faults.add({ kind: 'throttle', skip: -1 })).toThrow('skip');
   });
 
+  const raw: [string, Extract<Fault, { kind: 'rawAnswer' }>, number, string, number][] = [
+    ['of a proxy', { kind: 'rawAnswer', statusCode: 413, body: 'too large' }, 413, 'no error', 0],
+    ['that says nothing', { kind: 'rawAnswer' }, 200, 'no error', 0],
+    ['after the effect', { kind: 'rawAnswer', statusCode: 407, afterEffect: true }, 407, 'no error', 1],
+    [
+      'in the words of the API',
+      {
+        ...{ kind: 'rawAnswer', statusCode: 400, headers: { 'Content-Type': 'application/x-amz-json-1.1' } },
+        body: '{"__type":"NeverHeardOfException","message":"?"}',
+      },
+      ...([400, 'NeverHeardOfException', 0] as const),
+    ],
+  ];
+  it.each(raw)('rawAnswer %s arrives as it was given', async (_name, fault, statusCode, name, lines) => {
+    const { sim, record, meter } = await startMetering();
+    sim.faults.add({ ...fault, count: 1 });
+    const error = await meter(record()).then(
+      () => ({ name: 'no error' }),
+      (reason: unknown) => reason as { name: string; $metadata?: { httpStatusCode?: number } },
+    );
+    if (name !== 'no error') expect(error).toMatchObject({ name, $metadata: { httpStatusCode: statusCode } });
+    expect(sim.calls()).toMatchObject([{ outcome: 'answered', statusCode, faults: ['rawAnswer'] }]);
+    expect(sim.bill()).toHaveLength(lines);
+    expect((await meter(record())).Results).toMatchObject([{ Status: 'Success' }]);
+  });
+
+  it('strikes the calls of one product, by its code or by a license of it', async () => {
+    const { sim, listing, record, outcome } = await startMetering();
+    const other = sim.createProduct({ dimensions: ['users'] });
+    const elsewhere = sim.subscribe({
+      productCode: other.productCode,
+      startsAt: new Date(noon.getTime() - 2 * hourMs),
+    });
+    sim.faults.add({ kind: 'throttle', when: { productCode: listing.productCode } });
+    expect(await outcome(record())).toBe('ThrottlingException');
+    expect(await outcome(record({}, elsewhere))).toBe('Success');
+  });
+
   it.each([
     [false, 0],
     [true, 1],

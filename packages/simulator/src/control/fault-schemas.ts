@@ -68,6 +68,12 @@ export const faultRequest = z
       ofKind('unknownStatus', { status: z.string().min(1), subset, afterEffect }),
       ofKind('forgedSignature', { forgery: z.enum(forgeries) }),
       ofKind('proxyPage', { statusCode: z.exactOptional(z.int().min(200).max(599)), afterEffect }),
+      ofKind('rawAnswer', {
+        statusCode: z.exactOptional(z.int().min(200).max(599)),
+        headers: z.exactOptional(z.record(z.string(), z.string())),
+        body: z.exactOptional(z.string()),
+        afterEffect,
+      }),
     ],
     { error: `expected one of ${faultKinds.join(', ')}` },
   )

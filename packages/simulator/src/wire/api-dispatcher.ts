@@ -49,6 +49,8 @@ export interface DispatcherParts {
   readonly ids: SeededRandom;
   /** Whose credentials these are; throws a ServiceError where AWS would not take them. */
   readonly identify: (accessKeyId: string, sessionToken: string) => Caller;
+  /** The product that a license is of; undefined where nobody has such a license. */
+  readonly productOf: (licenseArn: string, moment: Date) => string | undefined;
   readonly handlers: Readonly<Record<Operation, ApiHandler>>;
 }
 
@@ -126,7 +128,17 @@ export class ApiDispatcher {
     const records =
       operation === 'BatchMeterUsage' && Array.isArray(input.UsageRecords) ? (input.UsageRecords as UsageRecord[]) : [];
     note({ request: input, records: records.length });
-    return { request: { operation, region, accountId: caller.accountId, at, input, records }, caller };
+    const productCodes = this.#productsOf(input, records, at);
+    return { request: { operation, region, accountId: caller.accountId, at, input, records, productCodes }, caller };
+  }
+
+  /** The request names one product, or its records' licenses do. */
+  #productsOf({ ProductCode }: JsonObject, records: readonly UsageRecord[], at: Date): string[] {
+    const named = typeof ProductCode === 'string' ? [ProductCode] : [];
+    const licensed = records.flatMap(({ LicenseArn }) =>
+      typeof LicenseArn === 'string' ? (this.parts.productOf(LicenseArn, at) ?? []) : [],
+    );
+    return [...new Set([...named, ...licensed])];
   }
 
   /** What the role of the software may do. A DryRun has its own word for no. */
@@ -151,7 +163,7 @@ export class ApiDispatcher {
       if (fate.latencyMs > 0) await delay(fate.latencyMs, undefined, { signal });
       if (!fate.ending || fate.ending.type === 'cut') return undefined;
       if (fate.ending.type === 'error') return this.#refused(fate.ending.error, passage);
-      if (fate.ending.type === 'page') return proxyPage(fate.ending.statusCode, note);
+      if (fate.ending.type === 'raw') return rawAnswer(fate.ending, note);
       note({ outcome: fate.ending.type === 'hang' ? 'hung' : 'reset' });
       return fate.ending;
     };
@@ -203,13 +215,9 @@ export class ApiDispatcher {
   }
 }
 
-/** What stands between a client and AWS answers in its own words, and knows no request id. */
-function proxyPage(statusCode: number, note: Note): Outcome {
+function rawAnswer({ statusCode, headers, body }: Extract<CallFate['ending'], { type: 'raw' }>, note: Note): Outcome {
   note({ outcome: 'answered', statusCode });
-  const body = Buffer.from(
-    `<html><head><title>${statusCode}</title></head><body><h1>${statusCode}</h1><hr>proxy</body></html>\n`,
-  );
-  return { type: 'answer', statusCode, headers: { 'Content-Type': 'text/html' }, body, cut: false };
+  return { type: 'answer', statusCode, headers, body: Buffer.from(body), cut: false };
 }
 
 function headersOf({ requestId, route: { codec } }: Passage): Record<string, string> {

@@ -15,4 +15,6 @@ export interface ApiRequest {
   readonly input: JsonObject;
   /** UsageRecords of a BatchMeterUsage request as received; empty otherwise. */
   readonly records: readonly UsageRecord[];
+  /** What the request is about: its ProductCode, and the products of its records' licenses. */
+  readonly productCodes: readonly string[];
 }

@@ -18,6 +18,7 @@ export interface CallMatcher extends RecordMatcher {
   region?: string;
   /** Whose credentials signed it: the seller's account, or a buyer's. */
   accountId?: string;
+  /** By the ProductCode of the call, or by the license of one of its records. */
   productCode?: string;
 }
 
@@ -40,7 +41,7 @@ export function matchesRecord(matcher: RecordMatcher, record: Partial<UsageRecor
 export function matchesCall({ region, accountId, productCode, ...matcher }: CallMatcher, request: ApiRequest): boolean {
   if (region !== undefined && region !== request.region) return false;
   if (accountId !== undefined && accountId !== request.accountId) return false;
-  if (productCode !== undefined && productCode !== request.input.ProductCode) return false;
+  if (productCode !== undefined && !request.productCodes.includes(productCode)) return false;
   if (Object.keys(matcher).length === 0) return true;
   return recordsOf(request).some((record) => matchesRecord(matcher, record));
 }

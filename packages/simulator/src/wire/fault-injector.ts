@@ -172,6 +172,7 @@ function pointOf(fault: FaultEffect): 'before' | 'within' | 'after' {
     case 'hang':
     case 'unknownError':
     case 'proxyPage':
+    case 'rawAnswer':
       return fault.afterEffect ? 'after' : 'before';
     case 'unprocessed':
     case 'truncateResults':
@@ -208,7 +209,9 @@ function endingOf(fault: FaultEffect): CallFate['ending'] {
     case 'unknownError':
       return error(fault.name, fault.message ?? 'An error that no model lists.', fault.statusCode);
     case 'proxyPage':
-      return { type: 'page', statusCode: fault.statusCode ?? 502 };
+      return proxyPage(fault.statusCode ?? 502);
+    case 'rawAnswer':
+      return { type: 'raw', statusCode: 200, headers: {}, body: '', ...given(fault) };
     case 'latency':
     case 'unprocessed':
     case 'truncateResults':
@@ -216,6 +219,21 @@ function endingOf(fault: FaultEffect): CallFate['ending'] {
     case 'forgedSignature':
       return undefined;
   }
+}
+
+/** What stands between a client and AWS answers in its own words, and knows no request id. */
+function proxyPage(statusCode: number): CallFate['ending'] {
+  const body = `<html><head><title>${statusCode}</title></head><body><h1>${statusCode}</h1><hr>proxy</body></html>\n`;
+  return { type: 'raw', statusCode, headers: { 'Content-Type': 'text/html' }, body };
+}
+
+/** The members of an answer that are there: one that is undefined stands for its default. */
+function given({ statusCode, headers, body }: Extract<FaultEffect, { kind: 'rawAnswer' }>): object {
+  return {
+    ...(statusCode !== undefined && { statusCode }),
+    ...(headers !== undefined && { headers }),
+    ...(body !== undefined && { body }),
+  };
 }
 
 function holds(predicate: RecordPredicate, record: UsageRecord): boolean {

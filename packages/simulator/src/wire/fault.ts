@@ -23,6 +23,7 @@ export const faultKinds = [
   'unknownStatus',
   'forgedSignature',
   'proxyPage',
+  'rawAnswer',
 ] as const;
 
 /** How the signature that RegisterUsage answers can be wrong. */
@@ -119,7 +120,18 @@ export type FaultEffect =
   /** RegisterUsage: takes effect, and answers a signature that is none, or that vouches for something else. */
   | { kind: 'forgedSignature'; forgery: Forgery }
   /** A page of a proxy in place of AWS's answer, in HTML. Default: HTTP 502, no effect. */
-  | { kind: 'proxyPage'; statusCode?: number; afterEffect?: boolean };
+  | { kind: 'proxyPage'; statusCode?: number; afterEffect?: boolean }
+  /**
+   * An HTTP answer as it is given, in place of AWS's and without a request id unless a header gives one. Default: HTTP
+   * 200, no headers, an empty body, no effect.
+   */
+  | {
+      kind: 'rawAnswer';
+      statusCode?: number;
+      headers?: Readonly<Record<string, string>>;
+      body?: string;
+      afterEffect?: boolean;
+    };
 
 export type Fault = FaultScope & FaultEffect;
 
@@ -141,7 +153,12 @@ export interface CallFate {
     | { readonly type: 'reset' | 'hang' }
     | { readonly type: 'cut' }
     | { readonly type: 'error'; readonly error: ServiceError }
-    | { readonly type: 'page'; readonly statusCode: number };
+    | {
+        readonly type: 'raw';
+        readonly statusCode: number;
+        readonly headers: Readonly<Record<string, string>>;
+        readonly body: string;
+      };
 }
 
 /** What becomes of one record of a batch. */
