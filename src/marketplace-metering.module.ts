@@ -10,8 +10,6 @@ import {
   type Type,
 } from '@nestjs/common';
 import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
-import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
-import { type DataSource } from 'typeorm';
 import { ADMIN_PROVIDERS, adminControllerOf } from './admin/admin.providers.js';
 import { AUDIT_PROVIDERS } from './audit/audit.providers.js';
 import { MarketplaceAudit } from './audit/marketplace-audit.service.js';
@@ -22,9 +20,8 @@ import { CONTAINER_PROVIDERS } from './container/container.providers.js';
 import { MarketplaceReadiness } from './container/marketplace-readiness.service.js';
 import { CallBudget } from './database/call-budget.js';
 import { ClockGuard } from './database/clock-guard.js';
-import { dataSourceNameOf, dataSourceOptionsOf } from './database/data-source.factory.js';
+import { connectLedger } from './database/ledger-connection.js';
 import { LedgerDatabase } from './database/ledger-database.js';
-import { runMigrations, verifyMigrations } from './database/migration-runner.js';
 import { ENTITLEMENT_PROVIDERS } from './entitlement/entitlement.providers.js';
 import { EntitlementService } from './entitlement/entitlement.service.js';
 import { MarketplaceMeteringError } from './errors/marketplace-metering-error.js';
@@ -158,7 +155,7 @@ function asyncOptionsProviders(options: AsyncOptions): Provider[] {
   );
 }
 
-/** Holds the options apart from the rooms, because the DataSource's module must be able to import them. */
+/** Holds the options apart from the rooms, with what their factory imports. */
 @Module({})
 class MarketplaceOptionsModule {}
 
@@ -174,12 +171,6 @@ function assemble(
     providers: optionsProviders,
     exports: [RESOLVED_OPTIONS],
   };
-  const dataSourceModule = TypeOrmModule.forRootAsync({
-    name: dataSourceNameOf(name),
-    imports: [optionsModule],
-    inject: [RESOLVED_OPTIONS],
-    useFactory: (options: ResolvedOptions) => dataSourceOptionsOf(options),
-  });
   const aliases: FactoryProvider[] =
     name === undefined
       ? []
@@ -191,11 +182,11 @@ function assemble(
   return {
     module: MarketplaceMeteringModule,
     global: statics.isGlobal ?? STATIC_DEFAULTS.isGlobal,
-    imports: [optionsModule, dataSourceModule, DiscoveryModule],
+    imports: [optionsModule, DiscoveryModule],
     controllers: controllersOf(statics),
     providers: [
       { provide: INSTANCE_NAME, useValue: name },
-      ledgerDatabaseProvider(name),
+      { provide: LedgerDatabase, inject: [RESOLVED_OPTIONS], useFactory: connectLedger },
       Waker,
       JobScheduler,
       ClockGuard,
@@ -215,19 +206,6 @@ function assemble(
       ...aliases,
     ],
     exports: name === undefined ? [...PUBLIC_SERVICES] : aliases.map((alias) => alias.provide),
-  };
-}
-
-/** Nobody gets the ledger before its schema is in the state that the options ask for. */
-function ledgerDatabaseProvider(name: string | undefined): FactoryProvider {
-  return {
-    provide: LedgerDatabase,
-    inject: [getDataSourceToken(dataSourceNameOf(name)), RESOLVED_OPTIONS],
-    useFactory: async (dataSource: DataSource, options: ResolvedOptions): Promise<LedgerDatabase> => {
-      if (options.migrations === 'run') await runMigrations(dataSource);
-      if (options.migrations === 'verify') await verifyMigrations(dataSource);
-      return new LedgerDatabase(dataSource);
-    },
   };
 }
 

@@ -1,16 +1,13 @@
 import pg from 'pg';
-import { DataSource } from 'typeorm';
-import { type PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 
 export const LEDGER_SCHEMA = 'marketplace';
 export const MIGRATIONS_TABLE = 'migration';
 
-/** Nest-level name of our DataSource; a named instance has its own. */
-export function dataSourceNameOf(instance: string | undefined): string {
-  return instance === undefined ? 'marketplace' : `marketplace_${instance}`;
-}
+/** By its place in the union: TypeORM 0.3 and 1 call it by different names. */
+type PostgresDataSourceOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
 const OID = { bool: 16, int2: 21, int4: 23, float8: 701, json: 114, jsonb: 3802, timestamptz: 1184 };
 const PARSERS: Record<number, (text: string) => unknown> = {

@@ -1,3 +1,4 @@
+import { type OnApplicationShutdown } from '@nestjs/common';
 import { type DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 
 /** One connection, or a transaction on one: all that the SQL of a room needs. */
@@ -17,12 +18,16 @@ const RETRIES = 5;
  * The module's own way to Postgres, apart from the host's DataSource: its entities, subscribers, naming strategy and
  * pool never meet ours.
  */
-export class LedgerDatabase {
+export class LedgerDatabase implements OnApplicationShutdown {
   constructor(readonly dataSource: DataSource) {}
 
+  async onApplicationShutdown(): Promise<void> {
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+
   /**
-   * `work` ends before the connections are closed. @nestjs/typeorm closes them in the same phase of the shutdown in
-   * which our services end, and Nest puts no order between global modules.
+   * `work` ends before the connections are closed. They are closed in the same phase of the shutdown in which our
+   * services end, and Nest puts no order between the providers of a module.
    */
   beforeClose(work: () => Promise<void>): void {
     const { dataSource } = this;
@@ -89,13 +94,18 @@ export function executorOn(runner: QueryRunner): SqlExecutor {
   };
 }
 
+/** The host's DataSource, which TypeORM 0.3 calls the manager's connection. */
+export function dataSourceOf(manager: { dataSource: DataSource } | { connection: DataSource }): DataSource {
+  return 'dataSource' in manager ? manager.dataSource : manager.connection;
+}
+
 /** Statements through the host's manager: inside its transaction when it has one. */
 export function executorOfManager(manager: EntityManager): SqlExecutor {
   const runner = manager.queryRunner;
   if (runner) return executorOn(runner);
   return {
     async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-      const ownRunner = manager.dataSource.createQueryRunner();
+      const ownRunner = dataSourceOf(manager).createQueryRunner();
       try {
         return await executorOn(ownRunner).query<Row>(sql, parameters);
       } finally {

@@ -1,6 +1,6 @@
 import { type DataSource, type EntityManager } from 'typeorm';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
-import { executorOfManager, type LedgerDatabase, type SqlExecutor } from './ledger-database.js';
+import { dataSourceOf, executorOfManager, type LedgerDatabase, type SqlExecutor } from './ledger-database.js';
 
 /** Text only: the host's type parsers are the host's. */
 interface Whereabouts {
@@ -29,7 +29,7 @@ const homes = new WeakMap<LedgerDatabase, string>();
  * @throws MarketplaceMeteringError `MANAGER_ELSEWHERE`, naming the database that the manager points at and the fix.
  */
 export async function assertSameDatabase(manager: EntityManager, ledger: LedgerDatabase): Promise<void> {
-  const { dataSource } = manager;
+  const dataSource = dataSourceOf(manager);
   if (proven.get(dataSource)?.has(ledger)) return;
   const { type } = dataSource.options;
   if (type !== 'postgres' && type !== 'aurora-postgres') {

@@ -6,9 +6,10 @@ import {
   type OnModuleDestroy,
   Optional,
 } from '@nestjs/common';
-import { SchedulerRegistry } from '@nestjs/schedule';
+import { ModulesContainer } from '@nestjs/core';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { hostIntervalsIn, type HostIntervals } from './host-intervals.js';
 import { Waker } from './waker.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
@@ -37,20 +38,21 @@ export const INSTANCE_NAME = Symbol('marketplace-metering:instance-name');
 /**
  * Runs the module's jobs: on their interval, when they are woken, and on demand. A job never overlaps itself in one
  * process; between processes each job shares its work by row locks. Timers are ours: importing ScheduleModule here
- * would fire every job of the host twice. When the host has a SchedulerRegistry the intervals are shown in it as
- * `marketplace:<job>`.
+ * would fire every job of the host twice. When the host has @nestjs/schedule's SchedulerRegistry the intervals are shown
+ * in it as `marketplace:<job>`.
  */
 @Injectable()
 export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('MarketplaceJobs');
   private readonly slots = new Map<JobName, Slot>();
   private readonly abort = new AbortController();
+  private registry: HostIntervals | undefined;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly waker: Waker,
     @Optional() @Inject(INSTANCE_NAME) private readonly instanceName?: string,
-    @Optional() @Inject(SchedulerRegistry) private readonly registry?: SchedulerRegistry,
+    @Optional() @Inject(ModulesContainer) private readonly modules?: ModulesContainer,
   ) {}
 
   add(job: Job): void {
@@ -67,6 +69,7 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     if (!this.options.jobs.autoStart) return;
+    this.registry = this.modules && hostIntervalsIn(this.modules);
     for (const slot of this.slots.values()) this.start(slot);
   }
 

@@ -16,7 +16,6 @@ import {
 } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import {
   type Delivery,
@@ -339,9 +338,8 @@ describe('instances', () => {
       ['first-seller', undefined],
       ['second-seller', 'second'],
     ] as const) {
-      const database = new LedgerDatabase(
-        app.get(getDataSourceToken(instance === undefined ? 'marketplace' : 'marketplace_second')),
-      );
+      const [database] = app.get(LedgerDatabase, { each: true, strict: false });
+      if (database === undefined) throw new Error('no ledger');
       const outbox = new Outbox(resolveOptions(optionsOf(seller), {}));
       const event = {
         type: 'subscription.converted' as const,

@@ -19,7 +19,7 @@ import {
 import { APP_GUARD, NestFactory, Reflector } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
-import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import pg from 'pg';
 import { map, type Observable } from 'rxjs';
 import { DataSource } from 'typeorm';
@@ -368,7 +368,7 @@ describe('as a guest of the host', () => {
       class Host {}
       const host = await ADAPTERS.Express(Host);
       await expectOneUnitMetered(host, await listen(host));
-      const ours = host.get<DataSource>(getDataSourceToken('marketplace'), { strict: false });
+      const ours = host.get(LedgerDatabase, { strict: false }).dataSource;
       expect(ours.entityMetadatas).toEqual([]);
       const hosts = host.get(DataSource);
       const [row] = await hosts.query<{ count: number }[]>(
