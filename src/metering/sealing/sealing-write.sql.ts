@@ -199,8 +199,8 @@ export async function markClosed(
 /**
  * Records follow their agreements: after a fold, a claim or a hand-over they show the subscription and the customer
  * that the agreement belongs to now. SKIP LOCKED: one that is being sent follows the next time. From customer to
- * record, one index after the other: left to itself, a planner without statistics compares every record with every
- * subscription.
+ * record, one index after the other, and once: a planner without statistics, as in a ledger's first hours, would look
+ * for strays again for every record, and compare every record with every subscription.
  */
 export async function moveRecords(
   tx: SqlExecutor,
@@ -208,29 +208,26 @@ export async function moveRecords(
   customerIds: readonly string[],
 ): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.metering_record r SET customer_id = moved.customer_id, subscription_id = moved.subscription_id
-     FROM (
-       SELECT m.id, stray.customer_id, stray.subscription_id
-       FROM (
-         SELECT m.id, c.id AS customer_id, s.id AS subscription_id
-         FROM unnest($2::uuid[]) AS c (id)
-         CROSS JOIN LATERAL (
-           SELECT id FROM marketplace.subscription WHERE seller_account = $1 AND customer_id = c.id OFFSET 0) AS s
-         CROSS JOIN LATERAL (
-           SELECT id FROM marketplace.agreement WHERE seller_account = $1 AND subscription_id = s.id OFFSET 0) AS a
-         CROSS JOIN LATERAL (
-           SELECT id FROM marketplace.period WHERE seller_account = $1 AND agreement_id = a.id OFFSET 0) AS p
-         CROSS JOIN LATERAL (
-           SELECT id FROM marketplace.metering_record
-           WHERE seller_account = $1 AND period_id = p.id
-             AND (customer_id, subscription_id) IS DISTINCT FROM (c.id, s.id) OFFSET 0) AS m
-         OFFSET 0
-       ) AS stray
-       JOIN marketplace.metering_record m ON m.seller_account = $1 AND m.id = stray.id
-       ORDER BY m.id
-       FOR NO KEY UPDATE OF m SKIP LOCKED
-     ) AS moved
-     WHERE r.seller_account = $1 AND r.id = moved.id`,
+    `WITH stray AS MATERIALIZED (
+       SELECT m.id, c.id AS customer_id, s.id AS subscription_id
+       FROM unnest($2::uuid[]) AS c (id)
+       CROSS JOIN LATERAL (
+         SELECT id FROM marketplace.subscription WHERE seller_account = $1 AND customer_id = c.id OFFSET 0) AS s
+       CROSS JOIN LATERAL (
+         SELECT id FROM marketplace.agreement WHERE seller_account = $1 AND subscription_id = s.id OFFSET 0) AS a
+       CROSS JOIN LATERAL (
+         SELECT id FROM marketplace.period WHERE seller_account = $1 AND agreement_id = a.id OFFSET 0) AS p
+       CROSS JOIN LATERAL (
+         SELECT id FROM marketplace.metering_record
+         WHERE seller_account = $1 AND period_id = p.id
+           AND (customer_id, subscription_id) IS DISTINCT FROM (c.id, s.id) OFFSET 0) AS m
+     ), moved AS MATERIALIZED (
+       SELECT stray.* FROM stray CROSS JOIN LATERAL (
+         SELECT FROM marketplace.metering_record m WHERE m.seller_account = $1 AND m.id = stray.id
+         FOR NO KEY UPDATE SKIP LOCKED) AS locked
+     )
+     UPDATE marketplace.metering_record r SET customer_id = moved.customer_id, subscription_id = moved.subscription_id
+     FROM moved WHERE r.seller_account = $1 AND r.id = moved.id`,
     [sellerAccount, customerIds],
   );
 }
