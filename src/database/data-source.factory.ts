@@ -33,6 +33,20 @@ class LedgerClient extends pg.Client {
 }
 
 /**
+ * pg-pool hands an idle connection out at `process.nextTick`, which jest's fake timers hold back by default: `record()`
+ * would never answer in a host's test. Promises are never faked.
+ */
+class LedgerPool extends pg.Pool {
+  override connect(...given: unknown[]): Promise<pg.PoolClient> {
+    const connected = (super.connect as (...given: unknown[]) => Promise<pg.PoolClient>)(...given);
+    void Promise.resolve().then(() => {
+      (this as unknown as { _pulseQueue(): void })._pulseQueue();
+    });
+    return connected;
+  }
+}
+
+/**
  * What the ledger's DataSource is made of. Without `submission`, as for migrations, nothing ends a transaction that
  * stands still.
  */
@@ -50,7 +64,7 @@ export function dataSourceOptionsOf({ database, submission }: DataSourceSettings
   const lease = submission === undefined ? '' : ` -c idle_in_transaction_session_timeout=${submission.leaseMs}`;
   return {
     type: 'postgres',
-    driver: pg,
+    driver: Object.assign(Object.create(pg) as typeof pg, { Pool: LedgerPool }),
     url,
     ...(ssl === undefined ? {} : { ssl: ssl as boolean }),
     poolSize,

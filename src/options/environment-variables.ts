@@ -103,6 +103,7 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
     read: asNumber,
   },
   { option: 'recording.timeoutMs', variable: 'MARKETPLACE_RECORDING_TIMEOUT_MS', read: asNumber },
+  { option: 'recording.unknownTenants', variable: 'MARKETPLACE_RECORDING_UNKNOWN_TENANTS', read: asText },
   { option: 'submission.concurrency', variable: 'MARKETPLACE_SUBMISSION_CONCURRENCY', read: asNumber },
   { option: 'submission.callsPerSecond', variable: 'MARKETPLACE_SUBMISSION_CALLS_PER_SECOND', read: asNumber },
   { option: 'submission.spreadMs', variable: 'MARKETPLACE_SUBMISSION_SPREAD_MS', read: asNumber },

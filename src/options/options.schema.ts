@@ -262,6 +262,7 @@ export const optionsSchema = z.strictObject({
       futureSkewMs: durationMs(0, HOUR_MS, 5 * MINUTES_MS),
       idempotencyHorizonMs: durationMs(24 * HOUR_MS, 3660 * 24 * HOUR_MS, 35 * 24 * HOUR_MS),
       timeoutMs: durationMs(100, 10 * MINUTES_MS, 30 * SECONDS_MS),
+      unknownTenants: z.enum(['refuse', 'ignore'], { error: 'give "refuse" or "ignore"' }).default('refuse'),
     })
     .prefault({}),
   submission: z

@@ -45,4 +45,17 @@ export interface RecordingOptions {
    * @environment MARKETPLACE_RECORDING_TIMEOUT_MS
    */
   timeoutMs?: number | undefined;
+  /**
+   * What `record()` does for a tenant that has claimed no subscription of the product. `refuse`: it fails with
+   * `TENANT_UNKNOWN`. `ignore`: it answers `ignored`, writes nothing, and counts it in the metric of recorded usage.
+   *
+   * Give `ignore` where only a part of your tenants are AWS customers and you record for all of them. Unknown tenants
+   * are remembered for a second, so that they cost no look-up per call; a tenant that another process has claimed is
+   * known here within that second. `ifUnknown` of a call wins.
+   *
+   * @range `refuse` or `ignore`
+   * @defaultValue `refuse`
+   * @environment MARKETPLACE_RECORDING_UNKNOWN_TENANTS
+   */
+  unknownTenants?: 'refuse' | 'ignore' | undefined;
 }

@@ -8,6 +8,7 @@ import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { insertSubjects } from '../subscription/chain/subject.sql.js';
+import { SubjectDirectory } from '../subscription/chain/subject-directory.js';
 import { loadSubscription, type Subscription } from '../subscription/subscription.js';
 import { hashOf } from './registration-code.js';
 import { type CodeRow, insertClaim, selectCode } from './registration.sql.js';
@@ -33,6 +34,7 @@ export class RegistrationService {
     private readonly database: LedgerDatabase,
     private readonly outbox: Outbox,
     private readonly waker: Waker,
+    private readonly subjects: SubjectDirectory,
   ) {}
 
   /**
@@ -65,6 +67,7 @@ export class RegistrationService {
     { tenantId, manager }: { tenantId: string; manager?: EntityManager },
   ): Promise<Subscription> {
     refuseTenant(tenantId);
+    this.subjects.expectClaim(tenantId);
     const subscriptionId = await this.linkIn(manager, hashOf(code), tenantId);
     // Through a connection of ours: the host's may read types as it likes. What it cannot see yet is the claim.
     const { sellerAccount, clock } = this.options;

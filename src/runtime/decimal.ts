@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /**
  * Exact decimals as scaled bigints. Usage has at most 12 decimals; AWS takes whole numbers; nothing in between may pass
  * through a float.
@@ -17,7 +19,7 @@ export type Scaled = bigint;
 
 /**
  * Reads a decimal. Text, bigints and decimal objects (decimal.js, big.js, bignumber.js) are exact and never rounded. A
- * number is a computed thing: it is rounded to 12 decimals by its shortest form, half away from zero, and refused
+ * number is a computed thing: it is rounded to 12 decimals by its shortest form, half to even, and refused
  * beyond 2^53, where it stands for a range of values.
  * @returns the scaled value, or a sentence that says why it is refused.
  */
@@ -32,20 +34,26 @@ function parseNumber(value: number): Scaled | string {
   const parts = partsOf(String(value));
   if (parts === null) return 'must be a finite number';
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER)
-    return 'must not lie beyond 2^53 as a number, which is not exact there; give it as text';
+    return 'must not lie beyond 2^53 as a number, which is not exact there; give it as text or bigint';
   const { digits, shift } = parts;
   const exact = shiftExactly(parts);
   if (exact !== null) return exact;
-  const divisor = 10n ** BigInt(-shift);
-  const half = digits < 0n ? -divisor : divisor;
-  return (digits * 2n + half) / (2n * divisor);
+  return roundedHalfToEven(digits, 10n ** BigInt(-shift));
+}
+
+function roundedHalfToEven(dividend: bigint, divisor: bigint): bigint {
+  const quotient = dividend / divisor;
+  const rest = 2n * (dividend % divisor);
+  const isAway = rest === divisor || rest === -divisor ? quotient % 2n !== 0n : rest > divisor || rest < -divisor;
+  if (!isAway) return quotient;
+  return dividend < 0n ? quotient - 1n : quotient + 1n;
 }
 
 /** Decimal objects print themselves in full by `toFixed()`. What does not say so is no decimal. */
 function parseObject(value: unknown): Scaled | string {
   const fault = 'must be a string, number, bigint or decimal object';
-  // A Number object would round to an integer here.
-  if (typeof value !== 'object' || value === null || value instanceof Number) return fault;
+  // A Number object, of whatever realm, would round to an integer here.
+  if (typeof value !== 'object' || value === null || types.isNumberObject(value)) return fault;
   try {
     const text: unknown = (value as { toFixed(): unknown }).toFixed();
     return typeof text === 'string' ? parseText(text) : fault;

@@ -163,7 +163,11 @@ describe('docs/acceptance.md', () => {
   it('maps every promise to tests that there are', () => {
     const nameOf: Requirements['nameOf'] = ({ section, id }) =>
       ['Defects', 'Cases'].includes(section) ? new RegExp(`\\b${id}\\b`) : null;
-    expect(acceptanceProblems(rows, { ids: REQUIRED, titlesOf, nameOf })).toEqual([]);
+    // What hosts and the ground bring is no list of the sources: each row that is there must have its tests.
+    const found = Object.fromEntries(
+      ['Ground', 'Guests'].map((name) => [name, rows.filter(({ section }) => section === name).map(({ id }) => id)]),
+    );
+    expect(acceptanceProblems(rows, { ids: { ...REQUIRED, ...found }, titlesOf, nameOf })).toEqual([]);
   });
 
   it('reads its lists off the sources', () => {

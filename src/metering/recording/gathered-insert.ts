@@ -1,6 +1,7 @@
 import { type Client } from 'pg';
 import { type LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { countMetric } from '../../runtime/metrics.js';
+import { clearTimeout, setTimeout } from '../../runtime/real-time.js';
 import { type RecordingFailure, recordingFailureOf } from './recording-failure.js';
 import { conflictProblem, differences } from './usage-comparison.js';
 import { findUsage, insertUsage, NamedStatements } from './usage-event.sql.js';

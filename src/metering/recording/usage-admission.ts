@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { isInstallation, type ResolvedOptions } from '../../options/resolved-options.js';
+import { monotonicMs, sleep } from '../../runtime/real-time.js';
 import { type Subject, type SubjectDirectory, type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { type ProductCatalog } from '../../subscription/product-catalog.js';
 import { recordingFailureOf } from './recording-failure.js';
@@ -37,13 +37,14 @@ export class UsageAdmission {
 
   /**
    * Holds every event against every rule before any of them is written. What is ignored has its answer already.
+   * @param ifUnknown of the call; undefined: as the options say.
    * @param host the host's transaction, asked for subjects that only it can see.
    * @throws UsageRefusedError with every problem of every event
    */
   async admit(
     events: readonly unknown[],
     host: SqlExecutor | null,
-    ifUnknown: 'refuse' | 'ignore',
+    ifUnknown: 'refuse' | 'ignore' | undefined,
   ): Promise<(PlacedUsage | RecordResult)[]> {
     const problems: CodedProblem[] = [];
     if (events.length > EVENTS_PER_CALL_MAX) {
@@ -57,11 +58,14 @@ export class UsageAdmission {
       const usage = readUsage(event, index, window, problems);
       if (usage) read.push(usage);
     }
-    const placed = await this.place(read, host);
+    const ignoresTenants = (ifUnknown ?? recording.unknownTenants) === 'ignore';
+    const placed = await this.place(read, host, ignoresTenants);
     const answers = placed.map((answer, position): PlacedUsage | RecordResult | null => {
       if (!('problem' in answer)) return answer;
       const usage = read[position];
-      if (usage && answer.isUnknown && ifUnknown === 'ignore') return ignored(usage, this.options.sellerAccount);
+      // The option speaks of tenants; an unknown subscription is ignored only where the call says so.
+      const isIgnored = ifUnknown === undefined ? answer.problem.code === 'TENANT_UNKNOWN' : answer.isUnknown;
+      if (usage && isIgnored && ignoresTenants) return ignored(usage, this.options.sellerAccount);
       problems.push(answer.problem);
       return null;
     });
@@ -89,11 +93,16 @@ export class UsageAdmission {
    * Finds the subject and the dimension of each event, from memory as a rule: then nothing is awaited that takes a
    * round trip.
    */
-  private async place(usages: readonly CheckedUsage[], host: SqlExecutor | null): Promise<(PlacedUsage | Misplaced)[]> {
+  private async place(
+    usages: readonly CheckedUsage[],
+    host: SqlExecutor | null,
+    ignoresTenants: boolean,
+  ): Promise<(PlacedUsage | Misplaced)[]> {
     const named = usages.map((usage) => ({ usage, name: subjectNameOf(usage, this.products) }));
     const subjects = await this.subjectsOf(
       named.flatMap(({ name }) => (isMisplaced(name) ? [] : [name])),
       host,
+      ignoresTenants,
     );
     const placed: (PlacedUsage | Misplaced)[] = [];
     let position = 0;
@@ -120,14 +129,18 @@ export class UsageAdmission {
    * A miss that finds the database away waits for it like the event itself would; errors of the host's connection are
    * the host's.
    */
-  private async subjectsOf(names: readonly SubjectName[], host: SqlExecutor | null): Promise<(Subject | null)[]> {
-    const deadline = performance.now() + this.options.recording.timeoutMs;
+  private async subjectsOf(
+    names: readonly SubjectName[],
+    host: SqlExecutor | null,
+    ignoresTenants: boolean,
+  ): Promise<(Subject | null)[]> {
+    const deadline = monotonicMs() + this.options.recording.timeoutMs;
     for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
       try {
-        return await this.directory.subjectsOf(names, host);
+        return await this.directory.subjectsOf(names, host, ignoresTenants);
       } catch (error) {
         if (host || recordingFailureOf(error) !== 'unavailable') throw error;
-        if (performance.now() + pauseMs > deadline) throw notRecordedBecause(error, 'notWritten', []);
+        if (monotonicMs() + pauseMs > deadline) throw notRecordedBecause(error, 'notWritten', []);
         await sleep(pauseMs);
       }
     }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { type EntityManager } from 'typeorm';
 import { type Decimal, parseDecimal, type Scaled } from '../../runtime/decimal.js';
 import { type CodedProblem } from './usage-refusal.js';
@@ -23,7 +24,7 @@ export interface UsageEvent {
   dimension: string;
   /**
    * Units used, below 10^18. Text, bigint and decimal objects are exact: more than 12 decimals are refused. Numbers are
-   * rounded to 12 decimals, and refused beyond 2^53. Zero is taken; a negative quantity is a correction and needs a
+   * rounded to 12 decimals, half to even, and refused beyond 2^53. Zero is taken; a negative quantity is a correction and needs a
    * `reason`.
    */
   quantity: Decimal;
@@ -57,7 +58,7 @@ export interface RecordResult {
   eventId: string;
   /** The key that was given, or the one that was minted (`evt_…`): given again, it is that event. */
   idempotencyKey: string;
-  /** `ignored`: nobody of that name is a customer, and the call said `ifUnknown: 'ignore'`; nothing was written. */
+  /** `ignored`: nobody of that name is a customer, and the call or the options said `ignore`; nothing was written. */
   outcome: 'recorded' | 'duplicate' | 'ignored';
   /**
    * The subscription that was named when the event was recorded; null where the tenant's payer is chosen at sealing.
@@ -74,8 +75,8 @@ export interface RecordOptions {
   /** Stops waiting. Without effect on a statement that runs in the host's transaction already. */
   signal?: AbortSignal;
   /**
-   * For hosts whose tenants are only partly AWS customers: `ignore` answers for unknown tenants and subscriptions
-   * instead of refusing. Default `refuse`.
+   * For hosts whose tenants are only partly AWS customers: `ignore` answers `ignored` for unknown tenants and
+   * subscriptions instead of refusing. Default: what the option `recording.unknownTenants` says of tenants.
    */
   ifUnknown?: 'refuse' | 'ignore';
 }
@@ -234,10 +235,7 @@ function readInstant(
 ): Date | null {
   const at = instantMs(value);
   if (!Number.isFinite(at)) {
-    refuse(
-      'occurredAt',
-      'must be a valid Date, a Temporal.Instant, or ISO 8601 text with a zone such as "2026-11-10T10:30:00Z"',
-    );
+    refuse('occurredAt', `${INSTANT_RULE}${instantFix(value)}`);
   } else if (at > now.getTime() + futureSkewMs) {
     refuse(
       'occurredAt',
@@ -258,9 +256,25 @@ function readInstant(
   return null;
 }
 
-/** Milliseconds since the epoch, NaN for what names no instant. Finer text is cut to its millisecond. */
+const INSTANT_RULE =
+  'must be a valid Date, a Temporal.Instant, or ISO 8601 text with a zone such as "2026-11-10T10:30:00Z"';
+
+/** What else callers have in their hands for an instant, and what to make of it. */
+function instantFix(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return '; a number may be seconds or milliseconds: give new Date(milliseconds)';
+  if (typeof value !== 'object' || value === null) return '';
+  // dayjs, moment; luxon; Temporal.ZonedDateTime.
+  const way = ['toDate', 'toJSDate', 'toInstant'].find((name) => name in value);
+  return way === undefined ? '' : `; give its ${way}()`;
+}
+
+/**
+ * Milliseconds since the epoch, NaN for what names no instant. Finer text is cut to its millisecond. A Date may come
+ * from another realm: out of a vm, or a test under jest.
+ */
 function instantMs(value: unknown): number {
-  if (value instanceof Date) return value.getTime();
+  if (types.isDate(value)) return Date.prototype.getTime.call(value);
   if (typeof value === 'string') return textMs(value);
   const isInstant =
     typeof value === 'object' &&

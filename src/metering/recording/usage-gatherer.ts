@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type LedgerDatabase } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { backoffCeilingMs } from '../../runtime/backoff.js';
+import { clearTimeout, monotonicMs, setImmediate, setTimeout, sleep } from '../../runtime/real-time.js';
 import { GatheredInsert } from './gathered-insert.js';
 import { RECORDING_PAUSES } from './recording-failure.js';
 import { type RecordResult } from './usage-event.js';
@@ -84,7 +84,7 @@ export class UsageGatherer {
       const call: WaitingCall = {
         usage,
         id: usage.id,
-        deadline: performance.now() + timeoutMs,
+        deadline: monotonicMs() + timeoutMs,
         settle: (answer) => {
           call.settle = null;
           signal?.removeEventListener('abort', abort);
@@ -238,14 +238,14 @@ export class UsageGatherer {
     this.deadlineTimer = setTimeout(
       () => {
         this.deadlineTimer = null;
-        const now = performance.now();
+        const now = monotonicMs();
         for (const call of this.pending) {
           if (call.deadline > now) break;
           giveUp(call, 'RECORD_TIMEOUT', `recording.timeoutMs (${this.options.recording.timeoutMs} ms) passed`);
         }
         this.watchDeadlines();
       },
-      Math.max(1, oldest.deadline - performance.now()),
+      Math.max(1, oldest.deadline - monotonicMs()),
     );
     this.deadlineTimer.unref();
   }

@@ -36,12 +36,7 @@ export function subjectNameOf(usage: CheckedUsage, listing: Listing): SubjectNam
   const { tenantId, productCode } = usage;
   const named = productCode === null ? null : (listing.get(productCode) ?? null);
   if (productCode !== null && named === null) {
-    return misplaced(
-      usage,
-      'PRODUCT_UNKNOWN',
-      'productCode',
-      `"${shown(productCode)}" is not listed; correct it, or add it to products (MARKETPLACE_PRODUCTS)`,
-    );
+    return unlisted(usage, 'productCode', productCode);
   }
   if (usage.subscriptionId !== null) {
     const subscriptionId = subscriptionIdOf(usage.subscriptionId);
@@ -54,7 +49,7 @@ export function subjectNameOf(usage: CheckedUsage, listing: Listing): SubjectNam
       usage,
       'DIMENSION_UNDECLARED',
       'dimension',
-      `"${shown(usage.dimension)}" is declared for no product; ${DECLARE}`,
+      `"${shown(usage.dimension)}" is declared for no listed product; ${DECLARE}`,
     );
   if (others.length > 0) {
     const codes = [only, ...others].map((product) => `"${product.productCode}"`).join(' and ');
@@ -79,6 +74,14 @@ export function untaggable(usage: CheckedUsage): Misplaced {
   return misplaced(usage, 'USAGE_INVALID', 'tags', message);
 }
 
+/** A typo, or a product that was taken off the list while usage of it still comes. */
+function unlisted(usage: CheckedUsage, field: string, productCode: string): Misplaced {
+  const message =
+    `product "${shown(productCode)}" is not listed (any more); correct it, or list it in products ` +
+    `(MARKETPLACE_PRODUCTS): with mode "off" its usage is kept in the ledger and not billed`;
+  return misplaced(usage, 'PRODUCT_UNKNOWN', field, message);
+}
+
 const DECLARE = 'correct it, or add it to products[].dimensions (MARKETPLACE_PRODUCTS)';
 
 export function unknownSubject(usage: CheckedUsage): Misplaced {
@@ -94,8 +97,8 @@ export function unknownSubject(usage: CheckedUsage): Misplaced {
     return { ...misplaced(usage, 'SUBSCRIPTION_UNKNOWN', 'subscriptionId', message), isUnknown: true };
   }
   const message =
-    `"${shown(tenantId)}" has claimed no subscription of the product; give the id that claim() was given, or ` +
-    `ifUnknown: 'ignore'`;
+    `"${shown(tenantId)}" has claimed no subscription of the product; give the id that claim() was given; where only ` +
+    `some tenants are AWS customers, recording.unknownTenants: 'ignore' (MARKETPLACE_RECORDING_UNKNOWN_TENANTS)`;
   return { ...misplaced(usage, 'TENANT_UNKNOWN', 'tenantId', message), isUnknown: true };
 }
 
@@ -105,11 +108,12 @@ export function undeclaredDimension(
   product: ResolvedProduct | undefined,
 ): Misplaced {
   const { dimension } = usage;
-  const message = product?.dimensions.includes(dimension)
+  if (!product) return unlisted(usage, 'subscriptionId', productCode);
+  const message = product.dimensions.includes(dimension)
     ? `"${shown(dimension)}" of product ${productCode} is not in the ledger yet: the module writes it at its ` +
       'start, so let a replica with these options start'
     : `"${shown(dimension)}" is not declared for product ${productCode}; give one of ` +
-      `${(product?.dimensions ?? []).map((name) => `"${name}"`).join(', ')}, or add it to products[].dimensions (MARKETPLACE_PRODUCTS)`;
+      `${product.dimensions.map((name) => `"${name}"`).join(', ')}, or add it to products[].dimensions (MARKETPLACE_PRODUCTS)`;
   return misplaced(usage, 'DIMENSION_UNDECLARED', 'dimension', message);
 }
 

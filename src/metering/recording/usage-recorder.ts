@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { type EntityManager, type QueryRunner } from 'typeorm';
 import {
@@ -13,6 +12,7 @@ import { MarketplaceMeteringError } from '../../errors/marketplace-metering-erro
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { backoffCeilingMs } from '../../runtime/backoff.js';
 import { countMetric } from '../../runtime/metrics.js';
+import { monotonicMs, sleep } from '../../runtime/real-time.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { SubjectDirectory } from '../../subscription/chain/subject-directory.js';
 import { ProductCatalog } from '../../subscription/product-catalog.js';
@@ -99,7 +99,7 @@ export class UsageRecorder implements OnApplicationShutdown {
 
   private async perform(
     input: UsageEvent | readonly UsageEvent[],
-    { manager, signal, ifUnknown = 'refuse' }: RecordOptions,
+    { manager, signal, ifUnknown }: RecordOptions,
   ): Promise<RecordResult | RecordResult[]> {
     if (manager) await assertSameDatabase(manager, this.ledger);
     const isArray = Array.isArray(input);
@@ -160,7 +160,7 @@ export class UsageRecorder implements OnApplicationShutdown {
     signal: AbortSignal | undefined,
   ): Promise<RecordResult[]> {
     const { timeoutMs } = this.options.recording;
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonicMs() + timeoutMs;
     let outcome: 'notWritten' | 'unknown' = 'notWritten';
     for (let failures = 0; ; failures += 1) {
       const pauseMs = backoffCeilingMs(failures, RECORDING_PAUSES);
@@ -180,7 +180,7 @@ export class UsageRecorder implements OnApplicationShutdown {
         const kind = recordingFailureOf(error);
         if (kind === 'unavailable') outcome = 'unknown';
         if (kind === 'data' || kind === 'fatal') throw notRecordedBecause(error, outcome, usages);
-        if (performance.now() + pauseMs > deadline) {
+        if (monotonicMs() + pauseMs > deadline) {
           throw notRecorded('RECORD_TIMEOUT', `recording.timeoutMs (${timeoutMs} ms) passed`, outcome, usages, error);
         }
         await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {

@@ -3,8 +3,10 @@ import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { SingleFlight } from '../../runtime/single-flight.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { monotonicMs } from '../../runtime/real-time.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { selectDimensions } from '../product.sql.js';
+import { MissedNames } from './missed-names.js';
 
 /** A name under which usage is recorded. */
 export interface SubjectName {
@@ -56,6 +58,7 @@ const FIND = `
 export class SubjectDirectory {
   private readonly subjects = new Map<string, Subject>();
   private readonly asked = new SingleFlight<Subject | null>();
+  private readonly missed = new MissedNames();
   private dimensions = new Map<string, number>();
 
   constructor(
@@ -72,14 +75,33 @@ export class SubjectDirectory {
     return found;
   }
 
-  /** For each name its subject, null where there is none. */
-  async subjectsOf(names: readonly SubjectName[], host: SqlExecutor | null = null): Promise<(Subject | null)[]> {
+  /**
+   * For each name its subject, null where there is none.
+   * @param believesMisses a tenant that was unknown within the last second is so still: nobody is asked.
+   */
+  async subjectsOf(
+    names: readonly SubjectName[],
+    host: SqlExecutor | null = null,
+    believesMisses = false,
+  ): Promise<(Subject | null)[]> {
     const found = names.map((name) => this.remembered(name));
+    const isMissed = believesMisses && !host && names.every((name, at) => found[at] ?? this.missed.has(keyOf(name)));
+    if (isMissed) return found;
+    const askedAt = monotonicMs();
     const [only] = names;
     if (names.length === 1 && only && found[0] === null) found[0] = await this.askOnce(only);
     else await this.ask(names, found, this.database, true);
     if (host) await this.ask(names, found, host, false);
+    if (believesMisses) {
+      for (const [at, name] of names.entries())
+        if (found[at] === null && name.tenantId !== null) this.missed.add(keyOf(name), name.tenantId, askedAt);
+    }
     return found;
+  }
+
+  /** A claim for the tenant begins, in whatever transaction: it is asked for anew from now on. */
+  expectClaim(tenantId: string): void {
+    this.missed.claim(tenantId);
   }
 
   remembered(name: SubjectName): Subject | null {

@@ -77,7 +77,12 @@ export class RecordingLedger {
     recording: Options['recording'] = {},
     tamper: (dataSource: DataSource) => void = () => undefined,
   ): Promise<UsageRecorder> {
-    const options = this.options({ recording });
+    return this.recorderFor({ recording }, tamper);
+  }
+
+  /** A recorder with its own pool, as a replica with other options has it. */
+  async recorderFor(over: Options, tamper: (dataSource: DataSource) => void = () => undefined): Promise<UsageRecorder> {
+    const options = this.options(over);
     const dataSource = await createDataSource(options).initialize();
     this.dataSources.push(dataSource);
     tamper(dataSource);

@@ -5,7 +5,7 @@ import {
 } from '../../../src/errors/marketplace-metering-error.js';
 import { type RecordOptions, type RecordResult, type UsageEvent } from '../../../src/metering/recording/usage-event.js';
 import { type UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
-import { type MeteredBuyer, RecordingLedger } from './recording-ledger.js';
+import { type MeteredBuyer, PRODUCTS, RecordingLedger } from './recording-ledger.js';
 
 // Usage by tenant: the scope of the key is the tenant alone, whatever product, payer or subscription it comes to.
 
@@ -223,6 +223,76 @@ describe('a name that nobody has', () => {
     expect(await codeOf(recorder.record(tenant.event({ tenantId: `${tenantId} later` })))).toBe('TENANT_UNKNOWN');
     const later = await ledger.tenant(`${tenantId} later`);
     expect(await record(later.event())).toMatchObject({ outcome: 'recorded' });
+  });
+});
+
+describe('H24 a host whose tenants are only partly AWS customers, with recording.unknownTenants: ignore', () => {
+  const unknown = (over: Partial<UsageEvent> = {}): UsageEvent => ({
+    tenantId: 'billed elsewhere',
+    dimension: 'requests',
+    quantity: 1,
+    ...over,
+  });
+
+  it('records for all of them: who is no customer is ignored without a look-up per call, and mistakes are refused', async () => {
+    const sent: string[] = [];
+    const ignoring = await ledger.recorder({ unknownTenants: 'ignore' }, (dataSource) => {
+      const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
+      dataSource.createQueryRunner = (mode) => {
+        const runner = createQueryRunner(mode);
+        const query = runner.query.bind(runner) as (...given: unknown[]) => Promise<never>;
+        Object.assign(runner, { query: (...given: unknown[]) => (sent.push(String(given[0])), query(...given)) });
+        return runner;
+      };
+    });
+    const outcomes = new Set<string>();
+    for (let call = 0; call < 500; call += 1) outcomes.add((await ignoring.record(unknown())).outcome);
+    expect([...outcomes]).toEqual(['ignored']);
+    // A second at the most is one answer good for; five hundred calls in a row take less than a hundred.
+    expect(sent.filter((sql) => sql.includes('marketplace.subject')).length).toBeLessThan(100);
+    expect(await record(tenant.event(), {}, ignoring)).toMatchObject({ outcome: 'recorded' });
+    const results = await ignoring.record([unknown(), tenant.event(), unknown({ idempotencyKey: 'k' })]);
+    expect(results.map(({ outcome }) => outcome)).toEqual(['ignored', 'recorded', 'ignored']);
+    ledger.noteRecorded(tenant.event());
+    // A tenant who is a customer, and a payer who is not his: that is a mistake.
+    expect(
+      await codeOf(ignoring.record(tenant.event({ subscriptionId: tenant.id.replace(/.$/, 'f').replace(/^./, 'f') }))),
+    ).toBe('SUBSCRIPTION_UNKNOWN');
+    expect(await codeOf(ignoring.record(unknown(), { ifUnknown: 'refuse' }))).toBe('TENANT_UNKNOWN');
+    expect(await codeOf(ignoring.record(unknown({ dimension: 'cpu' })))).toBe('DIMENSION_UNDECLARED');
+  });
+
+  it('refuses by default, naming the tenant and the option', async () => {
+    await expect(recorder.record(unknown())).rejects.toMatchObject({
+      code: 'TENANT_UNKNOWN',
+      message: expect.stringMatching(/"billed elsewhere".*recording\.unknownTenants: 'ignore'/),
+    });
+  });
+});
+
+describe('H22 usage of a product that was taken off the list', () => {
+  it('is refused by its name, with the way to keep it', async () => {
+    const left = await ledger.tenant(`${tenantId} left`, 'gadgets');
+    const without = await ledger.recorderFor({
+      products: PRODUCTS.filter(({ productCode }) => productCode !== 'gadgets'),
+    });
+    const seats = { dimension: 'seats', quantity: 1 };
+    for (const event of [
+      { ...seats, subscriptionId: left.id },
+      { ...seats, tenantId: `${tenantId} left`, productCode: 'gadgets' },
+    ]) {
+      await expect(without.record(event)).rejects.toMatchObject({
+        code: 'PRODUCT_UNKNOWN',
+        message: expect.stringMatching(
+          /product "gadgets" is not listed \(any more\).*MARKETPLACE_PRODUCTS.*mode "off"/,
+        ),
+      });
+    }
+    // The way that the message names.
+    const off = await ledger.recorderFor({
+      products: PRODUCTS.map((product) => (product.productCode === 'gadgets' ? { ...product, mode: 'off' } : product)),
+    });
+    expect(await record({ ...seats, subscriptionId: left.id }, {}, off)).toMatchObject({ outcome: 'recorded' });
   });
 });
 

@@ -329,13 +329,13 @@ describe('the name under which usage is recorded', () => {
       'no product declares it',
       { tenantId: 'a', subscriptionId: undefined, dimension: 'cpu' },
       'DIMENSION_UNDECLARED',
-      /declared for no product.*MARKETPLACE_PRODUCTS/,
+      /declared for no listed product.*MARKETPLACE_PRODUCTS/,
     ],
     [
       'the product is not listed',
       { tenantId: 'a', productCode: 'sprockets' },
       'PRODUCT_UNKNOWN',
-      /"sprockets" is not listed/,
+      /product "sprockets" is not listed \(any more\).*mode "off"/,
     ],
     [
       'the subscription’s id is none',
