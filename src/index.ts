@@ -36,6 +36,8 @@ export type { RecordOptions, RecordResult, TemporalInstant, UsageEvent } from '.
 export { RecordResolution } from './metering/settlement/record-resolution.service.js';
 export type { AuditFinding, ConflictFinding, Signed } from './metering/settlement/record-resolution.service.js';
 export { SubmissionHold } from './metering/settlement/submission-hold.js';
+export type { SubmissionHoldState } from './metering/settlement/submission-hold.js';
+export type { PlacedHold } from './database/submission-hold.sql.js';
 export { MarketplaceAudit } from './audit/marketplace-audit.service.js';
 export type { AuditedHours, ComparedHours } from './audit/marketplace-audit.service.js';
 export type {

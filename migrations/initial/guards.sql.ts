@@ -1,6 +1,7 @@
 /** Rows that are history: neither deleted nor truncated by anybody. */
 export const KEPT = [
   'ledger_home',
+  'submission_hold',
   'product',
   'product_mode',
   'dimension',

@@ -17,6 +17,19 @@ export const PRODUCTS: readonly string[] = [
     pinned_by text NOT NULL
   )`,
 
+  // Whether anything is sent, for every process on the ledger: the newest row counts, none is a ledger that was never
+  // held. INSERT only, so that it says who held and released, when and why.
+  `CREATE TABLE marketplace.submission_hold (
+    seller_account text NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    is_held boolean NOT NULL,
+    decided_by text NOT NULL CHECK (length(decided_by) BETWEEN 1 AND 255),
+    reason text CHECK (length(reason) BETWEEN 1 AND 1000),
+    decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (seller_account, id),
+    CONSTRAINT submission_hold_says_why CHECK (NOT is_held OR reason IS NOT NULL)
+  )`,
+
   `CREATE TABLE marketplace.product (
     seller_account text NOT NULL CHECK (seller_account ~ '^[A-Za-z0-9_.-]{1,64}$'),
     product_code text NOT NULL CHECK (length(product_code) BETWEEN 1 AND 255),

@@ -20,7 +20,7 @@ export interface QueueAudience {
   /** @returns the ids of messages that are safe: they, and no others, are deleted from the queue */
   receive(messages: readonly QueueMessage[]): Promise<ReadonlySet<string>>;
   /**
-   * Asked after `receive` has thrown, before more is fetched: what is received and not kept counts towards the queue's
+   * Asked before anything is fetched: what is received and not kept counts towards the queue's
    * dead letters.
    */
   isReady(): Promise<boolean>;
@@ -61,7 +61,6 @@ export class QueueListener {
   private round: Promise<void> = Promise.resolve();
   private endRound: () => void = () => undefined;
   private failures = 0;
-  private isAudienceInDoubt = false;
   private readonly working = new Set<QueueOperation>();
   private reports: Promise<void> = Promise.resolve();
 
@@ -132,9 +131,7 @@ export class QueueListener {
       this.endRound = resolve;
     });
     if (this.failures > 0) await this.pause();
-    while (this.isAudienceInDoubt && !this.stopping.signal.aborted) {
-      this.isAudienceInDoubt = !(await this.audience.isReady());
-      if (!this.isAudienceInDoubt) return;
+    while (!this.stopping.signal.aborted && !(await this.audience.isReady())) {
       this.failures += 1;
       await this.pause();
     }
@@ -147,14 +144,9 @@ export class QueueListener {
 
   private async keep(messages: Message[]): Promise<Message[]> {
     this.phase = 'keeping';
-    try {
-      const safe = await this.audience.receive(messages.flatMap(messageOf));
-      this.phase = 'deleting';
-      return messages.filter(({ MessageId }) => MessageId !== undefined && safe.has(MessageId));
-    } catch (error) {
-      this.isAudienceInDoubt = true;
-      throw error;
-    }
+    const safe = await this.audience.receive(messages.flatMap(messageOf));
+    this.phase = 'deleting';
+    return messages.filter(({ MessageId }) => MessageId !== undefined && safe.has(MessageId));
   }
 
   private onError(error: Error, concernsMessages: boolean): void {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { pathToFileURL } from 'node:url';
 import { realpathSync } from 'node:fs';
-import { sslOf } from '../options/database-ssl.js';
+import { type CommandResult, commandDatabaseOf, misused } from './command.js';
 import { createDataSource } from './data-source.factory.js';
 import { migrationSql, migrationStatus, runMigrations } from './migration-runner.js';
 
@@ -12,43 +12,17 @@ const USAGE = `usage: marketplace-migrations <command>
   sql      print the SQL of the pending migrations (of all, without DATABASE_URL) for a DBA to read and run
 `;
 
-/** What the command prints and how it ends; apart from the process, so that it can be tested. */
-export interface CommandResult {
-  exitCode: number;
-  stdout: string;
-  stderr: string;
-}
-
 /** The command `marketplace-migrations`. */
 export async function migrationsCommand(
   command: string | undefined,
   environment: NodeJS.ProcessEnv,
 ): Promise<CommandResult> {
-  const url = environment.DATABASE_URL ?? '';
-  if (command === undefined || !['run', 'status', 'sql'].includes(command))
-    return { exitCode: 2, stdout: '', stderr: USAGE };
-  if (url === '') {
-    if (command === 'sql') return { exitCode: 0, stdout: await migrationSql(), stderr: '' };
-    return {
-      exitCode: 2,
-      stdout: '',
-      stderr: `Set DATABASE_URL to the database that holds the schema "marketplace".\n`,
-    };
-  }
-  const ssl = sslOf(environment.MARKETPLACE_DATABASE_SSL ?? '');
-  if (typeof ssl === 'string' && ssl !== '')
-    return {
-      exitCode: 2,
-      stdout: '',
-      stderr: 'MARKETPLACE_DATABASE_SSL takes disable, require, verify-ca, verify-full, true, false or no-verify.\n',
-    };
-  const dataSource = createDataSource({
-    database: {
-      url,
-      poolSize: 2,
-      ...(typeof ssl === 'string' ? {} : { ssl }),
-    },
-  });
+  if (command === undefined || !['run', 'status', 'sql'].includes(command)) return misused(USAGE);
+  if (command === 'sql' && (environment.DATABASE_URL ?? '') === '')
+    return { exitCode: 0, stdout: await migrationSql(), stderr: '' };
+  const settings = commandDatabaseOf(environment);
+  if ('exitCode' in settings) return settings;
+  const dataSource = createDataSource(settings);
   try {
     await dataSource.initialize();
     if (command === 'run') {

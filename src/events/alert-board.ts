@@ -26,7 +26,7 @@ export class AlertBoard {
   private readonly logger = new Logger('MarketplaceAlerts');
 
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(RESOLVED_OPTIONS) private readonly options: Pick<ResolvedOptions, 'sellerAccount' | 'clock'>,
     private readonly outbox: Outbox,
   ) {}
 

@@ -143,10 +143,24 @@ export const ALERT_CATALOGUE = {
     meaning:
       'This database is not the one in which the ledger was begun: a copy, a restore into a new database, or a ' +
       'major upgrade. Every process in it holds.',
-    cost: 'Usage is recorded and sealed; nothing is sent. Nothing is given up at a deadline either.',
+    cost: 'Usage is recorded and sealed; nothing is sent, and no queue is read. Nothing is given up at a deadline either.',
     action:
       'Leave a copy as it is. If the ledger lives here now and nothing sends from the other database any more, ' +
-      'compare it with AWS ([I10](SAFETY.md)) and call `SubmissionHold.release` in one process.',
+      'compare it with AWS ([I10](SAFETY.md)) and run `npx marketplace-ledger release --by <name>`, or call ' +
+      '`SubmissionHold.release`.',
+    ends: 'when a person releases the submission',
+    events: [],
+  },
+  submissionHeld: {
+    severity: ['warning'],
+    subject: 'the ledger',
+    meaning:
+      "A person holds the submission, or a process was started with `startIn: 'hold'`. It holds in every process.",
+    cost: 'Usage is recorded and sealed; nothing is sent. Nothing is given up at a deadline either.',
+    action:
+      'Compare the ledger with AWS where it may have forgotten what it sent ([I10](SAFETY.md)). Then run ' +
+      '`npx marketplace-ledger release --by <name>`, or call `SubmissionHold.release`, and start with ' +
+      "`startIn: 'normal'`.",
     ends: 'when a person releases the submission',
     events: [],
   },

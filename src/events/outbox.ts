@@ -10,7 +10,7 @@ import { type MarketplaceEventType, type NewMarketplaceEvent } from './marketpla
 @Injectable()
 export class Outbox {
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(RESOLVED_OPTIONS) private readonly options: Pick<ResolvedOptions, 'sellerAccount'>,
     @Optional() private readonly waker?: Waker,
   ) {}
 

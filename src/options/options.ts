@@ -72,9 +72,11 @@ export interface Options extends RegistrationOptions, TimingOptions, Entitlement
    */
   adminToken?: string | undefined;
   /**
-   * `hold` records and seals, but submits and finalises nothing until `SubmissionHold.release()`.
+   * `hold` records and seals, but no process submits or finalises anything until a person releases it
+   * (`marketplace-ledger release`, `SubmissionHold.release()`).
    *
-   * Give `hold` for the start after a restore: the ledger no longer knows what was sent since.
+   * Give `hold` for the start after a restore: the ledger no longer knows what was sent since. Once it is released give
+   * `normal`: each start with `hold` holds every process again.
    *
    * @range `normal` or `hold`
    * @defaultValue `normal`

@@ -309,6 +309,7 @@ describe('sealing and deadlines', () => {
     app.advance(1.25);
     await app.settle(2);
     expect(await statesOf(app, id)).toEqual(['3 pending']);
+    await app.hold.release('operator');
   });
 
   it('clock is the business time of everything', async () => {

@@ -6,6 +6,7 @@ import { uuidv7 } from 'uuidv7';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { CallBudget } from '../../database/call-budget.js';
 import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import { selectHold } from '../../database/submission-hold.sql.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
@@ -180,6 +181,7 @@ export class BatchSubmitter {
   ): Promise<ClaimedBatch | 'blocked' | null> {
     const { sellerAccount, submission } = this.options;
     return this.database.transaction(async (tx) => {
+      if ((await selectHold(tx, sellerAccount)) !== null) return null;
       if (!(await this.settings.areCurrent(tx, work.product_code))) {
         this.foreign.add(work.product_code);
         return 'blocked';

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { type CallFailure } from '../../aws/aws-error.js';
 import { type QueueAudience, QueueListener, type QueueMessage, type QueueOperation } from '../../aws/queue-listener.js';
 import { LedgerDatabase, sqlStateOf } from '../../database/ledger-database.js';
+import { strangenessHere } from '../../database/ledger-home.sql.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
@@ -47,10 +48,12 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * Takes in what the queues hold now: for applications that start no jobs by themselves, and for tests.
+   * Takes in what the queues hold now: for applications that start no jobs by themselves, and for tests. In a copy of
+   * the ledger's database it leaves them alone.
    * @throws what a call to SQS, or the database, failed with
    */
   async receiveOnce(): Promise<void> {
+    if ((await strangenessHere(this.database, this.options.sellerAccount)) !== null) return;
     for (const queueUrl of this.options.notifications.sqsQueueUrls) {
       const listener = this.listenTo(queueUrl, { waitSeconds: 0 });
       await listener.drain().finally(() => this.listeners.delete(listener));
@@ -110,9 +113,13 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
     return { ...message, content: 'foreign' in content ? { deadLettered: content.foreign } : content };
   }
 
-  private async isReady(): Promise<boolean> {
-    return this.database.query('SELECT 1').then(
-      () => true,
+  /**
+   * Whether what comes would be kept, and is ours: in a copy of the ledger's database the messages are the first's. The
+   * alert `ledgerMoved` says so.
+   */
+  private isReady(): Promise<boolean> {
+    return strangenessHere(this.database, this.options.sellerAccount).then(
+      (strangeness) => strangeness === null,
       () => false,
     );
   }

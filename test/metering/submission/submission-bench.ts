@@ -240,6 +240,7 @@ export class SubmissionBench {
     this.dataSources.push(dataSource);
     const replica = new Replica(resolved, new LedgerDatabase(dataSource), around);
     this.replicas.push(replica);
+    await replica.hold.onModuleInit();
     return replica;
   }
 

@@ -1,5 +1,5 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
-import { type LedgerHome } from './ledger-home.js';
+import { type SqlExecutor } from './ledger-database.js';
+import { type LedgerHome, strangenessOf } from './ledger-home.js';
 
 /** Where we are. In two questions: a function that the role may not call is refused before it is reached. */
 export async function readHome(sql: SqlExecutor): Promise<LedgerHome> {
@@ -47,4 +47,10 @@ export async function movePinnedHome(
        database_name = excluded.database_name, pinned_by = excluded.pinned_by, pinned_at = clock_timestamp()`,
     [sellerAccount, here.cluster, here.databaseOid, here.databaseName, by],
   );
+}
+
+/** Why this database is not the one in which the seller's ledger was begun; null where it is. */
+export async function strangenessHere(sql: SqlExecutor, sellerAccount: string): Promise<string | null> {
+  const here = await readHome(sql);
+  return strangenessOf(await pinnedHome(sql, sellerAccount, here), here);
 }

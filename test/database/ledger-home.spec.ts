@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { type LedgerHome, strangenessOf } from '../../../src/metering/settlement/ledger-home.js';
-import { differingSettings } from '../../../src/subscription/money-settings.js';
+import { type LedgerHome, strangenessOf } from '../../src/database/ledger-home.js';
+import { differingSettings } from '../../src/subscription/money-settings.js';
 
 const HOME: LedgerHome = { cluster: '7300000000000000001', databaseOid: '16384', databaseName: 'app' };
 

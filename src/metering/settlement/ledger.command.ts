@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+import { realpathSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type CommandResult, commandDatabaseOf, misused } from '../../database/command.js';
+import { createDataSource } from '../../database/data-source.factory.js';
+import { LedgerDatabase } from '../../database/ledger-database.js';
+import { AlertBoard } from '../../events/alert-board.js';
+import { Outbox } from '../../events/outbox.js';
+import { SystemClock } from '../../runtime/clock.js';
+import { Waker } from '../../runtime/waker.js';
+import { SubmissionHold, type SubmissionHoldState } from './submission-hold.js';
+
+const USAGE = `usage: marketplace-ledger <command>
+
+  status                          whether usage is sent, and why not; exit 1 when it is not
+  hold --by <name> --because <why>  stop the submission in every process: usage is recorded and sealed, nothing is sent
+  release --by <name>             send again, from this database: also after a restore or a move to another one
+
+  The database is that of DATABASE_URL. Where it holds more than one ledger, --seller <sellerAccount> or
+  MARKETPLACE_SELLER_ACCOUNT says which.
+`;
+
+/** The command `marketplace-ledger`: what a person decides about the ledger as a whole. */
+export async function ledgerCommand(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<CommandResult> {
+  const call = callOf(args);
+  if (call === null) return misused(USAGE);
+  const settings = commandDatabaseOf(environment);
+  if ('exitCode' in settings) return settings;
+  const dataSource = createDataSource(settings);
+  try {
+    await dataSource.initialize();
+    const { MARKETPLACE_SELLER_ACCOUNT: ofEnvironment = '' } = environment;
+    return await run({ ...call, seller: call.seller || ofEnvironment }, new LedgerDatabase(dataSource));
+  } catch (error) {
+    return { exitCode: 1, stdout: '', stderr: `${(error as Error).message}\n` };
+  } finally {
+    if (dataSource.isInitialized) await dataSource.destroy();
+  }
+}
+
+interface Call {
+  command: 'status' | 'hold' | 'release';
+  by: string;
+  because: string;
+  seller: string;
+}
+
+function callOf(args: readonly string[]): Call | null {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        by: { type: 'string', default: '' },
+        because: { type: 'string', default: '' },
+        seller: { type: 'string', default: '' },
+      },
+    });
+    const [command, ...others] = positionals;
+    if (others.length > 0) return null;
+    const isSigned = values.by !== '';
+    if (command === 'status') return { command, ...values };
+    if (command === 'release' && isSigned) return { command, ...values };
+    if (command === 'hold' && isSigned && values.because !== '') return { command, ...values };
+    return null;
+  } catch {
+    return null;
+  }
+}
+
+async function run({ command, by, because, seller }: Call, database: LedgerDatabase): Promise<CommandResult> {
+  const ledgers = await database.query<{ seller: string }>(
+    `SELECT DISTINCT seller_account AS seller FROM marketplace.product WHERE $1 IN ('', seller_account)`,
+    [seller],
+  );
+  const [ledger] = ledgers;
+  if (ledger === undefined || ledgers.length > 1)
+    return misused(
+      ledger === undefined
+        ? `This database holds no ledger${seller === '' ? '' : ` of "${seller}"`}: no application has started on it.\n`
+        : `This database holds ledgers of ${ledgers.map((one) => one.seller).join(', ')}: say which with --seller.\n`,
+    );
+  const options = { sellerAccount: ledger.seller, clock: new SystemClock(), startIn: 'normal' as const };
+  const hold = new SubmissionHold(options, database, new AlertBoard(options, new Outbox(options)), new Waker());
+  if (command === 'hold') await hold.hold(by, because);
+  if (command === 'release') await hold.release(by);
+  const state = await hold.state();
+  return {
+    exitCode: command === 'status' && state.isActive ? 1 : 0,
+    stdout: `${options.sellerAccount}: ${textOf(state)}\n`,
+    stderr: '',
+  };
+}
+
+function textOf({ hold, copyOf }: SubmissionHoldState): string {
+  if (copyOf !== null) return `held: ${copyOf}`;
+  return hold === null ? 'usage is sent' : `held by ${hold.by} since ${hold.at.toISOString()}: ${hold.reason}`;
+}
+
+const script = process.argv[1];
+if (script !== undefined && import.meta.url === pathToFileURL(realpathSync(script)).href) {
+  const result = await ledgerCommand(process.argv.slice(2), process.env);
+  process.stdout.write(result.stdout);
+  process.stderr.write(result.stderr);
+  process.exitCode = result.exitCode;
+}
