@@ -87,7 +87,8 @@ export class KnownCustomers {
   }
 
   /**
-   * The hour is a decision about money: it is made once, and never after something was sealed for an hour before it.
+   * The hour is a decision about money: it is made once, and never after something that may be billed was sealed for an hour
+   * before it. A dry run bills nothing.
    */
   private async refuseBilled(tx: SqlExecutor, id: string, stood: Date | null, billedFrom: Date): Promise<void> {
     if (stood !== null && stood.getTime() !== billedFrom.getTime()) {
@@ -100,8 +101,7 @@ export class KnownCustomers {
     if (stood !== null) return;
     const sealed = await tx.query(
       `SELECT FROM marketplace.metering_record WHERE seller_account = $1 AND subscription_id = $2 AND kind = 'hour'
-        AND hour < $3
-         AND disposition IS DISTINCT FROM 'annulled' LIMIT 1`,
+         AND mode = 'live' AND hour < $3 AND disposition IS DISTINCT FROM 'annulled' LIMIT 1`,
       [this.options.sellerAccount, id, billedFrom.toISOString()],
     );
     if (sealed.length === 0) return;

@@ -65,7 +65,7 @@ export async function selectOfBuyer(
 
 /**
  * Pins the first hour metered under the license. The customer's seal cursor is taken first: no sealer is at it, and
- * none has sealed that hour or a later one under the old names.
+ * none has sealed that hour or a later one under the old names, other than in a dry run.
  */
 export async function pinLicenseFrom(
   tx: SqlExecutor,
@@ -81,7 +81,7 @@ export async function pinLicenseFrom(
     `UPDATE marketplace.subscription s SET license_from = $3, updated_at = clock_timestamp()
      WHERE s.seller_account = $1 AND s.id = $2 AND s.license_from IS NULL AND NOT EXISTS (
        SELECT FROM marketplace.metering_record r WHERE r.seller_account = $1 AND r.subscription_id = s.id
-         AND r.kind = 'hour'
+         AND r.kind = 'hour' AND r.mode = 'live'
          AND r.disposition IS DISTINCT FROM 'annulled' AND r.hour >= $3)
      RETURNING s.id`,
     [sellerAccount, id, hour.toISOString()],

@@ -1,0 +1,82 @@
+import { describe, expect, it } from '@jest/globals';
+import { type Buyer } from '../support/buyer.js';
+import { HOUR_MS } from '../../src/runtime/clock.js';
+import { LEGACY_CODE, PRODUCT_CODE, World } from '../support/world.js';
+
+// Customers whom another system has billed so far: they are entered with the hour from which this module bills. Stands
+// for its kind: of licenses and of accounts, known to AWS alone or to the ledger too, before and after a dry run.
+
+const at = (time: string): Date => new Date(`2026-11-11T${time}:00Z`);
+const BILLED_FROM = at('14:00');
+const LONG_AGO = new Date('2026-08-01T09:00:00Z');
+
+const namesOf = (buyer: Buyer): object =>
+  buyer.productCode === PRODUCT_CODE
+    ? { licenseArn: buyer.agreement.licenseArn, customerAwsAccountId: buyer.accountId }
+    : { customerAwsAccountId: buyer.accountId };
+
+const enter = async (world: World, buyer: Buyer, dryRun = false): Promise<string> => {
+  const [result] = await world.subscriptions.register(
+    [{ productCode: buyer.productCode, tenantId: 'acme', ...namesOf(buyer), billedFrom: BILLED_FROM }],
+    { dryRun },
+  );
+  return result!.error === null ? result!.outcome : `${result!.outcome}: ${result!.error.code}`;
+};
+
+describe.each([
+  ['a license', PRODUCT_CODE],
+  ['an account', LEGACY_CODE],
+])('a customer of %s from before the module', (_, productCode) => {
+  it('is billed from the hour that was named: nothing of before, every unit from there on', async () => {
+    await using world = await World.start();
+    const buyer = world.sign({ productCode, startsAt: LONG_AGO });
+    expect(await enter(world, buyer, true)).toBe('registered');
+    expect(await world.database.query(`SELECT FROM marketplace.subscription`)).toEqual([]);
+    expect(await enter(world, buyer)).toBe('registered');
+    expect(await enter(world, buyer)).toBe('unchanged');
+    await world.turn();
+    buyer.tenantId = 'acme';
+    await buyer.use(7, { occurredAt: at('09:30') });
+    await world.goTo(at('13:59'));
+    await buyer.use('5.25');
+    await world.goTo(at('14:00'));
+    await buyer.use(3);
+    await world.goTo(at('15:10'));
+    await buyer.use('2.5');
+    // Told late, of the other system's last hour.
+    await buyer.use(4, { occurredAt: at('13:10') });
+    await world.pass(30, 6);
+    expect(world.billByHour(buyer.agreement)).toEqual({ '2026-11-11T14': 3, '2026-11-11T15': 2 });
+    const { billed, ...rest } = await world.expectConserved();
+    expect(Object.values(billed ?? {})).toEqual([5]);
+    expect(rest).toEqual({ records: { 'setApart beforeStart': 16.25 }, carry: 0.5 });
+  });
+});
+
+it('who was metered in a dry run beside the other system is billed from the hour that was named, and live', async () => {
+  await using world = await World.start({ lists: [PRODUCT_CODE], product: { mode: 'dry-run' } });
+  const buyer = await world.join('acme', { startsAt: LONG_AGO });
+  await buyer.use(6);
+  world.clock.advance(2 * HOUR_MS);
+  await world.turn();
+  expect(await world.records(`mode = 'dry-run'`)).toHaveLength(1);
+  expect(await enter(world, buyer)).toBe('linked');
+  await world.restart({ product: { mode: 'live', liveFrom: BILLED_FROM } });
+  await buyer.use(2);
+  await world.goTo(at('14:20'));
+  await buyer.use(9);
+  await world.pass(30, 6);
+  expect(world.billByHour(buyer.agreement)).toEqual({ '2026-11-11T14': 9 });
+  const { billed } = await world.expectConserved();
+  expect(Object.values(billed ?? {})).toEqual([9]);
+});
+
+it('who was billed live for an earlier hour is not given a later one', async () => {
+  await using world = await World.start({ lists: [PRODUCT_CODE] });
+  const buyer = await world.join('acme', { startsAt: LONG_AGO });
+  await buyer.use(6);
+  world.clock.advance(2 * HOUR_MS);
+  await world.turn();
+  expect(await enter(world, buyer)).toBe('refused: CUSTOMER_INVALID');
+  await world.expectUnits({ billed: { 'l-1': 6 } });
+});
