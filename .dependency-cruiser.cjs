@@ -2,7 +2,7 @@
  * Who may know whom. Imports only point left, and siblings (rooms within one pair of braces) never meet:
  *
  *   errors <- options <- runtime <- database <- aws <- events <- subscription
- *   <- {registration, metering, entitlement} <- {container, audit} <- admin <- module
+ *   <- {registration, metering, entitlement} <- {container, audit} <- admin <- {module, testing}
  *
  * The module file and the public face (src/index.ts) know all rooms. The simulator is a package of its own and shares
  * nothing with the module: it must not inherit our misunderstandings. Type imports count as imports.
@@ -18,6 +18,7 @@ const tiers = [
   ['registration', 'metering', 'entitlement'],
   ['container', 'audit'],
   ['admin'],
+  ['testing'],
 ];
 const rooms = tiers.flat();
 
@@ -66,10 +67,17 @@ module.exports = {
     },
     {
       name: 'simulator-is-unknown',
-      comment: 'The module neither ships nor needs the simulator.',
+      comment: 'The module neither ships nor needs the simulator; what hosts test with finds it in their installation.',
       severity: 'error',
-      from: { path: '^(src|migrations)/' },
+      from: { path: '^(src|migrations)/', pathNot: '^src/testing/' },
       to: { path: '^packages/|(^|/)aws-marketplace-simulator(/|$)' },
+    },
+    {
+      name: 'testing-is-for-tests',
+      comment: 'What production loads must not lead to it.',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: '^src/testing/' },
+      to: { path: '^(src/testing|tools)/' },
     },
     {
       name: 'simulator-knows-nobody',

@@ -46,6 +46,11 @@ export default tseslint.config(
     },
   },
   {
+    // What waits for an assertion is handed one: `waitFor(() => expect(…)…)`.
+    files: ['**/*.spec.ts'],
+    rules: { '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }] },
+  },
+  {
     files: ['test/**/*.ts', 'packages/*/test/**/*.ts'],
     extends: [jest.configs['flat/recommended']],
     rules: {

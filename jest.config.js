@@ -19,7 +19,7 @@ const APART = ['/node_modules/', '<rootDir>/(packages/simulator/)?test/(browser|
 export const base = {
   ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
   testEnvironment: 'node',
-  roots: ['<rootDir>/test', '<rootDir>/packages/simulator/test'],
+  roots: ['<rootDir>/test', '<rootDir>/examples', '<rootDir>/packages/simulator/test'],
   testRegex: '\\.spec\\.ts$',
   testPathIgnorePatterns: APART,
   globalSetup: '<rootDir>/test/support/jest-global-setup.mjs',
@@ -33,6 +33,7 @@ export const base = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // Packages are imported by their names; in tests a name means the sources, so that no class exists twice.
     '^nestjs-marketplace-metering$': '<rootDir>/src/index.ts',
+    '^nestjs-marketplace-metering/testing$': '<rootDir>/src/testing/index.ts',
     '^aws-marketplace-simulator$': '<rootDir>/packages/simulator/src/index.ts',
   },
 };

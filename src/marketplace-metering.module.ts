@@ -45,7 +45,7 @@ import { REGISTRATION_PROVIDERS } from './registration/registration.providers.js
 import { RegistrationService } from './registration/registration.service.js';
 import { Waker } from './runtime/waker.js';
 import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
-import { RESOLVED_OPTIONS } from './runtime/tokens.js';
+import { OPTIONS_OF_TEST, RESOLVED_OPTIONS } from './runtime/tokens.js';
 import { notificationControllerOf } from './subscription/inbox/notification.controller.js';
 import { NOTIFICATION_PROVIDERS } from './subscription/inbox/notification.providers.js';
 import { LifecycleMessages } from './subscription/inbox/lifecycle-messages.service.js';
@@ -70,6 +70,9 @@ const PUBLIC_SERVICES = [
   JobScheduler,
   MarketplaceReadiness,
 ] as const;
+
+/** Options as the host gave them, before the environment and the defaults. */
+const GIVEN_OPTIONS = Symbol('marketplace-metering:given-options');
 
 /** Token of a public service of a named instance; for the unnamed instance it is the class itself. */
 export function getMarketplaceToken<T>(service: Type<T>, name?: string): InjectionToken<T> {
@@ -98,7 +101,7 @@ export class MarketplaceMeteringModule implements OnModuleInit {
     const endpoint = notifications === false ? notifications : definedOnly({ path });
     const statics = definedOnly({ name, isGlobal, decorators, registration, notifications: endpoint, admin });
     const given = { ...rest, notifications: waysIn };
-    return assemble(statics, [], [{ provide: RESOLVED_OPTIONS, useFactory: () => resolveOptions(given) }]);
+    return assemble(statics, [], resolvedBy({ useFactory: () => given }));
   }
 
   /** As `forRoot`, with options made by a factory, a class or an existing provider. */
@@ -131,24 +134,30 @@ function definedOnly<T extends object>(values: T): { [K in keyof T]?: Exclude<T[
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
+/** What the host gives is resolved in one place, where a test may have its say. */
+function resolvedBy(given: Pick<FactoryProvider<Options | Promise<Options>>, 'useFactory' | 'inject'>): Provider[] {
+  return [
+    { provide: GIVEN_OPTIONS, ...given },
+    { provide: OPTIONS_OF_TEST, useValue: (options: Options) => options },
+    {
+      provide: RESOLVED_OPTIONS,
+      inject: [GIVEN_OPTIONS, OPTIONS_OF_TEST],
+      useFactory: (options: Options, ofTest: (given: Options) => Options) => resolveOptions(ofTest(options)),
+    },
+  ];
+}
+
 function asyncOptionsProviders(options: AsyncOptions): Provider[] {
-  const fromFactory = async (factory: MarketplaceOptionsFactory): Promise<ResolvedOptions> =>
-    resolveOptions(await factory.createMarketplaceOptions());
+  const fromFactory = (factory: MarketplaceOptionsFactory): Options | Promise<Options> =>
+    factory.createMarketplaceOptions();
   const { useFactory, useClass, useExisting } = options;
   const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined).length;
   if (ways === 1 && useFactory) {
     const make = useFactory as (...dependencies: unknown[]) => Options | Promise<Options>;
-    return [
-      {
-        provide: RESOLVED_OPTIONS,
-        inject: options.inject ?? [],
-        useFactory: async (...dependencies: unknown[]) => resolveOptions(await make(...dependencies)),
-      },
-    ];
+    return resolvedBy({ inject: options.inject ?? [], useFactory: make });
   }
-  if (ways === 1 && useClass)
-    return [useClass, { provide: RESOLVED_OPTIONS, inject: [useClass], useFactory: fromFactory }];
-  if (ways === 1 && useExisting) return [{ provide: RESOLVED_OPTIONS, inject: [useExisting], useFactory: fromFactory }];
+  if (ways === 1 && useClass) return [useClass, ...resolvedBy({ inject: [useClass], useFactory: fromFactory })];
+  if (ways === 1 && useExisting) return resolvedBy({ inject: [useExisting], useFactory: fromFactory });
   throw new MarketplaceMeteringError(
     'OPTIONS_INVALID',
     'forRootAsync takes exactly one of useFactory, useClass and useExisting.',

@@ -7,13 +7,12 @@ import { type Waker } from '../runtime/waker.js';
 import { countMetric } from '../runtime/metrics.js';
 import { redactedText } from '../runtime/redaction.js';
 import { storableStart } from '../runtime/storable-text.js';
-import { agreementNoticeOf } from './agreement-notice.sql.js';
 import { type AlertBoard } from './alert-board.js';
 import { deliveryDelayMs } from './delivery-backoff.js';
 import { claimDeliveries, type ClaimedDelivery, settleDelivery } from './event-delivery.sql.js';
 import { lockHandler } from './event-handler.sql.js';
 import { type EventHandler } from './event-handlers.js';
-import { type MarketplaceEvent, type StoredAgreementNotice } from './marketplace-event.js';
+import { eventOf } from './stored-event.sql.js';
 
 /** Subscriptions that one process works on for one handler at the same time. */
 const AT_ONCE = 4;
@@ -140,8 +139,9 @@ export class DeliveryLine {
   }
 
   private async attempt(delivery: ClaimedDelivery): Promise<void> {
-    const { timeoutMs } = this.tools.options.handlers;
-    const event = await this.eventOf(delivery);
+    const { database, options } = this.tools;
+    const { timeoutMs } = options.handlers;
+    const event = await eventOf(database, options.sellerAccount, { ...delivery, id: delivery.event_id });
     const controller = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_resolve, reject) => {
@@ -161,24 +161,6 @@ export class DeliveryLine {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  /** Names of a buyer are looked up now: none is stored with the event. */
-  private async eventOf(row: ClaimedDelivery): Promise<MarketplaceEvent> {
-    const { database, options } = this.tools;
-    const stored = row.payload as { agreement?: StoredAgreementNotice | null };
-    const payload =
-      stored.agreement === undefined
-        ? row.payload
-        : { ...row.payload, agreement: await agreementNoticeOf(database, options.sellerAccount, stored.agreement) };
-    return {
-      id: row.event_id,
-      type: row.type,
-      subscriptionId: row.subscription_id,
-      recordId: row.record_id,
-      occurredAt: row.occurred_at,
-      payload,
-    } as MarketplaceEvent;
   }
 
   private async fail(held: Held, message: string, attempts: number): Promise<void> {

