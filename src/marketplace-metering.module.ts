@@ -28,7 +28,7 @@ import { MarketplaceMeteringError } from './errors/marketplace-metering-error.js
 import { EventDeliveries } from './events/event-deliveries.service.js';
 import { EVENTS_PROVIDERS } from './events/events.providers.js';
 import { type Options } from './options/options.js';
-import { type ResolvedOptions, resolveOptions } from './options/resolved-options.js';
+import { resolveOptions } from './options/resolved-options.js';
 import {
   type AsyncOptions,
   type MarketplaceOptionsFactory,
