@@ -71,18 +71,19 @@ export class Initial1796000000000 implements MigrationInterface {
     if (filled.length > 0)
       throw new Error(
         `The ledger holds history, in ${filled.map(({ name }) => name).join(', ')}: no migration drops it. ` +
-          'Keep a copy (pg_dump --schema=marketplace), stop every replica, and drop the schema "marketplace" by hand.',
+          'Keep a copy (pg_dump --schema), stop every replica, and drop the schema by hand.',
       );
+    // Of a thing in it, because the schema may have another name.
+    const schema = `(SELECT relnamespace FROM pg_class WHERE oid = 'marketplace.rollup_id'::regclass)`;
     const tables = (await queryRunner.query(
-      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'marketplace'
-        AND tablename <> 'migration'`,
+      `SELECT c.oid::regclass::text AS name FROM pg_class c WHERE c.relnamespace = ${schema} AND c.relkind IN ('r', 'p')
+        AND c.relname <> 'migration'`,
     )) as { name: string }[];
     for (const { name } of tables) await queryRunner.query(`DROP TABLE ${name} CASCADE`);
-    await queryRunner.query(`DROP SEQUENCE IF EXISTS marketplace.rollup_id`);
     const functions = (await queryRunner.query(
-      `SELECT p.oid::regprocedure::text AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-        WHERE n.nspname = 'marketplace'`,
+      `SELECT p.oid::regprocedure::text AS name FROM pg_proc p WHERE p.pronamespace = ${schema}`,
     )) as { name: string }[];
     for (const { name } of functions) await queryRunner.query(`DROP FUNCTION ${name} CASCADE`);
+    await queryRunner.query(`DROP SEQUENCE marketplace.rollup_id`);
   }
 }

@@ -1,5 +1,8 @@
-import { sslOf } from '../options/database-ssl.js';
+import { sslOf, sslWithoutOption } from '../options/database-ssl.js';
+import { databaseUrlOf } from '../options/database-url.js';
+import { databaseSchema } from '../options/options.schema.js';
 import { type DataSourceSettings } from './data-source.factory.js';
+import { LEDGER_SCHEMA } from './ledger-schema.js';
 
 /** What a command prints and how it ends; apart from the process, so that it can be tested. */
 export interface CommandResult {
@@ -13,14 +16,24 @@ export function misused(stderr: string): CommandResult {
   return { exitCode: 2, stdout: '', stderr };
 }
 
+/** The schema that a command works on; the complaint where the variable names none. */
+export function commandSchemaOf({ MARKETPLACE_DATABASE_SCHEMA: name = '' }: NodeJS.ProcessEnv): string | CommandResult {
+  const schema = databaseSchema.safeParse(name.trim() === '' ? LEDGER_SCHEMA : name.trim());
+  return schema.success ? schema.data : misused(`MARKETPLACE_DATABASE_SCHEMA: ${schema.error.issues[0]?.message}\n`);
+}
+
 /** The database that a command works on, from the environment; the complaint where that does not say which. */
 export function commandDatabaseOf(environment: NodeJS.ProcessEnv): DataSourceSettings | CommandResult {
-  const url = environment.DATABASE_URL ?? '';
-  if (url === '') return misused(`Set DATABASE_URL to the database that holds the schema "marketplace".\n`);
-  const ssl = sslOf(environment.MARKETPLACE_DATABASE_SSL ?? '');
-  if (typeof ssl === 'string' && ssl !== '')
+  const schema = commandSchemaOf(environment);
+  if (typeof schema !== 'string') return schema;
+  const url = databaseUrlOf(environment);
+  if (url === undefined) return misused(`Set DATABASE_URL to the database that holds the schema "${schema}".\n`);
+  const given = environment.MARKETPLACE_DATABASE_SSL ?? '';
+  const ssl = given === '' ? sslWithoutOption(url, environment) : sslOf(given);
+  if (typeof ssl === 'string')
     return misused(
-      'MARKETPLACE_DATABASE_SSL takes disable, require, verify-ca, verify-full, true, false or no-verify.\n',
+      'MARKETPLACE_DATABASE_SSL (or sslmode in the URL, or PGSSLMODE) takes disable, require, verify-ca, verify-full, ' +
+        'true, false or no-verify.\n',
     );
-  return { database: { url, poolSize: 2, ...(typeof ssl === 'string' ? {} : { ssl }) } };
+  return { database: { url, poolSize: 2, schema, ...(ssl === undefined ? {} : { ssl }) } };
 }

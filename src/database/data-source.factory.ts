@@ -1,10 +1,10 @@
 import pg from 'pg';
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import { type DataSourceOptions } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
-
-export const LEDGER_SCHEMA = 'marketplace';
-export const MIGRATIONS_TABLE = 'migration';
+import { LedgerDataSource } from './ledger-data-source.js';
+import { LEDGER_SCHEMA, MIGRATIONS_TABLE } from './ledger-schema.js';
+import { clientClassOf, LedgerSession } from './ledger-session.js';
 
 /** By its place in the union: TypeORM 0.3 and 1 call it by different names. */
 type PostgresDataSourceOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
@@ -17,19 +17,14 @@ const PARSERS: Record<number, (text: string) => unknown> = {
   [OID.float8]: Number,
   [OID.json]: (text) => JSON.parse(text) as unknown,
   [OID.jsonb]: (text) => JSON.parse(text) as unknown,
-  [OID.timestamptz]: (text) => new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00')),
+  [OID.timestamptz]: instantOf,
 };
 
-/**
- * pg-pool hands a new connection over, without a listener of its own, an instant before TypeORM listens to it. A server
- * that goes away in that instant would end the host's process with an unhandled 'error'; so it only ends the
- * connection, whose next statement fails.
- */
-class LedgerClient extends pg.Client {
-  constructor(...configuration: ConstructorParameters<typeof pg.Client>) {
-    super(...configuration);
-    this.on('error', () => undefined);
-  }
+/** Dates of another style would be read wrongly rather than not at all: the 11th of December for one of November. */
+function instantOf(text: string): Date {
+  if (!/^(\d{4,6}-\d\d-\d\d |-?infinity$)/.test(text))
+    throw new Error(`the database writes an instant as "${text}"; the ledger reads DateStyle ISO only`);
+  return new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
 }
 
 /**
@@ -50,25 +45,30 @@ class LedgerPool extends pg.Pool {
  * What the ledger's DataSource is made of. Without `submission`, as for migrations, nothing ends a transaction that
  * stands still.
  */
-export type DataSourceSettings = Pick<ResolvedOptions, 'database'> & Partial<Pick<ResolvedOptions, 'submission'>>;
+export interface DataSourceSettings {
+  database: Pick<ResolvedOptions['database'], 'url' | 'poolSize'> & Partial<ResolvedOptions['database']>;
+  submission?: Pick<ResolvedOptions['submission'], 'leaseMs'>;
+  /** How long a server that cannot be reached is waited for. Default 0: the first failure is told. */
+  patienceMs?: number;
+  /** Whether a server that only answers questions will do. */
+  isReadOnly?: boolean;
+}
 
 /**
- * Options of the ledger's DataSource. `types` shields it from `pg.types.setTypeParser`, which is global to the process:
- * a host that reads numeric as a float would otherwise round our quantities. Numerics and bigints stay text.
+ * The ledger's DataSource, not yet connected. `types` shields it from `pg.types.setTypeParser`, which is global to the
+ * process: a host that reads numeric as a float would otherwise round our quantities. Numerics and bigints stay text.
  */
-export function dataSourceOptionsOf({ database, submission }: DataSourceSettings): PostgresDataSourceOptions {
-  const { url, poolSize, ssl } = database;
-  // A process that is stopped, frozen or cut off in the midst of a transaction would keep its rows for as long as its
-  // connection lives, and the usage of those subscriptions would pass its deadlines unsealed. It holds them no longer
-  // than any other lease.
-  const lease = submission === undefined ? '' : ` -c idle_in_transaction_session_timeout=${submission.leaseMs}`;
-  return {
+export function createDataSource(settings: DataSourceSettings): LedgerDataSource {
+  const { database, submission, patienceMs = 0, isReadOnly = false } = settings;
+  const { url, poolSize, ssl, schema = LEDGER_SCHEMA, password } = database;
+  const session = new LedgerSession({ schema, password, idleInTransactionMs: submission?.leaseMs });
+  const options: PostgresDataSourceOptions = {
     type: 'postgres',
     driver: Object.assign(Object.create(pg) as typeof pg, { Pool: LedgerPool }),
-    url,
+    url: ssl === undefined ? url : withoutSslMode(url),
     ...(ssl === undefined ? {} : { ssl: ssl as boolean }),
     poolSize,
-    schema: LEDGER_SCHEMA,
+    schema,
     entities: [],
     subscribers: [],
     migrations: MIGRATIONS,
@@ -77,22 +77,21 @@ export function dataSourceOptionsOf({ database, submission }: DataSourceSettings
     installExtensions: false,
     applicationName: 'nestjs-marketplace-metering',
     extra: {
-      Client: LedgerClient,
+      Client: clientClassOf(session),
       types: {
         getTypeParser: (oid: number, format?: string) =>
           format === 'binary' ? (value: unknown) => value : (PARSERS[oid] ?? ((text: string) => text)),
       },
-      // Every instant crosses the wire as UTC text, whatever the server's or the role's time zone is. No statement of
-      // ours runs long enough to earn back what compiling it costs.
-      options: `-c timezone=UTC -c datestyle=ISO -c jit=off${lease}`,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
     },
     // An idle connection that the server drops is replaced by the pool; without a listener it would end the process.
     poolErrorHandler: () => undefined,
   };
+  return new LedgerDataSource(options, session, { patienceMs, isReadOnly });
 }
 
-export function createDataSource(options: DataSourceSettings): DataSource {
-  return new DataSource(dataSourceOptionsOf(options));
+/** What is said in the options counts; to pg it would be the URL. */
+function withoutSslMode(url: string): string {
+  return url.replace(/([?&])(?:sslmode|ssl)=[^&#]*&?/g, '$1').replace(/[?&]$/, '');
 }

@@ -1,19 +1,17 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
-import { type DataSource } from 'typeorm';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { createDataSource } from './data-source.factory.js';
 import { LedgerDatabase } from './ledger-database.js';
 import { runMigrations, verifyMigrations } from './migration-runner.js';
 
-/** As @nestjs/typeorm does it: a database that starts beside the application is waited for. */
-const ATTEMPTS = 10;
-const PAUSE_MS = 3000;
+/** A database that starts beside the application is there by then; an orchestrator tries again anyway. */
+const START_PATIENCE_MS = 10_000;
 
-/** Connects, and gives nobody the ledger before its schema is in the state that the options ask for. */
+/**
+ * Connects, and gives nobody the ledger before its schema is in the state that the options ask for.
+ * @throws MarketplaceMeteringError `DATABASE_…`, which names host, database, role and the fix, and `SCHEMA_…`
+ */
 export async function connectLedger(options: ResolvedOptions): Promise<LedgerDatabase> {
-  const dataSource = createDataSource(options);
-  await initialize(dataSource);
+  const dataSource = await createDataSource({ ...options, patienceMs: START_PATIENCE_MS }).initialize();
   try {
     if (options.migrations === 'run') await runMigrations(dataSource);
     if (options.migrations === 'verify') await verifyMigrations(dataSource);
@@ -23,19 +21,4 @@ export async function connectLedger(options: ResolvedOptions): Promise<LedgerDat
     throw error;
   }
   return new LedgerDatabase(dataSource);
-}
-
-async function initialize(dataSource: DataSource): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await dataSource.initialize();
-      return;
-    } catch (error) {
-      if (attempt === ATTEMPTS) throw error;
-      new Logger('MarketplaceDatabase').error(
-        `the ledger's database cannot be reached, attempt ${attempt} of ${ATTEMPTS}: ${(error as Error).message}`,
-      );
-      await pause(PAUSE_MS);
-    }
-  }
 }

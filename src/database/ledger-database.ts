@@ -1,5 +1,7 @@
 import { type OnApplicationShutdown } from '@nestjs/common';
 import { type DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { type LedgerDataSource } from './ledger-data-source.js';
+import { inSchema, LEDGER_SCHEMA } from './ledger-schema.js';
 
 /** One connection, or a transaction on one: all that the SQL of a room needs. */
 export interface SqlExecutor {
@@ -19,7 +21,12 @@ const RETRIES = 5;
  * pool never meet ours.
  */
 export class LedgerDatabase implements OnApplicationShutdown {
-  constructor(readonly dataSource: DataSource) {}
+  constructor(readonly dataSource: LedgerDataSource) {}
+
+  /** Name of the schema that holds the ledger. */
+  get schema(): string {
+    return this.dataSource.session.schema;
+  }
 
   async onApplicationShutdown(): Promise<void> {
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
@@ -63,7 +70,7 @@ export class LedgerDatabase implements OnApplicationShutdown {
       let isOpen = true;
       try {
         // One way to the database and back, where TypeORM's own start takes two.
-        await runner.query(`START TRANSACTION ISOLATION LEVEL ${isolation}`);
+        await runner.query(this.dataSource.session.startOf(isolation));
         const committed: (() => void)[] = [];
         const result = await work({ ...executorOn(runner), afterCommit: (then) => committed.push(then) });
         await runner.query('COMMIT');
@@ -84,11 +91,12 @@ export class LedgerDatabase implements OnApplicationShutdown {
 /**
  * Statements through a runner of ours or of the host. Structured results, because TypeORM's raw result of an UPDATE is
  * `[rows, count]`.
+ * @param schema of the ledger, on a connection of the host; ours know it
  */
-export function executorOn(runner: QueryRunner): SqlExecutor {
+export function executorOn(runner: QueryRunner, schema = LEDGER_SCHEMA): SqlExecutor {
   return {
     async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-      const result = await runner.query(sql, [...parameters], true);
+      const result = await runner.query(inSchema(sql, schema), [...parameters], true);
       return (result.records as Row[] | undefined) ?? [];
     },
   };
@@ -100,14 +108,14 @@ export function dataSourceOf(manager: { dataSource: DataSource } | { connection:
 }
 
 /** Statements through the host's manager: inside its transaction when it has one. */
-export function executorOfManager(manager: EntityManager): SqlExecutor {
+export function executorOfManager(manager: EntityManager, { schema }: LedgerDatabase): SqlExecutor {
   const runner = manager.queryRunner;
-  if (runner) return executorOn(runner);
+  if (runner) return executorOn(runner, schema);
   return {
     async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
       const ownRunner = dataSourceOf(manager).createQueryRunner();
       try {
-        return await executorOn(ownRunner).query<Row>(sql, parameters);
+        return await executorOn(ownRunner, schema).query<Row>(sql, parameters);
       } finally {
         await ownRunner.release();
       }

@@ -15,7 +15,7 @@ const WHEREABOUTS = `
   SELECT current_database()::text AS database, d.oid::text AS database_oid,
     (SELECT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))::text
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = 'marketplace' AND c.relname = 'installation') AS is_readable
+      WHERE n.nspname = $1 AND c.relname = 'installation') AS is_readable
   FROM pg_catalog.pg_database d WHERE d.datname = current_database()`;
 const INSTALLATION = 'SELECT id::text AS id FROM marketplace.installation';
 
@@ -39,13 +39,14 @@ export async function assertSameDatabase(manager: EntityManager, ledger: LedgerD
   // The ledger's own question first: it may have to wait for a connection, and needs none of the host's.
   const home = homes.get(ledger) ?? (await homeOf(ledger));
   homes.set(ledger, home);
-  const host = executorOfManager(manager);
-  const found = await whereaboutsOf(host);
+  const { schema } = ledger;
+  const host = executorOfManager(manager, ledger);
+  const found = await whereaboutsOf(host, schema);
   const name = `points at the database "${found.database}"`;
-  if (found.is_readable === null) throw elsewhere(`${name}, which has no schema "marketplace"`);
+  if (found.is_readable === null) throw elsewhere(`${name}, which has no schema "${schema}"`);
   if (found.is_readable === 'false') {
     throw elsewhere(
-      `${name} as a role that may not use the schema "marketplace": grant it USAGE on the schema and rights on ` +
+      `${name} as a role that may not use the schema "${schema}": grant it USAGE on the schema and rights on ` +
         'its tables',
     );
   }
@@ -58,12 +59,12 @@ export async function assertSameDatabase(manager: EntityManager, ledger: LedgerD
 }
 
 async function homeOf(ledger: LedgerDatabase): Promise<string> {
-  const { database, database_oid: oid } = await whereaboutsOf(ledger);
+  const { database, database_oid: oid } = await whereaboutsOf(ledger, ledger.schema);
   return `${await installationOf(ledger)} ${oid} ${database}`;
 }
 
-async function whereaboutsOf(executor: SqlExecutor): Promise<Whereabouts> {
-  const [row] = await executor.query<Whereabouts>(WHEREABOUTS);
+async function whereaboutsOf(executor: SqlExecutor, schema: string): Promise<Whereabouts> {
+  const [row] = await executor.query<Whereabouts>(WHEREABOUTS, [schema]);
   if (!row) throw new Error('the database does not know itself: pg_database has no row for current_database()');
   return row;
 }

@@ -107,8 +107,8 @@ export async function lockSnapshot(
   sellerAccount: string,
   agreementId: string,
 ): Promise<SnapshotRow | null> {
-  // There may be no row to lock yet.
-  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1 || ' entitlements ' || $2, 0))`, [
+  // There may be no row to lock yet. The name is written as one in the schema: each schema has locks of its own.
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('marketplace.entitlements ' || $1 || ' ' || $2, 0))`, [
     sellerAccount,
     agreementId,
   ]);

@@ -3,7 +3,7 @@ import { type ConnectionOptions } from 'node:tls';
 /** Where the ledger lives, and how the module connects to it. */
 export interface DatabaseOptions {
   /**
-   * Postgres that holds the schema `marketplace`. Your own tables may live in the same database.
+   * Postgres that holds the ledger. Your own tables may live in the same database.
    *
    * Give the database of your application, so that usage can be recorded in your own transactions; another one where
    * the ledger has to be backed up and scaled by itself.
@@ -13,6 +13,27 @@ export interface DatabaseOptions {
    * @environment DATABASE_URL
    */
   url?: string | undefined;
+  /**
+   * Schema that holds the ledger. It is created where it does not exist, and holds nothing else.
+   *
+   * Give another where `marketplace` is taken, or for two ledgers in one database. Name it from the first start on:
+   * another one begins an empty ledger.
+   *
+   * @range 1 to 63 lower-case letters, digits and `_`, not beginning with a digit or `pg_`
+   * @defaultValue `marketplace`
+   * @environment MARKETPLACE_DATABASE_SCHEMA
+   */
+  schema?: string | undefined;
+  /**
+   * Password, asked for whenever a connection is made; it stands over one in the URL.
+   *
+   * Give it where passwords are tokens that expire, as of Amazon RDS with IAM, or rotate in a secret store.
+   *
+   * @range a function that returns text or a promise of it
+   * @defaultValue none: what the URL, `PGPASSWORD` or the password file says
+   * @environment none
+   */
+  password?: (() => string | Promise<string>) | undefined;
   /**
    * Connections of the module's own pool, in each process.
    *

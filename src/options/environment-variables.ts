@@ -29,6 +29,7 @@ const asSsl: EnvironmentReader = (text) => sslOf(text);
 export const ENVIRONMENT: readonly { option: string; variable: string; read: EnvironmentReader }[] = [
   { option: 'sellerAccount', variable: 'MARKETPLACE_SELLER_ACCOUNT', read: asText },
   { option: 'database.url', variable: 'DATABASE_URL', read: asText },
+  { option: 'database.schema', variable: 'MARKETPLACE_DATABASE_SCHEMA', read: asText },
   { option: 'database.poolSize', variable: 'MARKETPLACE_DATABASE_POOL_SIZE', read: asNumber },
   { option: 'database.ssl', variable: 'MARKETPLACE_DATABASE_SSL', read: asSsl },
   { option: 'migrations', variable: 'MARKETPLACE_MIGRATIONS', read: asText },

@@ -50,6 +50,15 @@ const webUrl = (what: string) =>
     { error: `give ${what} as an absolute http(s) URL without user name or password` },
   );
 
+/** `database.schema`, without its default. */
+export const databaseSchema = z
+  .string({ error: 'give the name of a schema, for example marketplace' })
+  .regex(/^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/, {
+    error:
+      'give 1 to 63 lower-case letters, digits and _, not beginning with a digit or pg_, for example ' +
+      'marketplace_billing',
+  });
+
 /** One entry of `products`. */
 export const productSchema = z
   .strictObject({
@@ -141,6 +150,12 @@ export const optionsSchema = z.strictObject({
     url: z
       .string({ error: 'give the Postgres connection URL, for example postgres://user:password@host:5432/app' })
       .regex(/^postgres(ql)?:\/\//, { error: 'give a URL that starts with postgres:// or postgresql://' }),
+    schema: databaseSchema.default('marketplace'),
+    password: z
+      .custom<NonNullable<DatabaseOptions['password']>>((value) => typeof value === 'function', {
+        error: 'give a function that returns the password; text belongs into database.url or PGPASSWORD',
+      })
+      .optional(),
     poolSize: count(2, 200, 10),
     ssl: z
       .custom<NonNullable<DatabaseOptions['ssl']>>(

@@ -1,6 +1,8 @@
 import { type z } from 'zod';
 import { type OptionProblem, OptionsInvalidError } from '../errors/marketplace-metering-error.js';
 import { foreignProducts, mayFeed } from './buyers-environment.js';
+import { sslWithoutOption } from './database-ssl.js';
+import { databaseUrlOf } from './database-url.js';
 import { ENVIRONMENT } from './environment-variables.js';
 import { optionsSchema } from './options.schema.js';
 import { type Options } from './options.js';
@@ -44,6 +46,9 @@ export function resolveOptions(given: Options = {}, environment: NodeJS.ProcessE
   }
   input.clock ??= { now: () => new Date() };
   input.database ??= {};
+  fillIn(input, ['database', 'url'], () => databaseUrlOf(environment));
+  const { url } = input.database as { url?: unknown };
+  if (typeof url === 'string') fillIn(input, ['database', 'ssl'], () => sslWithoutOption(url, environment));
   input.migrations ??= environment.NODE_ENV === 'production' ? 'verify' : 'run';
 
   input.products = withDefaultsOfType(input.products);

@@ -84,8 +84,8 @@ export class RegistrationService {
     }
     await assertSameDatabase(manager, this.database);
     if (manager.queryRunner?.isTransactionActive === true)
-      return this.link(executorOfManager(manager), codeHash, tenantId);
-    return manager.transaction((inner) => this.link(executorOfManager(inner), codeHash, tenantId));
+      return this.link(executorOfManager(manager, this.database), codeHash, tenantId);
+    return manager.transaction((inner) => this.link(executorOfManager(inner, this.database), codeHash, tenantId));
   }
 
   /**

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type DataSource, type EntityManager } from 'typeorm';
 import { createDataSource } from '../../src/database/data-source.factory.js';
+import { type LedgerDataSource } from '../../src/database/ledger-data-source.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { assertSameDatabase } from '../../src/database/manager-guard.js';
 import { createTestDatabase, migratedDatabase, type TestDatabase } from '../support/postgres.js';
@@ -12,7 +13,7 @@ let ledger: LedgerDatabase;
 const opened: DataSource[] = [];
 const databases: TestDatabase[] = [];
 
-async function connect(url: string): Promise<DataSource> {
+async function connect(url: string): Promise<LedgerDataSource> {
   const dataSource = await createDataSource({ database: { url, poolSize: 2 } }).initialize();
   opened.push(dataSource);
   return dataSource;

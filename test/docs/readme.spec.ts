@@ -162,7 +162,7 @@ describe('D45 what the README names', () => {
     ]);
     expect(commands).toEqual(['run', 'sql']);
     expect(PACKAGE.bin).toHaveProperty('marketplace-migrations');
-    const usage = JSON.stringify(await migrationsCommand(undefined, {}));
+    const usage = JSON.stringify(await migrationsCommand([], {}));
     for (const command of commands) expect(usage).toMatch(new RegExp(`\\\\n +${command ?? ''} `));
   });
 

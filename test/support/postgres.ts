@@ -5,11 +5,13 @@ import { createDatabaseSql, databaseUrl, withClient } from '../../tools/postgres
 /** Environment variables through which the global setup tells the workers about the run's server. */
 export const SERVER_URL_VARIABLE = 'MARKETPLACE_TEST_SERVER_URL';
 export const RUN_VARIABLE = 'MARKETPLACE_TEST_RUN';
+/** Where a pooler before the server listens, if the suites are to go through one. */
+export const POOLER_URL_VARIABLE = 'MARKETPLACE_TEST_POOLER_URL';
 
 /** A database of one suite. */
 export interface TestDatabase {
   readonly name: string;
-  /** Superuser URL. */
+  /** Superuser URL, of the pooler where there is one. */
   readonly url: string;
   /** Drops the database, also under open connections. Harmless when repeated. */
   drop(): Promise<void>;
@@ -72,7 +74,7 @@ async function create(template?: string): Promise<TestDatabase> {
   await withClient(serverUrl, (client) => client.query(createDatabaseSql(name, template)));
   return {
     name,
-    url: databaseUrl(serverUrl, name),
+    url: databaseUrl(process.env[POOLER_URL_VARIABLE] ?? serverUrl, name),
     drop: async () => {
       await withClient(serverUrl, (client) => client.query(dropDatabaseSql(name)));
     },

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { prepareBinaries, unprivilegedUser } from './binaries.js';
 import { Cluster } from './cluster.js';
-import { createDatabaseSql, databaseUrl, withClient } from './connection.js';
+import { createDatabaseSql, databaseUrl, freePort, withClient } from './connection.js';
 import { KeeperChannel } from './keeper-channel.js';
 import { endWithLauncher } from './launcher-watch.js';
 
@@ -106,17 +105,4 @@ export class PostgresServer {
   async stop(): Promise<void> {
     await this.keeper.end();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
 }

@@ -104,7 +104,11 @@ export class UsageRecorder implements OnApplicationShutdown {
     if (manager) await assertSameDatabase(manager, this.ledger);
     const isArray = Array.isArray(input);
     const events: readonly unknown[] = isArray ? input : [input];
-    const usages = await this.admission.admit(events, manager ? executorOfManager(manager) : null, ifUnknown);
+    const usages = await this.admission.admit(
+      events,
+      manager ? executorOfManager(manager, this.ledger) : null,
+      ifUnknown,
+    );
     const placed = usages.filter((usage) => 'subject' in usage);
     const problems: CodedProblem[] = [];
     const { unique, standsAt } = distinctUsage(placed, problems);
@@ -199,14 +203,16 @@ export class UsageRecorder implements OnApplicationShutdown {
     // Alone, or with keys that nobody else can hold, one statement is all or nothing by itself.
     const isAtomic = !isArray || usages.length === 1 || usages.every((usage) => usage.isMinted);
     if (isAtomic) {
-      if (!queryRunner) return this.write(executorOfManager(manager), usages, 'text', null);
-      return this.afterOthersOn(queryRunner, () => this.write(executorOn(queryRunner), usages, 'text', null));
+      if (!queryRunner) return this.write(executorOfManager(manager, this.ledger), usages, 'text', null);
+      return this.afterOthersOn(queryRunner, () =>
+        this.write(executorOn(queryRunner, this.ledger.schema), usages, 'text', null),
+      );
     }
     const inNewTransaction = (): Promise<RecordResult[]> =>
-      manager.transaction((inner) => this.write(executorOfManager(inner), usages, 'text', null));
+      manager.transaction((inner) => this.write(executorOfManager(inner, this.ledger), usages, 'text', null));
     if (!queryRunner) return inNewTransaction();
     return this.afterOthersOn(queryRunner, async () => {
-      const host = executorOn(queryRunner);
+      const host = executorOn(queryRunner, this.ledger.schema);
       try {
         // Ours rather than TypeORM's: a host may have begun its transaction with a plain BEGIN, of which TypeORM knows
         // nothing.

@@ -46,8 +46,9 @@ export async function selectFoldedSubjects(
 
 /** Those who compare keys of one subscription do it one after the other, until their transaction ends. */
 export async function lockFold(tx: SqlExecutor, sellerAccount: string, rootId: string): Promise<void> {
-  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [
-    `marketplace take ${sellerAccount} ${rootId}`,
+  // The name is written as one in the schema: ledgers in two schemas of a database do not wait for each other.
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('marketplace.take ' || $1, 0))`, [
+    `${sellerAccount} ${rootId}`,
   ]);
 }
 

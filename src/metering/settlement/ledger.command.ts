@@ -27,15 +27,16 @@ export async function ledgerCommand(args: readonly string[], environment: NodeJS
   if (call === null) return misused(USAGE);
   const settings = commandDatabaseOf(environment);
   if ('exitCode' in settings) return settings;
-  const dataSource = createDataSource(settings);
+  let dataSource;
   try {
+    dataSource = createDataSource(settings);
     await dataSource.initialize();
     const { MARKETPLACE_SELLER_ACCOUNT: ofEnvironment = '' } = environment;
     return await run({ ...call, seller: call.seller || ofEnvironment }, new LedgerDatabase(dataSource));
   } catch (error) {
     return { exitCode: 1, stdout: '', stderr: `${(error as Error).message}\n` };
   } finally {
-    if (dataSource.isInitialized) await dataSource.destroy();
+    if (dataSource?.isInitialized) await dataSource.destroy();
   }
 }
 

@@ -139,8 +139,9 @@ export async function selectIgnoredProduct(
  * after it see what the holder before committed.
  */
 export async function lockNames(tx: SqlExecutor, sellerAccount: string, labels: readonly string[]): Promise<void> {
+  // Written as a name in the schema: ledgers in two schemas of a database do not wait for each other.
   for (const label of [...new Set(labels)].sort()) {
-    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('marketplace-names'), hashtext($1))`, [
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('marketplace.names'), hashtext($1))`, [
       `${sellerAccount} ${label}`,
     ]);
   }

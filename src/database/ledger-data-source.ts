@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import pg from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { MarketplaceMeteringError, OptionsInvalidError } from '../errors/marketplace-metering-error.js';
+import {
+  type ConnectionFailure,
+  connectionFailureOf,
+  type DatabaseAddress,
+  isParameterRefused,
+  type ServerSettings,
+  settingsFailureOf,
+} from './connection-failure.js';
+import { type LedgerSession } from './ledger-session.js';
+
+const PAUSE_MS = 500;
+const SETTINGS = `SELECT current_setting('TimeZone') AS time_zone, current_setting('DateStyle') AS date_style,
+  current_setting('server_version_num')::int AS version, current_setting('transaction_read_only') = 'on' AS is_read_only`;
+
+/** A connection that failed, for a reason that a person has to mend. */
+class UnusableDatabase extends Error {
+  constructor(readonly failure: ConnectionFailure) {
+    super(failure.message);
+  }
+}
+
+/**
+ * The ledger's own connections. `initialize` settles how they are made, through a pooler or not, and fails with an
+ * error of ours that says which database was meant, and what to do.
+ */
+export class LedgerDataSource extends DataSource {
+  private readonly notices = new Logger('MarketplaceDatabase');
+  /** Without the password: it is named in errors. */
+  readonly address: DatabaseAddress;
+
+  constructor(
+    options: Extract<DataSourceOptions, { type: 'postgres' }>,
+    readonly session: LedgerSession,
+    private readonly start: { patienceMs: number; isReadOnly: boolean },
+  ) {
+    super(options);
+    this.address = addressOf(options.url ?? '', session.schema);
+  }
+
+  /**
+   * Connects, and looks whether the session is what the ledger needs.
+   * @throws MarketplaceMeteringError `DATABASE_UNREACHABLE`, `DATABASE_LOGIN_REFUSED`, `DATABASE_MISSING`,
+   * `DATABASE_TLS`, `DATABASE_READ_ONLY`, `DATABASE_UNSUITABLE`
+   */
+  override async initialize(): Promise<this> {
+    const giveUpAt = performance.now() + this.start.patienceMs;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await super.initialize();
+        await this.checkSession();
+        return this;
+      } catch (error) {
+        if (this.isInitialized) await this.destroy();
+        if (!this.session.isPooled && isParameterRefused(error)) {
+          this.session.usePooler();
+          continue;
+        }
+        const failure = error instanceof UnusableDatabase ? error.failure : connectionFailureOf(error, this.address);
+        if (!failure.passes || performance.now() + PAUSE_MS > giveUpAt) {
+          const cause = error instanceof UnusableDatabase ? {} : { cause: error };
+          throw new MarketplaceMeteringError(failure.code, failure.message, cause);
+        }
+        if (attempt === 1)
+          this.notices.warn(`${failure.message} Trying again for ${Math.round(this.start.patienceMs / 1000)} s.`);
+        await sleep(PAUSE_MS);
+      }
+    }
+  }
+
+  private async checkSession(): Promise<void> {
+    const [settings] = await this.query<ServerSettings[]>(SETTINGS);
+    if (!settings) return;
+    const failure = settingsFailureOf(
+      { ...settings, is_read_only: settings.is_read_only && !this.start.isReadOnly },
+      this.address,
+    );
+    if (failure) throw new UnusableDatabase(failure);
+  }
+}
+
+function addressOf(url: string, schema: string): DatabaseAddress {
+  try {
+    const { host, port, database, user } = new pg.Client({ connectionString: url });
+    return { host, port, database: database ?? '', user: user ?? '', schema };
+  } catch {
+    // What the parser says may hold the password.
+    throw new OptionsInvalidError([
+      {
+        option: 'database.url',
+        environmentVariable: 'DATABASE_URL',
+        fix:
+          'it cannot be read as a URL; write every character of user and password that is no letter or digit as % and ' +
+          'two hexadecimal digits, for example %23 for # and %40 for @',
+      },
+    ]);
+  }
+}

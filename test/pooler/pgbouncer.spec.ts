@@ -1,0 +1,131 @@
+import { describe, expect, it } from '@jest/globals';
+import { createDataSource } from '../../src/database/data-source.factory.js';
+import { LedgerDatabase } from '../../src/database/ledger-database.js';
+import { runMigrations } from '../../src/database/migration-runner.js';
+import { databaseUrl, withClient } from '../../tools/postgres/connection.js';
+import { LedgerHarness } from '../support/ledger-harness.js';
+import { createTestDatabase, type TestDatabase, testServerUrl } from '../support/postgres.js';
+
+/** Work on a new database, reached through the pooler. */
+async function onNewDatabase(work: (database: TestDatabase) => Promise<void>): Promise<void> {
+  const database = await createTestDatabase();
+  try {
+    await work(database);
+  } finally {
+    await database.drop();
+  }
+}
+
+/** As the server itself sees it, not through the pooler. */
+function atServer<T>(database: TestDatabase, sql: string): Promise<T[]> {
+  return withClient(databaseUrl(testServerUrl(), database.name), async (client) => {
+    const { rows } = await client.query(sql);
+    return rows as T[];
+  });
+}
+
+async function withLedger(url: string, work: (ledger: LedgerDatabase) => Promise<void>): Promise<void> {
+  const source = await createDataSource({
+    database: { url, poolSize: 6 },
+    submission: { leaseMs: 1500 },
+  }).initialize();
+  try {
+    await work(new LedgerDatabase(source));
+  } finally {
+    await source.destroy();
+  }
+}
+
+describe('PgBouncer in transaction mode', () => {
+  it('stands between: it refuses a start-up parameter that Postgres takes', async () => {
+    await onNewDatabase(async ({ url }) => {
+      const refused = withClient(`${url}?options=-c%20jit%3Doff`, (client) => client.query('SELECT 1'));
+      await expect(refused).rejects.toThrow(/startup parameter/);
+    });
+  });
+
+  it('two replicas that start at once on an empty database migrate it once, and bill', async () => {
+    const database = await createTestDatabase();
+    const [first, second] = await Promise.all([LedgerHarness.start({ database }), LedgerHarness.start({ database })]);
+    try {
+      expect(await atServer(database, 'SELECT name FROM marketplace.migration')).toHaveLength(1);
+      const { id } = await first.subscribe();
+      await first.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 3 });
+      await second.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 4 });
+      first.advance(2);
+      await first.settle();
+      await first.expectConserved();
+      expect(first.simulator.bill()).toMatchObject([{ dimension: 'requests', quantity: 7 }]);
+    } finally {
+      await second.stop();
+      await first.stop();
+    }
+  });
+
+  it('six that migrate at the same moment leave one migration and no lock behind', async () => {
+    await onNewDatabase(async (database) => {
+      const sources = await Promise.all(
+        Array.from({ length: 6 }, () =>
+          createDataSource({ database: { url: database.url, poolSize: 2 } }).initialize(),
+        ),
+      );
+      const done = await Promise.all(sources.map((source) => runMigrations(source)));
+      expect(done.filter(({ pending }) => pending.length > 0)).toHaveLength(1);
+      for (const source of sources) await source.destroy();
+      expect(await atServer(database, 'SELECT name FROM marketplace.migration')).toHaveLength(1);
+      expect(
+        await atServer(
+          database,
+          `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database
+            WHERE datname = current_database())`,
+        ),
+      ).toEqual([]);
+    });
+  });
+
+  it('UTC and ISO dates hold in single statements and in transactions, jit and the idle lease in transactions', async () => {
+    await onNewDatabase(async (database) => {
+      await atServer(database, `ALTER DATABASE "${database.name}" SET timezone = 'Asia/Kolkata'`);
+      await atServer(database, `ALTER DATABASE "${database.name}" SET datestyle = 'German'`);
+      const settings = `SELECT current_setting('TimeZone') AS zone, current_setting('DateStyle') AS dates,
+        current_setting('jit') AS jit, current_setting('idle_in_transaction_session_timeout') AS idle,
+        '2026-11-12T10:00:00Z'::timestamptz AS at`;
+      const at = new Date('2026-11-12T10:00:00Z');
+      await withLedger(database.url, async (ledger) => {
+        const inTransactions = Array.from({ length: 12 }, () =>
+          ledger.transaction(async (tx) => (await tx.query(settings))[0]),
+        );
+        const alone = Array.from({ length: 12 }, async () => (await ledger.query(settings))[0]);
+        for (const row of await Promise.all(inTransactions))
+          expect(row).toEqual({ zone: 'UTC', dates: expect.stringMatching(/^ISO/), jit: 'off', idle: '1500ms', at });
+        for (const row of await Promise.all(alone))
+          expect(row).toMatchObject({ zone: 'UTC', dates: expect.stringMatching(/^ISO/), at });
+      });
+    });
+  });
+
+  it('a transaction that stands still is ended by the server', async () => {
+    await onNewDatabase(async ({ url }) => {
+      await withLedger(url, async (ledger) => {
+        const idle = ledger.transaction(async (tx) => {
+          for (;;) {
+            await tx.query('SELECT 1');
+            await new Promise((resolve) => setTimeout(resolve, 4000));
+          }
+        });
+        await expect(idle).rejects.toThrow();
+        expect(await ledger.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      });
+    });
+  });
+
+  it('`options` in the URL are told at the start, with the fix', async () => {
+    await onNewDatabase(async ({ url }) => {
+      const source = createDataSource({ database: { url: `${url}?options=-c%20jit%3Doff`, poolSize: 2 } });
+      await expect(source.initialize()).rejects.toMatchObject({
+        code: 'DATABASE_UNSUITABLE',
+        message: expect.stringContaining('take `options` out of DATABASE_URL'),
+      });
+    });
+  });
+});
