@@ -139,7 +139,9 @@ describe('a connection that cannot be had', () => {
   });
 
   it('the server is read-only: DATABASE_READ_ONLY, but for those who only ask', async () => {
-    const url = urlWith((one) => one.searchParams.set('options', '-c default_transaction_read_only=on'));
+    const url = urlWith((one) => {
+      one.searchParams.set('options', '-c default_transaction_read_only=on');
+    });
     expect(await failure(url)).toMatchObject({ code: 'DATABASE_READ_ONLY' });
     expect(await connected({ url }, (ledger) => ledger.query('SELECT 1 AS one'), { isReadOnly: true })).toEqual([
       { one: 1 },
