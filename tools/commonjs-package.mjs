@@ -1,7 +1,8 @@
 // The end of `npm run build`: tells Node that what is in dist/commonjs is CommonJS, whatever the package around it is.
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 
-writeFileSync(
-  new URL('../dist/commonjs/package.json', import.meta.url),
-  `${JSON.stringify({ type: 'commonjs', sideEffects: false })}\n`,
-);
+for (const folder of ['../dist/commonjs/', '../packages/simulator/dist/commonjs/']) {
+  const place = new URL(folder, import.meta.url);
+  if (!existsSync(place)) continue;
+  writeFileSync(new URL('package.json', place), `${JSON.stringify({ type: 'commonjs', sideEffects: false })}\n`);
+}

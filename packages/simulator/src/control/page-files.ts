@@ -1,10 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 
 export interface PageFile {
   readonly type: string;
   readonly text: string;
 }
+
+const packageName = 'aws-marketplace-simulator';
 
 const files: Readonly<Record<string, { readonly name: string; readonly type: string }>> = {
   '/': { name: 'index.html', type: 'text/html; charset=utf-8' },
@@ -30,7 +33,30 @@ export function pageFile(below: string): PageFile | undefined {
   );
 }
 
-/** Compiled code runs from `dist`, tests from the sources; the page lies in one place. */
-function packageRoot(from = import.meta.dirname): string {
-  return existsSync(path.join(from, 'package.json')) ? from : packageRoot(path.dirname(from));
+/**
+ * Where this package is installed: above the program that was started, which may be its own command, or where the
+ * application finds it. Both kinds of module are built of this, and only one of them could say where it lies itself.
+ */
+function packageRoot(): string {
+  const program = process.argv[1] === undefined ? process.execPath : realpathSync(process.argv[1]);
+  const own = packageAbove(program);
+  if (own !== undefined) return own;
+  for (const place of [path.join(process.cwd(), 'package.json'), program]) {
+    try {
+      return path.dirname(createRequire(place).resolve(`${packageName}/package.json`));
+    } catch {
+      // Not from here.
+    }
+  }
+  throw new Error(`${packageName} is not installed for ${process.cwd()}: its page has no files`);
+}
+
+function packageAbove(file: string): string | undefined {
+  const folder = path.dirname(file);
+  const description = path.join(folder, 'package.json');
+  const isIt =
+    existsSync(description) &&
+    (JSON.parse(readFileSync(description, 'utf8')) as { name?: string }).name === packageName;
+  if (isIt) return folder;
+  return folder === file ? undefined : packageAbove(folder);
 }
