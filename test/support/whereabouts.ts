@@ -1,5 +1,5 @@
 import { type LedgerDatabase } from '../../src/database/ledger-database.js';
-import { meteredRecords } from './conservation.js';
+import { meteredRecords } from './ledger-judge.js';
 import { grainOfLine, labelOf, type MarketplaceSimulator } from './market.js';
 
 /** Where units are. A member, and a line in it, is absent where there are none. */
