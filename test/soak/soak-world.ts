@@ -31,6 +31,7 @@ const SECRET = 'the-secret-of-the-api-destination';
 const JOBS_MS = 500;
 const SETTLING_HOURS = 4;
 const HOUR_MS = 3_600_000;
+const PATIENCE = 5;
 
 const OPTIONS: Options = {
   sellerAccount: SELLER,
@@ -91,23 +92,25 @@ export class SoakWorld {
     const world = new SoakWorld({ postgres, dataDir, proxy, simulator, relay }, new Random(seed, 'relay'));
     relay.on('request', (request, response) => void world.relay(request, response));
     const where = { databaseUrl: postgres.url, awsEndpoint: simulator.url, clock };
-    world.office = await NestFactory.createApplicationContext(
-      MarketplaceMeteringModule.forRoot(
-        replicaOptions(where, {
-          ...OPTIONS,
-          jobs: { autoStart: false },
-          // Nothing befalls it: it waits for a slow machine.
-          submission: { ...OPTIONS.submission, requestTimeoutMs: 60_000, leaseMs: 120_000 },
-        }),
+    world.office = await patiently(() =>
+      NestFactory.createApplicationContext(
+        MarketplaceMeteringModule.forRoot(
+          replicaOptions(where, {
+            ...OPTIONS,
+            jobs: { autoStart: false },
+            // Nothing befalls it: it waits for a slow machine.
+            submission: { ...OPTIONS.submission, requestTimeoutMs: 60_000, leaseMs: 120_000 },
+          }),
+        ),
+        { logger: false, abortOnError: false },
       ),
-      { logger: false, abortOnError: false },
     );
     simulator.notifications.addTarget({
       kind: 'apiDestination',
       url: `http://127.0.0.1:${(relay.address() as AddressInfo).port}/marketplace/notifications`,
       headers: { 'x-marketplace-secret': SECRET },
     });
-    for (let number = 1; number <= size.tenants; number += 1) await world.join(`tenant-${number}`);
+    for (let number = 1; number <= size.tenants; number += 1) await patiently(() => world.join(`tenant-${number}`));
     const order = {
       databaseUrl: proxy.through(postgres.url),
       awsEndpoint: simulator.url,
@@ -250,6 +253,17 @@ export class SoakWorld {
       response.writeHead(answer.status).end();
     } catch {
       response.writeHead(503).end();
+    }
+  }
+}
+
+/** A machine that is busy is no disaster of the soak. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= PATIENCE) throw error;
     }
   }
 }
