@@ -1,7 +1,7 @@
 import {
   type DynamicModule,
+  type ExistingProvider,
   type FactoryProvider,
-  Inject,
   type InjectionToken,
   Module,
   type ModuleMetadata,
@@ -28,9 +28,10 @@ import { MarketplaceMeteringError } from './errors/marketplace-metering-error.js
 import { EventDeliveries } from './events/event-deliveries.service.js';
 import { EVENTS_PROVIDERS } from './events/events.providers.js';
 import { type Options } from './options/options.js';
-import { resolveOptions } from './options/resolved-options.js';
+import { type ResolvedOptions, resolveOptions } from './options/resolved-options.js';
 import {
   type AsyncOptions,
+  defaultPathsOf,
   type MarketplaceOptionsFactory,
   type RootOptions,
   STATIC_DEFAULTS,
@@ -44,6 +45,7 @@ import { registrationControllerOf } from './registration/registration.controller
 import { REGISTRATION_PROVIDERS } from './registration/registration.providers.js';
 import { RegistrationService } from './registration/registration.service.js';
 import { Waker } from './runtime/waker.js';
+import { refuseCollisions } from './runtime/instance-collisions.js';
 import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
 import { OPTIONS_OF_TEST, RESOLVED_OPTIONS } from './runtime/tokens.js';
 import { notificationControllerOf } from './subscription/inbox/notification.controller.js';
@@ -88,7 +90,6 @@ export class MarketplaceMeteringModule implements OnModuleInit {
   constructor(
     private readonly catalog: ProductCatalog,
     private readonly modules: ModulesContainer,
-    @Inject(INSTANCE_NAME) private readonly instanceName: string | undefined,
   ) {}
 
   /**
@@ -96,10 +97,10 @@ export class MarketplaceMeteringModule implements OnModuleInit {
    * @throws OptionsInvalidError when the application starts, with every problem at once
    */
   static forRoot(options: RootOptions = {}): DynamicModule {
-    const { name, isGlobal, decorators, registration, notifications, admin, ...rest } = options;
+    const { name, isGlobal, decorators, openApi, registration, notifications, admin, ...rest } = options;
     const { path, ...waysIn } = notifications === false ? {} : (notifications ?? {});
     const endpoint = notifications === false ? notifications : definedOnly({ path });
-    const statics = definedOnly({ name, isGlobal, decorators, registration, notifications: endpoint, admin });
+    const statics = definedOnly({ name, isGlobal, decorators, openApi, registration, notifications: endpoint, admin });
     const given = { ...rest, notifications: waysIn };
     return assemble(statics, [], resolvedBy({ useFactory: () => given }));
   }
@@ -110,23 +111,8 @@ export class MarketplaceMeteringModule implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    this.refuseDuplicates();
+    refuseCollisions(this.modules, MarketplaceMeteringModule);
     await this.catalog.sync();
-  }
-
-  /** Two instances of one name would seal, submit and answer the same routes twice in one process. */
-  private refuseDuplicates(): void {
-    const duplicates = [...this.modules.values()].filter(
-      (module) =>
-        module.metatype === MarketplaceMeteringModule &&
-        module.providers.get(INSTANCE_NAME)?.instance === (this.instanceName as unknown),
-    );
-    if (duplicates.length <= 1) return;
-    throw new MarketplaceMeteringError(
-      'INSTANCE_DUPLICATE',
-      `MarketplaceMeteringModule is imported ${duplicates.length} times as ${this.instanceName === undefined ? 'the unnamed instance' : `"${this.instanceName}"`}. ` +
-        'Call forRoot() once and keep the result, or give each instance its own `name`.',
-    );
   }
 }
 
@@ -168,6 +154,23 @@ function asyncOptionsProviders(options: AsyncOptions): Provider[] {
 @Module({})
 class MarketplaceOptionsModule {}
 
+/**
+ * Nest runs no lifecycle hook and mounts no controller of a module that LazyModuleLoader brings: usage would be recorded
+ * and never billed, without a word. Such a module has no distance from the root, which Nest measures at the start only.
+ */
+function refuseLazyLoading(modules: ModulesContainer): void {
+  const isLazy = [...modules.values()].some(
+    ({ metatype, distance }) => metatype === MarketplaceOptionsModule && distance === 0,
+  );
+  if (!isLazy) return;
+  throw new MarketplaceMeteringError(
+    'LOADED_LAZILY',
+    'MarketplaceMeteringModule cannot come through LazyModuleLoader: Nest would start none of its jobs and mount none ' +
+      'of its routes. Import it in a module that is there when the application starts; isGlobal: true (the default) ' +
+      'shows its services to modules that are loaded later.',
+  );
+}
+
 function assemble(
   statics: StaticOptions,
   imports: NonNullable<ModuleMetadata['imports']>,
@@ -180,13 +183,13 @@ function assemble(
     providers: optionsProviders,
     exports: [RESOLVED_OPTIONS],
   };
-  const aliases: FactoryProvider[] =
+  const aliases: ExistingProvider[] =
     name === undefined
       ? []
       : PUBLIC_SERVICES.map((service) => ({
           provide: getMarketplaceToken(service as Type<unknown>, name),
-          inject: [service],
-          useFactory: (instance: unknown) => instance,
+          // No factory: Nest would run the lifecycle hooks of what it returns a second time.
+          useExisting: service,
         }));
   return {
     module: MarketplaceMeteringModule,
@@ -195,7 +198,14 @@ function assemble(
     controllers: controllersOf(statics),
     providers: [
       { provide: INSTANCE_NAME, useValue: name },
-      { provide: LedgerDatabase, inject: [RESOLVED_OPTIONS], useFactory: connectLedger },
+      {
+        provide: LedgerDatabase,
+        inject: [RESOLVED_OPTIONS, ModulesContainer],
+        useFactory: (options: ResolvedOptions, modules: ModulesContainer) => {
+          refuseLazyLoading(modules);
+          return connectLedger(options);
+        },
+      },
       Waker,
       JobScheduler,
       ClockGuard,
@@ -218,22 +228,22 @@ function assemble(
   };
 }
 
-function controllersOf({ registration, notifications, admin, decorators = [] }: StaticOptions): Type<unknown>[] {
-  return [
-    ...(registration === false
-      ? []
-      : [registrationControllerOf({ path: registration?.path ?? STATIC_DEFAULTS.registration.path, decorators })]),
-    ...(notifications === false
-      ? []
-      : [notificationControllerOf({ path: notifications?.path ?? STATIC_DEFAULTS.notifications.path, decorators })]),
-    ...(admin === false
-      ? []
-      : [
-          adminControllerOf({
-            path: admin?.path ?? STATIC_DEFAULTS.admin.path,
-            decorators,
-            ...(admin?.guard ? { guard: admin.guard } : {}),
-          }),
-        ]),
-  ];
+/** What `@ApiExcludeController()` of @nestjs/swagger leaves on a class; that package is the host's. */
+const HIDDEN_IN_OPEN_API = ['swagger/apiExcludeController', [true]] as const;
+
+function controllersOf(statics: StaticOptions): Type<unknown>[] {
+  const { registration, notifications, admin, decorators = [] } = statics;
+  const paths = defaultPathsOf(statics.name);
+  const controllers: Type<unknown>[] = [];
+  if (registration !== false)
+    controllers.push(registrationControllerOf({ path: registration?.path ?? paths.registration, decorators }));
+  if (notifications !== false)
+    controllers.push(notificationControllerOf({ path: notifications?.path ?? paths.notifications, decorators }));
+  if (admin !== false) {
+    const guard = admin?.guard ? { guard: admin.guard } : {};
+    controllers.push(adminControllerOf({ path: admin?.path ?? paths.admin, decorators, ...guard }));
+  }
+  const isShown = statics.openApi ?? STATIC_DEFAULTS.openApi;
+  if (!isShown) for (const controller of controllers) Reflect.defineMetadata(...HIDDEN_IN_OPEN_API, controller);
+  return controllers;
 }

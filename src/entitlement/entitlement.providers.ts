@@ -2,6 +2,7 @@ import { type Provider } from '@nestjs/common';
 import { EntitlementAnswers } from './entitlement-answers.js';
 import { EntitlementJobs } from './entitlement.jobs.js';
 import { EntitlementService } from './entitlement.service.js';
+import { GuardedRoutes } from './guarded-routes.js';
 import { WantedEntitlements } from './wanted-entitlements.js';
 
 /**
@@ -13,4 +14,5 @@ export const ENTITLEMENT_PROVIDERS: Provider[] = [
   EntitlementService,
   WantedEntitlements,
   EntitlementJobs,
+  GuardedRoutes,
 ];

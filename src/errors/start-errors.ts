@@ -11,8 +11,21 @@ export const START_ERRORS = {
   INSTANCE_DUPLICATE: {
     seenBy: ['start'],
     status: [],
-    meaning: 'The module is imported more than once under one name.',
-    fix: 'Call `forRoot()` once and keep the result, or give each instance its own `name`.',
+    meaning: 'Two instances of the module share a name, a path, or a seller account in one database.',
+    fix: 'Call `forRoot()` once and keep the result, or give each instance its own `name`, path and `sellerAccount`.',
+  },
+  LOADED_LAZILY: {
+    seenBy: ['start'],
+    status: [],
+    meaning: 'The module came through `LazyModuleLoader`, by which Nest starts no jobs and mounts no routes.',
+    fix: 'Import it in a module that is there when the application starts.',
+  },
+  GUARD_LOST: {
+    seenBy: ['start'],
+    status: [],
+    meaning:
+      'A route bears `@RequireEntitlement`, and another function stands in its place, which would let everyone in.',
+    fix: 'Put `@RequireEntitlement` above the decorator that replaces the method.',
   },
   HANDLER_DUPLICATE: {
     seenBy: ['start'],

@@ -65,11 +65,11 @@ export class EventHandlers implements OnModuleInit {
       const owner = isShared ? (wrapper.instance as unknown) : prototypeOf(wrapper);
       if (typeof owner !== 'object' || owner === null) continue;
       const prototype = isShared ? (Object.getPrototypeOf(owner) as object | null) : owner;
+      if (prototype === null) continue;
       for (const name of this.scanner.getAllMethodNames(prototype)) {
-        const method = (prototype as Record<string, Method>)[name];
-        const metadata = method && handlerMetadataOf(method);
-        if (!method || !metadata) continue;
-        const place = `${prototype?.constructor.name ?? ''}.${name}`;
+        const metadata = handlerMetadataOf(prototype, name);
+        if (!metadata) continue;
+        const place = `${prototype.constructor.name}.${name}`;
         if (!isShared) {
           throw invalid(
             place,

@@ -1,5 +1,4 @@
-import { SetMetadata } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import 'reflect-metadata';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type MarketplaceEvent, type MarketplaceEventType } from './marketplace-event.js';
 
@@ -40,7 +39,6 @@ export type MarketplaceEventHandler<T extends MarketplaceEventType> = (
 ) => unknown;
 
 const HANDLER = 'marketplace-metering:handler';
-const reflector = new Reflector();
 
 /**
  * Hands events to this method of a provider or controller: after the commit that made them true, at least once, for
@@ -70,12 +68,26 @@ export function OnMarketplaceEvent<const T extends MarketplaceEventType>(
     if (typeof target === 'function') refuse('it is static; put it on a method of an instance');
     if (typeof name === 'symbol') refuse('it is named by a symbol; give it a name');
     const method = descriptor.value ?? refuse('it is no method');
-    if (handlerMetadataOf(method)) refuse('it stands there already; name all types in one');
+    if (Reflect.hasOwnMetadata(HANDLER, target, name) || Reflect.hasOwnMetadata(HANDLER, method))
+      refuse('it stands there already; name all types in one');
     const metadata: HandlerMetadata = { types: [types].flat(), options };
-    SetMetadata(HANDLER, metadata)(target, name, descriptor);
+    // At the place, because a decorator above (tracing, a transaction) may put another function there; and on the
+    // function, which a mixin may take along to another class.
+    Reflect.defineMetadata(HANDLER, metadata, target, name);
+    Reflect.defineMetadata(HANDLER, metadata, method);
   };
 }
 
-export function handlerMetadataOf(method: (...values: never[]) => unknown): HandlerMetadata | undefined {
-  return reflector.get<HandlerMetadata | undefined>(HANDLER, method);
+/**
+ * Of the method that an object of this prototype would run: a class that overrides a handler without the decorator has
+ * dropped it.
+ */
+export function handlerMetadataOf(prototype: object, name: string): HandlerMetadata | undefined {
+  let owner: object | null = prototype;
+  while (owner !== null && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object | null;
+  if (owner === null) return undefined;
+  const method = (owner as Record<string, unknown>)[name];
+  const atPlace = Reflect.getOwnMetadata(HANDLER, owner, name) as HandlerMetadata | undefined;
+  if (atPlace !== undefined || typeof method !== 'function') return atPlace;
+  return Reflect.getOwnMetadata(HANDLER, method) as HandlerMetadata | undefined;
 }

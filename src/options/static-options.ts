@@ -13,7 +13,8 @@ export interface StaticOptions {
    * Name of this instance when an application has several; its services are then injected by
    * `getMarketplaceToken(Service, name)`.
    *
-   * Give it where an application serves several seller accounts or databases.
+   * Give it where an application serves several seller accounts or databases. Its routes lie below its name, such as
+   * `marketplace/<name>/registration`, unless they have paths of their own.
    *
    * @range any text that no other instance of the application has
    * @defaultValue none: the unnamed instance
@@ -37,6 +38,15 @@ export interface StaticOptions {
    * @defaultValue none
    */
   decorators?: ClassDecorator[];
+  /**
+   * Whether the module's routes stand in the OpenAPI document that `@nestjs/swagger` makes of the host.
+   *
+   * Give true where the document is for the host's own operators: the routes are for buyers' browsers, AWS and them.
+   *
+   * @range true or false
+   * @defaultValue false
+   */
+  openApi?: boolean;
   /**
    * Landing page to which AWS Marketplace sends a buyer; false leaves it out.
    *
@@ -62,9 +72,21 @@ export interface StaticOptions {
   admin?: false | { path?: string; guard?: Type<CanActivate> };
 }
 
+/** Where the routes of an instance lie unless the host says otherwise: those of a named one below its name. */
+export function defaultPathsOf(name: string | undefined): Record<'registration' | 'notifications' | 'admin', string> {
+  const below = (route: string): string => (name === undefined ? route : route.replace('/', `/${name}/`));
+  const { registration, notifications, admin } = STATIC_DEFAULTS;
+  return {
+    registration: below(registration.path),
+    notifications: below(notifications.path),
+    admin: below(admin.path),
+  };
+}
+
 /** Static options where the host gives none; `name` and `decorators` have no default. */
 export const STATIC_DEFAULTS = {
   isGlobal: true,
+  openApi: false,
   registration: { path: 'marketplace/registration' },
   notifications: { path: 'marketplace/notifications' },
   admin: { path: 'marketplace/admin' },

@@ -184,6 +184,7 @@ describe('docs/acceptance.md', () => {
       'name',
       'isGlobal',
       'decorators',
+      'openApi',
       'registration',
       'notifications',
       'admin',

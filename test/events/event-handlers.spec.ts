@@ -178,6 +178,66 @@ describe('handlers', () => {
     ]);
   });
 
+  it('H12 run whatever decorators stand above and below, and whether those take metadata along', async () => {
+    const traced =
+      (keepsMetadata: boolean) =>
+      (_target: object, name: string, descriptor: PropertyDescriptor): PropertyDescriptor => {
+        const original = descriptor.value as (...given: unknown[]) => unknown;
+        function wrapped(this: unknown, ...given: unknown[]): unknown {
+          heard.push(`traced ${name}`);
+          return original.apply(this, given);
+        }
+        if (keepsMetadata)
+          for (const key of Reflect.getMetadataKeys(original))
+            Reflect.defineMetadata(key, Reflect.getMetadata(key, original), wrapped);
+        return { ...descriptor, value: wrapped };
+      };
+    @Injectable()
+    class Traced {
+      @traced(false)
+      @OnMarketplaceEvent('subscription.activated')
+      bare(): void {
+        heard.push('bare');
+      }
+      @traced(true)
+      @OnMarketplaceEvent('subscription.activated')
+      copied(): void {
+        heard.push('copied');
+      }
+      @OnMarketplaceEvent('subscription.activated')
+      @traced(false)
+      below(): void {
+        heard.push('below');
+      }
+      @traced(false)
+      @traced(true)
+      @OnMarketplaceEvent('subscription.activated')
+      @traced(false)
+      between(): void {
+        heard.push('between');
+      }
+    }
+    @Injectable()
+    class Heir extends Traced {
+      override below(): void {
+        heard.push('never');
+      }
+    }
+    const started = await host({ providers: [Traced, Heir] });
+    expect(await idsOf(started)).toEqual([
+      ...['Heir.bare', 'Heir.between', 'Heir.copied'].map((id) => `${id} activated`),
+      ...['Traced.bare', 'Traced.below', 'Traced.between', 'Traced.copied'].map((id) => `${id} activated`),
+    ]);
+    const [id] = subscriptionIds(1) as [string];
+    await started.append(started.database, 'subscription.activated', id, activated);
+    await started.settle();
+    expect(heard.filter((what) => what === 'bare' || what === 'traced bare')).toHaveLength(4);
+    expect(heard.filter((what) => what === 'between')).toHaveLength(2);
+    expect(heard.filter((what) => what === 'traced between')).toHaveLength(6);
+    expect(heard).toEqual(expect.arrayContaining(['copied', 'below', 'traced below']));
+    expect(heard).not.toContain('never');
+  });
+
   it('that share an id are refused at the start', async () => {
     @Injectable()
     class Twin {

@@ -1,0 +1,32 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { isGuardLost } from './require-entitlement.decorator.js';
+
+/**
+ * Looks at the start whether each route that bears `@RequireEntitlement` still has its guard. Where another function was
+ * put in its place later (instrumentation, a mixin), Nest would find none, and let everyone in.
+ */
+@Injectable()
+export class GuardedRoutes implements OnModuleInit {
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+  ) {}
+
+  /** @throws MarketplaceMeteringError `GUARD_LOST` */
+  onModuleInit(): void {
+    for (const { metatype } of this.discovery.getControllers()) {
+      const prototype = (metatype as { prototype?: object } | null)?.prototype;
+      if (!prototype) continue;
+      for (const name of this.scanner.getAllMethodNames(prototype)) {
+        if (!isGuardLost(prototype, name)) continue;
+        throw new MarketplaceMeteringError(
+          'GUARD_LOST',
+          `@RequireEntitlement on ${prototype.constructor.name}.${name} has lost its guard: another function stands in ` +
+            'its place. Put the decorator above what replaces the method.',
+        );
+      }
+    }
+  }
+}
