@@ -13,7 +13,7 @@ export const PROCESS_SUITES = [
 ];
 /** Whole stories of buyers, agreements and money: `npm run test:cases`. Apart for the same reason. */
 export const CASE_SUITES = ['<rootDir>/test/cases/'];
-const APART = ['/node_modules/', '<rootDir>/(packages/simulator/)?test/(browser|switches|clients|pooler)/'];
+const APART = ['/node_modules/', '<rootDir>/(packages/simulator/)?test/(browser|switches|clients|pooler|hosts)/'];
 
 /** @type {import('jest').Config} */
 export const base = {

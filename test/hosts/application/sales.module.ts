@@ -1,0 +1,50 @@
+import { Body, Controller, type DynamicModule, Module, type ModuleMetadata, Post } from '@nestjs/common';
+import {
+  JobScheduler,
+  MarketplaceMeteringModule,
+  MeteringService,
+  RegistrationService,
+  SubscriptionService,
+} from 'nestjs-marketplace-metering';
+
+@Controller()
+class SalesController {
+  constructor(
+    private readonly registrations: RegistrationService,
+    private readonly subscriptions: SubscriptionService,
+    private readonly metering: MeteringService,
+    private readonly jobs: JobScheduler,
+  ) {}
+
+  @Post('sign-up')
+  async signUp(@Body() form: { registrationCode: string; tenantId: string }) {
+    const { id } = await this.registrations.claim(form.registrationCode, { tenantId: form.tenantId });
+    return { subscriptionId: id };
+  }
+
+  @Post('use')
+  use(@Body() usage: { tenantId: string; idempotencyKey: string }) {
+    return this.metering.record({ ...usage, dimension: 'reports', quantity: 1 });
+  }
+
+  /** The end of an agreement makes the running hour the last one, which is billed at once. */
+  @Post('settle')
+  async settle(@Body() { subscriptionId }: { subscriptionId: string }) {
+    await this.subscriptions.end(subscriptionId);
+    await this.jobs.runOnce('seal');
+    await this.jobs.runOnce('submit');
+    return {};
+  }
+}
+
+@Module({})
+class SalesModule {}
+
+/** A host that sells on AWS Marketplace; options come from the environment. */
+export function salesModule(parts: Pick<ModuleMetadata, 'imports' | 'controllers'> = {}): DynamicModule {
+  return {
+    module: SalesModule,
+    imports: [MarketplaceMeteringModule.forRoot(), ...(parts.imports ?? [])],
+    controllers: [SalesController, ...(parts.controllers ?? [])],
+  };
+}

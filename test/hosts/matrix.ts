@@ -1,0 +1,106 @@
+import path from 'node:path';
+import { installHost, isCore, type ModuleKind, tarballOf } from './host-folder.js';
+
+export const NESTS = ['10', '11', '12'] as const;
+export type Nest = (typeof NESTS)[number];
+export type TypeOrm = '0.3' | '1';
+
+/** What a host of each major of Nest has beside it. */
+const COMPANIONS: Record<Nest, Record<string, string>> = {
+  // Of @nestjs/typeorm the first that takes both majors of TypeORM.
+  '10': { '@nestjs/typeorm': '^11.0.3', 'reflect-metadata': '^0.1.13' },
+  '11': { '@nestjs/typeorm': '^11.0.3', 'reflect-metadata': '^0.2.0' },
+  '12': { '@nestjs/typeorm': '^12.0.0', 'reflect-metadata': '^0.2.0' },
+};
+
+/** The first of both lines that are supported, and the newest; beside them the one that runs the tests. */
+export const NODES = isCore ? ['this'] : ['this', '20.19.0', '22.12.0', '24'];
+
+/** Oldest and newest compiler that are supported, and the one between whose module `node16` and `nodenext` differ. */
+export const TYPESCRIPTS = { 'typescript-oldest': '~5.4.0', 'typescript-newest': '^7.0.2' } as const;
+
+export interface Cell {
+  readonly kind: ModuleKind;
+  readonly adapter: 'express' | 'fastify';
+  readonly node: string;
+}
+
+const SERVERS = { commonjs: ['express', 'fastify'], esm: ['fastify', 'express'] } as const;
+
+/**
+ * Every kind under every HTTP server on every Node; in the core set each kind under one server, another one for each major
+ * of Nest, so that every two of kind, server and major meet.
+ */
+export const cellsOf = (nest: Nest): readonly Cell[] =>
+  (['commonjs', 'esm'] as const).flatMap((kind) =>
+    SERVERS[kind]
+      .filter((_, index) => !isCore || index === NESTS.indexOf(nest) % 2)
+      .flatMap((adapter) => NODES.map((node) => ({ kind, adapter, node }))),
+  );
+
+export interface Typecheck {
+  readonly kind: ModuleKind;
+  readonly compiler: keyof typeof TYPESCRIPTS;
+  readonly options: string;
+}
+
+const MODULES: readonly (Typecheck & { readonly nests: readonly Nest[] })[] = [
+  {
+    kind: 'commonjs',
+    compiler: 'typescript-oldest',
+    options: '--module commonjs --moduleResolution node10',
+    nests: NESTS,
+  },
+  // From CommonJS, node16 refuses Nest 12 itself, which is ES modules alone.
+  { kind: 'commonjs', compiler: 'typescript-oldest', options: '--module node16', nests: ['10', '11'] },
+  {
+    kind: 'commonjs',
+    compiler: 'typescript-oldest',
+    options: '--module esnext --moduleResolution bundler',
+    nests: NESTS,
+  },
+  {
+    kind: 'commonjs',
+    compiler: 'typescript-newest',
+    options: '--module commonjs --moduleResolution bundler',
+    nests: NESTS,
+  },
+  { kind: 'esm', compiler: 'typescript-oldest', options: '--module node16', nests: NESTS },
+  { kind: 'esm', compiler: 'typescript-oldest', options: '--module esnext --moduleResolution bundler', nests: NESTS },
+  { kind: 'esm', compiler: 'typescript-newest', options: '--module node16', nests: NESTS },
+];
+/** In the core set the oldest compiler under the oldest resolution; for Nest 12, the newest. */
+export const typechecksOf = (nest: Nest): readonly Typecheck[] => {
+  const all = MODULES.filter(({ nests }) => nests.includes(nest));
+  return isCore ? all.slice(nest === '12' ? -1 : 0).slice(0, 1) : all;
+};
+
+/** A host with the packed package, under its Nest and TypeORM. */
+export function installNest(
+  name: string,
+  nest: Nest,
+  typeorm: TypeOrm,
+  others: Record<string, string> = {},
+): Promise<string> {
+  return installHost(name, {
+    'nestjs-marketplace-metering': tarballOf('nestjs-marketplace-metering'),
+    ...Object.fromEntries(
+      ['common', 'core', 'platform-express', 'platform-fastify'].map((name) => [`@nestjs/${name}`, `^${nest}.0.0`]),
+    ),
+    ...COMPANIONS[nest],
+    rxjs: '^7.8.0',
+    typeorm: `^${typeorm}`,
+    '@types/node': '^20.19.0',
+    '@types/express': nest === '10' ? '^4.17.0' : '^5.0.0',
+    ...Object.fromEntries(Object.entries(TYPESCRIPTS).map(([alias, range]) => [alias, `npm:typescript@${range}`])),
+    ...others,
+  });
+}
+
+/** The program of a Node, brought by npm. */
+export async function nodeProgram(version: string): Promise<string> {
+  if (version === 'this') return process.execPath;
+  const name = `node-${process.platform}-${process.arch}`;
+  const folder = await installHost(`node-${version}`, { [name]: version });
+  return path.join(folder, 'node_modules', name, 'bin/node');
+}
