@@ -19,6 +19,7 @@ import { PacedCalls } from './aws/paced-calls.js';
 import { CONTAINER_PROVIDERS } from './container/container.providers.js';
 import { MarketplaceReadiness } from './container/marketplace-readiness.service.js';
 import { CallBudget } from './database/call-budget.js';
+import { ClosingConnections } from './database/closing-connections.js';
 import { ClockGuard } from './database/clock-guard.js';
 import { connectLedger } from './database/ledger-connection.js';
 import { LedgerDatabase } from './database/ledger-database.js';
@@ -206,6 +207,7 @@ function assemble(
           return connectLedger(options);
         },
       },
+      ClosingConnections,
       Waker,
       JobScheduler,
       ClockGuard,

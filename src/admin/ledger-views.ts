@@ -218,7 +218,7 @@ export class LedgerViews {
   }
 
   private snapshot<T>(read: (tx: SqlExecutor) => Promise<T>): Promise<T> {
-    return this.database.transaction(read, 'REPEATABLE READ');
+    return this.database.transaction(read, { isolation: 'REPEATABLE READ' });
   }
 }
 

@@ -8,6 +8,7 @@ import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { CALLER_CREDENTIALS, type CallerCredentials } from './caller-credentials.js';
 
 const CONNECTION_TIMEOUT_MS = 5000;
+const LAST_RESORT_MS = 60_000;
 
 /** GetEntitlements is served in one region of each partition, whatever region a product meters in. */
 export function entitlementRegionOf(region: string): string {
@@ -88,7 +89,9 @@ export class AwsClients implements OnApplicationShutdown {
       maxAttempts: 1,
       requestHandler: {
         connectionTimeout: CONNECTION_TIMEOUT_MS,
-        requestTimeout: this.options.submission.requestTimeoutMs,
+        // A last resort, which without the second line would be one in the log: `callSdk` ends each call in its time.
+        requestTimeout: Math.max(LAST_RESORT_MS, this.options.submission.requestTimeoutMs),
+        throwOnRequestTimeout: true,
       },
       // AWS_ENDPOINT_URL is the buyer's to set where software runs in a buyer's account, and must not answer for AWS.
       ...(isInstallation(this.options) ? { ignoreConfiguredEndpointUrls: true } : {}),

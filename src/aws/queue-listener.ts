@@ -3,6 +3,7 @@ import { type Message, SQSClient } from '@aws-sdk/client-sqs';
 import { Consumer } from 'sqs-consumer';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { backoffMs } from '../runtime/backoff.js';
+import { limitCalls } from './call-limit.js';
 import { type CallFailure, callFailureOf } from './aws-error.js';
 
 /** What a queue has handed out. */
@@ -39,13 +40,22 @@ export interface QueueTiming {
    */
   visibilitySeconds: number;
   heartbeatSeconds: number;
+  /** What a call may take, beyond the long poll. */
+  callTimeoutMs: number;
 }
 
-const TIMING: QueueTiming = { waitSeconds: 20, visibilitySeconds: 60, heartbeatSeconds: 20 };
 const BATCH = 10;
 const CONNECTION_TIMEOUT_MS = 5000;
-/** Beyond the long poll, which is an answer that takes its time. */
-const REQUEST_TIMEOUT_MS = 30_000;
+/** What a call may take beyond the long poll, which is an answer that takes its time. Milliseconds. */
+const CALL_TIMEOUT_MS = 10_000;
+const TIMING: QueueTiming = {
+  waitSeconds: 20,
+  visibilitySeconds: 60,
+  heartbeatSeconds: 20,
+  callTimeoutMs: CALL_TIMEOUT_MS,
+};
+/** What a deletion, or the audience, has at the end; then the message comes again, elsewhere. Milliseconds. */
+const STOP_PATIENCE_MS = 5000;
 
 /**
  * Reads one SQS queue, once: by `start` until `stop`, or by `drain` until it is empty. A message is deleted after the
@@ -56,6 +66,7 @@ export class QueueListener {
   private readonly client: SQSClient;
   private readonly consumer: Consumer;
   private readonly stopping = new AbortController();
+  private readonly cutting = new AbortController();
   private phase: 'fetching' | 'keeping' | 'deleting' = 'fetching';
   /** A receive and all that follows from it, up to the deletion. */
   private round: Promise<void> = Promise.resolve();
@@ -70,8 +81,11 @@ export class QueueListener {
     private readonly audience: QueueAudience,
     timing: Partial<QueueTiming> = {},
   ) {
-    const { waitSeconds, visibilitySeconds, heartbeatSeconds } = { ...TIMING, ...timing };
-    this.client = clientFor(queueUrl, options);
+    const { waitSeconds, visibilitySeconds, heartbeatSeconds, callTimeoutMs } = { ...TIMING, ...timing };
+    this.client = clientFor(queueUrl, options, waitSeconds * 1000 + callTimeoutMs);
+    const limitOf = (input: unknown): number =>
+      callTimeoutMs + 1000 * ((input as { WaitTimeSeconds?: number }).WaitTimeSeconds ?? 0);
+    limitCalls(this.client, limitOf, this.cutting.signal);
     this.consumer = Consumer.create({
       ...{ queueUrl, sqs: this.client, batchSize: BATCH, waitTimeSeconds: waitSeconds },
       ...{ visibilityTimeout: visibilitySeconds, heartbeatInterval: heartbeatSeconds },
@@ -117,7 +131,11 @@ export class QueueListener {
   async stop(): Promise<void> {
     this.stopping.abort();
     this.consumer.stop({ abort: this.phase === 'fetching' });
+    const patience = setTimeout(() => {
+      this.cutting.abort();
+    }, STOP_PATIENCE_MS);
     await this.round;
+    clearTimeout(patience);
     await this.reports;
     this.client.destroy();
   }
@@ -194,10 +212,15 @@ const OPERATIONS = {
 function clientFor(
   queueUrl: string,
   { notifications: { sqsEndpoint }, aws: { credentials }, products }: ResolvedOptions,
+  requestTimeoutMs: number,
 ): SQSClient {
   return new SQSClient({
     region: regionOf(queueUrl, products[0]?.region ?? 'us-east-1'),
-    requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    requestHandler: {
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
+      requestTimeout: requestTimeoutMs,
+      throwOnRequestTimeout: true,
+    },
     ...(sqsEndpoint === undefined ? {} : { endpoint: sqsEndpoint, useQueueUrlAsEndpoint: false }),
     ...(credentials === undefined ? {} : { credentials }),
     // The SDK says on the console when a queue lies elsewhere than SQS of its region; VPC endpoints do.

@@ -12,6 +12,8 @@ export type WorkloadCredentials =
   | { kind: 'defaultChain' };
 
 const TIMEOUT_MS = 1000;
+/** Of a call to STS. */
+const LIMITS = { connectionTimeout: 5000, requestTimeout: 10_000, throwOnRequestTimeout: true };
 
 /**
  * The SDK's provider for exactly that source. The default chain is not asked: it takes whatever it meets first, keys in
@@ -28,7 +30,7 @@ export async function workloadProvider(source: WorkloadCredentials, region: stri
           webIdentityTokenFile: tokenFile,
           roleArn,
           ...(sessionName === undefined ? {} : { roleSessionName: sessionName }),
-          clientConfig: { region },
+          clientConfig: { region, requestHandler: { ...LIMITS } },
         }),
       );
     }

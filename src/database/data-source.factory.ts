@@ -2,6 +2,7 @@ import pg from 'pg';
 import { type DataSourceOptions } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { ConnectionWatch } from './connection-watch.js';
 import { LedgerDataSource } from './ledger-data-source.js';
 import { LEDGER_SCHEMA, MIGRATIONS_TABLE } from './ledger-schema.js';
 import { clientClassOf, LedgerSession } from './ledger-session.js';
@@ -43,7 +44,7 @@ class LedgerPool extends pg.Pool {
 
 /**
  * What the ledger's DataSource is made of. Without `submission`, as for migrations, nothing ends a transaction that
- * stands still.
+ * stands still; without `statementTimeoutMs` nothing ends a statement.
  */
 export interface DataSourceSettings {
   database: Pick<ResolvedOptions['database'], 'url' | 'poolSize'> & Partial<ResolvedOptions['database']>;
@@ -54,14 +55,20 @@ export interface DataSourceSettings {
   isReadOnly?: boolean;
 }
 
+/** A connection is used no longer than this: after a failover a name in DNS may mean another server. Seconds. */
+const LIFETIME_SECONDS = 300;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** How long nothing is heard before the kernel asks whether the other side is still there. Milliseconds. */
+const KEEP_ALIVE_DELAY_MS = 10_000;
+
 /**
  * The ledger's DataSource, not yet connected. `types` shields it from `pg.types.setTypeParser`, which is global to the
  * process: a host that reads numeric as a float would otherwise round our quantities. Numerics and bigints stay text.
  */
 export function createDataSource(settings: DataSourceSettings): LedgerDataSource {
   const { database, submission, patienceMs = 0, isReadOnly = false } = settings;
-  const { url, poolSize, ssl, schema = LEDGER_SCHEMA, password } = database;
-  const session = new LedgerSession({ schema, password, idleInTransactionMs: submission?.leaseMs });
+  const { url, poolSize, ssl, schema = LEDGER_SCHEMA, password, statementTimeoutMs } = database;
+  const session = new LedgerSession({ schema, password, idleInTransactionMs: submission?.leaseMs, statementTimeoutMs });
   const options: PostgresDataSourceOptions = {
     type: 'postgres',
     driver: Object.assign(Object.create(pg) as typeof pg, { Pool: LedgerPool }),
@@ -82,8 +89,11 @@ export function createDataSource(settings: DataSourceSettings): LedgerDataSource
         getTypeParser: (oid: number, format?: string) =>
           format === 'binary' ? (value: unknown) => value : (PARSERS[oid] ?? ((text: string) => text)),
       },
-      connectionTimeoutMillis: 10_000,
+      connectionTimeoutMillis: database.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+      maxLifetimeSeconds: LIFETIME_SECONDS,
+      ...(statementTimeoutMs === undefined ? {} : { watch: new ConnectionWatch(statementTimeoutMs) }),
     },
     // An idle connection that the server drops is replaced by the pool; without a listener it would end the process.
     poolErrorHandler: () => undefined,

@@ -1,4 +1,5 @@
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { ConnectionWatch } from './connection-watch.js';
 import { createDataSource } from './data-source.factory.js';
 import { LedgerDatabase } from './ledger-database.js';
 import { runMigrations, verifyMigrations } from './migration-runner.js';
@@ -13,7 +14,7 @@ const START_PATIENCE_MS = 10_000;
 export async function connectLedger(options: ResolvedOptions): Promise<LedgerDatabase> {
   const dataSource = await createDataSource({ ...options, patienceMs: START_PATIENCE_MS }).initialize();
   try {
-    if (options.migrations === 'run') await runMigrations(dataSource);
+    if (options.migrations === 'run') await ConnectionWatch.of(dataSource).unhurried(() => runMigrations(dataSource));
     if (options.migrations === 'verify') await verifyMigrations(dataSource);
   } catch (error) {
     // A start that is refused must not hold the process by its connections.

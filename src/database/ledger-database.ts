@@ -1,5 +1,10 @@
 import { type OnApplicationShutdown } from '@nestjs/common';
+import pg from 'pg';
 import { type DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { sleep } from '../runtime/real-time.js';
+import { ConnectionWatch } from './connection-watch.js';
+import { ConnectionFailedError, sqlStateOf } from './database-outage.js';
+import { type LedgerClient } from './ledger-client.js';
 import { type LedgerDataSource } from './ledger-data-source.js';
 import { inSchema, LEDGER_SCHEMA } from './ledger-schema.js';
 
@@ -11,17 +16,47 @@ export interface SqlExecutor {
   afterCommit?(work: () => void): void;
 }
 
+export { isOutage, sqlStateOf } from './database-outage.js';
+
 export type Isolation = 'READ COMMITTED' | 'REPEATABLE READ';
+
+/** How a transaction of ours runs; the database's and the role's own defaults do not count. */
+export interface TransactionSettings {
+  /** Default: `READ COMMITTED`. */
+  isolation?: Isolation;
+  /**
+   * After which the server ends a statement, in milliseconds. Default: `database.statementTimeoutMs`; more for what is
+   * known to take its time. Either way a connection that stays silent beyond it is given up.
+   */
+  statementTimeoutMs?: number;
+}
+
+/**
+ * `COMMIT` got no answer: whether the transaction took place is not known, and nobody may act as if it had not. Its code
+ * is `transaction_resolution_unknown` of the standard.
+ */
+export class CommitUnknownError extends Error {
+  readonly code = '08007';
+
+  constructor(cause: unknown) {
+    super(`whether the transaction was committed is not known: ${(cause as Error).message}`, { cause });
+  }
+}
 
 const RETRIED_SQLSTATES = new Set(['40001', '40P01']);
 const RETRIES = 5;
+const RETRY_PAUSE_MS = 10;
 
 /**
  * The module's own way to Postgres, apart from the host's DataSource: its entities, subscribers, naming strategy and
  * pool never meet ours.
  */
 export class LedgerDatabase implements OnApplicationShutdown {
-  constructor(readonly dataSource: LedgerDataSource) {}
+  readonly connections: ConnectionWatch;
+
+  constructor(readonly dataSource: LedgerDataSource) {
+    this.connections = ConnectionWatch.of(dataSource);
+  }
 
   /** Name of the schema that holds the ledger. */
   get schema(): string {
@@ -45,13 +80,9 @@ export class LedgerDatabase implements OnApplicationShutdown {
     };
   }
 
-  async query<Row = Record<string, unknown>>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-    const runner = this.dataSource.createQueryRunner();
-    try {
-      return await executorOn(runner).query<Row>(sql, parameters);
-    } finally {
-      await runner.release();
-    }
+  /** One statement, a transaction of its own; repeated where it failed for another's sake, and so did nothing. */
+  query<Row = Record<string, unknown>>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+    return this.retried((runner) => executorOn(runner).query<Row>(sql, parameters));
   }
 
   /** Every statement of `query` is a transaction of its own. */
@@ -62,30 +93,78 @@ export class LedgerDatabase implements OnApplicationShutdown {
   /**
    * Runs `work` in one transaction; rolls back when it throws. Serialization failures and deadlocks are retried, so
    * `work` must do nothing that a rollback does not undo.
+   * @throws CommitUnknownError where `COMMIT` got no answer
    */
-  async transaction<T>(work: (tx: SqlExecutor) => Promise<T>, isolation: Isolation = 'READ COMMITTED'): Promise<T> {
+  transaction<T>(work: (tx: SqlExecutor) => Promise<T>, settings: TransactionSettings = {}): Promise<T> {
+    return this.retried((runner, client) => this.inTransaction(runner, client, work, settings));
+  }
+
+  /** `work` on a connection of the pool, which goes back to it, unless it is no longer fit for anybody. */
+  async onConnection<T>(work: (runner: QueryRunner, client: LedgerClient) => Promise<T>): Promise<T> {
+    const runner = this.dataSource.createQueryRunner();
+    let client: LedgerClient | null = null;
+    try {
+      client = await connected(runner);
+      return await work(runner, client);
+    } finally {
+      client?.limitStatements(undefined);
+      if (client?.isSpent === true) void client.end();
+      await runner.release();
+    }
+  }
+
+  private async retried<T>(work: (runner: QueryRunner, client: LedgerClient) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      const runner = this.dataSource.createQueryRunner();
-      // Before the first answer: one that gets lost leaves a transaction open on a connection that others will be given.
-      let isOpen = true;
       try {
-        // One way to the database and back, where TypeORM's own start takes two.
-        await runner.query(this.dataSource.session.startOf(isolation));
-        const committed: (() => void)[] = [];
-        const result = await work({ ...executorOn(runner), afterCommit: (then) => committed.push(then) });
-        await runner.query('COMMIT');
-        isOpen = false;
-        for (const then of committed) then();
-        return result;
+        return await this.onConnection(work);
       } catch (error) {
-        // A rollback on a connection that is gone fails too; what matters is the first error.
-        if (isOpen) await runner.query('ROLLBACK').catch(() => undefined);
         if (attempt > RETRIES || !RETRIED_SQLSTATES.has(sqlStateOf(error) ?? '')) throw error;
-      } finally {
-        await runner.release();
+        await sleep(Math.random() * RETRY_PAUSE_MS * attempt);
       }
     }
   }
+
+  private async inTransaction<T>(
+    runner: QueryRunner,
+    client: LedgerClient,
+    work: (tx: SqlExecutor) => Promise<T>,
+    settings: TransactionSettings,
+  ): Promise<T> {
+    const { isolation = 'READ COMMITTED', statementTimeoutMs } = settings;
+    client.limitStatements(statementTimeoutMs);
+    const committed: (() => void)[] = [];
+    let result: T;
+    try {
+      // One way to the database and back, where TypeORM's own start takes two.
+      await runner.query(this.dataSource.session.startOf(isolation, statementTimeoutMs));
+      result = await work({ ...executorOn(runner), afterCommit: (then) => committed.push(then) });
+    } catch (error) {
+      // Also where the answer to the start got lost. A rollback on a connection that is gone fails too; what matters is
+      // the first error.
+      await runner.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+    await commit(client);
+    for (const then of committed) then();
+    return result;
+  }
+}
+
+async function connected(runner: QueryRunner): Promise<LedgerClient> {
+  try {
+    return (await runner.connect()) as LedgerClient;
+  } catch (error) {
+    throw sqlStateOf(error) === undefined ? new ConnectionFailedError(error) : error;
+  }
+}
+
+async function commit(client: pg.Client): Promise<void> {
+  const answer = await client.query('COMMIT').catch((error: unknown) => {
+    // Only what the server says of this very statement tells that it was rolled back.
+    throw error instanceof pg.DatabaseError && error.severity === 'ERROR' ? error : new CommitUnknownError(error);
+  });
+  // To a transaction in which a statement has failed the server answers so, and it is no error to it.
+  if (answer.command !== 'COMMIT') throw new Error(`the transaction was not committed but ended by ${answer.command}`);
 }
 
 /**
@@ -121,12 +200,4 @@ export function executorOfManager(manager: EntityManager, { schema }: LedgerData
       }
     },
   };
-}
-
-/** SQLSTATE of a database error, undefined for anything else. */
-export function sqlStateOf(error: unknown): string | undefined {
-  const code =
-    (error as { code?: unknown; driverError?: { code?: unknown } } | null)?.code ??
-    (error as { driverError?: { code?: unknown } } | null)?.driverError?.code;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }

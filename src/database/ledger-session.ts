@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { LedgerClient } from './ledger-client.js';
 import { inSchema } from './ledger-schema.js';
 
 /**
@@ -12,6 +13,12 @@ const OF_A_SESSION = {
   extra_float_digits: '1',
   IntervalStyle: 'postgres',
   standard_conforming_strings: 'on',
+  // Above it single statements would fail for the sake of others, where a DBA has made that the default.
+  default_transaction_isolation: 'read committed',
+  // A client that is gone is not kept a place for as long as the kernel likes.
+  tcp_keepalives_idle: '30',
+  tcp_keepalives_interval: '10',
+  tcp_keepalives_count: '3',
 };
 
 export type PasswordSource = () => string | Promise<string>;
@@ -20,6 +27,8 @@ export interface SessionSettings {
   schema: string;
   /** Ends a transaction that stands still, after so many milliseconds. */
   idleInTransactionMs?: number | undefined;
+  /** Ends a statement, after so many milliseconds. */
+  statementTimeoutMs?: number | undefined;
   password?: PasswordSource | undefined;
 }
 
@@ -34,7 +43,7 @@ export class LedgerSession {
   private readonly ofTransactions: Readonly<Record<string, string>>;
   private pooled = false;
 
-  constructor({ schema, password, idleInTransactionMs }: SessionSettings) {
+  constructor({ schema, password, idleInTransactionMs, statementTimeoutMs }: SessionSettings) {
     this.schema = schema;
     this.password = password;
     this.ofTransactions = {
@@ -44,6 +53,7 @@ export class LedgerSession {
       // its connection lives, and the usage of those subscriptions would pass its deadlines unsealed. It holds them no
       // longer than any other lease.
       ...(idleInTransactionMs === undefined ? {} : { idle_in_transaction_session_timeout: `${idleInTransactionMs}` }),
+      ...(statementTimeoutMs === undefined ? {} : { statement_timeout: `${statementTimeoutMs}` }),
     };
   }
 
@@ -60,12 +70,18 @@ export class LedgerSession {
     return this.pooled ? ALWAYS : { ...ALWAYS, ...OF_A_SESSION, ...this.ofTransactions };
   }
 
-  /** Begins a transaction, in one way to the database and back. */
-  startOf(isolation: string): string {
-    const settings = this.pooled ? Object.entries({ ...ALWAYS, ...this.ofTransactions }) : [];
+  /**
+   * Begins a transaction, in one way to the database and back.
+   * @param statementTimeoutMs of this transaction alone
+   */
+  startOf(isolation: string, statementTimeoutMs?: number): string {
+    const settings = {
+      ...(this.pooled ? { ...ALWAYS, ...this.ofTransactions } : {}),
+      ...(statementTimeoutMs === undefined ? {} : { statement_timeout: `${statementTimeoutMs}` }),
+    };
     return [
       `START TRANSACTION ISOLATION LEVEL ${isolation}`,
-      ...settings.map(([name, value]) => `SET LOCAL ${name} = '${value}'`),
+      ...Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = '${value}'`),
     ].join('; ');
   }
 }
@@ -79,13 +95,9 @@ interface StartingClient {
 
 /** The class of the pool's connections. */
 export function clientClassOf(session: LedgerSession): typeof pg.Client {
-  return class LedgerClient extends pg.Client {
-    constructor(...configuration: ConstructorParameters<typeof pg.Client>) {
+  return class SessionClient extends LedgerClient {
+    constructor(...configuration: ConstructorParameters<typeof LedgerClient>) {
       super(...configuration);
-      // pg-pool hands a new connection over, without a listener of its own, an instant before TypeORM listens to it. A
-      // server that goes away in that instant would end the host's process with an unhandled 'error'; so it only ends
-      // the connection, whose next statement fails.
-      this.on('error', () => undefined);
       const self = this as unknown as StartingClient;
       // pg asks a function for each new connection; but what a URL says, also an empty password, would stand over it.
       if (session.password) self.password = session.password;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { type LedgerDatabase } from '../database/ledger-database.js';
+import { isOutage, type LedgerDatabase } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { crashPoint } from '../runtime/crash-point.js';
 import { type Waker } from '../runtime/waker.js';
@@ -19,6 +20,15 @@ const AT_ONCE = 4;
 /** What a process has, after the time limit of an attempt, to write down what came of it. */
 const LEASE_MARGIN_MS = 15_000;
 const ERROR_LENGTH_MAX = 2000;
+const SETTLE_ATTEMPTS = 3;
+const SETTLE_PAUSE_MS = 200;
+
+/** The event could not be made ready: the database is away. */
+class NotCalledError extends Error {
+  constructor(override readonly cause: unknown) {
+    super('the handler was not called');
+  }
+}
 
 export interface LineTools {
   options: ResolvedOptions;
@@ -121,6 +131,8 @@ export class DeliveryLine {
     try {
       await this.attempt(delivery);
     } catch (error) {
+      // Not the handler's: it has not been called.
+      if (error instanceof NotCalledError) throw error.cause;
       await this.fail(
         held,
         error instanceof Error ? `${error.name}: ${error.message}` : String(error),
@@ -130,10 +142,9 @@ export class DeliveryLine {
     }
     crashPoint('deliver.handled');
     const { database, options } = this.tools;
-    const isOurs = await settleDelivery(database, options.sellerAccount, heldOf(held), {
-      state: 'delivered',
-      at: options.clock.now(),
-    });
+    const isOurs = await despiteOutage(() =>
+      settleDelivery(database, options.sellerAccount, heldOf(held), { state: 'delivered', at: options.clock.now() }),
+    );
     countMetric('marketplace.deliveries', 1, { handler: this.handler.id, outcome: 'delivered' });
     if (!isOurs) this.logger.warn('a delivery outlived its lease; its event comes again', this.about(delivery));
   }
@@ -141,7 +152,10 @@ export class DeliveryLine {
   private async attempt(delivery: ClaimedDelivery): Promise<void> {
     const { database, options } = this.tools;
     const { timeoutMs } = options.handlers;
-    const event = await eventOf(database, options.sellerAccount, { ...delivery, id: delivery.event_id });
+    const read = eventOf(database, options.sellerAccount, { ...delivery, id: delivery.event_id });
+    const event = await read.catch((error: unknown) => {
+      throw isOutage(error) ? new NotCalledError(error) : error;
+    });
     const controller = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_resolve, reject) => {
@@ -209,6 +223,18 @@ export class DeliveryLine {
 
   private about({ id, event_id: eventId, type, attempt_count: attempt }: ClaimedDelivery): Record<string, unknown> {
     return { handler: this.handler.id, delivery: id, event: eventId, type, attempt };
+  }
+}
+
+/** What the handler has done it should not be asked to do again because a connection broke. */
+async function despiteOutage<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await write();
+    } catch (error) {
+      if (attempt >= SETTLE_ATTEMPTS || !isOutage(error)) throw error;
+      await sleep(SETTLE_PAUSE_MS);
+    }
   }
 }
 

@@ -69,6 +69,7 @@ export class ShutdownFlush implements OnModuleDestroy, OnApplicationShutdown {
       this.logger.error(`the last usage could not be sent: ${(error as Error).message}`, (error as Error).stack);
     } finally {
       giveUp.abort();
+      this.database.connections.close();
       await this.tellLeft().catch(() => undefined);
       await this.lease.release().catch(() => undefined);
     }

@@ -46,6 +46,30 @@ export interface DatabaseOptions {
    */
   poolSize?: number | undefined;
   /**
+   * What one statement of the module may take before the server ends it; a connection that gives no answer for a little
+   * longer than that is given up, and its work begins again on another.
+   *
+   * Lower it where the network swallows connections silently and jobs should go on sooner; raise it where the database
+   * is slow. A `statement_timeout` of the role or the database does not count for the module.
+   *
+   * @unit ms
+   * @range 100 to 600,000 (10 min)
+   * @defaultValue 30,000 (30 s)
+   * @environment MARKETPLACE_DATABASE_STATEMENT_TIMEOUT_MS
+   */
+  statementTimeoutMs?: number | undefined;
+  /**
+   * What making a connection, or waiting for a free one of the pool, may take.
+   *
+   * Raise it where a database that scales to nothing has to wake up first.
+   *
+   * @unit ms
+   * @range 100 to 120,000 (2 min)
+   * @defaultValue 10,000 (10 s)
+   * @environment MARKETPLACE_DATABASE_CONNECT_TIMEOUT_MS
+   */
+  connectTimeoutMs?: number | undefined;
+  /**
    * TLS to Postgres, as `pg` takes it.
    *
    * Give it where the server asks for TLS and the URL does not say so; `ca` where its certificate is of an authority of

@@ -31,6 +31,12 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'database.url', variable: 'DATABASE_URL', read: asText },
   { option: 'database.schema', variable: 'MARKETPLACE_DATABASE_SCHEMA', read: asText },
   { option: 'database.poolSize', variable: 'MARKETPLACE_DATABASE_POOL_SIZE', read: asNumber },
+  {
+    option: 'database.statementTimeoutMs',
+    variable: 'MARKETPLACE_DATABASE_STATEMENT_TIMEOUT_MS',
+    read: asNumber,
+  },
+  { option: 'database.connectTimeoutMs', variable: 'MARKETPLACE_DATABASE_CONNECT_TIMEOUT_MS', read: asNumber },
   { option: 'database.ssl', variable: 'MARKETPLACE_DATABASE_SSL', read: asSsl },
   { option: 'migrations', variable: 'MARKETPLACE_MIGRATIONS', read: asText },
   { option: 'products', variable: 'MARKETPLACE_PRODUCTS', read: asJson },

@@ -157,6 +157,8 @@ export const optionsSchema = z.strictObject({
       })
       .optional(),
     poolSize: count(2, 200, 10),
+    statementTimeoutMs: durationMs(100, 10 * MINUTES_MS, 30 * SECONDS_MS),
+    connectTimeoutMs: durationMs(100, 2 * MINUTES_MS, 10 * SECONDS_MS),
     ssl: z
       .custom<NonNullable<DatabaseOptions['ssl']>>(
         (value) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),

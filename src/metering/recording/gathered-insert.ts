@@ -85,17 +85,13 @@ export class GatheredInsert {
    * stop the lane for good.
    */
   private async onOwnConnection(work: (connection: SqlExecutor) => Promise<void>): Promise<void> {
-    const runner = this.ledger.dataSource.createQueryRunner();
-    try {
-      const client = (await runner.connect()) as Client;
+    await this.ledger.onConnection(async (_runner, client: Client) => {
       const watchdog = setTimeout(() => void client.end(), this.timeoutMs);
       try {
         await work(this.statements.on(client));
       } finally {
         clearTimeout(watchdog);
       }
-    } finally {
-      await runner.release();
-    }
+    });
   }
 }

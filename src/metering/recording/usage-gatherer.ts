@@ -18,6 +18,9 @@ const MAIN_PATIENCE_MS = 25;
 /** The same while the waiting event is being singled out, where every failed statement costs this much. */
 const SIFTING_PATIENCE_MS = 5;
 
+/** At the end of the process: when nobody was answered for so long, nobody is waited for. */
+const DRAIN_STANDSTILL_MS = 5000;
+
 /**
  * Callers of one id whose duplicate another transaction holds uncommitted. They rest without a connection and ask again
  * after growing pauses.
@@ -53,6 +56,7 @@ export class UsageGatherer {
   private siftRuns = false;
   private deadlineTimer: NodeJS.Timeout | null = null;
   private closing = false;
+  private answered = 0;
   private whenDrained: (() => void) | null = null;
 
   constructor(
@@ -87,6 +91,7 @@ export class UsageGatherer {
         deadline: monotonicMs() + timeoutMs,
         settle: (answer) => {
           call.settle = null;
+          this.answered += 1;
           signal?.removeEventListener('abort', abort);
           this.pending.delete(call);
           if (answer instanceof Error) reject(answer);
@@ -110,8 +115,25 @@ export class UsageGatherer {
   async drain(): Promise<void> {
     this.closing = true;
     for (const wait of this.waits.values()) this.askAgain(wait);
+    const patience = setInterval(() => {
+      if (!this.goesOn()) this.giveUpAll();
+    }, DRAIN_STANDSTILL_MS);
     if (this.pending.size > 0) await new Promise<void>((resolve) => (this.whenDrained = resolve));
+    clearInterval(patience);
     if (this.deadlineTimer !== null) clearTimeout(this.deadlineTimer);
+  }
+
+  /** Whether anybody was answered since this was last asked. */
+  private goesOn(): boolean {
+    const { answered } = this;
+    this.answered = 0;
+    return answered > 0;
+  }
+
+  /** The database is away, and the process ends. */
+  private giveUpAll(): void {
+    for (const call of this.pending)
+      giveUp(call, 'SHUTTING_DOWN', 'the module shuts down while the database gives no answer');
   }
 
   private enqueue(calls: readonly WaitingCall[]): void {

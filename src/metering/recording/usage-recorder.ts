@@ -3,6 +3,7 @@ import { type EntityManager, type QueryRunner } from 'typeorm';
 import {
   executorOfManager,
   executorOn,
+  isOutage,
   LedgerDatabase,
   type SqlExecutor,
   sqlStateOf,
@@ -184,6 +185,8 @@ export class UsageRecorder implements OnApplicationShutdown {
         const kind = recordingFailureOf(error);
         if (kind === 'unavailable') outcome = 'unknown';
         if (kind === 'data' || kind === 'fatal') throw notRecordedBecause(error, outcome, usages);
+        if (this.closing && isOutage(error))
+          throw notRecorded('SHUTTING_DOWN', 'the module shuts down', outcome, usages, error);
         if (monotonicMs() + pauseMs > deadline) {
           throw notRecorded('RECORD_TIMEOUT', `recording.timeoutMs (${timeoutMs} ms) passed`, outcome, usages, error);
         }

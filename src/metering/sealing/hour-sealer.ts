@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { ClockGuard } from '../../database/clock-guard.js';
-import { LedgerDatabase } from '../../database/ledger-database.js';
+import { isOutage, LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
 import { followsLifecycle, type ResolvedOptions } from '../../options/resolved-options.js';
@@ -107,7 +107,7 @@ export class HourSealer {
   /**
    * Freezes what no other replica is at among these; when that fails, its halves, until the one bad customer is skipped
    * with an alert. It is blamed when it has failed alone and again: a grain that another has taken meanwhile is planned
-   * elsewhere the second time, and a connection that was lost says nothing about it.
+   * elsewhere the second time. A database that is away says nothing about anybody.
    */
   private async freezeChunk(
     ids: readonly string[],
@@ -119,6 +119,7 @@ export class HourSealer {
       this.report(frozen);
       return frozen;
     } catch (error) {
+      if (isOutage(error)) throw error;
       const [first = '', ...others] = ids;
       if (others.length === 0) {
         if (how.isAgain !== true) return this.freezeChunk(ids, { ...how, isAgain: true });

@@ -1,5 +1,7 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
 import { HOUR_MS } from '../../runtime/clock.js';
+
+const QUERY_CANCELED = '57014';
 
 /** Unsealed usage of one subject and hour: what a take moves as a whole. */
 export interface DueUsage {
@@ -119,8 +121,10 @@ export async function subjectsWithEnd(
 
 /**
  * After a bulk, so that the next look for work does not walk a million dead index entries. Where the role may not,
- * autovacuum does it later.
+ * or where it takes longer than a statement may, autovacuum does it later.
  */
 export async function vacuumUnsealed(sql: SqlExecutor): Promise<void> {
-  await sql.query(`VACUUM marketplace.unsealed_usage`);
+  await sql.query(`VACUUM marketplace.unsealed_usage`).catch((error: unknown) => {
+    if (sqlStateOf(error) !== QUERY_CANCELED) throw error;
+  });
 }

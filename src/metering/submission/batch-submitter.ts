@@ -5,7 +5,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { CallBudget } from '../../database/call-budget.js';
-import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import { isOutage, LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
 import { selectHold } from '../../database/submission-hold.sql.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { plusMs } from '../../runtime/clock.js';
@@ -37,6 +37,9 @@ const PROBE_CAP_FACTOR = 6;
  * does not keep retries waiting.
  */
 const HORIZON_MS = 15_000;
+/** How often an answer is tried to be written down once the application closes. */
+const CLOSING_ATTEMPTS = 2;
+const QUERY_CANCELED = '57014';
 /** Others were faster so often in a row: they are at the work, and their locks end with it. */
 const EMPTY_CLAIMS_MAX = 3;
 
@@ -161,7 +164,7 @@ export class BatchSubmitter {
       crashPoint('submit.afterCall');
       if (answer.kind === 'failed' && answer.failure.kind === 'throttled')
         await this.budget.throttled(work.region, operation.budget);
-      await this.reconcile(batch, answer, lease);
+      await this.reconcile(batch, answer, lease, signal);
       crashPoint('submit.reconciled');
       return true;
     } finally {
@@ -251,15 +254,24 @@ export class BatchSubmitter {
    * An answer that cannot be written would have to be asked for again, so a database that is away is waited for as long
    * as the lease lasts; after that the attempt stays uncertain, which is the truth.
    */
-  private async reconcile(batch: ClaimedBatch, answer: GatewayAnswer, lease: LeaseWatch): Promise<void> {
+  private async reconcile(
+    batch: ClaimedBatch,
+    answer: GatewayAnswer,
+    lease: LeaseWatch,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let lastAttempts = CLOSING_ATTEMPTS;
     for (let delayMs = 100; ; delayMs *= 2) {
       try {
         await this.reconciler.reconcile(batch, answer);
         return;
       } catch (error) {
-        if (lease.expired || !isOutage(error)) throw error;
+        if (lease.expired || !(isOutage(error) || sqlStateOf(error) === QUERY_CANCELED)) throw error;
+        // The end of the process waits for nobody: another replica asks AWS again.
+        if (signal.aborted && (lastAttempts -= 1) === 0) throw error;
         this.logger.warn(`the answer cannot be written yet: ${(error as Error).message}`, { attempt: batch.attemptId });
-        await sleep(Math.min(delayMs, 5000));
+        await slept(Math.min(delayMs, 5000), signal);
+        if (signal.aborted) await sleep(100);
       }
     }
   }
@@ -293,14 +305,4 @@ async function slept(ms: number, signal: AbortSignal): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-// Connection trouble, a server that starts, stops or is full. Anything else would fail again in the same way.
-const OUTAGE_CLASSES = new Set(['08', '53', '57']);
-
-function isOutage(error: unknown): boolean {
-  const state = sqlStateOf(error);
-  return state === undefined
-    ? error instanceof Error && !(error instanceof TypeError)
-    : OUTAGE_CLASSES.has(state.slice(0, 2));
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import { isOutage, LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
@@ -104,6 +104,7 @@ export class MessageProcessor {
         return this.projection.projectBuyer(tx, buyerId);
       });
     } catch (error) {
+      if (isOutage(error)) throw error;
       this.logger.error(
         `the subscriptions of buyer ${buyerId} could not be projected: ${redactedText((error as Error).message)}`,
       );
@@ -122,7 +123,7 @@ export class MessageProcessor {
     } catch (error) {
       // TypeScript does not see the assignment inside the callback.
       const message = taken as PendingMessage | null;
-      if (message === null) throw error;
+      if (message === null || isOutage(error)) throw error;
       await this.fail(message, error as Error);
       return false;
     }
