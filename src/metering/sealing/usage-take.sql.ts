@@ -52,7 +52,7 @@ export async function dueUsage(
 export async function prepareTake(tx: SqlExecutor, now: Date): Promise<void> {
   await tx.query(
     `SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true),
-       set_config('marketplace.taken_at', $1, true)`,
+       set_config('marketplace_ledger.taken_at', $1, true)`,
     [now.toISOString()],
   );
 }
