@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { Controller, Get, Inject, Logger, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { BoundedBody, NoBody } from '../runtime/body-bounds.js';
 import { redactedText } from '../runtime/redaction.js';
 import { headerOf, type IncomingBody } from '../runtime/request-body.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ArrivalLimiter } from './arrival-limiter.js';
-import { formBodyOf } from './registration-body.js';
+import { BODY_BYTES_MAX, formBodyOf } from './registration-body.js';
 import { registrationFormOf } from './registration-form.js';
 import { RegistrationIntake } from './registration-intake.js';
 import { PAGE_HEADERS, refusalPage, welcomePage } from './registration-page.js';
@@ -30,11 +31,13 @@ export abstract class RegistrationController {
   ) {}
 
   @Get()
+  @NoBody()
   welcome(@Res() response: unknown): void {
     this.reply(response, 200, 'text/html; charset=utf-8', welcomePage(this.options.support));
   }
 
   @Post()
+  @BoundedBody(BODY_BYTES_MAX)
   async arrive(@Req() request: Arrival, @Res() response: unknown): Promise<void> {
     try {
       const url = await this.receive(request);
