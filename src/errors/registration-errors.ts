@@ -25,8 +25,8 @@ export const REGISTRATION_ERRORS = {
   TOO_MANY_REQUESTS: {
     seenBy: ['buyer'],
     status: [429],
-    meaning: 'One client has posted more often than `registrationsPerMinute` allows.',
-    fix: 'Wait for `Retry-After`; raise the option, or trust your proxy, where many buyers share an address.',
+    meaning: 'One client has brought more tokens in vain than `registrationsPerMinute` allows.',
+    fix: 'Wait for `Retry-After`; trust your proxy where clients share its address.',
   },
   AWS_THROTTLED: {
     seenBy: ['buyer'],
@@ -77,31 +77,31 @@ export const REGISTRATION_ERRORS = {
     fix: 'Add the origin to `allowedRedirectOrigins`, or correct the function.',
   },
   CODE_UNKNOWN: {
-    seenBy: ['caller'],
+    seenBy: ['buyer', 'caller'],
     status: [404],
     meaning: 'There is no such registration code.',
     fix: 'Pass on `registrationCode` of the URL as it came; the buyer starts again.',
   },
   CODE_EXPIRED: {
-    seenBy: ['caller'],
+    seenBy: ['buyer', 'caller'],
     status: [410],
     meaning: 'The registration code is older than `codeTtlMs`.',
     fix: 'The buyer starts again from AWS Marketplace.',
   },
   CODE_USED: {
-    seenBy: ['caller'],
+    seenBy: ['buyer', 'caller'],
     status: [409],
     meaning: 'The registration code was claimed by another tenant.',
     fix: 'For another account the buyer starts again from AWS Marketplace.',
   },
   LINKED_TO_OTHER_TENANT: {
-    seenBy: ['caller'],
+    seenBy: ['buyer', 'caller'],
     status: [409],
     meaning: 'The subscription belongs to another tenant.',
     fix: 'Let the buyer sign in to the account that has it.',
   },
   TENANT_INVALID: {
-    seenBy: ['caller'],
+    seenBy: ['buyer', 'caller'],
     status: [400],
     meaning: 'The tenant id does not hold.',
     fix: 'Give the id that your application knows the tenant by, in the form that the message names.',

@@ -23,19 +23,13 @@ class TrustingController {
   }
 
   @Post('plain/claim')
-  claim(@Body() form: { code: string; tenantId: string } | undefined): unknown {
-    return this.registration.claim(form?.code!, { tenantId: form?.tenantId! });
-  }
-
-  @Get('filtered/inspect')
-  @UseFilters(ClaimRefusedFilter)
-  inspectFiltered(@Query('registrationCode') code: string): unknown {
-    return this.inspect(code);
+  claim(@Body() form: { code: string; tenantId: string } = {} as never): unknown {
+    return this.registration.claim(form.code, { tenantId: form.tenantId });
   }
 
   @Post('filtered/claim')
   @UseFilters(ClaimRefusedFilter)
-  claimFiltered(@Body() form: { code: string; tenantId: string } | undefined): unknown {
+  claimFiltered(@Body() form: { code: string; tenantId: string } = {} as never): unknown {
     return this.claim(form);
   }
 }

@@ -194,7 +194,7 @@ export class Rooms {
   }
 
   async arriveWith(token: string): Promise<string> {
-    const url = await this.intake.receive({ token, offerType: null, fields: {} });
+    const url = await this.intake.receive({ token, offerType: null, fields: {} }, 'a client');
     return url.searchParams.get('registrationCode') ?? '';
   }
 
