@@ -27,6 +27,12 @@ class TrustingController {
     return this.registration.claim(form.code, { tenantId: form.tenantId });
   }
 
+  @Get('filtered/inspect')
+  @UseFilters(ClaimRefusedFilter)
+  inspectFiltered(@Query('registrationCode') code: string): unknown {
+    return this.inspect(code);
+  }
+
   @Post('filtered/claim')
   @UseFilters(ClaimRefusedFilter)
   claimFiltered(@Body() form: { code: string; tenantId: string } = {} as never): unknown {
@@ -186,7 +192,11 @@ describe.each(PLATFORMS)('odd requests (G16), on %s', (platform) => {
         const claimed = await post(`${host}/claim`, form, asForm);
         expect([inspected.status, claimed.status === 404 || claimed.status === 400]).toEqual([404, true]);
         const code = host === 'filtered' ? { errorCode: 'CODE_UNKNOWN' } : {};
-        expect(await inspected.json()).toMatchObject({ statusCode: 404, ...code });
+        expect(await inspected.json()).toMatchObject({
+          statusCode: 404,
+          message: expect.stringMatching(/registration code/),
+          ...code,
+        });
         expect(await claimed.json()).toMatchObject({ statusCode: claimed.status });
       }
     },

@@ -231,7 +231,7 @@ export class Rooms {
 
   async close(): Promise<void> {
     await this.app.close();
-    await this.database.dataSource.destroy();
+    if (this.database.dataSource.isInitialized) await this.database.dataSource.destroy();
     if (this.owner) return;
     await this.simulator.stop();
   }
