@@ -27,6 +27,9 @@ export {
   UsageNotRecordedError,
   UsageRefusedError,
 } from './errors/marketplace-metering-error.js';
+export { ClaimRefusedError } from './errors/claim-refused-error.js';
+export type { ClaimRefusalCode } from './errors/claim-refused-error.js';
+export { ClaimRefusedFilter } from './registration/claim-refused.filter.js';
 export { StartRefusedError } from './errors/start-refused-error.js';
 export type { StartRefusalCode } from './errors/start-refused-error.js';
 export type { MarketplaceErrorCode, OptionProblem, UsageProblem } from './errors/marketplace-metering-error.js';

@@ -45,6 +45,7 @@ import { SubmissionHold } from './metering/settlement/submission-hold.js';
 import { registrationControllerOf } from './registration/registration.controller.js';
 import { REGISTRATION_PROVIDERS } from './registration/registration.providers.js';
 import { RegistrationService } from './registration/registration.service.js';
+import { BodyBounds } from './runtime/body-bounds.js';
 import { Waker } from './runtime/waker.js';
 import { refuseCollisions } from './runtime/instance-collisions.js';
 import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
@@ -209,6 +210,7 @@ function assemble(
       },
       ClosingConnections,
       Waker,
+      BodyBounds,
       JobScheduler,
       ClockGuard,
       AwsClients,

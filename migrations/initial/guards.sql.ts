@@ -1,5 +1,6 @@
 /** Rows that are history: neither deleted nor truncated by anybody. */
 export const KEPT = [
+  'installation',
   'ledger_home',
   'submission_hold',
   'product',
@@ -11,6 +12,7 @@ export const KEPT = [
   'agreement',
   'agreement_name',
   'buyer_name',
+  'inbox_message',
   'fact',
   'claim',
   'payer_choice',

@@ -12,11 +12,14 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { MarketplaceAudit } from '../audit/marketplace-audit.service.js';
+import { NoBody } from '../runtime/body-bounds.js';
 import { AdminTokenGuard, hostGuardOf } from './admin.guard.js';
 import { refusalOf } from './admin-refusal.js';
 import { readAuditQuery } from './audit-query.js';
 import { LedgerViews } from './ledger-views.js';
 import { LISTS, readListQuery } from './list-query.js';
+
+const View = (path: string): MethodDecorator => applyDecorators(Get(path), NoBody());
 
 /** What Express and Fastify have in common. */
 interface AdminRequest {
@@ -35,62 +38,62 @@ export abstract class AdminController {
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
   ) {}
 
-  @Get('records')
+  @View('records')
   records(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.records(readListQuery(LISTS.records, url)));
   }
 
-  @Get('records/:id')
+  @View('records/:id')
   record(@Req() { params }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.record(params.id));
   }
 
-  @Get('events')
+  @View('events')
   events(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.events(readListQuery(LISTS.events, url)));
   }
 
-  @Get('waiting')
+  @View('waiting')
   waiting(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.waiting(readListQuery(LISTS.waiting, url)));
   }
 
-  @Get('subscriptions')
+  @View('subscriptions')
   subscriptions(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.subscriptions(readListQuery(LISTS.subscriptions, url)));
   }
 
-  @Get('subscriptions/:id')
+  @View('subscriptions/:id')
   subscription(@Req() { params }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.subscription(params.id));
   }
 
-  @Get('balance')
+  @View('balance')
   balance(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.balance(readListQuery(LISTS.balance, url)));
   }
 
-  @Get('messages')
+  @View('messages')
   messages(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.messages(readListQuery(LISTS.messages, url)));
   }
 
-  @Get('deliveries')
+  @View('deliveries')
   deliveries(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.deliveries(readListQuery(LISTS.deliveries, url)));
   }
 
-  @Get('alerts')
+  @View('alerts')
   alerts(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.alerts(readListQuery(LISTS.alerts, url)));
   }
 
-  @Get('senders')
+  @View('senders')
   senders(@Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.senders());
   }
 
-  @Get('audit')
+  @View('audit')
   audit(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, async () => {
       const { format, ...hours } = readAuditQuery(url);

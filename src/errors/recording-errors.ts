@@ -41,7 +41,7 @@ export const RECORDING_ERRORS = {
   QUEUE_FULL: {
     seenBy: ['caller'],
     status: [],
-    meaning: 'As many `record()` calls wait as `recording.queueSize` allows.',
+    meaning: 'As many `record()` calls of the tenant wait as `recording.queueSize` allows beside those of others.',
     fix: 'Record again with the same key, more slowly; raise the option if that is usual.',
   },
   RECORD_TIMEOUT: {

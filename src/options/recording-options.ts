@@ -1,7 +1,8 @@
 /** What `record()` takes, and how long it waits. */
 export interface RecordingOptions {
   /**
-   * Single `record()` calls that may wait in a process; beyond it they are refused with `QUEUE_FULL`.
+   * Single `record()` calls of one tenant that may wait in a process while no other's do; beyond it they are refused with
+   * `QUEUE_FULL`. All together have twice the room, and none gets more of it than is left for the others.
    *
    * Raise it for bursts that are higher than the database is fast; each waiting call holds its event in memory.
    *

@@ -55,9 +55,10 @@ export interface RegistrationOptions {
    */
   codeTtlMs?: number | undefined;
   /**
-   * Registrations that one client may post in a minute, in each process. More are answered with 429.
+   * Tokens that are no buyer's which one client may bring in a minute, in each process. More are answered with 429.
+   * Buyers whom AWS knows are not counted.
    *
-   * Raise it where many buyers come through one proxy whose forwarded addresses your application does not trust.
+   * Lower it where strangers make up tokens.
    *
    * @unit requests per minute
    * @range 1 to 10,000

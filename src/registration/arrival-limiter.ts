@@ -1,8 +1,5 @@
 import { isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { Inject, Injectable } from '@nestjs/common';
-import { type ResolvedOptions } from '../options/resolved-options.js';
-import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 
 const WINDOW_MS = 60_000;
 const CLIENTS_MAX = 10_000;
@@ -14,29 +11,26 @@ interface Tally {
 }
 
 /**
- * How often one client may knock, by a sliding window of two counters: the part of the last minute that still counts is
- * estimated from its share. In this process only, on the monotonic clock; the memory it takes is bounded, the client
- * not heard of for longest is forgotten first.
+ * How often one client may bring what leads nowhere, by a sliding window of two counters: the part of the last minute
+ * that still counts is estimated from its share. In this process only, on the monotonic clock; the memory it takes is
+ * bounded, the client not heard of for longest is forgotten first.
  */
-@Injectable()
 export class ArrivalLimiter {
   private readonly tallies = new Map<string, Tally>();
 
-  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: Pick<ResolvedOptions, 'registrationsPerMinute'>) {}
+  constructor(private readonly perMinute: number) {}
 
-  /**
-   * Counts an arrival.
-   * @returns null when it may go on, else the seconds until it may.
-   */
-  admit(address: string, nowMs: number = performance.now()): number | null {
-    const client = clientOf(address);
-    const tally = this.tallyOf(client, nowMs);
+  /** @returns null when the client may go on, else the seconds until it may. */
+  waitOf(client: string, nowMs: number = performance.now()): number | null {
+    const tally = this.tallyOf(clientOf(client), nowMs);
     const elapsed = (nowMs - tally.windowStart) / WINDOW_MS;
-    const free = freeAt(tally, this.options.registrationsPerMinute);
-    // A refused arrival is not counted, so waiting always helps.
-    if (elapsed < free) return Math.max(1, Math.ceil(((free - elapsed) * WINDOW_MS) / 1000));
-    tally.current += 1;
-    return null;
+    const free = freeAt(tally, this.perMinute);
+    return elapsed < free ? Math.max(1, Math.ceil(((free - elapsed) * WINDOW_MS) / 1000)) : null;
+  }
+
+  /** Counts what led nowhere. */
+  count(client: string, nowMs: number = performance.now()): void {
+    this.tallyOf(clientOf(client), nowMs).current += 1;
   }
 
   private tallyOf(client: string, nowMs: number): Tally {

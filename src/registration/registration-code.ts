@@ -13,3 +13,10 @@ export function mintCode(): string {
 export function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
+
+const CODE = /^[\w-]{43}$/;
+
+/** Of what a browser sent as a code; null for what no code of ours can be, whatever a query parser made of it. */
+export function codeHashOf(code: unknown): Buffer | null {
+  return typeof code === 'string' && CODE.test(code) ? hashOf(code) : null;
+}

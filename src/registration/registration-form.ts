@@ -30,7 +30,9 @@ export function registrationFormOf(body: unknown, contentType: string): Registra
   const given = entries.flatMap(([name, value]): [string, string][] =>
     typeof value === 'string' ? [[name.toLowerCase(), value]] : [],
   );
-  const token = given.find(([name]) => name === TOKEN)?.[1].trim() ?? '';
+  // Two tokens are two buyers: neither is guessed.
+  const [first = '', ...others] = given.flatMap(([name, value]) => (name === TOKEN ? [value.trim()] : []));
+  const token = others.length === 0 ? first : '';
   const offerType = given.find(([name]) => name === OFFER_TYPE)?.[1] ?? '';
   const fields = given.filter(
     ([name, value]) => name.startsWith(PREFIX) && name !== TOKEN && name !== OFFER_TYPE && isKept(name, value, token),

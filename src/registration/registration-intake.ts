@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type CallFailure } from '../aws/aws-error.js';
 import { type CustomerAnswer, CustomerGateway, type ResolvedCustomer } from '../aws/customer-gateway.js';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
-import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type Alert, AlertBoard } from '../events/alert-board.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
@@ -13,6 +13,7 @@ import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { digestOf } from '../subscription/chain/aws-names.js';
 import { SubscriptionRegistrar } from '../subscription/chain/subscription-registrar.js';
 import { ProductCatalog } from '../subscription/product-catalog.js';
+import { ArrivalBudget } from './arrival-budget.js';
 import { RedirectPolicy } from './redirect-policy.js';
 import { hashOf, mintCode } from './registration-code.js';
 import { type RegistrationForm } from './registration-form.js';
@@ -29,6 +30,10 @@ import {
 // it was resolved to.
 const TOKEN_LIFE_MS = 4 * HOUR_MS;
 const DUPLICATE_WAIT_MS = 1000;
+/** AWS documents no form; no line break or control character has ever been in one, nor 8,000 characters. */
+const TOKEN = /^[^\p{Cc}]{1,8000}$/u;
+/** What was brought was no buyer's. */
+const VAIN: ReadonlySet<MarketplaceErrorCode> = new Set(['TOKEN_INVALID', 'TOKEN_EXPIRED']);
 const SETUP_SUBJECT = 'ResolveCustomer';
 
 interface Arrived {
@@ -53,18 +58,28 @@ export class RegistrationIntake {
     private readonly customers: CustomerGateway,
     private readonly products: ProductCatalog,
     private readonly registrar: SubscriptionRegistrar,
+    private readonly budget: ArrivalBudget,
     private readonly redirects: RedirectPolicy,
     private readonly alerts: AlertBoard,
     private readonly waker: Waker,
   ) {}
 
-  /** @throws RegistrationRefusedError for everything that a page can explain */
-  async receive(form: RegistrationForm): Promise<URL> {
+  /**
+   * @param client whom it counts against when it leads nowhere
+   * @throws RegistrationRefusedError for everything that a page can explain
+   */
+  async receive(form: RegistrationForm, client: string): Promise<URL> {
     if (form.token === null) throw new RegistrationRefusedError('TOKEN_MISSING');
+    // Nothing that AWS hands out: it is not asked.
+    if (!TOKEN.test(form.token)) throw new RegistrationRefusedError('TOKEN_INVALID');
     const tokenHash = hashOf(form.token);
-    const answer = await this.resolveOnce(form.token, tokenHash);
+    const answer = await this.resolveOnce(form.token, tokenHash, client);
     const code = mintCode();
-    const arrived = await this.register(answer, form, tokenHash, code);
+    const arrived = await this.register(answer, form, tokenHash, code).catch((error: unknown) => {
+      const isVain = error instanceof RegistrationRefusedError && VAIN.has(error.code);
+      if (isVain) this.budget.countVain(client);
+      throw error;
+    });
     this.waker.wake('reconcile');
     const { id: subscriptionId, productCode, tenantId } = arrived;
     this.logger.log('a buyer has arrived', { subscriptionId, productCode, isLinked: tenantId !== null });
@@ -76,8 +91,10 @@ export class RegistrationIntake {
    * Two POSTs of one token at the same time ask AWS once: where AWS takes a token only once, the other would be told
    * that it has expired.
    */
-  private resolveOnce(token: string, tokenHash: Buffer): Promise<CustomerAnswer> {
-    return this.resolving.share(tokenHash.toString('base64'), () => this.customers.resolve(token));
+  private resolveOnce(token: string, tokenHash: Buffer, client: string): Promise<CustomerAnswer> {
+    return this.resolving.share(tokenHash.toString('base64'), () =>
+      this.budget.ask(client, () => this.customers.resolve(token)),
+    );
   }
 
   private async register(

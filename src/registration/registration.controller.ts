@@ -2,17 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { Controller, Get, Inject, Logger, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { BoundedBody, NoBody } from '../runtime/body-bounds.js';
 import { redactedText } from '../runtime/redaction.js';
 import { headerOf, type IncomingBody } from '../runtime/request-body.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { ArrivalLimiter } from './arrival-limiter.js';
-import { formBodyOf } from './registration-body.js';
+import { type AddressedRequest, arrivingClientOf } from './arriving-client.js';
+import { BODY_BYTES_MAX, formBodyOf } from './registration-body.js';
 import { registrationFormOf } from './registration-form.js';
 import { RegistrationIntake } from './registration-intake.js';
 import { PAGE_HEADERS, refusalPage, welcomePage } from './registration-page.js';
 import { RegistrationRefusedError } from './registration-refusal.js';
 
-type Arrival = IncomingBody & { ip?: string; socket?: { remoteAddress?: string } };
+type Arrival = IncomingBody & AddressedRequest;
 
 /**
  * The landing page. It takes the request as it is and answers through the HTTP adapter, so that pipes, interceptors,
@@ -21,20 +22,22 @@ type Arrival = IncomingBody & { ip?: string; socket?: { remoteAddress?: string }
  */
 export abstract class RegistrationController {
   private readonly logger = new Logger('MarketplaceRegistration');
+  private hasWarned = false;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(RegistrationIntake) private readonly intake: RegistrationIntake,
-    @Inject(ArrivalLimiter) private readonly limiter: ArrivalLimiter,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {}
 
   @Get()
+  @NoBody()
   welcome(@Res() response: unknown): void {
     this.reply(response, 200, 'text/html; charset=utf-8', welcomePage(this.options.support));
   }
 
   @Post()
+  @BoundedBody(BODY_BYTES_MAX)
   async arrive(@Req() request: Arrival, @Res() response: unknown): Promise<void> {
     try {
       const url = await this.receive(request);
@@ -46,11 +49,21 @@ export abstract class RegistrationController {
   }
 
   private async receive(request: Arrival): Promise<URL> {
-    const wait = this.limiter.admit(request.ip ?? request.socket?.remoteAddress ?? 'unknown');
-    if (wait !== null) throw new RegistrationRefusedError('TOO_MANY_REQUESTS', null, { retryAfterSeconds: wait });
     const form = registrationFormOf(await formBodyOf(request), headerOf(request, 'content-type'));
     if (!form) throw new RegistrationRefusedError('BODY_INVALID');
-    return this.intake.receive(form);
+    const { name, isProxyUntrusted } = arrivingClientOf(request);
+    if (isProxyUntrusted) this.warnOfProxy();
+    return this.intake.receive(form, name);
+  }
+
+  private warnOfProxy(): void {
+    if (this.hasWarned) return;
+    this.hasWarned = true;
+    this.logger.warn(
+      'buyers come through a proxy that this application does not trust, so they all have its address here. Buyers are ' +
+        'served nevertheless; but trust your load balancer (Express: app.set("trust proxy", …), Fastify: trustProxy), so ' +
+        'that what strangers bring in vain counts against them alone',
+    );
   }
 
   private refuse(request: Arrival, response: unknown, error: RegistrationRefusedError): void {

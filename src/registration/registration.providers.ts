@@ -1,6 +1,6 @@
 import { type Provider } from '@nestjs/common';
 import { CustomerGateway } from '../aws/customer-gateway.js';
-import { ArrivalLimiter } from './arrival-limiter.js';
+import { ArrivalBudget } from './arrival-budget.js';
 import { RedirectPolicy } from './redirect-policy.js';
 import { RegistrationIntake } from './registration-intake.js';
 import { RegistrationService } from './registration.service.js';
@@ -8,7 +8,7 @@ import { RegistrationService } from './registration.service.js';
 /** Everything in this room that Nest builds, with the gateway that only it uses. */
 export const REGISTRATION_PROVIDERS: Provider[] = [
   CustomerGateway,
-  ArrivalLimiter,
+  ArrivalBudget,
   RedirectPolicy,
   RegistrationIntake,
   RegistrationService,

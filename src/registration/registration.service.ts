@@ -2,15 +2,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type EntityManager } from 'typeorm';
 import { executorOfManager, LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { assertSameDatabase } from '../database/manager-guard.js';
-import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { ClaimRefusedError } from '../errors/claim-refused-error.js';
 import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { isStorable } from '../runtime/storable-text.js';
 import { insertSubjects } from '../subscription/chain/subject.sql.js';
 import { SubjectDirectory } from '../subscription/chain/subject-directory.js';
 import { loadSubscription, type Subscription } from '../subscription/subscription.js';
-import { hashOf } from './registration-code.js';
+import { codeHashOf } from './registration-code.js';
 import { type CodeRow, insertClaim, selectCode } from './registration.sql.js';
 
 /** What a registration code stands for. */
@@ -39,11 +40,12 @@ export class RegistrationService {
 
   /**
    * Reads a code without using it up, for the sign-up page. A claimed code can be read until it expires.
-   * @throws MarketplaceMeteringError `CODE_UNKNOWN`, `CODE_EXPIRED`
+   * @throws ClaimRefusedError `CODE_UNKNOWN`, `CODE_EXPIRED`
    */
   async inspect(code: string): Promise<InspectedRegistration> {
     const { sellerAccount, clock } = this.options;
-    const row = await selectCode(this.database, sellerAccount, hashOf(code), clock.now());
+    const codeHash = codeHashOf(code);
+    const row = codeHash && (await selectCode(this.database, sellerAccount, codeHash, clock.now()));
     if (!row) throw unknownCode();
     if (this.isExpired(row)) throw expiredCode();
     return {
@@ -59,7 +61,7 @@ export class RegistrationService {
    * crash and after the code expired. With `manager` it is part of the host's transaction: create the tenant and claim
    * in one, and neither can be without the other; usage may be recorded for the tenant in the same transaction. A
    * refusal comes from what was read, never from an SQL error, and writes nothing: the host's transaction stays usable.
-   * @throws MarketplaceMeteringError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_USED`, `LINKED_TO_OTHER_TENANT`,
+   * @throws ClaimRefusedError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_USED`, `LINKED_TO_OTHER_TENANT`,
    * `TENANT_INVALID`, `MANAGER_ELSEWHERE`
    */
   async claim(
@@ -67,8 +69,10 @@ export class RegistrationService {
     { tenantId, manager }: { tenantId: string; manager?: EntityManager },
   ): Promise<Subscription> {
     refuseTenant(tenantId);
+    const codeHash = codeHashOf(code);
+    if (!codeHash) throw unknownCode();
     this.subjects.expectClaim(tenantId);
-    const subscriptionId = await this.linkIn(manager, hashOf(code), tenantId);
+    const subscriptionId = await this.linkIn(manager, codeHash, tenantId);
     // Through a connection of ours: the host's may read types as it likes. What it cannot see yet is the claim.
     const { sellerAccount, clock } = this.options;
     const subscription = await loadSubscription(this.database, sellerAccount, subscriptionId, clock.now());
@@ -127,19 +131,19 @@ export class RegistrationService {
 function refuseTenant(tenantId: unknown): void {
   if (
     typeof tenantId === 'string' &&
-    tenantId !== '' &&
     tenantId.length <= TENANT_LENGTH_MAX &&
-    !tenantId.includes('\0')
+    tenantId.trim() !== '' &&
+    isStorable(tenantId)
   )
     return;
-  throw new MarketplaceMeteringError(
+  throw new ClaimRefusedError(
     'TENANT_INVALID',
-    `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters.`,
+    `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters that is not blank and holds no NUL.`,
   );
 }
 
-function unknownCode(): MarketplaceMeteringError {
-  return new MarketplaceMeteringError(
+function unknownCode(): ClaimRefusedError {
+  return new ClaimRefusedError(
     'CODE_UNKNOWN',
     'There is no such registration code. Read it from the query parameter registrationCode of the sign-up page, ' +
       'or let the buyer press ' +
@@ -147,24 +151,24 @@ function unknownCode(): MarketplaceMeteringError {
   );
 }
 
-function expiredCode(): MarketplaceMeteringError {
-  return new MarketplaceMeteringError(
+function expiredCode(): ClaimRefusedError {
+  return new ClaimRefusedError(
     'CODE_EXPIRED',
     'The registration code has expired. Let the buyer press “Set up your account” on AWS Marketplace again; ' +
       'codeTtlMs (MARKETPLACE_CODE_TTL_MS) says how long a code lives.',
   );
 }
 
-function usedCode(): MarketplaceMeteringError {
-  return new MarketplaceMeteringError(
+function usedCode(): ClaimRefusedError {
+  return new ClaimRefusedError(
     'CODE_USED',
     'The registration code was claimed by another tenant. A buyer who wants another account presses “Set up your ' +
       'account” on AWS Marketplace again.',
   );
 }
 
-function linkedElsewhere(subscriptionId: string): MarketplaceMeteringError {
-  return new MarketplaceMeteringError(
+function linkedElsewhere(subscriptionId: string): ClaimRefusedError {
+  return new ClaimRefusedError(
     'LINKED_TO_OTHER_TENANT',
     `Subscription ${subscriptionId} is linked to another tenant, and a link is for good. Let the buyer sign in ` +
       'to the account that has it.',

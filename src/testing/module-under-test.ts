@@ -76,7 +76,7 @@ export class ModuleUnderTest {
   async arrive(form: Record<string, string>): Promise<{ url: URL; registrationCode: string }> {
     const read = registrationFormOf(form, '');
     if (read === null) throw new TestSetupError('The registration form is an object of fields and their text.');
-    const url = await this.service(RegistrationIntake).receive(read);
+    const url = await this.service(RegistrationIntake).receive(read, 'a test');
     return { url, registrationCode: url.searchParams.get(CODE_PARAMETER) ?? '' };
   }
 

@@ -194,7 +194,7 @@ export class Rooms {
   }
 
   async arriveWith(token: string): Promise<string> {
-    const url = await this.intake.receive({ token, offerType: null, fields: {} });
+    const url = await this.intake.receive({ token, offerType: null, fields: {} }, 'a client');
     return url.searchParams.get('registrationCode') ?? '';
   }
 
@@ -231,7 +231,7 @@ export class Rooms {
 
   async close(): Promise<void> {
     await this.app.close();
-    await this.database.dataSource.destroy();
+    if (this.database.dataSource.isInitialized) await this.database.dataSource.destroy();
     if (this.owner) return;
     await this.simulator.stop();
   }

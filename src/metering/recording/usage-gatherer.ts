@@ -5,10 +5,12 @@ import { backoffCeilingMs } from '../../runtime/backoff.js';
 import { clearTimeout, monotonicMs, setImmediate, setTimeout, sleep } from '../../runtime/real-time.js';
 import { GatheredInsert } from './gathered-insert.js';
 import { RECORDING_PAUSES } from './recording-failure.js';
-import { type RecordResult } from './usage-event.js';
+import { type RecordResult, shown } from './usage-event.js';
 import { type PlacedUsage } from './usage-placement.js';
 import { fail, giveUp, unanswered, type WaitingCall } from './waiting-call.js';
 
+/** The room for all waiting calls, in what one owner alone may have: `recording.queueSize`. */
+const OWNERS_ROOM = 2;
 /** Most events of one statement. More gain nothing and make everyone wait longer for the answer. */
 const BATCH_MAX = 1_000;
 /**
@@ -48,6 +50,8 @@ interface Unsettled {
 export class UsageGatherer {
   /** Every caller without an answer, oldest first. */
   private readonly pending = new Set<WaitingCall>();
+  /** How many of them are of one tenant, or of one subscription where no tenant is named. */
+  private readonly pendingOf = new Map<string, number>();
   private queue: WaitingCall[] = [];
   private readonly unsettled: Unsettled[] = [];
   private readonly waits = new Map<string, Wait>();
@@ -73,14 +77,18 @@ export class UsageGatherer {
    */
   async record(usage: PlacedUsage, signal?: AbortSignal): Promise<RecordResult> {
     const { queueSize, timeoutMs } = this.options.recording;
-    if (this.pending.size >= queueSize) {
+    const owner = usage.tenantId ?? usage.subscriptionId ?? '';
+    const held = this.pendingOf.get(owner) ?? 0;
+    // No more of one than there is room left for all others: alone it has half of the room, beside another a third.
+    if (held >= OWNERS_ROOM * queueSize - this.pending.size) {
       throw new MarketplaceMeteringError(
         'QUEUE_FULL',
-        `${queueSize} usage events wait for the database already; this one was not written. Retry after a pause, ` +
-          'give arrays to record(), ' +
+        `${held} usage events of "${shown(owner)}" wait for the database already, of ${this.pending.size} in all; this one ` +
+          'was not written. Retry after a pause, give arrays to record(), ' +
           'or raise recording.queueSize (MARKETPLACE_RECORDING_QUEUE_SIZE; about 1 KB of memory per event).',
       );
     }
+    this.pendingOf.set(owner, held + 1);
     return new Promise((resolve, reject) => {
       const abort = (): void => {
         giveUp(call, 'RECORD_ABORTED', 'the signal given to record() was aborted');
@@ -94,6 +102,7 @@ export class UsageGatherer {
           this.answered += 1;
           signal?.removeEventListener('abort', abort);
           this.pending.delete(call);
+          this.release(owner);
           if (answer instanceof Error) reject(answer);
           else resolve(answer);
           if (this.pending.size === 0) this.whenDrained?.();
@@ -136,9 +145,15 @@ export class UsageGatherer {
       giveUp(call, 'SHUTTING_DOWN', 'the module shuts down while the database gives no answer');
   }
 
+  private release(owner: string): void {
+    const left = (this.pendingOf.get(owner) ?? 1) - 1;
+    if (left > 0) this.pendingOf.set(owner, left);
+    else this.pendingOf.delete(owner);
+  }
+
   private enqueue(calls: readonly WaitingCall[]): void {
     // Callers who gave up leave their place in the queue behind; while the database is away those must not pile up.
-    if (this.queue.length > 2 * this.options.recording.queueSize) this.queue = unanswered(this.queue);
+    if (this.queue.length > 2 * OWNERS_ROOM * this.options.recording.queueSize) this.queue = unanswered(this.queue);
     this.queue.push(...calls.filter((call) => !this.joinsWait(call)));
     if (!this.mainRuns && this.queue.length > 0) void this.runMain();
   }

@@ -1,5 +1,6 @@
 import { Controller, Inject, Logger, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { BoundedBody } from '../../runtime/body-bounds.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { redactedText } from '../../runtime/redaction.js';
 import { bodyOf, type IncomingBody, RequestBodyError } from '../../runtime/request-body.js';
@@ -26,6 +27,7 @@ export abstract class NotificationController {
   ) {}
 
   @Post()
+  @BoundedBody(BODY_BYTES_MAX)
   async receive(@Req() request: IncomingBody, @Res() response: unknown): Promise<void> {
     try {
       const outcome = await this.intake.receive(await textOf(request), secretOf(request));

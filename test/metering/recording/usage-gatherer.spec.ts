@@ -369,6 +369,25 @@ describe('the queue', () => {
     ledger.noteRecorded(...Array.from({ length: 100 }, () => buyer.event()));
   });
 
+  it('has room for another tenant whatever one records at once, and for each of several (G19)', async () => {
+    const small = await ledger.recorder({ queueSize: 100 });
+    const others = [await ledger.buyer(), await ledger.buyer(), await ledger.buyer()];
+    for (const one of [buyer, ...others]) await record(one.event(), { by: small });
+    const flood = (of: typeof buyer): Promise<string>[] =>
+      Array.from({ length: 400 }, () => outcomeOf(record(of.event(), { by: small })));
+    const [noisy = buyer, loud = buyer, quiet = buyer] = others;
+    const [first, second] = [flood(noisy), flood(loud)];
+    expect(await outcomeOf(record(quiet.event(), { by: small }))).toBe('recorded');
+    const counts = await Promise.all(
+      [first, second].map(
+        async (calls) => (await Promise.all(calls)).filter((outcome) => outcome === 'recorded').length,
+      ),
+    );
+    // Alone it has half of the room of 200; the next one half of what is left.
+    expect(counts).toEqual([100, 50]);
+    await small.onApplicationShutdown();
+  });
+
   it('is drained at shutdown, and nobody new is let in', async () => {
     const leaving = await ledger.recorder();
     const calls = [

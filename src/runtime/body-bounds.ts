@@ -1,0 +1,139 @@
+import { type Readable } from 'node:stream';
+import { Inject, Injectable, SetMetadata } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { readBody } from './request-body.js';
+
+/** Fastify hands it to `onRoute` as the route's `config`; on Express it is a mark on the handler like any other. */
+const ROUTE_CONFIG = '__fastify_route_config__';
+const ROUTE_MARK = 'marketplaceMetering';
+
+interface RouteMark {
+  /** Null: the route takes no body. */
+  bodyBytesMax: number | null;
+}
+
+/** Marks a handler whose body is read here, and no further than its bound. */
+export const BoundedBody = (bodyBytesMax: number): MethodDecorator => marked({ bodyBytesMax });
+
+/** Marks a handler of ours that takes no body. */
+export const NoBody = (): MethodDecorator => marked({ bodyBytesMax: null });
+
+function marked(mark: RouteMark): MethodDecorator {
+  return SetMetadata(ROUTE_CONFIG, { [ROUTE_MARK]: mark });
+}
+
+interface ExpressLayer {
+  route?: { stack: { handle: object }[] };
+  match(path: string): boolean;
+}
+
+/** Express 5 names its router `router`; 4 throws at that name. */
+interface ExpressApplication {
+  _router?: { stack: ExpressLayer[] };
+  router: { stack: ExpressLayer[] };
+}
+
+interface ExpressRequest extends Readable {
+  method: string;
+  url: string;
+  headers: Record<string, string | string[] | undefined>;
+  body?: unknown;
+  _body?: boolean;
+}
+
+type Next = (error?: unknown) => void;
+
+/** Adapters that are bounded already: a second instance of the module shares the first one's. */
+const bounded = new WeakSet<object>();
+
+/** As much of a Fastify route as is looked at or changed. */
+interface FastifyRoute {
+  method: string | string[];
+  url: string;
+  routePath?: string;
+  handler: unknown;
+  constraints?: object;
+  config?: Record<string, unknown>;
+  bodyLimit?: number;
+  preParsing?: (request: { raw: ExpressRequest }, reply: unknown, payload: Readable) => Promise<Readable>;
+}
+
+interface FastifyInstance {
+  initialConfig?: { ignoreTrailingSlash?: boolean; routerOptions?: { ignoreTrailingSlash?: boolean } };
+  route(route: FastifyRoute): unknown;
+  addHook(name: 'onRoute', hook: (this: FastifyInstance, route: FastifyRoute) => void): void;
+}
+
+/**
+ * Stands before the host's body parsers, for routes of ours alone: what a stranger may send is bounded by us and not by
+ * what a host allows elsewhere. Express's parser reads a body to its end before it refuses one without a length, and a
+ * host may have raised Fastify's bound for its own uploads. On Fastify our routes also answer under a trailing slash, as
+ * they do on Express.
+ */
+@Injectable()
+export class BodyBounds {
+  private layers: { layer: ExpressLayer; bytesMax: number }[] = [];
+
+  constructor(@Inject(HttpAdapterHost) { httpAdapter }: HttpAdapterHost) {
+    // A worker has none.
+    const platform: unknown = (httpAdapter as { getType?: () => string } | undefined)?.getType?.();
+    if (platform === undefined || bounded.has(httpAdapter)) return;
+    bounded.add(httpAdapter);
+    if (platform === 'express') {
+      const app = httpAdapter.getInstance<ExpressApplication>();
+      httpAdapter.use((request: ExpressRequest, _response: unknown, next: Next) => {
+        void this.boundExpress(app, request).then(() => {
+          next();
+        }, next);
+      });
+    }
+    if (platform === 'fastify') httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', boundFastify);
+  }
+
+  private async boundExpress(app: ExpressApplication, request: ExpressRequest): Promise<void> {
+    // A host that parses before Nest is asked has read it already.
+    if (request.method !== 'POST' || request.body !== undefined) return;
+    if (this.layers.length === 0) this.layers = (app._router ?? app.router).stack.flatMap(boundedLayer);
+    const [path = ''] = request.url.split('?', 1);
+    const bound = this.layers.find(({ layer }) => layer.match(path));
+    if (!bound) return;
+    await readBody(request, bound.bytesMax);
+    // Parsers of Express 4 go by this mark; those of 5 see that the request has ended.
+    request._body = true;
+  }
+}
+
+function boundedLayer(layer: ExpressLayer): { layer: ExpressLayer; bytesMax: number }[] {
+  const marks = (layer.route?.stack ?? []).map(({ handle }) =>
+    markIn(Reflect.getMetadata(ROUTE_CONFIG, handle) as Record<string, unknown> | undefined),
+  );
+  const bytesMax = marks.find((mark) => mark !== null)?.bodyBytesMax ?? null;
+  return bytesMax === null ? [] : [{ layer, bytesMax }];
+}
+
+function boundFastify(this: FastifyInstance, route: FastifyRoute): void {
+  const mark = markIn(route.config);
+  if (mark === null) return;
+  if (mark.bodyBytesMax !== null) {
+    const bytesMax = mark.bodyBytesMax;
+    route.bodyLimit = bytesMax;
+    route.preParsing = (request, _reply, payload) => readBody(request.raw, bytesMax, payload);
+  }
+  const { ignoreTrailingSlash, routerOptions } = this.initialConfig ?? {};
+  const isTolerant = ignoreTrailingSlash === true || routerOptions?.ignoreTrailingSlash === true;
+  const path = route.routePath ?? route.url;
+  // Fastify adds HEAD to each GET by itself.
+  if (isTolerant || path.endsWith('/') || route.method === 'HEAD') return;
+  const { method, handler, constraints, config } = route;
+  this.route({
+    method,
+    url: `${path}/`,
+    handler,
+    ...(constraints === undefined ? {} : { constraints }),
+    ...(config === undefined ? {} : { config }),
+  });
+}
+
+function markIn(config: Record<string, unknown> | undefined): RouteMark | null {
+  return (config?.[ROUTE_MARK] as RouteMark | undefined) ?? null;
+}
