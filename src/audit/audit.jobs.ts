@@ -8,7 +8,16 @@ import { TrailAudit } from './trail-audit.js';
 /** What the audit does by itself. */
 @Injectable()
 export class AuditJobs {
-  constructor(@Inject(RESOLVED_OPTIONS) { jobs }: ResolvedOptions, scheduler: JobScheduler, audit: TrailAudit, clock: ClockWatch) {
-    scheduler.add({ name: 'audit', intervalMs: jobs.auditIntervalMs, run: clock.whileTrusted((signal) => audit.run(signal)) });
+  constructor(
+    @Inject(RESOLVED_OPTIONS) { jobs }: ResolvedOptions,
+    scheduler: JobScheduler,
+    audit: TrailAudit,
+    clock: ClockWatch,
+  ) {
+    scheduler.add({
+      name: 'audit',
+      intervalMs: jobs.auditIntervalMs,
+      run: clock.whileTrusted((signal) => audit.run(signal)),
+    });
   }
 }

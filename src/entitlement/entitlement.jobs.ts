@@ -14,6 +14,10 @@ export class EntitlementJobs {
     wanted: WantedEntitlements,
     clock: ClockWatch,
   ) {
-    scheduler.add({ name: 'entitlements', intervalMs: jobs.sealIntervalMs, run: clock.whileTrusted((signal) => wanted.run(signal)) });
+    scheduler.add({
+      name: 'entitlements',
+      intervalMs: jobs.sealIntervalMs,
+      run: clock.whileTrusted((signal) => wanted.run(signal)),
+    });
   }
 }

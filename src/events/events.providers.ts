@@ -7,4 +7,11 @@ import { EventHandlers } from './event-handlers.js';
 import { Outbox } from './outbox.js';
 
 /** Everything in this room that Nest builds. It needs Nest's DiscoveryModule beside it. */
-export const EVENTS_PROVIDERS: Provider[] = [Outbox, AlertBoard, ClockWatch, EventHandlers, EventDeliverer, EventDeliveries];
+export const EVENTS_PROVIDERS: Provider[] = [
+  Outbox,
+  AlertBoard,
+  ClockWatch,
+  EventHandlers,
+  EventDeliverer,
+  EventDeliveries,
+];

@@ -57,6 +57,7 @@ export interface Options extends RegistrationOptions, TimingOptions, Entitlement
    *
    * Raise it to go back to settings that were in force before, as with a deployment that is rolled back.
    *
+   * @unit revisions
    * @range 0 to 2,147,483,647
    * @defaultValue 0
    * @environment MARKETPLACE_SETTINGS_REVISION

@@ -18,7 +18,11 @@ export class LifecycleJobs {
     reconciliation: Reconciliation,
     clock: ClockWatch,
   ) {
-    scheduler.add({ name: 'inbox', intervalMs: jobs.inboxIntervalMs, run: clock.whileTrusted((signal) => messages.run(signal)) });
+    scheduler.add({
+      name: 'inbox',
+      intervalMs: jobs.inboxIntervalMs,
+      run: clock.whileTrusted((signal) => messages.run(signal)),
+    });
     scheduler.add({
       name: 'reconcile',
       intervalMs: jobs.reconcileIntervalMs,

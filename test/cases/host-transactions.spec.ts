@@ -259,3 +259,55 @@ describe('with a host', () => {
     expect(Object.values(billed).reduce((sum, units) => sum + units, 0)).toBe(world.recorded);
   });
 });
+
+describe.each(['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const)(
+  'G3 a host transaction at %s that claims and records and stays open',
+  (level) => {
+    it('holds up neither sealing nor submission nor the inbox; committed, its usage is billed once', async () => {
+      await withWorld({ lists: [PRODUCT_CODE], ways: ['eventBridge'] }, async (world) => {
+        const [other, slow] = [await world.join('other'), world.sign()];
+        await slow.arrive();
+        await withHost(world, async (source) => {
+          const runner = source.createQueryRunner();
+          await runner.connect();
+          await runner.startTransaction(level);
+          try {
+            const { manager } = runner;
+            await world.registrations.claim(slow.registrationCode, { tenantId: 'slow', manager });
+            await world.metering.record({ tenantId: 'slow', dimension: 'requests', quantity: 2 }, { manager });
+            await world.metering.record({ tenantId: 'other', dimension: 'requests', quantity: 1 }, { manager });
+
+            // Whoever waited for the transaction would wait for ever: it ends after all of this.
+            await other.use(5);
+            const newcomer = await world.join('newcomer');
+            await newcomer.use(3);
+            other.cancel();
+            await world.pass(2);
+            const sumOf = (buyer: typeof other): number =>
+              world.simulator
+                .bill({ agreementId: buyer.agreement.agreementId })
+                .reduce((sum, { quantity }) => sum + quantity, 0);
+            expect([sumOf(other), sumOf(newcomer), sumOf(slow)]).toEqual([5, 3, 0]);
+            const [ended] = await world.database.query<{ state: string }>(
+              `SELECT state FROM marketplace.subscription WHERE id = $1`,
+              [other.subscriptionId],
+            );
+            expect(ended?.state).toMatch(/ending|ended/);
+            const open = await world.database.query(
+              `SELECT FROM marketplace.inbox_message WHERE state IN ('pending', 'waiting')`,
+            );
+            expect(open).toEqual([]);
+            await runner.commitTransaction();
+          } finally {
+            if (runner.isTransactionActive) await runner.rollbackTransaction();
+            await runner.release();
+          }
+        });
+        world.count(2 + 1);
+        await world.pass(2);
+        expect(world.simulator.bill({ agreementId: slow.agreement.agreementId })).toMatchObject([{ quantity: 2 }]);
+        await world.expectConserved();
+      });
+    });
+  },
+);
