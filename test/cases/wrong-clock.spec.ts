@@ -7,7 +7,9 @@ import { LEGACY_CODE, PRODUCT_CODE, World } from '../support/world.js';
 // G5: one replica whose clock is wrong, on real time: the module's own clock is what is under test.
 
 jest.setTimeout(240_000);
-afterEach(() => jest.restoreAllMocks());
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 const real = Date.now.bind(Date);
 /** What a bill follows from; alerts, events and what is recorded are told and taken. */

@@ -1,10 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  differingSettings,
-  type MoneySettings,
-  type RevisedSettings,
-  settingsStanding,
-} from '../../src/subscription/money-settings.js';
+import { differingSettings, type RevisedSettings, settingsStanding } from '../../src/subscription/money-settings.js';
 
 describe('settings that differ', () => {
   it.each([
@@ -18,7 +13,7 @@ describe('settings that differ', () => {
 });
 
 describe('what a start with settings means', () => {
-  const of = (mode: string, revision = 0): RevisedSettings => ({ revision, settings: { mode } as MoneySettings });
+  const of = (mode: string, revision = 0): RevisedSettings => ({ revision, settings: { mode } });
 
   it.each<[string, RevisedSettings, RevisedSettings[], ReturnType<typeof settingsStanding>]>([
     ['the first ever', of('live'), [], 'newer'],
