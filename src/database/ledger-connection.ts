@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { createDataSource } from './data-source.factory.js';

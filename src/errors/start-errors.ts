@@ -98,6 +98,7 @@ export const START_ERRORS = {
     status: [],
     meaning: 'Postgres is older than 14, or a pooler refuses parameters or does not pass UTC and ISO dates on.',
     fix: 'As the message says: upgrade, or give the settings to the role; see [database](database.md).',
+  },
   SEQUENCE_BEHIND: {
     seenBy: ['start'],
     status: [],
