@@ -47,6 +47,8 @@ it.each([
     jest.spyOn(Date, 'now').mockImplementation(() => real() + hours * HOUR_MS);
     const wrong = await world.addReplica({ clock: new DatabaseClock() });
     const before = await decided(world);
+    // The first is as wrong by now, and learns of it as each process does within a minute.
+    await world.runOn(world.app, 'deadline');
     for (const job of wrong.get(JobScheduler).names) await world.runOn(wrong, job);
     expect(await decided(world)).toEqual(before);
     expect(world.simulator.calls({ operation: 'BatchMeterUsage' })).toEqual([]);
@@ -64,8 +66,6 @@ it.each([
     expect(answer.status).toBe(303);
     const code = new URL(answer.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
     await world.record({ ...used, quantity: 2 }, {}, wrong);
-    // The first is as wrong by now, and learns of it as each process does within a minute.
-    await world.runOn(world.app, 'deadline');
     world.sign({ productCode: LEGACY_CODE, startsAt });
     await world.simulator.notifications.settled();
     jest.restoreAllMocks();
