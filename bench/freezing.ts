@@ -7,6 +7,7 @@
 import { uuidv7 } from 'uuidv7';
 import { ClockGuard } from '../src/database/clock-guard.js';
 import { AlertBoard } from '../src/events/alert-board.js';
+import { ClockWatch } from '../src/events/clock-watch.js';
 import { Outbox } from '../src/events/outbox.js';
 import { type TimelineLoader } from '../src/metering/sealing/customer-freezer.js';
 import { HourSealer } from '../src/metering/sealing/hour-sealer.js';
@@ -48,7 +49,7 @@ async function bench(bench: BenchLedger): Promise<void> {
     const sealer = new HourSealer(
       ledger,
       options,
-      new ClockGuard(ledger, options),
+      new ClockWatch(new ClockGuard(ledger, options), ledger, alerts),
       outbox,
       alerts,
       new Waker(),

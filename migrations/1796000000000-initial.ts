@@ -42,7 +42,16 @@ const UP: readonly string[] = [
 
 /** Written by every start of the module, or only together with what is history. */
 const NO_HISTORY = [
-  ...['ledger_home', 'submission_hold', 'product', 'product_mode', 'dimension', 'seal_cursor', 'outbox_event'],
+  ...[
+    'ledger_home',
+    'submission_hold',
+    'product',
+    'product_settings',
+    'product_mode',
+    'dimension',
+    'seal_cursor',
+    'outbox_event',
+  ],
 ];
 /** While one of these has a row, the ledger is not dropped. */
 const HISTORY = [

@@ -36,6 +36,10 @@ export type { MarketplaceErrorCode, OptionProblem, UsageProblem } from './errors
 export { MeteringService } from './metering/metering.service.js';
 export type { BalanceFilter, BalanceView, ContractTermView } from './metering/balance/ledger-balance.js';
 export type { RecordOptions, RecordResult, TemporalInstant, UsageEvent } from './metering/recording/usage-event.js';
+export { MarketplaceJobs } from './metering/marketplace-jobs.service.js';
+export type { RunOnceOptions, RunReport } from './metering/marketplace-jobs.service.js';
+export type { WaitingWorkCount } from './metering/run-once.sql.js';
+export type { UnsentUsage } from './metering/settlement/unsent-usage.sql.js';
 export { RecordResolution } from './metering/settlement/record-resolution.service.js';
 export type { AuditFinding, ConflictFinding, Signed } from './metering/settlement/record-resolution.service.js';
 export { SubmissionHold } from './metering/settlement/submission-hold.js';

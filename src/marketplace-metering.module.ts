@@ -38,10 +38,12 @@ import {
   STATIC_DEFAULTS,
   type StaticOptions,
 } from './options/static-options.js';
+import { MarketplaceJobs } from './metering/marketplace-jobs.service.js';
 import { METERING_PROVIDERS } from './metering/metering.providers.js';
 import { MeteringService } from './metering/metering.service.js';
 import { RecordResolution } from './metering/settlement/record-resolution.service.js';
 import { SubmissionHold } from './metering/settlement/submission-hold.js';
+import { CurrentSettings } from './metering/submission/current-settings.js';
 import { registrationControllerOf } from './registration/registration.controller.js';
 import { REGISTRATION_PROVIDERS } from './registration/registration.providers.js';
 import { RegistrationService } from './registration/registration.service.js';
@@ -72,6 +74,7 @@ const PUBLIC_SERVICES = [
   EventDeliveries,
   QueueIntake,
   JobScheduler,
+  MarketplaceJobs,
   MarketplaceReadiness,
 ] as const;
 
@@ -91,6 +94,7 @@ export function getMarketplaceToken<T>(service: Type<T>, name?: string): Injecti
 export class MarketplaceMeteringModule implements OnModuleInit {
   constructor(
     private readonly catalog: ProductCatalog,
+    private readonly settings: CurrentSettings,
     private readonly modules: ModulesContainer,
   ) {}
 
@@ -115,6 +119,7 @@ export class MarketplaceMeteringModule implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     refuseCollisions(this.modules, MarketplaceMeteringModule);
     await this.catalog.sync();
+    await this.settings.tellAtStart();
   }
 }
 

@@ -4,6 +4,7 @@ export const KEPT = [
   'ledger_home',
   'submission_hold',
   'product',
+  'product_settings',
   'product_mode',
   'dimension',
   'customer',

@@ -36,12 +36,21 @@ export const PRODUCTS: readonly string[] = [
     type text NOT NULL CHECK (type IN ('saas', 'container', 'ami')),
     identity text NOT NULL CHECK (identity IN ('license', 'legacy')),
     region text NOT NULL,
-    -- What decides about money, as the process that started last has it; the others do not send while theirs differ.
-    settings jsonb,
-    settings_generation integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (seller_account, product_code)
+  )`,
+  // What decides about money, generation by generation: the highest is in force. A process whose settings are not those
+  // in force sends and seals nothing; one that starts with settings of an earlier generation is an older one. INSERT only.
+  `CREATE TABLE marketplace.product_settings (
+    seller_account text NOT NULL,
+    product_code text NOT NULL,
+    generation integer NOT NULL CHECK (generation > 0),
+    revision integer NOT NULL DEFAULT 0 CHECK (revision >= 0),
+    settings jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (seller_account, product_code, generation),
+    FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product
   )`,
   // From which hour a product is in which mode. An event's mode is that of its own instant; the newest row at or before
   // it counts, and of two rows of one hour the later decision. INSERT only.

@@ -98,7 +98,7 @@ export const USAGE_GUARDS: readonly string[] = [
   `CREATE TRIGGER subject_keeps_its_name BEFORE UPDATE OF id, seller_account, product_code, tenant_id, subscription_id
     ON marketplace.subject FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse()`,
   // Decisions about money: a new one is a new row, also for the same instant.
-  ...['product_mode', 'submission_hold'].map(
+  ...['product_settings', 'product_mode', 'submission_hold'].map(
     (table) => `CREATE TRIGGER ${table}_no_update BEFORE UPDATE ON marketplace.${table} FOR EACH STATEMENT
       EXECUTE FUNCTION marketplace.refuse()`,
   ),

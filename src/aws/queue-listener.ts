@@ -120,6 +120,9 @@ export class QueueListener {
           resolve();
         });
         this.consumer.on('error', reject);
+        this.consumer.on('stopped', () => {
+          resolve();
+        });
         this.consumer.start();
       });
     } finally {

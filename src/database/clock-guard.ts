@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { DatabaseClock } from '../options/clock.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { LedgerDatabase } from './ledger-database.js';
@@ -8,8 +9,8 @@ const ALERT_SKEW_MS = 60_000;
 export type ClockVerdict = 'trusted' | 'skewed' | 'refused';
 
 /**
- * What a skew between this machine and the database means: an alert above a minute, no sealing above the settle delay
- * (at least a minute).
+ * What a skew between this machine and the database means: an alert above a minute, no decision about money above the
+ * settle delay (at least a minute).
  */
 export function clockVerdictOf(skewMs: number, settleDelayMs: number): ClockVerdict {
   if (Math.abs(skewMs) <= ALERT_SKEW_MS) return 'trusted';
@@ -33,6 +34,8 @@ export class ClockGuard {
     const [row] = await this.database.query<{ now: Date }>(`SELECT clock_timestamp() AS now`);
     const middle = (before + Date.now()) / 2;
     const skewMs = Math.round(middle - (row?.now.getTime() ?? middle));
+    const { clock } = this.options;
+    if (clock instanceof DatabaseClock) clock.follow(skewMs);
     return { skewMs, verdict: clockVerdictOf(skewMs, this.options.settleDelayMs) };
   }
 }

@@ -1,8 +1,10 @@
+import { Logger } from '@nestjs/common';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { createDataSource } from './data-source.factory.js';
 import { LedgerDatabase } from './ledger-database.js';
 import { runMigrations, verifyMigrations } from './migration-runner.js';
+import { healSequences } from './sequence-check.js';
 
 /** A database that starts beside the application is there by then; an orchestrator tries again anyway. */
 const START_PATIENCE_MS = 10_000;
@@ -16,10 +18,13 @@ export async function connectLedger(options: ResolvedOptions): Promise<LedgerDat
   try {
     if (options.migrations === 'run') await ConnectionWatch.of(dataSource).unhurried(() => runMigrations(dataSource));
     if (options.migrations === 'verify') await verifyMigrations(dataSource);
+    const ledger = new LedgerDatabase(dataSource);
+    for (const table of await healSequences(ledger))
+      new Logger('MarketplaceDatabase').warn(`the sequence of marketplace.${table} lay behind its table and was moved`);
+    return ledger;
   } catch (error) {
     // A start that is refused must not hold the process by its connections.
     await dataSource.destroy();
     throw error;
   }
-  return new LedgerDatabase(dataSource);
 }

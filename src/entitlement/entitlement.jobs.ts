@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { ClockWatch } from '../events/clock-watch.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -11,7 +12,12 @@ export class EntitlementJobs {
     @Inject(RESOLVED_OPTIONS) { jobs }: ResolvedOptions,
     scheduler: JobScheduler,
     wanted: WantedEntitlements,
+    clock: ClockWatch,
   ) {
-    scheduler.add({ name: 'entitlements', intervalMs: jobs.sealIntervalMs, run: (signal) => wanted.run(signal) });
+    scheduler.add({
+      name: 'entitlements',
+      intervalMs: jobs.sealIntervalMs,
+      run: clock.whileTrusted((signal) => wanted.run(signal)),
+    });
   }
 }

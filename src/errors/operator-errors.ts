@@ -26,6 +26,12 @@ export const OPERATOR_ERRORS = {
     meaning: 'There is no such record, subscription, message or delivery.',
     fix: 'Take the id from a list.',
   },
+  RUN_INVALID: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: 'The time that `MarketplaceJobs.runOnce` may take is out of range.',
+    fix: 'Give `withinMs` as whole milliseconds from 1,000 to 900,000.',
+  },
   TRAIL_INVALID: {
     seenBy: ['caller'],
     status: [],

@@ -99,6 +99,12 @@ export const START_ERRORS = {
     meaning: 'Postgres is older than 14, or a pooler refuses parameters or does not pass UTC and ISO dates on.',
     fix: 'As the message says: upgrade, or give the settings to the role; see [database](database.md).',
   },
+  SEQUENCE_BEHIND: {
+    seenBy: ['start'],
+    status: [],
+    meaning: 'A sequence lies behind its table, as after a restore or a copy made by hand; the role may not move it.',
+    fix: 'Have the owner of the schema run the statement in the message.',
+  },
   PRODUCT_PINNED: {
     seenBy: ['start'],
     status: [],

@@ -42,11 +42,11 @@ export const ALERT_CATALOGUE = {
     severity: ['warning', 'critical'],
     subject: 'the host name of the machine',
     meaning:
-      'The clock of a machine and the database’s differ by more than a minute; critical where it seals nothing ' +
-      'any more.',
-    cost: 'Nothing while other replicas seal. Where all are refused, hours stay unsealed and pass their deadlines.',
+      'The clock of a machine and the database’s differ by more than a minute; critical where it decides ' +
+      'nothing any more.',
+    cost: 'Nothing while other replicas work. Where all are refused, hours stay unsealed and pass their deadlines.',
     action: 'Check time synchronisation on the machine and on the database.',
-    ends: 'when the clocks agree again, at the next tick of the seal job',
+    ends: 'when the clocks agree again, within a minute',
     events: [],
   },
   deadlineNear: {
@@ -168,12 +168,13 @@ export const ALERT_CATALOGUE = {
     severity: ['critical'],
     subject: 'the product',
     meaning:
-      'A process has other settings of a product than the one that started last, which counts: type, identity, ' +
-      'region, endpoint, or how AWS answers identical records.',
-    cost: 'That process does not send usage of the product. Nothing is lost as long as another one does.',
+      'A process has other settings of a product than those in force: mode, type, identity, region, endpoint, what is ' +
+      'included, or how AWS answers identical records. It is an old one, or was started with settings of before.',
+    cost: 'That process seals and sends nothing of the product. Nothing is lost as long as another one does.',
     action:
-      'Give all processes the same settings and restart those that are wrong. In a deployment: stop the old ones.',
-    ends: 'at the next start of a process; one that still differs raises it again',
+      'Stop old processes. Where settings of before are to come into force again, start with a higher ' +
+      '`settingsRevision`.',
+    ends: 'at the next start of a process with the settings in force; one that still differs raises it again',
     events: [],
   },
   expired: {

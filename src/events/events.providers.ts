@@ -1,9 +1,17 @@
 import { type Provider } from '@nestjs/common';
 import { AlertBoard } from './alert-board.js';
+import { ClockWatch } from './clock-watch.js';
 import { EventDeliverer } from './event-deliverer.js';
 import { EventDeliveries } from './event-deliveries.service.js';
 import { EventHandlers } from './event-handlers.js';
 import { Outbox } from './outbox.js';
 
 /** Everything in this room that Nest builds. It needs Nest's DiscoveryModule beside it. */
-export const EVENTS_PROVIDERS: Provider[] = [Outbox, AlertBoard, EventHandlers, EventDeliverer, EventDeliveries];
+export const EVENTS_PROVIDERS: Provider[] = [
+  Outbox,
+  AlertBoard,
+  ClockWatch,
+  EventHandlers,
+  EventDeliverer,
+  EventDeliveries,
+];

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { ClockWatch } from '../events/clock-watch.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { type Job, JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -8,6 +9,7 @@ import { ConflictExplanation } from './settlement/conflict-explanation.js';
 import { DeadlineWatch } from './settlement/deadline-watch.js';
 import { SharedGrainWatch } from './settlement/shared-grain-watch.js';
 import { BatchSubmitter } from './submission/batch-submitter.js';
+import { CurrentSettings } from './submission/current-settings.js';
 import { LeaseRecovery } from './submission/lease-recovery.js';
 
 /**
@@ -27,21 +29,28 @@ export class MeteringJobs {
     watch: DeadlineWatch,
     sharedGrains: SharedGrainWatch,
     proof: DeepProof,
+    clock: ClockWatch,
+    settings: CurrentSettings,
   ) {
+    // A replica whose settings are not those in force decides about nothing: it waits.
+    const whileCurrent = (work: (signal: AbortSignal) => Promise<void>): Job['run'] =>
+      clock.whileTrusted(async (signal) => {
+        if (await settings.areAllCurrent()) await work(signal);
+      });
     const all: Job[] = [
-      { name: 'seal', intervalMs: jobs.sealIntervalMs, run: (signal) => sealer.run(signal) },
-      { name: 'submit', intervalMs: jobs.submitIntervalMs, run: (signal) => submitter.run(signal) },
-      { name: 'recovery', intervalMs: jobs.recoveryIntervalMs, run: () => recovery.run() },
+      { name: 'seal', intervalMs: jobs.sealIntervalMs, run: whileCurrent((signal) => sealer.run(signal)) },
+      { name: 'submit', intervalMs: jobs.submitIntervalMs, run: clock.whileTrusted((signal) => submitter.run(signal)) },
+      { name: 'recovery', intervalMs: jobs.recoveryIntervalMs, run: clock.whileTrusted(() => recovery.run()) },
       {
         name: 'deadline',
         intervalMs: jobs.deadlineIntervalMs,
-        run: async () => {
+        run: whileCurrent(async () => {
           await explanation.run();
           await watch.run();
           await sharedGrains.run();
-        },
+        }),
       },
-      { name: 'proof', intervalMs: PROOF_INTERVAL_MS, run: (signal) => proof.run(signal) },
+      { name: 'proof', intervalMs: PROOF_INTERVAL_MS, run: clock.whileTrusted((signal) => proof.run(signal)) },
     ];
     for (const job of all) scheduler.add(job);
   }

@@ -2,6 +2,7 @@ import { type Provider } from '@nestjs/common';
 import { DeepProof } from './balance/deep-proof.js';
 import { LedgerBalance } from './balance/ledger-balance.js';
 import { MeteringJobs } from './metering.jobs.js';
+import { MarketplaceJobs } from './marketplace-jobs.service.js';
 import { MeteringService } from './metering.service.js';
 import { UsageRecorder } from './recording/usage-recorder.js';
 import { HourSealer } from './sealing/hour-sealer.js';
@@ -9,6 +10,7 @@ import { UsageTaker } from './sealing/usage-taker.js';
 import { ShutdownFlush } from './shutdown-flush.js';
 import { SETTLEMENT_PROVIDERS } from './settlement/settlement.providers.js';
 import { SUBMISSION_PROVIDERS } from './submission/submission.providers.js';
+import { TerminationDrain } from './termination.js';
 
 export const METERING_PROVIDERS: Provider[] = [
   UsageRecorder,
@@ -21,4 +23,6 @@ export const METERING_PROVIDERS: Provider[] = [
   ...SUBMISSION_PROVIDERS,
   MeteringJobs,
   ShutdownFlush,
+  TerminationDrain,
+  MarketplaceJobs,
 ];

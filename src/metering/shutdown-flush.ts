@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { AwsClients } from '../aws/aws-clients.js';
 import { LedgerDatabase } from '../database/ledger-database.js';
+import { ClockWatch } from '../events/clock-watch.js';
 import { isInstallation, type ResolvedOptions } from '../options/resolved-options.js';
 import { crashPoint } from '../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -9,6 +10,7 @@ import { UsageRecorder } from './recording/usage-recorder.js';
 import { HourSealer } from './sealing/hour-sealer.js';
 import { selectUnsent } from './settlement/unsent-usage.sql.js';
 import { BatchSubmitter } from './submission/batch-submitter.js';
+import { CurrentSettings } from './submission/current-settings.js';
 import { SenderLease } from './submission/sender-lease.js';
 
 /** So long before the platform ends the process everything is done, or given up. */
@@ -33,6 +35,8 @@ export class ShutdownFlush implements OnModuleDestroy, OnApplicationShutdown {
     private readonly sealer: HourSealer,
     private readonly submitter: BatchSubmitter,
     private readonly lease: SenderLease,
+    private readonly clock: ClockWatch,
+    private readonly settings: CurrentSettings,
   ) {
     if (!isInstallation(options)) return;
     clients.beforeClose(() => this.onApplicationShutdown());
@@ -78,6 +82,7 @@ export class ShutdownFlush implements OnModuleDestroy, OnApplicationShutdown {
   private async flush(signal: AbortSignal): Promise<void> {
     // A process whose jobs never run sends nothing, unless it was asked to.
     if (!this.options.jobs.autoStart && !this.lease.holdsAny) return;
+    if (!(await this.clock.isTrusted()) || !(await this.settings.areAllCurrent())) return;
     await this.lease.take();
     if (!this.lease.holdsAny) return;
     await this.sealer.run(signal);

@@ -6,3 +6,31 @@
 export interface Clock {
   now(): Date;
 }
+
+/** Below this a difference is noise, and jumps of either clock are not told from it. Milliseconds. */
+const NOISE_MS = 60_000;
+
+/**
+ * The wall clock, put right by the database's where the two differ by more than a minute: so messages, codes and usage
+ * are dated alike by all replicas, whatever the clock of one says. The default.
+ */
+export class DatabaseClock implements Clock {
+  private skewMs = 0;
+  private comparedAt = 0;
+  private databaseTime = 0;
+
+  now(): Date {
+    const wall = Date.now();
+    if (this.skewMs === 0) return new Date(wall);
+    // The wall clock may have been put right since: then it is near what has gone by on the one that never jumps.
+    const estimate = this.databaseTime + (performance.now() - this.comparedAt);
+    return new Date(Math.abs(wall - estimate) <= NOISE_MS ? wall : wall - this.skewMs);
+  }
+
+  /** @param skewMs how far the wall clock is ahead of the database's, as just measured */
+  follow(skewMs: number): void {
+    this.skewMs = Math.abs(skewMs) <= NOISE_MS ? 0 : skewMs;
+    this.comparedAt = performance.now();
+    this.databaseTime = Date.now() - skewMs;
+  }
+}

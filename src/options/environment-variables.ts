@@ -101,6 +101,7 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   },
   { option: 'audit.lookupEvents', variable: 'MARKETPLACE_AUDIT_LOOKUP_EVENTS', read: asText },
   { option: 'audit.onAbsent', variable: 'MARKETPLACE_AUDIT_ON_ABSENT', read: asText },
+  { option: 'settingsRevision', variable: 'MARKETPLACE_SETTINGS_REVISION', read: asNumber },
   { option: 'startIn', variable: 'MARKETPLACE_START_IN', read: asText },
   { option: 'recording.queueSize', variable: 'MARKETPLACE_RECORDING_QUEUE_SIZE', read: asNumber },
   { option: 'recording.futureSkewMs', variable: 'MARKETPLACE_RECORDING_FUTURE_SKEW_MS', read: asNumber },

@@ -272,6 +272,7 @@ export const optionsSchema = z.strictObject({
       onAbsent: z.enum(['wait', 'settle'], { error: 'give "wait" or "settle"' }).default('wait'),
     })
     .prefault({}),
+  settingsRevision: count(0, 2_147_483_647, 0),
   startIn: z.enum(['normal', 'hold'], { error: 'give "normal" or "hold"' }).default('normal'),
   recording: z
     .strictObject({

@@ -51,6 +51,19 @@ export interface Options extends RegistrationOptions, TimingOptions, Entitlement
    */
   sellerAccount?: string | undefined;
   /**
+   * Which settings are newer. A process that starts with settings that were in force before others (another mode,
+   * identity, endpoint) is taken for an old one: it waits, with the alert `settingsDiffer`. With a higher revision its
+   * settings come into force, whatever was before; one with a lower revision always waits.
+   *
+   * Raise it to go back to settings that were in force before, as with a deployment that is rolled back.
+   *
+   * @unit revisions
+   * @range 0 to 2,147,483,647
+   * @defaultValue 0
+   * @environment MARKETPLACE_SETTINGS_REVISION
+   */
+  settingsRevision?: number | undefined;
+  /**
    * What happens to the schema at the start: `run` migrates it under an advisory lock; `verify` fails the start with
    * the command to run; `off` does neither.
    *

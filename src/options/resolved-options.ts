@@ -1,6 +1,7 @@
 import { type z } from 'zod';
 import { type OptionProblem, OptionsInvalidError } from '../errors/marketplace-metering-error.js';
 import { foreignProducts, mayFeed } from './buyers-environment.js';
+import { DatabaseClock } from './clock.js';
 import { sslWithoutOption } from './database-ssl.js';
 import { databaseUrlOf } from './database-url.js';
 import { ENVIRONMENT } from './environment-variables.js';
@@ -44,7 +45,7 @@ export function resolveOptions(given: Options = {}, environment: NodeJS.ProcessE
     if (text !== undefined && text !== '' && mayFeed(option, given.products))
       fillIn(input, option.split('.'), () => read(text));
   }
-  input.clock ??= { now: () => new Date() };
+  input.clock ??= new DatabaseClock();
   input.database ??= {};
   fillIn(input, ['database', 'url'], () => databaseUrlOf(environment));
   const { url } = input.database as { url?: unknown };

@@ -89,9 +89,10 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
 
   /**
    * Runs a job now and resolves when a run that began after this call has ended; rejects with what the run threw.
+   * @param signal ends the run early, as the end of the application does: nothing more is begun, what is under way ends
    * @throws MarketplaceMeteringError `JOB_UNKNOWN`, `SHUTTING_DOWN`
    */
-  async runOnce(name: JobName): Promise<void> {
+  async runOnce(name: JobName, signal?: AbortSignal): Promise<void> {
     const slot = this.slots.get(name);
     if (!slot)
       throw new MarketplaceMeteringError(
@@ -100,15 +101,16 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
       );
     if (this.abort.signal.aborted)
       throw new MarketplaceMeteringError('SHUTTING_DOWN', 'The module is shutting down; no job starts any more.');
-    await this.enqueue(slot);
+    await this.enqueue(slot, signal);
   }
 
   private start(slot: Slot): void {
     slot.timer = setInterval(() => {
       if (slot.running === null) void this.request(slot);
     }, slot.job.intervalMs);
-    // A host that has nothing else to do may exit; leases cover whatever was under way.
-    slot.timer.unref();
+    // The timers keep a process alive that serves nothing: jobs are wanted in it. Not one of tests, whose end is not
+    // theirs to hold up.
+    if (process.env.NODE_ENV === 'test') slot.timer.unref();
     const name = this.registryName(slot.job);
     if (this.registry && !this.registry.doesExist('interval', name)) this.registry.addInterval(name, slot.timer);
     void this.request(slot);
@@ -131,23 +133,24 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private enqueue(slot: Slot): Promise<void> {
+  private enqueue(slot: Slot, signal?: AbortSignal): Promise<void> {
     if (slot.again) return slot.again;
     if (slot.running) {
       const afterThis = slot.running
         .catch(() => undefined)
         .then(() => {
           slot.again = null;
-          return this.run(slot);
+          return this.run(slot, signal);
         });
       slot.again = afterThis;
       return afterThis;
     }
-    return this.run(slot);
+    return this.run(slot, signal);
   }
 
-  private run(slot: Slot): Promise<void> {
-    const running = slot.job.run(this.abort.signal).finally(() => {
+  private run(slot: Slot, signal?: AbortSignal): Promise<void> {
+    const ends = signal ? AbortSignal.any([this.abort.signal, signal]) : this.abort.signal;
+    const running = slot.job.run(ends).finally(() => {
       if (slot.running === running) slot.running = null;
     });
     slot.running = running;

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { ClockWatch } from '../events/clock-watch.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -15,12 +16,17 @@ export class LifecycleJobs {
     scheduler: JobScheduler,
     messages: MessageProcessor,
     reconciliation: Reconciliation,
+    clock: ClockWatch,
   ) {
-    scheduler.add({ name: 'inbox', intervalMs: jobs.inboxIntervalMs, run: (signal) => messages.run(signal) });
+    scheduler.add({
+      name: 'inbox',
+      intervalMs: jobs.inboxIntervalMs,
+      run: clock.whileTrusted((signal) => messages.run(signal)),
+    });
     scheduler.add({
       name: 'reconcile',
       intervalMs: jobs.reconcileIntervalMs,
-      run: (signal) => reconciliation.run(signal),
+      run: clock.whileTrusted((signal) => reconciliation.run(signal)),
     });
   }
 }

@@ -3,7 +3,10 @@ import { type ResolvedOptions, type ResolvedProduct } from '../options/resolved-
 /** Settings that decide what AWS bills for a product, by the names of their options. */
 export type MoneySettings = Readonly<Record<string, string>>;
 
-export function moneySettingsOf({ aws }: Pick<ResolvedOptions, 'aws'>, product: ResolvedProduct): MoneySettings {
+export function moneySettingsOf(
+  { aws, onExpired }: Pick<ResolvedOptions, 'aws' | 'onExpired'>,
+  product: ResolvedProduct,
+): MoneySettings {
   // Where a container or AMI runs is each replica's own; what it sends is bound to it.
   const place =
     product.type === 'saas'
@@ -12,6 +15,11 @@ export function moneySettingsOf({ aws }: Pick<ResolvedOptions, 'aws'>, product: 
   return {
     'products[].type': product.type,
     ...place,
+    'products[].mode': product.mode,
+    ...(product.mode === 'live' && product.liveFrom && { 'products[].liveFrom': product.liveFrom.toISOString() }),
+    'products[].zeroRecords': product.zeroRecords,
+    'products[].onSeveral': product.onSeveral,
+    onExpired,
     // Without path, user or password: it is stored and told.
     'aws.endpoint': aws.endpoint === undefined ? 'AWS' : new URL(aws.endpoint).origin,
     'aws.identicalResend': aws.identicalResend,
@@ -23,13 +31,35 @@ export function moneySettingsOf({ aws }: Pick<ResolvedOptions, 'aws'>, product: 
   };
 }
 
-/** Settings of a process that are not those of the process that started last, as `option: here x, there y`. */
-export function differingSettings(own: MoneySettings, stored: MoneySettings | null): string[] {
-  if (stored === null) return [];
-  const names = [...new Set([...Object.keys(own), ...Object.keys(stored)])].sort();
+/** Settings that two processes have differently, as `option: here x, in force y`. */
+export function differingSettings(own: MoneySettings, inForce: MoneySettings | null): string[] {
+  if (inForce === null) return [];
+  const names = [...new Set([...Object.keys(own), ...Object.keys(inForce)])].sort();
   return names.flatMap((name) =>
-    own[name] === stored[name]
+    own[name] === inForce[name]
       ? []
-      : [`${name}: here ${own[name] ?? 'not known'}, there ${stored[name] ?? 'not known'}`],
+      : [`${name}: here ${own[name] ?? 'not given'}, in force ${inForce[name] ?? 'not given'}`],
   );
+}
+
+/** Settings with the revision that a person gave them. */
+export interface RevisedSettings {
+  revision: number;
+  settings: MoneySettings;
+}
+
+/**
+ * What a start with these settings means, given every generation, the one in force first. A higher revision comes into
+ * force and a lower one does not, whatever they say. Of one revision, settings that nobody had before are news; those
+ * of an earlier generation are an older process that has started again: who started last decides nothing.
+ */
+export function settingsStanding(
+  own: RevisedSettings,
+  generations: readonly RevisedSettings[],
+): 'inForce' | 'newer' | 'older' {
+  const [inForce, ...earlier] = generations;
+  if (inForce === undefined || own.revision > inForce.revision) return 'newer';
+  const isSame = ({ settings }: RevisedSettings): boolean => differingSettings(own.settings, settings).length === 0;
+  if (isSame(inForce)) return 'inForce';
+  return own.revision < inForce.revision || earlier.some(isSame) ? 'older' : 'newer';
 }

@@ -11,7 +11,7 @@ import {
 import { hourOf, plusMs } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { enterInstallation, installationIdOf } from './chain/installation.js';
-import { moneySettingsOf } from './money-settings.js';
+import { moneySettingsOf, settingsStanding } from './money-settings.js';
 import { modeAt, planModes } from './product-mode.js';
 import { insertModes, selectModes } from './product-mode.sql.js';
 import {
@@ -19,10 +19,11 @@ import {
   hasSealed,
   insertDimensions,
   insertOrLockProduct,
+  insertSettings,
   type ProductRow,
+  selectSettingsHistory,
   updateBilledAs,
   updateIdentity,
-  updateSettings,
 } from './product.sql.js';
 
 /** The products that the options list, and their standing in the ledger. */
@@ -62,7 +63,8 @@ export class ProductCatalog {
 
   /**
    * Brings the ledger's products, their dimensions and modes in line with the options, all or none. A product that is
-   * no longer listed keeps its row: its records still go out.
+   * no longer listed keeps its row: its records still go out. Settings that are not those in force change nothing but
+   * which dimensions there are.
    * @throws MarketplaceMeteringError `PRODUCT_PINNED` when region or type changed, or the identity after a record was
    * sealed; `PRODUCT_LIVE_FROM_REQUIRED` when a product goes live without saying from which hour;
    * `PRODUCT_LIVE_FROM_PAST` when that hour is over.
@@ -79,8 +81,9 @@ export class ProductCatalog {
     const { sellerAccount } = this.options;
     const { productCode, identity } = product;
     const stored = await insertOrLockProduct(tx, sellerAccount, product);
-    if (stored) {
-      refuseUnpinned(product, stored);
+    if (stored) refuseUnpinned(product, stored);
+    const isInForce = await this.bringIntoForce(tx, product);
+    if (stored && isInForce) {
       if (stored.identity !== identity) {
         await this.refuseOtherIdentity(tx, product, stored);
         await updateIdentity(tx, sellerAccount, productCode, identity);
@@ -88,6 +91,7 @@ export class ProductCatalog {
     }
     const billed = new Map(product.dimensions.map((name) => [name, billedDimensionOf(product, name)]));
     await insertDimensions(tx, sellerAccount, productCode, [...new Set([...billed.keys(), ...billed.values()])]);
+    if (!isInForce) return;
     await updateBilledAs(
       tx,
       sellerAccount,
@@ -100,9 +104,21 @@ export class ProductCatalog {
       const startsAt = plusMs(now, -this.options.recording.idempotencyHorizonMs);
       await enterInstallation(tx, sellerAccount, productCode, { startsAt, now });
     }
-    const generation = await updateSettings(tx, sellerAccount, productCode, moneySettingsOf(this.options, product));
-    if (generation !== undefined && generation > 1)
+  }
+
+  /** @returns whether the settings of this process are in force: they were, or are from now on */
+  private async bringIntoForce(tx: SqlExecutor, product: ResolvedProduct): Promise<boolean> {
+    const { sellerAccount, settingsRevision: revision } = this.options;
+    const { productCode } = product;
+    const settings = moneySettingsOf(this.options, product);
+    const generations = await selectSettingsHistory(tx, sellerAccount, productCode);
+    const standing = settingsStanding({ revision, settings }, generations);
+    if (standing !== 'newer') return standing === 'inForce';
+    const generation = (generations[0]?.generation ?? 0) + 1;
+    await insertSettings(tx, sellerAccount, productCode, { generation, revision, settings });
+    if (generation > 1)
       this.logger.warn(`product ${productCode} has other settings from this start on`, { generation });
+    return true;
   }
 
   private async syncModes(tx: SqlExecutor, product: ResolvedProduct): Promise<void> {

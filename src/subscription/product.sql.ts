@@ -45,36 +45,52 @@ export async function updateIdentity(
   );
 }
 
-/**
- * The settings of a process that starts: it counts from now on. The row is locked.
- * @returns their generation where they are news, else undefined
- */
-export async function updateSettings(
+/** Settings of a product that were in force once, or are. */
+export interface SettingsRow {
+  generation: number;
+  revision: number;
+  settings: MoneySettings;
+}
+
+/** Every generation, the one in force first. */
+export function selectSettingsHistory(
+  sql: SqlExecutor,
+  sellerAccount: string,
+  productCode: string,
+): Promise<SettingsRow[]> {
+  return sql.query<SettingsRow>(
+    `SELECT generation, revision, settings FROM marketplace.product_settings
+     WHERE seller_account = $1 AND product_code = $2 ORDER BY generation DESC`,
+    [sellerAccount, productCode],
+  );
+}
+
+/** Under the lock of the product's row. */
+export async function insertSettings(
   tx: SqlExecutor,
   sellerAccount: string,
   productCode: string,
-  settings: MoneySettings,
-): Promise<number | undefined> {
-  const [row] = await tx.query<{ generation: number }>(
-    `UPDATE marketplace.product SET settings = $3, settings_generation = settings_generation + 1,
-       updated_at = clock_timestamp()
-     WHERE seller_account = $1 AND product_code = $2 AND settings IS DISTINCT FROM $3::jsonb
-     RETURNING settings_generation AS generation`,
-    [sellerAccount, productCode, JSON.stringify(settings)],
+  { generation, revision, settings }: SettingsRow,
+): Promise<void> {
+  await tx.query(
+    `INSERT INTO marketplace.product_settings (seller_account, product_code, generation, revision, settings)
+     VALUES ($1, $2, $3, $4, $5)`,
+    [sellerAccount, productCode, generation, revision, JSON.stringify(settings)],
   );
-  return row?.generation;
 }
 
+/** The settings in force, null where no process has started with any. */
 export async function selectSettings(
   sql: SqlExecutor,
   sellerAccount: string,
   productCode: string,
-): Promise<MoneySettings | null> {
-  const [row] = await sql.query<{ settings: MoneySettings | null }>(
-    `SELECT settings FROM marketplace.product WHERE seller_account = $1 AND product_code = $2`,
+): Promise<SettingsRow | null> {
+  const [row] = await sql.query<SettingsRow>(
+    `SELECT generation, revision, settings FROM marketplace.product_settings
+     WHERE seller_account = $1 AND product_code = $2 ORDER BY generation DESC LIMIT 1`,
     [sellerAccount, productCode],
   );
-  return row?.settings ?? null;
+  return row ?? null;
 }
 
 /** Whether a record of the product was ever sealed for AWS. */

@@ -177,20 +177,29 @@ describe('G9 a hold', () => {
 });
 
 describe('a replica with other settings', () => {
-  it('stops the one that started before it, which names the option; the last start counts', async () => {
+  it('stops the one that started before it, which names the option; a person brings the other back by its revision', async () => {
     await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const first = world.app;
       await world.addReplica({ aws: { endpoint: 'http://127.0.0.1:9' } });
       const buyer = await world.join('acme');
       await buyer.use(5);
       world.clock.set(new Date('2026-11-11T11:15:00Z'));
-      await world.runOn(first, 'seal', 'submit', 'recovery', 'submit');
+      await world.runOn(first, 'seal', 'submit', 'recovery', 'submit', 'deadline');
       expect(world.simulator.calls({ operation })).toEqual([]);
       const [alert] = (await world.alerts()).filter(({ kind }) => kind === 'settingsDiffer');
-      expect(alert!.message).toMatch(/aws\.endpoint: here http:\/\/127\.0\.0\.1:\d+, there http:\/\/127\.0\.0\.1:9\)/);
+      expect(alert!.message).toMatch(
+        /aws\.endpoint: here http:\/\/127\.0\.0\.1:\d+, in force http:\/\/127\.0\.0\.1:9\)/,
+      );
+      expect(alert!.message).toContain('MARKETPLACE_SETTINGS_REVISION) 1 or higher');
       expect(await world.records(`attempt_count > 0`)).toEqual([]);
 
+      // Who starts last decides nothing: these settings were in force before.
       await world.restart();
+      await world.turn();
+      expect(world.simulator.calls({ operation })).toEqual([]);
+      expect((await world.alerts()).filter(({ kind }) => kind === 'settingsDiffer')).toHaveLength(1);
+
+      await world.restart({ options: { settingsRevision: 1 } });
       await world.turn();
       await world.expectUnits({ billed: { 'l-1': 5 } });
       expect((await world.alerts()).filter(({ kind }) => kind === 'settingsDiffer')).toEqual([]);
@@ -201,8 +210,8 @@ describe('a replica with other settings', () => {
     await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       await world.addReplica();
       await world.restart();
-      expect(await world.database.query(`SELECT settings_generation FROM marketplace.product`)).toEqual([
-        { settings_generation: 1 },
+      expect(await world.database.query(`SELECT generation FROM marketplace.product_settings`)).toEqual([
+        { generation: 1 },
       ]);
     });
   });

@@ -164,3 +164,52 @@ it.each([
   const { records = {} } = await world.expectConserved();
   expect(records).toEqual(held === 0 ? {} : { 'held dryRun': held });
 });
+
+describe('G7 a replica that restarts with settings of before', () => {
+  it.each([
+    ['dry run', { mode: 'dry-run' }],
+    ['off', { mode: 'off' }],
+    ['live from an hour that was announced and taken back', { mode: 'live', liveFrom: on('13:00') }],
+  ] as const)('%s: live stays from its hour on, the replica waits and tells', async (_, before) => {
+    await using world = await World.start({ lists: [PRODUCT_CODE], product: { mode: 'dry-run' } });
+    if (before.mode !== 'dry-run') await world.restart({ product: { ...before } });
+    await world.restart({ product: { mode: 'live', liveFrom: on('12:00') } });
+    const modes = await world.database.query(
+      `SELECT from_at::text AS from_at, mode FROM marketplace.product_mode ORDER BY id`,
+    );
+    const buyer = await world.join('acme');
+
+    await world.goTo(on('12:10'));
+    const old = await world.addReplica({ products: [{ ...world.products()[0]!, liveFrom: undefined, ...before }] });
+    await buyer.use(5);
+    await world.record({ tenantId: 'acme', quantity: 3 }, {}, old);
+    world.clock.set(on('13:20'));
+    await world.runOn(old, 'seal', 'submit', 'recovery', 'deadline', 'submit');
+    expect(await world.records('true')).toEqual([]);
+    expect(
+      await world.database.query(`SELECT from_at::text AS from_at, mode FROM marketplace.product_mode ORDER BY id`),
+    ).toEqual(modes);
+    const [alert] = (await world.alerts()).filter(({ kind }) => kind === 'settingsDiffer');
+    expect(alert!.message).toMatch(/products\[\]\.(mode|liveFrom): here .*, in force /);
+
+    await world.pass(3);
+    expect(world.billByHour(buyer.agreement)).toEqual({ '2026-11-11T12': 8 });
+    await world.expectUnits({ billed: { 'l-1': 8 } });
+    await world.restart();
+    await world.turn();
+    expect(await world.alerts()).toEqual([]);
+  });
+
+  it('by a person who raises the revision: then they come into force again', async () => {
+    await using world = await World.start({ lists: [PRODUCT_CODE], product: { mode: 'dry-run' } });
+    await world.restart({ product: { mode: 'live', liveFrom: on('10:00') } });
+    const buyer = await world.join('acme');
+    await buyer.use(5);
+    world.clock.set(on('11:00'));
+    await world.restart({ product: { mode: 'dry-run', liveFrom: undefined }, options: { settingsRevision: 1 } });
+    await buyer.use(3);
+    await world.pass(3);
+    await world.expectUnits({ billed: { 'l-1': 5 }, records: { 'held dryRun': 3 } });
+    expect(await world.alerts()).toEqual([]);
+  });
+});

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { type LedgerHome, strangenessOf } from '../../src/database/ledger-home.js';
-import { differingSettings } from '../../src/subscription/money-settings.js';
 
 const HOME: LedgerHome = { cluster: '7300000000000000001', databaseOid: '16384', databaseName: 'app' };
 
@@ -18,16 +17,5 @@ describe('whether a database is the one in which the ledger was begun', () => {
     const strangeness = strangenessOf({ ...HOME, ...pinned }, { ...HOME, ...found });
     if (expected === null) expect(strangeness).toBeNull();
     else expect(strangeness).toMatch(expected);
-  });
-});
-
-describe('settings that differ', () => {
-  it.each([
-    ['none stored', { a: '1' }, null, []],
-    ['the same', { a: '1', b: '2' }, { b: '2', a: '1' }, []],
-    ['one', { a: '1', b: '2' }, { a: '1', b: '3' }, ['b: here 2, there 3']],
-    ['one that an older version does not know', { a: '1' }, { a: '1', b: '3' }, ['b: here not known, there 3']],
-  ])('%s', (_, own, stored, expected) => {
-    expect(differingSettings(own, stored as Record<string, string> | null)).toEqual(expected);
   });
 });

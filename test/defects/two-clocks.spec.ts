@@ -26,7 +26,7 @@ it('I8 the wall clock of the process is read where it is the business clock by d
   expect(saying(/\bDate\.now\(|\bnew Date\(\)/)).toEqual([
     'database/clock-guard.ts',
     'metering/submission/batch-submitter.ts',
-    'options/resolved-options.ts',
+    'options/clock.ts',
     'runtime/clock.ts',
     // Certificates are AWS's, and hold by AWS's calendar.
     'subscription/inbox/sns-certificates.ts',

@@ -3,7 +3,17 @@ import { type Client } from 'pg';
 /** Which tables are drawn together. Every table stands in one of them. */
 const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'Buyers and subscriptions': [
-    ...['product', 'product_mode', 'dimension', 'customer', 'buyer', 'buyer_name', 'subscription', 'agreement'],
+    ...[
+      'product',
+      'product_settings',
+      'product_mode',
+      'dimension',
+      'customer',
+      'buyer',
+      'buyer_name',
+      'subscription',
+      'agreement',
+    ],
     ...['agreement_name', 'fact', 'inbox_message', 'claim', 'unadopted_claim', 'payer_choice', 'subject'],
     ...['registration_code', 'entitlement_snapshot', 'entitlement_change', 'entitlement_wanted'],
   ],

@@ -1,8 +1,7 @@
-import { hostname } from 'node:os';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { ClockGuard } from '../../database/clock-guard.js';
 import { isOutage, LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
+import { ClockWatch } from '../../events/clock-watch.js';
 import { Outbox } from '../../events/outbox.js';
 import { followsLifecycle, type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
@@ -55,7 +54,7 @@ export class HourSealer {
   constructor(
     private readonly database: LedgerDatabase,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly clockGuard: ClockGuard,
+    private readonly clock: ClockWatch,
     outbox: Outbox,
     private readonly alerts: AlertBoard,
     private readonly waker: Waker,
@@ -73,7 +72,7 @@ export class HourSealer {
 
   /** One pass over every customer that has something to seal. */
   async run(signal: AbortSignal = new AbortController().signal): Promise<void> {
-    if (!(await this.isClockTrusted())) return;
+    if (!(await this.clock.isTrusted())) return;
     const { sellerAccount, clock } = this.options;
     while (
       !signal.aborted &&
@@ -95,7 +94,7 @@ export class HourSealer {
    * and so are hours that have ended and not settled.
    */
   async sealRunningHour(productCodes: readonly string[]): Promise<void> {
-    if (!(await this.isClockTrusted())) return;
+    if (!(await this.clock.isTrusted())) return;
     const { sellerAccount, clock } = this.options;
     const now = clock.now();
     const due = await dueUsage(this.database, sellerAccount, plusMs(hourOf(now), HOUR_MS));
@@ -166,26 +165,5 @@ export class HourSealer {
         details: { subject: row.subject, dimension: row.dimension, quantity, reason: 'unknownSubject' },
       });
     }
-  }
-
-  /** A replica whose clock runs ahead would seal hours that have not ended, and lock out their usage. */
-  private async isClockTrusted(): Promise<boolean> {
-    const { skewMs, verdict } = await this.clockGuard.check();
-    const subject = hostname();
-    if (verdict === 'trusted') {
-      await this.alerts.resolve(this.database, 'clockSkew', subject);
-      return true;
-    }
-    await this.alerts.raise(this.database, {
-      kind: 'clockSkew',
-      subject,
-      severity: verdict === 'refused' ? 'critical' : 'warning',
-      message:
-        `The clock of ${subject} is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} the database's. ` +
-        (verdict === 'refused'
-          ? 'It seals nothing until they agree; check time synchronisation.'
-          : 'Check time synchronisation.'),
-    });
-    return verdict !== 'refused';
   }
 }

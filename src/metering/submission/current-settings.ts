@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
@@ -7,21 +7,30 @@ import { differingSettings, moneySettingsOf } from '../../subscription/money-set
 import { selectSettings } from '../../subscription/product.sql.js';
 
 /**
- * Two replicas with other settings (another endpoint, another reading of AWS) must not both send: the process that
- * started last counts, and says so in the database.
+ * Two replicas with other settings (another mode, another endpoint, another reading of AWS) must not both decide about
+ * money: the database says which settings are in force, by generation, and the others wait.
  */
 @Injectable()
-export class CurrentSettings implements OnModuleInit {
+export class CurrentSettings {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly alerts: AlertBoard,
   ) {}
 
-  /** This start counts: whoever still differs says so again. */
-  async onModuleInit(): Promise<void> {
-    const codes = this.options.products.map(({ productCode }) => productCode);
-    await this.alerts.resolve(this.database, 'settingsDiffer', codes);
+  /** After the products were brought in line: whoever else still differs says so again. */
+  async tellAtStart(): Promise<void> {
+    for (const { productCode } of this.options.products)
+      if (await this.areCurrent(this.database, productCode))
+        await this.alerts.resolve(this.database, 'settingsDiffer', productCode);
+  }
+
+  /** Of every product that is listed: asked where hours are sealed and deadlines decided. */
+  async areAllCurrent(): Promise<boolean> {
+    const current = [];
+    for (const { productCode } of this.options.products)
+      current.push(await this.areCurrent(this.database, productCode));
+    return current.every(Boolean);
   }
 
   /** Asked in the transaction that claims. Where they are not, an alert names each option that differs. */
@@ -29,17 +38,19 @@ export class CurrentSettings implements OnModuleInit {
     const product = this.options.products.find((listed) => listed.productCode === productCode);
     // No longer listed here: its records still go out, as they were sealed.
     if (product === undefined) return true;
-    const stored = await selectSettings(tx, this.options.sellerAccount, productCode);
-    const differing = differingSettings(moneySettingsOf(this.options, product), stored);
-    if (differing.length === 0) return true;
+    const inForce = await selectSettings(tx, this.options.sellerAccount, productCode);
+    const differing = differingSettings(moneySettingsOf(this.options, product), inForce?.settings ?? null);
+    if (inForce === null || differing.length === 0) return true;
     await this.alerts.raise(tx, {
       kind: 'settingsDiffer',
       subject: productCode,
       severity: 'critical',
       message:
-        `A process does not send usage of product ${productCode}: another one started after it with other settings ` +
-        `(${differing.join('; ')}). Give both the same and restart the one that is wrong: the last start counts.`,
-      details: { differing },
+        `A process seals and sends no usage of product ${productCode}: its settings are not those in force ` +
+        `(generation ${inForce.generation}; ${differing.join('; ')}). Where it is an old one, stop it or give it the ` +
+        'settings in force. Where its settings are right, start it with settingsRevision (' +
+        `MARKETPLACE_SETTINGS_REVISION) ${inForce.revision + 1} or higher: they come into force then.`,
+      details: { differing, generation: inForce.generation },
     });
     return false;
   }

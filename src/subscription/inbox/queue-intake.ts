@@ -50,13 +50,20 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
   /**
    * Takes in what the queues hold now: for applications that start no jobs by themselves, and for tests. In a copy of
    * the ledger's database it leaves them alone.
+   * @param signal ends it early: what was received is stored and deleted
    * @throws what a call to SQS, or the database, failed with
    */
-  async receiveOnce(): Promise<void> {
+  async receiveOnce(signal?: AbortSignal): Promise<void> {
     if ((await strangenessHere(this.database, this.options.sellerAccount)) !== null) return;
     for (const queueUrl of this.options.notifications.sqsQueueUrls) {
+      if (signal?.aborted) return;
       const listener = this.listenTo(queueUrl, { waitSeconds: 0 });
-      await listener.drain().finally(() => this.listeners.delete(listener));
+      const stop = (): void => void listener.stop();
+      signal?.addEventListener('abort', stop);
+      await listener.drain().finally(() => {
+        signal?.removeEventListener('abort', stop);
+        this.listeners.delete(listener);
+      });
     }
   }
 

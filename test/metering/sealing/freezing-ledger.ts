@@ -4,6 +4,7 @@ import { ClockGuard } from '../../../src/database/clock-guard.js';
 import { createDataSource } from '../../../src/database/data-source.factory.js';
 import { LedgerDatabase, type SqlExecutor } from '../../../src/database/ledger-database.js';
 import { AlertBoard } from '../../../src/events/alert-board.js';
+import { ClockWatch } from '../../../src/events/clock-watch.js';
 import { Outbox } from '../../../src/events/outbox.js';
 import { type Options } from '../../../src/options/options.js';
 import { resolveOptions, type ResolvedOptions } from '../../../src/options/resolved-options.js';
@@ -278,7 +279,7 @@ export class FreezingLedger {
     return new HourSealer(
       database,
       options,
-      new ClockGuard(database, options),
+      new ClockWatch(new ClockGuard(database, options), database, alerts),
       outbox,
       alerts,
       new Waker(),

@@ -1,0 +1,89 @@
+import { afterEach, expect, it, jest } from '@jest/globals';
+import { JobScheduler, RegistrationService } from '../../src/index.js';
+import { DatabaseClock } from '../../src/options/clock.js';
+import { HOUR_MS } from '../../src/runtime/clock.js';
+import { LEGACY_CODE, PRODUCT_CODE, World } from '../support/world.js';
+
+// G5: one replica whose clock is wrong, on real time: the module's own clock is what is under test.
+
+jest.setTimeout(240_000);
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+const real = Date.now.bind(Date);
+/** What a bill follows from; alerts, events and what is recorded are told and taken. */
+const DECIDED = [
+  ...['metering_record', 'rollup', 'balance', 'period', 'seal_cursor', 'attempt', 'fact', 'agreement', 'subscription'],
+  ...['entitlement_snapshot', 'product_mode', 'product_settings', 'quarantined_cause', 'proof_cursor'],
+];
+
+const decided = async (world: World): Promise<unknown> =>
+  world.database.query(
+    DECIDED.map(
+      (table) =>
+        `SELECT '${table}' AS name, md5(string_agg(t::text, ',' ORDER BY t::text)) AS content FROM marketplace.${table} t`,
+    ).join(' UNION ALL '),
+  );
+
+it.each([
+  ['ahead', 48],
+  ['behind', -48],
+])(
+  '48 hours %s: its jobs decide nothing and it tells; usage, messages and codes are dated by the database',
+  async (_, hours) => {
+    await using world = await World.start({
+      startAt: new Date(real()),
+      ways: ['eventBridge', 'sns'],
+      options: { clock: new DatabaseClock() },
+    });
+    const startsAt = new Date(real() - 10 * HOUR_MS);
+    const buyer = await world.join('acme', { startsAt });
+    const used = { tenantId: 'acme', productCode: PRODUCT_CODE, quantity: 5 };
+    await world.record({ ...used, occurredAt: new Date(real() - 2 * HOUR_MS) });
+    const waits = world.sign({ startsAt });
+    await waits.arrive();
+
+    jest.spyOn(Date, 'now').mockImplementation(() => real() + hours * HOUR_MS);
+    const wrong = await world.addReplica({ clock: new DatabaseClock() });
+    const before = await decided(world);
+    // The first is as wrong by now, and learns of it as each process does within a minute.
+    await world.runOn(world.app, 'deadline');
+    for (const job of wrong.get(JobScheduler).names) await world.runOn(wrong, job);
+    expect(await decided(world)).toEqual(before);
+    expect(world.simulator.calls({ operation: 'BatchMeterUsage' })).toEqual([]);
+    const [alert] = (await world.alerts()).filter(({ kind }) => kind === 'clockSkew');
+    expect(alert).toMatchObject({ severity: 'critical', message: expect.stringContaining('decides nothing') });
+
+    // A fresh code of a right replica, and one of its own.
+    await wrong.get(RegistrationService).claim(waits.registrationCode, { tenantId: 'globex' });
+    const url = await wrong.getUrl();
+    const late = world.sign({ startsAt });
+    const form = world.simulator.registrationForm(late.agreement);
+    // AWS refuses a signature of another day; the SDK learns AWS's time from that answer, and the buyer's next try works.
+    await world.post(form, url);
+    const answer = await world.post(form, url);
+    expect(answer.status).toBe(303);
+    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
+    await world.record({ ...used, quantity: 2 }, {}, wrong);
+    world.sign({ productCode: LEGACY_CODE, startsAt });
+    await world.simulator.notifications.settled();
+    jest.restoreAllMocks();
+
+    const drift = await world.database.query<{ what: string; is_near: boolean }>(
+      `SELECT what, abs(extract(epoch FROM at - clock_timestamp())) < 600 AS is_near FROM (
+         SELECT 'event' AS what, occurred_at AS at FROM marketplace.usage_event WHERE quantity = 2
+         UNION ALL SELECT 'message', received_at FROM marketplace.inbox_message) AS dated`,
+    );
+    expect(drift.length).toBeGreaterThan(2);
+    expect(drift.filter(({ is_near: isNear }) => !isNear)).toEqual([]);
+    expect(await world.database.query(`SELECT FROM marketplace.inbox_message WHERE origin = 'sns'`)).not.toEqual([]);
+    expect(await world.registrations.inspect(code)).toMatchObject({ productCode: PRODUCT_CODE });
+
+    // The clock is right again: what was left is done, and the alert closes by itself.
+    await world.runOn(wrong, 'inbox', 'seal', 'submit');
+    await world.runOn(world.app, 'seal', 'submit');
+    expect(world.simulator.bill({ agreementId: buyer.agreement.agreementId })).toMatchObject([{ quantity: 5 }]);
+    expect((await world.alerts()).filter(({ kind }) => kind === 'clockSkew')).toEqual([]);
+  },
+);
