@@ -35,6 +35,7 @@ export type { BalanceFilter, BalanceView, ContractTermView } from './metering/ba
 export type { RecordOptions, RecordResult, TemporalInstant, UsageEvent } from './metering/recording/usage-event.js';
 export { RecordResolution } from './metering/settlement/record-resolution.service.js';
 export type { AuditFinding, ConflictFinding, Signed } from './metering/settlement/record-resolution.service.js';
+export type { BlockedSelection, RequeuedRecords } from './metering/settlement/bulk-requeue.js';
 export { SubmissionHold } from './metering/settlement/submission-hold.js';
 export type { SubmissionHoldState } from './metering/settlement/submission-hold.js';
 export type { PlacedHold } from './database/submission-hold.sql.js';
@@ -76,6 +77,8 @@ export type { RequireEntitlementOptions } from './entitlement/require-entitlemen
 export { MarketplaceReadiness } from './container/marketplace-readiness.service.js';
 export type { ReadinessView } from './container/marketplace-readiness.service.js';
 export type { StartCheckState, StartCheckView } from './container/start-checks.js';
+export { Alerts } from './events/alerts.service.js';
+export type { AcknowledgedAlert, Acknowledgement, AlertKey } from './events/alerts.service.js';
 export { EventDeliveries } from './events/event-deliveries.service.js';
 export type { DeliveryState } from './events/event-delivery.sql.js';
 export type { EventDelivery, EventDeliveryFilter, KnownHandler } from './events/event-deliveries.service.js';

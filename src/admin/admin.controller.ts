@@ -4,6 +4,7 @@ import {
   Controller,
   Get,
   Inject,
+  Post,
   Req,
   Res,
   type Type,
@@ -12,6 +13,10 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { MarketplaceAudit } from '../audit/marketplace-audit.service.js';
+import { Alerts } from '../events/alerts.service.js';
+import { RecordResolution } from '../metering/settlement/record-resolution.service.js';
+import { type IncomingBody } from '../runtime/request-body.js';
+import { ACTIONS, readAction } from './admin-action.js';
 import { AdminTokenGuard, hostGuardOf } from './admin.guard.js';
 import { refusalOf } from './admin-refusal.js';
 import { readAuditQuery } from './audit-query.js';
@@ -19,19 +24,21 @@ import { LedgerViews } from './ledger-views.js';
 import { LISTS, readListQuery } from './list-query.js';
 
 /** What Express and Fastify have in common. */
-interface AdminRequest {
+type AdminRequest = IncomingBody & {
   url: string;
   params: { id: string };
-}
+};
 
 /**
- * The operators' endpoints, read only. Requests are read and answered below the host's pipes, query parser and
+ * The operators' endpoints. Requests are read and answered below the host's pipes, query parser and
  * interceptors, so that the documented shape is the one that arrives in any host.
  */
 export abstract class AdminController {
   constructor(
     @Inject(LedgerViews) private readonly views: LedgerViews,
     @Inject(MarketplaceAudit) private readonly audits: MarketplaceAudit,
+    @Inject(Alerts) private readonly openAlerts: Alerts,
+    @Inject(RecordResolution) private readonly resolution: RecordResolution,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -83,6 +90,22 @@ export abstract class AdminController {
   @Get('alerts')
   alerts(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.alerts(readListQuery(LISTS.alerts, url)));
+  }
+
+  @Post('alerts/acknowledge')
+  acknowledge(@Req() request: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, async () => {
+      const { kind, subject, by, note } = await readAction(ACTIONS.acknowledge, request);
+      return this.openAlerts.acknowledge({ kind, subject }, { by, note });
+    });
+  }
+
+  @Post('records/requeue')
+  requeue(@Req() request: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, async () => {
+      const { by, note, ...selection } = await readAction(ACTIONS.requeue, request);
+      return this.resolution.requeueAll(selection, { by, reason: note });
+    });
   }
 
   @Get('senders')

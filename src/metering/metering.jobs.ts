@@ -7,6 +7,7 @@ import { HourSealer } from './sealing/hour-sealer.js';
 import { ConflictExplanation } from './settlement/conflict-explanation.js';
 import { DeadlineWatch } from './settlement/deadline-watch.js';
 import { SharedGrainWatch } from './settlement/shared-grain-watch.js';
+import { UnansweredWatch } from './settlement/unanswered-watch.js';
 import { BatchSubmitter } from './submission/batch-submitter.js';
 import { LeaseRecovery } from './submission/lease-recovery.js';
 
@@ -26,6 +27,7 @@ export class MeteringJobs {
     explanation: ConflictExplanation,
     watch: DeadlineWatch,
     sharedGrains: SharedGrainWatch,
+    unanswered: UnansweredWatch,
     proof: DeepProof,
   ) {
     const all: Job[] = [
@@ -39,6 +41,7 @@ export class MeteringJobs {
           await explanation.run();
           await watch.run();
           await sharedGrains.run();
+          await unanswered.run();
         },
       },
       { name: 'proof', intervalMs: PROOF_INTERVAL_MS, run: (signal) => proof.run(signal) },
