@@ -188,6 +188,7 @@ export const ALERT_CATALOGUE = {
       'compare it with AWS ([I10](SAFETY.md)) and run `npx marketplace-ledger release --by <name>`, or call ' +
       '`SubmissionHold.release`.',
     ends: 'when a person releases the submission',
+    endsBy: BY_CAUSE,
     events: [],
   },
   submissionHeld: {

@@ -60,7 +60,15 @@ const ENDINGS: Record<AlertKind, Ending[]> = {
       ],
     },
   ],
-  ledgerMoved: [{ shown: ['test/cases/copied-ledger.spec.ts', 'released, it bills nothing twice'] }],
+  ledgerMoved: [{ shown: ['test/cases/copied-ledger.spec.ts', 'released by one command, it bills nothing twice'] }],
+  submissionHeld: [
+    {
+      shown: [
+        'test/cases/copied-ledger.spec.ts',
+        'of one replica holds all three, also one that starts later, until one command releases all',
+      ],
+    },
+  ],
   settingsDiffer: [{ shown: ['test/cases/copied-ledger.spec.ts', 'which names the option; the last start counts'] }],
   expired: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/expired/held` }, { week: true }],
   unknownOutcome: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/expired/unknown` }],
