@@ -63,7 +63,7 @@ const subjectOf = ({ product_code: productCode, region }: UnansweredPlace): stri
 function alertOf(place: UnansweredPlace): Alert<'unanswered'> {
   const { product_code: productCode, region, records, units, since, due_at: dueAt, said } = place;
   return {
-    kind: KIND,
+    kind: 'unanswered',
     subject: subjectOf(place),
     severity: 'critical',
     message:
