@@ -42,6 +42,7 @@ export type { WaitingWorkCount } from './metering/run-once.sql.js';
 export type { UnsentUsage } from './metering/settlement/unsent-usage.sql.js';
 export { RecordResolution } from './metering/settlement/record-resolution.service.js';
 export type { AuditFinding, ConflictFinding, Signed } from './metering/settlement/record-resolution.service.js';
+export type { BlockedSelection, RequeuedRecords } from './metering/settlement/bulk-requeue.js';
 export { SubmissionHold } from './metering/settlement/submission-hold.js';
 export type { SubmissionHoldState } from './metering/settlement/submission-hold.js';
 export type { PlacedHold } from './database/submission-hold.sql.js';
@@ -83,6 +84,8 @@ export type { RequireEntitlementOptions } from './entitlement/require-entitlemen
 export { MarketplaceReadiness } from './container/marketplace-readiness.service.js';
 export type { ReadinessView } from './container/marketplace-readiness.service.js';
 export type { StartCheckState, StartCheckView } from './container/start-checks.js';
+export { Alerts } from './events/alerts.service.js';
+export type { AcknowledgedAlert, Acknowledgement, AlertKey } from './events/alerts.service.js';
 export { EventDeliveries } from './events/event-deliveries.service.js';
 export type { DeliveryState } from './events/event-delivery.sql.js';
 export type { EventDelivery, EventDeliveryFilter, KnownHandler } from './events/event-deliveries.service.js';

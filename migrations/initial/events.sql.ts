@@ -26,11 +26,32 @@ export const EVENTS: readonly string[] = [
     first_raised_at timestamptz NOT NULL,
     last_raised_at timestamptz NOT NULL,
     raise_count integer NOT NULL DEFAULT 1,
+    -- How often hosts were told since it opened, and when they are told again; null once a person has taken it on.
+    tell_count integer NOT NULL DEFAULT 1,
+    tell_at timestamptz,
+    acknowledged_at timestamptz,
+    acknowledged_by text,
+    acknowledgement text,
     resolved_at timestamptz,
+    CONSTRAINT alert_acknowledged CHECK ((acknowledged_at IS NULL) = (acknowledged_by IS NULL)),
     PRIMARY KEY (seller_account, kind, subject)
   )`,
   `CREATE INDEX alert_by_openness ON marketplace.alert (seller_account, (resolved_at IS NULL), first_raised_at, kind,
     subject)`,
+  `CREATE INDEX alert_to_tell ON marketplace.alert (seller_account, tell_at)
+    WHERE resolved_at IS NULL AND tell_at IS NOT NULL`,
+  // Who decided what, and why. INSERT only.
+  `CREATE TABLE marketplace.operator_action (
+    seller_account text NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    action text NOT NULL,
+    target jsonb NOT NULL,
+    result jsonb NOT NULL,
+    decided_by text NOT NULL,
+    reason text NOT NULL,
+    decided_at timestamptz NOT NULL,
+    PRIMARY KEY (seller_account, id)
+  )`,
   `CREATE TABLE marketplace.event_handler (
     seller_account text NOT NULL,
     id text NOT NULL CHECK (length(id) BETWEEN 1 AND 255),

@@ -41,7 +41,7 @@ export const SUBMISSION: readonly string[] = [
   `CREATE TABLE marketplace.quarantined_cause (
     seller_account text NOT NULL,
     product_code text NOT NULL,
-    scope text NOT NULL CHECK (scope IN ('product', 'dimension', 'identity')),
+    scope text NOT NULL CHECK (scope IN ('product', 'dimension', 'identity', 'reason')),
     key text NOT NULL,
     reason text NOT NULL,
     since timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -3,7 +3,7 @@ import { isMarketplaceMeteringError } from '../errors/marketplace-metering-error
 import { OPERATOR_ERRORS } from '../errors/operator-errors.js';
 
 /** Codes that an operator is answered with. */
-type AdminRefusalCode = 'ADMIN_CLOSED' | 'ADMIN_UNAUTHORIZED' | 'FILTER_INVALID' | 'NOT_FOUND';
+type AdminRefusalCode = 'ADMIN_CLOSED' | 'ADMIN_UNAUTHORIZED' | 'FILTER_INVALID' | 'NOT_FOUND' | 'TRANSITION_REFUSED';
 
 /**
  * An answer to an operator that is not what was asked for: `{ statusCode, errorCode, message }`. Filters of the host
@@ -19,7 +19,7 @@ export class AdminRefusal extends HttpException {
 /** The refusal that an error of ours stands for; any other error is a defect or an outage and stays what it is. */
 export function refusalOf(error: unknown): unknown {
   if (!isMarketplaceMeteringError(error)) return error;
-  return error.code === 'FILTER_INVALID' || error.code === 'NOT_FOUND'
+  return error.code === 'FILTER_INVALID' || error.code === 'NOT_FOUND' || error.code === 'TRANSITION_REFUSED'
     ? new AdminRefusal(error.code, error.message, { cause: error })
     : error;
 }

@@ -4,6 +4,7 @@ import {
   Controller,
   Get,
   Inject,
+  Post,
   Req,
   Res,
   type Type,
@@ -12,7 +13,11 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { MarketplaceAudit } from '../audit/marketplace-audit.service.js';
-import { NoBody } from '../runtime/body-bounds.js';
+import { Alerts } from '../events/alerts.service.js';
+import { RecordResolution } from '../metering/settlement/record-resolution.service.js';
+import { BoundedBody, NoBody } from '../runtime/body-bounds.js';
+import { type IncomingBody } from '../runtime/request-body.js';
+import { ACTION_BYTES_MAX, ACTIONS, readAction } from './admin-action.js';
 import { AdminTokenGuard, hostGuardOf } from './admin.guard.js';
 import { refusalOf } from './admin-refusal.js';
 import { readAuditQuery } from './audit-query.js';
@@ -22,19 +27,21 @@ import { LISTS, readListQuery } from './list-query.js';
 const View = (path: string): MethodDecorator => applyDecorators(Get(path), NoBody());
 
 /** What Express and Fastify have in common. */
-interface AdminRequest {
+type AdminRequest = IncomingBody & {
   url: string;
   params: { id: string };
-}
+};
 
 /**
- * The operators' endpoints, read only. Requests are read and answered below the host's pipes, query parser and
+ * The operators' endpoints. Requests are read and answered below the host's pipes, query parser and
  * interceptors, so that the documented shape is the one that arrives in any host.
  */
 export abstract class AdminController {
   constructor(
     @Inject(LedgerViews) private readonly views: LedgerViews,
     @Inject(MarketplaceAudit) private readonly audits: MarketplaceAudit,
+    @Inject(Alerts) private readonly openAlerts: Alerts,
+    @Inject(RecordResolution) private readonly resolution: RecordResolution,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -86,6 +93,24 @@ export abstract class AdminController {
   @View('alerts')
   alerts(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
     return this.answer(response, () => this.views.alerts(readListQuery(LISTS.alerts, url)));
+  }
+
+  @Post('alerts/acknowledge')
+  @BoundedBody(ACTION_BYTES_MAX)
+  acknowledge(@Req() request: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, async () => {
+      const { kind, subject, by, note } = await readAction(ACTIONS.acknowledge, request);
+      return this.openAlerts.acknowledge({ kind, subject }, { by, note });
+    });
+  }
+
+  @Post('records/requeue')
+  @BoundedBody(ACTION_BYTES_MAX)
+  requeue(@Req() request: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, async () => {
+      const { by, note, ...selection } = await readAction(ACTIONS.requeue, request);
+      return this.resolution.requeueAll(selection, { by, reason: note });
+    });
   }
 
   @View('senders')

@@ -9,13 +9,19 @@ export interface AlertView {
   severity: string;
   message: string;
   details: unknown;
-  /** What a person should do about alerts of that kind, and when they are resolved by themselves: docs/alerts.md. */
+  /** What a person should do about alerts of that kind, and when they are resolved: docs/alerts.md. */
   whatToDo: string | null;
   endsByItself: string | null;
   open: boolean;
   firstRaisedAt: string;
   lastRaisedAt: string;
   raiseCount: number;
+  /** How often hosts were told of it since it opened or became critical. */
+  toldCount: number;
+  /** Who has taken it on: hosts are told of it no more while it lasts. */
+  acknowledgedAt: string | null;
+  acknowledgedBy: string | null;
+  acknowledgement: string | null;
   resolvedAt: string | null;
 }
 
@@ -36,6 +42,10 @@ export function alertViewOf(row: AlertRow): AlertView {
     firstRaisedAt: instant(row.first_raised_at),
     lastRaisedAt: instant(row.last_raised_at),
     raiseCount: row.raise_count,
+    toldCount: row.tell_count,
+    acknowledgedAt: instant(row.acknowledged_at),
+    acknowledgedBy: row.acknowledged_by === null ? null : message(row.acknowledged_by),
+    acknowledgement: row.acknowledgement === null ? null : message(row.acknowledgement),
     resolvedAt: instant(row.resolved_at),
   };
 }

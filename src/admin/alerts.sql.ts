@@ -12,6 +12,10 @@ export interface AlertRow {
   first_raised: string;
   last_raised_at: Date;
   raise_count: number;
+  tell_count: number;
+  acknowledged_at: Date | null;
+  acknowledged_by: string | null;
+  acknowledgement: string | null;
   resolved_at: Date | null;
 }
 
@@ -23,7 +27,8 @@ export function selectAlerts(
   after: readonly [string, string, string, string] | null,
   limit: number,
 ): Promise<AlertRow[]> {
-  const columns = `kind, subject, severity, message, details, first_raised_at, last_raised_at, raise_count, resolved_at,
+  const columns = `kind, subject, severity, message, details, first_raised_at, last_raised_at, raise_count, tell_count,
+    acknowledged_at, acknowledged_by, acknowledgement, resolved_at,
     ${precise('first_raised_at')} AS first_raised`;
   return new Selection(columns, 'alert', sellerAccount)
     .where(filter.kind, (kind) => `kind = ${kind}`)

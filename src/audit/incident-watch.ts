@@ -43,14 +43,13 @@ export class IncidentWatch {
       await this.raise(alertOf(alert, incidents));
   }
 
-  /** An incident is told once, also if its hour is read again. */
+  /** An incident is told once, also if its hour is read again, or a person has dealt with it. */
   private async raise(alert: Alert<'auditUnknownUsage' | 'auditDoubleBill'>): Promise<void> {
-    const [open] = await this.database.query<{ details: { incidents?: string[] } }>(
-      `SELECT details FROM marketplace.alert WHERE seller_account = $1 AND kind = $2 AND subject = $3
-        AND resolved_at IS NULL`,
+    const [told] = await this.database.query<{ details: { incidents?: string[] } }>(
+      `SELECT details FROM marketplace.alert WHERE seller_account = $1 AND kind = $2 AND subject = $3`,
       [this.options.sellerAccount, alert.kind, alert.subject],
     );
-    const known = open?.details.incidents ?? [];
+    const known = told?.details.incidents ?? [];
     const now = (alert.details?.incidents ?? []) as string[];
     if (now.every((one) => known.includes(one))) return;
     const incidents = [...new Set([...known, ...now])].sort();

@@ -17,8 +17,9 @@ export const OPERATOR_ERRORS = {
   FILTER_INVALID: {
     seenBy: ['operator'],
     status: [400],
-    meaning: 'A parameter of a list is unknown, repeated or malformed; the message names all.',
-    fix: 'Correct the parameters.',
+    meaning:
+      'A parameter of a list, or a member of an action’s body, is unknown, repeated or malformed; the message names all.',
+    fix: 'Correct the parameters, or send the body as `application/json`.',
   },
   NOT_FOUND: {
     seenBy: ['operator', 'caller'],
@@ -39,8 +40,8 @@ export const OPERATOR_ERRORS = {
     fix: 'Give a folder with the files of a trail, and `accountId`.',
   },
   TRANSITION_REFUSED: {
-    seenBy: ['caller'],
-    status: [],
+    seenBy: ['operator', 'caller'],
+    status: [409],
     meaning: 'A decision is refused: it would contradict the evidence, or comes too late.',
     fix: 'Read the message: it names the state, the evidence and what is possible instead.',
   },

@@ -1,9 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { countMetric } from '../runtime/metrics.js';
+import { storableJson, storableText } from '../runtime/storable-text.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { type AlertKind, type AlertSeverity } from './alert-catalogue.js';
+import { ALERT_CATALOGUE, type AlertEnding, type AlertKind, type AlertSeverity } from './alert-catalogue.js';
 import { Outbox } from './outbox.js';
 
 export type Alert<K extends AlertKind = AlertKind> = {
@@ -18,6 +20,25 @@ export type Alert<K extends AlertKind = AlertKind> = {
   };
 }[K];
 
+const LONGEST_PAUSE_MS = 24 * HOUR_MS;
+
+/** Until hosts are told of an open alert again: an hour, doubled each time, a day at most. Business time. */
+export function pauseBeforeTelling(tellCount: number): number {
+  return Math.min(LONGEST_PAUSE_MS, HOUR_MS * 2 ** Math.min(tellCount - 1, 10));
+}
+
+/** Kinds that a person ends: what was acknowledged does not open again by itself, only by something new. */
+export const endsBy = (kind: AlertKind, ending: AlertEnding): boolean =>
+  (ALERT_CATALOGUE[kind].endsBy as readonly AlertEnding[]).includes(ending);
+
+interface Entry {
+  raise_count: number;
+  /** It has opened, or become critical. */
+  is_news: boolean;
+  /** A person has dealt with exactly this. */
+  is_settled: boolean;
+}
+
 /**
  * What a person must know, kept until it is resolved. Raising the same alert again counts it and keeps its first time.
  */
@@ -31,56 +52,87 @@ export class AlertBoard {
   ) {}
 
   async raise(tx: SqlExecutor, alert: Alert): Promise<void> {
-    const repeats =
+    const entry =
       tx instanceof LedgerDatabase
         ? await tx.transaction((own) => this.enter(own, alert))
         : await this.enter(tx, alert);
+    const { raise_count: repeats, is_news: isNews, is_settled: isSettled } = entry;
     // A lasting fault is logged when it begins and at every power of two of its repeats, so that it neither floods the
     // log nor drowns in it.
-    if ((repeats & (repeats - 1)) !== 0) return;
+    if (isSettled || (!isNews && (repeats & (repeats - 1)) !== 0)) return;
     countMetric('marketplace.alerts', 1, { kind: alert.kind });
     const line = `${alert.kind}: ${alert.message}`;
     if (alert.severity === 'critical') this.logger.error(line, { subject: alert.subject, repeats });
     else this.logger.warn(line, { subject: alert.subject, repeats });
   }
 
-  /** Returns how often it was raised since it opened. When it opens, the host's handlers are told. */
-  private async enter(tx: SqlExecutor, alert: Alert): Promise<number> {
+  /** When it opens or becomes critical, the host's handlers are told. What comes from outside is made storable. */
+  private async enter(tx: SqlExecutor, { kind, severity, ...alert }: Alert): Promise<Entry> {
     const now = this.options.clock.now();
-    const [row] = await tx.query<{ raise_count: number }>(
-      `INSERT INTO marketplace.alert AS a (seller_account, kind, subject, severity, message, details, first_raised_at,
-        last_raised_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
-       ON CONFLICT (seller_account, kind, subject) DO UPDATE SET
-         severity = excluded.severity, message = excluded.message, details = excluded.details, last_raised_at =
-           excluded.last_raised_at,
-         first_raised_at = CASE WHEN a.resolved_at IS NULL THEN a.first_raised_at ELSE excluded.first_raised_at END,
-         raise_count = CASE WHEN a.resolved_at IS NULL THEN a.raise_count + 1 ELSE 1 END,
-         resolved_at = NULL
-       RETURNING raise_count`,
+    const [subject, message] = [storableText(alert.subject), storableText(alert.message)];
+    const details = storableJson(alert.details ?? {});
+    // The row as it was, locked, beside the row as it becomes: both in one statement.
+    const [entry] = await tx.query<Entry>(
+      `WITH was AS (SELECT kind, resolved_at, severity, acknowledged_at, details FROM marketplace.alert
+         WHERE seller_account = $1 AND kind = $2 AND subject = $3 FOR UPDATE),
+       settled AS (SELECT FROM was WHERE $9 AND resolved_at IS NOT NULL AND acknowledged_at IS NOT NULL
+         AND details = $6::jsonb),
+       news AS (SELECT NOT EXISTS (SELECT FROM was WHERE resolved_at IS NULL AND NOT (severity = 'warning'
+         AND $4 = 'critical')) AS is_news),
+       entered AS (
+         INSERT INTO marketplace.alert AS a (seller_account, kind, subject, severity, message, details, first_raised_at,
+           last_raised_at, tell_at)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $7, $8 WHERE NOT EXISTS (SELECT FROM settled)
+         ON CONFLICT (seller_account, kind, subject) DO UPDATE SET
+           severity = excluded.severity, message = excluded.message, details = excluded.details,
+           last_raised_at = excluded.last_raised_at,
+           first_raised_at = CASE WHEN a.resolved_at IS NULL THEN a.first_raised_at ELSE excluded.first_raised_at END,
+           raise_count = CASE WHEN a.resolved_at IS NULL THEN a.raise_count + 1 ELSE 1 END,
+           tell_count = CASE WHEN (SELECT is_news FROM news) THEN 1 ELSE a.tell_count END,
+           tell_at = CASE WHEN (SELECT is_news FROM news) THEN excluded.tell_at ELSE a.tell_at END,
+           acknowledged_at = CASE WHEN (SELECT is_news FROM news) THEN NULL ELSE a.acknowledged_at END,
+           acknowledged_by = CASE WHEN (SELECT is_news FROM news) THEN NULL ELSE a.acknowledged_by END,
+           acknowledgement = CASE WHEN (SELECT is_news FROM news) THEN NULL ELSE a.acknowledgement END,
+           resolved_at = NULL
+         RETURNING raise_count)
+       SELECT entered.raise_count, news.is_news, false AS is_settled FROM entered, news
+       UNION ALL SELECT 1, false, true FROM settled`,
       [
         this.options.sellerAccount,
-        alert.kind,
-        alert.subject,
-        alert.severity,
-        alert.message,
-        JSON.stringify(alert.details ?? {}),
+        kind,
+        subject,
+        severity,
+        message,
+        details,
         now.toISOString(),
+        plusMs(now, pauseBeforeTelling(1)).toISOString(),
+        endsBy(kind, 'acknowledgement'),
       ],
     );
-    const repeats = row?.raise_count ?? 1;
-    if (repeats > 1) return repeats;
-    const { kind, subject, severity, message, details = {} } = alert;
-    const payload = { kind, subject, severity, message, details };
-    await this.outbox.append(tx, [{ type: 'alert.raised', subscriptionId: null, payload, occurredAt: now }]);
-    return repeats;
+    if (!entry) throw new Error(`the alert ${kind} was not entered`);
+    if (entry.is_news) {
+      const payload = { kind, subject, severity, message, details: JSON.parse(details) as Record<string, unknown> };
+      await this.outbox.append(tx, [
+        { type: 'alert.raised', subscriptionId: null, payload: { ...payload, repeat: 0 }, occurredAt: now },
+      ]);
+    }
+    return entry;
+  }
+
+  /** Subjects of the open alerts of a kind. */
+  async openSubjects(sql: SqlExecutor, kind: AlertKind): Promise<string[]> {
+    const rows = await sql.query<{ subject: string }>(
+      `SELECT subject FROM marketplace.alert WHERE seller_account = $1 AND kind = $2 AND resolved_at IS NULL`,
+      [this.options.sellerAccount, kind],
+    );
+    return rows.map((row) => row.subject);
   }
 
   async resolve(tx: SqlExecutor, kind: AlertKind, subjects: string | readonly string[]): Promise<void> {
     await tx.query(
       `UPDATE marketplace.alert SET resolved_at = $4 WHERE seller_account = $1 AND kind = $2 AND subject = ANY ($3)
         AND resolved_at IS NULL`,
-      [this.options.sellerAccount, kind, [subjects].flat(), this.options.clock.now().toISOString()],
+      [this.options.sellerAccount, kind, [subjects].flat().map(storableText), this.options.clock.now().toISOString()],
     );
   }
 }

@@ -1,5 +1,10 @@
 import { type MarketplaceEventType } from './marketplace-event.js';
 
+/** A week: whoever answers for the bill has looked once. */
+export const ALERT_EXPIRES_AFTER_MS = 7 * 24 * 3_600_000;
+
+export type AlertEnding = 'cause' | 'expiry' | 'acknowledgement';
+
 /** What a person needs to know of a kind of alert. docs/alerts.md is made of it. */
 export interface AlertDescription {
   /** How urgent it may be. `critical`: units may be lost, billed twice or refused if nobody acts. */
@@ -12,14 +17,21 @@ export interface AlertDescription {
   cost: string;
   /** What a person should do. */
   action: string;
-  /** When it is resolved by itself. */
+  /** When it is resolved. */
   ends: string;
+  /**
+   * What resolves it. `cause`: what it tells of is gone. `expiry`: it tells of what has happened, not of what is; a
+   * warning that was not raised again for `ALERT_EXPIRES_AFTER_MS` has been read or never will be. `acknowledgement`:
+   * only a person can say that it is dealt with.
+   */
+  endsBy: readonly AlertEnding[];
   /** Events that tell hosts of the single records or messages concerned, besides `alert.raised`. */
   events: readonly MarketplaceEventType[];
 }
 
-/** Nothing else closes it; it stays as a record of what happened. */
-const STAYS_OPEN = 'never: it stays as a record of what happened';
+const BY_CAUSE = ['cause'] as const;
+const BY_PERSON = ['acknowledgement'] as const;
+const WHEN_ACKNOWLEDGED = 'when a person acknowledges it; the same finding does not open it again';
 
 /** Every kind of alert. Raising one that is not here does not compile; one that nobody raises fails a test. */
 export const ALERT_CATALOGUE = {
@@ -36,6 +48,7 @@ export const ALERT_CATALOGUE = {
       'or the ' +
       'network; nothing has to be restarted where that suffices.',
     ends: 'when AWS answers that call again; for an SNS topic, when its subscription is confirmed anew',
+    endsBy: BY_CAUSE,
     events: [],
   },
   clockSkew: {
@@ -47,6 +60,7 @@ export const ALERT_CATALOGUE = {
     cost: 'Nothing while other replicas work. Where all are refused, hours stay unsealed and pass their deadlines.',
     action: 'Check time synchronisation on the machine and on the database.',
     ends: 'when the clocks agree again, within a minute',
+    endsBy: BY_CAUSE,
     events: [],
   },
   deadlineNear: {
@@ -58,15 +72,34 @@ export const ALERT_CATALOGUE = {
       'Look at the records (`/records`) and at other open alerts: a set-up error, a quarantined cause, an outage ' +
       'of AWS.',
     ends: 'when none of the records waits any more: they were sent, or have ended',
+    endsBy: BY_CAUSE,
     events: ['metering.deadlineNear'],
+  },
+  unanswered: {
+    severity: ['critical'],
+    subject: 'product and region',
+    meaning:
+      'Records have been tried for a quarter of an hour, and nothing that came back says what became of them: errors of ' +
+      'AWS or of a proxy, pages in place of answers, empty answers, throttling.',
+    cost: 'Nothing yet: they are tried again, ever more rarely, until their deadline. After it AWS may refuse them.',
+    action:
+      'Read the message: it has the last error. A page of HTML, or a status 407 or 413, is one of a proxy or firewall of ' +
+      'yours; for others see AWS’s health page.',
+    ends: 'when none of the records waits for an answer any more; they are sent by themselves',
+    endsBy: BY_CAUSE,
+    events: [],
   },
   blocked: {
     severity: ['critical'],
     subject: 'product, dimension and reason',
-    meaning: 'AWS refused records for a reason that sending again does not remove, such as an unknown dimension.',
+    meaning:
+      'AWS refused records, or answered what nobody understands: an unknown dimension, a broken constraint, an unknown error.',
     cost: 'Their units are not billed. At their deadline they expire.',
-    action: 'Remove the cause that `reason` names, then `RecordResolution.requeue` the records.',
+    action:
+      'Remove the cause that `reason` names. What AWS may take at another time is tried again by itself, one record at a ' +
+      'time and ever more rarely; `RecordResolution.requeueAll` has all of a cause tried at once.',
     ends: 'when no record is blocked for that reason any more',
+    endsBy: BY_CAUSE,
     events: ['metering.blocked'],
   },
   includedStale: {
@@ -80,6 +113,7 @@ export const ALERT_CATALOGUE = {
       'billed of them is set off against later usage, or owed at the end.',
     action: 'See why GetEntitlements cannot be asked (credentials, permission, network); there is nothing else to do.',
     ends: 'when an hour of the customer is sealed with an answer that was given since',
+    endsBy: BY_CAUSE,
     events: [],
   },
   notSubscribed: {
@@ -90,6 +124,7 @@ export const ALERT_CATALOGUE = {
     action:
       'Wait: AWS is asked, and a message may be under way. If the buyer has left for good, nothing is to be done.',
     ends: 'when AWS takes usage of the subscription again, or when the records end',
+    endsBy: BY_CAUSE,
     events: ['metering.blocked'],
   },
   quarantinedCause: {
@@ -100,6 +135,7 @@ export const ALERT_CATALOGUE = {
     cost: 'Its units are not billed while it lasts; others are not held up.',
     action: 'Resolve what AWS complains of: see `reason` and the attempts of its records.',
     ends: 'when AWS takes a record of it: one is tried every `submission.probeIntervalMs`',
+    endsBy: BY_CAUSE,
     events: ['metering.blocked', 'metering.deadlineNear'],
   },
   conflict: {
@@ -109,6 +145,7 @@ export const ALERT_CATALOGUE = {
     cost: 'One quantity of the hour is billed, and it may be the wrong one.',
     action: 'Find out which quantity AWS has on file, then settle the record with `RecordResolution.settleConflict`.',
     ends: 'when the conflict is settled, or when no record is in conflict any more',
+    endsBy: BY_CAUSE,
     events: ['metering.conflict'],
   },
   ledgerMismatch: {
@@ -122,6 +159,7 @@ export const ALERT_CATALOGUE = {
       'Rows were changed past the triggers: find them ([I10](SAFETY.md)) and put them back, then ' +
       '`RecordResolution.requeue` the record if it was right, or `annul` it.',
     ends: 'when the record is blocked for that reason no more',
+    endsBy: BY_CAUSE,
     events: ['metering.blocked'],
   },
   rollupMismatch: {
@@ -135,6 +173,7 @@ export const ALERT_CATALOGUE = {
       'Rows were changed past the triggers: find them ([I10](SAFETY.md)) and put them back; compare a billed record ' +
       'with AWS’s bill.',
     ends: 'when the rollup is what its events say again, at the next run of the job `proof`',
+    endsBy: BY_CAUSE,
     events: ['metering.blocked'],
   },
   ledgerMoved: {
@@ -149,6 +188,7 @@ export const ALERT_CATALOGUE = {
       'compare it with AWS ([I10](SAFETY.md)) and run `npx marketplace-ledger release --by <name>`, or call ' +
       '`SubmissionHold.release`.',
     ends: 'when a person releases the submission',
+    endsBy: BY_CAUSE,
     events: [],
   },
   submissionHeld: {
@@ -162,6 +202,7 @@ export const ALERT_CATALOGUE = {
       '`npx marketplace-ledger release --by <name>`, or call `SubmissionHold.release`, and start with ' +
       "`startIn: 'normal'`.",
     ends: 'when a person releases the submission',
+    endsBy: BY_CAUSE,
     events: [],
   },
   settingsDiffer: {
@@ -175,6 +216,7 @@ export const ALERT_CATALOGUE = {
       'Stop old processes. Where settings of before are to come into force again, start with a higher ' +
       '`settingsRevision`.',
     ends: 'at the next start of a process with the settings in force; one that still differs raises it again',
+    endsBy: BY_CAUSE,
     events: [],
   },
   expired: {
@@ -185,7 +227,8 @@ export const ALERT_CATALOGUE = {
       'A warning: the units are planned anew, for a free hour of their own period. Critical: they are held, ' +
       'unbilled.',
     action: 'Where they are held: annul the records to have them planned anew, rebill them, or write them off.',
-    ends: STAYS_OPEN,
+    ends: 'of a warning, a week after it was raised last; of held records, when none of them is held any more',
+    endsBy: ['cause', 'expiry'],
     events: ['metering.expired'],
   },
   unknownOutcome: {
@@ -195,6 +238,7 @@ export const ALERT_CATALOGUE = {
     cost: 'Their units are billed or not, and are billed by no other record until somebody says which.',
     action: 'Compare with CloudTrail or AWS’s billed reports, and settle each with `RecordResolution.settleUnknown`.',
     ends: 'when none of the records is unknown any more',
+    endsBy: BY_CAUSE,
     events: ['metering.unknown'],
   },
   auditUnknownUsage: {
@@ -205,7 +249,8 @@ export const ALERT_CATALOGUE = {
     action:
       'Find out who sent it: the event names the caller. Stop the other system, or settle the records concerned; the ' +
       '[report](audit.md) has every hour.',
-    ends: STAYS_OPEN,
+    ends: WHEN_ACKNOWLEDGED,
+    endsBy: BY_PERSON,
     events: [],
   },
   auditDoubleBill: {
@@ -215,7 +260,8 @@ export const ALERT_CATALOGUE = {
     cost: 'Two identities or regions are two bills: the buyer pays twice.',
     action:
       'Stop one of the senders, and refund through AWS Marketplace what is there twice. Nothing is corrected by itself.',
-    ends: STAYS_OPEN,
+    ends: WHEN_ACKNOWLEDGED,
+    endsBy: BY_PERSON,
     events: [],
   },
   overBilled: {
@@ -224,7 +270,8 @@ export const ALERT_CATALOGUE = {
     meaning: 'AWS has billed a record that the ledger had closed as not billed; the message says where its units went.',
     cost: 'The buyer may pay for the same units twice.',
     action: 'Compare with AWS’s bill, and refund through AWS Marketplace what is there twice.',
-    ends: STAYS_OPEN,
+    ends: WHEN_ACKNOWLEDGED,
+    endsBy: BY_PERSON,
     events: ['metering.overBilled'],
   },
   triedElsewhere: {
@@ -238,6 +285,7 @@ export const ALERT_CATALOGUE = {
       'Nothing, where that resource comes back (a reboot, a container that restarts in its pod). Else look for the ' +
       'call in CloudTrail of the buyer’s account, and settle each record by `RecordResolution.settleUnknown`.',
     ends: 'when no such record waits any more: the resource is back, or their outcome is unknown',
+    endsBy: BY_CAUSE,
     events: [],
   },
   usageUnregistered: {
@@ -247,6 +295,7 @@ export const ALERT_CATALOGUE = {
     cost: 'AWS does not guarantee to bill the hours that the message names if it never registers in time.',
     action: 'Let the container reach the metering endpoint that the message names; it goes on trying by itself.',
     ends: 'when the container has registered',
+    endsBy: BY_CAUSE,
     events: [],
   },
   owed: {
@@ -255,7 +304,8 @@ export const ALERT_CATALOGUE = {
     meaning: 'An agreement has ended with more corrections than billed units left to set them off against.',
     cost: 'The buyer has paid too much, and metering cannot give it back.',
     action: 'Refund the units through AWS Marketplace, then `RecordResolution.writeOff` the record.',
-    ends: STAYS_OPEN,
+    ends: 'when the record is written off',
+    endsBy: BY_CAUSE,
     events: ['metering.closed'],
   },
   usageHeld: {
@@ -264,7 +314,8 @@ export const ALERT_CATALOGUE = {
     meaning: 'Units are held and not billed; the message gives the reason. Critical from one whole unit.',
     cost: 'The units are not billed until somebody decides.',
     action: 'Bill the record under an agreement that runs (`RecordResolution.rebill`), or give it up (`writeOff`).',
-    ends: 'when new facts let its units be planned anew; otherwise it stays as a record of what happened',
+    ends: 'when its units are held no more: planned anew, rebilled or written off',
+    endsBy: BY_CAUSE,
     events: ['metering.closed'],
   },
   usageWaiting: {
@@ -274,7 +325,8 @@ export const ALERT_CATALOGUE = {
     cost: 'It is not billed meanwhile. AWS takes no hour for ever: what waits too long is held.',
     action:
       'The message says what the reason asks for: choose a payer, claim the subscription, ask the buyer to return.',
-    ends: 'when none of it waits for that reason any more; of an unknown subject it stays',
+    ends: 'when none of it waits for that reason any more',
+    endsBy: BY_CAUSE,
     events: [],
   },
   sealSkipped: {
@@ -284,6 +336,7 @@ export const ALERT_CATALOGUE = {
     cost: 'The customer’s usage is not billed meanwhile, and hours pass their deadlines.',
     action: 'Read the message. It is a defect of the module, or a ledger that was changed by hand: report it.',
     ends: 'when the customer is sealed again; the seal job tries by itself',
+    endsBy: BY_CAUSE,
     events: [],
   },
   allocationsTrimmed: {
@@ -292,7 +345,8 @@ export const ALERT_CATALOGUE = {
     meaning: 'A record had more tags than AWS takes: five keys, and 2,500 allocations.',
     cost: 'None: all units are billed, some without their tags.',
     action: 'Record with fewer distinct tags, if the buyer needs them on the bill.',
-    ends: STAYS_OPEN,
+    ends: 'a week after it was raised last',
+    endsBy: ['expiry'],
     events: [],
   },
   billedElsewhere: {
@@ -301,7 +355,8 @@ export const ALERT_CATALOGUE = {
     meaning: 'Usage was billed under an agreement that, by what is known now, was not in force.',
     cost: 'The units are billed once, but perhaps at another agreement’s price.',
     action: 'If that is wrong, refund it and rebill it under the right agreement.',
-    ends: STAYS_OPEN,
+    ends: WHEN_ACKNOWLEDGED,
+    endsBy: BY_PERSON,
     events: [],
   },
   sharedGrain: {
@@ -313,6 +368,7 @@ export const ALERT_CATALOGUE = {
       'Compare the hours and units that it names with what AWS has on file (CloudTrail, the billing reports); have AWS ' +
       'Marketplace Seller Operations correct what is missing or one too many.',
     ends: 'when its hours are more than 31 days old',
+    endsBy: BY_CAUSE,
     events: [],
   },
   keyConflict: {
@@ -321,7 +377,8 @@ export const ALERT_CATALOGUE = {
     meaning: 'Two subscriptions became one, and different usage had been recorded under one key in both.',
     cost: 'The second use of each key is held and not billed.',
     action: 'Write each off, or rebill it.',
-    ends: STAYS_OPEN,
+    ends: 'when none of that usage is held any more',
+    endsBy: BY_CAUSE,
     events: [],
   },
   chainConflict: {
@@ -331,6 +388,7 @@ export const ALERT_CATALOGUE = {
     cost: 'The subscriptions stay apart: usage recorded under both may be billed twice.',
     action: 'Record under one of them only, and compare their agreements in the AWS Marketplace Management Portal.',
     ends: 'when the agreements agree again, or the product is listed no more',
+    endsBy: BY_CAUSE,
     events: [],
   },
   concurrentAgreements: {
@@ -340,6 +398,7 @@ export const ALERT_CATALOGUE = {
     cost: 'Usage that both could pay waits until it is known which one does.',
     action: 'Name `subscriptionId` when recording, call `choosePayer`, or set `onSeveral` to `paidFirst`.',
     ends: 'when one of them has ended, or the product is listed no more',
+    endsBy: BY_CAUSE,
     events: [],
   },
   messageDeadLettered: {
@@ -348,7 +407,8 @@ export const ALERT_CATALOGUE = {
     meaning: 'A lifecycle message was not understood, or could not be applied.',
     cost: 'The state of its subscription may be wrong: usage may be sealed too long, or not at all.',
     action: 'Resolve what the message says, then `LifecycleMessages.retry`; or narrow the rule or topic that sends it.',
-    ends: 'when the message was taken up again; of a way in it stays',
+    ends: 'when the message was taken up again; of a way in, a week after the last one came',
+    endsBy: ['cause', 'expiry'],
     events: [],
   },
   contradiction: {
@@ -360,6 +420,7 @@ export const ALERT_CATALOGUE = {
     cost: 'Usage of the agreement is not billed; or a buyer who has paid does not reach your application.',
     action: 'Contact AWS Marketplace Seller Operations; or help the buyer to the registration page.',
     ends: 'when AWS’s answers agree again, or nothing waits any more',
+    endsBy: BY_CAUSE,
     events: [],
   },
   handlerDeadLettered: {
@@ -370,6 +431,7 @@ export const ALERT_CATALOGUE = {
     cost: 'Your application has missed the event; later ones go on.',
     action: 'Remove the cause, then `EventDeliveries.retry`, or `skip` where it was done by hand.',
     ends: 'when nothing of the handler is dead-lettered any more',
+    endsBy: BY_CAUSE,
     events: [],
   },
   handlerAway: {
@@ -379,6 +441,7 @@ export const ALERT_CATALOGUE = {
     cost: 'Your application hears nothing of them meanwhile; they are kept.',
     action: 'Start the process that has it. If it is gone for good, or has another name, `EventDeliveries.retire` it.',
     ends: 'when a process has the handler again, or it is retired',
+    endsBy: BY_CAUSE,
     events: [],
   },
 } as const satisfies Readonly<Record<string, AlertDescription>>;

@@ -44,7 +44,9 @@ export const EVENT_CATALOGUE: Readonly<Record<MarketplaceEventType, string>> = {
     'elsewhere, or by ' +
     'the end of its period',
   'metering.overBilled': 'AWS has billed units that the ledger had given up or handed back',
-  'alert.raised': 'any [alert](alerts.md) opens, once until it is resolved (no `productCode`)',
+  'alert.raised':
+    'any [alert](alerts.md) opens or becomes critical, and again after an hour, two, four and so on up to a day, until ' +
+    'it is resolved or acknowledged (no `productCode`)',
 };
 
 /** Every type of event there is. */

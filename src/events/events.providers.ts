@@ -1,5 +1,7 @@
 import { type Provider } from '@nestjs/common';
 import { AlertBoard } from './alert-board.js';
+import { AlertWatch } from './alert-watch.js';
+import { Alerts } from './alerts.service.js';
 import { ClockWatch } from './clock-watch.js';
 import { EventDeliverer } from './event-deliverer.js';
 import { EventDeliveries } from './event-deliveries.service.js';
@@ -10,6 +12,8 @@ import { Outbox } from './outbox.js';
 export const EVENTS_PROVIDERS: Provider[] = [
   Outbox,
   AlertBoard,
+  AlertWatch,
+  Alerts,
   ClockWatch,
   EventHandlers,
   EventDeliverer,

@@ -43,6 +43,8 @@ export interface MarketplaceEventPayloads {
     severity: 'warning' | 'critical';
     message: string;
     details: Record<string, unknown>;
+    /** 0 when it opens or becomes critical, then counting up. */
+    repeat: number;
   };
 }
 

@@ -8,6 +8,7 @@ import { HourSealer } from './sealing/hour-sealer.js';
 import { ConflictExplanation } from './settlement/conflict-explanation.js';
 import { DeadlineWatch } from './settlement/deadline-watch.js';
 import { SharedGrainWatch } from './settlement/shared-grain-watch.js';
+import { UnansweredWatch } from './settlement/unanswered-watch.js';
 import { BatchSubmitter } from './submission/batch-submitter.js';
 import { CurrentSettings } from './submission/current-settings.js';
 import { LeaseRecovery } from './submission/lease-recovery.js';
@@ -28,6 +29,7 @@ export class MeteringJobs {
     explanation: ConflictExplanation,
     watch: DeadlineWatch,
     sharedGrains: SharedGrainWatch,
+    unanswered: UnansweredWatch,
     proof: DeepProof,
     clock: ClockWatch,
     settings: CurrentSettings,
@@ -48,6 +50,7 @@ export class MeteringJobs {
           await explanation.run();
           await watch.run();
           await sharedGrains.run();
+          await unanswered.run();
         }),
       },
       { name: 'proof', intervalMs: PROOF_INTERVAL_MS, run: clock.whileTrusted((signal) => proof.run(signal)) },

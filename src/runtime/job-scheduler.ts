@@ -14,7 +14,17 @@ import { Waker } from './waker.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
 export type JobName =
-  'seal' | 'submit' | 'deadline' | 'proof' | 'recovery' | 'inbox' | 'deliver' | 'reconcile' | 'entitlements' | 'audit';
+  | 'seal'
+  | 'submit'
+  | 'deadline'
+  | 'proof'
+  | 'recovery'
+  | 'inbox'
+  | 'deliver'
+  | 'reconcile'
+  | 'entitlements'
+  | 'audit'
+  | 'alerts';
 
 /** One piece of background work. `run` does all there is to do now, and returns early when `signal` aborts. */
 export interface Job {

@@ -181,6 +181,7 @@ describe('usage of an installation', () => {
         truth === 'AWS has it' ? { found: { meteringRecordId: null } } : ({ absentWithFullCoverage: true } as const);
       await third.resolution.settleUnknown(record!.id, finding, { by: 'audit' });
       await world.at('18:10');
+      expect(await world.alerts()).not.toContain('triedElsewhere');
       expect(world.billed).toBe(5);
       await world.expectAllBilled();
     },

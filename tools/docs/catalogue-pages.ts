@@ -62,7 +62,7 @@ export function errorsPage(): string {
 /** docs/alerts.md: what an operator does about each. */
 export function alertsPage(): string {
   const alerts: [string, AlertDescription][] = Object.entries(ALERT_CATALOGUE);
-  const entries = alerts.map(([kind, { severity, subject, meaning, cost, action, ends, events }]) =>
+  const entries = alerts.map(([kind, { severity, subject, meaning, cost, action, ends, endsBy, events }]) =>
     [
       `## ${kind}`,
       `*${severity.join(' or ')}* · one open alert for each: ${subject}`,
@@ -72,7 +72,7 @@ export function alertsPage(): string {
         [
           ['what it costs', cost],
           ['what to do', action],
-          ['resolved by itself', `${ends}.`],
+          [endsBy.includes('acknowledgement') ? 'resolved' : 'resolved by itself', `${ends}.`],
           ['also told as', events.length === 0 ? '`alert.raised` only' : events.map(code).join(', ')],
         ],
       ),
@@ -85,6 +85,11 @@ export function alertsPage(): string {
       'event `alert.raised` ([events](events.md)), which suits a pager.\nRaising an open alert again counts it ' +
       'and keeps its first time. `critical` means: ' +
       'units may be lost, billed twice or refused if nobody acts.',
+    'While an alert is open the event comes again after an hour, two, four and so on up to a day (`repeat` counts), so ' +
+      'that a handler which failed hears of it too. ' +
+      '`Alerts.acknowledge({ kind, subject }, { by, note })`, or `POST /marketplace/admin/alerts/acknowledge`, ends ' +
+      'that: somebody has taken it on. It stays open until its cause is gone; those that only a person can end are ' +
+      'resolved by it. An alert that becomes critical, or opens anew, is told of again.',
     table(
       ['kind', 'severity', 'meaning'],
       alerts.map(([kind, { severity, meaning }]) => [

@@ -24,7 +24,8 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   ],
   'What AWS’s log of calls holds': [...['trail_event', 'trail_entry', 'trail_coverage', 'audit_look', 'audit_lease']],
   'Events, alerts, installation': [
-    ...['outbox_event', 'event_handler', 'event_delivery', 'alert', 'installation', 'ledger_home', 'submission_hold'],
+    ...['outbox_event', 'event_handler', 'event_delivery', 'alert', 'operator_action'],
+    ...['installation', 'ledger_home', 'submission_hold'],
   ],
 };
 /** TypeORM's own. */

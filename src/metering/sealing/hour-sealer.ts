@@ -152,7 +152,12 @@ export class HourSealer {
 
   /** Usage in the accepted form that was written for nobody: it waits, and a person must hear of it. */
   private async tellUnknownSubjects(): Promise<void> {
-    for (const row of await findUnknownSubjects(this.database, this.options.sellerAccount)) {
+    const unknown = await findUnknownSubjects(this.database, this.options.sellerAccount);
+    const waiting = new Set(unknown.map(({ subject }) => `subject ${subject}/unknownSubject`));
+    const open = await this.alerts.openSubjects(this.database, 'usageWaiting');
+    const over = open.filter((subject) => subject.endsWith('/unknownSubject') && !waiting.has(subject));
+    if (over.length > 0) await this.alerts.resolve(this.database, 'usageWaiting', over);
+    for (const row of unknown) {
       const quantity = formatDecimal(scaled(row.quantity));
       await this.alerts.raise(this.database, {
         kind: 'usageWaiting',

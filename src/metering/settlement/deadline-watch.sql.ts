@@ -50,8 +50,8 @@ export function lockEnded(
 }
 
 /**
- * Alerts about records that no longer stand as they say: nothing is near its deadline, blocked for that reason, or
- * still unknown.
+ * Alerts about records that no longer stand as they say: nothing is near its deadline, blocked for that reason, still
+ * unknown, held or owed.
  */
 export async function resolveOutdatedAlerts(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<void> {
   await sql.query(
@@ -75,6 +75,24 @@ export async function resolveOutdatedAlerts(sql: SqlExecutor, sellerAccount: str
              ELSE r.state <> 'unknown' AND r.deadline_alerted_at IS NOT NULL
                AND concat_ws('/', r.product_code, r.dimension, CASE r.state WHEN 'blocked' THEN r.reason
                  ELSE 'waiting' END) = a.subject
+           END)`,
+    [sellerAccount, now.toISOString()],
+  );
+  await sql.query(
+    `UPDATE marketplace.alert a SET resolved_at = $2
+     WHERE a.seller_account = $1 AND a.resolved_at IS NULL
+       AND (a.kind IN ('usageHeld', 'owed', 'keyConflict') OR (a.kind = 'expired' AND a.severity = 'critical'))
+       AND NOT EXISTS (
+         SELECT FROM marketplace.metering_record r
+         WHERE r.seller_account = $1 AND r.state = 'closed' AND r.disposition IN ('held', 'owed')
+           AND CASE a.kind
+             WHEN 'expired' THEN r.mode = 'live' AND r.disposition = 'held'
+               AND concat_ws('/', r.product_code, r.dimension, r.reason, 'held') = a.subject
+             WHEN 'keyConflict' THEN r.reason = 'keyConflict' AND EXISTS (
+               SELECT FROM marketplace.subject s JOIN marketplace.subscription p ON p.seller_account = s.seller_account
+                 AND p.id = s.subscription_id
+               WHERE s.id = r.subject AND a.subject IN (p.id::text, p.alias_of::text))
+             ELSE r.id::text = a.subject
            END)`,
     [sellerAccount, now.toISOString()],
   );

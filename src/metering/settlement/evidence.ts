@@ -94,6 +94,11 @@ export function confirmsEarlier({
   return earlier.includes('uncertain') && !earlier.includes('conflict');
 }
 
+/** Statuses that AWS has told of; of any other nobody knows what it says. */
+export function isKnownStatus(status: string): boolean {
+  return status === 'Success' || status === 'DuplicateRecord' || status === 'CustomerNotSubscribed';
+}
+
 /** Only such a record may be annulled: every attempt was refused, or there was none. */
 export function knownNotBilled(attempts: readonly Evidence[]): boolean {
   return attempts.every((evidence) => evidence === 'refused');

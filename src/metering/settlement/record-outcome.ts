@@ -23,14 +23,21 @@ export type BlockedReason =
 
 /**
  * Records of a cause that AWS refuses as a whole are set aside with it, so that they do not sink the batches of others.
+ * `reason`: nothing but the refusal says what they have in common. It sets aside what it has blocked, and no other record
+ * of the product; what is refused for a reason that nobody understands may be taken at another time.
  */
-export type CauseScope = 'product' | 'dimension' | 'identity';
+export type CauseScope = 'product' | 'dimension' | 'identity' | 'reason';
 
 export const CAUSE_SCOPE: Readonly<Partial<Record<BlockedReason, CauseScope>>> = {
   invalidDimension: 'dimension',
   invalidLicense: 'identity',
   invalidCustomer: 'identity',
   invalidProduct: 'product',
+  invalidTag: 'reason',
+  invalidAllocations: 'reason',
+  invalidRequest: 'reason',
+  timestampOutOfBounds: 'reason',
+  unrecognised: 'reason',
 };
 
 /**

@@ -17,6 +17,8 @@ const standsAgainst = (scope: string, key: string): string => `EXISTS (SELECT FR
 export const UNQUARANTINED = `NOT ${standsAgainst('product', 'r.product_code')} AND NOT ${standsAgainst('dimension', 'r.dimension')}
   AND NOT ${standsAgainst('identity', 'r.identity_id::text')}`;
 
+const UNREFUSED = `NOT ${standsAgainst('reason', 'r.reason')}`;
+
 /** Those whose cause is quarantined no more. */
 export function lockResolved(
   tx: SqlExecutor,
@@ -29,7 +31,7 @@ export function lockResolved(
     `SELECT ${LOCKED_COLUMNS} FROM marketplace.product p
      JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
      WHERE p.seller_account = $1 AND r.state = 'blocked' AND r.reason = ANY ($3) AND r.cutoff_at > $2
-       AND ${UNQUARANTINED}
+       AND ${UNQUARANTINED} AND ${UNREFUSED}
      ORDER BY r.id LIMIT $4 FOR NO KEY UPDATE OF r SKIP LOCKED`,
     [sellerAccount, now.toISOString(), reasons, limit],
   );
@@ -114,7 +116,7 @@ export async function probeNow(tx: SqlExecutor, sellerAccount: string, record: L
   await tx.query(
     `UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp(), probe_count = 0
      WHERE seller_account = $1 AND product_code = $2
-       AND (scope, key) IN (('product', $2), ('dimension', $3), ('identity', $4))`,
-    [sellerAccount, record.product_code, record.dimension, record.identity_id],
+       AND (scope, key) IN (('product', $2), ('dimension', $3), ('identity', $4), ('reason', $5))`,
+    [sellerAccount, record.product_code, record.dimension, record.identity_id, record.reason],
   );
 }

@@ -5,6 +5,7 @@ import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { redacted } from '../../runtime/redaction.js';
 import { Waker } from '../../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { type BlockedSelection, BulkRequeue, type RequeuedRecords } from './bulk-requeue.js';
 import { knownNotBilled } from './evidence.js';
 import {
   type AttemptEvidence,
@@ -56,6 +57,7 @@ export class RecordResolution {
     private readonly rebills: UnitRebill,
     private readonly alerts: AlertBoard,
     private readonly waker: Waker,
+    private readonly bulk: BulkRequeue,
   ) {}
 
   /**
@@ -106,6 +108,19 @@ export class RecordResolution {
       await probeNow(tx, this.options.sellerAccount, record);
     });
     this.waker.wake('submit');
+  }
+
+  /**
+   * Sends all blocked records of a cause again, because it is resolved. Those that sending again cannot help are left,
+   * and counted. Who and why stay in the trail, with the ids.
+   * @throws MarketplaceMeteringError `TRANSITION_REFUSED` where nothing is selected, or it is not signed
+   */
+  async requeueAll(selection: BlockedSelection, { by, reason }: Signed): Promise<RequeuedRecords> {
+    requireSigned({ by, reason });
+    const requeued = await this.bulk.requeue(selection, { by, reason });
+    this.logger.log('blocked records requeued', { ...selection, records: requeued.records, by });
+    this.waker.wake('submit');
+    return requeued;
   }
 
   /**

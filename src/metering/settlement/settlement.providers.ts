@@ -1,5 +1,6 @@
 import { type Provider } from '@nestjs/common';
 import { AuditSettlement } from './audit-settlement.service.js';
+import { BulkRequeue } from './bulk-requeue.js';
 import { ConflictExplanation } from './conflict-explanation.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import { OverBilling } from './over-billing.js';
@@ -8,6 +9,7 @@ import { RecordResolution } from './record-resolution.service.js';
 import { RecordTransitions } from './record-transition.js';
 import { SharedGrainWatch } from './shared-grain-watch.js';
 import { SubmissionHold } from './submission-hold.js';
+import { UnansweredWatch } from './unanswered-watch.js';
 import { UnitRebill } from './unit-rebill.js';
 
 /** Everything that decides what becomes of a record, by answer, deadline or a person's word. */
@@ -18,8 +20,10 @@ export const SETTLEMENT_PROVIDERS: Provider[] = [
   ConflictExplanation,
   DeadlineWatch,
   SharedGrainWatch,
+  UnansweredWatch,
   UnitRebill,
   OverBilling,
+  BulkRequeue,
   RecordResolution,
   AuditSettlement,
 ];

@@ -5,6 +5,8 @@ import { type Alert, AlertBoard } from '../../events/alert-board.js';
 import { type LockedRecord } from '../settlement/metering-record.sql.js';
 import { OverBilling } from '../settlement/over-billing.js';
 import { nameOf } from '../settlement/record-notice.js';
+import { CAUSE_SCOPE } from '../settlement/record-outcome.js';
+import { callEndOf } from './call-end.js';
 import { type Settled } from './settled-answer.js';
 
 /** What a person is told of an answer. */
@@ -42,8 +44,12 @@ export class AnswerAlerts {
     const bySubject = new Map(alerts.map((alert) => [`${alert.kind} ${alert.subject}`, alert]));
     // In one order, so that two answers that raise the same alerts do not wait for each other in a circle.
     for (const [, alert] of [...bySubject].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alert);
-    if (answer.kind === 'answered') await this.alerts.resolve(tx, 'setupError', place);
+    if (callEndOf(answer) === 'judged') await this.alerts.resolve(tx, 'setupError', place);
   }
+}
+
+function isProbed(reason: string): boolean {
+  return Object.hasOwn(CAUSE_SCOPE, reason);
 }
 
 function blockedAlertOf(record: LockedRecord, step: { reason: string; message: string }): Alert {
@@ -76,7 +82,11 @@ function blockedAlertOf(record: LockedRecord, step: { reason: string; message: s
         kind: 'blocked',
         subject: `${record.product_code}/${record.dimension}/${step.reason}`,
         severity: 'critical',
-        message: `AWS did not take ${what} (${step.message}). Resolve the cause and requeue it before ${cutoff}.`,
+        message:
+          `AWS did not take ${what} (${step.message}). ` +
+          (isProbed(step.reason)
+            ? `It is tried again by itself, ever more rarely, until ${cutoff}; requeue it to have it tried at once.`
+            : `Resolve the cause and requeue it before ${cutoff}.`),
         details,
       };
   }

@@ -5,7 +5,7 @@ import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { askAbout } from '../../subscription/chain/next-ask.sql.js';
-import { type RecordAnswer } from '../settlement/evidence.js';
+import { isKnownStatus, type RecordAnswer } from '../settlement/evidence.js';
 import {
   type AttemptEvidence,
   evidenceOfRecords,
@@ -192,7 +192,7 @@ function matchedAnswers(
  * something else.
  */
 function passes(answer: RecordAnswer, cause: QuarantinedCause): boolean {
-  if (answer.kind === 'status') return true;
+  if (answer.kind === 'status') return isKnownStatus(answer.status) || cause.reason !== 'unrecognised';
   if (answer.kind === 'verdict') return answer.verdict === 'otherOnFile';
   return answer.kind === 'failure' && answer.failure.kind === 'culprit' && answer.failure.culprit !== cause.reason;
 }

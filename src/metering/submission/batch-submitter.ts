@@ -19,6 +19,7 @@ import { insertAttempt } from './attempt.sql.js';
 import { BatchMeterUsageOperation } from './batch-meter-usage.operation.js';
 import { chooseWork, type WaitingWork } from './batch-planner.js';
 import { CallBreaker } from './call-breaker.js';
+import { callEndOf } from './call-end.js';
 import { ClaimProof } from './claim-proof.js';
 import { type ClaimCandidate, type ClaimTime, lockCandidates, lockProbe, machineTime, peekWork } from './claim.sql.js';
 import { CurrentSettings } from './current-settings.js';
@@ -71,7 +72,7 @@ class LeaseWatch {
 @Injectable()
 export class BatchSubmitter {
   private readonly logger = new Logger('MarketplaceSubmission');
-  private readonly breaker = new CallBreaker();
+  private readonly breaker: CallBreaker;
   private readonly underWay = new Map<string, number>();
   private readonly name = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   /** Products whose settings of this process are not those that count; each run looks anew. */
@@ -92,6 +93,7 @@ export class BatchSubmitter {
     batchMeterUsage: BatchMeterUsageOperation,
     meterUsage: MeterUsageOperation,
   ) {
+    this.breaker = new CallBreaker(options.submission);
     const strategies: MeteringOperationStrategy[] = [batchMeterUsage, meterUsage];
     this.operations = new Map(strategies.map((strategy) => [strategy.name, strategy]));
   }
@@ -168,7 +170,7 @@ export class BatchSubmitter {
       crashPoint('submit.reconciled');
       return true;
     } finally {
-      this.breaker.ended(place, answer === null ? 'dropped' : answer.kind === 'failed' ? answer.failure.kind : null);
+      this.breaker.ended(place, answer === null ? 'dropped' : callEndOf(answer));
     }
   }
 

@@ -179,12 +179,12 @@ export async function lockCandidates(
 }
 
 const OF_CAUSE =
-  `CASE $3::text WHEN 'product' THEN true WHEN 'dimension' THEN r.dimension = $4::text ELSE r.identity_id::text = ` +
-  '$4::text END';
+  `CASE $3::text WHEN 'product' THEN true WHEN 'dimension' THEN r.dimension = $4::text WHEN 'reason' THEN ` +
+  `r.state = 'blocked' AND r.reason = $4::text ELSE r.identity_id::text = $4::text END`;
 
 /**
  * One record of a quarantined cause: one that waits, else one that the cause has blocked; not past due, as long as
- * there is another.
+ * there is another. Where nothing but the refusal is in common, they take turns: any of them may be at fault.
  */
 export async function lockProbe(
   tx: SqlExecutor,
@@ -198,7 +198,8 @@ export async function lockProbe(
        AND r.mode = 'live' AND r.operation = $7 AND r.cutoff_at > $5
        AND (r.state = 'pending' OR (r.state = 'blocked' AND r.reason = $6))
        AND ${NAMED} AND ${REACHABLE}
-     ORDER BY r.due_at <= $5, r.state = 'blocked', r.due_at, r.id LIMIT 1 FOR NO KEY UPDATE OF r SKIP LOCKED`,
+     ORDER BY r.due_at <= $5, r.state = 'blocked', CASE $3::text WHEN 'reason' THEN r.attempt_count END, r.due_at, r.id
+     LIMIT 1 FOR NO KEY UPDATE OF r SKIP LOCKED`,
     [sellerAccount, cause.product_code, cause.scope, cause.key, now.toISOString(), cause.reason, operation],
   );
   return row && candidateOf(row);

@@ -5,7 +5,10 @@ import { type CauseScope } from '../settlement/record-outcome.js';
  * SQL of quarantined causes. Their rows are locked last but for alerts: after records, balances and subscriptions.
  */
 
-/** What AWS refuses as a whole: a product, one of its dimensions, or a metering identity (`key` is its row id). */
+/**
+ * What AWS refuses as a whole: a product, one of its dimensions, or a metering identity (`key` is its row id). `reason`:
+ * what it has refused for one reason, with nothing else in common.
+ */
 export interface QuarantinedCause {
   product_code: string;
   scope: CauseScope;

@@ -8,22 +8,24 @@ import { type LockedRecord } from '../settlement/metering-record.sql.js';
 import { type BlockedReason, CAUSE_SCOPE, type CauseScope } from '../settlement/record-outcome.js';
 import { customersWaitingFor, deleteCause, insertCause, type QuarantinedCause } from './quarantine.sql.js';
 
-const KEY_OF: Record<CauseScope, (record: LockedRecord) => string | null> = {
+const KEY_OF: Record<CauseScope, (record: LockedRecord, reason: BlockedReason) => string | null> = {
   product: (record) => record.product_code,
   dimension: (record) => record.dimension,
   identity: (record) => record.identity_id,
+  reason: (_record, reason) => reason,
 };
 
 /** The cause that AWS's refusal of a record speaks of, or null where the fault lies in the one record only. */
 export function causeOf(record: LockedRecord, reason: BlockedReason): QuarantinedCause | null {
   const scope = CAUSE_SCOPE[reason];
-  const key = scope === undefined ? null : KEY_OF[scope](record);
+  const key = scope === undefined ? null : KEY_OF[scope](record, reason);
   return scope === undefined || key === null ? null : { product_code: record.product_code, scope, key, reason };
 }
 
 /**
  * Causes whose records AWS refuses as a whole. Their records stay out of the batches of others; one of them at a time
- * is tried alone, ever more rarely, and the first that passes sets all free.
+ * is tried alone, ever more rarely, and the first that passes sets all free. Where nothing but the refusal is in common,
+ * records that come after are sent as ever, and of the refused ones each has its turn.
  */
 @Injectable()
 export class Quarantine {
@@ -34,6 +36,8 @@ export class Quarantine {
 
   async impose(tx: SqlExecutor, cause: QuarantinedCause): Promise<void> {
     await insertCause(tx, this.options.sellerAccount, cause, this.options.submission.probeIntervalMs);
+    // What it has blocked has alerts of its own; other records of the product go out as ever.
+    if (cause.scope === 'reason') return;
     // An identity is named by its row: the license or the account that it stands for has no place in an alert.
     const what = cause.scope === 'identity' ? `metering identity ${cause.key}` : `${cause.scope} ${cause.key}`;
     await this.alerts.raise(tx, {
@@ -51,6 +55,7 @@ export class Quarantine {
   async lift(tx: SqlExecutor, cause: QuarantinedCause): Promise<void> {
     const { sellerAccount } = this.options;
     await deleteCause(tx, sellerAccount, cause);
+    if (cause.scope === 'reason') return;
     await markCustomersChanged(tx, sellerAccount, await customersWaitingFor(tx, sellerAccount, cause));
     await this.alerts.resolve(tx, 'quarantinedCause', subjectOf(cause));
   }

@@ -16,6 +16,7 @@ import { Outbox } from '../../../src/events/outbox.js';
 import { type Options } from '../../../src/options/options.js';
 import { type ResolvedOptions, resolveOptions } from '../../../src/options/resolved-options.js';
 import { LedgerBalance } from '../../../src/metering/balance/ledger-balance.js';
+import { BulkRequeue } from '../../../src/metering/settlement/bulk-requeue.js';
 import { ConflictExplanation } from '../../../src/metering/settlement/conflict-explanation.js';
 import { DeadlineWatch } from '../../../src/metering/settlement/deadline-watch.js';
 import { OverBilling } from '../../../src/metering/settlement/over-billing.js';
@@ -160,6 +161,7 @@ export class Replica {
       new UnitRebill(options, transitions),
       alerts,
       waker,
+      new BulkRequeue(options, database, transitions),
     );
   }
 

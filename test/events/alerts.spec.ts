@@ -1,0 +1,359 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
+import { Alerts, type JobName, type MarketplaceEvent, OnMarketplaceEvent } from '../../src/index.js';
+import { type Alert, AlertBoard, pauseBeforeTelling } from '../../src/events/alert-board.js';
+import { ALERT_CATALOGUE, type AlertKind } from '../../src/events/alert-catalogue.js';
+import { PRODUCT_CODE, World } from '../support/world.js';
+
+/**
+ * How each kind comes to its end. `job`: raised without a cause, the job that looks again ends it. `week`: a warning
+ * that is a week old. `person`: acknowledged. `shown`: raised by its real cause and ended there, in another suite.
+ */
+type Ending = { job: JobName; subject?: string } | { week: true } | { person: true } | { shown: [string, string] };
+
+const ENDINGS: Record<AlertKind, Ending[]> = {
+  setupError: [
+    {
+      shown: [
+        'test/metering/submission/answers.spec.ts',
+        'finalises nothing, bisects nothing, costs one call a run, and alerts until it is resolved',
+      ],
+    },
+  ],
+  clockSkew: [{ job: 'seal', subject: hostname() }],
+  deadlineNear: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/waiting` }],
+  unanswered: [{ job: 'deadline', subject: `${PRODUCT_CODE}/us-east-1` }],
+  blocked: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/unrecognised` }],
+  includedStale: [
+    {
+      shown: [
+        'test/cases/contracts.spec.ts',
+        'after an answer: hours wait five hours from their start, and go with that answer, marked',
+      ],
+    },
+  ],
+  notSubscribed: [
+    { job: 'deadline' },
+    {
+      shown: [
+        'test/metering/submission/answers.spec.ts',
+        'CustomerNotSubscribed otherwise blocks and alerts, leaves the subscription alone, and heals with the next Success',
+      ],
+    },
+  ],
+  quarantinedCause: [
+    {
+      shown: [
+        'test/metering/submission/isolation.spec.ts',
+        'a dimension that AWS does not know is set aside, probed alone, and sent once it is listed',
+      ],
+    },
+  ],
+  conflict: [{ job: 'deadline' }],
+  ledgerMismatch: [{ job: 'deadline' }],
+  rollupMismatch: [
+    {
+      shown: [
+        'test/metering/balance/deep-proof.spec.ts',
+        'finds what record and balance bear out, tells it, and nothing of it is sent until it is put back',
+      ],
+    },
+  ],
+  ledgerMoved: [{ shown: ['test/cases/copied-ledger.spec.ts', 'released by one command, it bills nothing twice'] }],
+  submissionHeld: [
+    {
+      shown: [
+        'test/cases/copied-ledger.spec.ts',
+        'of one replica holds all three, also one that starts later, until one command releases all',
+      ],
+    },
+  ],
+  settingsDiffer: [{ shown: ['test/cases/copied-ledger.spec.ts', 'which names the option; the last start counts'] }],
+  expired: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/expired/held` }, { week: true }],
+  unknownOutcome: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/expired/unknown` }],
+  auditUnknownUsage: [{ person: true }],
+  auditDoubleBill: [{ person: true }],
+  overBilled: [{ person: true }],
+  triedElsewhere: [
+    {
+      shown: [
+        'test/cases/installed-metering.spec.ts',
+        'K5: what was tried and not answered is sent from no other resource (%s)',
+      ],
+    },
+  ],
+  usageUnregistered: [
+    {
+      shown: [
+        'test/cases/registered-containers.spec.ts',
+        'with failOpen it goes on unregistered, says which hours are at stake, and registers in the end',
+      ],
+    },
+  ],
+  owed: [{ job: 'deadline' }],
+  usageHeld: [{ job: 'deadline' }],
+  usageWaiting: [
+    { job: 'seal', subject: 'subject 4711/unknownSubject' },
+    {
+      shown: [
+        'test/cases/contracts.spec.ts',
+        'without an answer ever: nothing is billed for want of one, and it is told before the deadline',
+      ],
+    },
+  ],
+  sealSkipped: [
+    {
+      shown: ['test/metering/sealing/hour-sealer.spec.ts', 'skips the one bad customer with an alert, and nobody else'],
+    },
+  ],
+  allocationsTrimmed: [{ week: true }],
+  billedElsewhere: [{ person: true }],
+  sharedGrain: [{ job: 'deadline' }],
+  keyConflict: [{ job: 'deadline' }],
+  chainConflict: [{ shown: ['test/events/alerts.spec.ts', 'is ended by the next word about the buyer: %s'] }],
+  concurrentAgreements: [{ shown: ['test/events/alerts.spec.ts', 'is ended by the next word about the buyer: %s'] }],
+  messageDeadLettered: [
+    { week: true },
+    {
+      shown: [
+        'test/subscription/lifecycle-messages.spec.ts',
+        'because it contradicts the ledger is applied, and its alert resolved, once the contradiction is resolved',
+      ],
+    },
+  ],
+  contradiction: [{ shown: ['test/subscription/reconciliation.spec.ts', 'are told of until one comes'] }],
+  handlerDeadLettered: [
+    {
+      shown: [
+        'test/events/delivery.spec.ts',
+        'can be given a dead-lettered event again, or have it skipped, by a person',
+      ],
+    },
+  ],
+  handlerAway: [
+    {
+      shown: ['test/events/delivery.spec.ts', 'that is away finds everything when it is back, in order, and is missed'],
+    },
+  ],
+};
+
+const SUBJECT = '018f2c7e-0000-7000-8000-000000000001';
+const ROWS = Object.entries(ENDINGS).flatMap(([kind, endings]) =>
+  endings.map((ending): [string, AlertKind, Ending] => [
+    `${kind}: ${Object.keys(ending).sort().reverse().join(' of ')}`,
+    kind as AlertKind,
+    ending,
+  ]),
+);
+
+let isBroken = false;
+const heard: MarketplaceEvent<'alert.raised'>['payload'][] = [];
+
+@Injectable()
+class Pager {
+  @OnMarketplaceEvent('alert.raised', { id: 'pager' })
+  page({ payload }: MarketplaceEvent<'alert.raised'>): void {
+    if (isBroken) throw new Error('the pager is broken');
+    heard.push(payload);
+  }
+}
+
+let world: World;
+beforeAll(async () => {
+  world = await World.start({
+    parts: { providers: [Pager] },
+    options: { handlers: { backoffBaseMs: 1, backoffCapMs: 1, deadLetterAfterAttempts: 2 } },
+  });
+});
+afterAll(() => world.stop());
+
+type Raised = Pick<Alert, 'subject' | 'message' | 'details'> & { kind: AlertKind; severity: 'warning' | 'critical' };
+const raise = (alert: Omit<Raised, 'message'> & { message?: string }): Promise<void> =>
+  world.app.get(AlertBoard).raise(world.database, { message: 'something happened', ...alert } as Alert);
+const isOpen = async (kind: AlertKind, subject = SUBJECT): Promise<boolean> =>
+  (await world.alerts(kind)).some((alert) => alert.subject === subject);
+const acknowledge = (kind: AlertKind, by = 'ada', subject = SUBJECT): Promise<{ open: boolean }> =>
+  world.app.get(Alerts).acknowledge({ kind, subject }, { by, note: 'looked into' });
+const calm = (): Promise<unknown> => world.database.query(`UPDATE marketplace.alert SET resolved_at = first_raised_at`);
+const toldOf = (subject: string): number[] =>
+  heard.filter((payload) => payload.subject === subject).map(({ repeat }) => repeat);
+
+async function end(kind: AlertKind, ending: Exclude<Ending, { shown: unknown }>): Promise<void> {
+  const { severity } = ALERT_CATALOGUE[kind];
+  const subject = 'job' in ending ? (ending.subject ?? SUBJECT) : SUBJECT;
+  await raise({ kind, subject, severity: 'week' in ending ? 'warning' : severity[severity.length - 1]! });
+  expect(await isOpen(kind, subject)).toBe(true);
+  if ('job' in ending) {
+    await world.run(ending.job);
+  } else if ('week' in ending) {
+    world.clock.advance(6 * 24 * 3_600_000);
+    await world.run('alerts');
+    expect(await isOpen(kind, subject)).toBe(true);
+    world.clock.advance(24 * 3_600_000);
+    await world.run('alerts');
+  } else {
+    await raise({ kind, subject, severity: 'critical' });
+    await world.run('seal', 'deadline', 'alerts');
+    expect(await isOpen(kind, subject)).toBe(true);
+    expect(await acknowledge(kind)).toEqual({ open: false });
+    // The same finding again says nothing new.
+    await raise({ kind, subject, severity: 'critical' });
+    expect(await isOpen(kind, subject)).toBe(false);
+    await raise({ kind, subject, severity: 'critical', details: { incidents: ['another'] } });
+    expect(await isOpen(kind, subject)).toBe(true);
+    await acknowledge(kind);
+  }
+  expect(await isOpen(kind, subject)).toBe(false);
+}
+
+/** The suite shows it: that title stands in that file. */
+function expectShown([file, title]: [string, string]): void {
+  const text = readFileSync(file, 'utf8');
+  expect([file, title, text.includes(title)]).toEqual([file, title, true]);
+}
+
+describe('each kind of alert', () => {
+  it('has a row here, and says by what it ends', () => {
+    expect(Object.keys(ENDINGS).sort()).toEqual(Object.keys(ALERT_CATALOGUE).sort());
+    const saidBy: [string, readonly string[]][] = Object.entries(ALERT_CATALOGUE).map(([kind, { endsBy }]) => [
+      kind,
+      [...endsBy].sort(),
+    ]);
+    const seenBy = Object.entries(ENDINGS).map(([kind, endings]) => {
+      const ways = endings.map((ending) =>
+        'week' in ending ? 'expiry' : 'person' in ending ? 'acknowledgement' : 'cause',
+      );
+      return [kind, [...new Set(ways)].sort()];
+    });
+    expect(seenBy).toEqual(saidBy);
+  });
+
+  it.each(ROWS)('comes to its end: %s', async (_name, kind, ending) => {
+    if ('shown' in ending) expectShown(ending.shown);
+    else await end(kind, ending);
+  });
+
+  it.each(['chainConflict', 'concurrentAgreements'] as const)(
+    'is ended by the next word about the buyer: %s',
+    async (kind) => {
+      const buyer = await world.join(`tenant-${kind}`, { productCode: PRODUCT_CODE });
+      const [row] = await world.database.query<{ buyer_id: string }>(
+        `SELECT s.buyer_id FROM marketplace.subscription s WHERE s.id = $1`,
+        [buyer.subscriptionId],
+      );
+      const subject = `${PRODUCT_CODE} ${row!.buyer_id}`;
+      await raise({ kind, subject, severity: kind === 'chainConflict' ? 'critical' : 'warning' });
+      expect(await isOpen(kind, subject)).toBe(true);
+      buyer.cancel();
+      await world.hear();
+      expect(await isOpen(kind, subject)).toBe(false);
+    },
+  );
+});
+
+describe('an open alert', () => {
+  const kind = 'sealSkipped';
+
+  it('is told of again after ever longer pauses, at most a day, as long as it lasts', async () => {
+    const subject = 'told again';
+    await raise({ kind, subject, severity: 'critical' });
+    const told: number[] = [];
+    for (let hour = 0; hour < 80; hour += 1) {
+      await raise({ kind, subject, severity: 'critical' });
+      await world.run('alerts', 'deliver');
+      told.push(toldOf(subject).length);
+      world.clock.advance(3_600_000);
+    }
+    // At 0, 1, 3, 7, 15, 31, 55 and 79 hours.
+    expect(told.flatMap((count, hour) => (count === told[hour - 1] ? [] : [hour]))).toEqual([
+      0, 1, 3, 7, 15, 31, 55, 79,
+    ]);
+    expect(toldOf(subject)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    await calm();
+    world.clock.advance(48 * 3_600_000);
+    await world.run('alerts', 'deliver');
+    expect(toldOf(subject)).toHaveLength(8);
+    expect([1, 2, 3, 50].map(pauseBeforeTelling)).toEqual([1, 2, 4, 24].map((hours) => hours * 3_600_000));
+  });
+
+  it('that somebody has taken on is told of no more, unless it becomes critical or opens anew', async () => {
+    const subject = 'taken on';
+    const open = (severity: 'warning' | 'critical'): Promise<void> => raise({ kind: 'usageHeld', subject, severity });
+    await open('warning');
+    expect(await acknowledge('usageHeld', 'ada', subject)).toEqual({ open: true });
+    world.clock.advance(48 * 3_600_000);
+    await open('warning');
+    await world.run('alerts', 'deliver');
+    expect(toldOf(subject)).toEqual([0]);
+    const [row] = await world.database.query(
+      `SELECT acknowledged_by, acknowledgement, resolved_at FROM marketplace.alert WHERE subject = $1`,
+      [subject],
+    );
+    expect(row).toEqual({ acknowledged_by: 'ada', acknowledgement: 'looked into', resolved_at: null });
+    await open('critical');
+    await world.run('deliver');
+    expect(toldOf(subject)).toEqual([0, 0]);
+    world.clock.advance(3_600_000);
+    await world.run('alerts', 'deliver');
+    expect(toldOf(subject)).toEqual([0, 0, 1]);
+    await acknowledge('usageHeld', 'bob', subject);
+    await calm();
+    await open('warning');
+    await world.run('deliver');
+    expect(toldOf(subject)).toEqual([0, 0, 1, 0]);
+    const trail = await world.database.query(
+      `SELECT action, target, result, decided_by, reason FROM marketplace.operator_action
+       WHERE target->>'subject' = $1 ORDER BY id`,
+      [subject],
+    );
+    expect(trail).toEqual(
+      ['ada', 'bob'].map((by) => ({
+        ...{ action: 'alert.acknowledged', target: { kind: 'usageHeld', subject }, result: { open: true } },
+        ...{ decided_by: by, reason: 'looked into' },
+      })),
+    );
+    await calm();
+  });
+
+  it('reaches a handler that had failed for good', async () => {
+    const subject = 'while the pager is broken';
+    isBroken = true;
+    await raise({ kind, subject, severity: 'critical' });
+    for (let round = 0; round < 4; round += 1) {
+      await world.run('deliver');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(await world.alerts('handlerDeadLettered')).toHaveLength(1);
+    isBroken = false;
+    expect(toldOf(subject)).toEqual([]);
+    world.clock.advance(3_600_000);
+    await world.run('alerts', 'deliver');
+    expect(toldOf(subject)).toEqual([1]);
+    await calm();
+  });
+
+  it.each([
+    [{ by: '', note: 'x' }, 'by'],
+    [{ by: 'ada', note: ' ' }, 'note'],
+    [{ by: 'a\0b', note: 'x' }, 'by'],
+  ])('is taken on by nobody without a name and a note: %j', async (words, field) => {
+    await expect(world.app.get(Alerts).acknowledge({ kind, subject: 'x' }, words)).rejects.toMatchObject({
+      ...{ code: 'TRANSITION_REFUSED', message: expect.stringContaining(`Give ${field}`) },
+    });
+  });
+
+  it('is taken on only while it is open', async () => {
+    await expect(acknowledge(kind, 'ada', 'nothing')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('may hold what the database does not take: NUL and halves of pairs are replaced', async () => {
+    await raise({ kind, subject: 'a\0b', severity: 'critical', message: 'half \ud83d', details: { deep: ['\0'] } });
+    expect(await world.alerts(kind)).toMatchObject([
+      { subject: 'a\ufffdb', message: 'half \ufffd', details: { deep: ['\ufffd'] } },
+    ]);
+    await world.app.get(AlertBoard).resolve(world.database, kind, 'a\0b');
+    expect(await world.alerts(kind)).toEqual([]);
+  });
+});
