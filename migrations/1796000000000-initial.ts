@@ -44,6 +44,7 @@ const UP: readonly string[] = [
 const NO_HISTORY = [
   ...[
     'ledger_home',
+    'installation',
     'submission_hold',
     'product',
     'product_settings',
@@ -54,10 +55,7 @@ const NO_HISTORY = [
   ],
 ];
 /** While one of these has a row, the ledger is not dropped. */
-const HISTORY = [
-  ...KEPT.filter((table) => !NO_HISTORY.includes(table)),
-  ...['registration_code', 'inbox_message', 'unsealed_usage'],
-];
+const HISTORY = [...KEPT.filter((table) => !NO_HISTORY.includes(table)), ...['registration_code', 'unsealed_usage']];
 
 export class Initial1796000000000 implements MigrationInterface {
   // A literal: a minified bundle renames the class.

@@ -32,6 +32,7 @@ export const KEPT = [
   'attempt',
   'attempt_record',
   'outbox_event',
+  'operator_action',
 ];
 
 /** What the database refuses whoever asks: each family of tables has its guards in a file of its own. */

@@ -68,6 +68,11 @@ export class LedgerClient extends pg.Client implements WatchedConnection {
       clearTimeout(this.timer);
       this.watch.remove(this);
     });
+    // pg leaves the server waiting for a password that it has found it does not have; to Postgres, which waits for a
+    // minute, that is a session like any other, for which others wait.
+    this.connection.on('error', () => {
+      if (!this.isConnected) this.connection.stream.destroy();
+    });
     if (watch === undefined) return;
     this.connection.on('parameterStatus', (status: { parameterName: string; parameterValue: string }) => {
       this.hear(status.parameterName, status.parameterValue);

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { ClockGuard } from '../database/clock-guard.js';
 import { LedgerDatabase } from '../database/ledger-database.js';
 import { AlertBoard } from './alert-board.js';
@@ -12,7 +12,7 @@ const INTERVAL_MS = 60_000;
  * ended, give up what is not lost, or end what goes on. It touches nothing, and tells.
  */
 @Injectable()
-export class ClockWatch implements OnModuleInit, OnModuleDestroy {
+export class ClockWatch implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   private timer: NodeJS.Timeout | null = null;
   private isAlertOpen: boolean | null = null;
 
@@ -25,7 +25,15 @@ export class ClockWatch implements OnModuleInit, OnModuleDestroy {
   /** Before the first request is served. */
   async onModuleInit(): Promise<void> {
     await this.isTrusted();
-    this.timer = setInterval(() => void this.isTrusted().catch(() => undefined), INTERVAL_MS);
+  }
+
+  /** Not before: an application whose start fails is never closed. */
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      // Another process of this machine may have raised the alert, and be gone.
+      this.isAlertOpen = null;
+      void this.isTrusted().catch(() => undefined);
+    }, INTERVAL_MS);
     this.timer.unref();
   }
 

@@ -421,9 +421,10 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     );
     expect(items.find(({ kind }) => kind === 'setupError')).toEqual({
       ...{ kind: 'setupError', subject: 'us-east-1', severity: 'critical', message: `account ${hidden} needs a look` },
-      ...{ details: { account: hidden, quantity: '0.210987654321' }, open: false, raiseCount: 1 },
+      ...{ details: { account: hidden, quantity: '0.210987654321' }, open: false, raiseCount: 1, toldCount: 1 },
       whatToDo: ALERT_CATALOGUE.setupError.action,
       endsByItself: ALERT_CATALOGUE.setupError.ends,
+      ...{ acknowledgedAt: null, acknowledgedBy: null, acknowledgement: null },
       ...{ firstRaisedAt: expect.any(String), lastRaisedAt: expect.any(String), resolvedAt: expect.any(String) },
     });
   });

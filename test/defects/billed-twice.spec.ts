@@ -50,7 +50,7 @@ describe.each<Switches['identicalResend']>(['success', 'duplicateRecord'])(
       await world.run('seal', 'submit');
       // More usage of the same hour, and a new version of the application with other options.
       await buyer.use(5, { occurredAt: hour });
-      const successor = await world.addReplica({ settleDelayMs: 0, onExpired: 'hold' });
+      const successor = await world.addReplica({ settleDelayMs: 0 });
       await sleep(15);
       await world.runOn(successor, 'seal', 'submit', 'recovery');
       const [first, second, third] = sentOf(buyer).map((record) => JSON.stringify(record));

@@ -25,6 +25,7 @@ it('I8 no statement reads the time at which its transaction began: it is neither
 it('I8 the wall clock of the process is read where it is the business clock by default, compared with the database, or guards a lease', () => {
   expect(saying(/\bDate\.now\(|\bnew Date\(\)/)).toEqual([
     'database/clock-guard.ts',
+    'database/connection-watch.ts',
     'metering/submission/batch-submitter.ts',
     'options/clock.ts',
     'runtime/clock.ts',

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Alerts, type JobName, type MarketplaceEvent, OnMarketplaceEvent } from '../../src/index.js';
@@ -22,7 +21,14 @@ const ENDINGS: Record<AlertKind, Ending[]> = {
       ],
     },
   ],
-  clockSkew: [{ job: 'seal', subject: hostname() }],
+  clockSkew: [
+    {
+      shown: [
+        'test/cases/wrong-clock.spec.ts',
+        '48 hours %s: its jobs decide nothing and it tells; usage, messages and codes are dated by the database',
+      ],
+    },
+  ],
   deadlineNear: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/waiting` }],
   unanswered: [{ job: 'deadline', subject: `${PRODUCT_CODE}/us-east-1` }],
   blocked: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/unrecognised` }],
@@ -70,7 +76,14 @@ const ENDINGS: Record<AlertKind, Ending[]> = {
       ],
     },
   ],
-  settingsDiffer: [{ shown: ['test/cases/copied-ledger.spec.ts', 'which names the option; the last start counts'] }],
+  settingsDiffer: [
+    {
+      shown: [
+        'test/cases/copied-ledger.spec.ts',
+        'which names the option; a person brings the other back by its revision',
+      ],
+    },
+  ],
   expired: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/expired/held` }, { week: true }],
   unknownOutcome: [{ job: 'deadline', subject: `${PRODUCT_CODE}/requests/expired/unknown` }],
   auditUnknownUsage: [{ person: true }],

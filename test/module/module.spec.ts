@@ -335,6 +335,7 @@ describe('as a guest of the host', () => {
     app = await ADAPTERS.Express(Host);
     await app.init();
     expect([...app.get(SchedulerRegistry).getIntervals()].sort()).toEqual([
+      'marketplace:alerts',
       'marketplace:audit',
       'marketplace:deadline',
       'marketplace:deliver',

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { codeOf, dropDatabaseOfSuite, HOUR_MS, LICENSE_PRODUCT, Rooms } from '../subscription/rooms.js';
@@ -124,12 +124,10 @@ describe('claim in a transaction of the host', () => {
     // A stranger's DataSource: another pool, another schema path, type parsers that turn instants and numbers into
     // something else.
     const shouting = { getTypeParser: (oid: number) => (text: string) => (oid === TEXT_OID ? text : `host:${text}`) };
-    host = await createDataSource(rooms.options)
-      .setOptions({
-        schema: 'public',
-        extra: { types: shouting, options: '-c timezone=Asia/Tokyo -c search_path=public' },
-      })
-      .initialize();
+    host = await new DataSource({
+      ...{ type: 'postgres', url: rooms.options.database.url, poolSize: 6 },
+      extra: { types: shouting, options: '-c timezone=Asia/Tokyo -c search_path=public' },
+    }).initialize();
     await host.query('CREATE TABLE IF NOT EXISTS public.tenant (id text PRIMARY KEY)');
   });
   afterEach(async () => {

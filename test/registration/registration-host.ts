@@ -1,5 +1,5 @@
 import { type DynamicModule, type INestApplication, Module, type NestApplicationOptions } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { DiscoveryModule, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { type Options } from '../../src/options/options.js';
@@ -10,7 +10,7 @@ import { type Rooms, ROOMS_PROVIDERS } from '../subscription/rooms.js';
 export type HttpAdapter = 'express' | 'fastify';
 export const ADAPTERS: readonly HttpAdapter[] = ['express', 'fastify'];
 
-@Module({})
+@Module({ imports: [DiscoveryModule] })
 class HostModule {}
 
 export interface HostSettings {

@@ -1,5 +1,5 @@
 import { type INestApplicationContext, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { DiscoveryModule, NestFactory } from '@nestjs/core';
 import {
   type Agreement,
   MarketplaceSimulator,
@@ -15,7 +15,9 @@ import { createDataSource } from '../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { ENTITLEMENT_PROVIDERS } from '../../src/entitlement/entitlement.providers.js';
 import { EntitlementService } from '../../src/entitlement/entitlement.service.js';
+import { ClockGuard } from '../../src/database/clock-guard.js';
 import { AlertBoard } from '../../src/events/alert-board.js';
+import { ClockWatch } from '../../src/events/clock-watch.js';
 import { Outbox } from '../../src/events/outbox.js';
 import { type Options } from '../../src/options/options.js';
 import { type ResolvedOptions, resolveOptions } from '../../src/options/resolved-options.js';
@@ -45,12 +47,23 @@ export const NOON = new Date('2026-11-18T12:00:00Z');
 
 export type RoomsOptions = Options & { switches?: Partial<Switches>; simulator?: SimulatorOptions };
 
-@Module({})
+@Module({ imports: [DiscoveryModule] })
 class RoomsModule {}
 
 /** What Nest builds of these rooms, without a controller; `jobs.autoStart` is off in them. */
 export const ROOMS_PROVIDERS = [
-  ...[Waker, JobScheduler, Outbox, AlertBoard, AwsClients, CallBudget, PacedCalls, CallPermission],
+  ...[
+    Waker,
+    JobScheduler,
+    Outbox,
+    AlertBoard,
+    ClockGuard,
+    ClockWatch,
+    AwsClients,
+    CallBudget,
+    PacedCalls,
+    CallPermission,
+  ],
   ...[...SUBSCRIPTION_PROVIDERS, ...REGISTRATION_PROVIDERS, ...ENTITLEMENT_PROVIDERS],
 ];
 

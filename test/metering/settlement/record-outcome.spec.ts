@@ -215,6 +215,8 @@ describe('what an answer does to a record', () => {
     expect(CAUSE_SCOPE).toEqual({
       ...{ invalidDimension: 'dimension', invalidLicense: 'identity', invalidCustomer: 'identity' },
       invalidProduct: 'product',
+      ...{ invalidAllocations: 'reason', invalidTag: 'reason', invalidRequest: 'reason', unrecognised: 'reason' },
+      timestampOutOfBounds: 'reason',
     });
   });
 
