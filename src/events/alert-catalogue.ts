@@ -51,6 +51,16 @@ export const ALERT_CATALOGUE = {
     endsBy: BY_CAUSE,
     events: [],
   },
+  databaseInterrupted: {
+    severity: ['warning'],
+    subject: 'the host name of the machine, and `unanswered` or `readOnly`',
+    meaning: 'Postgres gave no answer in time, or took no writes, as a primary does that was demoted.',
+    cost: 'The time that it took. Nothing is lost: what was under way was done again, or is found unfinished.',
+    action: 'Look at the network, the pooler and the failover log of that time, if nobody has planned it.',
+    ends: 'a week after it was raised last',
+    endsBy: ['expiry'],
+    events: [],
+  },
   clockSkew: {
     severity: ['warning', 'critical'],
     subject: 'the host name of the machine',

@@ -1,10 +1,11 @@
+import { hostname } from 'node:os';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { plusMs } from '../runtime/clock.js';
 import { JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { endsBy, pauseBeforeTelling } from './alert-board.js';
+import { AlertBoard, endsBy, pauseBeforeTelling } from './alert-board.js';
 import { ALERT_CATALOGUE, ALERT_EXPIRES_AFTER_MS, type AlertKind } from './alert-catalogue.js';
 import { type NewMarketplaceEvent } from './marketplace-event.js';
 import { Outbox } from './outbox.js';
@@ -26,7 +27,8 @@ interface OpenAlert {
 
 /**
  * Tells of alerts again that nobody has taken on, ever more rarely, so that a handler that failed, or a person who
- * overlooked one, hears of it while it lasts; and ends warnings of what has happened once and is long past.
+ * overlooked one, hears of it while it lasts; ends warnings of what has happened once and is long past; and tells of
+ * what happened while there was no database to tell it.
  */
 @Injectable()
 export class AlertWatch {
@@ -36,6 +38,7 @@ export class AlertWatch {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly outbox: Outbox,
+    private readonly alerts: AlertBoard,
     scheduler: JobScheduler,
   ) {
     scheduler.add({ name: 'alerts', intervalMs: INTERVAL_MS, run: () => this.run() });
@@ -44,6 +47,7 @@ export class AlertWatch {
   async run(): Promise<void> {
     const { sellerAccount, clock } = this.options;
     const now = clock.now();
+    await this.tellInterruptions();
     await this.database.query(
       `UPDATE marketplace.alert SET resolved_at = $3
        WHERE seller_account = $1 AND kind = ANY ($2) AND severity = 'warning' AND resolved_at IS NULL
@@ -51,6 +55,30 @@ export class AlertWatch {
       [sellerAccount, EXPIRING, now.toISOString(), plusMs(now, -ALERT_EXPIRES_AFTER_MS).toISOString()],
     );
     for (let told = CHUNK; told === CHUNK;) told = await this.database.transaction((tx) => this.tellAgain(tx, now));
+  }
+
+  /** What this process went through, as soon as there is a database again to write it into. */
+  private async tellInterruptions(): Promise<void> {
+    const { connections } = this.database;
+    const interruptions = connections.takeInterruptions();
+    try {
+      await this.database.transaction(async (tx) => {
+        for (const { trouble, since, until, times } of interruptions) {
+          await this.alerts.raise(tx, {
+            ...{ kind: 'databaseInterrupted', subject: `${hostname()}/${trouble}`, severity: 'warning' },
+            message:
+              `${times} statements or attempts to connect ` +
+              (trouble === 'unanswered' ? 'got no answer from Postgres' : 'met a Postgres that takes no writes') +
+              ` between ${since.toISOString()} and ${until.toISOString()}. Their connections were given up, and what ` +
+              'they were about was done again.',
+            details: { trouble, since: since.toISOString(), until: until.toISOString(), times },
+          });
+        }
+      });
+    } catch (error) {
+      connections.putBack(interruptions);
+      throw error;
+    }
   }
 
   private async tellAgain(tx: SqlExecutor, now: Date): Promise<number> {

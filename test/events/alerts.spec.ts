@@ -21,6 +21,7 @@ const ENDINGS: Record<AlertKind, Ending[]> = {
       ],
     },
   ],
+  databaseInterrupted: [{ week: true }],
   clockSkew: [
     {
       shown: [
@@ -369,4 +370,14 @@ describe('an open alert', () => {
     await world.app.get(AlertBoard).resolve(world.database, kind, 'a\0b');
     expect(await world.alerts(kind)).toEqual([]);
   });
+});
+
+it('what happened while there was no database is told as soon as there is one, once', async () => {
+  const { connections } = world.database;
+  const nobody = { retire: () => undefined, hasten: () => undefined };
+  for (let time = 0; time < 3; time += 1) connections.gaveUp('unanswered', nobody);
+  await world.run('alerts');
+  await world.run('alerts');
+  const told = (await world.alerts('databaseInterrupted')).map(({ subject, details }) => [subject, details.times]);
+  expect(told).toEqual([[expect.stringMatching(/\/unanswered$/), 3]]);
 });
