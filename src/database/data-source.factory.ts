@@ -5,7 +5,8 @@ import { type ResolvedOptions } from '../options/resolved-options.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { LedgerDataSource } from './ledger-data-source.js';
 import { LEDGER_SCHEMA, MIGRATIONS_TABLE } from './ledger-schema.js';
-import { clientClassOf, LedgerSession } from './ledger-session.js';
+import { LedgerSession } from './ledger-session.js';
+import { clientClassOf } from './session-client.js';
 
 /** By its place in the union: TypeORM 0.3 and 1 call it by different names. */
 type PostgresDataSourceOptions = Extract<DataSourceOptions, { type: 'postgres' }>;

@@ -99,7 +99,10 @@ export class LedgerDatabase implements OnApplicationShutdown {
     return this.retried((runner, client) => this.inTransaction(runner, client, work, settings));
   }
 
-  /** `work` on a connection of the pool, which goes back to it, unless it is no longer fit for anybody. */
+  /**
+   * `work` on a connection of the pool, which goes back to it, unless it is no longer fit for anybody.
+   * @internal Published types would need those of `pg`, which hosts need not have.
+   */
   async onConnection<T>(work: (runner: QueryRunner, client: LedgerClient) => Promise<T>): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
     let client: LedgerClient | null = null;
