@@ -13,7 +13,6 @@ export default {
     '/test/metering/recording/(host-transaction|usage-recorder)\\.spec\\.ts$',
     '/test/metering/sealing/hour-sealer\\.spec\\.ts$',
     '/test/notifications/endpoint\\.spec\\.ts$',
-    '/test/registration/claim\\.spec\\.ts$',
   ],
   testPathIgnorePatterns: ['/node_modules/'],
   globalSetup: '<rootDir>/test/pooler/jest-global-setup.mjs',

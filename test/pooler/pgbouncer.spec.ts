@@ -46,9 +46,15 @@ describe('PgBouncer in transaction mode', () => {
 
   it('two replicas that start at once on an empty database migrate it once, and bill', async () => {
     const database = await createTestDatabase();
-    const [first, second] = await Promise.all([LedgerHarness.start({ database }), LedgerHarness.start({ database })]);
+    const started = await Promise.all([LedgerHarness.start({ database }), LedgerHarness.start({ database })]);
     try {
       expect(await atServer(database, 'SELECT name FROM marketplace.migration')).toHaveLength(1);
+      // Those two have different markets; what bills is one market, whose settings are in force.
+      const inForce = { options: { settingsRevision: 1 } };
+      const first = await LedgerHarness.start({ database, ...inForce });
+      started.unshift(first);
+      const second = await first.replica(inForce);
+      started.unshift(second);
       const { id } = await first.subscribe();
       await first.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 3 });
       await second.metering.record({ subscriptionId: id, dimension: 'requests', quantity: 4 });
@@ -57,8 +63,7 @@ describe('PgBouncer in transaction mode', () => {
       await first.expectConserved();
       expect(first.simulator.bill()).toMatchObject([{ dimension: 'requests', quantity: 7 }]);
     } finally {
-      await second.stop();
-      await first.stop();
+      for (const one of started) await one.stop();
     }
   });
 
