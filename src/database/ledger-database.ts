@@ -44,6 +44,8 @@ export class CommitUnknownError extends Error {
 }
 
 const RETRIED_SQLSTATES = new Set(['40001', '40P01']);
+/** `idle_in_transaction_session_timeout`. */
+const IDLE_IN_TRANSACTION = '25P03';
 const RETRIES = 5;
 const RETRY_PAUSE_MS = 10;
 
@@ -163,8 +165,11 @@ async function connected(runner: QueryRunner): Promise<LedgerClient> {
 
 async function commit(client: pg.Client): Promise<void> {
   const answer = await client.query('COMMIT').catch((error: unknown) => {
-    // Only what the server says of this very statement tells that it was rolled back.
-    throw error instanceof pg.DatabaseError && error.severity === 'ERROR' ? error : new CommitUnknownError(error);
+    // Only what the server says of this very statement tells that it was rolled back; or that it had ended the session
+    // before, because the transaction stood still.
+    const isRolledBack =
+      error instanceof pg.DatabaseError && (error.severity === 'ERROR' || error.code === IDLE_IN_TRANSACTION);
+    throw isRolledBack ? error : new CommitUnknownError(error);
   });
   // To a transaction in which a statement has failed the server answers so, and it is no error to it.
   if (answer.command !== 'COMMIT') throw new Error(`the transaction was not committed but ended by ${answer.command}`);
