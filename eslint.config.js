@@ -54,7 +54,7 @@ export default tseslint.config(
     files: ['test/**/*.ts', 'packages/*/test/**/*.ts'],
     extends: [jest.configs['flat/recommended']],
     rules: {
-      // Assertions also come from supertest's chains, from properties, and from helpers that say so in their name.
+      // Assertions also come from properties, and from helpers that say so in their name.
       'jest/expect-expect': ['error', { assertFunctionNames: ['expect*', '**.expect*', 'assert*', '**.assert*'] }],
       // Helpers assert too, and so do tests under a condition (`itAsRoot`).
       'jest/no-standalone-expect': 'off',
@@ -62,8 +62,7 @@ export default tseslint.config(
       'jest/no-conditional-expect': 'off',
       // Tests put fakes in a method's place and hand methods to expect() without calling them.
       '@typescript-eslint/unbound-method': 'off',
-      // supertest's bodies and asymmetric matchers are `any`, and reading them is the point. Calling one still is an
-      // error.
+      // Bodies and asymmetric matchers are `any`, and reading them is the point. Calling one still is an error.
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',

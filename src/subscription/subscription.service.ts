@@ -24,7 +24,7 @@ import {
 } from './subscription.js';
 import { SubscriptionChoiceError } from './subscription-choice-error.js';
 
-export type { Agreement, Subscription } from './subscription.js';
+export type { Subscription } from './subscription.js';
 
 /** In force first; what may yet be, before what is over. */
 const ORDER: readonly SubscriptionState[] = [

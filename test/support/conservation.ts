@@ -3,7 +3,7 @@ import { type LedgerDatabase } from '../../src/database/ledger-database.js';
 import { meteredRecords, tableViolations } from './ledger-judge.js';
 import { grainOfLine, type MarketplaceSimulator } from './market.js';
 
-export { type MeteredRecord, meteredRecords } from './ledger-judge.js';
+export { meteredRecords } from './ledger-judge.js';
 
 /** Invariant I1 as the tables say it. */
 export async function expectTablesConserved(database: LedgerDatabase): Promise<void> {

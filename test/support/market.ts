@@ -1,7 +1,6 @@
 import {
   type Agreement,
   type BillLine,
-  type Disturbance,
   MarketplaceSimulator,
   type MessageFilter,
   type NotificationMessage,
@@ -13,15 +12,7 @@ import {
 
 /** The only file of the worlds that knows the simulator: what it is asked to do, in the words of the cases. */
 export { MarketplaceSimulator, SeededRandom, VirtualClock };
-export type {
-  Agreement,
-  BillLine,
-  Disturbance,
-  MessageFilter,
-  NotificationMessage,
-  SimulatorOptions,
-  SubscribeOptions,
-};
+export type { Agreement, BillLine, MessageFilter, NotificationMessage, SimulatorOptions, SubscribeOptions };
 
 export const SELLER = '123456789012';
 

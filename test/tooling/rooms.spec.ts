@@ -44,7 +44,7 @@ const BAD: readonly (readonly [from: string, to: string, rule: string])[] = [
   ['src/metering/to-sdk.ts', '@aws-sdk/client-marketplace-metering', 'aws-sdk-only-in-aws'],
   ['src/metering/to-test.ts', '../../test/helper.js', 'product-knows-no-workshop'],
   ['src/metering/to-examples.ts', '../../examples/helper.js', 'product-knows-no-workshop'],
-  ['src/metering/to-dev.ts', 'supertest', 'no-development-dependencies'],
+  ['src/metering/to-dev.ts', 'fast-check', 'no-development-dependencies'],
   ['src/metering/to-nowhere.ts', './missing.js', 'no-unresolvable'],
   ['src/cellar/to-runtime.ts', '../runtime/face.js', 'known-rooms'],
   ['src/admin/to-cellar.ts', '../cellar/face.js', 'known-rooms-as-target'],

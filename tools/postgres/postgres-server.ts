@@ -8,8 +8,6 @@ import { createDatabaseSql, databaseUrl, freePort, withClient } from './connecti
 import { KeeperChannel } from './keeper-channel.js';
 import { endWithLauncher } from './launcher-watch.js';
 
-export { EmbeddedPostgresUnavailableError } from './binaries.js';
-
 /** How to start a {@link PostgresServer}. Everything has a default. */
 export interface PostgresServerOptions {
   /** TCP port on 127.0.0.1. Default: a free one. */

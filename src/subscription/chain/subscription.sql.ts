@@ -54,41 +54,6 @@ export async function selectSubscriptionsOfTenant(
   return rows.map(({ id }) => id);
 }
 
-export interface IdentityRow {
-  /** The living subscription. */
-  id: string;
-  /** Row id of its current agreement, else of its newest; null where it has none. */
-  agreement_id: string | null;
-  product_code: string;
-  license_arn: string | null;
-  customer_aws_account_id: string | null;
-  customer_identifier: string | null;
-  entitlements_changed_at: Date | null;
-}
-
-/** What AWS calls the current agreement of a subscription, and its buyer. */
-export async function selectIdentity(sql: SqlExecutor, sellerAccount: string, id: string): Promise<IdentityRow | null> {
-  const living = await selectLivingOf(sql, sellerAccount, id);
-  if (!living) return null;
-  const agreementId = await selectCurrentAgreement(sql, sellerAccount, living.id);
-  const [row] = await sql.query<IdentityRow>(
-    `SELECT s.id::text AS id, $3::text AS agreement_id, s.product_code, s.entitlements_changed_at,
-       (SELECT n.name FROM marketplace.agreement_name n JOIN marketplace.agreement a ON a.seller_account = $1
-         AND a.id = n.agreement_id
-        WHERE n.seller_account = $1 AND $3::uuid IN (a.id, a.alias_of) AND n.kind = 'license' AND n.name IS NOT NULL
-        ORDER BY n.digest LIMIT 1) AS license_arn,
-       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id = s.buyer_id
-         AND b.kind = 'account' LIMIT 1)
-         AS customer_aws_account_id,
-       (SELECT b.name FROM marketplace.buyer_name b WHERE b.seller_account = $1 AND b.buyer_id = s.buyer_id
-         AND b.kind = 'customerIdentifier'
-        LIMIT 1) AS customer_identifier
-     FROM marketplace.subscription s WHERE s.seller_account = $1 AND s.id = $2`,
-    [sellerAccount, living.id, agreementId],
-  );
-  return row ?? null;
-}
-
 /** The first value of a field stays; so does the first arrival. */
 export async function completeRegistration(
   tx: SqlExecutor,

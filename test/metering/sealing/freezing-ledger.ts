@@ -26,7 +26,7 @@ import { migratedDatabase, type TestDatabase } from '../../support/postgres.js';
 // These tests make things go wrong by the dozen; what they look at are the alerts.
 Logger.overrideLogger(false);
 
-export { at, license, NOW, type SpanGiven } from './given-timeline.js';
+export { at, type SpanGiven } from './given-timeline.js';
 
 export const SELLER = 'seller';
 export const PRODUCT = 'larkspur';

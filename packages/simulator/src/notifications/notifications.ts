@@ -10,7 +10,7 @@ import { type MessageFilter, type NotificationMessage, passes } from './notifica
 import { packDates, type PackedDates, unpackDates } from '../packed-dates.js';
 import { type SeededRandom } from '../seeded-random.js';
 import { certificateAnswer, snsAnswer, type SnsAnswer } from './sns-answer.js';
-import { certificatePath, simulatorCertificate } from './sns-certificate.js';
+import { snsSigner } from './sns-certificate.js';
 import { notificationEnvelope, type SnsEnvelope, type SnsSender } from './sns-envelope.js';
 import { snsNoticesOf, topicArnOf } from './sns-notice.js';
 import { SnsSubscription, type SnsSubscriptionState } from './sns-subscription.js';
@@ -18,7 +18,7 @@ import { type Switches } from '../switches.js';
 import { type SimulatorClock } from '../virtual-clock.js';
 
 /** Where the simulator's server lets this room answer: certificates, and the links in SNS messages. */
-export const notificationPaths: readonly string[] = ['/SimpleNotificationService-', '/?Action='];
+export const notificationPaths = ['/SimpleNotificationService-', '/?Action='] as const;
 
 export interface NotificationParts {
   readonly sellerAccountId: string;
@@ -98,7 +98,7 @@ export class Notifications {
 
   /** PEM of the certificate that SigningCertURL leads to. */
   get certificate(): string {
-    return simulatorCertificate;
+    return snsSigner().certificate;
   }
 
   /** From now on messages go there, too. An SNS endpoint is asked to confirm first. */
@@ -196,7 +196,8 @@ export class Notifications {
   /** Certificate, ConfirmSubscription and Unsubscribe. */
   answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    const { status, type, body } = pathname === certificatePath ? certificateAnswer : this.#act(searchParams);
+    const isCertificate = pathname.startsWith(notificationPaths[0]) && pathname === snsSigner().certificatePath;
+    const { status, type, body } = isCertificate ? certificateAnswer(snsSigner().certificate) : this.#act(searchParams);
     response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body);
     return Promise.resolve();
   }

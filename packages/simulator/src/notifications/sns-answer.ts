@@ -1,5 +1,3 @@
-import { simulatorCertificate } from './sns-certificate.js';
-
 /** What a link in an SNS message leads to. */
 export interface SnsAnswer {
   readonly status: number;
@@ -9,7 +7,11 @@ export interface SnsAnswer {
 
 const namespace = 'http://sns.amazonaws.com/doc/2010-03-31/';
 
-export const certificateAnswer: SnsAnswer = { status: 200, type: 'application/x-pem-file', body: simulatorCertificate };
+export const certificateAnswer = (certificate: string): SnsAnswer => ({
+  status: 200,
+  type: 'application/x-pem-file',
+  body: certificate,
+});
 
 /** `subscriptionArn`: of the subscription that the link was for, or undefined when there is none. */
 export function snsAnswer(

@@ -1,61 +1,63 @@
-/**
- * Certificate and key by which the simulator signs its SNS messages. They are published with the source and sign
- * nothing real: whoever trusts them outside a test trusts everyone. Kept here and not made at each start, since making
- * an RSA key takes longer than starting.
- */
-export const simulatorCertificate = `-----BEGIN CERTIFICATE-----
-MIIDpzCCAo+gAwIBAgIUBOnKAVA4Ler30vZ2EuCAvzuJbugwDQYJKoZIhvcNAQEL
-BQAwYjFEMEIGA1UECgw7TWFya2V0cGxhY2Ugc2ltdWxhdG9yIHRlc3QgY2VydGlm
-aWNhdGUgKHNpZ25zIG5vdGhpbmcgcmVhbCkxGjAYBgNVBAMMEXNucy5hbWF6b25h
-d3MuY29tMCAXDTI2MTEyMzA3MzQ0OVoYDzIxMjYxMDMwMDczNDQ5WjBiMUQwQgYD
-VQQKDDtNYXJrZXRwbGFjZSBzaW11bGF0b3IgdGVzdCBjZXJ0aWZpY2F0ZSAoc2ln
-bnMgbm90aGluZyByZWFsKTEaMBgGA1UEAwwRc25zLmFtYXpvbmF3cy5jb20wggEi
-MA0GCSqGSIb3DQEBAQUAA4IBDwAwggEKAoIBAQD1EWQCBUnsAuqvNs/JDD6ucVf0
-SdIznP/NzEasBUP4rptJFjh4pBG6N42D1Bn3VhabzdhGC/g7UvrE3N70NUB0BXjA
-sZLcIMhjgIM9+bB4CVKS+PuXrl6YcWPJJ6mcZ/BE426OgJ3tep8v8W0qgRStuC2M
-e3/aaa95XQE8GlZSPx2AXAwESn3Vhi1w7uMqXy9iqwlHO/b/4jFXYl3AKgeF0xPN
-QzsyM7qZGdkkFxIOgJoXDjONUPZvMHwZF4PMAfQ0bB+eFpAWb8StCRBxR5TKLG6o
-2oT0eojksdVQhrw0mjlbqDjnnumGqKEdf0DDdLToXVSNypZZXw5cWzSgL5cbAgMB
-AAGjUzBRMB0GA1UdDgQWBBSsZahWnbkwnUG/swiHP98z39GrjDAfBgNVHSMEGDAW
-gBSsZahWnbkwnUG/swiHP98z39GrjDAPBgNVHRMBAf8EBTADAQH/MA0GCSqGSIb3
-DQEBCwUAA4IBAQAEFtFTFUicCHnG86GhjT0tkqWjhwcAZZ9HsiaPyAVyhwYRqvFa
-uTHrdnUx0q8r0FOFv+VA+OSvi/HQlkHEAWjeM1I3pEvafr6xf5478eRckT68iQ9F
-B3atARcD0jXUHDgM1wxWptEZqAvue5qyJFEMYxPrF+pwbl99WxweN3UpCzI6dgyb
-Kl+qV1p2/A2IbJFjNGlgwjBy/va5GqbpHZQm3YTm0/nsjjp9UlosPhUiodyXQ1nt
-/CpCzgbIqv12EfJ3XbtnRORtlXX3UvhiFbIElyVf+gZ3b5A7+6b7hdlnX07vTnnv
-Nwnx+eWBwhu4pPH3MI8AIWcUlZADfBDR7n0q
------END CERTIFICATE-----
-`;
+import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
-/** Path in the form of AWS's own certificates: 32 hexadecimal digits. */
-export const certificatePath = '/SimpleNotificationService-f3115fc1e7e1b07a7e05f13543a9171d.pem';
+/** What the simulator signs its SNS messages with. It signs nothing real, and is gone with the process. */
+export interface SnsSigner {
+  readonly privateKey: KeyObject;
+  /** PEM; issued to itself. */
+  readonly certificate: string;
+  /**
+   * Where the certificate lies, in the form of AWS's own: 32 hexadecimal digits. They are of the certificate, since a
+   * receiver keeps what a URL gave, and a restarted simulator has another one under the same address.
+   */
+  readonly certificatePath: string;
+}
 
-export const simulatorPrivateKey = `-----BEGIN PRIVATE KEY-----
-MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQD1EWQCBUnsAuqv
-Ns/JDD6ucVf0SdIznP/NzEasBUP4rptJFjh4pBG6N42D1Bn3VhabzdhGC/g7UvrE
-3N70NUB0BXjAsZLcIMhjgIM9+bB4CVKS+PuXrl6YcWPJJ6mcZ/BE426OgJ3tep8v
-8W0qgRStuC2Me3/aaa95XQE8GlZSPx2AXAwESn3Vhi1w7uMqXy9iqwlHO/b/4jFX
-Yl3AKgeF0xPNQzsyM7qZGdkkFxIOgJoXDjONUPZvMHwZF4PMAfQ0bB+eFpAWb8St
-CRBxR5TKLG6o2oT0eojksdVQhrw0mjlbqDjnnumGqKEdf0DDdLToXVSNypZZXw5c
-WzSgL5cbAgMBAAECggEAI91KrH0Hp3F51PCJkhunpLHTtF2FVKZaTUzi3tPaca9j
-7FtDImyoZ38vx6Ynsqm3n0+NohqoVk47gsnsGwMcDp6qYFDcdDib+uvYyR4cdESw
-/+9OKpGLKHYXq12RleEkKYC7MkGiWxnB6CtF1Z2UYCP/DnsYZ+dllbZFsv0LuvdW
-Uje4nq7tKp8lQ+Ar2PbiQSwW7fpIU61pnJp3K082E7JlmmllDIV1tBpOpV49bXBu
-ZKxo6qZcNrzVEBOrq1Aq733EwcXo3Dzh3Jlflqmb/dFZbsqJgFq9Bz9xohLd91gY
-KqSeRXdi34XXBPxjD4W7GbOBWqvafGU0krVkYweqoQKBgQD8uDGm4Orwt1xa/PWs
-G9tNQWchBucCURmNulcMPfITqxMEWk3MLn7WqYjwxAuIh33/TZptvDxogHR2gm7C
-QUfbixwayHTIs1KaqSjq6yMKC8huZ+auJOqxje4tMhJSN+5e496rr6tMaL+RaPSE
-3LFIwwP9e8mShTwMYapyQXiHSwKBgQD4P8UavNX8fNSZObh36fRo3ju1zV12Wh/p
-yRVcTFFhIfpLKdmpeLWa5G9xa0I1DocUeLcSy0ENmKcMKDdSt+uaT+BqD8Z9Xf75
-ITrrhaFcjkGkYI5nIroOpPwqjCTs0vNYx65okZCUGPQSDwrn/55wFbEFVe3EG+Rq
-o8Gt4t09cQKBgEndQE3pQWH4BdtmQhv6zF9JNW5WySBJOfHNu/GNDXsoLlfAWSrL
-kDEHvkm40zIlf/Ml6HQYZ4OXv/J/bwYB9JG7mAxP+KpMl2Ey/g2jiks+ZGe4oJjX
-m20n8axuDSLQzDAZ5BRENQoRN6S1i3pl0r9UmI73JlRX8tQfm6Tnc+X/AoGBAKAH
-Q8Fbr7nmoonv2ol6iHK9p9Ing7NSn7XuSVXJYMBzzcx8OvLzfGZQEcMUeIaJSeyZ
-cLKt0c649B5zIk6xfzBng2v7pWGVoVLp5/iBmSZ4Ebqr/8Bec4ATPPcUho0f43z8
-o+KGy6OcfmHRzp8FehYY9ZdR8Eb2EAXqcGTulN4RAoGAO/H4DYCcBcqb7deEgixF
-gawjLmh2l5iCOsD2ovf5cYMDEnMmUSdHoXY5wdWIdmFRC1jvGmRtGzrC1WkrgdDB
-5+N/DyUPfG0CHT2AulJqF29KPFI9e1P4YDSWqq8dBZxUqdnAgcgk8ceeagquiuyT
-+cnYofbjkz3CT+Xc8JX/yvw=
------END PRIVATE KEY-----
-`;
+const SHA256_WITH_RSA = '2a864886f70d01010b';
+const ORGANIZATION_NAME = '55040a';
+const COMMON_NAME = '550403';
+
+let made: SnsSigner | undefined;
+
+/** Of this process; made when first asked for, since making an RSA key takes longer than starting. */
+export function snsSigner(): SnsSigner {
+  made ??= newSigner();
+  return made;
+}
+
+function newSigner(): SnsSigner {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const certificate = selfSigned(publicKey.export({ type: 'spki', format: 'der' }), privateKey);
+  const lines = certificate.toString('base64').match(/.{1,64}/g) ?? [];
+  const fingerprint = createHash('sha256').update(certificate).digest('hex').slice(0, 32);
+  return {
+    privateKey,
+    certificate: ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n'),
+    certificatePath: `/SimpleNotificationService-${fingerprint}.pem`,
+  };
+}
+
+/** An X.509 certificate of version 1 [RFC 5280, 4.1], which Node reads but does not make. */
+function selfSigned(subjectPublicKeyInfo: Buffer, privateKey: KeyObject): Buffer {
+  const algorithm = sequence(der(0x06, Buffer.from(SHA256_WITH_RSA, 'hex')), der(0x05));
+  const name = sequence(
+    attribute(ORGANIZATION_NAME, 'Marketplace simulator test certificate (signs nothing real)'),
+    attribute(COMMON_NAME, 'sns.amazonaws.com'),
+  );
+  const validity = sequence(der(0x17, '200101000000Z'), der(0x18, '21270101000000Z'));
+  const content = sequence(der(0x02, Buffer.of(1)), algorithm, name, validity, name, subjectPublicKeyInfo);
+  const signature = sign('sha256', content, privateKey);
+  return sequence(content, algorithm, der(0x03, Buffer.concat([Buffer.of(0), signature])));
+}
+
+const attribute = (type: string, value: string): Buffer =>
+  der(0x31, sequence(der(0x06, Buffer.from(type, 'hex')), der(0x0c, value)));
+
+const sequence = (...parts: readonly Buffer[]): Buffer => der(0x30, Buffer.concat(parts));
+
+/** A value of ASN.1 under DER: tag, length, content. */
+function der(tag: number, content: Buffer | string = ''): Buffer {
+  const bytes = Buffer.from(content);
+  const { length } = bytes;
+  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.of(tag, ...size), bytes]);
+}

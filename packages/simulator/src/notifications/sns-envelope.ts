@@ -1,5 +1,5 @@
-import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
-import { certificatePath, simulatorPrivateKey } from './sns-certificate.js';
+import { sign } from 'node:crypto';
+import { snsSigner } from './sns-certificate.js';
 
 /** What SNS posts to an HTTP endpoint, and puts into a queue unless delivery is raw. */
 export interface SnsEnvelope {
@@ -76,13 +76,11 @@ export function confirmationEnvelope(
   return signed(unsigned, sender);
 }
 
-let key: KeyObject | undefined;
-
 function signed(unsigned: Unsigned, { url, signatureVersion }: SnsSender): SnsEnvelope {
   const present = signedKeys[unsigned.Type].map((name) => [name, unsigned[name as keyof Unsigned]] as const);
   const text = present.map(([name, value]) => (value === undefined ? '' : `${name}\n${value}\n`)).join('');
-  key ??= createPrivateKey(simulatorPrivateKey);
-  const signature = sign(signatureVersion === '1' ? 'RSA-SHA1' : 'RSA-SHA256', Buffer.from(text), key);
+  const { privateKey, certificatePath } = snsSigner();
+  const signature = sign(signatureVersion === '1' ? 'RSA-SHA1' : 'RSA-SHA256', Buffer.from(text), privateKey);
   return {
     ...unsigned,
     SignatureVersion: signatureVersion,
