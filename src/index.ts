@@ -76,6 +76,7 @@ export type {
 export { QueueIntake } from './subscription/inbox/queue-intake.js';
 export { RegistrationService } from './registration/registration.service.js';
 export type { InspectedRegistration } from './registration/registration.service.js';
+export type { BrowserRequest } from './registration/browser-binding.js';
 export { EntitlementService } from './entitlement/entitlement.service.js';
 export type { Entitlement, EntitlementOwner, EntitlementView } from './entitlement/entitlement.js';
 export type { EntitlementCheck } from './entitlement/entitlement-check.js';

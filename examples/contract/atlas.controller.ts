@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Headers, Post, Req } from '@nestjs/common';
 import {
+  type BrowserRequest,
   type EntitlementCheck,
   MeteringService,
   RegistrationService,
@@ -24,8 +25,11 @@ export class AtlasController {
   ) {}
 
   @Post('sign-up')
-  async signUp(@Body() form: { company: string; registrationCode: string }): Promise<{ subscriptionId: string }> {
-    const { id } = await this.registrations.claim(form.registrationCode, { tenantId: form.company });
+  async signUp(
+    @Body() form: { company: string; registrationCode: string },
+    @Req() browser: BrowserRequest,
+  ): Promise<{ subscriptionId: string }> {
+    const { id } = await this.registrations.claim(form.registrationCode, { tenantId: form.company, browser });
     return { subscriptionId: id };
   }
 

@@ -100,7 +100,11 @@ export class ContractStory {
       redirect: 'manual',
     });
     const registrationCode = new URL(landing.headers.get('location') ?? '').searchParams.get('registrationCode');
-    await this.post('sign-up', { company: TENANT, registrationCode });
+    const cookie = landing.headers
+      .getSetCookie()
+      .map((one) => one.split(';')[0])
+      .join('; ');
+    await this.post('sign-up', { company: TENANT, registrationCode }, { cookie });
     await this.work();
   }
 
@@ -117,10 +121,10 @@ export class ContractStory {
     if (status !== expected) throw new Error(`the guarded route answers ${status} instead of ${expected}`);
   }
 
-  private async post<Answer>(path: string, body: object): Promise<Answer> {
+  private async post<Answer>(path: string, body: object, headers: Record<string, string> = {}): Promise<Answer> {
     const response = await fetch(`${await this.app.getUrl()}/${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-tenant': TENANT },
+      headers: { 'content-type': 'application/json', 'x-tenant': TENANT, ...headers },
       body: JSON.stringify(body),
     });
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);

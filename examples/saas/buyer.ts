@@ -42,10 +42,11 @@ export class Buyer {
   static async arrive(company: string, to: Destination, terms: Partial<SubscribeOptions> = {}): Promise<Buyer> {
     const { url, simulator, productCode } = to;
     const agreement = simulator.subscribe({ productCode, ...terms });
-    const code = await codeFor(agreement, to);
-    const signedUp = await post(`${url}/sign-up`, { code, company, email: 'orders@example.com' });
+    const { code, cookie: bound } = await arrivalOf(agreement, to);
+    const form = { code, company, email: 'orders@example.com' };
+    const signedUp = await post(`${url}/sign-up`, form, { cookie: bound });
     locationOf(signedUp);
-    const cookie = signedUp.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    const cookie = cookieOf(signedUp);
     const page = await (await post(`${url}/dashboard/api-key`, {}, { cookie })).text();
     const apiKey = /id="api-key">([^<]+)</.exec(page)?.[1];
     if (apiKey === undefined) throw new Error(`${company} got no API key`);
@@ -56,8 +57,8 @@ export class Buyer {
   async comeBack(): Promise<Agreement> {
     const { url, simulator, productCode } = this.to;
     const agreement = simulator.subscribe({ productCode, accountId: this.accountId });
-    const code = await codeFor(agreement, this.to);
-    locationOf(await post(`${url}/sign-up/existing`, { code }, { cookie: this.cookie }));
+    const { code, cookie } = await arrivalOf(agreement, this.to);
+    locationOf(await post(`${url}/sign-up/existing`, { code }, { cookie: `${this.cookie}; ${cookie}` }));
     return agreement;
   }
 
@@ -78,10 +79,24 @@ export class Buyer {
   }
 }
 
-/** The way from AWS's page to the seller's sign-up page. @returns the registration code that it brings along */
-async function codeFor(agreement: Agreement, { url, simulator }: Destination): Promise<string> {
+/**
+ * The way from AWS's page to the seller's sign-up page.
+ * @returns the registration code that it brings along, and the cookie that binds it to the browser
+ */
+async function arrivalOf(
+  agreement: Agreement,
+  { url, simulator }: Destination,
+): Promise<{ code: string; cookie: string }> {
   const landed = await land(`${url}/marketplace/registration`, simulator.registrationForm(agreement));
-  return new URL(locationOf(landed), url).searchParams.get('registrationCode') ?? '';
+  const code = new URL(locationOf(landed), url).searchParams.get('registrationCode') ?? '';
+  return { code, cookie: cookieOf(landed) };
+}
+
+function cookieOf(response: Response): string {
+  return response.headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(';')[0])
+    .join('; ');
 }
 
 /** As a person does whom the page tells to wait and reload: AWS may be slow for a moment. */

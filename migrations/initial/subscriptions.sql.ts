@@ -232,6 +232,8 @@ export const SUBSCRIPTIONS: readonly string[] = [
     -- SHA-256 of the buyer's token: finds what it was resolved to when AWS takes a token only once and the buyer's
     -- browser posts it again.
     token_hash bytea CHECK (length(token_hash) = 32),
+    -- SHA-256 of the cookie of the browser that brought the token; NULL: the code is bound to none.
+    browser_hash bytea CHECK (length(browser_hash) = 32),
     offer_type text,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,

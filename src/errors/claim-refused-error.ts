@@ -2,7 +2,7 @@ import { MarketplaceMeteringError } from './marketplace-metering-error.js';
 import { REGISTRATION_ERRORS } from './registration-errors.js';
 
 export type ClaimRefusalCode =
-  'CODE_UNKNOWN' | 'CODE_EXPIRED' | 'CODE_USED' | 'LINKED_TO_OTHER_TENANT' | 'TENANT_INVALID';
+  'CODE_UNKNOWN' | 'CODE_EXPIRED' | 'CODE_USED' | 'CODE_OF_OTHER_BROWSER' | 'LINKED_TO_OTHER_TENANT' | 'TENANT_INVALID';
 
 /**
  * A registration code or tenant that does not hold. What a browser sent is the browser's fault: a host that lets the

@@ -94,6 +94,21 @@ export const REGISTRATION_ERRORS = {
     meaning: 'The registration code was claimed by another tenant.',
     fix: 'For another account the buyer starts again from AWS Marketplace.',
   },
+  CODE_OF_OTHER_BROWSER: {
+    seenBy: ['buyer', 'caller'],
+    status: [403],
+    meaning:
+      'The registration code was handed to another browser than the one that signs up, or that one keeps no cookies.',
+    fix:
+      'The buyer starts again from AWS Marketplace in this browser. If it befalls all: the sign-up page is at another ' +
+      'host than the landing page; see `codeCookieDomain` and `codeBinding`.',
+  },
+  BROWSER_NOT_GIVEN: {
+    seenBy: ['caller'],
+    status: [],
+    meaning: '`claim` was not told in which request the buyer signs up.',
+    fix: 'Give it: `claim(code, { tenantId, browser: request })`.',
+  },
   LINKED_TO_OTHER_TENANT: {
     seenBy: ['buyer', 'caller'],
     status: [409],

@@ -43,6 +43,8 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'signUpUrl', variable: 'MARKETPLACE_SIGN_UP_URL', read: asText },
   { option: 'allowedRedirectOrigins', variable: 'MARKETPLACE_ALLOWED_REDIRECT_ORIGINS', read: asList },
   { option: 'codeTtlMs', variable: 'MARKETPLACE_CODE_TTL_MS', read: asNumber },
+  { option: 'codeBinding', variable: 'MARKETPLACE_CODE_BINDING', read: asText },
+  { option: 'codeCookieDomain', variable: 'MARKETPLACE_CODE_COOKIE_DOMAIN', read: asText },
   { option: 'registrationsPerMinute', variable: 'MARKETPLACE_REGISTRATIONS_PER_MINUTE', read: asNumber },
   { option: 'resolvePatienceMs', variable: 'MARKETPLACE_RESOLVE_PATIENCE_MS', read: asNumber },
   { option: 'support.email', variable: 'MARKETPLACE_SUPPORT_EMAIL', read: asText },

@@ -186,6 +186,13 @@ export const optionsSchema = z.strictObject({
   signUpUrl: webUrl('the sign-up page of your application').optional(),
   allowedRedirectOrigins: z.array(webUrl('an origin')).default([]),
   codeTtlMs: durationMs(MINUTES_MS, 24 * HOUR_MS, HOUR_MS),
+  codeBinding: z.enum(['browser', 'none'], { error: 'give "browser" or "none"' }).default('browser'),
+  codeCookieDomain: z
+    .string({ error: 'give a domain, for example example.com' })
+    .regex(/^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+$/, {
+      error: 'give a domain in lower case, without a dot in front, for example example.com',
+    })
+    .optional(),
   resolveRedirect: z
     .custom<NonNullable<RegistrationOptions['resolveRedirect']>>((value) => typeof value === 'function')
     .optional(),

@@ -45,6 +45,7 @@ export function combinationProblems(input: Given): OptionProblem[] {
             'MARKETPLACE_SIGN_UP_URL',
           ),
         ]),
+    ...cookieProblems(input),
     ...products.flatMap((product, index) => {
       const at = (field: string, fix: string): OptionProblem => problem(`products[${index}].${field}`, fix);
       const isMixed = runsAtBuyer(product) && !isInstallation;
@@ -60,6 +61,21 @@ export function combinationProblems(input: Given): OptionProblem[] {
       return [...mixed, ...(runsAtBuyer(product) ? installedProblems(product, at) : saasProblems(product, at))];
     }),
     ...(isInstallation ? waysInProblems(input) : []),
+  ];
+}
+
+/** A browser would not even keep a cookie for a domain to which the host that sets it does not belong. */
+function cookieProblems({ signUpUrl, codeCookieDomain: domain }: Given): OptionProblem[] {
+  if (typeof domain !== 'string' || typeof signUpUrl !== 'string' || !URL.canParse(signUpUrl)) return [];
+  const { hostname } = new URL(signUpUrl);
+  if (`.${hostname}`.endsWith(`.${domain}`)) return [];
+  return [
+    problem(
+      'codeCookieDomain',
+      `${hostname} of signUpUrl does not belong to it; give a domain that it shares with the landing page, or codeBinding ` +
+        '"none" where they share none',
+      'MARKETPLACE_CODE_COOKIE_DOMAIN',
+    ),
   ];
 }
 

@@ -55,6 +55,28 @@ export interface RegistrationOptions {
    */
   codeTtlMs?: number | undefined;
   /**
+   * Whether a registration code can be claimed only from the browser that brought the token from AWS, by a cookie that
+   * the landing page sets.
+   *
+   * Give `none` where landing page and sign-up page share no domain: whoever has a code's URL may then claim it.
+   *
+   * @range `browser` or `none`
+   * @defaultValue `browser`
+   * @environment MARKETPLACE_CODE_BINDING
+   */
+  codeBinding?: 'browser' | 'none' | undefined;
+  /**
+   * Domain of the cookie that binds a code to its browser.
+   *
+   * Give the domain that both share where the landing page has another host than what claims, such as `example.com` for
+   * `api.example.com` and `app.example.com`. All hosts of that domain are then shown the cookie, and could plant one.
+   *
+   * @range a domain to which the host of `signUpUrl` belongs
+   * @defaultValue none: the host of the landing page alone
+   * @environment MARKETPLACE_CODE_COOKIE_DOMAIN
+   */
+  codeCookieDomain?: string | undefined;
+  /**
    * Tokens that are no buyer's which one client may bring in a minute, in each process. More are answered with 429.
    * Buyers whom AWS knows are not counted.
    *

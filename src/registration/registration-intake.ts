@@ -14,6 +14,7 @@ import { digestOf } from '../subscription/chain/aws-names.js';
 import { SubscriptionRegistrar } from '../subscription/chain/subscription-registrar.js';
 import { ProductCatalog } from '../subscription/product-catalog.js';
 import { ArrivalBudget } from './arrival-budget.js';
+import { bindToBrowser } from './browser-binding.js';
 import { RedirectPolicy } from './redirect-policy.js';
 import { hashOf, mintCode } from './registration-code.js';
 import { type RegistrationForm } from './registration-form.js';
@@ -35,6 +36,20 @@ const TOKEN = /^[^\p{Cc}]{1,8000}$/u;
 /** What was brought was no buyer's. */
 const VAIN: ReadonlySet<MarketplaceErrorCode> = new Set(['TOKEN_INVALID', 'TOKEN_EXPIRED']);
 const SETUP_SUBJECT = 'ResolveCustomer';
+
+/** Where an arriving buyer goes, and what its browser keeps for the claim. */
+export interface Redirection {
+  url: URL;
+  /** Value of a Set-Cookie header; null where codes are bound to no browser. */
+  setCookie: string | null;
+}
+
+/** A code that is not given to anybody yet. */
+interface NewCode {
+  code: string;
+  tokenHash: Buffer;
+  browserHash: Buffer | null;
+}
 
 interface Arrived {
   id: string;
@@ -68,14 +83,16 @@ export class RegistrationIntake {
    * @param client whom it counts against when it leads nowhere
    * @throws RegistrationRefusedError for everything that a page can explain
    */
-  async receive(form: RegistrationForm, client: string): Promise<URL> {
+  async receive(form: RegistrationForm, client: string): Promise<Redirection> {
     if (form.token === null) throw new RegistrationRefusedError('TOKEN_MISSING');
     // Nothing that AWS hands out: it is not asked.
     if (!TOKEN.test(form.token)) throw new RegistrationRefusedError('TOKEN_INVALID');
     const tokenHash = hashOf(form.token);
     const answer = await this.resolveOnce(form.token, tokenHash, client);
     const code = mintCode();
-    const arrived = await this.register(answer, form, tokenHash, code).catch((error: unknown) => {
+    const binding = bindToBrowser(code, this.options);
+    const issued = { code, tokenHash, browserHash: binding?.digest ?? null };
+    const arrived = await this.register(answer, form, issued).catch((error: unknown) => {
       const isVain = error instanceof RegistrationRefusedError && VAIN.has(error.code);
       if (isVain) this.budget.countVain(client);
       throw error;
@@ -84,7 +101,8 @@ export class RegistrationIntake {
     const { id: subscriptionId, productCode, tenantId } = arrived;
     this.logger.log('a buyer has arrived', { subscriptionId, productCode, isLinked: tenantId !== null });
     const offer = form.offerType === null ? {} : { offerType: form.offerType };
-    return this.redirects.urlFor({ subscriptionId, productCode, code, tenantId, ...offer });
+    const url = await this.redirects.urlFor({ subscriptionId, productCode, code, tenantId, ...offer });
+    return { url, setCookie: binding?.setCookie ?? null };
   }
 
   /**
@@ -97,30 +115,20 @@ export class RegistrationIntake {
     );
   }
 
-  private async register(
-    answer: CustomerAnswer,
-    form: RegistrationForm,
-    tokenHash: Buffer,
-    code: string,
-  ): Promise<Arrived> {
+  private async register(answer: CustomerAnswer, form: RegistrationForm, code: NewCode): Promise<Arrived> {
     switch (answer.kind) {
       case 'resolved':
-        return this.enter(answer.customer, form, tokenHash, code);
+        return this.enter(answer.customer, form, code);
       case 'tokenInvalid':
         throw new RegistrationRefusedError('TOKEN_INVALID');
       case 'tokenExpired':
-        return this.again(form, tokenHash, code);
+        return this.again(form, code);
       case 'failed':
         throw await this.failed(answer.failure);
     }
   }
 
-  private async enter(
-    customer: ResolvedCustomer,
-    form: RegistrationForm,
-    tokenHash: Buffer,
-    code: string,
-  ): Promise<Arrived> {
+  private async enter(customer: ResolvedCustomer, form: RegistrationForm, code: NewCode): Promise<Arrived> {
     const { productCode } = customer;
     if (productCode === undefined)
       throw new RegistrationRefusedError('AWS_UNAVAILABLE', 'ResolveCustomer answered without a ProductCode');
@@ -131,12 +139,12 @@ export class RegistrationIntake {
         // The same token is the same arrival, however often a browser posts it.
         const arrival = {
           ...named,
-          messageId: tokenHash.toString('hex'),
+          messageId: code.tokenHash.toString('hex'),
           offerType: form.offerType,
           fields: form.fields,
         };
         const registered = await this.registrar.arrive(arrival, tx);
-        await this.issue(tx, registered.id, form, tokenHash, code);
+        await this.issue(tx, registered.id, form, code);
         for (const subject of [SETUP_SUBJECT, registrationOf(productCode)])
           await this.alerts.resolve(tx, 'setupError', subject);
         return registered;
@@ -205,16 +213,16 @@ export class RegistrationIntake {
    * AWS says that the token is spent. If it was spent here, the buyer is known; another replica may be about to commit
    * the same.
    */
-  private async again(form: RegistrationForm, tokenHash: Buffer, code: string): Promise<Arrived> {
+  private async again(form: RegistrationForm, code: NewCode): Promise<Arrived> {
     for (const waitMs of [0, DUPLICATE_WAIT_MS]) {
       if (waitMs > 0) await delay(waitMs);
       const now = this.options.clock.now();
       const known = await this.database.transaction(async (tx) => {
-        const row = await selectSubscriptionOfToken(tx, this.options.sellerAccount, tokenHash, {
+        const row = await selectSubscriptionOfToken(tx, this.options.sellerAccount, code.tokenHash, {
           since: plusMs(now, -TOKEN_LIFE_MS),
           now,
         });
-        if (row) await this.issue(tx, row.id, form, tokenHash, code);
+        if (row) await this.issue(tx, row.id, form, code);
         return row;
       });
       if (known) return { id: known.id, productCode: known.product_code, tenantId: known.tenant_id };
@@ -225,13 +233,12 @@ export class RegistrationIntake {
   private async issue(
     tx: SqlExecutor,
     subscriptionId: string,
-    form: RegistrationForm,
-    tokenHash: Buffer,
-    code: string,
+    { offerType }: RegistrationForm,
+    { code, tokenHash, browserHash }: NewCode,
   ): Promise<void> {
     const createdAt = this.options.clock.now();
     await insertCode(tx, this.options.sellerAccount, {
-      ...{ codeHash: hashOf(code), subscriptionId, tokenHash, offerType: form.offerType },
+      ...{ codeHash: hashOf(code), subscriptionId, tokenHash, browserHash, offerType },
       ...{ createdAt, expiresAt: plusMs(createdAt, this.options.codeTtlMs) },
     });
   }

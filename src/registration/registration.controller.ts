@@ -9,20 +9,23 @@ import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type AddressedRequest, arrivingClientOf } from './arriving-client.js';
 import { BODY_BYTES_MAX, formBodyOf } from './registration-body.js';
 import { registrationFormOf } from './registration-form.js';
-import { RegistrationIntake } from './registration-intake.js';
+import { type Redirection, RegistrationIntake } from './registration-intake.js';
 import { PAGE_HEADERS, refusalPage, welcomePage } from './registration-page.js';
 import { RegistrationRefusedError } from './registration-refusal.js';
 
 type Arrival = IncomingBody & AddressedRequest;
 
+/** The host's name comes from strangers: what is told about it must end. */
+const WARNINGS_MAX = 10;
+
 /**
  * The landing page. It takes the request as it is and answers through the HTTP adapter, so that pipes, interceptors,
  * serializers and filters of the host have no say in what a buyer sees. Open by nature: the token is the credential; no
- * cookie is read or written.
+ * cookie is read. One is written, for the claim of the code.
  */
 export abstract class RegistrationController {
   private readonly logger = new Logger('MarketplaceRegistration');
-  private hasWarned = false;
+  private readonly told = new Set<string>();
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -40,15 +43,19 @@ export abstract class RegistrationController {
   @BoundedBody(BODY_BYTES_MAX)
   async arrive(@Req() request: Arrival, @Res() response: unknown): Promise<void> {
     try {
-      const url = await this.receive(request);
+      const { url, setCookie } = await this.receive(request);
       for (const [name, value] of Object.entries(PAGE_HEADERS)) this.host.httpAdapter.setHeader(response, name, value);
+      if (setCookie !== null) {
+        this.host.httpAdapter.appendHeader(response, 'Set-Cookie', setCookie);
+        this.warnOfOtherHost(headerOf(request, 'host'), url);
+      }
       this.host.httpAdapter.redirect(response, 303, url.href);
     } catch (error) {
       this.refuse(request, response, error instanceof RegistrationRefusedError ? error : failureOf(error));
     }
   }
 
-  private async receive(request: Arrival): Promise<URL> {
+  private async receive(request: Arrival): Promise<Redirection> {
     const form = registrationFormOf(await formBodyOf(request), headerOf(request, 'content-type'));
     if (!form) throw new RegistrationRefusedError('BODY_INVALID');
     const { name, isProxyUntrusted } = arrivingClientOf(request);
@@ -57,13 +64,32 @@ export abstract class RegistrationController {
   }
 
   private warnOfProxy(): void {
-    if (this.hasWarned) return;
-    this.hasWarned = true;
-    this.logger.warn(
+    this.warnOnce(
       'buyers come through a proxy that this application does not trust, so they all have its address here. Buyers are ' +
         'served nevertheless; but trust your load balancer (Express: app.set("trust proxy", …), Fastify: trustProxy), so ' +
         'that what strangers bring in vain counts against them alone',
     );
+  }
+
+  /** A cookie does not leave its host, unless it names a domain. */
+  private warnOfOtherHost(host: string, { hostname }: URL): void {
+    const here = URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : hostname;
+    const { codeCookieDomain: domain } = this.options;
+    const isReached =
+      domain === undefined ? here === hostname : [here, hostname].every((name) => isBelow(name, domain));
+    if (isReached) return;
+    this.warnOnce(
+      `buyers arrive at ${here} and go on to ${hostname}, which is not shown the cookie that binds the registration ` +
+        `code to their browser. Either claim the code in a request to ${here}, or set codeCookieDomain ` +
+        '(MARKETPLACE_CODE_COOKIE_DOMAIN) to the domain of both, or, where they share none, codeBinding ' +
+        '(MARKETPLACE_CODE_BINDING) to "none"',
+    );
+  }
+
+  private warnOnce(message: string): void {
+    if (this.told.has(message) || this.told.size >= WARNINGS_MAX) return;
+    this.told.add(message);
+    this.logger.warn(message);
   }
 
   private refuse(request: Arrival, response: unknown, error: RegistrationRefusedError): void {
@@ -100,6 +126,10 @@ export abstract class RegistrationController {
       adapter.setHeader(response, name, value);
     adapter.reply(response, body, status);
   }
+}
+
+function isBelow(hostname: string, domain: string): boolean {
+  return hostname === domain || hostname.endsWith(`.${domain}`);
 }
 
 function wantsJson(request: Arrival): boolean {

@@ -3,6 +3,7 @@ import { type EntityManager } from 'typeorm';
 import { executorOfManager, LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
 import { assertSameDatabase } from '../database/manager-guard.js';
 import { ClaimRefusedError } from '../errors/claim-refused-error.js';
+import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from '../runtime/waker.js';
@@ -11,6 +12,7 @@ import { isStorable } from '../runtime/storable-text.js';
 import { insertSubjects } from '../subscription/chain/subject.sql.js';
 import { SubjectDirectory } from '../subscription/chain/subject-directory.js';
 import { loadSubscription, type Subscription } from '../subscription/subscription.js';
+import { type BrowserRequest, isOfBrowser } from './browser-binding.js';
 import { codeHashOf } from './registration-code.js';
 import { type CodeRow, insertClaim, selectCode } from './registration.sql.js';
 
@@ -22,6 +24,14 @@ export interface InspectedRegistration {
   offerType?: string;
   /** The tenant that the subscription is linked to already, null for a buyer who is new. */
   tenantId: string | null;
+}
+
+/** A claim as it is asked for. */
+interface Wish {
+  codeHash: Buffer;
+  tenantId: string;
+  /** Refuses a code that was handed to another browser. */
+  check: (row: CodeRow) => void;
 }
 
 const TENANT_LENGTH_MAX = 255;
@@ -40,14 +50,18 @@ export class RegistrationService {
 
   /**
    * Reads a code without using it up, for the sign-up page. A claimed code can be read until it expires.
-   * @throws ClaimRefusedError `CODE_UNKNOWN`, `CODE_EXPIRED`
+   * @param code as the URL of the sign-up page holds it
+   * @param options `browser`, the request of the page: it is then checked here that it comes from the browser that
+   * brought the token, so that a buyer with somebody else's link hears so before there is a form to fill in
+   * @throws ClaimRefusedError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_OF_OTHER_BROWSER`
    */
-  async inspect(code: string): Promise<InspectedRegistration> {
+  async inspect(code: string, { browser }: { browser?: BrowserRequest } = {}): Promise<InspectedRegistration> {
     const { sellerAccount, clock } = this.options;
     const codeHash = codeHashOf(code);
     const row = codeHash && (await selectCode(this.database, sellerAccount, codeHash, clock.now()));
     if (!row) throw unknownCode();
     if (this.isExpired(row)) throw expiredCode();
+    if (browser !== undefined) refuseOtherBrowser(code, row, browser);
     return {
       subscriptionId: row.subscription_id,
       productCode: row.product_code,
@@ -61,18 +75,29 @@ export class RegistrationService {
    * crash and after the code expired. With `manager` it is part of the host's transaction: create the tenant and claim
    * in one, and neither can be without the other; usage may be recorded for the tenant in the same transaction. A
    * refusal comes from what was read, never from an SQL error, and writes nothing: the host's transaction stays usable.
+   *
+   * A code is bound to the browser that brought the token from AWS: nobody claims with a link that was forwarded or
+   * stolen, and no buyer is signed up with somebody else's.
+   * @param code as the URL of the sign-up page holds it
+   * @param options `tenantId`: 1 to 255 characters. `manager`: of the host's transaction. `browser`: the request in which
+   * the buyer signs up, of Express or Fastify; or `'checked'`, where `inspect` was given it at an earlier step and the
+   * host has kept the outcome, as after a confirmation by mail. It may be left out where `codeBinding` is `none`.
    * @throws ClaimRefusedError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_USED`, `LINKED_TO_OTHER_TENANT`,
-   * `TENANT_INVALID`, `MANAGER_ELSEWHERE`
+   * `CODE_OF_OTHER_BROWSER`, `TENANT_INVALID`
+   * @throws MarketplaceMeteringError `BROWSER_NOT_GIVEN`, `MANAGER_ELSEWHERE`
    */
   async claim(
     code: string,
-    { tenantId, manager }: { tenantId: string; manager?: EntityManager },
+    { tenantId, manager, browser }: { tenantId: string; manager?: EntityManager; browser?: BrowserRequest | 'checked' },
   ): Promise<Subscription> {
     refuseTenant(tenantId);
     const codeHash = codeHashOf(code);
     if (!codeHash) throw unknownCode();
     this.subjects.expectClaim(tenantId);
-    const subscriptionId = await this.linkIn(manager, codeHash, tenantId);
+    const check = (row: CodeRow): void => {
+      if (browser !== 'checked') refuseOtherBrowser(code, row, browser);
+    };
+    const subscriptionId = await this.linkIn(manager, { codeHash, tenantId, check });
     // Through a connection of ours: the host's may read types as it likes. What it cannot see yet is the claim.
     const { sellerAccount, clock } = this.options;
     const subscription = await loadSubscription(this.database, sellerAccount, subscriptionId, clock.now());
@@ -80,23 +105,23 @@ export class RegistrationService {
     return { ...subscription, tenantId };
   }
 
-  private async linkIn(manager: EntityManager | undefined, codeHash: Buffer, tenantId: string): Promise<string> {
+  private async linkIn(manager: EntityManager | undefined, wish: Wish): Promise<string> {
     if (!manager) {
-      const subscriptionId = await this.database.transaction((tx) => this.link(tx, codeHash, tenantId));
+      const subscriptionId = await this.database.transaction((tx) => this.link(tx, wish));
       this.waker.wake('inbox');
       return subscriptionId;
     }
     await assertSameDatabase(manager, this.database);
     if (manager.queryRunner?.isTransactionActive === true)
-      return this.link(executorOfManager(manager, this.database), codeHash, tenantId);
-    return manager.transaction((inner) => this.link(executorOfManager(inner, this.database), codeHash, tenantId));
+      return this.link(executorOfManager(manager, this.database), wish);
+    return manager.transaction((inner) => this.link(executorOfManager(inner, this.database), wish));
   }
 
   /**
    * One INSERT, and the names under which usage may be recorded from now on. None of it locks a row of ours: what the
    * claim means for them is done when it is committed, by the job that adopts it.
    */
-  private async link(tx: SqlExecutor, codeHash: Buffer, tenantId: string): Promise<string> {
+  private async link(tx: SqlExecutor, { codeHash, tenantId, check }: Wish): Promise<string> {
     const { sellerAccount, clock } = this.options;
     for (let look = 1; look <= LOOKS_MAX; look += 1) {
       const row = await selectCode(tx, sellerAccount, codeHash, clock.now());
@@ -105,6 +130,7 @@ export class RegistrationService {
       if (row.claimed_by !== null) throw usedCode();
       if (row.tenant_id !== null) throw linkedElsewhere(row.subscription_id);
       if (this.isExpired(row)) throw expiredCode();
+      check(row);
       const { subscription_id: subscriptionId, product_code: productCode } = row;
       // Whoever claimed it under our hands is looked at again; nothing was written up to here.
       if (!(await insertClaim(tx, sellerAccount, { subscriptionId, productCode, tenantId, codeHash, at: clock.now() })))
@@ -140,6 +166,30 @@ function refuseTenant(tenantId: unknown): void {
     'TENANT_INVALID',
     `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters that is not blank and holds no NUL.`,
   );
+}
+
+function refuseOtherBrowser(code: string, { browser_hash: hash }: CodeRow, browser: BrowserRequest | undefined): void {
+  if (hash === null) return;
+  if (!isRequest(browser)) {
+    throw new MarketplaceMeteringError(
+      'BROWSER_NOT_GIVEN',
+      'The registration code is bound to the browser that brought it. Give claim() the request in which the buyer signs ' +
+        'up, claim(code, { tenantId, browser: request }); where the sign-up page shares no domain with the landing ' +
+        'page, set codeBinding (MARKETPLACE_CODE_BINDING) to "none".',
+    );
+  }
+  if (isOfBrowser(code, Buffer.from(hash, 'hex'), browser)) return;
+  throw new ClaimRefusedError(
+    'CODE_OF_OTHER_BROWSER',
+    'The registration code was handed to another browser, or this one keeps no cookies. Press “Set up your account” on ' +
+      'AWS Marketplace in this browser, and allow cookies of this site.',
+  );
+}
+
+/** Types say what a host gives, and hosts of plain JavaScript give anything. */
+function isRequest(browser: unknown): browser is BrowserRequest {
+  const { headers } = (browser ?? {}) as Partial<BrowserRequest>;
+  return typeof headers === 'object';
 }
 
 function unknownCode(): ClaimRefusedError {

@@ -13,6 +13,8 @@ export interface CodeRow {
   tenant_id: string | null;
   /** The tenant that claimed with this very code. */
   claimed_by: string | null;
+  /** Hex digits; null for a code that is bound to no browser. */
+  browser_hash: string | null;
 }
 
 export async function selectCode(
@@ -22,7 +24,7 @@ export async function selectCode(
   now: Date,
 ): Promise<CodeRow | null> {
   const [row] = await tx.query<CodeRow>(
-    `SELECT s.id::text AS subscription_id, s.product_code, c.offer_type,
+    `SELECT s.id::text AS subscription_id, s.product_code, c.offer_type, encode(c.browser_hash, 'hex') AS browser_hash,
        (extract(epoch FROM c.expires_at) * 1000)::bigint::text AS expires_at_ms,
        (SELECT l.tenant_id FROM marketplace.claim l
         WHERE l.seller_account = $1 AND l.subscription_id IN (
@@ -49,20 +51,22 @@ export async function insertCode(
     codeHash: Buffer;
     subscriptionId: string;
     tokenHash: Buffer;
+    browserHash: Buffer | null;
     offerType: string | null;
     createdAt: Date;
     expiresAt: Date;
   },
 ): Promise<void> {
   await tx.query(
-    `INSERT INTO marketplace.registration_code (seller_account, code_hash, subscription_id, token_hash, offer_type,
-      created_at, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    `INSERT INTO marketplace.registration_code (seller_account, code_hash, subscription_id, token_hash,
+      browser_hash, offer_type, created_at, expires_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [
       sellerAccount,
       code.codeHash,
       code.subscriptionId,
       code.tokenHash,
+      code.browserHash,
       code.offerType,
       code.createdAt.toISOString(),
       code.expiresAt.toISOString(),

@@ -72,16 +72,21 @@ export class ModuleUnderTest {
     );
   }
 
-  /** A buyer posts the form of the registration page. Returns where it is sent, and the code in that address. */
-  async arrive(form: Record<string, string>): Promise<{ url: URL; registrationCode: string }> {
+  /** A buyer posts the form of the registration page. Returns where it is sent, and what its browser has then. */
+  async arrive(form: Record<string, string>): Promise<{ url: URL; registrationCode: string; cookie: string }> {
     const read = registrationFormOf(form, '');
     if (read === null) throw new TestSetupError('The registration form is an object of fields and their text.');
-    const url = await this.service(RegistrationIntake).receive(read, 'a test');
-    return { url, registrationCode: url.searchParams.get(CODE_PARAMETER) ?? '' };
+    const { url, setCookie } = await this.service(RegistrationIntake).receive(read, 'a test');
+    const [cookie = ''] = setCookie?.split(';') ?? [];
+    return { url, registrationCode: url.searchParams.get(CODE_PARAMETER) ?? '', cookie };
   }
 
-  async claim(registrationCode: string, tenantId: string): Promise<string> {
-    const { id } = await this.service(RegistrationService).claim(registrationCode, { tenantId });
+  async claim(
+    { registrationCode, cookie }: { registrationCode: string; cookie: string },
+    tenantId: string,
+  ): Promise<string> {
+    const browser = { headers: { cookie } };
+    const { id } = await this.service(RegistrationService).claim(registrationCode, { tenantId, browser });
     return id;
   }
 

@@ -55,6 +55,8 @@ export interface Arrival {
   agreement: Agreement;
   /** What the sign-up page of the host is given, in {@link url}. */
   registrationCode: string;
+  /** What the browser sends along with the sign-up, as its `Cookie` header: the code is bound to it. */
+  cookie: string;
   /** Where the registration page has sent the buyer. */
   url: URL;
 }
@@ -161,14 +163,13 @@ export class TestMarketplace {
   async arrive(options: Partial<SubscribeOptions> = {}): Promise<Arrival> {
     const { productCode = this.onlyProduct() } = options;
     const agreement = this.simulator.subscribe({ ...options, productCode });
-    const { url, registrationCode } = await this.underTest.arrive(this.simulator.registrationForm(agreement));
-    return { agreement, url, registrationCode };
+    return { agreement, ...(await this.underTest.arrive(this.simulator.registrationForm(agreement))) };
   }
 
   /** A buyer signs at AWS, arrives, and signs up as the tenant; its subscription is active when this resolves. */
   async subscribe(tenantId: string, options: Partial<SubscribeOptions> = {}): Promise<Subscriber> {
     const arrival = await this.arrive(options);
-    const subscriptionId = await this.underTest.claim(arrival.registrationCode, tenantId);
+    const subscriptionId = await this.underTest.claim(arrival, tenantId);
     this.tenants.set(arrival.agreement.agreementId, tenantId);
     await this.turn();
     return { ...arrival, tenantId, subscriptionId };

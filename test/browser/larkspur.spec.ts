@@ -51,6 +51,37 @@ async function eventually(what: string, condition: () => Promise<boolean>): Prom
   throw new Error(`Not in time: ${what}`);
 }
 
+describe('a buyer whose browser comes from another site, as from AWS', () => {
+  /** AWS's page is at a site of its own, and its form is posted across. */
+  async function fromAws(page: Page): Promise<string> {
+    await page.goto('/aws');
+    await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
+    const form = page.getByRole('status').locator('form');
+    const action = new URL((await form.getAttribute('action')) ?? '', demo.url).href;
+    const fields = await form
+      .locator('input')
+      .evaluateAll((inputs) => inputs.map((input) => (input as { outerHTML: string }).outerHTML).join(''));
+    const body = `<form method="post" action="${action}">${fields}<button>Go on</button></form>`;
+    await page.route('http://aws.example/', (route) => route.fulfill({ contentType: 'text/html', body }));
+    await page.goto('http://aws.example/');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.waitForURL('**/sign-up?registrationCode=*');
+    return page.url();
+  }
+
+  it('is let in with the cookie of the landing page; whoever has the link alone is not', async () => {
+    const [page, stranger] = [await demo.visitor(), await demo.visitor()];
+    const link = await fromAws(page);
+    await stranger.goto(link);
+    expect(await stranger.getByRole('alert').textContent()).toContain('handed to another browser');
+    await page.getByLabel('Company').fill('Cross & Site');
+    await page.getByLabel('E-mail').fill('orders@example.com');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.waitForURL('**/dashboard');
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Cross & Site');
+  });
+});
+
 describe('a buyer in the browser', () => {
   let page: Page;
 

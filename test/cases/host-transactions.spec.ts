@@ -188,9 +188,9 @@ describe('with a host', () => {
     const buyer = world.sign();
     await buyer.arrive();
     await world.hear();
-    const code = buyer.registrationCode;
+    const { registrationCode: code, browser } = buyer;
     const play = async (manager: EntityManager): Promise<void> => {
-      await world.registrations.claim(code, { tenantId: 'fickle', manager });
+      await world.registrations.claim(code, { tenantId: 'fickle', manager, browser });
       await world.record({ tenantId: 'fickle', quantity: 7 }, { manager });
     };
     await withHost(world, async (source) => {
@@ -211,7 +211,8 @@ describe('with a host', () => {
       const runner = source.createQueryRunner();
       await runner.connect();
       await runner.startTransaction();
-      await world.registrations.claim(buyer.registrationCode, { tenantId: 'slow', manager: runner.manager });
+      const { registrationCode, browser } = buyer;
+      await world.registrations.claim(registrationCode, { tenantId: 'slow', manager: runner.manager, browser });
       const began = performance.now();
       world.simulator.setEntitlements(buyer.agreement, []);
       await world.record({ subscriptionId: buyer.subscriptionId, quantity: 2 });

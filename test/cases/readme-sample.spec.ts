@@ -2,6 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { ProvisioningService } from '../../examples/quickstart/provisioning.service.js';
 import { ReportsService } from '../../examples/quickstart/reports.service.js';
 import { SignUpController } from '../../examples/quickstart/sign-up.controller.js';
+import { cookieOf } from '../support/browser.js';
 import { type Agreement, type SubscribeOptions } from '../support/market.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
 import { at, renewingAt } from './routes.js';
@@ -18,7 +19,8 @@ async function signUp(world: World, agreement: Agreement): Promise<{ tenantId: s
   expect(arrival.status).toBe(303);
   const registrationCode = new URL(arrival.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
   const body = new URLSearchParams({ company: 'Acme', registrationCode });
-  const answer = await fetch(`${await world.app.getUrl()}/sign-up`, { method: 'POST', body });
+  const headers = { cookie: cookieOf(arrival) };
+  const answer = await fetch(`${await world.app.getUrl()}/sign-up`, { method: 'POST', body, headers });
   const signedUp = (await answer.json()) as { tenantId: string; subscriptionId: string };
   await world.hear();
   return signedUp;

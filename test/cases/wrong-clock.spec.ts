@@ -56,7 +56,8 @@ it.each([
     expect(alert).toMatchObject({ severity: 'critical', message: expect.stringContaining('decides nothing') });
 
     // A fresh code of a right replica, and one of its own.
-    await wrong.get(RegistrationService).claim(waits.registrationCode, { tenantId: 'globex' });
+    const { registrationCode, browser } = waits;
+    await wrong.get(RegistrationService).claim(registrationCode, { tenantId: 'globex', browser });
     const url = await wrong.getUrl();
     const late = world.sign({ startsAt });
     const form = world.simulator.registrationForm(late.agreement);

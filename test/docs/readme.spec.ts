@@ -8,6 +8,7 @@ import { migrationsCommand } from '../../src/database/migrations.command.js';
 import { ENVIRONMENT } from '../../src/options/environment-variables.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
 import { optionNames } from '../../tools/docs/option-rules.js';
+import { cookieOf } from '../support/browser.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { repositoryRoot } from '../support/processes.js';
 
@@ -86,6 +87,7 @@ describe('D45 the quickstart', () => {
       expect(destination.href).toMatch(`${variables.MARKETPLACE_SIGN_UP_URL ?? ''}?registrationCode=`);
       const signedUp = await fetch(`${url}/sign-up`, {
         method: 'POST',
+        headers: { cookie: cookieOf(arrival) },
         body: new URLSearchParams({
           company: 'Acme',
           registrationCode: destination.searchParams.get('registrationCode') ?? '',

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { MarketplaceSimulator } from 'aws-marketplace-simulator';
+import { cookieOf } from '../support/browser.js';
 import { migrate } from '../support/migrate.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 import { hostEnvironment } from './host-folder.js';
@@ -41,7 +42,8 @@ export async function sellOneReport(start: HostStart): Promise<number> {
     });
     const registrationCode = new URL(arrival.headers.get('location') ?? '').searchParams.get('registrationCode');
     const tenantId = 'acme';
-    const { subscriptionId } = await post(`${url}/sign-up`, { registrationCode, tenantId });
+    const signUp = { registrationCode, tenantId };
+    const { subscriptionId } = await post(`${url}/sign-up`, signUp, { cookie: cookieOf(arrival) });
     for (const idempotencyKey of ['r-1', 'r-1']) await post(`${url}/use`, { tenantId, idempotencyKey });
     if (start.hasOrders) {
       expect(await post(`${url}/orders`, { tenantId, fails: false })).toEqual({ ordered: true });
@@ -102,10 +104,14 @@ function spawnHost(start: HostStart, database: TestDatabase, simulator: Marketpl
   };
 }
 
-async function post(url: string, body: unknown): Promise<Record<string, unknown>> {
+async function post(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Record<string, unknown>> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });
   const text = await response.text();

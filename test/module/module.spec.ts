@@ -35,6 +35,7 @@ import {
   SubscriptionService,
 } from '../../src/index.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
+import { browserOf } from '../support/browser.js';
 import { DIMENSIONS, migrate, PRODUCT_CODE, START, testCredentials } from '../support/ledger-harness.js';
 import { createTestDatabase, migratedDatabase, type TestDatabase } from '../support/postgres.js';
 
@@ -123,7 +124,7 @@ async function expectOneUnitMetered(host: INestApplication, url: string): Promis
   expect(location.origin + location.pathname).toBe('https://app.example.com/sign-up');
   const subscription = await host
     .get(RegistrationService)
-    .claim(location.searchParams.get('registrationCode') ?? '', { tenantId: 'acme' });
+    .claim(location.searchParams.get('registrationCode') ?? '', { tenantId: 'acme', browser: browserOf(arrival) });
 
   await host.get(MeteringService).record({ subscriptionId: subscription.id, dimension: 'requests', quantity: '3.5' });
   clock.advance(2 * 3_600_000);
@@ -441,7 +442,7 @@ describe('as a guest of the host', () => {
     const metering = host.get(MeteringService);
     await dataSource.query(`CREATE TABLE report (id int PRIMARY KEY)`);
     const subscription = await dataSource.transaction((manager) =>
-      host.get(RegistrationService).claim(code, { tenantId: 'acme', manager }),
+      host.get(RegistrationService).claim(code, { tenantId: 'acme', manager, browser: browserOf(arrival) }),
     );
     const event = { subscriptionId: subscription.id, dimension: 'requests', quantity: 1 };
 

@@ -219,6 +219,8 @@ describe.each(PLATFORMS)('odd requests (G16), on %s', (platform) => {
     const calls: ((value: never, other: never) => Promise<unknown>)[] = [
       (code) => registration.inspect(code),
       (code, tenantId) => registration.claim(code, { tenantId }),
+      (code, browser) => registration.inspect(code, { browser }),
+      (code, browser) => registration.claim(code, { tenantId: 'acme', browser }),
       (id) => subscriptions.get(id),
       (id) => subscriptions.forTenant(id),
       (id) => subscriptions.current(id),

@@ -214,7 +214,7 @@ describe('products[]', () => {
 
 describe('registration', () => {
   it('codeTtlMs is the life of a code', async () => {
-    const app = await application({ codeTtlMs: 60_000 });
+    const app = await application({ codeTtlMs: 60_000, codeBinding: 'none' });
     const codeOf = async (): Promise<string> => {
       const form = new URLSearchParams(
         harness.simulator.registrationForm(harness.simulator.subscribe({ productCode: PRODUCT_CODE })),

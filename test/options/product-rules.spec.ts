@@ -107,6 +107,14 @@ describe('K23: which product type needs which call', () => {
   });
 });
 
+it('codeCookieDomain is a domain of the sign-up page', () => {
+  const found = (codeCookieDomain: string) =>
+    problems(given([{}], { signUpUrl: 'https://app.example.com/', codeCookieDomain }));
+  expect([found('example.com'), found('app.example.com')]).toEqual([[], []]);
+  expect(found('ample.com')).toEqual([['codeCookieDomain', expect.stringMatching(/does not belong to it.*"none"/)]]);
+  expect(found('.example.com')).toContainEqual(['codeCookieDomain', expect.stringMatching(/without a dot in front/)]);
+});
+
 describe('K16: what variables may do in a buyer’s account', () => {
   const container = given([{ type: 'container' }]);
   const everything = {

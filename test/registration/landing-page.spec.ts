@@ -365,7 +365,7 @@ describe('the redirect hook', () => {
       },
     });
     const token = rooms.simulator.registrationToken(rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT }));
-    const url = await replica.intake.receive({ token, offerType: 'free-trial', fields: {} }, 'a client');
+    const { url } = await replica.intake.receive({ token, offerType: 'free-trial', fields: {} }, 'a client');
     const code = url.searchParams.get('registrationCode')!;
     const { id } = await rooms.registration.claim(code, { tenantId: 'tenant' });
     await replica.intake.receive({ token, offerType: null, fields: {} }, 'a client');

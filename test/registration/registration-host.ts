@@ -53,7 +53,7 @@ export async function startHost(rooms: Rooms, settings: HostSettings): Promise<H
   const root: DynamicModule = {
     module: HostModule,
     ...module,
-    controllers: [registrationControllerOf({ path, decorators })],
+    controllers: [registrationControllerOf({ path, decorators }), ...(module.controllers ?? [])],
     providers: [
       {
         provide: RESOLVED_OPTIONS,

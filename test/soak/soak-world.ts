@@ -153,8 +153,10 @@ export class SoakWorld {
     const agreement = this.simulator.subscribe({ productCode: PRODUCT_CODE });
     const form = registrationFormOf(this.simulator.registrationForm(agreement), '');
     if (form === null) throw new Error('the simulator’s form is no form');
-    const url = await this.office.get(RegistrationIntake).receive(form, '127.0.0.1');
-    await this.office.get(RegistrationService).claim(url.searchParams.get('registrationCode') ?? '', { tenantId });
+    const { url, setCookie } = await this.office.get(RegistrationIntake).receive(form, '127.0.0.1');
+    const code = url.searchParams.get('registrationCode') ?? '';
+    const browser = { headers: { cookie: setCookie?.split(';')[0] } };
+    await this.office.get(RegistrationService).claim(code, { tenantId, browser });
     this.agreements.set(tenantId, agreement);
   }
 

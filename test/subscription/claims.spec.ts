@@ -343,7 +343,7 @@ async function anotherCodeOf(subscriptionId: string): Promise<string> {
   const code = mintCode();
   const now = rooms.clock.now();
   await insertCode(rooms.database, rooms.options.sellerAccount, {
-    ...{ codeHash: hashOf(code), subscriptionId, tokenHash: hashOf(code), offerType: null },
+    ...{ codeHash: hashOf(code), subscriptionId, tokenHash: hashOf(code), browserHash: null, offerType: null },
     ...{ createdAt: now, expiresAt: new Date(now.getTime() + 3_600_000) },
   });
   return code;

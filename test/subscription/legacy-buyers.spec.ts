@@ -225,7 +225,7 @@ describe('a tenant of a legacy buyer', () => {
     const { insertCode } = await import('../../src/registration/registration.sql.js');
     const code = mintCode();
     await insertCode(rooms.database, rooms.options.sellerAccount, {
-      ...{ codeHash: hashOf(code), subscriptionId: id, tokenHash: hashOf('t'), offerType: null },
+      ...{ codeHash: hashOf(code), subscriptionId: id, tokenHash: hashOf('t'), browserHash: null, offerType: null },
       ...{ createdAt: rooms.clock.now(), expiresAt: new Date(rooms.clock.now().getTime() + 3_600_000) },
     });
     return code;

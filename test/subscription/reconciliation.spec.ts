@@ -316,7 +316,7 @@ describe('M14: trial or paid', () => {
   it('never comes from the form that a buyer posts', async () => {
     const agreement = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
     const token = rooms.simulator.registrationToken(agreement);
-    const url = await rooms.intake.receive({ token, offerType: 'free-trial', fields: {} }, 'a client');
+    const { url } = await rooms.intake.receive({ token, offerType: 'free-trial', fields: {} }, 'a client');
     const { subscriptionId } = await rooms.registration.inspect(url.searchParams.get('registrationCode')!);
     await reconcile();
     expect(await stateOf(subscriptionId)).toBe('active');

@@ -207,7 +207,7 @@ export class Rooms {
   }
 
   async arriveWith(token: string): Promise<string> {
-    const url = await this.intake.receive({ token, offerType: null, fields: {} }, 'a client');
+    const { url } = await this.intake.receive({ token, offerType: null, fields: {} }, 'a client');
     return url.searchParams.get('registrationCode') ?? '';
   }
 
@@ -258,6 +258,8 @@ export function optionsFor(given: Options, database: TestDatabase, simulator: Ma
       { productCode: LEGACY_PRODUCT, dimensions: ['requests'], identity: 'legacy' },
     ],
     signUpUrl: 'https://app.example.com/sign-up?plan=marketplace',
+    // What codes are bound to is shown where browsers are: test/registration/browser-binding.spec.ts.
+    codeBinding: 'none',
     support: { email: 'help@example.com', url: 'https://example.com/support' },
     clock: simulator.clock,
     ...given,

@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
-import { type RecordResult, type Subscription } from '../../src/index.js';
+import { type BrowserRequest, type RecordResult, type Subscription } from '../../src/index.js';
+import { browserOf } from './browser.js';
 import { type Agreement, type SubscribeOptions } from './market.js';
 import { type Usage, type World } from './world.js';
 
@@ -18,6 +19,8 @@ export class Buyer {
   tenantId = '';
   /** What the landing page handed to the sign-up page. */
   registrationCode = '';
+  /** With what its browser has kept of that page. */
+  browser: BrowserRequest = { headers: {} };
 
   constructor(
     readonly world: World,
@@ -45,6 +48,7 @@ export class Buyer {
     const response = await world.post(world.simulator.registrationForm(agreement));
     expect(response.status).toBe(303);
     this.registrationCode = new URL(response.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
+    this.browser = browserOf(response);
     const { subscriptionId } = await world.registrations.inspect(this.registrationCode);
     this.subscriptionId = subscriptionId;
     return subscriptionId;
@@ -52,7 +56,8 @@ export class Buyer {
 
   /** Signs up, as the tenant that the host knows. */
   async signUp(tenantId: string): Promise<void> {
-    await this.world.registrations.claim(this.registrationCode, { tenantId });
+    const { browser } = this;
+    await this.world.registrations.claim(this.registrationCode, { tenantId, browser });
     this.tenantId = tenantId;
   }
 

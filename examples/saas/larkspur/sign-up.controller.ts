@@ -12,7 +12,7 @@ import { LARKSPUR_OPTIONS, type LarkspurOptions } from './larkspur.options.js';
 import { sentenceOf } from './render-order.js';
 import { Session } from './session.js';
 import { type Tenant } from './tenant.entity.js';
-import { TenantService } from './tenant.service.js';
+import { type Claimed, TenantService } from './tenant.service.js';
 
 const signUpSchema = z.object({
   company: z
@@ -30,6 +30,10 @@ const CODE_PROBLEMS: Partial<Record<MarketplaceErrorCode, { status: number; text
   CODE_UNKNOWN: { status: 404, text: 'This link is not one of ours, or it was cut short.' },
   CODE_EXPIRED: { status: 410, text: 'This link has expired.' },
   CODE_USED: { status: 409, text: 'This link has been used already.' },
+  CODE_OF_OTHER_BROWSER: {
+    status: 403,
+    text: 'This link was handed to another browser, or this one keeps no cookies.',
+  },
   LINKED_TO_OTHER_TENANT: { status: 409, text: 'This subscription belongs to another account.' },
 };
 
@@ -50,13 +54,19 @@ export class SignUpController {
     @Res() response: Response,
   ): Promise<void> {
     await this.explain(response, async () => {
-      response.type('html').send(await this.form(textOf(code), await this.session.tenantOf(request), {}, null));
+      response
+        .type('html')
+        .send(await this.form({ code: textOf(code), request }, await this.session.tenantOf(request), {}, null));
     });
   }
 
   /** Creates the account. */
   @Post()
-  async signUp(@Body() body: SignUpForm | undefined, @Res() response: Response): Promise<void> {
+  async signUp(
+    @Body() body: SignUpForm | undefined,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
     const given = body ?? {};
     const code = textOf(given.code);
     await this.explain(response, async () => {
@@ -65,10 +75,10 @@ export class SignUpController {
         response
           .status(400)
           .type('html')
-          .send(await this.form(code, null, given, sentenceOf(newTenant.error)));
+          .send(await this.form({ code, request }, null, given, sentenceOf(newTenant.error)));
         return;
       }
-      this.session.open(response, await this.tenants.signUp(code, newTenant.data));
+      this.session.open(response, await this.tenants.signUp({ code, request }, newTenant.data));
       response.redirect(303, '/dashboard');
     });
   }
@@ -81,16 +91,16 @@ export class SignUpController {
   async link(@Body() body: SignUpForm | undefined, @Req() request: Request, @Res() response: Response): Promise<void> {
     const code = textOf(body?.code);
     await this.explain(response, async () => {
-      const { tenantId } = await this.registration.inspect(code);
+      const { tenantId } = await this.registration.inspect(code, { browser: request });
       const tenant = tenantId === null ? await this.session.tenantOf(request) : await this.tenants.find(tenantId);
       if (!tenant) {
         response
           .status(401)
           .type('html')
-          .send(await this.form(code, null, {}, 'You are not signed in: create an account.'));
+          .send(await this.form({ code, request }, null, {}, 'You are not signed in: create an account.'));
         return;
       }
-      await this.tenants.link(code, tenant);
+      await this.tenants.link({ code, request }, tenant);
       this.session.open(response, tenant);
       response.redirect(303, '/dashboard');
     });
@@ -119,12 +129,12 @@ export class SignUpController {
   }
 
   private async form(
-    code: string,
+    { code, request }: Claimed,
     signedIn: Tenant | null,
     given: SignUpForm,
     problem: string | null,
   ): Promise<string> {
-    const { tenantId, offerType } = await this.registration.inspect(code);
+    const { tenantId, offerType } = await this.registration.inspect(code, { browser: request });
     const owner = tenantId === null ? null : await this.tenants.find(tenantId);
     const existing = owner ?? signedIn;
     return this.page(html`

@@ -1,8 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { RegistrationService } from 'nestjs-marketplace-metering';
+import { type BrowserRequest, RegistrationService } from 'nestjs-marketplace-metering';
 import { DataSource } from 'typeorm';
 import { Tenant } from './tenant.entity.js';
+
+/** A registration code, and the request that brought it. */
+export interface Claimed {
+  code: string;
+  request: BrowserRequest;
+}
 
 export interface NewTenant {
   company: string;
@@ -20,17 +26,17 @@ export class TenantService {
    * The tenant and its claim on the subscription are one transaction: a code that cannot be claimed leaves no tenant
    * behind.
    */
-  signUp(code: string, { company, email }: NewTenant): Promise<Tenant> {
+  signUp({ code, request: browser }: Claimed, { company, email }: NewTenant): Promise<Tenant> {
     return this.dataSource.transaction(async (manager) => {
       const tenant = await manager.save(Tenant, manager.create(Tenant, { company, email }));
-      await this.registration.claim(code, { tenantId: tenant.id, manager });
+      await this.registration.claim(code, { tenantId: tenant.id, manager, browser });
       return tenant;
     });
   }
 
   /** Adds another subscription to a tenant, or finds the tenant's own again; claiming twice is harmless. */
-  async link(code: string, tenant: Tenant): Promise<void> {
-    await this.registration.claim(code, { tenantId: tenant.id });
+  async link({ code, request: browser }: Claimed, tenant: Tenant): Promise<void> {
+    await this.registration.claim(code, { tenantId: tenant.id, browser });
   }
 
   find(id: string): Promise<Tenant | null> {

@@ -1,5 +1,6 @@
-import { Body, Controller, type DynamicModule, Module, type ModuleMetadata, Post } from '@nestjs/common';
+import { Body, Controller, type DynamicModule, Module, type ModuleMetadata, Post, Req } from '@nestjs/common';
 import {
+  type BrowserRequest,
   JobScheduler,
   MarketplaceMeteringModule,
   MeteringService,
@@ -17,8 +18,8 @@ class SalesController {
   ) {}
 
   @Post('sign-up')
-  async signUp(@Body() form: { registrationCode: string; tenantId: string }) {
-    const { id } = await this.registrations.claim(form.registrationCode, { tenantId: form.tenantId });
+  async signUp(@Body() form: { registrationCode: string; tenantId: string }, @Req() browser: BrowserRequest) {
+    const { id } = await this.registrations.claim(form.registrationCode, { tenantId: form.tenantId, browser });
     return { subscriptionId: id };
   }
 
