@@ -5,7 +5,7 @@ import { base } from './jest.config.js';
 export const UNIT_SUITES = [
   'test/admin/list-query',
   'test/database/clock-guard',
-  'test/metering/recording/(event-id|usage-event)',
+  'test/metering/recording/(event-id|usage-reading)',
   'test/metering/sealing/(allocation|balance-step|period-hours|planning-rule|record-draft|zero-records)',
   'test/metering/settlement/(deadlines|evidence|record-end|record-outcome)',
   'test/metering/submission/(answer-matcher|aws-error|batch-planner|call-breaker|known-agreement)',

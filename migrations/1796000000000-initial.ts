@@ -1,6 +1,7 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 import { AUDIT } from './initial/audit.sql.js';
 import { ENTITLEMENT_GUARDS } from './initial/entitlement-guards.sql.js';
+import { ENTITLEMENTS } from './initial/entitlements.sql.js';
 import { EVENTS } from './initial/events.sql.js';
 import { GUARDS, KEPT } from './initial/guards.sql.js';
 import { PRODUCTS } from './initial/products.sql.js';
@@ -24,6 +25,7 @@ import { USAGE } from './initial/usage.sql.js';
 const UP: readonly string[] = [
   ...PRODUCTS,
   ...SUBSCRIPTIONS,
+  ...ENTITLEMENTS,
   ...USAGE,
   ...RECORDS,
   ...PROOF,

@@ -41,7 +41,7 @@ export type { RunOnceOptions, RunReport } from './metering/marketplace-jobs.serv
 export type { WaitingWorkCount } from './metering/run-once.sql.js';
 export type { UnsentUsage } from './metering/settlement/unsent-usage.sql.js';
 export { RecordResolution } from './metering/settlement/record-resolution.service.js';
-export type { AuditFinding, ConflictFinding, Signed } from './metering/settlement/record-resolution.service.js';
+export type { AuditFinding, ConflictFinding, Signed } from './metering/settlement/resolution-finding.js';
 export type { BlockedSelection, RequeuedRecords } from './metering/settlement/bulk-requeue.js';
 export { SubmissionHold } from './metering/settlement/submission-hold.js';
 export type { SubmissionHoldState } from './metering/settlement/submission-hold.js';

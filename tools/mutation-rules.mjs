@@ -10,7 +10,8 @@ const AGREEMENTS = ['subscription/agreements/cases', 'subscription/agreements/on
 const SPECS_BY_RULE = {
   'aws/aws-error': ['metering/submission/aws-error'],
   'metering/recording/event-id': ['metering/recording/event-id'],
-  'metering/recording/usage-event': ['metering/recording/usage-event'],
+  'metering/recording/usage-instant': ['metering/recording/usage-reading'],
+  'metering/recording/usage-reading': ['metering/recording/usage-reading'],
   'metering/sealing/allocation': ['metering/sealing/allocation'],
   'metering/sealing/balance-step': ['metering/sealing/balance-step'],
   'metering/sealing/period-hours': ['metering/sealing/period-hours', 'metering/sealing/zero-records'],
@@ -20,6 +21,7 @@ const SPECS_BY_RULE = {
   'metering/settlement/deadlines': ['metering/settlement/deadlines'],
   'metering/settlement/evidence': ['metering/settlement/evidence'],
   'metering/settlement/record-outcome': ['metering/settlement/record-outcome'],
+  'metering/settlement/retry-pace': ['metering/settlement/retry-pace'],
   'metering/submission/answer-matcher': ['metering/submission/answer-matcher'],
   'metering/submission/batch-planner': ['metering/submission/batch-planner'],
   'metering/submission/known-agreement': ['metering/submission/known-agreement'],

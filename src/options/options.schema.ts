@@ -1,54 +1,12 @@
 import { z } from 'zod';
 import { type CredentialsProvider } from './aws-options.js';
 import { type Clock } from './clock.js';
-import { exitSchema, registerUsageSchema, resourceSchema } from './container-options.schema.js';
+import { exitSchema, resourceSchema } from './container-options.schema.js';
 import { type DatabaseOptions } from './database-options.js';
 import { type EntitlementOwnerOf } from './entitlement-options.js';
-import { includedUnitsSchema, pairingProblems } from './included-options.schema.js';
+import { count, durationMs, HOUR_MS, MINUTES_MS, rate, SECONDS_MS, webUrl } from './option-values.schema.js';
+import { productSchema } from './product-options.schema.js';
 import { type RegistrationOptions } from './registration-options.js';
-
-const PRODUCT_CODE = /^[-a-zA-Z0-9/=:_.@]{1,255}$/;
-const SECONDS_MS = 1000;
-const MINUTES_MS = 60 * SECONDS_MS;
-const HOUR_MS = 60 * MINUTES_MS;
-
-const durationMs = (minMs: number, maxMs: number, defaultMs: number) =>
-  z
-    .number({ error: `give a whole number of milliseconds from ${minMs} to ${maxMs}` })
-    .int({ error: 'give a whole number of milliseconds' })
-    .min(minMs, { error: `give at least ${minMs} ms` })
-    .max(maxMs, { error: `give at most ${maxMs} ms` })
-    .default(defaultMs);
-
-const count = (min: number, max: number, fallback: number) =>
-  z
-    .number({ error: `give a whole number from ${min} to ${max}` })
-    .int({ error: 'give a whole number' })
-    .min(min, { error: `give at least ${min}` })
-    .max(max, { error: `give at most ${max}` })
-    .default(fallback);
-
-/** Calls per second. */
-const rate = (fallback: number) =>
-  z
-    .number({ error: 'give calls per second' })
-    .min(0.1, { error: 'give at least 0.1' })
-    .max(1000, { error: 'give at most 1000' })
-    .default(fallback);
-
-const webUrl = (what: string) =>
-  z.string({ error: `give ${what}, for example https://app.example.com/sign-up` }).refine(
-    (text) => {
-      const url = URL.canParse(text) ? new URL(text) : null;
-      return (
-        url !== null &&
-        (url.protocol === 'https:' || url.protocol === 'http:') &&
-        url.username === '' &&
-        url.password === ''
-      );
-    },
-    { error: `give ${what} as an absolute http(s) URL without user name or password` },
-  );
 
 /** `database.schema`, without its default. */
 export const databaseSchema = z
@@ -57,72 +15,6 @@ export const databaseSchema = z
     error:
       'give 1 to 63 lower-case letters, digits and _, not beginning with a digit or pg_, for example ' +
       'marketplace_billing',
-  });
-
-/** One entry of `products`. */
-export const productSchema = z
-  .strictObject({
-    productCode: z
-      .string({ error: 'give the product code of the listing (not the prod-… entity id)' })
-      .regex(PRODUCT_CODE, {
-        error: 'give the product code of the listing: letters, digits and - / = : _ . @ (not the prod-… entity id)',
-      })
-      .refine((code) => !code.startsWith('prod-'), {
-        error: 'this is the entity id of the listing; give its product code',
-      }),
-    productId: z
-      .string()
-      .regex(/^prod-[a-z0-9]+$/, { error: 'give the entity id of the listing, prod-…' })
-      .optional(),
-    type: z.enum(['saas', 'container', 'ami'], { error: 'give "saas", "container" or "ami"' }).default('saas'),
-    usageOperation: z
-      .enum(['MeterUsage', 'RegisterUsage', 'both'], { error: 'give "MeterUsage", "RegisterUsage" or "both"' })
-      .default('MeterUsage'),
-    registerUsage: registerUsageSchema.optional(),
-    agentCore: z.boolean({ error: 'give true or false' }).default(false),
-    onShutdown: z.enum(['flush', 'keep'], { error: 'give "flush" or "keep"' }).default('keep'),
-    identity: z
-      .enum(['license', 'legacy'], {
-        error: 'give "license" (LicenseArn, listings since June 2026) or "legacy" (ProductCode)',
-      })
-      .default('license'),
-    dimensions: z
-      .array(
-        z
-          .string()
-          .min(1, { error: 'a dimension name must not be empty' })
-          .max(255, { error: 'a dimension name has at most 255 characters' }),
-        {
-          error: 'list the API names of the dimensions, for example ["requests"]',
-        },
-      )
-      .refine((names) => new Set(names).size === names.length, { error: 'name each dimension once' }),
-    contractDimensions: z
-      .array(z.string().min(1, { error: 'a dimension name must not be empty' }).max(255), {
-        error: 'list the API names of the dimensions that are bought in advance',
-      })
-      .refine((names) => new Set(names).size === names.length, { error: 'name each dimension once' })
-      .default([]),
-    included: z.enum(['aws', 'module'], { error: 'give "aws" or "module"' }).optional(),
-    includedUnits: z.array(includedUnitsSchema, { error: 'list which units a contract includes' }).default([]),
-    region: z
-      .string()
-      .regex(/^(auto|[a-z]{2,4}(-[a-z]+)+-\d+)$/, { error: 'give an AWS region such as us-east-1' })
-      .default('us-east-1'),
-    mode: z.enum(['live', 'dry-run', 'off'], { error: 'give "live", "dry-run" or "off"' }).default('live'),
-    liveFrom: z
-      .union([z.date(), z.iso.datetime({ offset: true }).transform((text) => new Date(text))], {
-        error: 'give the first hour to bill, a Date or ISO time such as 2026-12-01T00:00:00Z',
-      })
-      .refine((hour) => hour.getTime() % HOUR_MS === 0, { error: 'give the start of a UTC hour' })
-      .optional(),
-    zeroRecords: z
-      .enum(['atWindowEdge', 'atSeal', 'off'], { error: 'give "atWindowEdge", "atSeal" or "off"' })
-      .default('atWindowEdge'),
-    onSeveral: z.enum(['wait', 'paidFirst'], { error: 'give "wait" or "paidFirst"' }).default('wait'),
-  })
-  .superRefine((product, context) => {
-    for (const { path, fix } of pairingProblems(product)) context.addIssue({ code: 'custom', path, message: fix });
   });
 
 const PRODUCTS_EXAMPLE = '[{"productCode":"abc123","dimensions":["requests"]}]';

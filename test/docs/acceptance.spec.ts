@@ -134,7 +134,7 @@ const REQUIRED: Requirements['ids'] = {
       ),
     ),
   ]),
-  'Waiting reasons': union('src/metering/sealing/planning-rule.ts', 'WaitingReason'),
+  'Waiting reasons': union('src/metering/sealing/waiting-reason.ts', 'WaitingReason'),
   'Subscription states': union('src/subscription/agreements/subscription-state.ts', 'SubscriptionState'),
   Errors: Object.keys(ERROR_CATALOGUE),
   Modes: unique(quoted(only(RECORD_TABLE, /CHECK \(mode IN \(([^)]*)\)/g))),

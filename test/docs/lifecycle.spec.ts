@@ -36,7 +36,7 @@ describe('docs/lifecycle.md', () => {
 
 describe('docs/sealing.md', () => {
   it('names the reasons for which usage waits, each once', () => {
-    const reasons = union('src/metering/sealing/planning-rule.ts', 'WaitingReason');
+    const reasons = union('src/metering/sealing/waiting-reason.ts', 'WaitingReason');
     expect(reasons).toContain('awaitingSuccessor');
     expect(namesIn('docs/sealing.md', /^## The planning rule$/m).sort()).toEqual(reasons.sort());
   });

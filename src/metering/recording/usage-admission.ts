@@ -4,7 +4,8 @@ import { monotonicMs, sleep } from '../../runtime/real-time.js';
 import { type Subject, type SubjectDirectory, type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { type ProductCatalog } from '../../subscription/product-catalog.js';
 import { recordingFailureOf } from './recording-failure.js';
-import { type CheckedUsage, EVENTS_PER_CALL_MAX, readUsage, type RecordResult } from './usage-event.js';
+import { type RecordResult } from './usage-event.js';
+import { type CheckedUsage, EVENTS_PER_CALL_MAX, readUsage } from './usage-reading.js';
 import {
   identify,
   isMisplaced,

@@ -1,5 +1,5 @@
 import { type PlacedUsage } from './usage-placement.js';
-import { shown, type UsageContent } from './usage-event.js';
+import { shown, type UsageContent } from './usage-reading.js';
 import { type CodedProblem } from './usage-refusal.js';
 
 /**

@@ -10,7 +10,7 @@ import {
   timestamptzArray,
   uuidArray,
 } from './binary-array.js';
-import { canonicalTagsOf, type UsageContent } from './usage-event.js';
+import { canonicalTagsOf, type UsageContent } from './usage-reading.js';
 import { keptKeyOf, type PlacedUsage } from './usage-placement.js';
 
 /**

@@ -5,7 +5,8 @@ import { backoffCeilingMs } from '../../runtime/backoff.js';
 import { clearTimeout, monotonicMs, setImmediate, setTimeout, sleep } from '../../runtime/real-time.js';
 import { GatheredInsert } from './gathered-insert.js';
 import { RECORDING_PAUSES } from './recording-failure.js';
-import { type RecordResult, shown } from './usage-event.js';
+import { type RecordResult } from './usage-event.js';
+import { shown } from './usage-reading.js';
 import { type PlacedUsage } from './usage-placement.js';
 import { fail, giveUp, unanswered, type WaitingCall } from './waiting-call.js';
 

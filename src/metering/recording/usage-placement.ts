@@ -2,7 +2,8 @@ import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { subscriptionIdOf } from '../../subscription/subscription.js';
 import { eventIdOf, isMinted, type KeyScope, mintedKeyOf, mintEventId } from './event-id.js';
-import { type CheckedUsage, type RecordResult, shown, type UsageContent } from './usage-event.js';
+import { type RecordResult } from './usage-event.js';
+import { type CheckedUsage, shown, type UsageContent } from './usage-reading.js';
 import { type CodedProblem } from './usage-refusal.js';
 
 /** An event as it will stand in the ledger. */

@@ -1,32 +1,19 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
-import { billedDimensionOf, billedDimensionsOf, includedUnitsOf } from '../../options/included-pairing.js';
+import { billedDimensionOf, billedDimensionsOf } from '../../options/included-pairing.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
-import { type Scaled } from '../../runtime/decimal.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
-import { wholeBlocks } from './balance-step.js';
-import { planCustomer, type PlannedHour, type Rollup } from './customer-plan.js';
+import { planCustomer, type Rollup } from './customer-plan.js';
 import { lockSealCursors, takeChanged } from './due-customers.sql.js';
 import { endedHours, hasRecentEnd } from './ended-hours.js';
 import { replaceWanted } from './included-load.sql.js';
-import { type IncludedPool } from './included-pool.js';
-import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
-import { type Period } from './period.js';
 import { type PlannedCustomer } from './planned-customer.js';
-import { type BalanceBefore, draftClosing, draftHour, draftSettingApart, type RecordDraft } from './record-draft.js';
-import { operationOf, rollupOf, SealingFacts } from './sealing-facts.js';
-import { loadPeriods, loadWaitingRollups, setPlanStable } from './sealing-load.sql.js';
+import { RecordWriter } from './record-writer.js';
+import { operationOf, SealingFacts } from './sealing-facts.js';
+import { loadWaitingRollups, rollupOf, setPlanStable } from './sealing-load.sql.js';
 import { nextLook, type SealingNotices } from './sealing-notices.js';
-import {
-  insertPeriods,
-  insertRecords,
-  markClosed,
-  markWaiting,
-  moveRecords,
-  moveSealCursors,
-  splitRollups,
-} from './sealing-write.sql.js';
+import { markClosed, markWaiting, moveRecords, moveSealCursors, splitRollups } from './sealing-write.sql.js';
 import { TimelineFollower } from './timeline-follower.js';
 import { lastHourIsOverBefore } from './usage-taker.js';
 import { type DueUsage, dueUsage } from './usage-take.sql.js';
@@ -61,6 +48,7 @@ export interface Frozen {
  */
 export class CustomerFreezer {
   private readonly follower: TimelineFollower;
+  private readonly writer: RecordWriter;
 
   constructor(
     private readonly options: ResolvedOptions,
@@ -69,6 +57,7 @@ export class CustomerFreezer {
     private readonly notices: SealingNotices,
   ) {
     this.follower = new TimelineFollower(options.sellerAccount, notices);
+    this.writer = new RecordWriter(options);
   }
 
   /** @param isLastPass nothing more is recorded: see `HoursContext` */
@@ -102,7 +91,7 @@ export class CustomerFreezer {
       facts = await load();
       planned = await this.plan(tx, facts);
     }
-    const drafts = await this.write(tx, facts, planned);
+    const drafts = await this.writer.write(tx, facts, planned);
     const isAsking = await this.finish(tx, facts, planned, claimed, times.now);
     await this.notices.tell(tx, planned, drafts, annulled, times.now);
     crashPoint('seal.written');
@@ -146,7 +135,7 @@ export class CustomerFreezer {
         zeroRecords: listed?.zeroRecords ?? 'off',
         dimensions: listed ? billedDimensionsOf(listed) : [],
         carries: facts.carriesOf(rule),
-        blockOf: (dimension) => this.blockOf(productCode, dimension),
+        blockOf: (dimension) => this.writer.blockOf(productCode, dimension),
         heldUntil: (period, rollup, hour) =>
           facts.included.poolOf(productCode, period, rollup.dimension)?.heldUntil(rollup, hour, now) ?? null,
         hasUnfinished: (period) => facts.hasUnfinished(period),
@@ -165,104 +154,6 @@ export class CustomerFreezer {
       };
       return { customer, plan, frame };
     });
-  }
-
-  private async write(
-    tx: SqlExecutor,
-    facts: SealingFacts,
-    planned: readonly PlannedCustomer[],
-  ): Promise<RecordDraft[]> {
-    const { sellerAccount } = this.options;
-    const periodIds = await this.periodRows(tx, facts, planned);
-    const drafts = planned.flatMap(({ plan, frame }) => {
-      const { productCode } = frame;
-      const balances = new Map<string, { carry: Scaled; included: Scaled }>();
-      const balanceOf = (period: Period, dimension: string): { carry: Scaled; included: Scaled } => {
-        const key = `${period.key} ${dimension}`;
-        const known = balances.get(key) ?? facts.balanceOf(period, dimension);
-        balances.set(key, known);
-        return known;
-      };
-      const poolOf = (period: Period, dimension: string): IncludedPool | undefined =>
-        facts.included.poolOf(productCode, period, dimension);
-      const idOf = (period: Period): string => periodIds.get(period.key) ?? '';
-      return [
-        ...plan.hours.map((hour) => {
-          const { period, dimension, rollups } = hour;
-          const balance = balanceOf(period, dimension);
-          const pool = poolOf(period, dimension);
-          const share = pool?.take(dimension, rollups, !isFresh(pool, hour)) ?? null;
-          const block = this.blockOf(productCode, dimension);
-          const draft = draftHour(frame, hour, idOf(period), { ...balance, share }, block);
-          balances.set(`${period.key} ${dimension}`, after(balance, draft));
-          // A whole unit is left over: the next pass plans it.
-          if (wholeBlocks(draft.carryOut, block) >= 1n) plan.lookAt = frame.now;
-          return draft;
-        }),
-        ...plan.closings.map((closing) => {
-          const { period, dimension, rollups } = closing;
-          const share = poolOf(period, dimension)?.take(dimension, rollups, false) ?? null;
-          return draftClosing(frame, closing, idOf(period), { ...balanceOf(period, dimension), share });
-        }),
-        ...plan.settingsApart.map((apart) => draftSettingApart(frame, apart)),
-      ];
-    });
-    if (drafts.length === 0) return [];
-    const named = drafts.flatMap(({ row, identity }) =>
-      identity ? [{ productCode: row.product_code, name: identity }] : [],
-    );
-    const identities = await ensureIdentities(tx, named);
-    for (const { row, identity } of drafts) {
-      if (identity)
-        row.identity_id = identities.get(productIdentityKey({ productCode: row.product_code, name: identity })) ?? null;
-    }
-    crashPoint('seal.planned');
-    await insertRecords(
-      tx,
-      sellerAccount,
-      drafts.map(({ row }) => row),
-      drafts.flatMap(({ row, rollups }) => rollups.map(({ id }) => ({ rollupId: id, recordId: row.id }))),
-    );
-    return drafts;
-  }
-
-  /** Row ids of the periods that are written to, by key. */
-  private async periodRows(
-    tx: SqlExecutor,
-    facts: SealingFacts,
-    planned: readonly PlannedCustomer[],
-  ): Promise<Map<string, string>> {
-    const { sellerAccount } = this.options;
-    const periods = new Map(
-      planned.flatMap(({ plan }) =>
-        [...plan.hours, ...plan.closings].map(({ period }) => [period.key, period] as const),
-      ),
-    );
-    const rowIds = new Map<string, string>();
-    const missing: Period[] = [];
-    for (const [key, period] of periods) {
-      const [row] = facts.rowsOf(period);
-      if (row) rowIds.set(key, row.id);
-      else missing.push(period);
-    }
-    if (missing.length === 0) return rowIds;
-    await insertPeriods(tx, sellerAccount, missing);
-    const rows = await loadPeriods(
-      tx,
-      sellerAccount,
-      missing.map(({ agreementId }) => agreementId),
-    );
-    for (const row of rows) {
-      const key = `${row.agreement_id}/${row.price}/${row.mode}`;
-      if (!rowIds.has(key)) rowIds.set(key, row.id);
-    }
-    return rowIds;
-  }
-
-  /** Units of usage that one unit of a record of the dimension stands for. */
-  private blockOf(productCode: string, dimension: string): bigint {
-    const product = this.options.products.find((one) => one.productCode === productCode);
-    return BigInt((product && includedUnitsOf(product, dimension)?.block) ?? 1);
   }
 
   private async finish(
@@ -292,6 +183,7 @@ export class CustomerFreezer {
     );
     return isAsking;
   }
+
   /** Hours that wait for AWS's answer have it asked, and so has an amendment; what waits no more, no longer. */
   private async wantAnswers(
     tx: SqlExecutor,
@@ -320,12 +212,4 @@ export class CustomerFreezer {
     await replaceWanted(tx, this.options.sellerAccount, ids, [...wanted.values()]);
     return wanted.size > 0;
   }
-}
-
-function isFresh(pool: IncludedPool, { hour, rollups }: PlannedHour): boolean {
-  return rollups.every((rollup) => pool.isFresh(rollup.hour, hour));
-}
-
-function after({ included }: Pick<BalanceBefore, 'included'>, draft: RecordDraft): { carry: Scaled; included: Scaled } {
-  return { carry: draft.carryOut, included: included + draft.included };
 }

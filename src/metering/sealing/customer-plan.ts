@@ -3,7 +3,8 @@ import { type Scaled } from '../../runtime/decimal.js';
 import { wholeBlocks } from './balance-step.js';
 import { type Period, periodOf } from './period.js';
 import { type PeriodHour } from './period-hours.js';
-import { type PlanningRule, type WaitingReason, type WaitingRollup, wasAskedSince } from './planning-rule.js';
+import { type PlanningRule, type WaitingRollup, wasAskedSince } from './planning-rule.js';
+import { type WaitingReason } from './waiting-reason.js';
 import { type ZeroRecords, zeroHoursOf } from './zero-records.js';
 
 /** A rollup without a record. */

@@ -7,7 +7,7 @@ import { allocate } from './allocation.js';
 import { balanceStep } from './balance-step.js';
 import { type IncludedShare } from './included-pool.js';
 import { type PlannedClosing, type PlannedHour, type PlannedSettingApart, type Rollup } from './customer-plan.js';
-import { type WaitingReason } from './planning-rule.js';
+import { type WaitingReason } from './waiting-reason.js';
 import { type NewRecord } from './sealing-write.sql.js';
 
 /** What every record of a customer has in common. */

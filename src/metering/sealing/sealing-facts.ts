@@ -2,10 +2,11 @@ import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf } from '../../runtime/clock.js';
 import { type Scaled, scaled } from '../../runtime/decimal.js';
-import { type CustomerTimeline, type MeteringIdentityName } from '../../subscription/agreements/timeline.js';
+import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { type MeteringOperation, windowStart } from '../settlement/deadlines.js';
 import { causesAgainst } from '../submission/quarantine.sql.js';
-import { periodOfRow, type Rollup } from './customer-plan.js';
+import { agreementsOf, namesOfCustomer, overAgreementsOf } from './customer-agreements.js';
+import { periodOfRow } from './customer-plan.js';
 import { IncludedFacts } from './included-facts.js';
 import { spreadOf } from './ledger-spread.js';
 import { findIdentities, productIdentityKey } from './metering-identity.sql.js';
@@ -15,15 +16,14 @@ import { PlanningRule } from './planning-rule.js';
 import {
   findUnfinished,
   loadAnnulledZeros,
+  loadDimensions,
   loadPeriods,
   loadProducts,
   loadTaken,
   lockBalances,
   type PeriodRow,
   type ProductRow,
-  type RollupRow,
 } from './sealing-load.sql.js';
-import { hourOfNumber } from './usage-take.sql.js';
 
 /**
  * All that the rules are told about the customers of a chunk, read in one transaction after their cursors were locked.
@@ -71,14 +71,8 @@ export class SealingFacts {
   ): Promise<SealingFacts> {
     const codes = [...new Set(timelines.map(({ productCode }) => productCode))];
     const products = new Map((await loadProducts(tx, sellerAccount, codes)).map((row) => [row.product_code, row]));
-    const names = timelines.flatMap(({ productCode, subscriptions }) =>
-      subscriptions.flatMap(({ spans }) =>
-        spans.flatMap(({ identities }) =>
-          identities.flatMap(({ identity, alsoKnownAs }) =>
-            [...(identity ? [identity] : []), ...alsoKnownAs].map((name) => ({ productCode, name })),
-          ),
-        ),
-      ),
+    const names = timelines.flatMap((customer) =>
+      [...namesOfCustomer(customer)].map((name) => ({ productCode: customer.productCode, name })),
     );
     const identityIds = await findIdentities(tx, names);
     const periods = await loadPeriods(tx, sellerAccount, [
@@ -86,7 +80,7 @@ export class SealingFacts {
     ]);
     const periodIds = periods.map(({ id }) => id);
     const balances = await lockBalances(tx, sellerAccount, periodIds);
-    const dimensions = await dimensionsOf(tx, sellerAccount, codes);
+    const dimensions = await loadDimensions(tx, sellerAccount, codes);
     const since = sinceOf(times.now);
     const taken = await loadTaken(tx, [...identityIds.values()], dimensions, since);
     const causes = new Set<string>();
@@ -252,7 +246,7 @@ export class SealingFacts {
 
   /** The key of an identity's row, as timelines name it; null where no timeline of this chunk does. */
   identityKeyOf(identityId: string, customer: CustomerTimeline): string | null {
-    for (const name of allNames(customer)) {
+    for (const name of namesOfCustomer(customer)) {
       if (this.identityIds.get(productIdentityKey({ productCode: customer.productCode, name })) === identityId)
         return identityKey(name);
     }
@@ -276,34 +270,6 @@ export class SealingFacts {
   }
 }
 
-function* allNames({ subscriptions }: CustomerTimeline): Generator<MeteringIdentityName> {
-  for (const { spans } of subscriptions) {
-    for (const { identities } of spans) {
-      for (const { identity, alsoKnownAs } of identities) {
-        if (identity) yield identity;
-        yield* alsoKnownAs;
-      }
-    }
-  }
-}
-
-function agreementsOf({ subscriptions }: CustomerTimeline): Set<string> {
-  return new Set(
-    subscriptions.flatMap(({ spans }) =>
-      spans.flatMap(({ agreementId, aliasAgreementIds }) => [agreementId, ...aliasAgreementIds]),
-    ),
-  );
-}
-
-function overAgreementsOf(timelines: readonly CustomerTimeline[], now: Date): Set<string> {
-  const spans = timelines.flatMap(({ subscriptions }) => subscriptions.flatMap((subscription) => subscription.spans));
-  return new Set(
-    spans.flatMap(({ to, agreementId, aliasAgreementIds }) =>
-      to && to <= now ? [agreementId, ...aliasAgreementIds] : [],
-    ),
-  );
-}
-
 function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {
   const list = lists.get(key);
   if (list) list.push(item);
@@ -316,33 +282,4 @@ function sinceOf(now: Date): Date {
 
 export function operationOf(product: ProductRow | undefined): MeteringOperation {
   return product === undefined || product.type === 'saas' ? 'BatchMeterUsage' : 'MeterUsage';
-}
-
-async function dimensionsOf(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  productCodes: readonly string[],
-): Promise<string[]> {
-  const rows = await tx.query<{ name: string }>(
-    `SELECT DISTINCT name FROM marketplace.dimension WHERE seller_account = $1 AND product_code = ANY ($2::text[])`,
-    [sellerAccount, productCodes],
-  );
-  return rows.map(({ name }) => name);
-}
-
-export function rollupOf(row: RollupRow): Rollup {
-  return {
-    id: row.id,
-    subject: row.subject,
-    dimension: row.dimension,
-    hour: hourOfNumber(row.hour),
-    firstAt: row.first_at,
-    lastAt: row.last_at,
-    isCorrection: row.is_correction,
-    sum: scaled(row.event_sum),
-    count: row.event_count,
-    tags: row.tags,
-    waitingReason: row.waiting_reason,
-    waitingSince: row.waiting_since,
-  };
 }

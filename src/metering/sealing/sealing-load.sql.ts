@@ -1,6 +1,9 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
+import { scaled } from '../../runtime/decimal.js';
+import { type Rollup } from './customer-plan.js';
 import { type ProductModeName } from './period.js';
-import { type WaitingReason } from './planning-rule.js';
+import { hourOfNumber } from './usage-take.sql.js';
+import { type WaitingReason } from './waiting-reason.js';
 
 /**
  * What a freeze reads. Every statement is bounded by the customers of a chunk. The transaction turns sequential scans
@@ -81,6 +84,23 @@ export function loadWaitingRollups(
      ORDER BY u.id`,
     [sellerAccount, customerIds],
   );
+}
+
+export function rollupOf(row: RollupRow): Rollup {
+  return {
+    id: row.id,
+    subject: row.subject,
+    dimension: row.dimension,
+    hour: hourOfNumber(row.hour),
+    firstAt: row.first_at,
+    lastAt: row.last_at,
+    isCorrection: row.is_correction,
+    sum: scaled(row.event_sum),
+    count: row.event_count,
+    tags: row.tags,
+    waitingReason: row.waiting_reason,
+    waitingSince: row.waiting_since,
+  };
 }
 
 export interface PeriodRow {
@@ -252,4 +272,17 @@ export function loadMovable(
      ORDER BY r.id`,
     [sellerAccount, customerIds, since.toISOString(), notedSince.toISOString()],
   );
+}
+
+/** Names of all dimensions that were ever listed for the products. */
+export async function loadDimensions(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  productCodes: readonly string[],
+): Promise<string[]> {
+  const rows = await tx.query<{ name: string }>(
+    `SELECT DISTINCT name FROM marketplace.dimension WHERE seller_account = $1 AND product_code = ANY ($2::text[])`,
+    [sellerAccount, productCodes],
+  );
+  return rows.map(({ name }) => name);
 }

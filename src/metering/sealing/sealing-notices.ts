@@ -8,7 +8,7 @@ import { type CustomerTimeline } from '../../subscription/agreements/timeline.js
 import { type CustomerPlan, type Rollup } from './customer-plan.js';
 import { spanAt } from './period.js';
 import { type PlannedCustomer } from './planned-customer.js';
-import { type WaitingReason } from './planning-rule.js';
+import { type WaitingReason } from './waiting-reason.js';
 import { type RecordDraft, sumOf } from './record-draft.js';
 import { type MovableRow } from './sealing-load.sql.js';
 

@@ -2,7 +2,7 @@ import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type IncludedBasis } from '../balance/included-rule.js';
 import { type ProductModeName } from './period.js';
-import { type WaitingReason } from './planning-rule.js';
+import { type WaitingReason } from './waiting-reason.js';
 
 /** Periods that are not there yet. Whoever makes the same one at once waits here; both then find it. */
 export async function insertPeriods(

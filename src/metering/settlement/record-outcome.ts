@@ -1,5 +1,4 @@
 import { type CallFailure, type Culprit } from '../../aws/aws-error.js';
-import { backoffMs, type BackoffBounds } from '../../runtime/backoff.js';
 import { HOUR_MS } from '../../runtime/clock.js';
 import {
   confirmsEarlier,
@@ -10,6 +9,7 @@ import {
   type RecordAnswer,
   type Verdict,
 } from './evidence.js';
+import { type RetryPace } from './retry-pace.js';
 
 export type RecordState = 'pending' | 'sending' | 'metered' | 'blocked' | 'unknown' | 'closed';
 export type Disposition = 'annulled' | 'held' | 'owed' | 'void';
@@ -100,12 +100,6 @@ export interface OutcomeContext {
   /** See `DuplicateReading`. */
   duplicateConfirms: boolean;
 }
-
-/**
- * How soon a record may be tried again. `now`: in the same run, since the parts of a divided batch were due when the
- * whole was.
- */
-export type RetryPace = 'now' | 'backoff' | 'throttled' | 'slow';
 
 export type RecordStep =
   | { to: 'metered'; confirmedByDuplicate: boolean; meteringRecordId: string | null }
@@ -283,32 +277,4 @@ function failureStep(failure: Extract<RecordAnswer, { kind: 'failure' }>['failur
 
 function retry(reason: string, message: string, facts: RecordFacts, group: 'keep' | 'clear' | 'split'): RecordStep {
   return { to: 'pending', reason, message, pace: 'backoff', group, consecutiveFailures: facts.consecutiveFailures + 1 };
-}
-
-const SLOW_FACTOR = 30;
-
-/**
- * Milliseconds until the next try, of machine time, jittered so that records that failed together do not come back
- * together. There is no count after which trying ends: the cutoff ends it.
- * @param random in [0, 1)
- * @returns null where the record keeps the time at which it was due
- */
-export function retryDelayMs(
-  pace: RetryPace,
-  consecutiveFailures: number,
-  bounds: BackoffBounds,
-  random: number,
-): number | null {
-  const { backoffBaseMs, backoffCapMs } = bounds;
-  switch (pace) {
-    case 'now':
-      return null;
-    case 'throttled':
-      // The shared budget sets the pace; this only mixes the order.
-      return random * Math.min(backoffCapMs, 2 * backoffBaseMs);
-    case 'slow':
-      return backoffMs(0, { backoffBaseMs: SLOW_FACTOR * backoffBaseMs, backoffCapMs }, random, 'upperHalf');
-    case 'backoff':
-      return backoffMs(consecutiveFailures, bounds, random);
-  }
 }

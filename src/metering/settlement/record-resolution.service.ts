@@ -19,6 +19,7 @@ import { isReachable } from './metering-sender.sql.js';
 import { probeNow } from './record-requeue.sql.js';
 import { closedAs, meteredAs } from './decided-target.js';
 import { type RecordTarget, RecordTransitions, REQUEUED } from './record-transition.js';
+import { type AuditFinding, type ConflictFinding, type Signed } from './resolution-finding.js';
 import {
   decisionNotFound,
   refusedDecision,
@@ -27,20 +28,6 @@ import {
   whyNotGivenUp,
 } from './resolution-refusal.js';
 import { UnitRebill } from './unit-rebill.js';
-
-/** What an audit of CloudTrail or of the billed reports shows of a record whose outcome is unknown. */
-export type AuditFinding = { found: { meteringRecordId: string | null } } | { absentWithFullCoverage: true };
-/** What a person found on file at AWS in the place of a record in conflict. */
-export type ConflictFinding =
-  /** A record of this ledger that AWS has taken, under another name of the buyer. */
-  | { recordOfOurs: true }
-  /** Another system's record, of so many units: a whole number. */
-  | { quantityOnFile: number };
-/** Who decides, 1 to 255 characters, and where it matters why: decisions about money are signed. */
-export interface Signed {
-  by: string;
-  reason: string;
-}
 
 /**
  * What a person, or an audit, decides about a record. The only way to change a record from outside metering: each

@@ -23,6 +23,7 @@ import { callEndOf } from './call-end.js';
 import { ClaimProof } from './claim-proof.js';
 import { type ClaimCandidate, type ClaimTime, lockCandidates, lockProbe, machineTime, peekWork } from './claim.sql.js';
 import { CurrentSettings } from './current-settings.js';
+import { LeaseWatch } from './lease-watch.js';
 import { MeterUsageOperation } from './meter-usage.operation.js';
 import { type MeteringOperationStrategy } from './metering-operation.js';
 import { claimCause, type QuarantinedCause } from './quarantine.sql.js';
@@ -43,27 +44,6 @@ const CLOSING_ATTEMPTS = 2;
 const QUERY_CANCELED = '57014';
 /** Others were faster so often in a row: they are at the work, and their locks end with it. */
 const EMPTY_CLAIMS_MAX = 3;
-
-/**
- * A lease as its holder measures it, from before the claim began, on the two clocks a machine has: the one may stand
- * still while it sleeps, the other jump.
- */
-class LeaseWatch {
-  private readonly monotonicStart = performance.now();
-  private readonly wallStart = Date.now();
-
-  constructor(private readonly leaseMs: number) {}
-
-  /** Whether a call of at most `timeoutMs` that begins now ends within the lease. */
-  outlives(timeoutMs: number): boolean {
-    const elapsed = Math.max(performance.now() - this.monotonicStart, Date.now() - this.wallStart);
-    return elapsed + timeoutMs < this.leaseMs;
-  }
-
-  get expired(): boolean {
-    return !this.outlives(0);
-  }
-}
 
 /**
  * Sends what is due. Any number may run, in one process or many: a record is in one claim at a time, and a claim is a

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type BackoffBounds } from '../../runtime/backoff.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
 import { type LockedRecord } from '../settlement/metering-record.sql.js';
-import { type RecordOutcome, retryDelayMs } from '../settlement/record-outcome.js';
+import { type RecordOutcome } from '../settlement/record-outcome.js';
+import { retryDelayMs } from '../settlement/retry-pace.js';
 import { type RecordTarget, type Transition } from '../settlement/record-transition.js';
 import { type AttemptAnswer } from './attempt.sql.js';
 

@@ -1,5 +1,4 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
@@ -18,18 +17,16 @@ import {
   lockBuyers,
   lockSubscriptionsOf,
   selectBuyersOf,
-  type SubscriptionRecord,
 } from './buyer-chains.js';
 import { askingOf, chainOf, type ChainReading, livingOf, readChains } from './chain-reading.js';
 import { conflictsOf, CONFLICT_KINDS } from './chain-conflict.js';
 import { markCustomersChanged } from './customer-changed.sql.js';
-import { fold } from './folding.js';
 import { insertFacts, type NewFact } from './fact.sql.js';
 import { insertAgreementNames } from './agreement.sql.js';
 import { askAbout } from './next-ask.sql.js';
-import { insertClaimedSubscription } from './new-subscription.js';
 import { noteHeard, selectBuyersToChange, writeAgreements, writeState } from './projection.sql.js';
 import { eventOf } from './subscription-event.js';
+import { SubscriptionPlacement } from './subscription-placement.js';
 
 /** What has just been heard of a buyer: facts, and rows of agreements that were never named before. */
 export interface News {
@@ -57,13 +54,16 @@ const HEARD_BY: ReadonlySet<string> = new Set(['eventBridge', 'sns', 'sqs', 'htt
 @Injectable()
 export class Projection {
   private readonly logger = new Logger('MarketplaceLifecycle');
+  private readonly placement: SubscriptionPlacement;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly products: ProductCatalog,
     private readonly outbox: Outbox,
     private readonly alerts: AlertBoard,
-  ) {}
+  ) {
+    this.placement = new SubscriptionPlacement(options, outbox);
+  }
 
   /**
    * Of the buyers of these subscriptions, where something beside the facts has changed: AWS was asked, a subscription
@@ -98,99 +98,17 @@ export class Projection {
     if (!loaded) throw new Error(`buyer ${buyerId} has gone`);
     const known = withNews(loaded, news);
     const reading = readChains(known);
-    const placed = await this.place(tx, known, reading);
+    const placed = await this.placement.place(tx, known, reading);
     await this.writeRows(tx, placed, loaded, news);
     const changed = await this.writeStates(tx, placed, reading);
     await this.raiseConflicts(tx, placed, reading);
     const hasNews =
       news.facts.length > 0 ||
       placed.subscriptions.length !== loaded.subscriptions.length ||
-      foldsOf(reading).length > 0;
+      reading.joining.folds.size > 0;
     if (changed || hasNews) await this.markChanged(tx, placed, loaded);
     crashPoint('projection.written');
     return { chains: placed, reading, changed: changed || hasNews };
-  }
-
-  /**
-   * Every agreement in its subscription: joined to those known, or in a new one. Folds come first, so that what is made
-   * knows its tenant.
-   */
-  private async place(
-    tx: SqlExecutor,
-    known: BuyerChains,
-    { joining, assignment, lives }: ChainReading,
-  ): Promise<BuyerChains> {
-    const { sellerAccount } = this.options;
-    const customers = new Map<string, string>();
-    for (const [foldedId, livingId] of foldsOf({ joining })) {
-      const folded = known.subscriptions.find(({ id }) => id === foldedId);
-      const living = known.subscriptions.find(({ id }) => id === livingId);
-      if (!folded || !living || folded.aliasOf !== null) continue;
-      const current = { ...living, customerId: customers.get(livingId) ?? living.customerId };
-      customers.set(livingId, await fold(tx, sellerAccount, { folded, living: current }, known));
-      await this.tellFold(tx, known.productCode, foldedId, livingId);
-    }
-    const subscriptions = known.subscriptions.map((row) => afterFolds(row, joining.folds, customers));
-    const made = new Map<string, SubscriptionRecord>();
-    const homeOf = new Map<string, string>();
-    for (const id of lives.keys()) {
-      const home = joining.subscriptionOf.get(id);
-      if (!home) continue;
-      if ('subscriptionId' in home) {
-        homeOf.set(id, joining.folds.get(home.subscriptionId) ?? home.subscriptionId);
-        continue;
-      }
-      const subscription =
-        made.get(home.with) ?? (await this.make(tx, id, { ...known, subscriptions }, { joining, assignment, lives }));
-      made.set(home.with, subscription);
-      homeOf.set(id, subscription.id);
-    }
-    const rows = [
-      ...known.agreements,
-      ...assignment.wanted.filter((id) => !known.agreements.some((row) => row.id === id)).map(namelessRow),
-    ];
-    const agreements = rows.map((row) => {
-      const aliasOf = assignment.aliases.get(row.id) ?? null;
-      return { ...row, aliasOf, subscriptionId: homeOf.get(aliasOf ?? row.id) ?? row.subscriptionId };
-    });
-    return { ...known, subscriptions: [...subscriptions, ...made.values()], agreements };
-  }
-
-  private async make(
-    tx: SqlExecutor,
-    agreementId: string,
-    chains: BuyerChains,
-    reading: ChainReading,
-  ): Promise<SubscriptionRecord> {
-    const { sellerAccount, clock } = this.options;
-    const now = clock.now();
-    const made = await insertClaimedSubscription(
-      tx,
-      sellerAccount,
-      { id: uuidv7(), agreementId, at: now },
-      chains,
-      reading,
-    );
-    const { id, productCode } = made.subscription;
-    await this.outbox.append<'subscription.registered' | 'subscription.claimed'>(tx, [
-      {
-        type: 'subscription.registered',
-        subscriptionId: id,
-        payload: { productCode, offerType: null, agreement: null },
-        occurredAt: now,
-      },
-      ...(made.tenantId === null
-        ? []
-        : [
-            {
-              type: 'subscription.claimed' as const,
-              subscriptionId: id,
-              payload: { productCode, tenantId: made.tenantId },
-              occurredAt: now,
-            },
-          ]),
-    ]);
-    return made.subscription;
   }
 
   private async writeRows(tx: SqlExecutor, placed: BuyerChains, loaded: BuyerChains, news: News): Promise<void> {
@@ -241,23 +159,6 @@ export class Projection {
     return changed;
   }
 
-  private tellFold(
-    tx: SqlExecutor,
-    productCode: string,
-    foldedSubscriptionId: string,
-    livingId: string,
-  ): Promise<void> {
-    this.logger.log(`subscription ${foldedSubscriptionId} was found to be ${livingId} and lives on in it`);
-    return this.outbox.append(tx, [
-      {
-        type: 'subscription.folded',
-        subscriptionId: livingId,
-        payload: { productCode, foldedSubscriptionId },
-        occurredAt: this.options.clock.now(),
-      },
-    ]);
-  }
-
   /**
    * One alert for each kind and buyer, held open as long as the rules see it; none about a product that the options
    * list no more.
@@ -305,22 +206,4 @@ function withNews(chains: BuyerChains, news: News): BuyerChains {
   });
   const heard = new Set(chains.facts.map(({ id }) => id));
   return { ...chains, agreements, facts: [...chains.facts, ...facts.filter(({ id }) => !heard.has(id))] };
-}
-
-function foldsOf({ joining }: Pick<ChainReading, 'joining'>): [string, string][] {
-  return [...joining.folds];
-}
-
-function afterFolds(
-  row: SubscriptionRecord,
-  folds: ReadonlyMap<string, string>,
-  customers: ReadonlyMap<string, string>,
-): SubscriptionRecord {
-  const into = folds.get(row.aliasOf ?? row.id) ?? null;
-  const customerId = customers.get(into ?? row.aliasOf ?? row.id) ?? row.customerId;
-  return { ...row, aliasOf: into ?? row.aliasOf, customerId };
-}
-
-function namelessRow(id: string): AgreementRecord {
-  return { id, subscriptionId: null, aliasOf: null, productId: null, offerId: null, names: [] };
 }

@@ -4,7 +4,7 @@ import Big from 'big.js';
 import { BigNumber } from 'bignumber.js';
 import { Decimal } from 'decimal.js';
 import { Temporal } from 'temporal-polyfill';
-import { type CheckedUsage, readUsage } from '../../../src/metering/recording/usage-event.js';
+import { type CheckedUsage, readUsage } from '../../../src/metering/recording/usage-reading.js';
 import { type CodedProblem } from '../../../src/metering/recording/usage-refusal.js';
 import { formatDecimal } from '../../../src/runtime/decimal.js';
 

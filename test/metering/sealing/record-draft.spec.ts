@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { type IncludedBasis } from '../../../src/metering/balance/included-rule.js';
 import { type PlannedClosing, type PlannedHour, type Rollup } from '../../../src/metering/sealing/customer-plan.js';
 import { type Period } from '../../../src/metering/sealing/period.js';
-import { type WaitingReason } from '../../../src/metering/sealing/planning-rule.js';
+import { type WaitingReason } from '../../../src/metering/sealing/waiting-reason.js';
 import {
   type BalanceBefore,
   draftClosing,

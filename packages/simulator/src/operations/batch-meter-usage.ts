@@ -251,10 +251,8 @@ function brokenLegacyForm(record: CheckedRecord, listing: Listing | undefined): 
 }
 
 function repeatsGrain(verdicts: readonly Verdict[]): boolean {
-  const grains = verdicts.flatMap((verdict) =>
-    verdict.status === 'eligible' ? verdict.entries.map((entry) => grainOf(entry)) : [],
-  );
-  return new Set(grains).size < grains.length;
+  const entries = verdicts.flatMap((verdict) => (verdict.status === 'eligible' ? verdict.entries : []));
+  return new Set(entries.map((entry) => grainOf(entry))).size < entries.length;
 }
 
 function withinTerm(agreement: Agreement, timestamp: number): boolean {

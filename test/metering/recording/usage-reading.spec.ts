@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type ResolvedProduct } from '../../../src/options/resolved-options.js';
 import { differences, distinctUsage } from '../../../src/metering/recording/usage-comparison.js';
-import { type CheckedUsage, readUsage } from '../../../src/metering/recording/usage-event.js';
+import { type CheckedUsage, readUsage } from '../../../src/metering/recording/usage-reading.js';
 import {
   identify,
   isMisplaced,
