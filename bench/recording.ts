@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
 import { type RecordResult, type UsageEvent } from '../src/metering/recording/usage-event.js';
+import { ClockGuard } from '../src/database/clock-guard.js';
 import { UsageRecorder } from '../src/metering/recording/usage-recorder.js';
 import { SubjectDirectory } from '../src/subscription/chain/subject-directory.js';
 import { type BenchLedger, copyLines, keyedId, lowerMedian, onBenchLedger } from './bench-ledger.js';
@@ -38,6 +39,7 @@ async function bench(ledger: BenchLedger): Promise<void> {
     ledger.ledger,
     new SubjectDirectory(options, ledger.ledger, ledger.catalog),
     ledger.catalog,
+    new ClockGuard(ledger.ledger, options),
   );
   const pick = (): number => Math.floor(Math.random() * TENANTS);
   const key = (): string => randomBytes(18).toString('base64url');

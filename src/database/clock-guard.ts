@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DatabaseClock } from '../options/clock.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { SingleFlight } from '../runtime/single-flight.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { LedgerDatabase } from './ledger-database.js';
 
@@ -20,10 +21,23 @@ export function clockVerdictOf(skewMs: number, settleDelayMs: number): ClockVerd
 /** Compares this machine's wall clock with the database's. */
 @Injectable()
 export class ClockGuard {
+  private readonly checks = new SingleFlight<unknown>();
+
   constructor(
     private readonly database: LedgerDatabase,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
   ) {}
+
+  /** Whether usage dated now could be dated wrong: the wall clock has jumped since it was compared last. */
+  get hasJumped(): boolean {
+    const { clock } = this.options;
+    return clock instanceof DatabaseClock && clock.hasJumped();
+  }
+
+  /** Puts the clock right after a jump; where the database does not answer, what follows finds that out by itself. */
+  async afterJump(): Promise<void> {
+    await this.checks.share('jump', () => this.check()).catch(() => undefined);
+  }
 
   /**
    * How far the wall clock here is ahead of the database's, in ms (half of the round trip taken off), and what follows

@@ -27,6 +27,16 @@ export class DatabaseClock implements Clock {
     return new Date(Math.abs(wall - estimate) <= NOISE_MS ? wall : wall - this.skewMs);
   }
 
+  /**
+   * Whether the wall clock has left the one that never jumps since they were compared last: it was set, or this machine
+   * was suspended; only the database knows which.
+   */
+  hasJumped(): boolean {
+    if (this.comparedAt === 0) return false;
+    const estimate = this.databaseTime + (performance.now() - this.comparedAt);
+    return Math.abs(Date.now() - this.skewMs - estimate) > NOISE_MS;
+  }
+
   /** @param skewMs how far the wall clock is ahead of the database's, as just measured */
   follow(skewMs: number): void {
     this.skewMs = Math.abs(skewMs) <= NOISE_MS ? 0 : skewMs;

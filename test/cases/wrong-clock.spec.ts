@@ -88,3 +88,25 @@ it.each([
     expect((await world.alerts()).filter(({ kind }) => kind === 'clockSkew')).toEqual([]);
   },
 );
+
+it.each([48, -48])(
+  'the clock is set by %s hours between two comparisons: the next usage is dated right all the same',
+  async (hours) => {
+    await using world = await World.start({ startAt: new Date(real()), options: { clock: new DatabaseClock() } });
+    const buyer = await world.join('acme', { startsAt: new Date(real() - 10 * HOUR_MS) });
+    const used = { tenantId: 'acme', productCode: PRODUCT_CODE };
+    await world.record({ ...used, quantity: 1 });
+    jest.spyOn(Date, 'now').mockImplementation(() => real() + hours * HOUR_MS);
+    await Promise.all([2, 3, 4].map((quantity) => world.record({ ...used, quantity })));
+    await world.recordAll([{ ...used, quantity: 5 }]);
+    jest.restoreAllMocks();
+    await world.record({ ...used, quantity: 6 });
+
+    const dated = await world.database.query<{ quantity: string }>(
+      `SELECT quantity FROM marketplace.usage_event
+       WHERE abs(extract(epoch FROM occurred_at - clock_timestamp())) < 600 ORDER BY quantity`,
+    );
+    expect(dated.map(({ quantity }) => Number(quantity))).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(world.simulator.bill({ agreementId: buyer.agreement.agreementId })).toEqual([]);
+  },
+);

@@ -12,7 +12,7 @@ export interface SoakOrder {
 /** What a replica is asked while it runs. */
 export type SoakRequest =
   | { kind: 'record'; key: string; tenantId: string; quantity: number }
-  /** Its clock is off by so much from now on. */
+  /** The clock of its machine is off by so much from now on. */
   | { kind: 'clock'; offsetMs: number };
 
 /** What it says. */

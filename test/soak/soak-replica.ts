@@ -3,8 +3,45 @@
 import { createInterface } from 'node:readline/promises';
 import { NestFactory } from '@nestjs/core';
 import { AcceleratedClock, MarketplaceMeteringModule, MeteringService } from '../../src/index.js';
+import { DatabaseClock } from '../../src/options/clock.js';
 import { replicaOptions } from '../support/replica-options.js';
 import { type SoakOrder, type SoakReply, type SoakRequest } from './soak-order.js';
+
+/** Business time of a host that leaves the clock to the module: right where the module has put it right. */
+class AcceleratedDatabaseClock extends DatabaseClock {
+  constructor(private readonly right: AcceleratedClock) {
+    super();
+  }
+
+  override now(): Date {
+    const isRight = Math.abs(super.now().getTime() - realNow()) < CORRECTED_MS;
+    if (isRight) return withOffset(0, () => this.right.now());
+    return this.right.now();
+  }
+}
+
+/** Below this the module leaves a difference alone. */
+const CORRECTED_MS = 60_000;
+const RealDate = Date;
+const realNow = RealDate.now.bind(RealDate);
+let offsetMs = 0;
+
+/** The clock of this machine: what everything in this process reads, the drivers and the SDK too. */
+globalThis.Date = new Proxy(RealDate, {
+  construct: (target, given: unknown[], newTarget) =>
+    Reflect.construct(target, given.length === 0 ? [realNow() + offsetMs] : given, newTarget) as Date,
+});
+RealDate.now = () => realNow() + offsetMs;
+
+function withOffset<T>(other: number, work: () => T): T {
+  const mine = offsetMs;
+  offsetMs = other;
+  try {
+    return work();
+  } finally {
+    offsetMs = mine;
+  }
+}
 
 const tell = (reply: SoakReply): void => {
   process.send?.(reply);
@@ -16,9 +53,7 @@ input.close();
 if (line.done !== true) {
   const order = JSON.parse(line.value) as SoakOrder;
   const { startsAt, anchoredAt, rate } = order.clock;
-  const right = new AcceleratedClock(new Date(startsAt), rate, new Date(anchoredAt));
-  let offsetMs = 0;
-  const clock = { now: () => new Date(right.now().getTime() + offsetMs) };
+  const clock = new AcceleratedDatabaseClock(new AcceleratedClock(new Date(startsAt), rate, new Date(anchoredAt)));
   const place = { databaseUrl: order.databaseUrl, awsEndpoint: order.awsEndpoint, clock };
   const module = MarketplaceMeteringModule.forRoot(replicaOptions(place, order.options));
   const app = await NestFactory.create(module, { logger: false, abortOnError: false });

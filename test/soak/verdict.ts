@@ -1,8 +1,10 @@
 import { eventIdOf } from '../../src/metering/recording/event-id.js';
 import { meteredRecords, tableViolations } from '../support/ledger-judge.js';
-import { grainOfLine, SELLER } from '../support/market.js';
+import { buyerOf, grainOfLine, SELLER } from '../support/market.js';
 import { sumOf, whereUnitsAre } from '../support/whereabouts.js';
 import { type SoakWorld } from './soak-world.js';
+
+const HOUR_MS = 3_600_000;
 
 export interface Verdict {
   counts: Record<string, unknown>;
@@ -29,7 +31,8 @@ export async function verdictOf(world: SoakWorld): Promise<Verdict> {
     if (recorded === undefined) continue;
     units += quantity;
     if (state !== 'acknowledged') unansweredAndRecorded += 1;
-    if (state === 'refused' && !isUnsure(code)) mismatches.push(`${key} was refused (${code ?? ''}) and is there`);
+    if (state === 'refused' && !UNSURE.has(code ?? ''))
+      mismatches.push(`${key} was refused (${code ?? ''}) and is there`);
   }
   if (journal.count('acknowledged') === 0) mismatches.push('nothing was recorded: the run has shown nothing');
   for (const id of ledger.keys()) mismatches.push(`${id} is there and nobody used it`);
@@ -54,13 +57,18 @@ export async function verdictOf(world: SoakWorld): Promise<Verdict> {
     billed.delete(grain);
   }
   const whereabouts = await whereUnitsAre(database, simulator);
-  // What AWS has and the ledger does not hold as billed must stand there as unknown, or as in conflict.
-  const doubtful = await database.query<{ n: number; units: string | null }>(
-    `SELECT count(*)::int AS n, sum(quantity * block) AS units FROM marketplace.metering_record
-     WHERE state IN ('unknown', 'blocked', 'pending', 'sending')`,
+  // What AWS has and the ledger does not hold as billed must stand there as not known, in the same grain.
+  const doubtful = await doubtfulGrains(world);
+  for (const grain of billed.keys())
+    if (!doubtful.has(grain)) mismatches.push(`${grain} is billed, and the ledger knows nothing of it`);
+  // Nothing that befell the run lasts: what AWS refuses for a cause has gone on by itself.
+  const left = await database.query<{ state: string; reason: string | null; n: number; text: string | null }>(
+    `SELECT state, reason, count(*)::int AS n, min(reason_message) AS text FROM marketplace.metering_record
+     WHERE state IN ('blocked', 'pending', 'sending') GROUP BY 1, 2`,
   );
-  if (billed.size > (doubtful[0]?.n ?? 0))
-    mismatches.push(`billed, and the ledger knows nothing of it: ${[...billed.keys()].join('; ')}`);
+  for (const { state, reason, n, text } of left)
+    mismatches.push(`${n} records are still ${state} ${reason ?? ''}: ${text ?? 'nobody has said why'}`);
+  mismatches.push(...(await untrueReasons(world)));
   const difference = sumOf(whereabouts) - [...billed.values()].reduce((sum, one) => sum + one, 0) - units;
   if (Math.abs(difference) > 1e-6) mismatches.push(`${difference} units more are somewhere than were recorded`);
 
@@ -90,7 +98,57 @@ export async function verdictOf(world: SoakWorld): Promise<Verdict> {
   };
 }
 
-/** Refusals that do not say whether the usage stands: the database was away, or did not answer in time. */
-function isUnsure(code: string | undefined): boolean {
-  return code !== 'OPTIONS_INVALID' && code !== 'USAGE_REFUSED';
+/** Refusals that do not say whether the usage stands: the answer was lost, or did not come in time. */
+const UNSURE = new Set(['RECORD_TIMEOUT', 'RECORD_FAILED', 'RECORD_ABORTED', 'SHUTTING_DOWN']);
+
+/** The grains of which the ledger says that it does not know. */
+async function doubtfulGrains({ database, simulator }: SoakWorld): Promise<Set<string>> {
+  const rows = await database.query<{
+    product_code: string;
+    license_arn: string | null;
+    account: string | null;
+    customer: string | null;
+    dimension: string;
+    hour: Date;
+  }>(
+    `SELECT i.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS customer,
+       r.dimension, r.hour
+     FROM marketplace.metering_record r JOIN marketplace.metering_identity i ON i.id = r.identity_id
+     WHERE r.state IN ('unknown', 'blocked', 'pending', 'sending')`,
+  );
+  return new Set(
+    rows.map(({ product_code: productCode, license_arn, account, customer, dimension, hour }) => {
+      const buyer = buyerOf(simulator, {
+        licenseArn: license_arn,
+        accountId: account,
+        customerIdentifier: customer,
+      });
+      return `${productCode} ${buyer} ${dimension} ${hour.toISOString()}`;
+    }),
+  );
+}
+
+/** What stands outside of every agreement, though AWS says that one was in force. */
+async function untrueReasons({ database, simulator, agreements }: SoakWorld): Promise<string[]> {
+  const rows = await database.query<{ tenant: string; reason: string; hour: Date; units: string }>(
+    `SELECT c.tenant_id AS tenant, u.reason, u.hour, sum(u.units) AS units FROM (
+       SELECT s.customer_id, to_timestamp(r.hour * 3600.0) AS hour, r.waiting_reason AS reason, r.event_sum AS units
+       FROM marketplace.rollup r JOIN marketplace.subject s ON s.id = r.subject
+       WHERE r.record_id IS NULL AND NOT r.is_split
+       UNION ALL SELECT customer_id, hour, reason, event_sum FROM marketplace.metering_record
+       WHERE kind = 'setApart' AND disposition IS DISTINCT FROM 'annulled'
+     ) u JOIN marketplace.customer c ON c.id = u.customer_id
+     WHERE u.reason IN ('afterEnd', 'beforeStart', 'noSubscription') GROUP BY 1, 2, 3`,
+  );
+  return rows.flatMap(({ tenant, reason, hour, units }) => {
+    const last = agreements.get(tenant);
+    const inForce = simulator.agreements().some(({ accountId, startsAt, endsAt }) => {
+      const until = endsAt?.getTime() ?? Infinity;
+      // An hour in which something changes is shared.
+      return accountId === last?.accountId && startsAt < hour && hour.getTime() + HOUR_MS < until;
+    });
+    return inForce
+      ? [`${units} units of ${tenant} in ${hour.toISOString()} stand as ${reason}, and it was in force`]
+      : [];
+  });
 }

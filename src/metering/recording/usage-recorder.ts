@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { type EntityManager, type QueryRunner } from 'typeorm';
+import { ClockGuard } from '../../database/clock-guard.js';
 import {
   executorOfManager,
   executorOn,
@@ -47,6 +48,7 @@ export class UsageRecorder implements OnApplicationShutdown {
     private readonly ledger: LedgerDatabase,
     directory: SubjectDirectory,
     products: ProductCatalog,
+    private readonly clock: ClockGuard,
   ) {
     this.gatherer = new UsageGatherer(ledger, options);
     this.admission = new UsageAdmission(options, directory, products);
@@ -75,6 +77,8 @@ export class UsageRecorder implements OnApplicationShutdown {
         'The module is shutting down; nothing was written. Record the usage again after the restart.',
       );
     }
+    // Jobs compare the clock before they decide; what is recorded between a jump and the next comparison is dated, too.
+    if (this.clock.hasJumped) await this.clock.afterJump();
     const lone = o.manager || Array.isArray(input) ? null : this.admission.admitRemembered(input);
     if (lone && !o.signal?.aborted) return this.gatherer.record(lone, o.signal);
     const call = this.perform(input, o);

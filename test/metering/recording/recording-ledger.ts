@@ -2,6 +2,7 @@ import { type EntityManager, DataSource } from 'typeorm';
 import pg from 'pg';
 import { uuidv7 } from 'uuidv7';
 import { createDataSource } from '../../../src/database/data-source.factory.js';
+import { ClockGuard } from '../../../src/database/clock-guard.js';
 import { LedgerDatabase } from '../../../src/database/ledger-database.js';
 import { runMigrations } from '../../../src/database/migration-runner.js';
 import { type Options } from '../../../src/options/options.js';
@@ -88,7 +89,13 @@ export class RecordingLedger {
     tamper(dataSource);
     const ledger = new LedgerDatabase(dataSource);
     const catalog = new ProductCatalog(options, ledger);
-    const recorder = new UsageRecorder(options, ledger, new SubjectDirectory(options, ledger, catalog), catalog);
+    const recorder = new UsageRecorder(
+      options,
+      ledger,
+      new SubjectDirectory(options, ledger, catalog),
+      catalog,
+      new ClockGuard(ledger, options),
+    );
     this.recorders.push(recorder);
     return recorder;
   }
