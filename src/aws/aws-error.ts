@@ -1,4 +1,4 @@
-import { redactedText } from '../runtime/redaction.js';
+import { FOREIGN_MESSAGE_MAX, foreignId, foreignName, foreignText } from './foreign-text.js';
 
 /** Which part of a record an error of the whole request speaks of. The error never says which record. */
 export type Culprit =
@@ -24,9 +24,8 @@ export interface CallFailure {
   culprit: Culprit | null;
   /** Whether AWS may have acted on the request all the same. `none` is said only where that is certain. */
   effect: 'none' | 'possible';
-  /** Name of the error, as AWS, the SDK or Node.js gave it. */
+  /** Name of the error, as AWS, the SDK or Node.js gave it. Like all its texts cleaned by `foreignText`. */
   code: string;
-  /** Without account ids. */
   message: string;
   httpStatus: number | null;
   requestId: string | null;
@@ -104,12 +103,13 @@ export type Departure = 'held' | 'left';
 /**
  * Reads an error of an SDK call.
  * @param departure `held` when the request was never given to the network: then nothing of it can have had an effect.
+ * @param secret of the request, which no text of the failure repeats
  */
-export function callFailureOf(error: unknown, departure: Departure): CallFailure {
-  const { name, message, httpStatus, requestId } = partsOf(error);
+export function callFailureOf(error: unknown, departure: Departure, secret?: string): CallFailure {
+  const { name, message, httpStatus, requestId } = partsOf(error, secret);
   const failure = (kind: FailureKind, effect: CallFailure['effect'], culprit: Culprit | null = null): CallFailure => ({
     ...{ kind, culprit, effect },
-    ...{ code: name, message: redactedText(message), httpStatus, requestId },
+    ...{ code: name, message, httpStatus, requestId },
   });
 
   if (departure === 'held') return failure('setUp', 'none');
@@ -134,7 +134,10 @@ export function refusesByName(code: string): boolean {
   return Object.hasOwn(CULPRITS, code) || THROTTLING.has(code) || SET_UP.has(code);
 }
 
-function partsOf(error: unknown): {
+function partsOf(
+  error: unknown,
+  secret?: string,
+): {
   name: string;
   message: string;
   httpStatus: number | null;
@@ -150,11 +153,13 @@ function partsOf(error: unknown): {
   const status = shape.$metadata?.httpStatusCode ?? shape.$response?.statusCode;
   const httpStatus = typeof status === 'number' && status > 0 ? status : null;
   const label = httpStatus === null && typeof shape.code === 'string' ? shape.code : shape.name;
+  const said = typeof shape.message === 'string' ? shape.message : String(error);
+  const message = secret === undefined ? said : said.replaceAll(secret, '(secret)');
   return {
-    name: typeof label === 'string' && label !== '' ? label : 'UnknownError',
-    message: typeof shape.message === 'string' ? shape.message : String(error),
+    name: foreignName(label) ?? 'UnknownError',
+    message: foreignText(message, FOREIGN_MESSAGE_MAX),
     httpStatus,
-    requestId: typeof shape.$metadata?.requestId === 'string' ? shape.$metadata.requestId : null,
+    requestId: foreignId(shape.$metadata?.requestId),
   };
 }
 

@@ -1,10 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
+import { ResolveCustomerCommand, type ResolveCustomerCommandOutput } from '@aws-sdk/client-marketplace-metering';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { backoffMs } from '../runtime/backoff.js';
+
 import { countMetric } from '../runtime/metrics.js';
+import { isStorable } from '../runtime/storable-text.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AwsClients, entitlementRegionOf } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
@@ -24,6 +26,9 @@ export type CustomerAnswer =
   | { kind: 'tokenExpired' }
   | { kind: 'failed'; failure: CallFailure };
 
+const BAD_REQUEST = 400;
+/** Four times the longest that AWS documents. */
+const NAME_LENGTH_MAX = 1000;
 /** Between throttled calls: a buyer waits for the answer. */
 const WAITS = { backoffBaseMs: 400, backoffCapMs: 2000 };
 
@@ -58,21 +63,26 @@ export class CustomerGateway {
 
   private async resolveOnce(token: string): Promise<CustomerAnswer> {
     const command = new ResolveCustomerCommand({ RegistrationToken: token });
-    const answer = await callSdk(this.options.submission.requestTimeoutMs, (abortSignal, depart) => {
+    const send: Parameters<typeof callSdk<ResolveCustomerCommandOutput>>[1] = (abortSignal, depart) => {
       command.middlewareStack.add((next) => (args) => depart(() => next(args)), DEPARTURE);
       return this.clients.metering(this.region).send(command, { abortSignal });
-    });
-    return answer.kind === 'answered' ? resolved(answer.output) : refusedOrFailed(answer.failure, token);
+    };
+    const answer = await callSdk(this.options.submission.requestTimeoutMs, send, token);
+    return answer.kind === 'answered' ? resolved(answer.output) : refusedOrFailed(answer.failure);
   }
 }
 
+/** What is no name, or none that the ledger could hold, was not told: something else than AWS may have answered. */
 function resolved(output: {
-  ProductCode?: string | undefined;
-  LicenseArn?: string | undefined;
-  CustomerAWSAccountId?: string | undefined;
-  CustomerIdentifier?: string | undefined;
+  ProductCode?: unknown;
+  LicenseArn?: unknown;
+  CustomerAWSAccountId?: unknown;
+  CustomerIdentifier?: unknown;
 }): CustomerAnswer {
-  const text = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
+  const text = (value: unknown): string | undefined =>
+    typeof value === 'string' && value !== '' && value.length <= NAME_LENGTH_MAX && isStorable(value)
+      ? value
+      : undefined;
   return {
     kind: 'resolved',
     customer: {
@@ -84,12 +94,12 @@ function resolved(output: {
   };
 }
 
-function refusedOrFailed(failure: CallFailure, token: string): CustomerAnswer {
+function refusedOrFailed(failure: CallFailure): CustomerAnswer {
   if (failure.code === 'InvalidTokenException') return { kind: 'tokenInvalid' };
   // Credentials that ran out bear the same name; AWS says "security token" of them and "registration token" of ours.
   if (failure.code === 'ExpiredTokenException' && !/security token/i.test(failure.message))
     return { kind: 'tokenExpired' };
-  // The token is all that the request holds, so it is what a refusal of the request means.
-  if (failure.kind === 'culprit') return { kind: 'tokenInvalid' };
-  return { kind: 'failed', failure: { ...failure, message: failure.message.replaceAll(token, '(token)') } };
+  // The token is all that the request holds, so it is what AWS's refusal of the request means; not that of a proxy.
+  if (failure.kind === 'culprit' && failure.httpStatus === BAD_REQUEST) return { kind: 'tokenInvalid' };
+  return { kind: 'failed', failure };
 }

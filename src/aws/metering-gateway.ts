@@ -4,11 +4,13 @@ import {
   type MarketplaceMeteringClient,
   MeterUsageCommand,
   type UsageRecord,
+  type UsageRecordResult,
 } from '@aws-sdk/client-marketplace-metering';
 import { Injectable } from '@nestjs/common';
 import { markAttempt } from './attempt-mark.js';
 import { AwsClients } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
+import { foreignId, foreignName } from './foreign-text.js';
 import { callSdk, DEPARTURE } from './sdk-call.js';
 
 /** At most so many records in one BatchMeterUsage call [API reference]. */
@@ -130,7 +132,8 @@ export class MeteringGateway {
     });
     const answer = await this.send(command, call, (client, options) => client.send(command, options));
     if (answer.kind !== 'answered') return answer;
-    const { MeteringRecordId: meteringRecordId, $metadata: metadata } = answer.output;
+    const { MeteringRecordId: givenId, $metadata: metadata } = answer.output;
+    const meteringRecordId = foreignId(givenId);
     return {
       kind: 'answered',
       results: meteringRecordId
@@ -138,7 +141,7 @@ export class MeteringGateway {
         : [],
       unprocessed: [],
       httpStatus: metadata.httpStatusCode ?? null,
-      requestId: metadata.requestId ?? null,
+      requestId: foreignId(metadata.requestId),
     };
   }
 
@@ -200,21 +203,26 @@ export function envelopeBytes(productCode: string | null, records: number): numb
   return Buffer.byteLength(JSON.stringify(empty)) + Math.max(0, records - 1);
 }
 
+/** Whatever came in place of AWS's answer: the SDK hands on what has another shape than its model says. */
 function resultsOf(output: BatchMeterUsageCommandOutput): GatewayResults {
   return {
     kind: 'answered',
-    results: (output.Results ?? []).map((result) => ({
-      ...echoOf(result.UsageRecord),
-      status: result.Status ?? '',
-      meteringRecordId: result.MeteringRecordId ?? null,
+    results: listOf<UsageRecordResult>(output.Results).map((result) => ({
+      ...echoOf(result?.UsageRecord),
+      status: foreignName(result?.Status) ?? '',
+      meteringRecordId: foreignId(result?.MeteringRecordId),
     })),
-    unprocessed: (output.UnprocessedRecords ?? []).map(echoOf),
+    unprocessed: listOf<UsageRecord>(output.UnprocessedRecords).map(echoOf),
     httpStatus: output.$metadata.httpStatusCode ?? null,
-    requestId: output.$metadata.requestId ?? null,
+    requestId: foreignId(output.$metadata.requestId),
   };
 }
 
-function echoOf(record: UsageRecord | undefined): ReportEcho {
+function listOf<T>(value: unknown): (T | null)[] {
+  return Array.isArray(value) ? (value as (T | null)[]) : [];
+}
+
+function echoOf(record: UsageRecord | null | undefined): ReportEcho {
   const timestamp = record?.Timestamp;
   return {
     licenseArn: record?.LicenseArn ?? null,

@@ -12,10 +12,12 @@ export type SdkAnswer<Output> = { kind: 'answered'; output: Output } | { kind: '
  * One call through the SDK, within `timeoutMs` (monotonic) for all of it: the SDK heeds the signal once the request is
  * out, a credentials provider that hangs does not. Never throws.
  * @param send makes the call, and has its request leave through `depart`.
+ * @param secret of the request, which no text of a failure repeats
  */
 export async function callSdk<Output>(
   timeoutMs: number,
   send: (signal: AbortSignal, depart: Depart) => Promise<Output>,
+  secret?: string,
 ): Promise<SdkAnswer<Output>> {
   let departure: Departure = 'held';
   // As the network gave it: above the departure the SDK may wrap an error, and lose what it says.
@@ -43,7 +45,7 @@ export async function callSdk<Output>(
   try {
     return { kind: 'answered', output: await Promise.race([send(timeout.signal, depart), expired]) };
   } catch (error) {
-    return { kind: 'failed', failure: callFailureOf(networkError ?? error, departure) };
+    return { kind: 'failed', failure: callFailureOf(networkError ?? error, departure, secret) };
   } finally {
     clearTimeout(expire);
   }

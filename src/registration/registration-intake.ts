@@ -36,6 +36,8 @@ const TOKEN = /^[^\p{Cc}]{1,8000}$/u;
 /** What was brought was no buyer's. */
 const VAIN: ReadonlySet<MarketplaceErrorCode> = new Set(['TOKEN_INVALID', 'TOKEN_EXPIRED']);
 const SETUP_SUBJECT = 'ResolveCustomer';
+/** What the SDK calls it where it has found no credentials. */
+const NO_CREDENTIALS: ReadonlySet<string> = new Set(['CredentialsProviderError', 'TokenProviderError']);
 
 /** Where an arriving buyer goes, and what its browser keeps for the claim. */
 export interface Redirection {
@@ -259,8 +261,10 @@ export class RegistrationIntake {
         'that published the product, that they allow aws-marketplace:ResolveCustomer, and that the network ' +
         'reaches AWS.',
     });
-    const isNetwork = failure.httpStatus === null && /^E[A-Z_]+$/.test(failure.code);
-    return isNetwork
+    // Where nobody answered the next try may find somebody, whatever stood in the way of this one; but credentials that
+    // are not there do not come by themselves.
+    const mayPass = failure.httpStatus === null && !NO_CREDENTIALS.has(failure.code);
+    return mayPass
       ? new RegistrationRefusedError('AWS_UNAVAILABLE', detail, { status })
       : new RegistrationRefusedError('AWS_SETUP', detail);
   }

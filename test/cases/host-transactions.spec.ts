@@ -260,3 +260,61 @@ describe('with a host', () => {
     expect(Object.values(billed).reduce((sum, units) => sum + units, 0)).toBe(world.recorded);
   });
 });
+
+describe.each(['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const)(
+  'G3 a host transaction at %s that claims and records and stays open',
+  (level) => {
+    it('holds up neither sealing, submission, the inbox, events nor claims; committed, its usage is billed once', async () => {
+      await withWorld({ lists: [PRODUCT_CODE], ways: ['eventBridge'] }, async (world) => {
+        const [other, slow] = [await world.join('other'), world.sign()];
+        await slow.arrive();
+        await world.hear();
+        await world.pass(0.1, 0.1);
+        await withHost(world, async (source) => {
+          const runner = source.createQueryRunner();
+          await runner.connect();
+          await runner.startTransaction(level);
+          try {
+            const { manager } = runner;
+            await world.registrations.claim(slow.registrationCode, { tenantId: 'slow', manager });
+            // Of the tenant that the same transaction has made, and of one who has been there.
+            await world.metering.record({ tenantId: 'slow', dimension: 'requests', quantity: 2 }, { manager });
+            await world.metering.record({ tenantId: 'other', dimension: 'requests', quantity: 1 }, { manager });
+
+            // Whoever waited for the transaction would wait for ever: it ends after all of this.
+            await other.use(5);
+            await world.record({ subscriptionId: slow.subscriptionId, quantity: 4 });
+            const newcomer = await world.join('newcomer');
+            await newcomer.use(3);
+            await world.pass(0.1, 0.1);
+            other.cancel();
+            await slow.arrive();
+            await world.pass(2);
+            const billOf = ({ agreement: { agreementId } }: typeof other): number =>
+              world.simulator.bill({ agreementId }).reduce((sum, { quantity }) => sum + quantity, 0);
+            expect([billOf(other), billOf(newcomer), billOf(slow)]).toEqual([5, 3, 4]);
+            const [ended] = await world.database.query<{ state: string }>(
+              `SELECT state FROM marketplace.subscription WHERE id = $1`,
+              [other.subscriptionId],
+            );
+            expect(ended?.state).toMatch(/ending|ended/);
+            expect(world.told('subscription.claimed', newcomer.subscriptionId)).toHaveLength(1);
+            expect(world.told('subscription.claimed', slow.subscriptionId)).toEqual([]);
+            const open = `SELECT FROM marketplace.inbox_message WHERE state IN ('pending', 'waiting')`;
+            expect(await world.database.query(open)).toEqual([]);
+            await runner.commitTransaction();
+          } finally {
+            if (runner.isTransactionActive) await runner.rollbackTransaction();
+            await runner.release();
+          }
+        });
+        world.count(2 + 1);
+        await world.pass(2);
+        expect(world.told('subscription.claimed', slow.subscriptionId)).toHaveLength(1);
+        const mine = world.simulator.bill({ agreementId: slow.agreement.agreementId });
+        expect(mine.reduce((sum, { quantity }) => sum + quantity, 0)).toBe(4 + 2);
+        await world.expectConserved();
+      });
+    });
+  },
+);

@@ -132,6 +132,23 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
     );
   });
 
+  it.each([
+    ['backslash and u0000 as plain text', 'six characters: \\u0000'],
+    ['NUL', 'one character: \0'],
+    ['half of a pair', 'half: \ud83d'],
+  ])('an event that holds %s is received, from EventBridge and through a topic (G11)', async (_, odd) => {
+    const events = [0, 1].map(() =>
+      agreementEvent('Purchase Agreement Created - Proposer', {}, { offer: { id: odd } }),
+    );
+    expect(await answerOf(await host.postEvent(events[0]!, SECRETS[0]))).toEqual([200, 'received']);
+    expect(await answerOf(await host.postSns(signed(envelope({}, events[1]!), '2')))).toEqual([200, 'received']);
+    const stored = (await host.inbox()).filter((row) => events.some(({ id }) => id === row.message_id));
+    expect(stored.map(({ type, state }) => [type, state])).toEqual([
+      ['agreement.created', 'pending'],
+      ['agreement.created', 'pending'],
+    ]);
+  });
+
   describe('D40: leaves no trace of', () => {
     const foreignTopic = 'arn:aws:sns:us-east-1:666666666666:aws-mp-subscription-notification-evil';
     const ago = (ms: number): Json => ({ Timestamp: new Date(Date.parse('2026-11-11T10:00:00Z') - ms).toISOString() });

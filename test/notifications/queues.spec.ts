@@ -128,6 +128,32 @@ describe('a queue', () => {
     expect(queue.held).toEqual(NOTHING);
   });
 
+  it.each([
+    ['backslash and u0000 as plain text', 'six characters: \\u0000'],
+    ['NUL', 'one character: \0'],
+    ['half of a pair', 'half: \ud83d'],
+    ['backslash before NUL', 'both: \\\0'],
+  ])(
+    'that holds %s among ten messages has all ten stored, and what it says of the agreement is heard (G11)',
+    async (_, odd) => {
+      const host = await reader();
+      const messages = Array.from({ length: 10 }, (_none, index) =>
+        agreementEvent(
+          'Purchase Agreement Created - Proposer',
+          {},
+          index === 4 ? { offer: { id: odd, note: odd } } : {},
+        ),
+      );
+      await queue.send(...messages);
+      await receive(host);
+      expect(await storedBy(host)).toHaveLength(10);
+      expect(
+        (await storedBy(host)).every(({ state, type }) => state === 'pending' && type === 'agreement.created'),
+      ).toBe(true);
+      expect(queue.held).toEqual(NOTHING);
+    },
+  );
+
   it('that brings messages of foreign topics and accounts has them dead-lettered, where the options name topics', async () => {
     const host = await reader({}, { snsTopicArns: [`arn:aws:sns:us-east-1:${SELLER}:other`] });
     await queue.topic(`foreign-${queue.name}`, false).publish(legacyMessage('unsubscribe-success'));
