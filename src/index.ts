@@ -60,6 +60,9 @@ export type {
 export type { IncidentKind } from './audit/incident.js';
 export type { TrailIdentityKind } from './audit/trail-sighting.js';
 export type { TrailFolder, TrailFolderResult } from './audit/trail-folder.js';
+export { LinkCorrection } from './metering/settlement/link-correction.js';
+export type { LinkUndo, UndoneLink } from './metering/settlement/link-correction.js';
+export type { LinkedUsage } from './subscription/chain/claim-undo.js';
 export { SubscriptionService } from './subscription/subscription.service.js';
 export type { KnownCustomer, KnownCustomerResult } from './subscription/known-customer.js';
 export type { Agreement, Subscription } from './subscription/subscription.js';

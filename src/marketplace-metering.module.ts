@@ -41,6 +41,7 @@ import {
 import { MarketplaceJobs } from './metering/marketplace-jobs.service.js';
 import { METERING_PROVIDERS } from './metering/metering.providers.js';
 import { MeteringService } from './metering/metering.service.js';
+import { LinkCorrection } from './metering/settlement/link-correction.js';
 import { RecordResolution } from './metering/settlement/record-resolution.service.js';
 import { SubmissionHold } from './metering/settlement/submission-hold.js';
 import { CurrentSettings } from './metering/submission/current-settings.js';
@@ -69,6 +70,7 @@ const PUBLIC_SERVICES = [
   RegistrationService,
   EntitlementService,
   RecordResolution,
+  LinkCorrection,
   SubmissionHold,
   MarketplaceAudit,
   EventDeliveries,

@@ -32,11 +32,26 @@ export const SUBSCRIPTION_GUARDS: readonly string[] = [
     RAISE EXCEPTION 'UPDATE on marketplace.% is refused: what was said is kept as it was said', TG_TABLE_NAME USING
       ERRCODE = 'restrict_violation';
   END $$`,
-  ...['fact', 'claim', 'payer_choice'].map(
+  ...['fact', 'payer_choice'].map(
     (table) =>
       `CREATE TRIGGER ${table}_no_update BEFORE UPDATE ON marketplace.${table} FOR EACH ROW
         EXECUTE FUNCTION marketplace.refuse_update()`,
   ),
+
+  // A claim may be undone, once; it is never another's.
+  `CREATE FUNCTION marketplace.guard_claim() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF OLD.undone_at IS NOT NULL OR NEW.undone_at IS NULL
+      OR (OLD.seller_account, OLD.id, OLD.subscription_id, OLD.product_code, OLD.tenant_id, OLD.since, OLD.code_hash,
+        OLD.claimed_at) IS DISTINCT FROM (NEW.seller_account, NEW.id, NEW.subscription_id, NEW.product_code,
+        NEW.tenant_id, NEW.since, NEW.code_hash, NEW.claimed_at) THEN
+      RAISE EXCEPTION 'UPDATE on marketplace.claim is refused: a claim may be undone, once, and is never another''s'
+        USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+  END $$`,
+  `CREATE TRIGGER claim_guard BEFORE UPDATE ON marketplace.claim FOR EACH ROW
+    EXECUTE FUNCTION marketplace.guard_claim()`,
 
   // A name may be erased, and is never another; its digest stays, so that look-ups go on.
   `CREATE FUNCTION marketplace.guard_buyer_name() RETURNS trigger LANGUAGE plpgsql AS $$

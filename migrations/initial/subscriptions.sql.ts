@@ -169,17 +169,22 @@ export const SUBSCRIPTIONS: readonly string[] = [
 
   // Which tenant has a subscription from which instant on; the first from its beginning. One INSERT, which may stand in
   // a host's open transaction: nothing of ours waits for it (no foreign key, so no lock on a row of ours), sealing and
-  // projection adopt it when it is committed.
+  // projection adopt it when it is committed. One that was undone counts as if it had never been.
   `CREATE TABLE marketplace.claim (
     seller_account text NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
     subscription_id uuid NOT NULL,
     product_code text NOT NULL,
     tenant_id text NOT NULL CHECK (length(tenant_id) BETWEEN 1 AND 255),
     since timestamptz NOT NULL,
     code_hash bytea,
     claimed_at timestamptz NOT NULL,
-    PRIMARY KEY (seller_account, subscription_id, since)
+    undone_at timestamptz,
+    PRIMARY KEY (seller_account, id)
   )`,
+  `CREATE UNIQUE INDEX claim_once ON marketplace.claim (seller_account, subscription_id, since)
+    WHERE undone_at IS NULL`,
+  `CREATE INDEX claim_by_subscription ON marketplace.claim (seller_account, subscription_id, code_hash)`,
   `CREATE INDEX claim_by_tenant ON marketplace.claim (seller_account, tenant_id, product_code)`,
   // Claims that no customer has taken up yet; deleted by who adopts them.
   `CREATE TABLE marketplace.unadopted_claim (

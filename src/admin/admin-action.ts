@@ -16,6 +16,12 @@ const text = (lengthMax: number) =>
 /** What operators may do, by the members of the request's body. */
 export const ACTIONS = {
   acknowledge: z.strictObject({ kind: text(100), subject: text(1000), by: text(255), note: text(1000) }),
+  unlink: z.strictObject({
+    subscriptionId: z.guid({ error: 'give a UUID, as it stands in the lists' }),
+    tenantId: text(255),
+    by: text(255),
+    note: text(255),
+  }),
   requeue: z.strictObject({
     productCode: text(255).optional(),
     dimension: text(255).optional(),

@@ -14,6 +14,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { MarketplaceAudit } from '../audit/marketplace-audit.service.js';
 import { Alerts } from '../events/alerts.service.js';
+import { LinkCorrection } from '../metering/settlement/link-correction.js';
 import { RecordResolution } from '../metering/settlement/record-resolution.service.js';
 import { BoundedBody, NoBody } from '../runtime/body-bounds.js';
 import { type IncomingBody } from '../runtime/request-body.js';
@@ -42,6 +43,7 @@ export abstract class AdminController {
     @Inject(MarketplaceAudit) private readonly audits: MarketplaceAudit,
     @Inject(Alerts) private readonly openAlerts: Alerts,
     @Inject(RecordResolution) private readonly resolution: RecordResolution,
+    @Inject(LinkCorrection) private readonly links: LinkCorrection,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -110,6 +112,15 @@ export abstract class AdminController {
     return this.answer(response, async () => {
       const { by, note, ...selection } = await readAction(ACTIONS.requeue, request);
       return this.resolution.requeueAll(selection, { by, reason: note });
+    });
+  }
+
+  @Post('subscriptions/unlink')
+  @BoundedBody(ACTION_BYTES_MAX)
+  unlink(@Req() request: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, async () => {
+      const { subscriptionId, tenantId, by, note } = await readAction(ACTIONS.unlink, request);
+      return this.links.undo(subscriptionId, { tenantId, by, reason: note });
     });
   }
 

@@ -7,6 +7,9 @@ import { type MarketplaceEventType } from './marketplace-event.js';
 export const EVENT_CATALOGUE: Readonly<Record<MarketplaceEventType, string>> = {
   'subscription.registered': 'a subscription was entered: its buyer has arrived, or AWS has told of it',
   'subscription.claimed': 'your application linked it to a tenant',
+  'subscription.unlinked':
+    'an operator has [undone its link](registration.md) to `tenantId`: end what the tenant has by it. What AWS has ' +
+    'billed meanwhile is a matter between you and the buyer',
   'subscription.activated':
     'usage may be metered: the first word of AWS that the purchase holds, or the return of a subscription that was ' +
     'suspended, failed or ended',

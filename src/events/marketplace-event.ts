@@ -5,6 +5,14 @@
 export interface MarketplaceEventPayloads {
   'subscription.registered': { productCode: string; offerType: string | null; agreement: AgreementNotice | null };
   'subscription.claimed': { productCode: string; tenantId: string };
+  'subscription.unlinked': {
+    productCode: string;
+    tenantId: string;
+    /** Whose it is again by an earlier link; null: nobody's, until it is claimed anew. */
+    newTenantId: string | null;
+    /** Whole units of that tenant's usage that AWS has billed to the subscription's buyer. */
+    billed: { dimension: string; units: string }[];
+  };
   'subscription.activated': {
     productCode: string;
     startsAt: string;

@@ -3,7 +3,7 @@ import { storableJson } from '../runtime/storable-text.js';
 
 /** What a person decided, for the trail. */
 export interface OperatorAction {
-  action: 'alert.acknowledged' | 'records.requeued';
+  action: 'alert.acknowledged' | 'records.requeued' | 'subscription.unlinked';
   target: object;
   result: object;
   by: string;

@@ -127,7 +127,7 @@ export class RegistrationService {
       const row = await selectCode(tx, sellerAccount, codeHash, clock.now());
       if (!row) throw unknownCode();
       if (row.claimed_by === tenantId || row.tenant_id === tenantId) return row.subscription_id;
-      if (row.claimed_by !== null) throw usedCode();
+      if (row.claimed_by !== null || row.was_undone === 'true') throw usedCode();
       if (row.tenant_id !== null) throw linkedElsewhere(row.subscription_id);
       if (this.isExpired(row)) throw expiredCode();
       check(row);

@@ -13,6 +13,8 @@ export interface CodeRow {
   tenant_id: string | null;
   /** The tenant that claimed with this very code. */
   claimed_by: string | null;
+  /** `true`: a claim with this very code was undone by an operator. */
+  was_undone: string;
   /** Hex digits; null for a code that is bound to no browser. */
   browser_hash: string | null;
 }
@@ -29,11 +31,14 @@ export async function selectCode(
        (SELECT l.tenant_id FROM marketplace.claim l
         WHERE l.seller_account = $1 AND l.subscription_id IN (
           SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of))
-            AND l.since <= $3
+            AND l.undone_at IS NULL AND l.since <= $3
         ORDER BY l.since DESC LIMIT 1) AS tenant_id,
        (SELECT l.tenant_id FROM marketplace.claim l
         WHERE l.seller_account = $1 AND l.subscription_id IN (c.subscription_id, s.id)
-          AND l.code_hash = $2) AS claimed_by
+          AND l.code_hash = $2 AND l.undone_at IS NULL) AS claimed_by,
+       EXISTS (SELECT FROM marketplace.claim l
+        WHERE l.seller_account = $1 AND l.subscription_id IN (c.subscription_id, s.id)
+          AND l.code_hash = $2 AND l.undone_at IS NOT NULL)::text AS was_undone
      FROM marketplace.registration_code c
      JOIN marketplace.subscription named ON named.seller_account = c.seller_account AND named.id = c.subscription_id
      JOIN marketplace.subscription s ON s.seller_account = c.seller_account
@@ -86,7 +91,7 @@ export async function selectSubscriptionOfToken(
        (SELECT l.tenant_id FROM marketplace.claim l
         WHERE l.seller_account = $1 AND l.subscription_id IN (
           SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of))
-            AND l.since <= $4
+            AND l.undone_at IS NULL AND l.since <= $4
         ORDER BY l.since DESC LIMIT 1) AS tenant_id
      FROM marketplace.registration_code c
      JOIN marketplace.subscription named ON named.seller_account = c.seller_account AND named.id = c.subscription_id

@@ -138,7 +138,7 @@ export class LedgerReader {
        FROM marketplace.subscription s
        -- A claim counts from its commit on; its customer is made a moment later.
        LEFT JOIN LATERAL (
-         SELECT tenant_id FROM marketplace.claim WHERE seller_account = s.seller_account AND subscription_id = s.id
+         SELECT tenant_id FROM marketplace.claim WHERE seller_account = s.seller_account AND subscription_id = s.id AND undone_at IS NULL
            ORDER BY since DESC LIMIT 1) claim ON true
        LEFT JOIN larkspur.tenant t ON t.id::text = claim.tenant_id
        WHERE s.seller_account = $1 AND s.alias_of IS NULL ORDER BY s.created_at`,

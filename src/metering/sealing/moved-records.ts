@@ -20,7 +20,8 @@ export interface MovableRecord {
  */
 export function hasMoved(record: MovableRecord, period: Period | null, rule: PlanningRule): boolean {
   if (record.kind === 'setApart') return record.rollups.some((rollup) => namesAnHour(rollup, rule));
-  if (period === null) return record.rollups.some((rollup) => otherPeriod(rollup, null, rule));
+  if (period === null)
+    return record.rollups.some((rollup) => otherPeriod(rollup, null, rule) || wasUnlinked(rollup, rule));
   if (record.rollups.some((rollup) => otherPeriod(rollup, period, rule))) return true;
   const hours = rule.hoursOf(period);
   if (record.kind === 'closing') return hours.runs || record.rollups.some((rollup) => namesAnHour(rollup, rule));
@@ -38,6 +39,16 @@ function otherPeriod({ subject, firstAt, lastAt }: WaitingRollup, period: Period
     const place = rule.placeOf(subject, instant);
     return place.kind === 'period' && place.period.key !== period?.key;
   });
+}
+
+/**
+ * The tenant never had the subscription that the record is about: an operator has undone the link. Subjects that moved
+ * on to another customer are that one's to judge.
+ */
+function wasUnlinked({ subject, firstAt }: WaitingRollup, rule: PlanningRule): boolean {
+  const { customer } = rule.context;
+  const isTheirs = customer.tenantId !== null && customer.subjects.some(({ id }) => id === subject);
+  return isTheirs && rule.placeOf(subject, firstAt).kind === 'none';
 }
 
 /** An hour now, or one that is about to settle. */

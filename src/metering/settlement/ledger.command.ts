@@ -9,6 +9,7 @@ import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
 import { SystemClock } from '../../runtime/clock.js';
 import { Waker } from '../../runtime/waker.js';
+import { LinkCorrection } from './link-correction.js';
 import { SubmissionHold, type SubmissionHoldState } from './submission-hold.js';
 
 const USAGE = `usage: marketplace-ledger <command>
@@ -16,6 +17,8 @@ const USAGE = `usage: marketplace-ledger <command>
   status                          whether usage is sent, and why not; exit 1 when it is not
   hold --by <name> --because <why>  stop the submission in every process: usage is recorded and sealed, nothing is sent
   release --by <name>             send again, from this database: also after a restore or a move to another one
+  unlink <subscriptionId> --tenant <tenantId> --by <name> --because <why>
+                                  undo the link of a subscription to a tenant that should never have had it
 
   The database is that of DATABASE_URL. Where it holds more than one ledger, --seller <sellerAccount> or
   MARKETPLACE_SELLER_ACCOUNT says which.
@@ -41,7 +44,10 @@ export async function ledgerCommand(args: readonly string[], environment: NodeJS
 }
 
 interface Call {
-  command: 'status' | 'hold' | 'release';
+  command: 'status' | 'hold' | 'release' | 'unlink';
+  /** The subscription to unlink, and the tenant that has it; else empty. */
+  id: string;
+  tenant: string;
   by: string;
   because: string;
   seller: string;
@@ -55,22 +61,29 @@ function callOf(args: readonly string[]): Call | null {
       options: {
         by: { type: 'string', default: '' },
         because: { type: 'string', default: '' },
+        tenant: { type: 'string', default: '' },
         seller: { type: 'string', default: '' },
       },
     });
-    const [command, ...others] = positionals;
-    if (others.length > 0) return null;
+    const [command, id = '', ...others] = positionals;
+    if (others.length > 0 || (id !== '') !== (command === 'unlink')) return null;
+    const call = { id, ...values };
     const isSigned = values.by !== '';
-    if (command === 'status') return { command, ...values };
-    if (command === 'release' && isSigned) return { command, ...values };
-    if (command === 'hold' && isSigned && values.because !== '') return { command, ...values };
+    const isExplained = isSigned && values.because !== '';
+    if (command === 'status') return { command, ...call };
+    if (command === 'release' && isSigned) return { command, ...call };
+    if (command === 'hold' && isExplained) return { command, ...call };
+    if (command === 'unlink' && isExplained && values.tenant !== '') return { command, ...call };
     return null;
   } catch {
     return null;
   }
 }
 
-async function run({ command, by, because, seller }: Call, database: LedgerDatabase): Promise<CommandResult> {
+async function run(
+  { command, id, tenant, by, because, seller }: Call,
+  database: LedgerDatabase,
+): Promise<CommandResult> {
   const ledgers = await database.query<{ seller: string }>(
     `SELECT DISTINCT seller_account AS seller FROM marketplace.product WHERE $1 IN ('', seller_account)`,
     [seller],
@@ -83,6 +96,11 @@ async function run({ command, by, because, seller }: Call, database: LedgerDatab
         : `This database holds ledgers of ${ledgers.map((one) => one.seller).join(', ')}: say which with --seller.\n`,
     );
   const options = { sellerAccount: ledger.seller, clock: new SystemClock(), startIn: 'normal' as const };
+  if (command === 'unlink') {
+    const links = new LinkCorrection(options, database, new Outbox(options), new Waker());
+    const undone = await links.undo(id, { tenantId: tenant, by, reason: because });
+    return { exitCode: 0, stdout: `${JSON.stringify(undone, null, 2)}\n`, stderr: '' };
+  }
   const hold = new SubmissionHold(options, database, new AlertBoard(options, new Outbox(options)), new Waker());
   if (command === 'hold') await hold.hold(by, because);
   if (command === 'release') await hold.release(by);

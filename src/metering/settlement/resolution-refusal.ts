@@ -1,19 +1,9 @@
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type LockedRecord } from './metering-record.sql.js';
 
-const LABEL_MAX = 255;
-const QUANTITY_MAX = 2_147_483_647;
+export { requireSigned } from '../../events/signed-decision.js';
 
-/** @throws MarketplaceMeteringError `TRANSITION_REFUSED` */
-export function requireSigned(signed: { by: string; reason?: string }): void {
-  for (const [what, value] of Object.entries(signed)) {
-    if (typeof value === 'string' && value.trim() !== '' && value.length <= LABEL_MAX) continue;
-    throw new MarketplaceMeteringError(
-      'TRANSITION_REFUSED',
-      `Give ${what} as a text of 1 to ${LABEL_MAX} characters: decisions about money are signed.`,
-    );
-  }
-}
+const QUANTITY_MAX = 2_147_483_647;
 
 /** @throws MarketplaceMeteringError `TRANSITION_REFUSED` */
 export function requireQuantity(quantityOnFile: number): void {

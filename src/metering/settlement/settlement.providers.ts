@@ -3,6 +3,7 @@ import { AuditSettlement } from './audit-settlement.service.js';
 import { BulkRequeue } from './bulk-requeue.js';
 import { ConflictExplanation } from './conflict-explanation.js';
 import { DeadlineWatch } from './deadline-watch.js';
+import { LinkCorrection } from './link-correction.js';
 import { OverBilling } from './over-billing.js';
 import { RecordRequeue } from './record-requeue.js';
 import { RecordResolution } from './record-resolution.service.js';
@@ -24,6 +25,7 @@ export const SETTLEMENT_PROVIDERS: Provider[] = [
   UnitRebill,
   OverBilling,
   BulkRequeue,
+  LinkCorrection,
   RecordResolution,
   AuditSettlement,
 ];

@@ -138,6 +138,7 @@ export function selectClaims(
   return tx.query<ClaimRow>(
     `SELECT subscription_id::text AS subscription_id, tenant_id, nullif(since, '-infinity') AS since
      FROM marketplace.claim WHERE seller_account = $1 AND subscription_id = ANY ($2::uuid[])
+       AND undone_at IS NULL
      ORDER BY marketplace.claim.since, claimed_at, tenant_id`,
     [sellerAccount, subscriptionIds],
   );

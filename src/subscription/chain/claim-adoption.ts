@@ -73,7 +73,12 @@ export async function adoptClaims(tx: SqlExecutor, sellerAccount: string, now: D
  * of two first claims the earlier. In one order, so that two who make customers of the same tenants do not wait in a
  * circle.
  */
-function selectClaims(tx: SqlExecutor, sellerAccount: string, ids: readonly string[], now: Date): Promise<ClaimRow[]> {
+export function selectClaims(
+  tx: SqlExecutor,
+  sellerAccount: string,
+  ids: readonly string[],
+  now: Date,
+): Promise<ClaimRow[]> {
   return tx.query<ClaimRow>(
     `SELECT * FROM (
        SELECT DISTINCT ON (s.id, c.tenant_id) s.id::text AS subscription_id, s.product_code, s.customer_id::text AS
@@ -81,7 +86,8 @@ function selectClaims(tx: SqlExecutor, sellerAccount: string, ids: readonly stri
          (rank() OVER (PARTITION BY s.id ORDER BY c.since DESC, c.claimed_at, c.tenant_id))::int AS rank
        FROM marketplace.subscription s
        JOIN marketplace.subscription f ON f.seller_account = $1 AND s.id IN (f.id, f.alias_of)
-       JOIN marketplace.claim c ON c.seller_account = $1 AND c.subscription_id = f.id AND c.since <= $3
+       JOIN marketplace.claim c ON c.seller_account = $1 AND c.subscription_id = f.id
+         AND c.since <= $3 AND c.undone_at IS NULL
        WHERE s.seller_account = $1
          AND s.id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1
            AND id = ANY ($2::uuid[]))

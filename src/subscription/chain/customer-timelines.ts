@@ -157,7 +157,7 @@ function selectOwned(
        UNION
        SELECT c.id, coalesce(named.alias_of, named.id) FROM marketplace.customer c
        JOIN marketplace.claim l ON l.seller_account = $1 AND l.tenant_id = c.tenant_id
-         AND l.product_code = c.product_code
+         AND l.product_code = c.product_code AND l.undone_at IS NULL
        JOIN marketplace.subscription named ON named.seller_account = $1 AND named.id = l.subscription_id
        WHERE c.seller_account = $1 AND c.id = ANY ($2::uuid[])
      ) AS o

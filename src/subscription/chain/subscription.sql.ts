@@ -42,9 +42,9 @@ export async function selectSubscriptionsOfTenant(
      WHERE s.seller_account = $1 AND s.id IN (
          SELECT coalesce(named.alias_of, named.id) FROM marketplace.claim c
          JOIN marketplace.subscription named ON named.seller_account = $1 AND named.id = c.subscription_id
-         WHERE c.seller_account = $1 AND c.tenant_id = $2 AND ($3::text IS NULL OR c.product_code = $3))
+         WHERE c.seller_account = $1 AND c.tenant_id = $2 AND c.undone_at IS NULL AND ($3::text IS NULL OR c.product_code = $3))
        AND (SELECT c.tenant_id FROM marketplace.claim c
-            WHERE c.seller_account = $1 AND c.since <= $4
+            WHERE c.seller_account = $1 AND c.since <= $4 AND c.undone_at IS NULL
               AND c.subscription_id IN (SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1
                 AND s.id IN (f.id, f.alias_of))
             ORDER BY c.since DESC, c.claimed_at LIMIT 1) = $2
