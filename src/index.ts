@@ -1,6 +1,6 @@
 export { MarketplaceMeteringModule, getMarketplaceToken } from './marketplace-metering.module.js';
 export type { AuditOptions } from './options/audit-options.js';
-export type { AwsOptions, CallRateOptions, CredentialsProvider } from './options/aws-options.js';
+export type { AssumeRoleOptions, AwsOptions, CallRateOptions, CredentialsProvider } from './options/aws-options.js';
 export type { Clock } from './options/clock.js';
 export type { ContainerOptions, RegisterUsageOptions } from './options/container-options.js';
 export type { DatabaseOptions } from './options/database-options.js';

@@ -6,7 +6,8 @@ import {
   type MarketplaceAgreementClient,
 } from '@aws-sdk/client-marketplace-agreement';
 import { Injectable } from '@nestjs/common';
-import { AwsClients, entitlementRegionOf } from './aws-clients.js';
+import { mainRegionOf } from '../options/partition.js';
+import { AwsClients } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
 import { CallPermission, isDenial } from './call-permission.js';
 import { daysOf, type FoundAgreement, foundOf } from './found-agreement.js';
@@ -58,7 +59,7 @@ export class AgreementGateway {
   ) {}
 
   async search(region: string, search: AgreementSearch, patience: Patience = {}): Promise<AgreementsAnswer> {
-    const served = entitlementRegionOf(region);
+    const served = mainRegionOf(region);
     if (await this.permission.isDenied(served, 'SearchAgreements')) return { kind: 'denied' };
     const filters = filtersOf(search);
     const agreements: FoundAgreement[] = [];
@@ -100,7 +101,7 @@ export class AgreementGateway {
   async describe(region: string, agreementId: string, patience: Patience = {}): Promise<AgreementAnswer> {
     const answer: SdkAnswer<DescribeAgreementOutput> = await this.calls.ask(
       'DescribeAgreement',
-      entitlementRegionOf(region),
+      mainRegionOf(region),
       async (leave, abortSignal) => {
         const { DescribeAgreementCommand } = await import('@aws-sdk/client-marketplace-agreement');
         const command = new DescribeAgreementCommand({ agreementId });
@@ -120,7 +121,7 @@ export class AgreementGateway {
    * is that of every agreement that sells usage alone.
    */
   async trialOf(region: string, agreementId: string, patience: Patience = {}): Promise<TermsAnswer> {
-    const served = entitlementRegionOf(region);
+    const served = mainRegionOf(region);
     if (await this.permission.isDenied(served, 'GetAgreementTerms')) return { kind: 'denied' };
     const terms: AcceptedTerm[] = [];
     let nextToken: string | undefined;

@@ -2,13 +2,14 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ResolveCustomerCommand, type ResolveCustomerCommandOutput } from '@aws-sdk/client-marketplace-metering';
 import { Inject, Injectable } from '@nestjs/common';
+import { mainRegionOf } from '../options/partition.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { backoffMs } from '../runtime/backoff.js';
 
 import { countMetric } from '../runtime/metrics.js';
 import { isStorable } from '../runtime/storable-text.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { AwsClients, entitlementRegionOf } from './aws-clients.js';
+import { AwsClients } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
 import { callSdk, DEPARTURE } from './sdk-call.js';
 
@@ -46,7 +47,7 @@ export class CustomerGateway {
     private readonly clients: AwsClients,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
   ) {
-    this.region = entitlementRegionOf(options.products[0]?.region ?? 'us-east-1');
+    this.region = mainRegionOf(options.products[0]?.region ?? 'us-east-1');
   }
 
   async resolve(token: string): Promise<CustomerAnswer> {
@@ -63,12 +64,19 @@ export class CustomerGateway {
 
   private async resolveOnce(token: string): Promise<CustomerAnswer> {
     const command = new ResolveCustomerCommand({ RegistrationToken: token });
+    let hasLeft = false as boolean;
     const send: Parameters<typeof callSdk<ResolveCustomerCommandOutput>>[1] = (abortSignal, depart) => {
-      command.middlewareStack.add((next) => (args) => depart(() => next(args)), DEPARTURE);
+      const leaving = (next: (args: never) => Promise<unknown>) => (args: never) => {
+        hasLeft = true;
+        return depart(() => next(args));
+      };
+      command.middlewareStack.add(leaving as never, DEPARTURE);
       return this.clients.metering(this.region).send(command, { abortSignal });
     };
     const answer = await callSdk(this.options.submission.requestTimeoutMs, send, token);
-    return answer.kind === 'answered' ? resolved(answer.output) : refusedOrFailed(answer.failure);
+    if (answer.kind === 'answered') return resolved(answer.output);
+    // What fails before it leaves says nothing of the token, though STS has the same names for the caller's own.
+    return hasLeft ? refusedOrFailed(answer.failure) : answer;
   }
 }
 

@@ -1,10 +1,7 @@
-import {
-  type Entitlement,
-  GetEntitlementsCommand,
-  type GetEntitlementsRequest,
-} from '@aws-sdk/client-marketplace-entitlement-service';
+import { type Entitlement, type GetEntitlementsRequest } from '@aws-sdk/client-marketplace-entitlement-service';
 import { Injectable } from '@nestjs/common';
-import { AwsClients, entitlementRegionOf } from './aws-clients.js';
+import { mainRegionOf } from '../options/partition.js';
+import { AwsClients } from './aws-clients.js';
 import { type CallFailure } from './aws-error.js';
 import { PacedCalls, type Patience } from './paced-calls.js';
 
@@ -52,11 +49,12 @@ export class EntitlementGateway {
       };
       const answer = await this.calls.ask(
         'GetEntitlements',
-        entitlementRegionOf(region),
-        (leave, abortSignal) => {
+        mainRegionOf(region),
+        async (leave, abortSignal) => {
+          const { GetEntitlementsCommand } = await import('@aws-sdk/client-marketplace-entitlement-service');
           const command = new GetEntitlementsCommand(request);
           leave(command);
-          return this.clients.entitlement(region).send(command, { abortSignal });
+          return (await this.clients.entitlement(region)).send(command, { abortSignal });
         },
         patience,
       );

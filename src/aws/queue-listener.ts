@@ -3,8 +3,9 @@ import { type Message, SQSClient } from '@aws-sdk/client-sqs';
 import { Consumer } from 'sqs-consumer';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { backoffMs } from '../runtime/backoff.js';
-import { limitCalls } from './call-limit.js';
+import { type AwsClients } from './aws-clients.js';
 import { type CallFailure, callFailureOf } from './aws-error.js';
+import { limitCalls } from './call-limit.js';
 
 /** What a queue has handed out. */
 export interface QueueMessage {
@@ -45,7 +46,6 @@ export interface QueueTiming {
 }
 
 const BATCH = 10;
-const CONNECTION_TIMEOUT_MS = 5000;
 /** What a call may take beyond the long poll, which is an answer that takes its time. Milliseconds. */
 const CALL_TIMEOUT_MS = 10_000;
 const TIMING: QueueTiming = {
@@ -78,11 +78,12 @@ export class QueueListener {
   constructor(
     queueUrl: string,
     private readonly options: ResolvedOptions,
+    clients: AwsClients,
     private readonly audience: QueueAudience,
     timing: Partial<QueueTiming> = {},
   ) {
     const { waitSeconds, visibilitySeconds, heartbeatSeconds, callTimeoutMs } = { ...TIMING, ...timing };
-    this.client = clientFor(queueUrl, options, waitSeconds * 1000 + callTimeoutMs);
+    this.client = clientFor(queueUrl, options, clients, waitSeconds * 1000 + callTimeoutMs);
     const limitOf = (input: unknown): number =>
       callTimeoutMs + 1000 * ((input as { WaitTimeSeconds?: number }).WaitTimeSeconds ?? 0);
     limitCalls(this.client, limitOf, this.cutting.signal);
@@ -214,18 +215,13 @@ const OPERATIONS = {
 
 function clientFor(
   queueUrl: string,
-  { notifications: { sqsEndpoint }, aws: { credentials }, products }: ResolvedOptions,
+  { notifications: { sqsEndpoint }, products }: ResolvedOptions,
+  clients: AwsClients,
   requestTimeoutMs: number,
 ): SQSClient {
   return new SQSClient({
-    region: regionOf(queueUrl, products[0]?.region ?? 'us-east-1'),
-    requestHandler: {
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      requestTimeout: requestTimeoutMs,
-      throwOnRequestTimeout: true,
-    },
+    ...clients.connection(regionOf(queueUrl, products[0]?.region ?? 'us-east-1'), requestTimeoutMs),
     ...(sqsEndpoint === undefined ? {} : { endpoint: sqsEndpoint, useQueueUrlAsEndpoint: false }),
-    ...(credentials === undefined ? {} : { credentials }),
     // The SDK says on the console when a queue lies elsewhere than SQS of its region; VPC endpoints do.
     logger: { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore },
   });

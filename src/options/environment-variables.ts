@@ -24,7 +24,7 @@ const asSsl: EnvironmentReader = (text) => sslOf(text);
 
 /**
  * Environment variable of every option that can be given as text. Functions (`resolveRedirect`, `clock`,
- * `aws.credentials`) cannot.
+ * `aws.credentials`) cannot; of `aws.proxy` the variables are everybody's, `HTTPS_PROXY` and `NO_PROXY`.
  */
 export const ENVIRONMENT: readonly { option: string; variable: string; read: EnvironmentReader }[] = [
   { option: 'sellerAccount', variable: 'MARKETPLACE_SELLER_ACCOUNT', read: asText },
@@ -74,6 +74,13 @@ export const ENVIRONMENT: readonly { option: string; variable: string; read: Env
   { option: 'settleDelayMs', variable: 'MARKETPLACE_SETTLE_DELAY_MS', read: asNumber },
   { option: 'onExpired', variable: 'MARKETPLACE_ON_EXPIRED', read: asText },
   { option: 'aws.endpoint', variable: 'MARKETPLACE_AWS_ENDPOINT', read: asText },
+  { option: 'aws.assumeRole.roleArn', variable: 'MARKETPLACE_AWS_ASSUME_ROLE_ARN', read: asText },
+  { option: 'aws.assumeRole.externalId', variable: 'MARKETPLACE_AWS_ASSUME_ROLE_EXTERNAL_ID', read: asText },
+  { option: 'aws.assumeRole.sessionName', variable: 'MARKETPLACE_AWS_ASSUME_ROLE_SESSION_NAME', read: asText },
+  { option: 'aws.assumeRole.durationMs', variable: 'MARKETPLACE_AWS_ASSUME_ROLE_DURATION_MS', read: asNumber },
+  { option: 'aws.assumeRole.through', variable: 'MARKETPLACE_AWS_ASSUME_ROLE_THROUGH', read: asList },
+  { option: 'aws.useFipsEndpoint', variable: 'MARKETPLACE_AWS_USE_FIPS_ENDPOINT', read: asBoolean },
+  { option: 'aws.useDualstackEndpoint', variable: 'MARKETPLACE_AWS_USE_DUALSTACK_ENDPOINT', read: asBoolean },
   { option: 'aws.identicalResend', variable: 'MARKETPLACE_AWS_IDENTICAL_RESEND', read: asText },
   { option: 'aws.callsPerSecond.meterUsage', variable: 'MARKETPLACE_AWS_METER_USAGE_PER_SECOND', read: asNumber },
   {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type CredentialsProvider } from './aws-options.js';
+import { awsSchema } from './aws-options.schema.js';
 import { type Clock } from './clock.js';
 import { exitSchema, resourceSchema } from './container-options.schema.js';
 import { type DatabaseOptions } from './database-options.js';
@@ -142,29 +142,7 @@ export const optionsSchema = z.strictObject({
   reconcileAfterMs: durationMs(MINUTES_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
   settleDelayMs: durationMs(0, 2 * HOUR_MS, 10 * MINUTES_MS),
   onExpired: z.enum(['carry', 'hold'], { error: 'give "carry" or "hold"' }).default('carry'),
-  aws: z
-    .strictObject({
-      endpoint: webUrl('an endpoint').optional(),
-      credentials: z
-        .custom<CredentialsProvider>((value) => typeof value === 'function', {
-          error: 'give a function that returns credentials',
-        })
-        .optional(),
-      identicalResend: z.enum(['unknown', 'success'], { error: 'give "unknown" or "success"' }).default('unknown'),
-      // A little below AWS's published quotas (20/s and 5/s; GetAgreementTerms 5/s or 10/s): other tools of the account
-      // share them.
-      callsPerSecond: z
-        .strictObject({
-          meterUsage: rate(5),
-          getEntitlements: rate(15),
-          searchAgreements: rate(4),
-          describeAgreement: rate(4),
-          getAgreementTerms: rate(4),
-          lookupEvents: rate(1),
-        })
-        .prefault({}),
-    })
-    .prefault({}),
+  aws: awsSchema,
   audit: z
     .strictObject({
       lookupEvents: z.enum(['saas', 'all', 'off'], { error: 'give "saas", "all" or "off"' }).default('saas'),

@@ -1,4 +1,5 @@
 import { type OptionProblem } from '../errors/marketplace-metering-error.js';
+import { partitionOf, saasRegionFault } from './partition.js';
 import { productCallsText } from './product-calls.js';
 
 /** Products as they were given: by the host, or as JSON in the environment. Nothing about them is checked yet. */
@@ -60,7 +61,8 @@ export function combinationProblems(input: Given): OptionProblem[] {
         : [];
       return [...mixed, ...(runsAtBuyer(product) ? installedProblems(product, at) : saasProblems(product, at))];
     }),
-    ...(isInstallation ? waysInProblems(input) : []),
+    ...(isInstallation ? waysInProblems(input) : partitionProblems(products)),
+    ...awsProblems(input, isInstallation),
   ];
 }
 
@@ -88,7 +90,52 @@ function saasProblems(product: Given, at: ProblemAt): OptionProblem[] {
   return [
     ...foreign.map((field) => at(field, 'it is for container and AMI products; remove it, or correct the type')),
     ...(product.region === 'auto' ? [at('region', 'give an AWS region such as us-east-1')] : []),
+    ...regionProblems(product, at),
     ...dimensionProblems(product, at),
+  ];
+}
+
+function regionProblems({ region }: Given, at: ProblemAt): OptionProblem[] {
+  const fault = typeof region === 'string' ? saasRegionFault(region) : null;
+  return fault === null ? [] : [at('region', fault)];
+}
+
+/** One instance has one seller's credentials, and those end with their partition. */
+function partitionProblems(products: readonly Given[]): OptionProblem[] {
+  const partitions = products.map(({ region }) => partitionOf(typeof region === 'string' ? region : 'us-east-1'));
+  return new Set(partitions).size < 2
+    ? []
+    : [
+        problem(
+          'products',
+          `their regions are of several partitions (${[...new Set(partitions)].join(', ')}), which share no credentials; ` +
+            'give each partition an instance of the module with its own `name`',
+        ),
+      ];
+}
+
+function awsProblems({ aws }: Given, isInstallation: boolean): OptionProblem[] {
+  const given = (typeof aws === 'object' && aws !== null ? aws : {}) as Given;
+  const variants = ['useFipsEndpoint', 'useDualstackEndpoint'].filter(
+    (name) => given[name] === true && given.endpoint !== undefined,
+  );
+  return [
+    ...(isInstallation && given.assumeRole !== undefined
+      ? [
+          problem(
+            'aws.assumeRole',
+            'a container or AMI meters with the role of its own workload, and AWS takes no other; remove it',
+            'MARKETPLACE_AWS_ASSUME_ROLE_ARN',
+          ),
+        ]
+      : []),
+    ...variants.map((name) =>
+      problem(
+        `aws.${name}`,
+        'it says which of its endpoints AWS is called at, and aws.endpoint names another; give one of the two',
+        name === 'useFipsEndpoint' ? 'MARKETPLACE_AWS_USE_FIPS_ENDPOINT' : 'MARKETPLACE_AWS_USE_DUALSTACK_ENDPOINT',
+      ),
+    ),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type RootOptions } from '../../src/index.js';
+import { AwsClients } from '../../src/aws/aws-clients.js';
 import { type QueueAudience, QueueListener, regionOf } from '../../src/aws/queue-listener.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
 import { QueueIntake } from '../../src/subscription/inbox/queue-intake.js';
@@ -369,7 +370,7 @@ describe('a listener', () => {
       },
       works: async () => undefined,
     };
-    await new QueueListener(queue.url, options, audience, {
+    await new QueueListener(queue.url, options, new AwsClients(options), audience, {
       waitSeconds: 0,
       visibilitySeconds: 30,
       heartbeatSeconds: 0.05,

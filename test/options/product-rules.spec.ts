@@ -115,6 +115,56 @@ it('codeCookieDomain is a domain of the sign-up page', () => {
   expect(found('.example.com')).toContainEqual(['codeCookieDomain', expect.stringMatching(/without a dot in front/)]);
 });
 
+describe('regions and partitions', () => {
+  const saas = (...regions: string[]): Options =>
+    given(
+      regions.map((region) => ({ region })),
+      { signUpUrl: 'https://app.example.com/' },
+    );
+
+  it.each<[string, Options, string, RegExp]>([
+    [
+      'a saas product in GovCloud',
+      saas('us-gov-west-1'),
+      'products[0].region',
+      /no SaaS product in GovCloud.*us-east-1/,
+    ],
+    ['a saas product in another region of China', saas('cn-north-1'), 'products[0].region', /cn-northwest-1 alone/],
+    ['a partition without a Marketplace', saas('us-iso-east-1'), 'products[0].region', /no AWS Marketplace metering/],
+    [
+      'products of two partitions',
+      saas('us-east-1', 'cn-northwest-1'),
+      'products',
+      /several partitions \(aws, aws-cn\).*own `name`/,
+    ],
+    [
+      'a role for what meters with its workload’s',
+      given([{ type: 'ami' }], { aws: { assumeRole: { roleArn: 'arn:aws:iam::123456789012:role/x' } } }),
+      'aws.assumeRole',
+      /role of its own workload/,
+    ],
+    [
+      'FIPS at another endpoint',
+      { ...saas('us-east-1'), aws: { useFipsEndpoint: true, endpoint: 'http://localhost:1' } },
+      'aws.useFipsEndpoint',
+      /one of the two/,
+    ],
+    [
+      'what is no role',
+      { ...saas('us-east-1'), aws: { assumeRole: { roleArn: 'arn:aws:iam::123456789012:user/x' } } },
+      'aws.assumeRole.roleArn',
+      /ARN of a role/,
+    ],
+    ['what is no proxy', { ...saas('us-east-1'), aws: { proxy: 'proxy:8080' } }, 'aws.proxy', /URL of a proxy/],
+  ])('refused: %s', (_, options, option, fix) => {
+    expect(problems(options)).toEqual([[option, expect.stringMatching(fix)]]);
+  });
+
+  it.each(['us-east-1', 'ap-southeast-4', 'cn-northwest-1', 'eusc-de-east-1'])('taken: %s', (region) => {
+    expect(problems(saas(region))).toEqual([]);
+  });
+});
+
 describe('K16: what variables may do in a buyer’s account', () => {
   const container = given([{ type: 'container' }]);
   const everything = {

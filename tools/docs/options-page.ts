@@ -22,6 +22,7 @@ const SECTIONS = [
   ['Submission', 'SubmissionOptions', 'submission.'],
   ['Containers and AMIs', 'ContainerOptions', 'container.'],
   ['AWS', 'AwsOptions', 'aws.'],
+  ['A role of the seller account', 'AssumeRoleOptions', 'aws.assumeRole.'],
   ['Questions to AWS', 'CallRateOptions', 'aws.callsPerSecond.'],
   ['Audit', 'AuditOptions', 'audit.'],
   ['Handlers', 'EventDeliveryOptions', 'handlers.'],

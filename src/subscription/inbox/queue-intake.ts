@@ -1,6 +1,12 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AwsClients } from '../../aws/aws-clients.js';
 import { type CallFailure } from '../../aws/aws-error.js';
-import { type QueueAudience, QueueListener, type QueueMessage, type QueueOperation } from '../../aws/queue-listener.js';
+import {
+  type QueueAudience,
+  type QueueListener,
+  type QueueMessage,
+  type QueueOperation,
+} from '../../aws/queue-listener.js';
 import { LedgerDatabase, sqlStateOf } from '../../database/ledger-database.js';
 import { strangenessHere } from '../../database/ledger-home.sql.js';
 import { AlertBoard } from '../../events/alert-board.js';
@@ -32,13 +38,14 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly messages: MessageStore,
     private readonly database: LedgerDatabase,
     private readonly alerts: AlertBoard,
+    private readonly clients: AwsClients,
   ) {
     database.beforeClose(() => this.onModuleDestroy());
   }
 
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
     if (!this.options.jobs.autoStart) return;
-    for (const queueUrl of this.options.notifications.sqsQueueUrls) this.listenTo(queueUrl).start();
+    for (const queueUrl of this.options.notifications.sqsQueueUrls) (await this.listenTo(queueUrl)).start();
   }
 
   /** Stops to listen, and returns when what was received is stored and deleted. */
@@ -57,7 +64,7 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
     if ((await strangenessHere(this.database, this.options.sellerAccount)) !== null) return;
     for (const queueUrl of this.options.notifications.sqsQueueUrls) {
       if (signal?.aborted) return;
-      const listener = this.listenTo(queueUrl, { waitSeconds: 0 });
+      const listener = await this.listenTo(queueUrl, { waitSeconds: 0 });
       const stop = (): void => void listener.stop();
       signal?.addEventListener('abort', stop);
       await listener.drain().finally(() => {
@@ -67,7 +74,9 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private listenTo(queueUrl: string, timing = {}): QueueListener {
+  /** SQS's client is loaded here: most of its weight is spared where no queue is read. */
+  private async listenTo(queueUrl: string, timing = {}): Promise<QueueListener> {
+    const { QueueListener } = await import('../../aws/queue-listener.js');
     const queue = queueNameOf(queueUrl);
     const audience: QueueAudience = {
       receive: (messages) => this.receive(queue, messages),
@@ -76,7 +85,7 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
       works: (operation) =>
         this.database.transaction((tx) => this.alerts.resolve(tx, 'setupError', subjectOf(queue, operation))),
     };
-    const listener = new QueueListener(queueUrl, this.options, audience, timing);
+    const listener = new QueueListener(queueUrl, this.options, this.clients, audience, timing);
     this.listeners.add(listener);
     return listener;
   }

@@ -1,5 +1,6 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { type AwsOptions } from '../../options/aws-options.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { SingleFlight } from '../../runtime/single-flight.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -55,7 +56,9 @@ export class SnsCertificates {
         ),
       );
     }
-    return this.fetching.share(href, async () => this.keep(href, await fetchCertificate(place)));
+    return this.fetching.share(href, async () =>
+      this.keep(href, await fetchCertificate(place, this.options.aws.proxy)),
+    );
   }
 
   private keep(href: string, certificate: X509Certificate): X509Certificate {
@@ -66,8 +69,11 @@ export class SnsCertificates {
   }
 }
 
-async function fetchCertificate({ url, isAws }: { url: URL; isAws: boolean }): Promise<X509Certificate> {
-  const pem = await getFromSns(url, CERTIFICATE_BYTES_MAX).catch((error: unknown) => {
+async function fetchCertificate(
+  { url, isAws }: { url: URL; isAws: boolean },
+  proxy: AwsOptions['proxy'],
+): Promise<X509Certificate> {
+  const pem = await getFromSns(url, CERTIFICATE_BYTES_MAX, proxy).catch((error: unknown) => {
     if (error instanceof SnsCallError)
       throw new NotificationRefusedError('CERTIFICATE_UNAVAILABLE', error.message, { cause: error });
     throw error;

@@ -52,7 +52,7 @@ export class SnsIntake {
     const url = subscribeUrlOf(envelope.SubscribeURL, envelope.TopicArn, this.options.aws.endpoint);
     if (!url) throw new NotificationRefusedError('SIGNATURE_INVALID', 'SubscribeURL does not confirm the topic at SNS');
     try {
-      await getFromSns(url, CONFIRMATION_BYTES_MAX);
+      await getFromSns(url, CONFIRMATION_BYTES_MAX, this.options.aws.proxy);
     } catch (error) {
       if (error instanceof SnsCallError)
         throw new NotificationRefusedError('CONFIRMATION_FAILED', error.message, { cause: error });
