@@ -53,11 +53,15 @@ export class LedgerClient extends pg.Client implements WatchedConnection {
   private timer: NodeJS.Timeout | undefined;
   private isConnected = false;
   private isRetired = false;
+  private isReadOnly = false;
+  /** A command that only asks may do so anywhere. */
+  private readonly isWatched: boolean;
 
   constructor(configuration: Limits = {}) {
     super(configuration);
     const { watch } = configuration;
     this.watch = watch ?? new ConnectionWatch();
+    this.isWatched = watch !== undefined;
     this.watch.add(this);
     this.on('error', () => undefined);
     this.once('connect', () => {
@@ -95,25 +99,25 @@ export class LedgerClient extends pg.Client implements WatchedConnection {
     if (this.waiting === 0) this.since = monotonicMs();
     this.waiting += 1;
     this.arm(this.watch.patienceMs(this.timeoutMs));
-    const answered = (error?: unknown): void => {
-      this.waiting -= 1;
-      this.since = monotonicMs();
-      if (this.waiting === 0) clearTimeout(this.timer);
-      if ((error as { code?: unknown } | null | undefined)?.code === READ_ONLY) this.findReadOnly();
-    };
     const last = call.at(-1);
     if (typeof last === 'function') {
-      call[call.length - 1] = (error: unknown, result: unknown): void => {
-        answered(error);
-        (last as (error: unknown, result: unknown) => void)(error, result);
+      call[call.length - 1] = (error: Error | null, result: unknown): void => {
+        const failure = this.answered(error, result) ?? error;
+        (last as (error: Error | null, result: unknown) => void)(failure, failure === null ? result : undefined);
       };
     }
     const answer = (super.query as (...call: unknown[]) => unknown).apply(this, call);
-    if (answer instanceof Promise)
-      answer.then(() => {
-        answered();
-      }, answered);
-    return answer as never;
+    if (!(answer instanceof Promise)) return answer as never;
+    return answer.then(
+      (result: unknown) => {
+        const failure = this.answered(undefined, result);
+        if (failure !== null) throw failure;
+        return result;
+      },
+      (error: unknown) => {
+        throw this.answered(error, undefined) ?? error;
+      },
+    ) as never;
   }
 
   override end(): Promise<void>;
@@ -165,11 +169,29 @@ export class LedgerClient extends pg.Client implements WatchedConnection {
     this.watch.gaveUp('unanswered', this);
   }
 
+  /**
+   * Why what a statement has brought is not believed, or null: a server that takes no writes speaks of the past, and a
+   * new primary may know better.
+   */
+  private answered(error: unknown, result: unknown): ReadOnlyServerError | null {
+    this.waiting -= 1;
+    this.since = monotonicMs();
+    if (this.waiting === 0) clearTimeout(this.timer);
+    if ((error as { code?: unknown } | null | undefined)?.code === READ_ONLY) this.findReadOnly();
+    if (!this.isWatched || !(this.isReadOnly || saysReadOnly(result))) return null;
+    this.isReadOnly = true;
+    this.findReadOnly();
+    return new ReadOnlyServerError();
+  }
+
   private hear(name: string, value: string): void {
     if (!READ_ONLY_SIGNS.has(name)) return;
     if (value === 'on') this.signs.add(name);
     else this.signs.delete(name);
-    if (this.signs.size === 0 || this.isRetired) return;
+    if (this.signs.size === 0) return;
+    // It is told ahead of the end of the answer to whatever is under way.
+    this.isReadOnly = true;
+    if (this.isRetired) return;
     // Nothing is asked of a server that would answer from the past.
     if (this.isConnected) this.findReadOnly();
     else {
@@ -184,4 +206,11 @@ export class LedgerClient extends pg.Client implements WatchedConnection {
     this.isRetired = true;
     this.watch.gaveUp('readOnly', this);
   }
+}
+
+/** Behind a pooler the server's own signs are not heard, and a transaction begins by asking. */
+function saysReadOnly(result: unknown): boolean {
+  const last = (Array.isArray(result) ? result.at(-1) : result) as
+    { command?: unknown; rows?: Record<string, unknown>[] } | null | undefined;
+  return last?.command === 'SHOW' && last.rows?.[0]?.transaction_read_only === 'on';
 }

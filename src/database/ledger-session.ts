@@ -78,6 +78,8 @@ export class LedgerSession {
     return [
       `START TRANSACTION ISOLATION LEVEL ${isolation}`,
       ...Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = '${value}'`),
+      // A pooler keeps to itself what a server tells of becoming a standby; the client looks at the answer.
+      ...(this.pooled ? ['SHOW transaction_read_only'] : []),
     ].join('; ');
   }
 }

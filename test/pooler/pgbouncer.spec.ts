@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { createDataSource } from '../../src/database/data-source.factory.js';
-import { LedgerDatabase } from '../../src/database/ledger-database.js';
+import { LedgerDatabase, sqlStateOf } from '../../src/database/ledger-database.js';
 import { runMigrations } from '../../src/database/migration-runner.js';
 import { databaseUrl, withClient } from '../../tools/postgres/connection.js';
+import { eventually } from '../support/processes.js';
 import { LedgerHarness } from '../support/ledger-harness.js';
 import { createTestDatabase, type TestDatabase, testServerUrl } from '../support/postgres.js';
 
@@ -85,6 +86,40 @@ describe('PgBouncer in transaction mode', () => {
             WHERE datname = current_database())`,
         ),
       ).toEqual([]);
+    });
+  });
+
+  it('a transaction does not begin on a server that takes no writes, though the pooler does not tell (G22)', async () => {
+    await onNewDatabase(async (database) => {
+      const reconnected = (setting: string): Promise<unknown> =>
+        withClient(testServerUrl(), async (client) => {
+          await client.query(`ALTER DATABASE "${database.name}" ${setting}`);
+          await client.query('SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1', [
+            database.name,
+          ]);
+        });
+      const settings = { url: database.url, poolSize: 2, statementTimeoutMs: 60_000 };
+      const source = await createDataSource({ database: settings }).initialize();
+      try {
+        const ledger = new LedgerDatabase(source);
+        const read = (): Promise<unknown[]> => ledger.transaction((tx) => tx.query('SELECT 1 AS one'));
+        expect(await read()).toEqual([{ one: 1 }]);
+        await reconnected('SET default_transaction_read_only = on');
+        const errors = [];
+        // The pooler finds out by a failure that its server has hung up.
+        for (let times = 0; times < 3; times += 1)
+          errors.push(await read().catch((error: unknown) => sqlStateOf(error)));
+        expect(errors).not.toContainEqual([{ one: 1 }]);
+        expect(errors.at(-1)).toBe('25006');
+        await reconnected('RESET default_transaction_read_only');
+        await eventually('the new primary is found', () =>
+          read()
+            .then(() => true)
+            .catch(() => false),
+        );
+      } finally {
+        await source.destroy();
+      }
     });
   });
 

@@ -125,6 +125,9 @@ function postgresEnvironment(): Record<string, string> {
   return { ...plainEnvironment(), LC_ALL: 'C', TZ: 'UTC' };
 }
 
+/** `standby`: it takes questions only. */
+const ACCEPTING = new Set(['ready', 'standby']);
+
 /**
  * Whether the server accepts connections: its lock file says so in the eighth line (what `pg_ctl start` waits for,
  * too).
@@ -132,7 +135,7 @@ function postgresEnvironment(): Record<string, string> {
 function isReady(dataDir: string, pid: number): boolean {
   const lockFile = path.join(dataDir, 'postmaster.pid');
   const lines = fs.existsSync(lockFile) ? fs.readFileSync(lockFile, 'utf8').split('\n') : [];
-  return lines[0] === String(pid) && lines[7]?.trim() === 'ready';
+  return lines[0] === String(pid) && ACCEPTING.has(lines[7]?.trim() ?? '');
 }
 
 function writeFor(user: UnixUser | undefined, file: string, text: string): void {
