@@ -33,6 +33,8 @@ export const EVENTS: readonly string[] = [
     acknowledged_by text,
     acknowledgement text,
     resolved_at timestamptz,
+    -- Of the end that hosts were told of last.
+    resolution_told_at timestamptz,
     CONSTRAINT alert_acknowledged CHECK ((acknowledged_at IS NULL) = (acknowledged_by IS NULL)),
     PRIMARY KEY (seller_account, kind, subject)
   )`,
@@ -40,6 +42,8 @@ export const EVENTS: readonly string[] = [
     subject)`,
   `CREATE INDEX alert_to_tell ON marketplace.alert (seller_account, tell_at)
     WHERE resolved_at IS NULL AND tell_at IS NOT NULL`,
+  `CREATE INDEX alert_to_tell_resolved ON marketplace.alert (seller_account)
+    WHERE resolved_at IS NOT NULL AND resolution_told_at IS DISTINCT FROM resolved_at`,
   // Who decided what, and why. INSERT only.
   `CREATE TABLE marketplace.operator_action (
     seller_account text NOT NULL,

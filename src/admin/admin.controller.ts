@@ -97,6 +97,11 @@ export abstract class AdminController {
     return this.answer(response, () => this.views.alerts(readListQuery(LISTS.alerts, url)));
   }
 
+  @View('actions')
+  actions(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
+    return this.answer(response, () => this.views.actions(readListQuery(LISTS.actions, url)));
+  }
+
   @Post('alerts/acknowledge')
   @BoundedBody(ACTION_BYTES_MAX)
   acknowledge(@Req() request: AdminRequest, @Res() response: unknown): Promise<void> {

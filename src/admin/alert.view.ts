@@ -1,4 +1,5 @@
-import { ALERT_CATALOGUE, type AlertDescription } from '../events/alert-catalogue.js';
+import { ALERT_CATALOGUE } from '../events/alert-catalogue.js';
+import { type AlertDescription } from '../events/alert-description.js';
 import { type AlertRow } from './alerts.sql.js';
 import { instant, json, message } from './shown.js';
 

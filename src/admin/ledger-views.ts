@@ -9,10 +9,13 @@ import { selectSenders } from '../metering/settlement/metering-sender.sql.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
 import { loadCustomerTimelines } from '../subscription/chain/customer-timelines.js';
+import { type ActionView, actionViewOf } from './action.view.js';
+import { selectActions } from './actions.sql.js';
 import { type AlertView, alertViewOf } from './alert.view.js';
 import { selectAlerts } from './alerts.sql.js';
 import { type DeliveryView, deliveryViewOf } from './delivery.view.js';
 import {
+  type ActionFilter,
   type AlertFilter,
   type BalanceListFilter,
   type DeliveryFilter,
@@ -185,6 +188,13 @@ export class LedgerViews {
       row.subject,
     ]);
     return { items: shown.map(alertViewOf), nextCursor };
+  }
+
+  /** What people have decided: newest first. */
+  async actions(query: ListQuery<ActionFilter, [string]>): Promise<Page<ActionView>> {
+    const rows = await selectActions(this.database, this.seller, query.filter, query.after, query.limit + 1);
+    const { shown, nextCursor } = cut(rows, query, (row) => [row.id]);
+    return { items: shown.map(actionViewOf), nextCursor };
   }
 
   /** Which replica sends for each product in its buyer's account. */

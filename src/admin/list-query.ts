@@ -110,6 +110,11 @@ const alertFilter = z.strictObject({
   open: flag.optional(),
 });
 
+const actionFilter = z.strictObject({
+  action: text(100).optional(),
+  by: text(255).optional(),
+});
+
 const messageFilter = z.strictObject({
   state: oneOf('pending', 'waiting', 'applied', 'ignored', 'deadLettered').optional(),
   origin: oneOf('eventBridge', 'sns', 'sqs', 'http', 'host', 'registration', 'reconciliation').optional(),
@@ -129,6 +134,7 @@ export type WaitingFilter = z.output<typeof waitingFilter>;
 export type SubscriptionFilter = z.output<typeof subscriptionFilter>;
 export type BalanceListFilter = z.output<typeof balanceFilter>;
 export type AlertFilter = z.output<typeof alertFilter>;
+export type ActionFilter = z.output<typeof actionFilter>;
 export type MessageFilter = z.output<typeof messageFilter>;
 export type DeliveryFilter = z.output<typeof deliveryFilter>;
 
@@ -145,6 +151,7 @@ export const LISTS = {
   waiting: { name: 'waiting', filter: waitingFilter, keys: z.tuple([position]) },
   subscriptions: { name: 'subscriptions', filter: subscriptionFilter, keys: z.tuple([uuid]) },
   balance: { name: 'balance', filter: balanceFilter, keys: z.tuple([uuid, key]) },
+  actions: { name: 'actions', filter: actionFilter, keys: z.tuple([position]) },
   messages: { name: 'messages', filter: messageFilter, keys: z.tuple([preciseInstant, key, foreignKey]) },
   deliveries: { name: 'deliveries', filter: deliveryFilter, keys: z.tuple([position, key]) },
   alerts: { name: 'alerts', filter: alertFilter, keys: z.tuple([oneOf('true', 'false'), preciseInstant, key, key]) },

@@ -5,7 +5,8 @@ import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { countMetric } from '../runtime/metrics.js';
 import { storableJson, storableText } from '../runtime/storable-text.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { ALERT_CATALOGUE, type AlertEnding, type AlertKind, type AlertSeverity } from './alert-catalogue.js';
+import { ALERT_CATALOGUE, type AlertKind, type AlertSeverity } from './alert-catalogue.js';
+import { type AlertEnding } from './alert-description.js';
 import { Outbox } from './outbox.js';
 
 export type Alert<K extends AlertKind = AlertKind> = {

@@ -6,7 +6,8 @@ import { plusMs } from '../runtime/clock.js';
 import { JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AlertBoard, endsBy, pauseBeforeTelling } from './alert-board.js';
-import { ALERT_CATALOGUE, ALERT_EXPIRES_AFTER_MS, type AlertKind } from './alert-catalogue.js';
+import { ALERT_CATALOGUE, type AlertKind } from './alert-catalogue.js';
+import { ALERT_EXPIRES_AFTER_MS } from './alert-description.js';
 import { type NewMarketplaceEvent } from './marketplace-event.js';
 import { Outbox } from './outbox.js';
 
@@ -15,6 +16,16 @@ const INTERVAL_MS = 60_000;
 const CHUNK = 100;
 
 const EXPIRING = (Object.keys(ALERT_CATALOGUE) as AlertKind[]).filter((kind) => endsBy(kind, 'expiry'));
+
+interface EndedAlert {
+  kind: string;
+  subject: string;
+  severity: 'warning' | 'critical';
+  message: string;
+  first_raised_at: Date;
+  resolved_at: Date;
+  acknowledged_by: string | null;
+}
 
 interface OpenAlert {
   kind: string;
@@ -27,8 +38,8 @@ interface OpenAlert {
 
 /**
  * Tells of alerts again that nobody has taken on, ever more rarely, so that a handler that failed, or a person who
- * overlooked one, hears of it while it lasts; ends warnings of what has happened once and is long past; and tells of
- * what happened while there was no database to tell it.
+ * overlooked one, hears of it while it lasts; tells of those that have ended; ends warnings of what has happened once
+ * and is long past; and tells of what happened while there was no database to tell it.
  */
 @Injectable()
 export class AlertWatch {
@@ -55,6 +66,7 @@ export class AlertWatch {
       [sellerAccount, EXPIRING, now.toISOString(), plusMs(now, -ALERT_EXPIRES_AFTER_MS).toISOString()],
     );
     for (let told = CHUNK; told === CHUNK;) told = await this.database.transaction((tx) => this.tellAgain(tx, now));
+    for (let told = CHUNK; told === CHUNK;) told = await this.database.transaction((tx) => this.tellResolved(tx));
   }
 
   /** What this process went through, as soon as there is a database again to write it into. */
@@ -79,6 +91,37 @@ export class AlertWatch {
       connections.putBack(interruptions);
       throw error;
     }
+  }
+
+  /** Whoever ends an alert only writes that down: that hosts hear of it is seen to in this one place. */
+  private async tellResolved(tx: SqlExecutor): Promise<number> {
+    const { sellerAccount } = this.options;
+    const ended = await tx.query<EndedAlert>(
+      `UPDATE marketplace.alert a SET resolution_told_at = resolved_at FROM (
+         SELECT kind, subject FROM marketplace.alert
+         WHERE seller_account = $1 AND resolved_at IS NOT NULL AND resolution_told_at IS DISTINCT FROM resolved_at
+         ORDER BY kind, subject LIMIT $2 FOR UPDATE SKIP LOCKED
+       ) due
+       WHERE a.seller_account = $1 AND a.kind = due.kind AND a.subject = due.subject
+       RETURNING a.kind, a.subject, a.severity, a.message, a.first_raised_at, a.resolved_at, a.acknowledged_by`,
+      [sellerAccount, CHUNK],
+    );
+    for (const { kind, subject } of ended) this.logger.log(`resolved: ${kind}`, { subject });
+    await this.outbox.append(
+      tx,
+      ended.map(
+        ({ first_raised_at, resolved_at, acknowledged_by, ...alert }): NewMarketplaceEvent<'alert.resolved'> => ({
+          ...{ type: 'alert.resolved', subscriptionId: null, occurredAt: resolved_at },
+          payload: {
+            ...alert,
+            raisedAt: first_raised_at.toISOString(),
+            resolvedAt: resolved_at.toISOString(),
+            acknowledgedBy: acknowledged_by,
+          },
+        }),
+      ),
+    );
+    return ended.length;
   }
 
   private async tellAgain(tx: SqlExecutor, now: Date): Promise<number> {

@@ -50,6 +50,9 @@ export const EVENT_CATALOGUE: Readonly<Record<MarketplaceEventType, string>> = {
   'alert.raised':
     'any [alert](alerts.md) opens or becomes critical, and again after an hour, two, four and so on up to a day, until ' +
     'it is resolved or acknowledged (no `productCode`)',
+  'alert.resolved':
+    'an alert has ended: its cause is gone, or a person has dealt with it. Within a minute; one that opens again before ' +
+    'that goes on without a word (no `productCode`)',
 };
 
 /** Every type of event there is. */

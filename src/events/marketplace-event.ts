@@ -54,6 +54,16 @@ export interface MarketplaceEventPayloads {
     /** 0 when it opens or becomes critical, then counting up. */
     repeat: number;
   };
+  'alert.resolved': {
+    kind: string;
+    subject: string;
+    severity: 'warning' | 'critical';
+    message: string;
+    raisedAt: string;
+    resolvedAt: string;
+    /** Who had taken it on, or ended it; null: nobody. */
+    acknowledgedBy: string | null;
+  };
 }
 
 /**

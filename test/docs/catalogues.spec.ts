@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { ERROR_CATALOGUE } from '../../src/errors/error-catalogue.js';
-import { ALERT_CATALOGUE, type AlertDescription } from '../../src/events/alert-catalogue.js';
+import { ALERT_CATALOGUE } from '../../src/events/alert-catalogue.js';
+import { type AlertDescription } from '../../src/events/alert-description.js';
 import { EVENT_CATALOGUE } from '../../src/events/event-catalogue.js';
 import { METRIC_CATALOGUE, type MetricDescription } from '../../src/runtime/metric-catalogue.js';
 import { pathOf, sourceOf } from '../../tools/docs/docstrings.js';

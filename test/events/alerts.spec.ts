@@ -4,6 +4,9 @@ import { Injectable } from '@nestjs/common';
 import { Alerts, type JobName, type MarketplaceEvent, OnMarketplaceEvent } from '../../src/index.js';
 import { type Alert, AlertBoard, pauseBeforeTelling } from '../../src/events/alert-board.js';
 import { ALERT_CATALOGUE, type AlertKind } from '../../src/events/alert-catalogue.js';
+import { type ActionView } from '../../src/admin/action.view.js';
+import { LedgerViews } from '../../src/admin/ledger-views.js';
+import { LISTS, readListQuery } from '../../src/admin/list-query.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
 
 /**
@@ -164,6 +167,7 @@ const ROWS = Object.entries(ENDINGS).flatMap(([kind, endings]) =>
 
 let isBroken = false;
 const heard: MarketplaceEvent<'alert.raised'>['payload'][] = [];
+const ended: MarketplaceEvent<'alert.resolved'>['payload'][] = [];
 
 @Injectable()
 class Pager {
@@ -171,6 +175,11 @@ class Pager {
   page({ payload }: MarketplaceEvent<'alert.raised'>): void {
     if (isBroken) throw new Error('the pager is broken');
     heard.push(payload);
+  }
+
+  @OnMarketplaceEvent('alert.resolved', { id: 'all-clear' })
+  clear({ payload }: MarketplaceEvent<'alert.resolved'>): void {
+    ended.push(payload);
   }
 }
 
@@ -241,7 +250,7 @@ describe('each kind of alert', () => {
       );
       return [kind, [...new Set(ways)].sort()];
     });
-    expect(seenBy).toEqual(saidBy);
+    expect(Object.fromEntries(seenBy)).toEqual(Object.fromEntries(saidBy));
   });
 
   it.each(ROWS)('comes to its end: %s', async (_name, kind, ending) => {
@@ -328,6 +337,59 @@ describe('an open alert', () => {
         ...{ decided_by: by, reason: 'looked into' },
       })),
     );
+    await calm();
+  });
+
+  it('that ends is told to the host, once, however it ended', async () => {
+    await calm();
+    await world.run('alerts', 'deliver');
+    ended.length = 0;
+    const subject = 'ends';
+    await raise({ kind, subject, severity: 'critical', message: 'a customer is skipped' });
+    await world.run('alerts', 'deliver');
+    expect(ended).toEqual([]);
+    const raisedAt = world.now().toISOString();
+    world.clock.advance(60_000);
+    await acknowledge(kind, 'ada', subject);
+    await world.app.get(AlertBoard).resolve(world.database, kind, subject);
+    for (let round = 0; round < 2; round += 1) await world.run('alerts', 'deliver');
+    const first = { kind, subject, severity: 'critical', message: 'a customer is skipped', raisedAt };
+    expect(ended).toEqual([{ ...first, resolvedAt: world.now().toISOString(), acknowledgedBy: 'ada' }]);
+    // Again, and by a person this time; one that opens again before anybody was told goes on without a word.
+    await raise({ kind: 'auditDoubleBill', subject, severity: 'critical' });
+    await acknowledge('auditDoubleBill', 'bob', subject);
+    await raise({ kind, subject, severity: 'critical' });
+    await world.app.get(AlertBoard).resolve(world.database, kind, subject);
+    await raise({ kind, subject, severity: 'critical' });
+    await world.run('alerts', 'deliver');
+    expect(ended.slice(1)).toMatchObject([{ kind: 'auditDoubleBill', subject, acknowledgedBy: 'bob' }]);
+    await calm();
+  });
+
+  it('and what people decided about it is read by operators, newest first, page by page', async () => {
+    const page = async (query: string): Promise<{ items: ActionView[]; nextCursor: string | null }> =>
+      world.app.get(LedgerViews).actions(readListQuery(LISTS.actions, `/actions?${query}`));
+    await raise({ kind, subject: 'of 123456789012', severity: 'critical' });
+    await acknowledge(kind, 'cleo', 'of 123456789012');
+    const first = await page('by=cleo');
+    expect(first).toEqual({
+      items: [
+        {
+          number: expect.stringMatching(/^\d+$/),
+          at: world.now().toISOString(),
+          by: 'cleo',
+          action: 'alert.acknowledged',
+          target: { kind, subject: 'of …9012' },
+          reason: 'looked into',
+          result: { open: true },
+        },
+      ],
+      nextCursor: null,
+    });
+    const [one, two] = [await page('limit=1'), await page('action=alert.acknowledged&limit=200')];
+    expect(one.items).toEqual([two.items[0]]);
+    const next = await page(`limit=1&cursor=${one.nextCursor}`);
+    expect(next.items).toEqual([two.items[1]]);
     await calm();
   });
 

@@ -40,7 +40,17 @@ class TrustingController {
   }
 }
 
-const LISTS = ['records', 'events', 'waiting', 'subscriptions', 'balance', 'messages', 'deliveries', 'alerts'];
+const LISTS = [
+  'records',
+  'events',
+  'waiting',
+  'subscriptions',
+  'balance',
+  'messages',
+  'deliveries',
+  'alerts',
+  'actions',
+];
 const VIEWS = [...LISTS, 'senders', 'audit', 'records/x', 'subscriptions/x'];
 
 let postgres: TestDatabase;

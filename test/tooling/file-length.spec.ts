@@ -6,7 +6,6 @@ import { repositoryRoot } from '../support/processes.js';
 const LINES_MAX = 300;
 /** Longer files, and why each is one noun all the same. */
 const REASONS: Readonly<Record<string, string>> = {
-  'src/events/alert-catalogue.ts': 'one entry per alert, in one list: who looks one up reads that entry alone',
   'packages/simulator/src/market/agreement-lifecycle.ts': 'what a buyer can do, one short method each',
 };
 

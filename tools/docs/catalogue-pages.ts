@@ -7,7 +7,8 @@ import { RECORDING_ERRORS } from '../../src/errors/recording-errors.js';
 import { REGISTRATION_ERRORS } from '../../src/errors/registration-errors.js';
 import { START_ERRORS } from '../../src/errors/start-errors.js';
 import { SUBSCRIPTION_ERRORS } from '../../src/errors/subscription-errors.js';
-import { ALERT_CATALOGUE, type AlertDescription } from '../../src/events/alert-catalogue.js';
+import { ALERT_CATALOGUE } from '../../src/events/alert-catalogue.js';
+import { type AlertDescription } from '../../src/events/alert-description.js';
 import { EVENT_CATALOGUE } from '../../src/events/event-catalogue.js';
 import { METRIC_CATALOGUE, type MetricDescription } from '../../src/runtime/metric-catalogue.js';
 import { interfacesIn, sourceOf } from './docstrings.js';
@@ -79,7 +80,7 @@ export function alertsPage(): string {
     ].join('\n\n'),
   );
   return page(
-    made('Alerts', 'src/events/alert-catalogue.ts'),
+    made('Alerts', 'src/events/*-alerts.ts'),
     'What a person must know. Operators read alerts at `GET /marketplace/admin/alerts` ([admin API](admin.md)), ' +
       'the log has them, and each opens with the ' +
       'event `alert.raised` ([events](events.md)), which suits a pager.\nRaising an open alert again counts it ' +
@@ -89,7 +90,8 @@ export function alertsPage(): string {
       'that a handler which failed hears of it too. ' +
       '`Alerts.acknowledge({ kind, subject }, { by, note })`, or `POST /marketplace/admin/alerts/acknowledge`, ends ' +
       'that: somebody has taken it on. It stays open until its cause is gone; those that only a person can end are ' +
-      'resolved by it. An alert that becomes critical, or opens anew, is told of again.',
+      'resolved by it. An alert that becomes critical, or opens anew, is told of again. That one has ended is told ' +
+      'by the event `alert.resolved`.',
     table(
       ['kind', 'severity', 'meaning'],
       alerts.map(([kind, { severity, meaning }]) => [
