@@ -1,12 +1,11 @@
 import { type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
-import { type DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { type DataSource, type QueryRunner } from 'typeorm';
 import { sleep } from '../runtime/real-time.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { ConnectionFailedError, sqlStateOf } from './database-outage.js';
 import { type LedgerClient } from './ledger-client.js';
 import { type LedgerDataSource } from './ledger-data-source.js';
-import { inSchema, LEDGER_SCHEMA } from './ledger-schema.js';
 
 /** One connection, or a transaction on one: all that the SQL of a room needs. */
 export interface SqlExecutor {
@@ -176,14 +175,13 @@ async function commit(client: pg.Client): Promise<void> {
 }
 
 /**
- * Statements through a runner of ours or of the host. Structured results, because TypeORM's raw result of an UPDATE is
+ * Statements through a runner of ours. Structured results, because TypeORM's raw result of an UPDATE is
  * `[rows, count]`.
- * @param schema of the ledger, on a connection of the host; ours know it
  */
-export function executorOn(runner: QueryRunner, schema = LEDGER_SCHEMA): SqlExecutor {
+export function executorOn(runner: QueryRunner): SqlExecutor {
   return {
     async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-      const result = await runner.query(inSchema(sql, schema), [...parameters], true);
+      const result = await runner.query(sql, [...parameters], true);
       return (result.records as Row[] | undefined) ?? [];
     },
   };
@@ -192,20 +190,4 @@ export function executorOn(runner: QueryRunner, schema = LEDGER_SCHEMA): SqlExec
 /** The host's DataSource, which TypeORM 0.3 calls the manager's connection. */
 export function dataSourceOf(manager: { dataSource: DataSource } | { connection: DataSource }): DataSource {
   return 'dataSource' in manager ? manager.dataSource : manager.connection;
-}
-
-/** Statements through the host's manager: inside its transaction when it has one. */
-export function executorOfManager(manager: EntityManager, { schema }: LedgerDatabase): SqlExecutor {
-  const runner = manager.queryRunner;
-  if (runner) return executorOn(runner, schema);
-  return {
-    async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-      const ownRunner = dataSourceOf(manager).createQueryRunner();
-      try {
-        return await executorOn(ownRunner, schema).query<Row>(sql, parameters);
-      } finally {
-        await ownRunner.release();
-      }
-    },
-  };
 }

@@ -65,8 +65,16 @@ export const RECORDING_ERRORS = {
   MANAGER_ELSEWHERE: {
     seenBy: ['caller'],
     status: [],
-    meaning: 'The `manager` that was given is connected to another database than the ledger, or is in no transaction.',
+    meaning: 'The `manager` that was given is connected to another database than the ledger.',
     fix: 'Give the manager of a transaction in the database of `database.url`.',
+  },
+  MANAGER_INVALID: {
+    seenBy: ['caller'],
+    status: [],
+    meaning:
+      'What was given as `manager`, or to an adapter such as `pgExecutor()`, is a pool, a client outside of a ' +
+      'transaction, a transaction that is over, or nothing that runs statements.',
+    fix: 'Give what the message names: the transaction itself, on the one connection on which it runs.',
   },
   SHUTTING_DOWN: {
     seenBy: ['caller'],

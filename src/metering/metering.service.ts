@@ -19,7 +19,7 @@ export class MeteringService {
    * `PRODUCT_AMBIGUOUS`, `DIMENSION_UNDECLARED`, `IDEMPOTENCY_CONFLICT`: nothing was written
    * @throws UsageNotRecordedError `RECORD_TIMEOUT`, `RECORD_ABORTED`, `RECORD_FAILED`, `SHUTTING_DOWN`: `outcome` says
    * what is known
-   * @throws MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`, `SHUTTING_DOWN`: nothing was written
+   * @throws MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`, `MANAGER_INVALID`, `SHUTTING_DOWN`: nothing was written
    */
   record(event: UsageEvent, options?: RecordOptions): Promise<RecordResult>;
   record(events: UsageEvent[], options?: RecordOptions): Promise<RecordResult[]>;

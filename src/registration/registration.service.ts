@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type EntityManager } from 'typeorm';
-import { executorOfManager, LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
-import { assertSameDatabase } from '../database/manager-guard.js';
+import { HostTransaction } from '../database/host-transaction.js';
+import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { type SqlExecutor as HostExecutor } from '../database/sql-executor.js';
 import { ClaimRefusedError } from '../errors/claim-refused-error.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { Outbox } from '../events/outbox.js';
@@ -72,9 +73,10 @@ export class RegistrationService {
 
   /**
    * Links the subscription behind a code to a tenant, once. The same tenant gets the same answer again, also after a
-   * crash and after the code expired. With `manager` it is part of the host's transaction: create the tenant and claim
-   * in one, and neither can be without the other; usage may be recorded for the tenant in the same transaction. A
-   * refusal comes from what was read, never from an SQL error, and writes nothing: the host's transaction stays usable.
+   * crash and after the code expired. With `manager` (TypeORM's EntityManager, or the executor of another library, as
+   * `record()` takes them) it is part of the host's transaction: create the tenant and claim in one, and neither can be
+   * without the other; usage may be recorded for the tenant in the same transaction. A refusal comes from what was
+   * read, never from an SQL error, and writes nothing: the host's transaction stays usable.
    *
    * A code is bound to the browser that brought the token from AWS: nobody claims with a link that was forwarded or
    * stolen, and no buyer is signed up with somebody else's.
@@ -84,11 +86,15 @@ export class RegistrationService {
    * host has kept the outcome, as after a confirmation by mail. It may be left out where `codeBinding` is `none`.
    * @throws ClaimRefusedError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_USED`, `LINKED_TO_OTHER_TENANT`,
    * `CODE_OF_OTHER_BROWSER`, `TENANT_INVALID`
-   * @throws MarketplaceMeteringError `BROWSER_NOT_GIVEN`, `MANAGER_ELSEWHERE`
+   * @throws MarketplaceMeteringError `BROWSER_NOT_GIVEN`, `MANAGER_ELSEWHERE`, `MANAGER_INVALID`
    */
   async claim(
     code: string,
-    { tenantId, manager, browser }: { tenantId: string; manager?: EntityManager; browser?: BrowserRequest | 'checked' },
+    {
+      tenantId,
+      manager,
+      browser,
+    }: { tenantId: string; manager?: EntityManager | HostExecutor; browser?: BrowserRequest | 'checked' },
   ): Promise<Subscription> {
     refuseTenant(tenantId);
     const codeHash = codeHashOf(code);
@@ -105,16 +111,12 @@ export class RegistrationService {
     return { ...subscription, tenantId };
   }
 
-  private async linkIn(manager: EntityManager | undefined, wish: Wish): Promise<string> {
-    if (!manager) {
-      const subscriptionId = await this.database.transaction((tx) => this.link(tx, wish));
-      this.waker.wake('inbox');
-      return subscriptionId;
-    }
-    await assertSameDatabase(manager, this.database);
-    if (manager.queryRunner?.isTransactionActive === true)
-      return this.link(executorOfManager(manager, this.database), wish);
-    return manager.transaction((inner) => this.link(executorOfManager(inner, this.database), wish));
+  private async linkIn(manager: EntityManager | HostExecutor | undefined, wish: Wish): Promise<string> {
+    const link = (tx: SqlExecutor): Promise<string> => this.link(tx, wish);
+    if (manager !== undefined) return HostTransaction.use(manager, this.database, (host) => host.atomically(link));
+    const subscriptionId = await this.database.transaction(link);
+    this.waker.wake('inbox');
+    return subscriptionId;
   }
 
   /**

@@ -31,19 +31,19 @@ export async function selectCode(
        (SELECT l.tenant_id FROM marketplace.claim l
         WHERE l.seller_account = $1 AND l.subscription_id IN (
           SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of))
-            AND l.undone_at IS NULL AND l.since <= $3
+            AND l.undone_at IS NULL AND l.since <= $3::timestamptz
         ORDER BY l.since DESC LIMIT 1) AS tenant_id,
        (SELECT l.tenant_id FROM marketplace.claim l
         WHERE l.seller_account = $1 AND l.subscription_id IN (c.subscription_id, s.id)
-          AND l.code_hash = $2 AND l.undone_at IS NULL) AS claimed_by,
+          AND l.code_hash = $2::bytea AND l.undone_at IS NULL) AS claimed_by,
        EXISTS (SELECT FROM marketplace.claim l
         WHERE l.seller_account = $1 AND l.subscription_id IN (c.subscription_id, s.id)
-          AND l.code_hash = $2 AND l.undone_at IS NOT NULL)::text AS was_undone
+          AND l.code_hash = $2::bytea AND l.undone_at IS NOT NULL)::text AS was_undone
      FROM marketplace.registration_code c
      JOIN marketplace.subscription named ON named.seller_account = c.seller_account AND named.id = c.subscription_id
      JOIN marketplace.subscription s ON s.seller_account = c.seller_account
        AND s.id = coalesce(named.alias_of, named.id)
-     WHERE c.seller_account = $1 AND c.code_hash = $2`,
+     WHERE c.seller_account = $1 AND c.code_hash = $2::bytea`,
     [sellerAccount, codeHash, now.toISOString()],
   );
   return row ?? null;
@@ -118,7 +118,7 @@ export async function insertClaim(
     `WITH claimed AS (
        INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, code_hash,
          claimed_at)
-       VALUES ($1, $2, $3, $4, '-infinity', $5, $6) ON CONFLICT DO NOTHING
+       VALUES ($1, $2::uuid, $3, $4, '-infinity', $5::bytea, $6::timestamptz) ON CONFLICT DO NOTHING
          RETURNING seller_account, subscription_id, since
      )
      INSERT INTO marketplace.unadopted_claim (seller_account, subscription_id, since) SELECT * FROM claimed

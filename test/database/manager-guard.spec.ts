@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type DataSource, type EntityManager } from 'typeorm';
+import { type DataSource, EntityManager } from 'typeorm';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { type LedgerDataSource } from '../../src/database/ledger-data-source.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
-import { assertSameDatabase } from '../../src/database/manager-guard.js';
+import { HostTransaction } from '../../src/database/host-transaction.js';
 import { createTestDatabase, migratedDatabase, type TestDatabase } from '../support/postgres.js';
 import { migrate } from '../support/migrate.js';
 import { codeOf } from '../subscription/rooms.js';
@@ -12,6 +12,9 @@ let home: TestDatabase;
 let ledger: LedgerDatabase;
 const opened: DataSource[] = [];
 const databases: TestDatabase[] = [];
+
+const assertSameDatabase = (manager: EntityManager, of: LedgerDatabase): Promise<void> =>
+  HostTransaction.use(manager, of, () => Promise.resolve());
 
 async function connect(url: string): Promise<LedgerDataSource> {
   const dataSource = await createDataSource({ database: { url, poolSize: 2 } }).initialize();
@@ -34,7 +37,7 @@ afterAll(async () => {
   for (const database of databases) await database.drop();
 });
 
-describe('assertSameDatabase', () => {
+describe('a manager of the host', () => {
   it('passes a manager of the same database, and asks it only once', async () => {
     const host = await connect(home.url);
     await assertSameDatabase(host.manager, ledger);
@@ -83,7 +86,7 @@ describe('assertSameDatabase', () => {
   });
 
   it('refuses a DataSource of another kind before it asks anything', async () => {
-    const manager = { dataSource: { options: { type: 'mysql' } } } as unknown as EntityManager;
+    const manager = new EntityManager({ options: { type: 'mysql' } } as DataSource);
     expect(await codeOf(assertSameDatabase(manager, ledger))).toBe('MANAGER_ELSEWHERE');
   });
 });

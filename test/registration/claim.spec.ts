@@ -199,6 +199,15 @@ describe('claim in a transaction of the host', () => {
     });
   });
 
+  it('belongs to a transaction that was begun with a plain BEGIN, of which TypeORM knows nothing', async () => {
+    const runner = host.createQueryRunner();
+    await runner.query('BEGIN');
+    await rooms.registration.claim(code, { tenantId: 'tenant', manager: runner.manager });
+    await runner.query('ROLLBACK');
+    await runner.release();
+    expect(await rooms.registration.inspect(code)).toMatchObject({ tenantId: null });
+  });
+
   it('refuses a manager of another database', async () => {
     const elsewhere = await createTestDatabase();
     const stranger = await createDataSource({ database: { url: elsewhere.url, poolSize: 2 } }).initialize();

@@ -1,4 +1,5 @@
 import { type EntityManager } from 'typeorm';
+import { type SqlExecutor } from '../../database/sql-executor.js';
 import { type Decimal } from '../../runtime/decimal.js';
 
 /**
@@ -66,10 +67,11 @@ export interface RecordResult {
 
 export interface RecordOptions {
   /**
-   * Manager of a transaction of the host in the same database: the usage is durable with that commit, and gone with its
-   * rollback.
+   * A transaction of the host in the same database: the usage is durable with that commit, and gone with its rollback.
+   * TypeORM's EntityManager, or the executor of another library: `pgExecutor(client)`, `knexExecutor(trx)`,
+   * `kyselyExecutor(trx)`, `drizzleExecutor(tx)`, `prismaExecutor(tx)`, `mikroOrmExecutor(em)`, `sequelizeExecutor(t)`.
    */
-  manager?: EntityManager;
+  manager?: EntityManager | SqlExecutor;
   /** Stops waiting. Without effect on a statement that runs in the host's transaction already. */
   signal?: AbortSignal;
   /**

@@ -1,15 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { type EntityManager, type QueryRunner } from 'typeorm';
 import { ClockGuard } from '../../database/clock-guard.js';
-import {
-  executorOfManager,
-  executorOn,
-  isOutage,
-  LedgerDatabase,
-  type SqlExecutor,
-  sqlStateOf,
-} from '../../database/ledger-database.js';
-import { assertSameDatabase } from '../../database/manager-guard.js';
+import { HostTransaction } from '../../database/host-transaction.js';
+import { isOutage, LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { backoffCeilingMs } from '../../runtime/backoff.js';
@@ -28,9 +20,6 @@ import { type PlacedUsage, resultOf } from './usage-placement.js';
 import { type CodedProblem, notRecorded, notRecordedBecause, refusalOf } from './usage-refusal.js';
 
 const PATIENCE_MS = 100;
-const SAVEPOINT = 'marketplace_record';
-/** SAVEPOINT outside of a transaction. */
-const NO_TRANSACTION = '25P01';
 
 /** Writes usage events into the ledger, and does nothing else to the database. */
 @Injectable()
@@ -38,8 +27,6 @@ export class UsageRecorder implements OnApplicationShutdown {
   private readonly gatherer: UsageGatherer;
   private readonly admission: UsageAdmission;
   private readonly underWay = new Set<Promise<unknown>>();
-  /** Last call under way on a connection of the host; see `afterOthersOn`. */
-  private readonly hostLanes = new WeakMap<QueryRunner, Promise<unknown>>();
   private closing = false;
   private closed: Promise<void> | null = null;
 
@@ -61,8 +48,8 @@ export class UsageRecorder implements OnApplicationShutdown {
    * @throws UsageRefusedError `USAGE_INVALID`, `TENANT_UNKNOWN`, `SUBSCRIPTION_UNKNOWN`, `PRODUCT_UNKNOWN`,
    * `PRODUCT_AMBIGUOUS`, `DIMENSION_UNDECLARED`, `IDEMPOTENCY_CONFLICT`: nothing was written, and a transaction of the
    * host is still usable. UsageNotRecordedError `RECORD_TIMEOUT`, `RECORD_ABORTED`, `RECORD_FAILED`, `SHUTTING_DOWN`:
-   * `outcome` says what is known. MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`, `SHUTTING_DOWN`: nothing
-   * was written. With `manager`, errors of the host's transaction (a serialization failure 40001 to be retried) come
+   * `outcome` says what is known. MarketplaceMeteringError `QUEUE_FULL`, `MANAGER_ELSEWHERE`, `MANAGER_INVALID`,
+   * `SHUTTING_DOWN`: nothing was written. With `manager`, errors of the host's transaction (a serialization failure 40001 to be retried) come
    * through as they are.
    */
   record(event: UsageEvent, o?: RecordOptions): Promise<RecordResult>;
@@ -79,7 +66,7 @@ export class UsageRecorder implements OnApplicationShutdown {
     }
     // Jobs compare the clock before they decide; what is recorded between a jump and the next comparison is dated, too.
     if (this.clock.hasJumped) await this.clock.afterJump();
-    const lone = o.manager || Array.isArray(input) ? null : this.admission.admitRemembered(input);
+    const lone = o.manager !== undefined || Array.isArray(input) ? null : this.admission.admitRemembered(input);
     if (lone && !o.signal?.aborted) return this.gatherer.record(lone, o.signal);
     const call = this.perform(input, o);
     this.underWay.add(call);
@@ -102,18 +89,19 @@ export class UsageRecorder implements OnApplicationShutdown {
     return this.closed;
   }
 
-  private async perform(
+  private perform(input: UsageEvent | readonly UsageEvent[], o: RecordOptions): Promise<RecordResult | RecordResult[]> {
+    if (o.manager === undefined) return this.recordIn(null, input, o);
+    return HostTransaction.use(o.manager, this.ledger, (host) => this.recordIn(host, input, o));
+  }
+
+  private async recordIn(
+    host: HostTransaction | null,
     input: UsageEvent | readonly UsageEvent[],
-    { manager, signal, ifUnknown }: RecordOptions,
+    { signal, ifUnknown }: RecordOptions,
   ): Promise<RecordResult | RecordResult[]> {
-    if (manager) await assertSameDatabase(manager, this.ledger);
     const isArray = Array.isArray(input);
     const events: readonly unknown[] = isArray ? input : [input];
-    const usages = await this.admission.admit(
-      events,
-      manager ? executorOfManager(manager, this.ledger) : null,
-      ifUnknown,
-    );
+    const usages = await this.admission.admit(events, host?.sql ?? null, ifUnknown);
     const placed = usages.filter((usage) => 'subject' in usage);
     const problems: CodedProblem[] = [];
     const { unique, standsAt } = distinctUsage(placed, problems);
@@ -121,11 +109,11 @@ export class UsageRecorder implements OnApplicationShutdown {
     if (signal?.aborted) throw aborted(unique);
 
     const [first] = unique;
-    if (first && !isArray && !manager) return this.gatherer.record(first, signal);
+    if (first && !isArray && !host) return this.gatherer.record(first, signal);
     const written = !first
       ? []
-      : manager
-        ? await this.inHostTransaction(unique, manager, isArray)
+      : host
+        ? await this.inHostTransaction(unique, host, isArray)
         : await this.inOwnTransaction(unique, signal);
     const results = this.answers(usages, standsAt, written);
     return isArray ? results : (results[0] ?? []);
@@ -201,56 +189,15 @@ export class UsageRecorder implements OnApplicationShutdown {
     }
   }
 
-  private async inHostTransaction(
+  private inHostTransaction(
     usages: readonly PlacedUsage[],
-    manager: EntityManager,
+    host: HostTransaction,
     isArray: boolean,
   ): Promise<RecordResult[]> {
-    const { queryRunner } = manager;
+    const write = (sql: SqlExecutor): Promise<RecordResult[]> => this.write(sql, usages, 'text', null);
     // Alone, or with keys that nobody else can hold, one statement is all or nothing by itself.
     const isAtomic = !isArray || usages.length === 1 || usages.every((usage) => usage.isMinted);
-    if (isAtomic) {
-      if (!queryRunner) return this.write(executorOfManager(manager, this.ledger), usages, 'text', null);
-      return this.afterOthersOn(queryRunner, () =>
-        this.write(executorOn(queryRunner, this.ledger.schema), usages, 'text', null),
-      );
-    }
-    const inNewTransaction = (): Promise<RecordResult[]> =>
-      manager.transaction((inner) => this.write(executorOfManager(inner, this.ledger), usages, 'text', null));
-    if (!queryRunner) return inNewTransaction();
-    return this.afterOthersOn(queryRunner, async () => {
-      const host = executorOn(queryRunner, this.ledger.schema);
-      try {
-        // Ours rather than TypeORM's: a host may have begun its transaction with a plain BEGIN, of which TypeORM knows
-        // nothing.
-        await host.query(`SAVEPOINT ${SAVEPOINT}`);
-      } catch (error) {
-        if (sqlStateOf(error) === NO_TRANSACTION) return inNewTransaction();
-        throw error;
-      }
-      try {
-        const results = await this.write(host, usages, 'text', null);
-        await host.query(`RELEASE SAVEPOINT ${SAVEPOINT}`);
-        return results;
-      } catch (error) {
-        if (error instanceof MarketplaceMeteringError) {
-          await host.query(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`);
-          await host.query(`RELEASE SAVEPOINT ${SAVEPOINT}`);
-        }
-        throw error;
-      }
-    });
-  }
-
-  /**
-   * Calls of ours on one connection of the host go one after the other. A host that records through Promise.all in one
-   * transaction would otherwise have one call's savepoint rolled back over what another has just answered.
-   */
-  private async afterOthersOn<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
-    const before = this.hostLanes.get(runner) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    this.hostLanes.set(runner, mine);
-    return mine;
+    return isAtomic ? write(host.sql) : host.atomically(write);
   }
 
   /**

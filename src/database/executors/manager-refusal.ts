@@ -1,0 +1,25 @@
+import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
+
+/** What was given as a transaction of the host is none. */
+export function invalidManager(what: string, fix: string): MarketplaceMeteringError {
+  return new MarketplaceMeteringError('MANAGER_INVALID', `${what}. ${fix}`);
+}
+
+/** Short name of a value for an error: never its content, which may hold passwords. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  if (typeof (value as { then?: unknown }).then === 'function') return 'a promise';
+  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null)?.constructor?.name;
+  return typeof name === 'string' && name !== '' && name !== 'Object' ? `an object of the class ${name}` : 'an object';
+}
+
+/** Whether a value has all these methods: adapters know libraries by their shape, and import none. */
+export function hasMethods<Name extends string>(
+  value: unknown,
+  ...names: readonly Name[]
+): value is Record<Name, (...given: unknown[]) => unknown> {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+}
