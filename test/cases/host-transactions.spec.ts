@@ -276,7 +276,11 @@ describe.each(['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const)(
           await runner.startTransaction(level);
           try {
             const { manager } = runner;
-            await world.registrations.claim(slow.registrationCode, { tenantId: 'slow', manager });
+            await world.registrations.claim(slow.registrationCode, {
+              tenantId: 'slow',
+              manager,
+              browser: slow.browser,
+            });
             // Of the tenant that the same transaction has made, and of one who has been there.
             await world.metering.record({ tenantId: 'slow', dimension: 'requests', quantity: 2 }, { manager });
             await world.metering.record({ tenantId: 'other', dimension: 'requests', quantity: 1 }, { manager });
