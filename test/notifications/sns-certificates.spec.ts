@@ -83,8 +83,16 @@ describe('the URL that confirms a subscription', () => {
   });
 });
 
+/** With machine time that a test moves. */
+class TimedCertificates extends SnsCertificates {
+  now = 0;
+  protected override nowMs(): number {
+    return this.now;
+  }
+}
+
 describe('the keys of SNS', () => {
-  let certificates: SnsCertificates;
+  let certificates: TimedCertificates;
   let fetched: jest.SpiedFunction<typeof fetch>;
   const answering = (answer: () => Response | Promise<Response>): void => {
     fetched.mockImplementation(() => Promise.resolve().then(answer));
@@ -103,7 +111,7 @@ describe('the keys of SNS', () => {
       products: [{ productCode: 'a', dimensions: ['b'] }],
       signUpUrl: 'https://x.example',
     };
-    certificates = new SnsCertificates(resolveOptions({ ...options, aws: { endpoint: SIMULATOR } }, {}));
+    certificates = new TimedCertificates(resolveOptions({ ...options, aws: { endpoint: SIMULATOR } }, {}));
     fetched = jest.spyOn(globalThis, 'fetch');
   });
   afterEach(() => {
@@ -171,7 +179,28 @@ describe('the keys of SNS', () => {
     answering(answer);
     expect(await refusal(keyAt(AT_AWS))).toEqual(['CERTIFICATE_UNAVAILABLE', detail]);
     answering(() => new Response(ISSUED_TO_SNS));
+    // Not at once: a message that is posted again and again makes no calls of its own.
+    certificates.now = 29_999;
+    expect(await refusal(keyAt(AT_AWS))).toEqual(['CERTIFICATE_UNAVAILABLE', detail]);
+    expect(fetched).toHaveBeenCalledTimes(1);
+    certificates.now = 30_000;
     await keyAt(AT_AWS);
+  });
+
+  it('are fetched twenty times a minute and no more, whatever strangers name; one that is kept is there all the while', async () => {
+    answering(() => new Response(ISSUED_TO_SNS));
+    await keyAt(AT_AWS);
+    answering(() => new Response('', { status: 404 }));
+    for (let n = 1; n < 200; n += 1) await refusal(keyAt(numbered(n)));
+    expect(fetched).toHaveBeenCalledTimes(20);
+    expect(await refusal(keyAt(numbered(500)))).toEqual([
+      'CERTIFICATE_UNAVAILABLE',
+      'too many certificates were named this minute',
+    ]);
+    await keyAt(AT_AWS);
+    certificates.now = 60_000;
+    for (let n = 1000; n < 1200; n += 1) await refusal(keyAt(numbered(n)));
+    expect(fetched).toHaveBeenCalledTimes(40);
   });
 
   it.each([

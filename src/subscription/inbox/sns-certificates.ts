@@ -2,8 +2,10 @@ import { type KeyObject, X509Certificate } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type AwsOptions } from '../../options/aws-options.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { monotonicMs } from '../../runtime/real-time.js';
 import { SingleFlight } from '../../runtime/single-flight.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { FetchBudget } from './fetch-budget.js';
 import { NotificationRefusedError } from './notification-refusal.js';
 import { getFromSns, SnsCallError } from './sns-client.js';
 import { certificateUrlOf } from './sns-url.js';
@@ -16,12 +18,14 @@ const SNS_SUBJECT = /^CN=sns\.(?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?$/m;
 
 /**
  * The keys that SNS signs with. SNS renews its certificates under new URLs, so what one URL gave stays true until it
- * runs out. Strangers may name certificates, too: few fetches run at once, and few keys are kept.
+ * runs out. Strangers may name certificates, too: few fetches run at once and in a minute, and few keys are kept. A key
+ * that is kept costs no fetch: a flood of names does not keep out what SNS signs.
  */
 @Injectable()
 export class SnsCertificates {
   private readonly kept = new Map<string, X509Certificate>();
   private readonly fetching = new SingleFlight<X509Certificate>();
+  private readonly budget = new FetchBudget();
 
   constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
 
@@ -46,6 +50,10 @@ export class SnsCertificates {
     return certificate.publicKey;
   }
 
+  protected nowMs(): number {
+    return monotonicMs();
+  }
+
   private fetchOnce(place: { url: URL; isAws: boolean }): Promise<X509Certificate> {
     const { href } = place.url;
     if (!this.fetching.has(href) && this.fetching.size >= FETCHES_AT_ONCE) {
@@ -56,9 +64,18 @@ export class SnsCertificates {
         ),
       );
     }
-    return this.fetching.share(href, async () =>
-      this.keep(href, await fetchCertificate(place, this.options.aws.proxy)),
-    );
+    return this.fetching.share(href, async () => {
+      const failure = this.budget.failureOf(href, this.nowMs());
+      if (failure !== undefined) throw failure;
+      if (!this.budget.take(this.nowMs()))
+        throw new NotificationRefusedError('CERTIFICATE_UNAVAILABLE', 'too many certificates were named this minute');
+      try {
+        return this.keep(href, await fetchCertificate(place, this.options.aws.proxy));
+      } catch (error) {
+        this.budget.noteFailure(href, error as Error, this.nowMs());
+        throw error;
+      }
+    });
   }
 
   private keep(href: string, certificate: X509Certificate): X509Certificate {
