@@ -117,6 +117,7 @@ const LISTS = [
   'deliveries',
   'senders',
   'alerts',
+  'actions',
 ];
 const ROUTES = LISTS.map((route) => `marketplace/admin/${route}`);
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
