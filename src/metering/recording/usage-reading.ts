@@ -147,10 +147,12 @@ function readTags(tags: unknown, refuse: Refuse): string | null {
   for (const [key, value] of entries) {
     const rule = 'characters out of letters, digits, space and + - = . _ : / @';
     if (!TAG_KEY.test(key)) refuse(`tags[${shown(key)}]`, `the key must have 1 to 100 ${rule}`);
+    else if (key.trim() === '') refuse(`tags[${shown(key)}]`, 'the key must not be blank');
     else if (RESERVED_KEY.test(key))
       refuse(`tags[${shown(key)}]`, 'keys that begin with aws: are AWS’s own; give another');
     if (typeof value !== 'string' || !TAG_VALUE.test(value))
       refuse(`tags[${shown(key)}]`, `the value must have 1 to 256 ${rule}`);
+    else if (value.trim() === '') refuse(`tags[${shown(key)}]`, 'the value must not be blank; leave the tag out');
   }
   return entries.length === 0 ? null : canonicalTagsOf(entries);
 }

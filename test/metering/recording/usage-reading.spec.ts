@@ -148,6 +148,8 @@ describe('an event is refused', () => {
     ['empty tag key', { tags: { '': 'x' } }, 'tags[]', /1 to 100/],
     ['long tag key', { tags: { [`k${'e'.repeat(100)}`]: 'x' } }, `tags[k${'e'.repeat(39)}]`, /1 to 100/],
     ['a tag key of AWS’s own', { tags: { 'aws:team': 'x' } }, 'tags[aws:team]', /aws:/],
+    ['a tag key of spaces', { tags: { ' ': 'x' } }, 'tags[ ]', /key must not be blank/],
+    ['a tag value of spaces', { tags: { team: '  ' } }, 'tags[team]', /value must not be blank/],
     ['a tag key of AWS’s own, in capitals', { tags: { 'AWS:team': 'x' } }, 'tags[AWS:team]', /aws:/],
     ['empty tag value', { tags: { a: '' } }, 'tags[a]', /1 to 256/],
     ['long tag value', { tags: { a: 'v'.repeat(257) } }, 'tags[a]', /1 to 256/],
