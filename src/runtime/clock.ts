@@ -49,3 +49,18 @@ export function earliest(...instants: (Date | null)[]): Date {
 export function latest(...instants: (Date | null)[]): Date {
   return new Date(Math.max(...instants.filter((instant) => instant !== null).map((instant) => instant.getTime())));
 }
+
+/** Null where there is none. */
+export function earliestOf(instants: readonly (Date | null)[]): Date | null {
+  return instants.every((instant) => instant === null) ? null : earliest(...instants);
+}
+
+/** Null where there is none. */
+export function latestOf(instants: readonly (Date | null)[]): Date | null {
+  return instants.every((instant) => instant === null) ? null : latest(...instants);
+}
+
+/** The earliest of the instants that lie after `now`; null where none does. */
+export function firstAfter(now: Date, instants: readonly (Date | null)[]): Date | null {
+  return earliestOf(instants.filter((instant) => instant !== null && instant > now));
+}

@@ -1,4 +1,4 @@
-import { earliest, HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
+import { earliestOf, HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { type Scaled } from '../../runtime/decimal.js';
 import { wholeBlocks } from './balance-step.js';
 import { type Period, periodOf } from './period.js';
@@ -181,7 +181,7 @@ export function planCustomer(state: CustomerState): CustomerPlan {
   if (plan.splits.length === 0) close(state, plan, closing, ahead);
   for (const { nextChangeAt } of rule.context.customer.subscriptions)
     if (nextChangeAt && nextChangeAt > now) ahead.push(nextChangeAt);
-  plan.lookAt = ahead.length === 0 ? null : earliest(...ahead);
+  plan.lookAt = earliestOf(ahead);
   return plan;
 }
 

@@ -1,4 +1,4 @@
-import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
+import { firstAfter, HOUR_MS, hourOf, latest, latestOf, plusMs } from '../../runtime/clock.js';
 import {
   type CustomerSubject,
   type CustomerTimeline,
@@ -88,9 +88,9 @@ export class PlanningRule {
     const covering = started.length > 0 ? started : reaching;
     const paid = covering.filter(({ span }) => span.price === 'paid');
     const chosen = covering.length > 1 && this.context.onSeveral === 'paidFirst' ? paid : covering;
-    const [first] = chosen;
-    if (covering.length > 1 && chosen.length !== 1) return { kind: 'several' };
-    if (!first) return this.noneOf(candidates, instant);
+    if (covering.length === 0) return this.noneOf(candidates, instant);
+    const [first, ...rivals] = chosen;
+    if (!first || rivals.length > 0) return { kind: 'several' };
     const mode = modeAt(this.context.modes, instant);
     const key = `${first.span.agreementId}/${first.span.price}/${mode}`;
     const period = this.periodByKey.get(key) ?? periodOf(first.subscription, first.span, mode);
@@ -145,12 +145,11 @@ export class PlanningRule {
   private noneOf(candidates: readonly SubscriptionTimeline[], instant: Date): Place {
     const whys = candidates.map((subscription) => whyNot(subscription, instant));
     const why = WHYS.find((reason) => whys.includes(reason)) ?? 'noSubscription';
-    const closes = candidates.map((subscription) => windowClosesAt(subscription, instant)).filter((at) => at !== null);
     return {
       kind: 'none',
       why,
       isOver: candidates.every((subscription) => this.isOverFor(subscription, instant)),
-      windowClosesAt: closes.length === 0 ? null : latest(...closes),
+      windowClosesAt: latestOf(candidates.map((subscription) => windowClosesAt(subscription, instant))),
     };
   }
 
@@ -168,8 +167,7 @@ export class PlanningRule {
     const { cutoffAt } = deadlinesOf(rollup.hour, this.context.operation, null);
     if (place.why === 'unknownSubject') return wait(place.why);
     if (place.isOver && cutoffAt <= now) return { to: 'setApart', reason: place.why };
-    const ahead = [cutoffAt, place.windowClosesAt].filter((at) => at !== null && at > now);
-    return wait(place.why, null, ahead.length === 0 ? null : earliest(...ahead));
+    return wait(place.why, null, firstAfter(now, [cutoffAt, place.windowClosesAt]));
   }
 
   /** Steps 5 to 10. */
@@ -215,14 +213,12 @@ export class PlanningRule {
 
   /** Waits, and is closed with its period where no hour, no fact and no person comes before. */
   private closing(hours: PeriodHours, reason: WaitingReason): Plan {
-    const { now } = this.context.times;
     const begun = hours.all.filter((found) => !hours.isSettled(found));
     const resumes = hours.resumesWith;
     const unsettled = [...begun, ...(resumes ? [resumes] : [])].map(({ settlesAt }) => settlesAt);
     const isNameless = reason === 'noHour' && hours.all.some(({ identity }) => identity === null);
     const said = isNameless ? 'noIdentity' : reason === 'noHour' && unsettled.length > 0 ? 'nextHour' : reason;
-    const ahead = [...unsettled, hours.cutoffAt].filter((at) => at !== null && at > now);
-    return wait(said, hours.period, ahead.length === 0 ? null : earliest(...ahead));
+    return wait(said, hours.period, firstAfter(this.context.times.now, [...unsettled, hours.cutoffAt]));
   }
 
   private isRefused(hours: PeriodHours, dimension: string): boolean {
@@ -232,7 +228,6 @@ export class PlanningRule {
 
   /** Instants inside the rollup at which the answer changes: each is the first of its side. */
   private cutsOf({ subject, firstAt, lastAt }: WaitingRollup): Date[] {
-    if (firstAt.getTime() === lastAt.getTime()) return [];
     const { subscriptions, tenancies, payerChoices } = this.context.customer;
     const boundaries = [
       ...subscriptions.flatMap(({ spans }) => spans.flatMap(({ from, startsAt, to }) => [from, startsAt, to])),
@@ -260,18 +255,18 @@ export function placeKey(place: Place): string {
       : place.kind;
 }
 
-const WHYS: readonly WaitingReason[] = ['awaitingSuccessor', 'afterEnd', 'beforeStart', 'noSubscription'];
+/** Of several candidates the first of these that one of them gives. */
+const WHYS: readonly WaitingReason[] = ['awaitingSuccessor', 'afterEnd', 'beforeStart'];
 
 function endedBefore({ spans }: SubscriptionTimeline, instant: Date) {
   return spans.findLast((span): span is typeof span & { to: Date } => span.to !== null && span.to <= instant);
 }
 
-function whyNot(subscription: SubscriptionTimeline, instant: Date): WaitingReason {
+/** Why a subscription that does not cover an instant does not; null where it never will. */
+function whyNot(subscription: SubscriptionTimeline, instant: Date): WaitingReason | null {
   const before = endedBefore(subscription, instant);
   if (before) return before.end?.awaitsSuccessor ? 'awaitingSuccessor' : 'afterEnd';
-  return subscription.spans.some(({ from, seals }) => seals !== 'never' && from > instant)
-    ? 'beforeStart'
-    : 'noSubscription';
+  return subscription.spans.some(({ seals }) => seals !== 'never') ? 'beforeStart' : null;
 }
 
 /** When AWS takes nothing more of what ended before the instant, by any reading. */

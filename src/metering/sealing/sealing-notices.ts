@@ -2,7 +2,7 @@ import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type Alert, type AlertBoard } from '../../events/alert-board.js';
 import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { type Outbox } from '../../events/outbox.js';
-import { earliest, HOUR_MS, plusMs } from '../../runtime/clock.js';
+import { earliestOf, HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { formatDecimal, type Scaled } from '../../runtime/decimal.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { type CustomerPlan, type Rollup } from './customer-plan.js';
@@ -57,7 +57,7 @@ export function nextLook({ lookAt, waits }: CustomerPlan, now: Date): Date | nul
     return at && at > now ? [at] : [];
   });
   const all = [lookAt, ...alerts].filter((at) => at !== null);
-  return all.length === 0 ? null : earliest(...all);
+  return earliestOf(all);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
+import { earliestOf, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { modeAt, type Period, periodOf } from './period.js';
 import { type PeriodHour } from './period-hours.js';
@@ -68,5 +68,5 @@ export function zeroHoursOf(
     if (hours.runs)
       ahead.push(plusMs(hourOf(now), HOUR_MS + (zeroRecords === 'atSeal' ? rule.context.times.settleDelayMs : 0)));
   }
-  return { due, lookAt: ahead.length === 0 ? null : earliest(...ahead) };
+  return { due, lookAt: earliestOf(ahead) };
 }

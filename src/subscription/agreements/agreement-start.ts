@@ -1,4 +1,4 @@
-import { earliest, plusMs } from '../../runtime/clock.js';
+import { earliest, earliestOf, plusMs } from '../../runtime/clock.js';
 import { isPositive } from './agreement-end.js';
 import { type AgreementFact } from './agreement-fact.js';
 import { type AgreementStart, type Asking, dateOf, happenedAt } from './agreement-life.js';
@@ -19,7 +19,7 @@ export function startOf(ordered: readonly AgreementFact[], asking: Asking): Agre
   return {
     at: earliest(...signs.map(({ at }) => at)),
     isTold: false,
-    confirmedAt: confirmed.length === 0 ? null : earliest(...confirmed),
+    confirmedAt: earliestOf(confirmed),
   };
 }
 

@@ -1,4 +1,4 @@
-import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { earliest, earliestOf, firstAfter, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import {
   type AgreementEnd,
   type AgreementLife,
@@ -186,7 +186,7 @@ export function phasedAgreementsOf(chain: readonly ChainAgreement[], asking: Ask
       ({ previousId }) => previousId !== null && (previousId === id || aliasIds.includes(previousId)),
     );
     const next = successor.map((other) => takesOverAt(other, now)).filter((at) => at !== null);
-    const takenOver = next.length === 0 ? null : earliest(...next);
+    const takenOver = earliestOf(next);
     const endedAt = life.end?.at ?? (phase === 'over' || phase === 'awaitingSuccessor' ? life.plannedEndAt : null);
     if (takenOver === null)
       return {
@@ -253,8 +253,7 @@ function nextChangeOf(phased: readonly PhasedAgreement[], asking: Asking, now: D
     const { life, over } = agreement;
     return [...turningPointsOf(life, asking), ...(over === null ? [] : [over.at, windowEndOf(agreement)])];
   });
-  const ahead = instants.filter((instant) => instant > now);
-  return ahead.length === 0 ? null : earliest(...ahead);
+  return firstAfter(now, instants);
 }
 
 function askAtOf(phased: readonly PhasedAgreement[], asking: Asking): Date | null {
@@ -266,5 +265,5 @@ function askAtOf(phased: readonly PhasedAgreement[], asking: Asking): Date | nul
     const unasked = ends.filter((at) => !hasAnswered(asking, at)).map((at) => plusMs(at, ANSWER_SETTLES_AFTER_MS));
     return [...unasked, ...(life.doubt === null ? [] : [life.doubt.askFrom])];
   });
-  return instants.length === 0 ? null : earliest(...instants);
+  return earliestOf(instants);
 }

@@ -1,4 +1,4 @@
-import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
+import { earliest, firstAfter, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
 import { type AgreementEnd, type Asking } from './agreement-life.js';
 import { awaitsAnnounced, isPastPlan, turningPointsOf } from './agreement-state.js';
 import { type ChainAgreement, phasedAgreementsOf } from './subscription-state.js';
@@ -73,7 +73,6 @@ export function timelineOf(basis: TimelineBasis, asking: Asking, now: Date): Sub
     ...turningPointsOf(agreement.life, asking),
     ...(over === null ? [] : [over]),
   ]);
-  const ahead = instants.filter((instant) => instant > now);
   return {
     subscriptionId: basis.subscriptionId,
     spans: spans.map((span, index) => ({
@@ -82,7 +81,7 @@ export function timelineOf(basis: TimelineBasis, asking: Asking, now: Date): Sub
     })),
     askedAt: asking.askedAt,
     mayNotAsk: asking.mayNotAsk,
-    nextChangeAt: ahead.length === 0 ? null : earliest(...ahead),
+    nextChangeAt: firstAfter(now, instants),
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type ModeChange } from '../../../src/metering/sealing/period.js';
-import { type WaitingRollup } from '../../../src/metering/sealing/planning-rule.js';
+import { placeKey, type WaitingRollup } from '../../../src/metering/sealing/planning-rule.js';
 import { hourOf } from '../../../src/runtime/clock.js';
 import {
   account,
@@ -283,6 +283,20 @@ describe('late usage', () => {
 describe('a boundary inside an hour', () => {
   const table: [string, Given, WaitingRollup, string][] = [
     ['cuts what lies on both sides', { spans: REPLACED }, usage('10:20', '10:50'), 'split at 10:37:00'],
+    ['cuts at its last instant', { spans: REPLACED }, usage('10:20', '10:37'), 'split at 10:37:00'],
+    [
+      'is one of several, cut in the order of time',
+      {
+        spans: REPLACED,
+        modes: [
+          { from: null, mode: 'live' },
+          { from: at('10:10'), mode: 'dry-run' },
+          { from: at('10:20'), mode: 'live' },
+        ],
+      },
+      usage('10:05', '10:50'),
+      'split at 10:10:00, 10:20:00, 10:37:00',
+    ],
     ['leaves what lies on one', { spans: REPLACED }, usage('10:37', '10:50'), '2 11 10:00'],
     ['gives two licenses a record each [M5]', { spans: REPLACED }, usage('10:10', '10:36'), '1 11 10:00'],
     [
@@ -540,9 +554,201 @@ describe('usage that no agreement covers', () => {
       'wait noSubscription',
     ],
     ['of nobody waits', { spans: RUNNING }, { ...usage('10:10'), subject: 99 }, 'wait unknownSubject'],
+    [
+      'of nobody waits for ever: a claim may still name its subject',
+      { spans: RUNNING, now: LATER, subscription: { mayNotAsk: true } },
+      { ...usage('10:10'), subject: 99 },
+      'wait unknownSubject',
+    ],
+    ['begins with the very instant of the end', { spans: ENDED }, usage('10:05'), 'wait afterEnd'],
+    [
+      'waits after a boundary of which AWS has told no end',
+      { spans: [{ ...ENDED[0]!, end: null }] },
+      usage('10:45'),
+      'wait afterEnd',
+    ],
+    [
+      'and is set apart there once AWS was asked',
+      { spans: [{ ...ENDED[0]!, end: null }], now: LATER, subscription: { askedAt: at('10:05') } },
+      usage('10:45'),
+      'set apart afterEnd',
+    ],
+    [
+      'waits while AWS may still take usage of what ended',
+      {
+        spans: [{ ...ENDED[0]!, end: { lastHeardAt: at('2026-11-12T11:00:01Z') } }],
+        now: LATER,
+        subscription: { mayNotAsk: true },
+      },
+      usage('10:45'),
+      'wait afterEnd',
+    ],
+    [
+      'is set apart at the instant at which that window closes',
+      {
+        spans: [{ ...ENDED[0]!, end: { lastHeardAt: at('2026-11-12T11:00:00Z') } }],
+        now: LATER,
+        subscription: { mayNotAsk: true },
+      },
+      usage('10:45'),
+      'set apart afterEnd',
+    ],
+    [
+      'is set apart at its own cutoff, to the instant',
+      { spans: ENDED, now: '2026-11-12T11:00:00Z', subscription: { mayNotAsk: true } },
+      usage('10:45'),
+      'set apart afterEnd',
+    ],
+    [
+      'waits for the successor of the agreement that ended before it, not of a later one',
+      {
+        spans: [
+          { agreement: '1', from: '2026-10-05T08:20:00Z', to: '09:00', end: { awaitsSuccessor: true } },
+          { agreement: '2', from: '10:00', to: '10:50' },
+        ],
+      },
+      usage('09:30'),
+      'wait awaitingSuccessor',
+    ],
+    [
+      'waits for a start beside a purchase that failed',
+      {
+        spans: [
+          { agreement: '1', from: '08:00', to: '12:00', seals: 'never', end: null },
+          { agreement: '2', from: '11:00' },
+        ],
+      },
+      usage('09:10'),
+      'wait beforeStart',
+    ],
+    [
+      'does not wait for the start of a purchase that failed',
+      { spans: [{ agreement: '1', from: '11:00', seals: 'never' }] },
+      usage('09:10'),
+      'wait noSubscription',
+    ],
+    [
+      'is cut where the reason changes for which nobody pays it',
+      { spans: ENDED, tenancy: { from: '10:30' } },
+      usage('10:20', '10:50'),
+      'split at 10:30:00',
+    ],
   ];
   it.each(table)('%s', (_, given, rollup, expected) => {
     expect(planned(given, rollup)).toBe(expected);
+  });
+});
+
+describe('when usage that no agreement covers is looked at again', () => {
+  const lookAt = (given: Given, rollup: WaitingRollup): Date | null => {
+    const plan = ruleOf(given).plan(rollup);
+    return plan.to === 'wait' ? plan.lookAt : new Date(Number.NaN);
+  };
+  const endedAt = (to: string, lastHeardAt: string): SpanGiven => ({
+    ...{ agreement: '1', from: '2026-10-05T08:20:00Z', to },
+    end: { lastHeardAt: at(lastHeardAt) },
+  });
+  const CUTOFF = '2026-11-12T11:00:00Z';
+  it.each<[string, Given, Date | null]>([
+    ['at its cutoff', { spans: [endedAt('10:05', '10:05')] }, at(CUTOFF)],
+    ['before that when the window of the end closes', { spans: [endedAt('10:05', '11:00')] }, at('12:00')],
+    [
+      'of two ends when the later window closes',
+      {
+        spans: [endedAt('10:05', '12:30')],
+        others: [{ spans: [endedAt('10:05', '11:00')] }, { spans: [{ agreement: '3', from: '20:00' }] }],
+      },
+      at('13:30'),
+    ],
+    ['at no instant that is already over', { spans: [endedAt('10:05', '10:05')], now: CUTOFF }, null],
+  ])('%s', (_, given, expected) => {
+    expect(lookAt(given, usage('10:45'))).toEqual(expected);
+  });
+
+  it('never, where its subject is unknown: only a claim changes that', () => {
+    const rule = ruleOf({ spans: RUNNING });
+    expect(lookAt({ spans: RUNNING }, { ...usage('10:10'), subject: 99 })).toBeNull();
+    expect(rule.placeOf(99, at('10:10'))).toEqual({
+      ...{ kind: 'none', why: 'unknownSubject', isOver: false, windowClosesAt: null },
+    });
+  });
+});
+
+describe('usage whose period is over and has no free hour', () => {
+  const OVER: SpanGiven[] = [{ agreement: '1', from: '09:00', to: '10:37' }];
+  const waits = (given: Given): [string, Date | null] => {
+    const plan = ruleOf({ taken: ['l-1 09:00'], ...given }).plan(usage('09:10'));
+    return [said(plan), plan.to === 'wait' ? plan.lookAt : null];
+  };
+  it.each<[string, Given, [string, Date | null]]>([
+    ['waits for its last hour to settle', { spans: OVER, now: '10:40' }, ['wait nextHour', at('10:47')]],
+    [
+      'then for the closing of its period, at the last hour’s cutoff',
+      { spans: OVER, taken: ['l-1 09:00', 'l-1 10:00'] },
+      ['wait noHour', at('11:37')],
+    ],
+    [
+      'which is no instant to look at once it has come',
+      { spans: OVER, taken: ['l-1 09:00', 'l-1 10:00'], now: '11:37' },
+      ['wait noHour', null],
+    ],
+    [
+      'waits for a name where AWS has told none',
+      { spans: [{ ...OVER[0]!, identity: null }] },
+      ['wait noIdentity', at('11:37')],
+    ],
+    [
+      'also where only some of its hours have none',
+      {
+        spans: [
+          { agreement: '1', from: '09:00', to: '10:00', end: null },
+          { agreement: '1', from: '10:00', to: '10:37', identity: null },
+        ],
+      },
+      ['wait noIdentity', at('11:37')],
+    ],
+    [
+      'but what AWS refuses is refused, named or not',
+      { spans: [{ ...OVER[0]!, identity: null }], refused: ['requests'] },
+      ['wait refused', at('11:37')],
+    ],
+    [
+      'waits for good where the period is long over',
+      { spans: [{ agreement: '1', from: '09:00', to: '10:37' }], now: '2026-11-20T00:00:00Z' },
+      ['wait noHour', null],
+    ],
+  ])('%s', (_, given, expected) => {
+    expect(waits(given)).toEqual(expected);
+  });
+
+  it('goes with its own hour where only the latest reading allows any', () => {
+    // Hours of the last day of a month: the age forbids them, the grace of the month’s end still allows them.
+    const spans: SpanGiven[] = [
+      { agreement: '1', from: '2026-11-29T00:00:00Z', to: '2026-11-30T05:00:00Z', end: null },
+    ];
+    expect(planned({ spans, now: '2026-12-01T05:30:00Z' }, usage('2026-11-30T02:10:00Z'))).toBe('1 30 02:00');
+  });
+});
+
+describe('a cause that AWS refuses, before the period has an hour', () => {
+  it('is that of the name that its first hour will have', () => {
+    const spans: SpanGiven[] = [{ agreement: '1', from: '10:40', startsAt: '11:10' }];
+    expect(planned({ spans, now: '10:50', refused: ['l-1'] }, usage('10:45'))).toBe('wait refused');
+    expect(planned({ spans, now: '10:50' }, usage('10:45'))).toBe('wait nextHour');
+  });
+});
+
+describe('whether two places are one', () => {
+  const none = { kind: 'none', why: 'afterEnd', isOver: false, windowClosesAt: null } as const;
+  it('tells reasons apart, and what is over for certain from what may still be paid', () => {
+    const keys = [
+      none,
+      { ...none, why: 'beforeStart' as const },
+      { ...none, isOver: true },
+      { kind: 'several' as const },
+    ];
+    expect(new Set(keys.map(placeKey)).size).toBe(4);
+    expect(placeKey({ ...none, windowClosesAt: at('12:00') })).toBe(placeKey(none));
   });
 });
 
@@ -627,6 +833,35 @@ describe('usage that several subscriptions could pay', () => {
       usage('10:10'),
       '2 11 10:00',
     ],
+    [
+      'waits where the product does not say so',
+      { ...TWO, spans: [{ ...RUNNING[0]!, price: 'trial' }] },
+      usage('10:10'),
+      'wait ambiguous',
+    ],
+    [
+      'is set apart only where every one of them is over for certain',
+      {
+        spans: [{ ...RUNNING[0]!, to: '10:00' }],
+        subscription: { askedAt: at('11:00') },
+        others: [{ spans: [{ agreement: '2', from: '2026-10-06T08:20:00Z', to: '10:05' }] }],
+        now: '2026-11-12T12:00:00Z',
+      },
+      usage('10:45'),
+      'wait afterEnd',
+    ],
+    [
+      'is cut where one of them is handed over',
+      { ...TWO, tenancy: { to: '10:30' } },
+      usage('10:10', '10:40'),
+      'split at 10:30:00',
+    ],
+    [
+      'is cut where one of them is handed in',
+      { ...TWO, tenancy: { from: '10:30' } },
+      usage('10:10', '10:40'),
+      'split at 10:30:00',
+    ],
     ['waits where two are paid', { ...TWO, onSeveral: 'paidFirst' }, usage('10:10'), 'wait ambiguous'],
     [
       'goes to the one that is left when the other has ended',
@@ -689,6 +924,12 @@ describe('a carry of a whole unit', () => {
       '1 11 09:00',
     ],
     ['waits where AWS refuses it', { spans: RUNNING, refused: ['requests'] }, 'wait refused'],
+    ['waits where the product was off', { spans: RUNNING, modes: [{ from: null, mode: 'off' }] }, 'wait notLive'],
+    [
+      'waits where AWS takes no hour of its period any more',
+      { spans: REPLACED, now: '2026-11-14T00:00:00Z' },
+      'wait noHour',
+    ],
   ] as [string, Given, string][])('%s', (_, given, expected) => {
     expect(carry(given)).toBe(expected);
   });
