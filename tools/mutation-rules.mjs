@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 
 /**
  * Small mutants of each pure rule against its own specs: `npm run test:mutation`, or of some of them:
  * `npm run test:mutation -- deadlines decimal`. What no spec of its own notices can change in silence, whatever other
  * suites happen to pass through it.
  */
-const AGREEMENTS = ['subscription/agreements/cases', 'subscription/agreements/one-instant'];
+const AGREEMENTS = [
+  ...['agreement-end', 'agreement-state', 'agreement-terms', 'cases', 'one-instant'].map(
+    (spec) => `subscription/agreements/${spec}`,
+  ),
+];
 const SPECS_BY_RULE = {
   'aws/aws-error': ['metering/submission/aws-error'],
   'metering/recording/event-id': ['metering/recording/event-id'],
@@ -26,6 +29,7 @@ const SPECS_BY_RULE = {
   'metering/submission/batch-planner': ['metering/submission/batch-planner'],
   'metering/submission/known-agreement': ['metering/submission/known-agreement'],
   'runtime/backoff': ['runtime/backoff'],
+  'runtime/clock': ['runtime/clock'],
   'runtime/decimal': ['runtime/decimal'],
   'subscription/agreements/agreement-end': AGREEMENTS,
   'subscription/agreements/agreement-start': AGREEMENTS,
@@ -35,8 +39,7 @@ const SPECS_BY_RULE = {
   'subscription/agreements/fact-assignment': AGREEMENTS,
   'subscription/agreements/joining-rule': AGREEMENTS,
   'subscription/agreements/subscription-state': AGREEMENTS,
-  'subscription/agreements/timeline-rule': AGREEMENTS,
-  'subscription/agreements/timeline': AGREEMENTS,
+  'subscription/agreements/timeline-rule': ['subscription/agreements/timeline-rule'],
   'subscription/chain/aws-names': ['subscription/aws-names'],
   'subscription/product-mode': ['subscription/product-mode'],
   'subscription/reconciliation/buyer-answer': ['subscription/reconciliation-answer'],
@@ -49,17 +52,17 @@ const rules = Object.entries(SPECS_BY_RULE).filter(
   ([rule]) => named.length === 0 || named.some((name) => rule.endsWith(name)),
 );
 const scores = rules.map(([rule, specs]) => {
-  const file = `src/${rule}.ts`;
-  const run = spawnSync('npx', ['stryker', 'run', '--mutate', file], {
-    stdio: 'inherit',
-    env: { ...process.env, RULE_SPECS: specs.join(',') },
-  });
-  if (run.status !== 0) return { file, dead: 0, all: 0, share: 0 };
-  const { mutants } = JSON.parse(readFileSync('.tmp/mutation.json', 'utf8')).files[file];
-  const count = (...states) => mutants.filter(({ status }) => states.includes(status)).length;
-  const dead = count('Killed', 'Timeout');
-  const all = dead + count('Survived', 'NoCoverage');
-  return { file, dead, all, share: all === 0 ? 1 : dead / all };
+  const run = spawnSync(
+    process.execPath,
+    ['--import', './test/support/typescript.mjs', 'tools/mutation/rule.mjs', rule, ...specs],
+    { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' },
+  );
+  const lines = run.stdout.trimEnd().split('\n');
+  const counts = run.status === 0 ? lines.pop() : '{ "dead": 0, "all": 0 }';
+  for (const line of lines) console.log(line);
+  const { dead, all } = JSON.parse(counts);
+  const share = run.status === 0 ? dead / Math.max(all, 1) : 0;
+  return { file: `src/${rule}.ts`, dead, all, share };
 });
 for (const { file, dead, all, share } of scores) console.log(`${(share * 100).toFixed(1)} %  ${dead}/${all}  ${file}`);
 const short = scores.filter(({ share }) => share < WANTED);

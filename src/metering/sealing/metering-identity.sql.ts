@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type MeteringIdentityName } from '../../subscription/agreements/timeline.js';
-import { identityKey } from './period.js';
+import { identityKey } from '../../subscription/agreements/identity-name.js';
 
 /** A name at one product: what AWS dedupes by. */
 export interface ProductIdentity {

@@ -1,4 +1,5 @@
-import { identityAt, namesOf, type Period } from './period.js';
+import { namesOf } from '../../subscription/agreements/identity-name.js';
+import { identityAt, type Period } from './period.js';
 import { type PlanningRule, type WaitingRollup } from './planning-rule.js';
 
 /** A standing record of which AWS is known to have billed nothing, as far as it matters where its usage belongs. */

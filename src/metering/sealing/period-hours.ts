@@ -1,17 +1,8 @@
 import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
+import { isSameIdentity, namesOf } from '../../subscription/agreements/identity-name.js';
 import { type MeteringIdentityName, type TimelineSpan } from '../../subscription/agreements/timeline.js';
 import { type Deadlines, deadlinesOf, type MeteringOperation, windowStart } from '../settlement/deadlines.js';
-import {
-  endSignsOf,
-  identityAt,
-  instantIn,
-  isInMode,
-  isSameIdentity,
-  type ModeChange,
-  namesOf,
-  type Period,
-  recordsFrom,
-} from './period.js';
+import { endSignsOf, identityAt, instantIn, isInMode, type ModeChange, type Period, recordsFrom } from './period.js';
 
 const SECOND_MS = 1000;
 /** Records of an hour whose agreement has ended are with AWS this long before their earliest deadline. */

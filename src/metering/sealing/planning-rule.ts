@@ -1,11 +1,12 @@
 import { firstAfter, HOUR_MS, hourOf, latest, latestOf, plusMs } from '../../runtime/clock.js';
+import { identityKey } from '../../subscription/agreements/identity-name.js';
 import {
   type CustomerSubject,
   type CustomerTimeline,
   type SubscriptionTimeline,
 } from '../../subscription/agreements/timeline.js';
 import { deadlinesOf, endWindowClosesAt } from '../settlement/deadlines.js';
-import { identityKey, isWithin, modeAt, type Period, periodOf, spanAt } from './period.js';
+import { isWithin, modeAt, type Period, periodOf, spanAt } from './period.js';
 import { type HoursContext, type PeriodHour, PeriodHours } from './period-hours.js';
 import { type WaitingReason } from './waiting-reason.js';
 

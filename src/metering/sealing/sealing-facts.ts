@@ -2,6 +2,7 @@ import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf } from '../../runtime/clock.js';
 import { type Scaled, scaled } from '../../runtime/decimal.js';
+import { identityKey, namesOf } from '../../subscription/agreements/identity-name.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { type MeteringOperation, windowStart } from '../settlement/deadlines.js';
 import { causesAgainst } from '../submission/quarantine.sql.js';
@@ -10,7 +11,7 @@ import { periodOfRow } from './customer-plan.js';
 import { IncludedFacts } from './included-facts.js';
 import { spreadOf } from './ledger-spread.js';
 import { findIdentities, productIdentityKey } from './metering-identity.sql.js';
-import { identityAt, identityKey, namesOf, type Period } from './period.js';
+import { identityAt, type Period } from './period.js';
 import { type PeriodHour, type SealingTimes } from './period-hours.js';
 import { PlanningRule } from './planning-rule.js';
 import {

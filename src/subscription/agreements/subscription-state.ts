@@ -49,14 +49,14 @@ export const WINDOW_MS = HOUR_MS;
 /** A known successor that starts this soon after its predecessor's end leaves no gap that a host would act on. */
 const SEAMLESS_MS = HOUR_MS;
 
-export interface PhasedAgreement extends ChainAgreement {
+export type PhasedAgreement<T extends ChainAgreement = ChainAgreement> = T & {
   phase: AgreementPhase;
   startsAt: number;
   /** Its own end or its linked successor's start; null while it runs. */
   over: { at: Date; end: AgreementEnd | null } | null;
   /** The start of its linked successor is known. */
   isFollowed: boolean;
-}
+};
 
 /** What the agreements of a chain make of the subscription; pure. */
 export function stateOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): ProjectedState {
@@ -177,9 +177,13 @@ export function endedToldAfter(told: ToldState | null, { state, currentAgreement
  * In the order of their starts, with what a linked successor makes of its predecessor. Those of which nothing counts
  * yet come first.
  */
-export function phasedAgreementsOf(chain: readonly ChainAgreement[], asking: Asking, now: Date): PhasedAgreement[] {
+export function phasedAgreementsOf<T extends ChainAgreement>(
+  chain: readonly T[],
+  asking: Asking,
+  now: Date,
+): PhasedAgreement<T>[] {
   const own = chain.map((agreement) => ({ ...agreement, phase: phaseOf(agreement.life, asking, now) }));
-  const phased = own.map((agreement): PhasedAgreement => {
+  const phased = own.map((agreement): PhasedAgreement<T> => {
     const { id, aliasIds, life, phase } = agreement;
     const startsAt = life.start?.at.getTime() ?? -Infinity;
     const successor = own.filter(

@@ -1,6 +1,7 @@
 import { earliest, firstAfter, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
-import { type AgreementEnd, type Asking } from './agreement-life.js';
+import { type AgreementEnd, type AgreementStart, type Asking } from './agreement-life.js';
 import { awaitsAnnounced, isPastPlan, turningPointsOf } from './agreement-state.js';
+import { isSameIdentity } from './identity-name.js';
 import { type ChainAgreement, phasedAgreementsOf } from './subscription-state.js';
 import {
   type MeteringIdentityName,
@@ -47,12 +48,16 @@ export const ARRIVAL_GAP_MS = HOUR_MS;
 /** An end that AWS has not reported yet may still be reported; no hour is taken longer after it than a day. */
 const UNREPORTED_MS = 24 * HOUR_MS;
 
+/** Whether its identity goes on is seen when all spans are there. */
+type OpenEnd = Omit<SpanEnd, 'identityGoesOn'>;
+type OpenSpan = Omit<TimelineSpan, 'end'> & { end: OpenEnd | null };
+
 interface Stretch {
   agreement: TimelineAgreement;
-  from: Date;
+  start: AgreementStart;
   /** When the agreement is over; null while it runs. */
   over: Date | null;
-  end: SpanEnd | null;
+  end: OpenEnd | null;
   /** Counts before what has not proven to be a start, whenever that is. */
   isProven: boolean;
   seals: TimelineSpan['seals'];
@@ -69,15 +74,12 @@ export function timelineOf(basis: TimelineBasis, asking: Asking, now: Date): Sub
   const spans = pieces
     .flatMap((piece, index) => pricedSpansOf(piece, gapStartOf(piece, pieces.slice(0, index), basis), basis))
     .flatMap((span) => billedPartOf(span, basis.billedFrom));
-  const instants = stretches.flatMap(({ agreement, over }) => [
-    ...turningPointsOf(agreement.life, asking),
-    ...(over === null ? [] : [over]),
-  ]);
+  const instants = stretches.flatMap(({ agreement }) => turningPointsOf(agreement.life, asking));
   return {
     subscriptionId: basis.subscriptionId,
     spans: spans.map((span, index) => ({
       ...span,
-      end: span.end && { ...span.end, identityGoesOn: goesOn(span, spans.slice(index + 1)) },
+      end: span.end && { ...span.end, identityGoesOn: goesOn(span, span.end, spans.slice(index + 1)) },
     })),
     askedAt: asking.askedAt,
     mayNotAsk: asking.mayNotAsk,
@@ -86,13 +88,11 @@ export function timelineOf(basis: TimelineBasis, asking: Asking, now: Date): Sub
 }
 
 function stretchesOf({ agreements, followsLifecycle }: TimelineBasis, asking: Asking, now: Date): Stretch[] {
-  const byId = new Map(agreements.map((agreement) => [agreement.id, agreement]));
-  return phasedAgreementsOf(agreements, asking, now).flatMap(({ id, phase, over, isFollowed }): Stretch[] => {
-    const agreement = byId.get(id);
-    const { life } = agreement ?? {};
-    if (!agreement || !life?.start) return [];
+  return phasedAgreementsOf(agreements, asking, now).flatMap((agreement): Stretch[] => {
+    const { life, phase, over, isFollowed } = agreement;
     const { start, plannedEndAt } = life;
-    const planned = over === null && isPastPlan(plannedEndAt, asking, now) ? plannedEndAt : null;
+    if (start === null) return [];
+    const planned = isPastPlan(plannedEndAt, asking, now) ? plannedEndAt : null;
     const overAt = over?.at ?? planned;
     // Called off before it began.
     if (overAt !== null && overAt <= start.at) return [];
@@ -101,12 +101,11 @@ function stretchesOf({ agreements, followsLifecycle }: TimelineBasis, asking: As
     const mayTell = life.doubt?.reason === 'unknownStart' || !isProven;
     const seals =
       phase === 'failed' ? 'never' : mayTell && !start.isTold && followsLifecycle ? 'lastMoment' : 'whenSettled';
-    const isMetered =
-      phase === 'inForce' || phase === 'awaitingSuccessor' || (phase === 'registered' && !followsLifecycle);
+    const isMetered = phase === 'inForce' || (phase === 'registered' && !followsLifecycle);
     return [
       {
         agreement,
-        from: start.at,
+        start,
         over: overAt,
         end: overAt === null ? null : spanEndOf(overAt, life.end, !isFollowed, asking, now),
         isProven,
@@ -121,10 +120,10 @@ function stretchesOf({ agreements, followsLifecycle }: TimelineBasis, asking: As
  * The signs of an end; of one that AWS has not reported (a successor has started, an announced end has passed) the last
  * sign may still come.
  */
-function spanEndOf(at: Date, end: AgreementEnd | null, mayWait: boolean, asking: Asking, now: Date): SpanEnd {
+function spanEndOf(at: Date, end: AgreementEnd | null, mayWait: boolean, asking: Asking, now: Date): OpenEnd {
   if (end === null) {
     const lastHeardAt = latest(at, earliest(now, plusMs(at, UNREPORTED_MS)));
-    return { at, firstSignAt: at, lastSignAt: at, lastHeardAt, awaitsSuccessor: mayWait, identityGoesOn: false };
+    return { at, firstSignAt: at, lastSignAt: at, lastHeardAt, awaitsSuccessor: mayWait };
   }
   const awaitsSuccessor = mayWait && awaitsAnnounced(end, asking, now);
   const { lastHeardAt } = end;
@@ -134,7 +133,6 @@ function spanEndOf(at: Date, end: AgreementEnd | null, mayWait: boolean, asking:
     lastSignAt: latest(at, end.lastSignAt),
     lastHeardAt,
     awaitsSuccessor,
-    identityGoesOn: false,
   };
 }
 
@@ -149,52 +147,43 @@ interface Piece {
 
 /** Cut where anything begins or is over; each piece is that of the agreement that started last. */
 function piecesOf(stretches: readonly Stretch[]): Piece[] {
-  const cuts = stretches.flatMap(({ from, over }) => [from.getTime(), ...(over === null ? [] : [over.getTime()])]);
+  const cuts = stretches.flatMap(({ start, over }) => [start.at.getTime(), ...(over === null ? [] : [over.getTime()])]);
   const instants = [...new Set(cuts)].sort((a, b) => a - b);
   const pieces: Piece[] = [];
   for (const [index, from] of instants.entries()) {
-    const stretch = stretches.filter((candidate) => covers(candidate, from)).reduce<Stretch | null>(laterStarted, null);
-    if (stretch === null) continue;
+    const covering = stretches.filter((candidate) => covers(candidate, from));
+    const stretch = covering.findLast(({ isProven }) => isProven) ?? covering.at(-1);
+    if (!stretch) continue;
     const next = instants[index + 1];
     const to = next === undefined ? null : new Date(next);
     const last = pieces.at(-1);
-    if (last?.stretch === stretch && last.to?.getTime() === from) last.to = to;
+    if (last?.stretch === stretch) last.to = to;
     else pieces.push({ stretch, from: new Date(from), to });
   }
   return pieces;
 }
 
-function covers({ from, over }: Stretch, at: number): boolean {
-  return from.getTime() <= at && (over === null || at < over.getTime());
-}
-
-function laterStarted(best: Stretch | null, candidate: Stretch): Stretch {
-  if (best === null) return candidate;
-  if (best.isProven !== candidate.isProven) return best.isProven ? best : candidate;
-  return candidate.from > best.from ||
-    (candidate.from.getTime() === best.from.getTime() && candidate.agreement.id > best.agreement.id)
-    ? candidate
-    : best;
+function covers({ start, over }: Stretch, at: number): boolean {
+  return start.at.getTime() <= at && (over === null || at < over.getTime());
 }
 
 /** A gap before a start belongs to it: the buyer has arrived, AWS's start comes a little later. */
-function gapStartOf({ stretch, from }: Piece, before: readonly Piece[], { arrivalGapMs }: TimelineBasis): Date {
-  if (from.getTime() !== stretch.from.getTime()) return from;
+function gapStartOf({ from }: Piece, before: readonly Piece[], { arrivalGapMs }: TimelineBasis): Date {
   return latest(plusMs(from, -arrivalGapMs), before.at(-1)?.to ?? null);
 }
 
 // --- price, identity
 // ---------------------------------------------------------------------------------------------------------------------------
 
-function pricedSpansOf({ stretch, from, to }: Piece, gapStart: Date, basis: TimelineBasis): TimelineSpan[] {
-  const { agreement, over, end, seals, zeroRecords } = stretch;
-  const { start, trial, openTerms } = agreement.life;
-  const startsAt = start?.at ?? from;
+function pricedSpansOf({ stretch, from, to }: Piece, gapStart: Date, basis: TimelineBasis): OpenSpan[] {
+  const { agreement, start, over, end, seals, zeroRecords } = stretch;
+  const { trial, openTerms } = agreement.life;
+  const startsAt = start.at;
   const common = {
     subscriptionId: basis.subscriptionId,
     agreementId: agreement.id,
     aliasAgreementIds: agreement.aliasIds,
-    isProvisional: start?.isTold !== true,
+    isProvisional: !start.isTold,
     seals,
     zeroRecords,
     termsUnknownFrom: openTerms === null ? null : (openTerms.from ?? gapStart),
@@ -203,7 +192,7 @@ function pricedSpansOf({ stretch, from, to }: Piece, gapStart: Date, basis: Time
     price: TimelineSpan['price'],
     of: { from: Date; to: Date | null; startsAt: Date },
     isLast: boolean,
-  ): TimelineSpan => ({
+  ): OpenSpan => ({
     ...common,
     price,
     ...of,
@@ -229,7 +218,8 @@ function identitiesOf(
   const { licenseFrom } = basis;
   if (basis.identity === 'installation')
     return [{ fromHour: null, identity: { kind: 'installation' }, alsoKnownAs: [] }];
-  const legacy = { identity: legacyNamesOf(identity)[0] ?? null, alsoKnownAs: legacyNamesOf(identity).slice(1) };
+  const [first = null, ...alsoKnownAs] = legacyNamesOf(identity);
+  const legacy = { identity: first, alsoKnownAs };
   const license = { identity: licenseNameOf(identity), alsoKnownAs: [] };
   if (licenseFrom === null) return [{ fromHour: null, ...(basis.identity === 'license' ? license : legacy) }];
   if (licenseFrom <= hourOf(from)) return [{ fromHour: null, ...license }];
@@ -255,37 +245,14 @@ function legacyNamesOf({ customerIdentifier, customerAwsAccountId }: AgreementId
 }
 
 /** Nothing reaches before the instant from which we bill by decision. */
-function billedPartOf(span: TimelineSpan, billedFrom: Date | null): TimelineSpan[] {
-  if (billedFrom === null || span.from >= billedFrom) return [span];
-  return span.to !== null && span.to <= billedFrom ? [] : [{ ...span, from: billedFrom }];
+function billedPartOf(span: OpenSpan, billedFrom: Date | null): OpenSpan[] {
+  const from = latest(span.from, billedFrom);
+  return span.to !== null && span.to <= from ? [] : [{ ...span, from }];
 }
 
 /** Whether a later agreement begins under the same identity before AWS's window after this one's end has closed. */
-function goesOn({ agreementId, to, end, identities }: TimelineSpan, later: readonly TimelineSpan[]): boolean {
-  const own = namesIn(identities.at(-1));
-  const closesAt = latest(to, end?.lastSignAt ?? null).getTime() + HOUR_MS;
-  return later.some(
-    (span) =>
-      span.agreementId !== agreementId &&
-      span.startsAt.getTime() <= closesAt &&
-      namesIn(span.identities[0]).some((name) => own.includes(name)),
-  );
-}
-
-function namesIn(identity: SpanIdentity | undefined): string[] {
-  if (!identity) return [];
-  return [identity.identity, ...identity.alsoKnownAs].flatMap((name) => (name === null ? [] : [keyOf(name)]));
-}
-
-function keyOf(name: MeteringIdentityName): string {
-  switch (name.kind) {
-    case 'license':
-      return `license ${name.licenseId}`;
-    case 'account':
-      return `account ${name.customerAwsAccountId}`;
-    case 'customerIdentifier':
-      return `customerIdentifier ${name.customerIdentifier}`;
-    case 'installation':
-      return name.kind;
-  }
+function goesOn({ to, identities }: OpenSpan, { lastSignAt }: OpenEnd, later: readonly OpenSpan[]): boolean {
+  const own = identities.at(-1) ?? null;
+  const closesAt = latest(to, lastSignAt).getTime() + HOUR_MS;
+  return later.some((span) => span.startsAt.getTime() <= closesAt && isSameIdentity(own, span.identities[0] ?? null));
 }

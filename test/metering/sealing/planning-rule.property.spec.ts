@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { identityKey, modeAt, type ModeChange } from '../../../src/metering/sealing/period.js';
+import { modeAt, type ModeChange } from '../../../src/metering/sealing/period.js';
+import { identityKey } from '../../../src/subscription/agreements/identity-name.js';
 import { type WaitingRollup } from '../../../src/metering/sealing/planning-rule.js';
 import { HOUR_MS, hourOf, plusMs } from '../../../src/runtime/clock.js';
 import { type Given, legacy, ruleOf, said } from './given-rule.js';

@@ -1,0 +1,215 @@
+/** When an agreement was over, by which signs: AWS's windows are counted from them. */
+import { describe, expect, it } from '@jest/globals';
+import { isPositive } from '../../../src/subscription/agreements/agreement-end.js';
+import { type AgreementFact } from '../../../src/subscription/agreements/agreement-fact.js';
+import { type AgreementEnd, type Asking } from '../../../src/subscription/agreements/agreement-life.js';
+import { lifeOf } from '../../../src/subscription/agreements/agreement-state.js';
+import { asked, fact, instant, iso, NOT_ASKED } from './facts.js';
+
+const STARTED = fact('a', '11-01 00:00', 'agreement.created', { startTime: iso('11-01 00:00') });
+const endOf = (facts: readonly AgreementFact[], asking: Asking = NOT_ASKED): AgreementEnd | null =>
+  lifeOf([STARTED, ...facts], asking).end;
+const plannedOf = (facts: readonly AgreementFact[], asking: Asking = NOT_ASKED): Date | null =>
+  lifeOf(facts, asking).plannedEndAt;
+const end = (at: string, over: Partial<AgreementEnd> = {}): AgreementEnd => ({
+  ...{ at: instant(at), firstSignAt: instant(at), lastSignAt: instant(at), lastHeardAt: instant(at) },
+  ...{ announcesSuccessor: false, isByHost: false },
+  ...over,
+});
+
+describe('a sign of an end', () => {
+  it.each([
+    ['CANCELLED', false],
+    ['EXPIRED', false],
+    ['TERMINATED', false],
+    ['ARCHIVED', false],
+    ['ROLLED_BACK', false],
+    ['RENEWED', true],
+    ['REPLACED', true],
+    ['SUPERSEDED', true],
+  ])('AWS, asked, says %s: it was over when AWS says; a successor is announced: %s', (status, announcesSuccessor) => {
+    const found = fact('a', '11-20 12:00', 'agreement.found', { status, endTime: iso('11-20 10:00') });
+    expect(endOf([found])).toEqual(end('11-20 10:00', { lastHeardAt: instant('11-20 12:00'), announcesSuccessor }));
+  });
+
+  it.each(['ACTIVE', 'PENDING', null])('AWS, asked, says %s: none', (status) => {
+    expect(endOf([fact('a', '11-20 12:00', 'agreement.found', { status })])).toBeNull();
+  });
+
+  it('that AWS, asked, gives no time for, or one that lies ahead, was when it was asked', () => {
+    const found = (endTime: string | null) =>
+      fact('a', '11-20 12:00', 'agreement.found', { status: 'CANCELLED', endTime });
+    expect(endOf([found(null)])).toEqual(end('11-20 12:00'));
+    expect(endOf([found(iso('12-01 00:00'))])).toEqual(end('11-20 12:00'));
+  });
+
+  it.each(['license.deprovisioned', 'legacy.unsubscribePending', 'legacy.unsubscribed'] as const)(
+    '%s ends it at its own instant',
+    (type) => {
+      expect(endOf([fact('a', '11-20 10:00', type)])).toEqual(end('11-20 10:00'));
+    },
+  );
+
+  it('Purchase Agreement Created with the status of an end is one; with another status or none it is not', () => {
+    const created = (status: string | null) => fact('a', '11-20 10:00', 'agreement.created', { status });
+    expect(endOf([created('CANCELLED')])).toEqual(end('11-20 10:00'));
+    expect([endOf([created('ACTIVE')]), endOf([created(null)])]).toEqual([null, null]);
+  });
+
+  it('Purchase Agreement Ended without a status announces no successor', () => {
+    expect(endOf([fact('a', '11-20 10:00', 'agreement.ended', { status: null })])).toEqual(end('11-20 10:00'));
+  });
+
+  it.each([
+    ['half an hour before', '11-20 11:30', '11-20 11:30'],
+    ['an hour before, to the instant', '11-20 11:00', '11-20 11:00'],
+    ['further back: the end that was planned', '11-20 10:59:59', '11-20 12:00'],
+    ['that lies ahead', '11-20 12:30', '11-20 12:00'],
+  ])('which names an end %s', (_, endTime, expected) => {
+    const told = endOf([fact('a', '11-20 12:00', 'agreement.ended', { endTime: iso(endTime) })]);
+    expect(told).toMatchObject({ at: instant(expected), lastSignAt: instant('11-20 12:00') });
+  });
+
+  it('is one of several: the first ends it, AWS’s windows are open from the first until after the last', () => {
+    const signs = [
+      fact('a', '11-20 10:00', 'legacy.unsubscribePending'),
+      fact('a', '11-20 11:00', 'legacy.unsubscribed', {}, { heardAt: '11-20 13:00' }),
+    ];
+    const expected = end('11-20 10:00', { lastSignAt: instant('11-20 11:00'), lastHeardAt: instant('11-20 13:00') });
+    expect(endOf(signs)).toEqual(expected);
+    expect(endOf([...signs].reverse())).toEqual(expected);
+  });
+
+  it('that announces a successor does so whatever the others say', () => {
+    const signs = [
+      fact('a', '11-20 10:00', 'agreement.ended', { status: 'RENEWED' }),
+      fact('a', '11-20 10:01', 'license.deprovisioned'),
+    ];
+    expect(endOf(signs)?.announcesSuccessor).toBe(true);
+  });
+});
+
+describe('the host’s own end', () => {
+  const hostEnds = (endsAt: string) => fact('a', '11-20 10:00', 'host.ended', { endsAt: iso(endsAt) });
+
+  it('ends it when the host says, and is the host’s alone until AWS says so, too', () => {
+    expect(endOf([hostEnds('11-20 12:00')])).toEqual(
+      end('11-20 12:00', { lastHeardAt: instant('11-20 10:00'), isByHost: true }),
+    );
+    expect(endOf([hostEnds('11-20 12:00'), fact('a', '11-20 13:00', 'legacy.unsubscribed')])?.isByHost).toBe(false);
+  });
+
+  it('does not mean an agreement that starts after it; one that starts at it is called off', () => {
+    expect(endOf([hostEnds('10-31 23:59')])).toBeNull();
+    expect(endOf([hostEnds('11-01 00:00')])?.at).toEqual(instant('11-01 00:00'));
+  });
+
+  it('stands, whatever AWS says later', () => {
+    const active = fact('a', '11-25 10:00', 'agreement.found', { status: 'ACTIVE' });
+    expect(endOf([hostEnds('11-20 12:00'), active])?.isByHost).toBe(true);
+  });
+});
+
+describe('AWS, asked after an end, says that the agreement is in force', () => {
+  const told = fact('a', '11-20 10:00', 'agreement.ended', { status: 'CANCELLED' });
+  it('voids the end from ten minutes after it; its lists may be as late as that', () => {
+    const active = (at: string) => fact('a', at, 'agreement.found', { status: 'ACTIVE' });
+    expect(endOf([told, active('11-20 10:10')])).toBeNull();
+    expect(endOf([told, active('11-20 10:09:59')])?.at).toEqual(instant('11-20 10:00'));
+  });
+
+  it.each<[boolean, string, Parameters<typeof fact<'agreement.found'>>[3]]>([
+    [true, 'ACTIVE', { status: 'ACTIVE' }],
+    [true, 'ACTIVE, begun at that instant', { status: 'ACTIVE', startTime: iso('11-20 12:00') }],
+    [false, 'ACTIVE, to begin', { status: 'ACTIVE', startTime: iso('11-20 12:01') }],
+    [true, 'ACTIVE, to end', { status: 'ACTIVE', endTime: iso('11-20 12:01') }],
+    [false, 'ACTIVE, over at that instant', { status: 'ACTIVE', endTime: iso('11-20 12:00') }],
+    [
+      false,
+      'ACTIVE, to begin and to end',
+      { status: 'ACTIVE', startTime: iso('11-21 00:00'), endTime: iso('11-30 00:00') },
+    ],
+    [false, 'CANCELLED, though entitled', { status: 'CANCELLED', entitled: true }],
+    [false, 'RENEWED, begun', { status: 'RENEWED', startTime: iso('11-01 00:00') }],
+    [true, 'entitled, by the only API that answers', { status: null, entitled: true }],
+    [false, 'not entitled', { status: null, entitled: false }],
+    [false, 'nothing of entitlements', { status: null, entitled: null }],
+  ])('%s: %s', (expected, _, details) => {
+    expect(isPositive(fact('a', '11-20 12:00', 'agreement.found', details))).toBe(expected);
+  });
+
+  it('no message says so by itself', () => {
+    expect(isPositive(fact('a', '11-20 12:00', 'agreement.created', { status: 'ACTIVE' }))).toBe(false);
+  });
+});
+
+describe('an end that is only announced', () => {
+  const created = (endTime: string | null, at = '11-01 00:00') =>
+    fact('a', at, 'agreement.created', { startTime: iso('11-01 00:00'), endTime });
+  const DECEMBER = iso('12-01 00:00');
+  const JANUARY = iso('12-31 00:00');
+
+  it.each<[string, AgreementFact[], string | null]>([
+    ['is what Created says', [created(DECEMBER)], DECEMBER],
+    ['is what the last Created says, none included', [created(DECEMBER), created(null, '11-02 00:00')], null],
+    [
+      'is moved by an amendment',
+      [created(DECEMBER), fact('a', '11-10 00:00', 'agreement.amended', { endTime: JANUARY })],
+      JANUARY,
+    ],
+    [
+      'stays where the amendment tells none, which Manufacturer’s never do',
+      [created(DECEMBER), fact('a', '11-10 00:00', 'agreement.amended')],
+      DECEMBER,
+    ],
+    [
+      'is moved by AWS’s answer',
+      [created(DECEMBER), fact('a', '11-10 00:00', 'agreement.found', { endTime: JANUARY })],
+      JANUARY,
+    ],
+    [
+      'is given up by an answer that names none',
+      [created(DECEMBER), fact('a', '11-10 00:00', 'agreement.found', { status: 'ACTIVE' })],
+      null,
+    ],
+    [
+      'stays where only entitlements could be asked, which name none',
+      [created(DECEMBER), fact('a', '11-10 00:00', 'agreement.found', { status: null, entitled: true })],
+      DECEMBER,
+    ],
+    ['is no end in the year 9999', [created('9999-12-31T23:59:59.000Z')], null],
+    ['is no end from the year 9000 on', [created('9000-06-01T00:00:00.000Z')], null],
+    [
+      'is no more announced once an end was told',
+      [created(DECEMBER), fact('a', '11-20 10:00', 'agreement.ended')],
+      null,
+    ],
+    [
+      'is not spoken of by a message of another kind',
+      [created(DECEMBER), fact('a', '11-10 00:00', 'license.updated')],
+      DECEMBER,
+    ],
+  ])('%s', (_, facts, expected) => {
+    expect(plannedOf(facts)?.toISOString() ?? null).toBe(expected);
+  });
+
+  it('has come where AWS, asked ten minutes after it, does not say that the agreement goes on', () => {
+    expect(lifeOf([created(DECEMBER)], asked('12-01 00:10'))).toMatchObject({
+      end: end('12-01 00:00', { lastHeardAt: instant('12-01 00:10') }),
+      plannedEndAt: null,
+    });
+    const tooEarly = lifeOf([created(DECEMBER)], asked('12-01 00:09:59'));
+    expect(tooEarly).toMatchObject({ end: null, plannedEndAt: instant('12-01 00:00') });
+    const mayNot = lifeOf([created(DECEMBER)], { askedAt: instant('12-02 00:00'), mayNotAsk: true });
+    expect(mayNot).toMatchObject({ end: null, plannedEndAt: instant('12-01 00:00') });
+  });
+
+  it('has not come where AWS then says that it goes on', () => {
+    const entitled = (at: string) => fact('a', at, 'agreement.found', { status: null, entitled: true });
+    expect(lifeOf([created(DECEMBER), entitled('12-01 00:10')], asked('12-01 00:10'))).toMatchObject({
+      end: null,
+      plannedEndAt: null,
+    });
+    expect(plannedOf([created(DECEMBER), entitled('12-01 00:09:59')])).toEqual(instant('12-01 00:00'));
+  });
+});

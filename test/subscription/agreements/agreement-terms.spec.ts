@@ -1,0 +1,126 @@
+/** Trial or paid, and from when to when: usage of a trial is never priced as paid time, nor the other way round. */
+import { describe, expect, it } from '@jest/globals';
+import { type AgreementFact, type AgreementTerms } from '../../../src/subscription/agreements/agreement-fact.js';
+import { type Asking, type OpenTerms } from '../../../src/subscription/agreements/agreement-life.js';
+import { lifeOf } from '../../../src/subscription/agreements/agreement-state.js';
+import { asked, fact, instant, iso, MAY_NOT_ASK, NOT_ASKED } from './facts.js';
+
+const START = '11-05 10:00';
+const STARTED = fact('a', START, 'agreement.created', { startTime: iso(START) });
+const found = (at: string, terms: AgreementTerms | null) =>
+  fact('a', at, 'agreement.found', { startTime: iso(START), terms });
+const trialUntil = (at: string, until: string | null) =>
+  found(at, { trial: { until: until === null ? null : iso(until) } });
+const paid = (at: string) => found(at, { trial: null });
+const amended = (at: string) => fact('a', at, 'agreement.amended');
+
+describe('a trial', () => {
+  const trial = (facts: readonly AgreementFact[]): string | null | undefined => {
+    const read = lifeOf(facts, NOT_ASKED).trial;
+    return read === null ? undefined : (read.until?.toISOString() ?? null);
+  };
+  const legacy = (isFreeTrial: boolean | null, at = START) =>
+    fact('a', at, 'legacy.subscribeSucceeded', { isFreeTrial });
+
+  it.each<[string, AgreementFact[], string | null | undefined]>([
+    ['is none where AWS has not told the terms', [STARTED], undefined],
+    ['is none where the terms have none', [STARTED, paid('11-06 00:00')], undefined],
+    ['lasts until its term ends', [STARTED, trialUntil('11-06 00:00', '11-18 14:20')], iso('11-18 14:20')],
+    ['lasts as long as the agreement, where it is the only term', [STARTED, trialUntil('11-06 00:00', null)], null],
+    ['is what AWS’s flag says of a legacy start', [legacy(true)], null],
+    ['is none where that flag says so', [legacy(false)], undefined],
+    ['is not denied by a start without a flag', [legacy(true), legacy(null, '11-06 10:00')], null],
+    [
+      'was over when AWS tells other terms after its end',
+      [STARTED, trialUntil('11-06 00:00', '11-18 14:20'), amended('11-15 00:00'), paid('11-20 00:00')],
+      iso('11-18 14:20'),
+    ],
+    [
+      'or at its very end',
+      [STARTED, trialUntil('11-06 00:00', '11-18 14:20'), amended('11-15 00:00'), paid('11-18 14:20')],
+      iso('11-18 14:20'),
+    ],
+    [
+      'was converted early by the last message between the two answers that may tell of it',
+      [
+        ...[STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-15 00:00')],
+        ...[fact('a', '11-16 00:00', 'license.updated'), fact('a', '11-17 00:00', 'agreement.notice')],
+        ...[paid('11-20 00:00'), amended('11-25 00:00')],
+      ],
+      iso('11-16 00:00'),
+    ],
+    [
+      'by a message of the very instant of the answer as well',
+      [
+        ...[STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-15 00:00')],
+        ...[fact('a', '11-20 00:00', 'license.updated'), paid('11-20 00:00')],
+      ],
+      iso('11-20 00:00'),
+    ],
+    [
+      'not by one of the instant at which it was a trial',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-06 00:00'), paid('11-20 00:00')],
+      iso('11-20 00:00'),
+    ],
+    [
+      'by a legacy start without a flag',
+      [trialUntil('11-06 00:00', null), legacy(null, '11-15 00:00'), paid('11-20 00:00')],
+      iso('11-15 00:00'),
+    ],
+    ['is none of an agreement that starts after it', [STARTED, trialUntil('11-06 00:00', '11-05 09:00')], undefined],
+    ['or as it ends', [STARTED, trialUntil('11-06 00:00', START)], undefined],
+    [
+      'of an agreement whose start is not known is a trial all the same',
+      [
+        fact('a', '11-06 00:00', 'agreement.found', {
+          ...{ status: 'CANCELLED', terms: { trial: { until: iso('11-18 14:20') } } },
+        }),
+      ],
+      iso('11-18 14:20'),
+    ],
+  ])('%s', (_, facts, expected) => {
+    expect(trial(facts)).toBe(expected);
+  });
+});
+
+describe('terms that may have changed since AWS told them', () => {
+  const open = (facts: readonly AgreementFact[], asking: Asking = NOT_ASKED): OpenTerms | null =>
+    lifeOf(facts, asking).openTerms;
+  const since = (from: string | null, heardAt: string): OpenTerms => ({
+    ...{ from: from === null ? null : instant(from), heardAt: instant(heardAt) },
+  });
+
+  it.each<[string, AgreementFact[], Asking, OpenTerms | null]>([
+    ['are open from the beginning, where nothing was ever told', [STARTED], NOT_ASKED, since(null, START)],
+    ['until AWS was asked, whatever it answered', [STARTED], asked(START), null],
+    ['are open after a message that was heard since', [STARTED], asked('11-05 09:59'), since(null, START)],
+    ['are never open where AWS may not be asked', [STARTED], MAY_NOT_ASK, null],
+    [
+      'are open from the first change after the answer on',
+      [STARTED, paid('11-06 00:00'), amended('11-15 00:00'), amended('11-16 00:00')],
+      NOT_ASKED,
+      since('11-15 00:00', '11-15 00:00'),
+    ],
+    ['not by a change of that very instant', [STARTED, paid('11-06 00:00'), amended('11-06 00:00')], NOT_ASKED, null],
+    [
+      'not by a message that tells of no terms',
+      [STARTED, paid('11-06 00:00'), fact('a', '11-15 00:00', 'agreement.notice')],
+      NOT_ASKED,
+      null,
+    ],
+    [
+      'by a legacy start without a flag',
+      [paid('11-06 00:00'), fact('a', '11-15 00:00', 'legacy.subscribeSucceeded')],
+      NOT_ASKED,
+      since('11-15 00:00', '11-15 00:00'),
+    ],
+    [
+      'from the change on that no answer has settled',
+      [STARTED, amended('11-15 00:00')],
+      asked('11-06 00:00'),
+      since('11-15 00:00', '11-15 00:00'),
+    ],
+  ])('%s', (_, facts, asking, expected) => {
+    expect(open(facts, asking)).toEqual(expected);
+  });
+});
