@@ -21,7 +21,6 @@ export function it(title, run) {
   tests.push({ title: [...blocks, title].join(' › '), run });
 }
 it.each = eachOf(it);
-export const test = it;
 
 export function describe(title, define) {
   blocks.push(title);
