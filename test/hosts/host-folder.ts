@@ -30,9 +30,19 @@ export function hostEnvironment(variables: Record<string, string> = {}): NodeJS.
 }
 
 /** Runs a program to its end; what it said is part of the error where it fails. */
-export async function runIn(folder: string, file: string, ...args: string[]): Promise<string> {
+export const runIn = (folder: string, file: string, ...args: string[]): Promise<string> =>
+  runWith({}, folder, file, ...args);
+
+/** The same, with variables of the host's. */
+export async function runWith(
+  variables: Record<string, string>,
+  folder: string,
+  file: string,
+  ...args: string[]
+): Promise<string> {
   try {
-    const { stdout, stderr } = await run(file, args, { cwd: folder, env: hostEnvironment(), maxBuffer: 2 ** 26 });
+    const env = hostEnvironment(variables);
+    const { stdout, stderr } = await run(file, args, { cwd: folder, env, maxBuffer: 2 ** 26 });
     return stdout + stderr;
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };

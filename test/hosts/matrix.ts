@@ -5,6 +5,19 @@ export const NESTS = ['10', '11', '12'] as const;
 export type Nest = (typeof NESTS)[number];
 export type TypeOrm = '0.3' | '1';
 
+export interface Host {
+  readonly nest: Nest;
+  readonly typeorm: TypeOrm;
+}
+
+export const HOSTS: readonly Host[] = isCore
+  ? [
+      { nest: '10', typeorm: '0.3' },
+      { nest: '11', typeorm: '0.3' },
+      { nest: '12', typeorm: '1' },
+    ]
+  : NESTS.flatMap((nest) => (['0.3', '1'] as const).map((typeorm) => ({ nest, typeorm })));
+
 /** What a host of each major of Nest has beside it. */
 const COMPANIONS: Record<Nest, Record<string, string>> = {
   // Of @nestjs/typeorm the first that takes both majors of TypeORM.
@@ -25,18 +38,25 @@ export interface Cell {
   readonly node: string;
 }
 
-const SERVERS = { commonjs: ['express', 'fastify'], esm: ['fastify', 'express'] } as const;
+const PLACES = [
+  { kind: 'commonjs', adapter: 'express' },
+  { kind: 'esm', adapter: 'fastify' },
+  { kind: 'commonjs', adapter: 'fastify' },
+  { kind: 'esm', adapter: 'express' },
+] as const;
 
 /**
- * Every kind under every HTTP server on every Node; in the core set each kind under one server, another one for each major
- * of Nest, so that every two of kind, server and major meet.
+ * Every kind under every HTTP server, each on another Node, turned by one from host to host: every two of Nest, TypeORM,
+ * kind, server and Node meet. In the core set the kinds under one server each, another one for each major of Nest.
  */
-export const cellsOf = (nest: Nest): readonly Cell[] =>
-  (['commonjs', 'esm'] as const).flatMap((kind) =>
-    SERVERS[kind]
-      .filter((_, index) => !isCore || index === NESTS.indexOf(nest) % 2)
-      .flatMap((adapter) => NODES.map((node) => ({ kind, adapter, node }))),
-  );
+export const cellsOf = (host: Host): readonly Cell[] => {
+  const turn = HOSTS.indexOf(host);
+  if (isCore)
+    return PLACES.slice((turn % 2) * 2)
+      .slice(0, 2)
+      .map((place) => ({ ...place, node: 'this' }));
+  return PLACES.map((place, index) => ({ ...place, node: NODES[(index + turn) % NODES.length] ?? 'this' }));
+};
 
 export interface Typecheck {
   readonly kind: ModuleKind;
@@ -69,10 +89,14 @@ const MODULES: readonly (Typecheck & { readonly nests: readonly Nest[] })[] = [
   { kind: 'esm', compiler: 'typescript-oldest', options: '--module esnext --moduleResolution bundler', nests: NESTS },
   { kind: 'esm', compiler: 'typescript-newest', options: '--module node16', nests: NESTS },
 ];
-/** In the core set the oldest compiler under the oldest resolution; for Nest 12, the newest. */
-export const typechecksOf = (nest: Nest): readonly Typecheck[] => {
+/**
+ * Half of them under either major of TypeORM, on which few of the types depend; in the core set the oldest compiler under
+ * the oldest resolution, for Nest 12 the newest.
+ */
+export const typechecksOf = ({ nest, typeorm }: Host): readonly Typecheck[] => {
   const all = MODULES.filter(({ nests }) => nests.includes(nest));
-  return isCore ? all.slice(nest === '12' ? -1 : 0).slice(0, 1) : all;
+  if (isCore) return all.slice(nest === '12' ? -1 : 0).slice(0, 1);
+  return all.filter((_, index) => index % 2 === (typeorm === '1' ? 1 : 0));
 };
 
 /** A host with the packed package, under its Nest and TypeORM. */

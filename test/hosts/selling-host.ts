@@ -6,7 +6,7 @@ import { expect } from '@jest/globals';
 import { MarketplaceSimulator } from 'aws-marketplace-simulator';
 import { cookieOf } from '../support/browser.js';
 import { migrate } from '../support/migrate.js';
-import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
+import { createTestDatabase, migratedDatabase, type TestDatabase } from '../support/postgres.js';
 import { hostEnvironment } from './host-folder.js';
 
 /** How a host is started. */
@@ -18,16 +18,19 @@ export interface HostStart {
   readonly adapter?: 'express' | 'fastify';
   /** Orders go with their usage in one transaction of the host's. */
   readonly hasOrders?: boolean;
+  /** The host finds an empty database, and migrates it; otherwise it finds and verifies a migrated one. */
+  readonly isFresh?: boolean;
 }
 
 /**
- * A new host's first sale, on a migrated database of its own: a buyer arrives at the landing page and signs up, usage is
- * recorded, twice under one key, sealed and submitted, and AWS bills it once.
+ * A new host's first sale, on a database of its own: a buyer arrives at the landing page and signs up, usage is recorded,
+ * twice under one key, sealed and submitted, AWS bills it once, and the host has heard of it. What the module refuses has
+ * its code.
  *
  * @returns milliseconds from the start of the process until the host listened
  */
 export async function sellOneReport(start: HostStart): Promise<number> {
-  const database = await migratedDatabase(migrate);
+  const database = await (start.isFresh ? createTestDatabase() : migratedDatabase(migrate));
   const simulator = await MarketplaceSimulator.start();
   const { productCode } = simulator.createProduct({ dimensions: ['reports'] });
   const host = spawnHost(start, database, simulator, productCode);
@@ -42,8 +45,10 @@ export async function sellOneReport(start: HostStart): Promise<number> {
     });
     const registrationCode = new URL(arrival.headers.get('location') ?? '').searchParams.get('registrationCode');
     const tenantId = 'acme';
-    const signUp = { registrationCode, tenantId };
-    const { subscriptionId } = await post(`${url}/sign-up`, signUp, { cookie: cookieOf(arrival) });
+    const ofBrowser = { cookie: cookieOf(arrival) };
+    const { subscriptionId } = await post(`${url}/sign-up`, { registrationCode, tenantId }, ofBrowser);
+    const again = await post(`${url}/sign-up`, { registrationCode, tenantId: 'other' }, ofBrowser);
+    expect(again).toEqual({ refused: 'CODE_USED' });
     for (const idempotencyKey of ['r-1', 'r-1']) await post(`${url}/use`, { tenantId, idempotencyKey });
     if (start.hasOrders) {
       expect(await post(`${url}/orders`, { tenantId, fails: false })).toEqual({ ordered: true });
@@ -56,6 +61,8 @@ export async function sellOneReport(start: HostStart): Promise<number> {
     expect(simulator.bill()).toMatchObject([
       { licenseArn: agreement.licenseArn, dimension: 'reports', quantity: start.hasOrders ? 2 : 1 },
     ]);
+    const heard = await fetch(`${url}/heard`);
+    expect(await heard.json()).toEqual(['subscription.registered', 'subscription.ending']);
     return startedAfterMs;
   } finally {
     await host.stop();
@@ -72,7 +79,7 @@ function spawnHost(start: HostStart, database: TestDatabase, simulator: Marketpl
       DATABASE_URL: database.url,
       MARKETPLACE_PRODUCTS: JSON.stringify([{ productCode, dimensions: ['reports'] }]),
       MARKETPLACE_SIGN_UP_URL: 'https://app.example.com/sign-up',
-      MARKETPLACE_MIGRATIONS: 'verify',
+      MARKETPLACE_MIGRATIONS: start.isFresh ? 'run' : 'verify',
       MARKETPLACE_SETTLE_DELAY_MS: '0',
       MARKETPLACE_AWS_ENDPOINT: simulator.url,
       AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
@@ -82,11 +89,13 @@ function spawnHost(start: HostStart, database: TestDatabase, simulator: Marketpl
   });
   const exit = once(child, 'exit') as Promise<[number | null, string | null]>;
   const said: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => said.push(line));
+  // A bundle that fails shows the line in which it did, which is half of it.
+  const say = (line: string): unknown => said.push(line.slice(0, 500));
+  createInterface({ input: child.stderr }).on('line', say);
   const lines = createInterface({ input: child.stdout });
   const listening = new Promise<[url: string, startedAfterMs: number]>((resolve, reject) => {
     lines.on('line', (line) => {
-      said.push(line);
+      say(line);
       const [, url, ms] = /^listening on (\S+) after (\d+) ms$/.exec(line) ?? [];
       if (url !== undefined) resolve([url, Number(ms)]);
     });

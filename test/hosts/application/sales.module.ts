@@ -1,15 +1,20 @@
-import { Body, Controller, type DynamicModule, Module, type ModuleMetadata, Post, Req } from '@nestjs/common';
+import { Body, Controller, type DynamicModule, Get, Module, type ModuleMetadata, Post, Req } from '@nestjs/common';
 import {
   type BrowserRequest,
   JobScheduler,
+  type MarketplaceEvent,
+  MarketplaceMeteringError,
   MarketplaceMeteringModule,
   MeteringService,
+  OnMarketplaceEvent,
   RegistrationService,
   SubscriptionService,
 } from 'nestjs-marketplace-metering';
 
 @Controller()
 class SalesController {
+  private readonly heard: string[] = [];
+
   constructor(
     private readonly registrations: RegistrationService,
     private readonly subscriptions: SubscriptionService,
@@ -19,8 +24,13 @@ class SalesController {
 
   @Post('sign-up')
   async signUp(@Body() form: { registrationCode: string; tenantId: string }, @Req() browser: BrowserRequest) {
-    const { id } = await this.registrations.claim(form.registrationCode, { tenantId: form.tenantId, browser });
-    return { subscriptionId: id };
+    try {
+      const { id } = await this.registrations.claim(form.registrationCode, { tenantId: form.tenantId, browser });
+      return { subscriptionId: id };
+    } catch (error) {
+      if (error instanceof MarketplaceMeteringError) return { refused: error.code };
+      throw error;
+    }
   }
 
   @Post('use')
@@ -34,7 +44,18 @@ class SalesController {
     await this.subscriptions.end(subscriptionId);
     await this.jobs.runOnce('seal');
     await this.jobs.runOnce('submit');
+    await this.jobs.runOnce('deliver');
     return {};
+  }
+
+  @OnMarketplaceEvent(['subscription.registered', 'subscription.ending'], { id: 'sales' })
+  hear(event: MarketplaceEvent): void {
+    this.heard.push(event.type);
+  }
+
+  @Get('heard')
+  hasHeard() {
+    return this.heard;
   }
 }
 

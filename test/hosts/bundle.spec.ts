@@ -1,0 +1,142 @@
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { compile, hostsFolder, isCore, layApplication, type ModuleKind, runIn } from './host-folder.js';
+import { installNest } from './matrix.js';
+import { sellOneReport } from './selling-host.js';
+
+/** What Nest and its adapters load only where a host has it, and bundlers do not find. */
+const MISSING = [
+  ...['@nestjs/microservices', '@nestjs/microservices/microservices-module', '@nestjs/websockets'],
+  ...['@nestjs/websockets/socket-module', 'class-transformer', 'class-transformer/storage', 'class-validator'],
+  ...['@fastify/static', '@fastify/view'],
+];
+/** What CommonJS inside of a bundle of ES modules (TypeORM, Nest 11) takes for given. */
+const COMMONJS_VARIABLES = [
+  'import { createRequire } from "node:module";',
+  'const require = createRequire(import.meta.url);',
+  'const { filename: __filename, dirname: __dirname } = import.meta;',
+].join(' ');
+/** In the core set esbuild stands for all: the others mangle no more than it does. */
+const itInFull = isCore ? it.skip : it;
+
+const folders = {} as Record<ModuleKind, string>;
+const inPackages = (file: string): string => path.join(folders.commonjs, '../node_modules', file);
+
+beforeAll(async () => {
+  const builders = { '@nestjs/cli': '^11.0.0', '@swc/cli': '*', '@swc/core': '^1.10.0', 'ts-loader': '^9.5.0' };
+  const host = await installNest('bundled', '11', '0.3', {
+    esbuild: '^0.28.0',
+    // The CLI of Nest takes the compiler that is called so.
+    ...(isCore ? {} : { ...builders, webpack: '^5.97.0', typescript: '~5.9.0' }),
+  });
+  for (const kind of ['commonjs', 'esm'] as const) {
+    folders[kind] = layApplication(host, kind);
+    const module = kind === 'esm' ? ['nodenext'] : ['commonjs', '--moduleResolution', 'bundler'];
+    await compile(folders[kind], 'typescript-newest', '--module', ...module, '--outDir', 'out', 'src/main.ts');
+  }
+});
+
+/** A folder with nothing in it but the bundle, as a serverless function has it. */
+function alone(name: string, bundle: string): { folder: string; entry: string } {
+  const folder = path.join(hostsFolder(), name);
+  mkdirSync(folder);
+  const entry = path.basename(bundle);
+  cpSync(bundle, path.join(folder, entry));
+  return { folder, entry };
+}
+
+/** On a migrated database, and on an empty one: what the bundle calls the migrations is what they are called anywhere. */
+async function expectSalesOnAnyDatabase(host: { folder: string; entry: string }): Promise<void> {
+  expect(await sellOneReport(host)).toBeGreaterThan(0);
+  expect(await sellOneReport({ ...host, isFresh: true, adapter: 'fastify' })).toBeGreaterThan(0);
+}
+
+async function bundleByEsbuild(kind: ModuleKind): Promise<string> {
+  const bundle = path.join(folders[kind], kind === 'esm' ? 'bundle.mjs' : 'bundle.cjs');
+  const format = kind === 'esm' ? ['--format=esm', `--banner:js=${COMMONJS_VARIABLES}`] : ['--format=cjs'];
+  const externals = MISSING.map((name) => `--external:${name}`);
+  const options = ['--bundle', '--minify', '--platform=node', `--outfile=${bundle}`, ...format, ...externals];
+  await runIn(folders[kind], process.execPath, inPackages('esbuild/bin/esbuild'), 'out/main.js', ...options);
+  return bundle;
+}
+
+describe('G10 a minified bundle, alone in its folder as a serverless function is, starts and sells', () => {
+  it('made by esbuild as CommonJS', async () => {
+    await expectSalesOnAnyDatabase(alone('esbuild-commonjs', await bundleByEsbuild('commonjs')));
+  });
+
+  itInFull('made by esbuild as an ES module', async () => {
+    await expectSalesOnAnyDatabase(alone('esbuild-esm', await bundleByEsbuild('esm')));
+  });
+
+  itInFull('made by webpack', async () => {
+    const folder = folders.commonjs;
+    writeFileSync(
+      path.join(folder, 'bundle.config.cjs'),
+      `module.exports = {
+        mode: 'production', target: 'node', entry: './out/main.js',
+        externals: ${JSON.stringify(Object.fromEntries(MISSING.map((name) => [name, `commonjs ${name}`])))},
+        output: { path: ${JSON.stringify(path.join(folder, 'webpack'))}, filename: 'bundle.cjs' },
+        // TypeORM asks for the drivers of every database that there is, in vain but for one.
+        ignoreWarnings: [() => true],
+      };`,
+    );
+    const build = `require('webpack')(require('./bundle.config.cjs'), (error, stats) => {
+      const failed = error ?? (stats.hasErrors() ? stats.toString('errors-only') : undefined);
+      if (failed) { console.error(failed); process.exit(1); }
+    })`;
+    await runIn(folder, process.execPath, '-e', build);
+    await expectSalesOnAnyDatabase(alone('webpack', path.join(folder, 'webpack/bundle.cjs')));
+  });
+});
+
+describe('G10 the builders of hosts', () => {
+  itInFull.each(['webpack', 'swc'])('nest build --builder %s', async (builder) => {
+    const folder = folders.commonjs;
+    const outDir = `nest-${builder}`;
+    const compilerOptions = {
+      ...{ module: 'commonjs', target: 'ES2022', experimentalDecorators: true, emitDecoratorMetadata: true },
+      ...{ outDir, rootDir: 'nest-src', skipLibCheck: true, strict: true, esModuleInterop: true },
+    };
+    writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['nest-src/**/*'] }));
+    writeFileSync(path.join(folder, 'nest-cli.json'), JSON.stringify({ sourceRoot: 'nest-src' }));
+    layWithoutExtensions(path.join(folder, 'src'), path.join(folder, 'nest-src'));
+    // What lies there, its webpack leaves out of the bundle.
+    if (builder === 'webpack') symlinkSync('../node_modules', path.join(folder, 'node_modules'));
+    // Its path is where the CLI looks for the host's compiler.
+    await runIn(folder, process.execPath, inPackages('@nestjs/cli/bin/nest.js'), 'build', '--builder', builder);
+    await expectSalesOnAnyDatabase({ folder, entry: path.join(outDir, entryIn(path.join(folder, outDir))) });
+  });
+
+  itInFull.each(['commonjs', 'esm'] as const)('swc to %s, minified, with names mangled', async (kind) => {
+    const folder = folders[kind];
+    const config = {
+      jsc: {
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+        target: 'es2022',
+        minify: { compress: true, mangle: { toplevel: true, keepClassNames: false } },
+      },
+      module: { type: kind === 'esm' ? 'es6' : 'commonjs' },
+      minify: true,
+    };
+    writeFileSync(path.join(folder, '.swcrc'), JSON.stringify(config));
+    await runIn(folder, process.execPath, inPackages('@swc/cli/bin/swc.js'), 'src', '-d', 'swc');
+    await expectSalesOnAnyDatabase({ folder, entry: path.join('swc', entryIn(path.join(folder, 'swc'))) });
+  });
+});
+
+/** As CommonJS hosts write their imports, and the only way in which the CLI's webpack understands them. */
+function layWithoutExtensions(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const file of readdirSync(from)) {
+    const text = readFileSync(path.join(from, file), 'utf8');
+    writeFileSync(path.join(to, file), text.replace(/(from '\.\/[\w.-]+)\.js'/g, "$1'"));
+  }
+}
+
+function entryIn(folder: string): string {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return files.find((file) => /(^|\/)main\.js$/.test(file)) ?? 'main.js';
+}
