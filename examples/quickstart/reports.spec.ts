@@ -13,4 +13,4 @@ it('bills a report once, however often it is told', async () => {
   const billed = { tenantId: 'acme', dimension: 'reports', quantity: 1 };
   await market.waitFor(() => expect(market.bill()).toMatchObject([billed]), { hours: 2 });
   await market.stop();
-});
+}, 60_000); // it starts a Postgres

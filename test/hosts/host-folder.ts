@@ -42,7 +42,8 @@ export async function runWith(
 ): Promise<string> {
   try {
     const env = hostEnvironment(variables);
-    const { stdout, stderr } = await run(file, args, { cwd: folder, env, maxBuffer: 2 ** 26 });
+    // Below jest's own limit: what hangs must not stay behind.
+    const { stdout, stderr } = await run(file, args, { cwd: folder, env, maxBuffer: 2 ** 26, timeout: 540_000 });
     return stdout + stderr;
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };

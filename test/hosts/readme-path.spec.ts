@@ -89,6 +89,7 @@ describe.each(
       expect(destination.href).toMatch(variables.MARKETPLACE_SIGN_UP_URL ?? '');
       const signUp = await fetch(`http://localhost:${port}/sign-up`, {
         method: 'POST',
+        headers: { cookie: cookieOf(arrival) },
         body: new URLSearchParams({
           company: 'Acme',
           registrationCode: destination.searchParams.get('registrationCode') ?? '',
