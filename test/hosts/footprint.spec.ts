@@ -10,14 +10,15 @@ const SUPPORT = readFileSync(path.join(repositoryRoot, 'docs/support.md'), 'utf8
 const WORKER = `
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-const before = performance.now();
+const cpuMs = () => (process.cpuUsage().user + process.cpuUsage().system) / 1000;
+const before = cpuMs();
 const { MarketplaceMeteringModule, MeteringService } = await import('nestjs-marketplace-metering');
-const loaded = performance.now();
+const loaded = cpuMs();
 const app = await NestFactory.createApplicationContext(MarketplaceMeteringModule.forRoot(), { logger: ['error', 'warn'] });
 console.log(JSON.stringify({
   balance: await app.get(MeteringService).balance(),
-  loadMs: Math.round(loaded - before),
-  startMs: Math.round(performance.now() - loaded),
+  loadCpuMs: Math.round(loaded - before),
+  startCpuMs: Math.round(cpuMs() - loaded),
   residentMegabytes: Math.round(process.memoryUsage.rss() / 2 ** 20),
 }));
 await app.close();
@@ -80,7 +81,7 @@ describe('H10 a production install of a worker, from npm ci --omit=dev', () => {
       const figures = /^\{.*\}$/m.exec(said)?.[0] ?? '{}';
       // The figures that docs/support.md states, for whoever brings it up to date.
       process.stdout.write(`${figures}\n`);
-      expect(JSON.parse(figures)).toMatchObject({ balance: [], loadMs: expect.any(Number) });
+      expect(JSON.parse(figures)).toMatchObject({ balance: [], loadCpuMs: expect.any(Number) });
     } finally {
       await database.drop();
     }
