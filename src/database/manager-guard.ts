@@ -1,5 +1,6 @@
 import { type DataSource } from 'typeorm';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { isOfOneTransaction } from './executors/executor-memory.js';
 import { invalidManager } from './executors/manager-refusal.js';
 import { type LedgerDatabase, type SqlExecutor as LedgerSql } from './ledger-database.js';
 import { type SqlExecutor } from './sql-executor.js';
@@ -67,6 +68,12 @@ export async function assertInTransaction(
   const earlier = provenIn.get(executor);
   // No two transactions of a database have one id: what is met again is the same.
   if (earlier?.ledger === ledger && earlier.transaction === transaction) return;
+  if (earlier && earlier.transaction !== transaction && isOfOneTransaction(executor)) {
+    throw invalidManager(
+      'The transaction that was given as manager is over',
+      'Await record() and claim() before it is committed or rolled back.',
+    );
+  }
   if ((await assertHome(host, found, ledger)) !== transaction) {
     throw invalidManager(
       'What was given as manager is in no transaction',

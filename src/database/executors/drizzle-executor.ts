@@ -13,7 +13,7 @@ interface ReadyStatement {
   getSQL(): { toQuery(): { sql: string; params: (string | null)[] } };
 }
 
-const memory = new ExecutorMemory<DrizzleTransaction>();
+const memory = new ExecutorMemory<DrizzleTransaction>('forOneTransaction');
 
 /**
  * A transaction of Drizzle on Postgres: the tx of `db.transaction(async (tx) => …)`. Tested with node-postgres.

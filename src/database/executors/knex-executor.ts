@@ -15,7 +15,7 @@ interface TransactionClient {
   acquireConnection(): Promise<PgTransactionClient>;
 }
 
-const memory = new ExecutorMemory<KnexTransaction>();
+const memory = new ExecutorMemory<KnexTransaction>('forOneTransaction');
 
 /**
  * A transaction of Knex: what `knex.transaction()` gives, also of Objection.js. Statements go through its connection

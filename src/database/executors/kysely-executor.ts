@@ -16,7 +16,7 @@ export interface KyselyTransaction {
   withoutPlugins(): { executeQuery(statement: KyselyStatement): Promise<{ rows: unknown[] }> };
 }
 
-const memory = new ExecutorMemory<KyselyTransaction>();
+const memory = new ExecutorMemory<KyselyTransaction>('forOneTransaction');
 
 /**
  * A transaction of Kysely: what `db.transaction().execute(async (trx) => …)` or `db.startTransaction()` gives. Plugins,

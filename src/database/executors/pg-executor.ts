@@ -7,7 +7,7 @@ export interface PgTransactionClient {
   query(statement: { text: string; values: unknown[] }): Promise<{ rows: object[] }>;
 }
 
-const memory = new ExecutorMemory<PgTransactionClient>();
+const memory = new ExecutorMemory<PgTransactionClient>('asConnection');
 /** Text as the server sends it, whatever the host has made of its types. */
 const AS_TEXT = { getTypeParser: () => (value: unknown) => value };
 

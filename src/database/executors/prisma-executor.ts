@@ -7,7 +7,7 @@ export interface PrismaTransaction {
   $queryRawUnsafe(query: string, ...values: unknown[]): PromiseLike<unknown>;
 }
 
-const memory = new ExecutorMemory<PrismaTransaction>();
+const memory = new ExecutorMemory<PrismaTransaction>('forOneTransaction');
 
 /**
  * An interactive transaction of Prisma: the tx of `prisma.$transaction(async (tx) => …)`.

@@ -17,7 +17,7 @@ interface RunningTransaction extends SequelizeTransaction {
   finished?: string;
 }
 
-const memory = new ExecutorMemory<SequelizeTransaction>();
+const memory = new ExecutorMemory<SequelizeTransaction>('forOneTransaction');
 
 /**
  * A managed or unmanaged transaction of Sequelize 6: the t of `sequelize.transaction(async (t) => …)`. Statements go

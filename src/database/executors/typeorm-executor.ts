@@ -3,7 +3,7 @@ import { type SqlExecutor } from '../sql-executor.js';
 import { ExecutorMemory } from './executor-memory.js';
 import { hasMethods, invalidManager, kindOf } from './manager-refusal.js';
 
-const memory = new ExecutorMemory<QueryRunner>();
+const memory = new ExecutorMemory<QueryRunner>('asConnection');
 const FIX = 'Give the manager of dataSource.transaction(async (manager) => …), or a QueryRunner that began one.';
 
 /**

@@ -256,6 +256,15 @@ describe.each(HOST_LIBRARIES)('H4 a host that uses $name', ({ name, open }) => {
     const before = await ledger.sumOf(buyer.id);
     const late = recorder.record(buyer.event({ idempotencyKey: `${name}: late` }), { manager: kept!.executor });
     await expect(late).rejects.toThrow();
+    // Nor into the next one on the same connection. A client of pg is the host's own for both.
+    const later = await library.transaction(async ({ executor }) => {
+      if (executor === kept!.executor) return 'the same';
+      return recorder.record(buyer.event(), { manager: kept!.executor }).then(
+        () => 'recorded',
+        () => 'refused',
+      );
+    });
+    expect(later).toBe(name === 'a PoolClient of pg' ? 'the same' : 'refused');
     expect(await ledger.sumOf(buyer.id)).toEqual(before);
   });
 });
