@@ -1,3 +1,4 @@
+// One INSERT for the callers who wait in the gatherer, and the answer that each of them gets.
 import { type Client } from 'pg';
 import { type LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { countMetric } from '../../runtime/metrics.js';

@@ -1,3 +1,4 @@
+// Concurrent calls of `record()` wait here and share an INSERT; each is answered when it is committed.
 import { type LedgerDatabase } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';

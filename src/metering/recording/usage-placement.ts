@@ -1,3 +1,4 @@
+// From a read event to a row: under which name it is recorded, and under which id and key. Pure.
 import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { subscriptionIdOf } from '../../subscription/subscription.js';

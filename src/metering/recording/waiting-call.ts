@@ -1,3 +1,4 @@
+// One call of `record()` that waits in the gatherer.
 import { type MarketplaceErrorCode } from '../../errors/marketplace-metering-error.js';
 import { type RecordResult } from './usage-event.js';
 import { type PlacedUsage } from './usage-placement.js';

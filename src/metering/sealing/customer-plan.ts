@@ -1,3 +1,4 @@
+// Sealing, the plan of one customer: the planning rule asked about each rollup, carry and zero. Pure.
 import { earliestOf, HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { type Scaled } from '../../runtime/decimal.js';
 import { wholeBlocks } from './balance-step.js';

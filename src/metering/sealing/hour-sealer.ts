@@ -1,3 +1,4 @@
+// The seal job: take (usage-taker), then freeze (customer-freezer), some customers at a time.
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { isOutage, LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';

@@ -1,3 +1,4 @@
+// What prices an instant: agreement, trial or paid, mode; and under which name an hour of it is metered. Pure.
 import { hourOf, latest, plusMs } from '../../runtime/clock.js';
 import {
   type SpanIdentity,

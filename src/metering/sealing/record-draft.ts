@@ -1,3 +1,4 @@
+// From the plan of an hour to the row of its metering record. Pure.
 import { uuidv7 } from 'uuidv7';
 import { HOUR_MS, hourOf } from '../../runtime/clock.js';
 import { formatDecimal, fromUnits, type Scaled } from '../../runtime/decimal.js';

@@ -1,3 +1,4 @@
+// Records sealed before, held against what is known of their agreements now; those that moved are annulled.
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';

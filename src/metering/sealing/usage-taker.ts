@@ -1,3 +1,4 @@
+// Sealing, first half: unsealed usage of settled hours becomes rollups.
 import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';

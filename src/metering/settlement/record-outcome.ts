@@ -1,3 +1,4 @@
+// What AWS’s answer does to a record: the answer table of docs/evidence.md. Pure.
 import { type CallFailure, type Culprit } from '../../aws/aws-error.js';
 import { HOUR_MS } from '../../runtime/clock.js';
 import {

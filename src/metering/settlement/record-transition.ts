@@ -1,3 +1,4 @@
+// The one place where a record changes state.
 import { Inject, Injectable } from '@nestjs/common';
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';

@@ -1,3 +1,4 @@
+// Which line of an answer speaks of which record. Pure.
 import { type GatewayResults, type ReportEcho, type UsageReport } from '../../aws/metering-gateway.js';
 import { hourOf } from '../../runtime/clock.js';
 import { type RecordAnswer } from '../settlement/evidence.js';

@@ -1,3 +1,4 @@
+// Writes an answered call into the ledger: match, decide (settlement/record-outcome), change, tell.
 import { Inject, Injectable } from '@nestjs/common';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';

@@ -1,3 +1,4 @@
+// Which records travel in one call, and which work comes next. Pure.
 import {
   BATCH_RECORDS_MAX,
   CALL_BYTES_LIMIT,

@@ -1,3 +1,4 @@
+// From what an answer means to what is written of it: the attempt’s row and the record’s next state. Pure.
 import { randomUUID } from 'node:crypto';
 import { type BackoffBounds } from '../../runtime/backoff.js';
 import { type RecordAnswer } from '../settlement/evidence.js';

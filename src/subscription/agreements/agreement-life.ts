@@ -1,3 +1,4 @@
+// What can be known of one agreement; agreement-state.ts makes it of facts.
 import { earliest } from '../../runtime/clock.js';
 import { type AgreementFact } from './agreement-fact.js';
 

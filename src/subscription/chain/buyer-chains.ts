@@ -1,3 +1,4 @@
+// Everything stored of a buyer, locked and loaded for one projection.
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { type AgreementFact, type FactType } from '../agreements/agreement-fact.js';
 import { type MeteredBy } from '../agreements/timeline-rule.js';

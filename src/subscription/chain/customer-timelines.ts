@@ -1,3 +1,4 @@
+// From the chains of buyers to what sealing reads: a customer with its timelines, tenancies and payers.
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { ARRIVAL_GAP_MS, type TimelineAgreement, timelineOf } from '../agreements/timeline-rule.js';
 import {

@@ -1,3 +1,4 @@
+// From a message to rows: buyer, agreements, facts; then the projection.
 import { Inject, Injectable } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { type SqlExecutor } from '../../database/ledger-database.js';

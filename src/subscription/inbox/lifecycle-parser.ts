@@ -1,3 +1,4 @@
+// From a raw body to what it says, whichever envelope it came in. Never throws.
 import { redacted } from '../../runtime/redaction.js';
 import { storableText } from '../../runtime/storable-text.js';
 import { eventContentOf, eventSchema, type MarketplaceEvent } from './event-bridge-message.js';
