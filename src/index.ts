@@ -1,4 +1,5 @@
-export { MarketplaceMeteringModule, getMarketplaceToken } from './marketplace-metering.module.js';
+export { MarketplaceMeteringModule } from './marketplace-metering.module.js';
+export { getMarketplaceToken, InjectMarketplace } from './runtime/instance-token.js';
 export type { AuditOptions } from './options/audit-options.js';
 export type { AssumeRoleOptions, AwsOptions, CallRateOptions, CredentialsProvider } from './options/aws-options.js';
 export type { Clock } from './options/clock.js';
@@ -34,6 +35,10 @@ export { StartRefusedError } from './errors/start-refused-error.js';
 export type { StartRefusalCode } from './errors/start-refused-error.js';
 export type { MarketplaceErrorCode, OptionProblem, UsageProblem } from './errors/marketplace-metering-error.js';
 export { MeteringService } from './metering/metering.service.js';
+export { Metered } from './metering/metered/metered.decorator.js';
+export type { MeteredOptions } from './metering/metered/meter.js';
+export type { DataUnit, TimeUnit } from './metering/recording/measured-quantity.js';
+export type { MeasuredUsage } from './metering/recording/usage-measurement.js';
 export type { BalanceFilter, BalanceView, ContractTermView } from './metering/balance/ledger-balance.js';
 export type { RecordOptions, RecordResult, TemporalInstant, UsageEvent } from './metering/recording/usage-event.js';
 export { MarketplaceJobs } from './metering/marketplace-jobs.service.js';

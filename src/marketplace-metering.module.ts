@@ -1,15 +1,13 @@
 import {
   type DynamicModule,
-  type ExistingProvider,
   type FactoryProvider,
-  type InjectionToken,
   Module,
   type ModuleMetadata,
   type OnModuleInit,
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
+import { DiscoveryModule, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { ADMIN_PROVIDERS, adminControllerOf } from './admin/admin.providers.js';
 import { AUDIT_PROVIDERS } from './audit/audit.providers.js';
 import { MarketplaceAudit } from './audit/marketplace-audit.service.js';
@@ -51,6 +49,7 @@ import { RegistrationService } from './registration/registration.service.js';
 import { BodyBounds } from './runtime/body-bounds.js';
 import { Waker } from './runtime/waker.js';
 import { refuseCollisions } from './runtime/instance-collisions.js';
+import { getMarketplaceToken, InstanceProviders } from './runtime/instance-token.js';
 import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
 import { OPTIONS_OF_TEST, RESOLVED_OPTIONS } from './runtime/tokens.js';
 import { notificationControllerOf } from './subscription/inbox/notification.controller.js';
@@ -83,11 +82,6 @@ const PUBLIC_SERVICES = [
 /** Options as the host gave them, before the environment and the defaults. */
 const GIVEN_OPTIONS = Symbol('marketplace-metering:given-options');
 
-/** Token of a public service of a named instance; for the unnamed instance it is the class itself. */
-export function getMarketplaceToken<T>(service: Type<T>, name?: string): InjectionToken<T> {
-  return name === undefined ? service : `marketplace-metering:${name}:${service.name}`;
-}
-
 /**
  * Everything AWS Marketplace asks of a seller's backend. `forRoot()` without arguments reads the environment:
  * DATABASE_URL, MARKETPLACE_PRODUCTS and MARKETPLACE_SIGN_UP_URL are enough.
@@ -95,8 +89,7 @@ export function getMarketplaceToken<T>(service: Type<T>, name?: string): Injecti
 @Module({})
 export class MarketplaceMeteringModule implements OnModuleInit {
   constructor(
-    private readonly catalog: ProductCatalog,
-    private readonly settings: CurrentSettings,
+    private readonly instance: ModuleRef,
     private readonly modules: ModulesContainer,
   ) {}
 
@@ -120,8 +113,9 @@ export class MarketplaceMeteringModule implements OnModuleInit {
 
   async onModuleInit(): Promise<void> {
     refuseCollisions(this.modules, MarketplaceMeteringModule);
-    await this.catalog.sync();
-    await this.settings.tellAtStart();
+    const name = this.instance.get<string | undefined>(INSTANCE_NAME);
+    await this.instance.get(getMarketplaceToken(ProductCatalog, name)).sync();
+    await this.instance.get(getMarketplaceToken(CurrentSettings, name)).tellAtStart();
   }
 }
 
@@ -180,62 +174,56 @@ function refuseLazyLoading(modules: ModulesContainer): void {
   );
 }
 
+/** What an instance is made of. */
+const PROVIDERS: Provider[] = [
+  {
+    provide: LedgerDatabase,
+    inject: [RESOLVED_OPTIONS, ModulesContainer],
+    useFactory: (options: ResolvedOptions, modules: ModulesContainer) => {
+      refuseLazyLoading(modules);
+      return connectLedger(options);
+    },
+  },
+  ClosingConnections,
+  Waker,
+  BodyBounds,
+  JobScheduler,
+  ClockGuard,
+  AwsClients,
+  CallBudget,
+  PacedCalls,
+  CallPermission,
+  ...EVENTS_PROVIDERS,
+  ...SUBSCRIPTION_PROVIDERS,
+  ...NOTIFICATION_PROVIDERS,
+  ...REGISTRATION_PROVIDERS,
+  ...METERING_PROVIDERS,
+  ...ENTITLEMENT_PROVIDERS,
+  ...CONTAINER_PROVIDERS,
+  ...AUDIT_PROVIDERS,
+  ...ADMIN_PROVIDERS,
+];
+
 function assemble(
   statics: StaticOptions,
   imports: NonNullable<ModuleMetadata['imports']>,
   optionsProviders: Provider[],
 ): DynamicModule {
   const { name } = statics;
+  const instance = name === undefined ? null : new InstanceProviders(PROVIDERS, name);
   const optionsModule: DynamicModule = {
     module: MarketplaceOptionsModule,
     imports,
     providers: optionsProviders,
     exports: [RESOLVED_OPTIONS],
   };
-  const aliases: ExistingProvider[] =
-    name === undefined
-      ? []
-      : PUBLIC_SERVICES.map((service) => ({
-          provide: getMarketplaceToken(service as Type<unknown>, name),
-          // No factory: Nest would run the lifecycle hooks of what it returns a second time.
-          useExisting: service,
-        }));
   return {
     module: MarketplaceMeteringModule,
     global: statics.isGlobal ?? STATIC_DEFAULTS.isGlobal,
     imports: [optionsModule, DiscoveryModule],
-    controllers: controllersOf(statics),
-    providers: [
-      { provide: INSTANCE_NAME, useValue: name },
-      {
-        provide: LedgerDatabase,
-        inject: [RESOLVED_OPTIONS, ModulesContainer],
-        useFactory: (options: ResolvedOptions, modules: ModulesContainer) => {
-          refuseLazyLoading(modules);
-          return connectLedger(options);
-        },
-      },
-      ClosingConnections,
-      Waker,
-      BodyBounds,
-      JobScheduler,
-      ClockGuard,
-      AwsClients,
-      CallBudget,
-      PacedCalls,
-      CallPermission,
-      ...EVENTS_PROVIDERS,
-      ...SUBSCRIPTION_PROVIDERS,
-      ...NOTIFICATION_PROVIDERS,
-      ...REGISTRATION_PROVIDERS,
-      ...METERING_PROVIDERS,
-      ...ENTITLEMENT_PROVIDERS,
-      ...CONTAINER_PROVIDERS,
-      ...AUDIT_PROVIDERS,
-      ...ADMIN_PROVIDERS,
-      ...aliases,
-    ],
-    exports: name === undefined ? [...PUBLIC_SERVICES] : aliases.map((alias) => alias.provide),
+    controllers: controllersOf(statics).map((controller) => instance?.injected(controller) ?? controller),
+    providers: [{ provide: INSTANCE_NAME, useValue: name }, ...(instance?.named() ?? PROVIDERS)],
+    exports: PUBLIC_SERVICES.map((service) => getMarketplaceToken<unknown>(service, name)),
   };
 }
 

@@ -1,6 +1,7 @@
 import { type CanActivate, type ExecutionContext, HttpException, Injectable } from '@nestjs/common';
 import { ModuleRef, Reflector } from '@nestjs/core';
 import { SUBSCRIPTION_ERRORS } from '../errors/subscription-errors.js';
+import { getMarketplaceToken } from '../runtime/instance-token.js';
 import { type EntitlementCheck } from './entitlement-check.js';
 import { EntitlementService } from './entitlement.service.js';
 
@@ -28,8 +29,7 @@ export class EntitlementGuard implements CanActivate {
     ]);
     if (!required) return true;
     const { dimension, atLeast, name } = required;
-    const token = name === undefined ? EntitlementService : `marketplace-metering:${name}:EntitlementService`;
-    const entitlements = this.modules.get<EntitlementService>(token, { strict: false });
+    const entitlements = this.modules.get(getMarketplaceToken(EntitlementService, name), { strict: false });
     const request = context.switchToHttp().getRequest<Record<string, unknown>>();
     const owner = await entitlements.ownerOf(request);
     if (owner === null) throw refused('this request is nobody’s who could hold one');

@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
-import { isGuardLost } from './require-entitlement.decorator.js';
+import { isDecoratorLost } from '../runtime/lasting-decorator.js';
+import { REQUIRED_ENTITLEMENT } from './entitlement.guard.js';
 
 /**
  * Looks at the start whether each route that bears `@RequireEntitlement` still has its guard. Where another function was
@@ -20,7 +21,7 @@ export class GuardedRoutes implements OnModuleInit {
       const prototype = (metatype as { prototype?: object } | null)?.prototype;
       if (!prototype) continue;
       for (const name of this.scanner.getAllMethodNames(prototype)) {
-        if (!isGuardLost(prototype, name)) continue;
+        if (!isDecoratorLost(REQUIRED_ENTITLEMENT, prototype, name)) continue;
         throw new MarketplaceMeteringError(
           'GUARD_LOST',
           `@RequireEntitlement on ${prototype.constructor.name}.${name} has lost its guard: another function stands in ` +

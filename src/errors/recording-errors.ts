@@ -38,6 +38,12 @@ export const RECORDING_ERRORS = {
     meaning: 'The idempotency key was used before, for other usage.',
     fix: 'Derive the key from what was used, so that other usage has another key.',
   },
+  METERED_INVALID: {
+    seenBy: ['start', 'caller'],
+    status: [],
+    meaning: 'A method with `@Metered` would not be counted: something stands in its place, or it is no HTTP route.',
+    fix: 'Put `@Metered` above what replaces the method; call `MeteringService.record` where there is no HTTP request.',
+  },
   QUEUE_FULL: {
     seenBy: ['caller'],
     status: [],

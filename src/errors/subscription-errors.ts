@@ -54,7 +54,7 @@ export const SUBSCRIPTION_ERRORS = {
   ENTITLEMENT_OWNER_MISSING: {
     seenBy: ['caller'],
     status: [],
-    meaning: 'A route has `@RequireEntitlement`, and the option `entitlementOwner` is not given.',
+    meaning: 'A route has `@RequireEntitlement` or `@Metered`, and nothing says whose its requests are.',
     fix: 'Give `entitlementOwner`: a function that says whose a request is.',
   },
   ENTITLEMENTS_UNAVAILABLE: {

@@ -3,6 +3,8 @@ import { DeepProof } from './balance/deep-proof.js';
 import { LedgerBalance } from './balance/ledger-balance.js';
 import { MeteringJobs } from './metering.jobs.js';
 import { MarketplaceJobs } from './marketplace-jobs.service.js';
+import { MeteredRoutes } from './metered/metered-routes.js';
+import { RequestMeter } from './metered/request-meter.js';
 import { MeteringService } from './metering.service.js';
 import { UsageRecorder } from './recording/usage-recorder.js';
 import { HourSealer } from './sealing/hour-sealer.js';
@@ -19,6 +21,8 @@ export const METERING_PROVIDERS: Provider[] = [
   LedgerBalance,
   DeepProof,
   MeteringService,
+  RequestMeter,
+  MeteredRoutes,
   ...SETTLEMENT_PROVIDERS,
   ...SUBMISSION_PROVIDERS,
   MeteringJobs,

@@ -1,6 +1,13 @@
+import { type Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { type BalanceFilter, type BalanceView, LedgerBalance } from './balance/ledger-balance.js';
 import { type RecordOptions, type RecordResult, type UsageEvent } from './recording/usage-event.js';
+import {
+  type MeasuredUsage,
+  measureDuration,
+  measureStream,
+  type RecordMeasured,
+} from './recording/usage-measurement.js';
 import { UsageRecorder } from './recording/usage-recorder.js';
 
 /** What a host does with metering: record usage, and see where every unit of it stands. */
@@ -25,6 +32,21 @@ export class MeteringService {
   record(events: UsageEvent[], options?: RecordOptions): Promise<RecordResult[]>;
   record(input: UsageEvent | UsageEvent[], options?: RecordOptions): Promise<RecordResult | RecordResult[]> {
     return Array.isArray(input) ? this.recorder.record(input, options) : this.recorder.record(input, options);
+  }
+
+  /**
+   * Records what is measured, once: how long a function takes, or how long a stream is. A function's answer comes, and a
+   * stream ends, once that is recorded; where it cannot be, they fail with the error of `record()`. Work that fails is
+   * recorded by choice (`whenFailed`).
+   * @throws UsageRefusedError `USAGE_INVALID` before any work for a unit or `roundUpTo` that does not hold; else as `record`
+   */
+  measure<T>(usage: MeasuredUsage, work: () => T | Promise<T>): Promise<T>;
+  measure(usage: MeasuredUsage, stream: Readable): Readable;
+  measure<T>(usage: MeasuredUsage, measured: (() => T | Promise<T>) | Readable): Promise<T> | Readable {
+    const record: RecordMeasured = (event) => this.recorder.record(event);
+    return typeof measured === 'function'
+      ? measureDuration(usage, measured, record)
+      : measureStream(usage, measured, record);
   }
 
   /** Where every recorded unit stands, per customer and dimension, in one snapshot (invariant I1). */

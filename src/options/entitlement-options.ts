@@ -35,9 +35,9 @@ export interface EntitlementOptions {
    */
   entitlementStaleForMs?: number | undefined;
   /**
-   * Whose a request is that a route with `@RequireEntitlement` gets.
+   * Whose a request is that a route with `@RequireEntitlement` or `@Metered` gets.
    *
-   * Needed with that decorator: only your application knows the tenant of a request.
+   * Needed with those decorators: only your application knows the tenant of a request.
    *
    * @range a function of the request: a tenant, a subscription's id, or null
    * @defaultValue none

@@ -11,7 +11,8 @@ import { type Options } from './options.js';
 export interface StaticOptions {
   /**
    * Name of this instance when an application has several; its services are then injected by
-   * `getMarketplaceToken(Service, name)`.
+   * `@InjectMarketplace(Service, name)` and found by `getMarketplaceToken(Service, name)`, and never by their classes:
+   * those mean the unnamed instance.
    *
    * Give it where an application serves several seller accounts or databases. Its routes lie below its name, such as
    * `marketplace/<name>/registration`, unless they have paths of their own.

@@ -1,12 +1,23 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Controller, type DynamicModule, Get, type INestApplication, Module, VersioningType } from '@nestjs/common';
+import {
+  Controller,
+  type DynamicModule,
+  Get,
+  type INestApplication,
+  Injectable,
+  Module,
+  VersioningType,
+} from '@nestjs/common';
 import { LazyModuleLoader, NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { type DataSource } from 'typeorm';
 import {
   getMarketplaceToken,
+  InjectMarketplace,
   JobScheduler,
   MarketplaceMeteringModule,
   MeteringService,
@@ -14,6 +25,7 @@ import {
   type RootOptions,
   SubscriptionService,
 } from '../../src/index.js';
+import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { migrate } from '../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 import { replicaOptions } from '../support/replica-options.js';
@@ -36,10 +48,14 @@ const options = (over: RootOptions = {}): RootOptions => ({
   ...over,
 });
 
-async function boot(parts: Partial<DynamicModule>): Promise<INestApplication> {
+async function boot(
+  parts: Partial<DynamicModule>,
+  platform: 'express' | 'fastify' = 'express',
+): Promise<INestApplication> {
   @Module({})
   class Host {}
-  app = await NestFactory.create({ module: Host, ...parts }, { logger: false, abortOnError: false });
+  const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
+  app = await NestFactory.create({ module: Host, ...parts }, adapter, { logger: false, abortOnError: false });
   return app;
 }
 
@@ -150,6 +166,42 @@ describe('H6 several instances', () => {
     app = undefined;
   });
 
+  it('are never mistaken for each other: classes mean the unnamed one, tokens the others', async () => {
+    @Injectable()
+    class Both {
+      constructor(
+        readonly unnamed: MeteringService,
+        @InjectMarketplace(MeteringService, 'east') readonly east: MeteringService,
+        @InjectMarketplace(SubscriptionService, 'east') readonly subscriptions: SubscriptionService,
+      ) {}
+    }
+    // The named one comes first: a search by class would find it.
+    const imports = [instance('east'), instance('west'), MarketplaceMeteringModule.forRoot(options())];
+    const host = await (await boot({ imports, providers: [Both] })).init();
+    const { unnamed, east, subscriptions } = host.get(Both);
+    expect(host.get(MeteringService)).toBe(unnamed);
+    expect(host.get<MeteringService>(getMarketplaceToken(MeteringService, 'east'))).toBe(east);
+    const services = [unnamed, east, host.get<MeteringService>(getMarketplaceToken(MeteringService, 'west'))];
+    expect(new Set(services).size).toBe(3);
+    expect(services.every((service) => service instanceof MeteringService)).toBe(true);
+    await expect(subscriptions.forTenant('nobody')).resolves.toEqual([]);
+    const ledgers = ['east', 'west', undefined].map((name) => host.get(getMarketplaceToken(LedgerDatabase, name)));
+    expect(new Set(ledgers).size).toBe(3);
+  });
+
+  it('give nothing for a class where all have names', async () => {
+    const host = await (await boot({ imports: [instance('east'), instance('west')] })).init();
+    for (const service of [MeteringService, SubscriptionService, JobScheduler])
+      expect(() => host.get(service)).toThrow(/could not find/);
+    await app?.close();
+    @Injectable()
+    class Mistaken {
+      constructor(readonly metering: MeteringService) {}
+    }
+    app = undefined;
+    await expect(boot({ imports: [instance('east')], providers: [Mistaken] })).rejects.toThrow(/MeteringService/);
+  });
+
   it('start each of their jobs once', async () => {
     let starts = 0;
     const { onApplicationBootstrap } = JobScheduler.prototype;
@@ -171,7 +223,7 @@ describe('H12 @RequireEntitlement below a decorator that replaces the method', (
     value: () => 'replaced',
   });
 
-  it('keeps the door closed', async () => {
+  it.each(['express', 'fastify'] as const)('keeps the door closed on %s', async (platform) => {
     @Controller('wrapped')
     class WrappedController {
       @Get('outside')
@@ -188,7 +240,7 @@ describe('H12 @RequireEntitlement below a decorator that replaces the method', (
       }
     }
     const imports = [MarketplaceMeteringModule.forRoot(options({ entitlementOwner: () => null }))];
-    const host = await boot({ imports, controllers: [WrappedController] });
+    const host = await boot({ imports, controllers: [WrappedController] }, platform);
     await host.listen(0, '127.0.0.1');
     for (const path of ['outside', 'inside']) {
       const response = await fetch(`${await host.getUrl()}/wrapped/${path}`);
