@@ -4,6 +4,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** What becomes of who connects while the proxy is frozen. */
 export type NewcomerRule = 'served' | 'silent' | 'refused';
 
+/** Data on its way to the server, and back. */
+export type Passing = 'requests' | 'answers';
+
 interface Pair {
   near: Socket;
   far: Socket;
@@ -17,6 +20,8 @@ export class FreezingProxy {
   private readonly pairs = new Set<Pair>();
   private readonly frozen = new Set<Pair>();
   private newcomers: NewcomerRule = 'served';
+  private readonly passed = { requests: 0, answers: 0 };
+  private armed: { what: Passing; at: number } | null = null;
 
   private constructor(
     private readonly server: Server,
@@ -53,6 +58,23 @@ export class FreezingProxy {
 
   get frozenConnections(): number {
     return this.frozen.size;
+  }
+
+  /** How many pieces of data have gone that way. */
+  count(what: Passing): number {
+    return this.passed[what];
+  }
+
+  /** All that is established carries nothing more once so many more pieces have gone that way. */
+  freezeAfter(what: Passing, count: number): void {
+    this.armed = { what, at: this.passed[what] + count };
+  }
+
+  /** Whether it has frozen meanwhile; from now on it does not. */
+  disarm(): boolean {
+    const hasFrozen = this.armed === null;
+    this.armed = null;
+    return hasFrozen;
   }
 
   /** All that is established carries nothing from this instant on. */
@@ -99,6 +121,12 @@ export class FreezingProxy {
     far.on('error', () => near.destroy());
     const pair = { near, far };
     this.pairs.add(pair);
+    near.on('data', () => {
+      this.pass('requests');
+    });
+    far.on('data', () => {
+      this.pass('answers');
+    });
     if (this.newcomers === 'silent') this.still(pair);
     else {
       near.pipe(far);
@@ -113,6 +141,14 @@ export class FreezingProxy {
       if (!this.frozen.has(pair)) near.destroy();
       this.forget(pair);
     });
+  }
+
+  /** The piece itself still arrives. */
+  private pass(what: Passing): void {
+    this.passed[what] += 1;
+    if (this.armed?.what !== what || this.passed[what] < this.armed.at) return;
+    this.armed = null;
+    this.freeze();
   }
 
   private forget(pair: Pair): void {
