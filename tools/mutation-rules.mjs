@@ -37,7 +37,7 @@ const SPECS_BY_RULE = {
   'subscription/agreements/agreement-terms': AGREEMENTS,
   'subscription/agreements/assignment-board': AGREEMENTS,
   'subscription/agreements/fact-assignment': AGREEMENTS,
-  'subscription/agreements/joining-rule': AGREEMENTS,
+  'subscription/agreements/joining-rule': ['subscription/agreements/joining-rule', ...AGREEMENTS],
   'subscription/agreements/subscription-state': AGREEMENTS,
   'subscription/agreements/timeline-rule': ['subscription/agreements/timeline-rule'],
   'subscription/chain/aws-names': ['subscription/aws-names'],

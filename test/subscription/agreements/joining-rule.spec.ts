@@ -1,0 +1,284 @@
+/** Which agreements are one subscription, and which follows which: a link decides, never a likeness. */
+import { describe, expect, it } from '@jest/globals';
+import { type AgreementEnd } from '../../../src/subscription/agreements/agreement-life.js';
+import {
+  joinAgreements,
+  type Joining,
+  type JoiningAgreement,
+  type JoiningSubscription,
+} from '../../../src/subscription/agreements/joining-rule.js';
+import { instant } from './facts.js';
+
+interface Given extends Partial<Omit<JoiningAgreement, 'life'>> {
+  startsAt?: string | null;
+  isTold?: boolean;
+  endsAt?: string;
+  lastSignAt?: string;
+}
+/** A named agreement that starts on 11-01 unless said otherwise. */
+function agreement(id: string, given: Given = {}): JoiningAgreement {
+  const { startsAt = '11-01 00:00', isTold = true, endsAt, lastSignAt = endsAt, ...over } = given;
+  const at = startsAt === null ? null : instant(startsAt);
+  const end: AgreementEnd | null =
+    endsAt === undefined || lastSignAt === undefined
+      ? null
+      : {
+          ...{ at: instant(endsAt), firstSignAt: instant(endsAt), lastSignAt: instant(lastSignAt) },
+          ...{ lastHeardAt: instant(lastSignAt), announcesSuccessor: false, isByHost: false },
+        };
+  return {
+    ...{ id, subscriptionId: null, agreementName: id, licenses: [], previous: [], initial: null, isLegacy: false },
+    life: {
+      start: at && { at, isTold, confirmedAt: isTold ? at : null },
+      ...{ end, plannedEndAt: null, trial: null, isSuspended: false, hasFailed: false, doubt: null, openTerms: null },
+    },
+    ...over,
+  };
+}
+const join = (agreements: JoiningAgreement[], subscriptions: JoiningSubscription[] = []): Joining =>
+  joinAgreements(agreements, subscriptions);
+const links = (...agreements: JoiningAgreement[]): [string, string][] => [...join(agreements).previousOf];
+const conflicts = (...agreements: JoiningAgreement[]) => join(agreements).conflicts;
+/** Ids that are one subscription together, in order. */
+function groups({ subscriptionOf }: Joining): string[] {
+  const by = new Map<string, string[]>();
+  for (const [id, home] of subscriptionOf) {
+    const name = 'with' in home ? `with ${home.with}` : home.subscriptionId;
+    by.set(name, [...(by.get(name) ?? []), id]);
+  }
+  return [...by].map(([name, ids]) => `${name}: ${ids.join(' ')}`);
+}
+
+describe('what one agreement follows', () => {
+  const later = { startsAt: '12-01 00:00' };
+  it.each<[string, JoiningAgreement[], [string, string][]]>([
+    [
+      'the one with its license',
+      [agreement('a', { licenses: ['l-1'] }), agreement('b', { ...later, licenses: ['l-2', 'l-1'] })],
+      [['b', 'a']],
+    ],
+    [
+      'the last one that started before it with its license',
+      [
+        agreement('a', { licenses: ['l-1'] }),
+        agreement('b', { startsAt: '11-15 00:00', licenses: ['l-1'] }),
+        agreement('c', { ...later, licenses: ['l-1'] }),
+      ],
+      [
+        ['b', 'a'],
+        ['c', 'b'],
+      ],
+    ],
+    [
+      'the one that it names as the one before',
+      [agreement('a'), agreement('b', { ...later, previous: ['a'] })],
+      [['b', 'a']],
+    ],
+    [
+      'also where both start at one instant, whichever row is the older',
+      [agreement('a', { previous: ['b'] }), agreement('b')],
+      [['a', 'b']],
+    ],
+    [
+      'also where only the name of that one is known',
+      [agreement('a', { startsAt: null }), agreement('b', { ...later, previous: ['a'] })],
+      [['b', 'a']],
+    ],
+    ['not one that starts later', [agreement('a', later), agreement('b', { previous: ['a'] })], []],
+    ['the first of its chain', [agreement('a'), agreement('b', { ...later, initial: 'a' })], [['b', 'a']]],
+    [
+      'the last known of its chain',
+      [agreement('b', { initial: 'a' }), agreement('c', { ...later, initial: 'a' })],
+      [['c', 'b']],
+    ],
+    [
+      'the first of its chain, where both start at one instant',
+      [agreement('a', { initial: 'b' }), agreement('b')],
+      [['a', 'b']],
+    ],
+    ['nothing, where it is the first itself', [agreement('a'), agreement('b', { ...later, initial: 'b' })], []],
+    [
+      'nothing without a link, though one ends as the other starts',
+      [agreement('a', { endsAt: '12-01 00:00' }), agreement('b', later)],
+      [],
+    ],
+    ['no other license', [agreement('a', { licenses: ['l-1'] }), agreement('b', { ...later, licenses: ['l-2'] })], []],
+    [
+      'a buyer’s arrival, which gives way to any start',
+      [agreement('r', { agreementName: null, isTold: false }), agreement('b', later)],
+      [['b', 'r']],
+    ],
+    [
+      'a nameless start, where it is nameless, too',
+      [agreement('n', { agreementName: null }), agreement('m', { ...later, agreementName: null })],
+      [['m', 'n']],
+    ],
+    ['no nameless start, where it has a name', [agreement('n', { agreementName: null }), agreement('b', later)], []],
+    [
+      'no arrival that was over before it',
+      [agreement('r', { agreementName: null, isTold: false, endsAt: '11-30 23:59' }), agreement('b', later)],
+      [],
+    ],
+    [
+      'an arrival that was over as it started',
+      [agreement('r', { agreementName: null, isTold: false, endsAt: '12-01 00:00' }), agreement('b', later)],
+      [['b', 'r']],
+    ],
+    [
+      'no arrival that has a license of its own',
+      [agreement('r', { agreementName: null, licenses: ['l-9'], isTold: false }), agreement('b', later)],
+      [],
+    ],
+  ])('%s', (_, agreements, expected) => {
+    expect(links(...agreements)).toEqual(expected);
+    expect(links(...[...agreements].reverse())).toEqual(expected);
+  });
+});
+
+describe('what is for a person', () => {
+  it('two that follow one: the second is a subscription of its own', () => {
+    const fork = [
+      agreement('a', { endsAt: '12-01 00:00' }),
+      agreement('b', { startsAt: '12-01 00:00', previous: ['a'], endsAt: '12-20 00:00' }),
+      agreement('c', { startsAt: '12-05 00:00', previous: ['a'] }),
+    ];
+    expect(conflicts(...fork)).toEqual([{ kind: 'fork', agreementIds: ['a', 'b', 'c'] }]);
+    expect(groups(join(fork))).toEqual(['with a: a b', 'with c: c']);
+  });
+
+  it('one that follows two chains: by its license one, by its name another', () => {
+    const merge = [
+      agreement('a', { licenses: ['l-1'], endsAt: '11-20 00:00' }),
+      agreement('b', { startsAt: '11-02 00:00', endsAt: '11-20 00:00' }),
+      agreement('c', { startsAt: '12-01 00:00', licenses: ['l-1'], previous: ['b'] }),
+    ];
+    expect(conflicts(...merge)).toEqual([{ kind: 'merge', agreementIds: ['c', 'a', 'b'] }]);
+    expect(links(...merge)).toEqual([['c', 'a']]);
+  });
+
+  it('not one that follows two of one chain', () => {
+    const chain = [
+      agreement('a', { licenses: ['l-1'], endsAt: '11-20 00:00' }),
+      agreement('b', { startsAt: '11-20 00:00', previous: ['a'], endsAt: '12-01 00:00' }),
+      agreement('c', { startsAt: '12-01 00:00', previous: ['b'], initial: 'a' }),
+    ];
+    expect(conflicts(...chain)).toEqual([]);
+  });
+
+  it('a later agreement of a chain that follows another chain', () => {
+    const two = [
+      agreement('a', { endsAt: '11-20 00:00' }),
+      agreement('b', { startsAt: '11-02 00:00', subscriptionId: 'S', endsAt: '11-20 00:00' }),
+      agreement('c', { startsAt: '12-01 00:00', subscriptionId: 'S', previous: ['a'] }),
+    ];
+    expect(join(two, [{ id: 'S', tenants: [] }]).conflicts).toEqual([{ kind: 'merge', agreementIds: ['c', 'a'] }]);
+    expect(links(...two)).toEqual([]);
+  });
+
+  it('what two tenants have claimed', () => {
+    const two = [
+      agreement('a', { subscriptionId: 'S', endsAt: '11-20 00:00' }),
+      agreement('b', { startsAt: '11-20 00:00', subscriptionId: 'T', previous: ['a'] }),
+    ];
+    const claimed = (s: string[], t: string[]) =>
+      join(two, [
+        { id: 'S', tenants: s },
+        { id: 'T', tenants: t },
+      ]);
+    expect(claimed(['x'], ['y']).conflicts).toEqual([{ kind: 'twoTenants', agreementIds: ['b', 'a'] }]);
+    expect([...claimed(['x'], ['y']).folds]).toEqual([]);
+    for (const [s, t] of [
+      [['x'], ['x']],
+      [['x'], []],
+      [[], ['y']],
+      [[], []],
+    ] as [string[], string[]][]) {
+      expect(claimed(s, t).conflicts).toEqual([]);
+      expect([...claimed(s, t).folds]).toEqual([['T', 'S']]);
+    }
+  });
+
+  it('several that run side by side', () => {
+    const b = { startsAt: '11-05 00:00' };
+    expect(conflicts(agreement('a'), agreement('b', b))).toEqual([{ kind: 'concurrent', agreementIds: ['a', 'b'] }]);
+    expect(conflicts(agreement('a', { endsAt: '11-20 00:00' }), agreement('b', b))).toEqual([]);
+    expect(conflicts(agreement('a'), agreement('b', { ...b, isTold: false }))).toEqual([]);
+    expect(conflicts(agreement('a'), agreement('b', { ...b, previous: ['a'] }))).toEqual([]);
+    expect(conflicts(agreement('a'), agreement('b', { startsAt: null }))).toEqual([]);
+  });
+});
+
+describe('a legacy buyer, of whom AWS cannot tell two agreements apart', () => {
+  const legacy = (id: string, given: Given) => agreement(id, { ...given, isLegacy: true });
+  const returns = (at: string, end: Given, second: Given = {}) =>
+    groups(join([legacy('a', end), legacy('b', { startsAt: at, ...second })]));
+  const ONE = ['with a: a b'];
+  const TWO = ['with a: a', 'with b: b'];
+  it.each<[string, string, Given, string[]]>([
+    ['has one subscription while one runs', '12-01 00:00', {}, ONE],
+    [
+      'until an hour after the last sign of its end',
+      '11-20 12:00',
+      { endsAt: '11-20 10:00', lastSignAt: '11-20 11:00' },
+      ONE,
+    ],
+    ['not later', '11-20 12:00:01', { endsAt: '11-20 10:00', lastSignAt: '11-20 11:00' }, TWO],
+    ['however late that sign: a day counts', '11-21 11:00', { endsAt: '11-20 10:00', lastSignAt: '12-10 00:00' }, ONE],
+    ['and no more', '11-21 11:00:01', { endsAt: '11-20 10:00', lastSignAt: '12-10 00:00' }, TWO],
+    ['also with one of which only the name is known', '12-01 00:00', { startsAt: null }, ['with b: b a']],
+  ])('%s', (_, at, end, expected) => {
+    expect(returns(at, end).sort()).toEqual(expected);
+  });
+
+  it('but one of which only the name is known does not reopen what has ended', () => {
+    const over = legacy('b', { endsAt: '11-20 00:00' });
+    expect(groups(join([legacy('a', { startsAt: null }), over])).sort()).toEqual(TWO);
+  });
+
+  it('only among what is metered by the buyer’s name', () => {
+    expect(groups(join([legacy('a', {}), agreement('b', { startsAt: '12-01 00:00' })]))).toEqual(TWO);
+    expect(groups(join([agreement('a'), legacy('b', { startsAt: '12-01 00:00' })]))).toEqual(TWO);
+  });
+
+  it('whom two tenants have claimed is for a person', () => {
+    const two = [legacy('a', { subscriptionId: 'S' }), legacy('b', { startsAt: '12-01 00:00', subscriptionId: 'T' })];
+    const joined = join(two, [
+      { id: 'S', tenants: ['x'] },
+      { id: 'T', tenants: ['y'] },
+    ]);
+    expect(joined.conflicts).toContainEqual({ kind: 'twoTenants', agreementIds: ['b', 'a'] });
+    expect(join(two).conflicts).toEqual([]);
+  });
+});
+
+describe('which subscription goes on', () => {
+  const chain = (a: string | null, b: string | null, c: string | null = null) => [
+    agreement('a', { subscriptionId: a, endsAt: '11-20 00:00' }),
+    agreement('b', { startsAt: '11-20 00:00', subscriptionId: b, previous: ['a'], endsAt: '12-01 00:00' }),
+    agreement('c', { startsAt: '12-01 00:00', subscriptionId: c, previous: ['b'] }),
+  ];
+  it('that of the agreement that started first has one; the others are folded into it', () => {
+    expect(groups(join(chain('S', null)))).toEqual(['S: a b c']);
+    expect(groups(join(chain(null, 'T')))).toEqual(['T: a b c']);
+    const folded = join(chain('S', 'T', 'U'));
+    expect(groups(folded)).toEqual(['S: a b c']);
+    expect([...folded.folds]).toEqual([
+      ['T', 'S'],
+      ['U', 'S'],
+    ]);
+    expect([...join(chain('S', 'S')).folds]).toEqual([]);
+  });
+
+  it('a new one, shared by all of a chain that has none', () => {
+    expect(groups(join(chain(null, null)))).toEqual(['with a: a b c']);
+  });
+
+  it('two of one subscription stay in it without a link', () => {
+    const two = [
+      agreement('a', { subscriptionId: 'S', endsAt: '11-20 00:00' }),
+      agreement('b', { startsAt: '12-01 00:00', subscriptionId: 'S' }),
+    ];
+    expect(groups(join(two))).toEqual(['S: a b']);
+    expect([...join(two).previousOf]).toEqual([]);
+  });
+});
