@@ -217,6 +217,30 @@ describe('H6 several instances', () => {
   });
 });
 
+describe('several applications in one process', () => {
+  it.each(['express', 'fastify'] as const)(
+    'are built, closed and built again on %s, side by side too',
+    async (platform) => {
+      const module = MarketplaceMeteringModule.forRoot(options());
+      const open: INestApplication[] = [];
+      // Hot reload: the same module object, and the one before is gone or not.
+      for (const closesFirst of [false, false, true]) {
+        if (closesFirst) await open.shift()?.close();
+        const host = await boot({ imports: [module] }, platform);
+        await host.listen(0, '127.0.0.1');
+        open.push(host);
+      }
+      for (const host of open) {
+        expect((await fetch(`${await host.getUrl()}/marketplace/registration`)).status).toBe(200);
+        expect(await host.get(SubscriptionService).forTenant('nobody')).toEqual([]);
+      }
+      expect(new Set(open.map((host) => host.get(LedgerDatabase))).size).toBe(2);
+      for (const host of open) await host.close();
+      app = undefined;
+    },
+  );
+});
+
 describe('H12 @RequireEntitlement below a decorator that replaces the method', () => {
   const replaced = (_target: object, _name: string, descriptor: PropertyDescriptor): PropertyDescriptor => ({
     ...descriptor,
