@@ -21,7 +21,15 @@ import { chooseWork, type WaitingWork } from './batch-planner.js';
 import { CallBreaker } from './call-breaker.js';
 import { callEndOf } from './call-end.js';
 import { ClaimProof } from './claim-proof.js';
-import { type ClaimCandidate, type ClaimTime, lockCandidates, lockProbe, machineTime, peekWork } from './claim.sql.js';
+import {
+  type ClaimCandidate,
+  type ClaimTime,
+  isAnythingPending,
+  lockCandidates,
+  lockProbe,
+  machineTime,
+  peekWork,
+} from './claim.sql.js';
 import { CurrentSettings } from './current-settings.js';
 import { LeaseWatch } from './lease-watch.js';
 import { MeterUsageOperation } from './meter-usage.operation.js';
@@ -98,6 +106,7 @@ export class BatchSubmitter {
   private async work(signal: AbortSignal): Promise<void> {
     let emptyClaims = 0;
     while (!signal.aborted && emptyClaims < EMPTY_CLAIMS_MAX) {
+      if (!(await isAnythingPending(this.database, this.options.sellerAccount))) return;
       const time = await this.time();
       const waiting = await this.database.transaction((tx) => peekWork(tx, time, [...this.operations.keys()]));
       const work = chooseWork(
