@@ -34,9 +34,9 @@ export class ClockGuard {
     return clock instanceof DatabaseClock && clock.hasJumped();
   }
 
-  /** Puts the clock right after a jump; where the database does not answer, what follows finds that out by itself. */
+  /** Puts the clock right after a jump, once for all who ask meanwhile. Rejects while the database does not answer. */
   async afterJump(): Promise<void> {
-    await this.checks.share('jump', () => this.check()).catch(() => undefined);
+    await this.checks.share('jump', () => this.check());
   }
 
   /**

@@ -2,13 +2,17 @@ import { afterEach, expect, it, jest } from '@jest/globals';
 import { JobScheduler, RegistrationService } from '../../src/index.js';
 import { DatabaseClock } from '../../src/options/clock.js';
 import { HOUR_MS } from '../../src/runtime/clock.js';
+import { FreezingProxy } from '../support/freezing-proxy.js';
 import { LEGACY_CODE, PRODUCT_CODE, World } from '../support/world.js';
 
 // G5: one replica whose clock is wrong, on real time: the module's own clock is what is under test.
 
 jest.setTimeout(240_000);
-afterEach(() => {
+let proxy: FreezingProxy | undefined;
+afterEach(async () => {
   jest.restoreAllMocks();
+  await proxy?.stop();
+  proxy = undefined;
 });
 
 const real = Date.now.bind(Date);
@@ -110,3 +114,29 @@ it.each([48, -48])(
     expect(world.simulator.bill({ agreementId: buyer.agreement.agreementId })).toEqual([]);
   },
 );
+
+it('the clock is set while the database is away: what is recorded waits for it, and is dated right', async () => {
+  await using world = await World.start({ startAt: new Date(real()), options: { clock: new DatabaseClock() } });
+  await world.join('acme', { startsAt: new Date(real() - 10 * HOUR_MS) });
+  proxy = await FreezingProxy.before(world.postgres.url);
+  const url = proxy.through(world.postgres.url);
+  const replica = await world.addReplica({
+    clock: new DatabaseClock(),
+    database: { url, statementTimeoutMs: 1000, connectTimeoutMs: 1000 },
+  });
+  const used = { tenantId: 'acme', productCode: PRODUCT_CODE };
+  await world.record({ ...used, quantity: 1 }, {}, replica);
+  proxy.freeze('refused');
+  jest.spyOn(Date, 'now').mockImplementation(() => real() - 48 * HOUR_MS);
+  const recorded = world.record({ ...used, quantity: 2 }, {}, replica);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  proxy.thaw();
+  await recorded;
+  jest.restoreAllMocks();
+
+  const dated = await world.database.query<{ quantity: string }>(
+    `SELECT quantity FROM marketplace.usage_event
+     WHERE abs(extract(epoch FROM occurred_at - clock_timestamp())) < 600 ORDER BY quantity`,
+  );
+  expect(dated.map(({ quantity }) => Number(quantity))).toEqual([1, 2]);
+});

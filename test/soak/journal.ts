@@ -3,17 +3,28 @@ export interface JournalEntry {
   readonly key: string;
   readonly tenantId: string;
   readonly quantity: number;
+  /** Business time; the ledger's date of it lies between this and the answer. */
+  readonly usedAt: Date;
   /** `open`: nobody has answered. */
   state: 'open' | 'acknowledged' | 'refused';
   code?: string;
+  answeredAt?: Date;
 }
 
 /** The host's own book of what it used, and of what the module has said of it: the oracle of the soak. */
 export class Journal {
   private readonly byKey = new Map<string, JournalEntry>();
 
+  constructor(private readonly now: () => Date) {}
+
   write(tenantId: string, quantity: number): JournalEntry {
-    const entry: JournalEntry = { key: `use-${this.byKey.size + 1}`, tenantId, quantity, state: 'open' };
+    const entry: JournalEntry = {
+      key: `use-${this.byKey.size + 1}`,
+      tenantId,
+      quantity,
+      usedAt: this.now(),
+      state: 'open',
+    };
     this.byKey.set(entry.key, entry);
     return entry;
   }
@@ -21,7 +32,9 @@ export class Journal {
   /** Once acknowledged, for ever: a refusal of a repeat takes nothing back. */
   acknowledge(key: string): void {
     const entry = this.byKey.get(key);
-    if (entry) entry.state = 'acknowledged';
+    if (!entry) return;
+    entry.state = 'acknowledged';
+    entry.answeredAt ??= this.now();
   }
 
   refuse(key: string, code: string): void {

@@ -32,6 +32,7 @@ const JOBS_MS = 500;
 const SETTLING_HOURS = 4;
 const HOUR_MS = 3_600_000;
 const PATIENCE = 5;
+const LET_IN_AFTER_THE_END = 0.05;
 
 const OPTIONS: Options = {
   sellerAccount: SELLER,
@@ -63,7 +64,7 @@ interface Place {
 
 /** AWS, a Postgres behind a proxy, replicas in processes, and the host's own journal. */
 export class SoakWorld {
-  readonly journal = new Journal();
+  readonly journal = new Journal(() => this.simulator.clock.now());
   readonly agreements = new Map<string, Agreement>();
   readonly replicas: SoakProcess[] = [];
   private office!: INestApplicationContext;
@@ -162,10 +163,17 @@ export class SoakWorld {
 
   /** The host uses something, writes it down, and records it with whichever replica it meets. */
   use(random: SeededRandom): void {
-    const tenants = [...this.agreements.keys()];
-    const tenantId = tenants[random.integer(tenants.length)] ?? '';
+    const tenantId = this.tenant(random);
     const entry = this.journal.write(tenantId, random.integer(1000) / 8);
     this.ask(entry, random);
+  }
+
+  /** Who has ended is let in once in a while, as hosts do that learn of it late. */
+  private tenant(random: SeededRandom): string {
+    const tenants = [...this.agreements];
+    const active = tenants.filter(([, agreement]) => this.simulator.agreement(agreement).status === 'ACTIVE');
+    const among = random.next() < LET_IN_AFTER_THE_END ? tenants : active;
+    return among[random.integer(among.length)]?.[0] ?? tenants[0]?.[0] ?? '';
   }
 
   /** What nobody has answered, or what was refused, is asked once more with its key, as a host would from its queue. */

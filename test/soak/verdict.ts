@@ -5,6 +5,8 @@ import { sumOf, whereUnitsAre } from '../support/whereabouts.js';
 import { type SoakWorld } from './soak-world.js';
 
 const HOUR_MS = 3_600_000;
+/** Business time that goes by between two processes on one machine. */
+const NEAR_MS = 900_000;
 
 export interface Verdict {
   counts: Record<string, unknown>;
@@ -14,14 +16,15 @@ export interface Verdict {
 /** The host's journal against the ledger, and the ledger against AWS's bill. */
 export async function verdictOf(world: SoakWorld): Promise<Verdict> {
   const { database, simulator, journal } = world;
-  const rows = await database.query<{ id: string; quantity: string }>(
-    'SELECT id, quantity FROM marketplace.usage_event',
+  const rows = await database.query<{ id: string; quantity: string; at: Date }>(
+    'SELECT id, quantity, occurred_at AS at FROM marketplace.usage_event',
   );
   const ledger = new Map(rows.map(({ id, quantity }) => [id, Number(quantity)]));
+  const dates = new Map(rows.map(({ id, at }) => [id, at.getTime()]));
   const mismatches: string[] = [];
   let unansweredAndRecorded = 0;
   let units = 0;
-  for (const { key, tenantId, quantity, state, code } of journal.entries) {
+  for (const { key, tenantId, quantity, state, code, usedAt, answeredAt } of journal.entries) {
     const id = eventIdOf({ sellerAccount: SELLER, scope: { kind: 'tenant', name: tenantId }, key });
     const recorded = ledger.get(id);
     ledger.delete(id);
@@ -29,6 +32,9 @@ export async function verdictOf(world: SoakWorld): Promise<Verdict> {
     if (recorded !== undefined && recorded !== quantity)
       mismatches.push(`${key} of ${quantity} is there as ${recorded}`);
     if (recorded === undefined) continue;
+    const at = dates.get(id) ?? 0;
+    if (at < usedAt.getTime() - NEAR_MS || at > (answeredAt?.getTime() ?? Infinity) + NEAR_MS)
+      mismatches.push(`${key} of ${usedAt.toISOString()} is dated ${new Date(at).toISOString()}`);
     units += quantity;
     if (state !== 'acknowledged') unansweredAndRecorded += 1;
     if (state === 'refused' && !UNSURE.has(code ?? ''))

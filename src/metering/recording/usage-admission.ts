@@ -1,9 +1,8 @@
 import { type SqlExecutor } from '../../database/ledger-database.js';
 import { isInstallation, type ResolvedOptions } from '../../options/resolved-options.js';
-import { monotonicMs, sleep } from '../../runtime/real-time.js';
 import { type Subject, type SubjectDirectory, type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { type ProductCatalog } from '../../subscription/product-catalog.js';
-import { recordingFailureOf } from './recording-failure.js';
+import { throughOutage } from './recording-outage.js';
 import { type RecordResult } from './usage-event.js';
 import { type CheckedUsage, EVENTS_PER_CALL_MAX, readUsage } from './usage-reading.js';
 import {
@@ -16,10 +15,7 @@ import {
   unknownSubject,
   untaggable,
 } from './usage-placement.js';
-import { type CodedProblem, notRecordedBecause, refusalOf } from './usage-refusal.js';
-
-const PAUSE_MIN_MS = 10;
-const PAUSE_MAX_MS = 500;
+import { type CodedProblem, refusalOf } from './usage-refusal.js';
 
 /**
  * Lets events into the ledger, or says what is wrong with them. Asks only for what never changes, and from memory as a
@@ -135,16 +131,8 @@ export class UsageAdmission {
     host: SqlExecutor | null,
     ignoresTenants: boolean,
   ): Promise<(Subject | null)[]> {
-    const deadline = monotonicMs() + this.options.recording.timeoutMs;
-    for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
-      try {
-        return await this.directory.subjectsOf(names, host, ignoresTenants);
-      } catch (error) {
-        if (host || recordingFailureOf(error) !== 'unavailable') throw error;
-        if (monotonicMs() + pauseMs > deadline) throw notRecordedBecause(error, 'notWritten', []);
-        await sleep(pauseMs);
-      }
-    }
+    const ask = (): Promise<(Subject | null)[]> => this.directory.subjectsOf(names, host, ignoresTenants);
+    return host ? ask() : throughOutage(ask, this.options.recording.timeoutMs);
   }
 
   private placeAt(

@@ -11,6 +11,7 @@ import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { SubjectDirectory } from '../../subscription/chain/subject-directory.js';
 import { ProductCatalog } from '../../subscription/product-catalog.js';
 import { RECORDING_PAUSES, recordingFailureOf } from './recording-failure.js';
+import { throughOutage } from './recording-outage.js';
 import { UsageAdmission } from './usage-admission.js';
 import { conflictProblem, differences, distinctUsage } from './usage-comparison.js';
 import { type RecordOptions, type RecordResult, type UsageEvent } from './usage-event.js';
@@ -65,7 +66,7 @@ export class UsageRecorder implements OnApplicationShutdown {
       );
     }
     // Jobs compare the clock before they decide; what is recorded between a jump and the next comparison is dated, too.
-    if (this.clock.hasJumped) await this.clock.afterJump();
+    if (this.clock.hasJumped) await throughOutage(() => this.clock.afterJump(), this.options.recording.timeoutMs);
     const lone = o.manager !== undefined || Array.isArray(input) ? null : this.admission.admitRemembered(input);
     if (lone && !o.signal?.aborted) return this.gatherer.record(lone, o.signal);
     const call = this.perform(input, o);
