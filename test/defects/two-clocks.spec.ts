@@ -24,9 +24,11 @@ it('I8 no statement reads the time at which its transaction began: it is neither
 
 it('I8 the wall clock of the process is read where it is the business clock by default, compared with the database, or guards a lease', () => {
   expect(saying(/\bDate\.now\(|\bnew Date\(\)/)).toEqual([
+    // Sessions of AWS's end by AWS's time.
+    'aws/role-credentials.ts',
     'database/clock-guard.ts',
     'database/connection-watch.ts',
-    'metering/submission/batch-submitter.ts',
+    'metering/submission/lease-watch.ts',
     'options/clock.ts',
     'runtime/clock.ts',
     // Certificates are AWS's, and hold by AWS's calendar.

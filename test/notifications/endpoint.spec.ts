@@ -1,5 +1,5 @@
 import { createConnection } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
   type CanActivate,
   type DynamicModule,
@@ -15,6 +15,7 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, Reflector } from '@nestjs/core';
 import { map } from 'rxjs';
+import { SnsCertificates } from '../../src/subscription/inbox/sns-certificates.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
 import {
   agreementEvent,
@@ -298,7 +299,13 @@ describe.each(ADAPTERS)('on %s', (adapter) => {
     expect(refused.headers.get('retry-after')).toBe('30');
     expect(await answerOf(refused)).toEqual([503, 'CERTIFICATE_UNAVAILABLE']);
     sns.status = 200;
+    expect(await answerOf(await host.postSns(message))).toEqual([503, 'CERTIFICATE_UNAVAILABLE']);
+    // As many seconds later as AWS was asked to wait.
+    const certificates = host.app.get<unknown, { nowMs: () => number }>(SnsCertificates);
+    const later = certificates.nowMs() + 30_000;
+    const time = jest.spyOn(certificates, 'nowMs').mockReturnValue(later);
     expect(await answerOf(await host.postSns(message))).toEqual([200, 'received']);
+    time.mockRestore();
   });
 
   it('confirms the subscription of a topic of ours, and says 503 as long as SNS does not', async () => {
