@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
-import { isDecoratorLost } from '../runtime/lasting-decorator.js';
+import { routesWithout } from '../runtime/lasting-decorator.js';
 import { REQUIRED_ENTITLEMENT } from './entitlement.guard.js';
 
 /**
@@ -17,17 +17,12 @@ export class GuardedRoutes implements OnModuleInit {
 
   /** @throws MarketplaceMeteringError `GUARD_LOST` */
   onModuleInit(): void {
-    for (const { metatype } of this.discovery.getControllers()) {
-      const prototype = (metatype as { prototype?: object } | null)?.prototype;
-      if (!prototype) continue;
-      for (const name of this.scanner.getAllMethodNames(prototype)) {
-        if (!isDecoratorLost(REQUIRED_ENTITLEMENT, prototype, name)) continue;
-        throw new MarketplaceMeteringError(
-          'GUARD_LOST',
-          `@RequireEntitlement on ${prototype.constructor.name}.${name} has lost its guard: another function stands in ` +
-            'its place. Put the decorator above what replaces the method.',
-        );
-      }
-    }
+    const [route] = routesWithout(REQUIRED_ENTITLEMENT, this.discovery, this.scanner);
+    if (route === undefined) return;
+    throw new MarketplaceMeteringError(
+      'GUARD_LOST',
+      `@RequireEntitlement on ${route} has lost its guard: another function stands in ` +
+        'its place. Put the decorator above what replaces the method.',
+    );
   }
 }

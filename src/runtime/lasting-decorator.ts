@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { type DiscoveryService, type MetadataScanner } from '@nestjs/core';
 
 /**
  * Has a decorator hold whatever stands above it. Nest looks for guards and interceptors on the function that stands in
@@ -29,9 +30,19 @@ function isBare(method: unknown, key: string): method is object {
 }
 
 /** Whether the decorator stood on this method of the class, and the function that is there now knows nothing of it. */
-export function isDecoratorLost(key: string, prototype: object, name: string): boolean {
+function isDecoratorLost(key: string, prototype: object, name: string): boolean {
   let owner: object | null = prototype;
   while (owner !== null && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object | null;
   if (owner === null || !Reflect.hasOwnMetadata(key, owner, name)) return false;
   return isBare((owner as Record<string, unknown>)[name], key);
+}
+
+/** Routes of the host, as `Class.method`, that bore the decorator `key` and have lost it. */
+export function* routesWithout(key: string, discovery: DiscoveryService, scanner: MetadataScanner): Generator<string> {
+  for (const { metatype } of discovery.getControllers()) {
+    const prototype = (metatype as { prototype?: object } | null)?.prototype;
+    if (!prototype) continue;
+    for (const name of scanner.getAllMethodNames(prototype))
+      if (isDecoratorLost(key, prototype, name)) yield `${prototype.constructor.name}.${name}`;
+  }
 }

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
-import { isDecoratorLost } from '../../runtime/lasting-decorator.js';
+import { routesWithout } from '../../runtime/lasting-decorator.js';
 import { METERED } from './meter.js';
 
 /**
@@ -17,17 +17,12 @@ export class MeteredRoutes implements OnModuleInit {
 
   /** @throws MarketplaceMeteringError `METERED_INVALID` */
   onModuleInit(): void {
-    for (const { metatype } of this.discovery.getControllers()) {
-      const prototype = (metatype as { prototype?: object } | null)?.prototype;
-      if (!prototype) continue;
-      for (const name of this.scanner.getAllMethodNames(prototype)) {
-        if (!isDecoratorLost(METERED, prototype, name)) continue;
-        throw new MarketplaceMeteringError(
-          'METERED_INVALID',
-          `@Metered on ${prototype.constructor.name}.${name} counts nothing: another function stands in its place. Put ` +
-            'the decorator above what replaces the method.',
-        );
-      }
-    }
+    const [route] = routesWithout(METERED, this.discovery, this.scanner);
+    if (route === undefined) return;
+    throw new MarketplaceMeteringError(
+      'METERED_INVALID',
+      `@Metered on ${route} counts nothing: another function stands in its place. Put ` +
+        'the decorator above what replaces the method.',
+    );
   }
 }
