@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type ActionFilter } from './list-query.js';
 import { Selection } from './selection.js';
 
@@ -14,7 +14,7 @@ export interface ActionRow {
 
 /** Newest first. */
 export function selectActions(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   filter: ActionFilter,
   after: readonly [string] | null,

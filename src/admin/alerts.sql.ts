@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type AlertFilter } from './list-query.js';
 import { precise, Selection } from './selection.js';
 
@@ -21,7 +21,7 @@ export interface AlertRow {
 
 /** Open ones first, each part newest first. The cursor holds `first_raised`: microseconds that a Date would lose. */
 export function selectAlerts(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   filter: AlertFilter,
   after: readonly [string, string, string, string] | null,

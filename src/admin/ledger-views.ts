@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { EventDeliveries } from '../events/event-deliveries.service.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
@@ -207,7 +207,7 @@ export class LedgerViews {
   }
 
   /** Null where the filter names neither tenant nor subscription. */
-  private async subjectsOf(tx: SqlExecutor, { tenantId, subscriptionId }: WaitingFilter): Promise<SubjectRow[] | null> {
+  private async subjectsOf(tx: LedgerSql, { tenantId, subscriptionId }: WaitingFilter): Promise<SubjectRow[] | null> {
     if (tenantId === undefined && subscriptionId === undefined) return null;
     return selectSubjects(tx, this.seller, { tenantId, subscriptionId });
   }
@@ -227,7 +227,7 @@ export class LedgerViews {
     return [...new Set(scopes.map((scope) => eventIdOf({ sellerAccount: this.seller, scope, key })))];
   }
 
-  private snapshot<T>(read: (tx: SqlExecutor) => Promise<T>): Promise<T> {
+  private snapshot<T>(read: (tx: LedgerSql) => Promise<T>): Promise<T> {
     return this.database.transaction(read, { isolation: 'REPEATABLE READ' });
   }
 }

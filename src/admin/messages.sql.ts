@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type MessageFilter } from './list-query.js';
 import { precise, Selection } from './selection.js';
 
@@ -19,7 +19,7 @@ export interface MessageRow {
 
 /** Without the bodies. The cursor holds `received`: microseconds that a Date would lose. */
 export function selectMessages(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   filter: MessageFilter,
   after: readonly [string, string, string] | null,

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type RecordFilter } from './list-query.js';
 import { ID_KEY, livingOf, Selection } from './selection.js';
 
@@ -60,7 +60,7 @@ const RECORD_COLUMNS = `id, kind, customer_id, subscription_id, product_code, di
   (SELECT to_jsonb(i) - 'digest' FROM marketplace.metering_identity i WHERE i.id = identity_id) AS identity`;
 
 export function selectRecords(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   filter: RecordFilter,
   after: readonly [string] | null,
@@ -97,11 +97,7 @@ export function selectRecords(
   );
 }
 
-export async function selectRecord(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  id: string,
-): Promise<RecordDetailRow | null> {
+export async function selectRecord(tx: LedgerSql, sellerAccount: string, id: string): Promise<RecordDetailRow | null> {
   const [row] = await tx.query<RecordDetailRow>(
     `SELECT ${RECORD_COLUMNS}, allocations, included_by FROM marketplace.metering_record WHERE seller_account = $1 AND id = $2`,
     [sellerAccount, id],
@@ -130,7 +126,7 @@ export interface AttemptRow {
 
 /** The latest attempts on each record, at most `perRecord`, in the order in which they were committed. */
 export function selectAttempts(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   recordIds: readonly string[],
   perRecord: number,

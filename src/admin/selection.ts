@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 
 /** A column by which pages are cut, and its type. */
 export interface PageKey {
@@ -52,7 +52,7 @@ export class Selection {
     const text = `SELECT ${this.columns} FROM marketplace.${this.table}
       WHERE ${this.conditions.join(' AND ')}
       ORDER BY ${keys.map(({ column }) => `${column} DESC`).join(', ')} LIMIT $${this.parameters.length}`;
-    return { read: <Row>(tx: SqlExecutor): Promise<Row[]> => tx.query<Row>(text, this.parameters) };
+    return { read: <Row>(tx: LedgerSql): Promise<Row[]> => tx.query<Row>(text, this.parameters) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type SubscriptionFilter } from './list-query.js';
 import { ID_KEY, Selection } from './selection.js';
 
@@ -38,7 +38,7 @@ const SUBSCRIPTION_COLUMNS = `id, customer_id, product_code, state, is_trial, of
   ${buyerName('account')} AS account, ${buyerName('customerIdentifier')} AS customer_identifier`;
 
 export function selectSubscriptions(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   filter: SubscriptionFilter,
   after: readonly [string] | null,
@@ -58,7 +58,7 @@ export function selectSubscriptions(
 }
 
 export async function selectSubscription(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
 ): Promise<SubscriptionRow | null> {
@@ -80,7 +80,7 @@ export interface AgreementRow {
 }
 
 export function selectAgreements(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subscriptionId: string,
 ): Promise<AgreementRow[]> {
@@ -110,7 +110,7 @@ export interface FactRow {
  * happened.
  */
 export function selectFacts(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subscriptionId: string,
   limit: number,
@@ -141,7 +141,7 @@ export interface WorkRow {
   entitlements_fetched_at: Date | null;
 }
 
-export async function selectWork(tx: SqlExecutor, sellerAccount: string, subscriptionId: string): Promise<WorkRow> {
+export async function selectWork(tx: LedgerSql, sellerAccount: string, subscriptionId: string): Promise<WorkRow> {
   const [row] = await tx.query<WorkRow>(
     `WITH states AS (
        SELECT state, count(*) AS records, min(due_at) AS due_at, min(cutoff_at) AS cutoff_at

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type EventFilter, type WaitingFilter } from './list-query.js';
 import { withFolded } from './selection.js';
 
@@ -13,7 +13,7 @@ export interface SubjectRow {
  * For this transaction: rows are looked up one by one. How few events a page opens is in no statistics, and a plan that
  * reads the ledger's largest tables whole would be chosen for them.
  */
-export async function lookUpByIndex(tx: SqlExecutor): Promise<void> {
+export async function lookUpByIndex(tx: LedgerSql): Promise<void> {
   await tx.query(
     `SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'])
       AS name`,
@@ -22,7 +22,7 @@ export async function lookUpByIndex(tx: SqlExecutor): Promise<void> {
 
 /** The subjects that a tenant, a subscription (with those folded into it), or both together name. */
 export function selectSubjects(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { tenantId, subscriptionId }: { tenantId?: string | undefined; subscriptionId?: string | undefined },
 ): Promise<SubjectRow[]> {
@@ -79,7 +79,7 @@ const hourOfText = (instant: string): number => Math.floor(Date.parse(instant) /
  * Of the rollups only as many are opened as the page needs: whole hours, since a page is cut within one.
  */
 export function selectEvents(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   filter: EventFilter,
   { subjects, eventIds }: EventSearch,
@@ -198,7 +198,7 @@ export interface WaitingRow {
  * @param subjects null: of any subject.
  */
 export function selectWaiting(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { reason }: WaitingFilter,
   subjects: readonly number[] | null,

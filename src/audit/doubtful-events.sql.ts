@@ -1,10 +1,10 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type DoubtfulEvent } from './absence.js';
 import { type Interval } from './trail-coverage.js';
 
 /** Events of an interval of which nobody knows the content. */
 export function selectUnclearEvents(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   { from, to }: Interval,
   limit: number,
@@ -18,7 +18,7 @@ export function selectUnclearEvents(
 }
 
 /** What AWS answered about a record to calls of ours that are not known to be refused. */
-export function selectAnswersOf(sql: SqlExecutor, sellerAccount: string, recordId: string): Promise<DoubtfulEvent[]> {
+export function selectAnswersOf(sql: LedgerSql, sellerAccount: string, recordId: string): Promise<DoubtfulEvent[]> {
   return sql.query<DoubtfulEvent>(
     `SELECT DISTINCT e.id AS "eventId", e.region, e.at, x.attempt_id AS "attemptId", 'answered' AS kind
      FROM marketplace.attempt_record x

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { type StandingRecord, type TakenEntry } from './incident.js';
 import { COMPARED_IDENTITY } from './trail-store.sql.js';
@@ -6,7 +6,7 @@ import { type Interval } from './trail-coverage.js';
 
 /** Hours in which the log or the ledger has something that AWS took, in order. */
 export async function selectComparedHours(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   { from, to }: Interval,
 ): Promise<Date[]> {
@@ -29,7 +29,7 @@ const ACCOUNT_OF_BUYER = `SELECT n.digest FROM marketplace.buyer b
     AND n.kind = 'account'`;
 
 /** Every `Success` of one hour, with product and buyer as far as they are known. */
-export async function selectTakenEntries(sql: SqlExecutor, sellerAccount: string, hour: Date): Promise<TakenEntry[]> {
+export async function selectTakenEntries(sql: LedgerSql, sellerAccount: string, hour: Date): Promise<TakenEntry[]> {
   const rows = await sql.query<Omit<TakenEntry, 'quantity'> & { quantity: string }>(
     `SELECT e.event_id AS "eventId", product.code AS "productCode", e.kind, encode(e.digest, 'hex') AS digest,
        encode(coalesce(e.account_digest, CASE e.kind
@@ -68,7 +68,7 @@ export async function selectTakenEntries(sql: SqlExecutor, sellerAccount: string
 
 /** Live records of one hour that stand. */
 export async function selectStandingRecords(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   hour: Date,
 ): Promise<StandingRecord[]> {

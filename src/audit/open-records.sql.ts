@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type MeteringOperation } from '../metering/settlement/deadlines.js';
 import { type OpenRecord } from './look-plan.js';
 
@@ -16,7 +16,7 @@ export interface OpenRecordRow extends OpenRecord {
  * were looked for longest ago first. No lock.
  */
 export function selectOpenRecords(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   {
     operations,
@@ -60,7 +60,7 @@ export function selectOpenRecords(
 }
 
 export async function noteLooks(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   recordIds: readonly string[],
   at: Date,
@@ -76,7 +76,7 @@ export async function noteLooks(
 
 /** Where this ledger has ever sent usage. */
 export function selectCalledPlaces(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
 ): Promise<{ operation: MeteringOperation; region: string }[]> {
   return sql.query(

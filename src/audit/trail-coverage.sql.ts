@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type MeteringOperation } from '../metering/settlement/deadlines.js';
 import { type Interval, type ReadInterval } from './trail-coverage.js';
 
@@ -14,7 +14,7 @@ export interface PlacedCoverage extends TrailPlace, ReadInterval {
 
 /** @returns its id, by which `extendCoverage` goes on */
 export async function insertCoverage(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   { operation, region, from, to, readAt, source }: PlacedCoverage,
 ): Promise<string> {
@@ -28,7 +28,7 @@ export async function insertCoverage(
 }
 
 /** One more page: the log is answered newest first, so what was read grows towards its beginning. */
-export async function extendCoverage(sql: SqlExecutor, id: string, from: Date): Promise<void> {
+export async function extendCoverage(sql: LedgerSql, id: string, from: Date): Promise<void> {
   await sql.query(`UPDATE marketplace.trail_coverage SET from_at = $2 WHERE id = $1 AND from_at > $2`, [
     id,
     from.toISOString(),
@@ -37,7 +37,7 @@ export async function extendCoverage(sql: SqlExecutor, id: string, from: Date): 
 
 /** What was read of all logs within an interval. */
 export function selectCoverage(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   { from, to }: Interval,
 ): Promise<PlacedCoverage[]> {

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type MeteringOperation } from '../metering/settlement/deadlines.js';
 import { type LedgerExcerpt, type LedgerRecord, type SightedCall, type TrailIdentityKind } from './trail-sighting.js';
 
@@ -26,7 +26,7 @@ export interface StoredEvent {
 
 /** Keeps what was read. An event that is known, from another page, file or trail, is not kept twice. */
 export async function storeEvents(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   events: readonly StoredEvent[],
   calls: readonly SightedCall[],
@@ -69,7 +69,7 @@ export async function storeEvents(
 }
 
 /** Findings older than that are deleted: no comparison asks for them any more. */
-export async function forgetEvents(sql: SqlExecutor, sellerAccount: string, before: Date): Promise<void> {
+export async function forgetEvents(sql: LedgerSql, sellerAccount: string, before: Date): Promise<void> {
   await sql.query(
     `DELETE FROM marketplace.trail_event WHERE seller_account = $1 AND id IN (
        SELECT id FROM marketplace.trail_event WHERE seller_account = $1 AND at < $2 LIMIT 5000)`,
@@ -86,7 +86,7 @@ export async function forgetEvents(sql: SqlExecutor, sellerAccount: string, befo
  * dimension and hour. No lock: whoever settles a record locks it.
  */
 export async function excerptFor(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   calls: readonly SightedCall[],
 ): Promise<LedgerExcerpt> {

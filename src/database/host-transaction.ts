@@ -3,7 +3,7 @@ import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.j
 import { hasMethods, invalidManager, kindOf } from './executors/manager-refusal.js';
 import { executorOfRunner, isEntityManager, isQueryRunner } from './executors/typeorm-executor.js';
 import { hostStatement, textOf } from './host-statement.js';
-import { dataSourceOf, type LedgerDatabase, type SqlExecutor as LedgerSql, sqlStateOf } from './ledger-database.js';
+import { dataSourceOf, type LedgerDatabase, type LedgerSql, sqlStateOf } from './ledger-database.js';
 import { assertInTransaction, assertSameDatabase } from './manager-guard.js';
 import { type SqlExecutor } from './sql-executor.js';
 

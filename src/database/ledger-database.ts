@@ -8,7 +8,7 @@ import { type LedgerClient } from './ledger-client.js';
 import { type LedgerDataSource } from './ledger-data-source.js';
 
 /** One connection, or a transaction on one: all that the SQL of a room needs. */
-export interface SqlExecutor {
+export interface LedgerSql {
   /** Rows of a statement, also those that `UPDATE … RETURNING` gives back. */
   query<Row = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
   /** Calls `work` once what was written so far is committed, and never if it is not. Missing where the host commits. */
@@ -96,7 +96,7 @@ export class LedgerDatabase implements OnApplicationShutdown {
    * `work` must do nothing that a rollback does not undo.
    * @throws CommitUnknownError where `COMMIT` got no answer
    */
-  transaction<T>(work: (tx: SqlExecutor) => Promise<T>, settings: TransactionSettings = {}): Promise<T> {
+  transaction<T>(work: (tx: LedgerSql) => Promise<T>, settings: TransactionSettings = {}): Promise<T> {
     return this.retried((runner, client) => this.inTransaction(runner, client, work, settings));
   }
 
@@ -131,7 +131,7 @@ export class LedgerDatabase implements OnApplicationShutdown {
   private async inTransaction<T>(
     runner: QueryRunner,
     client: LedgerClient,
-    work: (tx: SqlExecutor) => Promise<T>,
+    work: (tx: LedgerSql) => Promise<T>,
     settings: TransactionSettings,
   ): Promise<T> {
     const { isolation = 'READ COMMITTED', statementTimeoutMs } = settings;
@@ -178,7 +178,7 @@ async function commit(client: pg.Client): Promise<void> {
  * Statements through a runner of ours. Structured results, because TypeORM's raw result of an UPDATE is
  * `[rows, count]`.
  */
-export function executorOn(runner: QueryRunner): SqlExecutor {
+export function executorOn(runner: QueryRunner): LedgerSql {
   return {
     async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
       const result = await runner.query(sql, [...parameters], true);

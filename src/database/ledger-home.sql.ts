@@ -1,8 +1,8 @@
-import { type SqlExecutor } from './ledger-database.js';
+import { type LedgerSql } from './ledger-database.js';
 import { type LedgerHome, strangenessOf } from './ledger-home.js';
 
 /** Where we are. In two questions: a function that the role may not call is refused before it is reached. */
-export async function readHome(sql: SqlExecutor): Promise<LedgerHome> {
+export async function readHome(sql: LedgerSql): Promise<LedgerHome> {
   const [row] = await sql.query<{ oid: string; name: string; is_readable: boolean }>(
     `SELECT oid::text, datname::text AS name, has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
        AS is_readable
@@ -16,7 +16,7 @@ export async function readHome(sql: SqlExecutor): Promise<LedgerHome> {
 }
 
 /** Where the seller's ledger was begun, or was last released. The first who asks pins it. */
-export async function pinnedHome(sql: SqlExecutor, sellerAccount: string, here: LedgerHome): Promise<LedgerHome> {
+export async function pinnedHome(sql: LedgerSql, sellerAccount: string, here: LedgerHome): Promise<LedgerHome> {
   const read = (): Promise<LedgerHome[]> =>
     sql.query<LedgerHome>(
       `SELECT cluster, database_oid AS "databaseOid", database_name AS "databaseName" FROM marketplace.ledger_home
@@ -35,7 +35,7 @@ export async function pinnedHome(sql: SqlExecutor, sellerAccount: string, here: 
 }
 
 export async function movePinnedHome(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   here: LedgerHome,
   by: string,
@@ -50,7 +50,7 @@ export async function movePinnedHome(
 }
 
 /** Why this database is not the one in which the seller's ledger was begun; null where it is. */
-export async function strangenessHere(sql: SqlExecutor, sellerAccount: string): Promise<string | null> {
+export async function strangenessHere(sql: LedgerSql, sellerAccount: string): Promise<string | null> {
   const here = await readHome(sql);
   return strangenessOf(await pinnedHome(sql, sellerAccount, here), here);
 }

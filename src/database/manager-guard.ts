@@ -2,7 +2,7 @@ import { type DataSource } from 'typeorm';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { isOfOneTransaction } from './executors/executor-memory.js';
 import { invalidManager } from './executors/manager-refusal.js';
-import { type LedgerDatabase, type SqlExecutor as LedgerSql } from './ledger-database.js';
+import { type LedgerDatabase, type LedgerSql } from './ledger-database.js';
 import { type SqlExecutor } from './sql-executor.js';
 
 /** Text only: the host's type parsers are the host's. */

@@ -1,5 +1,5 @@
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
-import { type LedgerDatabase, type SqlExecutor, sqlStateOf } from './ledger-database.js';
+import { type LedgerDatabase, type LedgerSql, sqlStateOf } from './ledger-database.js';
 
 interface NumberedColumn {
   table: string;
@@ -67,7 +67,7 @@ export async function healSequences(database: LedgerDatabase): Promise<string[]>
   return behind.map(({ name }) => name);
 }
 
-async function heal(tx: SqlExecutor, numbered: NumberedColumn): Promise<void> {
+async function heal(tx: LedgerSql, numbered: NumberedColumn): Promise<void> {
   const sequence = quoted(sequenceOf(numbered));
   const table = `marketplace.${numbered.table}`;
   const set = `SELECT setval(${sequence}::regclass, highest) FROM (${numbered.highest}) AS rows (highest)

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from './ledger-database.js';
+import { type LedgerSql } from './ledger-database.js';
 
 /** That a person, or the start of a process, has stopped the submission for every process on the ledger. */
 export interface PlacedHold {
@@ -8,7 +8,7 @@ export interface PlacedHold {
 }
 
 /** The hold in force, null where there is none. */
-export async function selectHold(sql: SqlExecutor, sellerAccount: string): Promise<PlacedHold | null> {
+export async function selectHold(sql: LedgerSql, sellerAccount: string): Promise<PlacedHold | null> {
   const [row] = await sql.query<{ is_held: boolean; decided_by: string; reason: string | null; decided_at: Date }>(
     `SELECT is_held, decided_by, reason, decided_at FROM marketplace.submission_hold WHERE seller_account = $1
      ORDER BY id DESC LIMIT 1`,
@@ -19,7 +19,7 @@ export async function selectHold(sql: SqlExecutor, sellerAccount: string): Promi
 
 /** @param reason why it is held; null where it is released */
 export async function insertHold(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   by: string,
   reason: string | null,

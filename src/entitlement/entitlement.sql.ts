@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type Snapshot } from './snapshot-rule.js';
 
 export type SnapshotRow = Snapshot;
@@ -18,7 +18,7 @@ export interface HolderRow {
 
 /** The current agreement of a subscription; before it is known which is in force, the one that was entered last. */
 export async function selectHolder(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   subscriptionId: string,
 ): Promise<HolderRow | null> {
@@ -47,7 +47,7 @@ export async function selectHolder(
 }
 
 export async function subscriptionExists(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   subscriptionId: string,
 ): Promise<boolean> {
@@ -59,7 +59,7 @@ export async function subscriptionExists(
 }
 
 export async function selectSnapshot(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   agreementId: string,
 ): Promise<SnapshotRow | null> {
@@ -73,7 +73,7 @@ export async function selectSnapshot(
 
 /** An agreement whose hours wait for an answer, with the names by which AWS can be asked. */
 export async function selectHolderOfAgreement(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   agreementId: string,
 ): Promise<HolderRow | null> {
@@ -103,7 +103,7 @@ export async function selectHolderOfAgreement(
  * the first, and sees what that one kept.
  */
 export async function lockSnapshot(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   agreementId: string,
 ): Promise<SnapshotRow | null> {
@@ -117,7 +117,7 @@ export async function lockSnapshot(
 
 /** @returns whether another thing counts now, and is no longer doubted */
 export async function writeSnapshot(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   agreementId: string,
   before: SnapshotRow | null,
@@ -146,7 +146,7 @@ export async function writeSnapshot(
 
 /** Agreements that hours wait for, taken for a while of machine time, so that no other replica asks for them as well. */
 export function claimWanted(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { limit, leaseMs, after }: { limit: number; leaseMs: number; after: string },
 ): Promise<{ agreement_id: string; customer_id: string }[]> {
@@ -163,14 +163,14 @@ export function claimWanted(
   );
 }
 
-export async function releaseWanted(tx: SqlExecutor, sellerAccount: string, agreementId: string): Promise<void> {
+export async function releaseWanted(tx: LedgerSql, sellerAccount: string, agreementId: string): Promise<void> {
   await tx.query(
     `UPDATE marketplace.entitlement_wanted SET lease_until = NULL WHERE seller_account = $1 AND agreement_id = $2`,
     [sellerAccount, agreementId],
   );
 }
 
-export async function deleteWanted(tx: SqlExecutor, sellerAccount: string, agreementId: string): Promise<void> {
+export async function deleteWanted(tx: LedgerSql, sellerAccount: string, agreementId: string): Promise<void> {
   await tx.query(`DELETE FROM marketplace.entitlement_wanted WHERE seller_account = $1 AND agreement_id = $2`, [
     sellerAccount,
     agreementId,

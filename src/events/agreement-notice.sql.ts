@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type AgreementNotice, type StoredAgreementNotice } from './marketplace-event.js';
 
 /**
@@ -6,7 +6,7 @@ import { type AgreementNotice, type StoredAgreementNotice } from './marketplace-
  * to be one agreement share their names. Where several licenses are known, the newest row's.
  */
 export async function agreementNoticeOf(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   stored: StoredAgreementNotice | null,
 ): Promise<AgreementNotice | null> {

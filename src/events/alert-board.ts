@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { countMetric } from '../runtime/metrics.js';
@@ -52,7 +52,7 @@ export class AlertBoard {
     private readonly outbox: Outbox,
   ) {}
 
-  async raise(tx: SqlExecutor, alert: Alert): Promise<void> {
+  async raise(tx: LedgerSql, alert: Alert): Promise<void> {
     const entry =
       tx instanceof LedgerDatabase
         ? await tx.transaction((own) => this.enter(own, alert))
@@ -68,7 +68,7 @@ export class AlertBoard {
   }
 
   /** When it opens or becomes critical, the host's handlers are told. What comes from outside is made storable. */
-  private async enter(tx: SqlExecutor, { kind, severity, ...alert }: Alert): Promise<Entry> {
+  private async enter(tx: LedgerSql, { kind, severity, ...alert }: Alert): Promise<Entry> {
     const now = this.options.clock.now();
     const [subject, message] = [storableText(alert.subject), storableText(alert.message)];
     const details = storableJson(alert.details ?? {});
@@ -121,7 +121,7 @@ export class AlertBoard {
   }
 
   /** Subjects of the open alerts of a kind. */
-  async openSubjects(sql: SqlExecutor, kind: AlertKind): Promise<string[]> {
+  async openSubjects(sql: LedgerSql, kind: AlertKind): Promise<string[]> {
     const rows = await sql.query<{ subject: string }>(
       `SELECT subject FROM marketplace.alert WHERE seller_account = $1 AND kind = $2 AND resolved_at IS NULL`,
       [this.options.sellerAccount, kind],
@@ -129,7 +129,7 @@ export class AlertBoard {
     return rows.map((row) => row.subject);
   }
 
-  async resolve(tx: SqlExecutor, kind: AlertKind, subjects: string | readonly string[]): Promise<void> {
+  async resolve(tx: LedgerSql, kind: AlertKind, subjects: string | readonly string[]): Promise<void> {
     await tx.query(
       `UPDATE marketplace.alert SET resolved_at = $4 WHERE seller_account = $1 AND kind = $2 AND subject = ANY ($3)
         AND resolved_at IS NULL`,

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { plusMs } from '../runtime/clock.js';
 import { JobScheduler } from '../runtime/job-scheduler.js';
@@ -94,7 +94,7 @@ export class AlertWatch {
   }
 
   /** Whoever ends an alert only writes that down: that hosts hear of it is seen to in this one place. */
-  private async tellResolved(tx: SqlExecutor): Promise<number> {
+  private async tellResolved(tx: LedgerSql): Promise<number> {
     const { sellerAccount } = this.options;
     const ended = await tx.query<EndedAlert>(
       `UPDATE marketplace.alert a SET resolution_told_at = resolved_at FROM (
@@ -124,7 +124,7 @@ export class AlertWatch {
     return ended.length;
   }
 
-  private async tellAgain(tx: SqlExecutor, now: Date): Promise<number> {
+  private async tellAgain(tx: LedgerSql, now: Date): Promise<number> {
     const { sellerAccount } = this.options;
     const due = await tx.query<OpenAlert>(
       `SELECT kind, subject, severity, message, details, tell_count FROM marketplace.alert

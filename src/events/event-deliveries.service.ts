@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from '../runtime/waker.js';
@@ -177,7 +177,7 @@ export class EventDeliveries {
     return skipped;
   }
 
-  private async decide(deliveryId: string, verb: string, write: (tx: SqlExecutor) => Promise<void>): Promise<void> {
+  private async decide(deliveryId: string, verb: string, write: (tx: LedgerSql) => Promise<void>): Promise<void> {
     if (!UUID.test(deliveryId)) throw notFound(`delivery ${deliveryId}`);
     await this.database.transaction(async (tx) => {
       const handlerId = await handlerOfDelivery(tx, this.seller, deliveryId);
@@ -197,7 +197,7 @@ export class EventDeliveries {
     });
   }
 
-  private async resolveDeadLettered(tx: SqlExecutor, handlerId: string): Promise<void> {
+  private async resolveDeadLettered(tx: LedgerSql, handlerId: string): Promise<void> {
     if (!(await hasDeadLettered(tx, this.seller, handlerId)))
       await this.alerts.resolve(tx, 'handlerDeadLettered', handlerId);
   }

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type MarketplaceEventType, type StoredPayload } from './marketplace-event.js';
 
 /**
@@ -37,7 +37,7 @@ export interface Claim {
  * dead-lettered ones do not stand in the way. Call it in the transaction that holds the handler's lock.
  */
 export async function claimDeliveries(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { handlerId, types, limit, leaseToken, leaseMs }: Claim,
 ): Promise<ClaimedDelivery[]> {
@@ -70,7 +70,7 @@ export async function claimDeliveries(
 
 /** What became of a delivery; counts only while the lease is the caller's. @returns whether it was */
 export async function settleDelivery(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   held: { id: string; leaseToken: string },
   outcome:
@@ -127,7 +127,7 @@ export interface DeliveryFilter {
 
 /** Newest first; `after` holds position and handler of the last row of the page before. */
 export function selectDeliveries(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { state, handlerId, subscriptionId }: DeliveryFilter,
   after: readonly [string, string] | null,
@@ -159,7 +159,7 @@ export function selectDeliveries(
 
 /** For a decision about it. Lock its handler first. */
 export async function lockDelivery(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
 ): Promise<{ state: DeliveryState; handler_id: string } | null> {
@@ -170,7 +170,7 @@ export async function lockDelivery(
   return row ?? null;
 }
 
-export async function handlerOfDelivery(tx: SqlExecutor, sellerAccount: string, id: string): Promise<string | null> {
+export async function handlerOfDelivery(tx: LedgerSql, sellerAccount: string, id: string): Promise<string | null> {
   const [row] = await tx.query<{ handler_id: string }>(
     `SELECT handler_id FROM marketplace.event_delivery WHERE seller_account = $1 AND id = $2`,
     [sellerAccount, id],
@@ -178,7 +178,7 @@ export async function handlerOfDelivery(tx: SqlExecutor, sellerAccount: string, 
   return row?.handler_id ?? null;
 }
 
-export async function retryDelivery(tx: SqlExecutor, sellerAccount: string, id: string, by: string): Promise<void> {
+export async function retryDelivery(tx: LedgerSql, sellerAccount: string, id: string, by: string): Promise<void> {
   await tx.query(
     `UPDATE marketplace.event_delivery SET state = 'pending', attempt_count = 0, next_attempt_at = clock_timestamp(),
       decided_by = $3, decision = 'retry'
@@ -188,7 +188,7 @@ export async function retryDelivery(tx: SqlExecutor, sellerAccount: string, id: 
 }
 
 export async function skipDelivery(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
   by: string,
@@ -201,7 +201,7 @@ export async function skipDelivery(
   );
 }
 
-export async function hasDeadLettered(tx: SqlExecutor, sellerAccount: string, handlerId: string): Promise<boolean> {
+export async function hasDeadLettered(tx: LedgerSql, sellerAccount: string, handlerId: string): Promise<boolean> {
   const rows = await tx.query(
     `SELECT FROM marketplace.event_delivery WHERE seller_account = $1 AND handler_id = $2 AND state = 'deadLettered'
       LIMIT 1`,

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type MarketplaceEventType } from './marketplace-event.js';
 
 /**
@@ -14,7 +14,7 @@ export interface HandlerRegistration {
 
 /** Locks in the order of the key, as everybody does who locks several. */
 export async function registerHandlers(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   handlers: readonly HandlerRegistration[],
 ): Promise<void> {
@@ -30,7 +30,7 @@ export async function registerHandlers(
 
 /** That a process has the handlers. A row that someone holds is seen next time. */
 export async function touchHandlers(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   handlers: readonly HandlerRegistration[],
 ): Promise<void> {
@@ -48,7 +48,7 @@ export async function touchHandlers(
 }
 
 /** One at a time decides which deliveries of a handler go where. */
-export async function lockHandler(tx: SqlExecutor, sellerAccount: string, id: string): Promise<void> {
+export async function lockHandler(tx: LedgerSql, sellerAccount: string, id: string): Promise<void> {
   await tx.query(
     `SELECT FROM marketplace.event_handler WHERE seller_account = $1 AND id = $2 ORDER BY seller_account, id, type
       FOR NO KEY UPDATE`,
@@ -67,7 +67,7 @@ export interface HandlerRow {
   dead_lettered: number;
 }
 
-export function selectHandlers(tx: SqlExecutor, sellerAccount: string): Promise<HandlerRow[]> {
+export function selectHandlers(tx: LedgerSql, sellerAccount: string): Promise<HandlerRow[]> {
   return tx.query<HandlerRow>(
     `SELECT h.id, h.type, h.first_seen_at, h.last_seen_at, h.retired_at,
        count(*) FILTER (WHERE d.state IN ('pending', 'delivering'))::int AS open, count(*) FILTER (WHERE d.state =
@@ -85,7 +85,7 @@ export function selectHandlers(tx: SqlExecutor, sellerAccount: string): Promise<
 
 /** Handlers for which events wait though no process has shown itself with them for `awayMs`. */
 export function selectAway(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   awayMs: number,
 ): Promise<{ id: string; type: string; last_seen_at: Date }[]> {
@@ -103,7 +103,7 @@ export function selectAway(
 
 /** Types of the handler, all or of those named, and whether a process has shown itself with them within `presentMs`. */
 export async function selectPresence(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
   types: readonly string[] | null,
@@ -119,7 +119,7 @@ export async function selectPresence(
 
 /** @returns how many deliveries were given up */
 export async function retireHandler(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
   types: readonly string[] | null,

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { storableJson } from '../runtime/storable-text.js';
 
 /** What a person decided, for the trail. */
@@ -12,7 +12,7 @@ export interface OperatorAction {
 }
 
 /** In the transaction of what was done, so that there is no deed without its trail. */
-export async function insertAction(tx: SqlExecutor, sellerAccount: string, action: OperatorAction): Promise<void> {
+export async function insertAction(tx: LedgerSql, sellerAccount: string, action: OperatorAction): Promise<void> {
   await tx.query(
     `INSERT INTO marketplace.operator_action (seller_account, action, target, result, decided_by, reason, decided_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7)`,

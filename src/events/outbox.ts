@@ -1,6 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -20,7 +20,7 @@ export class Outbox {
    * and whoever reads on loses those that come late.
    */
   async append<T extends MarketplaceEventType>(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     events: readonly NewMarketplaceEvent<T>[],
   ): Promise<void> {
     if (events.length === 0) return;

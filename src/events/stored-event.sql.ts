@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { agreementNoticeOf } from './agreement-notice.sql.js';
 import {
   type MarketplaceEvent,
@@ -18,7 +18,7 @@ export interface StoredEventRow {
 }
 
 /** What was told so far, in the order in which it was written; handlers or not. */
-export function selectEvents(sql: SqlExecutor, sellerAccount: string): Promise<StoredEventRow[]> {
+export function selectEvents(sql: LedgerSql, sellerAccount: string): Promise<StoredEventRow[]> {
   return sql.query<StoredEventRow>(
     `SELECT id, type, subscription_id, record_id, occurred_at, payload FROM marketplace.outbox_event
      WHERE seller_account = $1 ORDER BY position`,
@@ -27,7 +27,7 @@ export function selectEvents(sql: SqlExecutor, sellerAccount: string): Promise<S
 }
 
 /** An event as handlers get it. Names of a buyer are looked up now: none is stored with the event. */
-export async function eventOf(sql: SqlExecutor, sellerAccount: string, row: StoredEventRow): Promise<MarketplaceEvent> {
+export async function eventOf(sql: LedgerSql, sellerAccount: string, row: StoredEventRow): Promise<MarketplaceEvent> {
   const stored = row.payload as { agreement?: StoredAgreementNotice | null };
   const payload =
     stored.agreement === undefined

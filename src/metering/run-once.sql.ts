@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 
 /** What could be done at this moment. */
 export interface WaitingWorkCount {
@@ -13,7 +13,7 @@ export interface WaitingWorkCount {
 }
 
 /** Each part reads a partial index of what is open. */
-export async function countWork(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<WaitingWorkCount> {
+export async function countWork(sql: LedgerSql, sellerAccount: string, now: Date): Promise<WaitingWorkCount> {
   const [row] = await sql.query<WaitingWorkCount>(
     `SELECT
        (SELECT count(*)::int FROM marketplace.metering_record WHERE seller_account = $1 AND mode = 'live'
@@ -28,7 +28,7 @@ export async function countWork(sql: SqlExecutor, sellerAccount: string, now: Da
   return row ?? { records: 0, messages: 0, plans: 0, deliveries: 0 };
 }
 
-export async function countMetered(sql: SqlExecutor, sellerAccount: string): Promise<number> {
+export async function countMetered(sql: LedgerSql, sellerAccount: string): Promise<number> {
   const [row] = await sql.query<{ count: string }>(
     `SELECT count(*)::text AS count FROM marketplace.metering_record WHERE seller_account = $1 AND state = 'metered'`,
     [sellerAccount],

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type CallFailure } from '../aws/aws-error.js';
 import { type CustomerAnswer, CustomerGateway, type ResolvedCustomer } from '../aws/customer-gateway.js';
-import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type Alert, AlertBoard } from '../events/alert-board.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
@@ -165,7 +165,7 @@ export class RegistrationIntake {
    * messages have named license and account of one running agreement, that is the one that the buyer came for.
    */
   private async named(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     customer: ResolvedCustomer & { productCode: string },
   ): Promise<ResolvedCustomer & { productCode: string; agreementId?: string }> {
     const { productCode, licenseArn, customerAwsAccountId } = customer;
@@ -233,7 +233,7 @@ export class RegistrationIntake {
   }
 
   private async issue(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     subscriptionId: string,
     { offerType }: RegistrationForm,
     { code, tokenHash, browserHash }: NewCode,

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type EntityManager } from 'typeorm';
 import { HostTransaction } from '../database/host-transaction.js';
-import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
-import { type SqlExecutor as HostExecutor } from '../database/sql-executor.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
+import { type SqlExecutor } from '../database/sql-executor.js';
 import { ClaimRefusedError } from '../errors/claim-refused-error.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { Outbox } from '../events/outbox.js';
@@ -94,7 +94,7 @@ export class RegistrationService {
       tenantId,
       manager,
       browser,
-    }: { tenantId: string; manager?: EntityManager | HostExecutor; browser?: BrowserRequest | 'checked' },
+    }: { tenantId: string; manager?: EntityManager | SqlExecutor; browser?: BrowserRequest | 'checked' },
   ): Promise<Subscription> {
     refuseTenant(tenantId);
     const codeHash = codeHashOf(code);
@@ -111,8 +111,8 @@ export class RegistrationService {
     return { ...subscription, tenantId };
   }
 
-  private async linkIn(manager: EntityManager | HostExecutor | undefined, wish: Wish): Promise<string> {
-    const link = (tx: SqlExecutor): Promise<string> => this.link(tx, wish);
+  private async linkIn(manager: EntityManager | SqlExecutor | undefined, wish: Wish): Promise<string> {
+    const link = (tx: LedgerSql): Promise<string> => this.link(tx, wish);
     if (manager !== undefined) return HostTransaction.use(manager, this.database, (host) => host.atomically(link));
     const subscriptionId = await this.database.transaction(link);
     this.waker.wake('inbox');
@@ -123,7 +123,7 @@ export class RegistrationService {
    * One INSERT, and the names under which usage may be recorded from now on. None of it locks a row of ours: what the
    * claim means for them is done when it is committed, by the job that adopts it.
    */
-  private async link(tx: SqlExecutor, { codeHash, tenantId, check }: Wish): Promise<string> {
+  private async link(tx: LedgerSql, { codeHash, tenantId, check }: Wish): Promise<string> {
     const { sellerAccount, clock } = this.options;
     for (let look = 1; look <= LOOKS_MAX; look += 1) {
       const row = await selectCode(tx, sellerAccount, codeHash, clock.now());

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 
 /** Text only: the row may come through a DataSource of the host, whose type parsers are the host's. */
 export interface CodeRow {
@@ -20,7 +20,7 @@ export interface CodeRow {
 }
 
 export async function selectCode(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   codeHash: Buffer,
   now: Date,
@@ -50,7 +50,7 @@ export async function selectCode(
 }
 
 export async function insertCode(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   code: {
     codeHash: Buffer;
@@ -81,7 +81,7 @@ export async function insertCode(
 
 /** The subscription that a token was resolved to since `since`, as it lives. */
 export async function selectSubscriptionOfToken(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   tokenHash: Buffer,
   { since, now }: { since: Date; now: Date },
@@ -110,7 +110,7 @@ export async function selectSubscriptionOfToken(
  * this one: it may stand in a host's open transaction.
  */
 export async function insertClaim(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   claim: { subscriptionId: string; productCode: string; tenantId: string; codeHash: Buffer; at: Date },
 ): Promise<boolean> {
@@ -135,7 +135,7 @@ export interface AccountAgreement {
 
 /** Agreements of an AWS account at a product that are not over, each with a license that the API takes. */
 export function selectAgreementsOfAccount(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   accountDigest: string,
@@ -155,7 +155,7 @@ export function selectAgreementsOfAccount(
 }
 
 /** Whether any agreement of a product has a license: then its buyers are told apart by licenses. */
-export async function hasLicenses(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<boolean> {
+export async function hasLicenses(tx: LedgerSql, sellerAccount: string, productCode: string): Promise<boolean> {
   const rows = await tx.query(
     `SELECT FROM marketplace.agreement a
      JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.agreement_id = a.id AND n.kind = 'license'
@@ -166,6 +166,6 @@ export async function hasLicenses(tx: SqlExecutor, sellerAccount: string, produc
 }
 
 /** A buyer waits in front of a page: better an answer to try again than one that never comes. */
-export async function limitLockWait(tx: SqlExecutor): Promise<void> {
+export async function limitLockWait(tx: LedgerSql): Promise<void> {
   await tx.query(`SET LOCAL lock_timeout = '5s'`);
 }

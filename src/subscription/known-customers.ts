@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -58,7 +58,7 @@ export class KnownCustomers {
     }
   }
 
-  private async enter(tx: SqlExecutor, customer: KnownCustomer): Promise<KnownCustomerResult> {
+  private async enter(tx: LedgerSql, customer: KnownCustomer): Promise<KnownCustomerResult> {
     const { sellerAccount, clock } = this.options;
     const { productCode, tenantId, licenseArn, agreementId, customerAwsAccountId, customerIdentifier, billedFrom } =
       customer;
@@ -90,7 +90,7 @@ export class KnownCustomers {
    * The hour is a decision about money: it is made once, and never after something that may be billed was sealed for an hour
    * before it. A dry run bills nothing.
    */
-  private async refuseBilled(tx: SqlExecutor, id: string, stood: Date | null, billedFrom: Date): Promise<void> {
+  private async refuseBilled(tx: LedgerSql, id: string, stood: Date | null, billedFrom: Date): Promise<void> {
     if (stood !== null && stood.getTime() !== billedFrom.getTime()) {
       throw new MarketplaceMeteringError(
         'CUSTOMER_INVALID',
@@ -113,7 +113,7 @@ export class KnownCustomers {
   }
 
   private async claim(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     about: { id: string; productCode: string; tenantId: string; claimedBy: string | null; now: Date },
   ): Promise<boolean> {
     const { sellerAccount } = this.options;

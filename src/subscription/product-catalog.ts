@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { billedDimensionOf } from '../options/included-pairing.js';
 import {
@@ -77,7 +77,7 @@ export class ProductCatalog {
     });
   }
 
-  private async syncOne(tx: SqlExecutor, product: ResolvedProduct): Promise<void> {
+  private async syncOne(tx: LedgerSql, product: ResolvedProduct): Promise<void> {
     const { sellerAccount } = this.options;
     const { productCode, identity } = product;
     const stored = await insertOrLockProduct(tx, sellerAccount, product);
@@ -107,7 +107,7 @@ export class ProductCatalog {
   }
 
   /** @returns whether the settings of this process are in force: they were, or are from now on */
-  private async bringIntoForce(tx: SqlExecutor, product: ResolvedProduct): Promise<boolean> {
+  private async bringIntoForce(tx: LedgerSql, product: ResolvedProduct): Promise<boolean> {
     const { sellerAccount, settingsRevision: revision } = this.options;
     const { productCode } = product;
     const settings = moneySettingsOf(this.options, product);
@@ -121,7 +121,7 @@ export class ProductCatalog {
     return true;
   }
 
-  private async syncModes(tx: SqlExecutor, product: ResolvedProduct): Promise<void> {
+  private async syncModes(tx: LedgerSql, product: ResolvedProduct): Promise<void> {
     const { sellerAccount, clock } = this.options;
     const { productCode, mode, liveFrom } = product;
     const now = clock.now();
@@ -144,7 +144,7 @@ export class ProductCatalog {
   }
 
   /** From legacy to license leads a way: each subscription moves at an hour of its own, then the product may follow. */
-  private async refuseOtherIdentity(tx: SqlExecutor, product: ResolvedProduct, stored: ProductRow): Promise<void> {
+  private async refuseOtherIdentity(tx: LedgerSql, product: ResolvedProduct, stored: ProductRow): Promise<void> {
     const { sellerAccount } = this.options;
     if (!(await hasSealed(tx, sellerAccount, product.productCode))) return;
     const unmoved = stored.identity === 'legacy' ? await countUnmoved(tx, sellerAccount, product.productCode) : null;

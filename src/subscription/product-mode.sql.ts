@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type ProductMode } from '../options/resolved-options.js';
 import { type ModeFrom } from './product-mode.js';
 
@@ -10,7 +10,7 @@ interface ModeRow {
 
 /** The modes of products, each in the order of `from`, one per instant. A product without any is missing. */
 export async function selectModes(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCodes: readonly string[],
 ): Promise<Map<string, ModeFrom[]>> {
@@ -32,7 +32,7 @@ export async function selectModes(
 
 /** Adds modes, and has the product's customers planned anew: what waited for another mode may find its hour. */
 export async function insertModes(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   rows: readonly ModeFrom[],

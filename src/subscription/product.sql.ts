@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type MoneySettings } from './money-settings.js';
 
 export interface ProductRow {
@@ -13,7 +13,7 @@ export interface ProductRow {
  * @returns the product that was there, null where it was inserted
  */
 export async function insertOrLockProduct(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   product: { productCode: string; type: string; identity: string; region: string },
 ): Promise<ProductRow | null> {
@@ -33,7 +33,7 @@ export async function insertOrLockProduct(
 }
 
 export async function updateIdentity(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   identity: string,
@@ -54,7 +54,7 @@ export interface SettingsRow {
 
 /** Every generation, the one in force first. */
 export function selectSettingsHistory(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCode: string,
 ): Promise<SettingsRow[]> {
@@ -67,7 +67,7 @@ export function selectSettingsHistory(
 
 /** Under the lock of the product's row. */
 export async function insertSettings(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   { generation, revision, settings }: SettingsRow,
@@ -81,7 +81,7 @@ export async function insertSettings(
 
 /** The settings in force, null where no process has started with any. */
 export async function selectSettings(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCode: string,
 ): Promise<SettingsRow | null> {
@@ -94,7 +94,7 @@ export async function selectSettings(
 }
 
 /** Whether a record of the product was ever sealed for AWS. */
-export async function hasSealed(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<boolean> {
+export async function hasSealed(tx: LedgerSql, sellerAccount: string, productCode: string): Promise<boolean> {
   const rows = await tx.query(
     `SELECT 1 FROM marketplace.metering_record WHERE seller_account = $1 AND product_code = $2 AND kind = 'hour'
       LIMIT 1`,
@@ -104,7 +104,7 @@ export async function hasSealed(tx: SqlExecutor, sellerAccount: string, productC
 }
 
 /** Subscriptions that go on and are metered by legacy names only. */
-export async function countUnmoved(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<number> {
+export async function countUnmoved(tx: LedgerSql, sellerAccount: string, productCode: string): Promise<number> {
   const [row] = await tx.query<{ count: string }>(
     `SELECT count(*)::text AS count FROM marketplace.subscription s
      WHERE s.seller_account = $1 AND s.product_code = $2 AND s.alias_of IS NULL AND s.license_from IS NULL AND s.state
@@ -121,7 +121,7 @@ export async function countUnmoved(tx: SqlExecutor, sellerAccount: string, produ
  * refer to them.
  */
 export async function insertDimensions(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   names: readonly string[],
@@ -139,7 +139,7 @@ export async function insertDimensions(
 
 /** Under which name AWS is sent what exceeds a contract; what waits for a record is shown under it. */
 export async function updateBilledAs(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   dimensions: readonly { name: string; as: string | null }[],
@@ -159,7 +159,7 @@ export interface DimensionRow {
   name: string;
 }
 
-export async function selectDimensions(sql: SqlExecutor, sellerAccount: string): Promise<DimensionRow[]> {
+export async function selectDimensions(sql: LedgerSql, sellerAccount: string): Promise<DimensionRow[]> {
   return sql.query<DimensionRow>(`SELECT id, product_code, name FROM marketplace.dimension WHERE seller_account = $1`, [
     sellerAccount,
   ]);

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
-import { LedgerDatabase, type SqlExecutor } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -174,7 +174,7 @@ export class SubscriptionService {
     this.waker.wake('seal');
   }
 
-  private async enterEnd(tx: SqlExecutor, id: string, at: Date | undefined): Promise<boolean> {
+  private async enterEnd(tx: LedgerSql, id: string, at: Date | undefined): Promise<boolean> {
     const { sellerAccount, clock } = this.options;
     const living = await selectLivingOf(tx, sellerAccount, id);
     if (!living) return false;

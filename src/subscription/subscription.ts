@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../database/ledger-database.js';
+import { type LedgerSql } from '../database/ledger-database.js';
 import { type AgreementRecord, type BuyerChains, loadBuyerChains, selectBuyersOf } from './chain/buyer-chains.js';
 import { chainOf, type ChainReading, currentTenantOf, livingOf, readChains } from './chain/chain-reading.js';
 import { isTrialAt } from './chain/subscription-event.js';
@@ -58,7 +58,7 @@ export function subscriptionIdOf(text: unknown): string | null {
 
 /** Reads the subscription that an id stands for; ids that were folded stand for what they live on in. */
 export async function loadSubscription(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   id: string,
   now: Date,
@@ -71,7 +71,7 @@ export async function loadSubscription(
 
 /** Living subscriptions, in the order of the ids given. */
 export async function loadSubscriptions(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   ids: readonly string[],
   now: Date,

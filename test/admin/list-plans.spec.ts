@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LedgerViews } from '../../src/admin/ledger-views.js';
 import { LISTS, readListQuery } from '../../src/admin/list-query.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
-import { type TransactionSettings, LedgerDatabase, type SqlExecutor } from '../../src/database/ledger-database.js';
+import { type TransactionSettings, LedgerDatabase, type LedgerSql } from '../../src/database/ledger-database.js';
 import { AlertBoard } from '../../src/events/alert-board.js';
 import { EventDeliveries } from '../../src/events/event-deliveries.service.js';
 import { Outbox } from '../../src/events/outbox.js';
@@ -32,11 +32,11 @@ class ExplainedDatabase extends LedgerDatabase {
     return this.explained({ query: (text, values) => super.query(text, values) }).query<Row>(sql, parameters);
   }
 
-  override transaction<T>(work: (tx: SqlExecutor) => Promise<T>, settings?: TransactionSettings): Promise<T> {
+  override transaction<T>(work: (tx: LedgerSql) => Promise<T>, settings?: TransactionSettings): Promise<T> {
     return super.transaction((tx) => work(this.explained(tx)), settings);
   }
 
-  private explained(on: SqlExecutor): SqlExecutor {
+  private explained(on: LedgerSql): LedgerSql {
     return {
       query: async (sql, parameters) => {
         const [row] = await on.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { uuidv7 } from 'uuidv7';
-import { sqlStateOf, type SqlExecutor } from '../../src/database/ledger-database.js';
+import { sqlStateOf, type LedgerSql } from '../../src/database/ledger-database.js';
 import { type Disposition, type RecordState } from '../../src/metering/settlement/record-outcome.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
 
@@ -56,8 +56,8 @@ afterAll(async () => {
  * pass.
  */
 async function refusalOf(
-  prepare: (tx: SqlExecutor) => Promise<unknown>,
-  step: (tx: SqlExecutor) => Promise<unknown>,
+  prepare: (tx: LedgerSql) => Promise<unknown>,
+  step: (tx: LedgerSql) => Promise<unknown>,
 ): Promise<string | null> {
   let refusal: string | null = null;
   await world.database
@@ -82,7 +82,7 @@ const nothing = () => Promise.resolve();
  * A record of an hour of its own that asks for nothing, or a closing of what is owed: neither has rollups, which would
  * have to belong to it. And an attempt at it with the given evidence.
  */
-async function insert(tx: SqlExecutor, { kind = 'hour', evidence = 'billed' } = {}): Promise<string> {
+async function insert(tx: LedgerSql, { kind = 'hour', evidence = 'billed' } = {}): Promise<string> {
   const id = uuidv7();
   const isClosing = kind === 'closing';
   await tx.query(
@@ -122,7 +122,7 @@ async function insert(tx: SqlExecutor, { kind = 'hour', evidence = 'billed' } = 
 /**
  * Puts a record into a state with everything that the state needs, so that nothing but the transition can be refused.
  */
-const move = (tx: SqlExecutor, id: string, state: RecordState, disposition: Disposition = 'held'): Promise<unknown> =>
+const move = (tx: LedgerSql, id: string, state: RecordState, disposition: Disposition = 'held'): Promise<unknown> =>
   tx.query(
     `UPDATE marketplace.metering_record SET state = $2,
        lease_token = CASE WHEN $2 = 'sending' THEN id END, lease_until = CASE WHEN $2 = 'sending' THEN sealed_at END,
@@ -179,8 +179,8 @@ describe('I5 what an attempt has shown', () => {
     ['uncertain', 'refused', true],
   ])('evidence %s becomes %s: %s', async (from, to, isAllowed) => {
     let id = '';
-    const prepare = async (tx: SqlExecutor) => (id = await insert(tx, { evidence: from }));
-    const step = (tx: SqlExecutor) =>
+    const prepare = async (tx: LedgerSql) => (id = await insert(tx, { evidence: from }));
+    const step = (tx: LedgerSql) =>
       tx.query(`UPDATE marketplace.attempt_record SET evidence = $2 WHERE record_id = $1`, [id, to]);
     expect(await refusalOf(prepare, step)).toBe(isAllowed ? null : RESTRICT_VIOLATION);
   });

@@ -10,7 +10,7 @@ import {
   type MarketplaceEventType,
   type Options,
 } from '../../src/index.js';
-import { LedgerDatabase, type SqlExecutor } from '../../src/database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../src/database/ledger-database.js';
 import { type StoredPayload } from '../../src/events/marketplace-event.js';
 import { Outbox } from '../../src/events/outbox.js';
 import { type ResolvedOptions } from '../../src/options/resolved-options.js';
@@ -82,7 +82,7 @@ export class EventHost {
   }
 
   /** Tells of one thing after the other, each in the transaction given or in one of its own. */
-  async tell(subscriptionId: string | null, codes: readonly string[], tx: SqlExecutor = this.database): Promise<void> {
+  async tell(subscriptionId: string | null, codes: readonly string[], tx: LedgerSql = this.database): Promise<void> {
     for (const productCode of codes)
       await this.append(tx, 'subscription.converted', subscriptionId, {
         productCode,
@@ -92,7 +92,7 @@ export class EventHost {
   }
 
   append<T extends MarketplaceEventType>(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     type: T,
     subscriptionId: string | null,
     payload: StoredPayload<T>,

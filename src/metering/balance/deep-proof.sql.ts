@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 export interface ProofCursor {
   proven_id: string;
@@ -8,7 +8,7 @@ export interface ProofCursor {
 }
 
 /** The seller's cursor, locked; undefined where another replica is at it. SKIP LOCKED: one of them proves. */
-export async function lockProofCursor(tx: SqlExecutor, sellerAccount: string): Promise<ProofCursor | undefined> {
+export async function lockProofCursor(tx: LedgerSql, sellerAccount: string): Promise<ProofCursor | undefined> {
   await tx.query(`INSERT INTO marketplace.proof_cursor (seller_account) VALUES ($1) ON CONFLICT DO NOTHING`, [
     sellerAccount,
   ]);
@@ -26,7 +26,7 @@ export async function lockProofCursor(tx: SqlExecutor, sellerAccount: string): P
  * beside it. A writer has its transaction's number before it draws an id.
  * @returns false where there is nothing new
  */
-export async function moveHorizon(tx: SqlExecutor, sellerAccount: string): Promise<boolean> {
+export async function moveHorizon(tx: LedgerSql, sellerAccount: string): Promise<boolean> {
   const moved = await tx.query(
     `UPDATE marketplace.proof_cursor c SET horizon_id = newest.id, horizon_xid = pg_snapshot_xmax(pg_current_snapshot())
      FROM (SELECT max(id) AS id FROM marketplace.rollup) AS newest
@@ -38,7 +38,7 @@ export async function moveHorizon(tx: SqlExecutor, sellerAccount: string): Promi
 
 /** @param provenAt where the horizon is reached */
 export async function moveProofCursor(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   provenId: string,
   provenAt: Date | null,
@@ -59,7 +59,7 @@ export interface UnprovenRollupRow {
 
 /** Notes rollups that do not agree. */
 export async function insertUnproven(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   rollupIds: readonly string[],
   at: Date,
@@ -79,7 +79,7 @@ export async function insertUnproven(
 }
 
 /** Rollups that did not agree when they were compared, from the longest known on. */
-export async function listUnproven(tx: SqlExecutor, sellerAccount: string, limit: number): Promise<string[]> {
+export async function listUnproven(tx: LedgerSql, sellerAccount: string, limit: number): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
     `SELECT rollup_id::text AS id FROM marketplace.unproven_rollup WHERE seller_account = $1
      ORDER BY found_at, rollup_id LIMIT $2`,
@@ -88,7 +88,7 @@ export async function listUnproven(tx: SqlExecutor, sellerAccount: string, limit
   return rows.map(({ id }) => id);
 }
 
-export async function deleteUnproven(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<void> {
+export async function deleteUnproven(tx: LedgerSql, sellerAccount: string, ids: readonly string[]): Promise<void> {
   await tx.query(
     `DELETE FROM marketplace.unproven_rollup WHERE seller_account = $1 AND rollup_id = ANY ($2::bigint[])`,
     [sellerAccount, ids],

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { type Alert, AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS } from '../../runtime/clock.js';
@@ -43,7 +43,7 @@ export class DeepProof {
   }
 
   /** @returns whether there may be more to do now */
-  private async provePiece(tx: SqlExecutor): Promise<boolean> {
+  private async provePiece(tx: LedgerSql): Promise<boolean> {
     const { sellerAccount, clock } = this.options;
     const cursor = await lockProofCursor(tx, sellerAccount);
     if (cursor === undefined) return false;
@@ -62,7 +62,7 @@ export class DeepProof {
     return true;
   }
 
-  private async note(tx: SqlExecutor, wrong: readonly UnprovenRow[]): Promise<void> {
+  private async note(tx: LedgerSql, wrong: readonly UnprovenRow[]): Promise<void> {
     const { sellerAccount, clock } = this.options;
     const ids = wrong.map(({ rollup_id: id }) => id);
     const rows = await insertUnproven(tx, sellerAccount, ids, clock.now());
@@ -73,7 +73,7 @@ export class DeepProof {
   }
 
   /** What a person has put back agrees again. */
-  private async recheck(tx: SqlExecutor): Promise<void> {
+  private async recheck(tx: LedgerSql): Promise<void> {
     const { sellerAccount } = this.options;
     const healed: string[] = [];
     for (const id of await listUnproven(tx, sellerAccount, RECHECKED_MAX)) {

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 export interface BalanceRow {
   customer_id: string;
@@ -147,7 +147,7 @@ const BALANCES = `
   ORDER BY customer_id, dimension`;
 
 export function readBalances(
-  on: SqlExecutor,
+  on: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
 ): Promise<BalanceRow[]> {
@@ -156,7 +156,7 @@ export function readBalances(
 
 /** Ids of the customers that one tenant is: one per product. */
 export async function selectCustomersOfTenant(
-  on: SqlExecutor,
+  on: LedgerSql,
   sellerAccount: string,
   tenantId: string,
   productCode: string | null,
@@ -173,7 +173,7 @@ export async function selectCustomersOfTenant(
 
 /** Ids of customers in order, from one on. */
 export async function listCustomers(
-  on: SqlExecutor,
+  on: LedgerSql,
   sellerAccount: string,
   { from, productCode, limit }: { from: string | null; productCode: string | null; limit: number },
 ): Promise<string[]> {
@@ -200,7 +200,7 @@ export interface PeriodBalanceRow {
   closed_at: Date | null;
 }
 
-export function readPeriods(on: SqlExecutor, sellerAccount: string, customerId: string): Promise<PeriodBalanceRow[]> {
+export function readPeriods(on: LedgerSql, sellerAccount: string, customerId: string): Promise<PeriodBalanceRow[]> {
   return on.query<PeriodBalanceRow>(
     `SELECT p.id AS period_id, p.agreement_id, s.id AS subscription_id, p.price, p.mode, b.dimension, b.event_sum,
       b.included, b.quantity, b.carry, p.closed_at
@@ -222,7 +222,7 @@ export interface UnprovenRow {
 
 /** Rollups of a seller, in the order of their ids, that are not what their events are. Costs one look-up per event. */
 export async function compareRollups(
-  on: SqlExecutor,
+  on: LedgerSql,
   sellerAccount: string,
   { after, upTo, hour, limit }: { after: string; upTo: string | null; hour: number | null; limit: number },
 ): Promise<{ last: string | null; wrong: UnprovenRow[] }> {

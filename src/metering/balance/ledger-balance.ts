@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS } from '../../runtime/clock.js';
 import { formatDecimal, scaled } from '../../runtime/decimal.js';
@@ -125,7 +125,7 @@ export class LedgerBalance {
    * however many events they hold.
    * @param on where to read; a transaction of its own snapshot makes several pages agree.
    */
-  async read(filter: BalanceFilter = {}, on: SqlExecutor = this.database): Promise<BalanceView[]> {
+  async read(filter: BalanceFilter = {}, on: LedgerSql = this.database): Promise<BalanceView[]> {
     const { after, limit = Number.POSITIVE_INFINITY } = filter;
     const found: BalanceView[] = [];
     for await (const row of this.rows(filter, on)) {
@@ -139,7 +139,7 @@ export class LedgerBalance {
   }
 
   /** Everything that the filter matches; `limit` has no part in it. */
-  async total(filter: Omit<BalanceFilter, 'limit'> = {}, on: SqlExecutor = this.database): Promise<BalanceTotal> {
+  async total(filter: Omit<BalanceFilter, 'limit'> = {}, on: LedgerSql = this.database): Promise<BalanceTotal> {
     const views = await this.read({ ...filter, limit: undefined }, on);
     const broken = views.filter(({ conserved }) => !conserved).length;
     return {
@@ -157,7 +157,7 @@ export class LedgerBalance {
   }
 
   /** Balances of a customer's periods, in the order in which these were opened. */
-  async periods(customerId: string, on: SqlExecutor = this.database): Promise<PeriodBalanceView[]> {
+  async periods(customerId: string, on: LedgerSql = this.database): Promise<PeriodBalanceView[]> {
     const rows = await readPeriods(on, this.options.sellerAccount, customerId);
     return rows.map((row) => ({
       ...{
@@ -183,7 +183,7 @@ export class LedgerBalance {
    * @param hour only rollups of usage in this hour
    * @returns what does not agree; empty where all is proven
    */
-  async deepProof(hour: Date | null = null, on: SqlExecutor = this.database): Promise<UnprovenRollup[]> {
+  async deepProof(hour: Date | null = null, on: LedgerSql = this.database): Promise<UnprovenRollup[]> {
     const wrong: UnprovenRollup[] = [];
     for (let after: string | null = '0'; after !== null;) {
       const piece = await compareRollups(on, this.options.sellerAccount, {
@@ -202,7 +202,7 @@ export class LedgerBalance {
 
   private async *rows(
     { customerId, tenantId, productCode, after }: BalanceFilter,
-    on: SqlExecutor,
+    on: LedgerSql,
   ): AsyncGenerator<BalanceRow> {
     const { sellerAccount } = this.options;
     if (tenantId !== undefined) {

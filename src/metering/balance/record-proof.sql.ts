@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type RecordFooting } from './record-proof.js';
 
 /**
@@ -110,6 +110,6 @@ const FOOTINGS = `
   ) AS counting`;
 
 /** @param ids of records of hours */
-export function readFootings(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<RecordFooting[]> {
+export function readFootings(tx: LedgerSql, sellerAccount: string, ids: readonly string[]): Promise<RecordFooting[]> {
   return tx.query<RecordFooting>(FOOTINGS, [sellerAccount, ids]);
 }

@@ -1,6 +1,6 @@
 // One INSERT for the callers who wait in the gatherer, and the answer that each of them gets.
 import { type Client } from 'pg';
-import { type LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { clearTimeout, setTimeout } from '../../runtime/real-time.js';
 import { type RecordingFailure, recordingFailureOf } from './recording-failure.js';
@@ -85,7 +85,7 @@ export class GatheredInsert {
    * A connection whose statement is given up after the time that a caller waits: a server that went silent must not
    * stop the lane for good.
    */
-  private async onOwnConnection(work: (connection: SqlExecutor) => Promise<void>): Promise<void> {
+  private async onOwnConnection(work: (connection: LedgerSql) => Promise<void>): Promise<void> {
     await this.ledger.onConnection(async (_runner, client: Client) => {
       const watchdog = setTimeout(() => void client.end(), this.timeoutMs);
       try {

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { isInstallation, type ResolvedOptions } from '../../options/resolved-options.js';
 import { type Subject, type SubjectDirectory, type SubjectName } from '../../subscription/chain/subject-directory.js';
 import { type ProductCatalog } from '../../subscription/product-catalog.js';
@@ -40,7 +40,7 @@ export class UsageAdmission {
    */
   async admit(
     events: readonly unknown[],
-    host: SqlExecutor | null,
+    host: LedgerSql | null,
     ifUnknown: 'refuse' | 'ignore' | undefined,
   ): Promise<(PlacedUsage | RecordResult)[]> {
     const problems: CodedProblem[] = [];
@@ -92,7 +92,7 @@ export class UsageAdmission {
    */
   private async place(
     usages: readonly CheckedUsage[],
-    host: SqlExecutor | null,
+    host: LedgerSql | null,
     ignoresTenants: boolean,
   ): Promise<(PlacedUsage | Misplaced)[]> {
     const named = usages.map((usage) => ({ usage, name: subjectNameOf(usage, this.products) }));
@@ -128,7 +128,7 @@ export class UsageAdmission {
    */
   private async subjectsOf(
     names: readonly SubjectName[],
-    host: SqlExecutor | null,
+    host: LedgerSql | null,
     ignoresTenants: boolean,
   ): Promise<(Subject | null)[]> {
     const ask = (): Promise<(Subject | null)[]> => this.directory.subjectsOf(names, host, ignoresTenants);

@@ -1,5 +1,5 @@
 import { type Client } from 'pg';
-import { type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import { type LedgerSql, sqlStateOf } from '../../database/ledger-database.js';
 import { formatDecimal, scaled } from '../../runtime/decimal.js';
 import {
   int2Array,
@@ -53,7 +53,7 @@ export type ParameterForm = 'binary' | 'text';
  * @returns the ids of those that were inserted
  */
 export async function insertUsage(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   usages: readonly PlacedUsage[],
   form: ParameterForm,
   patienceMs: number | null,
@@ -141,7 +141,7 @@ interface FoundRow {
 }
 
 /** The events that stand under ids. */
-export async function findUsage(tx: SqlExecutor, ids: readonly string[]): Promise<Map<string, RecordedUsage>> {
+export async function findUsage(tx: LedgerSql, ids: readonly string[]): Promise<Map<string, RecordedUsage>> {
   const rows = await tx.query<FoundRow>(FIND, [ids]);
   return new Map(
     rows.map((row) => {
@@ -183,7 +183,7 @@ export class NamedStatements {
   private isOff = false;
 
   /** Each statement is a transaction of its own, so one whose name was lost has done nothing and is sent again. */
-  on(client: Client): SqlExecutor {
+  on(client: Client): LedgerSql {
     const send = async <Row>(text: string, values: readonly unknown[], name: string | undefined): Promise<Row[]> =>
       (await client.query(name === undefined ? { text, values: [...values] } : { name, text, values: [...values] }))
         .rows as Row[];

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClockGuard } from '../../database/clock-guard.js';
 import { HostTransaction } from '../../database/host-transaction.js';
-import { isOutage, LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { isOutage, LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { backoffCeilingMs } from '../../runtime/backoff.js';
@@ -164,7 +164,7 @@ export class UsageRecorder implements OnApplicationShutdown {
       const pauseMs = backoffCeilingMs(failures, RECORDING_PAUSES);
       try {
         const isRepeated = outcome === 'unknown';
-        const write = (tx: SqlExecutor): Promise<RecordResult[]> =>
+        const write = (tx: LedgerSql): Promise<RecordResult[]> =>
           this.write(tx, usages, 'binary', PATIENCE_MS, isRepeated);
         // Minted ids are nobody else's: one statement is all or nothing by itself.
         if (usages.every((usage) => usage.isMinted)) return await write(this.ledger);
@@ -195,7 +195,7 @@ export class UsageRecorder implements OnApplicationShutdown {
     host: HostTransaction,
     isArray: boolean,
   ): Promise<RecordResult[]> {
-    const write = (sql: SqlExecutor): Promise<RecordResult[]> => this.write(sql, usages, 'text', null);
+    const write = (sql: LedgerSql): Promise<RecordResult[]> => this.write(sql, usages, 'text', null);
     // Alone, or with keys that nobody else can hold, one statement is all or nothing by itself.
     const isAtomic = !isArray || usages.length === 1 || usages.every((usage) => usage.isMinted);
     return isAtomic ? write(host.sql) : host.atomically(write);
@@ -207,7 +207,7 @@ export class UsageRecorder implements OnApplicationShutdown {
    * @param isRepeated an answer to these very events was lost: where all of them are there, they are this call's.
    */
   private async write(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     usages: readonly PlacedUsage[],
     form: ParameterForm,
     patienceMs: number | null,

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { billedDimensionOf, billedDimensionsOf } from '../../options/included-pairing.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
@@ -20,7 +20,7 @@ import { type DueUsage, dueUsage } from './usage-take.sql.js';
 
 /** Reads customers with their timelines, in the transaction that freezes them. */
 export type TimelineLoader = (
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
   now: Date,
@@ -61,7 +61,7 @@ export class CustomerFreezer {
   }
 
   /** @param isLastPass nothing more is recorded: see `HoursContext` */
-  async freeze(tx: SqlExecutor, customerIds: readonly string[], isLastPass = false): Promise<Frozen> {
+  async freeze(tx: LedgerSql, customerIds: readonly string[], isLastPass = false): Promise<Frozen> {
     const { sellerAccount, clock, settleDelayMs, zeroRecordLeadMs, products, submission } = this.options;
     const times = { now: clock.now(), settleDelayMs, zeroRecordLeadMs, spreadMs: submission.spreadMs };
     await setPlanStable(tx);
@@ -100,7 +100,7 @@ export class CustomerFreezer {
   }
 
   /** The running hour of who has an end inside it: AWS takes it for one hour after the end only. */
-  private async takeLastHours(tx: SqlExecutor, timelines: readonly CustomerTimeline[], now: Date): Promise<void> {
+  private async takeLastHours(tx: LedgerSql, timelines: readonly CustomerTimeline[], now: Date): Promise<void> {
     const { finalHour, settleDelayMs } = this.options;
     const endedBefore = finalHour === 'atOnce' ? now : lastHourIsOverBefore(now);
     const ended = endedHours(timelines, { now, endedBefore, settleDelayMs });
@@ -112,7 +112,7 @@ export class CustomerFreezer {
     if (mine.length > 0) await this.takeEarly(mine, now);
   }
 
-  private async plan(tx: SqlExecutor, facts: SealingFacts): Promise<PlannedCustomer[]> {
+  private async plan(tx: LedgerSql, facts: SealingFacts): Promise<PlannedCustomer[]> {
     const { sellerAccount, clock } = this.options;
     const rollups = new Map<string, Rollup[]>();
     const ids = facts.timelines.map(({ customerId }) => customerId);
@@ -157,7 +157,7 @@ export class CustomerFreezer {
   }
 
   private async finish(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     facts: SealingFacts,
     planned: readonly PlannedCustomer[],
     claimed: readonly string[],
@@ -186,7 +186,7 @@ export class CustomerFreezer {
 
   /** Hours that wait for AWS's answer have it asked, and so has an amendment; what waits no more, no longer. */
   private async wantAnswers(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     facts: SealingFacts,
     planned: readonly PlannedCustomer[],
     now: Date,

@@ -1,10 +1,10 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 /**
  * Customers with something to do, without a lock: told of as changed, with rollups that were never planned, or due to
  * be looked at. Idle, this reads two index ranges and no customer.
  */
-export async function findDueCustomers(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<string[]> {
+export async function findDueCustomers(sql: LedgerSql, sellerAccount: string, now: Date): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
     `SELECT customer_id AS id FROM marketplace.customer_changed WHERE seller_account = $1
      UNION
@@ -23,7 +23,7 @@ export async function findDueCustomers(sql: SqlExecutor, sellerAccount: string, 
 
 /** Every customer of these products: few, where each is an installation. */
 export async function customersOf(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCodes: readonly string[],
 ): Promise<string[]> {
@@ -39,11 +39,7 @@ export async function customersOf(
  * references a cursor, so nobody else ever waits for one. Cursors of new customers are made first; whoever makes one at
  * the same moment waits for that alone.
  */
-export async function lockSealCursors(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  ids: readonly string[],
-): Promise<string[]> {
+export async function lockSealCursors(tx: LedgerSql, sellerAccount: string, ids: readonly string[]): Promise<string[]> {
   await tx.query(
     `INSERT INTO marketplace.seal_cursor (seller_account, customer_id)
      SELECT c.seller_account, c.id FROM marketplace.customer c
@@ -65,11 +61,7 @@ export async function lockSealCursors(
 }
 
 /** Deleted before the facts are read: what changes after this statement leaves a row of its own for the next pass. */
-export async function takeChanged(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  ids: readonly string[],
-): Promise<Set<string>> {
+export async function takeChanged(tx: LedgerSql, sellerAccount: string, ids: readonly string[]): Promise<Set<string>> {
   const rows = await tx.query<{ id: string }>(
     `DELETE FROM marketplace.customer_changed WHERE seller_account = $1 AND customer_id = ANY ($2::uuid[])
       RETURNING customer_id AS id`,
@@ -80,7 +72,7 @@ export async function takeChanged(
 
 /** Usage that no customer can be found for, by subject and dimension. */
 export function findUnknownSubjects(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
 ): Promise<{ subject: number; dimension: string; quantity: string; first_at: Date; last_at: Date }[]> {
   return sql.query(

@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type AlertBoard } from '../../events/alert-board.js';
 import { modeAt } from '../../subscription/product-mode.js';
 import { selectModes } from '../../subscription/product-mode.sql.js';
@@ -47,7 +47,7 @@ export class FoldedTake {
 
   /** @returns how many events were taken of the subscription of which most were */
   async take(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     due: readonly DueUsage[],
     folded: readonly FoldedSubject[],
     limit: number,
@@ -63,7 +63,7 @@ export class FoldedTake {
   }
 
   private async takeOne(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     rootId: string,
     due: readonly DueUsage[],
     folded: ReadonlyMap<number, FoldedSubject>,
@@ -106,7 +106,7 @@ export class FoldedTake {
   }
 
   private async setApart(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     kind: 'duplicates' | 'conflicts',
     usages: readonly LockedUsage[],
     rootId: string,

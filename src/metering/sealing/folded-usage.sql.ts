@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type ProductMode } from '../../options/resolved-options.js';
 import { type DueUsage } from './usage-take.sql.js';
 
@@ -16,7 +16,7 @@ export interface FoldedSubject {
  * Of these subjects those that share their keys with folded siblings. Mostly none: an index over the folded answers.
  */
 export async function selectFoldedSubjects(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subjects: readonly number[],
 ): Promise<FoldedSubject[]> {
@@ -45,7 +45,7 @@ export async function selectFoldedSubjects(
 }
 
 /** Those who compare keys of one subscription do it one after the other, until their transaction ends. */
-export async function lockFold(tx: SqlExecutor, sellerAccount: string, rootId: string): Promise<void> {
+export async function lockFold(tx: LedgerSql, sellerAccount: string, rootId: string): Promise<void> {
   // The name is written as one in the schema: ledgers in two schemas of a database do not wait for each other.
   await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('marketplace.take ' || $1, 0))`, [
     `${sellerAccount} ${rootId}`,
@@ -62,7 +62,7 @@ export interface LockedUsage extends DueUsage {
  * statements that begin after this one has its locks: so whoever takes a sibling meanwhile either is seen to have done
  * so, or sees us.
  */
-export async function lockUnsealed(tx: SqlExecutor, due: readonly DueUsage[], limit: number): Promise<string[]> {
+export async function lockUnsealed(tx: LedgerSql, due: readonly DueUsage[], limit: number): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
     `SELECT u.id::text AS id FROM marketplace.unsealed_usage u
      JOIN unnest($1::integer[], $2::integer[]) AS due (hour, subject) ON u.hour = due.hour AND u.subject = due.subject
@@ -73,7 +73,7 @@ export async function lockUnsealed(tx: SqlExecutor, due: readonly DueUsage[], li
 }
 
 /** Events with their subject, hour and key; those that are not there are missing. */
-export async function selectKeys(tx: SqlExecutor, ids: readonly string[]): Promise<LockedUsage[]> {
+export async function selectKeys(tx: LedgerSql, ids: readonly string[]): Promise<LockedUsage[]> {
   return tx.query<LockedUsage>(
     `SELECT e.id::text AS id, floor(extract(epoch FROM e.occurred_at) / 3600)::integer AS hour, e.subject, e.key
      FROM unnest($1::uuid[]) AS input (id) JOIN marketplace.usage_event e ON e.id = input.id`,
@@ -85,7 +85,7 @@ export async function selectKeys(tx: SqlExecutor, ids: readonly string[]): Promi
  * Locks those of the events that are still unsealed, in the order of ids, and waits for whoever is taking one: then it
  * is not.
  */
-export async function lockIfUnsealed(tx: SqlExecutor, usages: readonly LockedUsage[]): Promise<Set<string>> {
+export async function lockIfUnsealed(tx: LedgerSql, usages: readonly LockedUsage[]): Promise<Set<string>> {
   const rows = await tx.query<{ id: string }>(
     `SELECT u.id::text AS id FROM marketplace.unsealed_usage u
      JOIN unnest($1::uuid[], $2::integer[], $3::integer[]) AS asked (id, hour, subject)
@@ -97,7 +97,7 @@ export async function lockIfUnsealed(tx: SqlExecutor, usages: readonly LockedUsa
 }
 
 /** Moves these events into rollups of their own. @returns how many were moved */
-export async function takeEvents(tx: SqlExecutor, usages: readonly LockedUsage[]): Promise<number> {
+export async function takeEvents(tx: LedgerSql, usages: readonly LockedUsage[]): Promise<number> {
   if (usages.length === 0) return 0;
   const [row] = await tx.query<{ taken: string }>(
     `WITH taken AS (
@@ -114,7 +114,7 @@ export async function takeEvents(tx: SqlExecutor, usages: readonly LockedUsage[]
 }
 
 /** Product code by subject. */
-export async function selectProductsOf(tx: SqlExecutor, subjects: readonly number[]): Promise<Map<number, string>> {
+export async function selectProductsOf(tx: LedgerSql, subjects: readonly number[]): Promise<Map<number, string>> {
   const rows = await tx.query<{ id: number; product_code: string }>(
     `SELECT id, product_code FROM marketplace.subject WHERE id = ANY ($1::integer[])`,
     [subjects],
@@ -129,7 +129,7 @@ export interface RollupsApart {
   rollupIds: string[];
 }
 
-export async function selectRollupsOf(tx: SqlExecutor, usages: readonly LockedUsage[]): Promise<RollupsApart[]> {
+export async function selectRollupsOf(tx: LedgerSql, usages: readonly LockedUsage[]): Promise<RollupsApart[]> {
   const rows = await tx.query<{ subject: number; dimension: string; rollup_ids: string[] }>(
     `SELECT r.subject, d.name AS dimension, jsonb_agg(r.id::text ORDER BY r.id) AS rollup_ids
      FROM (SELECT DISTINCT hour, subject FROM unnest($2::integer[], $3::integer[]) AS given (hour, subject)) AS pair
@@ -148,7 +148,7 @@ export async function selectRollupsOf(tx: SqlExecutor, usages: readonly LockedUs
  * to when it ends.
  */
 export async function setApart(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   apart: RollupsApart,
   record: { id: string; mode: ProductMode; disposition: 'void' | 'held'; reason: string; message: string; at: Date },

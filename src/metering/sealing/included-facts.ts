@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { billedTogether, includedUnitsOf } from '../../options/included-pairing.js';
 import { type ResolvedIncludedUnits } from '../../options/included-options.schema.js';
 import { type ResolvedProduct } from '../../options/resolved-options.js';
@@ -32,7 +32,7 @@ export class IncludedFacts {
    * @param periods of all customers, as far as the ledger has rows of them; each with its product
    */
   static async load(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     sellerAccount: string,
     timelines: readonly CustomerTimeline[],
     options: readonly ResolvedProduct[],

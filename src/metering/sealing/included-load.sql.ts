@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type SaidEntitlements } from './included-quantity.js';
 
 export interface SaidRow {
@@ -14,7 +14,7 @@ export interface SaidRow {
 }
 
 /** A legacy message of changed entitlements names no agreement: it is kept with the buyer. */
-export function loadSaid(tx: SqlExecutor, sellerAccount: string, agreementIds: readonly string[]): Promise<SaidRow[]> {
+export function loadSaid(tx: LedgerSql, sellerAccount: string, agreementIds: readonly string[]): Promise<SaidRow[]> {
   return tx.query<SaidRow>(
     `SELECT a.id AS agreement_id, coalesce(history.said, '[]') AS said, s.fetched_at, s.empty_since,
        coalesce(heard.told, '[]') AS told
@@ -53,7 +53,7 @@ export interface CountedUsageRow {
 
 /** Usage that counts against included units, between boundaries of hours; from the index alone. */
 export function sumCountedUsage(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   books: readonly { periodId: string; dimension: string; boundaries: readonly number[] }[],
 ): Promise<CountedUsageRow[]> {
@@ -76,7 +76,7 @@ export function sumCountedUsage(
 
 /** Agreements whose hours wait for an answer of AWS; those that do not any more are taken out. */
 export async function replaceWanted(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
   wanted: readonly { agreementId: string; customerId: string; since: Date }[],

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type MeteringIdentityName } from '../../subscription/agreements/timeline.js';
 import { identityKey } from '../../subscription/agreements/identity-name.js';
 
@@ -31,7 +31,7 @@ const digestOf = (name: MeteringIdentityName): Buffer => createHash('sha256').up
 
 /** Row ids of those that records know already, by `productIdentityKey`. */
 export async function findIdentities(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   identities: readonly ProductIdentity[],
 ): Promise<Map<string, string>> {
   const wanted = new Map(identities.map((identity) => [productIdentityKey(identity), identity]));
@@ -64,7 +64,7 @@ export async function findIdentities(
  * database meet in the grain.
  */
 export async function ensureIdentities(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   identities: readonly ProductIdentity[],
 ): Promise<Map<string, string>> {
   const known = await findIdentities(tx, identities);

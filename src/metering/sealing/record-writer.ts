@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { includedUnitsOf } from '../../options/included-pairing.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
@@ -18,7 +18,7 @@ import { insertPeriods, insertRecords } from './sealing-write.sql.js';
 export class RecordWriter {
   constructor(private readonly options: ResolvedOptions) {}
 
-  async write(tx: SqlExecutor, facts: SealingFacts, planned: readonly PlannedCustomer[]): Promise<RecordDraft[]> {
+  async write(tx: LedgerSql, facts: SealingFacts, planned: readonly PlannedCustomer[]): Promise<RecordDraft[]> {
     const { sellerAccount } = this.options;
     const periodIds = await this.periodRows(tx, facts, planned);
     const drafts = planned.flatMap(({ plan, frame }) => {
@@ -75,7 +75,7 @@ export class RecordWriter {
 
   /** Row ids of the periods that are written to, by key. */
   private async periodRows(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     facts: SealingFacts,
     planned: readonly PlannedCustomer[],
   ): Promise<Map<string, string>> {

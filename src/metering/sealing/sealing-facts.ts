@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf } from '../../runtime/clock.js';
 import { type Scaled, scaled } from '../../runtime/decimal.js';
@@ -63,7 +63,7 @@ export class SealingFacts {
   }
 
   static async load(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     sellerAccount: string,
     timelines: readonly CustomerTimeline[],
     options: readonly ResolvedProduct[],

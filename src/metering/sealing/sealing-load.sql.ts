@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { scaled } from '../../runtime/decimal.js';
 import { type Rollup } from './customer-plan.js';
 import { type ProductModeName } from './period.js';
@@ -10,7 +10,7 @@ import { type WaitingReason } from './waiting-reason.js';
  * off first, and rows are looked up by their index (LATERAL … OFFSET 0): no statistics are needed, and a ledger that
  * grows costs no more. Custom plans are not forced: every check of a foreign key would be planned anew.
  */
-export async function setPlanStable(tx: SqlExecutor): Promise<void> {
+export async function setPlanStable(tx: LedgerSql): Promise<void> {
   await tx.query(`SELECT set_config('enable_seqscan', 'off', true)`);
 }
 
@@ -26,7 +26,7 @@ export interface ProductRow {
 
 /** Products with their modes in order. Of two rows for one instant the later one counts. */
 export function loadProducts(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCodes: readonly string[],
 ): Promise<ProductRow[]> {
@@ -66,7 +66,7 @@ export interface RollupRow {
  * Rollups without a record. Those of customers that wait for good are few: what is closed or set apart has a record.
  */
 export function loadWaitingRollups(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
 ): Promise<RollupRow[]> {
@@ -112,7 +112,7 @@ export interface PeriodRow {
 }
 
 export function loadPeriods(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   agreementIds: readonly string[],
 ): Promise<PeriodRow[]> {
@@ -137,7 +137,7 @@ export interface BalanceRow {
  * other in a circle.
  */
 export function lockBalances(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   periodIds: readonly string[],
 ): Promise<BalanceRow[]> {
@@ -160,7 +160,7 @@ export interface TakenRow {
 
 /** Grains with standing records, whichever seller's label sealed them, from `since` on (at most 60 hours). */
 export function loadTaken(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   identityIds: readonly string[],
   dimensions: readonly string[],
   since: Date,
@@ -181,7 +181,7 @@ export function loadTaken(
 
 /** Hours of periods whose record of zero units was annulled. */
 export function loadAnnulledZeros(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   periodIds: readonly string[],
   dimensions: readonly string[],
@@ -201,7 +201,7 @@ export function loadAnnulledZeros(
 
 /** Periods with records that are on their way, and may yet give units back. */
 export async function findUnfinished(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   periodIds: readonly string[],
 ): Promise<Set<string>> {
@@ -238,7 +238,7 @@ export interface MovableRow {
  * whose usage it may name elsewhere: only hours of the last weeks, and only until that was noted.
  */
 export function loadMovable(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
   { since, notedSince }: { since: Date; notedSince: Date },
@@ -276,7 +276,7 @@ export function loadMovable(
 
 /** Names of all dimensions that were ever listed for the products. */
 export async function loadDimensions(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCodes: readonly string[],
 ): Promise<string[]> {

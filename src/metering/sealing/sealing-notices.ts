@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type Alert, type AlertBoard } from '../../events/alert-board.js';
 import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { type Outbox } from '../../events/outbox.js';
@@ -73,7 +73,7 @@ export class SealingNotices {
 
   /** @param annulled records that stand no longer: what was told of them is resolved. */
   async tell(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     planned: readonly PlannedCustomer[],
     drafts: readonly RecordDraft[],
     annulled: readonly string[],
@@ -88,7 +88,7 @@ export class SealingNotices {
   }
 
   /** Hours of contracts that were sealed with an earlier answer of AWS. */
-  private async tellStale(tx: SqlExecutor, drafts: readonly RecordDraft[]): Promise<void> {
+  private async tellStale(tx: LedgerSql, drafts: readonly RecordDraft[]): Promise<void> {
     const counted = drafts.filter(({ row }) => row.included_by !== null);
     const stale = counted.filter(({ row }) => row.included_by?.isStale === true);
     for (const customerId of new Set(stale.map(({ row }) => row.customer_id))) {
@@ -109,7 +109,7 @@ export class SealingNotices {
     if (fresh.size > 0) await this.alerts.resolve(tx, 'includedStale', [...fresh]);
   }
 
-  async tellBilledElsewhere(tx: SqlExecutor, rows: readonly MovableRow[]): Promise<void> {
+  async tellBilledElsewhere(tx: LedgerSql, rows: readonly MovableRow[]): Promise<void> {
     const byCustomer = new Map<string, MovableRow[]>();
     for (const row of rows) byCustomer.set(row.customer_id, [...(byCustomer.get(row.customer_id) ?? []), row]);
     for (const [customerId, some] of [...byCustomer].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -130,7 +130,7 @@ export class SealingNotices {
     }
   }
 
-  private async tellWaiting(tx: SqlExecutor, planned: readonly PlannedCustomer[], now: Date): Promise<void> {
+  private async tellWaiting(tx: LedgerSql, planned: readonly PlannedCustomer[], now: Date): Promise<void> {
     const waiting = new Map<string, Alert>();
     for (const { customer, plan } of planned) {
       const byReason = new Map<WaitingReason, Rollup[]>();
@@ -164,7 +164,7 @@ export class SealingNotices {
   }
 
   private async tellClosed(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     planned: readonly PlannedCustomer[],
     closed: readonly RecordDraft[],
     now: Date,

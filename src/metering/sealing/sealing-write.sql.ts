@@ -1,12 +1,12 @@
 import { uuidv7 } from 'uuidv7';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type IncludedBasis } from '../balance/included-rule.js';
 import { type ProductModeName } from './period.js';
 import { type WaitingReason } from './waiting-reason.js';
 
 /** Periods that are not there yet. Whoever makes the same one at once waits here; both then find it. */
 export async function insertPeriods(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   periods: readonly { agreementId: string; price: string; mode: ProductModeName }[],
 ): Promise<void> {
@@ -76,7 +76,7 @@ const NAMES = COLUMNS.replace(/("?\w+"?) \w+(,|$)/g, '$1$2');
  * out, and its record refused.
  */
 export async function insertRecords(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   records: readonly NewRecord[],
   named: readonly { rollupId: string; recordId: string }[],
@@ -103,7 +103,7 @@ export async function insertRecords(
 
 /** Why rollups wait, where that is news. */
 export async function markWaiting(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   waits: readonly { rollupId: string; reason: WaitingReason; since: Date }[],
 ): Promise<void> {
   await tx.query(
@@ -127,7 +127,7 @@ export async function markWaiting(
  * statement, at whose end the triggers compare pieces and whole.
  */
 export async function splitRollups(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   splits: readonly { rollupId: string; at: readonly Date[] }[],
 ): Promise<void> {
   await tx.query(
@@ -167,7 +167,7 @@ export async function splitRollups(
 
 /** When each customer is looked at again though nothing has changed. The cursors are ours. */
 export async function moveSealCursors(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   marks: readonly { customerId: string; lookAt: Date | null }[],
 ): Promise<void> {
@@ -184,7 +184,7 @@ export async function moveSealCursors(
 }
 
 export async function markClosed(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   periodIds: readonly string[],
   at: Date,
@@ -202,11 +202,7 @@ export async function markClosed(
  * record, one index after the other, and once: a planner without statistics, as in a ledger's first hours, would look
  * for strays again for every record, and compare every record with every subscription.
  */
-export async function moveRecords(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  customerIds: readonly string[],
-): Promise<void> {
+export async function moveRecords(tx: LedgerSql, sellerAccount: string, customerIds: readonly string[]): Promise<void> {
   await tx.query(
     `WITH stray AS MATERIALIZED (
        SELECT m.id, c.id AS customer_id, s.id AS subscription_id
@@ -234,7 +230,7 @@ export async function moveRecords(
 
 /** Notes on records that AWS has billed, or may have, that their usage belongs elsewhere by what is known now. */
 export async function noteMoved(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   recordIds: readonly string[],
   at: Date,
@@ -252,7 +248,7 @@ export async function noteMoved(
  * @returns ids of the records whose deadlines moved
  */
 export async function moveDeadlines(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   moves: readonly { id: string; dueAt: Date; cutoffAt: Date }[],
 ): Promise<Set<string>> {

@@ -1,5 +1,5 @@
 // Records sealed before, held against what is known of their agreements now; those that moved are annulled.
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { markCustomersChanged } from '../../subscription/chain/customer-changed.sql.js';
@@ -28,7 +28,7 @@ export class TimelineFollower {
    * the facts now give it. What is under way is looked at again by the next pass.
    */
   async follow(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     facts: SealingFacts,
     customers: readonly CustomerTimeline[],
     now: Date,
@@ -76,7 +76,7 @@ export class TimelineFollower {
 
   /** @returns records at which somebody is right now */
   private async followDeadlines(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     facts: SealingFacts,
     customers: ReadonlyMap<string, CustomerTimeline>,
     rows: readonly MovableRow[],

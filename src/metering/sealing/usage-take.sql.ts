@@ -1,4 +1,4 @@
-import { type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import { type LedgerSql, sqlStateOf } from '../../database/ledger-database.js';
 import { HOUR_MS } from '../../runtime/clock.js';
 
 const QUERY_CANCELED = '57014';
@@ -27,7 +27,7 @@ export function hourOfNumber(hour: number): Date {
  * @param subjects only these; every subject of the seller where it is left out
  */
 export async function dueUsage(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   settledBefore: Date,
   subjects: readonly number[] | null = null,
@@ -49,7 +49,7 @@ export async function dueUsage(
  * Plans that need no statistics: planned while the table is empty, a take would read it from end to end once per
  * subject. The instant goes to the trigger that writes the rollups.
  */
-export async function prepareTake(tx: SqlExecutor, now: Date): Promise<void> {
+export async function prepareTake(tx: LedgerSql, now: Date): Promise<void> {
   await tx.query(
     `SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('marketplace_ledger.taken_at', $1, true)`,
@@ -65,7 +65,7 @@ export async function prepareTake(tx: SqlExecutor, now: Date): Promise<void> {
  * order in which they are locked, so that two takers never wait for each other in a circle.
  * @returns how many events were moved; with fewer than `limit` nothing is left of the pairs
  */
-export async function takeUsage(tx: SqlExecutor, due: readonly DueUsage[], limit: number): Promise<number> {
+export async function takeUsage(tx: LedgerSql, due: readonly DueUsage[], limit: number): Promise<number> {
   const [row] = await tx.query<{ taken: string }>(
     `WITH taken AS (
        DELETE FROM marketplace.unsealed_usage WHERE ctid = ANY (ARRAY(
@@ -89,7 +89,7 @@ export async function takeUsage(tx: SqlExecutor, due: readonly DueUsage[], limit
  * their running hour is their last, and AWS takes it for one hour after the end only.
  */
 export async function subjectsWithEnd(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   hour: Date,
   endedBefore: Date,
@@ -123,7 +123,7 @@ export async function subjectsWithEnd(
  * After a bulk, so that the next look for work does not walk a million dead index entries. Where the role may not,
  * or where it takes longer than a statement may, autovacuum does it later.
  */
-export async function vacuumUnsealed(sql: SqlExecutor): Promise<void> {
+export async function vacuumUnsealed(sql: LedgerSql): Promise<void> {
   await sql.query(`VACUUM marketplace.unsealed_usage`).catch((error: unknown) => {
     if (sqlStateOf(error) !== QUERY_CANCELED) throw error;
   });

@@ -1,6 +1,6 @@
 // Sealing, first half: unsealed usage of settled hours becomes rollups.
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
@@ -89,7 +89,7 @@ export class UsageTaker {
     });
   }
 
-  private async moveToRollups(tx: SqlExecutor, piece: readonly DueUsage[], now: Date): Promise<number> {
+  private async moveToRollups(tx: LedgerSql, piece: readonly DueUsage[], now: Date): Promise<number> {
     const { sellerAccount } = this.options;
     await prepareTake(tx, now);
     const folded = await selectFoldedSubjects(

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
@@ -69,7 +69,7 @@ export class AuditSettlement {
    * shows it for this call, too.
    */
   private async withoutOthers(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     recordId: string,
     answers: readonly LoggedAnswer[],
   ): Promise<LoggedAnswer[]> {
@@ -82,7 +82,7 @@ export class AuditSettlement {
   }
 
   private async take(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     record: LockedRecord,
     step: AuditStep,
     attempts: readonly { attemptId: string; evidence: Evidence }[],
@@ -118,7 +118,7 @@ export class AuditSettlement {
   }
 
   /** Past its cutoff, and no attempt of it had an effect: it ends as if that had been known then. */
-  private async end(tx: SqlExecutor, record: LockedRecord, attempts: readonly { attemptId: string }[]): Promise<void> {
+  private async end(tx: LedgerSql, record: LockedRecord, attempts: readonly { attemptId: string }[]): Promise<void> {
     const { mode, reason } = record;
     const refused = attempts.map((): Evidence => 'refused');
     const end = endOf(
@@ -135,7 +135,7 @@ export class AuditSettlement {
   }
 
   private decide(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     record: LockedRecord,
     evidence: Exclude<Evidence, 'uncertain'>,
     attemptIds: readonly string[],
@@ -146,11 +146,11 @@ export class AuditSettlement {
     return decideEvidence(tx, sellerAccount, record.id, decision);
   }
 
-  private become(tx: SqlExecutor, record: LockedRecord, to: RecordTarget): Promise<void> {
+  private become(tx: LedgerSql, record: LockedRecord, to: RecordTarget): Promise<void> {
     return this.transitions.apply(tx, [{ record, to }], this.options.clock.now());
   }
 
-  private resolveConflict(tx: SqlExecutor, record: LockedRecord): Promise<void> {
+  private resolveConflict(tx: LedgerSql, record: LockedRecord): Promise<void> {
     return this.alerts.resolve(tx, 'conflict', `${record.subscription_id ?? record.id}/${record.dimension}`);
   }
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { insertAction } from '../../events/operator-action.sql.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
@@ -69,7 +69,7 @@ export class BulkRequeue {
   }
 
   private async requeueChunk(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     selection: BlockedSelection,
     { by, reason }: { by: string; reason: string },
     after: string | null,

@@ -1,11 +1,11 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
 
 /**
  * Records that come near their due time for the first time, marked in the same breath, so that each is told of once.
  */
 export function markDeadlineNear(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   now: Date,
   dueBefore: Date,
@@ -29,7 +29,7 @@ export function markDeadlineNear(
  * found again. FOR UPDATE, as an annulment locks them.
  */
 export function lockEnded(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   now: Date,
   which: 'pastCutoff' | 'dryRun',
@@ -53,7 +53,7 @@ export function lockEnded(
  * Alerts about records that no longer stand as they say: nothing is near its deadline, blocked for that reason, still
  * unknown, held or owed.
  */
-export async function resolveOutdatedAlerts(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<void> {
+export async function resolveOutdatedAlerts(sql: LedgerSql, sellerAccount: string, now: Date): Promise<void> {
   await sql.query(
     `UPDATE marketplace.alert a SET resolved_at = $2
      WHERE a.seller_account = $1 AND a.resolved_at IS NULL
@@ -103,7 +103,7 @@ export async function resolveOutdatedAlerts(sql: SqlExecutor, sellerAccount: str
  * them.
  */
 export function lockConflicts(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   after: string | null,
   limit: number,

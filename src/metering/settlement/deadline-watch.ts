@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { type Alert, AlertBoard } from '../../events/alert-board.js';
 import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { Outbox } from '../../events/outbox.js';
@@ -82,7 +82,7 @@ export class DeadlineWatch {
     }
   }
 
-  private async finishChunk(tx: SqlExecutor, which: 'pastCutoff' | 'dryRun'): Promise<Ended[]> {
+  private async finishChunk(tx: LedgerSql, which: 'pastCutoff' | 'dryRun'): Promise<Ended[]> {
     const { sellerAccount, onExpired, clock } = this.options;
     const now = clock.now();
     const records = await lockEnded(tx, sellerAccount, now, which, CHUNK);
@@ -115,7 +115,7 @@ export class DeadlineWatch {
   }
 
   private async raise<T>(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     groups: ReadonlyMap<string, T[]>,
     alertOf: (subject: string, group: T[]) => Alert,
   ): Promise<void> {

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type MeteringOperation } from './deadlines.js';
 import { type Evidence } from './evidence.js';
 import { type Disposition, type RecordState } from './record-outcome.js';
@@ -48,7 +48,7 @@ export const LOCKED_COLUMNS = `r.id, r.kind, r.customer_id, r.subscription_id, r
  * does it in this order, so two answers that share records (a late one and its successor's) queue up instead of
  * deadlocking; claims and the deadline watch never wait.
  */
-export function lockRecords(tx: SqlExecutor, sellerAccount: string, ids: readonly string[]): Promise<LockedRecord[]> {
+export function lockRecords(tx: LedgerSql, sellerAccount: string, ids: readonly string[]): Promise<LockedRecord[]> {
   return tx.query<LockedRecord>(
     `SELECT ${LOCKED_COLUMNS} FROM marketplace.metering_record r
      WHERE r.seller_account = $1 AND r.id = ANY ($2) ORDER BY r.id FOR NO KEY UPDATE`,
@@ -70,7 +70,7 @@ export interface AttemptEvidence {
  * back between two. A statement of its own, after the lock: it sees what the lock waited for.
  */
 export function evidenceOfRecords(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   ids: readonly string[],
 ): Promise<AttemptEvidence[]> {
@@ -86,7 +86,7 @@ export function evidenceOfRecords(
 
 /** The word of a person, or of an audit, about attempts that nobody else can settle. */
 export async function decideEvidence(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   recordId: string,
   decision: {
@@ -128,7 +128,7 @@ export interface UnitsWhereabouts {
 }
 
 export function whereaboutsOfUnits(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   recordId: string,
 ): Promise<UnitsWhereabouts[]> {
@@ -151,7 +151,7 @@ export function whereaboutsOfUnits(
 
 /** Records that AWS has taken under these ids of its own. */
 export async function meteredUnder(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   meteringIds: readonly string[],
 ): Promise<{ id: string; meteringId: string }[]> {
   if (meteringIds.length === 0) return [];

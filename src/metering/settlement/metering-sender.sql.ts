@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
 
 /** Who sends usage of a product in its buyer's account, and from which resource. */
@@ -26,7 +26,7 @@ export const reachableFrom = (w: string): string =>
     ELSE r.resource_id = ${w}.resource_id AND r.region = ${w}.region END`;
 
 /** Products of the seller that are metered where they run, listed or not. */
-export async function selectInstalled(sql: SqlExecutor, sellerAccount: string): Promise<string[]> {
+export async function selectInstalled(sql: LedgerSql, sellerAccount: string): Promise<string[]> {
   const rows = await sql.query<{ product_code: string }>(
     `SELECT product_code FROM marketplace.product WHERE seller_account = $1 AND type <> 'saas' ORDER BY product_code`,
     [sellerAccount],
@@ -40,7 +40,7 @@ export async function selectInstalled(sql: SqlExecutor, sellerAccount: string): 
  * @returns whether the candidate sends now
  */
 export async function takeSender(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCode: string,
   { holder, resource, leaseMs }: Candidate,
@@ -66,7 +66,7 @@ export async function takeSender(
  * @returns null where it was lost: nothing may be claimed
  */
 export async function renewSender(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   { holder, leaseMs }: Pick<Candidate, 'holder' | 'leaseMs'>,
@@ -81,7 +81,7 @@ export async function renewSender(
 }
 
 /** Lets another replica send at once. */
-export async function releaseSender(sql: SqlExecutor, sellerAccount: string, holder: string): Promise<void> {
+export async function releaseSender(sql: LedgerSql, sellerAccount: string, holder: string): Promise<void> {
   await sql.query(
     `UPDATE marketplace.metering_sender SET lease_until = clock_timestamp() - interval '1 millisecond'
      WHERE seller_account = $1 AND holder = $2 AND lease_until > clock_timestamp()`,
@@ -93,7 +93,7 @@ export async function releaseSender(sql: SqlExecutor, sellerAccount: string, hol
  * Binds a record that was never tried. What it is bound to stays for ever: the database refuses another.
  */
 export async function bindRecord(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   recordId: string,
   bound: { resourceId: string; region: string; timestamp: Date },
@@ -106,7 +106,7 @@ export async function bindRecord(
 }
 
 /** Whether the sender of a record's product could send it. */
-export async function isReachable(tx: SqlExecutor, sellerAccount: string, recordId: string): Promise<boolean> {
+export async function isReachable(tx: LedgerSql, sellerAccount: string, recordId: string): Promise<boolean> {
   const rows = await tx.query(
     `SELECT FROM marketplace.metering_record r
      JOIN marketplace.metering_sender w ON w.seller_account = r.seller_account AND w.product_code = r.product_code
@@ -121,7 +121,7 @@ export async function isReachable(tx: SqlExecutor, sellerAccount: string, record
  * one that somebody is at is found the next time.
  */
 export function lockUnreachable(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   now: Date,
@@ -150,7 +150,7 @@ export interface SenderRow {
   is_held: boolean;
 }
 
-export function selectSenders(sql: SqlExecutor, sellerAccount: string): Promise<SenderRow[]> {
+export function selectSenders(sql: LedgerSql, sellerAccount: string): Promise<SenderRow[]> {
   return sql.query<SenderRow>(
     `SELECT product_code, holder, resource_id, region, started_at, since, lease_until,
        lease_until >= clock_timestamp() AS is_held

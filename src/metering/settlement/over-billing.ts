@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type Alert } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
@@ -19,7 +19,7 @@ export class OverBilling {
   ) {}
 
   /** Tells the host in the given transaction. @returns the alert that is to be raised in it */
-  async tell(tx: SqlExecutor, record: LockedRecord, now: Date): Promise<Alert> {
+  async tell(tx: LedgerSql, record: LockedRecord, now: Date): Promise<Alert> {
     const payload = { ...noticeOf(record, record.reason), disposition: record.disposition ?? 'held' };
     await this.outbox.append(tx, [
       {

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 
 /**
@@ -30,7 +30,7 @@ const MESSAGES: Record<AnnulReason, string> = {
  * @returns ids of the records that were annulled.
  */
 export async function annulRecords(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   recordIds: readonly string[],
   reason: AnnulReason,

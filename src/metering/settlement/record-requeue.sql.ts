@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { reachableFrom } from './metering-sender.sql.js';
 import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
 
@@ -21,7 +21,7 @@ const UNREFUSED = `NOT ${standsAgainst('reason', 'r.reason')}`;
 
 /** Those whose cause is quarantined no more. */
 export function lockResolved(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   now: Date,
   reasons: readonly string[],
@@ -39,7 +39,7 @@ export function lockResolved(
 
 /** What AWS refused under these identities for want of a subscription: it has just taken usage of them. */
 export function lockNotSubscribed(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   now: Date,
   identityIds: readonly string[],
@@ -59,7 +59,7 @@ export function lockNotSubscribed(
  * database's.
  */
 export function lockReinstated(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   now: Date,
   limit: number,
@@ -85,7 +85,7 @@ export function lockReinstated(
  * subscription, where none of them was tried within the interval. Machine time.
  */
 export function lockNotEntitled(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   now: Date,
   intervalMs: number,
@@ -112,7 +112,7 @@ export function lockNotEntitled(
 }
 
 /** The cause of a requeued record is tried at once: a person says that it is resolved. */
-export async function probeNow(tx: SqlExecutor, sellerAccount: string, record: LockedRecord): Promise<void> {
+export async function probeNow(tx: LedgerSql, sellerAccount: string, record: LockedRecord): Promise<void> {
   await tx.query(
     `UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp(), probe_count = 0
      WHERE seller_account = $1 AND product_code = $2

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type LockedRecord } from './metering-record.sql.js';
@@ -58,10 +58,7 @@ export class RecordRequeue {
     );
   }
 
-  private async requeue(
-    message: string,
-    lock: (tx: SqlExecutor, now: Date) => Promise<LockedRecord[]>,
-  ): Promise<number> {
+  private async requeue(message: string, lock: (tx: LedgerSql, now: Date) => Promise<LockedRecord[]>): Promise<number> {
     let requeued = 0;
     for (let found = CHUNK; found === CHUNK; requeued += found) {
       found = await this.database.transaction(async (tx) => {

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { redacted } from '../../runtime/redaction.js';
@@ -251,7 +251,7 @@ export class RecordResolution {
     recordId: string,
     decision: string,
     by: string,
-    work: (tx: SqlExecutor, record: LockedRecord) => Promise<T>,
+    work: (tx: LedgerSql, record: LockedRecord) => Promise<T>,
   ): Promise<T> {
     if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(recordId)) throw decisionNotFound(recordId);
     const { was, result } = await this.database.transaction(async (tx) => {
@@ -263,18 +263,18 @@ export class RecordResolution {
     return result;
   }
 
-  private become(tx: SqlExecutor, record: LockedRecord, to: RecordTarget): Promise<void> {
+  private become(tx: LedgerSql, record: LockedRecord, to: RecordTarget): Promise<void> {
     return this.transitions.apply(tx, [{ record, to }], this.options.clock.now());
   }
 
-  private async annulNow(tx: SqlExecutor, record: LockedRecord, by: string): Promise<void> {
+  private async annulNow(tx: LedgerSql, record: LockedRecord, by: string): Promise<void> {
     const why = { reason: 'rewritten', isExpired: false, by } as const;
     const annulled = await this.transitions.annul(tx, [record], why, this.options.clock.now());
     if (annulled.length === 0)
       throw refusedDecision(record, 'annulled', 'AWS may have billed it, and no billed record of ours explains it');
   }
 
-  private async requireNotBilled(tx: SqlExecutor, record: LockedRecord, verb: string): Promise<void> {
+  private async requireNotBilled(tx: LedgerSql, record: LockedRecord, verb: string): Promise<void> {
     const evidence = (await this.attempts(tx, record)).map((attempt) => attempt.evidence);
     if (evidence.includes('conflict'))
       throw refusedDecision(record, verb, 'AWS has another record for its hour: settle the conflict first');
@@ -282,7 +282,7 @@ export class RecordResolution {
   }
 
   /** What was tried from one resource is never sent from another, which AWS would bill a second time. */
-  private async requireReachable(tx: SqlExecutor, record: LockedRecord): Promise<void> {
+  private async requireReachable(tx: LedgerSql, record: LockedRecord): Promise<void> {
     const { operation, resource_id: resourceId } = record;
     const isOpen = record.state !== 'metered' && record.state !== 'closed';
     if (operation !== 'MeterUsage' || resourceId === null || !isOpen) return;
@@ -293,7 +293,7 @@ export class RecordResolution {
     throw refusedDecision(record, 'requeued', why);
   }
 
-  private attempts(tx: SqlExecutor, record: LockedRecord): Promise<AttemptEvidence[]> {
+  private attempts(tx: LedgerSql, record: LockedRecord): Promise<AttemptEvidence[]> {
     return evidenceOfRecords(tx, this.options.sellerAccount, [record.id]);
   }
 }

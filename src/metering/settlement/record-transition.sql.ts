@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type Disposition, type RecordState } from './record-outcome.js';
 
 /** A locked record as it is to stand. */
@@ -26,7 +26,7 @@ export interface RecordColumns {
  * LATERAL with OFFSET 0: joined plainly to an array, the planner may scan the whole ledger instead.
  */
 export async function updateRecords(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   now: Date,
   rows: readonly RecordColumns[],

@@ -1,6 +1,6 @@
 // The one place where a record changes state.
 import { Inject, Injectable } from '@nestjs/common';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
@@ -74,7 +74,7 @@ export class RecordTransitions {
     private readonly outbox: Outbox,
   ) {}
 
-  async apply(tx: SqlExecutor, transitions: readonly Transition[], now: Date): Promise<void> {
+  async apply(tx: LedgerSql, transitions: readonly Transition[], now: Date): Promise<void> {
     const { sellerAccount } = this.options;
     await updateRecords(tx, sellerAccount, now, transitions.map(columnsOf));
     await this.outbox.append(
@@ -93,7 +93,7 @@ export class RecordTransitions {
    * @returns those that were annulled; the others AWS may have billed
    */
   async annul(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     records: readonly LockedRecord[],
     why: { reason: AnnulReason; isExpired: boolean; by: string | null },
     now: Date,
@@ -194,7 +194,7 @@ function mayPlanOtherwise({ record, to }: Transition): boolean {
   return to.state !== 'sending' && !(to.state === 'metered' && record.attempt_count <= 1);
 }
 
-function settled(tx: SqlExecutor, state: string, reason: string): void {
+function settled(tx: LedgerSql, state: string, reason: string): void {
   const count = (): void => {
     countMetric('marketplace.records.settled', 1, { state, reason });
   };

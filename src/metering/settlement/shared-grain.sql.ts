@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type RecordState } from './record-outcome.js';
 
 /** Another record in the grain of one, under another name of its buyer. */
@@ -18,7 +18,7 @@ export interface GrainSharer {
  * @returns for each of them the other records
  */
 export async function recordsInSharedGrain(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   recordIds: readonly string[],
 ): Promise<Map<string, GrainSharer[]>> {
   const shared = new Map<string, GrainSharer[]>();
@@ -78,7 +78,7 @@ export interface SharedGrain {
  * Hours since an instant in which records of ours stand under both names of a legacy buyer, none of them known not
  * billed. Few buyers were ever metered under both: they are found first, so that no record of another is read.
  */
-export async function selectSharedGrains(sql: SqlExecutor, sellerAccount: string, since: Date): Promise<SharedGrain[]> {
+export async function selectSharedGrains(sql: LedgerSql, sellerAccount: string, since: Date): Promise<SharedGrain[]> {
   return sql.query<SharedGrain>(
     `WITH name AS (
        SELECT coalesce(b.alias_of, b.id) AS buyer_id, n.product_code, i.id AS identity_id

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { type Alert, AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { plusMs } from '../../runtime/clock.js';
@@ -42,7 +42,7 @@ export class UnansweredWatch {
   }
 }
 
-function unansweredPlaces(sql: SqlExecutor, sellerAccount: string, now: Date): Promise<UnansweredPlace[]> {
+function unansweredPlaces(sql: LedgerSql, sellerAccount: string, now: Date): Promise<UnansweredPlace[]> {
   return sql.query<UnansweredPlace>(
     `SELECT r.product_code, r.region, count(*)::int AS records, sum(r.quantity)::text AS units,
        min(tried.since) AS since, min(r.due_at) AS due_at,

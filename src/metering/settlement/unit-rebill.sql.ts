@@ -1,8 +1,8 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 /** A subscription that may take units. Ids that were folded stand for what they live on in. */
 export async function selectSubscription(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
 ): Promise<{ id: string; product_code: string; customer_id: string } | null> {
@@ -17,7 +17,7 @@ export async function selectSubscription(
 }
 
 /** Units of usage that a record's quantity stands for: of blocks, what they hold. */
-export async function selectUnits(tx: SqlExecutor, sellerAccount: string, recordId: string): Promise<string> {
+export async function selectUnits(tx: LedgerSql, sellerAccount: string, recordId: string): Promise<string> {
   const [row] = await tx.query<{ units: string }>(
     `SELECT trim_scale(quantity * block)::text AS units FROM marketplace.metering_record
      WHERE seller_account = $1 AND id = $2`,
@@ -31,7 +31,7 @@ export async function selectUnits(tx: SqlExecutor, sellerAccount: string, record
  * units are never billed anew twice: the second INSERT fails.
  */
 export async function insertRebilledUsage(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   usage: {
     id: string;

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -32,7 +32,7 @@ export class UnitRebill {
    * @returns the id of the new event
    */
   async rebill(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     record: LockedRecord,
     target: RebillTarget,
     signed: { by: string; reason: string },

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 /** Usage that no record which AWS has taken holds, by the hour in which it occurred or is to be sent. */
 export interface UnsentUsage {
@@ -9,7 +9,7 @@ export interface UnsentUsage {
 }
 
 export function selectUnsent(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCodes: readonly string[],
 ): Promise<UnsentUsage[]> {

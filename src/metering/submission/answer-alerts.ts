@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type Alert, AlertBoard } from '../../events/alert-board.js';
 import { type LockedRecord } from '../settlement/metering-record.sql.js';
 import { OverBilling } from '../settlement/over-billing.js';
@@ -18,7 +18,7 @@ export class AnswerAlerts {
   ) {}
 
   async raise(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     { productCode, region }: { productCode: string; region: string },
     answer: GatewayAnswer,
     settled: readonly Settled[],

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
 import { type LockedRecord, meteredUnder } from '../settlement/metering-record.sql.js';
@@ -31,7 +31,7 @@ const hasStatus = (answer: RecordAnswer, status: string): answer is Extract<Reco
  * id is another record's.
  */
 export async function factsOfAnswers(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   answered: readonly { record: LockedRecord; answer: RecordAnswer }[],
   now: Date,
@@ -57,7 +57,7 @@ export async function factsOfAnswers(
 }
 
 async function recordsOfAnotherId(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   answered: readonly { record: LockedRecord; answer: RecordAnswer }[],
 ): Promise<Set<string>> {
   const idOf = ({ answer }: { answer: RecordAnswer }): string | null =>
@@ -71,7 +71,7 @@ async function recordsOfAnotherId(
 }
 
 async function knownAgreementsOf(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   records: readonly LockedRecord[],
   now: Date,

@@ -1,7 +1,7 @@
 // Writes an answered call into the ledger: match, decide (settlement/record-outcome), change, tell.
 import { Inject, Injectable } from '@nestjs/common';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
-import { LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql, sqlStateOf } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -76,7 +76,7 @@ export class AnswerReconciler {
   }
 
   private async apply(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     batch: ClaimedBatch,
     answer: GatewayAnswer,
     answers: ReadonlyMap<string, RecordAnswer>,
@@ -133,7 +133,7 @@ export class AnswerReconciler {
   }
 
   private async write(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     batch: ClaimedBatch,
     answer: GatewayAnswer,
     settled: readonly Settled[],
@@ -160,7 +160,7 @@ export class AnswerReconciler {
     await this.alerts.raise(tx, batch, answer, settled, now);
   }
 
-  private async judgeCauses(tx: SqlExecutor, { probe }: ClaimedBatch, settled: readonly Settled[]): Promise<void> {
+  private async judgeCauses(tx: LedgerSql, { probe }: ClaimedBatch, settled: readonly Settled[]): Promise<void> {
     if (probe !== null && settled.some(({ answer }) => passes(answer, probe))) await this.quarantine.lift(tx, probe);
     const imposed = new Map<string, QuarantinedCause>();
     for (const { record, outcome } of settled) {

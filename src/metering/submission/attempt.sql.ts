@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';
 import { type Evidence } from '../settlement/evidence.js';
 import { LOCKED_COLUMNS, type LockedRecord } from '../settlement/metering-record.sql.js';
@@ -18,7 +18,7 @@ export interface NewAttempt {
 
 /** Writes the attempt before the call: whatever happens next, the ledger knows that it may have happened. */
 export async function insertAttempt(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   attempt: NewAttempt,
   recordIds: readonly string[],
@@ -57,7 +57,7 @@ export interface AttemptAnswer {
 }
 
 export async function storeAnswers(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   attemptId: string,
   call: { httpStatus: number | null; requestId: string | null; errorCode: string | null; errorMessage: string | null },
@@ -91,7 +91,7 @@ export async function storeAnswers(
  * Records whose holder is dead or late. Rows at which an answer is being written at this moment are skipped: the answer
  * ends the lease. In the order of ids, as everybody locks records.
  */
-export function lockExpiredLeases(tx: SqlExecutor, sellerAccount: string, limit: number): Promise<LockedRecord[]> {
+export function lockExpiredLeases(tx: LedgerSql, sellerAccount: string, limit: number): Promise<LockedRecord[]> {
   return tx.query<LockedRecord>(
     `SELECT ${LOCKED_COLUMNS} FROM marketplace.metering_record r
      WHERE r.seller_account = $1 AND r.state = 'sending' AND r.lease_until < clock_timestamp()
@@ -101,7 +101,7 @@ export function lockExpiredLeases(tx: SqlExecutor, sellerAccount: string, limit:
 }
 
 /** Of the given metering identities those under which AWS has taken a record. */
-export async function meteredIdentities(tx: SqlExecutor, identityIds: readonly string[]): Promise<Set<string>> {
+export async function meteredIdentities(tx: LedgerSql, identityIds: readonly string[]): Promise<Set<string>> {
   if (identityIds.length === 0) return new Set();
   const rows = await tx.query<{ id: string }>(
     `SELECT given.id FROM unnest($1::uuid[]) AS given (id)
@@ -113,7 +113,7 @@ export async function meteredIdentities(tx: SqlExecutor, identityIds: readonly s
 
 /** Agreements that price these periods. */
 export async function agreementsOfPeriods(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   periodIds: readonly string[],
 ): Promise<Map<string, string>> {

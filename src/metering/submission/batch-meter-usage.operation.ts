@@ -6,7 +6,7 @@ import {
   MeteringGateway,
 } from '../../aws/metering-gateway.js';
 import { type CallFailure } from '../../aws/aws-error.js';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
 import { answersOf, type MatchedAnswers } from './answer-matcher.js';
 import { planBatch, requestProductCodeOf, type SendableRecord, type WaitingWork } from './batch-planner.js';
@@ -52,7 +52,7 @@ export class BatchMeterUsageOperation implements MeteringOperationStrategy {
     return region;
   }
 
-  admit(_: SqlExecutor, records: readonly ClaimCandidate[]): Promise<readonly ClaimCandidate[]> {
+  admit(_: LedgerSql, records: readonly ClaimCandidate[]): Promise<readonly ClaimCandidate[]> {
     return Promise.resolve(records);
   }
 

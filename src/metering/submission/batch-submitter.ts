@@ -5,7 +5,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { CallBudget } from '../../database/call-budget.js';
-import { isOutage, LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import { isOutage, LedgerDatabase, type LedgerSql, sqlStateOf } from '../../database/ledger-database.js';
 import { selectHold } from '../../database/submission-hold.sql.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { plusMs } from '../../runtime/clock.js';
@@ -200,7 +200,7 @@ export class BatchSubmitter {
   }
 
   private async pick(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     operation: MeteringOperationStrategy,
     work: WaitingWork,
     time: ClaimTime,

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type Alert, AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -27,7 +27,7 @@ export class ClaimProof {
    * @param claimed locked
    * @returns the others
    */
-  async sift(tx: SqlExecutor, claimed: readonly ClaimCandidate[], now: Date): Promise<ClaimCandidate[]> {
+  async sift(tx: LedgerSql, claimed: readonly ClaimCandidate[], now: Date): Promise<ClaimCandidate[]> {
     if (claimed.length === 0) return [];
     const footings = await readFootings(
       tx,

@@ -1,5 +1,5 @@
 import { type UsageAllocation } from '../../aws/metering-gateway.js';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';
 import { LOCKED_COLUMNS, type LockedRecord } from '../settlement/metering-record.sql.js';
 import { FAILURES_BEFORE_SPLIT } from '../settlement/record-outcome.js';
@@ -24,7 +24,7 @@ export interface ClaimTime {
  * The database's clock: machine time. As text, for it has microseconds and a Date would cut them off: what became due
  * just now would not be.
  */
-export async function machineTime(sql: SqlExecutor): Promise<string> {
+export async function machineTime(sql: LedgerSql): Promise<string> {
   const [row] = await sql.query<{ at: string }>(`SELECT clock_timestamp()::text AS at`);
   if (!row) throw new Error('the database tells no time');
   return row.at;
@@ -66,7 +66,7 @@ const parametersOf = (time: ClaimTime): string[] => [
  * many of them are quarantined, changes faster than statistics; a planner that guesses few sorts a hundred thousand
  * rows for each claim (measured: 780 ms instead of 2).
  */
-async function readInOrder(tx: SqlExecutor): Promise<void> {
+async function readInOrder(tx: LedgerSql): Promise<void> {
   await tx.query(
     `SELECT set_config(name, 'off', true) FROM
       unnest('{enable_sort,enable_incremental_sort,enable_bitmapscan,enable_hashjoin,enable_mergejoin}'::text[]) AS
@@ -88,7 +88,7 @@ const earliestIn = (
  * Whether anything may be waiting: false is certain. Most runs find nothing, and what finds the next work is a hundred
  * times as dear to plan. In the order of the partial indexes, so that they are read whatever the statistics say.
  */
-export async function isAnythingPending(sql: SqlExecutor, sellerAccount: string): Promise<boolean> {
+export async function isAnythingPending(sql: LedgerSql, sellerAccount: string): Promise<boolean> {
   const pending = (failures: string): string => `(SELECT true FROM marketplace.metering_record r
     WHERE r.seller_account = $1 AND r.state = 'pending' AND r.mode = 'live' AND r.consecutive_failures ${failures}
     ORDER BY r.product_code, r.due_at, r.id LIMIT 1)`;
@@ -102,7 +102,7 @@ export async function isAnythingPending(sql: SqlExecutor, sellerAccount: string)
 
 /** Work that waits, without a lock: only whoever finds some takes a slot of the call budget. */
 export async function peekWork(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   time: ClaimTime,
   operations: readonly MeteringOperation[],
 ): Promise<WaitingWork[]> {
@@ -161,7 +161,7 @@ function candidateOf(row: ClaimRow): ClaimCandidate {
  * wait. What is locked but not taken is free again at the commit.
  */
 export async function lockCandidates(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   time: ClaimTime,
   { product_code: productCode, operation, lane }: WaitingWork & { lane: Exclude<Lane, 'probe'> },
   limit: number,
@@ -203,7 +203,7 @@ const OF_CAUSE =
  * there is another. Where nothing but the refusal is in common, they take turns: any of them may be at fault.
  */
 export async function lockProbe(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   { sellerAccount, now }: ClaimTime,
   cause: QuarantinedCause,
   operation: MeteringOperation,

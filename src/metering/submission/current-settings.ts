@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -34,7 +34,7 @@ export class CurrentSettings {
   }
 
   /** Asked in the transaction that claims. Where they are not, an alert names each option that differs. */
-  async areCurrent(tx: SqlExecutor, productCode: string): Promise<boolean> {
+  async areCurrent(tx: LedgerSql, productCode: string): Promise<boolean> {
     const product = this.options.products.find((listed) => listed.productCode === productCode);
     // No longer listed here: its records still go out, as they were sealed.
     if (product === undefined) return true;

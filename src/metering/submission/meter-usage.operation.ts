@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type CallFailure } from '../../aws/aws-error.js';
 import { type GatewayAnswer, type GatewayResults, MeteringGateway } from '../../aws/metering-gateway.js';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -55,7 +55,7 @@ export class MeterUsageOperation implements MeteringOperationStrategy {
     return candidates.slice(0, 1);
   }
 
-  async admit(tx: SqlExecutor, records: readonly ClaimCandidate[], now: Date): Promise<readonly ClaimCandidate[]> {
+  async admit(tx: LedgerSql, records: readonly ClaimCandidate[], now: Date): Promise<readonly ClaimCandidate[]> {
     const [first] = records;
     const sender = first === undefined ? null : await this.lease.renew(tx, first.productCode);
     if (sender === null) return [];
@@ -91,7 +91,7 @@ export class MeterUsageOperation implements MeteringOperationStrategy {
 
   /** Null where the record cannot go out from here. */
   private async bind(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     candidate: ClaimCandidate,
     sender: MeteringSender,
     now: Date,

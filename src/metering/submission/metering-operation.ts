@@ -1,7 +1,7 @@
 import { type CallFailure } from '../../aws/aws-error.js';
 import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { type BudgetedOperation } from '../../database/call-budget.js';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';
 import { type RecordAnswer } from '../settlement/evidence.js';
 import { type MatchedAnswers } from './answer-matcher.js';
@@ -46,7 +46,7 @@ export interface MeteringOperationStrategy {
    * @param records locked
    * @returns those that may go out from here, as they go out; what is bound at the first claim is bound
    */
-  admit(tx: SqlExecutor, records: readonly ClaimCandidate[], now: Date): Promise<readonly ClaimCandidate[]>;
+  admit(tx: LedgerSql, records: readonly ClaimCandidate[], now: Date): Promise<readonly ClaimCandidate[]>;
   /** Never throws: every ending is an answer. */
   call(call: OperationCall): Promise<GatewayAnswer>;
   /** What an error of the whole call says of each of its records. */

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type CauseScope } from '../settlement/record-outcome.js';
 
 /**
@@ -21,7 +21,7 @@ export interface QuarantinedCause {
  * its customers as changed.
  */
 export function causesAgainst(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   identityIds: readonly string[],
@@ -37,7 +37,7 @@ export function causesAgainst(
 }
 
 export async function insertCause(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   cause: QuarantinedCause,
   probeAfterMs: number,
@@ -49,7 +49,7 @@ export async function insertCause(
   );
 }
 
-export async function deleteCause(tx: SqlExecutor, sellerAccount: string, cause: QuarantinedCause): Promise<void> {
+export async function deleteCause(tx: LedgerSql, sellerAccount: string, cause: QuarantinedCause): Promise<void> {
   await tx.query(
     `DELETE FROM marketplace.quarantined_cause WHERE seller_account = $1 AND product_code = $2 AND scope = $3
       AND key = $4`,
@@ -63,7 +63,7 @@ export async function deleteCause(tx: SqlExecutor, sellerAccount: string, cause:
  * @param retryBefore machine time, as text of the database: a Date would cut off its microseconds
  */
 export async function claimCause(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   retryBefore: string,
   productCode: string,
@@ -86,7 +86,7 @@ export async function claimCause(
 
 /** Customers with usage that waits because of a cause: planned again once it is resolved. */
 export async function customersWaitingFor(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   cause: QuarantinedCause,
 ): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -34,7 +34,7 @@ export class Quarantine {
     private readonly alerts: AlertBoard,
   ) {}
 
-  async impose(tx: SqlExecutor, cause: QuarantinedCause): Promise<void> {
+  async impose(tx: LedgerSql, cause: QuarantinedCause): Promise<void> {
     await insertCause(tx, this.options.sellerAccount, cause, this.options.submission.probeIntervalMs);
     // What it has blocked has alerts of its own; other records of the product go out as ever.
     if (cause.scope === 'reason') return;
@@ -52,7 +52,7 @@ export class Quarantine {
     });
   }
 
-  async lift(tx: SqlExecutor, cause: QuarantinedCause): Promise<void> {
+  async lift(tx: LedgerSql, cause: QuarantinedCause): Promise<void> {
     const { sellerAccount } = this.options;
     await deleteCause(tx, sellerAccount, cause);
     if (cause.scope === 'reason') return;

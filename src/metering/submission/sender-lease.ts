@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { isInstallation, type ResolvedOptions } from '../../options/resolved-options.js';
 import { redactedText } from '../../runtime/redaction.js';
@@ -70,7 +70,7 @@ export class SenderLease {
   }
 
   /** In the transaction that claims. @returns null where another sends by now */
-  async renew(tx: SqlExecutor, productCode: string): Promise<MeteringSender | null> {
+  async renew(tx: LedgerSql, productCode: string): Promise<MeteringSender | null> {
     const { sellerAccount, submission } = this.options;
     const sender = await renewSender(tx, sellerAccount, productCode, {
       holder: this.holder,

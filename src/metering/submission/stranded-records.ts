@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { redacted } from '../../runtime/redaction.js';
@@ -48,7 +48,7 @@ export class StrandedRecords {
     return released > 0;
   }
 
-  private async releaseChunk(tx: SqlExecutor, productCode: string): Promise<{ free: number; kept: number }> {
+  private async releaseChunk(tx: LedgerSql, productCode: string): Promise<{ free: number; kept: number }> {
     const { sellerAccount, clock, onExpired } = this.options;
     const now = clock.now();
     const records = await lockUnreachable(tx, sellerAccount, productCode, now, CHUNK);
@@ -72,7 +72,7 @@ export class StrandedRecords {
     return { free: free.length, kept: kept.length };
   }
 
-  private hold(tx: SqlExecutor, records: readonly LockedRecord[], now: Date): Promise<void> {
+  private hold(tx: LedgerSql, records: readonly LockedRecord[], now: Date): Promise<void> {
     const message =
       'The resource that could have sent it sends no more, AWS does not have it, and no later hour may pay for it ' +
       '(onExpired, or a buyer without a subscription): its units wait for a decision.';
@@ -91,7 +91,7 @@ export class StrandedRecords {
     );
   }
 
-  private async tell(tx: SqlExecutor, productCode: string, records: readonly LockedRecord[]): Promise<void> {
+  private async tell(tx: LedgerSql, productCode: string, records: readonly LockedRecord[]): Promise<void> {
     const resources = [...new Set(records.map((record) => redacted(record.resource_id)))];
     const units = records.reduce((sum, { quantity }) => sum + Number(quantity), 0);
     await this.alerts.raise(tx, {

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type AgreementNameKind, type AwsName } from './aws-names.js';
 
 /** An agreement found by a name. Ids of rows that turned out to be another are resolved. */
@@ -14,7 +14,7 @@ export interface NamedAgreement {
 }
 
 export function selectAgreementsByNames(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   names: readonly Pick<AwsName<AgreementNameKind>, 'kind' | 'digest'>[],
 ): Promise<NamedAgreement[]> {
@@ -36,7 +36,7 @@ export function selectAgreementsByNames(
 
 /** Fills what was not known before; what stands there stays. The offer alone may change, by an amendment. */
 export async function completeAgreement(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
   known: { buyerId: string | null; productId: string | null; offerId: string | null },
@@ -55,7 +55,7 @@ export async function completeAgreement(
  * The first form of a name that is sent stays; an event's form of a license gives way to the one that the API takes.
  */
 export async function insertAgreementNames(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   agreementId: string,
   names: readonly AwsName<AgreementNameKind>[],
@@ -81,7 +81,7 @@ export async function insertAgreementNames(
   );
 }
 
-export async function selectLicensesOf(tx: SqlExecutor, sellerAccount: string, agreementId: string): Promise<string[]> {
+export async function selectLicensesOf(tx: LedgerSql, sellerAccount: string, agreementId: string): Promise<string[]> {
   const rows = await tx.query<{ digest: string }>(
     `SELECT DISTINCT encode(n.digest, 'hex') AS digest FROM marketplace.agreement_name n
      JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = n.agreement_id
@@ -93,7 +93,7 @@ export async function selectLicensesOf(tx: SqlExecutor, sellerAccount: string, a
 
 /** The product code that stands for an entity id (`prod-…`), where a message has named both. */
 export async function selectProductOfId(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productId: string,
 ): Promise<string | null> {

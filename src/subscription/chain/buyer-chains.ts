@@ -1,5 +1,5 @@
 // Everything stored of a buyer, locked and loaded for one projection.
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type AgreementFact, type FactType } from '../agreements/agreement-fact.js';
 import { type MeteredBy } from '../agreements/timeline-rule.js';
 import { groupBy } from './group-by.js';
@@ -77,7 +77,7 @@ export interface BuyerChains {
  * One projection of a buyer at a time; FOR NO KEY UPDATE lets rows that refer to it be written meanwhile. In the order
  * of ids.
  */
-export async function lockBuyers(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<void> {
+export async function lockBuyers(tx: LedgerSql, sellerAccount: string, buyerIds: readonly string[]): Promise<void> {
   await tx.query(
     `SELECT FROM marketplace.buyer WHERE seller_account = $1
        AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1
@@ -89,7 +89,7 @@ export async function lockBuyers(tx: SqlExecutor, sellerAccount: string, buyerId
 
 /** The rows that adoption of claims writes, too; after the buyers, in the order of ids. */
 export async function lockSubscriptionsOf(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   buyerIds: readonly string[],
 ): Promise<void> {
@@ -101,7 +101,7 @@ export async function lockSubscriptionsOf(
 }
 
 export async function selectBuyersOf(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subscriptionIds: readonly string[],
 ): Promise<string[]> {
@@ -119,7 +119,7 @@ export async function selectBuyersOf(
  * buyer that they turned out to be.
  */
 export async function loadBuyerChains(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   buyerIds: readonly string[],
 ): Promise<BuyerChains[]> {

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type FactType } from '../agreements/agreement-fact.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
 import { type MeteredBy } from '../agreements/timeline-rule.js';
@@ -14,7 +14,7 @@ export interface BuyerRow {
   all_ids: string[];
 }
 
-export function selectBuyers(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<BuyerRow[]> {
+export function selectBuyers(tx: LedgerSql, sellerAccount: string, buyerIds: readonly string[]): Promise<BuyerRow[]> {
   return tx.query<BuyerRow>(
     `SELECT b.id::text AS id, b.product_code,
        CASE p.type WHEN 'saas' THEN p.identity ELSE 'installation' END AS identity, jsonb_agg(same.id::text) AS all_ids
@@ -41,7 +41,7 @@ export interface FactRow {
 }
 
 /** Every fact is kept with its buyer, whatever it names beside. */
-export function selectFacts(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]): Promise<FactRow[]> {
+export function selectFacts(tx: LedgerSql, sellerAccount: string, buyerIds: readonly string[]): Promise<FactRow[]> {
   return tx.query<FactRow>(
     `SELECT id::text AS id, buyer_id::text AS buyer_id, agreement_id::text AS agreement_id, subscription_id::text AS
       subscription_id,
@@ -62,7 +62,7 @@ export interface AgreementRow {
 }
 
 export function selectAgreements(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   buyerIds: readonly string[],
 ): Promise<AgreementRow[]> {
@@ -79,7 +79,7 @@ export function selectAgreements(
   );
 }
 
-export function selectBuyerNames(tx: SqlExecutor, sellerAccount: string, buyerIds: readonly string[]) {
+export function selectBuyerNames(tx: LedgerSql, sellerAccount: string, buyerIds: readonly string[]) {
   return tx.query<{ buyer_id: string; kind: BuyerNameKind; name: string | null }>(
     `SELECT buyer_id::text AS buyer_id, kind, name FROM marketplace.buyer_name WHERE seller_account = $1
       AND buyer_id = ANY ($2::uuid[])
@@ -109,7 +109,7 @@ export interface SubscriptionRow {
 }
 
 export function selectSubscriptions(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   buyerIds: readonly string[],
 ): Promise<SubscriptionRow[]> {
@@ -131,7 +131,7 @@ export interface ClaimRow {
 }
 
 export function selectClaims(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subscriptionIds: readonly string[],
 ): Promise<ClaimRow[]> {

@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type AwsName, type BuyerNameKind } from './aws-names.js';
 
@@ -13,7 +13,7 @@ interface NameRow {
  * The buyer that has one of these names; null where nobody has. Two rows that turned out to be one answer as that one.
  */
 export async function selectBuyer(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   names: readonly AwsName<BuyerNameKind>[],
@@ -31,7 +31,7 @@ export async function selectBuyer(
  * only a person can tell who is who
  */
 export async function resolveBuyer(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   names: readonly AwsName<BuyerNameKind>[],
@@ -50,7 +50,7 @@ export async function resolveBuyer(
   return id;
 }
 
-async function insertBuyer(tx: SqlExecutor, sellerAccount: string, productCode: string): Promise<string> {
+async function insertBuyer(tx: LedgerSql, sellerAccount: string, productCode: string): Promise<string> {
   const id = uuidv7();
   await tx.query(`INSERT INTO marketplace.buyer (seller_account, id, product_code) VALUES ($1, $2, $3)`, [
     sellerAccount,
@@ -61,7 +61,7 @@ async function insertBuyer(tx: SqlExecutor, sellerAccount: string, productCode: 
 }
 
 function selectNamed(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   names: readonly AwsName<BuyerNameKind>[],
@@ -78,7 +78,7 @@ function selectNamed(
 }
 
 function selectNamesOf(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   buyerIds: readonly string[],
 ): Promise<Omit<NameRow, 'buyer_id'>[]> {
@@ -107,7 +107,7 @@ function refuseTwoNames(names: readonly { kind: BuyerNameKind; digest: string }[
 
 /** One hop, always flattened. */
 async function aliasBuyer(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { aliasId, buyerId }: { aliasId: string; buyerId: string },
 ): Promise<void> {
@@ -125,7 +125,7 @@ async function aliasBuyer(
 }
 
 async function insertBuyerNames(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { buyerId, productCode, names }: { buyerId: string; productCode: string; names: readonly AwsName<BuyerNameKind>[] },
 ): Promise<void> {

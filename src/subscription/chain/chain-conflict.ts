@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type Alert } from '../../events/alert-board.js';
 import { type AlertKind } from '../../events/alert-catalogue.js';
 import { type JoiningConflict } from '../agreements/joining-rule.js';
@@ -79,7 +79,7 @@ function contestedOf(chains: BuyerChains): JoiningConflict[] {
 
 /** A product that the options list no more holds no alert open. */
 export async function resolveConflictsOfUnlisted(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   listed: readonly string[],
   now: Date,

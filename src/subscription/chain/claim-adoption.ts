@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { markCustomersChanged } from './customer-changed.sql.js';
 import { customerOfTenant } from './customer.sql.js';
@@ -22,7 +22,7 @@ interface ClaimRow {
  * come) wait for it. SKIP LOCKED: two replicas adopt different claims.
  * @returns how many were adopted; call again while there are any
  */
-export async function adoptClaims(tx: SqlExecutor, sellerAccount: string, now: Date): Promise<number> {
+export async function adoptClaims(tx: LedgerSql, sellerAccount: string, now: Date): Promise<number> {
   const taken = await tx.query<{ subscription_id: string }>(
     `DELETE FROM marketplace.unadopted_claim u USING (
        SELECT ctid FROM marketplace.unadopted_claim WHERE seller_account = $1 AND since <= $2
@@ -74,7 +74,7 @@ export async function adoptClaims(tx: SqlExecutor, sellerAccount: string, now: D
  * circle.
  */
 export function selectClaims(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   ids: readonly string[],
   now: Date,
@@ -99,7 +99,7 @@ export function selectClaims(
 
 /** The subscription with all ids that were folded into it. */
 export async function giveSubscription(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
   customerId: string,

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { giveSubscription, selectClaims } from './claim-adoption.js';
 import { markCustomersChanged } from './customer-changed.sql.js';
 import { customerOfTenant, insertUnclaimedCustomer } from './customer.sql.js';
@@ -25,7 +25,7 @@ interface LinkedRecords extends LinkedUsage {
  * @returns null where the tenant has no claim on it
  */
 export async function undoClaims(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   about: { subscriptionId: string; tenantId: string; now: Date },
 ): Promise<{ productCode: string; tenantId: string | null } | null> {
@@ -71,7 +71,7 @@ export async function undoClaims(
 
 /** What was sealed under the subscription with usage of the tenant in it, but for what was annulled. */
 export function selectLinkedUsage(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { subscriptionId, tenantId }: { subscriptionId: string; tenantId: string },
 ): Promise<LinkedRecords[]> {

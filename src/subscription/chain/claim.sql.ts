@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 export interface NewClaim {
   subscriptionId: string;
@@ -10,7 +10,7 @@ export interface NewClaim {
 }
 
 /** A claim in a transaction of ours; adopted like any other. @returns whether it is new */
-export async function insertClaim(tx: SqlExecutor, sellerAccount: string, claim: NewClaim): Promise<boolean> {
+export async function insertClaim(tx: LedgerSql, sellerAccount: string, claim: NewClaim): Promise<boolean> {
   const rows = await tx.query(
     `WITH claimed AS (
        INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, claimed_at)
@@ -33,7 +33,7 @@ export async function insertClaim(tx: SqlExecutor, sellerAccount: string, claim:
 
 /** Which subscription pays, from an instant on, for usage of the tenant that several could pay. */
 export async function insertPayerChoice(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   choice: { productCode: string; tenantId: string; subscriptionId: string; from: Date; at: Date },
 ): Promise<void> {
@@ -52,7 +52,7 @@ export async function insertPayerChoice(
 }
 
 export async function selectCustomerOfTenant(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCode: string,
   tenantId: string,

@@ -1,11 +1,11 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 /**
  * Says that something sealing depends on has changed for these customers: facts, claims, choices, causes, records.
  * INSERT only, so nobody waits; the freeze that reads it before the facts deletes it.
  */
 export async function markCustomersChanged(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
 ): Promise<void> {

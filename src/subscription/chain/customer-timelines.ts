@@ -1,5 +1,5 @@
 // From the chains of buyers to what sealing reads: a customer with its timelines, tenancies and payers.
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { ARRIVAL_GAP_MS, type TimelineAgreement, timelineOf } from '../agreements/timeline-rule.js';
 import {
   type CustomerSubject,
@@ -28,7 +28,7 @@ const DEFAULTS: TimelineSettings = { followsLifecycle: true, arrivalGapMs: ARRIV
  * Unknown ids are left out; the order is that of the ids given.
  */
 export async function loadCustomerTimelines(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
   now: Date,
@@ -131,11 +131,7 @@ interface CustomerRow {
   tenant_id: string | null;
 }
 
-function selectCustomers(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  customerIds: readonly string[],
-): Promise<CustomerRow[]> {
+function selectCustomers(tx: LedgerSql, sellerAccount: string, customerIds: readonly string[]): Promise<CustomerRow[]> {
   return tx.query<CustomerRow>(
     `SELECT c.id::text AS id, c.product_code, c.tenant_id
      FROM unnest($2::uuid[]) WITH ORDINALITY AS given (id, place)
@@ -146,7 +142,7 @@ function selectCustomers(
 
 /** Living subscriptions that are the customers', and those that their tenants ever claimed. */
 function selectOwned(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
 ): Promise<{ customer_id: string; subscription_id: string; buyer_id: string }[]> {
@@ -176,7 +172,7 @@ interface SubjectRow {
   living_id: string | null;
 }
 
-function selectSubjects(tx: SqlExecutor, sellerAccount: string, customerIds: readonly string[]): Promise<SubjectRow[]> {
+function selectSubjects(tx: LedgerSql, sellerAccount: string, customerIds: readonly string[]): Promise<SubjectRow[]> {
   return tx.query<SubjectRow>(
     `SELECT j.customer_id::text AS customer_id, j.id, j.tenant_id, j.subscription_id::text AS named_id,
        coalesce(s.alias_of, j.subscription_id)::text AS living_id
@@ -193,7 +189,7 @@ function subjectOf(row: SubjectRow): CustomerSubject {
 
 /** Of two choices for one instant the later one counts, so it comes last. */
 function selectChoices(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
 ): Promise<{ customer_id: string; subscription_id: string; from_at: Date }[]> {

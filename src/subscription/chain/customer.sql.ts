@@ -1,12 +1,12 @@
 import { uuidv7 } from 'uuidv7';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 /**
  * The customer of a tenant at a product, made where there is none. Only short transactions of ours make one, so waiting
  * for another is short.
  */
 export async function customerOfTenant(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   tenantId: string,
@@ -33,7 +33,7 @@ export async function customerOfTenant(
 
 /** A subscription that no tenant has claimed is a customer of its own. */
 export async function insertUnclaimedCustomer(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
 ): Promise<string> {
@@ -47,7 +47,7 @@ export async function insertUnclaimedCustomer(
   return id;
 }
 
-async function insertSealCursor(tx: SqlExecutor, sellerAccount: string, customerId: string): Promise<void> {
+async function insertSealCursor(tx: LedgerSql, sellerAccount: string, customerId: string): Promise<void> {
   await tx.query(
     `INSERT INTO marketplace.seal_cursor (seller_account, customer_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
     [sellerAccount, customerId],

@@ -1,7 +1,7 @@
 // From a message to rows: buyer, agreements, facts; then the projection.
 import { Inject, Injectable } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type ResolvedProduct, type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { factIdOf } from '../agreements/agreement-fact.js';
@@ -52,7 +52,7 @@ export class FactEntry {
   }
 
   /** @param tx a READ COMMITTED transaction: what another wrote while this one waited for a name must be seen */
-  async enter(tx: SqlExecutor, heard: Heard): Promise<Entered> {
+  async enter(tx: LedgerSql, heard: Heard): Promise<Entered> {
     const { about } = heard.event;
     if (about.subscriptionId !== undefined) return this.enterKnown(tx, heard, about.subscriptionId);
     const product = await this.productOf(tx, heard.event);
@@ -63,7 +63,7 @@ export class FactEntry {
   // --- what speaks of a subscription of ours
   // -----------------------------------------------------------------------------------------
 
-  private async enterKnown(tx: SqlExecutor, heard: Heard, subscriptionId: string): Promise<Entered> {
+  private async enterKnown(tx: LedgerSql, heard: Heard, subscriptionId: string): Promise<Entered> {
     const { sellerAccount } = this.options;
     const living = await selectLivingOf(tx, sellerAccount, subscriptionId);
     const [buyerId] = living ? await selectBuyersOf(tx, sellerAccount, [living.id]) : [];
@@ -86,7 +86,7 @@ export class FactEntry {
   // --- what names agreements and buyers as AWS does
   // ----------------------------------------------------------------------------------
 
-  private async enterNamed(tx: SqlExecutor, heard: Heard, given: string | null): Promise<Entered> {
+  private async enterNamed(tx: LedgerSql, heard: Heard, given: string | null): Promise<Entered> {
     const { event } = heard;
     const labels = await this.spokenNames.lock(tx, heard, given);
     const found = await this.spokenNames.read(tx, heard, given);
@@ -114,7 +114,7 @@ export class FactEntry {
   }
 
   private async enterWith(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     heard: Heard,
     { spoken, buyerId, subscriptionId }: { spoken: Spoken; buyerId: string; subscriptionId: string | null },
   ): Promise<Entered> {
@@ -160,7 +160,7 @@ export class FactEntry {
   }
 
   private async project(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     heard: Heard,
     about: {
       spoken: Spoken;
@@ -209,10 +209,7 @@ export class FactEntry {
   // --- product and buyer
   // ------------------------------------------------------------------------------------------------------------
 
-  private async productOf(
-    tx: SqlExecutor,
-    { about }: LifecycleEvent,
-  ): Promise<ResolvedProduct | 'unlisted' | undefined> {
+  private async productOf(tx: LedgerSql, { about }: LifecycleEvent): Promise<ResolvedProduct | 'unlisted' | undefined> {
     const { productCode, productId } = about;
     if (productCode !== undefined) return this.products.get(productCode) ?? 'unlisted';
     if (productId === undefined) return undefined;
@@ -224,7 +221,7 @@ export class FactEntry {
     return this.products.all.every((product) => product.productId !== undefined) ? 'unlisted' : undefined;
   }
 
-  private async buyerOf(tx: SqlExecutor, heard: Heard, spoken: Spoken): Promise<string | null> {
+  private async buyerOf(tx: LedgerSql, heard: Heard, spoken: Spoken): Promise<string | null> {
     const { sellerAccount } = this.options;
     const { productCode, byKey, byLicense, byPrevious } = spoken;
     const names = buyerNamesOf(heard.event.about);
@@ -239,7 +236,7 @@ export class FactEntry {
   // --- what is not entered
   // ----------------------------------------------------------------------------------------------------------
 
-  private async wait(tx: SqlExecutor, labels: readonly string[], { event }: Heard): Promise<Entered> {
+  private async wait(tx: LedgerSql, labels: readonly string[], { event }: Heard): Promise<Entered> {
     if (labels.length === 0) {
       return {
         outcome: { state: 'ignored', names: [], error: 'it names no agreement, license or customer' },
@@ -269,7 +266,7 @@ export class FactEntry {
    * Of a product of the seller that is not ours, or is ours no more. Were it listed again, the message would be
    * processed.
    */
-  private async ignore(tx: SqlExecutor, { about }: LifecycleEvent, productCode = about.productCode): Promise<Entered> {
+  private async ignore(tx: LedgerSql, { about }: LifecycleEvent, productCode = about.productCode): Promise<Entered> {
     const names = agreementNamesOf(about, 'event').map((name) => labelOf(name, null));
     const product =
       productCode === undefined ? `product:id:${digestOf(about.productId ?? '')}` : productLabel(productCode);

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type FactType } from '../agreements/agreement-fact.js';
 
 /** A fact as it is entered: what was heard, without names. */
@@ -19,7 +19,7 @@ export interface NewFact {
 
 /** Facts are kept as they were first heard: a repeat changes nothing. */
 export async function insertFacts(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   buyerId: string,
   facts: readonly NewFact[],

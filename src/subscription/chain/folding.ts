@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { type BuyerChains, type SubscriptionRecord } from './buyer-chains.js';
 import { giveSubscription } from './claim-adoption.js';
@@ -13,7 +13,7 @@ import { giveSubjects, insertSubjects } from './subject.sql.js';
  * @returns the customer that has the living one now
  */
 export async function fold(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { folded, living }: { folded: SubscriptionRecord; living: SubscriptionRecord },
   chains: BuyerChains,

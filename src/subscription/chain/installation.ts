@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { digestUuid } from '../../runtime/digest-uuid.js';
 import { factIdOf } from '../agreements/agreement-fact.js';
 import { insertSubjects } from './subject.sql.js';
@@ -18,7 +18,7 @@ export function installationIdOf(sellerAccount: string, productCode: string): st
  * @param startsAt the earliest instant at which usage may have occurred
  */
 export async function enterInstallation(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   productCode: string,
   { startsAt, now }: { startsAt: Date; now: Date },

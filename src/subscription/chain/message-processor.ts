@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { isOutage, LedgerDatabase, type SqlExecutor, sqlStateOf } from '../../database/ledger-database.js';
+import { isOutage, LedgerDatabase, type LedgerSql, sqlStateOf } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
@@ -129,7 +129,7 @@ export class MessageProcessor {
     }
   }
 
-  private async process(tx: SqlExecutor, { event, origin, messageId, receivedAt }: PendingMessage): Promise<boolean> {
+  private async process(tx: LedgerSql, { event, origin, messageId, receivedAt }: PendingMessage): Promise<boolean> {
     const { sellerAccount, clock } = this.options;
     await limitLockWait(tx);
     const { outcome, projected } = await this.entry.enter(tx, { event, origin, messageId, heardAt: receivedAt });
@@ -141,7 +141,7 @@ export class MessageProcessor {
   }
 
   /** What is told besides changes of state. */
-  private async notice(tx: SqlExecutor, subscriptionId: string, event: LifecycleEvent): Promise<void> {
+  private async notice(tx: LedgerSql, subscriptionId: string, event: LifecycleEvent): Promise<void> {
     const { sellerAccount, clock } = this.options;
     const now = clock.now();
     if (MAY_CHANGE_ENTITLEMENTS.has(event.type)) await markEntitlementsChanged(tx, sellerAccount, subscriptionId, now);
@@ -180,7 +180,7 @@ export class MessageProcessor {
 }
 
 /** Nobody waits long for what a host's open transaction may hold: the message is processed later. */
-async function limitLockWait(tx: SqlExecutor): Promise<void> {
+async function limitLockWait(tx: LedgerSql): Promise<void> {
   await tx.query(`SET LOCAL lock_timeout = '5s'`);
 }
 

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type BuyerChains, type SubscriptionRecord } from './buyer-chains.js';
 import { type ChainReading, tenantsOf } from './chain-reading.js';
 import { customerOfTenant, insertUnclaimedCustomer } from './customer.sql.js';
@@ -10,7 +10,7 @@ import { insertSubjects } from './subject.sql.js';
  * tenant.
  */
 export async function insertClaimedSubscription(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { id, agreementId, at }: { id: string; agreementId: string; at: Date },
   chains: BuyerChains,

@@ -1,11 +1,11 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 /**
  * AWS is to be asked about these subscriptions at `at`, or earlier where that was meant already. Ids that were folded
  * stand for what they live on in. Locks in the order of ids; a row that would not change is not touched.
  */
 export async function askAbout(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subscriptionIds: readonly string[],
   at: Date,
@@ -26,7 +26,7 @@ export async function askAbout(
 }
 
 /** As `askAbout`, of the buyer's subscription that lives, or lived last. */
-export async function askAboutBuyer(tx: SqlExecutor, sellerAccount: string, buyerId: string, at: Date): Promise<void> {
+export async function askAboutBuyer(tx: LedgerSql, sellerAccount: string, buyerId: string, at: Date): Promise<void> {
   const rows = await tx.query<{ id: string }>(
     `SELECT id::text AS id FROM marketplace.subscription
      WHERE seller_account = $1 AND alias_of IS NULL

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type ProjectedState, type ToldState } from '../agreements/subscription-state.js';
 import { type AgreementRecord } from './buyer-chains.js';
 
@@ -16,7 +16,7 @@ export interface NewSubscription {
 }
 
 export async function insertSubscription(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subscription: NewSubscription,
 ): Promise<void> {
@@ -29,7 +29,7 @@ export async function insertSubscription(
 
 /** A claim of ours: the tenant of a legacy buyer stays the tenant of what the buyer buys next. */
 export async function insertInheritedClaim(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   claim: { subscriptionId: string; productCode: string; tenantId: string; at: Date },
 ): Promise<void> {
@@ -42,7 +42,7 @@ export async function insertInheritedClaim(
 
 /** Rows of agreements as joining placed them: new ones, and those whose subscription or alias is another now. */
 export async function writeAgreements(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   about: { productCode: string; buyerId: string },
   rows: readonly AgreementRecord[],
@@ -81,7 +81,7 @@ export async function writeAgreements(
  * claims, choices, messages, facts and records keep the id that they name; whoever reads them resolves it.
  */
 export async function foldSubscription(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { id, into }: { id: string; into: string },
 ): Promise<void> {
@@ -112,7 +112,7 @@ export async function foldSubscription(
  * written
  */
 export async function writeState(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
   told: ToldState,
@@ -145,7 +145,7 @@ export async function writeState(
 }
 
 export async function noteHeard(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subscriptionIds: readonly string[],
   at: Date,
@@ -159,7 +159,7 @@ export async function noteHeard(
 
 /** Buyers of whom something changes by time alone: a start, an end or a conversion has come. */
 export async function selectBuyersToChange(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   now: Date,
   limit: number,

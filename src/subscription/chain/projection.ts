@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
@@ -70,7 +70,7 @@ export class Projection {
    * was moved to licenses.
    * @returns whether anything changed that sealing must act on
    */
-  async project(tx: SqlExecutor, subscriptionIds: readonly string[]): Promise<boolean> {
+  async project(tx: LedgerSql, subscriptionIds: readonly string[]): Promise<boolean> {
     let changed = false;
     for (const buyerId of await selectBuyersOf(tx, this.options.sellerAccount, subscriptionIds)) {
       changed = (await this.enter(tx, buyerId, NO_NEWS)).changed || changed;
@@ -79,17 +79,17 @@ export class Projection {
   }
 
   /** A buyer of whom something changes by time alone. */
-  async projectBuyer(tx: SqlExecutor, buyerId: string): Promise<boolean> {
+  async projectBuyer(tx: LedgerSql, buyerId: string): Promise<boolean> {
     return (await this.enter(tx, buyerId, NO_NEWS)).changed;
   }
 
   /** Buyers of whom something changes by time alone. */
-  selectDue(sql: SqlExecutor, limit: number): Promise<string[]> {
+  selectDue(sql: LedgerSql, limit: number): Promise<string[]> {
     return selectBuyersToChange(sql, this.options.sellerAccount, this.options.clock.now(), limit);
   }
 
   /** Enters what was heard of a buyer, and projects. @param tx a READ COMMITTED transaction */
-  async enter(tx: SqlExecutor, buyerId: string, news: News): Promise<Projected> {
+  async enter(tx: LedgerSql, buyerId: string, news: News): Promise<Projected> {
     const { sellerAccount } = this.options;
     // Statements after the locks see what the holder before has written.
     await lockBuyers(tx, sellerAccount, [buyerId]);
@@ -111,7 +111,7 @@ export class Projection {
     return { chains: placed, reading, changed: changed || hasNews };
   }
 
-  private async writeRows(tx: SqlExecutor, placed: BuyerChains, loaded: BuyerChains, news: News): Promise<void> {
+  private async writeRows(tx: LedgerSql, placed: BuyerChains, loaded: BuyerChains, news: News): Promise<void> {
     const { sellerAccount } = this.options;
     const stored = new Map(loaded.agreements.map((row) => [row.id, row]));
     const homeless = placed.agreements.filter(({ subscriptionId }) => subscriptionId === null);
@@ -129,7 +129,7 @@ export class Projection {
     await noteHeard(tx, sellerAccount, living, this.options.clock.now());
   }
 
-  private async writeStates(tx: SqlExecutor, placed: BuyerChains, reading: ChainReading): Promise<boolean> {
+  private async writeStates(tx: LedgerSql, placed: BuyerChains, reading: ChainReading): Promise<boolean> {
     const { sellerAccount, clock } = this.options;
     const now = clock.now();
     let changed = false;
@@ -163,7 +163,7 @@ export class Projection {
    * One alert for each kind and buyer, held open as long as the rules see it; none about a product that the options
    * list no more.
    */
-  private async raiseConflicts(tx: SqlExecutor, placed: BuyerChains, reading: ChainReading): Promise<void> {
+  private async raiseConflicts(tx: LedgerSql, placed: BuyerChains, reading: ChainReading): Promise<void> {
     const isListed = this.products.get(placed.productCode) !== undefined;
     const conflicts = isListed ? conflictsOf(placed, reading) : [];
     for (const conflict of conflicts) await this.alerts.raise(tx, conflict);
@@ -173,14 +173,14 @@ export class Projection {
     }
   }
 
-  private async markChanged(tx: SqlExecutor, placed: BuyerChains, loaded: BuyerChains): Promise<void> {
+  private async markChanged(tx: LedgerSql, placed: BuyerChains, loaded: BuyerChains): Promise<void> {
     const ids = [...loaded.subscriptions, ...placed.subscriptions].map(({ customerId }) => customerId);
     const past = await this.customersOfTenants(tx, placed);
     await markCustomersChanged(tx, this.options.sellerAccount, [...ids, ...past]);
   }
 
   /** Tenants who once had a subscription that another has now: their usage is planned by the same facts. */
-  private async customersOfTenants(tx: SqlExecutor, { productCode, claims }: BuyerChains): Promise<string[]> {
+  private async customersOfTenants(tx: LedgerSql, { productCode, claims }: BuyerChains): Promise<string[]> {
     const tenants = [...new Set(claims.map(({ tenantId }) => tenantId))];
     if (tenants.length === 0) return [];
     const rows = await tx.query<{ id: string }>(

@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type LifecycleEvent, type MessageOrigin } from '../inbox/lifecycle-event.js';
 import { lockNames } from '../inbox/message.sql.js';
 import { type NamedAgreement, selectAgreementsByNames, selectLicensesOf } from './agreement.sql.js';
@@ -33,7 +33,7 @@ export class SpokenNames {
   constructor(private readonly sellerAccount: string) {}
 
   /** Locks everything that the event names. @returns what a message that waits is found by */
-  async lock(tx: SqlExecutor, { event, origin }: Heard, productCode: string | null): Promise<string[]> {
+  async lock(tx: LedgerSql, { event, origin }: Heard, productCode: string | null): Promise<string[]> {
     const names = agreementNamesOf(event.about, FROM_API.has(origin) ? 'api' : 'event');
     const previous = previousOf(event);
     const buyers = productCode === null ? [] : buyerNamesOf(event.about);
@@ -43,7 +43,7 @@ export class SpokenNames {
     return labels;
   }
 
-  async read(tx: SqlExecutor, { event, origin }: Heard, productCode: string | null): Promise<Spoken> {
+  async read(tx: LedgerSql, { event, origin }: Heard, productCode: string | null): Promise<Spoken> {
     const all = agreementNamesOf(event.about, FROM_API.has(origin) ? 'api' : 'event');
     const previous = previousOf(event);
     const rows = await selectAgreementsByNames(tx, this.sellerAccount, [
@@ -69,7 +69,7 @@ export class SpokenNames {
    * The agreement is known with licenses, and this is none of them: a trial that became another license under one
    * agreement id.
    */
-  async hasOtherLicense(tx: SqlExecutor, row: NamedAgreement, spoken: Spoken, license: string): Promise<boolean> {
+  async hasOtherLicense(tx: LedgerSql, row: NamedAgreement, spoken: Spoken, license: string): Promise<boolean> {
     if (spoken.byKey === null || spoken.byLicense.some(({ id }) => id === row.id)) return false;
     const known = await selectLicensesOf(tx, this.sellerAccount, row.id);
     return known.length > 0 && !known.includes(license);

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { SingleFlight } from '../../runtime/single-flight.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -68,7 +68,7 @@ export class SubjectDirectory {
   ) {}
 
   /** @param host the host's transaction, asked for what the ledger's own connection does not see. */
-  async subjectOf(name: SubjectName, host: SqlExecutor | null = null): Promise<Subject | null> {
+  async subjectOf(name: SubjectName, host: LedgerSql | null = null): Promise<Subject | null> {
     const remembered = this.remembered(name);
     if (remembered) return remembered;
     const [found = null] = await this.subjectsOf([name], host);
@@ -81,7 +81,7 @@ export class SubjectDirectory {
    */
   async subjectsOf(
     names: readonly SubjectName[],
-    host: SqlExecutor | null = null,
+    host: LedgerSql | null = null,
     believesMisses = false,
   ): Promise<(Subject | null)[]> {
     const found = names.map((name) => this.remembered(name));
@@ -140,7 +140,7 @@ export class SubjectDirectory {
   private async ask(
     names: readonly SubjectName[],
     found: (Subject | null)[],
-    sql: SqlExecutor,
+    sql: LedgerSql,
     remember: boolean,
   ): Promise<void> {
     const asked = new Map<string, SubjectName>();

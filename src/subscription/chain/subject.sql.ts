@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 /** A name under which usage may be recorded: a subscription, a tenant, or a tenant with the payer. */
 export interface NewSubject {
@@ -14,7 +14,7 @@ export interface NewSubject {
  * circle.
  */
 export async function insertSubjects(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subjects: readonly NewSubject[],
 ): Promise<void> {
@@ -41,7 +41,7 @@ export async function insertSubjects(
  * payer, and each subscription's own. Events keep their subject; only whose it is moves. In the order of ids.
  */
 export async function giveSubjects(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   to: { customerId: string; productCode: string; tenantId: string | null; subscriptionIds: readonly string[] },
 ): Promise<void> {

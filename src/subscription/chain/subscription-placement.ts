@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { type AgreementRecord, type BuyerChains, type SubscriptionRecord } from './buyer-chains.js';
@@ -24,7 +24,7 @@ export class SubscriptionPlacement {
    * Writes folds and new subscriptions; the rows of agreements are the caller's to write. Folds come first, so that what is made
    * knows its tenant.
    */
-  async place(tx: SqlExecutor, known: BuyerChains, { joining, assignment, lives }: ChainReading): Promise<BuyerChains> {
+  async place(tx: LedgerSql, known: BuyerChains, { joining, assignment, lives }: ChainReading): Promise<BuyerChains> {
     const { sellerAccount } = this.options;
     const customers = new Map<string, string>();
     for (const [foldedId, livingId] of foldsOf({ joining })) {
@@ -62,7 +62,7 @@ export class SubscriptionPlacement {
   }
 
   private async make(
-    tx: SqlExecutor,
+    tx: LedgerSql,
     agreementId: string,
     chains: BuyerChains,
     reading: ChainReading,
@@ -98,12 +98,7 @@ export class SubscriptionPlacement {
     return made.subscription;
   }
 
-  private tellFold(
-    tx: SqlExecutor,
-    productCode: string,
-    foldedSubscriptionId: string,
-    livingId: string,
-  ): Promise<void> {
+  private tellFold(tx: LedgerSql, productCode: string, foldedSubscriptionId: string, livingId: string): Promise<void> {
     this.logger.log(`subscription ${foldedSubscriptionId} was found to be ${livingId} and lives on in it`);
     return this.outbox.append(tx, [
       {

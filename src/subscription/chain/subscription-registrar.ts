@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -52,7 +52,7 @@ export class SubscriptionRegistrar {
    */
   async arrive(
     arrival: Arrival,
-    tx: SqlExecutor,
+    tx: LedgerSql,
     origin: Extract<MessageOrigin, 'registration' | 'host'> = 'registration',
   ): Promise<Registered> {
     const { sellerAccount, clock } = this.options;

@@ -1,8 +1,8 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 /** The subscription that an id stands for: ids of folded ones are resolved. */
 export async function selectLivingOf(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
 ): Promise<{ id: string; product_code: string } | null> {
@@ -16,7 +16,7 @@ export async function selectLivingOf(
 
 /** Row id of the agreement that the projection stored as the current one; else of the newest. */
 export async function selectCurrentAgreement(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subscriptionId: string,
 ): Promise<string | null> {
@@ -33,7 +33,7 @@ export async function selectCurrentAgreement(
 
 /** Subscriptions that a tenant has by its latest claim. */
 export async function selectSubscriptionsOfTenant(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   { tenantId, productCode, now }: { tenantId: string; productCode: string | null; now: Date },
 ): Promise<string[]> {
@@ -56,7 +56,7 @@ export async function selectSubscriptionsOfTenant(
 
 /** The first value of a field stays; so does the first arrival. */
 export async function completeRegistration(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
   arrival: { offerType: string | null; fields: Readonly<Record<string, string>>; at: Date; fieldsMax: number },
@@ -80,12 +80,7 @@ export async function completeRegistration(
 /**
  * The hour from which we bill, for a customer from before the module: once said, it stays. @returns what stands there
  */
-export async function setBilledFrom(
-  tx: SqlExecutor,
-  sellerAccount: string,
-  id: string,
-  billedFrom: Date,
-): Promise<Date> {
+export async function setBilledFrom(tx: LedgerSql, sellerAccount: string, id: string, billedFrom: Date): Promise<Date> {
   const [row] = await tx.query<{ billed_from: Date }>(
     `UPDATE marketplace.subscription SET billed_from = coalesce(billed_from, $3), updated_at = clock_timestamp()
      WHERE seller_account = $1 AND id = $2 RETURNING billed_from`,
@@ -96,7 +91,7 @@ export async function setBilledFrom(
 
 /** Terms, license or entitlements may be others now: they are read again. */
 export async function markEntitlementsChanged(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   id: string,
   now: Date,

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { Waker } from '../../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -37,7 +37,7 @@ export class LifecycleInbox {
    * As `receive`, within a transaction of the module that says more than the message. Wake the waker `inbox` after its
    * commit.
    */
-  async enter(messages: readonly ReceivedMessage[], tx: SqlExecutor): Promise<number> {
+  async enter(messages: readonly ReceivedMessage[], tx: LedgerSql): Promise<number> {
     if (messages.length === 0) return 0;
     const { sellerAccount, clock } = this.options;
     // What Postgres does not take is replaced: a message that can never be stored would come back for ever.

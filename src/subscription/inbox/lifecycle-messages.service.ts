@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
@@ -64,7 +64,7 @@ export class LifecycleMessages {
     return outcome;
   }
 
-  private async decide(tx: SqlExecutor, key: MessageKey, kept: KeptMessage): Promise<MessageRetry> {
+  private async decide(tx: LedgerSql, key: MessageKey, kept: KeptMessage): Promise<MessageRetry> {
     const { sellerAccount } = this.options;
     if (kept.state === 'applied')
       throw refused(key, 'is applied: its subscription stands as it says. A state that looks wrong has another cause.');
@@ -89,7 +89,7 @@ export class LifecycleMessages {
     throw refused(key, `cannot be applied by this version either: ${redactedText(why)}.`);
   }
 
-  private async ignore(tx: SqlExecutor, key: MessageKey, reason: string): Promise<MessageRetry> {
+  private async ignore(tx: LedgerSql, key: MessageKey, reason: string): Promise<MessageRetry> {
     await ignoreMessage(tx, this.options.sellerAccount, key, reason);
     return { state: 'ignored', reason };
   }
@@ -111,7 +111,7 @@ export class LifecycleMessages {
   }
 
   /** Understood at last, a message may tell an id of its own, under which AWS has sent it again since. */
-  private async isDuplicate(tx: SqlExecutor, key: MessageKey, read: MessageKey): Promise<boolean> {
+  private async isDuplicate(tx: LedgerSql, key: MessageKey, read: MessageKey): Promise<boolean> {
     if (read.origin === key.origin && read.messageId === key.messageId) return false;
     return hasMessage(tx, this.options.sellerAccount, read);
   }

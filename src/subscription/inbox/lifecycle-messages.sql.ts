@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { storableJson } from '../../runtime/storable-text.js';
 import { type LifecycleEvent, type MessageOrigin } from './lifecycle-event.js';
 import { storedEventOf } from './lifecycle-inbox.js';
@@ -24,7 +24,7 @@ export interface KeptMessage {
 
 /** FOR UPDATE: who decides about a message waits for the job that is at it, and then sees what has become of it. */
 export async function lockMessage(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { origin, messageId }: MessageKey,
 ): Promise<KeptMessage | null> {
@@ -38,7 +38,7 @@ export async function lockMessage(
 }
 
 export async function hasMessage(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { origin, messageId }: MessageKey,
 ): Promise<boolean> {
@@ -51,7 +51,7 @@ export async function hasMessage(
 
 /** It is filed anew, at once, with all its attempts. `understood`: what it says, where nobody understood it before. */
 export async function takeUp(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { origin, messageId }: MessageKey,
   understood: LifecycleEvent | null,
@@ -73,7 +73,7 @@ export async function takeUp(
 }
 
 export async function ignoreMessage(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { origin, messageId }: MessageKey,
   why: string,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { LedgerDatabase, type SqlExecutor } from '../../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Waker } from '../../runtime/waker.js';
 import { type ReceivedMessage } from './lifecycle-event.js';
@@ -29,7 +29,7 @@ export class MessageStore {
   }
 
   /** One alert for each way in: a rule that sends too much would otherwise make thousands. */
-  private async tellOf(deadLettered: readonly ReceivedMessage[], tx: SqlExecutor): Promise<void> {
+  private async tellOf(deadLettered: readonly ReceivedMessage[], tx: LedgerSql): Promise<void> {
     const [last] = deadLettered.slice(-1);
     if (last === undefined || !('deadLettered' in last.content)) return;
     await this.alerts.raise(tx, {

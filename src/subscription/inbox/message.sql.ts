@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type LifecycleEvent, type MessageOrigin } from './lifecycle-event.js';
 import { eventOf } from './lifecycle-inbox.js';
 
@@ -11,7 +11,7 @@ export interface PendingMessage {
 
 /** One message that is to be processed. SKIP LOCKED: each replica takes what no other is at. The order is of no account: states follow
  * from all facts. What was erased before it was processed says nothing any more. */
-export async function takePending(tx: SqlExecutor, sellerAccount: string): Promise<PendingMessage | null> {
+export async function takePending(tx: LedgerSql, sellerAccount: string): Promise<PendingMessage | null> {
   const [row] = await tx.query<{
     origin: MessageOrigin;
     message_id: string;
@@ -36,7 +36,7 @@ export type Outcome =
   | { state: 'ignored'; names: readonly string[]; error: string };
 
 export async function settleMessage(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   message: Pick<PendingMessage, 'origin' | 'messageId'>,
   outcome: Outcome,
@@ -65,7 +65,7 @@ export async function settleMessage(
  * letter now
  */
 export async function putOff(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   message: Pick<PendingMessage, 'origin' | 'messageId'>,
   failure: { error: string; deadLetterAfterAttempts: number; counts: boolean },
@@ -81,7 +81,7 @@ export async function putOff(
 }
 
 /** Messages that wait for one of these names are processed again: it has just become known. */
-export async function wakeWaiting(tx: SqlExecutor, sellerAccount: string, names: readonly string[]): Promise<void> {
+export async function wakeWaiting(tx: LedgerSql, sellerAccount: string, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   await tx.query(
     `UPDATE marketplace.inbox_message SET state = 'pending', next_attempt_at = clock_timestamp(), error = NULL
@@ -92,7 +92,7 @@ export async function wakeWaiting(tx: SqlExecutor, sellerAccount: string, names:
 
 /** Messages of products that were not listed when they came, and are now. */
 export async function wakeIgnored(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productLabels: readonly string[],
 ): Promise<void> {
@@ -106,7 +106,7 @@ export async function wakeIgnored(
 
 /** What waits under a name that turned out to be of a product that is not listed is of no concern either. */
 export async function ignoreWaiting(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   about: { names: readonly string[]; productLabel: string; error: string },
 ): Promise<void> {
@@ -120,7 +120,7 @@ export async function ignoreWaiting(
 
 /** The product of an ignored message that shares one of these names. */
 export async function selectIgnoredProduct(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   names: readonly string[],
 ): Promise<string | null> {
@@ -138,7 +138,7 @@ export async function selectIgnoredProduct(
  * and the other finds them, while other buyers pass. Taken in one order; held to the end of the transaction; statements
  * after it see what the holder before committed.
  */
-export async function lockNames(tx: SqlExecutor, sellerAccount: string, labels: readonly string[]): Promise<void> {
+export async function lockNames(tx: LedgerSql, sellerAccount: string, labels: readonly string[]): Promise<void> {
   // Written as a name in the schema: ledgers in two schemas of a database do not wait for each other.
   for (const label of [...new Set(labels)].sort()) {
     await tx.query(`SELECT pg_advisory_xact_lock(hashtext('marketplace.names'), hashtext($1))`, [

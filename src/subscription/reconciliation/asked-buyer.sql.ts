@@ -1,10 +1,10 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
 import { type AskedBuyer, type KnownAgreement } from './asked-buyer.js';
 
 /** @param subscriptionIds of one buyer at one product. Null where none of them is there. */
 export async function loadAskedBuyer(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   subscriptionIds: readonly string[],
 ): Promise<AskedBuyer | null> {
@@ -56,7 +56,7 @@ interface AgreementRow {
 
 /** What was heard under a row that turned out to be another agreement's counts as that one's. */
 async function loadAgreements(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   subscriptionIds: readonly string[],
 ): Promise<KnownAgreement[]> {

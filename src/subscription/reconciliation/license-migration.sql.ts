@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 export interface LegacySubscription {
   id: string;
@@ -19,7 +19,7 @@ const COLUMNS = `s.id::text AS id, s.buyer_id::text AS buyer_id, s.customer_id::
 
 /** Subscriptions of a product that go on, oldest first, some at a time. */
 export function selectLegacy(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCode: string,
   after: string | null,
@@ -36,7 +36,7 @@ export function selectLegacy(
 
 /** As it stands now, folded into another as that one; null where it has ended meanwhile. */
 export async function selectLegacyOne(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   id: string,
 ): Promise<LegacySubscription | null> {
@@ -51,7 +51,7 @@ export async function selectLegacyOne(
 
 /** All subscriptions of the buyer of one: AWS is asked about them together. */
 export async function selectOfBuyer(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   { id, buyer_id: buyerId }: LegacySubscription,
 ): Promise<string[]> {
@@ -68,7 +68,7 @@ export async function selectOfBuyer(
  * none has sealed that hour or a later one under the old names, other than in a dry run.
  */
 export async function pinLicenseFrom(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   { id, customer_id: customerId }: LegacySubscription,
   hour: Date,

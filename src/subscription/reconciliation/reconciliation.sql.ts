@@ -1,4 +1,4 @@
-import { type SqlExecutor } from '../../database/ledger-database.js';
+import { type LedgerSql } from '../../database/ledger-database.js';
 
 /** When silence has lasted long enough to ask. Business time. */
 export interface AskingTimes {
@@ -45,7 +45,7 @@ const WAITING = `waiting AS (
  * new: it may speak of what happens after AWS has looked.
  */
 export async function takeBuyer(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCodes: readonly string[],
   times: AskingTimes,
@@ -74,7 +74,7 @@ export async function takeBuyer(
 
 /** How many subscriptions AWS is still to be asked about, and how many are being asked about. */
 export async function countToAsk(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCodes: readonly string[],
   times: AskingTimes,
@@ -99,7 +99,7 @@ function parametersOf(sellerAccount: string, productCodes: readonly string[], ti
 
 /** Messages of ours that were entered and are not applied yet. */
 export async function countUnapplied(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   messageIds: readonly string[],
 ): Promise<number> {
@@ -117,7 +117,7 @@ export async function countUnapplied(
  * @returns those that live, with their customers
  */
 export async function closeQuestion(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   sellerAccount: string,
   subscriptionIds: readonly string[],
   asked: { at: Date; mayNotAsk: boolean },
@@ -142,7 +142,7 @@ export async function closeQuestion(
 
 /** AWS could not be asked: again after a while of machine time. */
 export async function postponeQuestion(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   subscriptionIds: readonly string[],
   afterMs: number,
@@ -156,7 +156,7 @@ export async function postponeQuestion(
 
 /** Subscriptions with open alerts of kinds, at products that are not listed any more. */
 export async function selectUnlistedAlerts(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   kind: string,
   productCodes: readonly string[],
@@ -172,7 +172,7 @@ export async function selectUnlistedAlerts(
 
 /** Subscriptions whose usage AWS refuses as not subscribed, by the alert that stands. */
 export async function selectRefused(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   subscriptionIds: readonly string[],
 ): Promise<string[]> {
@@ -189,7 +189,7 @@ export async function selectRefused(
  * which is none of ours are no concern of ours: another product of the seller shares the queue.
  */
 export async function countWaiting(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   before: Date,
   listed: { productCodes: readonly string[]; productIds: readonly string[] | null },
@@ -206,7 +206,7 @@ export async function countWaiting(
 
 /** Entity ids of our listings, as agreements have told them. */
 export async function selectProductIds(
-  sql: SqlExecutor,
+  sql: LedgerSql,
   sellerAccount: string,
   productCodes: readonly string[],
 ): Promise<{ productCode: string; productId: string }[]> {

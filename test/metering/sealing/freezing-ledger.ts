@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { ClockGuard } from '../../../src/database/clock-guard.js';
 import { createDataSource } from '../../../src/database/data-source.factory.js';
-import { LedgerDatabase, type SqlExecutor } from '../../../src/database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../../src/database/ledger-database.js';
 import { AlertBoard } from '../../../src/events/alert-board.js';
 import { ClockWatch } from '../../../src/events/clock-watch.js';
 import { Outbox } from '../../../src/events/outbox.js';
@@ -274,7 +274,7 @@ export class FreezingLedger {
     const outbox = new Outbox(options);
     const alerts = new AlertBoard(options, outbox);
     const taker = new UsageTaker(options, database, alerts);
-    const load = async (_tx: SqlExecutor, _seller: string, ids: readonly string[]): Promise<CustomerTimeline[]> =>
+    const load = async (_tx: LedgerSql, _seller: string, ids: readonly string[]): Promise<CustomerTimeline[]> =>
       Promise.resolve(ids.flatMap((id) => this.customers.get(id)?.timeline ?? []));
     return new HourSealer(
       database,

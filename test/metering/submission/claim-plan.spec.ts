@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { type SqlExecutor } from '../../../src/database/ledger-database.js';
+import { type LedgerSql } from '../../../src/database/ledger-database.js';
 import { readFootings } from '../../../src/metering/balance/record-proof.sql.js';
 import { type ClaimTime, lockCandidates, machineTime, peekWork } from '../../../src/metering/submission/claim.sql.js';
 import { PRODUCT_CODE, START, SubmissionBench } from './submission-bench.js';
@@ -45,7 +45,7 @@ beforeAll(async () => {
 afterAll(() => bench.stop());
 
 /** Rows that the statements of `work` read in all, by EXPLAIN ANALYZE. */
-async function rowsRead(work: (tx: SqlExecutor) => Promise<unknown>): Promise<number> {
+async function rowsRead(work: (tx: LedgerSql) => Promise<unknown>): Promise<number> {
   let rows = 0;
   await bench.database.transaction(async (tx) => {
     const count = (node: Record<string, unknown>): number =>

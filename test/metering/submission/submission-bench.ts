@@ -10,7 +10,7 @@ import { AwsClients } from '../../../src/aws/aws-clients.js';
 import { MeteringGateway, type UsageAllocation } from '../../../src/aws/metering-gateway.js';
 import { CallBudget } from '../../../src/database/call-budget.js';
 import { createDataSource } from '../../../src/database/data-source.factory.js';
-import { LedgerDatabase, type SqlExecutor } from '../../../src/database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../../../src/database/ledger-database.js';
 import { AlertBoard } from '../../../src/events/alert-board.js';
 import { Outbox } from '../../../src/events/outbox.js';
 import { type Options } from '../../../src/options/options.js';
@@ -576,7 +576,7 @@ function digestOf(canonical: string): Buffer {
 
 /** Names the rollups' record and writes it, in the one statement in which the database looks at both. */
 async function freeze(
-  tx: SqlExecutor,
+  tx: LedgerSql,
   subscription: TestSubscription,
   o: Required<Pick<SealOptions, 'dimension' | 'hour' | 'quantity' | 'mode' | 'dueAt' | 'cutoffAt'>> &
     Pick<SealOptions, 'allocations' | 'identityId'> & { recordId: string; rollupIds: string[]; sealedAt: Date },
