@@ -26,7 +26,8 @@ export function hostEnvironment(variables: Record<string, string> = {}): NodeJS.
     ([name]) =>
       !/^npm_(package|lifecycle|command|execpath|node_execpath)|^npm_config_(local_)?prefix$|^INIT_CWD$/i.test(name),
   );
-  return { ...Object.fromEntries(inherited), NODE_ENV: 'development', ...variables };
+  // A library of Swagger's reports its installation, and keeps a log in the temporary folder.
+  return { ...Object.fromEntries(inherited), NODE_ENV: 'development', SCARF_ANALYTICS: 'false', ...variables };
 }
 
 /** Runs a program to its end; what it said is part of the error where it fails. */
