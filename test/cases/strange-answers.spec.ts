@@ -11,12 +11,17 @@ jest.setTimeout(600_000);
 
 const BATCH = { operation: 'BatchMeterUsage' } as const;
 const KINDS = [...STRANGE_ANSWERS, ...STRANGE_RESULTS];
-/** Of a call as a whole, of its answer, and of one record: the ledger tells no others apart over a day. */
+/** One for each way in which a call can end, as far as the ledger can tell them apart. */
 const WAYS = KINDS.filter(([answer]) =>
   [
     'an HTTP 400 that no model lists',
+    'a proxy’s 413',
+    'a proxy’s 407',
     'an HTML page with 200, after the effect',
+    'an HTML page with 502',
+    'results without anything',
     'a status that nobody knows, of one record',
+    'fewer records than asked',
   ].includes(answer),
 );
 /** In hours; 0: one run. */
@@ -41,7 +46,7 @@ async function joined(world: World): Promise<Buyer[]> {
 
 describe('G6 an answer that nobody has seen', () => {
   it.each(KINDS)('%s, for one run and an hour, of one product and of all', async (_answer, fault) => {
-    expect(WAYS).toHaveLength(3);
+    expect(WAYS).toHaveLength(8);
     await withWorld({}, async (world) => {
       const buyers = await joined(world);
       for (const [hours, scope] of SPELLS) {
@@ -68,7 +73,7 @@ describe('G6 an answer that nobody has seen', () => {
   it.each(WAYS)(
     '%s, for 30 hours: told in time; what AWS no longer takes stands with its reason, the rest is billed',
     async (_, fault) => {
-      expect(WAYS).toHaveLength(3);
+      expect(WAYS).toHaveLength(8);
       await withWorld({}, async (world) => {
         const buyers = await joined(world);
         const strange = world.simulator.faults.add({ ...BATCH, ...fault });
