@@ -274,6 +274,19 @@ describe('a scenario', () => {
     sim.clock.advance(count * 3_600_000);
   };
 
+  it('begins at its moment to the millisecond where the clock ran before', async () => {
+    class SlowlySet extends VirtualClock {
+      override set(date: Date): void {
+        super.set(date);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+      }
+    }
+    const { sim } = await start({ clock: new SlowlySet(), scenario });
+    expect(sim.clock.now()).toEqual(new Date('2026-11-18T12:00:00Z'));
+    hours(sim, 2);
+    expect(sim.agreements()).toMatchObject([{ suspended: true, updatedAt: new Date('2026-11-18T14:00:00Z') }]);
+  });
+
   it('sets the scene, and each step comes at its moment; one that is refused is told, and the others come', async () => {
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     const { sim } = await start({ scenario });

@@ -57,7 +57,7 @@ export class ScenarioPlayer {
     this.#simulator = simulator;
     const isNew = this.#beganAt === undefined;
     if (isNew) this.#setScene(simulator);
-    this.#beganAt ??= simulator.clock.now().getTime();
+    this.#beganAt ??= (this.#scenario.clock?.startAt ?? simulator.clock.now()).getTime();
     this.#schedule(simulator, this.#beganAt);
   }
 
@@ -77,8 +77,9 @@ export class ScenarioPlayer {
 
   #setScene(simulator: ControlledSimulator): void {
     const { clock, preset, switches, products, agreements, faults } = this.#scenario;
-    if (clock?.startAt) simulator.clock.set(clock.startAt);
+    // In this order: set first, the clock would go on at its former rate until it is frozen.
     if (clock?.rate !== undefined) simulator.clock.run({ rate: clock.rate });
+    if (clock?.startAt) simulator.clock.set(clock.startAt);
     simulator.setSwitches({ ...(preset && presets[preset]), ...switches });
     for (const product of products) simulator.createProduct(product);
     for (const { name, ...subscription } of agreements)
