@@ -15,7 +15,7 @@ export interface AuditReport {
   incidentCount: number;
   /** Calls of which CloudTrail has left the content out, and events that could not be read: at most 1,000. */
   unclear: AuditUnclearEvent[];
-  /** Records that AWS took of other products of the account. */
+  /** Records that AWS took of other products of the account, or from other installations in a buyer's. */
   elsewhere: number;
   /** Records whose outcome is open now, whatever their hour: at most 200. */
   open: AuditOpenRecord[];

@@ -1,7 +1,7 @@
 import { type LedgerSql } from '../database/ledger-database.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { type StandingRecord, type TakenEntry } from './incident.js';
-import { COMPARED_IDENTITY } from './trail-store.sql.js';
+import { COMPARED_IDENTITY, digestOfResource } from './trail-store.sql.js';
 import { type Interval } from './trail-coverage.js';
 
 /** Hours in which the log or the ledger has something that AWS took, in order. */
@@ -31,7 +31,14 @@ const ACCOUNT_OF_BUYER = `SELECT n.digest FROM marketplace.buyer b
 /** Every `Success` of one hour, with product and buyer as far as they are known. */
 export async function selectTakenEntries(sql: LedgerSql, sellerAccount: string, hour: Date): Promise<TakenEntry[]> {
   const rows = await sql.query<Omit<TakenEntry, 'quantity'> & { quantity: string }>(
-    `SELECT e.event_id AS "eventId", product.code AS "productCode", e.kind, encode(e.digest, 'hex') AS digest,
+    `WITH sender AS (
+       SELECT ${digestOfResource('r.resource_id')} AS digest FROM marketplace.metering_record r
+       WHERE r.seller_account = $1 AND r.hour >= $2::timestamptz - interval '1 day'
+         AND r.hour < $2::timestamptz + interval '1 day' AND r.resource_id IS NOT NULL
+       UNION
+       SELECT ${digestOfResource('w.resource_id')} FROM marketplace.metering_sender w WHERE w.seller_account = $1
+     )
+     SELECT e.event_id AS "eventId", product.code AS "productCode", e.kind, encode(e.digest, 'hex') AS digest,
        encode(coalesce(e.account_digest, CASE e.kind
          WHEN 'account' THEN e.digest
          WHEN 'customerIdentifier' THEN (${ACCOUNT_OF_BUYER} WHERE b.seller_account = $1 AND b.id = (
@@ -50,7 +57,8 @@ export async function selectTakenEntries(sql: LedgerSql, sellerAccount: string, 
        CASE e.operation WHEN 'MeterUsage' THEN (
          SELECT x.record_id FROM marketplace.trail_event v JOIN marketplace.attempt_record x
            ON x.seller_account = v.seller_account AND x.attempt_id = v.attempt_id
-         WHERE v.seller_account = $1 AND v.id = e.event_id LIMIT 1) END AS "recordId"
+         WHERE v.seller_account = $1 AND v.id = e.event_id LIMIT 1) END AS "recordId",
+       (e.kind = 'resource' AND e.digest NOT IN (SELECT digest FROM sender)) AS "isOthers"
      FROM marketplace.trail_entry e
      CROSS JOIN LATERAL (SELECT coalesce(e.product_code, CASE e.kind WHEN 'license' THEN coalesce(
        (SELECT g.product_code FROM marketplace.agreement_name l JOIN marketplace.agreement g
@@ -63,7 +71,12 @@ export async function selectTakenEntries(sql: LedgerSql, sellerAccount: string, 
      ORDER BY e.event_id, e.position`,
     [sellerAccount, hour.toISOString()],
   );
-  return rows.map((row) => ({ ...row, quantity: Number(row.quantity) }));
+  // What names an attempt of ours is ours, whatever its session is called.
+  return rows.map((row) => ({
+    ...row,
+    quantity: Number(row.quantity),
+    isOthers: row.isOthers && row.recordId === null,
+  }));
 }
 
 /** Live records of one hour that stand. */

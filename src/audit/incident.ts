@@ -17,6 +17,8 @@ export interface TakenEntry {
   isNamedTwice: boolean;
   /** Of a call of MeterUsage of ours: the record that it was about. */
   recordId: string | null;
+  /** Sent by a resource that this ledger never sent from about that time: another installation in the buyer's account. */
+  isOthers: boolean;
   at: Date;
 }
 
@@ -72,7 +74,7 @@ export interface HourTotal {
 export interface HourComparison {
   totals: HourTotal[];
   incidents: Incident[];
-  /** Records that AWS took of other products of the account. */
+  /** Records that AWS took of other products of the account, or from other installations in it. */
   elsewhere: number;
 }
 
@@ -101,7 +103,7 @@ export function compareHour(
     total.ledgerUnits += quantity;
     total.ledgerRecords += 1;
   }
-  const ours = entries.filter((entry): entry is OwnEntry => products.has(entry.productCode ?? ''));
+  const ours = entries.filter((entry): entry is OwnEntry => products.has(entry.productCode ?? '') && !entry.isOthers);
   const bills = onceEach(ours, records);
   const firsts: OwnEntry[] = [];
   for (const grain of groupsOf(bills, ({ region, productCode, kind, digest, dimension }) => [

@@ -228,7 +228,9 @@ export class MarketplaceAudit {
     const called = await selectCalledPlaces(this.database, sellerAccount);
     const listed = products.flatMap((product): TrailPlace[] => {
       const operation = OPERATION_OF[product.type] ?? 'MeterUsage';
-      return [product.region, ...regions].map((region) => ({ operation, region }));
+      // Software that finds its region where it runs is looked for where it has called.
+      const own = product.region === 'auto' ? [] : [product.region];
+      return [...own, ...regions].map((region) => ({ operation, region }));
     });
     const places = new Map([...listed, ...called].map((place) => [`${place.operation} ${place.region}`, place]));
     return [...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, place]) => place);

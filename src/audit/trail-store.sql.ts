@@ -2,13 +2,13 @@ import { type LedgerSql } from '../database/ledger-database.js';
 import { type MeteringOperation } from '../metering/settlement/deadlines.js';
 import { type LedgerExcerpt, type LedgerRecord, type SightedCall, type TrailIdentityKind } from './trail-sighting.js';
 
-/**
- * How a record is compared with the log: a buyer's name, or of MeterUsage the resource that sent it. AWS's session name
- * has the last part of what the resource is called (of a task ARN its id).
- */
+/** As AWS's session name has it: the last part of what the resource is called, of a task's ARN its id. */
+export const digestOfResource = (id: string): string =>
+  `sha256(convert_to(regexp_replace(coalesce(${id}, ''), '^.*/', ''), 'UTF8'))`;
+
+/** How a record is compared with the log: a buyer's name, or of MeterUsage the resource that sent it. */
 export const COMPARED_IDENTITY = `CASE r.operation WHEN 'MeterUsage' THEN 'resource' ELSE i.kind END AS kind,
-  encode(CASE r.operation WHEN 'MeterUsage'
-    THEN sha256(convert_to(regexp_replace(coalesce(r.resource_id, ''), '^.*/', ''), 'UTF8')) ELSE i.digest END, 'hex')
+  encode(CASE r.operation WHEN 'MeterUsage' THEN ${digestOfResource('r.resource_id')} ELSE i.digest END, 'hex')
     AS digest`;
 
 /** An event as it is kept. Of one that cannot be read there is nothing but where and about when it stands. */
@@ -131,7 +131,7 @@ export async function excerptFor(
        CROSS JOIN LATERAL (SELECT id FROM marketplace.metering_record WHERE seller_account = $1 AND hour = g.hour
          AND dimension = g.dimension AND operation = 'MeterUsage' AND kind = 'hour' AND mode = 'live'
          AND disposition IS DISTINCT FROM 'annulled'
-         AND sha256(convert_to(regexp_replace(resource_id, '^.*/', ''), 'UTF8')) = decode(g.digest, 'hex')
+         AND ${digestOfResource('resource_id')} = decode(g.digest, 'hex')
          OFFSET 0) AS m
        WHERE g.kind = 'resource'
      )

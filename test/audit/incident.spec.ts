@@ -7,6 +7,7 @@ const taken = (over: Partial<TakenEntry> = {}): TakenEntry => {
   const entry: TakenEntry = {
     ...{ eventId: `event-${(events += 1)}`, productCode: 'larkspur', kind: 'license', digest: 'd1', account: 'acc' },
     ...{ region: 'us-east-1', dimension: 'requests', quantity: 5, isNamedTwice: false, recordId: null },
+    isOthers: false,
     meteringRecordId: null,
     at: new Date('2026-11-11T11:00:00Z'),
     ...over,
@@ -112,7 +113,7 @@ describe('K34, K35: one hour of the log against the ledger', () => {
     expect(reversed.incidents.map(({ kind }) => kind).sort()).toEqual(order.incidents.map(({ kind }) => kind).sort());
   });
 
-  it('adds up what AWS took, once per grain, its first; other products stand apart', () => {
+  it('adds up what AWS took, once per grain, its first; other products and other installations stand apart', () => {
     const later = new Date('2026-11-11T12:00:00Z');
     const { totals, elsewhere } = compare(
       [
@@ -121,6 +122,7 @@ describe('K34, K35: one hour of the log against the ledger', () => {
         taken({ digest: 'd2', quantity: 3 }),
         taken({ dimension: 'storage', quantity: 2 }),
         taken({ productCode: 'thistle', quantity: 100 }),
+        taken({ kind: 'resource', digest: 'd9', quantity: 40, isOthers: true }),
       ],
       [record(), record({ id: 'r2', digest: 'd2', quantity: 3 }), record({ id: 'r3', digest: 'd3', state: 'unknown' })],
     );
@@ -128,6 +130,6 @@ describe('K34, K35: one hour of the log against the ledger', () => {
       { productCode: 'larkspur', dimension: 'requests', awsUnits: 8, awsRecords: 2, ledgerUnits: 8, ledgerRecords: 2 },
       { productCode: 'larkspur', dimension: 'storage', awsUnits: 2, awsRecords: 1, ledgerUnits: 0, ledgerRecords: 0 },
     ]);
-    expect(elsewhere).toBe(1);
+    expect(elsewhere).toBe(2);
   });
 });

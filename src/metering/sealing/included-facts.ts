@@ -52,10 +52,10 @@ export class IncludedFacts {
         ),
       ),
     );
-    const isAsked = concerned.some(({ productCode }) =>
-      products.get(productCode)?.includedUnits.some(({ units }) => units === undefined),
+    const isNeeded = concerned.some(({ productCode }) =>
+      products.get(productCode)?.includedUnits.some(({ units, per }) => units === undefined || per === 'month'),
     );
-    const said = isAsked ? await loadSaid(tx, sellerAccount, [...agreements]) : [];
+    const said = isNeeded ? await loadSaid(tx, sellerAccount, [...agreements]) : [];
     const facts = new IncludedFacts(
       products,
       new Map(said.map((row) => [row.agreement_id, row])),
@@ -145,7 +145,7 @@ export class IncludedFacts {
 
   private termsOf(period: Period, units: ResolvedIncludedUnits): { known: KnownQuantity | null; terms: PoolTerms } {
     const known = units.units === undefined ? this.saidOf(period, units) : fixed(units.units);
-    const startsAt = period.spans[0]?.startsAt ?? this.now;
+    const startsAt = this.said.get(period.agreementId)?.first_run_at ?? period.spans[0]?.startsAt ?? this.now;
     return { known, terms: poolTermsOf(units, known ?? { steps: [], renewals: [] }, startsAt, this.now) };
   }
 

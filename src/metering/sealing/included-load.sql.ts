@@ -11,13 +11,15 @@ export interface SaidRow {
   empty_since: Date | null;
   /** Instants of messages that something was amended, in the order of time. */
   told: string[];
+  /** Of a product in its buyer's account: when it first ran there. Its agreement begins earlier, for usage of before. */
+  first_run_at: Date | null;
 }
 
 /** A legacy message of changed entitlements names no agreement: it is kept with the buyer. */
 export function loadSaid(tx: LedgerSql, sellerAccount: string, agreementIds: readonly string[]): Promise<SaidRow[]> {
   return tx.query<SaidRow>(
     `SELECT a.id AS agreement_id, coalesce(history.said, '[]') AS said, s.fetched_at, s.empty_since,
-       coalesce(heard.told, '[]') AS told
+       coalesce(heard.told, '[]') AS told, installation.first_run_at
      FROM unnest($2::uuid[]) AS a (id)
      LEFT JOIN LATERAL (
        SELECT jsonb_agg(jsonb_build_object('fetchedAt', fetched_at, 'otherwiseAt', otherwise_at,
@@ -38,7 +40,13 @@ export function loadSaid(tx: LedgerSql, sellerAccount: string, agreementIds: rea
            AND f.type = 'entitlement.updated'
          WHERE g.seller_account = $1 AND g.id = a.id
        ) AS message
-     ) AS heard ON true`,
+     ) AS heard ON true
+     LEFT JOIN LATERAL (
+       SELECT min(f.heard_at) AS first_run_at FROM marketplace.agreement g
+       JOIN marketplace.product p ON p.seller_account = $1 AND p.product_code = g.product_code AND p.type <> 'saas'
+       JOIN marketplace.fact f ON f.seller_account = $1 AND f.agreement_id = a.id AND f.type = 'agreement.created'
+       WHERE g.seller_account = $1 AND g.id = a.id
+     ) AS installation ON true`,
     [sellerAccount, agreementIds],
   );
 }
