@@ -82,6 +82,13 @@ export type {
   MoveOutcome,
 } from './subscription/reconciliation/license-migration.service.js';
 export { QueueIntake } from './subscription/inbox/queue-intake.js';
+export { AdminController } from './admin/admin.controller.js';
+export type { AdminRequest } from './admin/admin.controller.js';
+export { NotificationController } from './subscription/inbox/notification.controller.js';
+export { RegistrationController } from './registration/registration.controller.js';
+export type { ArrivalRequest } from './registration/registration.controller.js';
+export type { AddressedRequest } from './registration/arriving-client.js';
+export type { IncomingBody } from './runtime/request-body.js';
 export { RegistrationService } from './registration/registration.service.js';
 export type { InspectedRegistration } from './registration/registration.service.js';
 export type { BrowserRequest } from './registration/browser-binding.js';

@@ -99,8 +99,8 @@ export class MarketplaceMeteringModule implements OnModuleInit {
    */
   static forRoot(options: RootOptions = {}): DynamicModule {
     const { name, isGlobal, decorators, openApi, registration, notifications, admin, ...rest } = options;
-    const { path, ...waysIn } = notifications === false ? {} : (notifications ?? {});
-    const endpoint = notifications === false ? notifications : definedOnly({ path });
+    const { path, controller, ...waysIn } = notifications === false ? {} : (notifications ?? {});
+    const endpoint = notifications === false ? notifications : definedOnly({ path, controller });
     const statics = definedOnly({ name, isGlobal, decorators, openApi, registration, notifications: endpoint, admin });
     const given = { ...rest, notifications: waysIn };
     return assemble(statics, [], resolvedBy({ useFactory: () => given }));
@@ -235,13 +235,15 @@ function controllersOf(statics: StaticOptions): Type<unknown>[] {
   const paths = defaultPathsOf(statics.name);
   const controllers: Type<unknown>[] = [];
   if (registration !== false)
-    controllers.push(registrationControllerOf({ path: registration?.path ?? paths.registration, decorators }));
+    controllers.push(
+      registrationControllerOf({ path: paths.registration, decorators, ...definedOnly({ ...registration }) }),
+    );
   if (notifications !== false)
-    controllers.push(notificationControllerOf({ path: notifications?.path ?? paths.notifications, decorators }));
-  if (admin !== false) {
-    const guard = admin?.guard ? { guard: admin.guard } : {};
-    controllers.push(adminControllerOf({ path: admin?.path ?? paths.admin, decorators, ...guard }));
-  }
+    controllers.push(
+      notificationControllerOf({ path: paths.notifications, decorators, ...definedOnly({ ...notifications }) }),
+    );
+  if (admin !== false)
+    controllers.push(adminControllerOf({ path: paths.admin, decorators, ...definedOnly({ ...admin }) }));
   const isShown = statics.openApi ?? STATIC_DEFAULTS.openApi;
   if (!isShown) for (const controller of controllers) Reflect.defineMetadata(...HIDDEN_IN_OPEN_API, controller);
   return controllers;

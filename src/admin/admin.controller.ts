@@ -1,22 +1,11 @@
-import {
-  applyDecorators,
-  type CanActivate,
-  Controller,
-  Get,
-  Inject,
-  Post,
-  Req,
-  Res,
-  type Type,
-  UseGuards,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { applyDecorators, type CanActivate, Get, Inject, Post, Req, Res, type Type, UseGuards } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { MarketplaceAudit } from '../audit/marketplace-audit.service.js';
 import { Alerts } from '../events/alerts.service.js';
 import { LinkCorrection } from '../metering/settlement/link-correction.js';
 import { RecordResolution } from '../metering/settlement/record-resolution.service.js';
 import { BoundedBody, NoBody } from '../runtime/body-bounds.js';
+import { type ControllerMount, mountedController } from '../runtime/mounted-controller.js';
 import { type IncomingBody } from '../runtime/request-body.js';
 import { ACTION_BYTES_MAX, ACTIONS, readAction } from './admin-action.js';
 import { AdminTokenGuard, hostGuardOf } from './admin.guard.js';
@@ -27,25 +16,25 @@ import { LISTS, readListQuery } from './list-query.js';
 
 const View = (path: string): MethodDecorator => applyDecorators(Get(path), NoBody());
 
-/** What Express and Fastify have in common. */
-type AdminRequest = IncomingBody & {
+/** As much of a request of Express or Fastify as the operators' endpoints look at. */
+export interface AdminRequest extends IncomingBody {
   url: string;
   params: { id: string };
-};
+}
 
 /**
  * The operators' endpoints. Requests are read and answered below the host's pipes, query parser and
- * interceptors, so that the documented shape is the one that arrives in any host.
+ * interceptors, so that the documented shape is the one that arrives in any host. A host may extend it, and give its
+ * class as `admin.controller`.
  */
 export abstract class AdminController {
-  constructor(
-    @Inject(LedgerViews) private readonly views: LedgerViews,
-    @Inject(MarketplaceAudit) private readonly audits: MarketplaceAudit,
-    @Inject(Alerts) private readonly openAlerts: Alerts,
-    @Inject(RecordResolution) private readonly resolution: RecordResolution,
-    @Inject(LinkCorrection) private readonly links: LinkCorrection,
-    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
-  ) {}
+  // Properties, so that a subclass of the host's has a constructor of its own.
+  @Inject(LedgerViews) private readonly views!: LedgerViews;
+  @Inject(MarketplaceAudit) private readonly audits!: MarketplaceAudit;
+  @Inject(Alerts) private readonly openAlerts!: Alerts;
+  @Inject(RecordResolution) private readonly resolution!: RecordResolution;
+  @Inject(LinkCorrection) private readonly links!: LinkCorrection;
+  @Inject(HttpAdapterHost) private readonly adapterHost!: HttpAdapterHost;
 
   @View('records')
   records(@Req() { url }: AdminRequest, @Res() response: unknown): Promise<void> {
@@ -160,18 +149,13 @@ export abstract class AdminController {
 }
 
 /** How the admin API of one instance of the module is mounted. */
-export interface AdminMount {
-  path: string;
+export interface AdminMount extends ControllerMount {
   /** Decides alone who comes in; `adminToken` is then not asked for. Without it, whoever shows `adminToken`. */
   guard?: Type<CanActivate>;
-  decorators?: readonly ClassDecorator[];
 }
 
 /** A controller class of its own for each `forRoot`: two instances of the module share no metadata. */
-export function adminControllerOf({ path, guard, decorators = [] }: AdminMount): Type<AdminController> {
-  @Controller({ path, version: VERSION_NEUTRAL })
-  @UseGuards(guard === undefined ? AdminTokenGuard : hostGuardOf(guard))
-  @applyDecorators(...decorators)
-  class MarketplaceAdminController extends AdminController {}
-  return MarketplaceAdminController;
+export function adminControllerOf({ guard, decorators = [], ...mount }: AdminMount): Type<AdminController> {
+  const guarded = UseGuards(guard === undefined ? AdminTokenGuard : hostGuardOf(guard));
+  return mountedController(AdminController, 'admin.controller', { ...mount, decorators: [...decorators, guarded] });
 }

@@ -49,28 +49,31 @@ export interface StaticOptions {
    */
   openApi?: boolean;
   /**
-   * Landing page to which AWS Marketplace sends a buyer; false leaves it out.
+   * Landing page to which AWS Marketplace sends a buyer; false leaves it out. With `controller`, a class of the host's
+   * that extends `RegistrationController` stands in its place.
    *
-   * @range a path below the host's global prefix, or false
+   * @range a path below the host's global prefix and a controller, or false
    * @defaultValue `{ path: 'marketplace/registration' }`
    */
-  registration?: false | { path?: string };
+  registration?: false | { path?: string; controller?: Type<unknown> };
   /**
    * Where SNS and EventBridge deliver over HTTPS; false leaves it out. In `forRoot` the ways in of `notifications`
-   * stand beside the path.
+   * stand beside the path. With `controller`, a class of the host's that extends `NotificationController` stands in its
+   * place.
    *
-   * @range a path below the host's global prefix, or false
+   * @range a path below the host's global prefix and a controller, or false
    * @defaultValue `{ path: 'marketplace/notifications' }`
    */
-  notifications?: false | { path?: string } | undefined;
+  notifications?: false | { path?: string; controller?: Type<unknown> } | undefined;
   /**
    * Operators' endpoints; false leaves them out. They are closed without `guard` or `adminToken`; a guard decides
-   * alone.
+   * alone. With `controller`, a class of the host's that extends `AdminController` stands in their place, behind the
+   * same guard.
    *
-   * @range a path below the host's global prefix and a guard, or false
+   * @range a path below the host's global prefix, a guard and a controller, or false
    * @defaultValue `{ path: 'marketplace/admin' }`
    */
-  admin?: false | { path?: string; guard?: Type<CanActivate> };
+  admin?: false | { path?: string; guard?: Type<CanActivate>; controller?: Type<unknown> };
 }
 
 /** Where the routes of an instance lie unless the host says otherwise: those of a named one below its name. */
@@ -98,7 +101,10 @@ export const STATIC_DEFAULTS = {
  * no endpoint.
  */
 export type RootOptions = Omit<Options & StaticOptions, 'notifications'> & {
-  notifications?: false | (NonNullable<Options['notifications']> & { path?: string }) | undefined;
+  notifications?:
+    | false
+    | (NonNullable<Options['notifications']> & Exclude<StaticOptions['notifications'], false | undefined>)
+    | undefined;
 };
 
 /** A class that makes the options, for `useClass` and `useExisting`. */

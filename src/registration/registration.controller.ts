@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { Controller, Get, Inject, Logger, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get, Inject, Logger, Post, Req, Res, type Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { BoundedBody, NoBody } from '../runtime/body-bounds.js';
+import { type ControllerMount, mountedController } from '../runtime/mounted-controller.js';
 import { redactedText } from '../runtime/redaction.js';
 import { headerOf, type IncomingBody } from '../runtime/request-body.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -13,7 +14,10 @@ import { type Redirection, RegistrationIntake } from './registration-intake.js';
 import { PAGE_HEADERS, refusalPage, welcomePage } from './registration-page.js';
 import { RegistrationRefusedError } from './registration-refusal.js';
 
-type Arrival = IncomingBody & AddressedRequest;
+/** As much of a request of Express or Fastify as the landing page looks at. */
+export interface ArrivalRequest extends IncomingBody, AddressedRequest {
+  headers: Record<string, string | string[] | undefined>;
+}
 
 /** The host's name comes from strangers: what is told about it must end. */
 const WARNINGS_MAX = 10;
@@ -21,27 +25,29 @@ const WARNINGS_MAX = 10;
 /**
  * The landing page. It takes the request as it is and answers through the HTTP adapter, so that pipes, interceptors,
  * serializers and filters of the host have no say in what a buyer sees. Open by nature: the token is the credential; no
- * cookie is read. One is written, for the claim of the code.
+ * cookie is read. One is written, for the claim of the code. A host may extend it, and give its class as
+ * `registration.controller`.
  */
 export abstract class RegistrationController {
   private readonly logger = new Logger('MarketplaceRegistration');
   private readonly told = new Set<string>();
 
-  constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
-    @Inject(RegistrationIntake) private readonly intake: RegistrationIntake,
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-  ) {}
+  // Properties, so that a subclass of the host's has a constructor of its own.
+  @Inject(RESOLVED_OPTIONS) private readonly options!: ResolvedOptions;
+  @Inject(RegistrationIntake) private readonly intake!: RegistrationIntake;
+  @Inject(HttpAdapterHost) private readonly host!: HttpAdapterHost;
 
+  /** What a browser sees that comes without a token of AWS. */
   @Get()
   @NoBody()
   welcome(@Res() response: unknown): void {
     this.reply(response, 200, 'text/html; charset=utf-8', welcomePage(this.options.support));
   }
 
+  /** A buyer arrives, with the token of AWS in a form. It answers in any case, and never throws. */
   @Post()
   @BoundedBody(BODY_BYTES_MAX)
-  async arrive(@Req() request: Arrival, @Res() response: unknown): Promise<void> {
+  async arrive(@Req() request: ArrivalRequest, @Res() response: unknown): Promise<void> {
     try {
       const { url, setCookie } = await this.receive(request);
       for (const [name, value] of Object.entries(PAGE_HEADERS)) this.host.httpAdapter.setHeader(response, name, value);
@@ -55,7 +61,7 @@ export abstract class RegistrationController {
     }
   }
 
-  private async receive(request: Arrival): Promise<Redirection> {
+  private async receive(request: ArrivalRequest): Promise<Redirection> {
     const form = registrationFormOf(await formBodyOf(request), headerOf(request, 'content-type'));
     if (!form) throw new RegistrationRefusedError('BODY_INVALID');
     const { name, isProxyUntrusted } = arrivingClientOf(request);
@@ -92,7 +98,7 @@ export abstract class RegistrationController {
     this.logger.warn(message);
   }
 
-  private refuse(request: Arrival, response: unknown, error: RegistrationRefusedError): void {
+  private refuse(request: ArrivalRequest, response: unknown, error: RegistrationRefusedError): void {
     const { refusal, code: errorCode } = error;
     const { status: statusCode } = refusal;
     const reference = statusCode < 500 ? null : randomBytes(4).toString('hex');
@@ -132,7 +138,7 @@ function isBelow(hostname: string, domain: string): boolean {
   return hostname === domain || hostname.endsWith(`.${domain}`);
 }
 
-function wantsJson(request: Arrival): boolean {
+function wantsJson(request: ArrivalRequest): boolean {
   const accepted = headerOf(request, 'accept');
   return accepted.includes('application/json') && !accepted.includes('text/html');
 }
@@ -149,15 +155,5 @@ function failureOf(error: unknown): RegistrationRefusedError {
 }
 
 /** A controller of its own per module instance: its path and the host's decorators belong to that instance alone. */
-export function registrationControllerOf({
-  path,
-  decorators = [],
-}: {
-  path: string;
-  decorators?: ClassDecorator[];
-}): Type<RegistrationController> {
-  @Controller({ path, version: VERSION_NEUTRAL })
-  class MarketplaceRegistrationController extends RegistrationController {}
-  for (const decorate of decorators) decorate(MarketplaceRegistrationController);
-  return MarketplaceRegistrationController;
-}
+export const registrationControllerOf = (mount: ControllerMount): Type<RegistrationController> =>
+  mountedController(RegistrationController, 'registration.controller', mount);

@@ -5,6 +5,8 @@ type Constructor = Type<unknown>;
 /** Nest's own keys for what `@Inject` and `@Optional` say of a constructor's parameters. */
 const INJECTED = 'self:paramtypes';
 const OPTIONAL = 'optional:paramtypes';
+/** The same of its properties. */
+const PROPERTIES = 'self:properties_metadata';
 
 const tokens = new Map<string, Map<unknown, symbol>>();
 
@@ -81,6 +83,9 @@ export class InstanceProviders {
     );
     // Nest 12 looks for it on the class that says anything of the parameters, which this one does now.
     Reflect.defineMetadata(OPTIONAL, Reflect.getMetadata(OPTIONAL, metatype) ?? [], metatype);
+    const properties = (Reflect.getMetadata(PROPERTIES, metatype) ?? []) as { key: unknown; type: unknown }[];
+    const ownProperties = properties.map(({ key, type }) => ({ key, type: this.tokenOf(type) }));
+    Reflect.defineMetadata(PROPERTIES, ownProperties, metatype);
     return metatype;
   }
 

@@ -21,68 +21,78 @@ class SeatsController {
 }
 
 describe('@RequireEntitlement', () => {
-  it('K28 K29 lets in who holds it, keeps nobody out at a renewal, and closes where nothing is known', async () => {
-    const world = await World.start({
-      lists: [PRODUCT_CODE],
-      parts: { controllers: [SeatsController] },
-      options: {
-        entitlementStaleForMs: 2 * 3_600_000,
-        entitlementOwner: (request) => {
-          const tenantId = (request as { headers: Record<string, string | undefined> }).headers['x-tenant'];
-          return tenantId === undefined ? null : { tenantId };
+  it.each(['express', 'fastify'] as const)(
+    'K28 K29 lets in who holds it, keeps nobody out at a renewal, and closes where nothing is known, on %s',
+    async (platform) => {
+      const world = await World.start({
+        lists: [PRODUCT_CODE],
+        parts: { controllers: [SeatsController], platform },
+        options: {
+          entitlementStaleForMs: 2 * 3_600_000,
+          entitlementOwner: (request) => {
+            const tenantId = (request as { headers: Record<string, string | undefined> }).headers['x-tenant'];
+            return tenantId === undefined ? null : { tenantId };
+          },
         },
-      },
-      simulator: { switches: { entitlementsAwayAtRenewalMs: 180_000, emptyEntitlements: 'absent' } },
-    });
-    try {
-      const ask = async (path: string, tenant?: string): Promise<{ status: number; body: Record<string, unknown> }> => {
-        const headers: Record<string, string> = tenant === undefined ? {} : { 'x-tenant': tenant };
-        const response = await fetch(`${await world.app.getUrl()}/${path}`, { headers });
-        const text = await response.text();
-        return { status: response.status, body: text.startsWith('{') ? (JSON.parse(text) as never) : { text } };
-      };
-      const endsAt = new Date(world.now().getTime() + 4 * 3_600_000);
-      const buyer = await world.join('acme', { endsAt, entitlements: [{ dimension: 'seats', value: 5 }] });
-      await world.pass(0.5);
-      expect(await ask('seats', 'acme')).toMatchObject({
-        status: 200,
-        body: { isEntitled: true, value: 5, stale: false },
+        simulator: { switches: { entitlementsAwayAtRenewalMs: 180_000, emptyEntitlements: 'absent' } },
       });
-      expect(await ask('bulk', 'acme')).toMatchObject({
-        status: 403,
-        body: { errorCode: 'ENTITLEMENT_REQUIRED', message: expect.stringMatching(/at least 10.*too little/) },
-      });
-      expect(await ask('seats')).toMatchObject({ status: 403 });
-      expect(await ask('seats', 'nobody')).toMatchObject({
-        status: 403,
-        body: { message: expect.stringMatching(/no subscription/) },
-      });
+      try {
+        const ask = async (
+          path: string,
+          tenant?: string,
+        ): Promise<{ status: number; body: Record<string, unknown> }> => {
+          const headers: Record<string, string> = tenant === undefined ? {} : { 'x-tenant': tenant };
+          const response = await fetch(`${await world.app.getUrl()}/${path}`, { headers });
+          const text = await response.text();
+          return { status: response.status, body: text.startsWith('{') ? (JSON.parse(text) as never) : { text } };
+        };
+        const endsAt = new Date(world.now().getTime() + 4 * 3_600_000);
+        const buyer = await world.join('acme', { endsAt, entitlements: [{ dimension: 'seats', value: 5 }] });
+        await world.pass(0.5);
+        expect(await ask('seats', 'acme')).toMatchObject({
+          status: 200,
+          body: { isEntitled: true, value: 5, stale: false },
+        });
+        expect(await ask('bulk', 'acme')).toMatchObject({
+          status: 403,
+          body: { errorCode: 'ENTITLEMENT_REQUIRED', message: expect.stringMatching(/at least 10.*too little/) },
+        });
+        expect(await ask('seats')).toMatchObject({ status: 403 });
+        expect(await ask('seats', 'nobody')).toMatchObject({
+          status: 403,
+          body: { message: expect.stringMatching(/no subscription/) },
+        });
 
-      // The same agreement renews: for three minutes AWS lists nothing.
-      buyer.renew({ as: 'sameAgreement', startsAt: endsAt, endsAt: new Date(endsAt.getTime() + 30 * 24 * 3_600_000) });
-      await world.goTo(new Date(endsAt.getTime() + 60_000));
-      expect(await ask('seats', 'acme')).toMatchObject({ status: 200, body: { isEntitled: true, stale: true } });
-      await world.goTo(new Date(endsAt.getTime() + 15 * 60_000));
-      await new Promise((resolve) => setTimeout(resolve, 5100));
-      expect(await ask('seats', 'acme')).toMatchObject({ status: 200, body: { isEntitled: true, stale: false } });
+        // The same agreement renews: for three minutes AWS lists nothing.
+        buyer.renew({
+          as: 'sameAgreement',
+          startsAt: endsAt,
+          endsAt: new Date(endsAt.getTime() + 30 * 24 * 3_600_000),
+        });
+        await world.goTo(new Date(endsAt.getTime() + 60_000));
+        expect(await ask('seats', 'acme')).toMatchObject({ status: 200, body: { isEntitled: true, stale: true } });
+        await world.goTo(new Date(endsAt.getTime() + 15 * 60_000));
+        await new Promise((resolve) => setTimeout(resolve, 5100));
+        expect(await ask('seats', 'acme')).toMatchObject({ status: 200, body: { isEntitled: true, stale: false } });
 
-      // AWS is away: the last answer counts for two hours, marked.
-      world.simulator.faults.add({ kind: 'error500Before', operation: 'GetEntitlements' });
-      world.clock.advance(1.5 * 3_600_000);
-      expect(await ask('seats', 'acme')).toMatchObject({ status: 200, body: { isEntitled: true, stale: true } });
-      world.clock.advance(1 * 3_600_000);
-      expect(await ask('seats', 'acme')).toMatchObject({
-        status: 403,
-        body: { message: expect.stringMatching(/too old/) },
-      });
-      const other = await world.join('beta', { entitlements: [{ dimension: 'seats', value: 5 }] });
-      expect(await world.app.get(EntitlementService).check(other.subscriptionId, 'seats')).toMatchObject({
-        ...{ isEntitled: false, reason: 'unknown', ageMs: null },
-      });
-    } finally {
-      await world.stop();
-    }
-  });
+        // AWS is away: the last answer counts for two hours, marked.
+        world.simulator.faults.add({ kind: 'error500Before', operation: 'GetEntitlements' });
+        world.clock.advance(1.5 * 3_600_000);
+        expect(await ask('seats', 'acme')).toMatchObject({ status: 200, body: { isEntitled: true, stale: true } });
+        world.clock.advance(1 * 3_600_000);
+        expect(await ask('seats', 'acme')).toMatchObject({
+          status: 403,
+          body: { message: expect.stringMatching(/too old/) },
+        });
+        const other = await world.join('beta', { entitlements: [{ dimension: 'seats', value: 5 }] });
+        expect(await world.app.get(EntitlementService).check(other.subscriptionId, 'seats')).toMatchObject({
+          ...{ isEntitled: false, reason: 'unknown', ageMs: null },
+        });
+      } finally {
+        await world.stop();
+      }
+    },
+  );
 
   it('says whose requests it must be told', async () => {
     const service = new EntitlementService({ products: [] } as never, {} as never, {} as never, {} as never);

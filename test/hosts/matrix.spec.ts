@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { compile, layApplication, type ModuleKind } from './host-folder.js';
-import { cellsOf, HOSTS, installNest, nodeProgram, NODES, typechecksOf } from './matrix.js';
+import { cellsOf, furnishingOf, HOSTS, installNest, nodeProgram, NODES, typechecksOf } from './matrix.js';
 import { sellOneReport } from './selling-host.js';
 
 const nodes = new Map<string, string>();
@@ -13,7 +13,7 @@ describe.each(HOSTS)('a host of Nest $nest with TypeORM $typeorm', (hostKind) =>
   const folders = {} as Record<ModuleKind, string>;
 
   beforeAll(async () => {
-    const host = await installNest(`nest-${nest}-typeorm-${typeorm}`, nest, typeorm);
+    const host = await installNest(`nest-${nest}-typeorm-${typeorm}`, nest, typeorm, furnishingOf(nest));
     for (const kind of ['commonjs', 'esm'] as const) folders[kind] = layApplication(host, kind);
   });
 

@@ -26,6 +26,15 @@ const COMPANIONS: Record<Nest, Record<string, string>> = {
   '12': { '@nestjs/typeorm': '^12.0.0', 'reflect-metadata': '^0.2.0' },
 };
 
+const SCHEDULES: Record<Nest, string> = { '10': '^4.0.0', '11': '^6.0.0', '12': '^12.0.0' };
+
+/** What a host has that uses more of Nest: jobs of its own, and pipes that validate. */
+export const furnishingOf = (nest: Nest): Record<string, string> => ({
+  '@nestjs/schedule': SCHEDULES[nest],
+  'class-transformer': '^0.5.1',
+  'class-validator': '^0.14.1',
+});
+
 /** The first of both lines that are supported, and the newest; beside them the one that runs the tests. */
 export const NODES = isCore ? ['this'] : ['this', '20.19.0', '22.12.0', '24'];
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from '@jest/globals';
@@ -45,7 +46,19 @@ describe.each(
     expect(said).toMatch(/2 passed/);
   });
 
-  it('starts with the variables of the README, and takes a buyer', async () => {
+  it.each([
+    { name: 'npm run build', build: ['npm', 'run', 'build'], start: ['npm', 'start'] },
+    // That of Nest 12 bundles CommonJS applications alone.
+    ...(kind === 'esm'
+      ? []
+      : [
+          {
+            name: 'nest build --webpack',
+            build: ['npx', 'nest', 'build', '--webpack'],
+            start: ['node', 'dist/main.js'],
+          },
+        ]),
+  ])('built by $name starts with the variables of the README, and takes a buyer', async ({ build, start }) => {
     const variables = variablesOf();
     expect(Object.keys(variables)).toEqual(['DATABASE_URL', 'MARKETPLACE_PRODUCTS', 'MARKETPLACE_SIGN_UP_URL']);
     const [product] = JSON.parse(variables.MARKETPLACE_PRODUCTS ?? '') as [
@@ -55,8 +68,11 @@ describe.each(
     const simulator = await MarketplaceSimulator.start();
     simulator.createProduct(product);
     const port = await freePort();
-    await runIn(folder(), 'npm', 'run', 'build');
-    const child = spawn('npm', ['start'], {
+    rmSync(path.join(folder(), 'dist'), { recursive: true, force: true });
+    const [builder = '', ...buildArguments] = build;
+    await runIn(folder(), builder, ...buildArguments);
+    const [program = '', ...startArguments] = start;
+    const child = spawn(program, startArguments, {
       cwd: folder(),
       env: hostEnvironment({
         ...variables,
@@ -64,7 +80,7 @@ describe.each(
         ...{ AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'example-secret' },
       }),
       stdio: ['ignore', 'pipe', 'pipe'],
-      // With all that `npm start` has started.
+      // With all that it has started.
       detached: true,
     });
     const said: string[] = [];

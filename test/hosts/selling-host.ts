@@ -51,8 +51,11 @@ export async function sellOneReport(start: HostStart): Promise<number> {
     expect(again).toEqual({ refused: 'CODE_USED' });
     for (const idempotencyKey of ['r-1', 'r-1']) await post(`${url}/use`, { tenantId, idempotencyKey });
     if (start.hasOrders) {
-      expect(await post(`${url}/orders`, { tenantId, fails: false })).toEqual({ ordered: true });
-      expect(await post(`${url}/orders`, { tenantId, fails: true })).toEqual({ ordered: false });
+      const ordered = { ordered: true, tenant: tenantId, isOwn: true, hasTicked: true };
+      expect(await post(`${url}/orders`, { tenantId, fails: false })).toEqual(ordered);
+      const failed = { ordered: false, error: 'Error: the order failed' };
+      expect(await post(`${url}/orders`, { tenantId, fails: true })).toEqual(failed);
+      await expect(post(`${url}/orders`, { tenantId, fails: false, x: 1 })).rejects.toThrow(/x should not exist/);
     }
     // AWS tells starts in whole seconds: before the second after its start is over, an agreement has no instant at which
     // a record could be stamped.

@@ -1,5 +1,7 @@
 import { Inject, Injectable, type INestApplication, type LogLevel, Module, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import {
   MARKETPLACE_EVENT_TYPES,
   type MarketplaceEvent,
@@ -24,8 +26,11 @@ class Listener {
 @Module({})
 class HostModule {}
 
-/** What is the host's own: its controllers and services. */
-export type HostParts = Pick<ModuleMetadata, 'controllers' | 'providers'>;
+/** What is the host's own: its controllers and services, and its HTTP server. */
+export type HostParts = Pick<ModuleMetadata, 'controllers' | 'providers'> & {
+  /** Default Express. */
+  platform?: 'express' | 'fastify';
+};
 
 /**
  * A host application with the module in it, as a stranger would build one. `heard` grows with every event that it is
@@ -42,7 +47,8 @@ export async function startHost(
     controllers: parts.controllers ?? [],
     providers: [Listener, { provide: HEARD, useValue: heard }, ...(parts.providers ?? [])],
   };
-  const app = await NestFactory.create(root, { logger, abortOnError: false });
+  const adapter = parts.platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
+  const app = await NestFactory.create(root, adapter, { logger, abortOnError: false });
   await app.listen(port, '127.0.0.1');
   return app;
 }

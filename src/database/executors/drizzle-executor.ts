@@ -16,7 +16,7 @@ interface ReadyStatement {
 const memory = new ExecutorMemory<DrizzleTransaction>('forOneTransaction');
 
 /**
- * A transaction of Drizzle on Postgres: the tx of `db.transaction(async (tx) => …)`. Tested with node-postgres.
+ * A transaction of Drizzle on Postgres: the tx of `db.transaction(async (tx) => …)`. Tested with node-postgres and postgres.js.
  * @throws MarketplaceMeteringError `MANAGER_INVALID`
  */
 export function drizzleExecutor(tx: DrizzleTransaction): SqlExecutor {

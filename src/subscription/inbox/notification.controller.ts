@@ -1,7 +1,8 @@
-import { Controller, Inject, Logger, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
+import { Inject, Logger, Post, Req, Res, type Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { BoundedBody } from '../../runtime/body-bounds.js';
 import { countMetric } from '../../runtime/metrics.js';
+import { type ControllerMount, mountedController } from '../../runtime/mounted-controller.js';
 import { redactedText } from '../../runtime/redaction.js';
 import { bodyOf, type IncomingBody, RequestBodyError } from '../../runtime/request-body.js';
 import { NotificationIntake } from './notification-intake.js';
@@ -15,17 +16,17 @@ const RETRY_AFTER_SECONDS = 30;
 /**
  * Where SNS and EventBridge deliver over HTTPS. It takes the request as it is and answers through the HTTP adapter, so
  * that the host's parsers, pipes, interceptors and filters have no say: SNS calls its JSON text/plain, which Nest does
- * not parse. 200 is said only after the commit.
+ * not parse. 200 is said only after the commit. A host may extend it, and give its class as `notifications.controller`.
  */
 export abstract class NotificationController {
   private readonly logger = new Logger('MarketplaceNotifications');
   private readonly refusals = new Map<NotificationRefusalCode, number>();
 
-  constructor(
-    @Inject(NotificationIntake) private readonly intake: NotificationIntake,
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-  ) {}
+  // Properties, so that a subclass of the host's has a constructor of its own.
+  @Inject(NotificationIntake) private readonly intake!: NotificationIntake;
+  @Inject(HttpAdapterHost) private readonly host!: HttpAdapterHost;
 
+  /** A message arrives. It answers in any case, and never throws. */
   @Post()
   @BoundedBody(BODY_BYTES_MAX)
   async receive(@Req() request: IncomingBody, @Res() response: unknown): Promise<void> {
@@ -104,15 +105,5 @@ function failureOf(error: unknown): NotificationRefusedError {
 }
 
 /** A controller of its own per module instance: its path and the host's decorators belong to that instance alone. */
-export function notificationControllerOf({
-  path,
-  decorators = [],
-}: {
-  path: string;
-  decorators?: ClassDecorator[];
-}): Type<NotificationController> {
-  @Controller({ path, version: VERSION_NEUTRAL })
-  class MarketplaceNotificationController extends NotificationController {}
-  for (const decorate of decorators) decorate(MarketplaceNotificationController);
-  return MarketplaceNotificationController;
-}
+export const notificationControllerOf = (mount: ControllerMount): Type<NotificationController> =>
+  mountedController(NotificationController, 'notifications.controller', mount);

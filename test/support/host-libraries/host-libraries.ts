@@ -2,10 +2,12 @@ import { EntitySchema, IsolationLevel } from '@mikro-orm/core';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
-import { pgTable, text } from 'drizzle-orm/pg-core';
+import { type PgDatabase, type PgQueryResultHKT, pgTable, text } from 'drizzle-orm/pg-core';
+import { drizzle as drizzleOnPostgresJs } from 'drizzle-orm/postgres-js';
 import knexOf from 'knex';
 import { CamelCasePlugin, Kysely, PostgresDialect, sql as kyselySql } from 'kysely';
 import pg from 'pg';
+import postgresJs from 'postgres';
 import { DataTypes, type Model, type ModelStatic, Sequelize, type Transaction } from 'sequelize';
 import { DataSource } from 'typeorm';
 import {
@@ -32,6 +34,7 @@ export const HOST_LIBRARIES: readonly HostLibraryKind[] = [
   { name: 'Knex', open: openKnex },
   { name: 'Kysely', open: openKysely },
   { name: 'Drizzle', open: openDrizzle },
+  { name: 'Drizzle on postgres.js', open: openDrizzleOnPostgresJs },
   { name: 'Prisma', open: openPrismaClient },
   { name: 'MikroORM', open: openMikroOrm },
   { name: 'Sequelize', open: openSequelize },
@@ -219,9 +222,18 @@ async function openKysely(url: string): Promise<HostLibrary> {
 
 async function openDrizzle(url: string): Promise<HostLibrary> {
   const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE });
+  return Promise.resolve(drizzleOn(drizzle(pool, { casing: 'snake_case' }), () => pool.end()));
+}
+
+/** The driver asks Postgres for the type of each parameter, and has a serializer of its own for some. */
+async function openDrizzleOnPostgresJs(url: string): Promise<HostLibrary> {
+  const client = postgresJs(url, { max: POOL_SIZE, onnotice: () => undefined });
+  return Promise.resolve(drizzleOn(drizzleOnPostgresJs(client, { casing: 'snake_case' }), () => client.end()));
+}
+
+function drizzleOn(db: PgDatabase<PgQueryResultHKT>, close: () => Promise<void>): HostLibrary {
   const orders = pgTable('orders', { id: text() });
-  const db = drizzle(pool, { casing: 'snake_case' });
-  return Promise.resolve({
+  return {
     transaction: (work, isolation) =>
       db.transaction(
         (tx) =>
@@ -233,8 +245,8 @@ async function openDrizzle(url: string): Promise<HostLibrary> {
         { isolationLevel: isolation ?? 'read committed' },
       ),
     mistakes: [['a database outside of a transaction', () => drizzleExecutor(db as never), /no transaction/]],
-    close: () => pool.end(),
-  });
+    close,
+  };
 }
 
 async function openPrismaClient(url: string): Promise<HostLibrary> {
