@@ -155,7 +155,9 @@ describe.each(PLATFORMS)('controllers of the host’s on %s', (platform) => {
 });
 
 describe('a class that extends none of ours', () => {
-  class Stranger {}
+  class Stranger {
+    readonly isOfOurs = false;
+  }
   it.each<[RootOptions, RegExp]>([
     [{ registration: { controller: Stranger } }, /^registration\.controller: give a class that extends RegistrationC/],
     [

@@ -72,35 +72,38 @@ const SHAPES: [string, (host: INestApplication) => unknown, [string, string, str
 ];
 
 describe.each(PLATFORMS)('a host on %s', (platform) => {
-  it.each(SHAPES)('with %s has each route at one place, bounds included', async (_, configure, [page, word, admin]) => {
-    const host = await startPlainHost({
-      ...{ platform, databaseUrl: postgres.url, simulator, clock, configure },
-      nest: { rawBody: true },
-      options: { adminToken: TOKEN, notifications: { eventBridgeSecrets: [SECRET] } },
-    });
-    app = host.app;
-    const post = (path: string, body: string, headers: Record<string, string>): Promise<Response> =>
-      fetch(`${host.origin}${path}`, { method: 'POST', body, headers, redirect: 'manual' });
-    const asForm = { 'content-type': 'application/x-www-form-urlencoded' };
-    const form = simulator.registrationForm(simulator.subscribe({ productCode: PRODUCT_CODE }));
-    const landing = `${page}/marketplace/registration`;
-    expect((await post(landing, new URLSearchParams(form).toString(), asForm)).status).toBe(303);
-    expect((await post(landing, 'x'.repeat(70_000), asForm)).status).toBe(413);
-    const asEvent = { 'content-type': 'application/json', 'x-marketplace-secret': SECRET };
-    const event = {
-      id: `e-${String(_)}-${platform}`,
-      source: 'aws.agreement-marketplace',
-      'detail-type': 'Unheard Of',
-    };
-    const told = await post(`${word}/marketplace/notifications`, JSON.stringify({ ...event, detail: {} }), asEvent);
-    expect(told.status).not.toBe(404);
-    expect(told.status).toBeLessThan(500);
-    expect((await post(`${word}/marketplace/notifications`, 'x'.repeat(300_000), asEvent)).status).toBe(413);
-    const views = await fetch(`${host.origin}${admin}/marketplace/admin/records`, {
-      headers: { authorization: `Bearer ${TOKEN}` },
-    });
-    expect(views.status).toBe(200);
-  });
+  it.each(SHAPES)(
+    'with %s has each route at one place, bounds included',
+    async (shape, configure, [page, word, admin]) => {
+      const host = await startPlainHost({
+        ...{ platform, databaseUrl: postgres.url, simulator, clock, configure },
+        nest: { rawBody: true },
+        options: { adminToken: TOKEN, notifications: { eventBridgeSecrets: [SECRET] } },
+      });
+      app = host.app;
+      const post = (path: string, body: string, headers: Record<string, string>): Promise<Response> =>
+        fetch(`${host.origin}${path}`, { method: 'POST', body, headers, redirect: 'manual' });
+      const asForm = { 'content-type': 'application/x-www-form-urlencoded' };
+      const form = simulator.registrationForm(simulator.subscribe({ productCode: PRODUCT_CODE }));
+      const landing = `${page}/marketplace/registration`;
+      expect((await post(landing, new URLSearchParams(form).toString(), asForm)).status).toBe(303);
+      expect((await post(landing, 'x'.repeat(70_000), asForm)).status).toBe(413);
+      const asEvent = { 'content-type': 'application/json', 'x-marketplace-secret': SECRET };
+      const event = {
+        id: `${shape} on ${platform}`,
+        source: 'aws.agreement-marketplace',
+        'detail-type': 'Unheard Of',
+      };
+      const told = await post(`${word}/marketplace/notifications`, JSON.stringify({ ...event, detail: {} }), asEvent);
+      expect(told.status).not.toBe(404);
+      expect(told.status).toBeLessThan(500);
+      expect((await post(`${word}/marketplace/notifications`, 'x'.repeat(300_000), asEvent)).status).toBe(413);
+      const views = await fetch(`${host.origin}${admin}/marketplace/admin/records`, {
+        headers: { authorization: `Bearer ${TOKEN}` },
+      });
+      expect(views.status).toBe(200);
+    },
+  );
 });
 
 describe('a host with names by a strategy of its own', () => {
@@ -122,7 +125,7 @@ describe('a host with names by a strategy of its own', () => {
 
   it('has its usage with its own rows, and its synchronize leaves the ledger alone', async () => {
     const ledger = (): Promise<unknown> =>
-      (app as INestApplication).get(LedgerDatabase).query(
+      app!.get(LedgerDatabase).query(
         `SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'marketplace'
          ORDER BY table_name, ordinal_position`,
       );
