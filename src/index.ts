@@ -100,6 +100,7 @@ export type { RequireEntitlementOptions } from './entitlement/require-entitlemen
 export { MarketplaceReadiness } from './container/marketplace-readiness.service.js';
 export type { ReadinessView } from './container/marketplace-readiness.service.js';
 export type { StartCheckState, StartCheckView } from './container/start-checks.js';
+export type { Decider } from './events/signed-decision.js';
 export { Alerts } from './events/alerts.service.js';
 export type { AcknowledgedAlert, Acknowledgement, AlertKey } from './events/alerts.service.js';
 export { EventDeliveries } from './events/event-deliveries.service.js';

@@ -52,7 +52,8 @@ export const EVENTS: readonly string[] = [
     target jsonb NOT NULL,
     result jsonb NOT NULL,
     decided_by text NOT NULL,
-    reason text NOT NULL,
+    -- Null where none was asked for, and none was given.
+    reason text,
     decided_at timestamptz NOT NULL,
     PRIMARY KEY (seller_account, id)
   )`,

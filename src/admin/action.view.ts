@@ -7,11 +7,12 @@ export interface ActionView {
   number: string;
   at: string;
   by: string;
-  /** `alert.acknowledged`, `records.requeued`, `subscription.unlinked`, … */
+  /** `alert.acknowledged`, `record.writtenOff`, `submission.released`, …: docs/admin.md has all. */
   action: string;
   /** What it was about, as it stood. */
   target: unknown;
-  reason: string;
+  /** Null where none was asked for, and none was given. */
+  reason: string | null;
   /** What became of it. */
   result: unknown;
 }
@@ -23,7 +24,7 @@ export function actionViewOf(row: ActionRow): ActionView {
     by: hostName(row.decided_by),
     action: row.action,
     target: json(row.target),
-    reason: message(row.reason),
+    reason: row.reason === null ? null : message(row.reason),
     result: json(row.result),
   };
 }

@@ -8,7 +8,7 @@ export interface ActionRow {
   target: unknown;
   result: unknown;
   decided_by: string;
-  reason: string;
+  reason: string | null;
   decided_at: Date;
 }
 

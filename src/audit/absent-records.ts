@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { type Decider } from '../events/signed-decision.js';
 import { RecordResolution } from '../metering/settlement/record-resolution.service.js';
 import { SubmissionHold } from '../metering/settlement/submission-hold.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
@@ -59,7 +60,7 @@ export class AbsentRecords {
   /**
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` where it cannot be said that AWS does not have it
    */
-  async settle(recordId: string, by: string): Promise<void> {
+  async settle(recordId: string, decider: Decider): Promise<void> {
     const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(recordId);
     const [record] = isId ? await this.open([recordId]) : [];
     if (record !== undefined) {
@@ -72,7 +73,7 @@ export class AbsentRecords {
       }
     }
     // What is no open record is refused there, by its state.
-    await this.resolution.settleUnknown(recordId, { absentWithFullCoverage: true }, { by });
+    await this.resolution.settleUnknown(recordId, { absentWithFullCoverage: true }, decider);
   }
 
   open(ids: readonly string[] | null = null, limit = RECORDS_MAX): Promise<OpenRecordRow[]> {

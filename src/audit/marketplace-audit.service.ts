@@ -3,6 +3,7 @@ import { CloudTrailGateway } from '../aws/cloudtrail-gateway.js';
 import { LedgerDatabase } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type MeteringOperation } from '../metering/settlement/deadlines.js';
+import { type Decider } from '../events/signed-decision.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
@@ -130,8 +131,8 @@ export class MarketplaceAudit {
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` where that cannot be said; the message names each
    * gap
    */
-  settleAbsent(recordId: string, { by }: { by: string }): Promise<void> {
-    return this.absent.settle(recordId, by);
+  settleAbsent(recordId: string, decider: Decider): Promise<void> {
+    return this.absent.settle(recordId, decider);
   }
 
   private async compared(

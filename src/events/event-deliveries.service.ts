@@ -18,6 +18,8 @@ import {
 import { lockHandler, retireHandler, selectHandlers, selectPresence } from './event-handler.sql.js';
 import { awaySubjectsOf } from './event-handlers.js';
 import { type MarketplaceEventType } from './marketplace-event.js';
+import { insertAction, type OperatorAction } from './operator-action.sql.js';
+import { type Decider, requireDecider, requireSigned } from './signed-decision.js';
 
 /** One event on its way to one handler. */
 export interface EventDelivery {
@@ -61,7 +63,6 @@ export interface EventDeliveryFilter {
   subscriptionId?: string | undefined;
 }
 
-const LABEL_MAX = 255;
 const LIST_MAX = 1000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A process that has a handler shows it every minute. */
@@ -122,9 +123,10 @@ export class EventDeliveries {
    * Delivers again, at once, what was dead-lettered or waits for its next attempt.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
-  async retry(deliveryId: string, { by }: { by: string }): Promise<void> {
-    named('by', by);
-    await this.decide(deliveryId, 'retried', (tx) => retryDelivery(tx, this.seller, deliveryId, by));
+  async retry(deliveryId: string, decider: Decider): Promise<void> {
+    requireDecider(decider);
+    const { by } = decider;
+    await this.decide(deliveryId, 'retried', decider, (tx) => retryDelivery(tx, this.seller, deliveryId, by));
     this.logger.log('delivery retried by hand', { delivery: deliveryId, by });
     this.waker.wake('deliver');
   }
@@ -134,9 +136,9 @@ export class EventDeliveries {
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
   async skip(deliveryId: string, { by, reason }: { by: string; reason: string }): Promise<void> {
-    named('by', by);
-    named('reason', reason);
-    await this.decide(deliveryId, 'skipped', (tx) => skipDelivery(tx, this.seller, deliveryId, by, reason));
+    requireSigned({ by, reason });
+    const signed = { by, reason };
+    await this.decide(deliveryId, 'skipped', signed, (tx) => skipDelivery(tx, this.seller, deliveryId, by, reason));
     this.logger.log('delivery skipped by hand', { delivery: deliveryId, by, reason });
     this.waker.wake('deliver');
   }
@@ -149,9 +151,9 @@ export class EventDeliveries {
    */
   async retire(
     handlerId: string,
-    { by, types }: { by: string; types?: readonly MarketplaceEventType[] },
+    { by, reason, types }: Decider & { types?: readonly MarketplaceEventType[] },
   ): Promise<number> {
-    named('by', by);
+    requireDecider({ by, reason });
     const skipped = await this.database.transaction(async (tx) => {
       await lockHandler(tx, this.seller, handlerId);
       const known = await selectPresence(tx, this.seller, handlerId, types ?? null, PRESENT_MS);
@@ -171,13 +173,20 @@ export class EventDeliveries {
         awaySubjectsOf({ id: handlerId, types: known.map(({ type }) => type) }),
       );
       await this.resolveDeadLettered(tx, handlerId);
+      const target = { handlerId, types: known.map(({ type }) => type) };
+      await this.enter(tx, { action: 'handler.retired', target, result: { skipped: count }, by, reason });
       return count;
     });
     this.logger.log('handler retired', { handler: handlerId, by, skipped });
     return skipped;
   }
 
-  private async decide(deliveryId: string, verb: string, write: (tx: LedgerSql) => Promise<void>): Promise<void> {
+  private async decide(
+    deliveryId: string,
+    verb: 'retried' | 'skipped',
+    { by, reason }: Decider,
+    write: (tx: LedgerSql) => Promise<void>,
+  ): Promise<void> {
     if (!UUID.test(deliveryId)) throw notFound(`delivery ${deliveryId}`);
     await this.database.transaction(async (tx) => {
       const handlerId = await handlerOfDelivery(tx, this.seller, deliveryId);
@@ -194,7 +203,13 @@ export class EventDeliveries {
       }
       await write(tx);
       await this.resolveDeadLettered(tx, handlerId);
+      const target = { deliveryId, handlerId };
+      await this.enter(tx, { action: `delivery.${verb}`, target, result: { was: row.state }, by, reason });
     });
+  }
+
+  private enter(tx: LedgerSql, action: Omit<OperatorAction, 'at'>): Promise<void> {
+    return insertAction(tx, this.seller, { ...action, at: this.options.clock.now() });
   }
 
   private async resolveDeadLettered(tx: LedgerSql, handlerId: string): Promise<void> {
@@ -223,14 +238,6 @@ function deliveryOf(row: DeliveryRow): EventDelivery {
     decidedBy: row.decided_by,
     decision: row.decision,
   };
-}
-
-function named(what: string, value: string): void {
-  if (typeof value === 'string' && value.trim() !== '' && value.length <= LABEL_MAX) return;
-  throw new MarketplaceMeteringError(
-    'TRANSITION_REFUSED',
-    `Give ${what} as a text of 1 to ${LABEL_MAX} characters: decisions are signed.`,
-  );
 }
 
 function notFound(what: string): MarketplaceMeteringError {

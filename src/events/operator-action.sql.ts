@@ -1,13 +1,34 @@
 import { type LedgerSql } from '../database/ledger-database.js';
 import { storableJson } from '../runtime/storable-text.js';
 
+/** Everything that a person decides. Each has its row in test/cases/operators-trail.spec.ts. */
+export const OPERATOR_ACTIONS = [
+  'alert.acknowledged',
+  'delivery.retried',
+  'delivery.skipped',
+  'handler.retired',
+  'message.retried',
+  'record.annulled',
+  'record.held',
+  'record.rebilled',
+  'record.requeued',
+  'record.settled',
+  'record.writtenOff',
+  'records.requeued',
+  'submission.held',
+  'submission.released',
+  'subscription.licensed',
+  'subscription.unlinked',
+] as const;
+
 /** What a person decided, for the trail. */
 export interface OperatorAction {
-  action: 'alert.acknowledged' | 'records.requeued' | 'subscription.unlinked';
+  action: (typeof OPERATOR_ACTIONS)[number];
   target: object;
   result: object;
   by: string;
-  reason: string;
+  /** Undefined: none was given, where none is asked for. */
+  reason: string | undefined;
   at: Date;
 }
 
@@ -22,7 +43,7 @@ export async function insertAction(tx: LedgerSql, sellerAccount: string, action:
       storableJson(action.target),
       storableJson(action.result),
       action.by,
-      action.reason,
+      action.reason ?? null,
       action.at.toISOString(),
     ],
   );

@@ -3,11 +3,17 @@ import { isStorable } from '../runtime/storable-text.js';
 
 const LABEL_MAX = 255;
 
+/** Who decides, and why, for the trail: each 1 to 255 characters. */
+export interface Decider {
+  by: string;
+  reason?: string | undefined;
+}
+
 /**
- * Who decides, and why: each 1 to 255 characters.
+ * Both, where a reason is asked for: then it is a member, if undefined.
  * @throws MarketplaceMeteringError `TRANSITION_REFUSED`
  */
-export function requireSigned(signed: { by: string; reason?: string }): void {
+export function requireSigned(signed: { by: string; reason?: string | undefined }): void {
   for (const [what, value] of Object.entries(signed)) {
     const isText = typeof value === 'string' && value.trim() !== '' && value.length <= LABEL_MAX;
     if (isText && isStorable(value)) continue;
@@ -16,4 +22,12 @@ export function requireSigned(signed: { by: string; reason?: string }): void {
       `Give ${what} as a text of 1 to ${LABEL_MAX} characters: decisions about money are signed.`,
     );
   }
+}
+
+/**
+ * Who, and why if they say so.
+ * @throws MarketplaceMeteringError `TRANSITION_REFUSED`
+ */
+export function requireDecider({ by, reason }: Decider): void {
+  requireSigned(reason === undefined ? { by } : { by, reason });
 }

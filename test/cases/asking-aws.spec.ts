@@ -49,7 +49,9 @@ describe('M15 an agreement that SearchAgreements does not list', () => {
       const buyer = await world.join('acme', { productCode: LEGACY_CODE, entitlements, ...options });
       await buyer.use(3);
       await world.pass(2);
-      const report = await world.app.get(LicenseMigration).move(LEGACY_CODE, { cutOver: at('2026-11-11T14:00:00Z') });
+      const report = await world.app
+        .get(LicenseMigration)
+        .move(LEGACY_CODE, { by: 'ada', cutOver: at('2026-11-11T14:00:00Z') });
       expect(report).toMatchObject({ open: [], complete: true });
       expect(
         (await world.alerts()).filter(({ kind }) => kind === 'contradiction' || kind === 'licenseUnknown'),

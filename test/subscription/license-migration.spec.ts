@@ -36,20 +36,20 @@ const licenseFroms = async (): Promise<(Date | null)[]> =>
 describe('moving a product to licenses', () => {
   it('reports in a dry run what it would do, and writes nothing', async () => {
     await legacyCustomer();
-    const report = await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER, dryRun: true });
+    const report = await rooms.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: CUT_OVER, dryRun: true });
     expect(report).toMatchObject({ dryRun: true, complete: true, counts: { moved: 1 } });
     expect(await licenseFroms()).toEqual([null]);
   });
 
   it('takes up each subscription once; called again it moves those that came since, and keeps the hours that stand', async () => {
     await legacyCustomer();
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: CUT_OVER })).toMatchObject({
       counts: { moved: 1 },
       complete: true,
     });
     await legacyCustomer();
     const later = new Date(CUT_OVER.getTime() + HOUR_MS);
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: later })).toMatchObject({
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: later })).toMatchObject({
       counts: { moved: 1, movedBefore: 1 },
     });
     expect(await licenseFroms()).toEqual([CUT_OVER, later]);
@@ -59,7 +59,7 @@ describe('moving a product to licenses', () => {
     for (let buyer = 0; buyer < 5; buyer += 1) await legacyCustomer();
     const other = await rooms.replica();
     const reports = await Promise.all(
-      [rooms, other].map((replica) => replica.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })),
+      [rooms, other].map((replica) => replica.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: CUT_OVER })),
     );
     expect(reports.reduce((sum, { counts }) => sum + counts.moved, 0)).toBe(5);
     expect(await licenseFroms()).toEqual(Array(5).fill(CUT_OVER));
@@ -70,7 +70,7 @@ describe('moving a product to licenses', () => {
     for (const operation of ['SearchAgreements', 'GetEntitlements'] as const)
       rooms.simulator.faults.add({ operation, kind: 'accessDenied' });
     const { id } = await legacyCustomer();
-    const report = await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER });
+    const report = await rooms.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: CUT_OVER });
     expect(report).toMatchObject({ complete: false, open: [{ subscriptionId: id, outcome: 'licenseUnknown' }] });
     expect(await licenseFroms()).toEqual([null]);
   });
@@ -78,11 +78,11 @@ describe('moving a product to licenses', () => {
   it('says so where AWS gives no answer, and moves at the next call', async () => {
     await legacyCustomer();
     rooms.simulator.faults.add({ operation: 'SearchAgreements', kind: 'error500Before', count: 1 });
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: CUT_OVER })).toMatchObject({
       counts: { awsUnavailable: 1 },
       complete: false,
     });
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: CUT_OVER })).toMatchObject({
       counts: { moved: 1 },
       complete: true,
     });
@@ -92,7 +92,7 @@ describe('moving a product to licenses', () => {
     const { id, agreement } = await legacyCustomer();
     rooms.simulator.subscribe({ productCode: 'not-listed-here', accountId: agreement.accountId });
     const usage = await legacyCustomer({});
-    const report = await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER });
+    const report = await rooms.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: CUT_OVER });
     expect(report).toMatchObject({ counts: { moved: 2 }, complete: true });
     expect((await rooms.subscriptions.get(id))?.current).toMatchObject({
       agreementId: agreement.agreementId,
@@ -103,9 +103,9 @@ describe('moving a product to licenses', () => {
 
   it('refuses an hour that may have been metered', async () => {
     for (const cutOver of [NOON, new Date(NOON.getTime() + 90 * 60_000), new Date(Number.NaN)]) {
-      expect(await codeOf(rooms.migration.move(LEGACY_PRODUCT, { cutOver }))).toBe('CUT_OVER_INVALID');
+      expect(await codeOf(rooms.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver }))).toBe('CUT_OVER_INVALID');
     }
-    expect(await codeOf(rooms.migration.move('nothing', { cutOver: CUT_OVER }))).toBe('PRODUCT_UNKNOWN');
+    expect(await codeOf(rooms.migration.move('nothing', { by: 'ada', cutOver: CUT_OVER }))).toBe('PRODUCT_UNKNOWN');
   });
 
   it('stops where it is told to, and goes on at the next call', async () => {
@@ -116,9 +116,14 @@ describe('moving a product to licenses', () => {
       seen.push(done);
       if (done === 2) stop.abort();
     };
-    const first = await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER, onProgress, signal: stop.signal });
+    const first = await rooms.migration.move(LEGACY_PRODUCT, {
+      by: 'ada',
+      cutOver: CUT_OVER,
+      onProgress,
+      signal: stop.signal,
+    });
     expect([seen, first.counts.moved, first.complete]).toEqual([[1, 2], 2, false]);
-    expect(await rooms.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })).toMatchObject({
+    expect(await rooms.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: CUT_OVER })).toMatchObject({
       counts: { moved: 1, movedBefore: 2 },
       complete: true,
     });
@@ -139,7 +144,7 @@ describe('M16: subscriptions are moved within AWS’s quotas', () => {
     for (let n = 0; n < 20; n += 1) await legacyCustomer();
     const other = await rooms.replica();
     const reports = await Promise.all(
-      [rooms, other].map((replica) => replica.migration.move(LEGACY_PRODUCT, { cutOver: CUT_OVER })),
+      [rooms, other].map((replica) => replica.migration.move(LEGACY_PRODUCT, { by: 'ada', cutOver: CUT_OVER })),
     );
     expect(reports.map(({ complete }) => complete)).toEqual([true, true]);
     expect(reports.reduce((sum, { counts }) => sum + counts.moved, 0)).toBe(20);

@@ -23,7 +23,7 @@ afterAll(dropDatabaseOfSuite);
 const messagesOf = ({ options, database, alerts, waker }: Rooms): LifecycleMessages =>
   new LifecycleMessages(options, database, alerts, waker);
 const retry = (origin: MessageOrigin, messageId: string): ReturnType<LifecycleMessages['retry']> =>
-  messagesOf(rooms).retry({ origin, messageId });
+  messagesOf(rooms).retry({ origin, messageId }, { by: 'ada' });
 
 const licenseOf = ({ productCode, licenseArn, accountId, agreementId }: Agreement): SpokenOf => ({
   ...{ productCode, licenseArn, agreementId, customerAwsAccountId: accountId },
@@ -103,7 +103,7 @@ describe('a message that was set aside', () => {
 
     const listing = await rooms.replica({ products: [{ productCode: 'not-listed-here', dimensions: ['requests'] }] });
     await listing.catalog.sync();
-    await messagesOf(listing).retry({ origin: 'eventBridge', messageId: 'm' });
+    await messagesOf(listing).retry({ origin: 'eventBridge', messageId: 'm' }, { by: 'ada' });
     await listing.messages.run();
     expect(await stored({ origin: 'eventBridge', messageId: 'm' })).toMatchObject({ state: 'applied', error: null });
     await listing.reconciliation.run();
@@ -205,8 +205,8 @@ describe('a message that was not understood', () => {
       code: 'TRANSITION_REFUSED',
       message: expect.stringMatching(/account …5862 is not in notifications\.snsTopicArns/),
     };
-    await expect(messagesOf(other).retry(key)).rejects.toMatchObject(refusal);
-    expect(await messagesOf(named).retry(key)).toEqual({ state: 'pending' });
+    await expect(messagesOf(other).retry(key, { by: 'ada' })).rejects.toMatchObject(refusal);
+    expect(await messagesOf(named).retry(key, { by: 'ada' })).toEqual({ state: 'pending' });
     await Promise.all([named.close(), other.close()]);
   });
 });
@@ -230,7 +230,9 @@ describe('no message', () => {
     await rooms.inbox.receive([updated({ agreementId: 'agmt-1' }, 'm')]);
     await rooms.messages.run();
     const stranger = await Rooms.open();
-    await expect(messagesOf(stranger).retry({ origin: 'eventBridge', messageId: 'm' })).rejects.toMatchObject({
+    await expect(
+      messagesOf(stranger).retry({ origin: 'eventBridge', messageId: 'm' }, { by: 'ada' }),
+    ).rejects.toMatchObject({
       code: 'NOT_FOUND',
       message: 'There is no lifecycle message "eventBridge:m". Take origin and messageId from the list of messages.',
     });

@@ -16,7 +16,8 @@ const USAGE = `usage: marketplace-ledger <command>
 
   status                          whether usage is sent, and why not; exit 1 when it is not
   hold --by <name> --because <why>  stop the submission in every process: usage is recorded and sealed, nothing is sent
-  release --by <name>             send again, from this database: also after a restore or a move to another one
+  release --by <name> [--because <why>]
+                                  send again, from this database: also after a restore or a move to another one
   unlink <subscriptionId> --tenant <tenantId> --by <name> --because <why>
                                   undo the link of a subscription to a tenant that should never have had it
 
@@ -103,7 +104,7 @@ async function run(
   }
   const hold = new SubmissionHold(options, database, new AlertBoard(options, new Outbox(options)), new Waker());
   if (command === 'hold') await hold.hold(by, because);
-  if (command === 'release') await hold.release(by);
+  if (command === 'release') await hold.release(by, because === '' ? undefined : because);
   const state = await hold.state();
   return {
     exitCode: command === 'status' && state.isActive ? 1 : 0,

@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
+import { insertAction, type OperatorAction } from '../../events/operator-action.sql.js';
+import { type Decider } from '../../events/signed-decision.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
-import { redacted } from '../../runtime/redaction.js';
 import { Waker } from '../../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type BlockedSelection, BulkRequeue, type RequeuedRecords } from './bulk-requeue.js';
@@ -15,7 +16,6 @@ import {
   lockRecords,
   meteredUnder,
 } from './metering-record.sql.js';
-import { isReachable } from './metering-sender.sql.js';
 import { probeNow } from './record-requeue.sql.js';
 import { closedAs, meteredAs } from './decided-target.js';
 import { type RecordTarget, RecordTransitions, REQUEUED } from './record-transition.js';
@@ -23,7 +23,9 @@ import { type AuditFinding, type ConflictFinding, type Signed } from './resoluti
 import {
   decisionNotFound,
   refusedDecision,
+  requireDecider,
   requireQuantity,
+  requireReachable,
   requireSigned,
   whyNotGivenUp,
 } from './resolution-refusal.js';
@@ -31,7 +33,7 @@ import { UnitRebill } from './unit-rebill.js';
 
 /**
  * What a person, or an audit, decides about a record. The only way to change a record from outside metering: each
- * decision is checked against the evidence, signed, and told of.
+ * decision is checked against the evidence, signed, told of, and stands in the trail.
  */
 @Injectable()
 export class RecordResolution {
@@ -54,7 +56,7 @@ export class RecordResolution {
    */
   async writeOff(recordId: string, signed: Signed): Promise<void> {
     requireSigned(signed);
-    await this.decide(recordId, 'written off', signed.by, async (tx, record) => {
+    await this.decide(recordId, 'record.writtenOff', signed, async (tx, record) => {
       const open = record.state === 'blocked' || record.state === 'unknown';
       const waits = record.state === 'closed' && (record.disposition === 'held' || record.disposition === 'owed');
       if (!open && !waits) throw refusedDecision(record, 'written off', whyNotGivenUp(record));
@@ -68,7 +70,7 @@ export class RecordResolution {
    */
   async hold(recordId: string, signed: Signed): Promise<void> {
     requireSigned(signed);
-    await this.decide(recordId, 'held', signed.by, async (tx, record) => {
+    await this.decide(recordId, 'record.held', signed, async (tx, record) => {
       if (record.state !== 'blocked') throw refusedDecision(record, 'held', 'only a blocked record can be');
       await this.requireNotBilled(tx, record, 'held');
       await this.become(tx, record, closedAs('held', record.reason ?? 'unrecognised', signed));
@@ -79,19 +81,19 @@ export class RecordResolution {
    * Sends a blocked record again, because its cause is resolved; if the cause is quarantined it is probed at once.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
-  async requeue(recordId: string, { by }: { by: string }): Promise<void> {
-    requireSigned({ by });
-    await this.decide(recordId, 'requeued', by, async (tx, record) => {
+  async requeue(recordId: string, decider: Decider): Promise<void> {
+    requireDecider(decider);
+    await this.decide(recordId, 'record.requeued', decider, async (tx, record) => {
       if (record.state !== 'blocked') {
-        await this.requireReachable(tx, record);
+        await requireReachable(tx, this.options.sellerAccount, record);
         throw refusedDecision(record, 'requeued', 'only a blocked record can be');
       }
       if (record.cutoff_at <= this.options.clock.now()) {
         const why = `AWS takes nothing of its hour since ${record.cutoff_at.toISOString()}; it closes by itself`;
         throw refusedDecision(record, 'requeued', why);
       }
-      await this.requireReachable(tx, record);
-      await this.become(tx, record, { ...REQUEUED, message: `Requeued by ${by}.` });
+      await requireReachable(tx, this.options.sellerAccount, record);
+      await this.become(tx, record, { ...REQUEUED, message: `Requeued by ${decider.by}.` });
       await probeNow(tx, this.options.sellerAccount, record);
     });
     this.waker.wake('submit');
@@ -115,9 +117,9 @@ export class RecordResolution {
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or it was sealed
    * while the product was not live
    */
-  async annul(recordId: string, { by }: { by: string }): Promise<void> {
-    requireSigned({ by });
-    await this.decide(recordId, 'annulled', by, async (tx, record) => {
+  async annul(recordId: string, decider: Decider): Promise<void> {
+    requireDecider(decider);
+    await this.decide(recordId, 'record.annulled', decider, async (tx, record) => {
       const isHeld = record.state === 'closed' && record.disposition === 'held';
       if (!isHeld && record.state !== 'blocked')
         throw refusedDecision(record, 'annulled', 'only a held or a blocked record can be');
@@ -126,7 +128,7 @@ export class RecordResolution {
         throw refusedDecision(record, 'annulled', why);
       }
       await this.requireNotBilled(tx, record, 'annulled');
-      await this.annulNow(tx, record, by);
+      await this.annulNow(tx, record, decider.by);
     });
     this.waker.wake('seal');
   }
@@ -147,7 +149,7 @@ export class RecordResolution {
   ): Promise<string> {
     requireSigned(signed);
     const { clock } = this.options;
-    const eventId = await this.decide(recordId, 'rebilled', signed.by, async (tx, record) => {
+    const eventId = await this.decide(recordId, 'record.rebilled', signed, async (tx, record) => {
       const isHeld = record.state === 'closed' && record.disposition === 'held';
       if (!isHeld && record.state !== 'blocked')
         throw refusedDecision(record, 'rebilled', 'only a held or a blocked record can be');
@@ -167,10 +169,10 @@ export class RecordResolution {
    * would have been seen: an audit with gaps proves nothing.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
-  async settleUnknown(recordId: string, finding: AuditFinding, { by }: { by: string }): Promise<void> {
-    requireSigned({ by });
-    const decision = 'found' in finding ? 'found at AWS' : 'absent at AWS';
-    await this.decide(recordId, decision, by, async (tx, record) => {
+  async settleUnknown(recordId: string, finding: AuditFinding, decider: Decider): Promise<void> {
+    requireDecider(decider);
+    const { by } = decider;
+    const settle = async (tx: LedgerSql, record: LockedRecord): Promise<void> => {
       if (record.state !== 'unknown')
         throw refusedDecision(record, 'settled', 'only a record whose outcome is unknown can be');
       const attempts = await this.attempts(tx, record);
@@ -215,7 +217,8 @@ export class RecordResolution {
           record,
           closedAs('held', record.reason ?? 'expired', { by, reason: `Absent at AWS, says ${by}.` }),
         );
-    });
+    };
+    await this.decide(recordId, 'record.settled', decider, settle, finding);
     this.waker.wake('seal');
   }
 
@@ -225,10 +228,10 @@ export class RecordResolution {
    * period.
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED`
    */
-  async settleConflict(recordId: string, finding: ConflictFinding, { by }: { by: string }): Promise<void> {
-    requireSigned({ by });
-    const decision = 'recordOfOurs' in finding ? 'conflict with ours' : 'settled at the quantity on file';
-    await this.decide(recordId, decision, by, async (tx, record) => {
+  async settleConflict(recordId: string, finding: ConflictFinding, decider: Decider): Promise<void> {
+    requireDecider(decider);
+    const { by } = decider;
+    const settle = async (tx: LedgerSql, record: LockedRecord): Promise<void> => {
       const isOpen = record.state === 'blocked' || record.state === 'unknown';
       const attempts = await this.attempts(tx, record);
       if (!isOpen || !attempts.some(({ evidence }) => evidence === 'conflict')) {
@@ -243,23 +246,30 @@ export class RecordResolution {
         await this.become(tx, record, meteredAs(message, { meteringRecordId: null, settledQuantity, by }));
       }
       await this.alerts.resolve(tx, 'conflict', `${record.subscription_id ?? record.id}/${record.dimension}`);
-    });
+    };
+    await this.decide(recordId, 'record.settled', decider, settle, finding);
     this.waker.wake('seal');
   }
 
   private async decide<T>(
     recordId: string,
-    decision: string,
-    by: string,
+    action: OperatorAction['action'],
+    { by, reason }: Decider,
     work: (tx: LedgerSql, record: LockedRecord) => Promise<T>,
+    finding: object = {},
   ): Promise<T> {
     if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(recordId)) throw decisionNotFound(recordId);
+    const { sellerAccount, clock } = this.options;
     const { was, result } = await this.database.transaction(async (tx) => {
-      const [record] = await lockRecords(tx, this.options.sellerAccount, [recordId]);
+      const [record] = await lockRecords(tx, sellerAccount, [recordId]);
       if (!record) throw decisionNotFound(recordId);
-      return { was: record.state, result: await work(tx, record) };
+      const done = await work(tx, record);
+      const outcome = { was: record.state, ...finding, ...(typeof done === 'string' && { eventId: done }) };
+      const decided = { action, target: { recordId }, result: outcome, by, reason, at: clock.now() };
+      await insertAction(tx, sellerAccount, decided);
+      return { was: record.state, result: done };
     });
-    this.logger.log('record decided', { recordId, was, decision, by });
+    this.logger.log('record decided', { recordId, was, action, by });
     return result;
   }
 
@@ -279,18 +289,6 @@ export class RecordResolution {
     if (evidence.includes('conflict'))
       throw refusedDecision(record, verb, 'AWS has another record for its hour: settle the conflict first');
     if (!knownNotBilled(evidence)) throw refusedDecision(record, verb, 'AWS may have billed it');
-  }
-
-  /** What was tried from one resource is never sent from another, which AWS would bill a second time. */
-  private async requireReachable(tx: LedgerSql, record: LockedRecord): Promise<void> {
-    const { operation, resource_id: resourceId } = record;
-    const isOpen = record.state !== 'metered' && record.state !== 'closed';
-    if (operation !== 'MeterUsage' || resourceId === null || !isOpen) return;
-    if (await isReachable(tx, this.options.sellerAccount, record.id)) return;
-    const why =
-      `it was tried from resource ${redacted(resourceId)}, which sends no more, and AWS would bill it a second time ` +
-      'from another';
-    throw refusedDecision(record, 'requeued', why);
   }
 
   private attempts(tx: LedgerSql, record: LockedRecord): Promise<AttemptEvidence[]> {

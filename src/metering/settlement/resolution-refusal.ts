@@ -1,7 +1,10 @@
+import { type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
+import { redacted } from '../../runtime/redaction.js';
 import { type LockedRecord } from './metering-record.sql.js';
+import { isReachable } from './metering-sender.sql.js';
 
-export { requireSigned } from '../../events/signed-decision.js';
+export { requireDecider, requireSigned } from '../../events/signed-decision.js';
 
 const QUANTITY_MAX = 2_147_483_647;
 
@@ -36,4 +39,19 @@ export function whyNotGivenUp(record: LockedRecord): string {
     default:
       return record.disposition === 'void' ? 'that has been done' : 'its usage is planned anew';
   }
+}
+
+/**
+ * What was tried from one resource is never sent from another, which AWS would bill a second time.
+ * @throws MarketplaceMeteringError `TRANSITION_REFUSED`
+ */
+export async function requireReachable(tx: LedgerSql, sellerAccount: string, record: LockedRecord): Promise<void> {
+  const { operation, resource_id: resourceId } = record;
+  const isOpen = record.state !== 'metered' && record.state !== 'closed';
+  if (operation !== 'MeterUsage' || resourceId === null || !isOpen) return;
+  if (await isReachable(tx, sellerAccount, record.id)) return;
+  const why =
+    `it was tried from resource ${redacted(resourceId)}, which sends no more, and AWS would bill it a second time ` +
+    'from another';
+  throw refusedDecision(record, 'requeued', why);
 }

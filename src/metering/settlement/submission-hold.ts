@@ -4,6 +4,8 @@ import { LedgerDatabase } from '../../database/ledger-database.js';
 import { movePinnedHome, readHome, strangenessHere } from '../../database/ledger-home.sql.js';
 import { insertHold, type PlacedHold, selectHold } from '../../database/submission-hold.sql.js';
 import { AlertBoard } from '../../events/alert-board.js';
+import { insertAction } from '../../events/operator-action.sql.js';
+import { requireDecider } from '../../events/signed-decision.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { Waker } from '../../runtime/waker.js';
@@ -36,7 +38,7 @@ export class SubmissionHold implements OnModuleInit {
   private readonly logger = new Logger('MarketplaceSubmission');
 
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: Pick<ResolvedOptions, 'sellerAccount' | 'startIn'>,
+    @Inject(RESOLVED_OPTIONS) private readonly options: Pick<ResolvedOptions, 'sellerAccount' | 'startIn' | 'clock'>,
     private readonly database: LedgerDatabase,
     private readonly alerts: AlertBoard,
     private readonly waker: Waker,
@@ -91,18 +93,21 @@ export class SubmissionHold implements OnModuleInit {
   /**
    * Every process submits from now on, and this database is the ledger's from now on.
    * @param by who decided, for the log and the ledger: 1 to 255 characters
+   * @param reason why, for the trail, if there is something to say: 1 to 255 characters
    * @throws MarketplaceMeteringError `TRANSITION_REFUSED`
    */
-  async release(by: string): Promise<void> {
-    requireSigned({ by });
-    const { sellerAccount } = this.options;
-    const { isActive, hold } = await this.state();
+  async release(by: string, reason?: string): Promise<void> {
+    requireDecider({ by, reason });
+    const { sellerAccount, clock } = this.options;
+    const { isActive, hold, copyOf } = await this.state();
     if (!isActive) return;
     await this.database.transaction(async (tx) => {
       await movePinnedHome(tx, sellerAccount, await readHome(tx), by);
       if (hold !== null) await insertHold(tx, sellerAccount, by, null);
       await this.alerts.resolve(tx, 'ledgerMoved', ALERT_SUBJECT);
       await this.alerts.resolve(tx, 'submissionHeld', ALERT_SUBJECT);
+      const released = { action: 'submission.released', target: { hold, copyOf }, result: {} } as const;
+      await insertAction(tx, sellerAccount, { ...released, by, reason, at: clock.now() });
     });
     this.logger.log('submission released', { by });
     this.waker.wake('submit');
@@ -110,8 +115,11 @@ export class SubmissionHold implements OnModuleInit {
   }
 
   private async place(by: string, reason: string): Promise<void> {
+    const { sellerAccount, clock } = this.options;
     await this.database.transaction(async (tx) => {
-      await insertHold(tx, this.options.sellerAccount, by, reason);
+      await insertHold(tx, sellerAccount, by, reason);
+      const held = { action: 'submission.held', target: {}, result: {} } as const;
+      await insertAction(tx, sellerAccount, { ...held, by, reason, at: clock.now() });
       await this.alerts.raise(tx, {
         kind: 'submissionHeld',
         subject: ALERT_SUBJECT,

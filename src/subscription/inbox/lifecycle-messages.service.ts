@@ -2,6 +2,8 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { AlertBoard } from '../../events/alert-board.js';
+import { insertAction } from '../../events/operator-action.sql.js';
+import { type Decider, requireDecider } from '../../events/signed-decision.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { Waker } from '../../runtime/waker.js';
 import { redactedText } from '../../runtime/redaction.js';
@@ -46,20 +48,25 @@ export class LifecycleMessages {
    * of this module that did not understand it. It is then filed as one that has just come, with all its attempts; that
    * it came late does no harm, since the state of a subscription follows the time of its events.
    * @param message as the admin API shows it
+   * @param decider who decides, and if there is something to say why: each 1 to 255 characters
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when it is applied or will be by itself, or is
    * still not understood
    */
-  async retry(message: MessageKey): Promise<MessageRetry> {
+  async retry(message: MessageKey, { by, reason }: Decider): Promise<MessageRetry> {
+    requireDecider({ by, reason });
+    const { sellerAccount, clock } = this.options;
     const { origin, messageId } = message;
     const key = { origin, messageId };
     const outcome = await this.database.transaction(async (tx) => {
-      const kept = isKey(key) ? await lockMessage(tx, this.options.sellerAccount, key) : null;
+      const kept = isKey(key) ? await lockMessage(tx, sellerAccount, key) : null;
       if (!kept) throw notFound(key);
       const taken = await this.decide(tx, key, kept);
       await this.alerts.resolve(tx, 'messageDeadLettered', `${origin}:${messageId}`);
+      const retried = { action: 'message.retried', target: key, result: { was: kept.state, ...taken } } as const;
+      await insertAction(tx, sellerAccount, { ...retried, by, reason, at: clock.now() });
       return taken;
     });
-    this.logger.log('message taken up again by hand', { origin, messageId, state: outcome.state });
+    this.logger.log('message taken up again by hand', { origin, messageId, state: outcome.state, by });
     this.waker.wake('inbox');
     return outcome;
   }

@@ -2,7 +2,9 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type Patience } from '../../aws/paced-calls.js';
 import { LedgerDatabase } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
+import { insertAction } from '../../events/operator-action.sql.js';
 import { Outbox } from '../../events/outbox.js';
+import { type Decider, requireDecider } from '../../events/signed-decision.js';
 import { type ResolvedProduct, type ResolvedOptions } from '../../options/resolved-options.js';
 import { HOUR_MS } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -40,7 +42,8 @@ export interface LicenseMigrationReport {
   complete: boolean;
 }
 
-export interface LicenseMigrationOptions {
+/** `by` and `reason` stand in the trail with each subscription that is moved. */
+export interface LicenseMigrationOptions extends Decider {
   /** Start of a UTC hour in the future. */
   cutOver: Date;
   /** Reports what would be done, and writes nothing. Default false. */
@@ -76,12 +79,13 @@ export class LicenseMigration {
    * Gives every subscription of a product that can be moved its cut-over hour. One that has one keeps it, so the call
    * may be repeated until the report says `complete`, after a crash too, and with a later hour for those that were not
    * ready. AWS is asked about those whose license is not known; the call waits for its quotas, however long that takes.
-   * @throws MarketplaceMeteringError `PRODUCT_UNKNOWN`, `CUT_OVER_INVALID`
+   * @throws MarketplaceMeteringError `PRODUCT_UNKNOWN`, `CUT_OVER_INVALID`, `TRANSITION_REFUSED` where it is not signed
    */
   async move(
     productCode: string,
-    { cutOver, dryRun = false, onProgress, signal }: LicenseMigrationOptions,
+    { cutOver, dryRun = false, onProgress, signal, by, reason }: LicenseMigrationOptions,
   ): Promise<LicenseMigrationReport> {
+    requireDecider({ by, reason });
     const product = this.products.get(productCode);
     if (!product) {
       throw new MarketplaceMeteringError(
@@ -105,7 +109,7 @@ export class LicenseMigration {
     let done = 0;
     for await (const subscription of this.subscriptionsOf(productCode)) {
       if (signal?.aborted === true) break;
-      const outcome = await this.moveOne(product, subscription, cutOver, dryRun, { signal });
+      const outcome = await this.moveOne(product, subscription, { cutOver, dryRun, by, reason }, { signal });
       counts[outcome] += 1;
       if (outcome !== 'moved' && outcome !== 'movedBefore') open.push({ subscriptionId: subscription.id, outcome });
       done += 1;
@@ -149,8 +153,7 @@ export class LicenseMigration {
   private async moveOne(
     product: ResolvedProduct,
     before: LegacySubscription,
-    cutOver: Date,
-    dryRun: boolean,
+    { cutOver, dryRun = false, by, reason }: Omit<LicenseMigrationOptions, 'onProgress' | 'signal'>,
     patience: Patience,
   ): Promise<MoveOutcome> {
     const { sellerAccount, clock } = this.options;
@@ -180,6 +183,10 @@ export class LicenseMigration {
       await this.outbox.append(tx, [
         { type: 'subscription.notice', subscriptionId: subscription.id, payload, occurredAt: clock.now() },
       ]);
+      await insertAction(tx, sellerAccount, {
+        ...{ action: 'subscription.licensed', target: { subscriptionId: subscription.id }, result: { cutOver } },
+        ...{ by, reason, at: clock.now() },
+      });
       return 'moved';
     });
   }

@@ -43,7 +43,7 @@ export const SUBSCRIPTION_STORIES: AlertStories<keyof typeof SUBSCRIPTION_ALERTS
         const set = await world.database.query<{ origin: 'eventBridge'; messageId: string }>(
           `SELECT origin, message_id AS "messageId" FROM marketplace.inbox_message WHERE state = 'deadLettered'`,
         );
-        for (const message of set) await world.app.get(LifecycleMessages).retry(message);
+        for (const message of set) await world.app.get(LifecycleMessages).retry(message, SIGNED);
         await world.hear();
       };
     },
