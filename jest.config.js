@@ -1,5 +1,3 @@
-import { createDefaultEsmPreset } from 'ts-jest';
-
 /**
  * Suites that start, kill, pause and outlast processes: `npm run test:processes`. Apart, so that `npm test` shows all
  * else in minutes.
@@ -15,10 +13,27 @@ export const PROCESS_SUITES = [
 export const CASE_SUITES = ['<rootDir>/test/cases/'];
 const APART = ['/node_modules/', '<rootDir>/(packages/simulator/)?test/(browser|switches|clients|pooler|hosts)/'];
 
+/**
+ * The sources as jest runs them, in every configuration.
+ *
+ * @type {import('jest').Config}
+ */
+export const sources = {
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/test/support/jest-typescript.mjs' },
+  testEnvironment: 'node',
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    // Packages are imported by their names; in tests a name means the sources, so that no class exists twice.
+    '^nestjs-marketplace-metering$': '<rootDir>/src/index.ts',
+    '^nestjs-marketplace-metering/testing$': '<rootDir>/src/testing/index.ts',
+    '^aws-marketplace-simulator$': '<rootDir>/packages/simulator/src/index.ts',
+  },
+};
+
 /** @type {import('jest').Config} */
 export const base = {
-  ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
-  testEnvironment: 'node',
+  ...sources,
   roots: ['<rootDir>/test', '<rootDir>/examples', '<rootDir>/packages/simulator/test'],
   testRegex: '\\.spec\\.ts$',
   testPathIgnorePatterns: APART,
@@ -29,13 +44,6 @@ export const base = {
   // jest leaves one core idle; most suites wait for Postgres or for a process more than they compute.
   maxWorkers: '100%',
   testSequencer: '<rootDir>/test/support/long-suites-first.mjs',
-  moduleNameMapper: {
-    '^(\\.{1,2}/.*)\\.js$': '$1',
-    // Packages are imported by their names; in tests a name means the sources, so that no class exists twice.
-    '^nestjs-marketplace-metering$': '<rootDir>/src/index.ts',
-    '^nestjs-marketplace-metering/testing$': '<rootDir>/src/testing/index.ts',
-    '^aws-marketplace-simulator$': '<rootDir>/packages/simulator/src/index.ts',
-  },
 };
 
 /** @type {import('jest').Config} */

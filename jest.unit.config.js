@@ -1,5 +1,4 @@
-import { createDefaultEsmPreset } from 'ts-jest';
-import { base } from './jest.config.js';
+import { sources } from './jest.config.js';
 
 /** The pure rules: no database, no network, no process. `npm run test:unit`, in seconds. */
 export const UNIT_SUITES = [
@@ -10,6 +9,7 @@ export const UNIT_SUITES = [
   'test/container/(metering-guarantee|registration-proof|start-refusal|start-schedule|worker-round)',
   'test/database/clock-guard',
   'test/entitlement/snapshot-rule',
+  'test/events/delivery-backoff',
   'test/metering/balance/(included-rule|record-proof)',
   'test/metering/recording/(event-id|javascript-input|usage-reading)',
   'test/metering/sealing/(allocation|balance-step|contract-terms|folded-keys|included-quantity|ledger-spread)',
@@ -20,15 +20,13 @@ export const UNIT_SUITES = [
   'test/notifications/(lifecycle-parser|sns-certificates|sns-signature)',
   'test/options/(included-units|product-rules|public-key)',
   'test/registration/(arrival-limiter|registration-form)',
-  'test/runtime/(backoff|clock|decimal|fair-turns|single-flight|text-guards)',
+  'test/runtime/(backoff|clock|decimal|fair-turns|order|single-flight|text-guards)',
   'test/subscription/(aws-names|money-settings|product-mode|reconciliation-answer)',
   'test/subscription/agreements/',
 ];
 
 export default {
-  ...createDefaultEsmPreset({ tsconfig: 'tsconfig.json' }),
-  testEnvironment: 'node',
+  ...sources,
   roots: ['<rootDir>/test'],
   testRegex: UNIT_SUITES.map((suite) => `/${suite}.*\\.spec\\.ts$`),
-  moduleNameMapper: base.moduleNameMapper,
 };
