@@ -24,8 +24,11 @@ it.each = eachOf(it);
 
 export function describe(title, define) {
   blocks.push(title);
-  define();
-  blocks.pop();
+  try {
+    define();
+  } finally {
+    blocks.pop();
+  }
 }
 describe.each = eachOf(describe);
 

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
 import path from 'node:path';
@@ -9,13 +8,12 @@ import ts from 'typescript';
 
 /**
  * All mutants of one rule against its own specs, in one process: Stryker makes the mutants, all in one file, each behind
- * a switch; the specs run under each switch that they pass, until one of them fails. A mutant that counts while modules
- * load has a process of its own. Prints what survives, and last the counts.
+ * a switch; the specs run under each switch that they pass, until one of them fails. For a mutant that counts while
+ * modules load, they are loaded afresh. Prints what survives, and last the counts.
  *
- * node --import ./test/support/typescript.mjs tools/mutation/rule.mjs <rule> <spec>… [--only <mutant>]
+ * node --import ./test/support/typescript.mjs tools/mutation/rule.mjs <rule> <spec>…
  */
-const only = process.argv.indexOf('--only');
-const [rule, ...specs] = process.argv.slice(2, only === -1 ? undefined : only);
+const [rule, ...specs] = process.argv.slice(2);
 const file = path.resolve(`src/${rule}.ts`);
 const text = readFileSync(file, 'utf8');
 const silent = Object.fromEntries(
@@ -23,12 +21,14 @@ const silent = Object.fromEntries(
 );
 const logger = { ...silent, isDebugEnabled: () => false };
 const instrumenter = createInjector().provideValue('logger', logger).injectFunction(createInstrumenter);
-const { files, mutants } = await instrumenter.instrument([{ name: file, content: text, mutate: true }], {
+const { files, mutants: made } = await instrumenter.instrument([{ name: file, content: text, mutate: true }], {
   ignorers: [],
   excludedMutations: [],
   noHeader: false,
   plugins: [],
 });
+// A comment in the rule says of some why no test could notice them.
+const mutants = made.filter(({ status }) => status !== 'Ignored');
 const { outputText } = ts.transpileModule(files[0].content, {
   fileName: file,
   compilerOptions: { module: ts.ModuleKind.ES2022, target: ts.ScriptTarget.ES2023, experimentalDecorators: true },
@@ -36,16 +36,29 @@ const { outputText } = ts.transpileModule(files[0].content, {
 register('./hooks.mjs', import.meta.url, { data: { url: pathToFileURL(file).href, source: outputText } });
 
 const active = (globalThis.__stryker__ = {});
-if (only !== -1) active.activeMutant = process.argv[only + 1];
-const { tests } = await import('./jest-globals.mjs');
-try {
-  for (const spec of specs) await import(pathToFileURL(path.resolve(`test/${spec}.spec.ts`)).href);
-} catch (error) {
-  if (only !== -1) process.exit(1);
-  throw error;
+const { tests: collected } = await import('./jest-globals.mjs');
+
+/** The tests of the specs, loaded once more for each `query`. */
+async function load(query) {
+  for (const spec of specs) await import(pathToFileURL(path.resolve(`test/${spec}.spec.ts`)).href + query);
+  return collected.splice(0);
 }
 
-/** Whether each of the tests passes. */
+/** Whether the specs do without the mutant that is switched on, modules and all. */
+async function passAfresh(mutant) {
+  try {
+    return (await pass(await load(`?mutant=${mutant.id}`))) === null;
+  } catch {
+    return false;
+  } finally {
+    // What was collected before a module failed to load.
+    collected.length = 0;
+  }
+}
+
+const tests = await load('');
+
+/** The first of the tests that fails. */
 async function pass(chosen) {
   for (const { title, run } of chosen) {
     active.currentTestId = title;
@@ -58,12 +71,12 @@ async function pass(chosen) {
   return null;
 }
 
-if (only !== -1) process.exit((await pass(tests)) === null ? 0 : 1);
 const failed = await pass(tests);
 if (failed) {
   console.log(`without any mutant: ${failed.title}`, failed.error);
   process.exit(2);
 }
+if (!(await passAfresh({ id: 'none' }))) throw new Error('the specs fail when they are loaded afresh');
 active.currentTestId = undefined;
 const { static: atLoad = {}, perTest = {} } = active.mutantCoverage ?? {};
 
@@ -73,10 +86,7 @@ for (const mutant of mutants) {
   active.activeMutant = mutant.id;
   active.hitCount = 0;
   active.hitLimit = 1000 + 100 * covering.reduce((sum, { title }) => sum + perTest[title][mutant.id], 0);
-  const isDead =
-    (await pass(covering)) !== null ||
-    (atLoad[mutant.id] &&
-      spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1), '--only', mutant.id]).status !== 0);
+  const isDead = (await pass(covering)) !== null || (atLoad[mutant.id] && !(await passAfresh(mutant)));
   active.activeMutant = undefined;
   if (isDead) {
     dead += 1;

@@ -65,10 +65,7 @@ function instantFix(value: unknown): string {
 function instantMs(value: unknown): number {
   if (types.isDate(value)) return Date.prototype.getTime.call(value);
   if (typeof value === 'string') return textMs(value);
-  const isInstant =
-    typeof value === 'object' &&
-    value !== null &&
-    Object.prototype.toString.call(value) === '[object Temporal.Instant]';
+  const isInstant = Object.prototype.toString.call(value) === '[object Temporal.Instant]';
   return isInstant ? (value as TemporalInstant).epochMilliseconds : Number.NaN;
 }
 

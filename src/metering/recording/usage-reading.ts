@@ -1,4 +1,5 @@
 import { parseDecimal, type Scaled } from '../../runtime/decimal.js';
+import { byKey } from '../../runtime/order.js';
 import { type UsageEvent } from './usage-event.js';
 import { readInstant, type Refuse, type UsageWindow } from './usage-instant.js';
 import { type CodedProblem } from './usage-refusal.js';
@@ -80,15 +81,15 @@ export function readUsage(
   const dimension = readText(given, 'dimension', NAME_LENGTH_MAX, refuse);
   const quantity = parseDecimal(given.quantity);
   if (typeof quantity === 'string') refuse('quantity', quantity);
+  else if (quantity < 0n && given.reason === undefined)
+    refuse('reason', 'a negative quantity is a correction; say why it is made');
   const occurredAt = given.occurredAt === undefined ? window.now : readInstant(given.occurredAt, window, refuse);
   const key = readText(given, 'idempotencyKey', NAME_LENGTH_MAX, (field, fault) => {
     refuse(field, `${fault}; leave it out to have one minted`);
   });
   const reason = readText(given, 'reason', REASON_LENGTH_MAX, refuse);
-  if (given.reason === undefined && typeof quantity === 'bigint' && quantity < 0n) {
-    refuse('reason', 'a negative quantity is a correction; say why it is made');
-  }
   const tags = given.tags === undefined ? null : readTags(given.tags, refuse);
+  // Stryker disable next-line ConditionalExpression,StringLiteral: for the types alone, each has been refused above.
   if (problems.length > before || typeof quantity === 'string' || dimension === null || occurredAt === null)
     return null;
 
@@ -159,7 +160,7 @@ function readTags(tags: unknown, refuse: Refuse): string | null {
 
 /** One text per tag set, whatever order the caller or the database gave. */
 export function canonicalTagsOf(entries: readonly (readonly [string, unknown])[]): string {
-  return JSON.stringify(Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : 1))));
+  return JSON.stringify(Object.fromEntries([...entries].sort(byKey)));
 }
 
 export function shown(name: string): string {

@@ -28,6 +28,7 @@ export function retryDelayMs(
       // The shared budget sets the pace; this only mixes the order.
       return random * Math.min(backoffCapMs, 2 * backoffBaseMs);
     case 'slow':
+      // Stryker disable next-line StringLiteral: whatever is not the full length is its upper half.
       return backoffMs(0, { backoffBaseMs: SLOW_FACTOR * backoffBaseMs, backoffCapMs }, random, 'upperHalf');
     case 'backoff':
       return backoffMs(consecutiveFailures, bounds, random);

@@ -78,6 +78,8 @@ describe('a key that was handed out', () => {
     expect(isMinted(`evt_${text}`)).toBe(true);
     expect(isMinted(`evt_${text.toUpperCase()}x`)).toBe(false);
     expect(isMinted(`EVT_${text}`)).toBe(false);
+    expect(isMinted(`my-evt_${text}`)).toBe(false);
+    expect(isMinted(`evt_${text}-2`)).toBe(false);
     expect(isMinted(`evt_f${text.slice(1)}`)).toBe(false);
   });
 });

@@ -92,6 +92,7 @@ describe('an event is refused', () => {
     ['a long tenant', { tenantId: 't'.repeat(256) }, 'tenantId', /at most 255/],
     ['a product that is no text', { productCode: 7 }, 'productCode', /must be a string/],
     ['empty dimension', { dimension: '' }, 'dimension', /must not be empty/],
+    ['no dimension', { dimension: undefined }, 'dimension', /^must be a string$/],
     ['NUL in the dimension', { dimension: 'a\0b' }, 'dimension', /NUL/],
     ['lone surrogate in the dimension', { dimension: '\ud800' }, 'dimension', /surrogate/],
     ['no quantity', { quantity: undefined }, 'quantity', /must be a string, number, bigint or decimal object/],
@@ -133,16 +134,36 @@ describe('an event is refused', () => {
       'occurredAt',
       /Temporal.Instant/,
     ],
-    ['date null', { occurredAt: null }, 'occurredAt', /valid Date/],
+    ['date null', { occurredAt: null }, 'occurredAt', /valid Date.*"2026-11-10T10:30:00Z"$/],
+    ['nothing of a date', { occurredAt: 'soon' }, 'occurredAt', /"2026-11-10T10:30:00Z"$/],
+    ['an object without a way to a date', { occurredAt: {} }, 'occurredAt', /"2026-11-10T10:30:00Z"$/],
+    [
+      'a number of seconds',
+      { occurredAt: 1_794_306_600 },
+      'occurredAt',
+      /; a number may be .* new Date\(milliseconds\)$/,
+    ],
+    ['a bigint', { occurredAt: 1_794_306_600n }, 'occurredAt', /; a number may be .* new Date\(milliseconds\)$/],
+    ['a date of dayjs or moment', { occurredAt: { toDate: () => NOW } }, 'occurredAt', /; give its toDate\(\)$/],
+    ['a date of luxon', { occurredAt: { toJSDate: () => NOW } }, 'occurredAt', /; give its toJSDate\(\)$/],
+    ['a Temporal.ZonedDateTime', { occurredAt: { toInstant: () => NOW } }, 'occurredAt', /; give its toInstant\(\)$/],
+    ['text before an instant', { occurredAt: ' 2026-11-10T10:00:00Z' }, 'occurredAt', /valid Date/],
+    ['text behind an instant', { occurredAt: '2026-11-10T10:00:00Z (noon)' }, 'occurredAt', /valid Date/],
     ['invalid date', { occurredAt: new Date('soon') }, 'occurredAt', /valid Date/],
     ['beyond the skew', { occurredAt: at(300_001) }, 'occurredAt', /300000 ms in the future.*FUTURE_SKEW/],
-    ['beyond the horizon', { occurredAt: at(-WINDOW.idempotencyHorizonMs - 1) }, 'occurredAt', /IDEMPOTENCY_HORIZON/],
+    [
+      'beyond the horizon',
+      { occurredAt: at(-WINDOW.idempotencyHorizonMs - 1) },
+      'occurredAt',
+      /^lies more than 3024000000 ms back, .*IDEMPOTENCY_HORIZON.*; record what is still owed as usage of today$/,
+    ],
     ['empty key', { idempotencyKey: '' }, 'idempotencyKey', /must not be empty/],
     ['key null', { idempotencyKey: null }, 'idempotencyKey', /must be a string/],
     ['long key', { idempotencyKey: 'k'.repeat(256) }, 'idempotencyKey', /at most 255/],
     ['NUL in the key', { idempotencyKey: 'a\0' }, 'idempotencyKey', /NUL/],
     ['lone surrogate in the key', { idempotencyKey: 'a\udc00' }, 'idempotencyKey', /surrogate/],
     ['tags as text', { tags: 'a=b' }, 'tags', /object of strings/],
+    ['tags null', { tags: null }, 'tags', /object of strings/],
     ['tags as array', { tags: ['a'] }, 'tags', /object of strings/],
     ['six tags', { tags: { a: '1', b: '2', c: '3', d: '4', e: '5', f: '6' } }, 'tags', /at most 5 keys/],
     ['empty tag key', { tags: { '': 'x' } }, 'tags[]', /1 to 100/],
@@ -165,7 +186,9 @@ describe('an event is refused', () => {
   });
 
   it.each([[null], ['event'], [[VALID]], [undefined]])('what is no object: %j', (event) => {
-    expect(read(event).problems).toMatchObject([{ field: 'event' }]);
+    expect(read(event).problems).toMatchObject([
+      { field: 'event', message: 'must be an object with tenantId or subscriptionId, dimension and quantity' },
+    ]);
   });
 
   it('with everything that is wrong with it at once', () => {
@@ -191,6 +214,42 @@ describe('an event is refused', () => {
       'reason',
       'tags',
     ]);
+  });
+});
+
+describe('an event of an installation', () => {
+  const problemsOf = (over: object): CodedProblem[] => {
+    const problems: CodedProblem[] = [];
+    const event = { ...VALID, subscriptionId: undefined, ...over };
+    readUsage(event, 0, { ...WINDOW, isInstallation: true }, problems);
+    return problems;
+  };
+
+  it('names no customer: it has one', () => {
+    expect(problemsOf({})).toEqual([]);
+  });
+
+  it.each([
+    [{ tenantId: 'acme' }, ['tenantId']],
+    [{ subscriptionId: ID }, ['subscriptionId']],
+    [{ tenantId: 'acme', subscriptionId: ID }, ['tenantId', 'subscriptionId']],
+  ])('is refused where it names one: %j', (over, fields) => {
+    const problems = problemsOf(over);
+    expect(problems.map(({ field }) => field)).toEqual(fields);
+    for (const { message } of problems) expect(message).toMatch(/one customer, the installation; leave it out/);
+  });
+});
+
+describe('an instant as text', () => {
+  it.each([
+    ['2026-11-10T10:29:59,5Z', '2026-11-10T10:29:59.500Z'],
+    ['2026-11-10T10:29:59.123456789Z', '2026-11-10T10:29:59.123Z'],
+    ['2026-11-10T16:15:00+05:45', '2026-11-10T10:30:00.000Z'],
+    ['2026-11-10T16:15:00+0545', '2026-11-10T10:30:00.000Z'],
+    ['2026-11-10T05:15-05', '2026-11-10T10:15:00.000Z'],
+    ['2026-10-31T23:00Z', '2026-10-31T23:00:00.000Z'],
+  ])('%s is %s', (occurredAt, is) => {
+    expect(checked({ occurredAt }).occurredAt.toISOString()).toBe(is);
   });
 });
 
