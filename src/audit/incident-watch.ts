@@ -5,6 +5,7 @@ import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { HourComparisons } from './hour-comparison.js';
 import { type Incident } from './incident.js';
+import { byKey } from '../runtime/order.js';
 
 /** Incidents that an alert names; the report has all. */
 const NAMED_MAX = 20;
@@ -39,8 +40,7 @@ export class IncidentWatch {
         found.set(key, group);
       }
     }
-    for (const [, { alert, incidents }] of [...found].sort(([a], [b]) => (a < b ? -1 : 1)))
-      await this.raise(alertOf(alert, incidents));
+    for (const [, { alert, incidents }] of [...found].sort(byKey)) await this.raise(alertOf(alert, incidents));
   }
 
   /** An incident is told once, also if its hour is read again, or a person has dealt with it. */

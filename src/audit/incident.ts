@@ -1,4 +1,5 @@
 import { type TrailIdentityKind } from './trail-sighting.js';
+import { byText } from '../runtime/order.js';
 
 /** A `Success` of AWS's log, of one hour. */
 export interface TakenEntry {
@@ -109,7 +110,7 @@ export function compareHour(
   for (const grain of groupsOf(bills, ({ region, productCode, kind, digest, dimension }) => [
     ...[region, productCode, kind, digest, dimension],
   ])) {
-    grain.sort((a, b) => a.at.getTime() - b.at.getTime() || (a.eventId < b.eventId ? -1 : 1));
+    grain.sort((a, b) => a.at.getTime() - b.at.getTime() || byText(a.eventId, b.eventId));
     const [first] = grain;
     firsts.push(first);
     const total = totalOf(first.productCode, first.dimension);

@@ -6,6 +6,7 @@ import { type MeteringOperation } from '../metering/settlement/deadlines.js';
 import { type Decider } from '../events/signed-decision.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
+import { byKey } from '../runtime/order.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AbsentRecords } from './absent-records.js';
 import { obstacleText } from './absence.js';
@@ -166,7 +167,7 @@ export class MarketplaceAudit {
         sums.set(key, sum);
       }
     }
-    const totals = [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, total]) => total);
+    const totals = [...sums].sort(byKey).map(([, total]) => total);
     return { totals, incidents, incidentCount, elsewhere };
   }
 
@@ -179,7 +180,7 @@ export class MarketplaceAudit {
       ]),
     );
     const shown: AuditCoverage[] = [];
-    for (const [, { operation, region }] of [...places].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [, { operation, region }] of [...places].sort(byKey)) {
       const read = all.filter((one) => one.operation === operation && one.region === region);
       const settled = within(calls, settledParts(read, SETTLE_MS));
       const early = gapsIn(within(calls, unionOf(read)), settled);
@@ -234,7 +235,7 @@ export class MarketplaceAudit {
       return [...own, ...regions].map((region) => ({ operation, region }));
     });
     const places = new Map([...listed, ...called].map((place) => [`${place.operation} ${place.region}`, place]));
-    return [...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, place]) => place);
+    return [...places].sort(byKey).map(([, place]) => place);
   }
 }
 

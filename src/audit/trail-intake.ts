@@ -4,6 +4,7 @@ import { type MeteringOperation } from '../metering/settlement/deadlines.js';
 import { AuditSettlement } from '../metering/settlement/audit-settlement.service.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { crashPoint } from '../runtime/crash-point.js';
+import { byKey } from '../runtime/order.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { digestOf } from '../subscription/chain/aws-names.js';
 import { type TrailEntry, type TrailReading } from './trail-event.js';
@@ -49,7 +50,7 @@ export class TrailIntake {
     await this.database.transaction((tx) => storeEvents(tx, sellerAccount, stored, calls, clock.now()));
     crashPoint('audit.stored');
     const { byRecord } = sightingsOf(calls, await excerptFor(this.database, sellerAccount, calls));
-    for (const [recordId, answers] of [...byRecord].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [recordId, answers] of [...byRecord].sort(byKey)) {
       if ((await this.settlement.settle(recordId, answers)) !== 'same') count.settled += 1;
     }
     for (const event of stored) {

@@ -4,6 +4,7 @@ import { LedgerDatabase } from '../database/ledger-database.js';
 import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { INSTANCE_NAME } from '../runtime/job-scheduler.js';
+import { byText } from '../runtime/order.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AlertBoard } from './alert-board.js';
 import { type HandlerRegistration, registerHandlers } from './event-handler.sql.js';
@@ -97,7 +98,7 @@ export class EventHandlers implements OnModuleInit {
         found.set(id, { owner, name, handler: { id, types, handle } });
       }
     }
-    return [...found.values()].map(({ handler }) => handler).sort((a, b) => (a.id < b.id ? -1 : 1));
+    return [...found.values()].map(({ handler }) => handler).sort((a, b) => byText(a.id, b.id));
   }
 
   private check(place: string, id: string, types: readonly string[], instance: string | undefined): void {

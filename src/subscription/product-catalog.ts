@@ -9,6 +9,7 @@ import {
   type ResolvedProduct,
 } from '../options/resolved-options.js';
 import { hourOf, plusMs } from '../runtime/clock.js';
+import { byText } from '../runtime/order.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { enterInstallation, installationIdOf } from './chain/installation.js';
 import { moneySettingsOf, settingsStanding } from './money-settings.js';
@@ -72,7 +73,7 @@ export class ProductCatalog {
   async sync(): Promise<void> {
     await this.database.transaction(async (tx) => {
       // In a fixed order, so that two replicas that start at once cannot wait for each other.
-      const products = [...this.all].sort((a, b) => (a.productCode < b.productCode ? -1 : 1));
+      const products = [...this.all].sort((a, b) => byText(a.productCode, b.productCode));
       for (const product of products) await this.syncOne(tx, product);
     });
   }

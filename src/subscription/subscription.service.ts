@@ -25,6 +25,7 @@ import {
 import { SubscriptionChoiceError } from './subscription-choice-error.js';
 
 export type { Subscription } from './subscription.js';
+import { byText } from '../runtime/order.js';
 
 /** In force first; what may yet be, before what is over. */
 const ORDER: readonly SubscriptionState[] = [
@@ -71,7 +72,7 @@ export class SubscriptionService {
     });
     const subscriptions = await loadSubscriptions(this.database, sellerAccount, ids, now);
     return subscriptions.sort(
-      (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || startOf(b) - startOf(a) || (a.id < b.id ? -1 : 1),
+      (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || startOf(b) - startOf(a) || byText(a.id, b.id),
     );
   }
 

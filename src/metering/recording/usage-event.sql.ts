@@ -1,6 +1,7 @@
 import { type Client } from 'pg';
 import { type LedgerSql, sqlStateOf } from '../../database/ledger-database.js';
 import { formatDecimal, scaled } from '../../runtime/decimal.js';
+import { byText } from '../../runtime/order.js';
 import {
   int2Array,
   int4Array,
@@ -76,7 +77,7 @@ export async function insertUsage(
 }
 
 function inOrder(usages: readonly PlacedUsage[]): PlacedUsage[] {
-  return [...usages].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...usages].sort((a, b) => byText(a.id, b.id));
 }
 
 function valuesOf(usage: PlacedUsage): unknown[] {

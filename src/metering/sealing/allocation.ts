@@ -1,4 +1,5 @@
 import { floorUnits, fromUnits, type Scaled } from '../../runtime/decimal.js';
+import { byText } from '../../runtime/order.js';
 
 /** One allocation in the form that goes on the wire. Without tags it is the untagged bucket. */
 export interface UsageAllocation {
@@ -44,10 +45,12 @@ interface TagSet extends Share {
  */
 export function allocate(quantity: bigint, carryIn: Scaled, sums: readonly TaggedSum[]): AllocationPlan {
   if (quantity === 0n) return { allocations: null, trimmedUnits: 0n };
+  // Stryker disable next-line EqualityOperator: a sum of nothing has no unit, and comes after all that could lose a place.
   const tagged = mergeByTags(sums).filter((share) => share.tags.length > 0 && share.sum > 0n);
   const { kept, trimmed } = withinLimits(tagged);
   const total = carryIn + sums.reduce((sum, item) => sum + item.sum, 0n);
   const untaggedSum = total - kept.reduce((sum, share) => sum + share.sum, 0n);
+  // Stryker disable next-line EqualityOperator: a sum of nothing has no unit.
   const shares: Share[] = untaggedSum > 0n ? [...kept, { tags: [], sum: untaggedSum }] : kept;
   const units = largestRemainder(quantity, shares);
   const allocations = shares
@@ -68,7 +71,7 @@ function mergeByTags(sums: readonly TaggedSum[]): TagSet[] {
   for (const { tags, sum } of sums) {
     const pairs = Object.entries(tags ?? {})
       .map(([Key, Value]) => ({ Key, Value }))
-      .sort((a, b) => (a.Key < b.Key ? -1 : 1));
+      .sort((a, b) => byText(a.Key, b.Key));
     const key = JSON.stringify(pairs);
     const share = byKey.get(key) ?? { key, tags: pairs, sum: 0n };
     byKey.set(key, { ...share, sum: share.sum + sum });
@@ -78,8 +81,9 @@ function mergeByTags(sums: readonly TaggedSum[]): TagSet[] {
 
 /** No two have one key. */
 function bySizeThenKey(a: TagSet, b: TagSet): number {
+  // Stryker disable next-line EqualityOperator: they differ.
   if (a.sum !== b.sum) return a.sum > b.sum ? -1 : 1;
-  return a.key < b.key ? -1 : 1;
+  return byText(a.key, b.key);
 }
 
 function withinLimits(shares: readonly Share[]): { kept: Share[]; trimmed: Share[] } {

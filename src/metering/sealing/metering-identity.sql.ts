@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type MeteringIdentityName } from '../../subscription/agreements/timeline.js';
 import { identityKey } from '../../subscription/agreements/identity-name.js';
+import { byKey } from '../../runtime/order.js';
 
 /** A name at one product: what AWS dedupes by. */
 export interface ProductIdentity {
@@ -74,7 +75,7 @@ export async function ensureIdentities(
       .map((identity) => [productIdentityKey(identity), identity]),
   );
   if (missing.size === 0) return known;
-  const list = [...missing.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
+  const list = [...missing.entries()].sort(byKey).map(([, identity]) => identity);
   await tx.query(
     `INSERT INTO marketplace.metering_identity (id, product_code, kind, digest, canonical, license_arn,
       customer_aws_account_id, customer_identifier)

@@ -4,6 +4,7 @@ import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
 import { type Outbox } from '../../events/outbox.js';
 import { earliestOf, HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { formatDecimal, type Scaled } from '../../runtime/decimal.js';
+import { byKey } from '../../runtime/order.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { type CustomerPlan, type Rollup } from './customer-plan.js';
 import { spanAt } from './period.js';
@@ -112,7 +113,7 @@ export class SealingNotices {
   async tellBilledElsewhere(tx: LedgerSql, rows: readonly MovableRow[]): Promise<void> {
     const byCustomer = new Map<string, MovableRow[]>();
     for (const row of rows) byCustomer.set(row.customer_id, [...(byCustomer.get(row.customer_id) ?? []), row]);
-    for (const [customerId, some] of [...byCustomer].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [customerId, some] of [...byCustomer].sort(byKey)) {
       const units = some.map(
         ({ quantity, dimension, hour }) => `${quantity} of ${dimension} (${hour?.toISOString() ?? ''})`,
       );
@@ -160,7 +161,7 @@ export class SealingNotices {
       const subjects = over.map(({ subject }) => subject);
       if (subjects.length > 0) await this.alerts.resolve(tx, kind, subjects);
     }
-    for (const [, alert] of [...waiting].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alert);
+    for (const [, alert] of [...waiting].sort(byKey)) await this.alerts.raise(tx, alert);
   }
 
   private async tellClosed(

@@ -9,6 +9,7 @@ import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
 import { reachableFrom } from './metering-sender.sql.js';
 import { probeNow } from './record-requeue.sql.js';
 import { RecordTransitions, REQUEUED } from './record-transition.js';
+import { byKey } from '../../runtime/order.js';
 
 /** Which blocked records: all that are given must hold, and at least one must be given. */
 export interface BlockedSelection {
@@ -95,8 +96,7 @@ export class BulkRequeue {
         record,
       ]),
     );
-    for (const [, record] of [...causes].sort(([a], [b]) => (a < b ? -1 : 1)))
-      await probeNow(tx, sellerAccount, record);
+    for (const [, record] of [...causes].sort(byKey)) await probeNow(tx, sellerAccount, record);
     const result = { records: records.length, recordIds: records.map(({ id }) => id) };
     await insertAction(tx, sellerAccount, {
       action: 'records.requeued',

@@ -6,6 +6,7 @@ import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
+import { byKey } from '../../runtime/order.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { deadlineAlertOf, endingAlertOf, endingMessageOf } from './deadline-alert.js';
 import { lockEnded, markDeadlineNear, resolveOutdatedAlerts } from './deadline-watch.sql.js';
@@ -119,8 +120,7 @@ export class DeadlineWatch {
     groups: ReadonlyMap<string, T[]>,
     alertOf: (subject: string, group: T[]) => Alert,
   ): Promise<void> {
-    for (const [subject, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1)))
-      await this.alerts.raise(tx, alertOf(subject, group));
+    for (const [subject, group] of [...groups].sort(byKey)) await this.alerts.raise(tx, alertOf(subject, group));
   }
 }
 

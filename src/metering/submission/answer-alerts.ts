@@ -8,6 +8,7 @@ import { nameOf } from '../settlement/record-notice.js';
 import { CAUSE_SCOPE } from '../settlement/record-outcome.js';
 import { callEndOf } from './call-end.js';
 import { type Settled } from './settled-answer.js';
+import { byKey } from '../../runtime/order.js';
 
 /** What a person is told of an answer. */
 @Injectable()
@@ -43,7 +44,7 @@ export class AnswerAlerts {
     }
     const bySubject = new Map(alerts.map((alert) => [`${alert.kind} ${alert.subject}`, alert]));
     // In one order, so that two answers that raise the same alerts do not wait for each other in a circle.
-    for (const [, alert] of [...bySubject].sort(([a], [b]) => (a < b ? -1 : 1))) await this.alerts.raise(tx, alert);
+    for (const [, alert] of [...bySubject].sort(byKey)) await this.alerts.raise(tx, alert);
     if (callEndOf(answer) === 'judged') await this.alerts.resolve(tx, 'setupError', place);
   }
 }

@@ -4,6 +4,7 @@ import { type GatewayAnswer } from '../../aws/metering-gateway.js';
 import { LedgerDatabase, type LedgerSql, sqlStateOf } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
+import { byKey } from '../../runtime/order.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { askAbout } from '../../subscription/chain/next-ask.sql.js';
 import { isKnownStatus, type RecordAnswer } from '../settlement/evidence.js';
@@ -167,7 +168,7 @@ export class AnswerReconciler {
       const cause = outcome.step.to === 'blocked' ? causeOf(record, outcome.step.reason) : null;
       if (cause) imposed.set(`${cause.scope}/${cause.key}`, cause);
     }
-    for (const [, cause] of [...imposed].sort(([a], [b]) => (a < b ? -1 : 1))) await this.quarantine.impose(tx, cause);
+    for (const [, cause] of [...imposed].sort(byKey)) await this.quarantine.impose(tx, cause);
   }
 }
 

@@ -9,6 +9,7 @@ import { type LockedRecord } from '../settlement/metering-record.sql.js';
 import { nameOf } from '../settlement/record-notice.js';
 import { RecordTransitions } from '../settlement/record-transition.js';
 import { type ClaimCandidate } from './claim.sql.js';
+import { byText } from '../../runtime/order.js';
 
 /**
  * What no trigger can refuse (triggers that were disabled, a dump loaded over the ledger) is found before it is sent:
@@ -49,7 +50,7 @@ export class ClaimProof {
       now,
     );
     // In one order, so that two claims do not wait for each other in a circle.
-    for (const { record, found } of wrong.sort((a, b) => (a.record.id < b.record.id ? -1 : 1)))
+    for (const { record, found } of wrong.sort((a, b) => byText(a.record.id, b.record.id)))
       await this.alerts.raise(tx, mismatchAlertOf(record, found));
     const blocked = new Set(wrong.map(({ record }) => record.id));
     return claimed.filter(({ id }) => !blocked.has(id));

@@ -1,4 +1,5 @@
 import { digestUuid } from '../../runtime/digest-uuid.js';
+import { byText } from '../../runtime/order.js';
 
 /**
  * What a fact adds to its type. Instants are ISO UTC text, as they are stored. No names of a buyer: agreements and
@@ -96,7 +97,7 @@ export function factIdOf(origin: string, messageId: string, type: FactType): str
 
 /** In the order of their own instants; at one instant by id. */
 export function byInstant(a: AgreementFact, b: AgreementFact): number {
-  return a.at.getTime() - b.at.getTime() || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  return a.at.getTime() - b.at.getTime() || byText(a.id, b.id);
 }
 
 /** In order, each once. */

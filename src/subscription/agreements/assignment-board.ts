@@ -1,4 +1,5 @@
 import { earliest } from '../../runtime/clock.js';
+import { byText } from '../../runtime/order.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
 import { type AgreementLife, type Asking } from './agreement-life.js';
 import { lifeOf } from './agreement-state.js';
@@ -59,7 +60,7 @@ export class AssignmentBoard {
       ids === undefined || ids === null ? [...this.facts.keys()] : ids.map((id) => this.aliases.get(id) ?? id);
     return [...new Set(all)]
       .filter((id) => this.facts.has(id))
-      .sort((a, b) => this.startsAt(a) - this.startsAt(b) || (a < b ? -1 : 1));
+      .sort((a, b) => this.startsAt(a) - this.startsAt(b) || byText(a, b));
   }
 
   startsAt(id: string): number {

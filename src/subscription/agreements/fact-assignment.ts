@@ -1,4 +1,5 @@
 import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { byText } from '../../runtime/order.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
 import { isPositive } from './agreement-end.js';
 import { type AgreementLife, ANSWER_SETTLES_AFTER_MS, type Asking, type Doubt } from './agreement-life.js';
@@ -113,7 +114,7 @@ export function assignFacts(
  * of, else the next.
  */
 function licenseAliasesOf(rows: readonly AgreementRow[], board: AssignmentBoard): [string, string][] {
-  const byId = [...rows].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const byId = [...rows].sort((a, b) => byText(a.id, b.id));
   const unnamed = byId.filter(({ isNamed, licenses }) => !isNamed && licenses.length > 0);
   return unnamed.flatMap((row, index): [string, string][] => {
     const shares = (other: AgreementRow): boolean => other.licenses.some((license) => row.licenses.includes(license));

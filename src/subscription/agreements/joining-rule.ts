@@ -1,4 +1,5 @@
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
+import { byText } from '../../runtime/order.js';
 import { type AgreementEnd, type AgreementLife } from './agreement-life.js';
 
 /** An agreement of one buyer at one product (no aliases). */
@@ -167,7 +168,7 @@ function startsAt({ life }: JoiningAgreement): number {
 
 function byStart(a: JoiningAgreement, b: JoiningAgreement): number {
   const [from, to] = [startsAt(a), startsAt(b)];
-  return from === to ? (a.id < b.id ? -1 : 1) : from - to;
+  return from === to ? byText(a.id, b.id) : from - to;
 }
 
 /** Sets of agreements that are one subscription. */

@@ -1,4 +1,5 @@
 import { earliest, earliestOf, firstAfter, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { byText } from '../../runtime/order.js';
 import {
   type AgreementEnd,
   type AgreementLife,
@@ -211,7 +212,7 @@ export function phasedAgreementsOf<T extends ChainAgreement>(
       isFollowed: true,
     };
   });
-  return phased.sort((a, b) => a.startsAt - b.startsAt || (a.id < b.id ? -1 : 1));
+  return phased.sort((a, b) => a.startsAt - b.startsAt || byText(a.id, b.id));
 }
 
 /**

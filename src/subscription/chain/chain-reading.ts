@@ -5,6 +5,7 @@ import { assignFacts, type Assignment } from '../agreements/fact-assignment.js';
 import { joinAgreements, type Joining } from '../agreements/joining-rule.js';
 import { type ChainAgreement } from '../agreements/subscription-state.js';
 import { type AgreementRecord, type BuyerChains, type SubscriptionRecord } from './buyer-chains.js';
+import { byText } from '../../runtime/order.js';
 
 /** What the pure rules make of everything known of a buyer. */
 export interface ChainReading {
@@ -73,7 +74,7 @@ export function chainOf(
       life,
       previousId: joining.previousOf.get(id) ?? null,
     }))
-    .sort((a, b) => startOf(a) - startOf(b) || (a.id < b.id ? -1 : 1));
+    .sort((a, b) => startOf(a) - startOf(b) || byText(a.id, b.id));
 }
 
 export function livingOf({ subscriptions }: BuyerChains): SubscriptionRecord[] {

@@ -5,6 +5,7 @@ import { type AgreementTerms } from '../agreements/agreement-fact.js';
 import { agreementKeyOf, digestOf, licenseIdOf } from '../chain/aws-names.js';
 import { type LifecycleDetails, type SpokenOf } from '../inbox/lifecycle-event.js';
 import { type AskedBuyer, type KnownAgreement } from './asked-buyer.js';
+import { byText } from '../../runtime/order.js';
 
 /** All that AWS said when it was asked about a buyer. */
 export interface BuyerAnswer {
@@ -100,7 +101,7 @@ export function previousOf(found: FoundAgreement, agreements: readonly FoundAgre
       (other.startTime < startTime || (other.agreementId === initialAgreementId && other.startTime <= startTime)),
   );
   return (
-    before.sort((a, b) => Number(b.startTime) - Number(a.startTime) || (a.agreementId < b.agreementId ? -1 : 1))[0]
+    before.sort((a, b) => Number(b.startTime) - Number(a.startTime) || byText(a.agreementId, b.agreementId))[0]
       ?.agreementId ?? null
   );
 }
