@@ -40,7 +40,7 @@ export function quantityStepsOf(
     const quantity = held.reduce((sum, { value }) => sum + quantityOf(value), 0n);
     const before = steps.at(-1);
     const next = expiryOf(held);
-    const renewedAt: Date | null = next !== null && expiry !== null && next > expiry ? expiry : null;
+    const renewedAt: Date | null = (next?.getTime() ?? 0) > (expiry?.getTime() ?? Infinity) ? expiry : null;
     if (renewedAt) renewals.push(renewedAt);
     expiry = next ?? expiry;
     if (before === undefined || otherwiseAt === null) {
@@ -48,12 +48,13 @@ export function quantityStepsOf(
       continue;
     }
     if (quantity === before.quantity) continue;
+    // Stryker disable next-line EqualityOperator: they differ.
     if (quantity > before.quantity) {
       // Nothing listed yet, right after the purchase: what comes first was bought from the beginning. Nothing listed
       // for a while around a renewal: it counts from the old end.
       if (steps.length === 1 && isSilentBefore(said, fetchedAt)) steps.length = 0;
       const renewed = renewedAt && hourFrom(renewedAt);
-      while (renewed !== null && steps.length > 1 && lastHourOf(steps) >= renewed) steps.pop();
+      while (renewed !== null && lastHourOf(steps) >= renewed) steps.pop();
       const from = renewed ?? hourNumberOf(toldIn(told, otherwiseAt, fetchedAt) ?? otherwiseAt);
       steps.push({ fromHour: steps.length === 0 ? lastHourOf(steps) : Math.max(lastHourOf(steps), from), quantity });
     } else {

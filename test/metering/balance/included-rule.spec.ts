@@ -6,6 +6,7 @@ import {
   includedMismatch,
   includedOf,
   includedStep,
+  leftBy,
 } from '../../../src/metering/balance/included-rule.js';
 import { balanceStep } from '../../../src/metering/sealing/balance-step.js';
 import { formatDecimal, fromUnits, type Scaled, scaled } from '../../../src/runtime/decimal.js';
@@ -40,6 +41,16 @@ describe('what a term includes', () => {
     expect(shown(includedOf(terms))).toEqual(['750', '1000', '900']);
     expect(shown(includedOf(terms, true))).toEqual(['750', '1100', '900']);
     expect(shown(includedOf([term([1000, 1300])], true, fromUnits(200)))).toEqual(['1200']);
+    expect(shown(includedOf([term([1000, 750]), term([1000, 1900])], true))).toEqual(['750', '1250']);
+  });
+
+  it.each([
+    ['what its last term did not use', [term([1000, 900]), term([1000, 700])], '0', '400'],
+    ['nothing where all was used', [term([1000, 1300])], '200', '0'],
+    ['what came to it, where it has no term', [], '200', '200'],
+    ['what came to it as well', [term([1000, 900])], '200', '300'],
+  ])('K27 leaves to an agreement after it %s', (_, terms, rolledOver, left) => {
+    expect(formatDecimal(leftBy(terms, scaled(rolledOver)))).toBe(left);
   });
 });
 
@@ -172,13 +183,44 @@ describe('what stands in a record of its included units', () => {
     expect(includedMismatch({ included: '0', includedTotal: '0', basis: null })).toBeNull();
   });
 
+  it('says what rolled over, and that it does', () => {
+    const stretches = (units: string, used: string) => [{ from: null, units, used }];
+    const rolling: IncludedBasis = {
+      ...basis,
+      rollsOver: true,
+      rolledOver: '50',
+      terms: [
+        { from: null, stretches: stretches('1000', '900') },
+        { from: null, stretches: stretches('1000', '2000') },
+      ],
+      own: { used: '2900', included: '900' },
+    };
+    expect(formatDecimal(includedFrom(rolling))).toBe('1150');
+    expect(formatDecimal(includedFrom({ ...rolling, rolledOver: '0' }))).toBe('1100');
+    expect(formatDecimal(includedFrom({ ...rolling, rollsOver: false }))).toBe('1000');
+    const { rollsOver: _rolls, rolledOver: _rolled, ...alone } = rolling;
+    expect(formatDecimal(includedFrom(alone))).toBe('1000');
+  });
+
   it.each([
-    ['other units', { included: '150', includedTotal: '1050', basis }],
-    ['another total', { included: '100', includedTotal: '950', basis }],
-    ['units that nothing includes', { included: '1', includedTotal: '1', basis: null }],
-    ['a basis of another term', { included: '100', includedTotal: '1000', basis: { ...basis, terms: [] } }],
-    ['a basis that is none', { included: '100', includedTotal: '1000', basis: { ...basis, own: null as never } }],
-  ])('is found to differ: %s', (_, record) => {
-    expect(includedMismatch(record)).not.toBeNull();
+    ['other units', { included: '150', includedTotal: '1050', basis }, { says: '150', found: '100' }],
+    ['another total', { included: '100', includedTotal: '950', basis }, { says: '950 in all', found: '1000 in all' }],
+    [
+      'units that nothing includes',
+      { included: '1', includedTotal: '1', basis: null },
+      { says: '1', found: 'nothing that includes it' },
+    ],
+    [
+      'a basis of another term',
+      { included: '100', includedTotal: '1000', basis: { ...basis, terms: [] } },
+      { says: '100', found: '-900' },
+    ],
+    [
+      'a basis that is none',
+      { included: '100', includedTotal: '1000', basis: { ...basis, own: null as never } },
+      { says: '100', found: 'nothing that can be reckoned' },
+    ],
+  ])('is found to differ: %s', (_, record, differs) => {
+    expect(includedMismatch(record)).toEqual(differs);
   });
 });

@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { mismatchesOf, mismatchText, type RecordFooting } from '../../../src/metering/balance/record-proof.js';
+import {
+  type Mismatch,
+  mismatchesOf,
+  mismatchText,
+  type RecordFooting,
+} from '../../../src/metering/balance/record-proof.js';
 
 const FOOTING: RecordFooting = {
   id: 'r-1',
@@ -41,6 +46,69 @@ describe('what a record says and what the ledger says', () => {
     ['a carry that no record left', { carry_in: '1000', continues: false }, ['carry']],
   ])('%s', (_, over, expected) => {
     expect(mismatchesOf({ ...FOOTING, ...over }).map(({ what }) => what)).toEqual(expected);
+  });
+
+  const said = { fetchedAt: '2026-11-11T10:05:00.000Z', quantity: '1', factor: '1000' };
+  const included: Partial<RecordFooting> = {
+    included: '100',
+    included_total: '1000',
+    included_by: {
+      ...{ contractDimension: 'pack', covers: ['calls'], said, asOf: '2026-11-11T11:05:00.000Z' },
+      terms: [{ from: null, stretches: [{ from: null, units: '1000', used: '1150' }] }],
+      included: '900',
+      own: { used: '1150', included: '900' },
+    },
+    said_quantity: '1',
+  };
+
+  it.each<[string, Partial<RecordFooting>, Mismatch[]]>([
+    ['strangers', { strangers: 2 }, [{ what: 'rollups', says: 'its own', found: '2 that cannot be its own' }]],
+    ['events', { unproven: 3 }, [{ what: 'events', says: 'those of its rollups', found: 'others, in 3 rollup(s)' }]],
+    ['units that are included, as they follow', included, []],
+    [
+      'units that nothing includes',
+      { included: '3' },
+      [{ what: 'included units', says: '3', found: 'nothing that includes it' }],
+    ],
+    [
+      'no included units, where records before it had some',
+      { is_uncounted: true },
+      [{ what: 'included units', says: 'none', found: 'a contract that includes some' }],
+    ],
+    ['another answer of AWS', { ...included, said_quantity: '2' }, [{ what: 'entitlement', says: '1', found: '2' }]],
+    [
+      'an answer of AWS that the ledger does not have',
+      { ...included, said_quantity: null },
+      [{ what: 'entitlement', says: '1', found: 'no such answer of AWS' }],
+    ],
+    [
+      'usage that was counted otherwise',
+      { counted_sum: '5', counting_sum: '6' },
+      [{ what: 'counted usage', says: '5', found: '6' }],
+    ],
+    [
+      'a carry',
+      { carry_in: '3', continues: false },
+      [{ what: 'carry', says: '3', found: 'none that a record of its period left' }],
+    ],
+    [
+      'no balance',
+      { balance_event_sum: null },
+      [{ what: 'balance', says: 'none', found: '7.5 of events, 0 included, 7 in records' }],
+    ],
+    [
+      'half a balance',
+      { balance_included: null, balance_quantity: null },
+      [
+        {
+          what: 'balance',
+          says: '7.5 of events, 0 included, 0 in records',
+          found: '7.5 of events, 0 included, 7 in records',
+        },
+      ],
+    ],
+  ])('are told for what they are: %s', (_, over, expected) => {
+    expect(mismatchesOf({ ...FOOTING, ...over })).toEqual(expected);
   });
 
   it('is told with both numbers', () => {

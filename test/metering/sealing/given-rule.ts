@@ -25,6 +25,9 @@ export interface Given {
   modes?: ModeChange[];
   onSeveral?: 'wait' | 'paidFirst';
   isListed?: boolean;
+  spreadMs?: number;
+  reachableSince?: string;
+  isLastPass?: boolean;
   now?: string;
 }
 
@@ -66,7 +69,8 @@ export function ruleOf(given: Given): PlanningRule {
     operation: 'BatchMeterUsage',
     modes: given.modes ?? [{ from: null, mode: 'live' }],
     times: { now: at(given.now ?? '11:15'), settleDelayMs: 600_000, zeroRecordLeadMs: 3 * HOUR_MS, spreadMs: 0 },
-    ...{ spreadMs: 0, reachableSince: null, isLastPass: false },
+    ...{ spreadMs: given.spreadMs ?? 0, reachableSince: instantOf(given.reachableSince) },
+    isLastPass: given.isLastPass ?? false,
     isListed: given.isListed ?? true,
     onSeveral: given.onSeveral ?? 'wait',
     isTaken: (identity, _dimension, hour) => taken.has(grainText(identity.replace(/^.*:/, ''), hour)),

@@ -40,6 +40,7 @@ describe('K29 the quantity that an answer names', () => {
     ['yes', true, '1'],
     ['no', false, '0'],
     ['text', 'gold', '0'],
+    ['text of digits', '5', '0'],
     ['none', null, '0'],
     ['less than nothing', -3, '0'],
     ['another dimension', { value: 7, dimension: 'seats' }, '0'],
@@ -83,6 +84,35 @@ describe('K26 an amendment', () => {
       [['13', '15']],
     ],
     [
+      'downwards, told two hours before AWS was asked',
+      [said('10:05', null, 10), said('14:00', '11:05', 5)],
+      ['12:00'],
+      [['12', '5']],
+    ],
+    [
+      'a message of the very instant of the last answer, which knew of it',
+      [said('10:05', null, 10), said('13:05', '12:05', 5)],
+      ['12:05'],
+      [['14', '5']],
+    ],
+    [
+      'a message of the very instant of the answer',
+      [said('10:05', null, 10), said('13:05', '12:05', 15)],
+      ['13:05'],
+      [['13', '15']],
+    ],
+    ['a message from after the answer', [said('10:05', null, 10), said('13:05', '12:05', 5)], ['14:30'], [['14', '5']]],
+    [
+      'that is told before another has begun to count: never out of order',
+      [said('10:05', null, 10), said('13:05', '12:05', 15), said('13:20', '13:10', 5), said('13:50', '13:40', 8)],
+      [],
+      [
+        ['12', '15'],
+        ['14', '5'],
+        ['14', '8'],
+      ],
+    ],
+    [
       'that is taken back',
       [said('10:05', null, 10), said('12:05', '11:05', 15), said('13:05', '12:05', 10)],
       [],
@@ -99,6 +129,16 @@ describe('K26 an amendment', () => {
     ],
   ])('%s', (_, history, told, later) => {
     expect(read(history, told)).toEqual({ steps: [['start', '10'], ...later], renewals: [] });
+  });
+});
+
+describe('an answer before which nothing is known', () => {
+  it('counts from the beginning', () => {
+    expect(read([said('12:05', '11:05', 10)]).steps).toEqual([['start', '10']]);
+    expect(read([said('10:05', null, 10), said('12:05', null, 15)]).steps).toEqual([
+      ['start', '10'],
+      ['start', '15'],
+    ]);
   });
 });
 
@@ -140,6 +180,49 @@ describe('K27 a renewal of the same agreement', () => {
     });
   });
 
+  it('takes nothing back that was amended before the old end', () => {
+    const history = [
+      said('10:05', null, { value: 10, expiresAt: '20:00' }),
+      said('12:05', '11:05', { value: 15, expiresAt: '20:00' }),
+      said('21:05', '19:05', { value: 18, expiresAt: '23:00' }),
+    ];
+    expect(read(history)).toEqual({
+      steps: [
+        ['start', '10'],
+        ['11', '15'],
+        ['20', '18'],
+      ],
+      renewals: ['20:00'],
+    });
+  });
+
+  it('K29 begins at the old end, also where AWS lists nothing from that very hour', () => {
+    const history = [
+      said('10:05', null, { value: 10, expiresAt: '12:00' }),
+      said('12:00', '11:05'),
+      said('14:05', '13:05', { value: 12, expiresAt: '23:00' }),
+    ];
+    expect(read(history).steps).toEqual([
+      ['start', '10'],
+      ['12', '12'],
+    ]);
+  });
+
+  it('is counted by the earliest end of several rows', () => {
+    const rows = (...ends: string[]): Row[] => ends.map((expiresAt) => ({ value: 5, expiresAt }));
+    const history = [said('10:05', null, ...rows('12:00', '20:00')), said('12:05', '11:05', ...rows('20:00', '23:00'))];
+    expect(read(history).renewals).toEqual(['12:00']);
+  });
+
+  it('is seen also where a row had no end for a while', () => {
+    const history = [
+      said('10:05', null, { value: 10, expiresAt: '12:00' }),
+      said('12:05', '11:05', 10),
+      said('13:05', '12:05', { value: 10, expiresAt: '23:00' }),
+    ];
+    expect(read(history).renewals).toEqual(['12:00']);
+  });
+
   it('is none where the end comes nearer, or a row has none', () => {
     const history = [
       said('10:05', null, { value: 10, expiresAt: '20:00' }),
@@ -154,6 +237,14 @@ describe('K27 a renewal of the same agreement', () => {
 describe('K29 silence right after the purchase', () => {
   it('is not nothing bought', () => {
     expect(read([said('10:25', null), said('11:05', '10:35', 10)]).steps).toEqual([['start', '10']]);
+  });
+
+  it('is, where AWS listed something else', () => {
+    const seats: Row = { value: 1, dimension: 'seats' };
+    expect(read([said('10:05', null, seats), said('12:05', '11:05', seats, 10)]).steps).toEqual([
+      ['start', '0'],
+      ['11', '10'],
+    ]);
   });
 
   it('is, where a first row of it came and went', () => {

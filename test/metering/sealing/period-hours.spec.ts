@@ -101,6 +101,22 @@ describe('an hour settles', () => {
     expect(settles(spans)).toBe(expected);
   });
 
+  const settlesOf = (given: Given, hour = '10:00'): string | null => time(hoursOf(given).at(at(hour))?.settlesAt);
+
+  it('later by the spread of a ledger in its buyer’s account, also after an end', () => {
+    expect(settlesOf({ spans: RUNNING, spreadMs: 240_000 })).toBe('11 11:14:00');
+    expect(settlesOf({ spans: ending('10:37'), spreadMs: 240_000 })).toBe('11 10:51:00');
+  });
+
+  it('at once in the last pass of a ledger, as far as it has begun', () => {
+    const last = (hour: string, now: string): string | null =>
+      settlesOf({ spans: RUNNING, isLastPass: true, now }, hour);
+    expect(last('10:00', '10:20')).toBe('11 10:20:00');
+    expect(last('10:00', '10:00')).toBe('11 10:00:00');
+    expect(last('10:00', '11:05')).toBe('11 11:00:00');
+    expect(last('11:00', '10:20')).toBe('11 12:10:00');
+  });
+
   it('at the instant itself', () => {
     const isSettled = (now: string): boolean => {
       const hours = hoursOf({ spans: RUNNING, now });
@@ -123,6 +139,29 @@ describe('an hour is free', () => {
     expect(isFree({ spans: [{ ...RUNNING[0]!, identity: null }] })).toBe(false);
     expect(isFree({ now: '2026-11-12T09:59:59Z' })).toBe(true);
     expect(isFree({ now: '2026-11-12T10:00:00Z' })).toBe(false);
+  });
+
+  it('where a record can still be dated in it by the resource that sends', () => {
+    expect(isFree({ reachableSince: '10:59:59' })).toBe(true);
+    expect(isFree({ reachableSince: '11:00' })).toBe(false);
+    expect(isFree({ reachableSince: '09:00' })).toBe(true);
+  });
+
+  it('for a period only where it is settled, named, reachable and not taken', () => {
+    const free = (given: Given): (string | null)[] =>
+      hoursOf({ spans: ending('2026-11-13T00:00:00Z'), now: '11:15', ...given })
+        .free('requests')
+        .map(hourText);
+    expect(free({})).toEqual(['11 10', '11 09', '11 08']);
+    expect(free({ taken: ['l-1 09:00'] })).toEqual(['11 10', '11 08']);
+    expect(free({ reachableSince: '09:30' })).toEqual(['11 10', '11 09']);
+    expect(free({ spans: [{ agreement: '1', from: '08:20', identity: null }] })).toEqual([]);
+  });
+
+  it('under none of its names where another of them is taken', () => {
+    const spans: SpanGiven[] = [{ ...RUNNING[0]!, alsoKnownAs: [legacy] }];
+    expect(isFree({ spans })).toBe(true);
+    expect(isFree({ spans, taken: ['C1 10:00'] })).toBe(false);
   });
 
   it('by the latest reading, where there is no other', () => {
@@ -177,6 +216,22 @@ describe('the next hour of a period', () => {
     });
   });
 
+  it('is not one of a purchase that failed, nor of a stretch that is over now', () => {
+    const failed: SpanGiven = { agreement: '1', from: '12:30', to: '13:30', seals: 'never' };
+    expect(next({ spans: [failed, { agreement: '1', from: '13:30' }] })).toBe('11 13');
+    const over: SpanGiven = { agreement: '1', from: '08:20', to: '11:15', end: null };
+    expect(hourText(hoursOf({ spans: [over], now: '11:15', taken: [] }).nextToSettle)).toBe('11 11');
+    expect(hoursOf({ spans: ending('11:00'), now: '11:15' }).nextToSettle).toBeNull();
+  });
+
+  it('is that after the boundary’s, which the other side has', () => {
+    const spans: SpanGiven[] = [
+      { agreement: '1', from: '2026-10-05T08:20:00Z', to: '12:30', identity: legacy },
+      { agreement: '2', from: '12:30', identity: legacy },
+    ];
+    expect(next({ spans }, 1)).toBe('11 13');
+  });
+
   it('is, where the product only returns to the mode, the first hour of its return', () => {
     const modes = [
       { from: null, mode: 'live' as const },
@@ -192,10 +247,23 @@ describe('the next hour of a period', () => {
       change.mode === 'live' && change.from ? { ...change, from: at('15:30') } : change,
     );
     expect(hourText(hoursOf({ spans: RUNNING, modes: inside }).resumesWith)).toBe('11 15');
+    // The boundary's own hour has no time of the agreement: the one after it has.
+    const later: SpanGiven[] = [{ agreement: '1', from: '15:59:59' }];
+    expect(hourText(hoursOf({ spans: later, modes: inside }).resumesWith)).toBe('11 16');
+    // Over before the product returns.
+    const before = ending('2026-11-11T14:00:00Z');
+    expect(hoursOf({ spans: before, modes }).resumesWith).toBeNull();
   });
 });
 
 describe('the cutoff of a period', () => {
+  it('is none of a period without time', () => {
+    const hours = hoursOf({ spans: RUNNING });
+    const { subscription } = hours.period;
+    const none = ruleOf({ spans: RUNNING }).hoursOf({ ...hours.period, subscription, spans: [] });
+    expect(none.cutoffAt).toBeNull();
+  });
+
   it('is that of its last hour, once it is over', () => {
     expect(hoursOf({ spans: RUNNING }).cutoffAt).toBeNull();
     expect(hoursOf({ spans: ending('11:16') }).cutoffAt).toBeNull();
