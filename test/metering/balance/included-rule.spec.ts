@@ -185,20 +185,18 @@ describe('what stands in a record of its included units', () => {
 
   it('says what rolled over, and that it does', () => {
     const stretches = (units: string, used: string) => [{ from: null, units, used }];
-    const rolling: IncludedBasis = {
+    const alone: IncludedBasis = {
       ...basis,
-      rollsOver: true,
-      rolledOver: '50',
       terms: [
         { from: null, stretches: stretches('1000', '900') },
         { from: null, stretches: stretches('1000', '2000') },
       ],
       own: { used: '2900', included: '900' },
     };
+    const rolling = { ...alone, rollsOver: true, rolledOver: '50' };
     expect(formatDecimal(includedFrom(rolling))).toBe('1150');
     expect(formatDecimal(includedFrom({ ...rolling, rolledOver: '0' }))).toBe('1100');
     expect(formatDecimal(includedFrom({ ...rolling, rollsOver: false }))).toBe('1000');
-    const { rollsOver: _rolls, rolledOver: _rolled, ...alone } = rolling;
     expect(formatDecimal(includedFrom(alone))).toBe('1000');
   });
 
