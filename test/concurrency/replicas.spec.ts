@@ -8,8 +8,9 @@ import { DIMENSIONS, PRODUCT_CODE, World } from '../support/world.js';
 const BUYERS = 8;
 const HOURS = 6;
 const EVENTS_AN_HOUR = 60;
-const REQUEST_TIMEOUT_MS = 250;
-const SUBMISSION = { submission: { requestTimeoutMs: REQUEST_TIMEOUT_MS, leaseMs: 1000 } };
+/** Covers the buyers' arrivals, too, which a busy machine must get done in it. */
+const REQUEST_TIMEOUT_MS = 1500;
+const SUBMISSION = { submission: { requestTimeoutMs: REQUEST_TIMEOUT_MS, leaseMs: 4000 } };
 
 /** All that AWS and the network can do to a call, each now and then. */
 function faultsOf(random: SeededRandom): Fault[] {

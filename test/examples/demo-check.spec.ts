@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import path from 'node:path';
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { repositoryRoot, spawnProcess, typescriptArgs } from '../support/processes.js';
-
-jest.setTimeout(240_000);
 
 interface Account {
   subscriptions: number;

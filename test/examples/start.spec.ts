@@ -3,11 +3,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { startSettingsOf } from '../../examples/saas/start-settings.js';
 import { eventually, listProcesses, spawnTypescript, type TestProcess } from '../support/processes.js';
-
-jest.setTimeout(60_000);
 
 describe('what npm start is told', () => {
   it('nothing: a free port, a database of its own, an hour in six seconds', () => {

@@ -249,7 +249,7 @@ describe('a message', () => {
     await receive(host);
     expect(await storedBy(host)).toEqual(stored);
     expect(queue.held).toEqual(NOTHING);
-  }, 60_000);
+  });
 });
 
 describe('a listener', () => {

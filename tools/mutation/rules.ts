@@ -75,7 +75,7 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'subscription/agreements/assignment-board': AGREEMENTS,
   'subscription/agreements/fact-assignment': AGREEMENTS,
   'subscription/agreements/joining-rule': ['subscription/agreements/joining-rule', ...AGREEMENTS],
-  'subscription/agreements/subscription-state': AGREEMENTS,
+  'subscription/agreements/subscription-state': ['subscription/agreements/subscription-state'],
   'subscription/agreements/timeline-rule': ['subscription/agreements/timeline-rule'],
   'subscription/chain/aws-names': ['subscription/aws-names'],
   'subscription/inbox/lifecycle-parser': ['notifications/lifecycle-parser'],

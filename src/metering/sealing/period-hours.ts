@@ -73,8 +73,7 @@ export function hourIn(period: Period, hour: Date, context: HoursContext): Perio
         candidate.to ? earliest(hourEnds, candidate.to) : hourEnds,
       ),
   );
-  const timestamp = span && instantIn(hour, span);
-  if (!span || !timestamp) return null;
+  if (!span) return null;
   const identity = identityAt(span, hour);
   const owner = period.subscription.spans.find(
     (other) =>
@@ -85,7 +84,7 @@ export function hourIn(period: Period, hour: Date, context: HoursContext): Perio
   return {
     hour,
     span,
-    timestamp,
+    timestamp: latest(hour, recordsFrom(span)),
     identity: identity?.identity ?? null,
     deadlines,
     settlesAt: settlesAt(period, span, hour, deadlines, context),
@@ -106,9 +105,8 @@ function settlesAt(
   const hourEnds = plusMs(hour, HOUR_MS);
   if (isLastPass && hour <= times.now) return earliest(hourEnds, times.now);
   // Where the identity goes on beyond the boundary, nothing presses: the whole hour settles.
-  const isLast =
-    span.end !== null && span.to !== null && span.to < hourEnds && endSignsOf(period.subscription, span, hour) !== null;
-  const over = isLast && span.to ? span.to : hourEnds;
+  const isLast = span.end !== null && endSignsOf(period.subscription, span, hour) !== null;
+  const over = isLast ? earliest(span.to, hourEnds) : hourEnds;
   const settled = plusMs(over, times.settleDelayMs + spreadMs);
   const isUnpriced = span.termsUnknownFrom !== null && span.termsUnknownFrom < hourEnds;
   const isHeld = span.seals === 'lastMoment' || isUnpriced;
@@ -147,7 +145,7 @@ export class PeriodHours {
   /** Whether whoever sends may date a record in it. */
   isReachable({ hour }: PeriodHour): boolean {
     const { reachableSince } = this.context;
-    return reachableSince === null || plusMs(hour, HOUR_MS - SECOND_MS) >= reachableSince;
+    return plusMs(hour, HOUR_MS - SECOND_MS) >= (reachableSince ?? hour);
   }
 
   /** Settled, nameable, nobody's, and not past any reading of its deadline. */
@@ -188,7 +186,7 @@ export class PeriodHours {
     const begun = this.all.findLast((found) => !this.isSettled(found));
     if (begun) return begun;
     const { now } = this.context.times;
-    for (const span of this.period.spans.filter(({ to, seals }) => seals !== 'never' && (to === null || to > now))) {
+    for (const span of this.period.spans) {
       const first = latest(hourOf(recordsFrom(span)), plusMs(hourOf(now), HOUR_MS));
       // A boundary may leave the very first to the other side.
       const found = this.at(first) ?? this.at(plusMs(first, HOUR_MS));
@@ -199,7 +197,6 @@ export class PeriodHours {
 
   /** The first hour to come in the period's mode, where the product only returns to it; null where it is not known to. */
   get resumesWith(): PeriodHour | null {
-    if (!this.runs) return null;
     const { now } = this.context.times;
     const changes = this.context.modes.flatMap(({ from }) => (from && from > now ? [hourOf(from)] : []));
     for (const hour of changes.flatMap((change) => [change, plusMs(change, HOUR_MS)])) {

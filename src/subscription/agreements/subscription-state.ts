@@ -190,9 +190,8 @@ export function phasedAgreementsOf<T extends ChainAgreement>(
     const successor = own.filter(
       ({ previousId }) => previousId !== null && (previousId === id || aliasIds.includes(previousId)),
     );
-    const next = successor.map((other) => takesOverAt(other, now)).filter((at) => at !== null);
-    const takenOver = earliestOf(next);
-    const endedAt = life.end?.at ?? (phase === 'over' || phase === 'awaitingSuccessor' ? life.plannedEndAt : null);
+    const takenOver = earliestOf(successor.map((other) => takesOverAt(other, now)));
+    const endedAt = life.end?.at ?? (phase === 'awaitingSuccessor' ? life.plannedEndAt : null);
     if (takenOver === null)
       return {
         ...agreement,
@@ -222,7 +221,7 @@ function takesOverAt(
   { life: { start, end }, phase }: ChainAgreement & { phase: AgreementPhase },
   now: Date,
 ): Date | null {
-  if (start === null || phase === 'failed' || phase === 'unknown') return null;
+  if (start === null || phase === 'failed') return null;
   // It was called off before it began.
   if (end !== null && end.at <= start.at) return null;
   return start.isTold || (start.confirmedAt !== null && start.confirmedAt <= now) ? start.at : null;

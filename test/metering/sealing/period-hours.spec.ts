@@ -91,6 +91,14 @@ describe('an hour settles', () => {
     ['with the whole hour, where nobody told an end', ending('10:37', null), '11 11:10:00'],
     ['with the whole hour, where the identity goes on', ending('10:37', { identityGoesOn: true }), '11 11:10:00'],
     ['with the whole hour, where its agreement ends later', ending('11:05'), '11 11:10:00'],
+    [
+      'with the whole hour, where the identity goes on in a stretch that ends in it',
+      [
+        { agreement: '1', from: '08:20', to: '10:37', end: null },
+        { agreement: '1', from: '10:37', to: '10:50', end: {} },
+      ],
+      '11 11:10:00',
+    ],
     ['ten minutes before it would be lost', ending('10:37', { firstSignAt: at('09:50') }), '11 10:40:00'],
     ['but never before the end of its agreement', ending('10:37', { firstSignAt: at('09:40') }), '11 10:37:00'],
     ['at the last moment, where the start is provisional', [{ ...RUNNING[0]!, seals: 'lastMoment' }], '12 07:00:00'],
@@ -209,6 +217,7 @@ describe('the next hour of a period', () => {
       { agreement: '1', from: '13:30' },
     ];
     expect(next({ spans })).toBe('11 13');
+    expect(next({ spans: [spans[0]!, { agreement: '1', from: '15:30' }] })).toBe('11 15');
     expect(
       hoursOf({ spans: [{ agreement: '1', from: '2026-11-01T00:00:00Z', to: '11:15' }] }).nextToSettle,
     ).toMatchObject({
