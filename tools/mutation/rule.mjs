@@ -85,7 +85,7 @@ for (const mutant of mutants) {
   const covering = tests.filter(({ title }) => perTest[title]?.[mutant.id]);
   active.activeMutant = mutant.id;
   active.hitCount = 0;
-  active.hitLimit = 1000 + 100 * covering.reduce((sum, { title }) => sum + perTest[title][mutant.id], 0);
+  active.hitLimit = 1000 + 10 * covering.reduce((sum, { title }) => sum + perTest[title][mutant.id], 0);
   const isDead = (await pass(covering)) !== null || (atLoad[mutant.id] && !(await passAfresh(mutant)));
   active.activeMutant = undefined;
   if (isDead) {
