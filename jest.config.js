@@ -4,7 +4,7 @@
  */
 export const PROCESS_SUITES = [
   '/test/crash/',
-  '/test/examples/(start|demo-check|container)\\.',
+  '/test/examples/(start|demo-check|container(-ledger)?)\\.',
   '/test/tooling/(postgres-server|test-database)\\.',
   '/test/events/killed-process\\.',
   '/packages/simulator/test/(command|state)\\.',

@@ -32,6 +32,11 @@ export function withDefaultsOfType(products: unknown): unknown {
   );
 }
 
+/** AWS tracks prepaid units by the hour: no later hour may pay for one of theirs, unless the host says so. */
+export function onExpiredByDefault(products: unknown): 'carry' | 'hold' {
+  return productsOf({ products }).some(({ included }) => included === 'aws') ? 'hold' : 'carry';
+}
+
 /** What no single option can tell: which of them mean nothing, or the wrong thing, together. */
 export function combinationProblems(input: Given): OptionProblem[] {
   const products = productsOf(input);

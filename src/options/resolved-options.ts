@@ -7,7 +7,7 @@ import { databaseUrlOf } from './database-url.js';
 import { ENVIRONMENT } from './environment-variables.js';
 import { optionsSchema } from './options.schema.js';
 import { type Options } from './options.js';
-import { combinationProblems, withDefaultsOfType } from './product-rules.js';
+import { combinationProblems, onExpiredByDefault, withDefaultsOfType } from './product-rules.js';
 
 /** All options with their defaults filled in: what every room is given. */
 export type ResolvedOptions = z.output<typeof optionsSchema>;
@@ -53,6 +53,7 @@ export function resolveOptions(given: Options = {}, environment: NodeJS.ProcessE
   input.migrations ??= environment.NODE_ENV === 'production' ? 'verify' : 'run';
 
   input.products = withDefaultsOfType(input.products);
+  input.onExpired ??= onExpiredByDefault(input.products);
 
   const result = optionsSchema.safeParse(input);
   const problems = [

@@ -26,10 +26,11 @@ export interface TimingOptions {
    * Units that AWS would take no more and that are known not billed: `carry` annuls the record and bills them with a
    * later hour while the agreement lives, `hold` waits for a person.
    *
-   * Give `hold` where no unit may be billed with an hour in which it was not used.
+   * Give `hold` where no unit may be billed with an hour in which it was not used, for example of a container's free
+   * trial, which AWS counts by the hour.
    *
    * @range `carry` or `hold`
-   * @defaultValue `carry`
+   * @defaultValue `carry`; `hold` where a product has `included: 'aws'`, whose prepaid units AWS counts by the hour
    * @environment MARKETPLACE_ON_EXPIRED
    */
   onExpired?: 'carry' | 'hold' | undefined;

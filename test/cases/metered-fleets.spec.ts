@@ -240,6 +240,32 @@ describe('across these', () => {
     },
   );
 
+  it('an outage of egress for nine hours where AWS counts prepaid units by the hour: what is too old is held', async () => {
+    await using world = await InstalledWorld.start({
+      product: { contractDimensions: ['pack'], included: 'aws' },
+    });
+    const egress = new Egress(world.simulator.url);
+    await egress.open();
+    try {
+      const pod = await world.pod('us-east-1', { aws: { endpoint: egress.url } });
+      await world.at('09:30');
+      await egress.shut();
+      for (let hour = 9; hour < 18; hour += 1) {
+        await world.at(`${String(hour).padStart(2, '0')}:45`);
+        await pod.record(1);
+      }
+      await egress.open();
+      for (const time of ['18:11', '19:10', '20:10']) await world.at(time);
+      // AWS takes six hours, the running one beside them; no later hour pays for one of the others.
+      expect(world.billByHour()).toEqual({ 12: 1, 13: 1, 14: 1, 15: 1, 16: 1, 17: 1 });
+      const { records } = await world.expectConserved();
+      expect(records).toEqual({ 'held expired': 3 });
+      expect(await world.alerts()).toEqual(['expired']);
+    } finally {
+      await egress.shut();
+    }
+  });
+
   it.each([6, 1])('an outage of egress for nine hours, one unit an hour (window: %d h)', async (hours) => {
     await using world = await InstalledWorld.start({
       simulator: { switches: { meterUsageWindowHours: hours } },

@@ -8,7 +8,7 @@ import { HOURLY, IMAGE, METERED, SOFTWARE_START, SoftwareWorld, type StartOutcom
 
 // K12 to K14: what software in a buyer's account finds out before its first call. Each case stands for its kind: other
 // sources and orders by test/container/credential-rule.spec.ts, other answers of the platforms by
-// test/container/metadata-client.spec.ts, regions by test/container/region-rule.spec.ts.
+// test/container/metadata-client.spec.ts, regions by test/container/region-rule.spec.ts; what is answered once it runs: first-answers.spec.ts.
 
 let world: SoftwareWorld;
 

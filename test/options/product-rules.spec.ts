@@ -201,3 +201,25 @@ describe('K16: what variables may do in a buyer’s account', () => {
     expect(start).toThrow('products (MARKETPLACE_PRODUCTS): give products of type container and ami in the code');
   });
 });
+
+describe('units that AWS would take no more', () => {
+  const contract = { type: 'container' as const, contractDimensions: ['pack'] };
+  it.each<[string, Partial<Product>, Options, 'carry' | 'hold']>([
+    ['are held where AWS counts prepaid ones by the hour', { ...contract, included: 'aws' }, {}, 'hold'],
+    [
+      'go with a later hour all the same where the host says so',
+      { ...contract, included: 'aws' },
+      { onExpired: 'carry' },
+      'carry',
+    ],
+    [
+      'go with a later hour where the module subtracts them',
+      { ...contract, included: 'module', includedUnits: [{ contractDimension: 'pack', covers: ['units'], units: 9 }] },
+      {},
+      'carry',
+    ],
+    ['go with a later hour where none are prepaid', { type: 'container' }, {}, 'carry'],
+  ])('%s', (_, product, over, expected) => {
+    expect(resolveOptions(given([product], over), {}).onExpired).toBe(expected);
+  });
+});
