@@ -11,6 +11,7 @@ export const UNIT_SUITES = [
   'test/entitlement/snapshot-rule',
   'test/events/delivery-backoff',
   'test/metering/balance/(included-rule|record-proof)',
+  'test/metering/erasure/',
   'test/metering/recording/(event-id|javascript-input|usage-reading)',
   'test/metering/sealing/(allocation|balance-step|contract-terms|folded-keys|included-quantity|ledger-spread)',
   'test/metering/sealing/(period-hours|planning-rule|record-draft|zero-records)',
@@ -21,7 +22,7 @@ export const UNIT_SUITES = [
   'test/options/(included-units|product-rules|public-key)',
   'test/registration/(arrival-limiter|registration-form)',
   'test/runtime/(backoff|clock|decimal|fair-turns|order|single-flight|text-guards)',
-  'test/subscription/(aws-names|money-settings|product-mode|reconciliation-answer)',
+  'test/subscription/(aws-names|buyer-return|money-settings|product-mode|reconciliation-answer)',
   'test/subscription/agreements/',
 ];
 

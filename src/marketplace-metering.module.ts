@@ -39,6 +39,7 @@ import {
 import { MarketplaceJobs } from './metering/marketplace-jobs.service.js';
 import { METERING_PROVIDERS } from './metering/metering.providers.js';
 import { MeteringService } from './metering/metering.service.js';
+import { MarketplaceErasure } from './metering/erasure/marketplace-erasure.service.js';
 import { LinkCorrection } from './metering/settlement/link-correction.js';
 import { RecordResolution } from './metering/settlement/record-resolution.service.js';
 import { SubmissionHold } from './metering/settlement/submission-hold.js';
@@ -70,6 +71,7 @@ const PUBLIC_SERVICES = [
   EntitlementService,
   RecordResolution,
   LinkCorrection,
+  MarketplaceErasure,
   SubmissionHold,
   MarketplaceAudit,
   EventDeliveries,

@@ -47,15 +47,42 @@ export const RECORD_GUARDS: readonly string[] = [
   // --- periods, identities, evidence of annulled records ---
   `CREATE TRIGGER period_frozen BEFORE UPDATE OF seller_account, id, agreement_id, price, mode ON marketplace.period
     FOR EACH ROW EXECUTE FUNCTION marketplace.refuse_change('what a period prices never changes')`,
+  // Names go, all at once or one by one. They come back all at once, where all were erased, and only as they were: the
+  // digest says so of the name itself, the buyer's own of the account that is sent beside a license.
+  `CREATE FUNCTION marketplace.guard_metering_identity() RETURNS trigger LANGUAGE plpgsql AS $$
+  DECLARE
+    was_erased CONSTANT boolean := OLD.kind <> 'installation' AND num_nonnulls(OLD.canonical, OLD.license_arn,
+      OLD.customer_aws_account_id, OLD.customer_identifier) = 0;
+    changes CONSTANT boolean := coalesce(NEW.canonical <> OLD.canonical OR NEW.license_arn <> OLD.license_arn
+      OR NEW.customer_aws_account_id <> OLD.customer_aws_account_id
+      OR NEW.customer_identifier <> OLD.customer_identifier, false);
+    comes_back CONSTANT boolean := (NEW.canonical IS NOT NULL AND OLD.canonical IS NULL)
+      OR (NEW.license_arn IS NOT NULL AND OLD.license_arn IS NULL)
+      OR (NEW.customer_aws_account_id IS NOT NULL AND OLD.customer_aws_account_id IS NULL)
+      OR (NEW.customer_identifier IS NOT NULL AND OLD.customer_identifier IS NULL);
+    -- What stands of the name that the identity is, and of an account beside it.
+    own CONSTANT text := CASE NEW.kind WHEN 'license' THEN NEW.license_arn WHEN 'account' THEN
+      NEW.customer_aws_account_id ELSE NEW.customer_identifier END;
+    beside CONSTANT text := CASE NEW.kind WHEN 'license' THEN NEW.customer_aws_account_id END;
+  BEGIN
+    IF (OLD.id, OLD.product_code, OLD.kind, OLD.digest) IS DISTINCT FROM (NEW.id, NEW.product_code, NEW.kind,
+        NEW.digest)
+      OR changes
+      OR (comes_back AND (NOT was_erased
+        OR (sha256(convert_to(NEW.canonical, 'UTF8')) = NEW.digest
+          AND marketplace.name_digest(NEW.kind, own) = NEW.digest) IS NOT TRUE
+        OR num_nonnulls(NEW.license_arn, NEW.customer_aws_account_id, NEW.customer_identifier)
+          <> num_nonnulls(own, beside)
+        OR (beside IS NOT NULL AND NOT EXISTS (SELECT FROM marketplace.buyer_name n WHERE n.product_code =
+          NEW.product_code AND n.kind = 'account' AND n.digest = marketplace.name_digest('account', beside)))))
+    THEN
+      RAISE EXCEPTION 'UPDATE on marketplace.metering_identity is refused: an identity is frozen; its names may only be erased, and come back as they were'
+        USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+  END $$`,
   `CREATE TRIGGER metering_identity_frozen BEFORE UPDATE ON marketplace.metering_identity FOR EACH ROW
-    WHEN ((OLD.id, OLD.product_code, OLD.kind, OLD.digest) IS DISTINCT FROM (NEW.id, NEW.product_code, NEW.kind,
-      NEW.digest)
-      OR (NEW.canonical IS NOT NULL AND NEW.canonical IS DISTINCT FROM OLD.canonical)
-      OR (NEW.license_arn IS NOT NULL AND NEW.license_arn IS DISTINCT FROM OLD.license_arn)
-      OR (NEW.customer_aws_account_id IS NOT NULL AND NEW.customer_aws_account_id IS DISTINCT FROM
-        OLD.customer_aws_account_id)
-      OR (NEW.customer_identifier IS NOT NULL AND NEW.customer_identifier IS DISTINCT FROM OLD.customer_identifier))
-    EXECUTE FUNCTION marketplace.refuse_change('an identity is frozen; its names may only be erased')`,
+    EXECUTE FUNCTION marketplace.guard_metering_identity()`,
   `CREATE TRIGGER annulled_rollup_frozen BEFORE UPDATE ON marketplace.annulled_rollup
     FOR EACH STATEMENT EXECUTE FUNCTION marketplace.refuse_change('what an annulled record had is evidence')`,
 

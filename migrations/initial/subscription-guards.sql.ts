@@ -53,13 +53,22 @@ export const SUBSCRIPTION_GUARDS: readonly string[] = [
   `CREATE TRIGGER claim_guard BEFORE UPDATE ON marketplace.claim FOR EACH ROW
     EXECUTE FUNCTION marketplace.guard_claim()`,
 
-  // A name may be erased, and is never another; its digest stays, so that look-ups go on.
+  // The canonical form of a name, whatever form was printed, as subscription/chain/aws-names.ts has it; and its digest.
+  `CREATE FUNCTION marketplace.name_digest(kind text, name text) RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT sha256(convert_to(CASE kind
+      WHEN 'license' THEN coalesce('l-' || substring(name FROM '(?:^|[:/])(?:l|lic)-([^:/]+)$'), name)
+      WHEN 'agreement' THEN coalesce(substring(name FROM '^agmn?t-(.+)$'), name)
+      ELSE name END, 'UTF8')) $$`,
+  // A name may be erased, and is never another; its digest stays, so that look-ups go on, and so that only the same
+  // name can ever take its place again.
   `CREATE FUNCTION marketplace.guard_buyer_name() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
     IF (OLD.seller_account, OLD.product_code, OLD.kind, OLD.digest) IS DISTINCT FROM (NEW.seller_account,
       NEW.product_code, NEW.kind, NEW.digest)
-      OR (NEW.name IS DISTINCT FROM OLD.name AND NEW.name IS NOT NULL) THEN
-      RAISE EXCEPTION 'a name of a buyer may be erased, never changed' USING ERRCODE = 'restrict_violation';
+      OR (NEW.name IS DISTINCT FROM OLD.name AND NEW.name IS NOT NULL AND (OLD.name IS NOT NULL
+        OR marketplace.name_digest(NEW.kind, NEW.name) <> NEW.digest)) THEN
+      RAISE EXCEPTION 'a name of a buyer may be erased, and come back as it was, never changed' USING ERRCODE =
+        'restrict_violation';
     END IF;
     RETURN NEW;
   END $$`,
@@ -69,12 +78,12 @@ export const SUBSCRIPTION_GUARDS: readonly string[] = [
   BEGIN
     IF (OLD.seller_account, OLD.kind, OLD.digest, OLD.agreement_id) IS DISTINCT FROM (NEW.seller_account, NEW.kind,
       NEW.digest, NEW.agreement_id)
-      OR (OLD.name IS NOT NULL AND NEW.name IS DISTINCT FROM OLD.name AND NEW.name IS NOT NULL)
-      OR (OLD.event_form IS NOT NULL AND NEW.event_form IS DISTINCT FROM OLD.event_form AND NEW.event_form IS NOT NULL)
-      -- With neither form it was erased, and stays so.
-      OR (num_nonnulls(OLD.name, OLD.event_form) = 0 AND num_nonnulls(NEW.name, NEW.event_form) > 0) THEN
-      RAISE EXCEPTION 'a name of an agreement may be completed or erased, never changed' USING ERRCODE =
-        'restrict_violation';
+      OR (NEW.name IS DISTINCT FROM OLD.name AND NEW.name IS NOT NULL AND (OLD.name IS NOT NULL
+        OR marketplace.name_digest(NEW.kind, NEW.name) <> NEW.digest))
+      OR (NEW.event_form IS DISTINCT FROM OLD.event_form AND NEW.event_form IS NOT NULL AND (OLD.event_form IS NOT NULL
+        OR marketplace.name_digest(NEW.kind, NEW.event_form) <> NEW.digest)) THEN
+      RAISE EXCEPTION 'a name of an agreement may be completed or erased, and come back as it was, never changed' USING
+        ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
   END $$`,

@@ -21,11 +21,15 @@ export const SUBSCRIPTIONS: readonly string[] = [
     product_code text NOT NULL,
     -- Two rows that turned out to be one buyer: one hop, always flattened.
     alias_of uuid,
+    -- Its names were erased then (business time): none that is spoken later is written down, until it buys again.
+    erased_at timestamptz,
+    is_back boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (seller_account, id),
     FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product,
     FOREIGN KEY (seller_account, alias_of) REFERENCES marketplace.buyer,
-    CONSTRAINT buyer_not_its_own_alias CHECK (alias_of <> id)
+    CONSTRAINT buyer_not_its_own_alias CHECK (alias_of <> id),
+    CONSTRAINT buyer_is_back_from_erasure CHECK (erased_at IS NOT NULL OR NOT is_back)
   )`,
   // A buyer is read with the rows that turned out to be the same.
   `CREATE INDEX buyer_aliases ON marketplace.buyer (seller_account, alias_of) WHERE alias_of IS NOT NULL`,

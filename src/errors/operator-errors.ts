@@ -14,6 +14,13 @@ export const OPERATOR_ERRORS = {
     meaning: 'The bearer token is missing or wrong.',
     fix: 'Send `Authorization: Bearer <adminToken>`.',
   },
+  ERASURE_REFUSED: {
+    seenBy: ['caller'],
+    status: [],
+    meaning:
+      'A buyer cannot be erased yet: money of theirs is open, and whose it is must be known until it is settled.',
+    fix: 'Read the message (or `obstacles`): it lists all that is open and what ends each; then erase again.',
+  },
   FILTER_INVALID: {
     seenBy: ['operator'],
     status: [400],

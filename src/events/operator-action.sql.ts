@@ -4,6 +4,7 @@ import { storableJson } from '../runtime/storable-text.js';
 /** Everything that a person decides. Each has its row in test/cases/operators-trail.spec.ts. */
 export const OPERATOR_ACTIONS = [
   'alert.acknowledged',
+  'buyer.erased',
   'delivery.retried',
   'delivery.skipped',
   'handler.retired',

@@ -1,6 +1,7 @@
 import { type Provider } from '@nestjs/common';
 import { DeepProof } from './balance/deep-proof.js';
 import { LedgerBalance } from './balance/ledger-balance.js';
+import { MarketplaceErasure } from './erasure/marketplace-erasure.service.js';
 import { MeteringJobs } from './metering.jobs.js';
 import { MarketplaceJobs } from './marketplace-jobs.service.js';
 import { MeteredRoutes } from './metered/metered-routes.js';
@@ -23,6 +24,7 @@ export const METERING_PROVIDERS: Provider[] = [
   MeteringService,
   RequestMeter,
   MeteredRoutes,
+  MarketplaceErasure,
   ...SETTLEMENT_PROVIDERS,
   ...SUBMISSION_PROVIDERS,
   MeteringJobs,

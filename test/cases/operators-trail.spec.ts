@@ -9,6 +9,7 @@ import {
   LicenseMigration,
   LifecycleMessages,
   LinkCorrection,
+  MarketplaceErasure,
   OnMarketplaceEvent,
   RecordResolution,
   SubmissionHold,
@@ -106,6 +107,20 @@ const ROWS: readonly Row[] = [
       await world.app.get(AlertBoard).raise(world.database, { ...alert, severity: 'warning', message: 'held' });
       const act = () => world.app.get(Alerts).acknowledge(alert, { by: SIGNED.by, note: SIGNED.reason });
       return { act, target: alert, result: { open: true } };
+    },
+  },
+  {
+    action: 'buyer.erased',
+    prepare: async (world) => {
+      const buyer = await world.join('acme');
+      buyer.cancel();
+      await world.pass(4);
+      const { subscriptionId } = buyer;
+      return {
+        act: () => world.app.get(MarketplaceErasure).erase({ tenantId: 'acme' }, SIGNED),
+        target: { buyerIds: [expect.any(String)], subscriptionIds: [subscriptionId] },
+        result: { names: 3, identities: 0, messages: expect.any(Number), registrations: 1, texts: 0 },
+      };
     },
   },
   ofDelivery('delivery.retried'),

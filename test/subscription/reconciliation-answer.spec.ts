@@ -37,6 +37,8 @@ function known(agreementId: string | null, more: Partial<KnownAgreement> & { lic
       lastFactAt: null,
       lastHeardAt: null,
     },
+    agreementDigests: agreementId === null ? [] : [digestOf(agreementKeyOf(agreementId))],
+    erasedLicenses: [],
     licenseArns: license === undefined ? [] : [arnOf(license)],
     licenseDigests: license === undefined ? [] : [digestOf(licenseIdOf(license))],
     ...rest,
@@ -164,6 +166,12 @@ describe('what of an answer is told', () => {
       expect(again(asFound(first!, FOUND_AT, { lastHeardAt: at('19T11:00:00'), lastFactAt: at('19T11:00:00') }))).toBe(
         0,
       );
+    });
+
+    it('is nothing where only its names were erased since', () => {
+      const erased = { agreementId: null, licenseArns: [], erasedLicenses: [digestOf('l-1')] };
+      expect(again(asFound(first!, FOUND_AT, erased))).toBe(0);
+      expect(again(asFound(first!, FOUND_AT, { ...erased, erasedLicenses: [] }))).toBe(1);
     });
 
     it.each<[string, Partial<FoundAgreement>]>([

@@ -11,7 +11,7 @@ import { createDataSource } from '../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { type Options } from '../../src/options/options.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
-import { digestOf, licenseIdOf } from '../../src/subscription/chain/aws-names.js';
+import { agreementKeyOf, digestOf, licenseIdOf } from '../../src/subscription/chain/aws-names.js';
 import { type AskedBuyer, type KnownAgreement } from '../../src/subscription/reconciliation/asked-buyer.js';
 import { findingsOf } from '../../src/subscription/reconciliation/buyer-answer.js';
 import { type BuyerAnswered, BuyerQuestions } from '../../src/subscription/reconciliation/buyer-questions.js';
@@ -140,6 +140,7 @@ function rowOf({ agreementId, licenseArn }: Agreement, more: Partial<KnownAgreem
       lastFactAt: null,
       lastHeardAt: null,
     },
+    ...{ agreementDigests: [digestOf(agreementKeyOf(agreementId))], erasedLicenses: [] },
     ...{ licenseArns: [licenseArn], licenseDigests: [digestOf(licenseIdOf(licenseArn))] },
     ...more,
   };
@@ -269,7 +270,8 @@ describe('what AWS is asked about a buyer', () => {
       ...{ status: 'CANCELLED', startTime: null, endTime: null, terms: { trial: null }, entitled: null },
       ...{ previousDigest: null, initialDigest: null, offerId: null },
     };
-    const gone = { ...rowOf(agreement), agreementId: 'agmt-gone', licenseArns: [], licenseDigests: [] };
+    const named = { agreementId: 'agmt-gone', agreementDigests: [digestOf('gone')] };
+    const gone = { ...rowOf(agreement), ...named, licenseArns: [], licenseDigests: [] };
     await ask(buyerOf(agreement, {}, [{ ...gone, found: { at: NOON, details } }]));
     expect(callsTo('DescribeAgreement')).toBe(0);
     const { agreements } = await ask(buyerOf(agreement, {}, [gone]));

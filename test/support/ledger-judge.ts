@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { type LedgerDatabase } from '../../src/database/ledger-database.js';
-import { buyerOf, type MarketplaceSimulator } from './market.js';
+import { buyerOf, licenseIdOf, type MarketplaceSimulator } from './market.js';
 
 // The judge's own reading of invariant I1: written from DESIGN alone, it shares no statement with the module. Each
 // statement returns what is wrong.
@@ -90,21 +91,27 @@ export async function meteredRecords(
     quantity: string;
     block: string;
     agreement: string | null;
+    identity_digest: string;
+    agreement_digest: string | null;
     price: 'trial' | 'paid';
   }>(
-    `SELECT i.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS customer,
+    `SELECT encode(i.digest, 'hex') AS identity_digest, n.digest AS agreement_digest, n.name AS agreement,
+            i.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS customer,
       r.resource_id AS resource, r.dimension, r.hour,
-            coalesce(r.settled_quantity, r.quantity) AS quantity, r.block, p.price,
-            (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = r.seller_account
-              AND n.kind = 'agreement' AND n.agreement_id IN (
-               SELECT a.id FROM marketplace.agreement a WHERE a.id = p.agreement_id OR a.alias_of = p.agreement_id
-                  OR a.id = (SELECT b.alias_of FROM marketplace.agreement b WHERE b.id = p.agreement_id))
-                    LIMIT 1) AS agreement
+            coalesce(r.settled_quantity, r.quantity) AS quantity, r.block, p.price
      FROM marketplace.metering_record r
      JOIN marketplace.metering_identity i ON i.id = r.identity_id
      JOIN marketplace.period p ON (p.seller_account, p.id) = (r.seller_account, r.period_id)
+     LEFT JOIN LATERAL (
+       SELECT n.name, encode(n.digest, 'hex') AS digest FROM marketplace.agreement_name n
+       WHERE n.seller_account = r.seller_account AND n.kind = 'agreement' AND n.agreement_id IN (
+         SELECT a.id FROM marketplace.agreement a WHERE a.id = p.agreement_id OR a.alias_of = p.agreement_id
+            OR a.id = (SELECT b.alias_of FROM marketplace.agreement b WHERE b.id = p.agreement_id))
+       LIMIT 1
+     ) n ON true
      WHERE r.state = 'metered'`,
   );
+  const namesOf = namesByDigest(simulator);
   return rows.map((row) => {
     const buyer =
       row.resource ??
@@ -112,9 +119,37 @@ export async function meteredRecords(
         licenseArn: row.license_arn,
         accountId: row.account,
         customerIdentifier: row.customer,
+        // Of a buyer who was erased the digest alone is left: it must say who was billed.
+        ...((row.license_arn ?? row.account ?? row.customer) === null && namesOf.get(row.identity_digest)),
       });
     const grain = `${row.product_code} ${buyer} ${row.dimension} ${row.hour.toISOString()}`;
     const [quantity, block] = [Number(row.quantity), Number(row.block)];
-    return { grain, quantity, block, agreementId: row.agreement, price: row.price };
+    return {
+      grain,
+      quantity,
+      block,
+      agreementId: row.agreement ?? namesOf.get(row.agreement_digest ?? '')?.agreementId ?? null,
+      price: row.price,
+    };
   });
+}
+
+interface KnownToAws {
+  licenseArn?: string;
+  accountId?: string;
+  customerIdentifier?: string;
+  agreementId?: string;
+}
+
+/** Whom a digest of the ledger stands for, by what AWS knows. */
+function namesByDigest(simulator: MarketplaceSimulator): Map<string, KnownToAws> {
+  const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+  const known = new Map<string, KnownToAws>();
+  for (const { licenseArn, accountId, customerIdentifier, agreementId } of simulator.agreements()) {
+    known.set(digest(licenseIdOf(licenseArn)), { licenseArn });
+    known.set(digest(accountId), { accountId });
+    known.set(digest(agreementId.slice(agreementId.indexOf('-') + 1)), { agreementId });
+    if (customerIdentifier !== undefined) known.set(digest(customerIdentifier), { customerIdentifier });
+  }
+  return known;
 }

@@ -69,6 +69,10 @@ export async function ensureIdentities(
   identities: readonly ProductIdentity[],
 ): Promise<Map<string, string>> {
   const known = await findIdentities(tx, identities);
+  await bringBackNames(
+    tx,
+    identities.filter((identity) => known.has(productIdentityKey(identity))),
+  );
   const missing = new Map(
     identities
       .filter((identity) => !known.has(productIdentityKey(identity)))
@@ -80,20 +84,38 @@ export async function ensureIdentities(
     `INSERT INTO marketplace.metering_identity (id, product_code, kind, digest, canonical, license_arn,
       customer_aws_account_id, customer_identifier)
      SELECT id, product_code, kind, digest, canonical, license_arn, account, identifier
-     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[])
-       WITH ORDINALITY AS n (id, product_code, kind, digest, canonical, license_arn, account, identifier, place)
+     FROM ${NAMED} JOIN unnest($8::uuid[]) WITH ORDINALITY AS given (id, place) USING (place)
      ORDER BY place
      ON CONFLICT (product_code, kind, digest) DO NOTHING`,
-    [
-      list.map(() => uuidv7()),
-      list.map(({ productCode }) => productCode),
-      list.map(({ name }) => name.kind),
-      list.map(({ name }) => digestOf(name)),
-      list.map(({ name }) => canonicalOf(name)),
-      list.map(({ name }) => (name.kind === 'license' ? name.licenseArn : null)),
-      list.map(({ name }) => ('customerAwsAccountId' in name ? name.customerAwsAccountId : null)),
-      list.map(({ name }) => (name.kind === 'customerIdentifier' ? name.customerIdentifier : null)),
-    ],
+    [...parametersOf(list), list.map(() => uuidv7())],
   );
   return new Map([...known, ...(await findIdentities(tx, list))]);
+}
+
+const NAMED = `unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[])
+  WITH ORDINALITY AS n (product_code, kind, digest, canonical, license_arn, account, identifier, place)`;
+
+function parametersOf(list: readonly ProductIdentity[]): unknown[] {
+  return [
+    list.map(({ productCode }) => productCode),
+    list.map(({ name }) => name.kind),
+    list.map(({ name }) => digestOf(name)),
+    list.map(({ name }) => canonicalOf(name)),
+    list.map(({ name }) => (name.kind === 'license' ? name.licenseArn : null)),
+    list.map(({ name }) => ('customerAwsAccountId' in name ? name.customerAwsAccountId : null)),
+    list.map(({ name }) => (name.kind === 'customerIdentifier' ? name.customerIdentifier : null)),
+  ];
+}
+
+/** What was erased and is metered again needs its wire form: the row is the one that AWS dedupes by, now as before. */
+async function bringBackNames(tx: LedgerSql, identities: readonly ProductIdentity[]): Promise<void> {
+  if (identities.length === 0) return;
+  const list = [...identities].sort((a, b) => (productIdentityKey(a) < productIdentityKey(b) ? -1 : 1));
+  await tx.query(
+    `UPDATE marketplace.metering_identity i SET canonical = n.canonical, license_arn = n.license_arn,
+       customer_aws_account_id = n.account, customer_identifier = n.identifier
+     FROM ${NAMED}
+     WHERE i.product_code = n.product_code AND i.kind = n.kind AND i.digest = n.digest AND i.canonical IS NULL`,
+    parametersOf(list),
+  );
 }

@@ -9,6 +9,7 @@ import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
 import { SystemClock } from '../../runtime/clock.js';
 import { Waker } from '../../runtime/waker.js';
+import { MarketplaceErasure } from '../erasure/marketplace-erasure.service.js';
 import { LinkCorrection } from './link-correction.js';
 import { SubmissionHold, type SubmissionHoldState } from './submission-hold.js';
 
@@ -20,6 +21,8 @@ const USAGE = `usage: marketplace-ledger <command>
                                   send again, from this database: also after a restore or a move to another one
   unlink <subscriptionId> --tenant <tenantId> --by <name> --because <why>
                                   undo the link of a subscription to a tenant that should never have had it
+  erase (<subscriptionId> | --tenant <tenantId>) --by <name> --because <why>
+                                  replace the names of a buyer who has left by their digests; exit 1 while money is open
 
   The database is that of DATABASE_URL. Where it holds more than one ledger, --seller <sellerAccount> or
   MARKETPLACE_SELLER_ACCOUNT says which.
@@ -45,8 +48,8 @@ export async function ledgerCommand(args: readonly string[], environment: NodeJS
 }
 
 interface Call {
-  command: 'status' | 'hold' | 'release' | 'unlink';
-  /** The subscription to unlink, and the tenant that has it; else empty. */
+  command: 'status' | 'hold' | 'release' | 'unlink' | 'erase';
+  /** The subscription to unlink or to erase, and the tenant; else empty. */
   id: string;
   tenant: string;
   by: string;
@@ -67,13 +70,17 @@ function callOf(args: readonly string[]): Call | null {
       },
     });
     const [command, id = '', ...others] = positionals;
-    if (others.length > 0 || (id !== '') !== (command === 'unlink')) return null;
+    if (others.length > 0) return null;
+    // One of the two says who is erased.
+    if (command === 'erase' ? (id !== '') === (values.tenant !== '') : (id !== '') !== (command === 'unlink'))
+      return null;
     const call = { id, ...values };
     const isSigned = values.by !== '';
     const isExplained = isSigned && values.because !== '';
     if (command === 'status') return { command, ...call };
     if (command === 'release' && isSigned) return { command, ...call };
     if (command === 'hold' && isExplained) return { command, ...call };
+    if (command === 'erase' && isExplained) return { command, ...call };
     if (command === 'unlink' && isExplained && values.tenant !== '') return { command, ...call };
     return null;
   } catch {
@@ -102,7 +109,15 @@ async function run(
     const undone = await links.undo(id, { tenantId: tenant, by, reason: because });
     return { exitCode: 0, stdout: `${JSON.stringify(undone, null, 2)}\n`, stderr: '' };
   }
-  const hold = new SubmissionHold(options, database, new AlertBoard(options, new Outbox(options)), new Waker());
+  const board = new AlertBoard(options, new Outbox(options));
+  if (command === 'erase') {
+    const erased = await new MarketplaceErasure(options, database, board).erase(
+      id === '' ? { tenantId: tenant } : { subscriptionId: id },
+      { by, reason: because },
+    );
+    return { exitCode: 0, stdout: `${JSON.stringify(erased, null, 2)}\n`, stderr: '' };
+  }
+  const hold = new SubmissionHold(options, database, board, new Waker());
   if (command === 'hold') await hold.hold(by, because);
   if (command === 'release') await hold.release(by, because === '' ? undefined : because);
   const state = await hold.state();

@@ -59,6 +59,7 @@ export async function insertAgreementNames(
   sellerAccount: string,
   agreementId: string,
   names: readonly AwsName<AgreementNameKind>[],
+  { isBack = false }: { isBack?: boolean } = {},
 ): Promise<void> {
   await tx.query(
     `INSERT INTO marketplace.agreement_name AS n (seller_account, kind, digest, agreement_id, name, event_form)
@@ -66,8 +67,8 @@ export async function insertAgreementNames(
      FROM unnest($3::text[], $4::text[], $5::text[], $6::text[]) AS input (kind, digest, name, event_form)
      ON CONFLICT (seller_account, kind, digest, agreement_id) DO UPDATE
        SET name = coalesce(n.name, excluded.name), event_form = coalesce(n.event_form, excluded.event_form)
-       -- A name that was erased has neither form, and stays so.
-       WHERE num_nonnulls(n.name, n.event_form) > 0
+       -- A name that was erased has neither form, and stays so until something goes on under it.
+       WHERE (num_nonnulls(n.name, n.event_form) > 0 OR $7::boolean)
          AND ((n.name IS NULL AND excluded.name IS NOT NULL) OR (n.event_form IS NULL
            AND excluded.event_form IS NOT NULL))`,
     [
@@ -77,8 +78,25 @@ export async function insertAgreementNames(
       names.map(({ digest }) => digest),
       names.map(({ name }) => name),
       names.map(({ eventForm }) => eventForm),
+      isBack,
     ],
   );
+}
+
+/** Whether any of these names was erased. */
+export async function hasErased(
+  tx: LedgerSql,
+  sellerAccount: string,
+  names: readonly Pick<AwsName<AgreementNameKind>, 'kind' | 'digest'>[],
+): Promise<boolean> {
+  const rows = await tx.query(
+    `SELECT FROM unnest($2::text[], $3::text[]) AS spoken (kind, digest)
+     JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.kind = spoken.kind
+       AND n.digest = decode(spoken.digest, 'hex')
+     WHERE num_nonnulls(n.name, n.event_form) = 0 LIMIT 1`,
+    [sellerAccount, names.map(({ kind }) => kind), names.map(({ digest }) => digest)],
+  );
+  return rows.length > 0;
 }
 
 export async function selectLicensesOf(tx: LedgerSql, sellerAccount: string, agreementId: string): Promise<string[]> {

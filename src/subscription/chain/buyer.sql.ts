@@ -35,8 +35,15 @@ export async function resolveBuyer(
   sellerAccount: string,
   productCode: string,
   names: readonly AwsName<BuyerNameKind>[],
-  /** The buyer of an agreement that was named beside. */
-  knownBy: string | null = null,
+  {
+    knownBy = null,
+    isBack,
+  }: {
+    /** The buyer of an agreement that was named beside. */
+    knownBy?: string | null;
+    /** Whether what was heard brings back a buyer who was erased at that instant. */
+    isBack: (erasedAt: Date) => boolean;
+  },
 ): Promise<string> {
   const found = await selectNamed(tx, sellerAccount, productCode, names);
   const [first, ...others] = [
@@ -46,8 +53,33 @@ export async function resolveBuyer(
   const held = first === undefined ? [] : await selectNamesOf(tx, sellerAccount, [first, ...others]);
   refuseTwoNames([...held, ...names.map(({ kind, digest }) => ({ kind, digest }))], productCode);
   for (const other of others) await aliasBuyer(tx, sellerAccount, { aliasId: other, buyerId: id });
+  const erasure = await selectErasure(tx, sellerAccount, id);
+  if (erasure?.isBack === false && isBack(erasure.at)) await bringBack(tx, sellerAccount, id);
   await insertBuyerNames(tx, sellerAccount, { buyerId: id, productCode, names });
   return id;
+}
+
+/** When the names of a buyer were last erased, by business time, and whether it has bought again since. */
+export interface Erasure {
+  at: Date;
+  isBack: boolean;
+}
+
+export async function selectErasure(tx: LedgerSql, sellerAccount: string, buyerId: string): Promise<Erasure | null> {
+  const [row] = await tx.query<Erasure>(
+    `SELECT erased_at AS at, is_back AS "isBack" FROM marketplace.buyer
+     WHERE seller_account = $1 AND id = $2 AND erased_at IS NOT NULL`,
+    [sellerAccount, buyerId],
+  );
+  return row ?? null;
+}
+
+/** From now on names of the buyer that are spoken are written down again. */
+async function bringBack(tx: LedgerSql, sellerAccount: string, buyerId: string): Promise<void> {
+  await tx.query(`UPDATE marketplace.buyer SET is_back = true WHERE seller_account = $1 AND id = $2`, [
+    sellerAccount,
+    buyerId,
+  ]);
 }
 
 async function insertBuyer(tx: LedgerSql, sellerAccount: string, productCode: string): Promise<string> {
@@ -112,6 +144,15 @@ async function aliasBuyer(
   { aliasId, buyerId }: { aliasId: string; buyerId: string },
 ): Promise<void> {
   const parameters = [sellerAccount, aliasId, buyerId];
+  // One of the two was erased: the buyer is only as long as the other was, too.
+  await tx.query(
+    `UPDATE marketplace.buyer b SET erased_at = greatest(b.erased_at, other.erased_at),
+       is_back = b.erased_at IS NULL OR b.is_back OR other.erased_at IS NULL OR other.is_back
+     FROM marketplace.buyer other
+     WHERE other.seller_account = $1 AND other.id = $2 AND b.seller_account = $1 AND b.id = $3
+       AND num_nonnulls(b.erased_at, other.erased_at) > 0`,
+    parameters,
+  );
   await tx.query(
     `UPDATE marketplace.buyer SET alias_of = $3 WHERE seller_account = $1 AND $2 IN (id, alias_of)`,
     parameters,
@@ -124,16 +165,24 @@ async function aliasBuyer(
   }
 }
 
+/**
+ * Of a buyer whose names were erased the digest alone is written. Of one that has bought again they take their places
+ * again as they are spoken.
+ */
 async function insertBuyerNames(
   tx: LedgerSql,
   sellerAccount: string,
   { buyerId, productCode, names }: { buyerId: string; productCode: string; names: readonly AwsName<BuyerNameKind>[] },
 ): Promise<void> {
   await tx.query(
-    `INSERT INTO marketplace.buyer_name (seller_account, product_code, kind, digest, name, buyer_id)
-     SELECT $1, $2, kind, decode(digest, 'hex'), name, $6
-       FROM unnest($3::text[], $4::text[], $5::text[]) AS input (kind, digest, name)
-     ON CONFLICT DO NOTHING`,
+    `INSERT INTO marketplace.buyer_name AS n (seller_account, product_code, kind, digest, name, buyer_id)
+     SELECT $1, $2, input.kind, decode(input.digest, 'hex'),
+       CASE WHEN b.erased_at IS NULL OR b.is_back THEN input.name END, b.id
+     FROM unnest($3::text[], $4::text[], $5::text[]) AS input (kind, digest, name)
+     JOIN marketplace.buyer b ON b.seller_account = $1 AND b.id = $6
+     ON CONFLICT (seller_account, product_code, kind, digest) DO UPDATE SET name = excluded.name
+       WHERE n.name IS NULL AND excluded.name IS NOT NULL
+         AND EXISTS (SELECT FROM marketplace.buyer b WHERE b.seller_account = $1 AND b.id = $6 AND b.is_back)`,
     [
       sellerAccount,
       productCode,

@@ -12,6 +12,7 @@ import { completeAgreement, insertAgreementNames, selectProductOfId } from './ag
 import { agreementNamesOf, buyerNamesOf, digestOf, labelOf } from './aws-names.js';
 import { resolveBuyer, selectBuyer } from './buyer.sql.js';
 import { type AgreementRecord, selectBuyersOf } from './buyer-chains.js';
+import { isBackBy, isUnknownAgreement, namingOf, withoutNames } from './buyer-return.js';
 import { factOfEvent, offerOf } from './fact-details.js';
 import { type NewFact } from './fact.sql.js';
 import { askAboutBuyer } from './next-ask.sql.js';
@@ -20,7 +21,13 @@ import { type Heard, rowOf, type Spoken, SpokenNames } from './spoken-names.js';
 import { selectCurrentAgreement, selectLivingOf } from './subscription.sql.js';
 
 export type Entered =
-  { outcome: Exclude<Outcome, { state: 'applied' }>; projected: null } | { outcome: Outcome; projected: Projected };
+  | { outcome: Exclude<Outcome, { state: 'applied' }>; projected: null }
+  | {
+      outcome: Outcome;
+      projected: Projected;
+      /** It speaks of a buyer whose names were erased: what holds them of the message goes, too. */
+      isOfThePast: boolean;
+    };
 
 /**
  * What names an agreement that nobody knows makes it known only by these: ends, advisories and notices wait for one of
@@ -61,7 +68,6 @@ export class FactEntry {
   }
 
   // --- what speaks of a subscription of ours
-  // -----------------------------------------------------------------------------------------
 
   private async enterKnown(tx: LedgerSql, heard: Heard, subscriptionId: string): Promise<Entered> {
     const { sellerAccount } = this.options;
@@ -84,7 +90,6 @@ export class FactEntry {
   }
 
   // --- what names agreements and buyers as AWS does
-  // ----------------------------------------------------------------------------------
 
   private async enterNamed(tx: LedgerSql, heard: Heard, given: string | null): Promise<Entered> {
     const { event } = heard;
@@ -119,7 +124,9 @@ export class FactEntry {
     { spoken, buyerId, subscriptionId }: { spoken: Spoken; buyerId: string; subscriptionId: string | null },
   ): Promise<Entered> {
     const { sellerAccount } = this.options;
-    const { event, names } = spoken;
+    const { event } = spoken;
+    const { isErased, isBack } = await namingOf(tx, sellerAccount, buyerId, spoken);
+    const names = isErased ? withoutNames(spoken.names) : spoken.names;
     const row = rowOf(spoken);
     const license = names.find(({ kind }) => kind === 'license') ?? null;
     if (names.length === 0)
@@ -144,7 +151,7 @@ export class FactEntry {
         follows,
       });
     }
-    await insertAgreementNames(tx, sellerAccount, row.id, names);
+    await insertAgreementNames(tx, sellerAccount, row.id, names, { isBack });
     await completeAgreement(tx, sellerAccount, row.id, {
       buyerId,
       productId: event.about.productId ?? null,
@@ -203,11 +210,11 @@ export class FactEntry {
       [...spoken.names, ...buyerNamesOf(event.about)].map((name) => labelOf(name, spoken.productCode)),
     );
     const home = subscriptionId ?? subscriptionOfFact(fact, projected);
-    return { outcome: { state: 'applied', subscriptionId: home }, projected };
+    const { isOfThePast } = await namingOf(tx, sellerAccount, buyerId, spoken);
+    return { outcome: { state: 'applied', subscriptionId: home }, projected, isOfThePast };
   }
 
   // --- product and buyer
-  // ------------------------------------------------------------------------------------------------------------
 
   private async productOf(tx: LedgerSql, { about }: LifecycleEvent): Promise<ResolvedProduct | 'unlisted' | undefined> {
     const { productCode, productId } = about;
@@ -230,11 +237,14 @@ export class FactEntry {
     if (own === null && !isMaker) return selectBuyer(tx, sellerAccount, productCode, names);
     // A successor that names no buyer is that of its predecessor's.
     const fallback = own ?? (names.length === 0 ? (byPrevious?.buyer_id ?? null) : null);
-    return resolveBuyer(tx, sellerAccount, productCode, names, fallback);
+    const { event } = heard;
+    return resolveBuyer(tx, sellerAccount, productCode, names, {
+      knownBy: fallback,
+      isBack: (erasedAt) => isBackBy(event, { erasedAt, isUnknownAgreement: isUnknownAgreement(spoken) }),
+    });
   }
 
   // --- what is not entered
-  // ----------------------------------------------------------------------------------------------------------
 
   private async wait(tx: LedgerSql, labels: readonly string[], { event }: Heard): Promise<Entered> {
     if (labels.length === 0) {

@@ -14,7 +14,14 @@ import { Projection } from './projection.js';
 import { markEntitlementsChanged } from './subscription.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
-import { type PendingMessage, putOff, settleMessage, takePending, wakeIgnored } from '../inbox/message.sql.js';
+import {
+  eraseMessage,
+  type PendingMessage,
+  putOff,
+  settleMessage,
+  takePending,
+  wakeIgnored,
+} from '../inbox/message.sql.js';
 
 const DUE_MAX = 200;
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -132,8 +139,10 @@ export class MessageProcessor {
   private async process(tx: LedgerSql, { event, origin, messageId, receivedAt }: PendingMessage): Promise<boolean> {
     const { sellerAccount, clock } = this.options;
     await limitLockWait(tx);
-    const { outcome, projected } = await this.entry.enter(tx, { event, origin, messageId, heardAt: receivedAt });
+    const entered = await this.entry.enter(tx, { event, origin, messageId, heardAt: receivedAt });
+    const { outcome, projected } = entered;
     await settleMessage(tx, sellerAccount, { origin, messageId }, outcome, clock.now());
+    if (entered.projected !== null && entered.isOfThePast) await eraseMessage(tx, sellerAccount, { origin, messageId });
     countMetric('marketplace.messages', 1, { type: event.type, state: outcome.state });
     if (outcome.state !== 'applied' || outcome.subscriptionId === null) return projected?.changed ?? false;
     await this.notice(tx, outcome.subscriptionId, event);

@@ -60,6 +60,19 @@ export async function settleMessage(
   );
 }
 
+/** What holds names of it goes: its buyer was erased. That it came, and what followed, stays. */
+export async function eraseMessage(
+  tx: LedgerSql,
+  sellerAccount: string,
+  { origin, messageId }: Pick<PendingMessage, 'origin' | 'messageId'>,
+): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.inbox_message SET body = NULL, event = NULL WHERE seller_account = $1 AND origin = $2
+      AND message_id = $3`,
+    [sellerAccount, origin, messageId],
+  );
+}
+
 /**
  * Puts a message off after a failure; dead-letters it when it has failed too often. @returns whether it is a dead
  * letter now

@@ -46,7 +46,9 @@ interface AgreementRow {
   subscription_id: string;
   agreement_id: string | null;
   license_arns: string[];
+  agreement_digests: string[];
   license_digests: string[];
+  erased_licenses: string[];
   found_at: Date | null;
   found: NonNullable<KnownAgreement['found']>['details'] | null;
   terms: KnownAgreement['terms'];
@@ -75,6 +77,11 @@ async function loadAgreements(
           AND n.name IS NOT NULL)) AS license_arns,
        to_jsonb(ARRAY(SELECT DISTINCT encode(n.digest, 'hex') FROM marketplace.agreement_name n
         WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license')) AS license_digests,
+       to_jsonb(ARRAY(SELECT DISTINCT encode(n.digest, 'hex') FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'agreement')) AS agreement_digests,
+       to_jsonb(ARRAY(SELECT encode(n.digest, 'hex') FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.agreement_id = ANY (row.ids) AND n.kind = 'license'
+        GROUP BY n.digest HAVING bool_and(num_nonnulls(n.name, n.event_form) = 0))) AS erased_licenses,
        f.at AS found_at, f.details AS found, (
          SELECT t.details -> 'terms' FROM marketplace.fact t
          WHERE t.seller_account = $1 AND t.agreement_id = ANY (row.ids) AND t.type = 'agreement.found'
@@ -101,7 +108,9 @@ async function loadAgreements(
     subscriptionId: row.subscription_id,
     agreementId: row.agreement_id,
     licenseArns: row.license_arns,
+    agreementDigests: row.agreement_digests,
     licenseDigests: row.license_digests,
+    erasedLicenses: row.erased_licenses,
     found: row.found === null || row.found_at === null ? null : { at: row.found_at, details: row.found },
     terms: row.terms,
     lastFactAt: row.last_fact_at,

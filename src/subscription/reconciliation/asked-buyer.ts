@@ -20,10 +20,14 @@ export interface KnownAgreement {
   subscriptionId: string;
   /** Null where AWS has not told it yet, or it was erased. */
   agreementId: string | null;
+  /** Digests of its agreement id, known also where it was erased. Empty where AWS has not told it yet. */
+  agreementDigests: readonly string[];
   /** Licenses in the form that the API takes. */
   licenseArns: readonly string[];
   /** Ids of its licenses whatever form was printed, as digests. */
   licenseDigests: readonly string[];
+  /** Those of them whose printed forms were erased. */
+  erasedLicenses: readonly string[];
   /** What AWS last said of it when it was asked. */
   found: { at: Date; details: FactDetails['agreement.found'] } | null;
   /** The terms that AWS last told, of this or of an earlier question. */

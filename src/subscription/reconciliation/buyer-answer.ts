@@ -151,8 +151,8 @@ const NOTHING: LifecycleDetails['agreement.found'] = {
  */
 function isNews({ about, details }: Finding, known: KnownAgreement | undefined): boolean {
   if (!known?.found) return true;
-  if (about.agreementId !== undefined && known.agreementId === null) return true;
-  if (about.licenseArn !== undefined && !known.licenseArns.includes(about.licenseArn)) return true;
+  if (about.agreementId !== undefined && known.agreementDigests.length === 0) return true;
+  if (about.licenseArn !== undefined && !isFormKnown(about.licenseArn, known)) return true;
   const { at, details: before } = known.found;
   if (known.lastHeardAt !== null && known.lastHeardAt > at) return true;
   const mayBeStale = known.lastFactAt !== null && known.lastFactAt.getTime() + STALE_INDEX_MS > at.getTime();
@@ -168,6 +168,11 @@ function isNews({ about, details }: Finding, known: KnownAgreement | undefined):
     (details.initialAgreementId === null ||
       digestOf(agreementKeyOf(details.initialAgreementId)) === before.initialDigest);
   return !isSame;
+}
+
+/** What was erased was known, too. */
+function isFormKnown(licenseArn: string, { licenseArns, erasedLicenses }: KnownAgreement): boolean {
+  return licenseArns.includes(licenseArn) || erasedLicenses.includes(digestOf(licenseIdOf(licenseArn)));
 }
 
 function trialOf(terms: AgreementTerms | null): unknown {
@@ -209,9 +214,9 @@ export function ofProduct(
   return [...unique.values()].filter((one) => isNamed(one) || one.productIds.some((id) => ids.has(id)));
 }
 
-function namesOf({ agreementId, licenseDigests }: KnownAgreement): string[] {
+function namesOf({ agreementDigests, licenseDigests }: KnownAgreement): string[] {
   return [
-    ...(agreementId === null ? [] : [agreementName(agreementId)]),
+    ...agreementDigests.map((digest) => `agreement:${digest}`),
     ...licenseDigests.map((digest) => `license:${digest}`),
   ];
 }
