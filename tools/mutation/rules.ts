@@ -72,8 +72,11 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'subscription/agreements/agreement-start': AGREEMENTS,
   'subscription/agreements/agreement-state': AGREEMENTS,
   'subscription/agreements/agreement-terms': AGREEMENTS,
-  'subscription/agreements/assignment-board': AGREEMENTS,
-  'subscription/agreements/fact-assignment': AGREEMENTS,
+  'subscription/agreements/assignment-board': ['subscription/agreements/fact-assignment'],
+  'subscription/agreements/fact-assignment': [
+    'subscription/agreements/fact-assignment',
+    'subscription/agreements/one-instant',
+  ],
   'subscription/agreements/joining-rule': ['subscription/agreements/joining-rule', ...AGREEMENTS],
   'subscription/agreements/subscription-state': ['subscription/agreements/subscription-state'],
   'subscription/agreements/timeline-rule': ['subscription/agreements/timeline-rule'],

@@ -8,14 +8,14 @@ import { lifeOf } from './agreement-state.js';
 export class AssignmentBoard {
   readonly aliases = new Map<string, string>();
   readonly wanted: string[] = [];
-  private readonly facts = new Map<string, AgreementFact[]>();
+  private readonly facts = new Map<string, readonly AgreementFact[]>();
   private readonly lives = new Map<string, AgreementLife>();
 
   constructor(private readonly asking: Asking) {}
 
   copy(): AssignmentBoard {
     const copy = new AssignmentBoard(this.asking);
-    for (const [id, facts] of this.facts) copy.facts.set(id, [...facts]);
+    for (const [id, facts] of this.facts) copy.facts.set(id, facts);
     return copy;
   }
 
@@ -26,8 +26,7 @@ export class AssignmentBoard {
   add(id: string | null, fact: AgreementFact): void {
     if (id === null) return;
     const standing = this.aliases.get(id) ?? id;
-    this.open(standing);
-    this.facts.get(standing)?.push(fact);
+    this.facts.set(standing, [...this.factsOf(standing), fact]);
     this.lives.delete(standing);
   }
 
@@ -38,14 +37,14 @@ export class AssignmentBoard {
   }
 
   fold(alias: string, standing: string): void {
-    const facts = this.facts.get(alias) ?? [];
+    const facts = this.factsOf(alias);
     this.facts.delete(alias);
     this.aliases.set(alias, standing);
     for (const fact of facts) this.add(standing, fact);
   }
 
   life(id: string): AgreementLife {
-    const known = this.lives.get(id) ?? lifeOf(this.facts.get(id) ?? [], this.asking);
+    const known = this.lives.get(id) ?? lifeOf(this.factsOf(id), this.asking);
     this.lives.set(id, known);
     return known;
   }

@@ -71,9 +71,8 @@ export function assignFacts(
 ): Assignment {
   const ordered = inOrder(facts);
   const board = new AssignmentBoard(asking);
-  const named = ordered.filter(({ agreementId }) => agreementId !== null);
   for (const { id } of rows.filter(({ isNamed, licenses }) => isNamed || licenses.length > 0)) board.open(id);
-  for (const fact of named) board.add(fact.agreementId, fact);
+  for (const fact of ordered) board.add(fact.agreementId, fact);
   for (const [alias, standing] of licenseAliasesOf(rows, board)) board.fold(alias, standing);
 
   const rest = ordered.filter(({ agreementId }) => agreementId === null);
@@ -115,7 +114,7 @@ export function assignFacts(
  */
 function licenseAliasesOf(rows: readonly AgreementRow[], board: AssignmentBoard): [string, string][] {
   const byId = [...rows].sort((a, b) => byText(a.id, b.id));
-  const unnamed = byId.filter(({ isNamed, licenses }) => !isNamed && licenses.length > 0);
+  const unnamed = byId.filter(({ isNamed }) => !isNamed);
   return unnamed.flatMap((row, index): [string, string][] => {
     const shares = (other: AgreementRow): boolean => other.licenses.some((license) => row.licenses.includes(license));
     const named = board.standing(byId.filter((other) => other.isNamed && shares(other)).map(({ id }) => id));
@@ -142,13 +141,10 @@ function placeStart(fact: AgreementFact, named: AssignmentBoard, board: Assignme
   const at = fact.at.getTime();
   const open = named.standing(fact.among).filter((id) => isOpenAt(named.overAt(id), fact.at));
   const distance = (id: string): number => Math.abs(named.startsAt(id) - at);
-  const near = open.filter(
-    (id) => distance(id) <= (named.life(id).start?.isTold === true ? SAME_START_MS : ARRIVAL_MS),
-  );
-  const nearest = near.reduce<string | null>(
-    (best, id) => (best === null || distance(id) < distance(best) ? id : best),
-    null,
-  );
+  // The sort keeps the order of equals: of two that are as near the earlier.
+  const [nearest] = open
+    .filter((id) => distance(id) <= (named.life(id).start?.isTold === true ? SAME_START_MS : ARRIVAL_MS))
+    .sort((a, b) => distance(a) - distance(b));
   // AWS was asked since, and knows one that ran already and goes on, but none that started then: its terms or its offer
   // were told anew.
   const toldAnew = open.findLast(

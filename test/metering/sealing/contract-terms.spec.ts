@@ -32,11 +32,28 @@ describe('terms of a contract', () => {
     ]);
   });
 
-  it('forget renewals from before the start', () => {
-    const renewals = [at('2025-07-01T00:00:00Z')];
+  it('forget renewals from before the start, and the start itself', () => {
+    const renewals = [at('2025-06-01T00:00:00Z'), at('2025-07-01T10:17:00Z')];
+    const until = at('2026-07-01T00:00:00Z');
+    expect(shown(termStarts(at('2025-07-01T10:17:00Z'), { renewals, per: 'term', until }))).toEqual([
+      '2025-07-01T10:00',
+    ]);
+  });
+
+  it('are in the order of time, whatever order the renewals were heard in', () => {
+    const renewals = [at('2027-07-01T00:00:00Z'), at('2026-07-01T00:00:00Z')];
     expect(
-      termStarts(at('2025-07-01T00:00:00Z'), { renewals, per: 'term', until: at('2026-07-01T00:00:00Z') }),
-    ).toHaveLength(1);
+      shown(termStarts(at('2025-07-01T00:00:00Z'), { renewals, per: 'term', until: at('2028-01-01T00:00:00Z') })),
+    ).toEqual(['2025-07-01T00:00', '2026-07-01T00:00', '2027-07-01T00:00']);
+  });
+
+  it('are wanted up to an instant, that one included', () => {
+    const until = at('2025-09-01T00:00:00Z');
+    const start = at('2025-07-01T00:00:00Z');
+    const renewed = { renewals: [until], per: 'term', until } as const;
+    expect(shown(termStarts(start, renewed))).toEqual(['2025-07-01T00:00', '2025-09-01T00:00']);
+    const monthly = { renewals: [], per: 'month', until } as const;
+    expect(shown(termStarts(start, monthly))).toEqual(['2025-07-01T00:00', '2025-08-01T00:00', '2025-09-01T00:00']);
   });
 });
 

@@ -45,6 +45,24 @@ describe('the end of trying', () => {
       'carry',
       { to: 'held', reason: 'ledgerMismatch' },
     ],
+    [
+      'the buyer had no subscription (MeterUsage), whatever the option',
+      { attempts: ['refused'], wasNotEntitled: true },
+      'carry',
+      { to: 'held', reason: 'notSubscribed' },
+    ],
+    [
+      'the buyer had a subscription',
+      { attempts: ['refused'], wasNotEntitled: false },
+      'carry',
+      { to: 'annulled', reason: 'expired' },
+    ],
+    [
+      'blocked, and nobody wrote down why',
+      { state: 'blocked', attempts: ['uncertain'] },
+      'carry',
+      { to: 'unknown', reason: 'unrecognised' },
+    ],
     ['dry-run', { mode: 'dry-run' }, 'carry', { to: 'held', reason: 'dryRun' }],
   ] as const)('%s', (_name, over, onExpired, expected) => {
     expect(endOf({ ...ending, ...over }, onExpired)).toEqual(expected);
