@@ -85,7 +85,7 @@ describe('what of an answer is told', () => {
       }),
       'license',
     );
-    expect(finding).toEqual({
+    expect(finding).toStrictEqual({
       about: {
         ...{ productCode: 'larkspur', productId: 'prod-1', agreementId: 'agmt-1' },
         ...{ licenseArn: arnOf('l-1'), customerAwsAccountId: '111122223333' },
@@ -96,6 +96,42 @@ describe('what of an answer is told', () => {
         ...{ previousAgreementId: null, initialAgreementId: 'agmt-1', offerId: 'offer-1' },
       },
     });
+  });
+
+  it('says nothing of what AWS did not name, and takes the buyer’s account where it named none', () => {
+    const bare = found('agmt-1', { licenseArns: [], productIds: [], customerAwsAccountId: null });
+    const aboutOf = (one: FoundAgreement, more: Partial<AskedBuyer> = {}) =>
+      findingsOf(buyer([], more), answer([one]), 'license')[0]?.about;
+    const about = { productCode: 'larkspur', agreementId: 'agmt-1' };
+    expect(aboutOf(bare, { customerAwsAccountId: null })).toStrictEqual(about);
+    expect(aboutOf(bare)).toStrictEqual({ ...about, customerAwsAccountId: '111122223333' });
+    expect(aboutOf({ ...bare, customerAwsAccountId: '444455556666' })).toStrictEqual({
+      ...about,
+      customerAwsAccountId: '444455556666',
+    });
+  });
+
+  it.each([
+    ['the first of a chain has none before it, whatever its start', '20T00:00:00', '10T00:00:00', [null, null]],
+    ['one that starts before the first has none', '20T00:00:00', '15T00:00:00', [null, null]],
+    ['one that starts with the first has it', '10T00:00:00', '10T00:00:00', [null, 'agmt-1']],
+  ])('of its chain: %s', (_, first, second, before) => {
+    const chain = [
+      found('agmt-1', { startTime: at(first) }),
+      found('agmt-2', { initialAgreementId: 'agmt-1', startTime: at(second) }),
+    ];
+    expect(chain.map((one) => previousOf(one, chain))).toEqual(before);
+  });
+
+  it('of its chain: of two that start at one instant neither is before the other', () => {
+    const chain = [
+      found('agmt-1'),
+      found('agmt-2', { initialAgreementId: 'agmt-1', startTime: at('10T00:00:00') }),
+      found('agmt-3', { initialAgreementId: 'agmt-1', startTime: at('10T00:00:00') }),
+      found('agmt-4', { initialAgreementId: 'agmt-1', startTime: at('20T00:00:00') }),
+      found('agmt-5', { initialAgreementId: 'agmt-1', startTime: null }),
+    ];
+    expect(chain.map((one) => previousOf(one, chain))).toEqual([null, 'agmt-1', 'agmt-1', 'agmt-2', null]);
   });
 
   it('M11: names the agreement before it, by the chain and the starts', () => {
@@ -155,6 +191,61 @@ describe('what of an answer is told', () => {
     expect(told([])).toEqual([]);
   });
 
+  describe('by entitlements', () => {
+    const held = {
+      ...{ dimension: 'seats', value: 3, expiresAt: null, licenseArn: null as string | null },
+      customerAwsAccountId: null as string | null,
+    };
+    const told = (rows: KnownAgreement[], over: Partial<typeof held> = {}, more: Partial<AskedBuyer> = {}) =>
+      findingsOf(buyer(rows, more), answer([], { entitlements: [{ ...held, ...over }] }), 'legacy');
+    const nobody = { customerAwsAccountId: null, customerIdentifier: null };
+
+    it('is that he is entitled, and nothing else', () => {
+      expect(told([known(null)], {}, nobody)).toStrictEqual([
+        {
+          about: { productCode: 'larkspur' },
+          details: {
+            ...{ status: null, startTime: null, endTime: null, terms: null, entitled: true },
+            ...{ previousAgreementId: null, initialAgreementId: null, offerId: null },
+          },
+        },
+      ]);
+    });
+
+    it.each<[string, Partial<typeof held>, Partial<AskedBuyer>, object]>([
+      ['the buyer’s account', {}, {}, { customerAwsAccountId: '111122223333' }],
+      [
+        'the account that AWS names',
+        { customerAwsAccountId: '444455556666' },
+        {},
+        { customerAwsAccountId: '444455556666' },
+      ],
+      ['the buyer’s identifier', {}, { ...nobody, customerIdentifier: 'C-1' }, { customerIdentifier: 'C-1' }],
+      ['its license', { licenseArn: arnOf('l-1') }, nobody, { licenseArn: arnOf('l-1') }],
+    ])('names %s', (_, over, more, about) => {
+      const rows = over.licenseArn === undefined ? [known('agmt-1')] : [];
+      const named = rows.length > 0 ? { agreementId: 'agmt-1' } : {};
+      expect(told(rows, over, more).map((one) => one.about)).toStrictEqual([
+        { productCode: 'larkspur', ...named, ...about },
+      ]);
+    });
+
+    it('is of the agreement whose license is named, of several', () => {
+      const rows = [known('agmt-1', { license: 'l-1' }), known('agmt-2', { license: 'l-2' })];
+      expect(ids(told(rows, { licenseArn: arnOf('l-2') }))).toEqual(['agmt-2']);
+    });
+
+    it('is nothing again, and is told where something else was said before', () => {
+      const row = known('agmt-1');
+      const said = { ...told([row])[0]!.details, previousDigest: null, initialDigest: null };
+      const before = (details: Partial<typeof said>) =>
+        told([{ ...row, found: { at: at('19T12:00:00'), details: { ...said, ...details } } }]).length;
+      expect(before({})).toBe(0);
+      expect(before({ entitled: null })).toBe(1);
+      expect(before({ entitled: false })).toBe(1);
+    });
+  });
+
   describe('again', () => {
     const [first] = findingsOf(buyer(), answer([found('agmt-1')]), 'license');
     const again = (row: KnownAgreement, now: FoundAgreement = found('agmt-1')) =>
@@ -184,6 +275,38 @@ describe('what of an answer is told', () => {
       expect(again(asFound(first!, FOUND_AT), found('agmt-1', change))).toBe(1);
     });
 
+    it('is told with an agreement’s id that was not known', () => {
+      expect(again(asFound(first!, FOUND_AT, { agreementId: null }))).toBe(1);
+    });
+
+    it('is nothing where neither then nor now a license is named', () => {
+      const bare = found('agmt-1', { licenseArns: [] });
+      const [said] = findingsOf(buyer(), answer([bare]), 'license');
+      expect(again(asFound(said!, FOUND_AT), bare)).toBe(0);
+    });
+
+    it('is told when the agreement before it has become known, once', () => {
+      const chain = [found('agmt-1'), found('agmt-2', { initialAgreementId: 'agmt-1', startTime: at('10T00:00:00') })];
+      const [alone] = findingsOf(buyer(), answer(chain.slice(1)), 'license');
+      const [, second] = findingsOf(buyer(), answer(chain), 'license');
+      const told = (row: KnownAgreement): (string | undefined)[] =>
+        ids(findingsOf(buyer([row]), answer(chain), 'license')).filter((id) => id === 'agmt-2');
+      expect(told(asFound(alone!, FOUND_AT))).toEqual(['agmt-2']);
+      expect(told(asFound(second!, FOUND_AT))).toEqual([]);
+    });
+
+    it('is told when it was heard later what had happened long before', () => {
+      const late = { lastHeardAt: at('19T13:00:00'), lastFactAt: at('10T00:00:00') };
+      expect(again(asFound(first!, FOUND_AT, late))).toBe(1);
+    });
+
+    it('is nothing of an end that is told again, however soon it came', () => {
+      const ended = found('agmt-1', { status: 'CANCELLED' });
+      const [said] = findingsOf(buyer(), answer([ended]), 'legacy');
+      const soonAfter = { lastHeardAt: at('19T11:59:55'), lastFactAt: at('19T11:59:55') };
+      expect(again(asFound(said!, FOUND_AT, soonAfter), ended)).toBe(0);
+    });
+
     it('M13: is told when something was heard since, which it may contradict', () => {
       expect(again(asFound(first!, FOUND_AT, { lastHeardAt: at('19T13:00:00'), lastFactAt: at('19T13:00:00') }))).toBe(
         1,
@@ -203,6 +326,10 @@ describe('what of an answer is told', () => {
       const told = (terms: BuyerAnswer['terms']) =>
         findingsOf(buyer([row]), answer([found('agmt-1')], { terms }), 'license').length;
       expect([told(trial), told(new Map()), told(new Map([['agmt-1', { trial: null }]]))]).toEqual([0, 0, 1]);
+      const other = new Map([['agmt-1', { trial: { until: '2026-11-16T00:00:00.000Z' } }]]);
+      expect(told(other)).toBe(1);
+      const unread = { ...row, terms: null };
+      expect(findingsOf(buyer([unread]), answer([found('agmt-1')], { terms: trial }), 'license')).toHaveLength(1);
     });
   });
 
@@ -232,6 +359,15 @@ describe('whose an agreement is', () => {
     expect(of(buyer([known(null, { license: 'l-1' })]), null)).toEqual(['agmt-1']);
     expect(of(buyer(), null, [arnOf('l-3')])).toEqual(['agmt-2', 'agmt-3']);
     expect(of(buyer(), null)).toEqual([]);
+  });
+
+  it('is told by one of several licenses, or of several listings', () => {
+    const one = found('agmt-5', { licenseArns: [arnOf('l-8'), arnOf('l-5')], productIds: ['prod-8', 'prod-5'] });
+    const ours = (about: AskedBuyer, productId: string | null, licenses: string[] = []): number =>
+      ofProduct(about, [one], productId, licenses).length;
+    expect(ours(buyer(), null, [arnOf('l-5')])).toBe(1);
+    expect(ours(buyer(), 'prod-5')).toBe(1);
+    expect(ours(buyer(), 'prod-9')).toBe(0);
   });
 
   it('leaves over what nobody spoke of, whatever form of a name was printed', () => {

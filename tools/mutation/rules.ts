@@ -77,7 +77,7 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
     'subscription/agreements/fact-assignment',
     'subscription/agreements/one-instant',
   ],
-  'subscription/agreements/joining-rule': ['subscription/agreements/joining-rule', ...AGREEMENTS],
+  'subscription/agreements/joining-rule': ['subscription/agreements/joining-rule'],
   'subscription/agreements/subscription-state': ['subscription/agreements/subscription-state'],
   'subscription/agreements/timeline-rule': ['subscription/agreements/timeline-rule'],
   'subscription/chain/aws-names': ['subscription/aws-names'],

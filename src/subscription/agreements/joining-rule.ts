@@ -72,7 +72,7 @@ export function joinAgreements(
     const matches = predecessorsOf(agreement, ordered);
     const [previous] = matches;
     if (!previous) continue;
-    const strangers = matches.filter((other) => !groups.areOne(other, previous) && other !== previous);
+    const strangers = matches.filter((other) => !groups.areOne(other, previous));
     if (strangers.length > 0)
       conflicts.push({ kind: 'merge', agreementIds: [agreement, previous, ...strangers].map(({ id }) => id) });
     const other = nextOf.get(previous.id);
@@ -105,7 +105,7 @@ export function joinAgreements(
 
   const isOver = (agreement: JoiningAgreement): boolean => agreement.life.end !== null || nextOf.has(agreement.id);
   const running = ordered.filter((agreement) => agreement.life.start?.isTold === true && !isOver(agreement));
-  if (running.some((agreement, index) => running.slice(0, index).some((other) => !groups.areOne(agreement, other)))) {
+  if (running.some((agreement) => running.some((other) => !groups.areOne(agreement, other)))) {
     conflicts.push({ kind: 'concurrent', agreementIds: running.map(({ id }) => id) });
   }
   return { subscriptionOf: groups.subscriptionOf(), previousOf, folds: groups.folds(), conflicts };
@@ -113,19 +113,14 @@ export function joinAgreements(
 
 /** The first match decides; further ones only tell whether chains would merge. */
 function predecessorsOf(agreement: JoiningAgreement, ordered: readonly JoiningAgreement[]): JoiningAgreement[] {
-  const earlier = ordered.slice(0, ordered.indexOf(agreement));
-  const unknown = ordered.filter(({ life }) => life.start === null);
+  const index = ordered.indexOf(agreement);
+  const later = ordered.slice(index + 1);
   // One of which only the name is known may still be the one before.
-  const candidates = [...unknown.filter((other) => other !== agreement && !earlier.includes(other)), ...earlier].filter(
-    (other) => other.life.start === null || startsAt(other) <= startsAt(agreement),
-  );
+  const candidates = [...later.filter(({ life }) => life.start === null), ...ordered.slice(0, index)];
   // Two that start at one instant have no order; what names another as the one before has.
-  const named = ordered.filter(
-    (other) => other !== agreement && !candidates.includes(other) && startsAt(other) === startsAt(agreement),
-  );
+  const named = later.filter((other) => startsAt(other) === startsAt(agreement));
   const { licenses, previous, initial } = agreement;
-  const isPrevious = ({ agreementName }: JoiningAgreement): boolean =>
-    agreementName !== null && previous.includes(agreementName);
+  const isPrevious = ({ agreementName }: JoiningAgreement): boolean => previous.some((name) => name === agreementName);
   const matches = [
     candidates.findLast((other) => other.licenses.some((license) => licenses.includes(license))),
     candidates.findLast(isPrevious) ?? named.findLast(isPrevious),
@@ -135,8 +130,8 @@ function predecessorsOf(agreement: JoiningAgreement, ordered: readonly JoiningAg
         named.findLast(({ agreementName }) => agreementName === initial)),
     candidates.findLast((other) => givesWayTo(other, agreement)),
   ];
-  return [...new Set(matches.filter((match) => match !== undefined))].filter(
-    (match) => !match.previous.includes(agreement.agreementName ?? ''),
+  return [...new Set(matches.filter((match) => match !== undefined))].filter((match) =>
+    match.previous.every((name) => name !== agreement.agreementName),
   );
 }
 

@@ -95,7 +95,6 @@ export function previousOf(found: FoundAgreement, agreements: readonly FoundAgre
   const before = agreements.filter(
     (other) =>
       other.initialAgreementId === initialAgreementId &&
-      other.agreementId !== agreementId &&
       other.startTime !== null &&
       // Replaced at the very instant of its start: the one that the chain began with is the one before.
       (other.startTime < startTime || (other.agreementId === initialAgreementId && other.startTime <= startTime)),
@@ -115,11 +114,11 @@ function entitledOf(
   { agreements, entitlements }: BuyerAnswer,
   known: ReadonlyMap<string, KnownAgreement>,
 ): Finding[] {
-  const spokenOf = new Set(agreements.flatMap(({ licenseArns }) => licenseArns.map(licenseName)));
+  const spokenOf = new Set<string | null>(agreements.flatMap(({ licenseArns }) => licenseArns.map(licenseName)));
   const licenses = new Map<string | null, HeldEntitlement>();
   for (const held of entitlements) {
     const key = held.licenseArn === null ? null : licenseName(held.licenseArn);
-    if (!licenses.has(key) && (key === null || !spokenOf.has(key))) licenses.set(key, held);
+    if (!licenses.has(key) && !spokenOf.has(key)) licenses.set(key, held);
   }
   return [...licenses].flatMap(([name, held]): Finding[] => {
     const row = name === null ? onlyOf(buyer.agreements) : known.get(name);
@@ -206,10 +205,7 @@ export function ofProduct(
   const names = new Set([...buyer.agreements.flatMap(namesOf), ...licenseArns.map(licenseName)]);
   const isNamed = (one: FoundAgreement): boolean =>
     names.has(agreementName(one.agreementId)) || one.licenseArns.some((arn) => names.has(licenseName(arn)));
-  const ids = new Set([
-    ...(productId === null ? [] : [productId]),
-    ...found.filter(isNamed).flatMap((one) => one.productIds),
-  ]);
+  const ids = new Set([productId, ...found.filter(isNamed).flatMap((one) => one.productIds)]);
   const unique = new Map(found.map((one) => [one.agreementId, one]));
   return [...unique.values()].filter((one) => isNamed(one) || one.productIds.some((id) => ids.has(id)));
 }

@@ -96,6 +96,26 @@ describe('what one agreement follows', () => {
       [agreement('a', { initial: 'b' }), agreement('b')],
       [['a', 'b']],
     ],
+    [
+      'the first of its chain, not what began between the two',
+      [agreement('a'), agreement('x', { startsAt: '11-15 00:00' }), agreement('b', { ...later, initial: 'a' })],
+      [['b', 'a']],
+    ],
+    [
+      'the first of its chain, not another of that instant',
+      [agreement('a', { initial: 'b' }), agreement('b'), agreement('c')],
+      [['a', 'b']],
+    ],
+    [
+      'nothing, where it is the first itself, also of one that started before it',
+      [agreement('a', { initial: 'b' }), agreement('b', { ...later, initial: 'b' })],
+      [],
+    ],
+    [
+      'nothing, where each names the other as the one before',
+      [agreement('a', { previous: ['b'] }), agreement('b', { ...later, previous: ['a'] })],
+      [],
+    ],
     ['nothing, where it is the first itself', [agreement('a'), agreement('b', { ...later, initial: 'b' })], []],
     [
       'nothing without a link, though one ends as the other starts',
@@ -112,6 +132,16 @@ describe('what one agreement follows', () => {
       'a nameless start, where it is nameless, too',
       [agreement('n', { agreementName: null }), agreement('m', { ...later, agreementName: null })],
       [['m', 'n']],
+    ],
+    [
+      'no nameless one that nothing tells to have begun',
+      [agreement('n', { agreementName: null, startsAt: null }), agreement('m', { ...later, agreementName: null })],
+      [],
+    ],
+    [
+      'nothing, where it is nameless and nothing tells that it has begun',
+      [agreement('n', { agreementName: null }), agreement('m', { agreementName: null, startsAt: null })],
+      [],
     ],
     ['no nameless start, where it has a name', [agreement('n', { agreementName: null }), agreement('b', later)], []],
     [
@@ -192,14 +222,33 @@ describe('what is for a person', () => {
       [['x'], []],
       [[], ['y']],
       [[], []],
+      [['x', 'y'], []],
+      [[], ['x', 'y']],
     ] as [string[], string[]][]) {
       expect(claimed(s, t).conflicts).toEqual([]);
       expect([...claimed(s, t).folds]).toEqual([['T', 'S']]);
     }
   });
 
+  it.each([
+    ['y', [{ kind: 'twoTenants', agreementIds: ['c', 'b'] }]],
+    ['x', []],
+  ])('what two tenants have claimed, with one between them that is new (%s)', (tenant, expected) => {
+    const three = [
+      agreement('a', { subscriptionId: 'S', endsAt: '11-10 00:00' }),
+      agreement('b', { startsAt: '11-10 00:00', previous: ['a'], endsAt: '11-20 00:00' }),
+      agreement('c', { startsAt: '11-20 00:00', subscriptionId: 'T', previous: ['b'] }),
+    ];
+    const subscriptions = [
+      { id: 'S', tenants: ['x'] },
+      { id: 'T', tenants: [tenant] },
+    ];
+    expect(join(three, subscriptions).conflicts).toEqual(expected);
+  });
+
   it('several that run side by side', () => {
     const b = { startsAt: '11-05 00:00' };
+    expect(conflicts(agreement('b'), agreement('a'))).toEqual([{ kind: 'concurrent', agreementIds: ['a', 'b'] }]);
     expect(conflicts(agreement('a'), agreement('b', b))).toEqual([{ kind: 'concurrent', agreementIds: ['a', 'b'] }]);
     expect(conflicts(agreement('a', { endsAt: '11-20 00:00' }), agreement('b', b))).toEqual([]);
     expect(conflicts(agreement('a'), agreement('b', { ...b, isTold: false }))).toEqual([]);
@@ -228,6 +277,10 @@ describe('a legacy buyer, of whom AWS cannot tell two agreements apart', () => {
     ['also with one of which only the name is known', '12-01 00:00', { startsAt: null }, ['with b: b a']],
   ])('%s', (_, at, end, expected) => {
     expect(returns(at, end).sort()).toEqual(expected);
+  });
+
+  it('not while nothing tells that any has begun', () => {
+    expect(groups(join([legacy('a', { startsAt: null }), legacy('b', { startsAt: null })]))).toEqual(TWO);
   });
 
   it('but one of which only the name is known does not reopen what has ended', () => {
@@ -267,6 +320,15 @@ describe('which subscription goes on', () => {
       ['U', 'S'],
     ]);
     expect([...join(chain('S', 'S')).folds]).toEqual([]);
+  });
+
+  it('that of the one that is known to have begun, rather than of one of which only the name is known', () => {
+    const two = [
+      agreement('a', { startsAt: null, subscriptionId: 'S' }),
+      agreement('b', { subscriptionId: 'T', previous: ['a'] }),
+    ];
+    expect(groups(join(two))).toEqual(['T: b a']);
+    expect([...join(two).folds]).toEqual([['S', 'T']]);
   });
 
   it('a new one, shared by all of a chain that has none', () => {
