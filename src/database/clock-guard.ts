@@ -34,6 +34,14 @@ export class ClockGuard {
     return clock instanceof DatabaseClock && clock.hasJumped();
   }
 
+  /**
+   * Before something is dated that no job dates: jobs compare the clock before they decide. Rejects after a jump while
+   * the database does not answer.
+   */
+  async settled(): Promise<void> {
+    if (this.hasJumped) await this.afterJump();
+  }
+
   /** Puts the clock right after a jump, once for all who ask meanwhile. Rejects while the database does not answer. */
   async afterJump(): Promise<void> {
     await this.checks.share('jump', () => this.check());

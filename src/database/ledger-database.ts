@@ -81,8 +81,14 @@ export class LedgerDatabase implements OnApplicationShutdown {
     };
   }
 
-  /** One statement, a transaction of its own; repeated where it failed for another's sake, and so did nothing. */
+  /**
+   * One statement, a transaction of its own; repeated where it failed for another's sake, and so did nothing. Behind a
+   * pooler, which does not tell that the server takes no writes any more, what only reads asks first: an old primary
+   * speaks of the past. What writes is refused there by the server itself.
+   */
   query<Row = Record<string, unknown>>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+    if (this.dataSource.session.isPooled && !isWrite(sql))
+      return this.transaction((tx) => tx.query<Row>(sql, parameters));
     return this.retried((runner) => executorOn(runner).query<Row>(sql, parameters));
   }
 
@@ -152,6 +158,15 @@ export class LedgerDatabase implements OnApplicationShutdown {
     for (const then of committed) then();
     return result;
   }
+}
+
+/**
+ * Whether a server that takes no writes refuses a statement, whatever it finds: it writes rows, locks them, or is no
+ * query at all. In doubt it is none.
+ */
+export function isWrite(sql: string): boolean {
+  const spoken = sql.replaceAll(/'(?:[^']|'')*'|--[^\n]*/g, "''");
+  return /\b(?:INSERT INTO|DELETE FROM|UPDATE marketplace\.|FOR (?:NO KEY )?UPDATE|FOR (?:KEY )?SHARE)/.test(spoken);
 }
 
 async function connected(runner: QueryRunner): Promise<LedgerClient> {

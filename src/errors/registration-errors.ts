@@ -109,6 +109,13 @@ export const REGISTRATION_ERRORS = {
     meaning: '`claim` was not told in which request the buyer signs up.',
     fix: 'Give it: `claim(code, { tenantId, browser: request })`.',
   },
+  CLAIM_UNDER_WAY: {
+    seenBy: ['buyer', 'caller'],
+    status: [503],
+    meaning:
+      'Another transaction that claims the same registration has stayed open for five seconds; nothing was written.',
+    fix: 'Try again. If it lasts, a transaction of your application that claims is left open: end it.',
+  },
   LINKED_TO_OTHER_TENANT: {
     seenBy: ['buyer', 'caller'],
     status: [409],

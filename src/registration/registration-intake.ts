@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type CallFailure } from '../aws/aws-error.js';
 import { type CustomerAnswer, CustomerGateway, type ResolvedCustomer } from '../aws/customer-gateway.js';
+import { ClockGuard } from '../database/clock-guard.js';
 import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { type MarketplaceErrorCode, MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type Alert, AlertBoard } from '../events/alert-board.js';
@@ -79,6 +80,7 @@ export class RegistrationIntake {
     private readonly redirects: RedirectPolicy,
     private readonly alerts: AlertBoard,
     private readonly waker: Waker,
+    private readonly guard: ClockGuard,
   ) {}
 
   /**
@@ -89,6 +91,8 @@ export class RegistrationIntake {
     if (form.token === null) throw new RegistrationRefusedError('TOKEN_MISSING');
     // Nothing that AWS hands out: it is not asked.
     if (!TOKEN.test(form.token)) throw new RegistrationRefusedError('TOKEN_INVALID');
+    // The code is dated, and so is the arrival.
+    await this.guard.settled();
     const tokenHash = hashOf(form.token);
     const answer = await this.resolveOnce(form.token, tokenHash, client);
     const code = mintCode();

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type EntityManager } from 'typeorm';
+import { ClockGuard } from '../database/clock-guard.js';
 import { HostTransaction } from '../database/host-transaction.js';
-import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql, sqlStateOf } from '../database/ledger-database.js';
 import { type SqlExecutor } from '../database/sql-executor.js';
 import { ClaimRefusedError } from '../errors/claim-refused-error.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
@@ -15,7 +16,7 @@ import { SubjectDirectory } from '../subscription/chain/subject-directory.js';
 import { loadSubscription, type Subscription } from '../subscription/subscription.js';
 import { type BrowserRequest, isOfBrowser } from './browser-binding.js';
 import { codeHashOf } from './registration-code.js';
-import { type CodeRow, insertClaim, selectCode } from './registration.sql.js';
+import { type CodeRow, insertClaim, limitLockWait, selectCode } from './registration.sql.js';
 
 /** What a registration code stands for. */
 export interface InspectedRegistration {
@@ -37,6 +38,7 @@ interface Wish {
 
 const TENANT_LENGTH_MAX = 255;
 const LOOKS_MAX = 5;
+const LOCK_NOT_AVAILABLE = '55P03';
 
 /** The host's side of a registration: what a code stands for, and linking it to a tenant. */
 @Injectable()
@@ -47,6 +49,7 @@ export class RegistrationService {
     private readonly outbox: Outbox,
     private readonly waker: Waker,
     private readonly subjects: SubjectDirectory,
+    private readonly guard: ClockGuard,
   ) {}
 
   /**
@@ -59,6 +62,7 @@ export class RegistrationService {
   async inspect(code: string, { browser }: { browser?: BrowserRequest } = {}): Promise<InspectedRegistration> {
     const { sellerAccount, clock } = this.options;
     const codeHash = codeHashOf(code);
+    await this.guard.settled();
     const row = codeHash && (await selectCode(this.database, sellerAccount, codeHash, clock.now()));
     if (!row) throw unknownCode();
     if (this.isExpired(row)) throw expiredCode();
@@ -85,7 +89,8 @@ export class RegistrationService {
    * the buyer signs up, of Express or Fastify; or `'checked'`, where `inspect` was given it at an earlier step and the
    * host has kept the outcome, as after a confirmation by mail. It may be left out where `codeBinding` is `none`.
    * @throws ClaimRefusedError `CODE_UNKNOWN`, `CODE_EXPIRED`, `CODE_USED`, `LINKED_TO_OTHER_TENANT`,
-   * `CODE_OF_OTHER_BROWSER`, `TENANT_INVALID`
+   * `CODE_OF_OTHER_BROWSER`, `TENANT_INVALID`; without `manager`, `CLAIM_UNDER_WAY` where another transaction that claims
+   * the same stays open: try again. With `manager` the host's own `lock_timeout` rules.
    * @throws MarketplaceMeteringError `BROWSER_NOT_GIVEN`, `MANAGER_ELSEWHERE`, `MANAGER_INVALID`
    */
   async claim(
@@ -99,6 +104,7 @@ export class RegistrationService {
     refuseTenant(tenantId);
     const codeHash = codeHashOf(code);
     if (!codeHash) throw unknownCode();
+    await this.guard.settled();
     this.subjects.expectClaim(tenantId);
     const check = (row: CodeRow): void => {
       if (browser !== 'checked') refuseOtherBrowser(code, row, browser);
@@ -114,7 +120,13 @@ export class RegistrationService {
   private async linkIn(manager: EntityManager | SqlExecutor | undefined, wish: Wish): Promise<string> {
     const link = (tx: LedgerSql): Promise<string> => this.link(tx, wish);
     if (manager !== undefined) return HostTransaction.use(manager, this.database, (host) => host.atomically(link));
-    const subscriptionId = await this.database.transaction(link);
+    const own = async (tx: LedgerSql): Promise<string> => {
+      await limitLockWait(tx);
+      return link(tx);
+    };
+    const subscriptionId = await this.database.transaction(own).catch((error: unknown) => {
+      throw sqlStateOf(error) === LOCK_NOT_AVAILABLE ? claimUnderWay(error) : error;
+    });
     this.waker.wake('inbox');
     return subscriptionId;
   }
@@ -192,6 +204,15 @@ function refuseOtherBrowser(code: string, { browser_hash: hash }: CodeRow, brows
 function isRequest(browser: unknown): browser is BrowserRequest {
   const { headers } = (browser ?? {}) as Partial<BrowserRequest>;
   return typeof headers === 'object';
+}
+
+function claimUnderWay(cause: unknown): ClaimRefusedError {
+  return new ClaimRefusedError(
+    'CLAIM_UNDER_WAY',
+    'Another sign-up with this registration is under way and has not ended within five seconds. Nothing was written: ' +
+      'try again.',
+    { cause },
+  );
 }
 
 function unknownCode(): ClaimRefusedError {

@@ -2,6 +2,7 @@ import { afterEach, expect, it, jest } from '@jest/globals';
 import { JobScheduler, RegistrationService } from '../../src/index.js';
 import { DatabaseClock } from '../../src/options/clock.js';
 import { HOUR_MS } from '../../src/runtime/clock.js';
+import { browserOf } from '../support/browser.js';
 import { FreezingProxy } from '../support/freezing-proxy.js';
 import { LEGACY_CODE, PRODUCT_CODE, World } from '../support/world.js';
 
@@ -112,6 +113,57 @@ it.each([48, -48])(
     );
     expect(dated.map(({ quantity }) => Number(quantity))).toEqual([1, 2, 3, 4, 5, 6]);
     expect(world.simulator.bill({ agreementId: buyer.agreement.agreementId })).toEqual([]);
+  },
+);
+
+it.each([48, -48])(
+  'the clock is set by %s hours before each of these: usage in a host transaction, a code, its claim, messages; all are dated right',
+  async (hours) => {
+    await using world = await World.start({ startAt: new Date(real()), options: { clock: new DatabaseClock() } });
+    const startsAt = new Date(real() - 10 * HOUR_MS);
+    await world.join('acme', { startsAt });
+    const buyer = world.sign({ startsAt });
+    await world.simulator.notifications.settled();
+    /** Everybody's clock is right and compared; then it is set, and nobody has compared it since. */
+    const afterJump = async <T>(work: () => Promise<T>): Promise<T> => {
+      await world.run('deadline');
+      const jump = jest.spyOn(Date, 'now').mockImplementation(() => real() + hours * HOUR_MS);
+      try {
+        return await work();
+      } finally {
+        jump.mockRestore();
+      }
+    };
+
+    await afterJump(() =>
+      world.database.dataSource.transaction((manager) =>
+        world.record({ tenantId: 'acme', productCode: PRODUCT_CODE, quantity: 3 }, { manager }),
+      ),
+    );
+    // To AWS a signature of another day is none: only what is ours is under test.
+    const form = world.simulator.registrationForm(buyer.agreement);
+    const answer = await afterJump(async () => {
+      await world.post(form);
+      return world.post(form);
+    });
+    expect(answer.status).toBe(303);
+    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('registrationCode') ?? '';
+    await afterJump(() => world.registrations.inspect(code));
+    await afterJump(() => world.registrations.claim(code, { tenantId: 'globex', browser: browserOf(answer) }));
+    await afterJump(async () => {
+      world.sign({ productCode: LEGACY_CODE, startsAt });
+      await world.simulator.notifications.settled();
+    });
+    expect(await world.database.query(`SELECT FROM marketplace.inbox_message WHERE origin = 'sns'`)).not.toEqual([]);
+    const drift = await world.database.query<{ what: string; off: number }>(
+      `SELECT what, extract(epoch FROM at - clock_timestamp())::float8 AS off FROM (
+         SELECT 'event' AS what, occurred_at AS at FROM marketplace.usage_event WHERE quantity = 3
+         UNION ALL SELECT 'code', created_at FROM marketplace.registration_code
+         UNION ALL SELECT 'claim', claimed_at FROM marketplace.claim
+         UNION ALL SELECT 'message', received_at FROM marketplace.inbox_message) AS dated`,
+    );
+    expect([...new Set(drift.map(({ what }) => what))].sort()).toEqual(['claim', 'code', 'event', 'message']);
+    expect(drift.filter(({ off }) => Math.abs(off) > 600)).toEqual([]);
   },
 );
 

@@ -89,7 +89,7 @@ describe('PgBouncer in transaction mode', () => {
     });
   });
 
-  it('a transaction does not begin on a server that takes no writes, though the pooler does not tell (G22)', async () => {
+  it('neither a transaction nor a question is answered by a server that takes no writes, though the pooler does not tell (G22)', async () => {
     await onNewDatabase(async (database) => {
       const reconnected = (setting: string): Promise<unknown> =>
         withClient(testServerUrl(), async (client) => {
@@ -111,6 +111,9 @@ describe('PgBouncer in transaction mode', () => {
           errors.push(await read().catch((error: unknown) => sqlStateOf(error)));
         expect(errors).not.toContainEqual([{ one: 1 }]);
         expect(errors.at(-1)).toBe('25006');
+        const ask = (): Promise<unknown> =>
+          ledger.query('SELECT 1 AS one').catch((error: unknown) => sqlStateOf(error));
+        expect([await ask(), await ask()]).toEqual(['25006', '25006']);
         await reconnected('RESET default_transaction_read_only');
         await eventually('the new primary is found', () =>
           read()

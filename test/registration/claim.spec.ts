@@ -172,6 +172,18 @@ describe('claim in a transaction of the host', () => {
     expect(await other).toBe('CODE_USED');
   });
 
+  it('that stays open keeps a claim without a manager waiting for five seconds, and no longer', async () => {
+    const runner = host.createQueryRunner();
+    await runner.startTransaction();
+    await rooms.registration.claim(code, { tenantId: 'tenant', manager: runner.manager });
+    await expect(rooms.registration.claim(code, { tenantId: 'other' })).rejects.toMatchObject({
+      ...{ code: 'CLAIM_UNDER_WAY', status: 503, message: expect.stringContaining('Nothing was written: try again') },
+    });
+    await runner.rollbackTransaction();
+    await runner.release();
+    expect(await rooms.registration.claim(code, { tenantId: 'other' })).toMatchObject({ tenantId: 'other' });
+  });
+
   it.each(['REPEATABLE READ', 'SERIALIZABLE'] as const)(
     'works under %s, where a lost race is a serialization failure to retry',
     async (isolation) => {

@@ -71,7 +71,7 @@ export class Disasters {
 
   private freeze(): void {
     const { proxy } = this.world;
-    proxy.freeze();
+    proxy.freeze('silent');
     this.later(500 + this.random.integer(8000), () => {
       proxy.thaw();
     });

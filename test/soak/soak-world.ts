@@ -17,10 +17,10 @@ import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { registrationFormOf } from '../../src/registration/registration-form.js';
 import { RegistrationIntake } from '../../src/registration/registration-intake.js';
 import { PostgresServer } from '../../tools/postgres/postgres-server.js';
+import { FreezingProxy } from '../support/freezing-proxy.js';
 import { type Agreement, MarketplaceSimulator, type SeededRandom, SELLER, VirtualClock } from '../support/market.js';
 import { eventually } from '../support/processes.js';
 import { PRODUCT_CODE, replicaOptions } from '../support/replica-options.js';
-import { FreezableProxy } from './freezable-proxy.js';
 import { Journal } from './journal.js';
 import { SoakProcess } from './soak-process.js';
 
@@ -57,7 +57,7 @@ const OPTIONS: Options = {
 interface Place {
   postgres: PostgresServer;
   readonly dataDir: string;
-  readonly proxy: FreezableProxy;
+  readonly proxy: FreezingProxy;
   readonly simulator: MarketplaceSimulator;
   readonly relay: Server;
 }
@@ -82,7 +82,7 @@ export class SoakWorld {
       dataDir,
       settings: { max_connections: 200 },
     });
-    const proxy = await FreezableProxy.before(postgres.url);
+    const proxy = await FreezingProxy.before(postgres.url);
     const clock = new VirtualClock({ startAt: START, rate: RATE });
     const simulator = await MarketplaceSimulator.start({ clock, seed, callsPerSecond: 0, sellerAccountId: SELLER });
     const anchoredAt = new Date();
@@ -137,7 +137,7 @@ export class SoakWorld {
     return this.place.simulator;
   }
 
-  get proxy(): FreezableProxy {
+  get proxy(): FreezingProxy {
     return this.place.proxy;
   }
 

@@ -83,12 +83,14 @@ export class FreezingProxy {
     for (const pair of this.pairs) this.still(pair);
   }
 
-  /** What was held back arrives, as far as anybody still listens. */
+  /** What was held back arrives, as far as anybody still listens; so does the news that somebody has hung up. */
   thaw(): void {
     this.newcomers = 'served';
-    for (const pair of this.frozen) {
-      pair.near.pipe(pair.far);
-      pair.far.pipe(pair.near);
+    for (const { near, far } of this.frozen) {
+      if (near.destroyed) far.destroy();
+      else near.pipe(far);
+      if (far.destroyed) near.destroy();
+      else far.pipe(near);
     }
     this.frozen.clear();
   }

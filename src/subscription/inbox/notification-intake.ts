@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { ClockGuard } from '../../database/clock-guard.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -23,6 +24,7 @@ export class NotificationIntake {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly messages: MessageStore,
     private readonly sns: SnsIntake,
+    private readonly guard: ClockGuard,
   ) {}
 
   /**
@@ -34,6 +36,8 @@ export class NotificationIntake {
     const { snsTopicArns, eventBridgeSecrets } = this.options.notifications;
     if (snsTopicArns.length + eventBridgeSecrets.length === 0)
       throw new NotificationRefusedError('NOTIFICATIONS_CLOSED');
+    // After a jump of the clock genuine messages would look old, and be refused for good.
+    await this.guard.settled();
     const envelope = snsEnvelopeOf(messageJsonOf(body));
     if (envelope) return this.receiveSns(envelope, body);
     if (!isOneOf(secret, eventBridgeSecrets))

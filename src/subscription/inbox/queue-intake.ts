@@ -7,6 +7,7 @@ import {
   type QueueMessage,
   type QueueOperation,
 } from '../../aws/queue-listener.js';
+import { ClockGuard } from '../../database/clock-guard.js';
 import { LedgerDatabase, sqlStateOf } from '../../database/ledger-database.js';
 import { strangenessHere } from '../../database/ledger-home.sql.js';
 import { AlertBoard } from '../../events/alert-board.js';
@@ -39,6 +40,7 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly database: LedgerDatabase,
     private readonly alerts: AlertBoard,
     private readonly clients: AwsClients,
+    private readonly guard: ClockGuard,
   ) {
     database.beforeClose(() => this.onModuleDestroy());
   }
@@ -95,6 +97,9 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
    * can.
    */
   private async receive(queue: string, messages: readonly QueueMessage[]): Promise<ReadonlySet<string>> {
+    await this.guard.settled().catch((error: unknown) => {
+      throw this.noted(queue, error);
+    });
     const read = messages.map((message) => this.read(queue, message));
     try {
       await this.store(read);
