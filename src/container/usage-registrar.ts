@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { StartCheckGateway } from '../aws/start-check-gateway.js';
 import { StartRefusedError } from '../errors/start-refused-error.js';
 import { type ResolvedOptions, type ResolvedProduct } from '../options/resolved-options.js';
+import { crashPoint } from '../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { verifyProof } from './registration-proof.js';
 import { refusalOf } from './refusal-text.js';
@@ -64,10 +65,12 @@ export class UsageRegistrar {
     const { productCode } = product;
     const versions = versionsOf(product);
     for (const publicKeyVersion of versions) {
+      crashPoint('register.beforeCall');
       const answer = await this.gateway.registerUsage({
         ...{ region: workload.region, productCode, publicKeyVersion, nonce },
         timeoutMs: this.options.submission.requestTimeoutMs,
       });
+      crashPoint('register.afterCall');
       if (answer.kind === 'answered') {
         if (answer.rotatedAt) this.tellRotation(productCode, publicKeyVersion, versions, answer.rotatedAt);
         return { kind: 'answered', publicKeyVersion, signature: answer.signature };
@@ -96,6 +99,7 @@ export class UsageRegistrar {
       key === undefined || !nonces.includes(round.nonce)
         ? { kind: 'refused' as const, why: 'it answers another call: our nonce is not in it' }
         : verifyProof(signature, key, { productCode, publicKeyVersion, nonce: sharedNonce(nonces) });
+    crashPoint('register.verified');
     if (verdict.kind === 'holds') return { kind: 'passed', detail: `registered with key version ${publicKeyVersion}` };
     const message =
       `What answered RegisterUsage for ${productCode} is not AWS Marketplace's answer to this call: ${verdict.why}. Let ` +

@@ -18,6 +18,8 @@ export interface ReplicaOrder {
   options: Options;
   /** Of a product in its buyer's account: where it runs. */
   resource?: ComputeResource;
+  /** Whether it goes on after its jobs, and ends as a host does that has Nest listen to signals. */
+  staysUntilSigterm?: boolean;
 }
 
 /** Where a child ends or stops: the named point at which it gets SIGKILL (`crashAt`) or SIGSTOP (`pauseAt`). */
@@ -78,6 +80,10 @@ export class ChildReplica {
       return stateOf(this.child.pid).startsWith('T');
     };
     await eventually('the child is stopped', isStopped, 60_000);
+  }
+
+  terminate(): void {
+    this.child.kill('SIGTERM');
   }
 
   stop(): void {

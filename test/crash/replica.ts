@@ -12,7 +12,9 @@ const input = createInterface({ input: process.stdin });
 const line = (await input[Symbol.asyncIterator]().next()) as IteratorResult<string, undefined>;
 input.close();
 if (line.done !== true) {
-  const { databaseUrl, awsEndpoint, now, jobs, options, resource } = JSON.parse(line.value) as ReplicaOrder;
+  const { databaseUrl, awsEndpoint, now, jobs, options, resource, staysUntilSigterm } = JSON.parse(
+    line.value,
+  ) as ReplicaOrder;
   const instant = new Date(now);
   const clock = { now: () => instant };
   const place = { databaseUrl, awsEndpoint, clock };
@@ -24,6 +26,9 @@ if (line.done !== true) {
           launchedAt: new Date(resource.launchedAt),
         });
   const app = await NestFactory.createApplicationContext(module, { logger: ['error'], abortOnError: false });
+  if (staysUntilSigterm === true) app.enableShutdownHooks();
   for (const job of jobs) await app.get(JobScheduler).runOnce(job);
-  await app.close();
+  // A host has a server or a timer that keeps it.
+  if (staysUntilSigterm === true) setInterval(() => undefined, 60_000);
+  else await app.close();
 }

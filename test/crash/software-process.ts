@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MarketplaceMeteringModule, MarketplaceReadiness, type Options, type StaticOptions } from '../../src/index.js';
+import '../support/fate.js';
 import { VirtualClock } from '../support/market.js';
 import { eventually } from '../support/processes.js';
 
