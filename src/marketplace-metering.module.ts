@@ -1,6 +1,7 @@
 import {
   type DynamicModule,
   type FactoryProvider,
+  Logger,
   Module,
   type ModuleMetadata,
   type OnModuleInit,
@@ -26,6 +27,7 @@ import { EntitlementService } from './entitlement/entitlement.service.js';
 import { MarketplaceMeteringError } from './errors/marketplace-metering-error.js';
 import { EventDeliveries } from './events/event-deliveries.service.js';
 import { EVENTS_PROVIDERS } from './events/events.providers.js';
+import { misspelledVariables } from './options/misspelled-variables.js';
 import { type Options } from './options/options.js';
 import { type ResolvedOptions, resolveOptions } from './options/resolved-options.js';
 import {
@@ -133,9 +135,20 @@ function resolvedBy(given: Pick<FactoryProvider<Options | Promise<Options>>, 'us
     {
       provide: RESOLVED_OPTIONS,
       inject: [GIVEN_OPTIONS, OPTIONS_OF_TEST],
-      useFactory: (options: Options, ofTest: (given: Options) => Options) => resolveOptions(ofTest(options)),
+      useFactory: (options: Options, ofTest: (given: Options) => Options) => {
+        warnOfMisspelled(process.env);
+        return resolveOptions(ofTest(options));
+      },
     },
   ];
+}
+
+function warnOfMisspelled(environment: NodeJS.ProcessEnv): void {
+  for (const { given, meant } of misspelledVariables(environment))
+    new Logger('MarketplaceOptions').warn(
+      `The variable ${given} has no effect: this module has none of that name, but ${meant}. Correct it, or ignore this ` +
+        'where it is a variable of your own.',
+    );
 }
 
 function asyncOptionsProviders(options: AsyncOptions): Provider[] {

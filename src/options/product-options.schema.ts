@@ -53,7 +53,7 @@ export const productSchema = z
     includedUnits: z.array(includedUnitsSchema, { error: 'list which units a contract includes' }).default([]),
     region: z
       .string()
-      .regex(/^(auto|[a-z]{2,4}(-[a-z]+)+-\d+)$/, { error: 'give an AWS region such as us-east-1' })
+      .regex(/^(auto|[a-z]{2,4}(-[a-z]+)+-\d+)$/, { error: ({ input }) => regionFix(input) })
       .default('us-east-1'),
     mode: z.enum(['live', 'dry-run', 'off'], { error: 'give "live", "dry-run" or "off"' }).default('live'),
     liveFrom: z
@@ -70,3 +70,10 @@ export const productSchema = z
   .superRefine((product, context) => {
     for (const { path, fix } of pairingProblems(product)) context.addIssue({ code: 'custom', path, message: fix });
   });
+
+function regionFix(given: unknown): string {
+  const [, region] = /^([a-z]{2,4}(?:-[a-z]+)+-\d+)[a-z]$/.exec(String(given)) ?? [];
+  return region === undefined
+    ? 'give an AWS region such as us-east-1'
+    : `give the region ${region}; ${region}${String(given).slice(-1)} is a zone in it`;
+}

@@ -98,8 +98,14 @@ function problemsOf(issue: z.core.$ZodIssue): OptionProblem[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       ...at([...issue.path, key]),
-      fix: 'there is no such option; correct its name or remove it',
+      fix: isCredential(issue.path, key)
+        ? 'an instance of the module has one seller account: give aws.assumeRole or aws.credentials, and products of ' +
+          'another account an instance of their own, with a name, its sellerAccount and its aws'
+        : 'there is no such option; correct its name or remove it',
     }));
   }
   return [{ ...at(issue.path), fix: issue.message }];
 }
+
+const isCredential = ([first]: PropertyKey[], key: string): boolean =>
+  first === 'products' && /^(credentials|assumeRole|role|roleArn|sellerAccount|aws)$/.test(key);

@@ -9,6 +9,9 @@ import { migrate } from '../support/migrate.js';
 import { createTestDatabase, migratedDatabase, type TestDatabase } from '../support/postgres.js';
 import { hostEnvironment } from './host-folder.js';
 
+/** What requests to the host's own routes have, where it has versions. Buyers and AWS send none. */
+const OF_HOST = { 'x-version': '1' };
+
 /** How a host is started. */
 export interface HostStart {
   /** The Node that runs it. */
@@ -64,7 +67,7 @@ export async function sellOneReport(start: HostStart): Promise<number> {
     expect(simulator.bill()).toMatchObject([
       { licenseArn: agreement.licenseArn, dimension: 'reports', quantity: start.hasOrders ? 2 : 1 },
     ]);
-    const heard = await fetch(`${url}/heard`);
+    const heard = await fetch(`${url}/heard`, { headers: OF_HOST });
     expect(await heard.json()).toEqual(['subscription.registered', 'subscription.ending']);
     return startedAfterMs;
   } finally {
@@ -123,7 +126,7 @@ async function post(
 ): Promise<Record<string, unknown>> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
+    headers: { 'content-type': 'application/json', ...OF_HOST, ...headers },
     body: JSON.stringify(body),
   });
   const text = await response.text();

@@ -26,7 +26,6 @@ import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { PLATFORMS, type Platform, startPlainHost } from '../module/plain-host.js';
 import { DIMENSIONS, migrate, PRODUCT_CODE, START } from '../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
-import { eventually } from '../support/processes.js';
 import { replicaOptions } from '../support/replica-options.js';
 
 type Headers = Record<string, string | undefined>;
@@ -229,9 +228,9 @@ describe.each(PLATFORMS)('@Metered on %s', (platform) => {
     ] as const)
       expect([path, (await ask(path))[0]]).toEqual([path, status]);
     expect(await recorded()).toEqual({});
-    // Counted once though class and method bear it, and taken back when what stands around has made it fail.
+    // Counted once though class and method bear it, and taken back before the failure of what stands around is told.
     expect((await ask('spoilt'))[0]).toBe(502);
-    await eventually('it is taken back', async () => (await recorded()).requests === '0');
+    expect(await recorded()).toEqual({ requests: '0' });
     const events = await ledger().query<{ quantity: string; reason: string | null }>(
       `SELECT quantity, detail ->> 'reason' AS reason FROM marketplace.usage_event ORDER BY quantity DESC`,
     );

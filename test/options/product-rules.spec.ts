@@ -129,6 +129,19 @@ describe('regions and partitions', () => {
       'products[0].region',
       /no SaaS product in GovCloud.*us-east-1/,
     ],
+    [
+      'a zone for a region',
+      saas('us-east-1a'),
+      'products[0].region',
+      /give the region us-east-1; us-east-1a is a zone/,
+    ],
+    ['no region', saas('useast1'), 'products[0].region', /give an AWS region such as us-east-1/],
+    [
+      'credentials of one product',
+      given([{ credentials: () => undefined } as never], { signUpUrl: 'https://app.example.com/' }),
+      'products[0].credentials',
+      /one seller account: give aws\.assumeRole.*an instance of their own/,
+    ],
     ['a saas product in another region of China', saas('cn-north-1'), 'products[0].region', /cn-northwest-1 alone/],
     ['a partition without a Marketplace', saas('us-iso-east-1'), 'products[0].region', /no AWS Marketplace metering/],
     [

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { type EventEmitter } from 'node:events';
 import { HttpException, Inject, Injectable, Logger } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { MarketplaceMeteringError, UsageNotRecordedError } from '../../errors/marketplace-metering-error.js';
@@ -14,6 +13,13 @@ import { type Meter } from './meter.js';
 export interface MeteredResponse {
   statusCode: number;
   raw?: object;
+}
+
+/** As much of Node's own response as is needed. */
+interface RawResponse {
+  statusCode: number;
+  end(...given: unknown[]): unknown;
+  destroy(error?: Error): unknown;
 }
 
 const UNSUCCESSFUL = 400;
@@ -73,21 +79,36 @@ export class RequestMeter {
     });
   }
 
-  /** Interceptors and filters around the handler may yet make a failure of its success: then nothing was delivered. */
+  /**
+   * Interceptors and filters around the handler may yet make a failure of its success: then nothing was delivered. The
+   * failure is complete for the client only when the correction is committed: a process that dies in between leaves a
+   * broken answer and never a failure that costs.
+   */
   private takeBackIfFailed(usage: UsageEvent, response: MeteredResponse): void {
-    const raw = (response.raw ?? response) as EventEmitter & { statusCode: number };
-    raw.once('finish', () => {
-      if (raw.statusCode < UNSUCCESSFUL) return;
-      const back: UsageEvent = {
-        ...usage,
-        quantity: negated(usage.quantity),
-        idempotencyKey: `${usage.idempotencyKey ?? ''}:back`,
-        reason: `the request was answered with ${raw.statusCode}`,
-      };
-      this.recordSurely(back).catch((error: unknown) => {
-        this.logger.error(`A failed request stays counted: ${shownOf(error)}`, back);
-      });
-    });
+    const raw = (response.raw ?? response) as RawResponse;
+    const end = raw.end.bind(raw);
+    raw.end = (...given) => {
+      raw.end = end;
+      if (raw.statusCode < UNSUCCESSFUL) return end(...given);
+      void this.takeBack(usage, raw.statusCode)
+        .then(() => end(...given))
+        .catch((error: unknown) => raw.destroy(error as Error));
+      return raw;
+    };
+  }
+
+  private async takeBack(usage: UsageEvent, statusCode: number): Promise<void> {
+    const back: UsageEvent = {
+      ...usage,
+      quantity: negated(usage.quantity),
+      idempotencyKey: `${usage.idempotencyKey ?? ''}:back`,
+      reason: `the request was answered with ${statusCode}`,
+    };
+    try {
+      await this.recordSurely(back);
+    } catch (error) {
+      this.logger.error(`A failed request stays counted: ${shownOf(error)}`, back);
+    }
   }
 
   private unrecorded(meter: Meter, event: object, error: unknown): void {
