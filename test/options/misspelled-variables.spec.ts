@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { NestFactory } from '@nestjs/core';
+import { MarketplaceMeteringModule } from '../../src/index.js';
 import { misspelledVariables } from '../../src/options/misspelled-variables.js';
 
 describe('a variable', () => {
@@ -24,4 +26,22 @@ describe('a variable', () => {
   ])('%s is left alone', (given) => {
     expect(misspelledVariables({ [given]: 'x' })).toEqual([]);
   });
+});
+
+it('is said when the application starts, before what is missing', async () => {
+  const before = process.env;
+  const said: unknown[] = [];
+  const quiet = { log: () => 0, error: () => 0, warn: (...line: unknown[]) => said.push(line.join(' ')) };
+  process.env = { PATH: before.PATH, MARKETPLACE_SIGNUP_URL: 'https://app.example.com/sign-up' };
+  try {
+    const starting = NestFactory.createApplicationContext(MarketplaceMeteringModule.forRoot(), {
+      ...{ logger: quiet, abortOnError: false },
+    });
+    await expect(starting).rejects.toMatchObject({ code: 'OPTIONS_INVALID' });
+  } finally {
+    process.env = before;
+  }
+  expect(said).toEqual([
+    expect.stringMatching(/MARKETPLACE_SIGNUP_URL has no effect.*but MARKETPLACE_SIGN_UP_URL\. Correct it/),
+  ]);
 });
