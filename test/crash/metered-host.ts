@@ -34,7 +34,7 @@ UsageRecorder.prototype.record = async function (this: UsageRecorder, usage: nev
   const result = await record.call(this, usage);
   comeBy(isCorrection ? 'corrected' : 'recorded');
   return result as never;
-} as never;
+};
 
 /** Stands around the meter, as a serializer or a cache of the host's may. */
 @Injectable()
