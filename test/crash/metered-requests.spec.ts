@@ -30,7 +30,7 @@ async function startHost(platform: string, diesAt: string): Promise<string> {
     now: world.now().toISOString(),
     options: { products: world.options.products, sellerAccount: world.options.sellerAccount },
   };
-  child = spawnTypescript('test/crash/metered-host.ts', [JSON.stringify(order), platform, diesAt], {
+  child = spawnTypescript('test/crash/metered-application.ts', [JSON.stringify(order), platform, diesAt], {
     env: { NODE_NO_WARNINGS: '1' },
   });
   return nextLine(child);
