@@ -21,10 +21,15 @@ export class DatabaseClock implements Clock {
 
   now(): Date {
     const wall = Date.now();
-    if (this.skewMs === 0) return new Date(wall);
+    const right = wall - this.skewMs;
+    if (this.comparedAt === 0) return new Date(right);
+    const estimate = this.estimate();
+    if (Math.abs(right - estimate) <= NOISE_MS) return new Date(right);
     // The wall clock may have been put right since: then it is near what has gone by on the one that never jumps.
-    const estimate = this.databaseTime + (performance.now() - this.comparedAt);
-    return new Date(Math.abs(wall - estimate) <= NOISE_MS ? wall : wall - this.skewMs);
+    if (Math.abs(wall - estimate) <= NOISE_MS) return new Date(wall);
+    // It was set, or this machine was suspended. Until the next comparison nothing may happen too early: an hour that
+    // has not ended is not sealed, nothing is given up.
+    return new Date(Math.min(right, estimate));
   }
 
   /**
@@ -32,9 +37,11 @@ export class DatabaseClock implements Clock {
    * was suspended; only the database knows which.
    */
   hasJumped(): boolean {
-    if (this.comparedAt === 0) return false;
-    const estimate = this.databaseTime + (performance.now() - this.comparedAt);
-    return Math.abs(Date.now() - this.skewMs - estimate) > NOISE_MS;
+    return this.comparedAt !== 0 && Math.abs(Date.now() - this.skewMs - this.estimate()) > NOISE_MS;
+  }
+
+  private estimate(): number {
+    return this.databaseTime + (performance.now() - this.comparedAt);
   }
 
   /** @param skewMs how far the wall clock is ahead of the database's, as just measured */

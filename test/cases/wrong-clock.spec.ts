@@ -1,5 +1,6 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
 import { JobScheduler, RegistrationService } from '../../src/index.js';
+import { ClockGuard } from '../../src/database/clock-guard.js';
 import { DatabaseClock } from '../../src/options/clock.js';
 import { HOUR_MS } from '../../src/runtime/clock.js';
 import { browserOf } from '../support/browser.js';
@@ -192,3 +193,37 @@ it('the clock is set while the database is away: what is recorded waits for it, 
   );
   expect(dated.map(({ quantity }) => Number(quantity))).toEqual([1, 2]);
 });
+
+it.each([48, -48])(
+  'the clock is set by %s hours while it is being compared: usage is dated right, before and after it is set back',
+  async (hours) => {
+    await using world = await World.start({ startAt: new Date(real()), options: { clock: new DatabaseClock() } });
+    await world.join('acme', { startsAt: new Date(real() - 10 * HOUR_MS) });
+    proxy = await FreezingProxy.before(world.postgres.url);
+    const url = proxy.through(world.postgres.url);
+    const replica = await world.addReplica({ clock: new DatabaseClock(), database: { url } });
+    const used = { tenantId: 'acme', productCode: PRODUCT_CODE };
+    await world.record({ ...used, quantity: 1 }, {}, replica);
+    proxy.freeze('silent');
+    const comparison = replica.get(ClockGuard).check();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    jest.spyOn(Date, 'now').mockImplementation(() => real() + hours * HOUR_MS);
+    proxy.thaw();
+    expect(Math.abs((await comparison).skewMs - hours * HOUR_MS)).toBeLessThan(600_000);
+    await world.record({ ...used, quantity: 2 }, {}, replica);
+    proxy.freeze('silent');
+    const next = replica.get(ClockGuard).check();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    jest.restoreAllMocks();
+    proxy.thaw();
+    expect(Math.abs((await next).skewMs)).toBeLessThan(600_000);
+    await world.record({ ...used, quantity: 3 }, {}, replica);
+
+    const dated = await world.database.query<{ quantity: string }>(
+      `SELECT quantity FROM marketplace.usage_event
+       WHERE abs(extract(epoch FROM occurred_at - clock_timestamp())) < 600 ORDER BY quantity`,
+    );
+    expect(dated.map(({ quantity }) => Number(quantity))).toEqual([1, 2, 3]);
+    await world.expectConserved();
+  },
+);

@@ -67,13 +67,7 @@ export async function verdictOf(world: SoakWorld): Promise<Verdict> {
   const doubtful = await doubtfulGrains(world);
   for (const grain of billed.keys())
     if (!doubtful.has(grain)) mismatches.push(`${grain} is billed, and the ledger knows nothing of it`);
-  // Nothing that befell the run lasts: what AWS refuses for a cause has gone on by itself.
-  const left = await database.query<{ state: string; reason: string | null; n: number; text: string | null }>(
-    `SELECT state, reason, count(*)::int AS n, min(reason_message) AS text FROM marketplace.metering_record
-     WHERE state IN ('blocked', 'pending', 'sending') GROUP BY 1, 2`,
-  );
-  for (const { state, reason, n, text } of left)
-    mismatches.push(`${n} records are still ${state} ${reason ?? ''}: ${text ?? 'nobody has said why'}`);
+  mismatches.push(...(await leftRecords(world)));
   mismatches.push(...(await untrueReasons(world)));
   const difference = sumOf(whereabouts) - [...billed.values()].reduce((sum, one) => sum + one, 0) - units;
   if (Math.abs(difference) > 1e-6) mismatches.push(`${difference} units more are somewhere than were recorded`);
@@ -132,6 +126,30 @@ async function doubtfulGrains({ database, simulator }: SoakWorld): Promise<Set<s
       return `${productCode} ${buyer} ${dimension} ${hour.toISOString()}`;
     }),
   );
+}
+
+/**
+ * Nothing that befell the run lasts: what AWS refuses for a cause has gone on by itself. Who has ended is refused until
+ * the record's hour is too old.
+ */
+async function leftRecords({ database, simulator }: SoakWorld): Promise<string[]> {
+  const left = await database.query<{ state: string; reason: string | null; license: string; n: number; text: string }>(
+    `SELECT r.state, r.reason, i.license_arn AS license, count(*)::int AS n,
+       coalesce(min(r.reason_message), 'nobody has said why') AS text
+     FROM marketplace.metering_record r JOIN marketplace.metering_identity i ON i.id = r.identity_id
+     WHERE r.state IN ('blocked', 'pending', 'sending') GROUP BY 1, 2, 3`,
+  );
+  const active = new Set(
+    simulator
+      .agreements()
+      .filter(({ status }) => status === 'ACTIVE')
+      .map(({ licenseArn }) => licenseArn),
+  );
+  return left
+    .filter(
+      ({ state, reason, license }) => !(state === 'blocked' && reason === 'notSubscribed' && !active.has(license)),
+    )
+    .map(({ state, reason, n, text }) => `${n} records are still ${state} ${reason ?? ''}: ${text}`);
 }
 
 /** What stands outside of every agreement, though AWS says that one was in force. */
