@@ -1,4 +1,5 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
+import { ARRIVALS } from './initial/arrivals.sql.js';
 import { AUDIT } from './initial/audit.sql.js';
 import { ENTITLEMENT_GUARDS } from './initial/entitlement-guards.sql.js';
 import { ENTITLEMENTS } from './initial/entitlements.sql.js';
@@ -25,6 +26,7 @@ import { USAGE } from './initial/usage.sql.js';
 const UP: readonly string[] = [
   ...PRODUCTS,
   ...SUBSCRIPTIONS,
+  ...ARRIVALS,
   ...ENTITLEMENTS,
   ...USAGE,
   ...RECORDS,

@@ -1,6 +1,7 @@
 export { MarketplaceMeteringModule } from './marketplace-metering.module.js';
 export { getMarketplaceToken, InjectMarketplace } from './runtime/instance-token.js';
 export type { AuditOptions } from './options/audit-options.js';
+export type { RetentionOptions } from './options/retention-options.js';
 export type { AssumeRoleOptions, AwsOptions, CallRateOptions, CredentialsProvider } from './options/aws-options.js';
 export type { Clock } from './options/clock.js';
 export type { ContainerOptions, RegisterUsageOptions } from './options/container-options.js';

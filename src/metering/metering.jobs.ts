@@ -4,6 +4,7 @@ import { type ResolvedOptions } from '../options/resolved-options.js';
 import { type Job, JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { DeepProof, PROOF_INTERVAL_MS } from './balance/deep-proof.js';
+import { Retention, RETENTION_INTERVAL_MS } from './retention/retention.js';
 import { HourSealer } from './sealing/hour-sealer.js';
 import { ConflictExplanation } from './settlement/conflict-explanation.js';
 import { DeadlineWatch } from './settlement/deadline-watch.js';
@@ -15,8 +16,8 @@ import { LeaseRecovery } from './submission/lease-recovery.js';
 
 /**
  * The way of a unit as jobs: seal ended hours, submit what is due, give back expired leases and send again what
- * may be sent again, end what is past its deadline, and compare rollups
- * with their events.
+ * may be sent again, end what is past its deadline, compare rollups
+ * with their events, and take away what is no evidence and old.
  */
 @Injectable()
 export class MeteringJobs {
@@ -31,6 +32,7 @@ export class MeteringJobs {
     sharedGrains: SharedGrainWatch,
     unanswered: UnansweredWatch,
     proof: DeepProof,
+    retention: Retention,
     clock: ClockWatch,
     settings: CurrentSettings,
   ) {
@@ -54,6 +56,11 @@ export class MeteringJobs {
         }),
       },
       { name: 'proof', intervalMs: PROOF_INTERVAL_MS, run: clock.whileTrusted((signal) => proof.run(signal)) },
+      {
+        name: 'retention',
+        intervalMs: RETENTION_INTERVAL_MS,
+        run: clock.whileTrusted((signal) => retention.run(signal)),
+      },
     ];
     for (const job of all) scheduler.add(job);
   }

@@ -8,6 +8,7 @@ import { MeteredRoutes } from './metered/metered-routes.js';
 import { RequestMeter } from './metered/request-meter.js';
 import { MeteringService } from './metering.service.js';
 import { UsageRecorder } from './recording/usage-recorder.js';
+import { Retention } from './retention/retention.js';
 import { HourSealer } from './sealing/hour-sealer.js';
 import { UsageTaker } from './sealing/usage-taker.js';
 import { ShutdownFlush } from './shutdown-flush.js';
@@ -25,6 +26,7 @@ export const METERING_PROVIDERS: Provider[] = [
   RequestMeter,
   MeteredRoutes,
   MarketplaceErasure,
+  Retention,
   ...SETTLEMENT_PROVIDERS,
   ...SUBMISSION_PROVIDERS,
   MeteringJobs,

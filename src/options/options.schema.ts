@@ -149,6 +149,14 @@ export const optionsSchema = z.strictObject({
       onAbsent: z.enum(['wait', 'settle'], { error: 'give "wait" or "settle"' }).default('wait'),
     })
     .prefault({}),
+  retention: z
+    .strictObject({
+      messagesMs: durationMs(14 * 24 * HOUR_MS, 3650 * 24 * HOUR_MS, 90 * 24 * HOUR_MS),
+      deliveriesMs: durationMs(24 * HOUR_MS, 3650 * 24 * HOUR_MS, 90 * 24 * HOUR_MS),
+      alertsMs: durationMs(24 * HOUR_MS, 3650 * 24 * HOUR_MS, 365 * 24 * HOUR_MS),
+      codesMs: durationMs(24 * HOUR_MS, 3650 * 24 * HOUR_MS, 90 * 24 * HOUR_MS),
+    })
+    .prefault({}),
   settingsRevision: count(0, 2_147_483_647, 0),
   startIn: z.enum(['normal', 'hold'], { error: 'give "normal" or "hold"' }).default('normal'),
   recording: z

@@ -10,6 +10,7 @@ import { type NotificationOptions } from './notification-options.js';
 import { type ProductOptions } from './product-options.js';
 import { type RecordingOptions } from './recording-options.js';
 import { type RegistrationOptions } from './registration-options.js';
+import { type RetentionOptions } from './retention-options.js';
 import { type SubmissionOptions } from './submission-options.js';
 import { type TimingOptions } from './timing-options.js';
 
@@ -37,6 +38,8 @@ export interface Options extends RegistrationOptions, TimingOptions, Entitlement
   submission?: SubmissionOptions | undefined;
   /** How events are handed to your handlers. */
   handlers?: EventDeliveryOptions | undefined;
+  /** How long what is no evidence is kept. */
+  retention?: RetentionOptions | undefined;
   /** The jobs that run in every process. */
   jobs?: JobOptions | undefined;
   /**

@@ -24,7 +24,8 @@ export type JobName =
   | 'reconcile'
   | 'entitlements'
   | 'audit'
-  | 'alerts';
+  | 'alerts'
+  | 'retention';
 
 /** One piece of background work. `run` does all there is to do now, and returns early when `signal` aborts. */
 export interface Job {

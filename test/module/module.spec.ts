@@ -345,6 +345,7 @@ describe('as a guest of the host', () => {
       'marketplace:proof',
       'marketplace:reconcile',
       'marketplace:recovery',
+      'marketplace:retention',
       'marketplace:seal',
       'marketplace:submit',
     ]);

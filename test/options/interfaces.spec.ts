@@ -25,6 +25,7 @@ type Group =
   | 'submission'
   | 'jobs'
   | 'audit'
+  | 'retention'
   | 'container';
 type GroupsAgree = {
   [K in Group]: Agree<NonNullable<Options[K]>, NonNullable<GivenOptions[K]>>;
@@ -38,7 +39,7 @@ describe('the interfaces of the options', () => {
     // Checked by `npm run typecheck`: where the two disagree, `true` is not assignable here.
     const groups: GroupsAgree = {
       ...{ database: true, support: true, notifications: true, handlers: true },
-      ...{ aws: true, recording: true, submission: true, jobs: true, audit: true, container: true },
+      ...{ aws: true, recording: true, submission: true, jobs: true, audit: true, retention: true, container: true },
     };
     const agree: [
       Agree<Options, GivenOptions>,

@@ -25,6 +25,7 @@ const SECTIONS = [
   ['A role of the seller account', 'AssumeRoleOptions', 'aws.assumeRole.'],
   ['Questions to AWS', 'CallRateOptions', 'aws.callsPerSecond.'],
   ['Audit', 'AuditOptions', 'audit.'],
+  ['Retention', 'RetentionOptions', 'retention.'],
   ['Handlers', 'EventDeliveryOptions', 'handlers.'],
   ['Jobs', 'JobOptions', 'jobs.'],
   ['The module', 'Options', ''],
