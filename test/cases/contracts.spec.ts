@@ -114,6 +114,26 @@ describe('K25 a correction after 1,200 of 1,000 were used', () => {
     });
   });
 
+  it('is set off in the next term of the same agreement: over all terms the bill is what exceeded each', async () => {
+    await withWorld(contract({ per: 'month' }, { startAt: at('2026-11-11T09:00:00Z') }), async (world) => {
+      const endsAt = at('2027-10-11T00:00:00Z');
+      const buyer = await world.join('acme', { ...bought(1000), startsAt: at('2026-10-11T12:00:00Z'), endsAt });
+      await useInHour(world, buyer, 1200);
+      await useInHour(world, buyer, -300);
+      await world.pass(0.5);
+      await world.expectUnits({ billed: { 'l-1': 200 }, included: 900, carry: -200 });
+      // The month's end: its units stay behind, what it owes does not.
+      await world.goTo('2026-11-11T13:10:00Z');
+      await useInHour(world, buyer, 1150);
+      await world.pass(0.5);
+      await world.expectUnits({ billed: { 'l-1': 200 }, included: 1900, carry: -50 });
+      await useInHour(world, buyer, 80);
+      await world.pass(1);
+      await world.expectUnits({ billed: { 'l-1': 230 }, included: 1900 });
+      expect(await world.alerts('owed')).toEqual([]);
+    });
+  });
+
   it('is owed at the end of the term, with an alert', async () => {
     await withContract(1000, async (world, buyer) => {
       await useInHour(world, buyer, 1200);

@@ -1,13 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type INestApplication } from '@nestjs/common';
-import { JobScheduler, MeteringService } from '../../src/index.js';
+import { JobScheduler, MarketplaceReadiness, MeteringService } from '../../src/index.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { type ResolvedOptions } from '../../src/options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
 import { expectTablesConserved } from '../support/conservation.js';
-import { METERED, SoftwareWorld } from '../support/software.js';
+import { eventually } from '../support/processes.js';
+import { HOURLY, METERED, SoftwareWorld } from '../support/software.js';
 
-// K13, K14: what a start cannot find out, because DryRun asks for permission alone, the first records are answered.
+// K13, K14: what a start cannot find out, because DryRun asks for permission alone, the first records are answered. K1,
+// K17: many starts, one after the other and at once.
 
 let world: SoftwareWorld;
 
@@ -105,5 +107,48 @@ describe('K14 a DryRun', () => {
       world.simulator.bill({ productCode: METERED }).filter((line) => line.customerAWSAccountId === accountId),
     ).toEqual([]);
     await expectTablesConserved(database);
+  });
+});
+
+describe('K1 an idle pod', () => {
+  it('that is started twenty times within an hour asks for permission each time, and leaves an empty bill', async () => {
+    world.clock.set(new Date('2026-11-14T10:00:00Z'));
+    const agreement = world.simulator.agreements().find(({ productCode }) => productCode === METERED)!;
+    const resource = world.launch({ agreement, platform: 'eks' });
+    await world.moveTo(resource);
+    const before = world.calls('MeterUsage');
+    for (let start = 0; start < 20; start += 1) {
+      const { app, exit } = await world.run(world.metered(), PACED('idle'));
+      expect(exit).toBeNull();
+      await work(app!, 2);
+      await app!.close();
+    }
+    const { app } = await world.run(world.metered(), PACED('idle'));
+    await work(app!, 60);
+    const calls = world.simulator.calls({ operation: 'MeterUsage' }).slice(before);
+    expect(calls.map(({ request }) => request?.DryRun)).toEqual(Array.from({ length: 21 }, () => true));
+    const lines = world.simulator.bill({ productCode: METERED });
+    expect(lines.filter(({ resourceId }) => resourceId === resource.resourceId)).toEqual([]);
+    expect(await recordsIn(app!)).toEqual([]);
+  });
+});
+
+describe('K17 a rollout against five calls a second, which all software in the account shares', () => {
+  it('registers every process, each at its time; none ends for being throttled', async () => {
+    const agreement = world.subscribe(HOURLY);
+    await world.moveTo(world.launch({ agreement, platform: 'ecs' }));
+    world.simulator.setCallsPerSecond({ RegisterUsage: 5 });
+    const before = world.calls('RegisterUsage');
+    const starts = await Promise.all(
+      Array.from({ length: 20 }, () => world.run(world.hourly(), { container: { listenAfterMs: 50 } })),
+    );
+    expect(starts.map(({ exit }) => exit)).toEqual(starts.map(() => null));
+    for (const { app } of starts) {
+      expect((await fetch(await app!.getUrl())).status).toBe(404);
+      const service = app!.get(MarketplaceReadiness, { strict: false });
+      await eventually('it is ready', () => service.isReady, 60_000);
+    }
+    expect(world.simulator.calls({ operation: 'RegisterUsage', error: 'ThrottlingException' })).not.toEqual([]);
+    expect(world.calls('RegisterUsage') - before).toBeGreaterThan(20);
   });
 });
