@@ -30,7 +30,10 @@ export function conflictProblem(
     field: 'idempotencyKey',
     message:
       `"${shown(usage.idempotencyKey)}" already names ${earlier} that differs in ${fields.join(', ')}; ` +
-      'give new usage a new key, or repeat the usage as it was',
+      // One thing that happened, counted twice: the commonest reason by far.
+      (fields.includes('dimension')
+        ? `a key names one event of one dimension: give each its own, such as "${shown(usage.dimension)}:…"`
+        : 'give new usage a new key, or repeat the usage as it was'),
   };
 }
 

@@ -14,9 +14,7 @@ beforeAll(async () => {
   recorder = await ledger.recorder();
 });
 
-afterAll(async () => {
-  await ledger.close();
-});
+afterAll(() => ledger.close());
 
 beforeAll(async () => {
   buyer = await ledger.buyer();
@@ -91,6 +89,20 @@ describe('a single event', () => {
     );
     expect(refusal).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', indexes: [0] });
     expect(refusal.message).toMatch(/"order-2".*dimension, quantity/);
+    const other = rejection(recorder.record(buyer.event({ idempotencyKey: 'order-2', quantity: 3 })));
+    expect((await other).message).toMatch(/differs in quantity; give new usage a new key, or repeat/);
+  });
+
+  it('H21 for two dimensions of one business event is refused with the way to have both', async () => {
+    const order = (key: (dimension: string) => string) =>
+      ['requests', 'storage'].map((dimension) =>
+        buyer.event({ dimension, quantity: 1, idempotencyKey: key(dimension) }),
+      );
+    const refusal = await rejection(recorder.record(order(() => 'order-21')));
+    expect(refusal).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', indexes: [1] });
+    expect(refusal.message).toMatch(/one event of one dimension: give each its own, such as "storage:…"/);
+    for (const event of order((dimension) => `${dimension}:order-21`))
+      expect(await record(event)).toMatchObject({ outcome: 'recorded' });
   });
 
   it('may repeat the key of another subscription', async () => {
