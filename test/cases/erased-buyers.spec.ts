@@ -215,6 +215,74 @@ describe('a legacy buyer who has left', () => {
   });
 });
 
+describe('a legacy buyer who returns by a message of SNS alone', () => {
+  it('is metered under the name that it speaks, once, though the other name stays erased', async () => {
+    await withWorld({ ways: ['sns'], startAt: at('2026-03-10T10:05:00Z') }, async (world) => {
+      const buyer = await world.join('acme', { productCode: LEGACY_CODE });
+      await leave(world, buyer);
+      await world.pass(2);
+      await erasureOf(world).erase({ tenantId: 'acme', productCode: LEGACY_CODE }, DECISION);
+      await world.goTo('2026-04-10T10:00:00Z');
+      buyer.return();
+      await world.hear();
+      await world.pass(1);
+      await buyer.use(9);
+      await world.pass(3);
+      expect(await world.database.query(`SELECT FROM marketplace.buyer`)).toHaveLength(1);
+      expect((await world.expectConserved()).billed).toEqual({ 'l-1': 7, 'l-2': 9 });
+    });
+  });
+});
+
+describe('others beside the buyer', () => {
+  it('another ledger of the database, which sends under the same name, goes on sending', async () => {
+    await withWorld({ ways: ['sns'], startAt: at('2026-03-10T10:05:00Z') }, async (world) => {
+      const buyer = await world.join('acme', { productCode: LEGACY_CODE });
+      await leave(world, buyer);
+      await world.pass(2);
+      await world.database.query(
+        `WITH product AS (INSERT INTO marketplace.product SELECT 'other', product_code, type, identity, region
+           FROM marketplace.product WHERE product_code = $1),
+         buyer AS (INSERT INTO marketplace.buyer (seller_account, id, product_code)
+           VALUES ('other', '00000000-0000-4000-8000-000000000001', $1))
+         INSERT INTO marketplace.buyer_name SELECT 'other', product_code, kind, digest, name,
+           '00000000-0000-4000-8000-000000000001' FROM marketplace.buyer_name WHERE product_code = $1`,
+        [LEGACY_CODE],
+      );
+      const identities = () =>
+        world.database.query(`SELECT * FROM marketplace.metering_identity WHERE product_code = $1`, [LEGACY_CODE]);
+      const before = await identities();
+      expect(before).toHaveLength(1);
+      expect(await erasureOf(world).erase({ tenantId: 'acme' }, DECISION)).toMatchObject({ identities: 0 });
+      expect(await identities()).toEqual(before);
+      expect(
+        await world.database.query(`SELECT DISTINCT seller_account FROM marketplace.buyer_name WHERE name IS NOT NULL`),
+      ).toEqual([{ seller_account: 'other' }]);
+      await world.expectConserved();
+    });
+  });
+
+  it('the tenant’s other buyer is refused with it, and one by one the one who has left is erased alone', async () => {
+    await withWorld(START, async (world) => {
+      const gone = await world.join('acme');
+      await leave(world, gone);
+      const stays = await world.join('acme');
+      await stays.use(2);
+      await world.pass(1.5);
+      await stays.use(3);
+      await expect(erasureOf(world).erase({ tenantId: 'acme' }, DECISION)).rejects.toMatchObject({
+        obstacles: [{ kind: 'agreement', found: `subscription ${stays.subscriptionId} is active` }, expect.anything()],
+      });
+      // The running hour of the other one is nobody's matter here.
+      await erasureOf(world).erase({ subscriptionId: gone.subscriptionId }, DECISION);
+      await expectNoTraceOf(world, namesOf(gone));
+      await world.pass(2);
+      expect((await stays.subscription()).current).toMatchObject({ customerAwsAccountId: stays.accountId });
+      expect((await world.expectConserved()).billed).toEqual({ 'l-1': 7, 'l-2': 5 });
+    });
+  });
+});
+
 describe('an erasure is refused, and changes nothing', () => {
   it('while money is open: it names all that is, and what ends it', async () => {
     await withWorld(START, async (world) => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { RegistrationService } from '../../../src/index.js';
+import { KEPT } from '../../../migrations/initial/guards.sql.js';
 import { textOfLedger } from '../../support/ledger-text.js';
 import { SELLER } from '../../support/market.js';
 import { PRODUCT_CODE, World } from '../../support/world.js';
@@ -151,4 +152,25 @@ it('takes nothing that money is made of, and nothing twice, whichever replicas r
   await Promise.all([world.run('retention'), world.runOn(other, 'retention')]);
   expect(await textOfLedger(world.database)).toEqual(after);
   await world.expectConserved();
+});
+
+it('DELETE of a row that is evidence is refused in each table that has one, and TRUNCATE of no other reaches it', async () => {
+  await begin();
+  const buyer = await world.join('acme');
+  await buyer.use('2.5', { tags: { team: 'blue' } });
+  await world.pass(2);
+  await world.expectConserved();
+  const text = await textOfLedger(world.database);
+  const filled = KEPT.filter((table) => (text[table] ?? []).length > 0);
+  expect(filled).toEqual(
+    expect.arrayContaining(['metering_record', 'usage_event', 'balance', 'buyer_name', 'attempt']),
+  );
+  for (const table of filled)
+    await expect(world.database.query(`DELETE FROM marketplace.${table}`)).rejects.toThrow(/append-only/);
+  // What the role of the tests owns it may truncate; no evidence hangs on it.
+  for (const table of Object.keys(text).filter((name) => !KEPT.includes(name) && name !== 'unsealed_usage'))
+    await world.database.query(`TRUNCATE marketplace.${table} CASCADE`);
+  await expect(world.database.query('TRUNCATE marketplace.unsealed_usage CASCADE')).rejects.toThrow(/append-only/);
+  const after = await textOfLedger(world.database);
+  for (const table of KEPT) expect([table, after[table]]).toEqual([table, text[table]]);
 });
