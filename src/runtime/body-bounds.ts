@@ -1,5 +1,5 @@
 import { type Readable } from 'node:stream';
-import { Inject, Injectable, SetMetadata } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit, SetMetadata } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { readBody } from './request-body.js';
 
@@ -23,19 +23,20 @@ function marked(mark: RouteMark): MethodDecorator {
 }
 
 interface ExpressLayer {
-  route?: { stack: { handle: object }[] };
-  match(path: string): boolean;
+  /** Of Express 4: `query` and `expressInit` are its own and come first. */
+  name?: string;
+  route?: { path: unknown; stack: { handle: object }[] };
 }
 
-/** Express 5 names its router `router`; 4 throws at that name. */
+/** Express 5 names its router `router`; 4 throws at that name, and has none until the first route. */
 interface ExpressApplication {
   _router?: { stack: ExpressLayer[] };
   router: { stack: ExpressLayer[] };
+  lazyrouter?: () => void;
+  post(path: unknown, handler: (request: ExpressRequest, response: unknown, next: Next) => void): void;
 }
 
 interface ExpressRequest extends Readable {
-  method: string;
-  url: string;
   headers: Record<string, string | string[] | undefined>;
   body?: unknown;
   _body?: boolean;
@@ -65,50 +66,65 @@ interface FastifyInstance {
 }
 
 /**
- * Stands before the host's body parsers, for routes of ours alone: what a stranger may send is bounded by us and not by
- * what a host allows elsewhere. Express's parser reads a body to its end before it refuses one without a length, and a
- * host may have raised Fastify's bound for its own uploads. On Fastify our routes also answer under a trailing slash, as
- * they do on Express.
+ * Reads the bodies of our routes before the host's parsers do: what a stranger may send is bounded by us and not by what
+ * a host allows elsewhere. Express's parser reads a body to its end before it refuses one without a length, and a host
+ * may have raised Fastify's bound for its own uploads. Middleware of a Nest module comes after the parsers, so on Express
+ * each of our routes gets a route of the same path ahead of them. No request to another route passes through it. On
+ * Fastify our routes also answer under a trailing slash, as they do on Express.
  */
 @Injectable()
-export class BodyBounds {
-  private layers: { layer: ExpressLayer; bytesMax: number }[] = [];
+export class BodyBounds implements OnModuleInit {
+  /** Null: bounded already, or nothing to bound. */
+  private readonly express: ExpressApplication | null = null;
 
   constructor(@Inject(HttpAdapterHost) { httpAdapter }: HttpAdapterHost) {
     // A worker has none.
     const platform: unknown = (httpAdapter as { getType?: () => string } | undefined)?.getType?.();
     if (platform === undefined || bounded.has(httpAdapter)) return;
     bounded.add(httpAdapter);
-    if (platform === 'express') {
-      const app = httpAdapter.getInstance<ExpressApplication>();
-      httpAdapter.use((request: ExpressRequest, _response: unknown, next: Next) => {
-        void this.boundExpress(app, request).then(() => {
-          next();
-        }, next);
-      });
-    }
+    if (platform === 'express') this.express = httpAdapter.getInstance<ExpressApplication>();
     if (platform === 'fastify') httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', boundFastify);
   }
 
-  private async boundExpress(app: ExpressApplication, request: ExpressRequest): Promise<void> {
-    // A host that parses before Nest is asked has read it already.
-    if (request.method !== 'POST' || request.body !== undefined) return;
-    if (this.layers.length === 0) this.layers = (app._router ?? app.router).stack.flatMap(boundedLayer);
-    const [path = ''] = request.url.split('?', 1);
-    const bound = this.layers.find(({ layer }) => layer.match(path));
-    if (!bound) return;
-    await readBody(request, bound.bytesMax);
-    // Parsers of Express 4 go by this mark; those of 5 see that the request has ended.
-    request._body = true;
+  /** Nest has registered parsers and routes by now, under whatever prefix the host has set. */
+  onModuleInit(): void {
+    if (this.express !== null) boundExpress(this.express);
   }
 }
 
-function boundedLayer(layer: ExpressLayer): { layer: ExpressLayer; bytesMax: number }[] {
-  const marks = (layer.route?.stack ?? []).map(({ handle }) =>
+function boundExpress(app: ExpressApplication): void {
+  const hasNoRoutes = app._router === undefined && app.lazyrouter !== undefined;
+  if (hasNoRoutes) return;
+  const { stack } = app._router ?? app.router;
+  const routes = stack.flatMap(boundedRoute);
+  for (const { path, bytesMax } of routes) app.post(path, gateOf(bytesMax));
+  const gates = stack.splice(stack.length - routes.length);
+  const first = stack.findIndex(({ name }) => name !== 'query' && name !== 'expressInit');
+  stack.splice(Math.max(0, first), 0, ...gates);
+}
+
+function gateOf(bytesMax: number) {
+  return (request: ExpressRequest, _response: unknown, next: Next): void => {
+    // A platform that parses before Express is asked has read it already.
+    if (request.body !== undefined) {
+      next();
+      return;
+    }
+    void readBody(request, bytesMax).then(() => {
+      // Parsers of Express 4 go by this mark; those of 5 see that the request has ended.
+      request._body = true;
+      next();
+    }, next);
+  };
+}
+
+function boundedRoute({ route }: ExpressLayer): { path: unknown; bytesMax: number }[] {
+  if (route === undefined) return [];
+  const marks = route.stack.map(({ handle }) =>
     markIn(Reflect.getMetadata(ROUTE_CONFIG, handle) as Record<string, unknown> | undefined),
   );
   const bytesMax = marks.find((mark) => mark !== null)?.bodyBytesMax ?? null;
-  return bytesMax === null ? [] : [{ layer, bytesMax }];
+  return bytesMax === null ? [] : [{ path: route.path, bytesMax }];
 }
 
 function boundFastify(this: FastifyInstance, route: FastifyRoute): void {

@@ -1,8 +1,10 @@
 import { type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createConnection } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type INestApplication } from '@nestjs/common';
+import { type INestApplication, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
+import { type FastifyInstance } from 'fastify';
 import { MarketplaceSimulator, VirtualClock } from 'aws-marketplace-simulator';
 import { DIMENSIONS, migrate, PRODUCT_CODE, START } from '../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
@@ -120,6 +122,48 @@ const HOSTS: Record<Platform, [string, Settings][]> = {
   ],
 };
 
+interface Layer {
+  name: string;
+  match(path: string): boolean;
+}
+interface Ways {
+  /** What a request passes on its way to a route of the host's, and to one of ours. */
+  elsewhere: unknown;
+  ours: unknown;
+  withoutUs: unknown;
+}
+
+@Module({})
+class Empty {}
+
+/** Of Express: the layers that a request passes. Of Fastify: what is added to a route. */
+const waysOf: Record<Platform, () => Promise<Ways>> = {
+  express: async () => {
+    const layersOf = (app: INestApplication, path: string): string[] => {
+      const { router } = app.getHttpAdapter().getInstance() as { router: { stack: Layer[] } };
+      return router.stack.filter((layer) => layer.match(path)).map(({ name }) => name);
+    };
+    const { app } = await start('express');
+    const without = await NestFactory.create(Empty, { logger: false });
+    running.push(without);
+    await without.init();
+    const ours = layersOf(app, '/marketplace/registration');
+    return { elsewhere: layersOf(app, '/elsewhere'), ours, withoutUs: layersOf(without, '/elsewhere') };
+  },
+  fastify: async () => {
+    const added = new Map<string, unknown>();
+    const configure = (app: INestApplication): void => {
+      const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
+      fastify.addHook('onRoute', ({ method, url, bodyLimit, preParsing, onRequest, preValidation, preHandler }) => {
+        if (method === 'POST') added.set(url, { bodyLimit, preParsing, onRequest, preValidation, preHandler });
+      });
+      fastify.post('/elsewhere', () => Promise.resolve('here'));
+    };
+    await start('fastify', { configure });
+    return { elsewhere: added.get('/elsewhere'), ours: added.get('/marketplace/registration'), withoutUs: {} };
+  },
+};
+
 describe.each(PLATFORMS)('ten megabytes in chunks (G15), on %s', (platform) => {
   it.each(HOSTS[platform])('are cut off after the bound with 413, in a host %s', async (name, settings) => {
     const { app } = await start(platform, settings);
@@ -128,6 +172,12 @@ describe.each(PLATFORMS)('ten megabytes in chunks (G15), on %s', (platform) => {
       const { status, bytesRead } = await flood(app, `${prefix}${path}`, contentType);
       expect([what, status, bytesRead < READ_MAX]).toEqual([what, 413, true]);
     }
+  });
+
+  it('pass through our code at our routes alone: the host’s own go their way as without the module', async () => {
+    const ways = await waysOf[platform]();
+    expect(ways.elsewhere).toEqual(ways.withoutUs);
+    expect(ways.ours).not.toEqual(ways.withoutUs);
   });
 
   it('leave what is the host’s own to the host', async () => {
