@@ -1,6 +1,6 @@
 import { type Evidence } from '../metering/settlement/evidence.js';
 import { type MeteringOperation } from '../metering/settlement/deadlines.js';
-import { HOUR_MS, plusMs } from '../runtime/clock.js';
+import { HOUR_MS, latestOf, plusMs } from '../runtime/clock.js';
 import { nextLookAt } from './look-schedule.js';
 import { gapsIn, type Interval, intersectionOf, type ReadInterval, settledParts, unionOf } from './trail-coverage.js';
 import { type TrailPlace } from './trail-coverage.sql.js';
@@ -66,7 +66,7 @@ export function lookPlanOf(
   const plan: LookPlan = { reads: [], done: [] };
   const kept = { from: plusMs(now, -KEPT_MS), to: now };
   for (const record of records) {
-    const last = record.attempts.reduce<Date | null>((at, one) => (at !== null && at > one.at ? at : one.at), null);
+    const last = latestOf(record.attempts.map(({ at }) => at));
     if (last === null) continue;
     const dueAt = nextLookAt(last, record.lookedAt);
     if (dueAt > now) continue;

@@ -1,3 +1,5 @@
+import { earliest, latest, plusMs } from '../runtime/clock.js';
+
 /** A stretch of time, `from` included, `to` not. */
 export interface Interval {
   from: Date;
@@ -11,7 +13,7 @@ export function unionOf(intervals: readonly Interval[]): Interval[] {
   for (const { from, to } of sorted) {
     const last = union.at(-1);
     if (last === undefined || from > last.to) union.push({ from, to });
-    else if (to > last.to) last.to = to;
+    else last.to = latest(last.to, to);
   }
   return union;
 }
@@ -37,8 +39,8 @@ export function intersectionOf(some: readonly Interval[], others: readonly Inter
   return unionOf(
     some.flatMap((one) =>
       others.map((other) => ({
-        from: one.from > other.from ? one.from : other.from,
-        to: one.to < other.to ? one.to : other.to,
+        from: latest(one.from, other.from),
+        to: earliest(one.to, other.to),
       })),
     ),
   );
@@ -55,12 +57,7 @@ export interface ReadInterval extends Interval {
  * was read at least `settleMs` after its end, and until then only as far as it was that old.
  */
 export function settledParts(read: readonly ReadInterval[], settleMs: number): Interval[] {
-  return unionOf(
-    read.map(({ from, to, readAt }) => {
-      const settledTo = new Date(readAt.getTime() - settleMs);
-      return { from, to: settledTo < to ? settledTo : to };
-    }),
-  );
+  return unionOf(read.map(({ from, to, readAt }) => ({ from, to: earliest(to, plusMs(readAt, -settleMs)) })));
 }
 
 /**
@@ -80,7 +77,7 @@ export function coverageOfDeliveries(delivered: readonly Date[], broken: readonl
     from: new Date(time.getTime() - DELIVERY_SILENCE_MS),
     to: new Date(time.getTime() + 1),
   }));
-  return lost.length === 0 ? unionOf(covered) : gapsIn(covered, lost);
+  return gapsIn(covered, lost);
 }
 
 const DELIVERY_SILENCE_MS = 60 * 60_000;

@@ -28,19 +28,16 @@ function ofNumber(value: number): Date | null {
 }
 
 function ofEnglish(text: string): Date | null {
-  const [, month = '', day, year, hourText, minute, second = '0', half] = ENGLISH.exec(text) ?? [];
-  const monthIndex = MONTHS.indexOf(month);
-  if (monthIndex < 0) return null;
+  const [, month, day, year, hourText, minute, second = 0, half] = ENGLISH.exec(text) ?? [];
   const hour = Number(hourText);
   if (half !== undefined && hour > 12) return null;
   // Midnight is 12 AM and noon 12 PM.
   const hour24 = half === undefined ? hour : (hour % 12) + (half === 'p' ? 12 : 0);
-  return ofParts(Number(year), monthIndex, Number(day), hour24, Number(minute), Number(second));
+  return ofParts(Number(year), MONTHS.indexOf(String(month)), Number(day), hour24, Number(minute), Number(second));
 }
 
 function ofIso(text: string): Date | null {
-  const [, year, month, day, hour = '0', minute = '0', second = '0', zone = 'z'] = ISO.exec(text) ?? [];
-  if (year === undefined) return null;
+  const [, year, month, day, hour = 0, minute = 0, second = 0, zone = 'z'] = ISO.exec(text) ?? [];
   const local = ofParts(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
   return local && new Date(local.getTime() - offsetMsOf(zone));
 }
@@ -50,15 +47,9 @@ function offsetMsOf(zone: string): number {
   return (sign === '-' ? -1 : 1) * (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000;
 }
 
-/** Null where the parts overflow: there is no 30 February and no 25 o'clock. */
+/** Null where the parts are none, or overflow: there is no 30 February and no 25 o'clock. */
 function ofParts(year: number, month: number, day: number, hour: number, minute: number, second: number): Date | null {
   const date = new Date(Date.UTC(year, month, day, hour, minute, second));
-  const agree =
-    date.getUTCFullYear() === year &&
-    date.getUTCMonth() === month &&
-    date.getUTCDate() === day &&
-    date.getUTCHours() === hour &&
-    date.getUTCMinutes() === minute &&
-    date.getUTCSeconds() === second;
-  return agree ? date : null;
+  const kept = [date.getUTCMonth(), date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()];
+  return String(kept) === String([month, day, hour, minute, second]) ? date : null;
 }

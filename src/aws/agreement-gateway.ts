@@ -8,7 +8,7 @@ import {
 import { Injectable } from '@nestjs/common';
 import { mainRegionOf } from '../options/partition.js';
 import { AwsClients } from './aws-clients.js';
-import { type CallFailure } from './aws-error.js';
+import { type CallFailure, pagesWithoutEnd } from './aws-error.js';
 import { CallPermission, isDenial } from './call-permission.js';
 import { daysOf, type FoundAgreement, foundOf } from './found-agreement.js';
 import { PacedCalls, type Patience } from './paced-calls.js';
@@ -94,7 +94,7 @@ export class AgreementGateway {
       nextToken = answer.output.nextToken;
       if (nextToken === undefined || nextToken === '') return { kind: 'answered', agreements };
     }
-    return { kind: 'failed', failure: endless('agreements') };
+    return { kind: 'failed', failure: pagesWithoutEnd(PAGES_MAX, 'agreements') };
   }
 
   /** A denial here may mean this one agreement: it says nothing about the next. */
@@ -149,7 +149,7 @@ export class AgreementGateway {
       nextToken = answer.output.nextToken;
       if (nextToken === undefined || nextToken === '') return { kind: 'answered', trial: trialTermOf(terms) };
     }
-    return { kind: 'failed', failure: endless('terms') };
+    return { kind: 'failed', failure: pagesWithoutEnd(PAGES_MAX, 'terms') };
   }
 
   private client(region: string): Promise<MarketplaceAgreementClient> {
@@ -193,17 +193,4 @@ function trialTermOf(terms: readonly AcceptedTerm[]): TrialTerm | null {
 /** Not there, or not ours to see: a resold agreement's proposer is the reseller, and nobody else may ask about it. */
 function isUnknown({ code, kind }: CallFailure): boolean {
   return code === 'ResourceNotFoundException' || kind === 'culprit';
-}
-
-function endless(what: string): CallFailure {
-  const message = `more than ${PAGES_MAX} pages of ${what}`;
-  return {
-    kind: 'unrecognised',
-    culprit: null,
-    effect: 'none',
-    code: 'PagesWithoutEnd',
-    message,
-    httpStatus: null,
-    requestId: null,
-  };
 }

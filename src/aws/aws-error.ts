@@ -126,6 +126,15 @@ export function callFailureOf(error: unknown, departure: Departure, secret?: str
   return SET_UP_STATUSES.has(httpStatus) ? failure('setUp', 'possible') : failure('unrecognised', 'possible');
 }
 
+/** A list of AWS's that goes on and on is read no further than `pagesMax`, and proves nothing. */
+export function pagesWithoutEnd(pagesMax: number, what: string): CallFailure {
+  const message = `more than ${pagesMax} pages of ${what}`;
+  return {
+    ...{ kind: 'unrecognised', culprit: null, effect: 'none' },
+    ...{ code: 'PagesWithoutEnd', message, httpStatus: null, requestId: null },
+  };
+}
+
 /**
  * Whether an error of that name says for certain that the call had no effect. For who has the name alone, as CloudTrail
  * keeps it: an HTTP status says more.

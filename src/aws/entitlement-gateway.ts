@@ -2,7 +2,7 @@ import { type Entitlement, type GetEntitlementsRequest } from '@aws-sdk/client-m
 import { Injectable } from '@nestjs/common';
 import { mainRegionOf } from '../options/partition.js';
 import { AwsClients } from './aws-clients.js';
-import { type CallFailure } from './aws-error.js';
+import { type CallFailure, pagesWithoutEnd } from './aws-error.js';
 import { PacedCalls, type Patience } from './paced-calls.js';
 
 /** Whose entitlements: one license, or one customer. The two names of a customer exclude each other [API reference]. */
@@ -63,7 +63,7 @@ export class EntitlementGateway {
       nextToken = answer.output.NextToken;
       if (nextToken === undefined || nextToken === '') return { kind: 'answered', entitlements };
     }
-    return { kind: 'failed', failure: endless() };
+    return { kind: 'failed', failure: pagesWithoutEnd(PAGES_MAX, 'entitlements') };
   }
 }
 
@@ -85,17 +85,4 @@ function heldOf(entitlement: Entitlement): HeldEntitlement[] {
       customerAwsAccountId: entitlement.CustomerAWSAccountId ?? null,
     },
   ];
-}
-
-function endless(): CallFailure {
-  const message = `more than ${PAGES_MAX} pages of entitlements`;
-  return {
-    kind: 'unrecognised',
-    culprit: null,
-    effect: 'none',
-    code: 'PagesWithoutEnd',
-    message,
-    httpStatus: null,
-    requestId: null,
-  };
 }

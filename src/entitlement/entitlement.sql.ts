@@ -16,15 +16,9 @@ export interface HolderRow {
   changed_at: Date | null;
 }
 
-/** The current agreement of a subscription; before it is known which is in force, the one that was entered last. */
-export async function selectHolder(
-  sql: LedgerSql,
-  sellerAccount: string,
-  subscriptionId: string,
-): Promise<HolderRow | null> {
-  const [row] = await sql.query<HolderRow>(
-    `SELECT s.id::text AS subscription_id, s.product_code, a.id::text AS agreement_id, s.entitlements_changed_at AS
-      changed_at,
+/** A holder's columns, of `subscription s` and `agreement a`. */
+const HOLDER = `s.id::text AS subscription_id, s.product_code, a.id::text AS agreement_id,
+       s.entitlements_changed_at AS changed_at,
        (SELECT min(n.name) FROM marketplace.agreement x
         JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.agreement_id = x.id AND n.kind = 'license'
         WHERE x.seller_account = $1 AND a.id IN (x.id, x.alias_of)) AS license_arn,
@@ -32,7 +26,16 @@ export async function selectHolder(
         WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id AND n.kind = 'account') AS customer_aws_account_id,
        (SELECT min(n.name) FROM marketplace.buyer_name n
         WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id
-          AND n.kind = 'customerIdentifier') AS customer_identifier
+          AND n.kind = 'customerIdentifier') AS customer_identifier`;
+
+/** The current agreement of a subscription; before it is known which is in force, the one that was entered last. */
+export async function selectHolder(
+  sql: LedgerSql,
+  sellerAccount: string,
+  subscriptionId: string,
+): Promise<HolderRow | null> {
+  const [row] = await sql.query<HolderRow>(
+    `SELECT ${HOLDER}
      FROM marketplace.subscription named
      JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = coalesce(named.alias_of, named.id)
      JOIN LATERAL (
@@ -78,16 +81,7 @@ export async function selectHolderOfAgreement(
   agreementId: string,
 ): Promise<HolderRow | null> {
   const [row] = await sql.query<HolderRow>(
-    `SELECT s.id::text AS subscription_id, s.product_code, a.id::text AS agreement_id, s.entitlements_changed_at AS
-      changed_at,
-       (SELECT min(n.name) FROM marketplace.agreement x
-        JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.agreement_id = x.id AND n.kind = 'license'
-        WHERE x.seller_account = $1 AND a.id IN (x.id, x.alias_of)) AS license_arn,
-       (SELECT min(n.name) FROM marketplace.buyer_name n
-        WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id AND n.kind = 'account') AS customer_aws_account_id,
-       (SELECT min(n.name) FROM marketplace.buyer_name n
-        WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id
-          AND n.kind = 'customerIdentifier') AS customer_identifier
+    `SELECT ${HOLDER}
      FROM marketplace.agreement given
      JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = coalesce(given.alias_of, given.id)
      JOIN marketplace.subscription named ON named.seller_account = $1 AND named.id = a.subscription_id

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type DoubtfulEvent, obstaclesToAbsence, obstacleText } from '../../src/audit/absence.js';
+import { type AbsenceObstacle, type DoubtfulEvent, obstaclesToAbsence, obstacleText } from '../../src/audit/absence.js';
 import { type OpenRecord } from '../../src/audit/look-plan.js';
 import { type ReadInterval } from '../../src/audit/trail-coverage.js';
 
@@ -65,9 +65,51 @@ describe('K36, K37: that AWS does not have a record', () => {
     expect(obstacles({ events: [event] })).toEqual([]);
   });
 
-  it('names what CloudTrail keeps no more', () => {
-    const [gap] = obstacles({ covered: { 'eu-west-1': [] }, now: 200 * DAY_MINUTES });
-    expect(gap).toEqual({ kind: 'gap', region: 'eu-west-1', from: at(128), to: at(134), isLost: true });
-    expect(obstacleText(gap!)).toContain('keeps it no more');
+  it('is said a day after its last call might have come, to the minute', () => {
+    expect(obstacles({ now: 134 + DAY_MINUTES })).toEqual([]);
+    expect(obstacles({ now: 133 + DAY_MINUTES })).toEqual([{ kind: 'tooYoung', until: at(134 + DAY_MINUTES) }]);
+  });
+
+  it.each([
+    [127, false],
+    [128, true],
+    [133, true],
+    [134, false],
+    [289, true],
+    [294, false],
+  ])('with an event of minute %d whose content is missing: that it may be one of its calls is %p', (minute, mayBe) => {
+    const attempts: OpenRecord['attempts'] = [...ATTEMPTS, { id: 'b', at: at(290), evidence: 'uncertain' }];
+    expect(obstacles({ attempts, events: [doubtful({ at: at(minute) })] })).toHaveLength(mayBe ? 1 : 0);
+  });
+
+  it('names what CloudTrail keeps no more: older than 90 days', () => {
+    const lostAt = (now: number) => obstacles({ covered: { 'eu-west-1': [] }, now });
+    const gap = { kind: 'gap', region: 'eu-west-1', from: at(128), to: at(134) };
+    expect(lostAt(128 + 90 * DAY_MINUTES)).toEqual([{ ...gap, isLost: false }]);
+    expect(lostAt(129 + 90 * DAY_MINUTES)).toEqual([{ ...gap, isLost: true }]);
+  });
+
+  const about = { region: 'us-east-1', eventId: 'e-1', at: at(0) };
+  it.each<[AbsenceObstacle, string]>([
+    [{ kind: 'noCall' }, 'no call of it is uncertain'],
+    [{ kind: 'conflict' }, 'AWS has said that something is on file in its place'],
+    [{ kind: 'tooYoung', until: at(0) }, 'events may come late: absent can be said from 2026-11-11T00:00:00.000Z on'],
+    [
+      { kind: 'gap', region: 'us-east-1', from: at(0), to: at(60), isLost: true },
+      'the log of us-east-1 from 2026-11-11T00:00:00.000Z to 2026-11-11T01:00:00.000Z: ' +
+        'CloudTrail keeps it no more, files of a trail may',
+    ],
+    [
+      { kind: 'gap', region: 'us-east-1', from: at(0), to: at(60), isLost: false },
+      'the log of us-east-1 from 2026-11-11T00:00:00.000Z to 2026-11-11T01:00:00.000Z: not read yet, or too soon',
+    ],
+    [
+      { kind: 'omitted', ...about },
+      'a call took place, content unknown: event e-1 (us-east-1, 2026-11-11T00:00:00.000Z)',
+    ],
+    [{ kind: 'unreadable', ...about }, 'event e-1 (us-east-1, 2026-11-11T00:00:00.000Z) cannot be read'],
+    [{ kind: 'answered', ...about }, 'AWS has answered about it: event e-1 (us-east-1, 2026-11-11T00:00:00.000Z)'],
+  ])('is told to a person: %j', (obstacle, text) => {
+    expect(obstacleText(obstacle)).toBe(text);
   });
 });

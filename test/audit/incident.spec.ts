@@ -113,6 +113,98 @@ describe('K34, K35: one hour of the log against the ledger', () => {
     expect(reversed.incidents.map(({ kind }) => kind).sort()).toEqual(order.incidents.map(({ kind }) => kind).sort());
   });
 
+  it('says what AWS has, and what the ledger has in its place', () => {
+    const entry = taken({ eventId: 'e-1', meteringRecordId: 'm-1', quantity: 7 });
+    const about = { productCode: 'larkspur', dimension: 'requests' };
+    const has = { eventId: 'e-1', meteringRecordId: 'm-1', region: 'us-east-1', identity: 'license', units: 7 };
+    expect(compare([entry], [record()]).incidents).toEqual([
+      { kind: 'otherQuantity', ...about, taken: [has], recordId: 'r1', ledgerUnits: 5 },
+    ]);
+    expect(compare([entry], []).incidents).toEqual([
+      { kind: 'unknownUsage', ...about, taken: [has], recordId: null, ledgerUnits: null },
+    ]);
+  });
+
+  const early = new Date('2026-11-11T10:59:00Z');
+  it('holds the first of a grain against the ledger, by its instant, then by its id', () => {
+    const bothWays = (entries: TakenEntry[]): unknown[] =>
+      [entries, [...entries].reverse()].map((list) =>
+        compare(list, [record()]).incidents[0]?.taken.map(({ units }) => units),
+      );
+    expect(bothWays([taken(), taken({ quantity: 7, at: early })])).toEqual([
+      [7, 5],
+      [7, 5],
+    ]);
+    expect(bothWays([taken({ eventId: 'a' }), taken({ eventId: 'b', quantity: 7 })])).toEqual([
+      [5, 7],
+      [5, 7],
+    ]);
+  });
+
+  it('counts one id once, where the ledger has it, else by the first', () => {
+    const legacyFirst = [taken({ ...legacy, meteringRecordId: 'one', at: early }), taken({ meteringRecordId: 'one' })];
+    const unknown = (records: StandingRecord[]): unknown[] =>
+      [legacyFirst, [...legacyFirst].reverse()].map((list) =>
+        compare(list, records).incidents.flatMap((one) => one.taken.map(({ identity }) => identity)),
+      );
+    expect(unknown([])).toEqual([['customerIdentifier'], ['customerIdentifier']]);
+    // The other records of the hour have no part in it.
+    expect(unknown([record(), record({ id: 'r9', digest: 'd9' })])).toEqual([[], []]);
+  });
+
+  it('counts what has no id by its event', () => {
+    const nameless = (eventId: string, digest: string): TakenEntry => ({
+      ...taken({ eventId, digest }),
+      meteringRecordId: null,
+    });
+    const { incidents } = compare([nameless('e-1', 'd7'), nameless('e-2', 'd8')], []);
+    expect(incidents).toHaveLength(2);
+  });
+
+  it.each<[string, TakenEntry[], StandingRecord[], string[]]>([
+    ['a zero of a record that was closed', [taken({ quantity: 0 })], [record({ state: 'closed', quantity: 0 })], []],
+    [
+      'license and product code in one of two calls',
+      [taken({ isNamedTwice: true }), taken({ digest: 'd9' })],
+      [record(), record({ id: 'r2', digest: 'd9' })],
+      ['twoIdentities'],
+    ],
+    [
+      'two regions of two buyers',
+      [taken({ account: null }), taken({ account: null, digest: 'd9', region: 'eu-west-1' })],
+      [record(), record({ id: 'r2', digest: 'd9', region: 'eu-west-1' })],
+      [],
+    ],
+    ['a record of the same digest under another kind', [taken()], [record({ kind: 'account' })], ['unknownUsage']],
+    [
+      'a legacy buyer, and a record of another account',
+      [taken({ ...legacy, account: 'acc' })],
+      [record({ kind: 'account', digest: 'other' })],
+      ['unknownUsage'],
+    ],
+    [
+      'a legacy buyer, and a license of the digest of his account',
+      [taken({ ...legacy, account: 'acc' })],
+      [record({ kind: 'license', digest: 'acc' })],
+      ['unknownUsage'],
+    ],
+    [
+      'a license, and a record of its buyer’s account',
+      [taken({ account: 'acc' })],
+      [record({ kind: 'account', digest: 'acc' })],
+      ['unknownUsage'],
+    ],
+    ['another dimension', [taken()], [record({ dimension: 'storage' })], ['unknownUsage']],
+    [
+      'K40 a call of ours, and another record of the same name',
+      [taken({ recordId: 'r1', quantity: 5 })],
+      [record({ id: 'r0', quantity: 9 }), record()],
+      [],
+    ],
+  ])('%s', (_, entries, records, expected) => {
+    expect(compare(entries, records).incidents.map(({ kind }) => kind)).toEqual(expected);
+  });
+
   it('adds up what AWS took, once per grain, its first; other products and other installations stand apart', () => {
     const later = new Date('2026-11-11T12:00:00Z');
     const { totals, elsewhere } = compare(

@@ -73,6 +73,18 @@ describe('the plan of a look', () => {
     expect(plan([record(over)], now, covered)).toEqual({ reads, done: isDone ? ['r1'] : [] });
   });
 
+  it.each([[[130, 300]], [[300, 130]]])(
+    'is due by the last call of a record, in whatever order they stand: %j',
+    (minutes) => {
+      const attempts = minutes.map((minute) => ({ id: `${minute}`, at: at(minute), evidence: 'uncertain' as const }));
+      expect(plan([record({ attempts })], 314)).toEqual({ reads: [], done: [] });
+      expect(plan([record({ attempts })], 315).reads).toEqual([
+        ['us-east-1', 128, 134],
+        ['us-east-1', 298, 304],
+      ]);
+    },
+  );
+
   it('reads one window for two records once it was read', () => {
     const records = [record(), record({ id: 'r2', attempts: [{ id: 'b', at: at(131), evidence: 'uncertain' }] })];
     expect(plan(records, 150).reads).toHaveLength(2);

@@ -163,4 +163,9 @@ describe('coverage of the files of a trail', () => {
     // Up to a millisecond, by which a broken file's own time is lost too.
     expect(result.map(([from, to]) => [Math.round(from), Math.round(to)])).toEqual(covered);
   });
+
+  it('a broken file’s own instant is lost with what it held', () => {
+    const [, after] = coverageOfDeliveries([0, 60, 120, 240, 300].map(at), [at(180)]);
+    expect(after?.from).toEqual(new Date(at(180).getTime() + 1));
+  });
 });

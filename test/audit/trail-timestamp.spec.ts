@@ -26,6 +26,14 @@ describe('K38: a timestamp of CloudTrail', () => {
     [1793836800.25, MIDNIGHT],
     ['1793836800', MIDNIGHT],
     [1793836800000, MIDNIGHT],
+    ['Nov 5 2026 12:00:00AM', MIDNIGHT],
+    ['2026-11-05T00:00Z', MIDNIGHT],
+    ['2026-11-05T00:00', MIDNIGHT],
+    ['1793836800.25', MIDNIGHT],
+    ['2026-11-05T05:30:00+0530', MIDNIGHT],
+    [100_000_000_000, '1973-03-03T09:46:40.000Z'],
+    [99_999_999_999, '5138-11-16T09:46:39.000Z'],
+    ['Nov 5, 2026 13:00:00', '2026-11-05T13:00:00.000Z'],
     ['Nov 5, 2026 12:30:00 PM', '2026-11-05T12:30:00.000Z'],
     ['Nov 5, 2026 11:59:59 PM', '2026-11-05T23:59:59.000Z'],
     ['Nov 5, 2026 1:05:09 AM', '2026-11-05T01:05:09.000Z'],
@@ -38,8 +46,24 @@ describe('K38: a timestamp of CloudTrail', () => {
     expect(readTrailTimestamp(value)?.toISOString()).toBe(expected);
   });
 
+  it.each(['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'])(
+    'reads the months as they are written in English: %s',
+    (month) => {
+      const read = readTrailTimestamp(`${month} 5, 2026 1:00:00 AM`);
+      expect(read?.toLocaleString('en-US', { month: 'short', timeZone: 'UTC' })).toBe(month);
+    },
+  );
+
   it.each([
     '',
+    'on Nov 5, 2026 12:00:00 AM',
+    'Nov 5, 2026 12:00:00 AM sharp',
+    'on 2026-11-05T00:00:00Z',
+    '2026-11-05T00:00:00Z sharp',
+    'n1793836800',
+    '1793836800s',
+    '1793836800.',
+    '2026-11-05T00:00:00+05:30x',
     'yesterday',
     'Nov 31, 2026 12:00:00 AM',
     'Feb 29, 2026 11:00:00 AM',

@@ -13,6 +13,7 @@ import ts from 'typescript';
  *
  * node --import ./test/support/typescript.mjs tools/mutation/rule.mjs <rule> <spec>…
  */
+const HANG_MS = 20_000;
 const [rule, ...specs] = process.argv.slice(2);
 const file = path.resolve(`src/${rule}.ts`);
 const text = readFileSync(file, 'utf8');
@@ -58,12 +59,23 @@ async function passAfresh(mutant) {
 
 const tests = await load('');
 
+/** What a mutant makes wait for ever has failed, too. */
+async function inTime(work) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('it does not end')), HANG_MS)));
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The first of the tests that fails. */
 async function pass(chosen) {
   for (const { title, run } of chosen) {
     active.currentTestId = title;
     try {
-      await run();
+      await inTime(run());
     } catch (error) {
       return { title, error };
     }

@@ -17,16 +17,17 @@ export interface BalanceStep {
  */
 export function balanceStep(carryIn: Scaled, eventSum: Scaled, included: Scaled = 0n, block = 1n): BalanceStep {
   const total = carryIn + eventSum - included;
-  const quantity = between0And(QUANTITY_MAX, wholeBlocks(total, block));
+  const quantity = atMost(QUANTITY_MAX, wholeBlocks(total, block));
   return { quantity, carryOut: total - fromUnits(quantity * block) };
 }
 
 /** Whole blocks in a carry, never rounded up; none in a debt. */
 export function wholeBlocks(amount: Scaled, block: bigint): bigint {
+  // Stryker disable next-line EqualityOperator: of nothing there are no blocks either.
   return amount <= 0n ? 0n : floorUnits(amount) / block;
 }
 
-function between0And(most: bigint, amount: bigint): bigint {
-  // Stryker disable next-line EqualityOperator: where an amount equals a bound, either of them is the same answer.
-  return amount <= 0n ? 0n : amount < most ? amount : most;
+function atMost(most: bigint, amount: bigint): bigint {
+  // Stryker disable next-line EqualityOperator: where an amount equals the bound, either of them is the same answer.
+  return amount < most ? amount : most;
 }

@@ -29,6 +29,16 @@ describe('one step of a balance', () => {
     expect({ ...step, carryOut: formatDecimal(step.carryOut) }).toEqual({ quantity, carryOut });
   });
 
+  it.each([
+    ['-0.5', 0n],
+    ['0', 0n],
+    ['0.999999999999', 0n],
+    ['1', 1n],
+    ['2.5', 2n],
+  ])('holds, in a carry of %s, %d whole units', (amount, units) => {
+    expect(wholeBlocks(scaled(amount), 1n)).toBe(units);
+  });
+
   it('includes nothing where no contract is named', () => {
     expect(balanceStep(0n, scaled('2'))).toEqual({ quantity: 2n, carryOut: 0n });
   });

@@ -2,10 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import {
   type Evidence,
   evidenceOf,
+  isKnownStatus,
   knownNotBilled,
   type RecordAnswer,
 } from '../../../src/metering/settlement/evidence.js';
-import { failure, status } from './given-answer.js';
+import { failure, status, verdict } from './given-answer.js';
 
 const READING = {
   earlier: [],
@@ -47,6 +48,9 @@ describe('evidence', () => {
     ['a 5xx, timeout or reset (D3)', failure('unavailable', 'possible'), [], 'unknown', 'uncertain'],
     ['an error nobody knows', failure('unrecognised', 'possible'), [], 'unknown', 'uncertain'],
     ['not sent', failure('dropped', 'none'), [], 'unknown', 'refused'],
+    ['MeterUsage: another quantity is on file', verdict('otherOnFile'), ['uncertain'], 'success', 'conflict'],
+    ['MeterUsage: the token meant another request', verdict('tokenReused'), [], 'success', 'uncertain'],
+    ['MeterUsage: the buyer has no subscription', verdict('notEntitled'), ['uncertain'], 'success', 'refused'],
   ])('%s', (_name, answer, earlier, identicalResend, expected) => {
     expect(evidenceOf(answer, { ...READING, earlier, identicalResend })).toBe(expected);
   });
@@ -62,6 +66,16 @@ describe('evidence', () => {
   it('takes an answer with the id of another record of ours as that record’s, whatever it says', () => {
     for (const name of ['Success', 'DuplicateRecord'])
       expect(evidenceOf(status(name), { ...READING, earlier: ['uncertain'], isAnothersId: true })).toBe('conflict');
+  });
+
+  it.each([
+    ['Success', true],
+    ['DuplicateRecord', true],
+    ['CustomerNotSubscribed', true],
+    ['Deferred', false],
+    ['', false],
+  ])('knows the statuses that AWS has told of: %p is one: %p', (name, isKnown) => {
+    expect(isKnownStatus(name)).toBe(isKnown);
   });
 
   it('knows a record as not billed only if every attempt was refused, or there was none', () => {

@@ -1,5 +1,5 @@
 import { type CallFailure, type Culprit, type FailureKind } from '../../../src/aws/aws-error.js';
-import { type RecordAnswer } from '../../../src/metering/settlement/evidence.js';
+import { type RecordAnswer, type Verdict } from '../../../src/metering/settlement/evidence.js';
 import { type RecordFacts } from '../../../src/metering/settlement/record-outcome.js';
 
 export const NOW = new Date('2026-11-11T10:00:00Z');
@@ -29,3 +29,9 @@ export const facts = (over: Partial<RecordFacts> = {}): RecordFacts => ({
   agreement: { inForceSince: new Date('2026-10-01T00:00:00Z'), isInFinalHour: false },
   ...over,
 });
+
+/** An error of MeterUsage about its one record. */
+export function verdict(kind: Verdict): RecordAnswer {
+  const { failure: said } = failure('culprit', 'none') as Extract<RecordAnswer, { kind: 'failure' }>;
+  return { kind: 'verdict', verdict: kind, failure: said };
+}

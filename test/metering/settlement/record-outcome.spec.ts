@@ -6,7 +6,7 @@ import {
   type RecordFacts,
   type RecordState,
 } from '../../../src/metering/settlement/record-outcome.js';
-import { facts, failure, NOW, status } from './given-answer.js';
+import { facts, failure, NOW, status, verdict } from './given-answer.js';
 
 const since = (instant: string) => ({ inForceSince: new Date(instant), isInFinalHour: false });
 const outcome = (
@@ -157,6 +157,30 @@ describe('what an answer does to a record', () => {
     [failure('culprit', 'none', 'invalidTag'), {}, 'invalidTag', 'Code: message', null],
   ])('says why, in words for a person (%#)', (answer, over, reason, message, group) => {
     expect(outcome(answer, over).step).toMatchObject({ reason, message, ...(group === null ? {} : { group }) });
+  });
+
+  it.each([
+    [
+      'otherOnFile',
+      {
+        ...{ to: 'blocked', reason: 'conflict' },
+        message:
+          'AWS has another quantity on file from this resource for this hour. It would answer a resend of ours with ' +
+          'its record, so what is there is not ours.',
+      },
+      false,
+    ],
+    ['tokenReused', { to: 'blocked', reason: 'idempotencyConflict', message: 'Code: message' }, false],
+    [
+      'notEntitled',
+      {
+        ...{ to: 'blocked', reason: 'notSubscribed' },
+        message: 'AWS says the buyer has no subscription of the product: it has ended, or the account is suspended.',
+      },
+      true,
+    ],
+  ] as const)('MeterUsage: %s blocks it, and says why', (kind, step, asks) => {
+    expect(outcome(verdict(kind), { earlier: ['uncertain'], batchSize: 1 })).toMatchObject({ step, asks });
   });
 
   it('tries a record that was not sent again after a pause', () => {

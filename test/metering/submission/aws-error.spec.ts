@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { callFailureOf } from '../../../src/aws/aws-error.js';
+import { callFailureOf, pagesWithoutEnd, refusesByName } from '../../../src/aws/aws-error.js';
 
 const aws = (name: string, httpStatusCode = 400): Error =>
   Object.assign(new Error(`says ${name} of 123456789012`), { name, $metadata: { httpStatusCode, requestId: 'r-1' } });
@@ -141,7 +141,35 @@ describe('a connection that was never made', () => {
   });
 });
 
+describe('a list that goes on and on', () => {
+  it('is a failure that had no effect, and says how far it was read', () => {
+    expect(pagesWithoutEnd(400, 'entitlements')).toEqual({
+      ...{ kind: 'unrecognised', culprit: null, effect: 'none', code: 'PagesWithoutEnd' },
+      ...{ message: 'more than 400 pages of entitlements', httpStatus: null, requestId: null },
+    });
+  });
+});
+
+describe('a name alone, as CloudTrail keeps it', () => {
+  it.each([
+    ['InvalidLicenseException', true],
+    ['ThrottlingException', true],
+    ['AccessDeniedException', true],
+    ['InternalServiceErrorException', false],
+    ['BrandNewException', false],
+    ['constructor', false],
+  ])('%s: that the call had no effect is certain: %p', (name, isCertain) => {
+    expect(refusesByName(name)).toBe(isCertain);
+  });
+});
+
 describe('what is told of a failure', () => {
+  it('never repeats the secret of the request, and leaves the rest as it is', () => {
+    const error = node({ message: 'token tok-1 is bad, tok-1 was sent' });
+    expect(callFailureOf(error, 'left', 'tok-1').message).toBe('token (secret) is bad, (secret) was sent');
+    expect(callFailureOf(error, 'left').message).toBe('token tok-1 is bad, tok-1 was sent');
+  });
+
   it.each<[string, unknown, object]>([
     ['its code, where there was no answer', node({ code: 'ECONNRESET' }), { code: 'ECONNRESET', httpStatus: null }],
     ['its name, where there is no code', node({ name: 'TimeoutError' }), { code: 'TimeoutError' }],
