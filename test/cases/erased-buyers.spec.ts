@@ -63,10 +63,13 @@ describe('a buyer by license who has left', () => {
       const text = await textOfLedger(world.database);
       expect(JSON.stringify(text)).toContain(buyer.accountId);
       const before = await moneyOf(world);
+      const preview = await erasureOf(world).erase({ tenantId: 'acme' }, DECISION, { dryRun: true });
+      expect(await textOfLedger(world.database)).toEqual(text);
 
       const erased = await erasureOf(world).erase({ tenantId: 'acme' }, DECISION);
       expect(erased).toMatchObject({ subscriptionIds: [buyer.subscriptionId], identities: 1 });
       expect(erased.messages).toBeGreaterThan(0);
+      expect(preview).toEqual(erased);
       await expectNoTraceOf(world, namesOf(buyer));
       expect(await moneyOf(world)).toEqual(before);
       expect((await world.expectConserved()).billed).toEqual({ 'l-1': 7, 'l-2': 3 });
@@ -535,6 +538,12 @@ describe('the command', () => {
         stderr: expect.stringContaining(`subscription ${buyer.subscriptionId} is active: wait for its end`),
       });
       await leave(world, buyer);
+      expect(await ledgerCommand(['erase', '--tenant', 'acme', ...signed, '--dry-run'], environment)).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringContaining(buyer.subscriptionId),
+      });
+      expect(await ledgerCommand(['hold', ...signed, '--dry-run'], environment)).toMatchObject({ exitCode: 2 });
+      expect(JSON.stringify(await textOfLedger(world.database))).toContain(buyer.accountId);
       expect(await ledgerCommand(['erase', buyer.subscriptionId, ...signed], environment)).toMatchObject({
         exitCode: 0,
         stdout: expect.stringContaining(buyer.subscriptionId),

@@ -49,6 +49,12 @@ export interface ErasureResult {
   texts: number;
 }
 
+class Rehearsed extends Error {
+  constructor(readonly result: ErasureResult) {
+    super('rehearsed');
+  }
+}
+
 /** Scans every message and alert of the ledger once. */
 const STATEMENT_TIMEOUT_MS = 15 * 60_000;
 
@@ -72,18 +78,31 @@ export class MarketplaceErasure {
    * agreement, or one that goes on, brings back the names that are spoken with it, since AWS meters by them.
    *
    * Your tenant ids, idempotency keys, tags and reasons stay: they are yours, and part of what was billed.
+   * With `dryRun` nothing is written: the answer, or the refusal, is what would be.
    * @throws MarketplaceMeteringError `NOT_FOUND`; `TRANSITION_REFUSED` where who and why is not said, or is said with a
    * name of the buyer
    * @throws ErasureRefusedError `ERASURE_REFUSED` while money is open; `obstacles` says what, and what ends it
    */
-  async erase(buyer: ErasedBuyer, decision: ErasureDecision): Promise<ErasureResult> {
+  async erase(
+    buyer: ErasedBuyer,
+    decision: ErasureDecision,
+    { dryRun = false }: { dryRun?: boolean } = {},
+  ): Promise<ErasureResult> {
     const { by, reason } = decision;
     requireSigned({ by, reason });
     const selection = selectionOf(buyer);
-    const result = await this.database.transaction((tx) => this.eraseSelected(tx, selection, { by, reason }), {
-      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    const work = async (tx: LedgerSql): Promise<ErasureResult> => {
+      const erased = await this.eraseSelected(tx, selection, { by, reason });
+      // What was done is the preview, and rolled back.
+      if (dryRun) throw new Rehearsed(erased);
+      return erased;
+    };
+    const settings = { statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+    const result = await this.database.transaction(work, settings).catch((error: unknown) => {
+      if (error instanceof Rehearsed) return error.result;
+      throw error;
     });
-    this.logger.log('a buyer was erased', { ...result, by });
+    if (!dryRun) this.logger.log('a buyer was erased', { ...result, by });
     return result;
   }
 

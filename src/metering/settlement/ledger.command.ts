@@ -21,7 +21,7 @@ const USAGE = `usage: marketplace-ledger <command>
                                   send again, from this database: also after a restore or a move to another one
   unlink <subscriptionId> --tenant <tenantId> --by <name> --because <why>
                                   undo the link of a subscription to a tenant that should never have had it
-  erase (<subscriptionId> | --tenant <tenantId>) --by <name> --because <why>
+  erase (<subscriptionId> | --tenant <tenantId>) --by <name> --because <why> [--dry-run]
                                   replace the names of a buyer who has left by their digests; exit 1 while money is open
 
   The database is that of DATABASE_URL. Where it holds more than one ledger, --seller <sellerAccount> or
@@ -52,6 +52,7 @@ interface Call {
   /** The subscription to unlink or to erase, and the tenant; else empty. */
   id: string;
   tenant: string;
+  dryRun: boolean;
   by: string;
   because: string;
   seller: string;
@@ -66,6 +67,7 @@ function callOf(args: readonly string[]): Call | null {
         by: { type: 'string', default: '' },
         because: { type: 'string', default: '' },
         tenant: { type: 'string', default: '' },
+        'dry-run': { type: 'boolean', default: false },
         seller: { type: 'string', default: '' },
       },
     });
@@ -74,7 +76,9 @@ function callOf(args: readonly string[]): Call | null {
     // One of the two says who is erased.
     if (command === 'erase' ? (id !== '') === (values.tenant !== '') : (id !== '') !== (command === 'unlink'))
       return null;
-    const call = { id, ...values };
+    const { 'dry-run': dryRun, ...rest } = values;
+    if (dryRun && command !== 'erase') return null;
+    const call = { id, dryRun, ...rest };
     const isSigned = values.by !== '';
     const isExplained = isSigned && values.because !== '';
     if (command === 'status') return { command, ...call };
@@ -89,7 +93,7 @@ function callOf(args: readonly string[]): Call | null {
 }
 
 async function run(
-  { command, id, tenant, by, because, seller }: Call,
+  { command, id, tenant, dryRun, by, because, seller }: Call,
   database: LedgerDatabase,
 ): Promise<CommandResult> {
   const ledgers = await database.query<{ seller: string }>(
@@ -114,6 +118,7 @@ async function run(
     const erased = await new MarketplaceErasure(options, database, board).erase(
       id === '' ? { tenantId: tenant } : { subscriptionId: id },
       { by, reason: because },
+      { dryRun },
     );
     return { exitCode: 0, stdout: `${JSON.stringify(erased, null, 2)}\n`, stderr: '' };
   }
