@@ -52,6 +52,50 @@ describe('a sender that is overtaken while its call is under way', () => {
   });
 });
 
+describe('what a resource leaves behind', () => {
+  it('in conflict, with fewer units on file: the rest goes with the one that lives, once', async () => {
+    await using world = await InstalledWorld.start();
+    const first = await world.pod();
+    await world.at('09:30');
+    await first.record(9);
+    await meterByHand(world, first.resource, { quantity: 5, at: '09:20:00' });
+    await world.at('10:10');
+    const [record] = await world.records<{ id: string }>(`state = 'blocked' AND reason = 'conflict'`);
+    const second = await replaced(world, first, '10:41');
+    for (const time of ['10:50', '11:10', '17:10']) await world.at(time);
+    // Nobody has said yet what is on file: nothing of it goes out from another.
+    expect(world.billed).toBe(5);
+    expect(await world.records(`state = 'unknown'`)).toHaveLength(1);
+    await second.resolution.settleConflict(record!.id, { quantityOnFile: 5 }, { by: 'ada' });
+    await world.at('18:10');
+    expect(world.billed).toBe(9);
+    await world.expectAllBilled();
+  });
+
+  it('of the running hour, sent at its end: a correction of it is set off by its successor, and nothing goes below zero', async () => {
+    await using world = await InstalledWorld.start({ product: { onShutdown: 'flush' } });
+    const first = await world.pod();
+    await world.at('10:20');
+    await first.record(6);
+    await world.at('10:30', { works: false });
+    await first.stop();
+    world.simulator.terminate(first.resource);
+    expect(world.billByHour()).toEqual({ 10: 6 });
+    await world.at('10:31', { works: false });
+    const second = await world.pod();
+    await second.record(-4, { reason: 'a report that failed' });
+    await world.at('11:10');
+    await second.record(3);
+    await world.at('12:10');
+    expect(world.billed).toBe(6);
+    await second.record(5);
+    await world.at('13:10');
+    // Ten in all: six and three and five, less four.
+    expect(world.billed).toBe(10);
+    await world.expectAllBilled();
+  });
+});
+
 describe('a resource that goes at the end of a month', () => {
   it('with usage never tried: its successor cannot date back, and what of October is left is named', async () => {
     await using world = await InstalledWorld.start({ startAt: new Date('2026-10-31T20:00:00Z') });

@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type INestApplication } from '@nestjs/common';
 import { JobScheduler, MarketplaceReadiness, MeteringService } from '../../src/index.js';
@@ -6,7 +8,7 @@ import { type ResolvedOptions } from '../../src/options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../src/runtime/tokens.js';
 import { expectTablesConserved } from '../support/conservation.js';
 import { eventually } from '../support/processes.js';
-import { HOURLY, METERED, SoftwareWorld } from '../support/software.js';
+import { HOURLY, IMAGE, METERED, SoftwareWorld } from '../support/software.js';
 
 // K13, K14: what a start cannot find out, because DryRun asks for permission alone, the first records are answered. K1,
 // K17: many starts, one after the other and at once.
@@ -151,4 +153,43 @@ describe('K17 a rollout against five calls a second, which all software in the a
     expect(world.simulator.calls({ operation: 'RegisterUsage', error: 'ThrottlingException' })).not.toEqual([]);
     expect(world.calls('RegisterUsage') - before).toBeGreaterThan(20);
   });
+});
+
+describe('a private subnet', () => {
+  it.each(['ecs', 'eks', 'ec2'] as const)(
+    'on %s: nobody is called but AWS’s metering, the platform and the ledger',
+    async (platform) => {
+      world.clock.set(new Date(`2026-11-${15 + ['ecs', 'eks', 'ec2'].indexOf(platform)}T10:17:30Z`));
+      const product = platform === 'ec2' ? world.image() : world.metered();
+      if (platform === 'ec2') world.subscribe(IMAGE);
+      const agreement = world.simulator.agreements().find(({ productCode }) => productCode === product.productCode)!;
+      const resource = world.launch({ agreement, platform });
+      await world.moveTo(resource);
+      const before = world.simulator.calls().length;
+      const given = Object.values(process.env).filter((value = '') => value.startsWith('http://127.0.0.1'));
+      const called = new Set<string>();
+      const note = (message: unknown): void => {
+        const { socket } = message as { socket: Socket };
+        socket.once('connect', () => called.add(`${socket.remotePort}`));
+      };
+      subscribe('net.client.socket', note);
+      try {
+        const { app, exit } = await world.run(product, PACED(`private-${platform}`));
+        expect(exit).toBeNull();
+        await app!.get(MeteringService).record({ dimension: 'requests', quantity: 2 });
+        await work(app!, 60);
+        for (const job of app!.get(JobScheduler).names) await app!.get(JobScheduler).runOnce(job);
+      } finally {
+        unsubscribe('net.client.socket', note);
+      }
+      const known = [world.simulator.url, world.postgres.url, ...given].map((url = '') => new URL(url).port);
+      expect(called.size).toBeGreaterThan(1);
+      expect([...called].filter((port) => !known.includes(port))).toEqual([]);
+      const operations = world.simulator
+        .calls()
+        .slice(before)
+        .map(({ operation }) => operation);
+      expect(new Set(operations)).toEqual(new Set(['MeterUsage']));
+    },
+  );
 });
