@@ -1,3 +1,4 @@
+// The metering API: what goes on the wire, and what came back for each record of a call.
 import {
   BatchMeterUsageCommand,
   type BatchMeterUsageCommandOutput,

@@ -1,3 +1,4 @@
+// One SQS queue, read as long as it runs: a message is deleted once it is safe.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Message, SQSClient } from '@aws-sdk/client-sqs';
 import { Consumer } from 'sqs-consumer';

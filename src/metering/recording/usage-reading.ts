@@ -1,3 +1,4 @@
+// From what a caller gave to an event that can be recorded, by the rules that need no database. Pure.
 import { parseDecimal, type Scaled } from '../../runtime/decimal.js';
 import { byKey } from '../../runtime/order.js';
 import { type UsageEvent } from './usage-event.js';

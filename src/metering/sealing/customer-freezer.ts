@@ -1,3 +1,4 @@
+// Sealing, second half: rollups become metering records, a chunk of customers at a time.
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { billedDimensionOf, billedDimensionsOf } from '../../options/included-pairing.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';

@@ -1,3 +1,4 @@
+// Which period and hour takes a rollup, or why it waits, is set apart or is split. Pure.
 import { firstAfter, HOUR_MS, hourOf, latest, latestOf, plusMs } from '../../runtime/clock.js';
 import { identityKey } from '../../subscription/agreements/identity-name.js';
 import {

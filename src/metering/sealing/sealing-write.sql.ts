@@ -1,3 +1,4 @@
+// SQL of sealing that writes: periods, records, and what moves with them.
 import { uuidv7 } from 'uuidv7';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type IncludedBasis } from '../balance/included-rule.js';

@@ -1,3 +1,4 @@
+// SQL of the one place where a record changes state.
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type Disposition, type RecordState } from './record-outcome.js';
 

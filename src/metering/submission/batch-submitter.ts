@@ -1,3 +1,4 @@
+// The submit job: claims what is due, sends it in batches, and has each answer written.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,3 +1,4 @@
+// SQL of the claim: which due records a sender takes, under which lease.
 import { type UsageAllocation } from '../../aws/metering-gateway.js';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';

@@ -1,3 +1,4 @@
+// From the facts of one agreement to its life, and from its life to its phase now. Pure.
 import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { endsOf, isPositive } from './agreement-end.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';

@@ -1,3 +1,4 @@
+// Of which agreement a fact is that names none. Pure.
 import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';

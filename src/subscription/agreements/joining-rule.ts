@@ -1,3 +1,4 @@
+// Which agreements are one subscription, and which follows which. Pure.
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
 import { type AgreementEnd, type AgreementLife } from './agreement-life.js';

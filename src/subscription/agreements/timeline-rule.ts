@@ -1,3 +1,4 @@
+// From a chain of agreements to stretches of time: who pays, at which price, under which name. Pure.
 import { earliest, firstAfter, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
 import { type AgreementEnd, type AgreementStart, type Asking } from './agreement-life.js';
 import { awaitsAnnounced, isPastPlan, turningPointsOf } from './agreement-state.js';

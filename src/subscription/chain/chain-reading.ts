@@ -1,3 +1,4 @@
+// All rules of a chain in their order, asked about everything known of a buyer. Pure.
 import { type AgreementFact } from '../agreements/agreement-fact.js';
 import { type AgreementLife, type Asking } from '../agreements/agreement-life.js';
 import { lifeOf } from '../agreements/agreement-state.js';

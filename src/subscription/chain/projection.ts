@@ -1,3 +1,4 @@
+// From all facts of a buyer to rows of subscriptions, and to what the host hears of them.
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';

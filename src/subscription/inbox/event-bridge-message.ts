@@ -1,3 +1,4 @@
+// From an event of EventBridge to what it says. Pure.
 import { z } from 'zod';
 import { storableStart } from '../../runtime/storable-text.js';
 import { type LifecycleEvent, type ReceivedMessage, type SpokenOf } from './lifecycle-event.js';

@@ -1,3 +1,4 @@
+// The way in by SQS: messages of the queue go into the inbox.
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AwsClients } from '../../aws/aws-clients.js';
 import { type CallFailure } from '../../aws/aws-error.js';
