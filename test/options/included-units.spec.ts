@@ -114,3 +114,26 @@ describe('K31 who subtracts', () => {
     expect(problems({ contractDimensions: ['pack'], includedUnits: [PACK], included: 'module' })).toEqual([]);
   });
 });
+
+describe('under which dimension the excess is billed', () => {
+  const own = { ...PACK, covers: ['calls', 'lookups'], factor: 1n, block: 1n } as never as Parameters<
+    typeof billedTogether
+  >[0];
+  const packed = { ...own, covers: ['storage'], excessDimension: 'storage-packs' };
+  const product = { includedUnits: [own, packed] };
+
+  it('is each dimension’s own where the contract names no other', () => {
+    expect(includedUnitsOf(product, 'lookups')).toBe(own);
+    expect(billedTogether(own)).toEqual(['calls', 'lookups']);
+  });
+
+  it('is the one that the contract names', () => {
+    expect(includedUnitsOf(product, 'storage-packs')).toBe(packed);
+    expect(billedTogether(packed)).toEqual(['storage-packs']);
+  });
+
+  it('is under no contract where none covers it', () => {
+    expect(includedUnitsOf(product, 'storage')).toBeUndefined();
+    expect(includedUnitsOf(product, 'seats')).toBeUndefined();
+  });
+});
