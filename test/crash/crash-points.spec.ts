@@ -58,13 +58,15 @@ const LIFE_POINTS = ['claim.adopted', 'projection.written', 'fold.folded'];
 
 /**
  * Of the delivery of events, in test/events/killed-process.spec.ts; of the audit, in audit.spec.ts; of MeterUsage, in
- * installed-metering.spec.ts; of an erasure, in erased-buyers.spec.ts.
+ * installed-metering.spec.ts; of an erasure, in erased-buyers.spec.ts; of RegisterUsage,
+ * in registered-workers.spec.ts.
  */
 const ELSEWHERE = [
   ...['deliver.claimed', 'deliver.handled'],
   ...['audit.stored', 'audit.settling', 'audit.taken', 'audit.covered'],
   ...['submit.bound', 'shutdown.sealed'],
   ...['erase.names', 'erase.written'],
+  ...['register.beforeCall', 'register.afterCall', 'register.verified'],
 ];
 
 /**
