@@ -143,6 +143,36 @@ describe('what AWS is asked about', () => {
     expect(await askingOf(id)).toMatchObject({ is_leased: false });
   });
 
+  it('is held for no longer than other leases, which is renewed as long as AWS takes to answer', async () => {
+    await arrived();
+    await rooms.query(`CREATE TABLE public.lease (left_ms float8)`);
+    await rooms.query(`CREATE FUNCTION public.log_lease() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO public.lease VALUES (extract(epoch FROM NEW.ask_lease_until - clock_timestamp()) * 1000);
+      RETURN NULL; END $$`);
+    await rooms.query(`CREATE TRIGGER log_lease AFTER UPDATE OF ask_lease_until ON marketplace.subscription
+      FOR EACH ROW EXECUTE FUNCTION public.log_lease()`);
+    const patient = await rooms.replica({
+      ...{ ...FOLLOWED, aws: UNHURRIED },
+      submission: { leaseMs: 9000, requestTimeoutMs: 4000 },
+    });
+    try {
+      const silent = rooms.simulator.faults.add({ operation: 'SearchAgreements', kind: 'hang' });
+      await patient.reconciliation.run();
+      silent.remove();
+      const held = await rooms.query<{ left_ms: number | null }>(`SELECT left_ms FROM public.lease`);
+      const [taken, ...later] = held.map((row) => row.left_ms ?? 0);
+      expect(taken).toBeLessThanOrEqual(9000);
+      // Renewed before AWS was given up, and then put off for a minute.
+      expect(later.filter((left) => left <= 9000)).not.toEqual([]);
+      expect(later.at(-1)).toBeGreaterThan(9000);
+    } finally {
+      await patient.close();
+      await rooms.query(`DROP TRIGGER log_lease ON marketplace.subscription`);
+      await rooms.query(`DROP FUNCTION public.log_lease`);
+      await rooms.query(`DROP TABLE public.lease`);
+    }
+  });
+
   it('is asked again where AWS gave no answer, and nothing is concluded meanwhile', async () => {
     const { id } = await arrived();
     rooms.simulator.faults.add({ operation: 'GetAgreementTerms', kind: 'error500Before', count: 1 });

@@ -140,6 +140,20 @@ export async function closeQuestion(
   return rows.filter((row) => row.alias_of === null).map(({ id, customer_id: customerId }) => ({ id, customerId }));
 }
 
+/** For as long as it is asked. Of a question that is closed nothing is left to renew. */
+export async function renewQuestion(
+  sql: LedgerSql,
+  sellerAccount: string,
+  subscriptionIds: readonly string[],
+  leaseMs: number,
+): Promise<void> {
+  await sql.query(
+    `UPDATE marketplace.subscription SET ask_lease_until = clock_timestamp() + interval '1 millisecond' * $3::float8
+     WHERE seller_account = $1 AND id = ANY ($2::uuid[]) AND ask_lease_until IS NOT NULL`,
+    [sellerAccount, subscriptionIds, leaseMs],
+  );
+}
+
 /** AWS could not be asked: again after a while of machine time. */
 export async function postponeQuestion(
   sql: LedgerSql,

@@ -17,6 +17,7 @@ import { type AskedBuyer } from './asked-buyer.js';
 import { loadAskedBuyer } from './asked-buyer.sql.js';
 import { type BuyerAnswer, findingsOf, messageIdOf } from './buyer-answer.js';
 import { BuyerQuestions } from './buyer-questions.js';
+import { whileAsking } from './question-lease.js';
 import {
   type AskingTimes,
   closeQuestion,
@@ -34,8 +35,7 @@ import {
 const IMPATIENCE_MS = HOUR_MS;
 /** Usage of a buyer whose agreement is over may be that of one who came back: AWS is asked once a day. */
 const DAY_MS = 24 * HOUR_MS;
-/** Machine time. One buyer's questions, however slowly the quota lets them through. */
-const LEASE_MS = 15 * 60_000;
+/** Machine time. One buyer's questions, however slowly the quota lets them through; their lease is renewed meanwhile. */
 const PATIENCE_MS = 10 * 60_000;
 /** Machine time. AWS could not be asked, or what it said could not be entered. */
 const AGAIN_AFTER_MS = 60_000;
@@ -75,11 +75,9 @@ export class Reconciliation {
     private readonly waker: Waker,
   ) {}
 
-  /**
-   * Asks about all that is due, one buyer after the other: how fast is the quota's to say. Other replicas ask about
-   * other buyers meanwhile.
-   */
+  /** Asks about all that is due, one buyer after the other, at the quota's pace; other replicas ask about others. */
   async run(signal?: AbortSignal): Promise<void> {
+    const { sellerAccount, submission } = this.options;
     let [asked, failed] = [0, 0];
     // One turn each: what AWS cannot settle now is asked about at the next run, not in a circle.
     const taken: string[] = [];
@@ -87,7 +85,9 @@ export class Reconciliation {
       const ids = await this.take(taken);
       if (ids.length === 0) break;
       taken.push(...ids);
-      const outcome = await this.ask(ids, { patienceMs: PATIENCE_MS, signal });
+      const question = { sellerAccount, ids, leaseMs: submission.leaseMs };
+      const ask = () => this.ask(ids, { patienceMs: PATIENCE_MS, signal });
+      const outcome = await whileAsking(this.database, question, ask);
       if (outcome === 'failed') failed += 1;
       else asked += 1;
     }
@@ -128,9 +128,9 @@ export class Reconciliation {
   }
 
   private take(except: readonly string[]): Promise<string[]> {
-    const { sellerAccount } = this.options;
+    const { sellerAccount, submission } = this.options;
     return this.database.transaction((tx) =>
-      takeBuyer(tx, sellerAccount, this.productCodes, this.times(), { leaseMs: LEASE_MS, except }),
+      takeBuyer(tx, sellerAccount, this.productCodes, this.times(), { leaseMs: submission.leaseMs, except }),
     );
   }
 

@@ -163,6 +163,22 @@ describe('settling what is unknown', () => {
     );
   });
 
+  it('found under the id of another record of ours is refused: one id is one bill', async () => {
+    const metered = await bench.seal(subscription, { dimension: 'storage' });
+    await bench.first.submit();
+    const { metering_record_id: taken } = await bench.record(metered);
+    expect(taken).toEqual(expect.any(String));
+    const id = await unknown();
+    await expectRefused(
+      resolution.settleUnknown(id, { found: { meteringRecordId: String(taken) } }, { by: 'ada' }),
+      new RegExp(`MeteringRecordId ${String(taken)} is that of record ${metered}: one id is one bill`),
+    );
+    expect(await bench.record(id)).toMatchObject({ state: 'unknown' });
+    await resolution.settleUnknown(id, { absentWithFullCoverage: true }, { by: 'ada' });
+    // Its own, or none that is known, is taken.
+    expect(await bench.record(id)).toMatchObject({ state: 'closed', disposition: 'annulled' });
+  });
+
   it('absent contradicts a conflict, in which AWS has said itself that something is on file', async () => {
     billIsLedger = false;
     const id = await bench.seal(subscription);
