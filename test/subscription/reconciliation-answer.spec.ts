@@ -276,7 +276,9 @@ describe('what of an answer is told', () => {
     });
 
     it('is told with an agreement’s id that was not known', () => {
-      expect(again(asFound(first!, FOUND_AT, { agreementId: null }))).toBe(1);
+      expect(again(asFound(first!, FOUND_AT, { agreementId: null, agreementDigests: [] }))).toBe(1);
+      // Erased is not unknown: its digest stays.
+      expect(again(asFound(first!, FOUND_AT, { agreementId: null }))).toBe(0);
     });
 
     it('is nothing where neither then nor now a license is named', () => {
