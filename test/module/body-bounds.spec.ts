@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { type INestApplication, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
-import { type FastifyInstance } from 'fastify';
+import { type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { MarketplaceSimulator, VirtualClock } from 'aws-marketplace-simulator';
 import { DIMENSIONS, migrate, PRODUCT_CODE, START } from '../support/ledger-harness.js';
 import { migratedDatabase, type TestDatabase } from '../support/postgres.js';
@@ -153,7 +153,7 @@ const waysOf: Record<Platform, () => Promise<Ways>> = {
   fastify: async () => {
     const added = new Map<string, unknown>();
     const configure = (app: INestApplication): void => {
-      const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
+      const fastify = (app as NestFastifyApplication).getHttpAdapter().getInstance();
       fastify.addHook('onRoute', ({ method, url, bodyLimit, preParsing, onRequest, preValidation, preHandler }) => {
         if (method === 'POST') added.set(url, { bodyLimit, preParsing, onRequest, preValidation, preHandler });
       });
