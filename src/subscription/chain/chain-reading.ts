@@ -52,7 +52,7 @@ function withoutEmptied(joining: Joining, assignment: Assignment, chains: BuyerC
     const aliases = chains.agreements.filter((row) => row.subscriptionId === id && assignment.aliases.has(row.id));
     const into = aliases.map((row) => homeOf(row.id)).find((home) => home !== null);
     if (into === undefined) continue;
-    const agreementIds = aliases.flatMap((row) => assignment.aliases.get(row.id) ?? []);
+    const agreementIds = aliases.flatMap((row) => [assignment.aliases.get(row.id) ?? row.id, row.id]);
     if (new Set([...tenantsOf(id, chains), ...tenantsOf(into, chains)]).size > 1)
       conflicts.push({ kind: 'twoTenants', agreementIds });
     else folds.set(id, into);

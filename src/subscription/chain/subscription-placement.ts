@@ -54,9 +54,14 @@ export class SubscriptionPlacement {
       ...known.agreements,
       ...assignment.wanted.filter((id) => !known.agreements.some((row) => row.id === id)).map(namelessRow),
     ];
+    const inhabited = new Set(homeOf.values());
     const agreements = rows.map((row) => {
       const aliasOf = assignment.aliases.get(row.id) ?? null;
-      return { ...row, aliasOf, subscriptionId: homeOf.get(aliasOf ?? row.id) ?? row.subscriptionId };
+      const home = homeOf.get(aliasOf ?? row.id) ?? row.subscriptionId;
+      const own = joining.folds.get(row.subscriptionId ?? '') ?? row.subscriptionId;
+      // What another tenant has claimed stays apart: this row is all that tells, at every later reading, of whom it is.
+      const isContested = aliasOf !== null && own !== null && !inhabited.has(own);
+      return { ...row, aliasOf, subscriptionId: isContested ? own : home };
     });
     return { ...known, subscriptions: [...subscriptions, ...made.values()], agreements };
   }
