@@ -69,7 +69,7 @@ describe('K7: the end of a process', () => {
 });
 
 describe('K8 and K9: many replicas, one ledger', () => {
-  it('one sends, whoever records; who takes over resends nothing that the other has tried', async () => {
+  it('one sends, whoever records; who takes over resends nothing that the other has tried (D9)', async () => {
     await using world = await InstalledWorld.start({ platform: 'ec2', product: { type: 'ami' } });
     const [ohio, oregon] = [await world.pod('us-east-2'), await world.pod('us-west-2')];
     const nodes = [ohio, oregon];

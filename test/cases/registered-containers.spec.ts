@@ -68,7 +68,7 @@ describe('K15 the signature', () => {
     }
   });
 
-  it.each(FORGERIES)('ends the start where it is forged: %s', async (forgery) => {
+  it.each(FORGERIES)('ends the start where it is forged: %s (D43)', async (forgery) => {
     world.simulator.faults.add({ kind: 'forgedSignature', forgery, count: 1 });
     const { exit, readiness } = await world.run(world.hourly());
     expect(exit).toMatchObject({ code: 88, error: 'SIGNATURE_REFUSED' });
@@ -158,7 +158,7 @@ describe('K16', () => {
 });
 
 describe('K17', () => {
-  it('while AWS throttles the process is alive and not ready, and registers when it may', async () => {
+  it('while AWS throttles the process is alive and not ready, and registers when it may (D43)', async () => {
     const throttle = world.simulator.faults.add({ kind: 'throttle', operation: 'RegisterUsage' });
     const { app, exit, readiness } = await world.run(world.hourly(), { container: { listenAfterMs: 50 } });
     expect([exit, readiness?.ready]).toEqual([null, false]);

@@ -213,7 +213,7 @@ describe('M11 the license of a renewal is never told', () => {
   });
 });
 
-describe('M12 messages that are lost', () => {
+describe('M12, D26: messages that are lost', () => {
   const LOST: Record<string, MessageFilter> = { 'the end': { type: 'Purchase Agreement Ended' }, all: {} };
   it.each([
     ['cancelled', 'all', []],

@@ -170,7 +170,7 @@ describe('K13 the region', () => {
       { region: 'eu-west-2', environment: { instanceMetadata: 'hopLimit1' } },
       null,
     ],
-  ])('is found %s', async (_, platform, place, note) => {
+  ])('is found %s (D43)', async (_, platform, place, note) => {
     const { exit, said } = await startOn(platform, place);
     expect(exit).toBeNull();
     expect(said.filter((line) => line.includes('region'))).toEqual(note ? [expect.stringMatching(note)] : []);

@@ -45,10 +45,7 @@ const union = (file: string, name: string): string[] =>
     ),
   );
 
-const DEFECTS = [
-  ...Array.from({ length: 33 }, (_, index) => `D${index + 1}`).filter((id) => !['D9', 'D26'].includes(id)),
-  ...['D34', 'D35', 'D36', 'D37', 'D38', 'D39', 'D40', 'D41', 'D42', 'D45'],
-];
+const DEFECTS = Array.from({ length: 45 }, (_, index) => `D${index + 1}`);
 
 /** Lives of agreements and what must be billed (M), and traps of the model (T). */
 const CASES = [

@@ -202,7 +202,7 @@ describe('every answer, through Postgres and the real SDK', () => {
   });
 
   it.each(['accessDenied', 'expiredCredentials', 'disabledApi'] as const)(
-    '%s finalises nothing, bisects nothing, costs one call a run, and alerts until it is resolved (D15, D18, D24)',
+    '%s finalises nothing, bisects nothing, costs one call a run, and alerts until it is resolved (D15, D18, D24, D44)',
     async (kind) => {
       const subscription = await bench.subscribe();
       for (const dimension of ['requests', 'storage', 'seats'])
