@@ -21,9 +21,19 @@ describe('the names of a buyer in a text', () => {
     ['an agreement as the API prints it', [agreement], 'agmt-1a.b', true],
     ['an agreement as the feed prints it', [agreement], 'agmnt-1a.b', true],
     ['what a dot might stand for', [agreement], 'agmt-1axb', false],
+    ['an agreement of another form', [{ ...agreement, name: 'x1' }], 'x1', true],
+    ['an agreement of another form is no other', [{ ...agreement, name: 'x1' }], 'agmt-x1', false],
+    ['a license of another form', [license('x.1')], '"x.1"', true],
+    ['a license of another form is no license id', [license('x.1')], 'l-1', false],
+    ['a CustomerIdentifier', [{ ...account, kind: 'customerIdentifier', name: 'cust.1' }], 'cust.1', true],
+    ['a CustomerIdentifier with a dot', [{ ...account, kind: 'customerIdentifier', name: 'cust.1' }], 'cust-1', false],
     ['one of several', [account, agreement], 'agmt-1a.b', true],
   ])('%s', (_, names, text, isFound) => {
     expect(new RegExp(namePatternOf(names) ?? 'none').test(text)).toBe(isFound);
+  });
+
+  it('is the same in whichever order the names are read', () => {
+    expect(namePatternOf([agreement, account])).toBe(namePatternOf([account, agreement]));
   });
 
   it('is nothing where all were erased', () => {
