@@ -67,14 +67,14 @@ describe('K35 what AWS refused, and what it answered otherwise', () => {
   });
 
   it('an attempt whose refusal got lost is refused, and the record planned anew', async () => {
-    const options = { submission: { requestTimeoutMs: 300 } };
+    const options = { submission: { requestTimeoutMs: 3000, leaseMs: 9000 } };
     await withWorld(audited({ options, simulator: { switches: { cloudTrailErrors: 'inside' } } }), async (world) => {
       const buyer = await world.join('acme');
       await world.goTo('2026-11-11T10:20:00Z');
       await buyer.use(5);
       const { faults } = world.simulator;
       // AWS refuses the first call, later than anybody waits for; the others it refuses in time.
-      faults.add({ kind: 'latency', ms: 700, operation: 'BatchMeterUsage', count: 1 });
+      faults.add({ kind: 'latency', ms: 4500, operation: 'BatchMeterUsage', count: 1 });
       faults.add({ kind: 'throttle', operation: 'BatchMeterUsage', count: 1 });
       const denied = faults.add({ kind: 'accessDenied', operation: 'BatchMeterUsage' });
       await world.goTo('2026-11-11T11:12:00Z');

@@ -68,11 +68,11 @@ describe('K40 an audit in the buyer’s account', () => {
 
   it('lets what AWS had refused, unheard, go with the resource that lives', async () => {
     await using world = await InstalledWorld.start({
-      options: { ...AUDITED, submission: { requestTimeoutMs: 500 } },
+      options: { ...AUDITED, submission: { requestTimeoutMs: 3000, leaseMs: 9000 } },
       simulator: { switches: { cloudTrailErrors: 'inside' } },
     });
     // Refused later than anybody waits for.
-    world.simulator.faults.add({ kind: 'latency', ms: 1500, operation: 'MeterUsage', count: 1 });
+    world.simulator.faults.add({ kind: 'latency', ms: 4500, operation: 'MeterUsage', count: 1 });
     const second = await unanswered(world, { kind: 'throttle' });
     await audited(world, second, '10:40', '17:01', '17:02');
     expect(await world.records(`disposition = 'annulled'`)).toMatchObject([{ closed_by: 'audit' }]);
