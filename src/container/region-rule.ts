@@ -10,6 +10,7 @@ export interface RegionChoice {
 }
 
 const SAYS: Readonly<Record<RegionSource, string>> = {
+  // Stryker disable next-line StringLiteral: the option comes first, and disagrees with nothing.
   option: 'products[].region',
   workload: 'the workload',
   variable: 'AWS_REGION',
@@ -21,10 +22,13 @@ const SAYS: Readonly<Record<RegionSource, string>> = {
  */
 export function chooseRegion(said: Readonly<Record<RegionSource, string | null>>): RegionChoice {
   const order: RegionSource[] = ['option', 'workload', 'variable'];
-  const source = order.find((one) => said[one] !== null) ?? null;
-  const region = source === null ? null : said[source];
-  const disagreements = order
-    .filter((one) => said[one] !== null && said[one] !== region)
-    .map((one) => `${SAYS[one]} says ${said[one] ?? ''}`);
-  return { region, source, disagreements };
+  const [chosen, ...others] = order.flatMap((source) => {
+    const region = said[source];
+    return region === null ? [] : [{ region, source }];
+  });
+  if (!chosen) return { region: null, source: null, disagreements: [] };
+  const disagreements = others
+    .filter(({ region }) => region !== chosen.region)
+    .map(({ region, source }) => `${SAYS[source]} says ${region}`);
+  return { ...chosen, disagreements };
 }

@@ -27,29 +27,29 @@ const VALUE_LENGTH_MAX = 1000;
 export function registrationFormOf(body: unknown, contentType: string): RegistrationForm | null {
   const entries = entriesOf(body, contentType);
   if (!entries) return null;
-  const given = entries.flatMap(([name, value]): [string, string][] =>
-    typeof value === 'string' ? [[name.toLowerCase(), value]] : [],
-  );
-  // Two tokens are two buyers: neither is guessed.
-  const [first = '', ...others] = given.flatMap(([name, value]) => (name === TOKEN ? [value.trim()] : []));
-  const token = others.length === 0 ? first : '';
-  const offerType = given.find(([name]) => name === OFFER_TYPE)?.[1] ?? '';
+  const given = entries
+    .filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+    .map(([name, value]): [string, string] => [name.toLowerCase(), value]);
+  const tokens = given.filter(([name]) => name === TOKEN).map(([, value]) => value.trim());
+  const [token] = tokens;
+  const offerType = given.find(([name]) => name === OFFER_TYPE)?.[1];
   const fields = given.filter(
-    ([name, value]) => name.startsWith(PREFIX) && name !== TOKEN && name !== OFFER_TYPE && isKept(name, value, token),
+    ([name, value]) => name.startsWith(PREFIX) && name !== TOKEN && name !== OFFER_TYPE && isKept(name, value, tokens),
   );
   return {
-    token: token === '' ? null : token,
-    offerType: /^[\w-]{1,64}$/.test(offerType) ? offerType : null,
+    // Two tokens are two buyers: neither is guessed.
+    token: token === undefined || token === '' || tokens.length > 1 ? null : token,
+    offerType: offerType !== undefined && /^[\w-]{1,64}$/.test(offerType) ? offerType : null,
     fields: Object.fromEntries(fields.slice(0, FIELDS_MAX)),
   };
 }
 
 function entriesOf(body: unknown, contentType: string): [string, unknown][] | null {
-  if (body === undefined || body === null) return [];
   if (typeof body === 'string')
     return contentType.includes('json') ? jsonEntriesOf(body) : [...new URLSearchParams(body)];
   if (body instanceof Uint8Array) return entriesOf(Buffer.from(body).toString('utf8'), contentType);
-  return typeof body === 'object' && !Array.isArray(body) ? Object.entries(body) : null;
+  const given = body ?? {};
+  return typeof given === 'object' && !Array.isArray(given) ? Object.entries(given) : null;
 }
 
 function jsonEntriesOf(text: string): [string, unknown][] | null {
@@ -57,8 +57,8 @@ function jsonEntriesOf(text: string): [string, unknown][] | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : null;
 }
 
-function isKept(name: string, value: string, token: string): boolean {
-  // A copy of the token in another field is still the token.
-  const isToken = token !== '' && value.includes(token);
+function isKept(name: string, value: string, tokens: readonly string[]): boolean {
+  // A copy of a token in another field is still the token.
+  const isToken = tokens.some((token) => token !== '' && value.includes(token));
   return isStorable(name + value) && !isToken && name.length <= NAME_LENGTH_MAX && value.length <= VALUE_LENGTH_MAX;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { chooseCredentials } from '../../src/container/credential-rule.js';
+import { chooseCredentials, takenOn } from '../../src/container/credential-rule.js';
 import { type TokenFile } from '../../src/container/token-file.js';
 import { workloadEnvironmentOf } from '../../src/container/workload-environment.js';
 
@@ -20,6 +20,7 @@ const READ: TokenFile = { kind: 'read', podUid: 'uid-1', region: 'us-east-1' };
 const chosen = (variables: Record<string, string>, token: TokenFile | null = null, platform?: 'agentcore'): string => {
   const choice = chooseCredentials(workloadEnvironmentOf(variables, platform), token);
   if (choice.kind === 'refused') return `${choice.code}: ${choice.message}`;
+  expect(choice.kind).toBe('found');
   const beside = choice.notUsed.length > 0 ? `, not ${choice.notUsed.join(', ')}` : '';
   return `${choice.source?.kind ?? 'none'}: ${choice.says}${beside}`;
 };
@@ -64,57 +65,95 @@ describe('the credentials that AWS takes', () => {
 });
 
 describe('credentials that AWS does not take', () => {
-  it.each<[string, Record<string, string>, TokenFile | null, RegExp]>([
+  const REFUSED = 'CREDENTIALS_UNSUPPORTED: AWS Marketplace does not take the credentials that are here:';
+  const INSTANCE_ROLE = 'the instance role: attach an instance profile to the EC2 instance.';
+  const TASK_ROLE_ALONE =
+    'On Amazon ECS AWS Marketplace takes the task role: set taskRoleArn in the task definition (executionRoleArn is ' +
+    'another role).';
+  const IRSA_ALONE =
+    'On Amazon EKS AWS Marketplace takes IRSA alone: annotate the service account with eks.amazonaws.com/role-arn, let ' +
+    'the role trust the cluster’s OIDC provider, and start the pod anew.';
+  const NO_KEYS = 'Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.';
+  const UNREADABLE = 'CREDENTIALS_UNREADABLE: IRSA is set up, but its token file /var/run/token';
+
+  it.each<[string, Record<string, string>, TokenFile | null, string]>([
+    ['Pod Identity', { ...POD, ...POD_IDENTITY }, null, `${REFUSED} EKS Pod Identity. ${IRSA_ALONE}`],
+    ['a node role', POD, null, `${REFUSED} the role of the node. ${IRSA_ALONE}`],
+    ['keys in a pod', { ...POD, ...USER }, null, `${REFUSED} keys in AWS_ACCESS_KEY_ID. ${IRSA_ALONE} ${NO_KEYS}`],
     [
-      'Pod Identity',
-      { ...POD, ...POD_IDENTITY },
+      'Pod Identity and keys',
+      { ...POD, ...POD_IDENTITY, ...USER },
       null,
-      /^CREDENTIALS_UNSUPPORTED: .*here: EKS Pod Identity\. On Amazon EKS .* IRSA alone/,
+      `${REFUSED} EKS Pod Identity and keys in AWS_ACCESS_KEY_ID. ${IRSA_ALONE} ${NO_KEYS}`,
     ],
-    ['a node role', POD, null, /^CREDENTIALS_UNSUPPORTED: .*here: the role of the node\./],
     [
-      'keys in a pod',
-      { ...POD, ...USER },
+      'keys on an instance',
+      USER,
       null,
-      /^CREDENTIALS_UNSUPPORTED: .*Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\.$/,
+      `${REFUSED} keys in AWS_ACCESS_KEY_ID. On Amazon EC2 AWS Marketplace takes ${INSTANCE_ROLE} ${NO_KEYS}`,
     ],
-    ['keys on an instance', USER, null, /^CREDENTIALS_UNSUPPORTED: .*Amazon EC2 .* the instance role/],
-    ['temporary keys on an instance', { AWS_ACCESS_KEY_ID: 'ASIAEXAMPLE' }, null, /^CREDENTIALS_UNSUPPORTED/],
     [
-      'an instance role below a task',
-      TASK,
+      'temporary keys on an instance',
+      { AWS_ACCESS_KEY_ID: 'ASIAEXAMPLE' },
       null,
-      /^CREDENTIALS_UNSUPPORTED: .*the role of the container instance\. On Amazon ECS .* taskRoleArn/,
+      `${REFUSED} keys in AWS_ACCESS_KEY_ID. On Amazon EC2 AWS Marketplace takes ${INSTANCE_ROLE} ${NO_KEYS}`,
     ],
-    ['a role without a token file', { ...POD, AWS_ROLE_ARN: IRSA.AWS_ROLE_ARN }, null, /^CREDENTIALS_UNSUPPORTED/],
+    ['an instance role below a task', TASK, null, `${REFUSED} the role of the container instance. ${TASK_ROLE_ALONE}`],
+    [
+      'a role without a token file',
+      { ...POD, AWS_ROLE_ARN: IRSA.AWS_ROLE_ARN },
+      null,
+      `${REFUSED} the role of the node. ${IRSA_ALONE}`,
+    ],
+    [
+      'a token file without a role',
+      { ...POD, AWS_WEB_IDENTITY_TOKEN_FILE: IRSA.AWS_WEB_IDENTITY_TOKEN_FILE },
+      READ,
+      `${REFUSED} the role of the node. ${IRSA_ALONE}`,
+    ],
+    [
+      'a token file that nobody has looked at',
+      { ...POD, ...IRSA },
+      null,
+      `${REFUSED} the role of the node. ${IRSA_ALONE}`,
+    ],
     [
       'a missing token file',
       { ...POD, ...IRSA },
       { kind: 'unreadable', reason: 'missing' },
-      /^CREDENTIALS_UNREADABLE: .*\/var\/run\/token is not there\. .*annotation/,
+      `${UNREADABLE} is not there. It is mounted by EKS when the pod is created: create the annotation on the service ` +
+        'account first, then the pod; automountServiceAccountToken and a volume of its own do not replace it.',
     ],
     [
       'a token file of somebody else',
       { ...POD, ...IRSA },
       { kind: 'unreadable', reason: 'forbidden' },
-      /^CREDENTIALS_UNREADABLE: .*fsGroup/,
+      `${UNREADABLE} cannot be read. The container’s user may not read it: set securityContext.fsGroup of the pod to a ` +
+        'group of that user (65534 does for most).',
     ],
     [
       'a file that is no token',
       { ...POD, ...IRSA },
       { kind: 'unreadable', reason: 'malformed' },
-      /^CREDENTIALS_UNREADABLE: .*holds no token/,
+      `${UNREADABLE} holds no token. It does not hold a token of a service account: remove what writes over it.`,
     ],
     [
       'metadata that are switched off',
       { AWS_EC2_METADATA_DISABLED: 'TRUE' },
       null,
-      /^CREDENTIALS_MISSING: .*AWS_EC2_METADATA_DISABLED.*Remove the variable/,
+      'CREDENTIALS_MISSING: No credentials: AWS_EC2_METADATA_DISABLED keeps the instance role from being read. ' +
+        `AWS Marketplace takes ${INSTANCE_ROLE} Remove the variable.`,
     ],
   ])('%s', (_, variables, token, expected) => {
     const text = chosen(variables, token);
-    expect(text).toMatch(expected);
+    expect(text).toBe(expected);
     // A buyer who has subscribed must not be sent to subscribe; and no account is told.
     expect(text).not.toMatch(/subscri|123456789012/i);
+  });
+
+  it('are answered on AgentCore with what it takes', () => {
+    expect(takenOn('agentcore')).toBe(
+      'On Bedrock AgentCore AWS Marketplace takes the execution role of the AgentCore runtime.',
+    );
   });
 });

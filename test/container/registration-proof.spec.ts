@@ -28,7 +28,7 @@ function jwt(claims: unknown = CLAIMS, header: unknown = HEADER, { privateKey } 
 
 const verdict = (token: string | undefined, expected = EXPECTED): string => {
   const result = verifyProof(token, key.publicKey, expected);
-  return result.kind === 'holds' ? 'holds' : result.why;
+  return result.kind === 'refused' ? result.why : result.kind;
 };
 
 describe('a proof holds', () => {
@@ -77,6 +77,8 @@ describe('a proof is refused', () => {
     ['of a list of algorithms', jwt(CLAIMS, { alg: ['PS256'] }), 'not signed with PS256'],
     ['with a header that is no object', jwt(CLAIMS, '"PS256"'), 'not signed with PS256'],
     ['that asks to be understood', jwt(CLAIMS, { ...HEADER, crit: ['b64'], b64: false }), 'what is not known'],
+    ['that asks for an extension', jwt(CLAIMS, { ...HEADER, crit: ['exp'] }), 'what is not known'],
+    ['whose payload is not encoded', jwt(CLAIMS, { ...HEADER, b64: false }), 'what is not known'],
     ['with another length of salt', jwt(CLAIMS, HEADER, key, 20), 'not of this public key'],
     ['of another key', jwt(CLAIMS, HEADER, other), 'not of this public key'],
     [
@@ -87,10 +89,14 @@ describe('a proof is refused', () => {
     ['of another product', jwt({ ...CLAIMS, ProductCode: 'abc124' }), 'another product'],
     ['of another version', jwt({ ...CLAIMS, PublicKeyVersion: 2 }), 'another version'],
     ['of a version that is no whole number', jwt({ ...CLAIMS, PublicKeyVersion: 1.5 }), 'another version'],
+    ['of a list of versions', jwt({ ...CLAIMS, PublicKeyVersion: [1] }), 'another version'],
+    ['of a list of products', jwt({ ...CLAIMS, ProductCode: ['abc123'] }), 'another product'],
+    ['of a list of nonces', jwt({ ...CLAIMS, Nonce: ['n-1'] }), 'its nonce is not ours'],
     ['of another call', jwt({ ...CLAIMS, Nonce: 'n-2' }), 'its nonce is not ours'],
     ['of a call without a nonce', jwt({ ProductCode: 'abc123', PublicKeyVersion: 1 }), 'its nonce is not ours'],
     ['in two spellings that differ', jwt({ ...CLAIMS, nonce: 'n-2' }), 'its nonce is not ours'],
     ['without claims', jwt('[]'), 'holds no claims'],
+    ['with claims of nothing', jwt('null'), 'holds no claims'],
     ['with claims that are no JSON', jwt('{'), 'holds no claims'],
   ])('%s', (_, token, why) => {
     expect(verdict(token)).toContain(why);

@@ -55,9 +55,25 @@ describe('the first call', () => {
     // Whatever its name: a failure of the service says nothing about the buyer.
     ['AccessDeniedException', 500],
     ['ExpiredTokenException', 400],
+    ['ExpiredToken', 400],
+    ['RequestExpired', 400],
     ['RequestTimeTooSkewed', 403],
   ])('%s with status %d is tried again', (name, status) => {
     expect(said(name, status)).toBe('retry');
+  });
+
+  it.each<[CallFailure['kind'], number | null]>([
+    ['setUp', null],
+    ['throttled', 400],
+    ['unavailable', 400],
+    ['unrecognised', 500],
+  ])('a failure read as %s with status %s is tried again, whatever it calls itself', (kind, httpStatus) => {
+    expect(verdictOn({ ...failure('AccessDeniedException'), kind, httpStatus })).toEqual({ kind: 'retry' });
+  });
+
+  it('a short outage of AWS is tried again, even where it is read as something that nobody has told us of', () => {
+    const outage: CallFailure = { ...failure('InternalServiceErrorException'), kind: 'unrecognised' };
+    expect(verdictOn(outage)).toEqual({ kind: 'retry' });
   });
 
   it.each([

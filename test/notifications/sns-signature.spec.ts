@@ -89,6 +89,10 @@ describe('versions', () => {
   });
 
   it.each([
+    ['1', undefined],
+    ['2', null],
+    [undefined, 'AAAA'],
+    [null, null],
     ['3', 'AAAA'],
     ['constructor', 'AAAA'],
     ['', 'AAAA'],

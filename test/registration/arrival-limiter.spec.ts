@@ -23,6 +23,17 @@ describe('ArrivalLimiter', () => {
     expect(limiter.admit('192.0.2.1', 2000 + wait * 1000)).toBeNull();
   });
 
+  it('admits again at once where the minute before left room', () => {
+    const limiter = limiterOf(3);
+    limiter.admit('192.0.2.1', 0);
+    limiter.admit('192.0.2.1', 0);
+    expect(limiter.waitOf('192.0.2.1', 60_000)).toBeNull();
+    limiter.count('192.0.2.1', 60_000);
+    // One of the two before must have faded, and does half a window later.
+    expect(limiter.waitOf('192.0.2.1', 60_000)).toBe(30);
+    expect(limiter.waitOf('192.0.2.1', 90_000)).toBeNull();
+  });
+
   it('counts each client alone', () => {
     const limiter = limiterOf(1);
     expect(limiter.admit('192.0.2.1', 0)).toBeNull();
@@ -36,7 +47,21 @@ describe('ArrivalLimiter', () => {
     ['2001:db8:1:2::1', '2001:db8:1:3::1', false],
     ['2001:db8::1', '2001:db8:0:0:9::1', true],
     ['::1', '::2', true],
+    // Some write zeros out, some in capitals, some the last groups as IPv4.
+    ['2001:db8:0:a0::1', '2001:0DB8:0000:00A0:0000:0000:0000:0001', true],
+    ['2001:db8:0:a0::1', '2001:db8:0:a::1', false],
+    ['2001:db8:1000::1', '2001:db8:1::1', false],
+    ['1:23:0:1::1', '12:3:0:1::1', false],
+    ['1::4:5:6:7:8', '1:0:0:4::', true],
+    ['1::4:5:6:7:8', '1:0:0:5::', false],
+    ['::5:6:7:8:9:a', '0:0:5:6::', true],
+    ['1:2::', '1:2:0:0:9:9:9:9', true],
+    ['1::4:5:6:192.0.2.1', '1:0:0:4::', true],
+    ['fe80::1%eth0', 'fe80::2%eth1', true],
+    ['fe80::1%a:b:c:d:e:f:g:h:i', 'fe80::1', true],
     ['::ffff:192.0.2.1', '::ffff:192.0.2.2', false],
+    ['::ffff:192.0.2.1', '::FFFF:192.0.2.1', true],
+    ['::FFFF:192.0.2.1', '::FFFF:192.0.2.2', false],
   ])('takes %s and %s for one client: %s', (first, second, isOne) => {
     const limiter = limiterOf(1);
     limiter.admit(first, 0);
