@@ -216,6 +216,7 @@ function keysOf<Filter, Keys extends readonly string[]>(
 }
 
 function problemsOf(issue: z.core.$ZodIssue, filter: { readonly shape: object }): string[] {
+  // Stryker disable next-line StringLiteral: the path of a parameter is its name alone.
   if (issue.code !== 'unrecognized_keys') return [`${issue.path.join('.')}: ${issue.message}`];
   const known = [...Object.keys(filter.shape), 'limit', 'cursor'].join(', ');
   return issue.keys.map((name) => `${shown(name)}: there is no such parameter; give any of ${known}`);

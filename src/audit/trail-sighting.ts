@@ -70,6 +70,7 @@ export function sightingsOf(calls: readonly SightedCall[], ledger: LedgerExcerpt
   for (const call of calls) {
     const own = attemptOf(call, ledger);
     for (const entry of call.entries) {
+      // Stryker disable next-line ArrayDeclaration: what is no record cannot be the one that was sent.
       const sent = (own?.attempt.recordIds ?? []).flatMap((id) => records.get(id) ?? []);
       const ours = sent.find((record) => wasSentAs(call, entry, record));
       const record = ours ?? ledger.records.find((one) => one.isStanding && isAbout(call, entry, one));
@@ -77,9 +78,9 @@ export function sightingsOf(calls: readonly SightedCall[], ledger: LedgerExcerpt
         strangers.push({ call, entry });
         continue;
       }
-      const matchedBy = ours === undefined || own === null ? 'content' : own.matchedBy;
+      const sentBy = ours === undefined ? null : own;
       const answers = byRecord.get(record.id) ?? [];
-      answers.push(loggedAnswerOf(call, entry, ours === undefined ? null : (own?.attempt.id ?? null), matchedBy));
+      answers.push(loggedAnswerOf(call, entry, sentBy?.attempt.id ?? null, sentBy?.matchedBy ?? 'content'));
       byRecord.set(record.id, answers);
     }
   }

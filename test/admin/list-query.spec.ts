@@ -39,6 +39,7 @@ describe('a list query', () => {
     ['records', 'hourFrom=2026-13-01T00:00:00Z', /^hourFrom: give an ISO instant/],
     ['records', 'hourFrom=2026-12-01T00:00:00+01:00', /^hourFrom: .*%2B/],
     ['records', 'hourFrom=0000-01-01T00:00:00Z', /^hourFrom: give an instant from 1970 to 9999$/],
+    ['records', 'hourTo=9999-12-31T23:00:00-01:00', /^hourTo: give an instant from 1970 to 9999$/],
     ['records', 'hourTo=9999-12-31T23:59:59-12:00', /^hourTo: give an instant from 1970 to 9999$/],
     [
       'records',
@@ -56,6 +57,8 @@ describe('a list query', () => {
     ['records', 'tenantId=', /^tenantId: give a value/],
     ['records', 'state[]=pending', /^state\[\]: there is no such parameter/],
     ['records', '__proto__=x', /^__proto__: there is no such parameter/],
+    ['records', `${'x'.repeat(40)}=1`, /^x{40}: there is no such parameter/],
+    ['records', `${'x'.repeat(41)}=1`, /^x{40}…: there is no such parameter/],
     ['records', `${'x'.repeat(500)}=1`, /^x{40}…: there is no such parameter/],
     ['records', 'limit=0&state=done&foo=1', /^limit: .*; state: .*; foo: /],
     ['events', 'unsealed=yes', /^unsealed: give one of true, false$/],
@@ -134,6 +137,33 @@ describe('a list query', () => {
     ['records', `cursor=${Buffer.from(`["x","${ID}"]`).toString('base64url')}`, /^cursor: it belongs to other filters/],
   ])('of %s with %s is refused, naming the parameter and the fix', (list, query, message) => {
     expect(refusalOf(list, query)).toMatch(message);
+  });
+
+  it.each<[keyof typeof LISTS, string]>([
+    ['records', 'limit=1'],
+    ['records', 'hourFrom=1970-01-01T00:00:00Z'],
+    ['records', 'hourFrom=9999-12-31T23:59:59Z'],
+    ['records', 'hourTo=2026-12-01T00:00:00Z'],
+    ['records', 'hourFrom=2026-12-01T00:00:00Z&hourTo=2026-12-01T00:00:01Z'],
+    ['events', 'tenantId=t'],
+    ['events', `subscriptionId=${ID}`],
+    ['events', `recordId=${ID}`],
+    ['events', 'unsealed=true'],
+    ['events', `recordId=${ID}&unsealed=false&dimension=requests`],
+  ])('of %s with %s is accepted', (list, query) => {
+    expect(refusalOf(list, query)).toBe('accepted');
+  });
+
+  it('begins at the first question mark, wherever that stands', () => {
+    expect(readListQuery(LISTS.records, '?limit=7').limit).toBe(7);
+    expect(readListQuery(LISTS.records, '/records?tenantId=a?b').filter).toEqual({ tenantId: 'a?b' });
+  });
+
+  it('takes back the position of a row, of up to 18 digits', () => {
+    for (const position of ['7', '12', '9'.repeat(18)]) {
+      const cursor = readListQuery(LISTS.waiting, '/waiting').cursorAfter([position]);
+      expect(readListQuery(LISTS.waiting, `/waiting?cursor=${cursor}`).after).toEqual([position]);
+    }
   });
 
   it('reads filters, the limit and nothing else', () => {

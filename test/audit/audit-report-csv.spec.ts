@@ -60,4 +60,26 @@ describe('the report as a table', () => {
       '',
     ]);
   });
+
+  it('says what is early, what may be read, whose attempt is unclear and why, and what is absent', () => {
+    const [coverage, unclear, open] = [REPORT.coverage[0]!, REPORT.unclear[0]!, REPORT.open[0]!];
+    const early = [{ from: '2026-11-11T12:00:00.000Z', to: '2026-11-11T13:00:00.000Z' }];
+    const lines = auditReportCsv({
+      ...REPORT,
+      ...{ totals: [], incidents: [] },
+      coverage: [{ ...coverage, settled: [], early, gaps: [], isDenied: false }],
+      unclear: [
+        { ...unclear, attemptId: 'attempt', why: 'eventTime is no instant' },
+        { ...unclear, kind: 'unreadable', requestId: null, why: 'it is no JSON' },
+      ],
+      open: [{ ...open, isAbsent: true, obstacles: [] }],
+    }).split('\r\n');
+    expect(lines.slice(2)).toEqual([
+      'coverage,early,,,,BatchMeterUsage,us-east-1,2026-11-11T12:00:00.000Z,2026-11-11T13:00:00.000Z,,,,,,',
+      'unclear,omitted,,,,,us-east-1,2026-11-11T11:00:00.000Z,,,,,event,,request request; attempt attempt; eventTime is no instant',
+      'unclear,unreadable,,,,,us-east-1,2026-11-11T11:00:00.000Z,,,,,event,,it is no JSON',
+      "open,absent,larkspur,'-dash,2026-11-11T10:00:00.000Z,,,,,,9,record,,,",
+      '',
+    ]);
+  });
 });

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
 import { readTrailEvent, type TrailCall } from '../../src/audit/trail-event.js';
 
 const ATTEMPT = '01f3c1a0-0000-7000-8000-00000000000a';
@@ -27,9 +26,6 @@ const EVENT = {
   eventID: 'event-1',
   recipientAccountId: '123456789012',
 };
-const EVENT_AT = new Date('2026-11-05T01:12:13Z');
-/** What is found before the time is read, or in its place. */
-const WITHOUT_TIME = ['it is no JSON', 'it is no JSON object', 'eventTime is no instant'];
 const textOf = (change: object = {}): string => JSON.stringify({ ...EVENT, ...change });
 
 function call(change: object = {}): TrailCall {
@@ -175,6 +171,21 @@ describe('an event of CloudTrail', () => {
         ['ThrottlingException', 'read', ['error']],
       ],
       [
+        'an error as text',
+        { responseElements: { error: 'ThrottlingException' } },
+        ['ThrottlingException', 'read', ['error']],
+      ],
+      [
+        'an error as its code alone',
+        { responseElements: { code: 'ThrottlingException' } },
+        ['ThrottlingException', 'read', ['error']],
+      ],
+      [
+        'results, whatever stands beside them',
+        { responseElements: { results: [success], code: 'OK' } },
+        [null, 'read', ['Success']],
+      ],
+      [
         'an error of a call whose content is left out',
         { errorCode: 'ThrottlingException', requestParameters: null, responseElements: null },
         ['ThrottlingException', 'omitted', []],
@@ -252,124 +263,5 @@ describe('an event of CloudTrail', () => {
     ['a dry run', { eventName: 'MeterUsage', requestParameters: { dryRun: true, usageDimension: 'a' } }],
   ])('%s has no usage in it', (_, change) => {
     expect(readTrailEvent(textOf(change))).toEqual({ kind: 'other' });
-  });
-
-  describe('MeterUsage', () => {
-    const single = {
-      eventName: 'MeterUsage',
-      userIdentity: {
-        type: 'AssumedRole',
-        principalId: 'AROAEXAMPLE:i-0123456789abcdef0',
-        arn: 'arn:aws:sts::210987654321:assumed-role/app-role/i-0123456789abcdef0',
-      },
-      requestParameters: {
-        productCode: 'larkspur',
-        timestamp: 'Nov 5, 2026 12:10:00 AM',
-        usageDimension: 'requests',
-        usageQuantity: 9,
-        clientToken: 'token',
-      },
-      responseElements: { meteringRecordId: 'mr-2' },
-    };
-    const entry = {
-      names: {
-        licenseId: null,
-        customerAwsAccountId: null,
-        customerIdentifier: null,
-        resource: 'i-0123456789abcdef0',
-      },
-      dimension: 'requests',
-      hour: new Date('2026-11-05T00:00:00Z'),
-      quantity: 9,
-      answer: 'Success',
-      meteringRecordId: 'mr-2',
-    };
-
-    it('names its resource by the session of its role', () => {
-      expect(call(single)).toMatchObject({ operation: 'MeterUsage', productCode: 'larkspur', entries: [entry] });
-    });
-
-    it('is refused by an error, and uncertain where the answer is left out', () => {
-      expect(call({ ...single, errorCode: 'DuplicateRequestException', responseElements: null })).toMatchObject({
-        content: 'read',
-        entries: [{ ...entry, answer: 'error', meteringRecordId: null }],
-      });
-      expect(call({ ...single, responseElements: null })).toMatchObject({
-        content: 'omitted',
-        entries: [{ ...entry, answer: 'omitted', meteringRecordId: null }],
-      });
-      expect(call({ ...single, requestParameters: null })).toMatchObject({ content: 'omitted', entries: [] });
-    });
-
-    it('names its resource by the principal where there is no role', () => {
-      const userIdentity = { principalId: 'AROAEXAMPLE:task-1', arn: 'arn:aws:iam::210987654321:user/x' };
-      expect(call({ ...single, userIdentity }).entries[0]?.names.resource).toBe('task-1');
-    });
-  });
-
-  describe('that cannot be read is named', () => {
-    const broken = { ...usageRecord, timestamp: 'yesterday' };
-    it.each<[string, string, string | null, string]>([
-      ['no JSON', '{"eventID":', null, 'it is no JSON'],
-      ['no object', '[]', null, 'it is no JSON object'],
-      ['null', 'null', null, 'it is no JSON object'],
-      ['no name', textOf({ eventName: undefined }), 'event-1', 'eventName or eventSource is missing'],
-      ['no id', textOf({ eventID: undefined }), null, 'eventID is missing'],
-      ['no time', textOf({ eventTime: 'soon' }), 'event-1', 'eventTime is no instant'],
-      ['no region', textOf({ awsRegion: undefined }), 'event-1', 'awsRegion is missing'],
-      [
-        'a time of a record that is none',
-        textOf({ responseElements: { results: [{ ...success, usageRecord: broken }] } }),
-        'event-1',
-        'the timestamp of a record is no instant',
-      ],
-      [
-        'a record without dimension',
-        textOf({ responseElements: { results: [{ ...success, usageRecord: { ...usageRecord, dimension: null } }] } }),
-        'event-1',
-        'a record has no dimension',
-      ],
-      [
-        'half a unit',
-        textOf({ responseElements: { results: [{ ...success, usageRecord: { ...usageRecord, quantity: 0.5 } }] } }),
-        'event-1',
-        'the quantity of a record is no whole number',
-      ],
-      [
-        'a result of nothing',
-        textOf({ responseElements: { results: [{ status: 'Success' }] } }),
-        'event-1',
-        'a result has no usageRecord',
-      ],
-    ])('%s', (_, text, eventId, why) => {
-      expect(readTrailEvent(text)).toEqual({
-        kind: 'unreadable',
-        eventId,
-        at: WITHOUT_TIME.includes(why) ? null : EVENT_AT,
-        why,
-      });
-    });
-
-    it('takes id and region of where it was found', () => {
-      expect(readTrailEvent('{"eventID":', { eventId: 'event-2' })).toMatchObject({ eventId: 'event-2' });
-      const text = textOf({ awsRegion: undefined, eventID: undefined });
-      expect(readTrailEvent(text, { eventId: 'event-2', region: 'eu-west-1' })).toMatchObject({
-        call: { eventId: 'event-2', region: 'eu-west-1' },
-      });
-    });
-  });
-
-  it('never throws, whatever it is given', () => {
-    fc.assert(
-      fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (requestParameters, responseElements, any) => {
-        for (const eventName of ['BatchMeterUsage', 'MeterUsage', any])
-          readTrailEvent(textOf({ requestParameters, responseElements, eventName, userIdentity: any, userAgent: any }));
-      }),
-    );
-    fc.assert(
-      fc.property(fc.string(), (text) => {
-        expect(readTrailEvent(text).kind).toBe('unreadable');
-      }),
-    );
   });
 });

@@ -68,6 +68,33 @@ describe('which record a call was about', () => {
       ['r1', 'a1', 'attempt'],
     ],
     [
+      'of two licenses in one attempt its own',
+      call({ attemptId: 'a1' }),
+      ledger({
+        attempts: [{ id: 'a1', requestId: null, recordIds: ['r0', 'r1'] }],
+        records: [record({ id: 'r0', identity: { ...license, digest: 'd0' } }), record()],
+      }),
+      ['r1', 'a1', 'attempt'],
+    ],
+    [
+      'by content where neither call nor attempt has a request id',
+      call({ requestId: null }),
+      ledger({ attempts: [{ id: 'a1', requestId: null, recordIds: ['r1'] }] }),
+      ['r1', null, 'content'],
+    ],
+    [
+      'by content where a record of the attempt is not among those looked up',
+      call({ attemptId: 'a1' }),
+      ledger({ attempts: [{ id: 'a1', requestId: null, recordIds: ['r9'] }] }),
+      ['r1', null, 'content'],
+    ],
+    [
+      'a name of another kind with the same digest',
+      call({ entries: [entry({ identities: [{ kind: 'account', digest: license.digest }] })] }),
+      ledger(),
+      null,
+    ],
+    [
       'another record than those of the attempt: not ours by its id',
       call({ attemptId: 'a1', entries: [entry({ dimension: 'storage' })] }),
       ledger({ records: [record(), record({ id: 'r2', dimension: 'storage' })] }),
@@ -79,7 +106,7 @@ describe('which record a call was about', () => {
       answers.map(({ attemptId, source }) => [id, attemptId, source.matchedBy]),
     );
     expect(found).toEqual(expected === null ? [] : [expected]);
-    expect(strangers).toHaveLength(expected === null ? 1 : 0);
+    expect(strangers).toEqual(expected === null ? [{ call: given, entry: given.entries[0] }] : []);
   });
 
   it('gathers all that is said of a record, with the error where there is one', () => {

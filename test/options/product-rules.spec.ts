@@ -55,7 +55,7 @@ describe('K23: which product type needs which call', () => {
       'dimensions that would get no record',
       { type: 'container', usageOperation: 'RegisterUsage' },
       'usageOperation',
-      /never get/,
+      /never get[^]*or no dimensions\n[^]*which product needs which call:/,
     ],
     ['a container that meters nothing', { type: 'container', dimensions: [] }, 'dimensions', /at least one/],
     ['an AMI on AgentCore', { type: 'ami', agentCore: true }, 'agentCore', /AgentCore runs containers/],
@@ -78,41 +78,55 @@ describe('K23: which product type needs which call', () => {
       /remove it, or say which call[^]*which product needs which call:[^]*container, price per hour: RegisterUsage/,
     ],
     ['a buyer by name', { type: 'container', identity: 'legacy' }, 'identity', /credentials/],
+    ['agreements of one buyer', { type: 'container', onSeveral: 'wait' }, 'onSeveral', /credentials/],
   ])('refused: %s', (_name, product, field, fix) => {
     expect(problems(given([product]))).toEqual([[`products[0].${field}`, expect.stringMatching(fix)]]);
   });
 
-  it.each<[string, Partial<Product>]>([
-    ['usageOperation', { usageOperation: 'MeterUsage' }],
-    ['agentCore', { agentCore: false }],
-    ['onShutdown', { onShutdown: 'keep' }],
-    ['registerUsage', { registerUsage: { publicKeys: { 1: KEY } } }],
-    ['region', { region: 'auto' }],
-  ])('refused of a saas product: %s', (field, product) => {
-    expect(problems(given([product], { signUpUrl: 'https://app.example.com/' })).map(([option]) => option)).toEqual([
-      `products[0].${field}`,
+  it('an AMI that registers and has no dimensions is refused for both', () => {
+    expect(problems(given([{ type: 'ami', usageOperation: 'RegisterUsage', dimensions: [] }]))).toEqual([
+      ['products[0].usageOperation', expect.stringMatching(/an AMI cannot/)],
+      ['products[0].dimensions', 'name at least one dimension of the listing'],
+    ]);
+  });
+
+  const installedOnly = 'it is for container and AMI products; remove it, or correct the type';
+  it.each<[string, Partial<Product>, string]>([
+    ['usageOperation', { usageOperation: 'MeterUsage' }, installedOnly],
+    ['agentCore', { agentCore: false }, installedOnly],
+    ['onShutdown', { onShutdown: 'keep' }, installedOnly],
+    ['registerUsage', { registerUsage: { publicKeys: { 1: KEY } } }, installedOnly],
+    ['region', { region: 'auto' }, 'give an AWS region such as us-east-1'],
+  ])('refused of a saas product: %s', (field, product, fix) => {
+    expect(problems(given([product], { signUpUrl: 'https://app.example.com/' }))).toEqual([
+      [`products[0].${field}`, fix],
     ]);
   });
 
   it('refuses what runs at the buyer beside what runs at the seller, and messages that never come', () => {
     const mixed = problems(given([{}, { type: 'container' }], { signUpUrl: 'https://app.example.com/' }));
-    expect(mixed).toEqual([['products[1].type', expect.stringMatching(/cannot share a module/)]]);
+    expect(mixed).toEqual([
+      ['products[1].type', expect.stringMatching(/cannot share a module.*; give each its own application$/)],
+    ]);
     const deaf = problems(
       given([{ type: 'ami' }], { notifications: { eventBridgeSecrets: ['0123456789abcdef01234567'] } }),
     );
     expect(deaf).toEqual([
       ['notifications.eventBridgeSecrets', expect.stringMatching(/sends lifecycle messages to the seller/)],
     ]);
+    expect(problems(given([{ type: 'ami' }], { notifications: { sqsQueueUrls: [] } }))).toEqual([]);
     expect(problems(given([{}]))).toEqual([['signUpUrl', expect.stringMatching(/sign-up page/)]]);
   });
 });
 
 it('codeCookieDomain is a domain of the sign-up page', () => {
-  const found = (codeCookieDomain: string) =>
-    problems(given([{}], { signUpUrl: 'https://app.example.com/', codeCookieDomain }));
+  const found = (codeCookieDomain: string, signUpUrl: unknown = 'https://app.example.com/') =>
+    problems(given([{}], { signUpUrl: signUpUrl as string, codeCookieDomain }));
   expect([found('example.com'), found('app.example.com')]).toEqual([[], []]);
   expect(found('ample.com')).toEqual([['codeCookieDomain', expect.stringMatching(/does not belong to it.*"none"/)]]);
   expect(found('.example.com')).toContainEqual(['codeCookieDomain', expect.stringMatching(/without a dot in front/)]);
+  // Of a sign-up page that is none nothing more is said.
+  expect(found('ample.com', new URL('https://app.example.com/')).map(([option]) => option)).toEqual(['signUpUrl']);
 });
 
 describe('regions and partitions', () => {
@@ -134,6 +148,12 @@ describe('regions and partitions', () => {
       saas('us-east-1a'),
       'products[0].region',
       /give the region us-east-1; us-east-1a is a zone/,
+    ],
+    [
+      'a list of regions',
+      given([{ region: ['cn-north-1'] as never }, {}], { signUpUrl: 'https://app.example.com/' }),
+      'products[0].region',
+      /./,
     ],
     ['no region', saas('useast1'), 'products[0].region', /give an AWS region such as us-east-1/],
     [
@@ -175,6 +195,14 @@ describe('regions and partitions', () => {
 
   it.each(['us-east-1', 'ap-southeast-4', 'cn-northwest-1', 'eusc-de-east-1'])('taken: %s', (region) => {
     expect(problems(saas(region))).toEqual([]);
+  });
+
+  it('taken: a product that names the region of one that does not', () => {
+    expect(problems(given([{}, { region: 'us-east-1' }], { signUpUrl: 'https://app.example.com/' }))).toEqual([]);
+  });
+
+  it('taken: FIPS at the endpoints of AWS', () => {
+    expect(problems({ ...saas('us-east-1'), aws: { useFipsEndpoint: true, useDualstackEndpoint: true } })).toEqual([]);
   });
 });
 
@@ -234,5 +262,10 @@ describe('units that AWS would take no more', () => {
     ['go with a later hour where none are prepaid', { type: 'container' }, {}, 'carry'],
   ])('%s', (_, product, over, expected) => {
     expect(resolveOptions(given([product], over), {}).onExpired).toBe(expected);
+  });
+
+  it('are held of all products where AWS counts those of one', () => {
+    const products = given([{ type: 'container' }, { ...contract, included: 'aws' }]);
+    expect(resolveOptions(products, {}).onExpired).toBe('hold');
   });
 });
