@@ -51,7 +51,9 @@ export function combinationProblems(input: Given): OptionProblem[] {
           ),
         ]),
     ...cookieProblems(input),
-    ...products.flatMap((product, index) => {
+    ...products.flatMap((product) => {
+      // In the list as it was given: what is no product has its place in it, too.
+      const index = (input.products as unknown[]).indexOf(product);
       const at = (field: string, fix: string): OptionProblem => problem(`products[${index}].${field}`, fix);
       const isMixed = runsAtBuyer(product) && !isInstallation;
       const mixed = isMixed

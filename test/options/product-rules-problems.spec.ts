@@ -36,6 +36,12 @@ describe('what is no product', () => {
     const found = problems({ ...rest, products: [...products!, none as never] });
     expect(found.map(({ option }) => option)).toEqual(['products[1]']);
   });
+
+  it('a product behind one that is none keeps its place in the list', () => {
+    const { products, ...rest } = given({ type: 'ami', identity: 'legacy' } as never);
+    const found = problems({ ...rest, products: [null as never, ...products!] });
+    expect(found.map(({ option }) => option)).toEqual(expect.arrayContaining(['products[0]', 'products[1].identity']));
+  });
 });
 
 describe('a problem names the variable that could give the option', () => {
