@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import { JobScheduler } from '../../src/index.js';
+import { eventually } from '../support/processes.js';
+import { isEveryCallLogged } from '../support/logged-calls.js';
 import { LEGACY_CODE, PRODUCT_CODE } from '../support/world.js';
 import {
   auditOf,
@@ -78,6 +80,7 @@ describe('K35 what AWS refused, and what it answered otherwise', () => {
       faults.add({ kind: 'throttle', operation: 'BatchMeterUsage', count: 1 });
       const denied = faults.add({ kind: 'accessDenied', operation: 'BatchMeterUsage' });
       await world.goTo('2026-11-11T11:12:00Z');
+      await eventually('AWS has refused it', () => isEveryCallLogged(world.simulator, 'BatchMeterUsage'));
       const [record] = await world.records<RecordRow>();
       expect((await attemptsOf(world, record!.id)).map(({ evidence }) => evidence)).toContain('uncertain');
       await giveUp(world);

@@ -8,6 +8,8 @@ import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { expectTablesConserved } from '../support/conservation.js';
 import { InstalledWorld, type Pod } from '../support/installed-world.js';
 import { meterByHand } from '../support/metered-by-hand.js';
+import { eventually } from '../support/processes.js';
+import { isEveryCallLogged } from '../support/logged-calls.js';
 import { IMAGE, METERED, SOFTWARE_START, SoftwareWorld } from '../support/software.js';
 
 // K40: CloudTrail of the buyer's account, where the calls of MeterUsage stand. Siblings: by the attempt, by the session
@@ -33,6 +35,8 @@ async function unanswered(
   world.simulator.faults.add({ ...fault, operation: 'MeterUsage', count: 1 });
   await world.at('10:10', { works: false });
   await first.run('seal', 'submit');
+  if (fault.kind === 'throttle')
+    await eventually('AWS has refused it', () => isEveryCallLogged(world.simulator, 'MeterUsage'));
   first.kill();
   await world.at('10:12', { works: false });
   const second = await world.pod();

@@ -51,6 +51,8 @@ export async function nextLine(child: TestProcess): Promise<string> {
       const end = text.indexOf('\n');
       if (end >= 0) {
         child.stdout.off('data', onData);
+        // What comes while nobody listens would be lost.
+        child.stdout.pause();
         const rest = text.slice(end + 1);
         if (rest !== '') {
           child.stdout.unshift(Buffer.from(rest));
@@ -59,6 +61,7 @@ export async function nextLine(child: TestProcess): Promise<string> {
       }
     };
     child.stdout.on('data', onData);
+    child.stdout.resume();
     child.once('exit', (code, signal) => {
       // What it wrote last may still be on its way.
       setTimeout(() => {
