@@ -67,16 +67,11 @@ export class ClockGuard {
   }
 
   /**
-   * Before something is dated that no job dates: jobs compare the clock before they decide. Rejects after a jump while
-   * the database does not answer.
+   * Before something is dated that no job dates: jobs compare the clock before they decide. Puts it right after a jump,
+   * once for all who ask meanwhile, and again where it was set once more. Rejects while the database does not answer.
    */
   async settled(): Promise<void> {
-    if (this.hasJumped) await this.afterJump();
-  }
-
-  /** Puts the clock right after a jump, once for all who ask meanwhile. Rejects while the database does not answer. */
-  async afterJump(): Promise<void> {
-    await this.checks.share('jump', () => this.check());
+    while (this.hasJumped) await this.checks.share('jump', () => this.check());
   }
 
   /** How far the wall clock here is ahead of the database's, in ms, and what follows from it. */

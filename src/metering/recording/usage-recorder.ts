@@ -66,8 +66,7 @@ export class UsageRecorder implements OnApplicationShutdown {
       );
     }
     // Jobs compare the clock before they decide; what is recorded between a jump and the next comparison is dated, too.
-    // Again, where it was set once more meanwhile.
-    while (this.clock.hasJumped) await throughOutage(() => this.clock.afterJump(), this.options.recording.timeoutMs);
+    if (this.clock.hasJumped) await throughOutage(() => this.clock.settled(), this.options.recording.timeoutMs);
     const lone = o.manager !== undefined || Array.isArray(input) ? null : this.admission.admitRemembered(input);
     if (lone && !o.signal?.aborted) return this.gatherer.record(lone, o.signal);
     const call = this.perform(input, o);

@@ -3,7 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type MeteringIdentityName } from '../../subscription/agreements/timeline.js';
 import { identityKey } from '../../subscription/agreements/identity-name.js';
-import { byKey } from '../../runtime/order.js';
+import { byKey, byText } from '../../runtime/order.js';
 
 /** A name at one product: what AWS dedupes by. */
 export interface ProductIdentity {
@@ -110,7 +110,7 @@ function parametersOf(list: readonly ProductIdentity[]): unknown[] {
 /** What was erased and is metered again needs its wire form: the row is the one that AWS dedupes by, now as before. */
 async function bringBackNames(tx: LedgerSql, identities: readonly ProductIdentity[]): Promise<void> {
   if (identities.length === 0) return;
-  const list = [...identities].sort((a, b) => (productIdentityKey(a) < productIdentityKey(b) ? -1 : 1));
+  const list = [...identities].sort((a, b) => byText(productIdentityKey(a), productIdentityKey(b)));
   await tx.query(
     `UPDATE marketplace.metering_identity i SET canonical = n.canonical, license_arn = n.license_arn,
        customer_aws_account_id = n.account, customer_identifier = n.identifier
