@@ -17,6 +17,7 @@ import {
   selectSubscriptions,
   type SubscriptionRow,
 } from './buyer-rows.sql.js';
+import { livingIds } from './living-ids.sql.js';
 
 /** A row of `agreement` with its names. */
 export interface AgreementRecord {
@@ -80,8 +81,7 @@ export interface BuyerChains {
 export async function lockBuyers(tx: LedgerSql, sellerAccount: string, buyerIds: readonly string[]): Promise<void> {
   await tx.query(
     `SELECT FROM marketplace.buyer WHERE seller_account = $1
-       AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1
-         AND id = ANY ($2::uuid[]))
+       AND id = ANY (${livingIds('buyer', '$2')})
      ORDER BY id FOR NO KEY UPDATE`,
     [sellerAccount, buyerIds],
   );

@@ -3,6 +3,7 @@ import { type FactType } from '../agreements/agreement-fact.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
 import { type MeteredBy } from '../agreements/timeline-rule.js';
 import { type AgreementNameKind, type BuyerNameKind } from './aws-names.js';
+import { livingIds } from './living-ids.sql.js';
 
 /** The rows of buyers, as they stand: a statement for each table, however many buyers. */
 
@@ -22,8 +23,7 @@ export function selectBuyers(tx: LedgerSql, sellerAccount: string, buyerIds: rea
      JOIN marketplace.product p ON p.seller_account = $1 AND p.product_code = b.product_code
      JOIN marketplace.buyer same ON same.seller_account = $1 AND (same.id = b.id OR same.alias_of = b.id)
      WHERE b.seller_account = $1
-       AND b.id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1
-         AND id = ANY ($2::uuid[]))
+       AND b.id = ANY (${livingIds('buyer', '$2')})
      GROUP BY b.id, b.product_code, p.type, p.identity ORDER BY b.id`,
     [sellerAccount, buyerIds],
   );

@@ -3,6 +3,7 @@ import { crashPoint } from '../../runtime/crash-point.js';
 import { markCustomersChanged } from './customer-changed.sql.js';
 import { customerOfTenant } from './customer.sql.js';
 import { giveSubjects } from './subject.sql.js';
+import { livingIds } from './living-ids.sql.js';
 
 /** Claims taken up in one transaction: short ones, so that nobody waits long for the rows. */
 const ADOPTED_MAX = 100;
@@ -36,8 +37,7 @@ export async function adoptClaims(tx: LedgerSql, sellerAccount: string, now: Dat
   // Folding locks the same rows in the same order; a statement after the lock sees what a fold before has made of them.
   await tx.query(
     `SELECT FROM marketplace.subscription WHERE seller_account = $1
-       AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1
-         AND id = ANY ($2::uuid[]))
+       AND id = ANY (${livingIds('subscription', '$2')})
      ORDER BY id FOR NO KEY UPDATE`,
     [sellerAccount, ids],
   );
@@ -89,8 +89,7 @@ export function selectClaims(
        JOIN marketplace.claim c ON c.seller_account = $1 AND c.subscription_id = f.id
          AND c.since <= $3 AND c.undone_at IS NULL
        WHERE s.seller_account = $1
-         AND s.id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1
-           AND id = ANY ($2::uuid[]))
+         AND s.id = ANY (${livingIds('subscription', '$2')})
        ORDER BY s.id, c.tenant_id, rank
      ) AS claims ORDER BY product_code, tenant_id, subscription_id`,
     [sellerAccount, ids, now.toISOString()],

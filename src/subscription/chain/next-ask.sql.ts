@@ -1,4 +1,5 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
+import { livingIds } from './living-ids.sql.js';
 
 /**
  * AWS is to be asked about these subscriptions at `at`, or earlier where that was meant already. Ids that were folded
@@ -12,15 +13,12 @@ export async function askAbout(
 ): Promise<void> {
   if (subscriptionIds.length === 0) return;
   await tx.query(
-    `UPDATE marketplace.subscription s SET next_ask_at = $3
-     FROM (
+    `UPDATE marketplace.subscription SET next_ask_at = $3
+     WHERE seller_account = $1 AND id = ANY (ARRAY(
        SELECT id FROM marketplace.subscription
        WHERE seller_account = $1 AND (next_ask_at IS NULL OR next_ask_at > $3)
-         AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1
-           AND id = ANY ($2::uuid[]))
-       ORDER BY id FOR NO KEY UPDATE
-     ) due
-     WHERE s.seller_account = $1 AND s.id = due.id`,
+         AND id = ANY (${livingIds('subscription', '$2')})
+       ORDER BY id FOR NO KEY UPDATE))`,
     [sellerAccount, subscriptionIds, at.toISOString()],
   );
 }

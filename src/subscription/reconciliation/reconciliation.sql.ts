@@ -1,4 +1,5 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
+import { livingIds } from '../chain/living-ids.sql.js';
 
 /** When silence has lasted long enough to ask. Business time. */
 export interface AskingTimes {
@@ -124,8 +125,7 @@ export async function closeQuestion(
 ): Promise<{ id: string; customerId: string }[]> {
   await tx.query(
     `SELECT FROM marketplace.subscription WHERE seller_account = $1
-       AND id IN (SELECT coalesce(alias_of, id) FROM marketplace.subscription WHERE seller_account = $1
-         AND id = ANY ($2::uuid[]))
+       AND id = ANY (${livingIds('subscription', '$2')})
      ORDER BY id FOR NO KEY UPDATE`,
     [sellerAccount, subscriptionIds],
   );
