@@ -10,7 +10,7 @@ import { mainRegionOf } from '../options/partition.js';
 import { AwsClients } from './aws-clients.js';
 import { type CallFailure, pagesWithoutEnd } from './aws-error.js';
 import { CallPermission, isDenial } from './call-permission.js';
-import { daysOf, type FoundAgreement, foundOf } from './found-agreement.js';
+import { durationMsOf, type FoundAgreement, foundOf } from './found-agreement.js';
 import { PacedCalls, type Patience } from './paced-calls.js';
 import { type SdkAnswer } from './sdk-call.js';
 
@@ -37,7 +37,7 @@ export type TermsAnswer =
 
 export interface TrialTerm {
   /** From the agreement's start. Null where the term names no duration. */
-  days: number | null;
+  durationMs: number | null;
   /** It is the only thing that the agreement sells: it lasts until the agreement ends. */
   isOnlyPrice: boolean;
 }
@@ -185,7 +185,7 @@ function trialTermOf(terms: readonly AcceptedTerm[]): TrialTerm | null {
   const trial = terms.map(({ freeTrialPricingTerm }) => freeTrialPricingTerm).find((term) => term !== undefined);
   if (!trial) return null;
   return {
-    days: daysOf(trial.duration),
+    durationMs: durationMsOf(trial.duration),
     isOnlyPrice: !terms.some((term) => PRICES.some((kind) => term[kind] !== undefined)),
   };
 }

@@ -45,14 +45,15 @@ export function foundOf(summary: AgreementViewSummary & Partial<DescribeAgreemen
   ];
 }
 
-const DURATION = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?/;
+const DURATION = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
+const PARTS_MS = [365 * 86_400_000, 30 * 86_400_000, 7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1000];
 
-/** Days of an ISO 8601 duration; a free trial has 5 to 31 of them. Null for what is none. */
-export function daysOf(duration: string | undefined): number | null {
-  const parts = DURATION.exec(duration ?? '');
-  if (!parts || parts[0] === 'P') return null;
-  const [years = 0, months = 0, weeks = 0, days = 0] = parts
-    .slice(1)
-    .map((part: string | undefined) => Number(part ?? 0));
-  return years * 365 + months * 30 + weeks * 7 + days;
+/**
+ * Milliseconds of an ISO 8601 duration: a free trial has 5 to 31 days when it is signed, and whatever is left of them
+ * where AWS tells the time that it came to. Null for what is none, or of no length.
+ */
+export function durationMsOf(duration: string | undefined): number | null {
+  const parts = DURATION.exec(duration ?? '')?.slice(1) ?? [];
+  const ms = PARTS_MS.reduce((sum, partMs, index) => sum + Number(parts[index] ?? 0) * partMs, 0);
+  return ms > 0 ? Math.round(ms) : null;
 }

@@ -136,3 +136,39 @@ describe('a change of terms that AWS tells late', () => {
     },
   );
 });
+
+// How AWS shows the terms of a trial that is over is nowhere written: each switch of the simulator that plays it.
+describe('a trial of hours', () => {
+  const shown = (['besidePaid', 'alone'] as const).flatMap((trialTerms) =>
+    (['absent', 'kept'] as const).flatMap((convertedTrialTerm) =>
+      (['signed', 'shortened'] as const).map((endedTerms) => ({ trialTerms, convertedTrialTerm, endedTerms })),
+    ),
+  );
+
+  it.each(
+    shown.flatMap((switches) =>
+      [PRODUCT_CODE, LEGACY_CODE].map(
+        (productCode) => [productCode, Object.values(switches).join(', '), switches] as const,
+      ),
+    ),
+  )('stays a trial to its end, however often AWS is asked about it (%s: %s)', async (productCode, _, switches) => {
+    await withWorld({ simulator: { switches } }, async (world) => {
+      const cancelled = await world.join('acme', { productCode, freeTrial: true, endsAt: at('2026-11-25T10:00:00Z') });
+      const converted = await world.join('globex', { productCode, freeTrial: true });
+      await cancelled.use(3);
+      await converted.use(4);
+      await world.goTo('2026-11-11T12:20:00Z');
+      converted.convertTrial({ as: 'sameAgreement' });
+      cancelled.cancel();
+      await world.pass(0.5);
+      // AWS was asked about both once more; what is late belongs to the trials still.
+      await cancelled.use(30, { occurredAt: at('2026-11-11T11:30:00Z') });
+      await converted.use(40, { occurredAt: at('2026-11-11T11:30:00Z') });
+      await converted.use(5);
+      await world.pass(0.25, 0.25);
+      await world.pass(3);
+      const { billed = {} } = await world.expectConserved();
+      expect(billed).toEqual({ 'l-1 trial': 33, 'l-2 trial': 44, 'l-2': 5 });
+    });
+  });
+});

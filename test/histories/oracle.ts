@@ -110,7 +110,13 @@ export function verdictOf(history: History, agreements: readonly TrueAgreement[]
     place: 'period',
     agreement: agreement.index,
     price,
-    isCertain: isCertain(identity, agreements, agreement, price, use),
+    isCertain: isCertain(
+      identity,
+      agreements,
+      { agreement, inForceUntil: inForceUntil(chains, agreement) },
+      price,
+      use,
+    ),
   };
 }
 
@@ -130,18 +136,23 @@ function inForce(agreements: readonly TrueAgreement[], t: Minute): TrueAgreement
   return agreements.find(({ startsAt }) => t < startsAt && startsAt - t <= BEFORE_START);
 }
 
+/** Its end, or the start of another of its relation, which pays from then on: a second purchase of a legacy buyer. */
+function inForceUntil(chains: ReadonlyMap<number, readonly TrueAgreement[]>, agreement: TrueAgreement): Minute {
+  const relation = [...chains.values()].find((ones) => ones.includes(agreement)) ?? [];
+  const later = relation.filter(({ startsAt }) => startsAt > agreement.startsAt).map(({ startsAt }) => startsAt);
+  return Math.min(agreement.endsAt ?? Infinity, ...later);
+}
+
 /** Whether AWS takes it for sure: recorded before its own hour is sealed, or while its period has hours to come. */
 function isCertain(
   identity: History['identity'],
   agreements: readonly TrueAgreement[],
-  agreement: TrueAgreement,
+  { agreement, inForceUntil }: { agreement: TrueAgreement; inForceUntil: Minute },
   price: Price,
   use: Use,
 ): boolean {
   const end =
-    price === 'trial' && agreement.trialUntil !== null
-      ? Math.min(agreement.trialUntil, agreement.endsAt ?? Infinity)
-      : (agreement.endsAt ?? Infinity);
+    price === 'trial' && agreement.trialUntil !== null ? Math.min(agreement.trialUntil, inForceUntil) : inForceUntil;
   const begin = price === 'paid' && agreement.trialUntil !== null ? agreement.trialUntil : agreement.startsAt;
   const sealedAt = Math.min((Math.floor(use.occurredAt / HOUR) + 1) * HOUR, end) + FINAL_MINUTES;
   // The first hour of the later side may belong to the earlier one.

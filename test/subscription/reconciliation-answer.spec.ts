@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { daysOf, type FoundAgreement } from '../../src/aws/found-agreement.js';
+import { durationMsOf, type FoundAgreement } from '../../src/aws/found-agreement.js';
 import { agreementKeyOf, digestOf, licenseIdOf } from '../../src/subscription/chain/aws-names.js';
 import { type AskedBuyer, type KnownAgreement } from '../../src/subscription/reconciliation/asked-buyer.js';
 import {
@@ -378,17 +378,25 @@ describe('whose an agreement is', () => {
   });
 });
 
-describe('days of a trial', () => {
+describe('how long a trial lasts', () => {
+  const [HOUR_MS, DAY_MS] = [3_600_000, 86_400_000];
+
   it.each([
-    ['P14D', 14],
-    ['P1M', 30],
-    ['P2W', 14],
-    ['P1Y', 365],
-    ['PT5H', null],
+    ['P14D', 14 * DAY_MS],
+    ['P1M', 30 * DAY_MS],
+    ['P2W', 14 * DAY_MS],
+    ['P1Y', 365 * DAY_MS],
+    ['P0DT19860S', 19_860_000],
+    ['P1DT2H3M4.5S', DAY_MS + 2 * HOUR_MS + 184_500],
+    ['PT5H', 5 * HOUR_MS],
+    ['P0D', null],
+    ['PT0S', null],
+    ['14 days', null],
+    ['P14D and more', null],
     ['P', null],
     ['', null],
     [undefined, null],
-  ])('%s', (duration, days) => {
-    expect(daysOf(duration)).toBe(days);
+  ])('%s', (duration, ms) => {
+    expect(durationMsOf(duration)).toBe(ms);
   });
 });

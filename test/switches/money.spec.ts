@@ -57,6 +57,7 @@ const ELSEWHERE: Partial<Record<keyof Switches, string>> = {
   endedOfFollowed: 'lives.spec.ts',
   trialTerms: 'the Agreement API',
   convertedTrialTerm: 'the Agreement API',
+  endedTerms: 'a cancelled trial',
   searchIndexDelayMs: 'the Agreement API',
   licenseArnFilter: 'the Agreement API',
   resoldAgreement: 'the Agreement API',

@@ -134,6 +134,7 @@ export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
     endedOfFollowed: 'notSent',
     trialTerms: 'alone',
     convertedTrialTerm: 'kept',
+    endedTerms: 'shortened',
     searchIndexDelayMs: 5_000,
     licenseArnFilter: 'refused',
     resoldAgreement: 'ResourceNotFoundException',

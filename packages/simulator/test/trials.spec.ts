@@ -78,6 +78,17 @@ describe('a free trial', () => {
     expect(await terms()).toEqual([`${trialTerm} P5D`, usage, validity]);
   });
 
+  it.each([
+    ['signed', 'P14D'],
+    ['shortened', 'P0DT18000S'],
+  ] as const)('endedTerms: %s, once it is cancelled', async (endedTerms, duration) => {
+    const { sim, trial, terms } = await startTrial({ endedTerms }, { endsAt: after(14 * dayMs) });
+    sim.clock.advance(5 * hourMs);
+    sim.cancel(trial);
+    sim.clock.advance(2 * hourMs);
+    expect(await terms()).toEqual([`${trialTerm} ${duration}`, usage, validity]);
+  });
+
   it('is converted as this call has it, whatever the switch, at once or ahead', async () => {
     const { sim, trial } = await startTrial({}, { endsAt: after(14 * dayMs) });
     const paid = sim.convertTrial(trial, { as: 'newLicense', startsAt: after(10 * dayMs) });

@@ -1,6 +1,13 @@
-import { earliest } from '../../runtime/clock.js';
+import { earliest, latest } from '../../runtime/clock.js';
 import { type AgreementFact } from './agreement-fact.js';
-import { type AgreementLife, type AgreementStart, type Asking, dateOf, type OpenTerms } from './agreement-life.js';
+import {
+  type AgreementLife,
+  type AgreementStart,
+  type Asking,
+  dateOf,
+  isSettledBy,
+  type OpenTerms,
+} from './agreement-life.js';
 
 /**
  * Trial or paid, by the terms (in legacy messages by AWS's flag); what the buyer's browser brought along decides
@@ -33,9 +40,20 @@ function priceWordOf(fact: AgreementFact): { at: Date; isTrial: boolean; until: 
  * The terms were a trial's when AWS was last asked, and are no more: they changed with the last message in between that
  * may tell of a change.
  */
-function conversionOf(ordered: readonly AgreementFact[], after: Date, upTo: Date): Date {
-  const changes = ordered.filter(({ type, at }) => TERMS_MAY_CHANGE.has(type) && at > after && at <= upTo);
-  return changes.at(-1)?.at ?? upTo;
+function conversionOf(ordered: readonly AgreementFact[], trialAt: Date, upTo: Date): Date {
+  const changes = ordered.filter((fact) => fact.at <= upTo && mayBeUnknownTo(trialAt, fact));
+  const last = changes.at(-1)?.at;
+  return last === undefined ? upTo : latest(last, trialAt);
+}
+
+/**
+ * Whether an answer may not have known of a change. Messages carry whole seconds of another clock and answers lag, so
+ * the instants alone do not tell what came first: a change counts as unknown where it was heard of after the question
+ * and had not happened long before it.
+ */
+function mayBeUnknownTo(answerAt: Date, { type, at, heardAt }: AgreementFact): boolean {
+  if (!TERMS_MAY_CHANGE.has(type)) return false;
+  return at > answerAt || (heardAt > answerAt && !isSettledBy(answerAt, at));
 }
 
 const TERMS_MAY_CHANGE: ReadonlySet<string> = new Set([
@@ -47,8 +65,11 @@ const TERMS_MAY_CHANGE: ReadonlySet<string> = new Set([
 
 /** What may have changed the terms after AWS last told them. */
 export function changedSinceToldOf(ordered: readonly AgreementFact[]): AgreementFact[] {
-  const lastWord = ordered.findLast((fact) => priceWordOf(fact).length > 0)?.at;
-  return ordered.filter(({ type, at }) => TERMS_MAY_CHANGE.has(type) && (lastWord === undefined || at > lastWord));
+  const word = ordered.findLast((fact) => priceWordOf(fact).length > 0);
+  if (!word) return ordered.filter(({ type }) => TERMS_MAY_CHANGE.has(type));
+  // A message that tells the price itself is no answer: it knows what it says.
+  const isAnswer = word.type === 'agreement.found';
+  return ordered.filter((fact) => mayBeUnknownTo(word.at, fact) && (isAnswer || fact.at > word.at));
 }
 
 /** An answer that does not speak of the terms settles it, too: AWS will not tell them. */

@@ -14,8 +14,6 @@ import { type BuyerAnswer, ofProduct, unheardOf } from './buyer-answer.js';
 
 export type BuyerAnswered = { kind: 'answered'; answer: BuyerAnswer } | { kind: 'failed'; failure: CallFailure };
 
-const DAY_MS = 24 * 3_600_000;
-
 /** Ends the asking of one buyer: AWS could not be asked, so nothing is concluded from what it did say. */
 class AskingFailed extends Error {
   constructor(readonly failure: CallFailure) {
@@ -190,6 +188,6 @@ function holdersOf(
 function trialOf({ startTime }: FoundAgreement, trial: TrialTerm | null): AgreementTerms['trial'] | undefined {
   if (trial === null) return null;
   if (trial.isOnlyPrice) return { until: null };
-  if (trial.days === null || startTime === null) return undefined;
-  return { until: plusMs(startTime, trial.days * DAY_MS).toISOString() };
+  if (trial.durationMs === null || startTime === null) return undefined;
+  return { until: plusMs(startTime, trial.durationMs).toISOString() };
 }

@@ -12,7 +12,7 @@ const found = (at: string, terms: AgreementTerms | null) =>
 const trialUntil = (at: string, until: string | null) =>
   found(at, { trial: { until: until === null ? null : iso(until) } });
 const paid = (at: string) => found(at, { trial: null });
-const amended = (at: string) => fact('a', at, 'agreement.amended');
+const amended = (at: string, heardAt = at) => fact('a', at, 'agreement.amended', {}, { heardAt });
 
 describe('a trial', () => {
   const trial = (facts: readonly AgreementFact[]): string | null | undefined => {
@@ -58,9 +58,30 @@ describe('a trial', () => {
       iso('11-20 00:00'),
     ],
     [
-      'not by one of the instant at which it was a trial',
+      'not by one that was heard of when it was a trial',
       [STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-06 00:00'), paid('11-20 00:00')],
       iso('11-20 00:00'),
+    ],
+    [
+      'at the answer that said trial, by a message of that second or just before it that was heard afterwards',
+      [
+        ...[STARTED, trialUntil('11-06 00:10', '12-01 00:00'), amended('11-06 00:00:01', '11-06 00:11')],
+        paid('11-06 01:00'),
+      ],
+      iso('11-06 00:10'),
+    ],
+    [
+      'not by one from long before that answer',
+      [STARTED, trialUntil('11-06 00:10', '12-01 00:00'), amended('11-06 00:00', '11-06 00:11'), paid('11-20 00:00')],
+      iso('11-20 00:00'),
+    ],
+    [
+      'by the last of them, where one more came afterwards',
+      [
+        ...[STARTED, trialUntil('11-06 00:10', '12-01 00:00'), amended('11-06 00:09', '11-06 00:11')],
+        ...[amended('11-15 00:00'), paid('11-20 00:00')],
+      ],
+      iso('11-15 00:00'),
     ],
     [
       'by a legacy start without a flag',
@@ -101,7 +122,28 @@ describe('terms that may have changed since AWS told them', () => {
       NOT_ASKED,
       since('11-15 00:00', '11-15 00:00'),
     ],
-    ['not by a change of that very instant', [STARTED, paid('11-06 00:00'), amended('11-06 00:00')], NOT_ASKED, null],
+    ['not by a change that was heard by then', [STARTED, paid('11-06 00:00'), amended('11-06 00:00')], NOT_ASKED, null],
+    [
+      'by one of that second, or from just before it, that was heard after the question',
+      [STARTED, paid('11-06 00:10'), amended('11-06 00:00:01', '11-06 00:11')],
+      NOT_ASKED,
+      since('11-06 00:00:01', '11-06 00:11'),
+    ],
+    [
+      'not by one from long before it',
+      [STARTED, paid('11-06 00:10'), amended('11-06 00:00', '11-06 00:11')],
+      NOT_ASKED,
+      null,
+    ],
+    [
+      'not by one of the instant of a message that tells the price itself',
+      [
+        fact('a', START, 'legacy.subscribeSucceeded', { isFreeTrial: true }),
+        fact('a', START, 'agreement.created', { startTime: iso(START) }, { heardAt: '11-05 10:01' }),
+      ],
+      NOT_ASKED,
+      null,
+    ],
     [
       'not by a message that tells of no terms',
       [STARTED, paid('11-06 00:00'), fact('a', '11-15 00:00', 'agreement.notice')],

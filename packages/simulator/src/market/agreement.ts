@@ -114,6 +114,8 @@ export interface Agreement {
   readonly acceptedAt: Date;
   readonly startsAt: Date;
   readonly endsAt?: Date;
+  /** The end that was signed last, whatever has ended it before; absent where there was none. */
+  readonly signedEndsAt?: Date;
   /** Where the agreement itself was renewed (switch `renewalLicense`): the start of its present term. */
   readonly termStartsAt?: Date;
   /** What its status is to be at `endsAt`, if it does not renew. */

@@ -119,7 +119,7 @@ export class MarketplaceCatalog {
       // One that has started already was accepted then.
       acceptedAt: new Date(Math.min(now.getTime(), startsAt.getTime())),
       startsAt: new Date(startsAt),
-      ...(options.endsAt && { endsAt: new Date(options.endsAt) }),
+      ...(options.endsAt && { endsAt: new Date(options.endsAt), signedEndsAt: new Date(options.endsAt) }),
       endsAs: 'EXPIRED',
       updatedAt: now,
       suspended: false,
@@ -137,7 +137,10 @@ export class MarketplaceCatalog {
   ): Agreement {
     const before = this.agreement(agreementId);
     this.#history.keep(before, now);
-    const changed = Object.entries({ ...before, ...change, updatedAt: now });
+    // An end that comes with what the agreement ends as was not signed: it was cancelled, replaced, or failed.
+    const isSigned = 'endsAt' in change && !('endsAs' in change) && !('status' in change);
+    const signed = isSigned ? { signedEndsAt: change.endsAt } : {};
+    const changed = Object.entries({ ...before, ...change, ...signed, updatedAt: now });
     const agreement = Object.fromEntries(changed.filter(([, value]) => value !== undefined)) as unknown as Agreement;
     this.#agreements.set(agreementId, agreement);
     return agreement;

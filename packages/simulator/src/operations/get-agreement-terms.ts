@@ -35,11 +35,10 @@ export class GetAgreementTerms implements ApiHandler {
 function termsOf(
   agreement: Agreement,
   dimensions: Listing['dimensions'],
-  switches: Pick<Switches, 'trialTerms' | 'convertedTrialTerm'>,
+  switches: Pick<Switches, 'trialTerms' | 'convertedTrialTerm' | 'endedTerms'>,
 ): GetAgreementTermsOutput['acceptedTerms'] {
   const {
     startsAt,
-    endsAt,
     freeTrial,
     trialEndsAt,
     paidSince,
@@ -48,6 +47,7 @@ function termsOf(
     lockoutDays,
     entitlements,
   } = agreement;
+  const endsAt = switches.endedTerms === 'signed' ? agreement.signedEndsAt : agreement.endsAt;
   const duration = endsAt && durationBetween(startsAt, endsAt);
   const trialShown = freeTrial || (paidSince !== undefined && switches.convertedTrialTerm === 'kept');
   const trialEnd = paidSince ?? trialEndsAt ?? endsAt;

@@ -55,6 +55,11 @@ export interface AgreementSwitches {
    */
   convertedTrialTerm: 'absent' | 'kept';
   /**
+   * GetAgreementTerms of an agreement that ended before its time: durations and end as they were `signed`, or
+   * `shortened` to what it came to. Silent. Default `signed`.
+   */
+  endedTerms: 'signed' | 'shortened';
+  /**
    * Milliseconds of the simulator's clock, 0 to 3600000, by which SearchAgreements lags behind: an agreement that ended
    * is listed as it was before, a new one not at all. AWS is silent; DescribeAgreement is up to date. Default 0.
    */
@@ -87,6 +92,7 @@ export const agreementSwitchValues: ValuesOf<AgreementSwitches> = {
   endedOfFollowed: ['sent', 'notSent'],
   trialTerms: ['besidePaid', 'alone'],
   convertedTrialTerm: ['absent', 'kept'],
+  endedTerms: ['signed', 'shortened'],
   searchIndexDelayMs: [0, 5_000],
   licenseArnFilter: ['supported', 'refused'],
   resoldAgreement: ['AccessDeniedException', 'ResourceNotFoundException', 'answered'],
