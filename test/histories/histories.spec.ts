@@ -17,7 +17,8 @@ describe('random lives', () => {
     async (recipe) => {
       const played = await PlayedWorld.play(recipe);
       try {
-        const figures = await judge(played);
+        const { figures, wrong } = await judge(played);
+        expect(wrong).toEqual([]);
         expect(figures.histories).toBe(recipe.buyers);
         expect(figures.faults).toBeGreaterThan(0);
         expect(figures.billed / figures.units).toBeGreaterThan(0.5);

@@ -41,11 +41,14 @@ export interface Figures {
   misplaced: number;
 }
 
-/**
- * Compares what the ledger and AWS’s bill say with the oracle; returns figures. Throws at the first history that is
- * wrong, naming it.
- */
-export async function judge(played: PlayedWorld): Promise<Figures> {
+export interface Judgement {
+  figures: Figures;
+  /** A line for each use that is not where the oracle has it, with the history and what the ledger knows of it. */
+  wrong: string[];
+}
+
+/** Compares what the ledger and AWS’s bill say with the oracle. */
+export async function judge(played: PlayedWorld): Promise<Judgement> {
   const { world, players, recipe, faults } = played;
   await world.expectConserved();
   const places = new Map((await world.database.query<Placed>(PLACES)).map((row) => [row.key, row]));
@@ -59,7 +62,9 @@ export async function judge(played: PlayedWorld): Promise<Figures> {
     faults,
     misplaced: 0,
   };
-  for (const { history, agreementIds } of players) {
+  const wrong: string[] = [];
+  for (const { history, agreementIds, subscriptionIds } of players) {
+    const faultsFound: string[] = [];
     const agreements = agreementsOf(history);
     expect({ history: history.name, agreements: agreementIds.length }).toEqual({
       history: history.name,
@@ -73,12 +78,15 @@ export async function judge(played: PlayedWorld): Promise<Figures> {
       const units = use.quarters / 4;
       figures.events += 1;
       figures.units += units;
-      if (!place) throw new Error(`${about(history, use)}: it is nowhere`);
+      if (!place) {
+        faultsFound.push(`${about(history, use)}: it is nowhere`);
+        continue;
+      }
       const inPeriod = place.kind === 'hour' || place.kind === 'closing';
       if (place.state === 'metered') figures.billed += units;
       if (verdict.place !== 'period') {
         if (inPeriod)
-          throw new Error(
+          faultsFound.push(
             `${about(history, use)}: nobody pays for it (${verdict.place}), and it is priced by ` +
               `${place.agreement} ${place.price}`,
           );
@@ -89,21 +97,37 @@ export async function judge(played: PlayedWorld): Promise<Figures> {
       if (inPeriod && !isRight) {
         if (recipe.messages === 'wild' && place.has_note) figures.misplaced += units;
         else
-          throw new Error(
+          faultsFound.push(
             `${about(history, use)}: belongs to agreement ${verdict.agreement} ${verdict.price}, and is priced ` +
               'by agreement ' +
               `${agreementIds.indexOf(place.agreement ?? '')} ${place.price} (${place.state} ` +
               `${place.disposition ?? ''})`,
           );
-      }
-      if (recipe.messages === 'known' && verdict.isCertain && place.state !== 'metered')
-        throw new Error(
+      } else if (recipe.messages === 'known' && verdict.isCertain && place.state !== 'metered')
+        faultsFound.push(
           `${about(history, use)}: AWS takes it for sure, and it is ${place.state ?? 'waiting'} ` +
             (place.disposition ?? ''),
         );
     }
+    if (faultsFound.length > 0)
+      wrong.push(...faultsFound, `of ${history.name} the ledger has heard: ${await heardOf(played, subscriptionIds)}`);
   }
-  return figures;
+  return { figures, wrong };
+}
+
+/** The facts that the ledger has of a buyer, in the order in which they were heard. */
+async function heardOf({ world }: PlayedWorld, subscriptionIds: readonly string[]): Promise<string> {
+  const facts = await world.database.query<{ type: string; at: Date; heard_at: Date; details: object }>(
+    `SELECT type, at, heard_at, details FROM marketplace.fact WHERE buyer_id IN (
+       SELECT buyer_id FROM marketplace.subscription WHERE id = ANY ($1::uuid[])) ORDER BY heard_at, at`,
+    [subscriptionIds],
+  );
+  return facts
+    .map(({ type, at, heard_at: heardAt, details }) => {
+      const [happened, heard] = [at, heardAt].map((instant) => instant.toISOString().slice(8, 19));
+      return `${heard} ${type} of ${happened} ${JSON.stringify(details)}`;
+    })
+    .join('; ');
 }
 
 function about({ name, identity, acts }: History, use: Use): string {

@@ -19,7 +19,9 @@ it('random lives', async () => {
     const began = performance.now();
     const played = await PlayedWorld.play(recipe);
     try {
-      const figures = await judge(played);
+      const { figures, wrong } = await judge(played);
+      for (const line of wrong) print({ ...recipe, wrong: line });
+      if (wrong.length > 0) broken += 1;
       for (const [name, value] of Object.entries(figures) as [keyof Figures, number][])
         total[name] = (total[name] ?? 0) + value;
       print({ ...recipe, ...figures, seconds: Math.round((performance.now() - began) / 1000) });
