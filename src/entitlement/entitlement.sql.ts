@@ -1,5 +1,6 @@
 import { type LedgerSql } from '../database/ledger-database.js';
 import { type Snapshot } from './snapshot-rule.js';
+import { idsOfLiving } from '../database/alias-ids.sql.js';
 
 export type SnapshotRow = Snapshot;
 
@@ -19,9 +20,9 @@ export interface HolderRow {
 /** A holder's columns, of `subscription s` and `agreement a`. */
 const HOLDER = `s.id::text AS subscription_id, s.product_code, a.id::text AS agreement_id,
        s.entitlements_changed_at AS changed_at,
-       (SELECT min(n.name) FROM marketplace.agreement x
-        JOIN marketplace.agreement_name n ON n.seller_account = $1 AND n.agreement_id = x.id AND n.kind = 'license'
-        WHERE x.seller_account = $1 AND a.id IN (x.id, x.alias_of)) AS license_arn,
+       (SELECT min(n.name) FROM marketplace.agreement_name n
+        WHERE n.seller_account = $1 AND n.kind = 'license'
+          AND n.agreement_id = ANY (${idsOfLiving('agreement', 'a.id')})) AS license_arn,
        (SELECT min(n.name) FROM marketplace.buyer_name n
         WHERE n.seller_account = $1 AND n.buyer_id = s.buyer_id AND n.kind = 'account') AS customer_aws_account_id,
        (SELECT min(n.name) FROM marketplace.buyer_name n

@@ -1,5 +1,6 @@
 import { type LedgerSql } from '../database/ledger-database.js';
 import { type AgreementNotice, type StoredAgreementNotice } from './marketplace-event.js';
+import { idsOfLiving } from '../database/alias-ids.sql.js';
 
 /**
  * The names of an agreement and its buyer, as they stand now: what was erased meanwhile is null. Rows that turned out
@@ -16,11 +17,11 @@ export async function agreementNoticeOf(
        SELECT coalesce(alias_of, id) AS id FROM marketplace.agreement WHERE seller_account = $1 AND id = $2
      ), same AS (
        SELECT a.id, a.buyer_id, a.product_id, a.offer_id FROM marketplace.agreement a, standing s
-       WHERE a.seller_account = $1 AND s.id IN (a.id, a.alias_of)
+       WHERE a.seller_account = $1 AND a.id = ANY (${idsOfLiving('agreement', 's.id')})
      ), previous AS (
        SELECT p.id FROM marketplace.agreement named, marketplace.agreement p
        WHERE named.seller_account = $1 AND named.id = $3 AND p.seller_account = $1
-         AND coalesce(named.alias_of, named.id) IN (p.id, p.alias_of)
+         AND p.id = ANY (${idsOfLiving('agreement', 'coalesce(named.alias_of, named.id)')})
      )
      SELECT
        (SELECT n.name FROM marketplace.agreement_name n WHERE n.seller_account = $1 AND n.agreement_id IN (SELECT id

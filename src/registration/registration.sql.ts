@@ -1,4 +1,5 @@
 import { type LedgerSql } from '../database/ledger-database.js';
+import { idsOfLiving } from '../database/alias-ids.sql.js';
 
 /** Text only: the row may come through a DataSource of the host, whose type parsers are the host's. */
 export interface CodeRow {
@@ -29,8 +30,7 @@ export async function selectCode(
     `SELECT s.id::text AS subscription_id, s.product_code, c.offer_type, encode(c.browser_hash, 'hex') AS browser_hash,
        (extract(epoch FROM c.expires_at) * 1000)::bigint::text AS expires_at_ms,
        (SELECT l.tenant_id FROM marketplace.claim l
-        WHERE l.seller_account = $1 AND l.subscription_id IN (
-          SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of))
+        WHERE l.seller_account = $1 AND l.subscription_id = ANY (${idsOfLiving('subscription', 's.id')})
             AND l.undone_at IS NULL AND l.since <= $3::timestamptz
         ORDER BY l.since DESC LIMIT 1) AS tenant_id,
        (SELECT l.tenant_id FROM marketplace.claim l
@@ -89,8 +89,7 @@ export async function selectSubscriptionOfToken(
   const [row] = await tx.query<{ id: string; product_code: string; tenant_id: string | null }>(
     `SELECT s.id::text AS id, s.product_code,
        (SELECT l.tenant_id FROM marketplace.claim l
-        WHERE l.seller_account = $1 AND l.subscription_id IN (
-          SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1 AND s.id IN (f.id, f.alias_of))
+        WHERE l.seller_account = $1 AND l.subscription_id = ANY (${idsOfLiving('subscription', 's.id')})
             AND l.undone_at IS NULL AND l.since <= $4
         ORDER BY l.since DESC LIMIT 1) AS tenant_id
      FROM marketplace.registration_code c

@@ -2,53 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LedgerViews } from '../../src/admin/ledger-views.js';
 import { LISTS, readListQuery } from '../../src/admin/list-query.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
-import { type TransactionSettings, LedgerDatabase, type LedgerSql } from '../../src/database/ledger-database.js';
 import { AlertBoard } from '../../src/events/alert-board.js';
 import { EventDeliveries } from '../../src/events/event-deliveries.service.js';
 import { Outbox } from '../../src/events/outbox.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
 import { LedgerBalance } from '../../src/metering/balance/ledger-balance.js';
 import { Waker } from '../../src/runtime/waker.js';
+import { ExplainedDatabase, nodesOf, pagesOf, type PlanNode } from '../support/explained-database.js';
 import { AdminLedger, hourAgo, hourNumber, SELLER } from './admin-ledger.js';
-
-interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Shared Hit Blocks': number;
-  'Shared Read Blocks': number;
-  Plans?: PlanNode[];
-}
-
-/** Runs every statement twice: once to explain it, once for its rows. */
-class ExplainedDatabase extends LedgerDatabase {
-  private plans: PlanNode[] = [];
-
-  /** Plans since the last call. */
-  takePlans(): PlanNode[] {
-    return this.plans.splice(0);
-  }
-
-  override async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-    return this.explained({ query: (text, values) => super.query(text, values) }).query<Row>(sql, parameters);
-  }
-
-  override transaction<T>(work: (tx: LedgerSql) => Promise<T>, settings?: TransactionSettings): Promise<T> {
-    return super.transaction((tx) => work(this.explained(tx)), settings);
-  }
-
-  private explained(on: LedgerSql): LedgerSql {
-    return {
-      query: async (sql, parameters) => {
-        const [row] = await on.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-          `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`,
-          parameters,
-        );
-        this.plans.push(row!['QUERY PLAN'][0].Plan);
-        return on.query(sql, parameters);
-      },
-    };
-  }
-}
 
 const BUSY = '019a7f00-0000-7000-8000-000000000001';
 const BUSY_RECORD = '019a7f00-0000-7000-8000-000000000002';
@@ -223,7 +184,6 @@ function read(url: string): Promise<{ items: unknown[]; nextCursor: string | nul
   return views[name](readListQuery(LISTS[name] as never, url) as never);
 }
 
-const nodesOf = (plan: PlanNode): PlanNode[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 /** These have a handful of rows here, or none. */
 const SMALL = [
   ...['product', 'dimension', 'payer_choice', 'annulled_rollup', 'proof_cursor', 'unproven_rollup', 'included_usage'],
@@ -233,8 +193,6 @@ const fullScansOf = (plans: readonly PlanNode[]): (string | undefined)[] =>
     .flatMap(nodesOf)
     .filter((node) => node['Node Type'] === 'Seq Scan' && !SMALL.includes(node['Relation Name'] ?? ''))
     .map((node) => node['Relation Name']);
-const pagesOf = (plans: readonly PlanNode[]): number =>
-  plans.reduce((sum, plan) => sum + plan['Shared Hit Blocks'] + plan['Shared Read Blocks'], 0);
 
 /** Of a page, and the one that tells whether another follows. */
 const ROWS = 51;

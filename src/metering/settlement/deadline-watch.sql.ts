@@ -54,46 +54,63 @@ export function lockEnded(
  * unknown, held or owed.
  */
 export async function resolveOutdatedAlerts(sql: LedgerSql, sellerAccount: string, now: Date): Promise<void> {
-  await sql.query(
-    `UPDATE marketplace.alert a SET resolved_at = $2
-     WHERE a.seller_account = $1 AND a.resolved_at IS NULL
-       AND a.kind IN ('deadlineNear', 'blocked', 'notSubscribed', 'conflict', 'unknownOutcome', 'ledgerMismatch')
-       AND NOT EXISTS (
-         SELECT FROM marketplace.product p
-         JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
-         WHERE p.seller_account = $1 AND r.state IN ('pending', 'sending', 'blocked', 'unknown')
-           AND CASE a.kind
-             WHEN 'notSubscribed' THEN r.state = 'blocked' AND r.reason = 'notSubscribed'
-               AND coalesce(r.subscription_id, r.id)::text = a.subject
-             WHEN 'ledgerMismatch' THEN r.state = 'blocked' AND r.reason = 'ledgerMismatch' AND r.id::text = a.subject
-             WHEN 'conflict' THEN r.reason = 'conflict' AND concat_ws('/', coalesce(r.subscription_id, r.id),
-               r.dimension) = a.subject
-             WHEN 'blocked' THEN r.state = 'blocked' AND concat_ws('/', r.product_code, r.dimension, r.reason) =
-               a.subject
-             WHEN 'unknownOutcome' THEN r.state = 'unknown'
-               AND concat_ws('/', r.product_code, r.dimension, r.reason, 'unknown') = a.subject
-             ELSE r.state <> 'unknown' AND r.deadline_alerted_at IS NOT NULL
-               AND concat_ws('/', r.product_code, r.dimension, CASE r.state WHEN 'blocked' THEN r.reason
-                 ELSE 'waiting' END) = a.subject
-           END)`,
-    [sellerAccount, now.toISOString()],
+  await resolveWithout(
+    sql,
+    sellerAccount,
+    now,
+    `a.kind IN ('deadlineNear', 'blocked', 'notSubscribed', 'conflict', 'unknownOutcome', 'ledgerMismatch')`,
+    `SELECT said.kind, said.subject FROM marketplace.product p
+     JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
+     CROSS JOIN LATERAL (VALUES
+       ('notSubscribed', CASE WHEN r.state = 'blocked' AND r.reason = 'notSubscribed'
+         THEN coalesce(r.subscription_id, r.id)::text END),
+       ('ledgerMismatch', CASE WHEN r.state = 'blocked' AND r.reason = 'ledgerMismatch' THEN r.id::text END),
+       ('conflict', CASE WHEN r.reason = 'conflict'
+         THEN concat_ws('/', coalesce(r.subscription_id, r.id), r.dimension) END),
+       ('blocked', CASE WHEN r.state = 'blocked' THEN concat_ws('/', r.product_code, r.dimension, r.reason) END),
+       ('unknownOutcome', CASE WHEN r.state = 'unknown'
+         THEN concat_ws('/', r.product_code, r.dimension, r.reason, 'unknown') END),
+       ('deadlineNear', CASE WHEN r.state <> 'unknown' AND r.deadline_alerted_at IS NOT NULL
+         THEN concat_ws('/', r.product_code, r.dimension, CASE r.state WHEN 'blocked' THEN r.reason ELSE 'waiting' END)
+         END)) AS said (kind, subject)
+     WHERE p.seller_account = $1 AND r.state IN ('pending', 'sending', 'blocked', 'unknown')`,
   );
+  await resolveWithout(
+    sql,
+    sellerAccount,
+    now,
+    `(a.kind IN ('usageHeld', 'owed', 'keyConflict') OR (a.kind = 'expired' AND a.severity = 'critical'))`,
+    `SELECT said.kind, said.subject FROM marketplace.metering_record r
+     CROSS JOIN LATERAL (
+       VALUES ('usageHeld', r.id::text), ('owed', r.id::text), ('expired', CASE WHEN r.mode = 'live'
+         AND r.disposition = 'held' THEN concat_ws('/', r.product_code, r.dimension, r.reason, 'held') END)
+       UNION ALL
+       SELECT 'keyConflict', named.subject FROM marketplace.subject s
+       JOIN marketplace.subscription p ON p.seller_account = s.seller_account AND p.id = s.subscription_id
+       CROSS JOIN LATERAL (VALUES (p.id::text), (p.alias_of::text)) AS named (subject)
+       WHERE s.id = r.subject AND r.reason = 'keyConflict') AS said (kind, subject)
+     WHERE r.seller_account = $1 AND r.state = 'closed' AND r.disposition IN ('held', 'owed')`,
+  );
+}
+
+/**
+ * Resolves open alerts that `isMeant` (of `a`) and that no record says any more. What records say is read once, however
+ * many alerts there are, and not at all where none is open.
+ */
+async function resolveWithout(
+  sql: LedgerSql,
+  sellerAccount: string,
+  now: Date,
+  isMeant: string,
+  said: string,
+): Promise<void> {
+  const isOpen = `a.seller_account = $1 AND a.resolved_at IS NULL AND ${isMeant}`;
   await sql.query(
-    `UPDATE marketplace.alert a SET resolved_at = $2
-     WHERE a.seller_account = $1 AND a.resolved_at IS NULL
-       AND (a.kind IN ('usageHeld', 'owed', 'keyConflict') OR (a.kind = 'expired' AND a.severity = 'critical'))
-       AND NOT EXISTS (
-         SELECT FROM marketplace.metering_record r
-         WHERE r.seller_account = $1 AND r.state = 'closed' AND r.disposition IN ('held', 'owed')
-           AND CASE a.kind
-             WHEN 'expired' THEN r.mode = 'live' AND r.disposition = 'held'
-               AND concat_ws('/', r.product_code, r.dimension, r.reason, 'held') = a.subject
-             WHEN 'keyConflict' THEN r.reason = 'keyConflict' AND EXISTS (
-               SELECT FROM marketplace.subject s JOIN marketplace.subscription p ON p.seller_account = s.seller_account
-                 AND p.id = s.subscription_id
-               WHERE s.id = r.subject AND a.subject IN (p.id::text, p.alias_of::text))
-             ELSE r.id::text = a.subject
-           END)`,
+    `WITH standing AS MATERIALIZED (
+       SELECT DISTINCT kind, subject FROM (${said} AND EXISTS (SELECT FROM marketplace.alert a WHERE ${isOpen})) AS all_said
+       WHERE subject IS NOT NULL)
+     UPDATE marketplace.alert a SET resolved_at = $2
+     WHERE ${isOpen} AND (a.kind, a.subject) NOT IN (SELECT kind, subject FROM standing)`,
     [sellerAccount, now.toISOString()],
   );
 }

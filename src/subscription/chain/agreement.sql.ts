@@ -1,5 +1,6 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type AgreementNameKind, type AwsName } from './aws-names.js';
+import { idsOfLiving } from '../../database/alias-ids.sql.js';
 
 /** An agreement found by a name. Ids of rows that turned out to be another are resolved. */
 export interface NamedAgreement {
@@ -102,8 +103,8 @@ export async function hasErased(
 export async function selectLicensesOf(tx: LedgerSql, sellerAccount: string, agreementId: string): Promise<string[]> {
   const rows = await tx.query<{ digest: string }>(
     `SELECT DISTINCT encode(n.digest, 'hex') AS digest FROM marketplace.agreement_name n
-     JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = n.agreement_id
-     WHERE n.seller_account = $1 AND $2 IN (a.id, a.alias_of) AND n.kind = 'license'`,
+     WHERE n.seller_account = $1 AND n.kind = 'license'
+       AND n.agreement_id = ANY (${idsOfLiving('agreement', '$2::uuid')})`,
     [sellerAccount, agreementId],
   );
   return rows.map(({ digest }) => digest);

@@ -17,7 +17,7 @@ import {
   selectSubscriptions,
   type SubscriptionRow,
 } from './buyer-rows.sql.js';
-import { livingIds } from './living-ids.sql.js';
+import { livingIds } from '../../database/alias-ids.sql.js';
 
 /** A row of `agreement` with its names. */
 export interface AgreementRecord {

@@ -3,7 +3,7 @@ import { type FactType } from '../agreements/agreement-fact.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
 import { type MeteredBy } from '../agreements/timeline-rule.js';
 import { type AgreementNameKind, type BuyerNameKind } from './aws-names.js';
-import { livingIds } from './living-ids.sql.js';
+import { livingIds } from '../../database/alias-ids.sql.js';
 
 /** The rows of buyers, as they stand: a statement for each table, however many buyers. */
 

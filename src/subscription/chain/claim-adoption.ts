@@ -3,7 +3,7 @@ import { crashPoint } from '../../runtime/crash-point.js';
 import { markCustomersChanged } from './customer-changed.sql.js';
 import { customerOfTenant } from './customer.sql.js';
 import { giveSubjects } from './subject.sql.js';
-import { livingIds } from './living-ids.sql.js';
+import { idsOfLiving, livingIds } from '../../database/alias-ids.sql.js';
 
 /** Claims taken up in one transaction: short ones, so that nobody waits long for the rows. */
 const ADOPTED_MAX = 100;
@@ -85,8 +85,8 @@ export function selectClaims(
          customer_id, c.tenant_id,
          (rank() OVER (PARTITION BY s.id ORDER BY c.since DESC, c.claimed_at, c.tenant_id))::int AS rank
        FROM marketplace.subscription s
-       JOIN marketplace.subscription f ON f.seller_account = $1 AND s.id IN (f.id, f.alias_of)
-       JOIN marketplace.claim c ON c.seller_account = $1 AND c.subscription_id = f.id
+       JOIN marketplace.claim c ON c.seller_account = $1
+         AND c.subscription_id = ANY (${idsOfLiving('subscription', 's.id')})
          AND c.since <= $3 AND c.undone_at IS NULL
        WHERE s.seller_account = $1
          AND s.id = ANY (${livingIds('subscription', '$2')})

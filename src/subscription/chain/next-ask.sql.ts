@@ -1,5 +1,5 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
-import { livingIds } from './living-ids.sql.js';
+import { livingIds } from '../../database/alias-ids.sql.js';
 
 /**
  * AWS is to be asked about these subscriptions at `at`, or earlier where that was meant already. Ids that were folded

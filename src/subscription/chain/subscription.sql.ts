@@ -1,4 +1,5 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
+import { idsOfLiving } from '../../database/alias-ids.sql.js';
 
 /** The subscription that an id stands for: ids of folded ones are resolved. */
 export async function selectLivingOf(
@@ -45,8 +46,7 @@ export async function selectSubscriptionsOfTenant(
          WHERE c.seller_account = $1 AND c.tenant_id = $2 AND c.undone_at IS NULL AND ($3::text IS NULL OR c.product_code = $3))
        AND (SELECT c.tenant_id FROM marketplace.claim c
             WHERE c.seller_account = $1 AND c.since <= $4 AND c.undone_at IS NULL
-              AND c.subscription_id IN (SELECT f.id FROM marketplace.subscription f WHERE f.seller_account = $1
-                AND s.id IN (f.id, f.alias_of))
+              AND c.subscription_id = ANY (${idsOfLiving('subscription', 's.id')})
             ORDER BY c.since DESC, c.claimed_at LIMIT 1) = $2
      ORDER BY s.id`,
     [sellerAccount, tenantId, productCode, now.toISOString()],

@@ -1,6 +1,7 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
 import { type AskedBuyer, type KnownAgreement } from './asked-buyer.js';
+import { idsOfLiving } from '../../database/alias-ids.sql.js';
 
 /** @param subscriptionIds of one buyer at one product. Null where none of them is there. */
 export async function loadAskedBuyer(
@@ -64,8 +65,7 @@ async function loadAgreements(
 ): Promise<KnownAgreement[]> {
   const rows = await sql.query<AgreementRow>(
     `WITH row AS (
-       SELECT a.id, a.subscription_id, a.buyer_id, ARRAY(
-         SELECT x.id FROM marketplace.agreement x WHERE x.seller_account = $1 AND a.id IN (x.id, x.alias_of)) AS ids
+       SELECT a.id, a.subscription_id, a.buyer_id, ${idsOfLiving('agreement', 'a.id')} AS ids
        FROM marketplace.agreement a WHERE a.seller_account = $1 AND a.subscription_id = ANY ($2::uuid[])
          AND a.alias_of IS NULL
      )

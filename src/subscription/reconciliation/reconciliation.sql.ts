@@ -1,5 +1,5 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
-import { livingIds } from '../chain/living-ids.sql.js';
+import { livingIds } from '../../database/alias-ids.sql.js';
 
 /** When silence has lasted long enough to ask. Business time. */
 export interface AskingTimes {
@@ -18,12 +18,9 @@ export interface AskingTimes {
 const WAITS_FOR_SUCCESSOR = ['awaitingSuccessor', 'noIdentity'];
 const WAITS_AFTER_END = ['afterEnd', 'noSubscription'];
 
-/**
- * Subscriptions that AWS is to be asked about now: it was asked for, a question was not finished, nothing was heard for
- * long, usage waits. Those that waited longest come first, so that none is passed over while the quota is short.
- */
-const DUE = `SELECT c.id FROM marketplace.subscription c
-  WHERE c.seller_account = $1 AND c.alias_of IS NULL AND c.product_code = ANY ($2::text[])
+/** Subscriptions that AWS is to be asked about now: it was asked for, a question was not finished, nothing was heard for
+ * long, usage waits. */
+const IS_DUE = `c.seller_account = $1 AND c.alias_of IS NULL AND c.product_code = ANY ($2::text[])
     AND (c.ask_lease_until IS NULL OR c.ask_lease_until <= clock_timestamp())
     AND (c.ask_lease_until IS NOT NULL OR c.next_ask_at <= $3
       OR (c.state NOT IN ('ended', 'failed') AND greatest(c.asked_at, c.registered_at) IS NULL)
@@ -34,15 +31,35 @@ const DUE = `SELECT c.id FROM marketplace.subscription c
         WHERE waiting_reason = ANY ($7::text[])))
       OR (coalesce(c.asked_at, '-infinity') <= $6 AND c.customer_id IN (SELECT customer_id FROM waiting)))`;
 
-const WAITING = `waiting AS (
+const waitingUsage = (ofCustomers = ''): string => `waiting AS (
   SELECT DISTINCT s.customer_id, r.waiting_reason FROM marketplace.rollup r
   JOIN marketplace.subject s ON s.id = r.subject
   WHERE s.seller_account = $1 AND s.customer_id IS NOT NULL AND r.record_id IS NULL AND NOT r.is_split
-    AND (r.waiting_reason = ANY ($7::text[]) OR r.waiting_reason = ANY ($8::text[])))`;
+    AND (r.waiting_reason = ANY ($7::text[]) OR r.waiting_reason = ANY ($8::text[])) ${ofCustomers})`;
 
 /**
- * Takes the subscriptions of one buyer about whom AWS is to be asked, for as long as the lease. `except` those that
- * have had their turn. SKIP LOCKED: another replica asks about another buyer. What is asked for from now on counts as
+ * What AWS is to be asked about, a page of it: one look over all subscriptions, `except` those that have had their
+ * turn. Those that waited longest come first, so that none is passed over while the quota is short.
+ */
+export async function selectDue(
+  sql: LedgerSql,
+  sellerAccount: string,
+  productCodes: readonly string[],
+  times: AskingTimes,
+  { except, limit }: { except: readonly string[]; limit: number },
+): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `WITH ${waitingUsage()}
+     SELECT c.id::text AS id FROM marketplace.subscription c WHERE ${IS_DUE} AND c.id <> ALL ($9::uuid[])
+     ORDER BY c.asked_at NULLS FIRST, c.id LIMIT $10`,
+    [...parametersOf(sellerAccount, productCodes, times), except, limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Takes the subscriptions of one buyer about whom AWS is to be asked, for as long as the lease: the first of `among`
+ * that is still due. SKIP LOCKED: another replica asks about another buyer. What is asked for from now on counts as
  * new: it may speak of what happens after AWS has looked.
  */
 export async function takeBuyer(
@@ -50,17 +67,20 @@ export async function takeBuyer(
   sellerAccount: string,
   productCodes: readonly string[],
   times: AskingTimes,
-  { leaseMs, except }: { leaseMs: number; except: readonly string[] },
+  { leaseMs, among }: { leaseMs: number; among: readonly string[] },
 ): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `WITH ${WAITING}, first AS (
-       SELECT c.id, c.buyer_id FROM marketplace.subscription c WHERE c.seller_account = $1 AND c.id IN (${DUE})
-         AND c.id <> ALL ($10::uuid[])
+    `WITH ${waitingUsage(`AND s.customer_id = ANY (ARRAY(
+       SELECT customer_id FROM marketplace.subscription WHERE seller_account = $1 AND id = ANY ($10::uuid[])))`)},
+     first AS (
+       SELECT c.id, c.buyer_id FROM marketplace.subscription c WHERE ${IS_DUE} AND c.id = ANY ($10::uuid[])
        ORDER BY c.asked_at NULLS FIRST, c.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
      ), taken AS (
-       SELECT c.id FROM marketplace.subscription c JOIN first ON c.id = first.id OR c.buyer_id = first.buyer_id
-       WHERE c.seller_account = $1 AND c.alias_of IS NULL AND (c.ask_lease_until IS NULL
-         OR c.ask_lease_until <= clock_timestamp())
+       SELECT c.id FROM marketplace.subscription c
+       WHERE c.seller_account = $1 AND c.id = ANY (ARRAY(
+           SELECT id FROM first UNION SELECT same.id FROM first JOIN marketplace.subscription same
+             ON same.seller_account = $1 AND same.buyer_id = first.buyer_id))
+         AND c.alias_of IS NULL AND (c.ask_lease_until IS NULL OR c.ask_lease_until <= clock_timestamp())
        ORDER BY c.id
      )
      UPDATE marketplace.subscription s SET ask_lease_until = clock_timestamp() + interval '1 millisecond' * $9::float8,
@@ -68,7 +88,7 @@ export async function takeBuyer(
      FROM taken WHERE s.seller_account = $1 AND s.id = taken.id AND (s.ask_lease_until IS NULL
        OR s.ask_lease_until <= clock_timestamp())
      RETURNING s.id::text AS id`,
-    [...parametersOf(sellerAccount, productCodes, times), leaseMs, except],
+    [...parametersOf(sellerAccount, productCodes, times), leaseMs, among],
   );
   return rows.map(({ id }) => id).sort();
 }
@@ -81,8 +101,8 @@ export async function countToAsk(
   times: AskingTimes,
 ): Promise<{ due: number; underWay: number }> {
   const [row] = await sql.query<{ due: number; underway: number }>(
-    `WITH ${WAITING}
-     SELECT (SELECT count(*)::int FROM (${DUE}) due) AS due,
+    `WITH ${waitingUsage()}
+     SELECT (SELECT count(*)::int FROM marketplace.subscription c WHERE ${IS_DUE}) AS due,
        (SELECT count(*)::int FROM marketplace.subscription WHERE seller_account = $1
          AND ask_lease_until > clock_timestamp()) AS underway`,
     parametersOf(sellerAccount, productCodes, times),

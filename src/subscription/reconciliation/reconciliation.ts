@@ -17,6 +17,7 @@ import { type AskedBuyer } from './asked-buyer.js';
 import { loadAskedBuyer } from './asked-buyer.sql.js';
 import { type BuyerAnswer, findingsOf, messageIdOf } from './buyer-answer.js';
 import { BuyerQuestions } from './buyer-questions.js';
+import { DueBuyers } from './due-buyers.js';
 import { whileAsking } from './question-lease.js';
 import {
   type AskingTimes,
@@ -28,7 +29,6 @@ import {
   selectProductIds,
   selectRefused,
   selectUnlistedAlerts,
-  takeBuyer,
 } from './reconciliation.sql.js';
 
 /** What is not as it should be is asked about after this long, however patient `reconcileAfterMs` is. */
@@ -79,12 +79,12 @@ export class Reconciliation {
   async run(signal?: AbortSignal): Promise<void> {
     const { sellerAccount, submission } = this.options;
     let [asked, failed] = [0, 0];
-    // One turn each: what AWS cannot settle now is asked about at the next run, not in a circle.
-    const taken: string[] = [];
+    const due = new DueBuyers(this.database, {
+      ...{ sellerAccount, productCodes: this.productCodes, leaseMs: submission.leaseMs, times: () => this.times() },
+    });
     while (signal?.aborted !== true) {
-      const ids = await this.take(taken);
-      if (ids.length === 0) break;
-      taken.push(...ids);
+      const ids = await due.take();
+      if (ids === null) break;
       const question = { sellerAccount, ids, leaseMs: submission.leaseMs };
       const ask = () => this.ask(ids, { patienceMs: PATIENCE_MS, signal });
       const outcome = await whileAsking(this.database, question, ask);
@@ -125,13 +125,6 @@ export class Reconciliation {
     await this.reportRefused(subscriptionIds, answer);
     await this.alerts.resolve(this.database, 'setupError', SETUP_SUBJECT);
     return 'asked';
-  }
-
-  private take(except: readonly string[]): Promise<string[]> {
-    const { sellerAccount, submission } = this.options;
-    return this.database.transaction((tx) =>
-      takeBuyer(tx, sellerAccount, this.productCodes, this.times(), { leaseMs: submission.leaseMs, except }),
-    );
   }
 
   /** A listing that is taken off the options is none of ours until it is listed again. */
