@@ -9,11 +9,12 @@ jest.setTimeout(600_000);
 
 describe('random lives', () => {
   it.each<Recipe>([
-    { seed: 1, buyers: 7, hours: 24, messages: 'known' },
-    { seed: 2, buyers: 5, hours: 24, messages: 'wild' },
+    { seed: 1, buyers: 7, hours: 24, messages: 'known', readings: 'default' },
+    { seed: 2, buyers: 5, hours: 24, messages: 'wild', readings: 'default' },
+    { seed: 3, buyers: 5, hours: 24, messages: 'known', readings: 'drawn' },
   ])(
     'of $buyers buyers within $hours hours have every unit billed as the oracle says, or in the ledger ' +
-      '($messages messages, seed $seed)',
+      '($messages messages, $readings readings, seed $seed)',
     async (recipe) => {
       const played = await PlayedWorld.play(recipe);
       try {

@@ -5,6 +5,7 @@ import { SeededRandom } from '../support/market.js';
 import { pick } from '../support/seeded-run.js';
 import { DIMENSIONS, LEGACY_CODE, PRODUCT_CODE, World } from '../support/world.js';
 import { drawHistory } from './drawn-history.js';
+import { drawReadings } from './drawn-readings.js';
 import { type Act, type History, type Minute, type Use } from './history.js';
 
 const MINUTE_MS = 60_000;
@@ -20,6 +21,8 @@ export interface Recipe {
    * hours’ cutoff. `wild`: late by days, and lost.
    */
   messages: 'known' | 'wild';
+  /** How AWS is read where its texts are silent or differ: as by default, or drawn by the seed. */
+  readings: 'default' | 'drawn';
 }
 
 interface Played {
@@ -44,11 +47,11 @@ export class PlayedWorld {
   ) {}
 
   static async play(recipe: Recipe): Promise<PlayedWorld> {
-    const { seed, buyers, hours, messages } = recipe;
+    const { seed, buyers, hours, messages, readings } = recipe;
     const random = new SeededRandom(seed, 'world');
     const world = await World.start({
       startAt: new Date('2026-11-11T00:00:00Z'),
-      simulator: { seed },
+      simulator: { seed, ...(readings === 'drawn' && { switches: drawReadings(new SeededRandom(seed, 'readings')) }) },
       options: { reconcileAfterMs: (messages === 'wild' ? 2 : 6) * 3_600_000 },
     });
     const played = new PlayedWorld(recipe, world, random, world.now().getTime());

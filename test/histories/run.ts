@@ -2,8 +2,8 @@ import { expect, it } from '@jest/globals';
 import { type Figures, judge } from './judgement.js';
 import { PlayedWorld, type Recipe } from './played-world.js';
 
-// The long run: `npm run histories`, with HISTORIES_WORLDS, HISTORIES_BUYERS, HISTORIES_HOURS and HISTORIES_SEED. Each
-// world’s figures are printed; a failure names the world’s seed and the history, which is enough to play it again.
+// The long run: `npm run histories`, with HISTORIES_WORLDS, HISTORIES_BUYERS, HISTORIES_HOURS, HISTORIES_SEED and
+// HISTORIES_READINGS (`drawn`, the default, or `default`). Each world’s figures are printed; a failure names the world’s seed and the history, which is enough to play it again.
 
 const figureOf = (name: string, fallback: number): number => Number(process.env[`HISTORIES_${name}`] ?? fallback);
 
@@ -15,6 +15,7 @@ it('random lives', async () => {
     const recipe: Recipe = {
       ...{ seed, buyers: figureOf('BUYERS', 1000), hours: figureOf('HOURS', 48) },
       messages: seed % 2 === 1 ? 'known' : 'wild',
+      readings: process.env.HISTORIES_READINGS === 'default' ? 'default' : 'drawn',
     };
     const began = performance.now();
     const played = await PlayedWorld.play(recipe);

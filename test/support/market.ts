@@ -7,12 +7,14 @@ import {
   SeededRandom,
   type SimulatorOptions,
   type SubscribeOptions,
+  type Switches,
+  switchValues,
   VirtualClock,
 } from 'aws-marketplace-simulator';
 
 /** The only file of the worlds that knows the simulator: what it is asked to do, in the words of the cases. */
-export { MarketplaceSimulator, SeededRandom, VirtualClock };
-export type { Agreement, BillLine, MessageFilter, NotificationMessage, SimulatorOptions, SubscribeOptions };
+export { MarketplaceSimulator, SeededRandom, switchValues, VirtualClock };
+export type { Agreement, BillLine, MessageFilter, NotificationMessage, SimulatorOptions, SubscribeOptions, Switches };
 
 export const SELLER = '123456789012';
 

@@ -1,0 +1,22 @@
+import { type SeededRandom, type Switches, switchValues } from '../support/market.js';
+import { pick } from '../support/seeded-run.js';
+
+/**
+ * Switches that change what the module hears and how AWS answers, and not what an act is nor what AWS takes: whatever
+ * they are, the oracle's bill is the same.
+ */
+const NAMES = [
+  ...(['deprovisionedAfterMs', 'futureCreated', 'futureLicenseUpdated', 'initialEventsOrder'] as const),
+  ...(['endedOfFollowed', 'trialTerms', 'convertedTrialTerm', 'endedTerms', 'licenseArnFilter'] as const),
+  ...(['usageLicenseUpdated', 'eventLicenseArn', 'licenseEventOfferId', 'endedEventOffer'] as const),
+  ...(['openEndInEvents', 'previousAgreementInEvents', 'eventRequestId', 'unknownEventFields'] as const),
+  ...(['snsSignatureVersion', 'otherAllocations', 'duplicateMeteringRecordId', 'resentMeteringRecordId'] as const),
+  ...(['notSubscribedMeteringRecordId', 'resultOrder', 'constraintError', 'errorType', 'usageBeforeStart'] as const),
+  ...(['usageAfterEnd', 'badLicense', 'unknownCustomerIdentifier', 'registrationTokenReuse'] as const),
+  ...(['registrationFormFields', 'legacyLicenseArn', 'accountIdBesideLicenseArn'] as const),
+] satisfies readonly (keyof Switches)[];
+
+/** How this world's AWS reads its own texts. */
+export function drawReadings(random: SeededRandom): Partial<Switches> {
+  return Object.fromEntries(NAMES.map((name) => [name, pick<unknown>(random, switchValues[name])]));
+}
