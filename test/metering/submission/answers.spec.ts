@@ -10,6 +10,9 @@ const start = async ({ options, ...others }: BenchOptions = {}): Promise<void> =
 };
 afterEach(() => bench.stop());
 
+/** For calls that get no answer. */
+const IMPATIENT = { submission: { requestTimeoutMs: 500 } };
+
 const duplicateReading = (identicalResend: Switches['identicalResend']): BenchOptions => ({
   simulator: { switches: { identicalResend } },
 });
@@ -193,7 +196,8 @@ describe('every answer, through Postgres and the real SDK', () => {
     const subscription = await bench.subscribe();
     const id = await bench.seal(subscription);
     const handle = bench.simulator.faults.add(fault);
-    await bench.first.submit();
+    const sender = fault.kind === 'hang' ? await bench.replica(IMPATIENT) : bench.first;
+    await sender.submit();
     expect(handle.hits).toBe(1);
     await bench.settle();
     expect((await bench.attempts(id)).map((attempt) => attempt.evidence)).toEqual([evidence, 'billed']);
@@ -287,7 +291,7 @@ describe('set-up errors before the request leaves', () => {
     let release: (value: { accessKeyId: string; secretAccessKey: string }) => void = () => undefined;
     const credentials = () =>
       new Promise<{ accessKeyId: string; secretAccessKey: string }>((resolve) => (release = resolve));
-    const replica = await bench.replica({ aws: { credentials } });
+    const replica = await bench.replica({ ...IMPATIENT, aws: { credentials } });
     const id = await bench.seal(await bench.subscribe());
     await replica.submit();
     expect(await bench.attempts(id)).toMatchObject([{ evidence: 'refused' }]);

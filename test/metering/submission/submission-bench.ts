@@ -232,8 +232,9 @@ export class SubmissionBench {
         backoffBaseMs: 1,
         backoffCapMs: 5,
         probeIntervalMs: 5,
-        requestTimeoutMs: 500,
-        leaseMs: 1500,
+        // Nothing here waits for them, and a busy machine takes seconds over a call: what is to run out sets its own.
+        requestTimeoutMs: 5000,
+        leaseMs: 15_000,
         ...this.given.options?.submission,
         ...options.submission,
       },
