@@ -43,6 +43,10 @@ export const base = {
   testTimeout: 120_000,
   // jest leaves one core idle; most suites wait for Postgres or for a process more than they compute.
   maxWorkers: '100%',
+  // What a suite loaded stays in its worker. One that has grown to more than this ends after its suite and is replaced:
+  // the last ones had 1.5 GB to give back, took longer over it than the half second that jest gives them, and were
+  // reported as not having exited gracefully, though nothing was open in them.
+  workerIdleMemoryLimit: '800MB',
   testSequencer: '<rootDir>/test/support/long-suites-first.mjs',
 };
 
