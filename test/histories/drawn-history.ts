@@ -16,8 +16,8 @@ export interface HistoryBounds {
 }
 
 /**
- * Draws a life: purchase, trial, renewals early and at their day, replacement in the middle of an hour, cancellation,
- * return, a second purchase beside.
+ * Draws a life: purchase, trial, terms that expire, renewals early, at their day and told late, replacement in the middle
+ * of an hour, cancellation, return, a second purchase beside.
  */
 export function drawHistory(name: string, random: SeededRandom, { hours, dimensions }: HistoryBounds): History {
   const identity = random.integer(5) < 3 ? 'license' : 'legacy';
@@ -28,49 +28,70 @@ export function drawHistory(name: string, random: SeededRandom, { hours, dimensi
 function drawActs(random: SeededRandom, until: Minute): Act[] {
   const begin = inHour(random, random.integer(4));
   const acts: Act[] = [];
-  const sign = (at: Minute, mayTry: boolean): boolean => {
+  const lastAct = until - 4 * HOUR;
+  /** When the agreement that was signed last expires by itself. */
+  let expiresAt: Minute | null = null;
+  const sign = (at: Minute, { mayTry = false, mayExpire = false }): boolean => {
     const freeTrial = mayTry && random.integer(3) === 0;
-    acts.push(
-      { at, kind: 'sign', freeTrial, endsAt: null, autoRenew: false },
-      { at: at + random.integer(20), kind: 'register' },
-    );
+    const end = inHour(random, Math.floor(at / HOUR) + 4 + random.integer(8));
+    expiresAt = mayExpire && random.integer(3) === 0 && end < lastAct ? end : null;
+    acts.push({ at, kind: 'sign', freeTrial, endsAt: expiresAt }, { at: at + random.integer(20), kind: 'register' });
     return freeTrial;
   };
-  let isTrial = sign(begin, true);
+  let isTrial = sign(begin, { mayTry: true, mayExpire: true });
   let agreements = 1;
   let now = begin;
+  const follow = (kind: 'renew' | 'replace', at: Minute, startsAt: Minute): void => {
+    const as = random.integer(4) === 0 ? 'sameLicense' : 'newLicense';
+    acts.push({ at, kind, startsAt, as });
+    now = Math.max(at, startsAt);
+    isTrial = false;
+    expiresAt = null;
+    agreements += 1;
+  };
+  const comeBack = (end: Minute): boolean => {
+    const back = inHour(random, Math.floor(end / HOUR) + 4 + random.integer(6));
+    if (random.integer(3) === 0 || back > lastAct) return false;
+    isTrial = sign(back, { mayExpire: true });
+    agreements += 1;
+    now = back;
+    return true;
+  };
   while (agreements < AGREEMENTS_MAX) {
     const at = inHour(random, Math.floor(now / HOUR) + 3 + random.integer(6));
-    if (at > until - 4 * HOUR) break;
+    const end = expiresAt as Minute | null;
+    if (end !== null && at > end - HOUR) {
+      // It expires. AWS tells of a late renewal hours after the old term is over.
+      const toldAt = inHour(random, Math.floor(end / HOUR) + 1 + random.integer(3));
+      if (random.integer(2) === 0 && toldAt <= lastAct) follow('renew', toldAt, end);
+      else if (!comeBack(end)) break;
+      continue;
+    }
+    if (at > lastAct) break;
     now = at;
     if (isTrial && random.integer(2) === 0) {
       const as = pick(random, ['sameAgreement', 'sameLicense', 'newLicense'] as const);
       acts.push({ at, kind: 'convert', as });
       isTrial = false;
+      expiresAt = null;
       if (as !== 'sameAgreement') agreements += 1;
       continue;
     }
     const kind = random.integer(6);
     if (kind <= 2) {
       // Signed ahead or at once; a trial that is renewed or replaced is paid from then on.
-      const startsAt = random.integer(2) === 0 ? at : inHour(random, Math.floor(at / HOUR) + 1 + random.integer(4));
-      if (startsAt > until - 4 * HOUR) break;
-      const as = random.integer(4) === 0 ? 'sameLicense' : 'newLicense';
-      acts.push({ at, kind: kind === 0 ? 'replace' : 'renew', startsAt, as });
-      now = startsAt;
-      isTrial = false;
-      agreements += 1;
+      const ahead = inHour(random, Math.floor(at / HOUR) + 1 + random.integer(4));
+      const startsAt = Math.min(random.integer(2) === 0 ? at : ahead, end ?? Infinity);
+      if (startsAt > lastAct) break;
+      follow(kind === 0 ? 'replace' : 'renew', at, startsAt);
     } else if (kind === 3) {
+      if (end !== null) continue;
       // Beside what runs, for the rest of the life.
-      sign(at, false);
+      sign(at, {});
       break;
     } else {
       acts.push({ at, kind: 'cancel' });
-      const back = inHour(random, Math.floor(at / HOUR) + 4 + random.integer(6));
-      if (random.integer(3) === 0 || back > until - 4 * HOUR) break;
-      isTrial = sign(back, false);
-      agreements += 1;
-      now = back;
+      if (!comeBack(at)) break;
     }
   }
   return acts.sort((a, b) => a.at - b.at);

@@ -3,7 +3,7 @@ import { pick } from '../support/seeded-run.js';
 
 /**
  * Switches that change what the module hears and how AWS answers, and not what an act is nor what AWS takes: whatever
- * they are, the oracle's bill is the same.
+ * they are, the oracle’s bill is the same.
  */
 const NAMES = [
   ...(['deprovisionedAfterMs', 'futureCreated', 'futureLicenseUpdated', 'initialEventsOrder'] as const),
@@ -13,7 +13,7 @@ const NAMES = [
   ...(['snsSignatureVersion', 'otherAllocations', 'duplicateMeteringRecordId', 'resentMeteringRecordId'] as const),
   ...(['notSubscribedMeteringRecordId', 'resultOrder', 'constraintError', 'errorType', 'usageBeforeStart'] as const),
   ...(['usageAfterEnd', 'badLicense', 'unknownCustomerIdentifier', 'registrationTokenReuse'] as const),
-  ...(['registrationFormFields', 'legacyLicenseArn', 'accountIdBesideLicenseArn'] as const),
+  ...(['registrationFormFields', 'accountIdBesideLicenseArn'] as const),
 ] satisfies readonly (keyof Switches)[];
 
 /** How this world's AWS reads its own texts. */

@@ -4,14 +4,16 @@ export type Minute = number;
 export type Continuation = 'newLicense' | 'sameLicense' | 'sameAgreement';
 
 /** What a buyer does at AWS and in the browser. `sign` is a purchase that nothing links to one before. */
-export type Act = { readonly at: Minute } & (
-  | { readonly kind: 'sign'; readonly freeTrial: boolean; readonly endsAt: Minute | null; readonly autoRenew: boolean }
-  | { readonly kind: 'register' }
-  | { readonly kind: 'convert'; readonly as: Continuation }
-  | { readonly kind: 'renew'; readonly startsAt: Minute; readonly as: 'newLicense' | 'sameLicense' }
-  | { readonly kind: 'replace'; readonly startsAt: Minute; readonly as: 'newLicense' | 'sameLicense' }
-  | { readonly kind: 'cancel' }
-);
+export type Act = { readonly at: Minute } &
+  /** With `endsAt` it expires by itself, unless it is renewed by then; a renewal may be told after it. */
+  (
+    | { readonly kind: 'sign'; readonly freeTrial: boolean; readonly endsAt: Minute | null }
+    | { readonly kind: 'register' }
+    | { readonly kind: 'convert'; readonly as: Continuation }
+    | { readonly kind: 'renew'; readonly startsAt: Minute; readonly as: 'newLicense' | 'sameLicense' }
+    | { readonly kind: 'replace'; readonly startsAt: Minute; readonly as: 'newLicense' | 'sameLicense' }
+    | { readonly kind: 'cancel' }
+  );
 
 /** Usage as the host records it at `at`. */
 export interface Use {

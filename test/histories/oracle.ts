@@ -17,6 +17,8 @@ export interface TrueAgreement {
   /** Of the purchases that nothing links: their successors belong to them. */
   readonly chain: number;
   readonly startsAt: Minute;
+  /** When it was signed: after its start where AWS tells of a renewal late. */
+  readonly signedAt: Minute;
   endsAt: Minute | null;
   /** Until then it is a trial; null: paid from its start. */
   trialUntil: Minute | null;
@@ -33,35 +35,42 @@ export type Verdict =
 export function agreementsOf({ acts }: Pick<History, 'acts'>): TrueAgreement[] {
   const agreements: TrueAgreement[] = [];
   let chains = 0;
-  const begin = (startsAt: Minute, chain: number, isTrial: boolean, endsAt: Minute | null): void => {
+  const begin = (
+    { signedAt, startsAt }: { signedAt: Minute; startsAt: Minute },
+    chain: number,
+    isTrial: boolean,
+    endsAt: Minute | null,
+  ): void => {
     agreements.push({
       index: agreements.length,
       chain,
+      signedAt,
       startsAt,
       endsAt,
       trialUntil: isTrial ? Infinity : null,
       isContinued: false,
     });
   };
-  const follow = (startsAt: Minute, as: string): void => {
+  const follow = (signedAt: Minute, startsAt: Minute, as: string): void => {
     const before = agreements.at(-1)!;
     before.endsAt = startsAt;
     before.isContinued = as === 'sameLicense';
-    begin(startsAt, before.chain, false, null);
+    begin({ signedAt, startsAt }, before.chain, false, null);
   };
   for (const act of acts) {
     switch (act.kind) {
       case 'sign':
-        begin(act.at, chains, act.freeTrial, act.endsAt);
+        begin({ signedAt: act.at, startsAt: act.at }, chains, act.freeTrial, act.endsAt);
         chains += 1;
         break;
       case 'convert':
-        if (act.as === 'sameAgreement') agreements.at(-1)!.trialUntil = act.at;
-        else follow(act.at, act.as);
+        if (act.as !== 'sameAgreement') follow(act.at, act.at, act.as);
+        // What ends a trial does not end what it becomes.
+        else Object.assign(agreements.at(-1)!, { trialUntil: act.at, endsAt: null });
         break;
       case 'renew':
       case 'replace':
-        follow(act.startsAt, act.as);
+        follow(act.at, act.startsAt, act.as);
         break;
       case 'cancel':
         agreements.at(-1)!.endsAt = act.at;
@@ -153,6 +162,8 @@ function isCertain(
 ): boolean {
   const end =
     price === 'trial' && agreement.trialUntil !== null ? Math.min(agreement.trialUntil, inForceUntil) : inForceUntil;
+  // Told late: nothing of it is sealed before, and it must run on for a while after.
+  if (use.occurredAt < agreement.signedAt) return end >= Math.max(use.at, agreement.signedAt) + 4 * HOUR;
   const begin = price === 'paid' && agreement.trialUntil !== null ? agreement.trialUntil : agreement.startsAt;
   const sealedAt = Math.min((Math.floor(use.occurredAt / HOUR) + 1) * HOUR, end) + FINAL_MINUTES;
   // The first hour of the later side may belong to the earlier one.

@@ -32,6 +32,8 @@ interface Played {
   subscriptionIds: string[];
   /** Agreement ids, in the order of signing. */
   agreementIds: string[];
+  /** The agreement that was signed last expires by itself. */
+  hasTerm: boolean;
 }
 
 /** A world of drawn lives, played through the module. */
@@ -131,8 +133,12 @@ export class PlayedWorld {
 
   private async act({ history, act }: { history: History; act: Act }): Promise<void> {
     this.goTo(act.at);
-    const terms = (minute: Minute): { startsAt: Date } | object =>
-      minute > act.at ? { startsAt: new Date(this.beginsAt + minute * MINUTE_MS) } : {};
+    const instantOf = (minute: Minute): Date => new Date(this.beginsAt + minute * MINUTE_MS);
+    const terms = (minute: Minute): { startsAt?: Date; endsAt?: Date } => ({
+      ...(minute !== act.at && { startsAt: instantOf(minute) }),
+      // What follows a fixed term has none as short as that.
+      ...(known?.hasTerm === true && { endsAt: instantOf(minute + 30 * 24 * 60) }),
+    });
     const known = this.players.find((one) => one.history === history);
     const note = (agreementId: string): void => {
       if (known && !known.agreementIds.includes(agreementId)) known.agreementIds.push(agreementId);
@@ -140,12 +146,17 @@ export class PlayedWorld {
     switch (act.kind) {
       case 'sign': {
         const productCode = history.identity === 'license' ? PRODUCT_CODE : LEGACY_CODE;
+        const term = act.endsAt !== null && { endsAt: instantOf(act.endsAt) };
         if (known) {
-          note(known.buyer.concurrent({ freeTrial: act.freeTrial }).agreementId);
+          note(known.buyer.concurrent({ freeTrial: act.freeTrial, ...term }).agreementId);
+          known.hasTerm = act.endsAt !== null;
           return;
         }
-        const buyer = this.world.sign({ productCode, freeTrial: act.freeTrial });
-        this.players.push({ history, buyer, subscriptionIds: [], agreementIds: [buyer.agreement.agreementId] });
+        const buyer = this.world.sign({ productCode, freeTrial: act.freeTrial, ...term });
+        this.players.push({
+          ...{ history, buyer, subscriptionIds: [], agreementIds: [buyer.agreement.agreementId] },
+          hasTerm: act.endsAt !== null,
+        });
         return;
       }
       case 'register':
