@@ -6,6 +6,7 @@ import {
   type BuyerAnswer,
   type Finding,
   findingsOf,
+  wantsTerms,
   messageIdOf,
   ofProduct,
   previousOf,
@@ -375,6 +376,35 @@ describe('whose an agreement is', () => {
   it('leaves over what nobody spoke of, whatever form of a name was printed', () => {
     const rows = [known('agmnt-1'), known(null, { license: 'l-2' }), known('agmt-8'), known(null)];
     expect(unheardOf(buyer(rows), all).map(({ id }) => id)).toEqual(['row agmt-8', 'row null']);
+  });
+});
+
+describe('of which agreements the terms are asked', () => {
+  const told = {
+    at: at('20T11:00:00'),
+    details: { status: 'ACTIVE' } as NonNullable<KnownAgreement['found']>['details'],
+  };
+  const row = (more: Partial<KnownAgreement>): KnownAgreement =>
+    known('agmt-1', { found: told, terms: { trial: null }, lastFactAt: null, lastHeardAt: null, ...more });
+
+  it.each<[boolean, string, string, Partial<KnownAgreement> | null]>([
+    [true, 'that runs, though they are known', 'ACTIVE', {}],
+    [false, 'that is over, and of which they are known', 'CANCELLED', {}],
+    [true, 'that is over, of which they are not', 'CANCELLED', { terms: null }],
+    [true, 'that is over, of which AWS has not spoken', 'CANCELLED', { found: null }],
+    [true, 'that nobody knows', 'CANCELLED', null],
+    [true, 'that is over, of which something was heard since', 'CANCELLED', { lastHeardAt: at('20T11:00:00.001') }],
+    [false, 'that is over, of which all was heard by then', 'CANCELLED', { lastHeardAt: at('20T11:00:00') }],
+    [
+      true,
+      'that is over, whose last answer may be from before a change',
+      'EXPIRED',
+      { lastFactAt: at('20T10:50:00.001') },
+    ],
+    [false, 'that is over, whose last answer knows of it', 'EXPIRED', { lastFactAt: at('20T10:50:00') }],
+  ])('%s: of one %s', (expected, _, status, more) => {
+    const agreements = more === null ? [known('agmt-2', { found: told })] : [row(more)];
+    expect(wantsTerms(buyer(agreements), found('agmt-1', { status }))).toBe(expected);
   });
 });
 

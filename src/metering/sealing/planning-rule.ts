@@ -1,5 +1,6 @@
 // Which period and hour takes a rollup, or why it waits, is set apart or is split. Pure.
 import { firstAfter, HOUR_MS, hourOf, latest, latestOf, plusMs } from '../../runtime/clock.js';
+import { isSettledBy } from '../../subscription/agreements/agreement-life.js';
 import { identityKey } from '../../subscription/agreements/identity-name.js';
 import {
   type CustomerSubject,
@@ -279,8 +280,9 @@ function windowClosesAt(subscription: SubscriptionTimeline, instant: Date): Date
     : null;
 }
 
+/** Long enough after it for the answer to know of it. */
 export function wasAskedSince({ askedAt, mayNotAsk }: SubscriptionTimeline, instant: Date): boolean {
-  return mayNotAsk || (askedAt !== null && askedAt >= instant);
+  return mayNotAsk || (askedAt !== null && isSettledBy(askedAt, instant));
 }
 
 function wait(reason: WaitingReason, closesWith: Period | null = null, lookAt: Date | null = null): Plan {

@@ -126,11 +126,15 @@ function passedEnd(at: Date): AgreementEnd {
  */
 function plannedEndOf(ordered: readonly AgreementFact[], positives: readonly Date[]): Date | null {
   let planned: Date | null = null;
+  let namedAt: Date | null = null;
   for (const fact of ordered) {
     if (fact.type === 'agreement.created') planned = dateOf(fact.details.endTime);
     // Amended - Manufacturer tells no end, an entitlement neither: that is not the word that there is none.
     if (fact.type === 'agreement.amended') planned = dateOf(fact.details.endTime) ?? planned;
-    if (fact.type === 'agreement.found')
+    if ((fact.type === 'agreement.created' || fact.type === 'agreement.amended') && fact.details.endTime !== null)
+      namedAt = fact.at;
+    // What AWS answers just after a message that names an end may be from before it.
+    if (fact.type === 'agreement.found' && (namedAt === null || isSettledBy(fact.at, namedAt)))
       planned = dateOf(fact.details.endTime) ?? (fact.details.status === null ? planned : null);
   }
   if (planned === null || planned.getUTCFullYear() >= NO_END_YEAR) return null;

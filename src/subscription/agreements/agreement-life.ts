@@ -1,5 +1,5 @@
 // What can be known of one agreement; agreement-state.ts makes it of facts.
-import { earliest } from '../../runtime/clock.js';
+import { earliest, latest, plusMs } from '../../runtime/clock.js';
 import { type AgreementFact } from './agreement-fact.js';
 
 /** What AWS was asked about a subscription. */
@@ -77,6 +77,15 @@ export interface Doubt {
 }
 
 /**
+ * A doubt before AWS was asked about it. What AWS says at once may be from before what was heard: then it is asked once
+ * more when its answers must know of it.
+ */
+export interface Question extends Doubt {
+  /** An answer from this instant on settles it for good; absent: the first one does. */
+  settledFrom?: Date;
+}
+
+/**
  * `unknown`: named, but nothing tells when it runs. `registered`: its buyer has arrived, AWS has not said that it is in
  * force. `awaitingSuccessor`: over, or past its announced end, and AWS has not been asked since.
  */
@@ -95,6 +104,22 @@ export function hasAnswered({ askedAt }: Asking, endAt: Date): boolean {
 
 export function isSettledBy(answerAt: Date, endAt: Date): boolean {
   return answerAt.getTime() - endAt.getTime() >= ANSWER_SETTLES_AFTER_MS;
+}
+
+/** An answer from this instant on knows of it: AWS is asked at once, and again by then. */
+export function settledFrom(fact: AgreementFact): Date {
+  return latest(fact.heardAt, plusMs(happenedAt(fact), ANSWER_SETTLES_AFTER_MS));
+}
+
+/** What tells no time of its own may have happened as it was heard. */
+export function untimedQuestionOf({ heardAt }: AgreementFact): Question {
+  return { askFrom: heardAt, settledFrom: plusMs(heardAt, ANSWER_SETTLES_AFTER_MS), reason: 'untimedMessage' };
+}
+
+/** From when on an answer is missing; null where none is. */
+export function missingFrom({ askFrom, settledFrom: again = askFrom }: Question, { askedAt }: Asking): Date | null {
+  if (askedAt === null || askedAt < askFrom) return askFrom;
+  return askedAt < again ? again : null;
 }
 
 /** What we have heard of has happened, also where the sender's clock runs ahead of ours. */

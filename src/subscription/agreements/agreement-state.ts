@@ -11,9 +11,13 @@ import {
   type Asking,
   type Doubt,
   hasAnswered,
+  missingFrom,
+  type Question,
+  settledFrom,
+  untimedQuestionOf,
 } from './agreement-life.js';
 import { startOf } from './agreement-start.js';
-import { changedSinceToldOf, openTermsOf, trialOf } from './agreement-terms.js';
+import { openTermsOf, termsQuestionsOf, trialOf } from './agreement-terms.js';
 
 /** So long the host is not told of an agreement in force while AWS may still say whether it is a trial. */
 export const TERMS_WAIT_MS = 300_000;
@@ -37,7 +41,7 @@ export function lifeOf(facts: readonly AgreementFact[], asking: Asking): Agreeme
     isSuspended: isSuspended(ordered),
     hasFailed: ordered.some(({ type }) => type === 'legacy.subscribeFailed') && (start?.confirmedAt ?? null) === null,
     doubt: doubtOf(ordered, start, end, asking),
-    openTerms: openTermsOf(ordered, asking),
+    openTerms: openTermsOf(ordered, start, asking),
   };
 }
 
@@ -93,29 +97,41 @@ function doubtOf(
   end: AgreementEnd | null,
   asking: Asking,
 ): Doubt | null {
-  const doubts: Doubt[] = [];
+  const doubts: Question[] = [];
   for (const fact of ordered) {
     const { type, at, heardAt } = fact;
-    if (type === 'message.untimed') doubts.push({ askFrom: heardAt, reason: 'untimedMessage' });
+    if (type === 'message.untimed') doubts.push(untimedQuestionOf(fact));
     if (end === null || end.isByHost) continue;
     const askFrom = latest(heardAt, plusMs(end.at, ANSWER_SETTLES_AFTER_MS));
     // An entitlement is changed by its end, too: whether it runs again, only AWS can say.
-    if (type === 'license.updated' && at > end.at) doubts.push({ askFrom, reason: 'startAfterEnd' });
+    if (type === 'license.updated' && at > end.at)
+      doubts.push({ askFrom, settledFrom: latest(askFrom, settledFrom(fact)), reason: 'startAfterEnd' });
     if (type === 'agreement.found' && at > end.at && isPositive(fact))
       doubts.push({ askFrom, reason: 'endToBeAskedAgain' });
   }
-  const firstHeard = ordered.find(({ type }) => type !== 'buyer.registered')?.heardAt;
-  if (start?.isTold !== true && firstHeard !== undefined) doubts.push({ askFrom: firstHeard, reason: 'unknownStart' });
-  for (const { heardAt } of changedSinceToldOf(ordered)) doubts.push({ askFrom: heardAt, reason: 'unknownTerms' });
-  return openDoubtOf(doubts, asking);
+  const first = ordered.find(({ type }) => type !== 'buyer.registered');
+  if (start?.isTold !== true && first !== undefined) {
+    // Of an agreement of which AWS speaks without a start it will not tell one later.
+    const isSpokenOf = ordered.some(({ type }) => type === 'agreement.found');
+    const askFrom = first.heardAt;
+    doubts.push({ askFrom, settledFrom: isSpokenOf ? askFrom : settledFrom(first), reason: 'unknownStart' });
+  }
+  return openDoubtOf([...doubts, ...termsQuestionsOf(ordered, start)], asking);
 }
 
-/** The one that needs the latest answer, of those that are not answered. */
-export function openDoubtOf(doubts: readonly Doubt[], { askedAt, mayNotAsk }: Asking): Doubt | null {
-  if (mayNotAsk) return null;
-  const open = doubts.filter(({ askFrom }) => askedAt === null || askedAt < askFrom);
-  return open.reduce<Doubt | null>(
-    (latest, doubt) => (latest === null || doubt.askFrom > latest.askFrom ? doubt : latest),
+/**
+ * The one that needs the latest answer, of those that are not answered; those about which AWS is only asked again come
+ * last.
+ */
+export function openDoubtOf(doubts: readonly Question[], asking: Asking): Doubt | null {
+  if (asking.mayNotAsk) return null;
+  const open = doubts.flatMap((doubt) => {
+    const askFrom = missingFrom(doubt, asking);
+    return askFrom === null ? [] : [{ askFrom, reason: doubt.reason, isFirst: askFrom === doubt.askFrom }];
+  });
+  const asked = open.some(({ isFirst }) => isFirst) ? open.filter(({ isFirst }) => isFirst) : open;
+  return asked.reduce<Doubt | null>(
+    (last, { askFrom, reason }) => (last === null || askFrom > last.askFrom ? { askFrom, reason } : last),
     null,
   );
 }

@@ -1,4 +1,4 @@
-import { earliest, latest } from '../../runtime/clock.js';
+import { earliest, HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { type AgreementFact } from './agreement-fact.js';
 import {
   type AgreementLife,
@@ -6,54 +6,108 @@ import {
   type Asking,
   dateOf,
   isSettledBy,
+  missingFrom,
   type OpenTerms,
+  type Question,
+  settledFrom,
 } from './agreement-life.js';
+
+/** So far our clock may be from AWS's where nobody notices. */
+const CLOCKS_DIFFER_MS = 10_000;
+/** What is told within this time of its start speaks of the start: no trial is converted so soon. */
+const OF_THE_START_MS = 60_000;
+
+interface PriceWord {
+  at: Date;
+  /** For an answer, which may be as of any instant until it was heard; a message tells its own. */
+  upTo: Date;
+  isAnswer: boolean;
+  isTrial: boolean;
+  until: Date | null;
+}
 
 /**
  * Trial or paid, by the terms (in legacy messages by AWS's flag); what the buyer's browser brought along decides
  * nothing.
  */
 export function trialOf(ordered: readonly AgreementFact[], start: AgreementStart | null): AgreementLife['trial'] {
-  const words = ordered.flatMap(priceWordOf);
+  const words = priceWordsOf(ordered);
   const last = words.findLastIndex(({ isTrial }) => isTrial);
   const trial = words[last];
   if (!trial) return null;
   const paid = words[last + 1];
-  const until =
-    paid === undefined || (trial.until !== null && trial.until <= paid.at)
-      ? trial.until
-      : conversionOf(ordered, trial.at, paid.at);
+  const until = paid === undefined ? trial.until : overAt(ordered, start, trial, paid);
   return start !== null && until !== null && until <= start.at ? null : { until };
 }
 
-function priceWordOf(fact: AgreementFact): { at: Date; isTrial: boolean; until: Date | null }[] {
+/** In order. What is paid does not become a trial again: an answer that says so soon afterwards is from before. */
+function priceWordsOf(ordered: readonly AgreementFact[]): PriceWord[] {
+  const words: PriceWord[] = [];
+  for (const word of ordered.flatMap(priceWordOf)) {
+    const index = word.isAnswer && word.isTrial ? words.findIndex((other) => isSoonAfter(word, other)) : -1;
+    const paid = words[index];
+    if (paid) words.splice(index, 0, { ...word, at: paid.at });
+    else words.push(word);
+  }
+  return words;
+}
+
+function isSoonAfter({ at }: PriceWord, paid: PriceWord): boolean {
+  return !paid.isTrial && !isSettledBy(at, paid.at);
+}
+
+function priceWordOf(fact: AgreementFact): PriceWord[] {
+  const { at, heardAt } = fact;
   if (fact.type === 'legacy.subscribeSucceeded') {
     const { isFreeTrial } = fact.details;
-    return isFreeTrial === null ? [] : [{ at: fact.at, isTrial: isFreeTrial, until: null }];
+    return isFreeTrial === null ? [] : [{ at, upTo: at, isAnswer: false, isTrial: isFreeTrial, until: null }];
   }
   if (fact.type !== 'agreement.found' || fact.details.terms === null) return [];
   const { trial } = fact.details.terms;
-  return [{ at: fact.at, isTrial: trial !== null, until: dateOf(trial?.until ?? null) }];
+  const upTo = plusMs(heardAt, CLOCKS_DIFFER_MS);
+  return [{ at, upTo, isAnswer: true, isTrial: trial !== null, until: dateOf(trial?.until ?? null) }];
 }
 
 /**
- * The terms were a trial's when AWS was last asked, and are no more: they changed with the last message in between that
- * may tell of a change.
+ * The terms were a trial's when AWS last said so, and are no more: it came to its end, or they changed before, with the
+ * last message that may tell of a change.
  */
-function conversionOf(ordered: readonly AgreementFact[], trialAt: Date, upTo: Date): Date {
-  const changes = ordered.filter((fact) => fact.at <= upTo && mayBeUnknownTo(trialAt, fact));
-  const last = changes.at(-1)?.at;
-  return last === undefined ? upTo : latest(last, trialAt);
+function overAt(
+  ordered: readonly AgreementFact[],
+  start: AgreementStart | null,
+  trial: PriceWord,
+  paid: PriceWord,
+): Date {
+  const { until } = trial;
+  // By one clock or the other, or while AWS was asked.
+  if (until !== null && until <= paid.upTo) return until;
+  // AWS is asked once more about what an answer may not have known: what it says much later tells nothing of it.
+  const isAskedAgain = ({ at, heardAt }: AgreementFact): boolean =>
+    at > trial.at || heardAt > trial.at || paid.at.getTime() - at.getTime() <= HOUR_MS;
+  const changes = ordered.filter(
+    (fact) =>
+      fact.at <= paid.upTo && mayBeUnknownTo(trial, fact, start) && !isOfTheStart(fact, start) && isAskedAgain(fact),
+  );
+  return changes.at(-1)?.at ?? paid.at;
 }
 
 /**
- * Whether an answer may not have known of a change. Messages carry whole seconds of another clock and answers lag, so
- * the instants alone do not tell what came first: a change counts as unknown where it was heard of after the question
- * and had not happened long before it.
+ * Whether a word may not have known of a change. Messages carry whole seconds of another clock, and answers are as of
+ * some minutes before, so the instants alone do not tell what came first. A change counts as unknown to an answer where
+ * it had not happened long before, and was heard of after the question, or the answer still says trial: what is paid
+ * stays so.
  */
-function mayBeUnknownTo(answerAt: Date, { type, at, heardAt }: AgreementFact): boolean {
+function mayBeUnknownTo(word: PriceWord, fact: AgreementFact, start: AgreementStart | null): boolean {
+  const { type, at, heardAt } = fact;
   if (!TERMS_MAY_CHANGE.has(type)) return false;
-  return at > answerAt || (heardAt > answerAt && !isSettledBy(answerAt, at));
+  if (at > word.at) return true;
+  if (!word.isAnswer || isSettledBy(word.at, at)) return false;
+  return heardAt > word.at || (word.isTrial && !isOfTheStart(fact, start));
+}
+
+/** An answer that speaks of the terms knows the start. */
+function isOfTheStart({ at }: AgreementFact, start: AgreementStart | null): boolean {
+  return start !== null && at <= plusMs(start.at, OF_THE_START_MS);
 }
 
 const TERMS_MAY_CHANGE: ReadonlySet<string> = new Set([
@@ -63,22 +117,38 @@ const TERMS_MAY_CHANGE: ReadonlySet<string> = new Set([
   'legacy.subscribeSucceeded',
 ]);
 
-/** What may have changed the terms after AWS last told them. */
-export function changedSinceToldOf(ordered: readonly AgreementFact[]): AgreementFact[] {
-  const word = ordered.findLast((fact) => priceWordOf(fact).length > 0);
-  if (!word) return ordered.filter(({ type }) => TERMS_MAY_CHANGE.has(type));
-  // A message that tells the price itself is no answer: it knows what it says.
-  const isAnswer = word.type === 'agreement.found';
-  return ordered.filter((fact) => mayBeUnknownTo(word.at, fact) && (isAnswer || fact.at > word.at));
+/** A question about what may have changed the terms after AWS last told them. */
+export interface TermsQuestion extends Question {
+  changedAt: Date;
 }
 
-/** An answer that does not speak of the terms settles it, too: AWS will not tell them. */
-export function openTermsOf(ordered: readonly AgreementFact[], { askedAt, mayNotAsk }: Asking): OpenTerms | null {
-  if (mayNotAsk) return null;
-  const changed = changedSinceToldOf(ordered);
-  const open = changed.filter(({ heardAt }) => askedAt === null || askedAt < heardAt);
+/** What AWS is to be asked about the terms: at once, and again where its answer may be from before. */
+export function termsQuestionsOf(ordered: readonly AgreementFact[], start: AgreementStart | null): TermsQuestion[] {
+  const word = priceWordsOf(ordered).at(-1);
+  const changes = ordered.filter((fact) =>
+    word === undefined ? TERMS_MAY_CHANGE.has(fact.type) : mayBeUnknownTo(word, fact, start),
+  );
+  const answer = ordered.findLast((fact) => fact.type === 'agreement.found');
+  return changes.map((fact) => {
+    // AWS has spoken of the agreement since, and not of its terms: it will not tell them.
+    const isUntold = answer !== undefined && answer.details.terms === null && answer.at >= fact.heardAt;
+    return {
+      ...{ changedAt: fact.at, askFrom: fact.heardAt, reason: 'unknownTerms' },
+      ...(isUntold ? {} : { settledFrom: settledFrom(fact) }),
+    };
+  });
+}
+
+export function openTermsOf(
+  ordered: readonly AgreementFact[],
+  start: AgreementStart | null,
+  asking: Asking,
+): OpenTerms | null {
+  if (asking.mayNotAsk) return null;
+  const questions = termsQuestionsOf(ordered, start);
+  const open = questions.filter((question) => missingFrom(question, asking) !== null);
   const [first] = open;
   if (!first) return null;
-  const wasTold = open.length < changed.length || ordered.some((fact) => priceWordOf(fact).length > 0);
-  return { from: wasTold ? first.at : null, heardAt: earliest(...open.map(({ heardAt }) => heardAt)) };
+  const wasTold = open.length < questions.length || priceWordsOf(ordered).length > 0;
+  return { from: wasTold ? first.changedAt : null, heardAt: earliest(...open.map(({ askFrom }) => askFrom)) };
 }

@@ -3,7 +3,16 @@ import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
 import { isPositive } from './agreement-end.js';
-import { type AgreementLife, ANSWER_SETTLES_AFTER_MS, type Asking, type Doubt } from './agreement-life.js';
+import {
+  type AgreementLife,
+  ANSWER_SETTLES_AFTER_MS,
+  type Asking,
+  type Doubt,
+  missingFrom,
+  type Question,
+  settledFrom,
+  untimedQuestionOf,
+} from './agreement-life.js';
 import { AssignmentBoard } from './assignment-board.js';
 
 /**
@@ -86,11 +95,10 @@ export function assignFacts(
   for (const fact of ofType('buyer.registered')) placeArrival(fact, board);
   for (const fact of ofType('host.ended')) for (const id of board.standing(fact.among ?? [])) board.add(id, fact);
 
-  const doubts: (Doubt & { factId: string })[] = [];
+  const doubts: (Question & { factId: string })[] = [];
   const ofOthers: string[] = [];
   for (const fact of rest) {
-    if (fact.type === 'message.untimed')
-      doubts.push({ factId: fact.id, askFrom: fact.heardAt, reason: 'untimedMessage' });
+    if (fact.type === 'message.untimed') doubts.push({ factId: fact.id, ...untimedQuestionOf(fact) });
     if (fact.type === 'legacy.subscribeFailed') placeFailure(fact, board, ofOthers);
     if (!ENDS.has(fact.type) && fact.type !== 'advisory.issued' && fact.type !== 'advisory.resolved') continue;
     const place = placeOf(fact, board, asking);
@@ -98,13 +106,16 @@ export function assignFacts(
     if (place.kind === 'others') ofOthers.push(fact.id);
     if (place.kind === 'doubt') doubts.push({ factId: fact.id, ...place.doubt });
   }
-  const isOpen = ({ askFrom }: Doubt): boolean =>
-    !asking.mayNotAsk && (asking.askedAt === null || asking.askedAt < askFrom);
   return {
     byAgreement: board.byAgreement(),
     wanted: board.wanted,
     aliases: new Map([...board.aliases].filter(([alias]) => rows.some(({ id }) => id === alias))),
-    doubts: doubts.filter(isOpen),
+    doubts: asking.mayNotAsk
+      ? []
+      : doubts.flatMap((doubt) => {
+          const askFrom = missingFrom(doubt, asking);
+          return askFrom === null ? [] : [{ factId: doubt.factId, askFrom, reason: doubt.reason }];
+        }),
     ofOthers,
   };
 }
@@ -198,7 +209,7 @@ function placeFailure(fact: AgreementFact, board: AssignmentBoard, ofOthers: str
 }
 
 type Place =
-  { kind: 'agreement'; id: string } | { kind: 'doubt'; doubt: Doubt } | { kind: 'others' } | { kind: 'settled' };
+  { kind: 'agreement'; id: string } | { kind: 'doubt'; doubt: Question } | { kind: 'others' } | { kind: 'settled' };
 
 /**
  * Of which agreement an end (or an advisory) speaks: of the one that had begun and was not over; or it confirms an end
@@ -230,7 +241,9 @@ function placeBeforeAll(fact: AgreementFact, ids: readonly string[], board: Assi
     const { start } = board.life(id);
     return start?.isTold === false && start.at > fact.at && start.at <= plusMs(fact.at, ARRIVAL_MS);
   });
-  return mayBeOf ? { kind: 'doubt', doubt: { askFrom: fact.heardAt, reason: 'noneBegunYet' } } : { kind: 'others' };
+  if (!mayBeOf) return { kind: 'others' };
+  const doubt: Question = { askFrom: fact.heardAt, settledFrom: settledFrom(fact), reason: 'noneBegunYet' };
+  return { kind: 'doubt', doubt };
 }
 
 /**

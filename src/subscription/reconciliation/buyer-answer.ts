@@ -153,9 +153,8 @@ function isNews({ about, details }: Finding, known: KnownAgreement | undefined):
   if (about.agreementId !== undefined && known.agreementDigests.length === 0) return true;
   if (about.licenseArn !== undefined && !isFormKnown(about.licenseArn, known)) return true;
   const { at, details: before } = known.found;
-  if (known.lastHeardAt !== null && known.lastHeardAt > at) return true;
-  const mayBeStale = known.lastFactAt !== null && known.lastFactAt.getTime() + STALE_INDEX_MS > at.getTime();
-  if (mayBeStale && details.status === IN_FORCE) return true;
+  if (hasHeardSince(known, at)) return true;
+  if (mayBeStale(known, at) && details.status === IN_FORCE) return true;
   const isSame =
     details.status === before.status &&
     details.startTime === before.startTime &&
@@ -183,6 +182,25 @@ export function messageIdOf(finding: Finding, askedAt: Date): string {
   return createHash('sha256')
     .update(JSON.stringify([finding.about, finding.details, askedAt.toISOString()]))
     .digest('hex');
+}
+
+/**
+ * Whether AWS is asked for an agreement's terms. Of what runs, each time: terms are amended. Of what is over, once
+ * nothing was heard of it that the last answer may not have known.
+ */
+export function wantsTerms(buyer: AskedBuyer, { agreementId, status }: FoundAgreement): boolean {
+  const known = buyer.agreements.find((agreement) => agreement.agreementId === agreementId);
+  if (status === IN_FORCE || !known?.found || known.terms === null) return true;
+  return hasHeardSince(known, known.found.at) || mayBeStale(known, known.found.at);
+}
+
+function hasHeardSince({ lastHeardAt }: KnownAgreement, at: Date): boolean {
+  return lastHeardAt !== null && lastHeardAt > at;
+}
+
+/** Its last answer came so soon after the last thing heard that it may be older. */
+function mayBeStale({ lastFactAt }: KnownAgreement, at: Date): boolean {
+  return lastFactAt !== null && lastFactAt.getTime() + STALE_INDEX_MS > at.getTime();
 }
 
 /** Agreements of which an answer of the Agreement API says nothing: GetEntitlements may know more of them. */

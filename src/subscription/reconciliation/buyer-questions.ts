@@ -10,7 +10,7 @@ import { plusMs } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type AgreementTerms } from '../agreements/agreement-fact.js';
 import { type AskedBuyer } from './asked-buyer.js';
-import { type BuyerAnswer, ofProduct, unheardOf } from './buyer-answer.js';
+import { type BuyerAnswer, ofProduct, unheardOf, wantsTerms } from './buyer-answer.js';
 
 export type BuyerAnswered = { kind: 'answered'; answer: BuyerAnswer } | { kind: 'failed'; failure: CallFailure };
 
@@ -143,19 +143,14 @@ export class BuyerQuestions {
     return { entitlements: inForce, licenses: [...new Set(licenses)], isDenied };
   }
 
-  /** Of what runs, each time: terms are amended. Of what is over, once. */
   private async terms(
     buyer: AskedBuyer,
     product: ResolvedProduct,
     found: readonly FoundAgreement[],
     patience: Patience,
   ): Promise<Map<string, AgreementTerms>> {
-    const known = new Set(
-      buyer.agreements.flatMap(({ agreementId, terms: told }) => (told === null ? [] : [agreementId])),
-    );
     const terms = new Map<string, AgreementTerms>();
-    for (const agreement of found) {
-      if (agreement.status !== 'ACTIVE' && known.has(agreement.agreementId)) continue;
+    for (const agreement of found.filter((one) => wantsTerms(buyer, one))) {
       const answer = await this.agreements.trialOf(product.region, agreement.agreementId, patience);
       if (answer.kind === 'failed' && answer.failure.kind !== 'unrecognised') throw new AskingFailed(answer.failure);
       if (answer.kind !== 'answered') continue;

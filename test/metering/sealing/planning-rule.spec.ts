@@ -517,6 +517,12 @@ describe('usage that no agreement covers', () => {
       'wait afterEnd',
     ],
     [
+      'nor one that comes so soon after it that it may be older',
+      { spans: ENDED, now: LATER, subscription: { askedAt: at('10:14:59') } },
+      usage('10:45'),
+      'wait afterEnd',
+    ],
+    [
       'waits for an announced successor [T2]',
       { spans: [{ ...ENDED[0]!, end: { awaitsSuccessor: true } }] },
       usage('10:45'),
@@ -569,7 +575,7 @@ describe('usage that no agreement covers', () => {
     ],
     [
       'and is set apart there once AWS was asked',
-      { spans: [{ ...ENDED[0]!, end: null }], now: LATER, subscription: { askedAt: at('10:05') } },
+      { spans: [{ ...ENDED[0]!, end: null }], now: LATER, subscription: { askedAt: at('10:15') } },
       usage('10:45'),
       'set apart afterEnd',
     ],

@@ -177,6 +177,30 @@ describe('an end that is only announced', () => {
       [created(DECEMBER), fact('a', '11-10 00:00', 'agreement.found', { status: null, entitled: true })],
       DECEMBER,
     ],
+    [
+      'is what a message says, where an answer from within ten minutes after it names another',
+      [
+        ...[created(DECEMBER), fact('a', '11-10 00:00', 'agreement.amended', { endTime: JANUARY })],
+        fact('a', '11-10 00:09:59', 'agreement.found', { endTime: DECEMBER }),
+      ],
+      JANUARY,
+    ],
+    [
+      'is what a later answer says',
+      [
+        ...[created(DECEMBER), fact('a', '11-10 00:00', 'agreement.amended', { endTime: JANUARY })],
+        fact('a', '11-10 00:10', 'agreement.found', { endTime: DECEMBER }),
+      ],
+      DECEMBER,
+    ],
+    [
+      'is what an answer says at once, where the messages named none',
+      [
+        ...[created(null), fact('a', '11-01 00:00', 'agreement.amended')],
+        fact('a', '11-01 00:00', 'agreement.found', { endTime: DECEMBER }),
+      ],
+      DECEMBER,
+    ],
     ['is no end in the year 9999', [created('9999-12-31T23:59:59.000Z')], null],
     ['is no end from the year 9000 on', [created('9000-06-01T00:00:00.000Z')], null],
     [

@@ -1,7 +1,12 @@
 /** An agreement's own life: its start, its phase, when that may change, and what only AWS can settle. */
 import { describe, expect, it } from '@jest/globals';
 import { type AgreementFact } from '../../../src/subscription/agreements/agreement-fact.js';
-import { type AgreementPhase, type Asking, type Doubt } from '../../../src/subscription/agreements/agreement-life.js';
+import {
+  type AgreementPhase,
+  type Asking,
+  type Doubt,
+  type Question,
+} from '../../../src/subscription/agreements/agreement-life.js';
 import { lifeOf, openDoubtOf, phaseOf, turningPointsOf } from '../../../src/subscription/agreements/agreement-state.js';
 import { asked, fact, instant, iso, MAY_NOT_ASK, NOT_ASKED } from './facts.js';
 
@@ -222,6 +227,53 @@ describe('a doubt, which only AWS can settle', () => {
 
   const early: Doubt = { askFrom: instant('11-05 10:00'), reason: 'unknownStart' };
   const late: Doubt = { askFrom: instant('11-15 10:00'), reason: 'untimedMessage' };
+
+  it.each<[string, AgreementFact[], Asking, string | null]>([
+    [
+      'a message without a time: it may tell of what AWS does not list yet',
+      [TOLD, fact('a', '11-05 09:00', 'message.untimed', {}, { heardAt: '11-05 10:00' })],
+      asked('11-05 10:00'),
+      '11-05 10:10',
+    ],
+    [
+      'an entitlement that changed long after the end',
+      [TOLD, ended, fact('a', '11-25 10:00', 'license.updated')],
+      asked('11-25 10:00'),
+      '11-25 10:10',
+    ],
+    [
+      'not one that was heard of long after it changed',
+      [TOLD, ended, fact('a', '11-25 10:00', 'license.updated', {}, { heardAt: '11-25 10:10' })],
+      asked('11-25 10:10'),
+      null,
+    ],
+    [
+      'a start that nobody has told, and AWS does not know of',
+      [fact('a', '11-05 10:00', 'license.updated')],
+      asked('11-05 10:00'),
+      '11-05 10:10',
+    ],
+    [
+      'not one of an agreement of which it has spoken',
+      [fact('a', '11-05 10:00', 'license.updated'), fact('a', '11-05 10:00', 'agreement.found', { status: null })],
+      asked('11-05 10:00'),
+      null,
+    ],
+    ['only once more', [TOLD, fact('a', '11-05 10:00', 'message.untimed')], asked('11-05 10:10'), null],
+  ])('about which AWS is asked again when its answer must know of it: %s', (_, facts, asking, expected) => {
+    expect(doubt(facts, asking)?.askFrom.toISOString() ?? null).toBe(expected === null ? null : iso(expected));
+  });
+
+  it('about which AWS is to be asked again waits for one about which it was not asked at all', () => {
+    const again: Question = { ...late, settledFrom: instant('11-15 10:10') };
+    const later: Question = { ...early, askFrom: instant('11-15 10:05') };
+    expect(openDoubtOf([again, later], asked('11-15 10:00'))).toEqual(later);
+    expect(openDoubtOf([again, { ...again, settledFrom: instant('11-15 10:20') }], asked('11-15 10:00'))).toEqual({
+      ...{ askFrom: instant('11-15 10:20'), reason: 'untimedMessage' },
+    });
+    expect(openDoubtOf([again], asked('11-15 10:10'))).toBeNull();
+  });
+
   it.each<[string, Doubt[], Asking, Doubt | null]>([
     ['of several the one that needs the latest answer', [early, late], NOT_ASKED, late],
     ['in any order', [late, early], NOT_ASKED, late],

@@ -63,12 +63,110 @@ describe('a trial', () => {
       iso('11-20 00:00'),
     ],
     [
-      'at the answer that said trial, by a message of that second or just before it that was heard afterwards',
+      'by a message of that second or just before it that was heard afterwards: the answer was from before',
       [
         ...[STARTED, trialUntil('11-06 00:10', '12-01 00:00'), amended('11-06 00:00:01', '11-06 00:11')],
         paid('11-06 01:00'),
       ],
-      iso('11-06 00:10'),
+      iso('11-06 00:00:01'),
+    ],
+    [
+      'by one that was heard before it, where AWS says otherwise when it is asked again',
+      [STARTED, trialUntil('11-06 00:10', '12-01 00:00'), amended('11-06 00:09'), paid('11-06 01:09')],
+      iso('11-06 00:09'),
+    ],
+    [
+      'not where it says so only much later',
+      [STARTED, trialUntil('11-06 00:10', '12-01 00:00'), amended('11-06 00:09'), paid('11-06 01:09:01')],
+      iso('11-06 01:09:01'),
+    ],
+    [
+      'by one of so long ago, if it was heard after the answer',
+      [
+        ...[STARTED, trialUntil('11-06 00:10', '12-01 00:00'), amended('11-06 00:09', '11-06 00:10:01')],
+        paid('11-07 00:00'),
+      ],
+      iso('11-06 00:09'),
+    ],
+    [
+      'not by what was told with the start',
+      [
+        ...[STARTED, trialUntil('11-05 10:00:30', '12-01 00:00')],
+        ...[fact('a', '11-05 10:01', 'license.updated', {}, { heardAt: '11-05 10:02' }), paid('11-05 10:30')],
+      ],
+      iso('11-05 10:30'),
+    ],
+    [
+      'but by what came a minute after it',
+      [
+        ...[STARTED, trialUntil('11-05 10:00:30', '12-01 00:00')],
+        ...[fact('a', '11-05 10:01:01', 'license.updated', {}, { heardAt: '11-05 10:02' }), paid('11-05 10:30')],
+      ],
+      iso('11-05 10:01:01'),
+    ],
+    [
+      'by a message of ten seconds after the answer that knows of it: our clock is behind',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-20 00:00:10'), paid('11-20 00:00')],
+      iso('11-20 00:00:10'),
+    ],
+    [
+      'not by one from later on',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-20 00:00:11'), paid('11-20 00:00')],
+      iso('11-20 00:00'),
+    ],
+    [
+      'by one that came while AWS was asked',
+      [
+        ...[STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-20 00:05')],
+        fact(
+          'a',
+          '11-20 00:00',
+          'agreement.found',
+          { startTime: iso(START), terms: { trial: null } },
+          { heardAt: '11-20 00:05' },
+        ),
+      ],
+      iso('11-20 00:05'),
+    ],
+    [
+      'was over at its end, not at an amendment of days before, where our clock was ten seconds behind',
+      [STARTED, trialUntil('11-06 00:00', '11-20 00:00:10'), amended('11-15 00:00'), paid('11-20 00:00')],
+      iso('11-20 00:00:10'),
+    ],
+    [
+      'not where it was to last longer than that',
+      [STARTED, trialUntil('11-06 00:00', '11-20 00:00:11'), amended('11-15 00:00'), paid('11-20 00:00')],
+      iso('11-15 00:00'),
+    ],
+    [
+      'is not taken up again by an answer from before the one that says paid, however little later it comes',
+      [
+        STARTED,
+        trialUntil('11-06 00:00', '12-01 00:00'),
+        paid('11-20 00:00'),
+        trialUntil('11-20 00:09:59', '12-01 00:00'),
+      ],
+      iso('11-20 00:00'),
+    ],
+    [
+      'is known by such an answer, where it was told of no earlier',
+      [STARTED, amended('11-19 23:55'), paid('11-20 00:00'), trialUntil('11-20 00:09:59', '12-01 00:00')],
+      iso('11-19 23:55'),
+    ],
+    [
+      'is taken up again by a later one',
+      [STARTED, paid('11-20 00:00'), trialUntil('11-20 00:10', '12-01 00:00')],
+      iso('12-01 00:00'),
+    ],
+    [
+      'is what two such answers say together',
+      [trialUntil('11-20 00:00', '12-01 00:00'), STARTED, trialUntil('11-20 00:05', '12-02 00:00')],
+      iso('12-02 00:00'),
+    ],
+    [
+      'is what AWS’s flag says, if it comes soon after an answer that says paid',
+      [paid(START), legacy(true, '11-05 10:05')],
+      null,
     ],
     [
       'not by one from long before that answer',
@@ -113,7 +211,51 @@ describe('terms that may have changed since AWS told them', () => {
 
   it.each<[string, AgreementFact[], Asking, OpenTerms | null]>([
     ['are open from the beginning, where nothing was ever told', [STARTED], NOT_ASKED, since(null, START)],
-    ['until AWS was asked, whatever it answered', [STARTED], asked(START), null],
+    ['until AWS was asked when it must know of it, whatever it answered', [STARTED], asked('11-05 10:10'), null],
+    ['and not before: its lists may be as late as that', [STARTED], asked('11-05 10:09:59'), since(null, START)],
+    ['unless it spoke of the agreement, and told no terms', [STARTED, found(START, null)], asked(START), null],
+    [
+      'which it did before the message was heard',
+      [STARTED, found('11-05 09:59:59', null)],
+      asked(START),
+      since(null, START),
+    ],
+    [
+      'are told by its answer where it has told terms before',
+      [STARTED, paid('11-05 10:00'), found('11-15 00:00', null), amended('11-15 00:00:01', '11-15 00:00:01')],
+      asked('11-15 00:10:01'),
+      null,
+    ],
+    [
+      'are open where the answer still says trial, until it must know of the change',
+      [STARTED, trialUntil('11-15 00:09', '12-01 00:00'), amended('11-15 00:00')],
+      asked('11-15 00:09'),
+      since('11-15 00:00', '11-15 00:00'),
+    ],
+    [
+      'and no longer',
+      [STARTED, trialUntil('11-15 00:09', '12-01 00:00'), amended('11-15 00:00')],
+      asked('11-15 00:10'),
+      null,
+    ],
+    [
+      'not where it says paid: that stays so',
+      [STARTED, paid('11-15 00:00'), amended('11-15 00:00')],
+      asked('11-15 00:00'),
+      null,
+    ],
+    [
+      'not of a trial by what was told with its start',
+      [STARTED, trialUntil('11-05 10:00:30', '12-01 00:00'), fact('a', '11-05 10:00:20', 'license.updated')],
+      asked('11-05 10:00:30'),
+      null,
+    ],
+    [
+      'but by what came a minute after it',
+      [STARTED, trialUntil('11-05 10:02', '12-01 00:00'), fact('a', '11-05 10:01:01', 'license.updated')],
+      asked('11-05 10:02'),
+      since('11-05 10:01:01', '11-05 10:01:01'),
+    ],
     ['are open after a message that was heard since', [STARTED], asked('11-05 09:59'), since(null, START)],
     ['are never open where AWS may not be asked', [STARTED], MAY_NOT_ASK, null],
     [

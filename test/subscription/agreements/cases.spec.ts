@@ -241,7 +241,7 @@ describe('M11, M12, T2: ends and renewals of which messages are lost or late (si
   });
 
   it('past its announced end it is asked about; meanwhile usage waits, nothing ends, and what AWS knows takes effect at its own instant', () => {
-    const before = asked('10-11 00:05');
+    const before = asked('10-11 00:10');
     const chain = chainOf(relationOf({ 'agmt-1': {} }, [first], before, false), 'agmt-1');
     const now = instant('11-11 00:30');
     expect(stateOf(chain, before, now)).toMatchObject({ state: 'active', askAt: instant('11-11 00:10') });
@@ -451,12 +451,17 @@ describe('M14: trial and paid, by the terms (siblings: same license and agreemen
       asked('11-01 10:05'),
       { from: amended.at, heardAt: amended.heardAt },
     ],
-    ['amended, and asked since: none', [start, trial('11-01 10:05', null), amended], asked('11-05 14:21'), null],
-    ['asked, and AWS did not say: none, it is paid', [start], asked('11-01 10:05'), null],
+    [
+      'amended, and asked when AWS must know of it: none',
+      [start, trial('11-01 10:05', null), amended],
+      asked('11-05 14:30'),
+      null,
+    ],
+    ['asked, and AWS did not say: none, it is paid', [start], asked('11-01 10:10'), null],
     [
       'asked in vain, and amended since: from the amendment on',
       [start, amended],
-      asked('11-01 10:05'),
+      asked('11-01 10:10'),
       { from: amended.at, heardAt: amended.heardAt },
     ],
     ['AWS may not be asked: none', [start, amended], MAY_NOT_ASK, null],

@@ -486,13 +486,28 @@ describe('an end of shortly before a start that nobody has told', () => {
   });
 });
 
+describe('an end from before a start that is not told', () => {
+  const arrival = arrived('11-10 01:00');
+  const asking = (at: string): string[] =>
+    assigned([], [], { arrival, end: unsubscribed('11-10 00:00') }, asked(at)).doubts;
+
+  it('is asked about again when AWS must know of the start', () => {
+    expect(asking('11-09 23:59')).toEqual(['end noneBegunYet 11-10T00:00']);
+    expect(asking('11-10 00:00')).toEqual(['end noneBegunYet 11-10T00:10']);
+    expect(asking('11-10 00:10')).toEqual([]);
+  });
+});
+
 describe('a message that tells no time', () => {
   const untimed = fact(null, '11-10 00:00', 'message.untimed', {}, { heardAt: '11-10 03:00' });
 
   it.each<[Asking, string[]]>([
     [NOT_ASKED, ['untimed untimedMessage 11-10T03:00']],
     [asked('11-10 02:59'), ['untimed untimedMessage 11-10T03:00']],
-    [asked('11-10 03:00'), []],
+    // The answer may be from before what it tells of.
+    [asked('11-10 03:00'), ['untimed untimedMessage 11-10T03:10']],
+    [asked('11-10 03:09:59'), ['untimed untimedMessage 11-10T03:10']],
+    [asked('11-10 03:10'), []],
     [MAY_NOT_ASK, []],
   ])('is a reason to ask, and no more: %j', (asking, doubts) => {
     const seen = assigned([row('a')], [told('a', '11-01 00:00')], { untimed }, asking);

@@ -1,0 +1,315 @@
+/**
+ * One agreement as it really runs, and what a listener hears of it: AWS stamps its messages with whole seconds of its
+ * own clock, cut off, and they come late; the listener's clock is ahead or behind; what AWS answers is as of some
+ * minutes before it was asked. Asks when the rules want it to, and besides when it happens to, also in the very second
+ * of an event. What really happened is known here alone; the rules see messages and answers.
+ */
+import { type AgreementFact, factIdOf, type FactDetails } from '../../../src/subscription/agreements/agreement-fact.js';
+import { type Asking } from '../../../src/subscription/agreements/agreement-life.js';
+import { stateOf } from '../../../src/subscription/agreements/subscription-state.js';
+import { type SubscriptionTimeline } from '../../../src/subscription/agreements/timeline.js';
+import { agreementKeyOf, digestOf } from '../../../src/subscription/chain/aws-names.js';
+import { type AskedBuyer, type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
+import { findingsOf, wantsTerms } from '../../../src/subscription/reconciliation/buyer-answer.js';
+import { type FoundAgreement } from '../../../src/aws/found-agreement.js';
+import { relationOf, timelineFor } from './relation.js';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** How often the listener looks whether there is something to ask. */
+const TICK_MS = 10 * SECOND_MS;
+/** More than anything could be worth asking: the rules ask in a circle. */
+const QUESTIONS_MAX = 60;
+export const BEGIN = Date.UTC(2026, 10, 18);
+
+/** Milliseconds from one thing to the next, all on AWS's side. */
+export interface TrueAgreement {
+  startsAt: number;
+  /** Null: paid from its start. */
+  trialMs: number | null;
+  /** Into the trial; null: it lasts as long as was signed. */
+  convertedAfter: number | null;
+  endsAfter: number | null;
+  /** Instants after the start at which something else is amended. */
+  amendedAfter: readonly number[];
+}
+
+export interface Telling {
+  /** Our clock less AWS's. */
+  skewMs: number;
+  isLegacy: boolean;
+  /** Of each message by its turn; the first ones again where there are more. */
+  delays: readonly number[];
+  /** Of each answer by its turn, how old it is. */
+  lags: readonly number[];
+  conversionBy: 'agreement.amended' | 'license.updated' | 'legacy.subscribeSucceeded';
+  /** What a legacy start says of a trial, and the message of a conversion. */
+  isFlagged: boolean;
+  /** License Updated beside Created; AWS may leave Created out. */
+  startBy: 'created' | 'license' | 'both';
+  /** `untimed`: the message of the end tells no time (raw delivery). */
+  endBy: 'ended' | 'deprovisioned' | 'untimed';
+  /** Terms of a trial that is over: none, or when it was over. */
+  isKept: boolean;
+  /** Questions that nothing asks for: so long after each of these events, or at any time. */
+  questions: readonly { event: number; offset: number }[];
+}
+
+interface Happening {
+  at: number;
+  type: AgreementFact['type'];
+  details: object;
+  /** Names no agreement. */
+  isNameless: boolean;
+}
+
+export class Listener {
+  readonly facts: AgreementFact[] = [];
+  asking: Asking = { askedAt: null, mayNotAsk: false };
+  questions = 0;
+  /** AWS has told of the trial while it was one. */
+  isTrialTold = false;
+  private nextAskAt: number | null = null;
+  private answers = 0;
+
+  constructor(
+    private readonly truth: TrueAgreement,
+    private readonly telling: Telling,
+  ) {}
+
+  /** When the trial really was over; null where there was none. */
+  get trialUntil(): number | null {
+    const { startsAt, trialMs, convertedAfter } = this.truth;
+    return trialMs === null ? null : startsAt + Math.min(trialMs, convertedAfter ?? trialMs);
+  }
+
+  get endsAt(): number {
+    const { startsAt, endsAfter } = this.truth;
+    return endsAfter === null ? Infinity : startsAt + endsAfter;
+  }
+
+  payerAt(at: number): string {
+    if (at < this.truth.startsAt || at >= this.endsAt) return 'none';
+    const until = this.trialUntil;
+    return until !== null && at < until ? 'a trial' : 'a paid';
+  }
+
+  get boundaries(): number[] {
+    return [this.truth.startsAt, this.trialUntil ?? this.truth.startsAt, this.endsAt].filter(Number.isFinite);
+  }
+
+  /** Our clock. */
+  ours(at: number): Date {
+    return new Date(at + this.telling.skewMs);
+  }
+
+  /** Plays all of it, to the last message and the last question. `look` is told each hour when it would be sealed. */
+  play(look: (hour: number, now: number, timeline: SubscriptionTimeline) => void): void {
+    const events = this.happenings();
+    const heard = events.map((event, index) => ({ event, at: event.at + this.delayOf(index) }));
+    const last = Math.max(...heard.map(({ at }) => at), ...this.boundaries);
+    const until = last + 4 * 60 * MINUTE_MS;
+    const asked = this.telling.questions.map(({ event, offset }) => (events[event % events.length]?.at ?? 0) + offset);
+    // A legacy start that says trial does not say how long: the regular question does.
+    if (this.telling.isLegacy && this.telling.isFlagged) asked.push(this.truth.startsAt + 20 * MINUTE_MS);
+    const hours: number[] = [];
+    for (let hour = BEGIN; hour < until; hour += 60 * MINUTE_MS) hours.push(hour);
+    const agenda = [
+      ...heard.map(({ event, at }) => ({ at, run: () => this.hear(event, at) })),
+      ...asked.map((at) => ({ at, run: () => this.ask(at) })),
+      ...hours.map((hour) => {
+        const at = hour + 70 * MINUTE_MS - this.telling.skewMs;
+        return { at, run: () => look(hour, at, this.timeline(at)) };
+      }),
+    ].sort((a, b) => a.at - b.at);
+    for (const { at, run } of agenda) {
+      this.askUpTo(at);
+      run();
+    }
+    this.askUpTo(until);
+  }
+
+  /**
+   * Whether every message of something that happened by `at` was heard by `now`; one without a time tells nothing by
+   * itself, but that AWS is to be asked, and once more.
+   */
+  hasHeardAllOf(at: number, now: number): boolean {
+    return this.happenings().every((event, index) => {
+      const answeredAfter = event.type === 'message.untimed' ? 10 * MINUTE_MS + 2 * TICK_MS : 0;
+      return event.at >= at || event.at + this.delayOf(index) + answeredAfter <= now;
+    });
+  }
+
+  timeline(at: number): SubscriptionTimeline {
+    const chain = this.chain();
+    return timelineFor(chain, this.asking, this.ours(at), { identity: this.telling.isLegacy ? 'legacy' : 'license' });
+  }
+
+  private chain() {
+    const isNamed = this.facts.some(({ agreementId }) => agreementId === 'a');
+    const { chains } = relationOf(isNamed ? { a: {} } : {}, this.facts, this.asking, this.telling.isLegacy);
+    return [...chains.values()].flat();
+  }
+
+  /** Looks from time to time whether something is to be asked, as the job does. */
+  private askUpTo(until: number): void {
+    while (this.nextAskAt !== null) {
+      const at = Math.ceil((this.nextAskAt - this.telling.skewMs) / TICK_MS) * TICK_MS;
+      if (at >= until) return;
+      this.nextAskAt = null;
+      this.ask(at);
+    }
+  }
+
+  private hear({ at, type, details, isNameless }: Happening, heardAt: number): void {
+    const said = new Date(Math.floor(at / SECOND_MS) * SECOND_MS);
+    const id = factIdOf('told', `${this.facts.length}`, type);
+    const about = { id, type, agreementId: isNameless ? null : 'a', among: null };
+    this.facts.push({ ...about, at: said, heardAt: this.ours(heardAt), details } as AgreementFact);
+    if (type === 'message.untimed') this.wantToAsk(this.ours(heardAt).getTime());
+    this.isTrialTold ||= (details as { isFreeTrial?: boolean | null }).isFreeTrial === true;
+    this.project(heardAt);
+  }
+
+  private project(at: number): void {
+    const { assignment, chains } = relationOf(
+      this.facts.some(({ agreementId }) => agreementId === 'a') ? { a: {} } : {},
+      ...([this.facts, this.asking, this.telling.isLegacy] as const),
+    );
+    for (const chain of chains.values()) {
+      const { askAt } = stateOf(chain, this.asking, this.ours(at));
+      if (askAt) this.wantToAsk(askAt.getTime(), at);
+    }
+    for (const { askFrom } of assignment.doubts) this.wantToAsk(askFrom.getTime(), at);
+  }
+
+  private wantToAsk(at: number, now = at): void {
+    const earliest = Math.max(at, this.ours(now).getTime() + 1);
+    this.nextAskAt = this.nextAskAt === null ? earliest : Math.min(this.nextAskAt, earliest);
+  }
+
+  private ask(at: number): void {
+    this.questions += 1;
+    if (this.questions > QUESTIONS_MAX) throw new Error('the rules ask in a circle');
+    const askedAt = this.ours(at);
+    const known = this.known();
+    const buyer: AskedBuyer = {
+      ...{ productCode: 'p', customerAwsAccountId: '111122223333', customerIdentifier: null, productId: null },
+      ...{ subscriptions: [], agreements: known ? [known] : [] },
+    };
+    const found = this.foundAsOf(at - this.lag());
+    const agreements = found ? [found] : [];
+    const terms = new Map(
+      agreements
+        .filter((one) => wantsTerms(buyer, one))
+        .map((one) => [one.agreementId, { trial: this.trialAsOf(at - this.lag()) }]),
+    );
+    this.isTrialTold ||= [...terms.values()].some(({ trial }) => trial !== null);
+    const answer = { askedAt, agreements, terms, entitlements: [], mayNotAsk: false };
+    for (const { details } of findingsOf(buyer, answer, this.telling.isLegacy ? 'legacy' : 'license')) {
+      const { previousAgreementId: _, initialAgreementId: __, ...said } = details;
+      const fact = { ...said, previousDigest: null, initialDigest: digestOf(agreementKeyOf('a')) };
+      const id = factIdOf('answer', `${this.facts.length}`, 'agreement.found');
+      const about = { id, type: 'agreement.found', agreementId: 'a', among: null, at: askedAt };
+      this.facts.push({ ...about, heardAt: askedAt, details: fact } as AgreementFact);
+    }
+    const before = this.asking.askedAt?.getTime() ?? -Infinity;
+    this.asking = { askedAt: new Date(Math.max(before, askedAt.getTime())), mayNotAsk: false };
+    this.project(at);
+  }
+
+  private known(): KnownAgreement | null {
+    const own = this.facts.filter(({ agreementId }) => agreementId === 'a');
+    if (own.length === 0) return null;
+    const answers = own.filter((fact) => fact.type === 'agreement.found') as AgreementFact<'agreement.found'>[];
+    const last = [...answers].sort((a, b) => Number(b.at) - Number(a.at))[0];
+    const told = [...answers]
+      .filter(({ details }) => details.terms !== null)
+      .sort((a, b) => Number(b.at) - Number(a.at))[0];
+    const others = this.facts.filter(({ type }) => type !== 'agreement.found');
+    const latestOf = (of: 'at' | 'heardAt'): Date | null =>
+      others.length === 0 ? null : new Date(Math.max(...others.map((fact) => Number(fact[of]))));
+    return {
+      ...{ id: 'a', subscriptionId: 'S', agreementId: 'a', agreementDigests: [digestOf(agreementKeyOf('a'))] },
+      ...{ licenseArns: [], licenseDigests: [], erasedLicenses: [] },
+      found: last ? { at: last.at, details: last.details } : null,
+      terms: told?.details.terms ?? null,
+      ...{ lastFactAt: latestOf('at'), lastHeardAt: latestOf('heardAt') },
+    };
+  }
+
+  private foundAsOf(at: number): FoundAgreement | null {
+    const { startsAt } = this.truth;
+    if (at < startsAt) return null;
+    const hasEnded = at >= this.endsAt;
+    return {
+      ...{ agreementId: 'a', status: hasEnded ? 'CANCELLED' : 'ACTIVE', startTime: new Date(startsAt) },
+      ...{ endTime: hasEnded ? new Date(this.endsAt) : null, lastUpdateTime: null, initialAgreementId: 'a' },
+      ...{ customerAwsAccountId: '111122223333', offerId: null, productIds: [], licenseArns: [] },
+    } as FoundAgreement;
+  }
+
+  private trialAsOf(at: number): { until: string } | null {
+    const { startsAt, trialMs } = this.truth;
+    const until = this.trialUntil;
+    if (trialMs === null || until === null) return null;
+    const overAt = Math.min(until, this.endsAt);
+    if (at < overAt || overAt < until) return { until: new Date(startsAt + trialMs).toISOString() };
+    return this.telling.isKept ? { until: new Date(until).toISOString() } : null;
+  }
+
+  private happenings(): Happening[] {
+    const { startsAt, trialMs, convertedAfter, endsAfter, amendedAfter } = this.truth;
+    const { isLegacy, startBy, isFlagged, conversionBy, endBy } = this.telling;
+    const iso = (at: number): string => new Date(Math.floor(at / SECOND_MS) * SECOND_MS).toISOString();
+    const created: FactDetails['agreement.created'] = {
+      ...{ intent: 'NEW', status: 'ACTIVE', startTime: iso(startsAt), endTime: null },
+      ...{ previousDigest: null, offerId: null },
+    };
+    const one = (at: number, type: Happening['type'], details: object = {}): Happening => {
+      const isNameless = type.startsWith('legacy.') || type === 'message.untimed';
+      return { at, type, details: { offerId: null, ...details }, isNameless };
+    };
+    const flag = (isFreeTrial: boolean): object => ({ isFreeTrial: isFlagged ? isFreeTrial : null });
+    const starts = isLegacy
+      ? [one(startsAt, 'legacy.subscribeSucceeded', flag(trialMs !== null))]
+      : [
+          ...(startBy === 'license' ? [] : [one(startsAt, 'agreement.created', created)]),
+          ...(startBy === 'created' ? [] : [one(startsAt, 'license.updated')]),
+        ];
+    const ends = {
+      ended: ['agreement.ended', { status: 'CANCELLED', endTime: null }],
+      deprovisioned: [isLegacy ? 'legacy.unsubscribePending' : 'license.deprovisioned', {}],
+      untimed: ['message.untimed', { said: 'legacy.unsubscribed' }],
+    } as const;
+    const [endType, endDetails] = ends[endBy];
+    const amended = { intent: 'AMEND', status: 'ACTIVE', endTime: null };
+    // Of a start that names no agreement, and of an end soon after it, nobody could tell whether it was a return.
+    const isLegacyWord = isLegacy && conversionBy === 'legacy.subscribeSucceeded' && endsAfter === null;
+    const conversion =
+      isLegacyWord || conversionBy !== 'legacy.subscribeSucceeded' ? conversionBy : 'agreement.amended';
+    return [
+      ...starts,
+      ...amendedAfter
+        .map((after) => startsAt + after)
+        .filter((at) => at < this.endsAt)
+        .map((at) => one(at, 'agreement.amended', amended)),
+      ...(convertedAfter === null || startsAt + convertedAfter >= this.endsAt
+        ? []
+        : [one(startsAt + convertedAfter, conversion, isLegacyWord ? flag(false) : amended)]),
+      ...(endsAfter === null ? [] : [one(this.endsAt, endType, endDetails)]),
+    ];
+  }
+
+  private delayOf(index: number): number {
+    const { delays } = this.telling;
+    return delays[index % delays.length] ?? 0;
+  }
+
+  private lag(): number {
+    const { lags } = this.telling;
+    const lag = lags[this.answers % lags.length] ?? 0;
+    this.answers += 1;
+    return lag;
+  }
+}
