@@ -118,7 +118,7 @@ const TERMS_MAY_CHANGE: ReadonlySet<string> = new Set([
 ]);
 
 /** A question about what may have changed the terms after AWS last told them. */
-export interface TermsQuestion extends Question {
+interface TermsQuestion extends Question {
   changedAt: Date;
 }
 
