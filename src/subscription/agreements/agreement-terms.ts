@@ -131,7 +131,7 @@ export function termsQuestionsOf(ordered: readonly AgreementFact[], start: Agree
   const answer = ordered.findLast((fact) => fact.type === 'agreement.found');
   return changes.map((fact) => {
     // AWS has spoken of the agreement since, and not of its terms: it will not tell them.
-    const isUntold = answer !== undefined && answer.details.terms === null && answer.at >= fact.heardAt;
+    const isUntold = answer?.details.terms === null && answer.at >= fact.heardAt;
     return {
       ...{ changedAt: fact.at, askFrom: fact.heardAt, reason: 'unknownTerms' },
       ...(isUntold ? {} : { settledFrom: settledFrom(fact) }),

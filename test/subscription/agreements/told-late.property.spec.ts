@@ -102,7 +102,7 @@ describe('whenever AWS is asked, however old its answers are and whatever the cl
           if (!listener.hasHeardAllOf(hour + HOUR_MS + TOLERANCE_MS, now) || !isKnowable(listener)) return;
           for (const at of probesOf(listener).filter((probe) => hour <= probe && probe < hour + HOUR_MS)) {
             const span = spanAt(timeline, listener.ours(at));
-            if (!span || span.seals !== 'whenSettled') continue;
+            if (span?.seals !== 'whenSettled') continue;
             // An hour that reaches beyond that instant waits as a whole.
             if (span.termsUnknownFrom !== null && span.termsUnknownFrom.getTime() < hour + HOUR_MS) continue;
             const [is, due] = [payerOf(listener, timeline, at), listener.payerAt(at)];

@@ -115,11 +115,26 @@ export class Listener {
     const hours: number[] = [];
     for (let hour = BEGIN; hour < until; hour += 60 * MINUTE_MS) hours.push(hour);
     const agenda = [
-      ...heard.map(({ event, at }) => ({ at, run: () => this.hear(event, at) })),
-      ...asked.map((at) => ({ at, run: () => this.ask(at) })),
+      ...heard.map(({ event, at }) => ({
+        at,
+        run: (): void => {
+          this.hear(event, at);
+        },
+      })),
+      ...asked.map((at) => ({
+        at,
+        run: (): void => {
+          this.ask(at);
+        },
+      })),
       ...hours.map((hour) => {
         const at = hour + 70 * MINUTE_MS - this.telling.skewMs;
-        return { at, run: () => look(hour, at, this.timeline(at)) };
+        return {
+          at,
+          run: (): void => {
+            look(hour, at, this.timeline(at));
+          },
+        };
       }),
     ].sort((a, b) => a.at - b.at);
     for (const { at, run } of agenda) {
@@ -207,8 +222,17 @@ export class Listener {
     this.isTrialTold ||= [...terms.values()].some(({ trial }) => trial !== null);
     const answer = { askedAt, agreements, terms, entitlements: [], mayNotAsk: false };
     for (const { details } of findingsOf(buyer, answer, this.telling.isLegacy ? 'legacy' : 'license')) {
-      const { previousAgreementId: _, initialAgreementId: __, ...said } = details;
-      const fact = { ...said, previousDigest: null, initialDigest: digestOf(agreementKeyOf('a')) };
+      const { status, startTime, endTime, terms: told, entitled, offerId } = details;
+      const fact = {
+        status,
+        startTime,
+        endTime,
+        terms: told,
+        entitled,
+        offerId,
+        previousDigest: null,
+        initialDigest: digestOf(agreementKeyOf('a')),
+      };
       const id = factIdOf('answer', `${this.facts.length}`, 'agreement.found');
       const about = { id, type: 'agreement.found', agreementId: 'a', among: null, at: askedAt };
       this.facts.push({ ...about, heardAt: askedAt, details: fact } as AgreementFact);
@@ -221,7 +245,7 @@ export class Listener {
   private known(): KnownAgreement | null {
     const own = this.facts.filter(({ agreementId }) => agreementId === 'a');
     if (own.length === 0) return null;
-    const answers = own.filter((fact) => fact.type === 'agreement.found') as AgreementFact<'agreement.found'>[];
+    const answers = own.filter((fact) => fact.type === 'agreement.found');
     const last = [...answers].sort((a, b) => Number(b.at) - Number(a.at))[0];
     const told = [...answers]
       .filter(({ details }) => details.terms !== null)
@@ -246,7 +270,7 @@ export class Listener {
       ...{ agreementId: 'a', status: hasEnded ? 'CANCELLED' : 'ACTIVE', startTime: new Date(startsAt) },
       ...{ endTime: hasEnded ? new Date(this.endsAt) : null, lastUpdateTime: null, initialAgreementId: 'a' },
       ...{ customerAwsAccountId: '111122223333', offerId: null, productIds: [], licenseArns: [] },
-    } as FoundAgreement;
+    };
   }
 
   private trialAsOf(at: number): { until: string } | null {
