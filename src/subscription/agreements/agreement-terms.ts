@@ -17,6 +17,9 @@ const CLOCKS_DIFFER_MS = 10_000;
 /** What is told within this time of its start speaks of the start: no trial is converted so soon. */
 const OF_THE_START_MS = 60_000;
 
+/** Before any instant of an agreement. */
+const ALL = new Date(0);
+
 interface PriceWord {
   at: Date;
   /** For an answer, which may be as of any instant until it was heard; a message tells its own. */
@@ -150,5 +153,10 @@ export function openTermsOf(
   const [first] = open;
   if (!first) return null;
   const wasTold = open.length < questions.length || priceWordsOf(ordered).length > 0;
-  return { from: wasTold ? first.changedAt : null, heardAt: earliest(...open.map(({ askFrom }) => askFrom)) };
+  // Once AWS has answered, nobody waits to be told of the agreement; its hours wait until AWS is asked again.
+  const isAnswered = open.every(({ askFrom }) => asking.askedAt !== null && asking.askedAt >= askFrom);
+  return {
+    from: wasTold ? first.changedAt : isAnswered ? ALL : null,
+    heardAt: earliest(...open.map(({ askFrom }) => askFrom)),
+  };
 }

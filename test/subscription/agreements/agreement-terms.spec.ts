@@ -212,13 +212,18 @@ describe('terms that may have changed since AWS told them', () => {
   it.each<[string, AgreementFact[], Asking, OpenTerms | null]>([
     ['are open from the beginning, where nothing was ever told', [STARTED], NOT_ASKED, since(null, START)],
     ['until AWS was asked when it must know of it, whatever it answered', [STARTED], asked('11-05 10:10'), null],
-    ['and not before: its lists may be as late as that', [STARTED], asked('11-05 10:09:59'), since(null, START)],
+    [
+      'and not before: its lists may be as late as that, so its hours wait, though nobody waits to be told',
+      [STARTED],
+      asked('11-05 10:09:59'),
+      { from: new Date(0), heardAt: instant(START) },
+    ],
     ['unless it spoke of the agreement, and told no terms', [STARTED, found(START, null)], asked(START), null],
     [
       'which it did before the message was heard',
       [STARTED, found('11-05 09:59:59', null)],
       asked(START),
-      since(null, START),
+      { from: new Date(0), heardAt: instant(START) },
     ],
     [
       'are told by its answer where it has told terms before',
