@@ -21,5 +21,5 @@ export function nextTryMs(
 
 /** The same for who never gives up. */
 export function pauseMs(failures: number, { backoffBaseMs, backoffCapMs }: BackoffBounds, random: number): number {
-  return backoffMs(failures, { backoffBaseMs, backoffCapMs: Math.min(CAP_MS, backoffCapMs) }, random, 'full');
+  return backoffMs(failures, { backoffBaseMs, backoffCapMs: Math.min(CAP_MS, backoffCapMs) }, random);
 }

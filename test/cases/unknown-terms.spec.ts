@@ -137,6 +137,26 @@ describe('a change of terms that AWS tells late', () => {
   );
 });
 
+describe('a trial that becomes paid while every message of it is lost', () => {
+  it.each([PRODUCT_CODE, LEGACY_CODE])(
+    'is paid from when AWS says that its agreement has changed, not from the question (%s)',
+    async (productCode) => {
+      await withWorld({ startAt: at('2026-11-11T13:00:00Z'), ways: [] }, async (world) => {
+        const buyer = await world.join('acme', { productCode, freeTrial: true });
+        await world.goTo('2026-11-11T14:05:00Z');
+        await world.turn();
+        await buyer.use(6);
+        await world.goTo('2026-11-11T14:20:00Z');
+        buyer.convertTrial({ as: 'sameAgreement' });
+        await world.goTo('2026-11-11T14:40:00Z');
+        await buyer.use(9);
+        await world.pass(3);
+        await world.expectUnits({ billed: { 'l-1 trial': 6, 'l-1': 9 } });
+      });
+    },
+  );
+});
+
 // How AWS shows the terms of a trial that is over is nowhere written: each switch of the simulator that plays it.
 describe('a trial of hours', () => {
   const shown = (['besidePaid', 'alone'] as const).flatMap((trialTerms) =>

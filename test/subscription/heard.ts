@@ -34,7 +34,7 @@ const EMPTY: { [T in LifecycleEventType]: LifecycleDetails[T] } = {
   'host.ended': { endsAt: '' },
   'agreement.found': {
     ...{ status: 'ACTIVE', startTime: null, endTime: null, terms: null, entitled: null },
-    ...{ previousAgreementId: null, initialAgreementId: null, offerId: null },
+    ...{ previousAgreementId: null, initialAgreementId: null, offerId: null, lastUpdateTime: null },
   },
   'buyer.registered': {},
 };

@@ -81,7 +81,7 @@ describe('what of an answer is told', () => {
   it('is everything that a fact needs', () => {
     const [finding] = findingsOf(
       buyer(),
-      answer([found('agmt-1', { endTime: at('30T00:00:00') })], {
+      answer([found('agmt-1', { endTime: at('30T00:00:00'), lastUpdateTime: at('02T10:00:00') })], {
         terms: new Map([['agmt-1', { trial: { until: '2026-11-15T00:00:00.000Z' } }]]),
       }),
       'license',
@@ -95,6 +95,7 @@ describe('what of an answer is told', () => {
         ...{ status: 'ACTIVE', startTime: '2026-11-01T00:00:00.000Z', endTime: '2026-11-30T00:00:00.000Z' },
         ...{ terms: { trial: { until: '2026-11-15T00:00:00.000Z' } }, entitled: null },
         ...{ previousAgreementId: null, initialAgreementId: 'agmt-1', offerId: 'offer-1' },
+        lastUpdateTime: '2026-11-02T10:00:00.000Z',
       },
     });
   });
@@ -207,7 +208,7 @@ describe('what of an answer is told', () => {
           about: { productCode: 'larkspur' },
           details: {
             ...{ status: null, startTime: null, endTime: null, terms: null, entitled: true },
-            ...{ previousAgreementId: null, initialAgreementId: null, offerId: null },
+            ...{ previousAgreementId: null, initialAgreementId: null, offerId: null, lastUpdateTime: null },
           },
         },
       ]);

@@ -268,7 +268,7 @@ describe('what AWS is asked about a buyer', () => {
     const agreement = simulator.subscribe({ productCode: PRODUCT });
     const details = {
       ...{ status: 'CANCELLED', startTime: null, endTime: null, terms: { trial: null }, entitled: null },
-      ...{ previousDigest: null, initialDigest: null, offerId: null },
+      ...{ previousDigest: null, initialDigest: null, offerId: null, lastUpdateTime: null },
     };
     const named = { agreementId: 'agmt-gone', agreementDigests: [digestOf('gone')] };
     const gone = { ...rowOf(agreement), ...named, licenseArns: [], licenseDigests: [] };

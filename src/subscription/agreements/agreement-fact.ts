@@ -56,6 +56,8 @@ export interface FactDetails {
     previousDigest: string | null;
     initialDigest: string | null;
     offerId: string | null;
+    /** When anything of it changed last: what changed since an earlier answer did so by then. */
+    lastUpdateTime: string | null;
   };
 }
 

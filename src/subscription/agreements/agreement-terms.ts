@@ -27,6 +27,8 @@ interface PriceWord {
   isAnswer: boolean;
   isTrial: boolean;
   until: Date | null;
+  /** By AWS's word the agreement has not changed since; null where it did not say. */
+  lastUpdateTime: Date | null;
 }
 
 /**
@@ -63,12 +65,15 @@ function priceWordOf(fact: AgreementFact): PriceWord[] {
   const { at, heardAt } = fact;
   if (fact.type === 'legacy.subscribeSucceeded') {
     const { isFreeTrial } = fact.details;
-    return isFreeTrial === null ? [] : [{ at, upTo: at, isAnswer: false, isTrial: isFreeTrial, until: null }];
+    return isFreeTrial === null
+      ? []
+      : [{ at, upTo: at, isAnswer: false, isTrial: isFreeTrial, until: null, lastUpdateTime: null }];
   }
   if (fact.type !== 'agreement.found' || fact.details.terms === null) return [];
-  const { trial } = fact.details.terms;
-  const upTo = plusMs(heardAt, CLOCKS_DIFFER_MS);
-  return [{ at, upTo, isAnswer: true, isTrial: trial !== null, until: dateOf(trial?.until ?? null) }];
+  const { terms, lastUpdateTime } = fact.details;
+  const until = dateOf(terms.trial?.until ?? null);
+  const when = { at, upTo: plusMs(heardAt, CLOCKS_DIFFER_MS), lastUpdateTime: dateOf(lastUpdateTime) };
+  return [{ ...when, isAnswer: true, isTrial: terms.trial !== null, until }];
 }
 
 /**
@@ -91,7 +96,15 @@ function overAt(
     (fact) =>
       fact.at <= paid.upTo && mayBeUnknownTo(trial, fact, start) && !isOfTheStart(fact, start) && isAskedAgain(fact),
   );
-  return changes.at(-1)?.at ?? paid.at;
+  return changes.at(-1)?.at ?? changedBy(paid, trial.at);
+}
+
+/**
+ * What AWS tells at `paid` had changed by then: an amendment bumps lastUpdateTime [SDK-A]. One from before the trial was
+ * told is that of a list which lags behind.
+ */
+function changedBy({ at, lastUpdateTime }: PriceWord, trialAt: Date): Date {
+  return lastUpdateTime !== null && lastUpdateTime > trialAt ? earliest(at, lastUpdateTime) : at;
 }
 
 /**

@@ -62,6 +62,8 @@ export interface LifecycleDetails {
     /** The first of its chain, itself where there is none before it; null where AWS does not tell. */
     initialAgreementId: string | null;
     offerId: string | null;
+    /** When anything of it changed last, amendments included; null where AWS does not say. */
+    lastUpdateTime: string | null;
   };
   /**
    * The buyer came to the landing page and ResolveCustomer answered, or the host entered a customer from before the

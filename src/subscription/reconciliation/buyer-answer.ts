@@ -84,6 +84,7 @@ function findingOf(buyer: AskedBuyer, found: FoundAgreement, { agreements, terms
       ...{ status, startTime: isoOf(startTime), endTime: isoOf(endTime) },
       ...{ terms: terms.get(agreementId) ?? null, entitled: null },
       ...{ previousAgreementId: previousOf(found, agreements), initialAgreementId, offerId },
+      lastUpdateTime: isoOf(found.lastUpdateTime),
     },
   };
 }
@@ -141,7 +142,7 @@ function entitledOf(
 
 const NOTHING: LifecycleDetails['agreement.found'] = {
   ...{ status: null, startTime: null, endTime: null, terms: null, entitled: null },
-  ...{ previousAgreementId: null, initialAgreementId: null, offerId: null },
+  ...{ previousAgreementId: null, initialAgreementId: null, offerId: null, lastUpdateTime: null },
 };
 
 /**

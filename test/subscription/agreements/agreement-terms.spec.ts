@@ -7,11 +7,11 @@ import { asked, fact, instant, iso, MAY_NOT_ASK, NOT_ASKED } from './facts.js';
 
 const START = '11-05 10:00';
 const STARTED = fact('a', START, 'agreement.created', { startTime: iso(START) });
-const found = (at: string, terms: AgreementTerms | null) =>
-  fact('a', at, 'agreement.found', { startTime: iso(START), terms });
+const found = (at: string, terms: AgreementTerms | null, lastUpdateTime: string | null = null) =>
+  fact('a', at, 'agreement.found', { startTime: iso(START), terms, lastUpdateTime });
 const trialUntil = (at: string, until: string | null) =>
   found(at, { trial: { until: until === null ? null : iso(until) } });
-const paid = (at: string) => found(at, { trial: null });
+const paid = (at: string, changed?: string) => found(at, { trial: null }, changed === undefined ? null : iso(changed));
 const amended = (at: string, heardAt = at) => fact('a', at, 'agreement.amended', {}, { heardAt });
 
 describe('a trial', () => {
@@ -180,6 +180,29 @@ describe('a trial', () => {
         ...[amended('11-15 00:00'), paid('11-20 00:00')],
       ],
       iso('11-15 00:00'),
+    ],
+    [
+      'where no message tells of it, when AWS says that the agreement has changed last',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00'), paid('11-20 00:00', '11-19 08:00')],
+      iso('11-19 08:00'),
+    ],
+    [
+      'by a message of which the list does not know yet',
+      [
+        ...[STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-15 00:00'), amended('11-19 09:00')],
+        paid('11-20 00:00', '11-19 08:00'),
+      ],
+      iso('11-19 09:00'),
+    ],
+    [
+      'not when it had changed last before AWS said that it is a trial, nor after the answer',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00'), paid('11-20 00:00', '11-06 00:00')],
+      iso('11-20 00:00'),
+    ],
+    [
+      'nor by a clock ahead of ours',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00'), paid('11-20 00:00', '11-20 00:01')],
+      iso('11-20 00:00'),
     ],
     [
       'by a legacy start without a flag',

@@ -40,6 +40,7 @@ const DEFAULTS: FactDetails = {
       previousDigest: null,
       initialDigest: null,
       offerId: null,
+      lastUpdateTime: null,
     },
   },
 };
