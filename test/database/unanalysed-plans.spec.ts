@@ -85,6 +85,15 @@ async function addBuyers(from: number, to: number): Promise<void> {
     `INSERT INTO marketplace.alert (seller_account, kind, subject, severity, message, first_raised_at, last_raised_at)
      SELECT '${SELLER}', kind, n::text, 'warning', 'message', '2026-11-10', '2026-11-10'
      FROM ${numbers}, unnest(ARRAY['owed', 'blocked']) AS kind`,
+    // Past the guards: records of nothing, which stand in the way of a look at them all.
+    `SET LOCAL session_replication_role = replica;
+     INSERT INTO marketplace.metering_record (seller_account, id, kind, customer_id, subscription_id, period_id,
+       identity_id, product_code, dimension, hour, "timestamp", quantity, event_sum, event_count, carry_in, carry_out,
+       operation, region, mode, sealed_at, state, due_at, cutoff_at)
+     SELECT '${SELLER}', ${idOf(5, 'n')}, 'hour', ${idOf(1, 'n')}, ${idOf(3, 'n')}, ${idOf(6, 'n')}, ${idOf(7, 'n')},
+       '${PRODUCT}', 'requests', h, h, 0, 0, 0, 0, 0, 'BatchMeterUsage', 'us-east-1', 'live', h, 'pending',
+       h + interval '24 h', h + interval '25 h'
+     FROM ${numbers}, (SELECT timestamptz '2026-11-10 00:00Z' AS h) AS hours`,
   ])
     await database.dataSource.query(statement);
 }
@@ -153,7 +162,7 @@ describe.each([
 
   it('alerts that nothing says any more are found by one look at the records', async () => {
     const pages = await pagesRead((tx) => resolveOutdatedAlerts(tx, SELLER, NOW));
-    expect(pages).toBeLessThan(20 * BUYERS);
+    expect(pages).toBeLessThan(20 * 2 * BUYERS);
     const [left] = await database.dataSource.query<{ count: number }[]>(
       `SELECT count(*)::int FROM marketplace.alert WHERE resolved_at IS NULL`,
     );

@@ -9,7 +9,7 @@ import { balanceStep } from './balance-step.js';
 import { type IncludedShare } from './included-pool.js';
 import { type PlannedClosing, type PlannedHour, type PlannedSettingApart, type Rollup } from './customer-plan.js';
 import { type WaitingReason } from './waiting-reason.js';
-import { type NewRecord } from './sealing-write.sql.js';
+import { type NewRecord } from './new-record.sql.js';
 
 /** What every record of a customer has in common. */
 export interface RecordFrame {

@@ -7,12 +7,13 @@ import { wholeBlocks } from './balance-step.js';
 import { type PlannedHour } from './customer-plan.js';
 import { type IncludedPool } from './included-pool.js';
 import { ensureIdentities, productIdentityKey } from './metering-identity.sql.js';
+import { insertRecords } from './new-record.sql.js';
 import { type Period } from './period.js';
 import { type PlannedCustomer } from './planned-customer.js';
 import { type BalanceBefore, draftClosing, draftHour, draftSettingApart, type RecordDraft } from './record-draft.js';
 import { type SealingFacts } from './sealing-facts.js';
 import { loadPeriods } from './sealing-load.sql.js';
-import { insertPeriods, insertRecords } from './sealing-write.sql.js';
+import { insertPeriods } from './sealing-write.sql.js';
 
 /** Writes what is planned as metering records, with the periods, identities and rollups that belong to them. */
 export class RecordWriter {

@@ -58,7 +58,8 @@ export async function resolveOutdatedAlerts(sql: LedgerSql, sellerAccount: strin
     sql,
     sellerAccount,
     now,
-    `a.kind IN ('deadlineNear', 'blocked', 'notSubscribed', 'conflict', 'unknownOutcome', 'ledgerMismatch')`,
+    `SELECT kind, subject FROM marketplace.alert WHERE seller_account = $1 AND resolved_at IS NULL
+       AND kind IN ('deadlineNear', 'blocked', 'notSubscribed', 'conflict', 'unknownOutcome', 'ledgerMismatch')`,
     `SELECT said.kind, said.subject FROM marketplace.product p
      JOIN marketplace.metering_record r ON r.seller_account = p.seller_account AND r.product_code = p.product_code
      CROSS JOIN LATERAL (VALUES
@@ -79,7 +80,8 @@ export async function resolveOutdatedAlerts(sql: LedgerSql, sellerAccount: strin
     sql,
     sellerAccount,
     now,
-    `(a.kind IN ('usageHeld', 'owed', 'keyConflict') OR (a.kind = 'expired' AND a.severity = 'critical'))`,
+    `SELECT kind, subject FROM marketplace.alert WHERE seller_account = $1 AND resolved_at IS NULL
+       AND (kind IN ('usageHeld', 'owed', 'keyConflict') OR (kind = 'expired' AND severity = 'critical'))`,
     `SELECT said.kind, said.subject FROM marketplace.metering_record r
      CROSS JOIN LATERAL (
        VALUES ('usageHeld', r.id::text), ('owed', r.id::text), ('expired', CASE WHEN r.mode = 'live'
@@ -94,23 +96,22 @@ export async function resolveOutdatedAlerts(sql: LedgerSql, sellerAccount: strin
 }
 
 /**
- * Resolves open alerts that `isMeant` (of `a`) and that no record says any more. What records say is read once, however
- * many alerts there are, and not at all where none is open.
+ * Resolves what is `open` and no record says any more. What records say is read once, however many alerts there are,
+ * and not at all where none is open.
  */
 async function resolveWithout(
   sql: LedgerSql,
   sellerAccount: string,
   now: Date,
-  isMeant: string,
+  open: string,
   said: string,
 ): Promise<void> {
-  const isOpen = `a.seller_account = $1 AND a.resolved_at IS NULL AND ${isMeant}`;
   await sql.query(
-    `WITH standing AS MATERIALIZED (
-       SELECT DISTINCT kind, subject FROM (${said} AND EXISTS (SELECT FROM marketplace.alert a WHERE ${isOpen})) AS all_said
-       WHERE subject IS NOT NULL)
-     UPDATE marketplace.alert a SET resolved_at = $2
-     WHERE ${isOpen} AND (a.kind, a.subject) NOT IN (SELECT kind, subject FROM standing)`,
+    `WITH open AS MATERIALIZED (${open}), standing AS MATERIALIZED (
+       SELECT DISTINCT kind, subject FROM (${said} AND EXISTS (SELECT FROM open)) AS all_said WHERE subject IS NOT NULL)
+     UPDATE marketplace.alert a SET resolved_at = $2 FROM open
+     WHERE a.seller_account = $1 AND a.kind = open.kind AND a.subject = open.subject AND a.resolved_at IS NULL
+       AND (open.kind, open.subject) NOT IN (SELECT kind, subject FROM standing)`,
     [sellerAccount, now.toISOString()],
   );
 }
