@@ -37,16 +37,8 @@ function termsOf(
   dimensions: Listing['dimensions'],
   switches: Pick<Switches, 'trialTerms' | 'convertedTrialTerm' | 'endedTerms'>,
 ): GetAgreementTermsOutput['acceptedTerms'] {
-  const {
-    startsAt,
-    freeTrial,
-    trialEndsAt,
-    paidSince,
-    autoRenew,
-    renewalDisabledBy,
-    lockoutDays,
-    entitlements,
-  } = agreement;
+  const { startsAt, freeTrial, trialEndsAt, paidSince, autoRenew, renewalDisabledBy, lockoutDays, entitlements } =
+    agreement;
   const endsAt = switches.endedTerms === 'signed' ? agreement.signedEndsAt : agreement.endsAt;
   const duration = endsAt && durationBetween(startsAt, endsAt);
   const trialShown = freeTrial || (paidSince !== undefined && switches.convertedTrialTerm === 'kept');
