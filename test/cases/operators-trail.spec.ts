@@ -254,14 +254,12 @@ async function contents({ database }: World): Promise<unknown> {
   const tables = await database.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class WHERE relnamespace = 'marketplace'::regnamespace AND relkind = 'r' ORDER BY 1`,
   );
-  return database.query(
-    tables
-      .map(
-        ({ name }) =>
-          `SELECT '${name}' AS name, md5(string_agg(t::text, ',' ORDER BY t::text)) AS content FROM marketplace.${name} t`,
-      )
-      .join(' UNION ALL '),
+  const each = tables.map(
+    ({ name }) =>
+      `SELECT '${name}' AS name, md5(string_agg(t::text, ',' ORDER BY t::text)) AS content FROM marketplace.${name} t`,
   );
+  // Parallel workers append in whatever order.
+  return database.query(`${each.join(' UNION ALL ')} ORDER BY name`);
 }
 
 async function actionsOf(world: World): Promise<ActionView[]> {

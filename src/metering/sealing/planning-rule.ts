@@ -161,7 +161,7 @@ export class PlanningRule {
     const before = endedBefore(subscription, instant);
     if (!before) return true;
     const closesAt = windowClosesAt(subscription, instant);
-    return wasAskedSince(subscription, before.to) && (closesAt === null || closesAt <= this.context.times.now);
+    return wasAnsweredSince(subscription, before.to) && (closesAt === null || closesAt <= this.context.times.now);
   }
 
   /** Step 3. */
@@ -280,8 +280,13 @@ function windowClosesAt(subscription: SubscriptionTimeline, instant: Date): Date
     : null;
 }
 
-/** Long enough after it for the answer to know of it. */
+/** AWS was asked after it. Enough to close what AWS takes nothing of any more, whatever it answers. */
 export function wasAskedSince({ askedAt, mayNotAsk }: SubscriptionTimeline, instant: Date): boolean {
+  return mayNotAsk || (askedAt !== null && askedAt >= instant);
+}
+
+/** Long enough after it for the answer to know of it, and of what came next. */
+function wasAnsweredSince({ askedAt, mayNotAsk }: SubscriptionTimeline, instant: Date): boolean {
   return mayNotAsk || (askedAt !== null && isSettledBy(askedAt, instant));
 }
 
