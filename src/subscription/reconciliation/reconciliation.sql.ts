@@ -18,8 +18,10 @@ export interface AskingTimes {
 const WAITS_FOR_SUCCESSOR = ['awaitingSuccessor', 'noIdentity'];
 const WAITS_AFTER_END = ['afterEnd', 'noSubscription'];
 
-/** Subscriptions that AWS is to be asked about now: it was asked for, a question was not finished, nothing was heard for
- * long, usage waits. */
+/**
+ * Of subscription `c`: AWS is to be asked about it now. It was asked for, a question was not finished, nothing was heard
+ * for long, or its usage waits.
+ */
 const IS_DUE = `c.seller_account = $1 AND c.alias_of IS NULL AND c.product_code = ANY ($2::text[])
     AND (c.ask_lease_until IS NULL OR c.ask_lease_until <= clock_timestamp())
     AND (c.ask_lease_until IS NOT NULL OR c.next_ask_at <= $3
