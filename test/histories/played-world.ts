@@ -23,6 +23,8 @@ export interface Recipe {
   messages: 'known' | 'wild';
   /** How AWS is read where its texts are silent or differ: as by default, or drawn by the seed. */
   readings: 'default' | 'drawn';
+  /** Numbers of the histories that are played; all others only drawn. Default: all. */
+  only?: readonly number[];
 }
 
 interface Played {
@@ -62,7 +64,7 @@ export class PlayedWorld {
       return drawHistory(name, new SeededRandom(seed, `history ${index}`), { hours, dimensions: DIMENSIONS });
     });
     played.disturb();
-    await played.run(histories);
+    await played.run(histories.filter((_, index) => recipe.only?.includes(index) ?? true));
     return played;
   }
 

@@ -3,7 +3,8 @@ import { type Figures, judge } from './judgement.js';
 import { PlayedWorld, type Recipe } from './played-world.js';
 
 // The long run: `npm run histories`, with HISTORIES_WORLDS, HISTORIES_BUYERS, HISTORIES_HOURS, HISTORIES_SEED and
-// HISTORIES_READINGS (`drawn`, the default, or `default`). Each world’s figures are printed; a failure names the world’s seed and the history, which is enough to play it again.
+// HISTORIES_READINGS (`drawn`, the default, or `default`). Each world’s figures are printed; a failure names the world’s
+// seed and the history, which is enough to play it again, alone with HISTORIES_ONLY (numbers with commas between).
 
 const figureOf = (name: string, fallback: number): number => Number(process.env[`HISTORIES_${name}`] ?? fallback);
 
@@ -16,6 +17,7 @@ it('random lives', async () => {
       ...{ seed, buyers: figureOf('BUYERS', 1000), hours: figureOf('HOURS', 48) },
       messages: seed % 2 === 1 ? 'known' : 'wild',
       readings: process.env.HISTORIES_READINGS === 'default' ? 'default' : 'drawn',
+      ...(process.env.HISTORIES_ONLY !== undefined && { only: process.env.HISTORIES_ONLY.split(',').map(Number) }),
     };
     const began = performance.now();
     const played = await PlayedWorld.play(recipe);

@@ -8,6 +8,8 @@ const AGREEMENTS = [
   ),
 ];
 
+const ASSIGNMENT = ['fact-assignment', 'one-instant'].map((spec) => `subscription/agreements/${spec}`);
+
 export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'admin/list-query': ['admin/list-query'],
   'audit/absence': ['audit/absence'],
@@ -71,11 +73,9 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'subscription/agreements/agreement-state': AGREEMENTS,
   'subscription/agreements/agreement-terms': AGREEMENTS,
   'subscription/agreements/assignment-board': ['subscription/agreements/fact-assignment'],
-  'subscription/agreements/fact-assignment': [
-    'subscription/agreements/fact-assignment',
-    'subscription/agreements/one-instant',
-  ],
+  'subscription/agreements/fact-assignment': ASSIGNMENT,
   'subscription/agreements/joining-rule': ['subscription/agreements/joining-rule'],
+  'subscription/agreements/start-assignment': ASSIGNMENT,
   'subscription/agreements/subscription-state': ['subscription/agreements/subscription-state'],
   'subscription/agreements/timeline-rule': ['subscription/agreements/timeline-rule'],
   'subscription/chain/aws-names': ['subscription/aws-names'],

@@ -2,7 +2,6 @@
 import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
-import { isPositive } from './agreement-end.js';
 import {
   type AgreementLife,
   ANSWER_SETTLES_AFTER_MS,
@@ -14,6 +13,7 @@ import {
   untimedQuestionOf,
 } from './agreement-life.js';
 import { AssignmentBoard } from './assignment-board.js';
+import { ARRIVAL_MS, contradicts, isOpenAt, placeStart } from './start-assignment.js';
 
 /**
  * A row of `agreement`, as far as assignment needs it. Rows that are aliases are given as they stand; they are decided
@@ -49,13 +49,6 @@ export interface Assignment {
   ofOthers: readonly string[];
 }
 
-/** A nameless start and the start of the named agreement that it speaks of lie at most this far apart. */
-const SAME_START_MS = HOUR_MS;
-/**
- * The buyer may arrive this long before the start that AWS tells; a fact this long before an unknown start may be of
- * it.
- */
-const ARRIVAL_MS = 4 * HOUR_MS;
 /**
  * After its last sign an end is confirmed within AWS's hour (unsubscribe-pending, then unsubscribe-success), with some
  * delay.
@@ -91,7 +84,7 @@ export function assignFacts(
   for (const fact of ofType('license.updated')) board.add(licensedBy(fact, board), fact);
   const starts = ofType('legacy.subscribeSucceeded');
   const namedAlone = board.copy();
-  for (const fact of starts) placeStart(fact, namedAlone, board);
+  for (const fact of starts) placeStart(fact, starts, namedAlone, board);
   for (const fact of ofType('buyer.registered')) placeArrival(fact, board);
   for (const fact of ofType('host.ended')) for (const id of board.standing(fact.among ?? [])) board.add(id, fact);
 
@@ -146,36 +139,6 @@ function runningOrNext(ids: readonly string[], at: Date | undefined, board: Assi
 /** License Updated whose license serves several agreements, and which names none of them. */
 function licensedBy(fact: AgreementFact, board: AssignmentBoard): string | null {
   return fact.among === null ? null : (runningOrNext(board.standing(fact.among), fact.at, board) ?? null);
-}
-
-/** Judged by the named agreements alone, so that no nameless one takes the place of another. */
-function placeStart(fact: AgreementFact, named: AssignmentBoard, board: AssignmentBoard): void {
-  const at = fact.at.getTime();
-  const open = named.standing(fact.among).filter((id) => isOpenAt(named.overAt(id), fact.at));
-  const distance = (id: string): number => Math.abs(named.startsAt(id) - at);
-  // The sort keeps the order of equals: of two that are as near the earlier.
-  const [nearest] = open
-    .filter((id) => distance(id) <= (named.life(id).start?.isTold === true ? SAME_START_MS : ARRIVAL_MS))
-    .sort((a, b) => distance(a) - distance(b));
-  // AWS was asked since, and knows one that ran already and goes on, but none that started then: its terms or its offer
-  // were told anew.
-  const toldAnew = open.findLast(
-    (id) => named.startsAt(id) < at && named.factsOf(id).some((other) => contradicts(other, fact.at)),
-  );
-  const id = nearest ?? toldAnew ?? toldTwice(fact, board);
-  if (id === undefined) {
-    board.want(fact);
-    return;
-  }
-  board.aliases.set(fact.id, id);
-  board.add(id, fact);
-}
-
-/** A nameless start of that very instant: AWS has sent it twice, as two messages. */
-function toldTwice({ type, at }: AgreementFact, board: AssignmentBoard): string | undefined {
-  return board.wanted.find((id) =>
-    board.factsOf(id).some((other) => other.type === type && other.at.getTime() === at.getTime()),
-  );
 }
 
 /** The buyer arrives: during an agreement, shortly before one that AWS is about to start, or (so far) alone. */
@@ -255,15 +218,6 @@ function begunBefore(ids: readonly string[], at: Date, board: AssignmentBoard): 
   return before.length > 0 ? before : ids.filter((id) => board.startsAt(id) === at.getTime());
 }
 
-function isOpenAt(overAt: Date | null, at: Date): boolean {
-  return overAt === null || overAt >= at;
-}
-
 function isConfirmedBy({ end }: AgreementLife, at: Date): boolean {
   return end !== null && at <= plusMs(end.lastSignAt, CONFIRMATION_MS);
-}
-
-/** AWS, asked long enough after an instant, said that the agreement is in force. */
-function contradicts(fact: AgreementFact, at: Date): boolean {
-  return isPositive(fact) && fact.at.getTime() - at.getTime() >= ANSWER_SETTLES_AFTER_MS;
 }

@@ -92,6 +92,12 @@ export function buyerNamesOf({ customerAwsAccountId, customerIdentifier }: Named
   return names;
 }
 
+/** Of the buyer's names the one that holds at every product: at most one. */
+export function accountsOf(about: { customerAwsAccountId?: string | null | undefined }): AwsName<'account'>[] {
+  const customerAwsAccountId = about.customerAwsAccountId ?? undefined;
+  return buyerNamesOf({ customerAwsAccountId }).map((name) => ({ ...name, kind: 'account' }));
+}
+
 /** A name as messages that wait for it list it. A buyer's name is one within a product only. */
 export function labelOf({ kind, digest }: AwsName, productCode: string | null): string {
   return kind === 'agreement' || kind === 'license' ? `${kind}:${digest}` : `${kind}:${productCode ?? ''}:${digest}`;

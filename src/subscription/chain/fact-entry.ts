@@ -9,13 +9,13 @@ import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
 import { ignoreWaiting, lockNames, type Outcome, selectIgnoredProduct, wakeWaiting } from '../inbox/message.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { completeAgreement, insertAgreementNames, selectProductOfId } from './agreement.sql.js';
-import { agreementNamesOf, buyerNamesOf, digestOf, labelOf } from './aws-names.js';
+import { accountsOf, agreementNamesOf, buyerNamesOf, digestOf, labelOf } from './aws-names.js';
 import { resolveBuyer, selectBuyer } from './buyer.sql.js';
 import { type AgreementRecord, selectBuyersOf } from './buyer-chains.js';
 import { isBackBy, isUnknownAgreement, namingOf, withoutNames } from './buyer-return.js';
 import { factOfEvent, offerOf } from './fact-details.js';
 import { type NewFact } from './fact.sql.js';
-import { askAboutBuyer } from './next-ask.sql.js';
+import { askAboutBuyer, askAboutWaiting } from './next-ask.sql.js';
 import { Projection, type Projected } from './projection.js';
 import { type Heard, rowOf, type Spoken, SpokenNames } from './spoken-names.js';
 import { selectCurrentAgreement, selectLivingOf } from './subscription.sql.js';
@@ -209,9 +209,16 @@ export class FactEntry {
       sellerAccount,
       [...spoken.names, ...buyerNamesOf(event.about)].map((name) => labelOf(name, spoken.productCode)),
     );
+    await this.askAboutWaiting(tx, event);
     const home = subscriptionId ?? subscriptionOfFact(fact, projected);
     const { isOfThePast } = await namingOf(tx, sellerAccount, buyerId, spoken);
     return { outcome: { state: 'applied', subscriptionId: home }, projected, isOfThePast };
+  }
+
+  /** Of the account that the event names: its buyer may have become known just now, or the event may be what waits. */
+  async askAboutWaiting(tx: LedgerSql, { about }: LifecycleEvent): Promise<void> {
+    const listed = this.products.all.map(({ productCode }) => productCode);
+    for (const name of accountsOf(about)) await askAboutWaiting(tx, this.options.sellerAccount, listed, name);
   }
 
   // --- product and buyer
@@ -256,20 +263,11 @@ export class FactEntry {
     const own = agreementNamesOf(event.about, 'event').map((name) => labelOf(name, null));
     const ignored = await selectIgnoredProduct(tx, this.options.sellerAccount, own);
     if (ignored !== null) {
-      const names = [...own, ignored];
-      return {
-        outcome: {
-          state: 'ignored',
-          names,
-          error: 'its agreement is one of a product that is not listed in the options',
-        },
-        projected: null,
-      };
+      const error = 'its agreement is one of a product that is not listed in the options';
+      return { outcome: { state: 'ignored', names: [...own, ignored], error }, projected: null };
     }
-    return {
-      outcome: { state: 'waiting', names: labels, error: 'nobody is known by any of its names yet' },
-      projected: null,
-    };
+    const names = [...labels, ...accountsOf(event.about).map((name) => labelOf(name, null))];
+    return { outcome: { state: 'waiting', names, error: 'nobody is known by any of its names yet' }, projected: null };
   }
 
   /**

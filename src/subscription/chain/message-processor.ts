@@ -24,7 +24,8 @@ import {
 } from '../inbox/message.sql.js';
 
 const DUE_MAX = 200;
-const LOCK_NOT_AVAILABLE = '55P03';
+/** Lock not available, deadlock detected. */
+const LOCK_STATES: readonly unknown[] = ['55P03', '40P01'];
 const MAY_CHANGE_ENTITLEMENTS: ReadonlySet<string> = new Set([
   'entitlement.updated',
   'license.updated',
@@ -142,6 +143,7 @@ export class MessageProcessor {
     const entered = await this.entry.enter(tx, { event, origin, messageId, heardAt: receivedAt });
     const { outcome, projected } = entered;
     await settleMessage(tx, sellerAccount, { origin, messageId }, outcome, clock.now());
+    if (outcome.state === 'waiting') await this.entry.askAboutWaiting(tx, event);
     if (entered.projected !== null && entered.isOfThePast) await eraseMessage(tx, sellerAccount, { origin, messageId });
     countMetric('marketplace.messages', 1, { type: event.type, state: outcome.state });
     if (outcome.state !== 'applied' || outcome.subscriptionId === null) return projected?.changed ?? false;
@@ -171,7 +173,7 @@ export class MessageProcessor {
       error: why,
       deadLetterAfterAttempts: notifications.deadLetterAfterAttempts,
       // Who waits for a lock has not failed.
-      counts: sqlStateOf(error) !== LOCK_NOT_AVAILABLE,
+      counts: !LOCK_STATES.includes(sqlStateOf(error)),
     });
     this.logger.warn(`message ${message.messageId} (${message.event.type}) could not be applied: ${why}`, {
       isDeadLetter,

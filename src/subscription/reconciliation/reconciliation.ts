@@ -8,7 +8,9 @@ import { followsLifecycle, type ResolvedOptions } from '../../options/resolved-o
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { Waker } from '../../runtime/waker.js';
+import { accountsOf } from '../chain/aws-names.js';
 import { markCustomersChanged } from '../chain/customer-changed.sql.js';
+import { askAboutWaiting } from '../chain/next-ask.sql.js';
 import { Projection } from '../chain/projection.js';
 import { LifecycleInbox } from '../inbox/lifecycle-inbox.js';
 import { MessageProcessor } from '../chain/message-processor.js';
@@ -121,7 +123,7 @@ export class Reconciliation {
       await postponeQuestion(this.database, sellerAccount, subscriptionIds, AGAIN_AFTER_MS);
       return 'failed';
     }
-    await this.close(subscriptionIds, answer);
+    await this.close(subscriptionIds, buyer, answer);
     await this.reportRefused(subscriptionIds, answer);
     await this.alerts.resolve(this.database, 'setupError', SETUP_SUBJECT);
     return 'asked';
@@ -172,19 +174,20 @@ export class Reconciliation {
     return false;
   }
 
-  private async close(subscriptionIds: readonly string[], { askedAt, mayNotAsk }: BuyerAnswer): Promise<void> {
+  private async close(
+    subscriptionIds: readonly string[],
+    buyer: AskedBuyer,
+    { askedAt, mayNotAsk }: BuyerAnswer,
+  ): Promise<void> {
     const { sellerAccount } = this.options;
     await this.database.transaction(async (tx) => {
       const living = await closeQuestion(tx, sellerAccount, subscriptionIds, { at: askedAt, mayNotAsk });
-      await this.projection.project(
-        tx,
-        living.map(({ id }) => id),
-      );
-      await markCustomersChanged(
-        tx,
-        sellerAccount,
-        living.map(({ customerId }) => customerId),
-      );
+      const [ids, customerIds] = [living.map(({ id }) => id), living.map(({ customerId }) => customerId)];
+      await this.projection.project(tx, ids);
+      await markCustomersChanged(tx, sellerAccount, customerIds);
+      // What waits for an agreement that AWS did not list either.
+      for (const name of mayNotAsk ? [] : accountsOf(buyer))
+        await askAboutWaiting(tx, sellerAccount, this.productCodes, name);
     });
     this.waker.wake('seal');
     this.waker.wake('deliver');

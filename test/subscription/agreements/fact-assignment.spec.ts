@@ -201,6 +201,57 @@ describe('a start that names no agreement', () => {
     expect(seen.wanted).toEqual(of === NEW ? ['start'] : []);
   });
 
+  describe('hours after another', () => {
+    const arrival = provisional('11-10 02:30');
+    it.each<[string, AgreementFact[], Record<'first' | 'second', AgreementFact>, Record<'first' | 'second', string>]>([
+      [
+        'is another: the first is that of the buyer who arrived',
+        [arrival],
+        { first: started('11-10 02:16'), second: started('11-10 06:12') },
+        { first: 'a', second: 'second' },
+      ],
+      [
+        'is that of the buyer who arrived shortly before it',
+        [provisional('11-10 06:00')],
+        { first: started('11-10 02:16'), second: started('11-10 06:12') },
+        { first: 'first', second: 'a' },
+      ],
+      [
+        'of two as near to it the buyer’s is the one before and the one after, as nobody can tell',
+        [provisional('11-10 04:00')],
+        { first: started('11-10 02:00'), second: started('11-10 06:00') },
+        { first: 'a', second: 'a' },
+      ],
+      [
+        'is the same, told twice, up to an hour later',
+        [arrival],
+        { first: started('11-10 02:16'), second: started('11-10 03:16') },
+        { first: 'a', second: 'a' },
+      ],
+      [
+        'is another after more than that',
+        [arrival],
+        { first: started('11-10 02:16'), second: started('11-10 03:17') },
+        { first: 'a', second: 'second' },
+      ],
+      [
+        'is that of the buyer who arrived, where the first is one that AWS tells',
+        [arrival, told('b', '11-10 02:16')],
+        { first: started('11-10 02:16'), second: started('11-10 06:12') },
+        { first: 'b', second: 'a' },
+      ],
+      [
+        'is that of the buyer who arrived, where the first does not speak of it',
+        [arrival],
+        { first: started('11-10 02:16', ['b']), second: started('11-10 06:12') },
+        { first: 'first', second: 'a' },
+      ],
+    ])('%s', (_, others, named, of) => {
+      const seen = assigned([row('a'), row('b')], others, named);
+      expect(seen.of).toEqual({ first: [of.first], second: [of.second] });
+    });
+  });
+
   it('leaves its row as an alias of the agreement that it turns out to be', () => {
     const start = started('11-10 00:00');
     const rows = [row('a'), row(start.id, { isNamed: false, licenses: [] })];

@@ -1,0 +1,115 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { type Buyer } from '../support/buyer.js';
+import { LEGACY_CODE, PRODUCT_CODE, type World } from '../support/world.js';
+import { withWorld } from './routes.js';
+
+// M11, M17: a message that names an agreement nobody knows, and a known buyer by the account alone: EventBridge's
+// Purchase Agreement events name no product, and License Updated may not come. Siblings: AWS's lists that are seconds and
+// minutes behind the message; a message from before the buyer arrived; legacy and license; a second purchase; another
+// product of the seller, which is none of ours.
+
+jest.setTimeout(120_000);
+
+const switches = { usageLicenseUpdated: 'notSent', previousAgreementInEvents: 'none' } as const;
+/** AWS is asked for a cause only: by itself not within a test. */
+const options = { reconcileAfterMs: 7 * 24 * 3_600_000 };
+
+/** Units by the number of the agreement under whose name they were recorded, and the price. */
+async function pricedBy(world: World, buyer: Buyer): Promise<Record<string, number>> {
+  const rows = await world.database.query<{ name: string | null; price: string; units: number }>(
+    `SELECT n.name, p.price, sum(r.quantity)::float8 AS units FROM marketplace.metering_record r
+     JOIN marketplace.period p ON p.id = r.period_id
+     JOIN marketplace.agreement a ON a.id = p.agreement_id
+     LEFT JOIN marketplace.agreement_name n ON n.kind = 'agreement' AND n.agreement_id = coalesce(a.alias_of, a.id)
+     WHERE r.state = 'metered' AND r.quantity > 0 GROUP BY 1, 2`,
+  );
+  const number = (name: string | null): number =>
+    buyer.agreements.findIndex(({ agreementId }) => agreementId === name) + 1;
+  return Object.fromEntries(rows.map(({ name, price, units }) => [`${number(name)} ${price}`, units] as const).sort());
+}
+
+const asked = (world: World): number => world.simulator.calls({ operation: 'SearchAgreements' }).length;
+
+describe('a trial that is replaced hours after the buyer arrived', () => {
+  it.each([
+    ['legacy', LEGACY_CODE, ['eventBridge', 'sns'], 0],
+    ['legacy', LEGACY_CODE, ['eventBridge', 'sns'], 5_000],
+    ['legacy', LEGACY_CODE, ['eventBridge', 'sns'], 540_000],
+    ['license', PRODUCT_CODE, ['eventBridge'], 0],
+    ['license', PRODUCT_CODE, ['eventBridge'], 540_000],
+  ] as const)(
+    'is followed by another agreement, though no message links the two (%s %s %j, lists are %d ms behind)',
+    async (_, productCode, ways, searchIndexDelayMs) => {
+      await withWorld(
+        { ways, options, simulator: { switches: { ...switches, searchIndexDelayMs } } },
+        async (world) => {
+          const buyer = await world.join('acme', { productCode, freeTrial: true });
+          await buyer.use(3);
+          await world.goTo('2026-11-11T12:12:00Z');
+          buyer.replace({ as: 'sameLicense' });
+          await world.goTo('2026-11-11T12:13:00Z');
+          await buyer.use(5);
+          await world.goTo('2026-11-11T12:24:00Z');
+          await world.goTo('2026-11-11T12:30:00Z');
+          await buyer.use(7);
+          await world.pass(3);
+          expect(await world.alerts()).toEqual([]);
+          await world.expectConserved();
+          expect(await pricedBy(world, buyer)).toEqual({ '1 trial': 3, '2 paid': 12 });
+        },
+      );
+    },
+  );
+
+  it('is followed by another agreement where SNS alone tells', async () => {
+    await withWorld({ ways: ['sns'], options }, async (world) => {
+      const buyer = await world.join('acme', { productCode: LEGACY_CODE, freeTrial: true });
+      await buyer.use(3);
+      await world.goTo('2026-11-11T12:12:00Z');
+      buyer.replace({ as: 'sameLicense' });
+      await world.goTo('2026-11-11T12:13:00Z');
+      await buyer.use(5);
+      await world.pass(3);
+      expect((await buyer.subscription()).agreements).toHaveLength(2);
+      await world.expectUnits({ billed: { 'l-1 trial': 3, 'l-2': 5 } });
+    });
+  });
+});
+
+describe('a message of an agreement that nobody knows, of a known account', () => {
+  it('from before its buyer arrived is asked about when the buyer does', async () => {
+    await withWorld({ options, simulator: { switches } }, async (world) => {
+      const buyer = world.sign({ productCode: LEGACY_CODE });
+      await world.turn();
+      await world.goTo('2026-11-11T10:20:00Z');
+      await buyer.arrive();
+      await buyer.signUp('acme');
+      await world.turn();
+      await world.goTo('2026-11-11T10:31:00Z');
+      const [agreement, ...others] = (await buyer.subscription()).agreements;
+      expect(others).toEqual([]);
+      expect(agreement).toMatchObject({ agreementId: buyer.agreement.agreementId });
+      await world.expectConserved();
+    });
+  });
+
+  it('of a product that is none of ours is asked about twice, and no more', async () => {
+    await withWorld({ ways: ['eventBridge'], options, lists: [PRODUCT_CODE] }, async (world) => {
+      const buyer = await world.join('acme');
+      await world.pass(2);
+      const before = asked(world);
+      world.purchase({ productCode: LEGACY_CODE, accountId: buyer.accountId });
+      await world.turn();
+      const once = asked(world);
+      expect(once).toBeGreaterThan(before);
+      await world.pass(0.25);
+      const twice = asked(world);
+      expect(twice - once).toBeLessThanOrEqual(once - before);
+      await world.pass(6);
+      expect(asked(world)).toBe(twice);
+      await buyer.use(3);
+      await world.pass(2);
+      await world.expectUnits({ billed: { 'l-1': 3 } });
+    });
+  });
+});
