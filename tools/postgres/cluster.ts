@@ -85,6 +85,9 @@ export class Cluster {
       unix_socket_directories: '',
       timezone: 'UTC',
       log_timezone: 'UTC',
+      // What is ended at once, or killed, leaves its segments behind, and nobody starts it again to clear them away: in
+      // its own folder they go along with it.
+      ...(!isKept && { dynamic_shared_memory_type: 'mmap' }),
       ...settings,
       listen_addresses: '127.0.0.1',
       port,
