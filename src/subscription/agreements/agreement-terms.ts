@@ -88,7 +88,7 @@ function overAt(
 ): Date {
   const { until } = trial;
   // By one clock or the other, or while AWS was asked.
-  if (until !== null && until <= paid.upTo) return until;
+  if (until !== null && until <= paid.upTo) return changedWithin(paid, trial.at, until) ?? until;
   // AWS is asked once more about what an answer may not have known: what it says much later tells nothing of it.
   const isAskedAgain = ({ at, heardAt }: AgreementFact): boolean =>
     at > trial.at || heardAt > trial.at || paid.at.getTime() - at.getTime() <= HOUR_MS;
@@ -105,6 +105,14 @@ function overAt(
  */
 function changedBy({ at, lastUpdateTime }: PriceWord, trialAt: Date): Date {
   return lastUpdateTime !== null && lastUpdateTime > trialAt ? earliest(at, lastUpdateTime) : at;
+}
+
+/**
+ * A term that has only come to its end is not taken out of an agreement, whose last change of before that end was then
+ * the conversion.
+ */
+function changedWithin({ lastUpdateTime }: PriceWord, trialAt: Date, until: Date): Date | null {
+  return lastUpdateTime !== null && lastUpdateTime > trialAt && lastUpdateTime < until ? lastUpdateTime : null;
 }
 
 /**

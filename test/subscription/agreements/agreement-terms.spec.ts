@@ -41,6 +41,26 @@ describe('a trial', () => {
       iso('11-18 14:20'),
     ],
     [
+      'was converted before its end where the agreement has not changed since',
+      [STARTED, trialUntil('11-06 00:00', '11-18 14:20'), paid('11-20 00:00', '11-15 00:00')],
+      iso('11-15 00:00'),
+    ],
+    [
+      'was over where the agreement has changed after its end',
+      [STARTED, trialUntil('11-06 00:00', '11-18 14:20'), paid('11-20 00:00', '11-19 00:00')],
+      iso('11-18 14:20'),
+    ],
+    [
+      'or at that instant',
+      [STARTED, trialUntil('11-06 00:00', '11-18 14:20'), paid('11-20 00:00', '11-18 14:20')],
+      iso('11-18 14:20'),
+    ],
+    [
+      'or not since AWS told of the trial',
+      [STARTED, trialUntil('11-06 00:00', '11-18 14:20'), paid('11-20 00:00', '11-06 00:00')],
+      iso('11-18 14:20'),
+    ],
+    [
       'was converted early by the last message between the two answers that may tell of it',
       [
         ...[STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-15 00:00')],
