@@ -1,10 +1,13 @@
 import { expect, it } from '@jest/globals';
 import { type Figures, judge } from './judgement.js';
+import { nameStatements } from './named-statements.js';
 import { PlayedWorld, type Recipe } from './played-world.js';
 
 // The long run: `npm run histories`, with HISTORIES_WORLDS, HISTORIES_BUYERS, HISTORIES_HOURS, HISTORIES_SEED and
 // HISTORIES_READINGS (`drawn`, the default, or `default`). Each world’s figures are printed; a failure names the world’s
 // seed and the history, which is enough to play it again, alone with HISTORIES_ONLY (numbers with commas between).
+
+nameStatements();
 
 const figureOf = (name: string, fallback: number): number => Number(process.env[`HISTORIES_${name}`] ?? fallback);
 
