@@ -112,7 +112,7 @@ export class FactEntry {
     const isUnknown = spoken.names.length > 0 && rowOf(spoken) === null;
     if (isUnknown && (event.isUntimed === true || !MAKES_AGREEMENTS.has(event.type))) {
       // It may be of an agreement that is known without its name: AWS lists all that the buyer has.
-      await askAboutBuyer(tx, this.options.sellerAccount, buyerId, this.options.clock.now());
+      await askAboutBuyer(tx, this.options.sellerAccount, buyerId, heard.heardAt);
       return this.wait(tx, labels, heard);
     }
     return this.enterWith(tx, heard, { spoken, buyerId, subscriptionId: null });
@@ -209,16 +209,16 @@ export class FactEntry {
       sellerAccount,
       [...spoken.names, ...buyerNamesOf(event.about)].map((name) => labelOf(name, spoken.productCode)),
     );
-    await this.askAboutWaiting(tx, event);
+    await this.askAboutWaiting(tx, event, [projected.chains.buyerId]);
     const home = subscriptionId ?? subscriptionOfFact(fact, projected);
     const { isOfThePast } = await namingOf(tx, sellerAccount, buyerId, spoken);
     return { outcome: { state: 'applied', subscriptionId: home }, projected, isOfThePast };
   }
 
-  /** Of the account that the event names: its buyer may have become known just now, or the event may be what waits. */
-  async askAboutWaiting(tx: LedgerSql, { about }: LifecycleEvent): Promise<void> {
+  /** Of the account that the event names: its buyer (`of`) has become known just now, or the event is what waits. */
+  async askAboutWaiting(tx: LedgerSql, { about }: LifecycleEvent, of: readonly string[] | null): Promise<void> {
     const listed = this.products.all.map(({ productCode }) => productCode);
-    for (const name of accountsOf(about)) await askAboutWaiting(tx, this.options.sellerAccount, listed, name);
+    for (const name of accountsOf(about)) await askAboutWaiting(tx, this.options.sellerAccount, listed, name, of);
   }
 
   // --- product and buyer

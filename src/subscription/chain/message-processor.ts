@@ -143,7 +143,7 @@ export class MessageProcessor {
     const entered = await this.entry.enter(tx, { event, origin, messageId, heardAt: receivedAt });
     const { outcome, projected } = entered;
     await settleMessage(tx, sellerAccount, { origin, messageId }, outcome, clock.now());
-    if (outcome.state === 'waiting') await this.entry.askAboutWaiting(tx, event);
+    if (outcome.state === 'waiting') await this.entry.askAboutWaiting(tx, event, null);
     if (entered.projected !== null && entered.isOfThePast) await eraseMessage(tx, sellerAccount, { origin, messageId });
     countMetric('marketplace.messages', 1, { type: event.type, state: outcome.state });
     if (outcome.state !== 'applied' || outcome.subscriptionId === null) return projected?.changed ?? false;

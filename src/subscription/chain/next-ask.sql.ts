@@ -26,55 +26,69 @@ export async function askAbout(
   );
 }
 
-/** As `askAbout`, of the buyer's subscription that lives, or lived last. */
-export async function askAboutBuyer(tx: LedgerSql, sellerAccount: string, buyerId: string, at: Date): Promise<void> {
-  const rows = await tx.query<{ id: string }>(
-    `SELECT id::text AS id FROM marketplace.subscription
+/**
+ * As `askAbout`, of the buyer's subscription that lives, or lived last: because of what was heard at `heardAt`. What AWS
+ * has answered since is not asked again, but once when its lists must know.
+ */
+export async function askAboutBuyer(
+  tx: LedgerSql,
+  sellerAccount: string,
+  buyerId: string,
+  heardAt: Date,
+): Promise<void> {
+  const [row] = await tx.query<{ id: string; asked_at: Date | null }>(
+    `SELECT id::text AS id, asked_at FROM marketplace.subscription
      WHERE seller_account = $1 AND alias_of IS NULL
        AND buyer_id IN (SELECT coalesce(alias_of, id) FROM marketplace.buyer WHERE seller_account = $1 AND id = $2)
      ORDER BY state = 'ended', id DESC LIMIT 1`,
     [sellerAccount, buyerId],
   );
-  await askAbout(
-    tx,
-    sellerAccount,
-    rows.map(({ id }) => id),
-    at,
-  );
+  if (!row) return;
+  const settledFrom = plusMs(heardAt, ANSWER_SETTLES_AFTER_MS);
+  if (row.asked_at === null || row.asked_at < heardAt) await askAbout(tx, sellerAccount, [row.id], heardAt);
+  else if (row.asked_at < settledFrom) await askAbout(tx, sellerAccount, [row.id], settledFrom);
 }
 
 /**
  * Messages that wait may be of a buyer who is known: EventBridge names of an agreement its buyer's account, and not the
  * product. AWS, which lists all that the buyer has, is asked at once, and once more when its lists must know.
+ * @param of whose account it is. Null: all that have it; only for who has locked no subscription before, as these are
+ * locked in the order of ids
  */
 export async function askAboutWaiting(
   tx: LedgerSql,
   sellerAccount: string,
   productCodes: readonly string[],
   account: AwsName<'account'>,
+  of: readonly string[] | null,
 ): Promise<void> {
-  const waiting = await tx.query<{ received_at: Date }>(
-    `SELECT DISTINCT received_at FROM marketplace.inbox_message
-     WHERE seller_account = $1 AND state = 'waiting' AND names && ARRAY[$2] AND event IS NOT NULL ORDER BY received_at`,
-    [sellerAccount, labelOf(account, null)],
+  await tx.query(
+    `WITH waiting AS MATERIALIZED (
+       SELECT received_at FROM marketplace.inbox_message
+       WHERE seller_account = $1 AND state = 'waiting' AND names && ARRAY[$2] AND event IS NOT NULL
+     ), asked AS (
+       SELECT DISTINCT ON (s.buyer_id) s.id, s.asked_at FROM marketplace.subscription s
+       WHERE s.seller_account = $1 AND s.alias_of IS NULL AND s.product_code = ANY ($3::text[])
+         AND ($5::uuid[] IS NULL OR s.buyer_id = ANY ($5::uuid[]))
+         AND s.buyer_id = ANY (ARRAY(
+           SELECT coalesce(b.alias_of, b.id) FROM marketplace.buyer_name n
+           JOIN marketplace.buyer b ON b.seller_account = $1 AND b.id = n.buyer_id
+           WHERE n.seller_account = $1 AND n.product_code = ANY ($3::text[]) AND n.kind = 'account'
+             AND n.digest = decode($4, 'hex')))
+       ORDER BY s.buyer_id, s.state = 'ended', s.id DESC
+     ), question AS (
+       SELECT asked.id, coalesce(
+         (SELECT min(received_at) FROM waiting WHERE received_at > coalesce(asked.asked_at, '-infinity')),
+         (SELECT max(received_at) + interval '1 millisecond' * $6::float8 FROM waiting
+          HAVING max(received_at) + interval '1 millisecond' * $6::float8 > asked.asked_at)) AS at
+       FROM asked
+     ), held AS (
+       SELECT s.id, question.at FROM marketplace.subscription s JOIN question ON question.id = s.id
+       WHERE s.seller_account = $1 AND (s.next_ask_at IS NULL OR s.next_ask_at > question.at)
+       ORDER BY s.id FOR NO KEY UPDATE OF s
+     )
+     UPDATE marketplace.subscription s SET next_ask_at = least(s.next_ask_at, held.at)
+     FROM held WHERE s.seller_account = $1 AND s.id = held.id`,
+    [sellerAccount, labelOf(account, null), productCodes, account.digest, of, ANSWER_SETTLES_AFTER_MS],
   );
-  const last = waiting.at(-1)?.received_at;
-  if (last === undefined) return;
-  const buyers = await tx.query<{ id: string; asked_at: Date | null }>(
-    `SELECT DISTINCT ON (s.buyer_id) s.id::text AS id, s.asked_at FROM marketplace.subscription s
-     WHERE s.seller_account = $1 AND s.alias_of IS NULL AND s.product_code = ANY ($2::text[])
-       AND s.buyer_id = ANY (ARRAY(
-         SELECT coalesce(b.alias_of, b.id) FROM marketplace.buyer_name n
-         JOIN marketplace.buyer b ON b.seller_account = $1 AND b.id = n.buyer_id
-         WHERE n.seller_account = $1 AND n.product_code = ANY ($2::text[]) AND n.kind = 'account'
-           AND n.digest = decode($3, 'hex')))
-     ORDER BY s.buyer_id, s.state = 'ended', s.id DESC`,
-    [sellerAccount, productCodes, account.digest],
-  );
-  for (const { id, asked_at: askedAt } of buyers) {
-    const unasked = waiting.find(({ received_at: receivedAt }) => askedAt === null || askedAt < receivedAt);
-    const settledFrom = plusMs(last, ANSWER_SETTLES_AFTER_MS);
-    if (unasked !== undefined) await askAbout(tx, sellerAccount, [id], unasked.received_at);
-    else if (askedAt !== null && askedAt < settledFrom) await askAbout(tx, sellerAccount, [id], settledFrom);
-  }
 }

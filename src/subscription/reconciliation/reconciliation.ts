@@ -9,6 +9,7 @@ import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { Waker } from '../../runtime/waker.js';
 import { accountsOf } from '../chain/aws-names.js';
+import { selectBuyersOf } from '../chain/buyer-chains.js';
 import { markCustomersChanged } from '../chain/customer-changed.sql.js';
 import { askAboutWaiting } from '../chain/next-ask.sql.js';
 import { Projection } from '../chain/projection.js';
@@ -186,8 +187,9 @@ export class Reconciliation {
       await this.projection.project(tx, ids);
       await markCustomersChanged(tx, sellerAccount, customerIds);
       // What waits for an agreement that AWS did not list either.
+      const buyerIds = await selectBuyersOf(tx, sellerAccount, ids);
       for (const name of mayNotAsk ? [] : accountsOf(buyer))
-        await askAboutWaiting(tx, sellerAccount, this.productCodes, name);
+        await askAboutWaiting(tx, sellerAccount, this.productCodes, name, buyerIds);
     });
     this.waker.wake('seal');
     this.waker.wake('deliver');
