@@ -277,6 +277,15 @@ describe('what of an answer is told', () => {
       expect(again(asFound(first!, FOUND_AT), found('agmt-1', change))).toBe(1);
     });
 
+    it('M14: is told when the agreement has changed since, whatever changed: a trial that AWS still shows was not converted by that', () => {
+      const changed = (day: string): FoundAgreement => found('agmt-1', { lastUpdateTime: at(`${day}T10:00:00`) });
+      const [known] = findingsOf(buyer(), answer([changed('18')]), 'license');
+      expect(again(asFound(known!, FOUND_AT), changed('18'))).toBe(0);
+      expect(again(asFound(known!, FOUND_AT), changed('19'))).toBe(1);
+      // By the agreement's own id it is not told.
+      expect(again(asFound(known!, FOUND_AT), found('agmt-1'))).toBe(0);
+    });
+
     it('is told with an agreement’s id that was not known', () => {
       expect(again(asFound(first!, FOUND_AT, { agreementId: null, agreementDigests: [] }))).toBe(1);
       // Erased is not unknown: its digest stays.

@@ -88,7 +88,7 @@ function overAt(
 ): Date {
   const { until } = trial;
   // By one clock or the other, or while AWS was asked.
-  if (until !== null && until <= paid.upTo) return changedWithin(paid, trial.at, until) ?? until;
+  if (until !== null && until <= paid.upTo) return changedWithin(paid, trial, until) ?? until;
   // AWS is asked once more about what an answer may not have known: what it says much later tells nothing of it.
   const isAskedAgain = ({ at, heardAt }: AgreementFact): boolean =>
     at > trial.at || heardAt > trial.at || paid.at.getTime() - at.getTime() <= HOUR_MS;
@@ -96,23 +96,29 @@ function overAt(
     (fact) =>
       fact.at <= paid.upTo && mayBeUnknownTo(trial, fact, start) && !isOfTheStart(fact, start) && isAskedAgain(fact),
   );
-  return changes.at(-1)?.at ?? changedBy(paid, trial.at);
+  return changes.at(-1)?.at ?? changedBy(paid, trial);
 }
 
 /**
- * What AWS tells at `paid` had changed by then: an amendment bumps lastUpdateTime [SDK-A]. One from before the trial was
- * told is that of a list which lags behind.
+ * What AWS tells at `paid` had changed by then: an amendment bumps lastUpdateTime [SDK-A]. One of which AWS knew when it
+ * told of the trial is that of a list which lags behind.
  */
-function changedBy({ at, lastUpdateTime }: PriceWord, trialAt: Date): Date {
-  return lastUpdateTime !== null && lastUpdateTime > trialAt ? earliest(at, lastUpdateTime) : at;
+function changedBy({ at, lastUpdateTime }: PriceWord, trial: PriceWord): Date {
+  return lastUpdateTime !== null && !knew(trial, lastUpdateTime) ? earliest(at, lastUpdateTime) : at;
 }
 
 /**
  * A term that has only come to its end is not taken out of an agreement, whose last change of before that end was then
  * the conversion.
  */
-function changedWithin({ lastUpdateTime }: PriceWord, trialAt: Date, until: Date): Date | null {
-  return lastUpdateTime !== null && lastUpdateTime > trialAt && lastUpdateTime < until ? lastUpdateTime : null;
+function changedWithin({ lastUpdateTime }: PriceWord, trial: PriceWord, until: Date): Date | null {
+  return lastUpdateTime !== null && !knew(trial, lastUpdateTime) && lastUpdateTime < until ? lastUpdateTime : null;
+}
+
+/** What happened minutes before an answer it knew where it told of it, or did not tell as of when it is. */
+function knew({ at, lastUpdateTime }: PriceWord, changedAt: Date): boolean {
+  if (changedAt > at) return false;
+  return lastUpdateTime === null || changedAt <= lastUpdateTime || isSettledBy(at, changedAt);
 }
 
 /**

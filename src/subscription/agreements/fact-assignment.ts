@@ -13,7 +13,7 @@ import {
   untimedQuestionOf,
 } from './agreement-life.js';
 import { AssignmentBoard } from './assignment-board.js';
-import { ARRIVAL_MS, contradicts, isOpenAt, placeStart } from './start-assignment.js';
+import { ARRIVAL_MS, arrivalsOf, contradicts, isOpenAt, placeStart } from './start-assignment.js';
 
 /**
  * A row of `agreement`, as far as assignment needs it. Rows that are aliases are given as they stand; they are decided
@@ -84,7 +84,8 @@ export function assignFacts(
   for (const fact of ofType('license.updated')) board.add(licensedBy(fact, board), fact);
   const starts = ofType('legacy.subscribeSucceeded');
   const namedAlone = board.copy();
-  for (const fact of starts) placeStart(fact, starts, namedAlone, board);
+  const arrivals = arrivalsOf(starts, namedAlone);
+  for (const fact of starts) placeStart(fact, arrivals, namedAlone, board);
   for (const fact of ofType('buyer.registered')) placeArrival(fact, board);
   for (const fact of ofType('host.ended')) for (const id of board.standing(fact.among ?? [])) board.add(id, fact);
 

@@ -13,10 +13,36 @@ const SAME_START_MS = HOUR_MS;
  */
 export const ARRIVAL_MS = 4 * HOUR_MS;
 
+/**
+ * Of the starts around an arrival the nearest is that of the agreement that the buyer arrived with; a nearer agreement
+ * has a start first. One that lies apart from that is of what follows, though the buyer arrived hours before. By the
+ * starts' facts.
+ */
+export function arrivalsOf(starts: readonly AgreementFact[], named: AssignmentBoard): ReadonlyMap<string, string> {
+  const pairs = starts.flatMap((start) => {
+    const open = openFor(start, named);
+    const isTold = open.some((id) => isToldStart(id, start, named));
+    return open
+      .map((id) => ({ start, id, isTold, distance: distanceOf(id, start, named) }))
+      .filter(({ id, distance }) => named.life(id).start?.isTold === false && distance <= ARRIVAL_MS);
+  });
+  const arrivals = new Map<string, string>();
+  const nearest = new Map<string, { start: AgreementFact; distance: number }>();
+  // The sort keeps the order of equals.
+  for (const { start, id, isTold, distance } of pairs.sort((a, b) => a.distance - b.distance)) {
+    const own = nearest.get(id);
+    const isApart = own !== undefined && distance > own.distance && !isSameStart(own.start, start);
+    if (arrivals.has(start.id) || isApart) continue;
+    arrivals.set(start.id, id);
+    if (own === undefined && !isTold) nearest.set(id, { start, distance });
+  }
+  return arrivals;
+}
+
 /** Judged by the named agreements alone, so that no nameless one takes the place of another. */
 export function placeStart(
   fact: AgreementFact,
-  starts: readonly AgreementFact[],
+  arrivals: ReadonlyMap<string, string>,
   named: AssignmentBoard,
   board: AssignmentBoard,
 ): void {
@@ -25,7 +51,7 @@ export function placeStart(
   const distance = (id: string): number => distanceOf(id, fact, named);
   // The sort keeps the order of equals: of two that are as near the earlier.
   const [nearest] = open
-    .filter((id) => isToldStart(id, fact, named) || isArrivalOf(id, fact, starts, named))
+    .filter((id) => isToldStart(id, fact, named) || arrivals.get(fact.id) === id)
     .sort((a, b) => distance(a) - distance(b));
   // AWS was asked since, and knows one that ran already and goes on, but none that started then: its terms or its offer
   // were told anew.
@@ -53,25 +79,8 @@ function isToldStart(id: string, start: AgreementFact, named: AssignmentBoard): 
   return named.life(id).start?.isTold === true && distanceOf(id, start, named) <= SAME_START_MS;
 }
 
-/**
- * Nobody has told when it started, but the buyer was there: of the starts around that the nearest is its own. One that
- * lies apart from that is of what follows, though the buyer arrived hours before.
- */
-function isArrivalOf(
-  id: string,
-  start: AgreementFact,
-  starts: readonly AgreementFact[],
-  named: AssignmentBoard,
-): boolean {
-  const distance = distanceOf(id, start, named);
-  if (named.life(id).start?.isTold !== false || distance > ARRIVAL_MS) return false;
-  return starts.every(
-    (other) =>
-      distanceOf(id, other, named) >= distance ||
-      Math.abs(other.at.getTime() - start.at.getTime()) <= SAME_START_MS ||
-      !openFor(other, named).includes(id) ||
-      openFor(other, named).some((toldId) => isToldStart(toldId, other, named)),
-  );
+function isSameStart(a: AgreementFact, b: AgreementFact): boolean {
+  return Math.abs(a.at.getTime() - b.at.getTime()) <= SAME_START_MS;
 }
 
 /** A nameless start of that very instant: AWS has sent it twice, as two messages. */

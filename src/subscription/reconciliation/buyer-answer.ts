@@ -161,6 +161,8 @@ function isNews({ about, details }: Finding, known: KnownAgreement | undefined):
     details.startTime === before.startTime &&
     details.endTime === before.endTime &&
     details.entitled === before.entitled &&
+    // A later answer tells by it whether the agreement has changed since.
+    (details.lastUpdateTime === null || details.lastUpdateTime === before.lastUpdateTime) &&
     (details.terms === null || JSON.stringify(trialOf(details.terms)) === JSON.stringify(trialOf(known.terms))) &&
     (details.previousAgreementId === null ||
       digestOf(agreementKeyOf(details.previousAgreementId)) === before.previousDigest) &&

@@ -9,8 +9,8 @@ const START = '11-05 10:00';
 const STARTED = fact('a', START, 'agreement.created', { startTime: iso(START) });
 const found = (at: string, terms: AgreementTerms | null, lastUpdateTime: string | null = null) =>
   fact('a', at, 'agreement.found', { startTime: iso(START), terms, lastUpdateTime });
-const trialUntil = (at: string, until: string | null) =>
-  found(at, { trial: { until: until === null ? null : iso(until) } });
+const trialUntil = (at: string, until: string | null, changed?: string) =>
+  found(at, { trial: { until: until === null ? null : iso(until) } }, changed === undefined ? null : iso(changed));
 const paid = (at: string, changed?: string) => found(at, { trial: null }, changed === undefined ? null : iso(changed));
 const amended = (at: string, heardAt = at) => fact('a', at, 'agreement.amended', {}, { heardAt });
 
@@ -58,6 +58,31 @@ describe('a trial', () => {
     [
       'or not since AWS told of the trial',
       [STARTED, trialUntil('11-06 00:00', '11-18 14:20'), paid('11-20 00:00', '11-06 00:00')],
+      iso('11-18 14:20'),
+    ],
+    [
+      'was converted when the agreement changed last, minutes before an answer that did not know of it',
+      [STARTED, trialUntil('11-15 00:05', '11-18 14:20', START), paid('11-16 00:05', '11-15 00:00')],
+      iso('11-15 00:00'),
+    ],
+    [
+      'also where AWS is asked after its end',
+      [STARTED, trialUntil('11-15 00:05', '11-18 14:20', START), paid('11-20 00:00', '11-15 00:00')],
+      iso('11-15 00:00'),
+    ],
+    [
+      'not with a change of which that answer told',
+      [STARTED, trialUntil('11-15 00:05', '11-18 14:20', '11-15 00:00'), paid('11-20 00:00', '11-15 00:00')],
+      iso('11-18 14:20'),
+    ],
+    [
+      'nor with one of ten minutes before, which it must have known',
+      [STARTED, trialUntil('11-15 00:10', '11-18 14:20', START), paid('11-20 00:00', '11-15 00:00')],
+      iso('11-18 14:20'),
+    ],
+    [
+      'nor with one of minutes before, where that answer did not tell what it knew of',
+      [STARTED, trialUntil('11-15 00:05', '11-18 14:20'), paid('11-20 00:00', '11-15 00:00')],
       iso('11-18 14:20'),
     ],
     [

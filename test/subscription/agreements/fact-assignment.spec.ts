@@ -241,6 +241,12 @@ describe('a start that names no agreement', () => {
         { first: 'b', second: 'a' },
       ],
       [
+        'is that of what follows, where it is nearer to that: the first is that of the buyer who arrived late',
+        [provisional('11-10 05:00'), fact('b', '11-10 05:25', 'license.updated')],
+        { first: started('11-10 02:00'), second: started('11-10 05:30') },
+        { first: 'a', second: 'b' },
+      ],
+      [
         'is that of the buyer who arrived, where the first does not speak of it',
         [arrival],
         { first: started('11-10 02:16', ['b']), second: started('11-10 06:12') },
