@@ -16,7 +16,11 @@ const NAMES = [
   ...(['registrationFormFields', 'accountIdBesideLicenseArn'] as const),
 ] satisfies readonly (keyof Switches)[];
 
+/** By which AWS's lists are behind: no text says. */
+const LIST_DELAYS_MS = [0, 5_000, 540_000];
+
 /** How this world's AWS reads its own texts. */
 export function drawReadings(random: SeededRandom): Partial<Switches> {
-  return Object.fromEntries(NAMES.map((name) => [name, pick<unknown>(random, switchValues[name])]));
+  const drawn = Object.fromEntries(NAMES.map((name) => [name, pick<unknown>(random, switchValues[name])]));
+  return { ...drawn, searchIndexDelayMs: pick(random, LIST_DELAYS_MS) };
 }
