@@ -3,6 +3,7 @@ import { LedgerDatabase } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { isSettledBy } from '../subscription/agreements/agreement-life.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import { type EntitlementOwner, type EntitlementView } from './entitlement.js';
@@ -16,8 +17,11 @@ import {
   subscriptionExists,
 } from './entitlement.sql.js';
 
-/** An empty first answer is asked again this soon: AWS lists nothing for some minutes after a purchase. */
-const EMPTY_MAX_AGE_MS = 60_000;
+/**
+ * What AWS may list otherwise in a moment is asked again this soon: nothing for some minutes after a purchase, what was
+ * held before for some minutes after a change.
+ */
+const UNSETTLED_MAX_AGE_MS = 60_000;
 
 /**
  * Entitlements by GetEntitlements, kept in Postgres for all replicas. Closed where it knows nothing: an error never
@@ -41,7 +45,8 @@ export class EntitlementService implements OnModuleInit {
 
   /**
    * The entitlements of a subscription by its current agreement, asked for again when older than `entitlementMaxAgeMs`,
-   * when one of them came to its end since, or when AWS has said that they have changed.
+   * when one of them came to its end since, or when AWS has said that they have changed: then for ten minutes each minute,
+   * as its lists may be late.
    * @throws MarketplaceMeteringError `ENTITLEMENT_UNKNOWN` when AWS cannot be asked and never answered before;
    * `SUBSCRIPTION_UNKNOWN`; for a tenant `NO_SUBSCRIPTION` or `SEVERAL_SUBSCRIPTIONS`
    */
@@ -52,8 +57,7 @@ export class EntitlementService implements OnModuleInit {
   private async read(owner: EntitlementOwner): Promise<{ view: EntitlementView; emptySince: Date | null }> {
     const holder = await this.holderOf(owner);
     const known = await selectSnapshot(this.database, this.options.sellerAccount, holder.agreement_id);
-    const hasChanged = known !== null && holder.changed_at !== null && holder.changed_at >= known.fetched_at;
-    if (known && !hasChanged && this.isFresh(known))
+    if (known && this.isFresh(known, holder.changed_at))
       return { view: this.viewOf(holder.subscription_id, known, false), emptySince: known.empty_since };
     const { subscription_id: subscriptionId } = holder;
     const asked = await this.answers.ask(holder, known);
@@ -144,10 +148,15 @@ export class EntitlementService implements OnModuleInit {
       throw new MarketplaceMeteringError('ENTITLEMENTS_UNAVAILABLE', unavailableText(product));
   }
 
-  private isFresh({ fetched_at: fetchedAt, entitlements, empty_since: emptySince }: SnapshotRow): boolean {
+  private isFresh(
+    { fetched_at: fetchedAt, entitlements, empty_since: emptySince }: SnapshotRow,
+    changedAt: Date | null,
+  ): boolean {
     const now = this.options.clock.now();
     const ageMs = now.getTime() - fetchedAt.getTime();
-    if (emptySince !== null && (entitlements.length > 0 || ageMs > EMPTY_MAX_AGE_MS)) return false;
+    if (changedAt !== null && changedAt >= fetchedAt) return false;
+    const isUnsettled = emptySince !== null || (changedAt !== null && !isSettledBy(fetchedAt, changedAt));
+    if (isUnsettled && ((emptySince !== null && entitlements.length > 0) || ageMs > UNSETTLED_MAX_AGE_MS)) return false;
     // An end that has come may have been a renewal: only AWS knows which.
     const hasEnded = entitlements.some(
       ({ expiresAt }) => expiresAt !== null && new Date(expiresAt) > fetchedAt && new Date(expiresAt) <= now,

@@ -52,13 +52,15 @@ export class WantedEntitlements {
     const known = holder && (await selectSnapshot(this.database, sellerAccount, holder.agreement_id));
     const asked = holder && (await this.answers.ask(holder, known, true));
     const isAnswered = asked !== null && asked.failure === null;
+    const isSaid = isAnswered && asked.known?.empty_since === null;
     await this.database.transaction(async (tx) => {
       // An empty answer that does not count yet is asked for again.
-      if (isAnswered && asked.known?.empty_since === null) await deleteWanted(tx, sellerAccount, agreementId);
+      if (isSaid) await deleteWanted(tx, sellerAccount, agreementId);
       else await releaseWanted(tx, sellerAccount, agreementId);
       if (isAnswered) await markCustomersChanged(tx, sellerAccount, [customerId]);
     });
-    if (isAnswered) this.waker.wake('seal');
+    // Who waits for more than silence would have it asked again without a pause.
+    if (isSaid) this.waker.wake('seal');
     return isAnswered;
   }
 }

@@ -38,6 +38,7 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'metering/recording/usage-instant': ['metering/recording/usage-reading'],
   'metering/recording/usage-reading': ['metering/recording/usage-reading', 'metering/recording/javascript-input'],
   'metering/sealing/allocation': ['metering/sealing/allocation'],
+  'metering/sealing/answer-wait': ['metering/sealing/answer-wait'],
   'metering/sealing/balance-step': ['metering/sealing/balance-step'],
   'metering/sealing/contract-terms': ['metering/sealing/contract-terms'],
   'metering/sealing/folded-keys': ['metering/sealing/folded-keys'],

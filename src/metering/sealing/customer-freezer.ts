@@ -2,7 +2,7 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { billedDimensionOf, billedDimensionsOf } from '../../options/included-pairing.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
-import { HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
+import { earliestOf, HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { planCustomer, type Rollup } from './customer-plan.js';
@@ -176,7 +176,12 @@ export class CustomerFreezer {
     );
     if (closed.length > 0) await markClosed(tx, sellerAccount, closed, now);
     const isAsking = await this.wantAnswers(tx, facts, planned, now);
-    const looks = new Map(planned.map(({ customer, plan }) => [customer.customerId, nextLook(plan, now)]));
+    const looks = new Map(
+      planned.map(({ customer, plan }) => [
+        customer.customerId,
+        earliestOf([nextLook(plan, now), facts.included.amendedOf(customer).lookAt]),
+      ]),
+    );
     await moveSealCursors(
       tx,
       sellerAccount,
@@ -201,10 +206,10 @@ export class CustomerFreezer {
     if (asking.length === 0) return false;
     const wanted = new Map(
       asking.flatMap(({ customer, plan }) => {
-        const waiting = plan.waits.flatMap(({ reason, period }) =>
-          reason === 'awaitingEntitlement' && period ? [period.agreementId] : [],
+        const waiting = plan.waits.flatMap(({ asks: isAsked, period }) =>
+          isAsked && period ? [period.agreementId] : [],
         );
-        return [...waiting, ...facts.included.amendedOf(customer)].map(
+        return [...waiting, ...facts.included.amendedOf(customer).ids].map(
           (agreementId) => [agreementId, { agreementId, customerId: customer.customerId, since: now }] as const,
         );
       }),

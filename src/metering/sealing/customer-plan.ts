@@ -1,6 +1,7 @@
 // Sealing, the plan of one customer: the planning rule asked about each rollup, carry and zero. Pure.
 import { earliestOf, HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { type Scaled } from '../../runtime/decimal.js';
+import { type AnswerWait } from './answer-wait.js';
 import { wholeBlocks } from './balance-step.js';
 import { type Period, periodOf } from './period.js';
 import { type PeriodHour } from './period-hours.js';
@@ -52,6 +53,8 @@ export interface CustomerPlan {
     reason: WaitingReason;
     /** The one that it waits with, where one is known. */
     period: Period | null;
+    /** Whether AWS is to be asked now what is included. */
+    asks: boolean;
   }[];
   /** Periods whose closing is written, or who have nothing left to close. */
   closed: Period[];
@@ -73,11 +76,8 @@ export interface CustomerState {
   }[];
   /** Units of usage that one unit of a record's quantity stands for. */
   blockOf: (dimension: string) => bigint;
-  /**
-   * Where usage of a contract waits until AWS has said how many units are included: until when at most, null for as
-   * long as AWS says nothing; null where it does not wait.
-   */
-  heldUntil: (period: Period, rollup: Rollup, hour: PeriodHour) => { until: Date | null } | null;
+  /** Where usage of a contract waits until AWS has said how many units are included; null where it does not wait. */
+  heldUntil: (period: Period, rollup: Rollup, hour: PeriodHour) => AnswerWait | null;
   /**
    * Whether records of the period are under way to AWS: nothing is closed before they have arrived, or are given up.
    */
@@ -122,8 +122,14 @@ export function planCustomer(state: CustomerState): CustomerPlan {
     return record;
   };
 
-  const wait = (rollup: Rollup, reason: WaitingReason, closesWith: Period | null, lookAt: Date | null): void => {
-    plan.waits.push({ rollup, reason, period: closesWith });
+  const wait = (
+    rollup: Rollup,
+    reason: WaitingReason,
+    closesWith: Period | null,
+    lookAt: Date | null,
+    asks = false,
+  ): void => {
+    plan.waits.push({ rollup, reason, period: closesWith, asks });
     if (lookAt) ahead.push(lookAt);
     if (!closesWith) return;
     const key = `${closesWith.key} ${rollup.dimension}`;
@@ -142,7 +148,7 @@ export function planCustomer(state: CustomerState): CustomerPlan {
         break;
       case 'hour': {
         const held = state.heldUntil(planned.period, rollup, planned.hour);
-        if (held) wait(rollup, 'awaitingEntitlement', planned.period, held.until);
+        if (held) wait(rollup, 'awaitingEntitlement', planned.period, held.until, held.asks);
         else recordOf(planned.period, rollup.dimension, planned.hour).rollups.push(rollup);
         break;
       }

@@ -2,7 +2,9 @@ import { type LedgerSql } from '../../database/ledger-database.js';
 import { billedTogether, includedUnitsOf } from '../../options/included-pairing.js';
 import { type ResolvedIncludedUnits } from '../../options/included-options.schema.js';
 import { type ResolvedProduct } from '../../options/resolved-options.js';
+import { firstAfter, plusMs } from '../../runtime/clock.js';
 import { fromUnits, type Scaled, scaled } from '../../runtime/decimal.js';
+import { ANSWER_SETTLES_AFTER_MS, missingFrom } from '../../subscription/agreements/agreement-life.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { type CountedUsageRow, loadSaid, type SaidRow, sumCountedUsage } from './included-load.sql.js';
 import { IncludedPool, type KnownQuantity, type PoolTerms, poolTermsOf } from './included-pool.js';
@@ -89,15 +91,28 @@ export class IncludedFacts {
     return units && this.pool(period, units);
   }
 
-  /** Agreements of which AWS has told that something was amended since it was last asked. */
-  amendedOf({ subscriptions }: CustomerTimeline): string[] {
+  /**
+   * Agreements of which AWS has told that something was amended since it was last asked: it is asked at once, and once
+   * more when its lists must know. `lookAt`: when that is.
+   */
+  amendedOf({ subscriptions }: CustomerTimeline): { ids: string[]; lookAt: Date | null } {
     const ids = subscriptions.flatMap(({ spans }) => spans.map(({ agreementId }) => agreementId));
-    return [...new Set(ids)].filter((id) => {
+    const open = [...new Set(ids)].flatMap((id) => {
       const row = this.said.get(id);
       const told = row?.told.at(-1);
-      const answeredAt = row?.fetched_at ?? null;
-      return answeredAt !== null && told !== undefined && new Date(told) > answeredAt;
+      if (told === undefined || !row?.fetched_at) return [];
+      const at = new Date(told);
+      const amendment = { askFrom: at, settledFrom: plusMs(at, ANSWER_SETTLES_AFTER_MS) };
+      const askFrom = missingFrom(amendment, { askedAt: row.fetched_at });
+      return askFrom === null ? [] : [{ id, askFrom }];
     });
+    return {
+      ids: open.flatMap(({ id, askFrom }) => (askFrom <= this.now ? [id] : [])),
+      lookAt: firstAfter(
+        this.now,
+        open.map(({ askFrom }) => askFrom),
+      ),
+    };
   }
 
   private pool(period: Period, units: ResolvedIncludedUnits): IncludedPool {
@@ -155,8 +170,11 @@ export class IncludedFacts {
     const said = historyOf(rows);
     const last = said.at(-1);
     if (!last) return null;
+    // The license of the purchase itself is told, too.
+    const startsAt = period.spans[0]?.startsAt.getTime() ?? Number.NEGATIVE_INFINITY;
     const told = rows
       .flatMap((row) => row.told.map((text) => new Date(text)))
+      .filter((at) => at.getTime() > startsAt)
       .sort((a, b) => a.getTime() - b.getTime());
     const { steps, renewals } = quantityStepsOf(said, told, contractDimension);
     // Of an agreement that is over AWS lists nothing, and says nothing of the time before by that.
@@ -165,7 +183,8 @@ export class IncludedFacts {
       ...(fetchedAt ? [fetchedAt.getTime()] : []),
       ...(emptySince && over && emptySince >= over ? [emptySince.getTime()] : []),
     ]);
-    return { steps, renewals, last, asOf: new Date(Math.max(...asked)) };
+    const isFinal = rows.some(({ empty_since: emptySince }) => emptySince && over && emptySince >= over);
+    return { steps, renewals, last, asOf: new Date(Math.max(...asked)), isFinal };
   }
 }
 
@@ -184,7 +203,7 @@ function historyOf(rows: readonly SaidRow[]): SaidEntitlements[] {
 
 function fixed(units: number): KnownQuantity {
   const steps = [{ fromHour: Number.NEGATIVE_INFINITY, quantity: fromUnits(units) }];
-  return { steps, renewals: [], last: null, asOf: null };
+  return { steps, renewals: [], last: null, asOf: null, isFinal: false };
 }
 
 const distinct = (hours: readonly number[]): number[] => [...new Set(hours)].sort((a, b) => a - b);

@@ -1,17 +1,11 @@
 import { type ResolvedIncludedUnits } from '../../options/included-options.schema.js';
-import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { formatDecimal, type Scaled } from '../../runtime/decimal.js';
 import { type IncludedBasis, includedOf, includedStep, leftBy } from '../balance/included-rule.js';
+import { type AnswerWait, answerWaitOf, type KnownAnswer, knowsHour } from './answer-wait.js';
 import { type HourNumber, hourNumberOf, termStarts } from './contract-terms.js';
 import { type QuantityStep, type SaidEntitlements } from './included-quantity.js';
 import { type PeriodHour } from './period-hours.js';
-
-/** An hour waits this long from its start for an answer of AWS, which meets the strictest reading of its window. */
-const HELD_FOR_MS = 5 * HOUR_MS;
-/** What comes later than that still waits for a few tries. */
-const TRIES_MS = 10 * 60_000;
-/** Before its earliest deadline an hour waits no longer. */
-const DEADLINE_LEAD_MS = 10 * 60_000;
 
 interface Stretch {
   fromHour: HourNumber;
@@ -28,13 +22,11 @@ export interface PoolTerms {
 }
 
 /** What is known of how many units a contract includes. */
-export interface KnownQuantity {
+export interface KnownQuantity extends KnownAnswer {
   steps: readonly QuantityStep[];
   renewals: readonly Date[];
   /** The answer that counted last; null where the options say the units. */
   last: SaidEntitlements | null;
-  /** Null: always, by the options. */
-  asOf: Date | null;
 }
 
 /** Included units of a record. */
@@ -98,30 +90,14 @@ export class IncludedPool {
     return this.units.rollsOver && this.known ? leftBy(this.terms, this.rolledOver) : 0n;
   }
 
-  /** Whether AWS has answered since the hour was over, or since its agreement was. */
-  isFresh(hour: Date, { span }: PeriodHour): boolean {
-    if (!this.known) return false;
-    const over = earliest(plusMs(hour, HOUR_MS), span.to ?? plusMs(hour, HOUR_MS));
-    return this.known.asOf === null || this.known.asOf >= over;
+  /** Whether AWS's answer knows what the hour includes. */
+  isFresh(hour: Date, planned: PeriodHour): boolean {
+    return this.known !== null && knowsHour(this.known, hour, planned);
   }
 
-  /**
-   * Until when usage of an hour waits for AWS's answer: five hours from its start where an earlier answer is known, no
-   * longer than its record can wait; for good where AWS has never said how many units are included, because nothing is
-   * billed for want of an answer.
-   * @returns null where it does not wait (any longer)
-   */
-  heldUntil(
-    { hour, waitingSince }: { hour: Date; waitingSince: Date | null },
-    planned: PeriodHour,
-    now: Date,
-  ): { until: Date | null } | null {
-    // What comes late waits along with what its record's hour has of its own.
-    if (this.isFresh(hour, planned) && this.isFresh(planned.hour, planned)) return null;
-    if (!this.known) return { until: null };
-    const patient = latest(plusMs(hour, HELD_FOR_MS), plusMs(waitingSince ?? now, TRIES_MS));
-    const until = earliest(patient, plusMs(planned.deadlines.dueAt, -DEADLINE_LEAD_MS));
-    return until > now ? { until } : null;
+  /** How usage of an hour waits for AWS's answer; null where it does not (any longer). */
+  heldUntil(usage: { hour: Date; waitingSince: Date | null }, planned: PeriodHour, now: Date): AnswerWait | null {
+    return answerWaitOf(this.known, usage, planned, now);
   }
 
   /** Counts usage of a record, and says what of it is included. */

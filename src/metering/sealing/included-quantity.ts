@@ -1,5 +1,6 @@
-import { HOUR_MS } from '../../runtime/clock.js';
+import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { parseDecimal, type Scaled } from '../../runtime/decimal.js';
+import { ANSWER_SETTLES_AFTER_MS } from '../../subscription/agreements/agreement-life.js';
 import { hourFrom, type HourNumber, hourNumberOf } from './contract-terms.js';
 
 /** What AWS said of an agreement, kept each time that it was another thing. */
@@ -23,9 +24,10 @@ const TOLD_WITHIN_MS = 2 * HOUR_MS;
 /**
  * Which quantity of a contract dimension counts from which hour, and when its term was renewed: by the instants at
  * which AWS says that something changed. Where AWS does not say when, more units count from its last answer that said
- * fewer, and fewer units from the first answer that says so: nothing that was sealed as included is ever taken back.
+ * fewer, which may be from some minutes before it was given, and fewer units from the first answer that says so: nothing
+ * that was sealed as included is ever taken back.
  * @param said in the order of time
- * @param told instants of messages that something was amended, in the order of time
+ * @param told instants of messages that something was amended since the agreement began, in the order of time
  */
 export function quantityStepsOf(
   said: readonly SaidEntitlements[],
@@ -35,7 +37,7 @@ export function quantityStepsOf(
   const steps: QuantityStep[] = [];
   const renewals: Date[] = [];
   let expiry: Date | null = null;
-  for (const { fetchedAt, otherwiseAt, entitlements } of said) {
+  for (const [index, { fetchedAt, otherwiseAt, entitlements }] of said.entries()) {
     const held = entitlements.filter((one) => one.dimension === dimension);
     const quantity = held.reduce((sum, { value }) => sum + quantityOf(value), 0n);
     const before = steps.at(-1);
@@ -48,6 +50,10 @@ export function quantityStepsOf(
       continue;
     }
     if (quantity === before.quantity) continue;
+    // What was heard before AWS last said otherwise may not have been listed then; what changed its answer has been.
+    const standsUntil = plusMs(otherwiseAt, -ANSWER_SETTLES_AFTER_MS);
+    const listedUntil = index > 1 ? said[index - 1]?.fetchedAt : undefined;
+    const heardAfter = latest(listedUntil ?? standsUntil, standsUntil);
     // Stryker disable next-line EqualityOperator: they differ.
     if (quantity > before.quantity) {
       // Nothing listed yet, right after the purchase: what comes first was bought from the beginning. Nothing listed
@@ -55,10 +61,10 @@ export function quantityStepsOf(
       if (steps.length === 1 && isSilentBefore(said, fetchedAt)) steps.length = 0;
       const renewed = renewedAt && hourFrom(renewedAt);
       while (renewed !== null && lastHourOf(steps) >= renewed) steps.pop();
-      const from = renewed ?? hourNumberOf(toldIn(told, otherwiseAt, fetchedAt) ?? otherwiseAt);
+      const from = renewed ?? hourNumberOf(toldIn(told, heardAfter, fetchedAt) ?? standsUntil);
       steps.push({ fromHour: steps.length === 0 ? lastHourOf(steps) : Math.max(lastHourOf(steps), from), quantity });
     } else {
-      const toldAt = toldIn([...told, ...(renewedAt ? [renewedAt] : [])], otherwiseAt, fetchedAt);
+      const toldAt = toldIn([...told, ...(renewedAt ? [renewedAt] : [])], heardAfter, fetchedAt);
       const isSoon = toldAt !== null && fetchedAt.getTime() - toldAt.getTime() <= TOLD_WITHIN_MS;
       steps.push({ fromHour: Math.max(lastHourOf(steps), hourFrom(isSoon ? toldAt : fetchedAt)), quantity });
     }
@@ -75,7 +81,7 @@ function lastHourOf(steps: readonly QuantityStep[]): HourNumber {
   return steps.at(-1)?.fromHour ?? Number.NEGATIVE_INFINITY;
 }
 
-/** The latest message between two answers: AWS's own word of when it changed. */
+/** The latest message of a stretch of time: AWS's own word of when it changed. */
 function toldIn(told: readonly Date[], after: Date, upTo: Date): Date | null {
   return told.findLast((at) => at > after && at <= upTo) ?? null;
 }

@@ -117,7 +117,10 @@ export function untimedQuestionOf({ heardAt }: AgreementFact): Question {
 }
 
 /** From when on an answer is missing; null where none is. */
-export function missingFrom({ askFrom, settledFrom: again = askFrom }: Question, { askedAt }: Asking): Date | null {
+export function missingFrom(
+  { askFrom, settledFrom: again = askFrom }: Pick<Question, 'askFrom' | 'settledFrom'>,
+  { askedAt }: Pick<Asking, 'askedAt'>,
+): Date | null {
   if (askedAt === null || askedAt < askFrom) return askFrom;
   return askedAt < again ? again : null;
 }

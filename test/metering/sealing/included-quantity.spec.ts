@@ -56,7 +56,25 @@ describe('K29 the quantity that an answer names', () => {
 describe('K26 an amendment', () => {
   it.each<[string, SaidEntitlements[], string[], string[][]]>([
     ['upwards, by its message', [said('10:05', null, 10), said('12:40', '11:05', 15)], ['12:30'], [['12', '15']]],
-    ['upwards, found by asking', [said('10:05', null, 10), said('13:05', '12:05', 15)], [], [['12', '15']]],
+    ['upwards, found by asking', [said('10:05', null, 10), said('13:05', '12:10', 15)], [], [['12', '15']]],
+    [
+      'upwards, found by asking: the last answer may be from ten minutes before it was given',
+      [said('10:05', null, 10), said('13:05', '12:09', 15)],
+      [],
+      [['11', '15']],
+    ],
+    [
+      'upwards, by its message just before an answer that did not know yet',
+      [said('10:05', null, 10), said('13:10', '13:02', 15)],
+      ['12:58'],
+      [['12', '15']],
+    ],
+    [
+      'downwards, by its message just before an answer that did not know yet',
+      [said('10:05', null, 10), said('14:10', '13:02', 5)],
+      ['12:58'],
+      [['13', '5']],
+    ],
     ['downwards, by its message', [said('10:05', null, 10), said('12:40', '11:05', 5)], ['12:30'], [['13', '5']]],
     [
       'downwards, by its message at an hour',
@@ -72,9 +90,9 @@ describe('K26 an amendment', () => {
     ],
     ['downwards, found by asking', [said('10:05', null, 10), said('13:05', '12:05', 5)], [], [['14', '5']]],
     [
-      'a message from before the last answer',
-      [said('10:05', null, 10), said('13:05', '12:05', 15)],
-      ['11:30'],
+      'a message from before the last answer, which knew of it',
+      [said('10:05', null, 10), said('13:05', '12:10', 15)],
+      ['12:00'],
       [['12', '15']],
     ],
     [
@@ -90,10 +108,31 @@ describe('K26 an amendment', () => {
       [['12', '5']],
     ],
     [
-      'a message of the very instant of the last answer, which knew of it',
-      [said('10:05', null, 10), said('13:05', '12:05', 5)],
+      'downwards, by its message just before a first answer that did not know yet',
+      [said('12:58', null, 10), said('14:10', '13:02', 5)],
+      ['12:57'],
+      [['13', '5']],
+    ],
+    [
+      'a message of ten minutes before the last answer, which knew of it',
+      [said('10:05', null, 10), said('13:05', '12:15', 5)],
       ['12:05'],
       [['14', '5']],
+    ],
+    [
+      'a message that had brought the answer before',
+      [said('10:05', null, 10), said('12:31', '12:30', 15), said('13:05', '12:35', 5)],
+      ['12:30'],
+      [
+        ['12', '15'],
+        ['14', '5'],
+      ],
+    ],
+    [
+      'a message of the very instant of the last answer, which may not have known of it',
+      [said('10:05', null, 10), said('13:05', '12:05', 5)],
+      ['12:05'],
+      [['13', '5']],
     ],
     [
       'a message of the very instant of the answer',
@@ -104,7 +143,7 @@ describe('K26 an amendment', () => {
     ['a message from after the answer', [said('10:05', null, 10), said('13:05', '12:05', 5)], ['14:30'], [['14', '5']]],
     [
       'that is told before another has begun to count: never out of order',
-      [said('10:05', null, 10), said('13:05', '12:05', 15), said('13:20', '13:10', 5), said('13:50', '13:40', 8)],
+      [said('10:05', null, 10), said('13:05', '12:10', 15), said('13:20', '13:10', 5), said('13:50', '13:40', 8)],
       [],
       [
         ['12', '15'],
@@ -114,7 +153,7 @@ describe('K26 an amendment', () => {
     ],
     [
       'that is taken back',
-      [said('10:05', null, 10), said('12:05', '11:05', 15), said('13:05', '12:05', 10)],
+      [said('10:05', null, 10), said('12:05', '11:10', 15), said('13:05', '12:05', 10)],
       [],
       [
         ['11', '15'],
@@ -183,7 +222,7 @@ describe('K27 a renewal of the same agreement', () => {
   it('takes nothing back that was amended before the old end', () => {
     const history = [
       said('10:05', null, { value: 10, expiresAt: '20:00' }),
-      said('12:05', '11:05', { value: 15, expiresAt: '20:00' }),
+      said('12:05', '11:10', { value: 15, expiresAt: '20:00' }),
       said('21:05', '19:05', { value: 18, expiresAt: '23:00' }),
     ];
     expect(read(history)).toEqual({
@@ -241,14 +280,14 @@ describe('K29 silence right after the purchase', () => {
 
   it('is, where AWS listed something else', () => {
     const seats: Row = { value: 1, dimension: 'seats' };
-    expect(read([said('10:05', null, seats), said('12:05', '11:05', seats, 10)]).steps).toEqual([
+    expect(read([said('10:05', null, seats), said('12:05', '11:10', seats, 10)]).steps).toEqual([
       ['start', '0'],
       ['11', '10'],
     ]);
   });
 
   it('is, where a first row of it came and went', () => {
-    const history = [said('10:05', null, 10), said('12:20', '11:05'), said('15:05', '14:05', 8)];
+    const history = [said('10:05', null, 10), said('12:20', '11:05'), said('15:05', '14:10', 8)];
     expect(read(history).steps).toEqual([
       ['start', '10'],
       ['13', '0'],
