@@ -50,7 +50,7 @@ export const ARRIVALS: readonly string[] = [
     WHERE state = 'pending'`,
   // Ignored ones, too: what shares an agreement with one is of no concern either, and their product may be listed
   // again.
-  `CREATE INDEX inbox_message_waiting ON marketplace.inbox_message USING gin (names)
+  `CREATE INDEX inbox_message_waiting ON marketplace.inbox_message USING gin (names) WITH (fastupdate = off)
     WHERE state IN ('waiting', 'ignored')`,
   `CREATE INDEX inbox_message_by_subscription ON marketplace.inbox_message (seller_account, subscription_id, event_at)
     WHERE subscription_id IS NOT NULL`,

@@ -9,10 +9,12 @@ import { type LedgerSql } from '../../src/database/ledger-database.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
 import { selectCode } from '../../src/registration/registration.sql.js';
 import { resolveOutdatedAlerts } from '../../src/metering/settlement/deadline-watch.sql.js';
+import { accountsOf } from '../../src/subscription/chain/aws-names.js';
 import { adoptClaims } from '../../src/subscription/chain/claim-adoption.js';
 import { loadBuyerChains, lockBuyers, lockSubscriptionsOf } from '../../src/subscription/chain/buyer-chains.js';
-import { askAbout } from '../../src/subscription/chain/next-ask.sql.js';
+import { askAbout, askAboutBuyer, askAboutWaiting } from '../../src/subscription/chain/next-ask.sql.js';
 import { selectSubscriptionsOfTenant } from '../../src/subscription/chain/subscription.sql.js';
+import { wakeWaiting } from '../../src/subscription/inbox/message.sql.js';
 import { loadAskedBuyer } from '../../src/subscription/reconciliation/asked-buyer.sql.js';
 import { closeQuestion, selectDue, takeBuyer } from '../../src/subscription/reconciliation/reconciliation.sql.js';
 import { ExplainedDatabase, pagesOf } from '../support/explained-database.js';
@@ -47,7 +49,18 @@ async function fill(analysed: boolean): Promise<void> {
   );
   database = new ExplainedDatabase(await createDataSource(options).initialize());
   const on = database.dataSource;
-  for (const table of ['buyer', 'customer', 'subscription', 'agreement', 'agreement_name', 'claim', 'fact', 'alert'])
+  for (const table of [
+    'buyer',
+    'customer',
+    'subscription',
+    'agreement',
+    'agreement_name',
+    'claim',
+    'fact',
+    'alert',
+    'buyer_name',
+    'inbox_message',
+  ])
     await on.query(`ALTER TABLE marketplace.${table} SET (autovacuum_enabled = false)`);
   await on.query(`INSERT INTO marketplace.product (seller_account, product_code, type, identity, region)
     VALUES ('${SELLER}', '${PRODUCT}', 'saas', 'license', 'us-east-1') ON CONFLICT DO NOTHING`);
@@ -78,6 +91,16 @@ async function addBuyers(from: number, to: number): Promise<void> {
      FROM ${numbers}`,
     `INSERT INTO marketplace.claim (seller_account, subscription_id, product_code, tenant_id, since, claimed_at)
      SELECT '${SELLER}', ${idOf(3, 'n')}, '${PRODUCT}', 'tenant ' || n, '-infinity', '2026-11-10' FROM ${numbers}`,
+    `INSERT INTO marketplace.buyer_name (seller_account, product_code, kind, digest, buyer_id, name)
+     SELECT '${SELLER}', '${PRODUCT}', 'account', sha256(convert_to('account ' || n, 'UTF8')), ${idOf(2, 'n')},
+       'account ' || n FROM ${numbers}`,
+    // Of products that are not listed, too: they wait for ever.
+    `INSERT INTO marketplace.inbox_message (seller_account, origin, message_id, received_via, received_at, body, type,
+       event_at, event, names, state)
+     SELECT '${SELLER}', 'eventBridge', n || '-' || m, 'https', '2026-11-11', repeat('body ', 100), 'agreement.created',
+       '2026-11-11', '{}', ARRAY['agreement:' || n || '-' || m,
+         'account::' || encode(sha256(convert_to('account ' || n, 'UTF8')), 'hex')], 'waiting'
+     FROM ${numbers}, generate_series(1, 20) AS m`,
     `INSERT INTO marketplace.registration_code (seller_account, code_hash, subscription_id, token_hash, created_at,
        expires_at)
      SELECT '${SELLER}', sha256(convert_to('code ' || n, 'UTF8')), ${idOf(3, 'n')},
@@ -112,6 +135,10 @@ const times = (silentMs: number) => ({
 });
 const few = [idOf(3, 7), idOf(3, 8)];
 const buyers = [idOf(2, 7), idOf(2, 8)];
+const accountOf = (n: number) => {
+  const [name] = accountsOf({ customerAwsAccountId: `account ${n}` });
+  return name!;
+};
 
 describe.each([
   ['never analysed', false, FEW_PAGES],
@@ -125,6 +152,16 @@ describe.each([
 
   it.each<[string, (tx: LedgerSql) => Promise<unknown>]>([
     ['that AWS is to be asked', (tx) => askAbout(tx, SELLER, few, NOW)],
+    ['that AWS is to be asked about a buyer', (tx) => askAboutBuyer(tx, SELLER, buyers[0]!, NOW)],
+    [
+      'that AWS is to be asked about what waits',
+      (tx) => askAboutWaiting(tx, SELLER, [PRODUCT, 'heather'], accountOf(7), null),
+    ],
+    [
+      'that AWS is to be asked about what waits of one buyer',
+      (tx) => askAboutWaiting(tx, SELLER, [PRODUCT, 'heather'], accountOf(7), buyers),
+    ],
+    ['messages that wait for a name', (tx) => wakeWaiting(tx, SELLER, ['agreement:7-1', 'license:7'])],
     ['a buyer, locked', (tx) => lockBuyers(tx, SELLER, buyers)],
     ['the subscriptions of a buyer, locked', (tx) => lockSubscriptionsOf(tx, SELLER, buyers)],
     ['all that is known of a buyer', (tx) => loadBuyerChains(tx, SELLER, buyers)],

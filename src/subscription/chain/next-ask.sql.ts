@@ -2,6 +2,7 @@ import { type LedgerSql } from '../../database/ledger-database.js';
 import { livingIds } from '../../database/alias-ids.sql.js';
 import { plusMs } from '../../runtime/clock.js';
 import { ANSWER_SETTLES_AFTER_MS } from '../agreements/agreement-life.js';
+import { namedBy } from '../inbox/message.sql.js';
 import { type AwsName, labelOf } from './aws-names.js';
 
 /**
@@ -65,10 +66,10 @@ export async function askAboutWaiting(
   await tx.query(
     `WITH waiting AS MATERIALIZED (
        SELECT received_at FROM marketplace.inbox_message
-       WHERE seller_account = $1 AND state = 'waiting' AND names && ARRAY[$2] AND event IS NOT NULL
+       WHERE ${namedBy('ARRAY[$2]')} AND state = 'waiting' AND event IS NOT NULL
      ), asked AS (
        SELECT DISTINCT ON (s.buyer_id) s.id, s.asked_at FROM marketplace.subscription s
-       WHERE s.seller_account = $1 AND s.alias_of IS NULL AND s.product_code = ANY ($3::text[])
+       WHERE s.seller_account = $1 AND s.alias_of IS NULL
          AND ($5::uuid[] IS NULL OR s.buyer_id = ANY ($5::uuid[]))
          AND s.buyer_id = ANY (ARRAY(
            SELECT coalesce(b.alias_of, b.id) FROM marketplace.buyer_name n

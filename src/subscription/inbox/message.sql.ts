@@ -93,12 +93,20 @@ export async function putOff(
   return row?.state === 'deadLettered';
 }
 
+/**
+ * Through the index of names, whatever the planner knows of the table: as a plain column the seller leads to the index of
+ * states, by which every look reads all that waits. `$1` is the seller; `state` must be told beside it.
+ */
+export function namedBy(names: string): string {
+  return `seller_account || '' = $1 AND names && ${names}`;
+}
+
 /** Messages that wait for one of these names are processed again: it has just become known. */
 export async function wakeWaiting(tx: LedgerSql, sellerAccount: string, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   await tx.query(
     `UPDATE marketplace.inbox_message SET state = 'pending', next_attempt_at = clock_timestamp(), error = NULL
-     WHERE seller_account = $1 AND state = 'waiting' AND names && $2::text[] AND event IS NOT NULL`,
+     WHERE ${namedBy('$2::text[]')} AND state = 'waiting' AND event IS NOT NULL`,
     [sellerAccount, names],
   );
 }
@@ -112,7 +120,7 @@ export async function wakeIgnored(
   await sql.query(
     `UPDATE marketplace.inbox_message SET state = 'pending', next_attempt_at = clock_timestamp(), error = NULL,
       attempt_count = 0
-     WHERE seller_account = $1 AND state = 'ignored' AND names && $2::text[] AND event IS NOT NULL`,
+     WHERE ${namedBy('$2::text[]')} AND state = 'ignored' AND event IS NOT NULL`,
     [sellerAccount, productLabels],
   );
 }
@@ -126,7 +134,7 @@ export async function ignoreWaiting(
   if (about.names.length === 0) return;
   await tx.query(
     `UPDATE marketplace.inbox_message SET state = 'ignored', names = array_append(names, $3), error = $4
-     WHERE seller_account = $1 AND state = 'waiting' AND names && $2::text[]`,
+     WHERE ${namedBy('$2::text[]')} AND state = 'waiting'`,
     [sellerAccount, about.names, about.productLabel, about.error],
   );
 }
@@ -139,7 +147,7 @@ export async function selectIgnoredProduct(
 ): Promise<string | null> {
   const [row] = await tx.query<{ label: string }>(
     `SELECT label FROM marketplace.inbox_message m, unnest(m.names) AS label
-     WHERE m.seller_account = $1 AND m.state = 'ignored' AND m.names && $2::text[] AND starts_with(label, 'product:')
+     WHERE ${namedBy('$2::text[]')} AND state = 'ignored' AND starts_with(label, 'product:')
        LIMIT 1`,
     [sellerAccount, names],
   );
