@@ -62,6 +62,7 @@ interface Draft {
   status: string | null;
   isPrevious: boolean;
   isTrial: boolean | null;
+  changed: number | null;
 }
 
 const draft = (isNamed: fc.Arbitrary<boolean>): fc.Arbitrary<Draft> =>
@@ -76,13 +77,14 @@ const draft = (isNamed: fc.Arbitrary<boolean>): fc.Arbitrary<Draft> =>
       status: fc.constantFrom('ACTIVE', 'ACTIVE', 'ACTIVE', 'CANCELLED', 'EXPIRED', 'RENEWED', 'REPLACED', null),
       isPrevious: fc.boolean(),
       isTrial: fc.option(fc.boolean()),
+      changed: fc.option(step),
     }),
   );
 
 const isoOrNull = (steps: number | null): string | null => (steps === null ? null : instantAt(steps).toISOString());
 
 function factOf(
-  { agreement, type, at, delay, start, end, status, isPrevious, isTrial }: Draft,
+  { agreement, type, at, delay, start, end, status, isPrevious, isTrial, changed }: Draft,
   index: number,
 ): AgreementFact {
   const before = agreement === 'b' ? 'a' : agreement === 'c' ? 'b' : null;
@@ -96,6 +98,7 @@ function factOf(
       previousDigest,
       initialDigest: null,
       offerId: null,
+      lastUpdateTime: isoOrNull(changed),
     },
     ...{
       entitled: status === null ? true : null,
