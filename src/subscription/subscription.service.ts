@@ -164,7 +164,8 @@ export class SubscriptionService {
   /**
    * Enters that the subscription ends: all its agreements that are in force at `at` (default: now). Usage up to then is
    * still sealed and sent while AWS takes it. An earlier end moves it forward, and an `at` in the future announces one.
-   * It stands until an agreement starts after it.
+   * It stands until an agreement starts after it; one that starts within ten minutes before it, and of which nothing was
+   * heard yet, is not meant either.
    * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN`, `INSTANT_INVALID`
    */
   async end(id: string, at?: Date): Promise<void> {

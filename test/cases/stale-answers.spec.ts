@@ -126,3 +126,27 @@ describe('an amendment that GetEntitlements does not list yet when AWS is asked 
     });
   });
 });
+
+// M25. Siblings, in the rules alone (test/subscription/agreements/agreement-end.spec.ts): at the very instant of the
+// start, ten minutes before it, of an agreement that was known.
+describe('a renewal that the host had not heard of when it said that the subscription ends', () => {
+  it.each([0, 5000, 540_000])('goes on, and is billed (lists are %d ms behind)', async (searchIndexDelayMs) => {
+    await withWorld({ simulator: { switches: { searchIndexDelayMs } } }, async (world) => {
+      const buyer = await world.join('acme');
+      await buyer.use(2);
+      await world.goTo('2026-11-11T11:30:00Z');
+      await world.goTo('2026-11-11T12:00:10Z');
+      world.mailbox.hold();
+      buyer.renew();
+      await world.goTo('2026-11-11T12:00:30Z');
+      await world.subscriptions.end(buyer.subscriptionId);
+      await world.pass(0.1, 1 / 60);
+      await world.mailbox.release();
+      await buyer.use(5);
+      await world.pass(0.5, 1 / 60);
+      expect(await buyer.state()).toBe('active');
+      await world.pass(3);
+      await world.expectUnits({ billed: { 'l-1': 2, 'l-2': 5 } });
+    });
+  });
+});

@@ -1,4 +1,4 @@
-import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { earliest, earliestOf, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { type AgreementFact } from './agreement-fact.js';
 import {
   type AgreementEnd,
@@ -28,7 +28,8 @@ export function endsOf(
   start: AgreementStart | null,
   asking: Asking,
 ): { end: AgreementEnd | null; plannedEndAt: Date | null } {
-  const signs = ordered.flatMap((fact) => endSignsOf(fact, start));
+  const known = ordered.flatMap(({ type, heardAt }) => (type === 'host.ended' ? [] : [heardAt]));
+  const signs = ordered.flatMap((fact) => endSignsOf(fact, start, earliestOf(known)));
   const positives = ordered.filter((fact) => isPositive(fact)).map(({ at }) => at);
   const standing = signs.filter(
     (sign) => sign.isByHost || !positives.some((at) => isSettledBy(at, latest(sign.saidAt, sign.endsAt))),
@@ -60,7 +61,8 @@ interface EndSign {
   isByHost: boolean;
 }
 
-function endSignsOf(fact: AgreementFact, start: AgreementStart | null): EndSign[] {
+/** @param knownAt when anything of the agreement was heard first */
+function endSignsOf(fact: AgreementFact, start: AgreementStart | null, knownAt: Date | null): EndSign[] {
   const saidAt = happenedAt(fact);
   const { heardAt } = fact;
   const sign = (endsAt: Date, status: string | null = null, signAt: Date = saidAt): EndSign[] => [
@@ -91,9 +93,11 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null): EndSign[
       return sign(endsAt, status, endsAt);
     }
     case 'host.ended': {
-      // What starts after the host's end is not meant by it.
+      // What starts after the host's end is not meant by it; nor, as messages come late and tell whole seconds of
+      // another clock, what the host had not heard of that starts about then.
       const endsAt = new Date(fact.details.endsAt);
-      if (start && start.at > endsAt) return [];
+      const isNews = knownAt !== null && knownAt > heardAt;
+      if (start && start.at > (isNews ? plusMs(endsAt, -ANSWER_SETTLES_AFTER_MS) : endsAt)) return [];
       return [{ endsAt, saidAt, signAt: endsAt, heardAt, announcesSuccessor: false, isByHost: true }];
     }
     default:

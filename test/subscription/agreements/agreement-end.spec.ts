@@ -104,6 +104,23 @@ describe('the host’s own end', () => {
     expect(endOf([hostEnds('11-01 00:00')])?.at).toEqual(instant('11-01 00:00'));
   });
 
+  it.each<[string, string, boolean]>([
+    ['started at that end', '11-20 12:00', false],
+    ['started within ten minutes before it', '11-20 11:50:01', false],
+    ['ran before that', '11-20 11:50', true],
+  ])('of an agreement of which it had not heard when it said so: one that %s', (_, startTime, isMeant) => {
+    const started = fact(
+      'a',
+      startTime,
+      'agreement.created',
+      { startTime: iso(startTime) },
+      { heardAt: '11-20 12:05' },
+    );
+    const isEndedBy = (heardAt: string): boolean =>
+      lifeOf([started, fact('a', heardAt, 'host.ended', { endsAt: iso('11-20 12:00') })], NOT_ASKED).end !== null;
+    expect([isEndedBy('11-20 12:04'), isEndedBy('11-20 12:05')]).toEqual([isMeant, true]);
+  });
+
   it('stands, whatever AWS says later', () => {
     const active = fact('a', '11-25 10:00', 'agreement.found', { status: 'ACTIVE' });
     expect(endOf([hostEnds('11-20 12:00'), active])?.isByHost).toBe(true);
