@@ -149,4 +149,20 @@ describe('a renewal that the host had not heard of when it said that the subscri
       await world.expectUnits({ billed: { 'l-1': 2, 'l-2': 5 } });
     });
   });
+
+  it('is found, and billed, where no message comes', async () => {
+    await withWorld({ ways: [], simulator: { switches: { searchIndexDelayMs: 540_000 } } }, async (world) => {
+      const buyer = await world.join('acme');
+      await buyer.use(2);
+      await world.goTo('2026-11-11T11:30:00Z');
+      await world.goTo('2026-11-11T12:00:10Z');
+      buyer.renew();
+      await world.goTo('2026-11-11T12:00:30Z');
+      await world.subscriptions.end(buyer.subscriptionId);
+      await world.pass(0.1, 1 / 60);
+      await buyer.use(5);
+      await world.pass(3);
+      await world.expectUnits({ billed: { 'l-1': 2, 'l-2': 5 } });
+    });
+  });
 });

@@ -220,6 +220,14 @@ describe('a doubt, which only AWS can settle', () => {
     expect(doubt(facts)).toEqual(expected);
   });
 
+  it('a start that a license alone tells: an answer that does not speak of it may be from before it', () => {
+    const license = fact('a', '11-05 10:00', 'license.updated');
+    const askedAgain = (at: string): Doubt | null => lifeOf([license], asked(at)).doubt;
+    expect(askedAgain('11-05 10:00')).toEqual({ askFrom: instant('11-05 10:10'), reason: 'unknownStart' });
+    expect(askedAgain('11-05 10:09:59')).toEqual({ askFrom: instant('11-05 10:10'), reason: 'unknownStart' });
+    expect(askedAgain('11-05 10:10')).toBeNull();
+  });
+
   it('a License event at the very instant of the end speaks of the end', () => {
     const license = fact('a', '11-20 10:00', 'license.updated');
     expect(doubt([TOLD, ended, license])?.reason).toBe('unknownTerms');
