@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type Writable } from 'node:stream';
 import { type ComputeResource } from 'aws-marketplace-simulator';
 import { type JobName, type Options } from '../../src/index.js';
+import { withClient } from '../../tools/postgres/connection.js';
 import { eventually, repositoryRoot, typescriptArgs } from '../support/processes.js';
 import { type World } from '../support/world.js';
 
@@ -32,6 +33,7 @@ export interface Fate {
 export class ChildReplica {
   private readonly child: ChildProcessByStdio<Writable, null, null>;
   private readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  private databaseUrl: string | null = null;
 
   /** Starts to load the module; it does nothing before it has its order. */
   constructor(readonly fate: Fate = {}) {
@@ -66,11 +68,17 @@ export class ChildReplica {
   }
 
   give(order: ReplicaOrder): void {
+    this.databaseUrl = order.databaseUrl;
     this.child.stdin.end(`${JSON.stringify(order)}\n`);
   }
 
-  ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-    return this.exited;
+  /** And, of one that was killed, Postgres knows: until then its rows are locked, and others pass them by. */
+  async ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    const { databaseUrl } = this;
+    const ended = await this.exited;
+    if (ended.signal !== null && databaseUrl !== null)
+      await eventually('Postgres has ended what the killed process had begun', () => isQuiet(databaseUrl));
+    return ended;
   }
 
   /** Resolves when the kernel has stopped it. */
@@ -103,6 +111,17 @@ export class ChildReplica {
   private get isOver(): boolean {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
+}
+
+/** Whether the module has no transaction open, in any process. */
+function isQuiet(databaseUrl: string): Promise<boolean> {
+  return withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ quiet: boolean }>(
+      `SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL
+         AND application_name = 'nestjs-marketplace-metering') AS quiet`,
+    );
+    return rows[0]?.quiet === true;
+  });
 }
 
 const AHEAD = 2;
