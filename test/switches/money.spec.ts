@@ -58,6 +58,7 @@ const ELSEWHERE: Partial<Record<keyof Switches, string>> = {
   trialTerms: 'the Agreement API',
   convertedTrialTerm: 'the Agreement API',
   endedTerms: 'a cancelled trial',
+  cancelledEndTime: 'undated-answers.spec.ts',
   searchIndexDelayMs: 'the Agreement API',
   licenseArnFilter: 'the Agreement API',
   resoldAgreement: 'the Agreement API',

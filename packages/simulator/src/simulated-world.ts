@@ -79,7 +79,7 @@ export function buildWorld(options: SimulatorOptions) {
       GetEntitlements: new GetEntitlements(catalog, switches),
       LookupEvents: new LookupEvents(trail, switches),
       SearchAgreements: new SearchAgreements(catalog, party, switches),
-      DescribeAgreement: new DescribeAgreement(catalog, party),
+      DescribeAgreement: new DescribeAgreement(catalog, party, switches),
       GetAgreementTerms: new GetAgreementTerms(catalog, party, switches),
     },
   });

@@ -79,6 +79,27 @@ describe('searchIndexDelayMs', () => {
   });
 });
 
+describe('cancelledEndTime', () => {
+  it.each([
+    ['told', 0, [0, 0]],
+    ['signed', 0, [undefined, 24 * hourMs]],
+    ['signed', 25 * hourMs, [undefined, 24 * hourMs]],
+  ] as const)('%s, cancelled after %d ms', async (cancelledEndTime, cancelledAfterMs, expected) => {
+    const { sim, listing, client } = await startReadings({ switches: { cancelledEndTime } });
+    const endings = [{}, { endsAt: after(24 * hourMs) }].map((terms) =>
+      sim.subscribe({ productCode: listing.productCode, ...terms }),
+    );
+    sim.clock.advance(cancelledAfterMs);
+    for (const agreement of endings) if (sim.agreement(agreement).status === 'ACTIVE') sim.cancel(agreement);
+    const told = await Promise.all(
+      endings.map(({ agreementId }) => client.send(new DescribeAgreementCommand({ agreementId }))),
+    );
+    expect(told.map(({ endTime }) => endTime)).toEqual(
+      expected.map((ms) => (ms === undefined ? undefined : after(ms))),
+    );
+  });
+});
+
 describe('licenseArnFilter', () => {
   it('may be one that the reference lacks', async () => {
     const { sim, listing, search } = await startReadings();

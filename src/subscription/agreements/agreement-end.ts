@@ -28,8 +28,7 @@ export function endsOf(
   start: AgreementStart | null,
   asking: Asking,
 ): { end: AgreementEnd | null; plannedEndAt: Date | null } {
-  const known = ordered.flatMap(({ type, heardAt }) => (type === 'host.ended' ? [] : [heardAt]));
-  const signs = ordered.flatMap((fact) => endSignsOf(fact, start, earliestOf(known)));
+  const signs = ordered.flatMap((fact) => endSignsOf(fact, start, ordered));
   const positives = ordered.filter((fact) => isPositive(fact)).map(({ at }) => at);
   const standing = signs.filter(
     (sign) => sign.isByHost || !positives.some((at) => isSettledBy(at, latest(sign.saidAt, sign.endsAt))),
@@ -61,8 +60,7 @@ interface EndSign {
   isByHost: boolean;
 }
 
-/** @param knownAt when anything of the agreement was heard first */
-function endSignsOf(fact: AgreementFact, start: AgreementStart | null, knownAt: Date | null): EndSign[] {
+function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: readonly AgreementFact[]): EndSign[] {
   const saidAt = happenedAt(fact);
   const { heardAt } = fact;
   const sign = (endsAt: Date, status: string | null = null, signAt: Date = saidAt): EndSign[] => [
@@ -89,13 +87,16 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, knownAt: 
     case 'agreement.found': {
       const { status, endTime } = fact.details;
       if (status === null || !(ENDED.has(status) || SUCCESSOR_ANNOUNCED.has(status))) return [];
-      const endsAt = earliest(saidAt, dateOf(endTime) ?? saidAt);
+      const named = dateOf(endTime);
+      const isNamed = named !== null && named <= saidAt;
+      const endsAt = isNamed ? named : earliest(saidAt, ENDED.has(status) ? changedBy(fact, ordered) : null);
       return sign(endsAt, status, endsAt);
     }
     case 'host.ended': {
       // What starts after the host's end is not meant by it; nor, as messages come late and tell whole seconds of
       // another clock, what the host had not heard of that starts about then.
       const endsAt = new Date(fact.details.endsAt);
+      const knownAt = earliestOf(ordered.flatMap((one) => (one.type === 'host.ended' ? [] : [one.heardAt])));
       const isNews = knownAt !== null && knownAt > heardAt;
       if (start && start.at > (isNews ? plusMs(endsAt, -ANSWER_SETTLES_AFTER_MS) : endsAt)) return [];
       return [{ endsAt, saidAt, signAt: endsAt, heardAt, announcesSuccessor: false, isByHost: true }];
@@ -103,6 +104,22 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, knownAt: 
     default:
       return [];
   }
+}
+
+/**
+ * Of what has ended, and tells no end of its own, the last change was that: after AWS last said that it is in force.
+ * Null where nobody can tell. [SDK-A: a pay-as-you-go agreement has no endTime; whether it gets one is SILENT]
+ */
+function changedBy({ at, details }: AgreementFact<'agreement.found'>, ordered: readonly AgreementFact[]): Date | null {
+  const changedAt = dateOf(details.lastUpdateTime);
+  const positives = ordered.flatMap((fact) =>
+    fact.type === 'agreement.found' && fact.at < at && isPositive(fact) ? [fact] : [],
+  );
+  const knew = (fact: AgreementFact<'agreement.found'>, change: Date): boolean =>
+    isSettledBy(fact.at, change) || change <= (dateOf(fact.details.lastUpdateTime) ?? fact.at);
+  return changedAt === null || positives.length === 0 || positives.some((fact) => knew(fact, changedAt))
+    ? null
+    : changedAt;
 }
 
 function endOf(signs: readonly EndSign[]): AgreementEnd | null {

@@ -1,8 +1,9 @@
-import { earliest, HOUR_MS, plusMs } from '../../runtime/clock.js';
+import { earliest, HOUR_MS, latestOf, plusMs } from '../../runtime/clock.js';
 import { type AgreementFact } from './agreement-fact.js';
 import {
   type AgreementLife,
   type AgreementStart,
+  ANSWER_SETTLES_AFTER_MS,
   type Asking,
   dateOf,
   isSettledBy,
@@ -36,13 +37,24 @@ interface PriceWord {
  * nothing.
  */
 export function trialOf(ordered: readonly AgreementFact[], start: AgreementStart | null): AgreementLife['trial'] {
+  const told = lastTrialOf(ordered);
+  if (told === null) return null;
+  const conversion = conversionOf(ordered, start, told);
+  const until = conversion === null ? told.trial.until : overAt(told.trial, conversion);
+  return start !== null && until !== null && until <= start.at ? null : { until };
+}
+
+/** The last word that it is a trial, and those after it. */
+interface LastTrial {
+  trial: PriceWord;
+  paid: readonly PriceWord[];
+}
+
+function lastTrialOf(ordered: readonly AgreementFact[]): LastTrial | null {
   const words = priceWordsOf(ordered);
   const last = words.findLastIndex(({ isTrial }) => isTrial);
   const trial = words[last];
-  if (!trial) return null;
-  const paid = words[last + 1];
-  const until = paid === undefined ? trial.until : overAt(ordered, start, trial, paid);
-  return start !== null && until !== null && until <= start.at ? null : { until };
+  return trial === undefined ? null : { trial, paid: words.slice(last + 1) };
 }
 
 /** In order. What is paid does not become a trial again: an answer that says so soon afterwards is from before. */
@@ -76,43 +88,45 @@ function priceWordOf(fact: AgreementFact): PriceWord[] {
   return [{ ...when, isAnswer: true, isTrial: terms.trial !== null, until }];
 }
 
-/**
- * The terms were a trial's when AWS last said so, and are no more: it came to its end, or they changed before, with the
- * last message that may tell of a change.
- */
-function overAt(
+/** What tells of a conversion. */
+interface Conversion {
+  /** The first that AWS said of it. */
+  paid: PriceWord;
+  /** The last message that may tell of it. */
+  toldAt: Date | null;
+  /** By AWS's word the last change until then, unless AWS knew of it when it told of the trial. */
+  changedAt: Date | null;
+}
+
+function conversionOf(
   ordered: readonly AgreementFact[],
   start: AgreementStart | null,
-  trial: PriceWord,
-  paid: PriceWord,
-): Date {
-  const { until } = trial;
-  // By one clock or the other, or while AWS was asked.
-  if (until !== null && until <= paid.upTo) return changedWithin(paid, trial, until) ?? until;
+  { trial, paid: answers }: LastTrial,
+): Conversion | null {
+  const [paid] = answers;
+  if (paid === undefined) return null;
   // AWS is asked once more about what an answer may not have known: what it says much later tells nothing of it.
   const isAskedAgain = ({ at, heardAt }: AgreementFact): boolean =>
     at > trial.at || heardAt > trial.at || paid.at.getTime() - at.getTime() <= HOUR_MS;
-  const changes = ordered.filter(
+  const told = ordered.findLast(
     (fact) =>
       fact.at <= paid.upTo && mayBeUnknownTo(trial, fact, start) && !isOfTheStart(fact, start) && isAskedAgain(fact),
   );
-  return changes.at(-1)?.at ?? changedBy(paid, trial);
+  // An amendment bumps lastUpdateTime [SDK-A]. Lists may know of it later than the terms tell, so later answers count.
+  const changes = answers.flatMap(({ lastUpdateTime }) => lastUpdateTime ?? []);
+  const changedAt = latestOf(changes.filter((at) => at <= paid.upTo && !knew(trial, at)));
+  return { paid, toldAt: told?.at ?? null, changedAt };
 }
 
 /**
- * What AWS tells at `paid` had changed by then: an amendment bumps lastUpdateTime [SDK-A]. One of which AWS knew when it
- * told of the trial is that of a list which lags behind.
+ * The terms were a trial's when AWS last said so, and are no more: it came to its end, or they changed before. A term
+ * that has only come to its end is not taken out of an agreement, whose last change of before that end was then the
+ * conversion.
  */
-function changedBy({ at, lastUpdateTime }: PriceWord, trial: PriceWord): Date {
-  return lastUpdateTime !== null && !knew(trial, lastUpdateTime) ? earliest(at, lastUpdateTime) : at;
-}
-
-/**
- * A term that has only come to its end is not taken out of an agreement, whose last change of before that end was then
- * the conversion.
- */
-function changedWithin({ lastUpdateTime }: PriceWord, trial: PriceWord, until: Date): Date | null {
-  return lastUpdateTime !== null && !knew(trial, lastUpdateTime) && lastUpdateTime < until ? lastUpdateTime : null;
+function overAt({ until }: PriceWord, { paid, toldAt, changedAt }: Conversion): Date {
+  // By one clock or the other, or while AWS was asked.
+  if (until !== null && until <= paid.upTo) return changedAt !== null && changedAt < until ? changedAt : until;
+  return toldAt ?? changedAt ?? paid.at;
 }
 
 /** What happened minutes before an answer it knew where it told of it, or did not tell as of when it is. */
@@ -154,6 +168,23 @@ interface TermsQuestion extends Question {
 
 /** What AWS is to be asked about the terms: at once, and again where its answer may be from before. */
 export function termsQuestionsOf(ordered: readonly AgreementFact[], start: AgreementStart | null): TermsQuestion[] {
+  return [...undatedConversionOf(ordered, start), ...changesOfTermsOf(ordered, start)];
+}
+
+/** The terms tell of a conversion that lists do not know yet, which date it. */
+function undatedConversionOf(ordered: readonly AgreementFact[], start: AgreementStart | null): TermsQuestion[] {
+  const told = lastTrialOf(ordered);
+  if (told === null) return [];
+  const conversion = conversionOf(ordered, start, told);
+  if (conversion?.toldAt !== null || conversion.changedAt !== null) return [];
+  const { until } = told.trial;
+  const { at, upTo, lastUpdateTime } = conversion.paid;
+  if (lastUpdateTime === null || (until !== null && until <= upTo)) return [];
+  const [changedAt, again] = [plusMs(at, -ANSWER_SETTLES_AFTER_MS), plusMs(at, ANSWER_SETTLES_AFTER_MS)];
+  return [{ changedAt, askFrom: at, settledFrom: again, reason: 'unknownTerms' }];
+}
+
+function changesOfTermsOf(ordered: readonly AgreementFact[], start: AgreementStart | null): TermsQuestion[] {
   const word = priceWordsOf(ordered).at(-1);
   const changes = ordered.filter((fact) =>
     word === undefined ? TERMS_MAY_CHANGE.has(fact.type) : mayBeUnknownTo(word, fact, start),

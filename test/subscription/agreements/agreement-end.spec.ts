@@ -43,6 +43,55 @@ describe('a sign of an end', () => {
     expect(endOf([found(iso('12-01 00:00'))])).toEqual(end('11-20 12:00'));
   });
 
+  describe('that AWS, asked, gives no time for', () => {
+    const found = (at: string, status: string, changed: string | null, endTime: string | null = null) =>
+      fact('a', at, 'agreement.found', { status, endTime, lastUpdateTime: changed === null ? null : iso(changed) });
+    const active = found('11-20 09:00', 'ACTIVE', '11-01 00:00');
+
+    it.each<[string, AgreementFact[], string]>([
+      ['was when it changed last', [active, found('11-20 12:00', 'CANCELLED', '11-20 10:05')], '11-20 10:05'],
+      [
+        'also where an end of later was planned',
+        [active, found('11-20 12:00', 'CANCELLED', '11-20 10:05', iso('12-01 00:00'))],
+        '11-20 10:05',
+      ],
+      [
+        'though minutes later AWS still said that it is in force',
+        [found('11-20 10:14', 'ACTIVE', '11-01 00:00'), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 10:05',
+      ],
+      [
+        'not where AWS said so when it must have known',
+        [found('11-20 10:15', 'ACTIVE', '11-01 00:00'), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 12:00',
+      ],
+      [
+        'nor where it told of that very change then',
+        [found('11-20 10:14', 'ACTIVE', '11-20 10:05'), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 12:00',
+      ],
+      [
+        'nor of a change of before it, where it told of none then',
+        [found('11-20 10:14', 'ACTIVE', null), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 12:00',
+      ],
+      ['nor where it never said so', [found('11-20 12:00', 'CANCELLED', '11-20 10:05')], '11-20 12:00'],
+      ['nor of a change of later', [active, found('11-20 12:00', 'CANCELLED', '11-20 12:01')], '11-20 12:00'],
+      [
+        'nor where a successor may have been signed then',
+        [active, found('11-20 12:00', 'RENEWED', '11-20 10:05')],
+        '11-20 12:00',
+      ],
+      [
+        'and AWS’s own end goes before it',
+        [active, found('11-20 12:00', 'EXPIRED', '11-20 10:05', iso('11-20 10:00'))],
+        '11-20 10:00',
+      ],
+    ])('%s', (_, facts, expected) => {
+      expect(endOf(facts)?.at).toEqual(instant(expected));
+    });
+  });
+
   it.each(['license.deprovisioned', 'legacy.unsubscribePending', 'legacy.unsubscribed'] as const)(
     '%s ends it at its own instant',
     (type) => {

@@ -71,6 +71,36 @@ describe('a trial', () => {
       iso('11-15 00:00'),
     ],
     [
+      'as a later answer dates it, where lists did not know of it when the terms told',
+      [
+        ...[STARTED, trialUntil('11-06 00:00', '11-18 14:20', START), paid('11-15 00:05', START)],
+        paid('11-15 00:15', '11-15 00:00'),
+      ],
+      iso('11-15 00:00'),
+    ],
+    [
+      'but not as one dates a change of after that',
+      [
+        ...[STARTED, trialUntil('11-06 00:00', '11-18 14:20', START), paid('11-15 00:05', START)],
+        paid('11-16 00:00', '11-15 12:00'),
+      ],
+      iso('11-15 00:05'),
+    ],
+    [
+      'also where it happened while AWS was asked',
+      [
+        ...[STARTED, trialUntil('11-06 00:00', '12-01 00:00', START)],
+        fact(
+          'a',
+          '11-14 23:59',
+          'agreement.found',
+          { startTime: iso(START), terms: { trial: null }, lastUpdateTime: iso('11-15 00:01') },
+          { heardAt: '11-15 00:02' },
+        ),
+      ],
+      iso('11-15 00:01'),
+    ],
+    [
       'not with a change of which that answer told',
       [STARTED, trialUntil('11-15 00:05', '11-18 14:20', '11-15 00:00'), paid('11-20 00:00', '11-15 00:00')],
       iso('11-18 14:20'),
@@ -328,6 +358,45 @@ describe('terms that may have changed since AWS told them', () => {
       [STARTED, trialUntil('11-05 10:02', '12-01 00:00'), fact('a', '11-05 10:01:01', 'license.updated')],
       asked('11-05 10:02'),
       since('11-05 10:01:01', '11-05 10:01:01'),
+    ],
+    [
+      'are open from ten minutes before an answer on that tells of a conversion which its lists do not date',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00', START), paid('11-15 00:09', START)],
+      asked('11-15 00:09'),
+      since('11-14 23:59', '11-15 00:09'),
+    ],
+    [
+      'until its lists must know',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00', START), paid('11-15 00:09', START)],
+      asked('11-15 00:19'),
+      null,
+    ],
+    [
+      'not where they date it',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00', START), paid('11-15 00:09', '11-15 00:08')],
+      asked('11-15 00:09'),
+      null,
+    ],
+    [
+      'nor where a message does',
+      [
+        ...[STARTED, trialUntil('11-06 00:00', '12-01 00:00', START), amended('11-15 00:08:30')],
+        paid('11-15 00:09', START),
+      ],
+      asked('11-15 00:09'),
+      null,
+    ],
+    [
+      'nor where AWS tells of no change at all',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00'), paid('11-15 00:09')],
+      asked('11-15 00:09'),
+      null,
+    ],
+    [
+      'nor of a trial whose term is over',
+      [STARTED, trialUntil('11-06 00:00', '11-15 00:08', START), paid('11-15 00:09', START)],
+      asked('11-15 00:09'),
+      null,
     ],
     ['are open after a message that was heard since', [STARTED], asked('11-05 09:59'), since(null, START)],
     ['are never open where AWS may not be asked', [STARTED], MAY_NOT_ASK, null],

@@ -230,6 +230,7 @@ export class Listener {
         terms: told,
         entitled,
         offerId,
+        lastUpdateTime: details.lastUpdateTime,
         previousDigest: null,
         initialDigest: digestOf(agreementKeyOf('a')),
       };

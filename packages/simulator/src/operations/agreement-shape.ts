@@ -1,6 +1,7 @@
 import { type Agreement } from '../market/agreement.js';
 import { type Listing } from '../market/listing.js';
 import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
+import { type Switches } from '../switches.js';
 
 export const agreementType = 'PurchaseAgreement';
 
@@ -29,9 +30,14 @@ export interface EndTimeBehavior {
 }
 
 /** What SearchAgreements and DescribeAgreement both say [SDK-A]. */
-export function agreementShape(agreement: Agreement, listing: Listing | undefined, proposer: string): AgreementShape {
-  const { agreementId, accountId, acceptedAt, startsAt, endsAt, productId, offerId, status, initialAgreementId } =
-    agreement;
+export function agreementShape(
+  agreement: Agreement,
+  { listing, proposer }: { listing: Listing | undefined; proposer: string },
+  switches: Pick<Switches, 'cancelledEndTime'>,
+): AgreementShape {
+  const { agreementId, accountId, acceptedAt, startsAt, productId, offerId, status, initialAgreementId } = agreement;
+  const isAsSigned = switches.cancelledEndTime === 'signed' && (status === 'CANCELLED' || status === 'TERMINATED');
+  const endsAt = isAsSigned ? agreement.signedEndsAt : agreement.endsAt;
   return {
     agreementId,
     agreementType,

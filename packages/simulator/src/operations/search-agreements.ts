@@ -99,11 +99,9 @@ export class SearchAgreements implements ApiHandler {
   }
 
   #summary(agreement: Agreement): AgreementViewSummary {
-    const shape = agreementShape(
-      agreement,
-      this.catalog.listing(agreement.productCode),
-      this.party.proposerOf(agreement),
-    );
+    const { catalog, party, switches } = this;
+    const listing = catalog.listing(agreement.productCode);
+    const shape = agreementShape(agreement, { listing, proposer: party.proposerOf(agreement) }, switches);
     const behavior = endTimeBehaviorOf(agreement, this.catalog);
     return {
       ...shape,

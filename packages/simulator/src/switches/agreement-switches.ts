@@ -60,6 +60,11 @@ export interface AgreementSwitches {
    */
   endedTerms: 'signed' | 'shortened';
   /**
+   * The endTime of an agreement that was cancelled or terminated: the instant at which it was (`told`), or `signed`: none
+   * of one that had none (pay-as-you-go), the planned one of a contract. AWS is silent. Default `told`.
+   */
+  cancelledEndTime: 'told' | 'signed';
+  /**
    * Milliseconds of the simulator's clock, 0 to 3600000, by which SearchAgreements lags behind: an agreement that ended
    * is listed as it was before, a new one not at all. AWS is silent; DescribeAgreement is up to date. Default 0.
    */
@@ -93,6 +98,7 @@ export const agreementSwitchValues: ValuesOf<AgreementSwitches> = {
   trialTerms: ['besidePaid', 'alone'],
   convertedTrialTerm: ['absent', 'kept'],
   endedTerms: ['signed', 'shortened'],
+  cancelledEndTime: ['told', 'signed'],
   searchIndexDelayMs: [0, 5_000],
   licenseArnFilter: ['supported', 'refused'],
   resoldAgreement: ['AccessDeniedException', 'ResourceNotFoundException', 'answered'],
