@@ -22,5 +22,6 @@ const LIST_DELAYS_MS = [0, 5_000, 540_000];
 /** How this world's AWS reads its own texts. */
 export function drawReadings(random: SeededRandom): Partial<Switches> {
   const drawn = Object.fromEntries(NAMES.map((name) => [name, pick<unknown>(random, switchValues[name])]));
-  return { ...drawn, searchIndexDelayMs: pick(random, LIST_DELAYS_MS) };
+  const searchIndexDelayMs = pick(random, LIST_DELAYS_MS);
+  return { ...drawn, searchIndexDelayMs, cancelledEndTime: pick(random, switchValues.cancelledEndTime) };
 }

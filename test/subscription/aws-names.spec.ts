@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  accountsOf,
   agreementKeyOf,
   agreementNamesOf,
   buyerNamesOf,
@@ -80,6 +81,12 @@ describe('names', () => {
     expect(buyerNamesOf({ customerIdentifier: 'c' })).toMatchObject([{ kind: 'customerIdentifier', name: 'c' }]);
     expect(agreementNamesOf({}, 'event')).toEqual([]);
     expect(agreementNamesOf({ agreementId: '', licenseArn: '' }, 'event')).toEqual([]);
+  });
+
+  it('of a buyer hold at every product where they are accounts', () => {
+    const account = { kind: 'account', digest: digestOf('111122223333'), name: '111122223333', eventForm: null };
+    expect(accountsOf({ customerAwsAccountId: '111122223333' })).toEqual([account]);
+    expect([null, undefined, ''].flatMap((customerAwsAccountId) => accountsOf({ customerAwsAccountId }))).toEqual([]);
   });
 
   it('are listed with the product where they are a buyer’s, without it where they are an agreement’s', () => {

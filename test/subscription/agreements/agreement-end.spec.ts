@@ -75,6 +75,26 @@ describe('a sign of an end', () => {
         [found('11-20 10:14', 'ACTIVE', null), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
         '11-20 12:00',
       ],
+      [
+        'nor where one of its words did',
+        [...[active, found('11-20 10:15', 'ACTIVE', '11-01 00:00')], found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 12:00',
+      ],
+      [
+        'nor where it called it otherwise before',
+        [found('11-20 09:00', 'PENDING', '11-01 00:00'), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 12:00',
+      ],
+      [
+        'nor where it said so only afterwards, from before',
+        [found('11-20 12:05', 'ACTIVE', '11-01 00:00'), found('11-20 12:00', 'CANCELLED', '11-20 11:58')],
+        '11-20 12:00',
+      ],
+      [
+        'nor where AWS’s own end is that instant',
+        [active, found('11-20 12:00', 'CANCELLED', '11-20 10:05', iso('11-20 12:00'))],
+        '11-20 12:00',
+      ],
       ['nor where it never said so', [found('11-20 12:00', 'CANCELLED', '11-20 10:05')], '11-20 12:00'],
       ['nor of a change of later', [active, found('11-20 12:00', 'CANCELLED', '11-20 12:01')], '11-20 12:00'],
       [
