@@ -64,9 +64,15 @@ function priceWordsOf(ordered: readonly AgreementFact[]): PriceWord[] {
     const index = word.isAnswer && word.isTrial ? words.findIndex((other) => isSoonAfter(word, other)) : -1;
     const paid = words[index];
     if (paid) words.splice(index, 0, { ...word, at: paid.at });
-    else words.push(word);
+    else words.push({ ...word, until: untilOf(word, words.at(-1)) });
   }
   return words;
+}
+
+/** AWS's flag says no end of a trial, and so takes none away that AWS has told. */
+function untilOf({ at, isAnswer, isTrial, until }: PriceWord, before: PriceWord | undefined): Date | null {
+  const told = before?.isTrial === true ? before.until : null;
+  return !isAnswer && isTrial && told !== null && told > at ? told : until;
 }
 
 function isSoonAfter({ at }: PriceWord, paid: PriceWord): boolean {

@@ -31,6 +31,31 @@ describe('a trial', () => {
     ['is none where that flag says so', [legacy(false)], undefined],
     ['is not denied by a start without a flag', [legacy(true), legacy(null, '11-06 10:00')], null],
     [
+      'keeps the end that AWS has told when the flag comes later, which tells none',
+      [STARTED, trialUntil('11-05 10:00:30', '11-18 14:20'), legacy(true, '11-05 10:01')],
+      iso('11-18 14:20'),
+    ],
+    [
+      'of a flag from after that end has none yet',
+      [STARTED, trialUntil('11-05 10:00:30', '11-18 14:20'), legacy(true, '11-18 14:20')],
+      null,
+    ],
+    [
+      'of a flag after it was paid has none yet',
+      [STARTED, trialUntil('11-05 10:00:30', '11-18 14:20'), paid('11-06 10:00'), legacy(true, '11-07 10:00')],
+      null,
+    ],
+    [
+      'has none where AWS says so itself',
+      [STARTED, trialUntil('11-05 10:00:30', '11-18 14:20'), trialUntil('11-06 10:00', null)],
+      null,
+    ],
+    [
+      'is none where the flag denies it',
+      [STARTED, trialUntil('11-05 10:00:30', '11-18 14:20'), legacy(false, '11-06 10:00')],
+      iso('11-06 10:00'),
+    ],
+    [
       'was over when AWS tells other terms after its end',
       [STARTED, trialUntil('11-06 00:00', '11-18 14:20'), amended('11-15 00:00'), paid('11-20 00:00')],
       iso('11-18 14:20'),
