@@ -138,8 +138,13 @@ async function openPgClient(url: string): Promise<HostLibrary> {
   };
 }
 
+/** With a listener, as pg wants it: a database that is dropped right after `end` may still end an idle connection. */
+function poolOf(url: string): pg.Pool {
+  return new pg.Pool({ connectionString: url, max: POOL_SIZE }).on('error', () => undefined);
+}
+
 async function openPgPool(url: string): Promise<HostLibrary> {
-  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE });
+  const pool = poolOf(url);
   return Promise.resolve({
     async transaction(work, isolation) {
       const client = await pool.connect();
@@ -200,7 +205,7 @@ async function openKnex(url: string): Promise<HostLibrary> {
 
 async function openKysely(url: string): Promise<HostLibrary> {
   const db = new Kysely<{ orders: { id: string } }>({
-    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: POOL_SIZE }) }),
+    dialect: new PostgresDialect({ pool: poolOf(url) }),
     plugins: [new CamelCasePlugin()],
   });
   return Promise.resolve({
@@ -221,7 +226,7 @@ async function openKysely(url: string): Promise<HostLibrary> {
 }
 
 async function openDrizzle(url: string): Promise<HostLibrary> {
-  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE });
+  const pool = poolOf(url);
   return Promise.resolve(drizzleOn(drizzle(pool, { casing: 'snake_case' }), () => pool.end()));
 }
 
