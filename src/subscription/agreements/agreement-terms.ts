@@ -182,12 +182,16 @@ function undatedConversionOf(ordered: readonly AgreementFact[], start: Agreement
   const told = lastTrialOf(ordered);
   if (told === null) return [];
   const conversion = conversionOf(ordered, start, told);
-  if (conversion?.toldAt !== null || conversion.changedAt !== null) return [];
+  if (conversion?.changedAt !== null) return [];
   const { until } = told.trial;
   const { at, upTo, lastUpdateTime } = conversion.paid;
-  if (lastUpdateTime === null || (until !== null && until <= upTo)) return [];
+  if (until !== null && until <= upTo) return [];
+  const { toldAt } = conversion;
+  // Dated by a message after which AWS still said trial: that of the conversion may be on its way, or name no agreement.
+  const isDoubted = toldAt !== null && toldAt <= told.trial.at;
+  if (!isDoubted && (toldAt !== null || lastUpdateTime === null)) return [];
   const [changedAt, again] = [plusMs(at, -ANSWER_SETTLES_AFTER_MS), plusMs(at, ANSWER_SETTLES_AFTER_MS)];
-  return [{ changedAt, askFrom: at, settledFrom: again, reason: 'unknownTerms' }];
+  return [{ changedAt: earliest(changedAt, toldAt), askFrom: at, settledFrom: again, reason: 'unknownTerms' }];
 }
 
 function changesOfTermsOf(ordered: readonly AgreementFact[], start: AgreementStart | null): TermsQuestion[] {
