@@ -32,6 +32,7 @@ import {
 } from './market.js';
 import { migrate } from './migrate.js';
 import { copyOf, migratedDatabase, type TestDatabase } from './postgres.js';
+import { eventually } from './processes.js';
 import { DIMENSIONS, PRODUCT_CODE, replicaOptions } from './replica-options.js';
 import { sumOf, type Whereabouts, whereUnitsAre } from './whereabouts.js';
 
@@ -367,6 +368,19 @@ export class World {
   async work(rounds = 20): Promise<void> {
     await this.run('inbox', 'seal');
     await this.settle(rounds);
+  }
+
+  /** Other suites' transactions on this server may be open: the job then waits for its next run. */
+  async prove(): Promise<void> {
+    await eventually('every rollup is compared', async () => {
+      await this.run('proof');
+      const [row] = await this.database.query<{ is_proven: boolean }>(
+        `SELECT proven_id = coalesce((SELECT max(id) FROM marketplace.rollup), 0) AS is_proven
+         FROM marketplace.proof_cursor`,
+      );
+      return row?.is_proven === true;
+    });
+    await this.run('proof');
   }
 
   /** As if machine time had passed: every lease is over. */

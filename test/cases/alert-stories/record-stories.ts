@@ -38,16 +38,17 @@ const untoldFor = (hours: number): AlertStory =>
   });
 
 /** One change of a sum past the triggers; what it changed is put back, and the record requeued. */
-const tampered = (statements: (by: number) => string[], job: 'submit' | 'proof'): AlertStory =>
+const tampered = (statements: (by: number) => string[], find: (world: World) => Promise<void>): AlertStory =>
   inWorld(async (world) => {
     await usesFive(world);
     world.clock.advance(1.25 * HOUR_MS);
     await world.run('seal');
     await pastTheTriggers(world, ...statements(1000));
-    await world.run(job);
+    await find(world);
     return async () => {
       await pastTheTriggers(world, ...statements(-1000));
-      await world.run('proof', 'submit');
+      await world.prove();
+      await world.run('submit');
       for (const id of await recordIds(world, `state <> 'closed'`))
         await resolution(world)
           .requeue(id, { by: 'ada' })
@@ -140,14 +141,17 @@ export const RECORD_STORIES: AlertStories<keyof typeof RECORD_ALERTS> = {
       await resolution(world).settleConflict(id!, { quantityOnFile: 4 }, { by: 'ada' });
     };
   }),
-  ledgerMismatch: tampered((by) => [`UPDATE marketplace.balance SET event_sum = event_sum + ${by}`], 'submit'),
+  ledgerMismatch: tampered(
+    (by) => [`UPDATE marketplace.balance SET event_sum = event_sum + ${by}`],
+    (world) => world.run('submit'),
+  ),
   rollupMismatch: tampered(
     (by) => [
       `UPDATE marketplace.rollup SET event_sum = event_sum + ${by} WHERE record_id IS NOT NULL`,
       `UPDATE marketplace.metering_record SET event_sum = event_sum + ${by}, quantity = quantity + ${by}`,
       `UPDATE marketplace.balance SET event_sum = event_sum + ${by}, quantity = quantity + ${by}`,
     ],
-    'proof',
+    (world) => world.prove(),
   ),
   expired: tooLate('accessDenied', async (world) => {
     for (const id of await recordIds(world, `disposition = 'held'`)) await resolution(world).writeOff(id, SIGNED);

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { RecordResolution } from '../../../src/index.js';
 import { executorOn } from '../../../src/database/ledger-database.js';
 import { type Buyer } from '../../support/buyer.js';
-import { eventually } from '../../support/processes.js';
 import { PRODUCT_CODE, World } from '../../support/world.js';
 
 let world: World;
@@ -22,19 +21,6 @@ async function behindTheTriggers(...statements: string[]): Promise<void> {
 
 const provenAt = async (): Promise<Date | null> => (await world.metering.balance())[0]!.provenAt;
 
-/** Other suites' transactions on this server may be open: the job then waits for its next run. */
-async function prove(): Promise<void> {
-  await eventually('every rollup is compared', async () => {
-    await world.run('proof');
-    const [row] = await world.database.query<{ is_proven: boolean }>(
-      `SELECT proven_id = coalesce((SELECT max(id) FROM marketplace.rollup), 0) AS is_proven
-       FROM marketplace.proof_cursor`,
-    );
-    return row?.is_proven === true;
-  });
-  await world.run('proof');
-}
-
 /** Rollup, record and balance alike: only the events still tell. */
 const shift = (by: number): string[] => [
   `UPDATE marketplace.rollup SET event_sum = event_sum + ${by} WHERE record_id IS NOT NULL`,
@@ -48,7 +34,7 @@ describe('the deep proof', () => {
     world.clock.set(new Date('2026-11-11T11:15:00Z'));
     await world.run('seal');
     expect(await provenAt()).toBeNull();
-    await prove();
+    await world.prove();
     await world.settle();
     expect(await provenAt()).toEqual(world.now());
     await world.expectUnits({ billed: { 'l-1': 3 } });
@@ -59,7 +45,7 @@ describe('the deep proof', () => {
     world.clock.set(new Date('2026-11-11T11:15:00Z'));
     await world.run('seal');
     await behindTheTriggers(...shift(1000));
-    await prove();
+    await world.prove();
     const [view] = await world.metering.balance();
     expect(view).toMatchObject({ conserved: false, provenAt: null });
     const [alert] = await world.database.query<{ message: string; severity: string }>(
@@ -73,7 +59,7 @@ describe('the deep proof', () => {
     expect(record).toMatchObject({ state: 'blocked', reason: 'ledgerMismatch' });
 
     await behindTheTriggers(...shift(-1000));
-    await prove();
+    await world.prove();
     expect(await world.metering.balance()).toMatchObject([{ conserved: true, provenAt: world.now() }]);
     await world.app.get(RecordResolution).requeue(record!.id, { by: 'operator' });
     await world.turn();
@@ -97,10 +83,10 @@ describe('the deep proof', () => {
     await runner.commitTransaction();
     await runner.release();
     await behindTheTriggers(`UPDATE marketplace.rollup SET event_sum = 1003 WHERE event_sum = 3`);
-    await prove();
+    await world.prove();
     expect(await world.database.query(`SELECT rollup_id::int AS id FROM marketplace.unproven_rollup`)).toHaveLength(1);
     await behindTheTriggers(`UPDATE marketplace.rollup SET event_sum = 3 WHERE event_sum = 1003`);
-    await prove();
+    await world.prove();
     await world.pass(2);
     expect(await world.alerts()).toEqual([]);
     await world.expectAllBilled();
@@ -113,7 +99,7 @@ describe('the deep proof', () => {
       await world.pass(1);
     }
     await Promise.all([world.run('proof'), world.runOn(other, 'proof')]);
-    await prove();
+    await world.prove();
     expect(await world.database.query(`SELECT FROM marketplace.unproven_rollup`)).toEqual([]);
     expect(await provenAt()).toEqual(world.now());
     await world.pass(1);
