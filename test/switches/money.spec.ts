@@ -60,6 +60,7 @@ const ELSEWHERE: Partial<Record<keyof Switches, string>> = {
   endedTerms: 'a cancelled trial',
   cancelledEndTime: 'undated-answers.spec.ts',
   searchIndexDelayMs: 'the Agreement API',
+  agreementTermsDelayMs: 'undated-answers.spec.ts',
   licenseArnFilter: 'the Agreement API',
   resoldAgreement: 'the Agreement API',
   getAgreementTermsPerSecond: 'the Agreement API',

@@ -79,6 +79,25 @@ describe('searchIndexDelayMs', () => {
   });
 });
 
+describe('agreementTermsDelayMs', () => {
+  it('tells the terms that an agreement began with at once, and others late', async () => {
+    const { sim, listing, client, search } = await startReadings({ switches: { agreementTermsDelayMs: 60_000 } });
+    const { agreementId } = sim.subscribe({ productCode: listing.productCode, freeTrial: true });
+    const isTrial = async (): Promise<boolean> => {
+      const { acceptedTerms = [] } = await client.send(new GetAgreementTermsCommand({ agreementId }));
+      return acceptedTerms.some((term) => 'freeTrialPricingTerm' in term);
+    };
+    expect(await isTrial()).toBe(true);
+    sim.clock.advance(30_000);
+    sim.convertTrial(agreementId, { as: 'sameAgreement' });
+    sim.clock.advance(59_999);
+    expect(await isTrial()).toBe(true);
+    expect(await search({ AfterLastUpdateTime: after(29_000).toISOString() })).toEqual(['ACTIVE']);
+    sim.clock.advance(1);
+    expect(await isTrial()).toBe(false);
+  });
+});
+
 describe('cancelledEndTime', () => {
   it.each([
     ['told', 0, [0, 0]],

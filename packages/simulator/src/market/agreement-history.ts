@@ -1,6 +1,9 @@
 import { type Agreement } from './agreement.js';
 
-/** The longest that anything lags behind (switches `searchIndexDelayMs` and `entitlementChangesAfterMs`). */
+/**
+ * The longest that anything lags behind (switches `searchIndexDelayMs`, `agreementTermsDelayMs` and
+ * `entitlementChangesAfterMs`).
+ */
 const keptMs = 3_600_000;
 
 /** What agreements were before their latest changes, as far back as somebody may still see them so. */
@@ -27,6 +30,11 @@ export class AgreementHistory {
       versions.findLastIndex(({ updatedAt }) => updatedAt.getTime() <= oldest),
     );
     this.#versions.set(version.agreementId, versions.slice(first));
+  }
+
+  /** The agreement as it was first, as far as it is kept. */
+  beginningOf(agreement: Agreement): Agreement {
+    return this.#versions.get(agreement.agreementId)?.[0] ?? agreement;
   }
 
   /** The agreement as it stood at the moment; undefined where it was not there yet. */

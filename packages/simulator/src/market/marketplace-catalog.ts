@@ -177,6 +177,11 @@ export class MarketplaceCatalog {
     return this.agreements().flatMap((agreement) => this.#history.asOf(agreement, moment) ?? []);
   }
 
+  /** The agreement as such a reader sees it who knew at once how it began. */
+  agreementAsOf(agreement: Agreement, moment: Date): Agreement {
+    return this.#history.asOf(agreement, moment) ?? this.#history.beginningOf(agreement);
+  }
+
   /**
    * The agreement that holds the license at the moment, with the term of the license: it may have begun with an
    * agreement before.

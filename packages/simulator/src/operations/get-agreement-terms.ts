@@ -25,7 +25,11 @@ export class GetAgreementTerms implements ApiHandler {
 
   execute(call: OperationCall): GetAgreementTermsOutput {
     const input = agreementInput(call);
-    const agreement = this.party.named(input, call.caller.accountId);
+    const named = this.party.named(input, call.caller.accountId);
+    const agreement = this.catalog.agreementAsOf(
+      named,
+      new Date(call.now.getTime() - this.switches.agreementTermsDelayMs),
+    );
     const terms = termsOf(agreement, this.catalog.listing(agreement.productCode)?.dimensions ?? [], this.switches);
     const { page, nextToken } = agreementPage(input, terms, agreement.agreementId);
     return { acceptedTerms: page, ...(nextToken !== undefined && { nextToken }) };

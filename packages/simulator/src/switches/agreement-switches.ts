@@ -70,6 +70,11 @@ export interface AgreementSwitches {
    */
   searchIndexDelayMs: number;
   /**
+   * Milliseconds of the simulator's clock, 0 to 3600000, by which GetAgreementTerms lags behind changes of an agreement;
+   * the terms that it began with are there at once. AWS is silent. Default 0.
+   */
+  agreementTermsDelayMs: number;
+  /**
    * The filter LicenseArn of SearchAgreements: `supported` [SDK-A], or `refused`, as by older references, which lack
    * it. Default `supported`.
    */
@@ -100,6 +105,7 @@ export const agreementSwitchValues: ValuesOf<AgreementSwitches> = {
   endedTerms: ['signed', 'shortened'],
   cancelledEndTime: ['told', 'signed'],
   searchIndexDelayMs: [0, 5_000],
+  agreementTermsDelayMs: [0, 5_000],
   licenseArnFilter: ['supported', 'refused'],
   resoldAgreement: ['AccessDeniedException', 'ResourceNotFoundException', 'answered'],
   getAgreementTermsPerSecond: [5, 10],
