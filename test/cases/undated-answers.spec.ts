@@ -8,11 +8,19 @@ import { at, withWorld } from './routes.js';
 
 jest.setTimeout(120_000);
 
-describe('a conversion of which AWS’s terms tell before its lists do', () => {
-  it.each([0, 5000, 540_000])(
-    'is dated by its lists: the hour after it is no trial’s (lists are %d ms behind)',
-    async (searchIndexDelayMs) => {
-      await withWorld({ ways: [], simulator: { switches: { searchIndexDelayMs } } }, async (world) => {
+describe('a conversion of which AWS’s terms tell before its lists do, or its lists before the terms', () => {
+  it.each([
+    [0, 0],
+    [5000, 0],
+    [540_000, 0],
+    [0, 150_000],
+    [0, 540_000],
+    [540_000, 540_000],
+  ])(
+    'is dated by its lists: the hour after it is no trial’s (lists are %d ms behind, terms %d ms)',
+    async (searchIndexDelayMs, agreementTermsDelayMs) => {
+      const switches = { searchIndexDelayMs, agreementTermsDelayMs };
+      await withWorld({ ways: [], simulator: { switches } }, async (world) => {
         const buyer = await world.join('acme', { productCode: PRODUCT_CODE, freeTrial: true });
         for (const turn of ['10:30', '11:31', '12:02']) await world.goTo(`2026-11-11T${turn}:00Z`);
         await buyer.use('0.9');

@@ -332,6 +332,15 @@ describe('what of an answer is told', () => {
       expect(again(asFound(first!, FOUND_AT, { lastHeardAt: FOUND_AT, lastFactAt: at('19T11:50:00') }))).toBe(0);
     });
 
+    it('M14: is told again when it came so soon after the change of which it told that the terms may have been older', () => {
+      const [changed, before] = ['19T11:50:01', '19T11:50:00'].map((time) =>
+        found('agmt-1', { lastUpdateTime: at(time) }),
+      );
+      const told = (one: FoundAgreement): number =>
+        again(asFound(findingsOf(buyer(), answer([one]), 'license')[0]!, FOUND_AT), one);
+      expect([told(changed!), told(before!)]).toEqual([1, 0]);
+    });
+
     it('M14: is told when the terms are others, and not when they could not be read this time', () => {
       const trial = new Map([['agmt-1', { trial: { until: '2026-11-15T00:00:00.000Z' } }]]);
       const [withTerms] = findingsOf(buyer(), answer([found('agmt-1')], { terms: trial }), 'license');

@@ -120,7 +120,7 @@ function conversionOf(
   );
   // An amendment bumps lastUpdateTime [SDK-A]. Lists may know of it later than the terms tell, so later answers count.
   const changes = answers.flatMap(({ lastUpdateTime }) => lastUpdateTime ?? []);
-  const changedAt = latestOf(changes.filter((at) => at <= paid.upTo && !knew(trial, at)));
+  const changedAt = latestOf(changes.filter((at) => at <= paid.upTo && !knew(trial, at, paid)));
   return { paid, toldAt: told?.at ?? null, changedAt };
 }
 
@@ -135,10 +135,18 @@ function overAt({ until }: PriceWord, { paid, toldAt, changedAt }: Conversion): 
   return toldAt ?? changedAt ?? paid.at;
 }
 
-/** What happened minutes before an answer it knew where it told of it, or did not tell as of when it is. */
-function knew({ at, lastUpdateTime }: PriceWord, changedAt: Date): boolean {
-  if (changedAt > at) return false;
-  return lastUpdateTime === null || changedAt <= lastUpdateTime || isSettledBy(at, changedAt);
+/**
+ * What happened minutes before an answer it knew where it told of it, or did not tell as of when it is. The terms, which
+ * are another answer than the list that tells of it, may be older: then AWS, asked once more, soon says paid.
+ */
+function knew(trial: PriceWord, changedAt: Date, paid: PriceWord): boolean {
+  if (changedAt > trial.at) return false;
+  if (trial.lastUpdateTime === null || isSettledBy(trial.at, changedAt)) return true;
+  return hasListed(trial, changedAt) && paid.at.getTime() - changedAt.getTime() > HOUR_MS;
+}
+
+function hasListed({ lastUpdateTime }: PriceWord, changedAt: Date): boolean {
+  return lastUpdateTime !== null && changedAt <= lastUpdateTime;
 }
 
 /**
@@ -156,7 +164,7 @@ function mayBeUnknownTo(word: PriceWord, fact: AgreementFact, start: AgreementSt
 }
 
 /** An answer that speaks of the terms knows the start. */
-function isOfTheStart({ at }: AgreementFact, start: AgreementStart | null): boolean {
+function isOfTheStart({ at }: Pick<AgreementFact, 'at'>, start: AgreementStart | null): boolean {
   return start !== null && at <= plusMs(start.at, OF_THE_START_MS);
 }
 
@@ -174,15 +182,33 @@ interface TermsQuestion extends Question {
 
 /** What AWS is to be asked about the terms: at once, and again where its answer may be from before. */
 export function termsQuestionsOf(ordered: readonly AgreementFact[], start: AgreementStart | null): TermsQuestion[] {
-  return [...undatedConversionOf(ordered, start), ...changesOfTermsOf(ordered, start)];
+  const words = priceWordsOf(ordered).slice(-1);
+  return [
+    ...undatedConversionOf(ordered, start),
+    ...changesOfTermsOf(ordered, start),
+    ...words.flatMap((word) => listedChangeOf(word, start)),
+  ];
 }
 
-/** The terms tell of a conversion that lists do not know yet, which date it. */
+/** The list beside terms that say trial told of a change of minutes before, of which they may not know. */
+function listedChangeOf(
+  { at, upTo, isTrial, lastUpdateTime }: PriceWord,
+  start: AgreementStart | null,
+): TermsQuestion[] {
+  if (!isTrial || lastUpdateTime === null || lastUpdateTime > upTo || isSettledBy(at, lastUpdateTime)) return [];
+  if (isOfTheStart({ at: lastUpdateTime }, start)) return [];
+  const again = plusMs(lastUpdateTime, ANSWER_SETTLES_AFTER_MS);
+  return [{ changedAt: lastUpdateTime, askFrom: at, settledFrom: again, reason: 'unknownTerms' }];
+}
+
+/** The terms tell of a conversion that lists, which date it, do not know yet, or of which they know nothing new. */
 function undatedConversionOf(ordered: readonly AgreementFact[], start: AgreementStart | null): TermsQuestion[] {
   const told = lastTrialOf(ordered);
   if (told === null) return [];
   const conversion = conversionOf(ordered, start, told);
-  if (conversion?.changedAt !== null) return [];
+  if (conversion === null) return [];
+  const { changedAt } = conversion;
+  if (changedAt !== null && !hasListed(told.trial, changedAt)) return [];
   const { until } = told.trial;
   const { at, upTo, lastUpdateTime } = conversion.paid;
   if (until !== null && until <= upTo) return [];
@@ -190,8 +216,8 @@ function undatedConversionOf(ordered: readonly AgreementFact[], start: Agreement
   // Dated by a message after which AWS still said trial: that of the conversion may be on its way, or name no agreement.
   const isDoubted = toldAt !== null && toldAt <= told.trial.at;
   if (!isDoubted && (toldAt !== null || lastUpdateTime === null)) return [];
-  const [changedAt, again] = [plusMs(at, -ANSWER_SETTLES_AFTER_MS), plusMs(at, ANSWER_SETTLES_AFTER_MS)];
-  return [{ changedAt: earliest(changedAt, toldAt), askFrom: at, settledFrom: again, reason: 'unknownTerms' }];
+  const [from, again] = [plusMs(at, -ANSWER_SETTLES_AFTER_MS), plusMs(at, ANSWER_SETTLES_AFTER_MS)];
+  return [{ changedAt: earliest(from, toldAt, changedAt), askFrom: at, settledFrom: again, reason: 'unknownTerms' }];
 }
 
 function changesOfTermsOf(ordered: readonly AgreementFact[], start: AgreementStart | null): TermsQuestion[] {

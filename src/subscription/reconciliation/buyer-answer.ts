@@ -201,9 +201,10 @@ function hasHeardSince({ lastHeardAt }: KnownAgreement, at: Date): boolean {
   return lastHeardAt !== null && lastHeardAt > at;
 }
 
-/** Its last answer came so soon after the last thing heard that it may be older. */
-function mayBeStale({ lastFactAt }: KnownAgreement, at: Date): boolean {
-  return lastFactAt !== null && lastFactAt.getTime() + STALE_INDEX_MS > at.getTime();
+/** Its last answer came so soon after the last thing heard, or the change of which it told, that its parts may be older. */
+function mayBeStale({ lastFactAt, found }: KnownAgreement, at: Date): boolean {
+  const changedAt = Date.parse(found?.details.lastUpdateTime ?? '');
+  return [lastFactAt?.getTime() ?? NaN, changedAt].some((last) => last + STALE_INDEX_MS > at.getTime());
 }
 
 /** Agreements of which an answer of the Agreement API says nothing: GetEntitlements may know more of them. */

@@ -141,6 +141,29 @@ describe('a trial', () => {
       iso('11-18 14:20'),
     ],
     [
+      'but with that one, if the next answer, soon, says paid: the terms were older than the list',
+      [STARTED, trialUntil('11-15 00:01', '11-18 14:20', '11-15 00:00'), paid('11-15 00:11', '11-15 00:00')],
+      iso('11-15 00:00'),
+    ],
+    [
+      'also when they were as old as can be',
+      [STARTED, trialUntil('11-15 00:09:59', '11-18 14:20', '11-15 00:00'), paid('11-15 01:00', '11-15 00:00')],
+      iso('11-15 00:00'),
+    ],
+    [
+      'and not if only one much later does',
+      [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:00'), paid('11-15 01:00:01', '11-15 00:00')],
+      iso('11-15 01:00:01'),
+    ],
+    [
+      'and with a later change, of which lists know only then',
+      [
+        ...[STARTED, trialUntil('11-15 00:01', '11-18 14:20', '11-15 00:00'), paid('11-15 00:11', '11-15 00:00')],
+        paid('11-15 00:21', '11-15 00:05'),
+      ],
+      iso('11-15 00:05'),
+    ],
+    [
       'was converted early by the last message between the two answers that may tell of it',
       [
         ...[STARTED, trialUntil('11-06 00:00', '12-01 00:00'), amended('11-15 00:00')],
@@ -421,6 +444,43 @@ describe('terms that may have changed since AWS told them', () => {
       'nor of a trial whose term is over',
       [STARTED, trialUntil('11-06 00:00', '11-15 00:08', START), paid('11-15 00:09', START)],
       asked('11-15 00:09'),
+      null,
+    ],
+    [
+      'are open from a change on of which the list told minutes later, and the terms may not have known',
+      [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:00')],
+      asked('11-15 00:09:59'),
+      since('11-15 00:00', '11-15 00:01'),
+    ],
+    [
+      'and no longer than until AWS was asked when they must',
+      [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:00')],
+      asked('11-15 00:10'),
+      null,
+    ],
+    [
+      'not where they must have known of it at once',
+      [STARTED, trialUntil('11-15 00:10', '12-01 00:00', '11-15 00:00')],
+      asked('11-15 00:10'),
+      null,
+    ],
+    ['nor where they say paid', [STARTED, paid('11-15 00:01', '11-15 00:00')], asked('11-15 00:01'), null],
+    [
+      'nor where the change is the start',
+      [STARTED, trialUntil('11-05 10:00:30', '12-01 00:00', '11-05 10:01')],
+      asked('11-05 10:00:30'),
+      null,
+    ],
+    [
+      'are open from such a change on where they say paid by then: its list may be as old',
+      [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:00'), paid('11-15 00:12', '11-15 00:00')],
+      asked('11-15 00:12'),
+      since('11-15 00:00', '11-15 00:12'),
+    ],
+    [
+      'and no longer than its list may be that',
+      [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:00'), paid('11-15 00:12', '11-15 00:00')],
+      asked('11-15 00:22'),
       null,
     ],
     ['are open after a message that was heard since', [STARTED], asked('11-05 09:59'), since(null, START)],
