@@ -28,6 +28,16 @@ async function pricedBy(world: World, buyer: Buyer): Promise<Record<string, numb
   return Object.fromEntries(rows.map(({ name, price, units }) => [`${number(name)} ${price}`, units] as const).sort());
 }
 
+/** Of the subscriptions to which that agreement belongs. */
+async function statesOf(world: World, agreementId: string): Promise<string[]> {
+  const rows = await world.database.query<{ state: string }>(
+    `SELECT s.state FROM marketplace.agreement_name n JOIN marketplace.agreement a ON a.id = n.agreement_id
+     JOIN marketplace.subscription s ON s.id = a.subscription_id WHERE n.kind = 'agreement' AND n.name = $1`,
+    [agreementId],
+  );
+  return rows.map(({ state }) => state);
+}
+
 const asked = (world: World): number => world.simulator.calls({ operation: 'SearchAgreements' }).length;
 
 describe('a trial that is replaced hours after the buyer arrived', () => {
@@ -92,6 +102,30 @@ describe('a message of an agreement that nobody knows, of a known account', () =
       await world.expectConserved();
     });
   });
+
+  it.each(['return', 'concurrent'] as const)(
+    'is of a purchase that was cancelled before AWS listed it, too: it is entered, and nobody is waited for (%s)',
+    async (purchase) => {
+      const simulator = { switches: { ...switches, searchIndexDelayMs: 540_000 } };
+      await withWorld({ ways: ['eventBridge'], options, simulator }, async (world) => {
+        const buyer = await world.join('acme');
+        await world.goTo('2026-11-11T11:30:00Z');
+        if (purchase === 'return') buyer.cancel();
+        await world.pass(0.25);
+        buyer[purchase]();
+        await world.turn();
+        await buyer.use(5);
+        await world.pass(0.1);
+        const { agreementId } = buyer.cancel();
+        await world.pass(3, 0.25);
+        expect(await statesOf(world, agreementId)).toEqual(['ended']);
+        // Nobody has registered it: what the tenant used is the running agreement's, or waits and says why.
+        const told = (await world.alerts()).map(({ kind, subject }) => `${kind} ${subject.split('/').at(-1)}`);
+        expect(told).toEqual(purchase === 'return' ? ['usageWaiting afterEnd'] : []);
+        await world.expectUnits(purchase === 'return' ? { waiting: { afterEnd: 5 } } : { billed: { 'l-1': 5 } });
+      });
+    },
+  );
 
   it('of a product that is none of ours is asked about twice, and no more', async () => {
     await withWorld({ ways: ['eventBridge'], options, lists: [PRODUCT_CODE] }, async (world) => {

@@ -51,6 +51,7 @@ function buyer(agreements: readonly KnownAgreement[] = [], more: Partial<AskedBu
     ...{ productCode: 'larkspur', customerAwsAccountId: '111122223333', customerIdentifier: null, productId: 'prod-1' },
     subscriptions: [{ id: 's-1', customerId: 'c-1', state: 'active' }],
     agreements,
+    awaited: [],
     ...more,
   };
 }
@@ -163,6 +164,13 @@ describe('what of an answer is told', () => {
     expect(ids(findingsOf(buyer(), answer(past), 'license'))).toEqual(['agmt-3']);
     // Where nameless messages are assigned to agreements, all of them are needed (M6).
     expect(ids(findingsOf(buyer(), answer(past), 'legacy'))).toEqual(['agmt-1', 'agmt-2', 'agmt-3']);
+  });
+
+  it('M11: is of an ended one that nobody knows where a message of it waits, and of its chain', () => {
+    const ended = { status: 'CANCELLED', initialAgreementId: 'agmt-2' };
+    const past = [found('agmt-1', { status: 'CANCELLED' }), found('agmt-2', ended), found('agmt-3', ended)];
+    const awaited = [digestOf(agreementKeyOf('agmt-3'))];
+    expect(ids(findingsOf(buyer([], { awaited }), answer(past), 'license'))).toEqual(['agmt-2', 'agmt-3']);
   });
 
   it('M15: is the license of a resold agreement, by entitlements, and no word of what is expired or heard of already', () => {

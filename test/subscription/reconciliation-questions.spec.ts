@@ -125,6 +125,7 @@ function buyerOf(
     productId: agreement.productId,
     subscriptions: [{ id: 's-1', customerId: 'c-1', state: 'active' }],
     agreements,
+    awaited: [],
     ...more,
   };
 }

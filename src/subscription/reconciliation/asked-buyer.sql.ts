@@ -1,5 +1,7 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type SubscriptionState } from '../agreements/subscription-state.js';
+import { accountsOf, labelOf } from '../chain/aws-names.js';
+import { namedBy } from '../inbox/message.sql.js';
 import { type AskedBuyer, type KnownAgreement } from './asked-buyer.js';
 import { idsOfLiving } from '../../database/alias-ids.sql.js';
 
@@ -39,7 +41,23 @@ export async function loadAskedBuyer(
     subscriptions: subscriptions.map(({ id, customer_id: customerId, state }) => ({ id, customerId, state })),
     agreements: await loadAgreements(sql, sellerAccount, subscriptionIds),
     productId: first.product_id,
+    awaited: await selectAwaited(sql, sellerAccount, first.account),
   };
+}
+
+async function selectAwaited(
+  sql: LedgerSql,
+  sellerAccount: string,
+  customerAwsAccountId: string | null,
+): Promise<string[]> {
+  const labels = accountsOf({ customerAwsAccountId }).map((name) => labelOf(name, null));
+  const rows = await sql.query<{ digest: string }>(
+    `SELECT DISTINCT substr(label, length('agreement:') + 1) AS digest
+     FROM marketplace.inbox_message, unnest(names) AS label
+     WHERE ${namedBy('$2::text[]')} AND state = 'waiting' AND starts_with(label, 'agreement:')`,
+    [sellerAccount, labels],
+  );
+  return rows.map(({ digest }) => digest);
 }
 
 interface AgreementRow {

@@ -12,6 +12,8 @@ export interface AskedBuyer {
   agreements: readonly KnownAgreement[];
   /** Entity id of the listing, as any agreement of the product has told it. */
   productId: string | null;
+  /** Agreements of his account of which messages tell that wait, as digests: at which product they are, AWS may tell. */
+  awaited: readonly string[];
 }
 
 /** An agreement that the ledger has a row of. */

@@ -48,7 +48,7 @@ export function findingsOf(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'li
       .find((row) => row !== undefined);
   const chains = new Set(
     answer.agreements
-      .filter((found) => isOurs(found, knownOf(found), identity))
+      .filter((found) => knownOf(found) !== undefined || isOurs(found, buyer, identity))
       .map((found) => found.initialAgreementId),
   );
   const byAgreement = answer.agreements
@@ -62,10 +62,10 @@ export function findingsOf(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'li
 
 /**
  * Ended agreements of a license product that nobody knows are of no concern: neither they nor their chain was ever ours
- * to meter.
+ * to meter. Unless a message waits: then it was bought, and ended before AWS listed it.
  */
-function isOurs(found: FoundAgreement, known: KnownAgreement | undefined, identity: 'license' | 'legacy'): boolean {
-  return known !== undefined || found.status === IN_FORCE || identity === 'legacy';
+function isOurs({ agreementId, status }: FoundAgreement, buyer: AskedBuyer, identity: 'license' | 'legacy'): boolean {
+  return identity === 'legacy' || status === IN_FORCE || buyer.awaited.includes(digestOf(agreementKeyOf(agreementId)));
 }
 
 function findingOf(buyer: AskedBuyer, found: FoundAgreement, { agreements, terms }: BuyerAnswer): Finding {

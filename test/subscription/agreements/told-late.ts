@@ -210,7 +210,7 @@ export class Listener {
     const known = this.known();
     const buyer: AskedBuyer = {
       ...{ productCode: 'p', customerAwsAccountId: '111122223333', customerIdentifier: null, productId: null },
-      ...{ subscriptions: [], agreements: known ? [known] : [] },
+      ...{ subscriptions: [], agreements: known ? [known] : [], awaited: [] },
     };
     const found = this.foundAsOf(at - this.lag());
     const agreements = found ? [found] : [];
