@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { PRODUCT_CODE } from '../support/world.js';
+import { LEGACY_CODE, PRODUCT_CODE } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
 // M12, M14: AWS, asked, tells that something has happened, and not when: its last change dates it. Siblings, in the
@@ -50,6 +50,37 @@ describe('a cancellation that AWS, asked, tells without its instant', () => {
         await world.goTo('2026-11-11T12:40:00Z');
         await world.pass(4, 0.25);
         expect((await world.expectConserved()).billed).toEqual({ 'l-1': 3 });
+      });
+    },
+  );
+});
+
+describe('a legacy buyer who cancels, and returns soon after the end that was signed', () => {
+  it.each(['told', 'signed'] as const)(
+    'has a subscription of its own, which no late usage of the first one is billed to (endTime is %s)',
+    async (cancelledEndTime) => {
+      await withWorld({ simulator: { switches: { cancelledEndTime } } }, async (world) => {
+        const endsAt = at('2026-11-11T18:10:00Z');
+        const buyer = await world.join('acme', { productCode: LEGACY_CODE, endsAt });
+        const first = buyer.subscriptionId;
+        await buyer.use(3);
+        await world.pass(4);
+        buyer.cancel();
+        await world.pass(4);
+        await world.goTo('2026-11-11T18:32:00Z');
+        buyer.return();
+        await buyer.comeBack();
+        await world.pass(1);
+        expect(buyer.subscriptionId).not.toBe(first);
+        await buyer.use(4);
+        await world.record({
+          subscriptionId: buyer.subscriptionId,
+          quantity: 2,
+          occurredAt: at('2026-11-11T11:00:00Z'),
+        });
+        await world.pass(3);
+        const { billed, waiting } = await world.expectConserved();
+        expect({ billed, waiting }).toEqual({ billed: { 'l-1': 3, 'l-2': 4 }, waiting: { beforeStart: 2 } });
       });
     },
   );

@@ -31,7 +31,7 @@ export function endsOf(
   const signs = ordered.flatMap((fact) => endSignsOf(fact, start, ordered));
   const positives = ordered.filter((fact) => isPositive(fact)).map(({ at }) => at);
   const standing = signs.filter(
-    (sign) => sign.isByHost || !positives.some((at) => isSettledBy(at, latest(sign.saidAt, sign.endsAt))),
+    (sign) => sign.by === 'host' || !positives.some((at) => isSettledBy(at, latest(sign.saidAt, sign.endsAt))),
   );
   const planned = plannedEndOf(ordered, positives);
   const end =
@@ -57,22 +57,16 @@ interface EndSign {
   signAt: Date;
   heardAt: Date;
   announcesSuccessor: boolean;
-  isByHost: boolean;
+  by: 'message' | 'answer' | 'host';
 }
 
 function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: readonly AgreementFact[]): EndSign[] {
   const saidAt = happenedAt(fact);
   const { heardAt } = fact;
-  const sign = (endsAt: Date, status: string | null = null, signAt: Date = saidAt): EndSign[] => [
-    {
-      endsAt,
-      saidAt,
-      signAt,
-      heardAt,
-      announcesSuccessor: status !== null && SUCCESSOR_ANNOUNCED.has(status),
-      isByHost: false,
-    },
-  ];
+  const sign = (endsAt: Date, status: string | null = null): EndSign[] => {
+    const announcesSuccessor = status !== null && SUCCESSOR_ANNOUNCED.has(status);
+    return [{ endsAt, saidAt, signAt: saidAt, heardAt, announcesSuccessor, by: 'message' }];
+  };
   switch (fact.type) {
     case 'agreement.created': {
       const { status } = fact.details;
@@ -90,7 +84,7 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
       const named = dateOf(endTime);
       const isNamed = named !== null && named <= saidAt;
       const endsAt = isNamed ? named : earliest(saidAt, ENDED.has(status) ? changedBy(fact, ordered) : null);
-      return sign(endsAt, status, endsAt);
+      return sign(endsAt, status).map((one) => ({ ...one, signAt: endsAt, by: 'answer' }));
     }
     case 'host.ended': {
       // What starts after the host's end is not meant by it; nor, as messages come late and tell whole seconds of
@@ -99,7 +93,7 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
       const knownAt = earliestOf(ordered.flatMap((one) => (one.type === 'host.ended' ? [] : [one.heardAt])));
       const isNews = knownAt !== null && knownAt > heardAt;
       if (start && start.at > (isNews ? plusMs(endsAt, -ANSWER_SETTLES_AFTER_MS) : endsAt)) return [];
-      return [{ endsAt, saidAt, signAt: endsAt, heardAt, announcesSuccessor: false, isByHost: true }];
+      return [{ endsAt, saidAt, signAt: endsAt, heardAt, announcesSuccessor: false, by: 'host' }];
     }
     default:
       return [];
@@ -128,11 +122,23 @@ function endOf(signs: readonly EndSign[]): AgreementEnd | null {
   return {
     at: earliest(...all(({ endsAt }) => endsAt)),
     firstSignAt: earliest(...all(({ endsAt, signAt }) => earliest(endsAt, signAt))),
-    lastSignAt: latest(...all(({ endsAt, signAt }) => latest(endsAt, signAt))),
+    lastSignAt: latest(...lastOf(signs).map(({ endsAt, signAt }) => latest(endsAt, signAt))),
     lastHeardAt: latest(...all(({ heardAt }) => heardAt)),
     announcesSuccessor: signs.some(({ announcesSuccessor }) => announcesSuccessor),
-    isByHost: signs.every(({ isByHost }) => isByHost),
+    isByHost: signs.every(({ by }) => by === 'host'),
   };
+}
+
+/**
+ * The signs whose last one counts. AWS, asked, says no more than messages have: of what was cancelled it may tell the
+ * end that was signed, also once that has passed. Without messages the first end that it told counts: asking again
+ * moves nothing.
+ */
+function lastOf(signs: readonly EndSign[]): readonly EndSign[] {
+  const told = signs.filter(({ by }) => by !== 'answer');
+  if (told.some(({ by }) => by === 'message')) return told;
+  const answers = signs.filter(({ by }) => by === 'answer').sort((a, b) => Number(a.endsAt) - Number(b.endsAt));
+  return [...told, ...answers.slice(0, 1)];
 }
 
 /** An announced end that has passed, and AWS, asked since, did not say that the agreement goes on. */

@@ -149,6 +149,31 @@ describe('a sign of an end', () => {
     expect(endOf([...signs].reverse())).toEqual(expected);
   });
 
+  describe('that AWS, asked, tells too', () => {
+    const cancelled = fact('a', '11-20 06:22', 'agreement.ended', { status: 'CANCELLED' });
+    const answer = (at: string, endTime: string | null = null) =>
+      fact('a', at, 'agreement.found', { status: 'CANCELLED', endTime: endTime === null ? null : iso(endTime) });
+    const byHost = fact('a', '11-20 10:30', 'host.ended', { endsAt: iso('11-20 10:30') });
+    it.each<[string, AgreementFact[], string, string]>([
+      ['opens no window where messages told it', [cancelled, answer('11-20 11:00')], '06:22', '06:22'],
+      ['nor by the end that was signed', [cancelled, answer('11-20 11:00', '11-20 10:10')], '06:22', '06:22'],
+      ['but is the end where it lies before them', [cancelled, answer('11-20 07:00', '11-20 06:00')], '06:00', '06:22'],
+      ['nor by asking again', [answer('11-20 07:00'), answer('11-20 11:00')], '07:00', '07:00'],
+      [
+        'nor by asking after the end that was signed',
+        [answer('11-20 07:00', '11-20 10:10'), answer('11-20 11:00', '11-20 10:10')],
+        '07:00',
+        '07:00',
+      ],
+      ['opens one beside the host’s word alone', [byHost, answer('11-20 11:00')], '10:30', '11:00'],
+      ['though the host’s word came later', [answer('11-20 09:00'), byHost], '09:00', '10:30'],
+    ])('%s', (_, signs, endsAt, lastSignAt) => {
+      const expected = { at: instant(`11-20 ${endsAt}`), lastSignAt: instant(`11-20 ${lastSignAt}`) };
+      expect(endOf(signs)).toMatchObject(expected);
+      expect(endOf([...signs].reverse())).toMatchObject(expected);
+    });
+  });
+
   it('that announces a successor does so whatever the others say', () => {
     const signs = [
       fact('a', '11-20 10:00', 'agreement.ended', { status: 'RENEWED' }),
