@@ -44,9 +44,10 @@ export function trialOf(ordered: readonly AgreementFact[], start: AgreementStart
   return start !== null && until !== null && until <= start.at ? null : { until };
 }
 
-/** The last word that it is a trial, and those after it. */
+/** The last word that it is a trial, those that said so before, and those after it. */
 interface LastTrial {
   trial: PriceWord;
+  earlier: readonly PriceWord[];
   paid: readonly PriceWord[];
 }
 
@@ -54,7 +55,8 @@ function lastTrialOf(ordered: readonly AgreementFact[]): LastTrial | null {
   const words = priceWordsOf(ordered);
   const last = words.findLastIndex(({ isTrial }) => isTrial);
   const trial = words[last];
-  return trial === undefined ? null : { trial, paid: words.slice(last + 1) };
+  if (trial === undefined) return null;
+  return { trial, earlier: words.slice(0, last).filter(({ isTrial }) => isTrial), paid: words.slice(last + 1) };
 }
 
 /** In order. What is paid does not become a trial again: an answer that says so soon afterwards is from before. */
@@ -107,7 +109,7 @@ interface Conversion {
 function conversionOf(
   ordered: readonly AgreementFact[],
   start: AgreementStart | null,
-  { trial, paid: answers }: LastTrial,
+  { trial, earlier, paid: answers }: LastTrial,
 ): Conversion | null {
   const [paid] = answers;
   if (paid === undefined) return null;
@@ -120,7 +122,9 @@ function conversionOf(
   );
   // An amendment bumps lastUpdateTime [SDK-A]. Lists may know of it later than the terms tell, so later answers count.
   const changes = answers.flatMap(({ lastUpdateTime }) => lastUpdateTime ?? []);
-  const changedAt = latestOf(changes.filter((at) => at <= paid.upTo && !knew(trial, at, paid)));
+  const isOpen = (at: Date): boolean =>
+    at <= paid.upTo && !isOfTheStart({ at }, start) && ![...earlier, trial].some((word) => knew(word, at, paid));
+  const changedAt = latestOf(changes.filter(isOpen));
   return { paid, toldAt: told?.at ?? null, changedAt };
 }
 

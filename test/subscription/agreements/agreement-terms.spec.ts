@@ -136,6 +136,27 @@ describe('a trial', () => {
       iso('11-18 14:20'),
     ],
     [
+      'nor with one of which an answer before that one had told',
+      [
+        ...[STARTED, trialUntil('11-15 00:02', '11-18 14:20', '11-15 00:00')],
+        ...[trialUntil('11-15 00:05', '11-18 14:20', START), paid('11-20 00:00', '11-15 00:00')],
+      ],
+      iso('11-18 14:20'),
+    ],
+    [
+      'nor with the start, where AWS’s flag tells of a second before it',
+      [
+        ...[STARTED, trialUntil('11-05 09:59:59', '11-18 14:20', '11-05 10:00:01'), legacy(true)],
+        paid('11-20 00:00', '11-05 10:00:01'),
+      ],
+      iso('11-18 14:20'),
+    ],
+    [
+      'but with one of a minute after it',
+      [STARTED, trialUntil('11-05 10:00:30', '11-18 14:20', START), paid('11-20 00:00', '11-05 10:01:01')],
+      iso('11-05 10:01:01'),
+    ],
+    [
       'nor with one of minutes before, where that answer did not tell what it knew of',
       [STARTED, trialUntil('11-15 00:05', '11-18 14:20'), paid('11-20 00:00', '11-15 00:00')],
       iso('11-18 14:20'),

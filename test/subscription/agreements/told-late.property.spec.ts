@@ -16,6 +16,7 @@ const numRuns = Number(process.env.RULE_CASES ?? 400);
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
+const MONTH_MS = 30 * 24 * HOUR_MS;
 const SKEW_MAX_MS = 3 * SECOND_MS;
 /** Of two clocks, and the part of a second that a message does not tell. */
 const TOLERANCE_MS = SKEW_MAX_MS + SECOND_MS;
@@ -46,43 +47,63 @@ const truth: fc.Arbitrary<TrueAgreement> = fc
         ms(20 * MINUTE_MS).map((more) => -1 - more),
       ),
     ),
+    planned: fc.option(
+      ms(20 * HOUR_MS).map((more) => 1 + more),
+      { freq: 3 },
+    ),
     amendedAfter: fc.array(ms(20 * HOUR_MS), { maxLength: 3 }),
   })
-  .map(({ startsAt, trialMs, conversion, endsAfter, amendedAfter }) => {
+  .map(({ startsAt, trialMs, conversion, endsAfter, planned, amendedAfter }) => {
     // Of a conversion of which AWS is not asked before the trial would have been over anyway, nobody could tell that it
     // was one.
     const convertedAfter =
       trialMs === null || conversion === null ? null : Math.floor((trialMs - CONFUSED_MS) * conversion);
     // A negative one: so long after the conversion.
     const ends = endsAfter !== null && endsAfter < 0 ? (convertedAfter ?? HOUR_MS) - endsAfter : endsAfter;
-    // Of two messages between two answers nobody could tell which one was the conversion's.
+    // Of two messages between two answers nobody could tell which one was the conversion's, nor of a change just before
+    // a trial came to its end that it was none.
     const over = convertedAfter ?? trialMs ?? -Infinity;
-    const amended = amendedAfter.filter((at) => at < over || at > over + CONFUSED_MS);
-    return { startsAt, trialMs, convertedAfter, endsAfter: ends, amendedAfter: amended };
+    const from = convertedAfter === null ? over - CONFUSED_MS : over;
+    const amended = amendedAfter.filter((at) => at < from || at > over + CONFUSED_MS);
+    const plannedAfter = planned === null ? null : (ends ?? MONTH_MS) + planned;
+    return { startsAt, trialMs, convertedAfter, endsAfter: ends, plannedAfter, amendedAfter: amended };
   });
 
-const telling: fc.Arbitrary<Telling> = fc.record({
-  skewMs: around(SKEW_MAX_MS),
-  isLegacy: fc.boolean(),
-  delays: fc.array(delay, { minLength: 1, maxLength: 6 }),
-  lags: fc.array(lag, { minLength: 1, maxLength: 7 }),
-  conversionBy: fc.constantFrom('agreement.amended', 'license.updated', 'legacy.subscribeSucceeded'),
-  isFlagged: fc.boolean(),
-  startBy: fc.constantFrom('created', 'license', 'both'),
-  endBy: fc.constantFrom('ended', 'deprovisioned', 'untimed'),
-  isKept: fc.boolean(),
-  questions: fc.array(
-    fc.record({ event: fc.nat({ max: 7 }), offset: fc.oneof(around(2 * SECOND_MS), around(HOUR_MS)) }),
-    { maxLength: 4 },
-  ),
-});
+const telling: fc.Arbitrary<Telling> = fc
+  .record({
+    skewMs: around(SKEW_MAX_MS),
+    isLegacy: fc.boolean(),
+    delays: fc.array(delay, { minLength: 1, maxLength: 6 }),
+    lags: fc.array(lag, { minLength: 1, maxLength: 7 }),
+    conversionBy: fc.constantFrom('agreement.amended', 'license.updated', 'legacy.subscribeSucceeded'),
+    isFlagged: fc.boolean(),
+    startBy: fc.constantFrom('created', 'license', 'both'),
+    endBy: fc.constantFrom('ended', 'deprovisioned', 'untimed'),
+    isKept: fc.boolean(),
+    cancelledEnd: fc.constantFrom('told', 'none', 'signed'),
+    isChangeTold: fc.boolean(),
+    questions: fc.array(
+      fc.record({ event: fc.nat({ max: 7 }), offset: fc.oneof(around(2 * SECOND_MS), around(HOUR_MS)) }),
+      { maxLength: 4 },
+    ),
+  })
+  // Of an end without any instant nobody could tell when it was.
+  .map((told) => (told.endBy === 'untimed' ? { ...told, cancelledEnd: 'told' } : told));
 
 /** AWS still says trial after an amendment; the conversion of ten minutes later is told by a start that names nothing. */
 const CONVERSION_AFTER_AMENDMENT: ConstructorParameters<typeof Listener> = [
-  { startsAt: 1794963600000, trialMs: 10800000, convertedAfter: 3601000, endsAfter: null, amendedAfter: [3001000] },
+  {
+    startsAt: 1794963600000,
+    trialMs: 10800000,
+    convertedAfter: 3601000,
+    endsAfter: null,
+    plannedAfter: null,
+    amendedAfter: [3001000],
+  },
   {
     ...{ skewMs: 0, isLegacy: true, delays: [0], lags: [0], conversionBy: 'legacy.subscribeSucceeded' },
-    ...{ isFlagged: false, startBy: 'created', endBy: 'ended', isKept: false, questions: [] },
+    ...{ isFlagged: false, startBy: 'created', endBy: 'ended', isKept: false },
+    ...{ cancelledEnd: 'told', isChangeTold: false, questions: [] },
   },
 ];
 

@@ -30,6 +30,8 @@ export interface TrueAgreement {
   /** Into the trial; null: it lasts as long as was signed. */
   convertedAfter: number | null;
   endsAfter: number | null;
+  /** The end that was signed, which lies after the real one; null: none was. */
+  plannedAfter: number | null;
   /** Instants after the start at which something else is amended. */
   amendedAfter: readonly number[];
 }
@@ -51,6 +53,10 @@ export interface Telling {
   endBy: 'ended' | 'deprovisioned' | 'untimed';
   /** Terms of a trial that is over: none, or when it was over. */
   isKept: boolean;
+  /** What AWS, asked, tells of a cancelled agreement's end: when it was, nothing, or the end that was signed. */
+  cancelledEnd: 'told' | 'none' | 'signed';
+  /** AWS, asked, tells when the agreement changed last. */
+  isChangeTold: boolean;
   /** Questions that nothing asks for: so long after each of these events, or at any time. */
   questions: readonly { event: number; offset: number }[];
 }
@@ -86,6 +92,20 @@ export class Listener {
   get endsAt(): number {
     const { startsAt, endsAfter } = this.truth;
     return endsAfter === null ? Infinity : startsAt + endsAfter;
+  }
+
+  private get plannedAt(): number | null {
+    const { startsAt, plannedAfter } = this.truth;
+    return plannedAfter === null ? null : startsAt + plannedAfter;
+  }
+
+  /** Changes of the agreement, the first of which is its start; that a trial comes to its end is none. */
+  private get changes(): number[] {
+    const { startsAt, convertedAfter, amendedAfter, endsAfter } = this.truth;
+    const after = [0, ...amendedAfter, ...(convertedAfter === null ? [] : [convertedAfter])];
+    return [...after.filter((one) => one < (endsAfter ?? Infinity)), ...(endsAfter === null ? [] : [endsAfter])].map(
+      (one) => startsAt + one,
+    );
   }
 
   payerAt(at: number): string {
@@ -219,10 +239,11 @@ export class Listener {
         .filter((one) => wantsTerms(buyer, one))
         .map((one) => [one.agreementId, { trial: this.trialAsOf(at - this.lag()) }]),
     );
-    this.isTrialTold ||= [...terms.values()].some(({ trial }) => trial !== null);
     const answer = { askedAt, agreements, terms, entitlements: [], mayNotAsk: false };
     for (const { details } of findingsOf(buyer, answer, this.telling.isLegacy ? 'legacy' : 'license')) {
       const { status, startTime, endTime, terms: told, entitled, offerId } = details;
+      // What nobody can place tells nothing.
+      this.isTrialTold ||= (told?.trial ?? null) !== null;
       const fact = {
         status,
         startTime,
@@ -265,11 +286,15 @@ export class Listener {
 
   private foundAsOf(at: number): FoundAgreement | null {
     const { startsAt } = this.truth;
+    const { cancelledEnd, isChangeTold } = this.telling;
     if (at < startsAt) return null;
     const hasEnded = at >= this.endsAt;
+    const told = hasEnded ? { told: this.endsAt, none: null, signed: this.plannedAt }[cancelledEnd] : this.plannedAt;
+    const changedAt = Math.max(...this.changes.filter((change) => change <= at));
     return {
       ...{ agreementId: 'a', status: hasEnded ? 'CANCELLED' : 'ACTIVE', startTime: new Date(startsAt) },
-      ...{ endTime: hasEnded ? new Date(this.endsAt) : null, lastUpdateTime: null, initialAgreementId: 'a' },
+      ...{ endTime: told === null ? null : new Date(told), initialAgreementId: 'a' },
+      lastUpdateTime: isChangeTold ? new Date(changedAt) : null,
       ...{ customerAwsAccountId: '111122223333', offerId: null, productIds: [], licenseArns: [] },
     };
   }
@@ -288,7 +313,8 @@ export class Listener {
     const { isLegacy, startBy, isFlagged, conversionBy, endBy } = this.telling;
     const iso = (at: number): string => new Date(Math.floor(at / SECOND_MS) * SECOND_MS).toISOString();
     const created: FactDetails['agreement.created'] = {
-      ...{ intent: 'NEW', status: 'ACTIVE', startTime: iso(startsAt), endTime: null },
+      ...{ intent: 'NEW', status: 'ACTIVE', startTime: iso(startsAt) },
+      endTime: this.plannedAt === null ? null : iso(this.plannedAt),
       ...{ previousDigest: null, offerId: null },
     };
     const one = (at: number, type: Happening['type'], details: object = {}): Happening => {
