@@ -12,7 +12,7 @@ import { agreementKeyOf, digestOf } from '../../../src/subscription/chain/aws-na
 import { type AskedBuyer, type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
 import { findingsOf, wantsTerms } from '../../../src/subscription/reconciliation/buyer-answer.js';
 import { type FoundAgreement } from '../../../src/aws/found-agreement.js';
-import { relationOf, timelineFor } from './relation.js';
+import { type Relation, relationOf, timelineFor } from './relation.js';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -76,6 +76,7 @@ export class Listener {
   /** AWS has told of the trial while it was one. */
   isTrialTold = false;
   private nextAskAt: number | null = null;
+  private read: { facts: number; asking: Asking; relation: Relation } | null = null;
   private answers = 0;
 
   constructor(
@@ -124,7 +125,7 @@ export class Listener {
   }
 
   /** Plays all of it, to the last message and the last question. `look` is told each hour when it would be sealed. */
-  play(look: (hour: number, now: number, timeline: SubscriptionTimeline) => void): void {
+  play(look: (hour: number, now: number, read: () => SubscriptionTimeline) => void): void {
     const events = this.happenings();
     const heard = events.map((event, index) => ({ event, at: event.at + this.delayOf(index) }));
     const last = Math.max(...heard.map(({ at }) => at), ...this.boundaries);
@@ -152,7 +153,7 @@ export class Listener {
         return {
           at,
           run: (): void => {
-            look(hour, at, this.timeline(at));
+            look(hour, at, () => this.timeline(at));
           },
         };
       }),
@@ -181,9 +182,17 @@ export class Listener {
   }
 
   private chain() {
-    const isNamed = this.facts.some(({ agreementId }) => agreementId === 'a');
-    const { chains } = relationOf(isNamed ? { a: {} } : {}, this.facts, this.asking, this.telling.isLegacy);
-    return [...chains.values()].flat();
+    return [...this.relation().chains.values()].flat();
+  }
+
+  /** The same until something is heard or asked. */
+  private relation(): Relation {
+    const { facts, asking } = this;
+    if (this.read?.asking === asking && this.read.facts === facts.length) return this.read.relation;
+    const isNamed = facts.some(({ agreementId }) => agreementId === 'a');
+    const relation = relationOf(isNamed ? { a: {} } : {}, facts, asking, this.telling.isLegacy);
+    this.read = { facts: facts.length, asking, relation };
+    return relation;
   }
 
   /** Looks from time to time whether something is to be asked, as the job does. */
@@ -207,10 +216,7 @@ export class Listener {
   }
 
   private project(at: number): void {
-    const { assignment, chains } = relationOf(
-      this.facts.some(({ agreementId }) => agreementId === 'a') ? { a: {} } : {},
-      ...([this.facts, this.asking, this.telling.isLegacy] as const),
-    );
+    const { assignment, chains } = this.relation();
     for (const chain of chains.values()) {
       const { askAt } = stateOf(chain, this.asking, this.ours(at));
       if (askAt) this.wantToAsk(askAt.getTime(), at);

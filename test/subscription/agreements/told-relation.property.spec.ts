@@ -1,0 +1,249 @@
+/**
+ * I9 for agreements that follow each other or run side by side (told-late.property.spec.ts has one alone): renewed
+ * early and late, replaced, converted, cancelled and bought again, beside another, while messages come late and AWS's
+ * answers are minutes old. RULE_CASES as in rules.property.spec.ts.
+ */
+import { describe, expect, it, jest } from '@jest/globals';
+import fc from 'fast-check';
+import { type SubscriptionTimeline, type TimelineSpan } from '../../../src/subscription/agreements/timeline.js';
+import { spanAt } from './relation.js';
+import { RelationListener, type RelationTelling, type TrueAgreement } from './told-relation.js';
+
+jest.setTimeout(30_000 + Number(process.env.RULE_CASES ?? 0) * 40);
+const numRuns = Number(process.env.RULE_CASES ?? 100);
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const BEGIN = Date.UTC(2026, 10, 18);
+const SKEW_MAX_MS = 3 * SECOND_MS;
+/** Of two clocks, and the part of a second that a message does not tell. */
+const TOLERANCE_MS = SKEW_MAX_MS + SECOND_MS;
+const LAG_MAX_MS = 10 * MINUTE_MS - 2 * TOLERANCE_MS;
+const DELAY_MAX_MS = 50 * MINUTE_MS;
+const CONFUSED_MS = DELAY_MAX_MS + 2 * LAG_MAX_MS;
+/** After the last word of its end a legacy buyer who starts again goes on. */
+const LEGACY_GAP_MS = 4 * HOUR_MS;
+
+const ms = (max: number): fc.Arbitrary<number> => fc.nat({ max });
+const around = (middle: number): fc.Arbitrary<number> => fc.integer({ min: -middle, max: middle });
+const delay = fc.oneof({ weight: 3, arbitrary: ms(2 * SECOND_MS) }, ms(5 * MINUTE_MS), ms(DELAY_MAX_MS));
+const lag = fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, ms(10 * SECOND_MS), ms(LAG_MAX_MS));
+
+interface Chapter {
+  /** How it comes after the one before; the first one is a purchase. */
+  by: 'renewal' | 'lateRenewal' | 'replacement' | 'return' | 'purchaseBeside';
+  /** From the start of the one before to its own start, or to that one's end. */
+  after: number;
+  /** Signed so long before its start. */
+  ahead: number;
+  /** Of a return: after the end; of a late renewal: signed so long after its start. */
+  gap: number;
+  endsAs: 'CANCELLED' | 'EXPIRED';
+  keepsLicense: boolean;
+  trialMs: number | null;
+  /** Share of the trial after which it is converted in the same agreement. */
+  conversion: number | null;
+  plansEnd: boolean;
+}
+
+const chapter: fc.Arbitrary<Chapter> = fc.record({
+  by: fc.constantFrom('renewal', 'lateRenewal', 'replacement', 'return', 'purchaseBeside'),
+  after: ms(10 * HOUR_MS).map((more) => 2 * HOUR_MS + more),
+  ahead: fc.oneof(fc.constant(0), ms(8 * HOUR_MS)),
+  gap: fc.oneof(ms(10 * MINUTE_MS), ms(8 * HOUR_MS)),
+  endsAs: fc.constantFrom('CANCELLED', 'EXPIRED'),
+  keepsLicense: fc.boolean(),
+  trialMs: fc.option(
+    ms(20 * HOUR_MS).map((more) => 3 * HOUR_MS + more),
+    { freq: 2 },
+  ),
+  conversion: fc.option(fc.double({ min: 0.1, max: 0.99, noNaN: true })),
+  plansEnd: fc.boolean(),
+});
+
+interface Told {
+  agreements: TrueAgreement[];
+  telling: RelationTelling;
+}
+
+const told: fc.Arbitrary<Told> = fc
+  .record({
+    begins: ms(3 * HOUR_MS),
+    chapters: fc.array(chapter, { minLength: 1, maxLength: 3 }),
+    isEnded: fc.boolean(),
+    telling: fc.record({
+      skewMs: around(SKEW_MAX_MS),
+      isLegacy: fc.boolean(),
+      delays: fc.array(delay, { minLength: 1, maxLength: 6 }),
+      lags: fc.array(lag, { minLength: 1, maxLength: 7 }),
+      conversionBy: fc.constantFrom('agreement.amended', 'license.updated'),
+      isFlagged: fc.boolean(),
+      startBy: fc.constantFrom('created', 'license', 'both'),
+      createdAt: fc.constantFrom('signing', 'start'),
+      licenseAt: fc.constantFrom('signing', 'start'),
+      tellsFollowed: fc.boolean(),
+      namesPrevious: fc.boolean(),
+      namesInitial: fc.boolean(),
+      isKept: fc.boolean(),
+      cancelledEnd: fc.constantFrom('told', 'none', 'signed'),
+      isChangeTold: fc.boolean(),
+      losses: fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
+      questions: fc.array(
+        fc.record({ event: fc.nat({ max: 12 }), offset: fc.oneof(around(2 * SECOND_MS), around(HOUR_MS)) }),
+        { maxLength: 4 },
+      ),
+    }) satisfies fc.Arbitrary<RelationTelling>,
+  })
+  .map(({ begins, chapters, isEnded, telling }) => ({
+    agreements: agreementsOf(chapters, BEGIN + HOUR_MS + begins, isEnded, telling.isLegacy),
+    // What messages tell of and AWS, asked, does not date, nobody could date where they are lost.
+    telling: telling.losses.includes(true)
+      ? { ...telling, cancelledEnd: 'told' as const, isChangeTold: true }
+      : telling,
+  }));
+
+function agreementsOf(chapters: readonly Chapter[], begins: number, isEnded: boolean, isLegacy: boolean) {
+  const agreements: TrueAgreement[] = [];
+  for (const [index, next] of chapters.entries()) {
+    const key = `a${index}`;
+    const before = agreements.at(-1);
+    const { by, ahead, gap } = isLegacy ? forLegacy(next) : next;
+    const cut = before === undefined ? begins : before.startsAt + next.after;
+    const startsAt = before !== undefined && by === 'return' ? cut + gap : cut;
+    const isLinked = before !== undefined && by !== 'return' && by !== 'purchaseBeside';
+    const one: TrueAgreement = {
+      ...{ key, signedAt: startsAt, startsAt, endsAt: Infinity, endsAs: 'CANCELLED', plannedAt: null },
+      ...{ previous: isLinked ? before.key : null, initial: isLinked ? before.initial : key },
+      license: isLinked && next.keepsLicense ? before.license : key,
+      ...{ trialUntil: null, convertedAt: null },
+    };
+    if (before && by !== 'purchaseBeside') {
+      before.endsAt = cut;
+      before.endsAs = by === 'renewal' ? 'RENEWED' : by === 'replacement' ? 'REPLACED' : next.endsAs;
+      if (by === 'renewal') one.signedAt = Math.max(before.startsAt + MINUTE_MS, startsAt - ahead);
+      if (by === 'lateRenewal') [before.endsAs, one.signedAt] = ['EXPIRED', startsAt + gap];
+    }
+    const { trialMs, conversion } = next;
+    if (trialMs !== null && !isLinked) {
+      one.trialUntil = startsAt + trialMs;
+      const after = conversion === null ? null : Math.floor((trialMs - CONFUSED_MS) * conversion);
+      one.convertedAt = after === null ? null : startsAt + after;
+    }
+    agreements.push(one);
+  }
+  const last = agreements.at(-1)!;
+  if (isEnded) last.endsAt = last.startsAt + 3 * HOUR_MS + chapters.at(-1)!.after;
+  for (const [index, one] of agreements.entries()) {
+    // Neither a conversion nor the end of a trial so near its agreement's end that nobody could tell them apart.
+    if (one.convertedAt !== null && one.convertedAt > one.endsAt - CONFUSED_MS) one.convertedAt = null;
+    if (one.endsAs === 'EXPIRED' && Number.isFinite(one.endsAt)) one.plannedAt = one.endsAt;
+    else if (one.endsAs === 'RENEWED') one.plannedAt = one.endsAt;
+    else if (chapters[index]!.plansEnd) one.plannedAt = Math.min(one.endsAt, BEGIN + 30 * 24 * HOUR_MS) + 5 * HOUR_MS;
+  }
+  return agreements;
+}
+
+/** A legacy buyer has one subscription at a time, and AWS's topics speak of starts when they come. */
+function forLegacy({ by, ahead, gap }: Chapter): Pick<Chapter, 'by' | 'ahead' | 'gap'> {
+  if (by === 'purchaseBeside') return { by: 'return', ahead, gap: gap + LEGACY_GAP_MS };
+  return { by: by === 'lateRenewal' ? 'renewal' : by, ahead, gap: by === 'return' ? gap + LEGACY_GAP_MS : gap };
+}
+
+describe('whatever follows what, however late it is told and however old AWS’s answers are', () => {
+  it('an hour of which every message was heard is sealed right, or waits; and once all was heard and asked, all is', () => {
+    fc.assert(
+      fc.property(told, ({ agreements, telling }) => {
+        const listener = new RelationListener(agreements, telling);
+        const probes = probesOf(listener);
+        const sealed: string[] = [];
+        listener.play((hour, now, read) => {
+          const own = probes.filter((probe) => hour <= probe && probe < hour + HOUR_MS);
+          if (own.length === 0 || !listener.hasHeardAllOf(hour + HOUR_MS + TOLERANCE_MS, now)) return;
+          const timelines = read();
+          for (const at of own) {
+            // Nobody knew of it yet.
+            if (dueAt(listener, at).some(({ signedAt }) => signedAt >= hour + HOUR_MS)) continue;
+            const spans = payersOf(timelines, listener.ours(at));
+            if (spans.length !== 1 || !spans.every((span) => isSealed(span, hour))) continue;
+            sealed.push(
+              ...differenceAt(listener, timelines, at).map((one) => `at ${new Date(now).toISOString()}: ${one}`),
+            );
+          }
+        });
+        const timelines = listener.timelines(Math.max(...listener.boundaries) + 3 * 24 * HOUR_MS);
+        const last = probes.flatMap((at) => differenceAt(listener, timelines, at));
+        expect({ sealed, last }).toEqual({ sealed: [], last: [] });
+        expect(listener.chains.map((chain) => chain.sort()).sort()).toEqual(chainsDueOf(agreements, telling));
+      }),
+      { numRuns },
+    );
+  });
+});
+
+/** An hour that reaches beyond the instant from which terms are open waits as a whole. */
+function isSealed({ seals, termsUnknownFrom: from }: TimelineSpan, hour: number): boolean {
+  return seals === 'whenSettled' && (from === null || from.getTime() >= hour + HOUR_MS);
+}
+
+/** Linked agreements are one subscription where anything tells of the link; those that nothing links are none. */
+function chainsDueOf(
+  agreements: readonly TrueAgreement[],
+  { isLegacy, namesPrevious, namesInitial, startBy }: RelationTelling,
+): string[][] {
+  const chains: string[][] = [];
+  for (const { key, previous, license } of agreements) {
+    const before = agreements.find((other) => other.key === previous);
+    const isTold = isLegacy || namesInitial || (namesPrevious && startBy !== 'license') || before?.license === license;
+    const chain = before && isTold ? chains.find((one) => one.includes(before.key)) : undefined;
+    if (chain) chain.push(key);
+    else chains.push([key]);
+  }
+  return chains.map((chain) => chain.sort()).sort();
+}
+
+/** Around each boundary, as near as the clocks allow, and between. */
+function probesOf({ boundaries }: RelationListener): number[] {
+  const edges = boundaries.flatMap((at) => [at - TOLERANCE_MS - 1, at + TOLERANCE_MS + 1]);
+  const sorted = [...edges, Math.max(...edges) + HOUR_MS].sort((a, b) => a - b);
+  const between = sorted.slice(1).map((at, index) => Math.floor((at + (sorted[index] ?? at)) / 2));
+  return [...sorted, ...between].filter((at) => boundaries.every((boundary) => Math.abs(at - boundary) > TOLERANCE_MS));
+}
+
+/** Whoever runs; else the next that starts within an hour. */
+function dueAt({ agreements }: RelationListener, at: number): TrueAgreement[] {
+  const running = agreements.filter(({ startsAt, endsAt }) => startsAt <= at && at < endsAt);
+  if (running.length > 0) return running;
+  const coming = agreements.filter(({ startsAt }) => at < startsAt && startsAt - at <= HOUR_MS);
+  const first = Math.min(...coming.map(({ startsAt }) => startsAt));
+  return coming.filter(({ startsAt }) => startsAt === first);
+}
+
+function payersOf(timelines: readonly SubscriptionTimeline[], at: Date): TimelineSpan[] {
+  const spans = timelines.map((timeline) => spanAt(timeline, at)).filter((span) => span !== undefined);
+  const running = spans.filter(({ startsAt }) => startsAt <= at);
+  if (running.length > 0) return running;
+  const first = Math.min(...spans.map(({ startsAt }) => startsAt.getTime()));
+  return spans.filter(({ startsAt }) => startsAt.getTime() === first);
+}
+
+function differenceAt(listener: RelationListener, timelines: readonly SubscriptionTimeline[], at: number): string[] {
+  // Of a trial that was over before AWS was asked for the first time, AWS need not say that it ever was one.
+  const priceOf = (key: string | undefined, price: string): string => {
+    const one = listener.agreements.find((other) => other.key === key);
+    return (one?.trialUntil ?? null) !== null && !listener.trialsTold.has(key ?? '') ? 'any' : price;
+  };
+  const due = dueAt(listener, at).map(({ key, trialUntil, convertedAt }) => {
+    const until = convertedAt ?? trialUntil;
+    return `${key} ${priceOf(key, until !== null && at < until ? 'trial' : 'paid')}`;
+  });
+  const is = payersOf(timelines, listener.ours(at)).map(({ agreementId, startsAt, price }) => {
+    // A row that a start without a name made is the agreement that started then.
+    const meant = listener.agreements.find(
+      (one) => Math.abs(listener.ours(one.startsAt).getTime() - startsAt.getTime()) <= TOLERANCE_MS,
+    );
+    const key = listener.keyOf(agreementId) ?? meant?.key;
+    return `${key} ${priceOf(key, price)}`;
+  });
+  const [found, expected] = [is, due].map((ones) => ones.sort().join(' and ') || 'none');
+  return found === expected ? [] : [`${new Date(at).toISOString()}: ${found}, not ${expected}`];
+}

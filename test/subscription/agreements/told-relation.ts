@@ -1,0 +1,380 @@
+/**
+ * Several agreements of one buyer as they really run, told as told-late.ts tells a single one: whole seconds of AWS's
+ * clock, late, while answers are as of some minutes before and the listener's clock is ahead or behind. What really
+ * happened is known here alone; the rules see messages and answers.
+ */
+import { type AgreementFact, factIdOf } from '../../../src/subscription/agreements/agreement-fact.js';
+import { type Asking } from '../../../src/subscription/agreements/agreement-life.js';
+import { stateOf } from '../../../src/subscription/agreements/subscription-state.js';
+import { type SubscriptionTimeline } from '../../../src/subscription/agreements/timeline.js';
+import { agreementKeyOf, digestOf, licenseIdOf } from '../../../src/subscription/chain/aws-names.js';
+import { type AskedBuyer, type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
+import { findingsOf, wantsTerms } from '../../../src/subscription/reconciliation/buyer-answer.js';
+import { type FoundAgreement } from '../../../src/aws/found-agreement.js';
+import { type KnownAgreement as KnownRow, type Relation, relationOf, timelineFor } from './relation.js';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const TICK_MS = 10 * SECOND_MS;
+const DEPROVISIONED_AFTER_MS = 30 * SECOND_MS;
+/** More than anything could be worth asking: the rules ask in a circle. */
+const QUESTIONS_MAX = 200;
+const MAY_BE_LOST: ReadonlySet<AgreementFact['type']> = new Set([
+  ...(['agreement.amended', 'agreement.ended', 'license.deprovisioned'] as const),
+  ...(['legacy.unsubscribePending', 'legacy.unsubscribed'] as const),
+]);
+const ACCOUNT = '111122223333';
+
+/** Instants by AWS's clock. */
+export interface TrueAgreement {
+  key: string;
+  signedAt: number;
+  startsAt: number;
+  /** Infinity: it runs on. */
+  endsAt: number;
+  endsAs: 'CANCELLED' | 'EXPIRED' | 'RENEWED' | 'REPLACED';
+  /** The end that was signed; null: none was. */
+  plannedAt: number | null;
+  /** The one that it renews or replaces. */
+  previous: string | null;
+  /** The first of its chain. */
+  initial: string;
+  license: string;
+  /** When its trial would be over; null: paid from its start. */
+  trialUntil: number | null;
+  /** The trial became paid in this very agreement. */
+  convertedAt: number | null;
+}
+
+export interface RelationTelling {
+  skewMs: number;
+  isLegacy: boolean;
+  delays: readonly number[];
+  lags: readonly number[];
+  conversionBy: 'agreement.amended' | 'license.updated';
+  isFlagged: boolean;
+  startBy: 'created' | 'license' | 'both';
+  /** Of an agreement that was signed ahead, whether its messages come at the signing or at its start. */
+  createdAt: 'signing' | 'start';
+  licenseAt: 'signing' | 'start';
+  /** Whether Purchase Agreement Ended comes for what was renewed or replaced. */
+  tellsFollowed: boolean;
+  /** Whether messages name the agreement before, and answers the first of a chain. */
+  namesPrevious: boolean;
+  namesInitial: boolean;
+  isKept: boolean;
+  cancelledEnd: 'told' | 'none' | 'signed';
+  isChangeTold: boolean;
+  /** Whether a message that is no start is lost, by its turn; the first ones again where there are more. */
+  losses: readonly boolean[];
+  questions: readonly { event: number; offset: number }[];
+}
+
+interface Message {
+  at: number;
+  type: AgreementFact['type'];
+  agreement: TrueAgreement | null;
+  details: object;
+}
+
+/** A row's id is the digest of the agreement's id, by which links name it. */
+export function rowOf(key: string): string {
+  return digestOf(agreementKeyOf(`agmt-${key}`));
+}
+
+const licenseArnOf = (license: string): string => `arn:aws:license-manager::123456789012:license:l-${license}`;
+
+export class RelationListener {
+  readonly facts: AgreementFact[] = [];
+  readonly messages: readonly Message[];
+  readonly isLost: readonly boolean[];
+  /** Agreements of whose trial AWS has told while it was one. */
+  readonly trialsTold = new Set<string>();
+  asking: Asking = { askedAt: null, mayNotAsk: false };
+  questions = 0;
+  private readonly rows = new Map<string, Set<string>>();
+  private nextAskAt: number | null = null;
+  private read: { facts: number; asking: Asking; relation: Relation } | null = null;
+  private answers = 0;
+
+  constructor(
+    readonly agreements: readonly TrueAgreement[],
+    private readonly telling: RelationTelling,
+  ) {
+    this.messages = agreements.flatMap((agreement) => this.messagesOf(agreement));
+    this.isLost = this.messages.map(
+      ({ type }, index) => MAY_BE_LOST.has(type) && telling.losses[index % telling.losses.length] === true,
+    );
+  }
+
+  /** The agreement of a row; a row that names none has no key. */
+  keyOf(row: string): string | undefined {
+    return this.agreements.find(({ key }) => rowOf(key) === row)?.key;
+  }
+
+  ours(at: number): Date {
+    return new Date(at + this.telling.skewMs);
+  }
+
+  get boundaries(): number[] {
+    return this.agreements
+      .flatMap(({ startsAt, endsAt, trialUntil, convertedAt }) => [
+        ...[startsAt - HOUR_MS, startsAt, endsAt],
+        ...(trialUntil === null ? [] : [convertedAt ?? trialUntil]),
+      ])
+      .filter(Number.isFinite);
+  }
+
+  /** Plays all of it, to the last message and the last question. `look` is told each hour when it would be sealed. */
+  play(look: (hour: number, now: number, timelines: () => SubscriptionTimeline[]) => void): void {
+    const heard = this.messages.map((message, index) => ({ message, at: message.at + this.delayOf(index) }));
+    const last = Math.max(...heard.map(({ at }) => at), ...this.boundaries);
+    const first = Math.min(...this.boundaries);
+    const drawn = this.telling.questions.map(
+      ({ event, offset }) => (this.messages[event % this.messages.length]?.at ?? 0) + offset,
+    );
+    // Of a flag that says trial AWS is asked before long how long; and again when nothing is heard any more.
+    const regular = [
+      ...this.agreements.map(({ startsAt }) => startsAt + 20 * MINUTE_MS),
+      // Of what its message does not tell nobody knows but by asking while the agreement runs.
+      ...this.agreements.flatMap(({ convertedAt }) => (convertedAt === null ? [] : [convertedAt + 30 * MINUTE_MS])),
+      ...[last + 3 * HOUR_MS, last + 6 * HOUR_MS],
+    ];
+    const until = last + 8 * HOUR_MS;
+    const agenda: { at: number; run: () => void }[] = [];
+    for (const { message, at } of heard.filter((_, index) => this.isLost[index] !== true))
+      agenda.push({
+        at,
+        run: () => {
+          this.hear(message, at);
+        },
+      });
+    for (const at of [...drawn, ...regular])
+      agenda.push({
+        at,
+        run: () => {
+          this.ask(at);
+        },
+      });
+    for (let hour = Math.floor(first / HOUR_MS) * HOUR_MS; hour < until; hour += HOUR_MS) {
+      const at = hour + 70 * MINUTE_MS - this.telling.skewMs;
+      agenda.push({
+        at,
+        run: () => {
+          look(hour, at, () => this.timelines(at));
+        },
+      });
+    }
+    for (const { at, run } of agenda.sort((a, b) => a.at - b.at)) {
+      this.askUpTo(at);
+      run();
+    }
+    this.askUpTo(until);
+  }
+
+  hasHeardAllOf(at: number, now: number): boolean {
+    return this.messages.every(
+      (message, index) => message.at >= at || (this.isLost[index] !== true && message.at + this.delayOf(index) <= now),
+    );
+  }
+
+  /** Which agreements are one subscription, by their keys. */
+  get chains(): string[][] {
+    return [...this.relation().chains.values()].map((chain) => chain.flatMap(({ id }) => this.keyOf(id) ?? []));
+  }
+
+  timelines(at: number): SubscriptionTimeline[] {
+    const identity = this.telling.isLegacy ? 'legacy' : 'license';
+    return [...this.relation().chains.values()].map((chain) =>
+      timelineFor(chain, this.asking, this.ours(at), { identity }),
+    );
+  }
+
+  /** The same until something is heard or asked. */
+  private relation(): Relation {
+    const { facts, asking } = this;
+    if (this.read?.asking === asking && this.read.facts === facts.length) return this.read.relation;
+    const rows = Object.fromEntries(
+      [...this.rows].map(([id, licenses]): [string, KnownRow] => [id, { licenses: [...licenses] }]),
+    );
+    const relation = relationOf(rows, facts, asking, this.telling.isLegacy);
+    this.read = { facts: facts.length, asking, relation };
+    return relation;
+  }
+
+  private askUpTo(until: number): void {
+    while (this.nextAskAt !== null) {
+      const at = Math.ceil((this.nextAskAt - this.telling.skewMs) / TICK_MS) * TICK_MS;
+      if (at >= until) return;
+      this.nextAskAt = null;
+      this.ask(at);
+    }
+  }
+
+  private know({ key, license }: TrueAgreement, tellsLicense: boolean): string {
+    const row = rowOf(key);
+    const licenses = this.rows.get(row) ?? new Set<string>();
+    if (tellsLicense) licenses.add(license);
+    this.rows.set(row, licenses);
+    return row;
+  }
+
+  private hear({ at, type, details, agreement }: Message, heardAt: number): void {
+    const said = new Date(Math.floor(at / SECOND_MS) * SECOND_MS);
+    const agreementId = agreement === null ? null : this.know(agreement, type.startsWith('license.'));
+    const about = { id: factIdOf('told', `${this.facts.length}`, type), type, agreementId, among: null };
+    this.facts.push({ ...about, at: said, heardAt: this.ours(heardAt), details } as AgreementFact);
+    this.project(heardAt);
+  }
+
+  private project(at: number): void {
+    const { assignment, chains } = this.relation();
+    for (const chain of chains.values()) {
+      const { askAt } = stateOf(chain, this.asking, this.ours(at));
+      if (askAt) this.wantToAsk(askAt.getTime(), at);
+    }
+    for (const { askFrom } of assignment.doubts) this.wantToAsk(askFrom.getTime(), at);
+  }
+
+  private wantToAsk(at: number, now: number): void {
+    const earliest = Math.max(at, this.ours(now).getTime() + 1);
+    this.nextAskAt = this.nextAskAt === null ? earliest : Math.min(this.nextAskAt, earliest);
+  }
+
+  private ask(at: number): void {
+    this.questions += 1;
+    if (this.questions > QUESTIONS_MAX) throw new Error('the rules ask in a circle');
+    const askedAt = this.ours(at);
+    const buyer: AskedBuyer = {
+      ...{ productCode: 'p', customerAwsAccountId: ACCOUNT, customerIdentifier: null, productId: null },
+      ...{ subscriptions: [], agreements: [...this.rows.keys()].map((row) => this.knownOf(row)) },
+    };
+    const listedAt = at - this.lag();
+    const found = this.agreements.flatMap((agreement) => this.foundAsOf(agreement, listedAt));
+    const terms = new Map(
+      found
+        .filter((one) => wantsTerms(buyer, one))
+        .map((one) => [one.agreementId, { trial: this.trialAsOf(one.agreementId, at - this.lag()) }]),
+    );
+    const answer = { askedAt, agreements: found, terms, entitlements: [], mayNotAsk: false };
+    for (const { about, details } of findingsOf(buyer, answer, this.telling.isLegacy ? 'legacy' : 'license')) {
+      const agreement = this.agreements.find(({ key }) => `agmt-${key}` === about.agreementId)!;
+      if ((details.terms?.trial ?? null) !== null) this.trialsTold.add(agreement.key);
+      const { previousAgreementId, initialAgreementId, ...rest } = details;
+      const digest = (id: string | null): string | null => (id === null ? null : digestOf(agreementKeyOf(id)));
+      const fact = { ...rest, previousDigest: digest(previousAgreementId), initialDigest: digest(initialAgreementId) };
+      const id = factIdOf('answer', `${this.facts.length}`, 'agreement.found');
+      const agreementId = this.know(agreement, about.licenseArn !== undefined);
+      const of = { id, type: 'agreement.found', agreementId, among: null, at: askedAt, heardAt: askedAt };
+      this.facts.push({ ...of, details: fact } as AgreementFact);
+    }
+    this.asking = { askedAt, mayNotAsk: false };
+    this.project(at);
+  }
+
+  private knownOf(row: string): KnownAgreement {
+    const own = this.facts.filter(({ agreementId }) => agreementId === row || agreementId === null);
+    const answers = own.filter((fact) => fact.type === 'agreement.found');
+    const others = own.filter(({ type }) => type !== 'agreement.found');
+    const last = answers.at(-1);
+    const licenses = [...(this.rows.get(row) ?? [])].map(licenseArnOf);
+    const latestOf = (of: 'at' | 'heardAt'): Date | null =>
+      others.length === 0 ? null : new Date(Math.max(...others.map((fact) => Number(fact[of]))));
+    return {
+      ...{ id: row, subscriptionId: 'S', agreementId: `agmt-${this.keyOf(row)}`, agreementDigests: [row] },
+      ...{ licenseArns: licenses, licenseDigests: licenses.map((arn) => digestOf(licenseIdOf(arn))) },
+      erasedLicenses: [],
+      found: last ? { at: last.at, details: last.details } : null,
+      terms: answers.findLast(({ details }) => details.terms !== null)?.details.terms ?? null,
+      ...{ lastFactAt: latestOf('at'), lastHeardAt: latestOf('heardAt') },
+    };
+  }
+
+  private foundAsOf(agreement: TrueAgreement, at: number): FoundAgreement[] {
+    const { key, signedAt, startsAt, endsAt, endsAs, plannedAt, initial, license, convertedAt } = agreement;
+    const { cancelledEnd, isChangeTold, namesInitial } = this.telling;
+    if (at < signedAt) return [];
+    const hasEnded = at >= endsAt;
+    const cancelled = { told: endsAt, none: null, signed: plannedAt }[cancelledEnd];
+    const endTime = !hasEnded ? plannedAt : endsAs === 'CANCELLED' ? cancelled : endsAt;
+    const changes = [signedAt, convertedAt ?? signedAt, endsAt].filter((change) => change <= at);
+    return [
+      {
+        ...{ agreementId: `agmt-${key}`, status: hasEnded ? endsAs : 'ACTIVE', startTime: new Date(startsAt) },
+        endTime: endTime === null ? null : new Date(endTime),
+        lastUpdateTime: isChangeTold ? new Date(Math.max(...changes)) : null,
+        initialAgreementId: `agmt-${namesInitial ? initial : key}`,
+        ...{ customerAwsAccountId: ACCOUNT, offerId: null, productIds: [], licenseArns: [licenseArnOf(license)] },
+      },
+    ];
+  }
+
+  private trialAsOf(agreementId: string, at: number): { until: string } | null {
+    const agreement = this.agreements.find(({ key }) => `agmt-${key}` === agreementId);
+    if (typeof agreement?.trialUntil !== 'number') return null;
+    const { trialUntil, convertedAt, endsAt } = agreement;
+    const until = convertedAt ?? trialUntil;
+    const overAt = Math.min(until, endsAt);
+    if (at < overAt || overAt < until) return { until: new Date(trialUntil).toISOString() };
+    return this.telling.isKept ? { until: new Date(until).toISOString() } : null;
+  }
+
+  private messagesOf(agreement: TrueAgreement): Message[] {
+    const { signedAt, startsAt, endsAt, endsAs, plannedAt, previous, trialUntil, convertedAt, key } = agreement;
+    const { isLegacy, startBy, createdAt, licenseAt, conversionBy, isFlagged, tellsFollowed } = this.telling;
+    const iso = (at: number | null): string | null =>
+      at === null ? null : new Date(Math.floor(at / SECOND_MS) * SECOND_MS).toISOString();
+    const one = (at: number, type: Message['type'], details: object = {}): Message => {
+      return {
+        at,
+        type,
+        details: { offerId: null, ...details },
+        agreement: type.startsWith('legacy.') ? null : agreement,
+      };
+    };
+    const started = Math.max(signedAt, startsAt);
+    const created = {
+      ...{ intent: 'NEW', status: 'ACTIVE', startTime: iso(startsAt), endTime: iso(plannedAt) },
+      previousDigest: this.telling.namesPrevious && previous !== null ? rowOf(previous) : null,
+    };
+    const goesOn = this.agreements.some(
+      (other) => other.key !== key && other.license === agreement.license && other.startsAt >= startsAt,
+    );
+    const isFollowed = endsAs === 'RENEWED' || endsAs === 'REPLACED';
+    const ends = !Number.isFinite(endsAt)
+      ? []
+      : [
+          ...(isFollowed && !tellsFollowed ? [] : [one(endsAt, 'agreement.ended', { status: endsAs, endTime: null })]),
+          ...(goesOn ? [] : [one(endsAt + DEPROVISIONED_AFTER_MS, 'license.deprovisioned')]),
+          ...(isLegacy && !isFollowed
+            ? [one(endsAt, 'legacy.unsubscribePending'), one(endsAt + HOUR_MS, 'legacy.unsubscribed')]
+            : []),
+        ];
+    return [
+      ...(startBy === 'license'
+        ? []
+        : [one(createdAt === 'signing' ? signedAt : started, 'agreement.created', created)]),
+      ...(startBy === 'created' ? [] : [one(licenseAt === 'signing' ? signedAt : started, 'license.updated')]),
+      ...(isLegacy
+        ? [one(started, 'legacy.subscribeSucceeded', { isFreeTrial: isFlagged ? trialUntil !== null : null })]
+        : []),
+      ...(convertedAt === null
+        ? []
+        : [one(convertedAt, conversionBy, { intent: 'AMEND', status: 'ACTIVE', endTime: null })]),
+      ...ends,
+    ];
+  }
+
+  private delayOf(index: number): number {
+    const { delays } = this.telling;
+    return delays[index % delays.length] ?? 0;
+  }
+
+  private lag(): number {
+    const { lags } = this.telling;
+    const lag = lags[this.answers % lags.length] ?? 0;
+    this.answers += 1;
+    return lag;
+  }
+}
