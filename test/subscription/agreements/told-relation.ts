@@ -248,7 +248,7 @@ export class RelationListener {
     const askedAt = this.ours(at);
     const buyer: AskedBuyer = {
       ...{ productCode: 'p', customerAwsAccountId: ACCOUNT, customerIdentifier: null, productId: null },
-      ...{ subscriptions: [], agreements: [...this.rows.keys()].map((row) => this.knownOf(row)) },
+      ...{ subscriptions: [], awaited: [], agreements: [...this.rows.keys()].map((row) => this.knownOf(row)) },
     };
     const listedAt = at - this.lag();
     const found = this.agreements.flatMap((agreement) => this.foundAsOf(agreement, listedAt));
