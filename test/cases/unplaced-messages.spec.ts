@@ -127,23 +127,40 @@ describe('a message of an agreement that nobody knows, of a known account', () =
     },
   );
 
-  it('of a product that is none of ours is asked about twice, and no more', async () => {
-    await withWorld({ ways: ['eventBridge'], options, lists: [PRODUCT_CODE] }, async (world) => {
-      const buyer = await world.join('acme');
-      await world.pass(2);
-      const before = asked(world);
-      world.purchase({ productCode: LEGACY_CODE, accountId: buyer.accountId });
-      await world.turn();
-      const once = asked(world);
-      expect(once).toBeGreaterThan(before);
-      await world.pass(0.25);
-      const twice = asked(world);
-      expect(twice - once).toBeLessThanOrEqual(once - before);
-      await world.pass(6);
-      expect(asked(world)).toBe(twice);
-      await buyer.use(3);
-      await world.pass(2);
-      await world.expectUnits({ billed: { 'l-1': 3 } });
-    });
-  });
+  it.each(['sent', 'notSent'] as const)(
+    'of a product that is none of ours is asked about twice, and no more (License Updated is %s)',
+    async (usageLicenseUpdated) => {
+      const simulator = { switches: { usageLicenseUpdated } };
+      await withWorld({ ways: ['eventBridge'], options, lists: [PRODUCT_CODE], simulator }, async (world) => {
+        const buyer = await world.join('acme');
+        await world.pass(2);
+        const before = asked(world);
+        const other = () => world.purchase({ productCode: LEGACY_CODE, accountId: buyer.accountId });
+        const agreement = other();
+        await world.turn();
+        const once = asked(world);
+        expect(once).toBeGreaterThan(before);
+        await world.pass(0.25);
+        const twice = asked(world);
+        expect(twice - once).toBeLessThanOrEqual(once - before);
+        await world.pass(6);
+        expect(asked(world)).toBe(twice);
+        // However often it changes: what AWS did not list by then is at another product.
+        for (const days of [40, 50, 60]) {
+          world.simulator.amend(agreement, { endsAt: new Date(world.now().getTime() + days * 24 * 3_600_000) });
+          await world.pass(0.5, 0.25);
+        }
+        world.simulator.cancel(agreement);
+        await world.pass(0.5, 0.25);
+        expect(asked(world)).toBe(twice);
+        other();
+        await world.pass(0.5, 0.25);
+        // License Updated names the product: what waited for its agreement is set aside.
+        expect(asked(world) - twice).toBe(usageLicenseUpdated === 'sent' ? 1 : 2);
+        await buyer.use(3);
+        await world.pass(2);
+        await world.expectUnits({ billed: { 'l-1': 3 } });
+      });
+    },
+  );
 });

@@ -52,7 +52,8 @@ export async function askAboutBuyer(
 
 /**
  * Messages that wait may be of a buyer who is known: EventBridge names of an agreement its buyer's account, and not the
- * product. AWS, which lists all that the buyer has, is asked at once, and once more when its lists must know.
+ * product. AWS, which lists all that the buyer has, is asked at once, and once more when its lists must know: for each
+ * agreement of which something waits. More messages of it are no reason to ask again.
  * @param of whose account it is. Null: all that have it; only for who has locked no subscription before, as these are
  * locked in the order of ids
  */
@@ -65,8 +66,9 @@ export async function askAboutWaiting(
 ): Promise<void> {
   await tx.query(
     `WITH waiting AS MATERIALIZED (
-       SELECT received_at FROM marketplace.inbox_message
+       SELECT min(received_at) AS received_at FROM marketplace.inbox_message
        WHERE ${namedBy('ARRAY[$2]')} AND state = 'waiting' AND event IS NOT NULL
+       GROUP BY coalesce(event -> 'about' ->> 'agreementId', message_id)
      ), asked AS (
        SELECT DISTINCT ON (s.buyer_id) s.id, s.asked_at FROM marketplace.subscription s
        WHERE s.seller_account = $1 AND s.alias_of IS NULL
