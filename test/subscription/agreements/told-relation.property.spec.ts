@@ -78,6 +78,8 @@ const told: fc.Arbitrary<Told> = fc
       lags: fc.array(lag, { minLength: 1, maxLength: 7 }),
       conversionBy: fc.constantFrom('agreement.amended', 'license.updated'),
       isFlagged: fc.boolean(),
+      hasEvents: fc.boolean(),
+      arrivesAfter: fc.option(fc.oneof(ms(10 * MINUTE_MS), ms(HOUR_MS))),
       startBy: fc.constantFrom('created', 'license', 'both'),
       createdAt: fc.constantFrom('signing', 'start'),
       licenseAt: fc.constantFrom('signing', 'start'),
@@ -97,9 +99,10 @@ const told: fc.Arbitrary<Told> = fc
   .map(({ begins, chapters, isEnded, telling }) => ({
     agreements: agreementsOf(chapters, BEGIN + HOUR_MS + begins, isEnded, telling.isLegacy),
     // What messages tell of and AWS, asked, does not date, nobody could date where they are lost.
-    telling: telling.losses.includes(true)
-      ? { ...telling, cancelledEnd: 'told' as const, isChangeTold: true }
-      : telling,
+    telling:
+      telling.losses.includes(true) || !telling.hasEvents
+        ? { ...telling, cancelledEnd: 'told' as const, isChangeTold: true }
+        : telling,
   }));
 
 function agreementsOf(chapters: readonly Chapter[], begins: number, isEnded: boolean, isLegacy: boolean) {

@@ -54,6 +54,10 @@ export interface RelationTelling {
   lags: readonly number[];
   conversionBy: 'agreement.amended' | 'license.updated';
   isFlagged: boolean;
+  /** EventBridge's events come, too; else a legacy product's topics alone. */
+  hasEvents: boolean;
+  /** The buyer comes to the landing page so long after a start that continues nothing; null: he does not. */
+  arrivesAfter: number | null;
   startBy: 'created' | 'license' | 'both';
   /** Of an agreement that was signed ahead, whether its messages come at the signing or at its start. */
   createdAt: 'signing' | 'start';
@@ -174,8 +178,14 @@ export class RelationListener {
   }
 
   hasHeardAllOf(at: number, now: number): boolean {
-    return this.messages.every(
-      (message, index) => message.at >= at || (this.isLost[index] !== true && message.at + this.delayOf(index) <= now),
+    const { isLegacy, hasEvents } = this.telling;
+    const isToldAll = hasEvents || !isLegacy || this.agreements.every(({ convertedAt }) => (convertedAt ?? at) >= at);
+    return (
+      isToldAll &&
+      this.messages.every(
+        (message, index) =>
+          message.at >= at || (this.isLost[index] !== true && message.at + this.delayOf(index) <= now),
+      )
     );
   }
 
@@ -323,6 +333,7 @@ export class RelationListener {
   private messagesOf(agreement: TrueAgreement): Message[] {
     const { signedAt, startsAt, endsAt, endsAs, plannedAt, previous, trialUntil, convertedAt, key } = agreement;
     const { isLegacy, startBy, createdAt, licenseAt, conversionBy, isFlagged, tellsFollowed } = this.telling;
+    const { hasEvents, arrivesAfter } = this.telling;
     const iso = (at: number | null): string | null =>
       at === null ? null : new Date(Math.floor(at / SECOND_MS) * SECOND_MS).toISOString();
     const one = (at: number, type: Message['type'], details: object = {}): Message => {
@@ -330,7 +341,7 @@ export class RelationListener {
         at,
         type,
         details: { offerId: null, ...details },
-        agreement: type.startsWith('legacy.') ? null : agreement,
+        agreement: type.startsWith('legacy.') || type === 'buyer.registered' ? null : agreement,
       };
     };
     const started = Math.max(signedAt, startsAt);
@@ -351,7 +362,8 @@ export class RelationListener {
             ? [one(endsAt, 'legacy.unsubscribePending'), one(endsAt + HOUR_MS, 'legacy.unsubscribed')]
             : []),
         ];
-    return [
+    const arrivedAt = arrivesAfter === null ? Infinity : startsAt + arrivesAfter;
+    const messages = [
       ...(startBy === 'license'
         ? []
         : [one(createdAt === 'signing' ? signedAt : started, 'agreement.created', created)]),
@@ -359,11 +371,13 @@ export class RelationListener {
       ...(isLegacy
         ? [one(started, 'legacy.subscribeSucceeded', { isFreeTrial: isFlagged ? trialUntil !== null : null })]
         : []),
+      ...(previous === null && arrivedAt < endsAt ? [one(arrivedAt, 'buyer.registered')] : []),
       ...(convertedAt === null
         ? []
         : [one(convertedAt, conversionBy, { intent: 'AMEND', status: 'ACTIVE', endTime: null })]),
       ...ends,
     ];
+    return hasEvents || !isLegacy ? messages : messages.filter(({ agreement: named }) => named === null);
   }
 
   private delayOf(index: number): number {
