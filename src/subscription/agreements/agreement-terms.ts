@@ -186,20 +186,18 @@ interface TermsQuestion extends Question {
 
 /** What AWS is to be asked about the terms: at once, and again where its answer may be from before. */
 export function termsQuestionsOf(ordered: readonly AgreementFact[], start: AgreementStart | null): TermsQuestion[] {
-  const words = priceWordsOf(ordered).slice(-1);
+  const told = lastTrialOf(ordered);
+  const trials = told === null || told.paid.length > 0 ? [] : [...told.earlier, told.trial];
   return [
     ...undatedConversionOf(ordered, start),
     ...changesOfTermsOf(ordered, start),
-    ...words.flatMap((word) => listedChangeOf(word, start)),
+    ...trials.flatMap((trial) => listedChangeOf(trial, start)),
   ];
 }
 
 /** The list beside terms that say trial told of a change of minutes before, of which they may not know. */
-function listedChangeOf(
-  { at, upTo, isTrial, lastUpdateTime }: PriceWord,
-  start: AgreementStart | null,
-): TermsQuestion[] {
-  if (!isTrial || lastUpdateTime === null || lastUpdateTime > upTo || isSettledBy(at, lastUpdateTime)) return [];
+function listedChangeOf({ at, upTo, lastUpdateTime }: PriceWord, start: AgreementStart | null): TermsQuestion[] {
+  if (lastUpdateTime === null || lastUpdateTime > upTo || isSettledBy(at, lastUpdateTime)) return [];
   if (isOfTheStart({ at: lastUpdateTime }, start)) return [];
   const again = plusMs(lastUpdateTime, ANSWER_SETTLES_AFTER_MS);
   return [{ changedAt: lastUpdateTime, askFrom: at, settledFrom: again, reason: 'unknownTerms' }];
@@ -212,7 +210,7 @@ function undatedConversionOf(ordered: readonly AgreementFact[], start: Agreement
   const conversion = conversionOf(ordered, start, told);
   if (conversion === null) return [];
   const { changedAt } = conversion;
-  if (changedAt !== null && !hasListed(told.trial, changedAt)) return [];
+  if (changedAt !== null && ![...told.earlier, told.trial].some((word) => hasListed(word, changedAt))) return [];
   const { until } = told.trial;
   const { at, upTo, lastUpdateTime } = conversion.paid;
   if (until !== null && until <= upTo) return [];

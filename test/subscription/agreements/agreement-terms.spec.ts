@@ -474,6 +474,24 @@ describe('terms that may have changed since AWS told them', () => {
       since('11-15 00:00', '11-15 00:01'),
     ],
     [
+      'also where a later answer is from a list that was older again',
+      [
+        ...[STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:00')],
+        trialUntil('11-15 00:05', '12-01 00:00', START),
+      ],
+      asked('11-15 00:05'),
+      since('11-15 00:00', '11-15 00:01'),
+    ],
+    [
+      'and where one says paid, beside a list that has not caught up',
+      [
+        ...[STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:00')],
+        ...[trialUntil('11-15 00:05', '12-01 00:00', START), paid('11-15 00:12', '11-15 00:00')],
+      ],
+      asked('11-15 00:12'),
+      since('11-15 00:00', '11-15 00:12'),
+    ],
+    [
       'and no longer than until AWS was asked when they must',
       [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:00')],
       asked('11-15 00:10'),
