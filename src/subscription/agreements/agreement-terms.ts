@@ -209,15 +209,15 @@ function undatedConversionOf(ordered: readonly AgreementFact[], start: Agreement
   if (told === null) return [];
   const conversion = conversionOf(ordered, start, told);
   if (conversion === null) return [];
-  const { changedAt } = conversion;
-  if (changedAt !== null && ![...told.earlier, told.trial].some((word) => hasListed(word, changedAt))) return [];
   const { until } = told.trial;
   const { at, upTo, lastUpdateTime } = conversion.paid;
   if (until !== null && until <= upTo) return [];
-  const { toldAt } = conversion;
+  const { toldAt, changedAt } = conversion;
+  const isNew = (change: Date): boolean => ![...told.earlier, told.trial].some((word) => hasListed(word, change));
+  const isDated = toldAt !== null || (changedAt !== null && isNew(changedAt));
   // Dated by a message after which AWS still said trial: that of the conversion may be on its way, or name no agreement.
   const isDoubted = toldAt !== null && toldAt <= told.trial.at;
-  if (!isDoubted && (toldAt !== null || lastUpdateTime === null)) return [];
+  if (!isDoubted && (isDated || lastUpdateTime === null)) return [];
   const [from, again] = [plusMs(at, -ANSWER_SETTLES_AFTER_MS), plusMs(at, ANSWER_SETTLES_AFTER_MS)];
   return [{ changedAt: earliest(from, toldAt, changedAt), askFrom: at, settledFrom: again, reason: 'unknownTerms' }];
 }

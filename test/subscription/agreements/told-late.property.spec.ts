@@ -82,6 +82,7 @@ const telling: fc.Arbitrary<Telling> = fc
     isKept: fc.boolean(),
     cancelledEnd: fc.constantFrom('told', 'none', 'signed'),
     isChangeTold: fc.boolean(),
+    isConversionLost: fc.boolean(),
     questions: fc.array(
       fc.record({ event: fc.nat({ max: 7 }), offset: fc.oneof(around(2 * SECOND_MS), around(HOUR_MS)) }),
       { maxLength: 4 },
@@ -90,8 +91,19 @@ const telling: fc.Arbitrary<Telling> = fc
   // Of an end without any instant nobody could tell when it was.
   .map((told) => (told.endBy === 'untimed' ? { ...told, cancelledEnd: 'told' } : told));
 
+/** What no message tells, only the last change does: where AWS tells of it, and nothing else changed about then. */
+const life = fc.tuple(truth, telling).map(([true_, told]): [TrueAgreement, Telling] => {
+  const { convertedAfter, amendedAfter } = true_;
+  if (!told.isConversionLost || convertedAfter === null) return [true_, told];
+  const amended = amendedAfter.filter((at) => at < convertedAfter - CONFUSED_MS);
+  return [
+    { ...true_, endsAfter: null, plannedAfter: null, amendedAfter: amended },
+    { ...told, isChangeTold: true },
+  ];
+});
+
 /** AWS still says trial after an amendment; the conversion of ten minutes later is told by a start that names nothing. */
-const CONVERSION_AFTER_AMENDMENT: ConstructorParameters<typeof Listener> = [
+const CONVERSION_AFTER_AMENDMENT: [TrueAgreement, Telling] = [
   {
     startsAt: 1794963600000,
     trialMs: 10800000,
@@ -103,14 +115,20 @@ const CONVERSION_AFTER_AMENDMENT: ConstructorParameters<typeof Listener> = [
   {
     ...{ skewMs: 0, isLegacy: true, delays: [0], lags: [0], conversionBy: 'legacy.subscribeSucceeded' },
     ...{ isFlagged: false, startBy: 'created', endBy: 'ended', isKept: false },
-    ...{ cancelledEnd: 'told', isChangeTold: false, questions: [] },
+    ...{ cancelledEnd: 'told', isChangeTold: false, isConversionLost: false, questions: [] },
   },
+];
+
+/** The same, where AWS's list dates the conversion, of which it told before the start that names nothing did. */
+const CONVERSION_LISTED_BEFORE_IT_IS_TOLD: [TrueAgreement, Telling] = [
+  { ...CONVERSION_AFTER_AMENDMENT[0], amendedAfter: [2998050] },
+  { ...CONVERSION_AFTER_AMENDMENT[1], skewMs: -1951, isChangeTold: true },
 ];
 
 describe('whenever AWS is asked, however old its answers are and whatever the clocks say', () => {
   it('an hour of which every message was heard is sealed right, or waits; and once all was heard and asked, all is', () => {
     fc.assert(
-      fc.property(truth, telling, (true_, told) => {
+      fc.property(life, ([true_, told]) => {
         const listener = new Listener(true_, told);
         const probes = probesOf(listener);
         const sealed: string[] = [];
@@ -135,7 +153,7 @@ describe('whenever AWS is asked, however old its answers are and whatever the cl
         // One for what nothing asked for, and for each event at once and once more; never in a circle.
         expect(listener.questions).toBeLessThanOrEqual(told.questions.length + 2 * 8 + 2);
       }),
-      { numRuns, examples: [CONVERSION_AFTER_AMENDMENT] },
+      { numRuns, examples: [[CONVERSION_AFTER_AMENDMENT], [CONVERSION_LISTED_BEFORE_IT_IS_TOLD]] },
     );
   });
 });

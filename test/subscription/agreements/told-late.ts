@@ -20,6 +20,8 @@ const MINUTE_MS = 60 * SECOND_MS;
 const TICK_MS = 10 * SECOND_MS;
 /** More than anything could be worth asking: the rules ask in a circle. */
 const QUESTIONS_MAX = 60;
+/** From one question that nothing asks for to the next, where a conversion is told by answers alone. */
+const REGULARLY_MS = 40 * MINUTE_MS;
 export const BEGIN = Date.UTC(2026, 10, 18);
 
 /** Milliseconds from one thing to the next, all on AWS's side. */
@@ -57,6 +59,8 @@ export interface Telling {
   cancelledEnd: 'told' | 'none' | 'signed';
   /** AWS, asked, tells when the agreement changed last. */
   isChangeTold: boolean;
+  /** No message of the conversion comes: AWS is asked when it would have come, and once more as it is from time to time. */
+  isConversionLost: boolean;
   /** Questions that nothing asks for: so long after each of these events, or at any time. */
   questions: readonly { event: number; offset: number }[];
 }
@@ -133,15 +137,19 @@ export class Listener {
     const asked = this.telling.questions.map(({ event, offset }) => (events[event % events.length]?.at ?? 0) + offset);
     // A legacy start that says trial does not say how long: the regular question does.
     if (this.telling.isLegacy && this.telling.isFlagged) asked.push(this.truth.startsAt + 20 * MINUTE_MS);
+    const lost = heard.filter(({ event }) => this.isLost(event));
+    asked.push(...lost.flatMap(({ at }) => [at, at + REGULARLY_MS]));
     const hours: number[] = [];
     for (let hour = BEGIN; hour < until; hour += 60 * MINUTE_MS) hours.push(hour);
     const agenda = [
-      ...heard.map(({ event, at }) => ({
-        at,
-        run: (): void => {
-          this.hear(event, at);
-        },
-      })),
+      ...heard
+        .filter((one) => !lost.includes(one))
+        .map(({ event, at }) => ({
+          at,
+          run: (): void => {
+            this.hear(event, at);
+          },
+        })),
       ...asked.map((at) => ({
         at,
         run: (): void => {
@@ -167,11 +175,12 @@ export class Listener {
 
   /**
    * Whether every message of something that happened by `at` was heard by `now`; one without a time tells nothing by
-   * itself, but that AWS is to be asked, and once more.
+   * itself, but that AWS is to be asked, and once more; so does one that is lost, of which AWS is asked by chance.
    */
   hasHeardAllOf(at: number, now: number): boolean {
     return this.happenings().every((event, index) => {
-      const answeredAfter = event.type === 'message.untimed' ? 10 * MINUTE_MS + 2 * TICK_MS : 0;
+      const isTold = event.type !== 'message.untimed' && !this.isLost(event);
+      const answeredAfter = (isTold ? 0 : 10 * MINUTE_MS + 2 * TICK_MS) + (this.isLost(event) ? REGULARLY_MS : 0);
       return event.at >= at || event.at + this.delayOf(index) + answeredAfter <= now;
     });
   }
@@ -356,6 +365,11 @@ export class Listener {
         : [one(startsAt + convertedAfter, conversion, isLegacyWord ? flag(false) : amended)]),
       ...(endsAfter === null ? [] : [one(this.endsAt, endType, endDetails)]),
     ];
+  }
+
+  private isLost({ at }: Happening): boolean {
+    const { startsAt, convertedAfter } = this.truth;
+    return this.telling.isConversionLost && convertedAfter !== null && at === startsAt + convertedAfter;
   }
 
   private delayOf(index: number): number {
