@@ -16,12 +16,13 @@ const NAMES = [
   ...(['registrationFormFields', 'accountIdBesideLicenseArn'] as const),
 ] satisfies readonly (keyof Switches)[];
 
-/** By which AWS's lists are behind: no text says. */
-const LIST_DELAYS_MS = [0, 5_000, 540_000];
+/** By which AWS's answers are behind: no text says. */
+const ANSWER_DELAYS_MS = [0, 5_000, 540_000];
 
 /** How this world's AWS reads its own texts. */
 export function drawReadings(random: SeededRandom): Partial<Switches> {
   const drawn = Object.fromEntries(NAMES.map((name) => [name, pick<unknown>(random, switchValues[name])]));
-  const searchIndexDelayMs = pick(random, LIST_DELAYS_MS);
-  return { ...drawn, searchIndexDelayMs, cancelledEndTime: pick(random, switchValues.cancelledEndTime) };
+  const searchIndexDelayMs = pick(random, ANSWER_DELAYS_MS);
+  const cancelledEndTime = pick(random, switchValues.cancelledEndTime);
+  return { ...drawn, searchIndexDelayMs, cancelledEndTime, agreementTermsDelayMs: pick(random, ANSWER_DELAYS_MS) };
 }
