@@ -349,6 +349,20 @@ describe('a trial', () => {
       iso('11-20 00:00'),
     ],
     [
+      'but by one ten seconds ahead',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00'), paid('11-20 00:00', '11-20 00:00:10')],
+      iso('11-20 00:00:10'),
+    ],
+    ['by a message after AWS’s flag', [legacy(true), amended('11-15 00:00'), paid('11-20 00:00')], iso('11-15 00:00')],
+    [
+      'by a message, also of an agreement whose start is not known',
+      [
+        fact('a', '11-06 00:00', 'agreement.found', { terms: { trial: { until: iso('12-01 00:00') } } }),
+        ...[amended('11-15 00:00'), fact('a', '11-20 00:00', 'agreement.found', { terms: { trial: null } })],
+      ],
+      iso('11-15 00:00'),
+    ],
+    [
       'by a legacy start without a flag',
       [trialUntil('11-06 00:00', null), legacy(null, '11-15 00:00'), paid('11-20 00:00')],
       iso('11-15 00:00'),
@@ -506,9 +520,39 @@ describe('terms that may have changed since AWS told them', () => {
     ['nor where they say paid', [STARTED, paid('11-15 00:01', '11-15 00:00')], asked('11-15 00:01'), null],
     [
       'nor where the change is the start',
-      [STARTED, trialUntil('11-05 10:00:30', '12-01 00:00', '11-05 10:01')],
+      [STARTED, trialUntil('11-05 10:00:30', '12-01 00:00', '11-05 10:00:20')],
       asked('11-05 10:00:30'),
       null,
+    ],
+    [
+      'but by one as far ahead of the answer as clocks may differ',
+      [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:01:10')],
+      asked('11-15 00:01'),
+      since('11-15 00:01:10', '11-15 00:01'),
+    ],
+    [
+      'not by one that lies further ahead',
+      [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:01:11')],
+      asked('11-15 00:01'),
+      null,
+    ],
+    [
+      'are open where a conversion is dated by a message alone after which AWS still said trial',
+      [STARTED, trialUntil('11-15 00:00', '12-01 00:00'), amended('11-15 00:00'), paid('11-15 00:09')],
+      asked('11-15 00:09'),
+      since('11-14 23:59', '11-15 00:09'),
+    ],
+    [
+      'not of a trial whose term is over by a clock that may be ten seconds ahead',
+      [STARTED, trialUntil('11-06 00:00', '11-15 00:09:10', START), paid('11-15 00:09', START)],
+      asked('11-15 00:09'),
+      null,
+    ],
+    [
+      'are open from the beginning where one of two changes was heard after the answer',
+      [STARTED, amended('11-05 10:07')],
+      asked('11-05 10:05'),
+      since(null, START),
     ],
     [
       'are open from such a change on where they say paid by then: its list may be as old',
@@ -572,5 +616,22 @@ describe('terms that may have changed since AWS told them', () => {
     ],
   ])('%s', (_, facts, asking, expected) => {
     expect(open(facts, asking)).toEqual(expected);
+  });
+
+  it.each<[string, AgreementFact[], string, string]>([
+    [
+      'a change that the list told beside terms that may be older',
+      [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:00')],
+      '11-15 00:01',
+      '11-15 00:10',
+    ],
+    [
+      'a conversion that lists do not date yet',
+      [STARTED, trialUntil('11-06 00:00', '12-01 00:00', START), paid('11-15 00:09', START)],
+      '11-15 00:09',
+      '11-15 00:19',
+    ],
+  ])('are asked for once more after %s', (_, facts, at, askFrom) => {
+    expect(lifeOf(facts, asked(at)).doubt).toEqual({ askFrom: instant(askFrom), reason: 'unknownTerms' });
   });
 });
