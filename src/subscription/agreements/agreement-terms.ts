@@ -246,13 +246,13 @@ export function openTermsOf(
   if (asking.mayNotAsk) return null;
   const questions = termsQuestionsOf(ordered, start);
   const open = questions.filter((question) => missingFrom(question, asking) !== null);
-  const [first] = open;
+  const [first, ...others] = open.map(({ changedAt }) => changedAt);
   if (!first) return null;
   const wasTold = open.length < questions.length || priceWordsOf(ordered).length > 0;
   // Once AWS has answered, nobody waits to be told of the agreement; its hours wait until AWS is asked again.
   const isAnswered = open.every(({ askFrom }) => asking.askedAt !== null && asking.askedAt >= askFrom);
   return {
-    from: wasTold ? first.changedAt : isAnswered ? ALL : null,
+    from: wasTold ? earliest(first, ...others) : isAnswered ? ALL : null,
     heardAt: earliest(...open.map(({ askFrom }) => askFrom)),
   };
 }

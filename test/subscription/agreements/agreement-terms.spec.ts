@@ -531,6 +531,12 @@ describe('terms that may have changed since AWS told them', () => {
       since('11-15 00:01:10', '11-15 00:01'),
     ],
     [
+      'from the first of such a change and of what was heard since',
+      [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-14 23:58'), amended('11-15 00:02')],
+      asked('11-15 00:01'),
+      since('11-14 23:58', '11-15 00:01'),
+    ],
+    [
       'not by one that lies further ahead',
       [STARTED, trialUntil('11-15 00:01', '12-01 00:00', '11-15 00:01:11')],
       asked('11-15 00:01'),
