@@ -100,8 +100,8 @@ export class EntitlementAnswers {
   ): Promise<SnapshotRow> {
     return this.database.transaction(async (tx) => {
       const before = await lockSnapshot(tx, this.options.sellerAccount, agreementId);
-      // A later answer stands there already, of another replica.
-      if (before && before.fetched_at > fetchedAt) return before;
+      // A later answer of another replica stands there already, or one of this instant: AWS is asked again after it.
+      if (before && before.fetched_at >= fetchedAt) return before;
       const after = snapshotAfter(before, { entitlements, fetchedAt });
       const isNews = await writeSnapshot(tx, this.options.sellerAccount, agreementId, before, after);
       if (isNews) {

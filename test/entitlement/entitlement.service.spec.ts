@@ -95,6 +95,25 @@ describe('EntitlementService', () => {
     expect((await changes()).slice(1)).toEqual([[[5, true], [7]]]);
   });
 
+  it('of two answers of one instant the first counts, and the next question finds the other', async () => {
+    const other = await replica();
+    const values = async (of: Rooms): Promise<unknown[]> =>
+      (await of.entitlements.get(id)).entitlements.map(({ value }) => value);
+    const amend = (value: number): void => {
+      rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value }]);
+    };
+    amend(5);
+    expect(await values(rooms)).toEqual([5]);
+    await rooms.query('UPDATE marketplace.subscription SET entitlements_changed_at = $2 WHERE id = $1', [id, NOON]);
+    amend(7);
+    const before = calls();
+    expect(await values(other)).toEqual([5]);
+    expect(calls()).toBe(before + 1);
+    rooms.clock.advance(60_000);
+    expect(await values(other)).toEqual([7]);
+    expect(await values(rooms)).toEqual([7]);
+  });
+
   it('D21: reads all pages, also past empty ones', async () => {
     rooms.simulator.setSwitches({ emptyEntitlementPages: 'before' });
     rooms.simulator.setEntitlements(
