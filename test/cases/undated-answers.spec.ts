@@ -49,7 +49,11 @@ describe('a cancellation that AWS, asked, tells without its instant', () => {
         await buyer.use(5);
         await world.goTo('2026-11-11T12:40:00Z');
         await world.pass(4, 0.25);
-        expect((await world.expectConserved()).billed).toEqual({ 'l-1': 3 });
+        // The last change may have been another one: what is not billed says so, and a person is told.
+        await world.expectUnits({ billed: { 'l-1': 3 }, waiting: { afterEnd: 5 } });
+        expect((await world.alerts()).map(({ kind, message }) => [kind, message])).toEqual([
+          ['usageWaiting', expect.stringContaining('(afterEnd): 5 of requests')],
+        ]);
       });
     },
   );

@@ -100,9 +100,13 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
   }
 }
 
+/** These come at the end; License Deprovisioned may come an hour later. */
+const DATES_END: ReadonlySet<string> = new Set(['agreement.ended', 'legacy.unsubscribePending']);
+
 /**
- * Of what has ended, and tells no end of its own, the last change was that: after AWS last said that it is in force.
- * Null where nobody can tell. [SDK-A: a pay-as-you-go agreement has no endTime; whether it gets one is SILENT]
+ * Of what has ended, and tells no end of its own, the last change was that: after AWS last said that it is in force, and
+ * unless a message dates the end. Null where nobody can tell. [SDK-A: a pay-as-you-go agreement has no endTime, amendments
+ * and renewals count as updates; whether it gets one, and a cancellation does, is SILENT]
  */
 function changedBy({ at, details }: AgreementFact<'agreement.found'>, ordered: readonly AgreementFact[]): Date | null {
   const changedAt = dateOf(details.lastUpdateTime);
@@ -111,7 +115,10 @@ function changedBy({ at, details }: AgreementFact<'agreement.found'>, ordered: r
   );
   const knew = (fact: AgreementFact<'agreement.found'>, change: Date): boolean =>
     isSettledBy(fact.at, change) || change <= (dateOf(fact.details.lastUpdateTime) ?? fact.at);
-  return changedAt === null || positives.length === 0 || positives.some((fact) => knew(fact, changedAt))
+  const isDated = ordered.some(
+    (fact) => DATES_END.has(fact.type) && !positives.some((positive) => isSettledBy(positive.at, fact.at)),
+  );
+  return changedAt === null || isDated || positives.length === 0 || positives.some((fact) => knew(fact, changedAt))
     ? null
     : changedAt;
 }

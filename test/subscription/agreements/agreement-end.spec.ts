@@ -95,6 +95,24 @@ describe('a sign of an end', () => {
         [active, found('11-20 12:00', 'CANCELLED', '11-20 10:05', iso('11-20 12:00'))],
         '11-20 12:00',
       ],
+      ...(['agreement.ended', 'legacy.unsubscribePending'] as const).map((type): [string, AgreementFact[], string] => [
+        `nor where a message dates it, of whose end AWS need not tell as a change (${type})`,
+        [active, fact('a', '11-20 11:50', type), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 11:50',
+      ]),
+      [
+        'but where that message may be an hour late',
+        [
+          ...[active, fact('a', '11-20 11:05', 'license.deprovisioned')],
+          found('11-20 12:00', 'CANCELLED', '11-20 10:05'),
+        ],
+        '11-20 10:05',
+      ],
+      [
+        'and where the message was of an end that was none',
+        [...[fact('a', '11-20 08:50', 'agreement.ended'), active], found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 10:05',
+      ],
       ['nor where it never said so', [found('11-20 12:00', 'CANCELLED', '11-20 10:05')], '11-20 12:00'],
       ['nor of a change of later', [active, found('11-20 12:00', 'CANCELLED', '11-20 12:01')], '11-20 12:00'],
       [
@@ -308,7 +326,8 @@ describe('an end that is only announced', () => {
       'is what an answer says at once, where the messages named none',
       [
         ...[created(null), fact('a', '11-01 00:00', 'agreement.amended')],
-        fact('a', '11-01 00:00', 'agreement.found', { endTime: DECEMBER }),
+        // Not of their very instant, at which ids would tell which came last.
+        fact('a', '11-01 00:00:01', 'agreement.found', { endTime: DECEMBER }),
       ],
       DECEMBER,
     ],
