@@ -124,6 +124,69 @@ describe('M4 what is dated ahead', () => {
   });
 });
 
+describe('M4 a license that comes at the signing, and alone, while AWS cannot answer', () => {
+  it.each(['purchase', 'renewal'] as const)(
+    'starts nothing before AWS says when: nobody provisions a %s that lies ahead',
+    async (kind) => {
+      const simulator = { switches: { futureLicenseUpdated: 'signing' } } as const;
+      await withWorld({ ways: ['eventBridge'], simulator }, async (world) => {
+        const startsAt = at('2026-11-11T20:00:00Z');
+        const buyer = kind === 'renewal' ? await world.join('acme', { endsAt: startsAt }) : null;
+        await world.pass(0.5);
+        const before = world.told('subscription.activated').length;
+        for (const operation of ['SearchAgreements', 'DescribeAgreement', 'GetEntitlements'] as const)
+          world.simulator.faults.add({ kind: 'error500Before', operation });
+        if (buyer === null) {
+          const other = world.sign({ startsAt });
+          await world.hear();
+          await other.arrive();
+          await other.signUp('larch');
+        } else buyer.renew({ startsAt });
+        await world.pass(0.5, 1 / 60);
+        await world.pass(4);
+        expect(world.told('subscription.activated')).toHaveLength(before);
+        world.simulator.faults.clear();
+        await world.goTo('2026-11-11T20:02:00Z');
+        await world.pass(1);
+        const told = [...world.told('subscription.activated'), ...world.told('subscription.renewed')];
+        expect(told.slice(before).map(({ occurredAt }) => occurredAt >= startsAt)).toEqual([true]);
+        await world.expectConserved();
+      });
+    },
+  );
+});
+
+describe('M12 Created lost, while AWS cannot answer', () => {
+  it('is told as soon as AWS answers, and all its usage is billed', async () => {
+    await withWorld({ ways: ['eventBridge'] }, async (world) => {
+      world.simulator.notifications.disturb({ kind: 'drop', type: 'Purchase Agreement Created' });
+      for (const operation of ['SearchAgreements', 'DescribeAgreement', 'GetEntitlements'] as const)
+        world.simulator.faults.add({ kind: 'error500Before', operation });
+      const buyer = await world.join('acme');
+      await buyer.use(5);
+      await world.pass(4);
+      world.simulator.faults.clear();
+      await world.expireQuestions();
+      await world.pass(0.5);
+      expect(world.told('subscription.activated')).toHaveLength(1);
+      await world.pass(3);
+      await world.expectUnits({ billed: { 'l-1': 5 } });
+    });
+  });
+
+  it('is billed before it would be lost, where AWS goes on not to answer', async () => {
+    await withWorld({ ways: ['eventBridge'] }, async (world) => {
+      world.simulator.notifications.disturb({ kind: 'drop', type: 'Purchase Agreement Created' });
+      for (const operation of ['SearchAgreements', 'DescribeAgreement', 'GetEntitlements'] as const)
+        world.simulator.faults.add({ kind: 'error500Before', operation });
+      const buyer = await world.join('acme');
+      await buyer.use(5);
+      await world.pass(26);
+      await world.expectUnits({ billed: { 'l-1': 5 } });
+    });
+  });
+});
+
 describe('M5 a replacement at 10:37', () => {
   it.each([
     ['in order', 'sent', {}],

@@ -1,13 +1,13 @@
-import { earliest, earliestOf, plusMs } from '../../runtime/clock.js';
+import { earliest, earliestOf, HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { isPositive } from './agreement-end.js';
 import { type AgreementFact } from './agreement-fact.js';
 import { type AgreementStart, type Asking, dateOf, happenedAt } from './agreement-life.js';
 
 /**
  * A License event that comes alone may speak of a start that lies a month ahead: so long its Created, or AWS's answer,
- * is waited for.
+ * is waited for. Longer than AWS is ever out of order: hosts provision what has started.
  */
-export const LICENSE_ALONE_MS = 300_000;
+export const LICENSE_ALONE_MS = 24 * HOUR_MS;
 
 /** When it starts, and whether AWS has said so; null where nothing of it tells that it exists in time. */
 export function startOf(ordered: readonly AgreementFact[], asking: Asking): AgreementStart | null {

@@ -29,12 +29,12 @@ describe('a start that nobody has told', () => {
   });
 
   it.each<[string, Asking, string]>([
-    ['counts as in force when it has been alone for five minutes', NOT_ASKED, '11-05 10:15'],
+    ['counts as in force when it has been alone for a day', NOT_ASKED, '11-06 10:10'],
     ['at once, where AWS may not be asked', MAY_NOT_ASK, '11-05 10:10'],
     ['when AWS has answered since it was heard', asked('11-05 10:13'), '11-05 10:13'],
     ['also where that was the same instant', asked('11-05 10:12'), '11-05 10:12'],
-    ['not later than alone', asked('11-05 10:30'), '11-05 10:15'],
-    ['not by an answer from before', asked('11-05 10:11'), '11-05 10:15'],
+    ['not later than alone', asked('11-06 10:30'), '11-06 10:10'],
+    ['not by an answer from before', asked('11-05 10:11'), '11-06 10:10'],
   ])('is the first License event, which %s', (_, asking, confirmedAt) => {
     expect(startOf([license], asking)).toEqual(provisional('11-05 10:10', confirmedAt));
   });
@@ -50,7 +50,7 @@ describe('a start that nobody has told', () => {
   });
 
   it('is the earliest of several, confirmed by the first that confirms', () => {
-    expect(startOf([license, arrival])).toEqual(provisional('11-05 10:00', '11-05 10:15'));
+    expect(startOf([license, arrival])).toEqual(provisional('11-05 10:00', '11-06 10:10'));
   });
 
   it('is none where nothing tells that it exists in time', () => {

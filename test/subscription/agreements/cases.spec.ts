@@ -73,7 +73,8 @@ describe('M3, M4: what is signed ahead starts on its day (siblings: renewal and 
   it('the License event alone starts nothing while AWS can still tell when; alone for long, it does', () => {
     const life = lifeOf([license], NOT_ASKED);
     expect(phaseOf(life, NOT_ASKED, instant('11-11 09:01'))).toBe('registered');
-    expect(phaseOf(life, NOT_ASKED, instant('11-11 09:05'))).toBe('inForce');
+    expect(phaseOf(life, NOT_ASKED, instant('11-12 08:59'))).toBe('registered');
+    expect(phaseOf(life, NOT_ASKED, instant('11-12 09:00'))).toBe('inForce');
     expect(phaseOf(lifeOf([license], asked('11-11 09:01')), asked('11-11 09:01'), instant('11-11 09:01'))).toBe(
       'inForce',
     );
