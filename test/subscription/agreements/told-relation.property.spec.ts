@@ -85,6 +85,7 @@ const told: fc.Arbitrary<Told> = fc
       conversionBy: fc.constantFrom('agreement.amended', 'license.updated'),
       isFlagged: fc.boolean(),
       hasEvents: fc.boolean(),
+      isRaw: fc.boolean(),
       arrivesAfter: fc.option(fc.oneof(ms(10 * MINUTE_MS), ms(HOUR_MS))),
       startBy: fc.constantFrom('created', 'license', 'both'),
       createdAt: fc.constantFrom('signing', 'start'),
@@ -106,7 +107,7 @@ const told: fc.Arbitrary<Told> = fc
     agreements: agreementsOf(chapters, BEGIN + HOUR_MS + begins, isEnded, telling.isLegacy),
     // What messages tell of and AWS, asked, does not date, nobody could date where they are lost.
     telling:
-      telling.losses.includes(true) || !telling.hasEvents
+      telling.losses.includes(true) || !telling.hasEvents || telling.isRaw
         ? { ...telling, cancelledEnd: 'told' as const, isChangeTold: true }
         : telling,
   }));

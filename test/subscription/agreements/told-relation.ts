@@ -18,6 +18,8 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const TICK_MS = 10 * SECOND_MS;
 const DEPROVISIONED_AFTER_MS = 30 * SECOND_MS;
+/** AWS's lists know of what happened after this. */
+const ANSWERS_SETTLE_AFTER_MS = 10 * MINUTE_MS;
 /** More than anything could be worth asking: the rules ask in a circle. */
 const QUESTIONS_MAX = 200;
 const MAY_BE_LOST: ReadonlySet<AgreementFact['type']> = new Set([
@@ -56,6 +58,8 @@ export interface RelationTelling {
   isFlagged: boolean;
   /** EventBridge's events come, too; else a legacy product's topics alone. */
   hasEvents: boolean;
+  /** Messages of a legacy product's topics come raw, which tell no time: they are only a reason to ask. */
+  isRaw: boolean;
   /** The buyer comes to the landing page so long after a start that continues nothing; null: he does not. */
   arrivesAfter: number | null;
   startBy: 'created' | 'license' | 'both';
@@ -179,12 +183,15 @@ export class RelationListener {
 
   hasHeardAllOf(at: number, now: number): boolean {
     const { isLegacy, hasEvents } = this.telling;
+    const answeredAfter = ({ type }: Message): number =>
+      type === 'message.untimed' ? ANSWERS_SETTLE_AFTER_MS + 2 * TICK_MS : 0;
     const isToldAll = hasEvents || !isLegacy || this.agreements.every(({ convertedAt }) => (convertedAt ?? at) >= at);
     return (
       isToldAll &&
       this.messages.every(
         (message, index) =>
-          message.at >= at || (this.isLost[index] !== true && message.at + this.delayOf(index) <= now),
+          message.at >= at ||
+          (this.isLost[index] !== true && message.at + this.delayOf(index) + answeredAfter(message) <= now),
       )
     );
   }
@@ -231,7 +238,8 @@ export class RelationListener {
   }
 
   private hear({ at, type, details, agreement }: Message, heardAt: number): void {
-    const said = new Date(Math.floor(at / SECOND_MS) * SECOND_MS);
+    const isTimed = type !== 'message.untimed';
+    const said = isTimed ? new Date(Math.floor(at / SECOND_MS) * SECOND_MS) : this.ours(heardAt);
     const agreementId = agreement === null ? null : this.know(agreement, type.startsWith('license.'));
     const about = { id: factIdOf('told', `${this.facts.length}`, type), type, agreementId, among: null };
     this.facts.push({ ...about, at: said, heardAt: this.ours(heardAt), details } as AgreementFact);
@@ -333,7 +341,7 @@ export class RelationListener {
   private messagesOf(agreement: TrueAgreement): Message[] {
     const { signedAt, startsAt, endsAt, endsAs, plannedAt, previous, trialUntil, convertedAt, key } = agreement;
     const { isLegacy, startBy, createdAt, licenseAt, conversionBy, isFlagged, tellsFollowed } = this.telling;
-    const { hasEvents, arrivesAfter } = this.telling;
+    const { hasEvents, isRaw, arrivesAfter } = this.telling;
     const iso = (at: number | null): string | null =>
       at === null ? null : new Date(Math.floor(at / SECOND_MS) * SECOND_MS).toISOString();
     const one = (at: number, type: Message['type'], details: object = {}): Message => {
@@ -377,7 +385,12 @@ export class RelationListener {
         : [one(convertedAt, conversionBy, { intent: 'AMEND', status: 'ACTIVE', endTime: null })]),
       ...ends,
     ];
-    return hasEvents || !isLegacy ? messages : messages.filter(({ agreement: named }) => named === null);
+    const own = hasEvents || !isLegacy ? messages : messages.filter(({ agreement: named }) => named === null);
+    return own.map((message) =>
+      isRaw && message.type.startsWith('legacy.')
+        ? { ...message, type: 'message.untimed', details: { said: message.type } }
+        : message,
+    );
   }
 
   private delayOf(index: number): number {
