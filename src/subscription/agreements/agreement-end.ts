@@ -42,11 +42,18 @@ export function endsOf(
 
 /** AWS, asked, said that it is in force. */
 export function isPositive(fact: AgreementFact): boolean {
+  if (!isSigned(fact)) return false;
+  const starts = dateOf(fact.details.startTime);
+  return starts === null || starts <= fact.at;
+}
+
+/** AWS, asked, said that it is in force, or will be: what was signed ahead is ACTIVE before it begins. */
+function isSigned(fact: AgreementFact): fact is AgreementFact<'agreement.found'> {
   if (fact.type !== 'agreement.found') return false;
-  const { status, startTime, endTime, entitled } = fact.details;
+  const { status, endTime, entitled } = fact.details;
   if (status === null) return entitled === true;
-  const [starts, ends] = [dateOf(startTime), dateOf(endTime)];
-  return status === 'ACTIVE' && (starts === null || starts <= fact.at) && (ends === null || ends > fact.at);
+  const ends = dateOf(endTime);
+  return status === 'ACTIVE' && (ends === null || ends > fact.at);
 }
 
 interface EndSign {
@@ -104,23 +111,21 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
 const DATES_END: ReadonlySet<string> = new Set(['agreement.ended', 'legacy.unsubscribePending']);
 
 /**
- * Of what has ended, and tells no end of its own, the last change was that: after AWS last said that it is in force, and
- * unless a message dates the end. Null where nobody can tell. [SDK-A: a pay-as-you-go agreement has no endTime, amendments
+ * Of what has ended, and tells no end of its own, the last change was that: after its start, after AWS last said that it
+ * is in force or will be, and unless a message dates the end. Null where nobody can tell. [SDK-A: a pay-as-you-go agreement has no endTime, amendments
  * and renewals count as updates; whether it gets one, and a cancellation does, is SILENT]
  */
 function changedBy({ at, details }: AgreementFact<'agreement.found'>, ordered: readonly AgreementFact[]): Date | null {
   const changedAt = dateOf(details.lastUpdateTime);
-  const positives = ordered.flatMap((fact) =>
-    fact.type === 'agreement.found' && fact.at < at && isPositive(fact) ? [fact] : [],
-  );
+  const startsAt = dateOf(details.startTime);
+  if (changedAt === null || (startsAt !== null && changedAt <= startsAt)) return null;
+  const positives = ordered.flatMap((fact) => (fact.at < at && isSigned(fact) ? [fact] : []));
   const knew = (fact: AgreementFact<'agreement.found'>, change: Date): boolean =>
     isSettledBy(fact.at, change) || change <= (dateOf(fact.details.lastUpdateTime) ?? fact.at);
   const isDated = ordered.some(
     (fact) => DATES_END.has(fact.type) && !positives.some((positive) => isSettledBy(positive.at, fact.at)),
   );
-  return changedAt === null || isDated || positives.length === 0 || positives.some((fact) => knew(fact, changedAt))
-    ? null
-    : changedAt;
+  return isDated || positives.length === 0 || positives.some((fact) => knew(fact, changedAt)) ? null : changedAt;
 }
 
 function endOf(signs: readonly EndSign[]): AgreementEnd | null {

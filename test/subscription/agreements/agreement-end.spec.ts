@@ -47,6 +47,8 @@ describe('a sign of an end', () => {
     const found = (at: string, status: string, changed: string | null, endTime: string | null = null) =>
       fact('a', at, 'agreement.found', { status, endTime, lastUpdateTime: changed === null ? null : iso(changed) });
     const active = found('11-20 09:00', 'ACTIVE', '11-01 00:00');
+    const signedAhead = (at: string, status: string, changed: string) =>
+      fact('a', at, 'agreement.found', { status, startTime: iso('11-20 10:00'), lastUpdateTime: iso(changed) });
 
     it.each<[string, AgreementFact[], string]>([
       ['was when it changed last', [active, found('11-20 12:00', 'CANCELLED', '11-20 10:05')], '11-20 10:05'],
@@ -78,6 +80,16 @@ describe('a sign of an end', () => {
       [
         'nor where one of its words did',
         [...[active, found('11-20 10:15', 'ACTIVE', '11-01 00:00')], found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 12:00',
+      ],
+      [
+        'also where AWS said that before it began',
+        [signedAhead('11-20 09:00', 'ACTIVE', '11-01 00:00'), signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 10:05',
+      ],
+      [
+        'not where it has changed last as it began',
+        [signedAhead('11-20 09:00', 'ACTIVE', '11-01 00:00'), signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:00')],
         '11-20 12:00',
       ],
       [
