@@ -317,3 +317,32 @@ describe('M12, D26: messages that are lost', () => {
     },
   );
 });
+
+describe('a renewal of which License Deprovisioned of the agreement before is heard first', () => {
+  it('is told as one: what has ended is not told to be in force again while its successor is awaited', async () => {
+    await withWorld({}, async (world) => {
+      const buyer = await world.join('acme');
+      await buyer.use(3);
+      await world.pass(2);
+      world.asksAws = false;
+      world.mailbox.lose();
+      buyer.renew();
+      await buyer.use(4);
+      world.clock.advance(5 * 60_000);
+      world.mailbox.calm();
+      const sent = world.mailbox.sent();
+      const told: string[][] = [];
+      for (const type of ['License Deprovisioned', 'Purchase Agreement Ended', 'Purchase Agreement Created']) {
+        // What starts is told when AWS has told its terms.
+        world.asksAws = type === 'Purchase Agreement Created';
+        await world.mailbox.deliver(sent.filter((message) => message.type === type).slice(-1));
+        await world.hear();
+        told.push(world.story().slice(-1));
+      }
+      expect(told).toEqual([['ending'], ['ending'], ['renewed']]);
+      await world.pass(2);
+      expect(world.told('subscription.activated')).toHaveLength(1);
+      await world.expectUnits({ billed: { 'l-1': 3, 'l-2': 4 } });
+    });
+  });
+});

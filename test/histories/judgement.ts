@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 import { type History, type Use } from './history.js';
 import { agreementsOf, verdictOf } from './oracle.js';
 import { type PlayedWorld } from './played-world.js';
+import { doubledTellings, isTold } from './tellings.js';
 
 /** Where the ledger has an event. */
 interface Placed {
@@ -62,7 +63,7 @@ export async function judge(played: PlayedWorld): Promise<Judgement> {
     faults,
     misplaced: 0,
   };
-  const wrong: string[] = [];
+  const wrong = doubledTellings(world.heard);
   for (const { history, agreementIds, subscriptionIds } of players) {
     const faultsFound: string[] = [];
     const agreements = agreementsOf(history);
@@ -70,6 +71,11 @@ export async function judge(played: PlayedWorld): Promise<Judgement> {
       history: history.name,
       agreements: agreements.length,
     });
+    for (const [index, agreementId] of agreementIds.entries()) {
+      // A legacy start may be told before AWS has named its agreement.
+      if (recipe.messages === 'known' && history.identity === 'license' && !isTold(world.heard, agreementId))
+        faultsFound.push(`${historyOf(history)}: no host heard that agreement ${index} is in force`);
+    }
     figures.histories += 1;
     figures.agreements += agreements.length;
     for (const use of history.uses) {
@@ -130,14 +136,18 @@ async function heardOf({ world }: PlayedWorld, subscriptionIds: readonly string[
     .join('; ');
 }
 
-function about({ name, identity, acts }: History, use: Use): string {
+function about(history: History, use: Use): string {
+  return (
+    `${historyOf(history)}, use ${use.key} of ${use.quarters / 4} at ` +
+    `${clock(use.occurredAt)} by ${use.by}, recorded ${clock(use.at)}`
+  );
+}
+
+function historyOf({ name, identity, acts }: History): string {
   const told = acts.map(
     ({ at, kind, ...rest }) => `${clock(at)} ${kind}${Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : ''}`,
   );
-  return (
-    `history ${name} (${identity}: ${told.join('; ')}), use ${use.key} of ${use.quarters / 4} at ` +
-    `${clock(use.occurredAt)} by ${use.by}, recorded ${clock(use.at)}`
-  );
+  return `history ${name} (${identity}: ${told.join('; ')})`;
 }
 
 function clock(minute: number): string {

@@ -168,6 +168,23 @@ export function withTermsAwaited(
   };
 }
 
+/**
+ * An end that the host has heard of stands while nothing more than its successor is awaited: of two messages of one end
+ * the one that announces no successor may come first.
+ */
+export function withEndKept(
+  told: ToldState | null,
+  projected: ProjectedState,
+  chain: readonly ChainAgreement[],
+): ProjectedState {
+  const isAwaiting = IN_FORCE.has(projected.state) && projected.endsAt !== null;
+  if (!isAwaiting || (told?.state !== 'ending' && told?.state !== 'ended')) return projected;
+  const toldId = told.currentAgreementId;
+  const current = chain.find(({ id }) => id === projected.currentAgreementId);
+  const isSame = current !== undefined && (current.id === toldId || current.aliasIds.includes(toldId ?? ''));
+  return isSame ? { ...projected, state: told.state, isTrial: told.isTrial } : projected;
+}
+
 /** Whether the host has heard `ended`, after the tellings. It counts until something is in force again. */
 export function endedToldAfter(told: ToldState | null, { state, currentAgreementId }: ProjectedState): boolean {
   if (state === 'ended') return currentAgreementId !== null;

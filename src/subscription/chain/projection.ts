@@ -8,7 +8,13 @@ import { earliest } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type AgreementFact } from '../agreements/agreement-fact.js';
-import { endedToldAfter, stateOf, tellingsOf, withTermsAwaited } from '../agreements/subscription-state.js';
+import {
+  endedToldAfter,
+  stateOf,
+  tellingsOf,
+  withEndKept,
+  withTermsAwaited,
+} from '../agreements/subscription-state.js';
 import { ProductCatalog } from '../product-catalog.js';
 import {
   type AgreementRecord,
@@ -136,7 +142,7 @@ export class Projection {
     let changed = false;
     for (const row of livingOf(placed)) {
       const chain = chainOf(row.id, placed, reading);
-      const state = withTermsAwaited(row, stateOf(chain, askingOf(row), now), chain, now);
+      const state = withTermsAwaited(row, withEndKept(row, stateOf(chain, askingOf(row), now), chain), chain, now);
       const projected = { ...state, endedTold: endedToldAfter(row, state) };
       const tellings = tellingsOf(row, projected, chain);
       if (!(await writeState(tx, sellerAccount, row.id, row, projected)))

@@ -15,6 +15,7 @@ import {
   type Telling,
   tellingsOf,
   type ToldState,
+  withEndKept,
   withTermsAwaited,
 } from '../../../src/subscription/agreements/subscription-state.js';
 import { type SubscriptionTimeline, type TimelineSpan } from '../../../src/subscription/agreements/timeline.js';
@@ -129,7 +130,12 @@ export class Host {
   readonly tellings: Telling[] = [];
 
   hear(chain: readonly ChainAgreement[], asking: Asking, now: Date): this {
-    const projected = withTermsAwaited(this.told, stateOf(chain, asking, now), chain, now);
+    const projected = withTermsAwaited(
+      this.told,
+      withEndKept(this.told, stateOf(chain, asking, now), chain),
+      chain,
+      now,
+    );
     const tellings = tellingsOf(this.told, projected, chain);
     this.told = { ...projected, endedTold: endedToldAfter(this.told, projected) };
     this.projected = projected;

@@ -9,6 +9,7 @@ import {
   type SubscriptionState,
   tellingsOf,
   type ToldState,
+  withEndKept,
   withTermsAwaited,
 } from '../../../src/subscription/agreements/subscription-state.js';
 import { asked, instant, MAY_NOT_ASK, NOT_ASKED } from './facts.js';
@@ -493,6 +494,27 @@ describe('whether the host has heard of the end', () => {
   ])('%s', (_, told, is, currentAgreementId, expected) => {
     const before = told === null ? null : { ...SAME, endedTold: told };
     expect(endedToldAfter(before, projected({ state: is, currentAgreementId }))).toBe(expected);
+  });
+});
+
+describe('while a successor is awaited', () => {
+  const keep = (told: Partial<ToldState> | null, is: Partial<ProjectedState>): ProjectedState =>
+    withEndKept(told === null ? null : { ...SAME, ...told }, projected(is), [agreement({ aliases: ['x'] })]);
+
+  it.each<[string, Partial<ToldState> | null, Partial<ProjectedState>, Partial<ProjectedState>]>([
+    ['an end that was told stands', { state: 'ending' }, { endsAt: END }, { state: 'ending' }],
+    ['also one that has closed', { state: 'ended' }, { endsAt: END }, { state: 'ended' }],
+    ['trial and all', { state: 'ending', isTrial: true }, { endsAt: END }, { state: 'ending', isTrial: true }],
+    ['under any of its ids', { state: 'ending', currentAgreementId: 'x' }, { endsAt: END }, { state: 'ending' }],
+    ['and though it was suspended', { state: 'ending' }, { state: 'suspended', endsAt: END }, { state: 'ending' }],
+    ['not that of another', { state: 'ending', currentAgreementId: 'b' }, { endsAt: END }, {}],
+    ['nor where nothing was told', { currentAgreementId: null, state: 'registered' }, { endsAt: END }, {}],
+    ['nor where it was told to be in force', { state: 'active' }, { endsAt: END }, {}],
+    ['nor of what is new', null, { endsAt: END }, {}],
+    ['nor where it runs again: the end was none', { state: 'ending' }, { endsAt: null }, {}],
+    ['nor where it is over', { state: 'ending' }, { state: 'ended', endsAt: END }, {}],
+  ])('%s', (_, told, is, kept) => {
+    expect(keep(told, is)).toEqual(projected({ ...is, ...kept }));
   });
 });
 
