@@ -195,6 +195,12 @@ describe('a sign of an end', () => {
         '07:00',
         '07:00',
       ],
+      [
+        'and is the first that it told',
+        [answer('11-20 07:00'), answer('11-20 11:00', '11-20 06:00')],
+        '06:00',
+        '06:00',
+      ],
       ['opens one beside the host’s word alone', [byHost, answer('11-20 11:00')], '10:30', '11:00'],
       ['though the host’s word came later', [answer('11-20 09:00'), byHost], '09:00', '10:30'],
     ])('%s', (_, signs, endsAt, lastSignAt) => {
