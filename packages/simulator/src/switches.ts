@@ -136,7 +136,7 @@ export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
     convertedTrialTerm: 'kept',
     endedTerms: 'shortened',
     searchIndexDelayMs: 5_000,
-    agreementTermsDelayMs: 60_000,
+    agreementTermsDelayMs: 5_000,
     licenseArnFilter: 'refused',
     resoldAgreement: 'ResourceNotFoundException',
     usageLicenseUpdated: 'notSent',

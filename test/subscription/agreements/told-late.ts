@@ -88,6 +88,22 @@ export class Listener {
     private readonly telling: Telling,
   ) {}
 
+  /**
+   * AWS is asked about an amendment for the first time when the conversion has happened, too, of which a message tells
+   * that names no agreement: which of the two it was, nobody could tell.
+   */
+  get isConfused(): boolean {
+    const events = this.happenings();
+    const conversion = events.find(({ type, at }) => type === 'legacy.subscribeSucceeded' && at > this.truth.startsAt);
+    return (
+      conversion !== undefined &&
+      events.some(
+        ({ type, at }, index) =>
+          type === 'agreement.amended' && at < conversion.at && at + this.delayOf(index) + 2 * TICK_MS > conversion.at,
+      )
+    );
+  }
+
   /** When the trial really was over; null where there was none. */
   get trialUntil(): number | null {
     const { startsAt, trialMs, convertedAfter } = this.truth;
