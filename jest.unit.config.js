@@ -28,6 +28,8 @@ export const UNIT_SUITES = [
 
 export default {
   ...sources,
+  // Rules compute, and wait for nothing.
+  maxWorkers: '100%',
   roots: ['<rootDir>/test'],
   testRegex: UNIT_SUITES.map((suite) => `/${suite}.*\\.spec\\.ts$`),
 };
