@@ -112,8 +112,9 @@ const DATES_END: ReadonlySet<string> = new Set(['agreement.ended', 'legacy.unsub
 
 /**
  * Of what has ended, and tells no end of its own, the last change was that: after its start, after AWS last said that it
- * is in force or will be, and unless a message dates the end. Null where nobody can tell. [SDK-A: a pay-as-you-go agreement has no endTime, amendments
- * and renewals count as updates; whether it gets one, and a cancellation does, is SILENT]
+ * is in force or will be, and unless a message dates the end. Null where nobody can tell. [SDK-A: a pay-as-you-go
+ * agreement has no endTime, amendments and renewals count as updates; whether it gets one, and a cancellation does, is
+ * SILENT]
  */
 function changedBy({ at, details }: AgreementFact<'agreement.found'>, ordered: readonly AgreementFact[]): Date | null {
   const changedAt = dateOf(details.lastUpdateTime);

@@ -5,7 +5,7 @@ import { type AgreementStart, type Asking, dateOf, happenedAt } from './agreemen
 
 /**
  * A License event that comes alone may speak of a start that lies a month ahead: so long its Created, or AWS's answer,
- * is waited for. Longer than AWS is ever out of order: hosts provision what has started.
+ * is waited for: hosts provision what has started. Its usage is billed meanwhile, before it would be lost.
  */
 export const LICENSE_ALONE_MS = 24 * HOUR_MS;
 
