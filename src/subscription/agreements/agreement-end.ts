@@ -1,4 +1,4 @@
-import { earliest, earliestOf, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { earliest, earliestOf, HOUR_MS, latest, latestOf, plusMs } from '../../runtime/clock.js';
 import { type AgreementFact } from './agreement-fact.js';
 import {
   type AgreementEnd,
@@ -110,23 +110,35 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
 /** These come at the end; License Deprovisioned may come an hour later. */
 const DATES_END: ReadonlySet<string> = new Set(['agreement.ended', 'legacy.unsubscribePending']);
 
+/** AWS's list and its messages (in whole seconds, some of them) date one event at most this far apart. */
+const ONE_EVENT_MS = 60_000;
+
 /**
- * Of what has ended, and tells no end of its own, the last change was that: after its start, after AWS last said that it
- * is in force or will be, and unless a message dates the end. Null where nobody can tell. [SDK-A: a pay-as-you-go
- * agreement has no endTime, amendments and renewals count as updates; whether it gets one, and a cancellation does, is
- * SILENT]
+ * Of what has ended, and tells no end of its own, the last change was that: after the last word that it is in force or
+ * will be, at least after its start, and unless a message dates the end. Null where nobody can tell. [SDK-A: a
+ * pay-as-you-go agreement has no endTime, amendments and renewals count as updates; whether it gets one, and a
+ * cancellation does, is SILENT]
  */
 function changedBy({ at, details }: AgreementFact<'agreement.found'>, ordered: readonly AgreementFact[]): Date | null {
   const changedAt = dateOf(details.lastUpdateTime);
-  const startsAt = dateOf(details.startTime);
-  if (changedAt === null || (startsAt !== null && changedAt <= startsAt)) return null;
-  const positives = ordered.flatMap((fact) => (fact.at < at && isSigned(fact) ? [fact] : []));
-  const knew = (fact: AgreementFact<'agreement.found'>, change: Date): boolean =>
-    isSettledBy(fact.at, change) || change <= (dateOf(fact.details.lastUpdateTime) ?? fact.at);
+  if (changedAt === null) return null;
+  const answers = ordered.flatMap((fact) => (fact.at < at && isSigned(fact) ? [fact] : []));
   const isDated = ordered.some(
-    (fact) => DATES_END.has(fact.type) && !positives.some((positive) => isSettledBy(positive.at, fact.at)),
+    (fact) => DATES_END.has(fact.type) && !answers.some((answer) => isSettledBy(answer.at, fact.at)),
   );
-  return isDated || positives.length === 0 || positives.some((fact) => knew(fact, changedAt)) ? null : changedAt;
+  const told = [dateOf(details.startTime), ...ordered.map((fact) => (isToldActive(fact) ? happenedAt(fact) : null))];
+  const knownUntil = latestOf([
+    ...told.map((instant) => instant && plusMs(instant, ONE_EVENT_MS)),
+    ...answers.map(({ at: answeredAt, details: { lastUpdateTime } }) =>
+      latest(dateOf(lastUpdateTime) ?? answeredAt, plusMs(answeredAt, -ANSWER_SETTLES_AFTER_MS)),
+    ),
+  ]);
+  return isDated || knownUntil === null || changedAt <= knownUntil ? null : changedAt;
+}
+
+function isToldActive({ type, details }: AgreementFact): boolean {
+  if (type === 'agreement.created' || type === 'agreement.amended') return details.status === 'ACTIVE';
+  return type === 'license.updated' || type === 'legacy.subscribeSucceeded';
 }
 
 function endOf(signs: readonly EndSign[]): AgreementEnd | null {

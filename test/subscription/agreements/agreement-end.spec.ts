@@ -125,7 +125,42 @@ describe('a sign of an end', () => {
         [...[fact('a', '11-20 08:50', 'agreement.ended'), active], found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
         '11-20 10:05',
       ],
-      ['nor where it never said so', [found('11-20 12:00', 'CANCELLED', '11-20 10:05')], '11-20 12:00'],
+      ['nor where nothing says that it ever was', [found('11-20 12:00', 'CANCELLED', '11-20 10:05')], '11-20 12:00'],
+      ['but where it has a start', [signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:02')], '11-20 10:02'],
+      [
+        'unless that is the change, which AWS need not list in its very second',
+        [signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:01')],
+        '11-20 12:00',
+      ],
+      ...(
+        [
+          ['agreement.created', { status: 'ACTIVE' }],
+          ['agreement.amended', { status: 'ACTIVE' }],
+          ['license.updated', {}],
+          ['legacy.subscribeSucceeded', {}],
+        ] as const
+      ).flatMap(([type, details]): [string, AgreementFact[], string][] => [
+        [
+          `also where only a message said so (${type})`,
+          [fact('a', '11-20 09:00', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          '11-20 10:05',
+        ],
+        [
+          `unless that message tells of the change (${type})`,
+          [active, fact('a', '11-20 10:04', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          '11-20 12:00',
+        ],
+        [
+          `which is not of a minute later (${type})`,
+          [active, fact('a', '11-20 10:03', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          '11-20 10:05',
+        ],
+      ]),
+      ...(['agreement.created', 'agreement.amended'] as const).map((type): [string, AgreementFact[], string] => [
+        `nor where a message calls it otherwise (${type})`,
+        [fact('a', '11-20 09:00', type, { status: 'PENDING' }), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 12:00',
+      ]),
       ['nor of a change of later', [active, found('11-20 12:00', 'CANCELLED', '11-20 12:01')], '11-20 12:00'],
       [
         'nor where a successor may have been signed then',
@@ -138,7 +173,7 @@ describe('a sign of an end', () => {
         '11-20 10:00',
       ],
     ])('%s', (_, facts, expected) => {
-      expect(endOf(facts)?.at).toEqual(instant(expected));
+      expect(lifeOf(facts, NOT_ASKED).end?.at).toEqual(instant(expected));
     });
   });
 
