@@ -85,6 +85,77 @@ describe('M6: C left in May and returned in June', () => {
   });
 });
 
+describe('what AWS answers about a buyer is one word', () => {
+  // The older one runs; of the other only a start was heard that names nothing, two hours ago.
+  const PARTS = [
+    found('1', { status: 'ACTIVE', startTime: '2026-11-18T10:00:00Z' }, '12:30'),
+    found('2', { status: 'ACTIVE', startTime: '2026-11-18T12:00:00Z' }, '12:30'),
+  ];
+  const parts = () =>
+    PARTS.map((event, index) => ({
+      ...{ origin: 'reconciliation' as const, messageId: `${rooms.options.sellerAccount} ${index}` },
+      ...{ via: 'reconciliation', body: '{}', content: { event } },
+    }));
+  const messages = (): Promise<unknown[]> =>
+    rooms.query(
+      `SELECT state, attempt_count AS attempts FROM marketplace.inbox_message
+       WHERE seller_account = $1 AND origin = 'reconciliation' ORDER BY message_id`,
+      [rooms.options.sellerAccount],
+    );
+  const applied = { state: 'applied', attempts: 1 };
+
+  beforeEach(async () => {
+    await arrive({ customerIdentifier: C, customerAwsAccountId: BUYER });
+    await hear(
+      rooms,
+      said('legacy.subscribeSucceeded', '10:00', legacy(C)),
+      found('1', { status: 'ACTIVE', startTime: '2026-11-18T10:00:00Z' }, '10:30'),
+    );
+    await hear(rooms, said('legacy.subscribeSucceeded', '12:00', legacy(C)));
+    moveTo('12:30');
+  });
+
+  it('a second purchase is told once, though the first alone would be told again', async () => {
+    expect(await told(rooms)).toEqual(['registered', 'activated', 'renewed']);
+    await rooms.messages.receiveAnswer(parts());
+    expect(await messages()).toEqual([applied, applied]);
+    expect(await told(rooms)).toEqual(['registered', 'activated', 'renewed']);
+    expect(await spansOf(rooms)).toEqual(['agmt-1 paid 11-18T09:00–11-18T12:00', 'agmt-2 paid 11-18T12:00–']);
+  });
+
+  it('two replicas that have asked at one instant enter it once', async () => {
+    const other = await rooms.replica();
+    await Promise.all([rooms, other].map((replica) => replica.messages.receiveAnswer(parts())));
+    await rooms.messages.run();
+    expect(await messages()).toEqual([applied, applied]);
+    expect(await told(rooms)).toEqual(['registered', 'activated', 'renewed']);
+    await other.close();
+  });
+
+  it('where a part fails the others are entered, and it is tried again', async () => {
+    await rooms.database.query(`
+      CREATE FUNCTION refuse_name() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'a part fails'; END$$`);
+    await rooms.database.query(`
+      CREATE TRIGGER refuse_name BEFORE INSERT ON marketplace.agreement_name FOR EACH ROW
+      WHEN (NEW.name = 'agmt-2') EXECUTE FUNCTION refuse_name()`);
+    try {
+      await rooms.messages.receiveAnswer(parts());
+      await rooms.messages.run();
+      expect(await messages()).toEqual([applied, { state: 'pending', attempts: 1 }]);
+    } finally {
+      await rooms.database.query(`DROP TRIGGER refuse_name ON marketplace.agreement_name`);
+      await rooms.database.query(`DROP FUNCTION refuse_name()`);
+    }
+    await rooms.query(
+      `UPDATE marketplace.inbox_message SET next_attempt_at = clock_timestamp() WHERE seller_account = $1`,
+      [rooms.options.sellerAccount],
+    );
+    await rooms.messages.run();
+    expect(await messages()).toEqual([applied, { ...applied, attempts: 2 }]);
+    expect(await spansOf(rooms)).toEqual(['agmt-1 paid 11-18T09:00–11-18T12:00', 'agmt-2 paid 11-18T12:00–']);
+  });
+});
+
 describe('M8: what is older than this agreement concerns another', () => {
   it.each([
     ['unsubscribe-success', (): LifecycleEvent => said('legacy.unsubscribed', '2026-10-01T10:00:00Z', legacy(C))],

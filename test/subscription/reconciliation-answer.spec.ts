@@ -126,6 +126,18 @@ describe('what of an answer is told', () => {
     expect(chain.map((one) => previousOf(one, chain))).toEqual(before);
   });
 
+  it('is of the older agreements first, whatever AWS’s order, so that each finds the one before it', () => {
+    const of = (...ids: string[]) =>
+      ids.map((id) => ({ about: expect.objectContaining({ agreementId: id }) as unknown }));
+    const [a, b] = [found('agmt-a'), found('agmt-b', { startTime: at('02T00:00:00') })];
+    const [c, d] = [found('agmt-c', { startTime: null }), found('agmt-d', { startTime: null })];
+    for (const listed of [
+      [a, b, c, d],
+      [c, d, b, a],
+    ])
+      expect(findingsOf(buyer(), answer(listed), 'license')).toMatchObject(of('agmt-a', 'agmt-b', 'agmt-c', 'agmt-d'));
+  });
+
   it('of its chain: of two that start at one instant neither is before the other', () => {
     const chain = [
       found('agmt-1'),
@@ -148,9 +160,9 @@ describe('what of an answer is told', () => {
     // Known is the first alone; the chain is told whole, so that it can be joined.
     expect(ids(findingsOf(buyer([known('agmt-1')]), answer(chain), 'license'))).toEqual([
       'agmt-1',
-      'agmt-3',
       'agmt-2',
       'agmt-9',
+      'agmt-3',
     ]);
   });
 

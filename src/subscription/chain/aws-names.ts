@@ -102,3 +102,8 @@ export function accountsOf(about: { customerAwsAccountId?: string | null | undef
 export function labelOf({ kind, digest }: AwsName, productCode: string | null): string {
   return kind === 'agreement' || kind === 'license' ? `${kind}:${digest}` : `${kind}:${productCode ?? ''}:${digest}`;
 }
+
+/** The name of a listing that is none of ours, as its messages list it: they go on once it is listed. */
+export function productLabelOf(productCode: string): string {
+  return `product:${productCode}`;
+}

@@ -9,7 +9,7 @@ import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
 import { ignoreWaiting, lockNames, type Outcome, selectIgnoredProduct, wakeWaiting } from '../inbox/message.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { completeAgreement, insertAgreementNames, selectProductOfId } from './agreement.sql.js';
-import { accountsOf, agreementNamesOf, buyerNamesOf, digestOf, labelOf } from './aws-names.js';
+import { accountsOf, agreementNamesOf, buyerNamesOf, digestOf, labelOf, productLabelOf } from './aws-names.js';
 import { resolveBuyer, selectBuyer } from './buyer.sql.js';
 import { type AgreementRecord, selectBuyersOf } from './buyer-chains.js';
 import { isBackBy, isUnknownAgreement, namingOf, withoutNames } from './buyer-return.js';
@@ -65,6 +65,12 @@ export class FactEntry {
     const product = await this.productOf(tx, heard.event);
     if (product === 'unlisted') return this.ignore(tx, heard.event);
     return this.enterNamed(tx, heard, product?.productCode ?? null);
+  }
+
+  /** The names of all parts of an answer at once: who holds one of them waits for no other. */
+  async lock(tx: LedgerSql, parts: readonly Heard[]): Promise<void> {
+    const labels = parts.flatMap((part) => this.spokenNames.labelsOf(part, part.event.about.productCode ?? null));
+    await lockNames(tx, this.options.sellerAccount, labels);
   }
 
   // --- what speaks of a subscription of ours
@@ -201,7 +207,7 @@ export class FactEntry {
         ...(follows === null ? {} : { previousDigest: follows }),
       },
     };
-    const projected = await this.projection.enter(tx, buyerId, { agreements: added, facts: [fact] });
+    const projected = await this.projection.enter(tx, buyerId, { agreements: added, facts: [fact] }, heard.isPart);
     if (event.isUntimed === true)
       await askAboutBuyer(tx, this.options.sellerAccount, buyerId, this.options.clock.now());
     await wakeWaiting(
@@ -277,15 +283,11 @@ export class FactEntry {
   private async ignore(tx: LedgerSql, { about }: LifecycleEvent, productCode = about.productCode): Promise<Entered> {
     const names = agreementNamesOf(about, 'event').map((name) => labelOf(name, null));
     const product =
-      productCode === undefined ? `product:id:${digestOf(about.productId ?? '')}` : productLabel(productCode);
+      productCode === undefined ? `product:id:${digestOf(about.productId ?? '')}` : productLabelOf(productCode);
     const error = `product ${productCode ?? about.productId ?? ''} is not listed in the options`;
     await ignoreWaiting(tx, this.options.sellerAccount, { names, productLabel: product, error });
     return { outcome: { state: 'ignored', names: [...names, product], error }, projected: null };
   }
-}
-
-export function productLabel(productCode: string): string {
-  return `product:${productCode}`;
 }
 
 function subscriptionOfFact(fact: NewFact, { reading, chains }: Projected): string | null {

@@ -9,11 +9,13 @@ import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { Waker } from '../../runtime/waker.js';
 import { resolveConflictsOfUnlisted } from './chain-conflict.js';
 import { adoptClaims } from './claim-adoption.js';
-import { FactEntry, productLabel } from './fact-entry.js';
-import { Projection } from './projection.js';
+import { productLabelOf } from './aws-names.js';
+import { FactEntry } from './fact-entry.js';
+import { Projection, type Projected } from './projection.js';
 import { markEntitlementsChanged } from './subscription.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
-import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
+import { type LifecycleEvent, type ReceivedMessage } from '../inbox/lifecycle-event.js';
+import { LifecycleInbox } from '../inbox/lifecycle-inbox.js';
 import {
   eraseMessage,
   type PendingMessage,
@@ -45,6 +47,7 @@ export class MessageProcessor {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly products: ProductCatalog,
+    private readonly inbox: LifecycleInbox,
     private readonly entry: FactEntry,
     private readonly projection: Projection,
     private readonly outbox: Outbox,
@@ -69,6 +72,44 @@ export class MessageProcessor {
   }
 
   /**
+   * Puts the parts of one answer of AWS into the inbox, and processes them as one: what the ledger made of some of them
+   * would be told to the host, and never was. Where that fails they are messages like any other.
+   */
+  async receiveAnswer(parts: readonly ReceivedMessage[]): Promise<void> {
+    if (parts.length === 0) return;
+    try {
+      await this.database.transaction((tx) => this.enterAnswer(tx, parts));
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      this.logger.warn(`an answer of AWS is entered part by part: ${redactedText((error as Error).message)}`);
+      await this.inbox.receive(parts);
+    }
+    this.waker.wake('seal');
+    this.waker.wake('reconcile');
+  }
+
+  private async enterAnswer(tx: LedgerSql, parts: readonly ReceivedMessage[]): Promise<void> {
+    // Another replica that asked at the same instant has entered some of them: the others are messages of their own.
+    if ((await this.inbox.enter(parts, tx)) < parts.length) return;
+    await limitLockWait(tx);
+    const receivedAt = this.options.clock.now();
+    const isPart = parts.length > 1;
+    const messages = parts.flatMap(({ origin, messageId, content }) =>
+      'event' in content ? [{ origin, messageId, event: content.event, receivedAt }] : [],
+    );
+    await this.entry.lock(
+      tx,
+      messages.map((message) => ({ ...message, heardAt: receivedAt })),
+    );
+    const buyerIds = new Set<string>();
+    for (const message of messages) {
+      const projected = await this.process(tx, message, isPart);
+      if (projected !== null) buyerIds.add(projected.chains.buyerId);
+    }
+    for (const buyerId of isPart ? buyerIds : []) await this.projection.projectBuyer(tx, buyerId);
+  }
+
+  /**
    * Once in the life of a process, whose options never change: messages of products that are listed again go on;
    * others' alerts are closed.
    */
@@ -76,7 +117,7 @@ export class MessageProcessor {
     if (this.isPrepared) return;
     const { sellerAccount, clock } = this.options;
     const listed = this.products.all.map(({ productCode }) => productCode);
-    await wakeIgnored(this.database, sellerAccount, listed.map(productLabel));
+    await wakeIgnored(this.database, sellerAccount, listed.map(productLabelOf));
     await resolveConflictsOfUnlisted(this.database, sellerAccount, listed, clock.now());
     this.isPrepared = true;
   }
@@ -126,7 +167,8 @@ export class MessageProcessor {
     try {
       return await this.database.transaction(async (tx) => {
         taken = await takePending(tx, this.options.sellerAccount);
-        return taken === null ? null : this.process(tx, taken);
+        if (taken === null) return null;
+        return (await this.process(tx, taken))?.changed ?? false;
       });
     } catch (error) {
       // TypeScript does not see the assignment inside the callback.
@@ -137,18 +179,19 @@ export class MessageProcessor {
     }
   }
 
-  private async process(tx: LedgerSql, { event, origin, messageId, receivedAt }: PendingMessage): Promise<boolean> {
+  private async process(tx: LedgerSql, message: PendingMessage, isPart = false): Promise<Projected | null> {
     const { sellerAccount, clock } = this.options;
+    const { event, origin, messageId, receivedAt } = message;
     await limitLockWait(tx);
-    const entered = await this.entry.enter(tx, { event, origin, messageId, heardAt: receivedAt });
+    const entered = await this.entry.enter(tx, { event, origin, messageId, heardAt: receivedAt, isPart });
     const { outcome, projected } = entered;
     await settleMessage(tx, sellerAccount, { origin, messageId }, outcome, clock.now());
     if (outcome.state === 'waiting') await this.entry.askAboutWaiting(tx, event, null);
-    if (entered.projected !== null && entered.isOfThePast) await eraseMessage(tx, sellerAccount, { origin, messageId });
+    if (projected !== null && entered.isOfThePast) await eraseMessage(tx, sellerAccount, { origin, messageId });
     countMetric('marketplace.messages', 1, { type: event.type, state: outcome.state });
-    if (outcome.state !== 'applied' || outcome.subscriptionId === null) return projected?.changed ?? false;
-    await this.notice(tx, outcome.subscriptionId, event);
-    return projected?.changed ?? false;
+    if (outcome.state === 'applied' && outcome.subscriptionId !== null)
+      await this.notice(tx, outcome.subscriptionId, event);
+    return projected;
   }
 
   /** What is told besides changes of state. */

@@ -95,8 +95,13 @@ export class Projection {
     return selectBuyersToChange(sql, this.options.sellerAccount, this.options.clock.now(), limit);
   }
 
-  /** Enters what was heard of a buyer, and projects. @param tx a READ COMMITTED transaction */
-  async enter(tx: LedgerSql, buyerId: string, news: News): Promise<Projected> {
+  /**
+   * Enters what was heard of a buyer, and projects.
+   * @param tx a READ COMMITTED transaction
+   * @param isPart more follows in this transaction that belongs to it: states are written and told by the caller's
+   * `projectBuyer` after the last part
+   */
+  async enter(tx: LedgerSql, buyerId: string, news: News, isPart = false): Promise<Projected> {
     const { sellerAccount } = this.options;
     // Statements after the locks see what the holder before has written.
     await lockBuyers(tx, sellerAccount, [buyerId]);
@@ -107,8 +112,8 @@ export class Projection {
     const reading = readChains(known);
     const placed = await this.placement.place(tx, known, reading);
     await this.writeRows(tx, placed, loaded, news);
-    const changed = await this.writeStates(tx, placed, reading);
-    await this.raiseConflicts(tx, placed, reading);
+    const changed = !isPart && (await this.writeStates(tx, placed, reading));
+    if (!isPart) await this.raiseConflicts(tx, placed, reading);
     const hasNews =
       news.facts.length > 0 ||
       placed.subscriptions.length !== loaded.subscriptions.length ||

@@ -12,6 +12,8 @@ export interface Heard {
   messageId: string;
   /** Business time. */
   heardAt: Date;
+  /** One of several parts of what AWS has answered: what they make of the buyer is written after the last. */
+  isPart?: boolean;
 }
 
 /** Answers of an API: their literals are sent back as they are. */
@@ -33,13 +35,18 @@ export class SpokenNames {
   constructor(private readonly sellerAccount: string) {}
 
   /** Locks everything that the event names. @returns what a message that waits is found by */
-  async lock(tx: LedgerSql, { event, origin }: Heard, productCode: string | null): Promise<string[]> {
+  async lock(tx: LedgerSql, heard: Heard, productCode: string | null): Promise<string[]> {
+    const labels = this.labelsOf(heard, productCode);
+    await lockNames(tx, this.sellerAccount, labels);
+    return labels;
+  }
+
+  labelsOf({ event, origin }: Heard, productCode: string | null): string[] {
     const names = agreementNamesOf(event.about, FROM_API.has(origin) ? 'api' : 'event');
     const previous = previousOf(event);
     const buyers = productCode === null ? [] : buyerNamesOf(event.about);
     const labels = [...names, ...buyers].map((name) => labelOf(name, productCode));
     if (previous !== null) labels.push(`agreement:${previous}`);
-    await lockNames(tx, this.sellerAccount, labels);
     return labels;
   }
 

@@ -51,13 +51,19 @@ export function findingsOf(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'li
       .filter((found) => knownOf(found) !== undefined || isOurs(found, buyer, identity))
       .map((found) => found.initialAgreementId),
   );
-  const byAgreement = answer.agreements
+  // The older first: what follows finds what it follows.
+  const byAgreement = [...answer.agreements]
+    .sort(byStart)
     .filter((found) => chains.has(found.initialAgreementId))
     .flatMap((found): Finding[] => {
       const finding = findingOf(buyer, found, answer);
       return isNews(finding, knownOf(found)) ? [finding] : [];
     });
   return [...byAgreement, ...entitledOf(buyer, answer, known)];
+}
+
+function byStart(a: FoundAgreement, b: FoundAgreement): number {
+  return Number(a.startTime ?? Infinity) - Number(b.startTime ?? Infinity) || byText(a.agreementId, b.agreementId);
 }
 
 /**

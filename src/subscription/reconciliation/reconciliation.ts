@@ -13,7 +13,6 @@ import { selectBuyersOf } from '../chain/buyer-chains.js';
 import { markCustomersChanged } from '../chain/customer-changed.sql.js';
 import { askAboutWaiting } from '../chain/next-ask.sql.js';
 import { Projection } from '../chain/projection.js';
-import { LifecycleInbox } from '../inbox/lifecycle-inbox.js';
 import { MessageProcessor } from '../chain/message-processor.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { type AskedBuyer } from './asked-buyer.js';
@@ -71,7 +70,6 @@ export class Reconciliation {
     private readonly database: LedgerDatabase,
     private readonly products: ProductCatalog,
     private readonly questions: BuyerQuestions,
-    private readonly inbox: LifecycleInbox,
     private readonly messages: MessageProcessor,
     private readonly projection: Projection,
     private readonly alerts: AlertBoard,
@@ -160,7 +158,7 @@ export class Reconciliation {
       body: JSON.stringify(finding),
       content: { event: { type: 'agreement.found' as const, at: answer.askedAt, ...finding } },
     }));
-    await this.inbox.receive(messages);
+    await this.messages.receiveAnswer(messages);
     return messages.map(({ messageId }) => messageId);
   }
 
