@@ -3,6 +3,7 @@ import { AgreementGateway } from '../aws/agreement-gateway.js';
 import { EntitlementGateway } from '../aws/entitlement-gateway.js';
 import { BuyerQuestions } from './reconciliation/buyer-questions.js';
 import { Reconciliation } from './reconciliation/reconciliation.js';
+import { WaitingMessages } from './reconciliation/waiting-messages.js';
 import { MessageProcessor } from './chain/message-processor.js';
 import { LifecycleInbox } from './inbox/lifecycle-inbox.js';
 import { LifecycleMessages } from './inbox/lifecycle-messages.service.js';
@@ -31,6 +32,7 @@ export const SUBSCRIPTION_PROVIDERS: Provider[] = [
   AgreementGateway,
   EntitlementGateway,
   BuyerQuestions,
+  WaitingMessages,
   Reconciliation,
   LicenseMigration,
   LifecycleJobs,

@@ -145,6 +145,10 @@ describe('a message of an agreement that nobody knows, of a known account', () =
         expect(twice - once).toBeLessThanOrEqual(once - before);
         await world.pass(6);
         expect(asked(world)).toBe(twice);
+        // Of which product it is, AWS tells where no message does: nobody need look at what is none of ours.
+        expect(await world.alerts()).toEqual([]);
+        const isSent = usageLicenseUpdated === 'sent';
+        expect(world.simulator.calls({ operation: 'DescribeAgreement' })).toHaveLength(isSent ? 0 : 1);
         // However often it changes: what AWS did not list by then is at another product.
         for (const days of [40, 50, 60]) {
           world.simulator.amend(agreement, { endsAt: new Date(world.now().getTime() + days * 24 * 3_600_000) });
@@ -156,9 +160,11 @@ describe('a message of an agreement that nobody knows, of a known account', () =
         other();
         await world.pass(0.5, 0.25);
         // License Updated names the product: what waited for its agreement is set aside.
-        expect(asked(world) - twice).toBe(usageLicenseUpdated === 'sent' ? 1 : 2);
+        expect(asked(world) - twice).toBe(isSent ? 1 : 2);
         await buyer.use(3);
         await world.pass(2);
+        expect(world.simulator.calls({ operation: 'DescribeAgreement' })).toHaveLength(isSent ? 0 : 2);
+        expect(await world.alerts()).toEqual([]);
         await world.expectUnits({ billed: { 'l-1': 3 } });
       });
     },

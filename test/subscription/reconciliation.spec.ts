@@ -454,22 +454,112 @@ describe('messages that wait for a buyer who never came', () => {
     expect(await rooms.alertKinds()).toEqual([]);
   });
 
+  const mine = { [LICENSE_PRODUCT]: 'prod-license', [LEGACY_PRODUCT]: 'prod-legacy' };
+  /** A replica that lists these products by their codes and entity ids. */
+  const knowing = (ids: Record<string, string> = mine): Promise<Rooms> =>
+    rooms.replica({
+      ...{ ...FOLLOWED, aws: UNHURRIED },
+      products: Object.entries(ids).map(([productCode, productId]) => ({
+        ...{ productCode, productId, dimensions: ['requests'] },
+        identity: productCode === LEGACY_PRODUCT ? ('legacy' as const) : ('license' as const),
+      })),
+    });
+  const described = (): number => rooms.simulator.calls({ operation: 'DescribeAgreement' }).length;
+  const stateOf = async (agreementId: string): Promise<string[]> => {
+    const rows = await rooms.query<{ state: string }>(
+      `SELECT state FROM marketplace.inbox_message WHERE seller_account = $1 AND event -> 'about' ->> 'agreementId' = $2`,
+      [rooms.options.sellerAccount, agreementId],
+    );
+    return rows.map(({ state }) => state);
+  };
+  const OTHER_PRODUCT = 'not-listed-here';
+  const idOf = (code: string): string =>
+    rooms.simulator.products().find(({ productCode }) => productCode === code)?.productId ?? '';
+
   it('M17: are not told of where they name a listing that is none of ours', async () => {
-    const mine = { [LICENSE_PRODUCT]: 'prod-license', [LEGACY_PRODUCT]: 'prod-legacy' };
-    const products = Object.entries(mine).map(([productCode, productId]) => ({
-      ...{ productCode, productId, dimensions: ['requests'] },
-      identity: productCode === LEGACY_PRODUCT ? ('legacy' as const) : ('license' as const),
-    }));
     await tell(amended({ agreementId: 'agmt-of-another', productId: 'prod-another' }));
     rooms.clock.advance(2 * HOUR_MS);
-    const knowing = await rooms.replica({ ...FOLLOWED, aws: UNHURRIED, products });
-    await knowing.reconciliation.run();
+    const replica = await knowing();
+    await replica.reconciliation.run();
     expect(await rooms.alertKinds()).toEqual([]);
     await tell(amended({ agreementId: 'agmt-of-ours', productId: 'prod-license' }));
     rooms.clock.advance(2 * HOUR_MS);
-    await knowing.reconciliation.run();
+    await replica.reconciliation.run();
     expect(await rooms.alertKinds()).toEqual(['contradiction']);
-    await knowing.close();
+    await replica.close();
+  });
+
+  describe('M17: whose product no message names', () => {
+    let replica: Rooms;
+    let other: Agreement;
+    beforeEach(async () => {
+      replica = await knowing();
+      other = rooms.simulator.subscribe({ productCode: OTHER_PRODUCT });
+      await tell(amended({ agreementId: other.agreementId }));
+    });
+    afterEach(() => replica.close());
+
+    it('are set aside, with all that follows, where AWS lists it at a product that is none of ours', async () => {
+      rooms.clock.advance(HOUR_MS - 1);
+      await replica.reconciliation.run();
+      expect({ described: described(), states: await stateOf(other.agreementId) }).toEqual({
+        ...{ described: 0, states: ['waiting'] },
+      });
+      rooms.clock.advance(1);
+      const second = await knowing();
+      await Promise.all([replica, second].map((one) => one.reconciliation.run()));
+      await second.close();
+      await tell(amended({ agreementId: other.agreementId }));
+      await replica.reconciliation.run();
+      expect({ described: described(), states: await stateOf(other.agreementId) }).toEqual({
+        ...{ described: 1, states: ['ignored', 'ignored'] },
+      });
+      expect(await rooms.alertKinds()).toEqual([]);
+    });
+
+    it('go on when that product is listed, by its code and id', async () => {
+      rooms.clock.advance(2 * HOUR_MS);
+      await replica.reconciliation.run();
+      expect(await stateOf(other.agreementId)).toEqual(['ignored']);
+      const listing = await knowing({ ...mine, [OTHER_PRODUCT]: idOf(OTHER_PRODUCT) });
+      await listing.messages.run();
+      expect(await stateOf(other.agreementId)).toEqual(['waiting']);
+      await listing.close();
+    });
+
+    it('wait, and are told of, where it is ours, where AWS knows nothing of it, and while one of our ids is not known', async () => {
+      const { agreementId } = rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT });
+      await tell(amended({ agreementId }));
+      await tell(amended({ agreementId: 'agmt-of-nobody' }));
+      rooms.clock.advance(2 * HOUR_MS);
+      await rooms.reconciliation.run();
+      expect({ described: described(), alerts: await rooms.alertKinds() }).toEqual({
+        ...{ described: 0, alerts: ['contradiction'] },
+      });
+      const ours = await knowing({ ...mine, [LICENSE_PRODUCT]: idOf(LICENSE_PRODUCT) });
+      for (let run = 1; run <= 3; run += 1) await ours.reconciliation.run();
+      // Each once, however often it is looked.
+      expect(described()).toBe(3);
+      expect(await stateOf(agreementId)).toEqual(['waiting']);
+      expect(await stateOf('agmt-of-nobody')).toEqual(['waiting']);
+      expect(await rooms.alertKinds()).toEqual(['contradiction']);
+      await ours.close();
+    });
+
+    it('wait where AWS gives no answer, and are asked about again', async () => {
+      const fault = rooms.simulator.faults.add({ kind: 'error500Before', operation: 'DescribeAgreement' });
+      rooms.clock.advance(2 * HOUR_MS);
+      await replica.reconciliation.run();
+      expect(await stateOf(other.agreementId)).toEqual(['waiting']);
+      fault.remove();
+      await rooms.query(
+        `UPDATE marketplace.inbox_message SET next_attempt_at = next_attempt_at - interval '10 minutes'
+         WHERE seller_account = $1`,
+        [rooms.options.sellerAccount],
+      );
+      await replica.reconciliation.run();
+      expect(await stateOf(other.agreementId)).toEqual(['ignored']);
+    });
   });
 });
 

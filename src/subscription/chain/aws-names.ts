@@ -103,7 +103,15 @@ export function labelOf({ kind, digest }: AwsName, productCode: string | null): 
   return kind === 'agreement' || kind === 'license' ? `${kind}:${digest}` : `${kind}:${productCode ?? ''}:${digest}`;
 }
 
-/** The name of a listing that is none of ours, as its messages list it: they go on once it is listed. */
-export function productLabelOf(productCode: string): string {
-  return `product:${productCode}`;
+interface ProductName {
+  productCode?: string | undefined;
+  productId?: string | undefined;
+}
+
+/**
+ * The name of a listing that is none of ours, as its messages list it, so that they go on once it is listed: by its
+ * code, or by its entity id where that is all that was named.
+ */
+export function productLabelOf({ productCode, productId }: ProductName): string {
+  return productCode === undefined ? `product:id:${digestOf(productId ?? '')}` : `product:${productCode}`;
 }

@@ -9,7 +9,7 @@ import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
 import { ignoreWaiting, lockNames, type Outcome, selectIgnoredProduct, wakeWaiting } from '../inbox/message.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { completeAgreement, insertAgreementNames, selectProductOfId } from './agreement.sql.js';
-import { accountsOf, agreementNamesOf, buyerNamesOf, digestOf, labelOf, productLabelOf } from './aws-names.js';
+import { accountsOf, agreementNamesOf, buyerNamesOf, labelOf, productLabelOf } from './aws-names.js';
 import { resolveBuyer, selectBuyer } from './buyer.sql.js';
 import { type AgreementRecord, selectBuyersOf } from './buyer-chains.js';
 import { isBackBy, isUnknownAgreement, namingOf, withoutNames } from './buyer-return.js';
@@ -282,8 +282,7 @@ export class FactEntry {
    */
   private async ignore(tx: LedgerSql, { about }: LifecycleEvent, productCode = about.productCode): Promise<Entered> {
     const names = agreementNamesOf(about, 'event').map((name) => labelOf(name, null));
-    const product =
-      productCode === undefined ? `product:id:${digestOf(about.productId ?? '')}` : productLabelOf(productCode);
+    const product = productLabelOf({ ...about, productCode });
     const error = `product ${productCode ?? about.productId ?? ''} is not listed in the options`;
     await ignoreWaiting(tx, this.options.sellerAccount, { names, productLabel: product, error });
     return { outcome: { state: 'ignored', names: [...names, product], error }, projected: null };

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { isOutage, LedgerDatabase, type LedgerSql, sqlStateOf } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
-import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { type ResolvedOptions, type ResolvedProduct } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
 import { redactedText } from '../../runtime/redaction.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
@@ -117,7 +117,7 @@ export class MessageProcessor {
     if (this.isPrepared) return;
     const { sellerAccount, clock } = this.options;
     const listed = this.products.all.map(({ productCode }) => productCode);
-    await wakeIgnored(this.database, sellerAccount, listed.map(productLabelOf));
+    await wakeIgnored(this.database, sellerAccount, this.products.all.flatMap(labelsOf));
     await resolveConflictsOfUnlisted(this.database, sellerAccount, listed, clock.now());
     this.isPrepared = true;
   }
@@ -231,6 +231,10 @@ export class MessageProcessor {
         'it speaks of may stand wrong.',
     });
   }
+}
+
+function labelsOf({ productCode, productId }: ResolvedProduct): string[] {
+  return [productLabelOf({ productCode }), ...(productId === undefined ? [] : [productLabelOf({ productId })])];
 }
 
 /** Nobody waits long for what a host's open transaction may hold: the message is processed later. */

@@ -219,36 +219,3 @@ export async function selectRefused(
   );
   return rows.map(({ subject }) => subject);
 }
-
-/**
- * Messages that have waited since before an instant for a subscription that nobody knows. Those that name a listing
- * which is none of ours are no concern of ours: another product of the seller shares the queue.
- */
-export async function countWaiting(
-  sql: LedgerSql,
-  sellerAccount: string,
-  before: Date,
-  listed: { productCodes: readonly string[]; productIds: readonly string[] | null },
-): Promise<{ count: number; oldest: Date | null }> {
-  const [row] = await sql.query<{ count: number; oldest: Date | null }>(
-    `SELECT count(*)::int AS count, min(received_at) AS oldest FROM marketplace.inbox_message
-     WHERE seller_account = $1 AND state = 'waiting' AND received_at <= $2
-       AND coalesce(event -> 'about' ->> 'productCode' = ANY ($3::text[]), true)
-       AND ($4::text[] IS NULL OR coalesce(event -> 'about' ->> 'productId' = ANY ($4::text[]), true))`,
-    [sellerAccount, before.toISOString(), listed.productCodes, listed.productIds],
-  );
-  return row ?? { count: 0, oldest: null };
-}
-
-/** Entity ids of our listings, as agreements have told them. */
-export async function selectProductIds(
-  sql: LedgerSql,
-  sellerAccount: string,
-  productCodes: readonly string[],
-): Promise<{ productCode: string; productId: string }[]> {
-  return sql.query(
-    `SELECT DISTINCT product_code AS "productCode", product_id AS "productId" FROM marketplace.agreement
-     WHERE seller_account = $1 AND product_code = ANY ($2::text[]) AND product_id IS NOT NULL`,
-    [sellerAccount, productCodes],
-  );
-}

@@ -26,12 +26,11 @@ import {
   closeQuestion,
   countToAsk,
   countUnapplied,
-  countWaiting,
   postponeQuestion,
-  selectProductIds,
   selectRefused,
   selectUnlistedAlerts,
 } from './reconciliation.sql.js';
+import { WaitingMessages } from './waiting-messages.js';
 
 /** What is not as it should be is asked about after this long, however patient `reconcileAfterMs` is. */
 const IMPATIENCE_MS = HOUR_MS;
@@ -43,7 +42,6 @@ const PATIENCE_MS = 10 * 60_000;
 const AGAIN_AFTER_MS = 60_000;
 const LOOKS_MAX = 8;
 const LOOK_AGAIN_AFTER_MS = 50;
-const WAITING_SUBJECT = 'inbox';
 const SETUP_SUBJECT = 'reconciliation';
 
 export interface AskingProgress {
@@ -71,6 +69,7 @@ export class Reconciliation {
     private readonly products: ProductCatalog,
     private readonly questions: BuyerQuestions,
     private readonly messages: MessageProcessor,
+    private readonly waiting: WaitingMessages,
     private readonly projection: Projection,
     private readonly alerts: AlertBoard,
     private readonly waker: Waker,
@@ -96,7 +95,7 @@ export class Reconciliation {
       this.logger.log(`AWS was asked about ${asked} buyer(s), of ${failed} it gave no answer`, {
         ...(await this.progress()),
       });
-    await this.reportWaiting(this.options.clock.now());
+    await this.waiting.run(signal);
     await this.forgetUnlisted();
   }
 
@@ -253,44 +252,5 @@ export class Reconciliation {
     )) {
       await this.alerts.resolve(this.database, 'contradiction', subject);
     }
-  }
-
-  private async reportWaiting(now: Date): Promise<void> {
-    const listed = { productCodes: this.productCodes, productIds: await this.productIds() };
-    const { count, oldest } = await countWaiting(
-      this.database,
-      this.options.sellerAccount,
-      plusMs(now, -IMPATIENCE_MS),
-      listed,
-    );
-    if (count === 0) {
-      await this.alerts.resolve(this.database, 'contradiction', WAITING_SUBJECT);
-      return;
-    }
-    await this.alerts.raise(this.database, {
-      kind: 'contradiction',
-      subject: WAITING_SUBJECT,
-      severity: 'warning',
-      message:
-        `${count} lifecycle message(s), the oldest of ${oldest?.toISOString() ?? 'unknown'}, speak of agreements ` +
-        'that no buyer has registered. They are kept and ' +
-        'applied when one does; a buyer who has paid may need help to reach the registration page.',
-      details: { messages: count },
-    });
-  }
-
-  /** Null while a listing's entity id is not known: then any might be ours. */
-  private async productIds(): Promise<string[] | null> {
-    const told = await selectProductIds(this.database, this.options.sellerAccount, this.productCodes);
-    const ids: string[] = [];
-    for (const { productCode, productId } of this.products.all) {
-      const known = [
-        ...(productId === undefined ? [] : [productId]),
-        ...told.filter((row) => row.productCode === productCode).map((row) => row.productId),
-      ];
-      if (known.length === 0) return null;
-      ids.push(...known);
-    }
-    return ids;
   }
 }
