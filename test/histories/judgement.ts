@@ -12,11 +12,12 @@ interface Placed {
   agreement: string | null;
   price: 'trial' | 'paid' | null;
   kind: string | null;
-  has_note: boolean;
+  /** AWS had billed it, or may have, before the fact was heard by which it stands wrong: the record says so. */
+  is_noted: boolean;
 }
 
 const PLACES = `
-  SELECT e.key, r.state, r.disposition, r.kind, p.price, r.notes <> '{}' AS has_note,
+  SELECT e.key, r.state, r.disposition, r.kind, p.price, r.notes ? 'movedSince' AS is_noted,
          (SELECT n.name FROM marketplace.agreement_name n WHERE n.kind = 'agreement' AND n.agreement_id IN (
             SELECT a.id FROM marketplace.agreement a WHERE a.id = p.agreement_id OR a.alias_of = p.agreement_id
                OR a.id = (SELECT b.alias_of FROM marketplace.agreement b WHERE b.id = p.agreement_id))
@@ -37,7 +38,8 @@ export interface Figures {
   certain: number;
   faults: number;
   /**
-   * Units that stand in another period than the oracle’s, with a note: AWS had taken them before the fact was heard.
+   * Units that stand in another period than the oracle’s, or in one though in none of his, with a note: AWS had taken
+   * them before the fact was heard.
    */
   misplaced: number;
 }
@@ -90,18 +92,20 @@ export async function judge(played: PlayedWorld): Promise<Judgement> {
       }
       const inPeriod = place.kind === 'hour' || place.kind === 'closing';
       if (place.state === 'metered') figures.billed += units;
+      const isNoted = recipe.messages === 'wild' && place.is_noted;
       if (verdict.place !== 'period') {
-        if (inPeriod)
+        if (inPeriod && isNoted) figures.misplaced += units;
+        else if (inPeriod)
           faultsFound.push(
             `${about(history, use)}: nobody pays for it (${verdict.place}), and it is priced by ` +
-              `${place.agreement} ${place.price}`,
+              `${place.agreement} ${place.price} (${place.state} ${place.disposition ?? ''})`,
           );
         continue;
       }
       if (verdict.isCertain) figures.certain += units;
       const isRight = place.agreement === agreementIds[verdict.agreement] && place.price === verdict.price;
       if (inPeriod && !isRight) {
-        if (recipe.messages === 'wild' && place.has_note) figures.misplaced += units;
+        if (isNoted) figures.misplaced += units;
         else
           faultsFound.push(
             `${about(history, use)}: belongs to agreement ${verdict.agreement} ${verdict.price}, and is priced ` +
