@@ -129,11 +129,16 @@ export class AlertBoard {
     return rows.map((row) => row.subject);
   }
 
-  async resolve(tx: LedgerSql, kind: AlertKind, subjects: string | readonly string[]): Promise<void> {
+  async resolve(
+    tx: LedgerSql,
+    kinds: AlertKind | readonly AlertKind[],
+    subjects: string | readonly string[],
+  ): Promise<void> {
+    const { sellerAccount, clock } = this.options;
     await tx.query(
-      `UPDATE marketplace.alert SET resolved_at = $4 WHERE seller_account = $1 AND kind = $2 AND subject = ANY ($3)
-        AND resolved_at IS NULL`,
-      [this.options.sellerAccount, kind, [subjects].flat().map(storableText), this.options.clock.now().toISOString()],
+      `UPDATE marketplace.alert SET resolved_at = $4
+       WHERE seller_account = $1 AND kind = ANY ($2) AND subject = ANY ($3) AND resolved_at IS NULL`,
+      [sellerAccount, [kinds].flat(), [subjects].flat().map(storableText), clock.now().toISOString()],
     );
   }
 }

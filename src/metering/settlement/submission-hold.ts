@@ -104,8 +104,7 @@ export class SubmissionHold implements OnModuleInit {
     await this.database.transaction(async (tx) => {
       await movePinnedHome(tx, sellerAccount, await readHome(tx), by);
       if (hold !== null) await insertHold(tx, sellerAccount, by, null);
-      await this.alerts.resolve(tx, 'ledgerMoved', ALERT_SUBJECT);
-      await this.alerts.resolve(tx, 'submissionHeld', ALERT_SUBJECT);
+      await this.alerts.resolve(tx, ['ledgerMoved', 'submissionHeld'], ALERT_SUBJECT);
       const released = { action: 'submission.released', target: { hold, copyOf }, result: {} } as const;
       await insertAction(tx, sellerAccount, { ...released, by, reason, at: clock.now() });
     });

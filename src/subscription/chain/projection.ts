@@ -180,9 +180,8 @@ export class Projection {
     const conflicts = isListed ? conflictsOf(placed, reading) : [];
     for (const conflict of conflicts) await this.alerts.raise(tx, conflict);
     const subject = `${placed.productCode} ${placed.buyerId}`;
-    for (const kind of CONFLICT_KINDS) {
-      if (!conflicts.some((alert) => alert.kind === kind)) await this.alerts.resolve(tx, kind, subject);
-    }
+    const over = CONFLICT_KINDS.filter((kind) => !conflicts.some((alert) => alert.kind === kind));
+    await this.alerts.resolve(tx, over, subject);
   }
 
   private async markChanged(tx: LedgerSql, placed: BuyerChains, loaded: BuyerChains): Promise<void> {
