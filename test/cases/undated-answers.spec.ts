@@ -59,6 +59,42 @@ describe('a cancellation that AWS, asked, tells without its instant', () => {
   );
 });
 
+describe('a cancellation that AWS, asked, tells without its instant, and does not count as a change', () => {
+  const switches = { cancelledEndTime: 'signed', endedUpdateTime: 'before' } as const;
+
+  it('is dated by the question where no message tells of it: usage until then is sent, and AWS judges it', async () => {
+    await withWorld({ ways: [], simulator: { switches } }, async (world) => {
+      const buyer = await world.join('acme', { productCode: PRODUCT_CODE });
+      for (const turn of ['10:30', '11:31', '12:02']) await world.goTo(`2026-11-11T${turn}:00Z`);
+      await buyer.use(3);
+      world.clock.set(at('2026-11-11T12:05:00Z'));
+      buyer.cancel();
+      world.clock.set(at('2026-11-11T12:20:00Z'));
+      await buyer.use(5);
+      await world.goTo('2026-11-11T12:40:00Z');
+      await world.pass(4, 0.25);
+      await world.expectUnits({ billed: { 'l-1': 8 } });
+    });
+  });
+
+  it('is dated by its message, and by no amendment before it of which none came', async () => {
+    await withWorld({ simulator: { switches } }, async (world) => {
+      const endsAt = at('2026-12-11T10:00:00Z');
+      const buyer = await world.join('acme', { productCode: LEGACY_CODE, endsAt });
+      await world.pass(1);
+      const quiet = world.simulator.notifications.disturb({ kind: 'drop' });
+      world.simulator.amend(buyer.agreement, { endsAt: at('2026-12-12T10:00:00Z') });
+      quiet.remove();
+      await world.goTo('2026-11-11T12:20:00Z');
+      await buyer.use(5);
+      world.clock.set(at('2026-11-11T12:45:00Z'));
+      buyer.cancel();
+      await world.pass(4, 0.25);
+      await world.expectUnits({ billed: { 'l-1': 5 } });
+    });
+  });
+});
+
 describe('a legacy buyer who cancels, and returns soon after the end that was signed', () => {
   it.each(['told', 'signed'] as const)(
     'has a subscription of its own, which no late usage of the first one is billed to (endTime is %s)',

@@ -19,10 +19,15 @@ const NAMES = [
 /** By which AWS's answers are behind: no text says. */
 const ANSWER_DELAYS_MS = [0, 5_000, 540_000];
 
-/** How this world's AWS reads its own texts. */
-export function drawReadings(random: SeededRandom): Partial<Switches> {
+/**
+ * How this world's AWS reads its own texts. Where every message comes, ends need not count as changes: where none does,
+ * nothing else tells when a cancellation was.
+ */
+export function drawReadings(random: SeededRandom, isAllTold: boolean): Partial<Switches> {
   const drawn = Object.fromEntries(NAMES.map((name) => [name, pick<unknown>(random, switchValues[name])]));
   const searchIndexDelayMs = pick(random, ANSWER_DELAYS_MS);
   const cancelledEndTime = pick(random, switchValues.cancelledEndTime);
-  return { ...drawn, searchIndexDelayMs, cancelledEndTime, agreementTermsDelayMs: pick(random, ANSWER_DELAYS_MS) };
+  const agreementTermsDelayMs = pick(random, ANSWER_DELAYS_MS);
+  const endedUpdateTime = isAllTold ? pick(random, switchValues.endedUpdateTime) : 'end';
+  return { ...drawn, searchIndexDelayMs, cancelledEndTime, agreementTermsDelayMs, endedUpdateTime };
 }

@@ -55,7 +55,12 @@ export class PlayedWorld {
     const random = new SeededRandom(seed, 'world');
     const world = await World.start({
       startAt: new Date('2026-11-11T00:00:00Z'),
-      simulator: { seed, ...(readings === 'drawn' && { switches: drawReadings(new SeededRandom(seed, 'readings')) }) },
+      simulator: {
+        seed,
+        ...(readings === 'drawn' && {
+          switches: drawReadings(new SeededRandom(seed, 'readings'), messages === 'known'),
+        }),
+      },
       options: { reconcileAfterMs: (messages === 'wild' ? 2 : 6) * 3_600_000 },
     });
     const played = new PlayedWorld(recipe, world, random, world.now().getTime());

@@ -59,6 +59,7 @@ const ELSEWHERE: Partial<Record<keyof Switches, string>> = {
   convertedTrialTerm: 'the Agreement API',
   endedTerms: 'a cancelled trial',
   cancelledEndTime: 'undated-answers.spec.ts',
+  endedUpdateTime: 'undated-answers.spec.ts',
   searchIndexDelayMs: 'the Agreement API',
   agreementTermsDelayMs: 'undated-answers.spec.ts',
   licenseArnFilter: 'the Agreement API',

@@ -9,7 +9,7 @@ import {
   type MarketplaceEntitlementServiceClient,
 } from '@aws-sdk/client-marketplace-entitlement-service';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type Listing, type MarketplaceSimulator, type SimulatorOptions } from '../src/index.js';
+import { type Agreement, type Listing, type MarketplaceSimulator, type SimulatorOptions } from '../src/index.js';
 import { agreementClient, errorNameOf } from './marketplace-client.js';
 import { hourMs, noon, startMarketplace, stopMarketplaces } from './simulated-marketplace.js';
 
@@ -96,6 +96,41 @@ describe('agreementTermsDelayMs', () => {
     sim.clock.advance(1);
     expect(await isTrial()).toBe(false);
   });
+});
+
+describe('endedUpdateTime', () => {
+  it.each([
+    ['end', 3 * hourMs],
+    ['before', hourMs],
+  ] as const)(
+    '%s: the last change of what was cancelled; a renewal counts in any case',
+    async (endedUpdateTime, ended) => {
+      const { sim, listing, client } = await startReadings({ switches: { endedUpdateTime } });
+      const changedAt = async ({ agreementId }: Agreement): Promise<Date | undefined> => {
+        const found = await client.send(
+          new SearchAgreementsCommand({
+            catalog: 'AWSMarketplace',
+            filters: [
+              { name: 'PartyType', values: ['Proposer'] },
+              { name: 'AgreementType', values: ['PurchaseAgreement'] },
+            ],
+          }),
+        );
+        return found.agreementViewSummaries?.find((one) => one.agreementId === agreementId)?.lastUpdateTime;
+      };
+      const agreement = sim.subscribe({ productCode: listing.productCode, endsAt: after(48 * hourMs) });
+      const renewed = sim.subscribe({ productCode: listing.productCode, endsAt: after(48 * hourMs) });
+      expect(await changedAt(agreement)).toEqual(after(0));
+      sim.clock.advance(hourMs);
+      sim.amend(agreement, { endsAt: after(72 * hourMs) });
+      expect(await changedAt(agreement)).toEqual(after(hourMs));
+      sim.clock.advance(2 * hourMs);
+      sim.cancel(agreement);
+      sim.renew(renewed, { startsAt: sim.clock.now() });
+      expect(await changedAt(agreement)).toEqual(after(ended));
+      expect(await changedAt(renewed)).toEqual(after(3 * hourMs));
+    },
+  );
 });
 
 describe('cancelledEndTime', () => {

@@ -122,6 +122,8 @@ export interface Agreement {
   readonly endsAs: 'EXPIRED' | 'CANCELLED' | 'TERMINATED';
   /** The last change of any kind. */
   readonly updatedAt: Date;
+  /** The last change that was not its end. */
+  readonly amendedAt: Date;
   readonly suspended: boolean;
   readonly entitlements: readonly Readonly<Entitlement>[];
   /** The latest, if there ever was one. */

@@ -1,4 +1,4 @@
-import { type Agreement, type AgreementIntent, type SubscribeOptions } from './agreement.js';
+import { type Agreement, type AgreementStatus, type AgreementIntent, type SubscribeOptions } from './agreement.js';
 import { AgreementHistory } from './agreement-history.js';
 import {
   type Listing,
@@ -25,6 +25,9 @@ export interface Origin {
   readonly previous?: Agreement;
   readonly licenseArn?: string;
 }
+
+/** Ends, and no renewals. */
+const ENDS: ReadonlySet<AgreementStatus> = new Set(['CANCELLED', 'EXPIRED', 'TERMINATED', 'ROLLED_BACK']);
 
 /** Everything sold on the simulated marketplace: products, buyers, agreements. */
 export class MarketplaceCatalog {
@@ -122,6 +125,7 @@ export class MarketplaceCatalog {
       ...(options.endsAt && { endsAt: new Date(options.endsAt), signedEndsAt: new Date(options.endsAt) }),
       endsAs: 'EXPIRED',
       updatedAt: now,
+      amendedAt: now,
       suspended: false,
       entitlements: [...(options.entitlements ?? [])],
     };
@@ -140,7 +144,9 @@ export class MarketplaceCatalog {
     // An end that comes with what the agreement ends as was not signed: it was cancelled, replaced, or failed.
     const isSigned = 'endsAt' in change && !('endsAs' in change) && !('status' in change);
     const signed = isSigned ? { signedEndsAt: change.endsAt } : {};
-    const changed = Object.entries({ ...before, ...change, ...signed, updatedAt: now });
+    const ends = 'endsAs' in change || (change.status !== undefined && ENDS.has(change.status));
+    const amendedAt = ends ? before.amendedAt : now;
+    const changed = Object.entries({ ...before, ...change, ...signed, updatedAt: now, amendedAt });
     const agreement = Object.fromEntries(changed.filter(([, value]) => value !== undefined)) as unknown as Agreement;
     this.#agreements.set(agreementId, agreement);
     return agreement;

@@ -105,7 +105,7 @@ export class SearchAgreements implements ApiHandler {
     const behavior = endTimeBehaviorOf(agreement, this.catalog);
     return {
       ...shape,
-      lastUpdateTime: epochSeconds(agreement.updatedAt),
+      lastUpdateTime: epochSeconds(switches.endedUpdateTime === 'end' ? agreement.updatedAt : agreement.amendedAt),
       entitlements: [{ licenseArn: agreement.licenseArn }],
       ...(behavior && { endTimeBehaviorType: behavior.type }),
       ...(behavior?.reasonCode && { endTimeBehaviorReasonCode: behavior.reasonCode }),

@@ -65,6 +65,11 @@ export interface AgreementSwitches {
    */
   cancelledEndTime: 'told' | 'signed';
   /**
+   * lastUpdateTime of an agreement that has ended: its end counts as a change (`end`), or only what was changed while it
+   * ran (`before`). Amendments and renewals do [SDK-A]; of an end AWS is silent. Default `end`.
+   */
+  endedUpdateTime: 'end' | 'before';
+  /**
    * Milliseconds of the simulator's clock, 0 to 3600000, by which SearchAgreements lags behind: an agreement that ended
    * is listed as it was before, a new one not at all. AWS is silent; DescribeAgreement is up to date. Default 0.
    */
@@ -104,6 +109,7 @@ export const agreementSwitchValues: ValuesOf<AgreementSwitches> = {
   convertedTrialTerm: ['absent', 'kept'],
   endedTerms: ['signed', 'shortened'],
   cancelledEndTime: ['told', 'signed'],
+  endedUpdateTime: ['end', 'before'],
   searchIndexDelayMs: [0, 5_000],
   agreementTermsDelayMs: [0, 5_000],
   licenseArnFilter: ['supported', 'refused'],
