@@ -4,9 +4,13 @@ import { agreementsOf, verdictOf } from './oracle.js';
 import { type PlayedWorld } from './played-world.js';
 import { isTold } from './tellings.js';
 
+const MINUTE_MS = 60_000;
+
 /** Where the ledger has an event. */
 interface Placed {
   key: string;
+  occurred_at: Date;
+  sealed_at: Date | null;
   state: string | null;
   disposition: string | null;
   agreement: string | null;
@@ -17,7 +21,7 @@ interface Placed {
 }
 
 const PLACES = `
-  SELECT e.key, r.state, r.disposition, r.kind, p.price, r.notes ? 'movedSince' AS is_noted,
+  SELECT e.key, e.occurred_at, r.sealed_at, r.state, r.disposition, r.kind, p.price, r.notes ? 'movedSince' AS is_noted,
          (SELECT n.name FROM marketplace.agreement_name n WHERE n.kind = 'agreement' AND n.agreement_id IN (
             SELECT a.id FROM marketplace.agreement a WHERE a.id = p.agreement_id OR a.alias_of = p.agreement_id
                OR a.id = (SELECT b.alias_of FROM marketplace.agreement b WHERE b.id = p.agreement_id))
@@ -94,7 +98,10 @@ export async function judge(played: PlayedWorld): Promise<Judgement> {
       if (place.state === 'metered') figures.billed += units;
       const isNoted = recipe.messages === 'wild' && place.is_noted;
       if (verdict.place !== 'period') {
-        if (inPeriod && isNoted) figures.misplaced += units;
+        const endsAt = agreements[agreementIds.indexOf(place.agreement ?? '')]?.endsAt ?? null;
+        const sinceMs = endsAt === null ? -1 : (use.occurredAt - endsAt) * MINUTE_MS;
+        const isUnaware = inPeriod && recipe.messages === 'wild' && (await wasUnaware(played, place, sinceMs));
+        if (inPeriod && (isNoted || isUnaware)) figures.misplaced += units;
         else if (inPeriod)
           faultsFound.push(
             `${about(history, use)}: nobody pays for it (${verdict.place}), and it is priced by ` +
@@ -123,6 +130,36 @@ export async function judge(played: PlayedWorld): Promise<Judgement> {
       wrong.push(...faultsFound, `of ${history.name} the ledger has heard: ${await heardOf(played, subscriptionIds)}`);
   }
   return { figures, wrong };
+}
+
+/**
+ * Whether a use of so long after its agreement's end was sealed before anything was heard of that end. It stays where it
+ * is then, as what nobody pays has no other place: AWS refuses it, or has taken it.
+ */
+async function wasUnaware(
+  { world }: PlayedWorld,
+  { key, occurred_at: usedAt, sealed_at: sealedAt }: Placed,
+  sinceMs: number,
+): Promise<boolean> {
+  if (sealedAt === null || sinceMs < 0) return false;
+  const endsAt = new Date(usedAt.getTime() - sinceMs);
+  const [row] = await world.database.query<{ is_aware: boolean }>(
+    `SELECT EXISTS (
+       SELECT FROM marketplace.usage_event e
+       JOIN marketplace.rollup_event re ON e.id = ANY (re.ids)
+       JOIN marketplace.rollup u ON u.id = re.rollup_id
+       JOIN marketplace.metering_record r ON r.id = u.record_id
+       JOIN marketplace.subscription s ON s.id = r.subscription_id
+       JOIN marketplace.fact f ON f.buyer_id = s.buyer_id
+       CROSS JOIN LATERAL unnest(CASE WHEN f.type <> 'agreement.found' THEN ARRAY[f.at]
+         WHEN f.details ->> 'status' = 'ACTIVE' THEN ARRAY[]::timestamptz[]
+         ELSE ARRAY[f.at, (f.details ->> 'endTime')::timestamptz, (f.details ->> 'lastUpdateTime')::timestamptz] END) AS told
+       WHERE e.key = $1 AND f.heard_at <= $2 AND told BETWEEN $3::timestamptz - interval '1 minute' AND $4
+         AND f.type IN ('agreement.found', 'agreement.ended', 'license.deprovisioned', 'legacy.unsubscribePending',
+           'legacy.unsubscribed')) AS is_aware`,
+    [key, sealedAt.toISOString(), endsAt.toISOString(), usedAt.toISOString()],
+  );
+  return row?.is_aware === false;
 }
 
 /** The facts that the ledger has of a buyer, in the order in which they were heard. */

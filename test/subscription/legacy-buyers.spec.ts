@@ -123,6 +123,23 @@ describe('what AWS answers about a buyer is one word', () => {
     expect(await spansOf(rooms)).toEqual(['agmt-1 paid 11-18T09:00–11-18T12:00', 'agmt-2 paid 11-18T12:00–']);
   });
 
+  it.each<[string, string]>([
+    [
+      'a name in it',
+      `SELECT pg_advisory_xact_lock(hashtext('marketplace.names'), hashtext($1 || ' agreement:' || encode(sha256('2'), 'hex')))`,
+    ],
+    ['the buyer', `SELECT FROM marketplace.buyer WHERE seller_account = $1 FOR UPDATE`],
+  ])('where another transaction holds %s for long, it is for later, and still one word', async (_, lock) => {
+    await rooms.database.transaction(async (tx) => {
+      await tx.query(lock, [rooms.options.sellerAccount]);
+      expect(await rooms.messages.receiveAnswer(parts())).toBe(false);
+    });
+    expect(await messages()).toEqual([]);
+    expect(await rooms.messages.receiveAnswer(parts())).toBe(true);
+    expect(await messages()).toEqual([applied, applied]);
+    expect(await told(rooms)).toEqual(['registered', 'activated', 'renewed']);
+  });
+
   it('two replicas that have asked at one instant enter it once', async () => {
     const other = await rooms.replica();
     await Promise.all([rooms, other].map((replica) => replica.messages.receiveAnswer(parts())));

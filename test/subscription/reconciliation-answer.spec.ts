@@ -127,8 +127,7 @@ describe('what of an answer is told', () => {
   });
 
   it('is of the older agreements first, whatever AWS’s order, so that each finds the one before it', () => {
-    const of = (...ids: string[]) =>
-      ids.map((id) => ({ about: expect.objectContaining({ agreementId: id }) as unknown }));
+    const of = (...ids: string[]) => ids.map((id) => ({ about: expect.objectContaining({ agreementId: id }) }));
     const [a, b] = [found('agmt-a'), found('agmt-b', { startTime: at('02T00:00:00') })];
     const [c, d] = [found('agmt-c', { startTime: null }), found('agmt-d', { startTime: null })];
     for (const listed of [

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Agreement, type SubscribeOptions } from 'aws-marketplace-simulator';
+import { type AskedBuyer } from '../../src/subscription/reconciliation/asked-buyer.js';
+import { findingsOf } from '../../src/subscription/reconciliation/buyer-answer.js';
 import { dropDatabaseOfSuite, HOUR_MS, LEGACY_PRODUCT, LICENSE_PRODUCT, NOON, Rooms } from './rooms.js';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -525,6 +527,74 @@ describe('messages that wait for a buyer who never came', () => {
       await listing.messages.run();
       expect(await stateOf(other.agreementId)).toEqual(['waiting']);
       await listing.close();
+    });
+
+    const advisory = ({ agreementId, accountId }: Agreement) => ({
+      ...{ type: 'advisory.issued', about: { agreementId, customerAwsAccountId: accountId } },
+      details: { detailType: 'Purchase Agreement Advisory Issued' },
+    });
+    const advisories = (): Promise<unknown[]> =>
+      rooms.query(`SELECT state FROM marketplace.inbox_message WHERE seller_account = $1 AND type LIKE 'advisory%'`, [
+        rooms.options.sellerAccount,
+      ]);
+
+    it('go on when the buyer arrives at that product, listed since by its code alone', async () => {
+      await tell(advisory(other));
+      rooms.clock.advance(2 * HOUR_MS);
+      await replica.reconciliation.run();
+      expect(await advisories()).toEqual([{ state: 'ignored' }]);
+      const products = [{ productCode: OTHER_PRODUCT, dimensions: ['requests'] }];
+      const listing = await rooms.replica({ ...FOLLOWED, aws: UNHURRIED, products });
+      await listing.catalog.sync();
+      await listing.messages.run();
+      const { subscriptionId } = await listing.registration.inspect(await listing.arrive(other));
+      await reconcile(listing);
+      expect(await advisories()).toEqual([{ state: 'applied' }]);
+      expect((await listing.subscriptions.get(subscriptionId))?.state).toBe('suspended');
+      await listing.close();
+    });
+
+    it('go on when its buyer arrives, whatever a replica of the release before sets aside meanwhile', async () => {
+      rooms.clock.advance(2 * HOUR_MS);
+      await replica.reconciliation.run();
+      const next = await knowing({ ...mine, [OTHER_PRODUCT]: idOf(OTHER_PRODUCT) });
+      await next.catalog.sync();
+      await next.messages.run();
+      await replica.reconciliation.run();
+      expect(await stateOf(other.agreementId)).toEqual(['ignored']);
+      await next.arrive(other);
+      await reconcile(next);
+      expect([...new Set(await stateOf(other.agreementId))]).toEqual(['applied']);
+      await next.close();
+    });
+
+    it('are not set aside for an agreement of ours that holds another product, too', async () => {
+      const [ours, second] = [1, 2].map(() => rooms.simulator.subscribe({ productCode: LICENSE_PRODUCT }));
+      const several = {
+        ...{ agreementId: ours!.agreementId, status: 'ACTIVE', startTime: ours!.startsAt, endTime: null },
+        ...{ lastUpdateTime: null, initialAgreementId: ours!.agreementId, customerAwsAccountId: ours!.accountId },
+        ...{ offerId: null, licenseArns: [ours!.licenseArn], productIds: ['prod-another', ours!.productId] },
+      };
+      const buyer: AskedBuyer = {
+        ...{ productCode: LICENSE_PRODUCT, customerAwsAccountId: ours!.accountId, customerIdentifier: null },
+        ...{ productId: null, subscriptions: [], agreements: [], awaited: [] },
+      };
+      const products = [{ productCode: LICENSE_PRODUCT, dimensions: ['requests'] }];
+      const one = await rooms.replica({ ...FOLLOWED, aws: UNHURRIED, products });
+      const at = rooms.clock.now();
+      const answer = { askedAt: at, agreements: [several], terms: new Map(), entitlements: [], mayNotAsk: false };
+      await one.messages.receiveAnswer(
+        findingsOf(buyer, answer, 'license').map((finding) => ({
+          ...{ origin: 'reconciliation', messageId: 'several', via: 'reconciliation', body: '{}' },
+          content: { event: { type: 'agreement.found', at, ...finding } },
+        })),
+      );
+      await tell(amended({ agreementId: second!.agreementId }));
+      rooms.clock.advance(2 * HOUR_MS);
+      await one.reconciliation.run();
+      expect(await stateOf(second!.agreementId)).toEqual(['waiting']);
+      expect(await rooms.alertKinds()).toEqual(['contradiction']);
+      await one.close();
     });
 
     it('wait, and are told of, where it is ours, where AWS knows nothing of it, and while one of our ids is not known', async () => {

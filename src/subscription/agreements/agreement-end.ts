@@ -112,33 +112,46 @@ const DATES_END: ReadonlySet<string> = new Set(['agreement.ended', 'legacy.unsub
 
 /** AWS's list and its messages (in whole seconds, some of them) date one event at most this far apart. */
 const ONE_EVENT_MS = 60_000;
+/** These come after the end, within AWS's hour and some delay. */
+const CONFIRMS_END: ReadonlySet<string> = new Set(['license.deprovisioned', 'legacy.unsubscribed']);
+const CONFIRMATION_MS = 2 * HOUR_MS;
+/** The words of these that it is in force count where AWS has never been asked while it was. */
+const SAYS_ACTIVE: ReadonlySet<string> = new Set(['license.updated', 'legacy.subscribeSucceeded', 'buyer.registered']);
 
 /**
- * Of what has ended, and tells no end of its own, the last change was that: after the last word that it is in force or
- * will be, at least after its start, and unless a message dates the end. Null where nobody can tell. [SDK-A: a
- * pay-as-you-go agreement has no endTime, amendments and renewals count as updates; whether it gets one, and a
- * cancellation does, is SILENT]
+ * Of what has ended, and tells no end of its own, the last change was that: after AWS's last answer that it is in force
+ * or will be, or else after its start and the last message that says so, and unless a message dates the end or tells of
+ * that change. Null where nobody can tell. [SDK-A: a pay-as-you-go agreement has no endTime, amendments and renewals
+ * count as updates; whether it gets one, and a cancellation does, is SILENT]
  */
-function changedBy({ at, details }: AgreementFact<'agreement.found'>, ordered: readonly AgreementFact[]): Date | null {
-  const changedAt = dateOf(details.lastUpdateTime);
-  if (changedAt === null) return null;
-  const answers = ordered.flatMap((fact) => (fact.at < at && isSigned(fact) ? [fact] : []));
-  const isDated = ordered.some(
+function changedBy(found: AgreementFact<'agreement.found'>, ordered: readonly AgreementFact[]): Date | null {
+  const changedAt = dateOf(found.details.lastUpdateTime);
+  const startsAt = dateOf(found.details.startTime);
+  if (changedAt === null || (startsAt !== null && changedAt <= startsAt)) return null;
+  const before = ordered.filter(({ at }) => at < found.at);
+  const answers = before.filter(isSigned);
+  const isDated = before.some(
     (fact) => DATES_END.has(fact.type) && !answers.some((answer) => isSettledBy(answer.at, fact.at)),
   );
-  const told = [dateOf(details.startTime), ...ordered.map((fact) => (isToldActive(fact) ? happenedAt(fact) : null))];
-  const knownUntil = latestOf([
-    ...told.map((instant) => instant && plusMs(instant, ONE_EVENT_MS)),
-    ...answers.map(({ at: answeredAt, details: { lastUpdateTime } }) =>
-      latest(dateOf(lastUpdateTime) ?? answeredAt, plusMs(answeredAt, -ANSWER_SETTLES_AFTER_MS)),
-    ),
-  ]);
+  const ofMessages = before.map((fact) => {
+    if (CONFIRMS_END.has(fact.type)) return plusMs(happenedAt(fact), -CONFIRMATION_MS);
+    const saysActive = isAmended(fact) || (answers.length === 0 && isToldActive(fact));
+    return saysActive ? plusMs(happenedAt(fact), ONE_EVENT_MS) : null;
+  });
+  const ofAnswers = answers.map(({ at, details: { lastUpdateTime } }) =>
+    latest(dateOf(lastUpdateTime) ?? at, plusMs(at, -ANSWER_SETTLES_AFTER_MS)),
+  );
+  const ofStart = answers.length === 0 && startsAt !== null ? plusMs(startsAt, ONE_EVENT_MS) : null;
+  const knownUntil = latestOf([...ofMessages, ...ofAnswers, ofStart]);
   return isDated || knownUntil === null || changedAt <= knownUntil ? null : changedAt;
 }
 
+function isAmended({ type, details }: AgreementFact): boolean {
+  return type === 'agreement.amended' && details.status === 'ACTIVE';
+}
+
 function isToldActive({ type, details }: AgreementFact): boolean {
-  if (type === 'agreement.created' || type === 'agreement.amended') return details.status === 'ACTIVE';
-  return type === 'license.updated' || type === 'legacy.subscribeSucceeded';
+  return type === 'agreement.created' ? details.status === 'ACTIVE' : SAYS_ACTIVE.has(type);
 }
 
 function endOf(signs: readonly EndSign[]): AgreementEnd | null {

@@ -111,16 +111,18 @@ export function tellingsOf(
   if (state === 'failed') return before.state === 'failed' ? [] : [{ type: 'failed' }];
   if (!current) return [];
   const agreementId = current.id;
+  const toldId = before.currentAgreementId ?? '';
   if (state === 'suspended') return before.state === 'suspended' ? [] : [{ type: 'suspended', agreementId }];
-  if (state === 'ending' && endsAt)
-    return before.state === 'ending' || before.endedTold ? [] : [{ type: 'ending', agreementId, endsAt }];
+  if (state === 'ending' && endsAt) {
+    // It was over before, though what follows it was all to be seen meanwhile.
+    const wasOver = !IN_FORCE.has(before.state) && [agreementId, ...current.aliasIds].includes(toldId);
+    return before.state === 'ending' || wasOver || before.endedTold ? [] : [{ type: 'ending', agreementId, endsAt }];
+  }
   if (state === 'ended' && endsAt) return before.endedTold ? [] : [{ type: 'ended', agreementId, endsAt }];
   if (!IN_FORCE.has(state)) return [];
 
   const startsAt = current.life.start?.at ?? new Date(0);
-  const previous = chain.find(
-    ({ id, aliasIds }) => id === before.currentAgreementId || aliasIds.includes(before.currentAgreementId ?? ''),
-  );
+  const previous = chain.find(({ id, aliasIds }) => [id, ...aliasIds].includes(toldId));
   const isOther = previous !== undefined && previous.id !== agreementId;
   const tellings: Telling[] = [];
   if (

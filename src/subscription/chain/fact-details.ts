@@ -1,5 +1,6 @@
 import { type FactType } from '../agreements/agreement-fact.js';
 import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
+import { type ProductCatalog } from '../product-catalog.js';
 import { agreementKeyOf, digestOf } from './aws-names.js';
 
 /** What an event says, as a fact keeps it: agreements that it names beside its own stand as digests. */
@@ -39,4 +40,13 @@ export function previousOf(event: LifecycleEvent): string | null {
 
 export function offerOf({ details }: LifecycleEvent): string | null {
   return 'offerId' in details ? details.offerId : null;
+}
+
+/** Of an agreement that holds several products an event may name another one's: only what names both is believed. */
+export function productIdOf(
+  { event: { about }, productCode }: { event: LifecycleEvent; productCode: string },
+  products: Pick<ProductCatalog, 'get'>,
+): string | null {
+  const isOurs = about.productCode !== undefined || products.get(productCode)?.productId === about.productId;
+  return isOurs ? (about.productId ?? null) : null;
 }

@@ -13,7 +13,7 @@ import { accountsOf, agreementNamesOf, buyerNamesOf, labelOf, productLabelOf } f
 import { resolveBuyer, selectBuyer } from './buyer.sql.js';
 import { type AgreementRecord, selectBuyersOf } from './buyer-chains.js';
 import { isBackBy, isUnknownAgreement, namingOf, withoutNames } from './buyer-return.js';
-import { factOfEvent, offerOf } from './fact-details.js';
+import { factOfEvent, offerOf, productIdOf } from './fact-details.js';
 import { type NewFact } from './fact.sql.js';
 import { askAboutBuyer, askAboutWaiting } from './next-ask.sql.js';
 import { Projection, type Projected } from './projection.js';
@@ -145,7 +145,7 @@ export class FactEntry {
       const own = isOtherLicense ? names.filter(({ kind }) => kind === 'license') : names;
       const added: AgreementRecord = {
         ...{ id: uuidv7(), subscriptionId: null, aliasOf: null, names: own },
-        ...{ productId: event.about.productId ?? null, offerId: offerOf(event) },
+        ...{ productId: productIdOf(spoken, this.products), offerId: offerOf(event) },
       };
       const follows = isOtherLicense ? (names.find(({ kind }) => kind === 'agreement')?.digest ?? null) : null;
       return this.project(tx, heard, {
@@ -160,7 +160,7 @@ export class FactEntry {
     await insertAgreementNames(tx, sellerAccount, row.id, names, { isBack });
     await completeAgreement(tx, sellerAccount, row.id, {
       buyerId,
-      productId: event.about.productId ?? null,
+      productId: productIdOf(spoken, this.products),
       offerId: offerOf(event),
     });
     // A license that serves several agreements names none of them; the rules find the one by its time.

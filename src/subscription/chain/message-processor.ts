@@ -73,25 +73,28 @@ export class MessageProcessor {
 
   /**
    * Puts the parts of one answer of AWS into the inbox, and processes them as one: what the ledger made of some of them
-   * would be told to the host, and never was. Where that fails they are messages like any other.
+   * would be told to the host, and never was. Where one fails they are messages like any other.
+   * @returns false where others held for long what it takes: nothing is entered, and AWS is to be asked again
    */
-  async receiveAnswer(parts: readonly ReceivedMessage[]): Promise<void> {
-    if (parts.length === 0) return;
+  async receiveAnswer(parts: readonly ReceivedMessage[]): Promise<boolean> {
+    if (parts.length === 0) return true;
     try {
       await this.database.transaction((tx) => this.enterAnswer(tx, parts));
     } catch (error) {
       if (isOutage(error)) throw error;
+      if (LOCK_STATES.includes(sqlStateOf(error))) return false;
       this.logger.warn(`an answer of AWS is entered part by part: ${redactedText((error as Error).message)}`);
       await this.inbox.receive(parts);
     }
     this.waker.wake('seal');
     this.waker.wake('reconcile');
+    return true;
   }
 
   private async enterAnswer(tx: LedgerSql, parts: readonly ReceivedMessage[]): Promise<void> {
+    await limitLockWait(tx);
     // Another replica that asked at the same instant has entered some of them: the others are messages of their own.
     if ((await this.inbox.enter(parts, tx)) < parts.length) return;
-    await limitLockWait(tx);
     const receivedAt = this.options.clock.now();
     const isPart = parts.length > 1;
     const messages = parts.flatMap(({ origin, messageId, content }) =>

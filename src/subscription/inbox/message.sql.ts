@@ -101,12 +101,17 @@ export function namedBy(names: string): string {
   return `seller_account || '' = $1 AND names && ${names}`;
 }
 
-/** Messages that wait for one of these names are processed again: it has just become known. */
+/**
+ * Messages that wait for one of these names are processed again: it has just become known. So are those that name no
+ * product and were set aside because their agreement was thought to be at one that is none of ours.
+ */
 export async function wakeWaiting(tx: LedgerSql, sellerAccount: string, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   await tx.query(
     `UPDATE marketplace.inbox_message SET state = 'pending', next_attempt_at = clock_timestamp(), error = NULL
-     WHERE ${namedBy('$2::text[]')} AND state = 'waiting' AND event IS NOT NULL`,
+     WHERE ${namedBy('$2::text[]')} AND state IN ('waiting', 'ignored') AND event IS NOT NULL
+       AND (state = 'waiting'
+         OR num_nonnulls(event -> 'about' ->> 'productCode', event -> 'about' ->> 'productId') = 0)`,
     [sellerAccount, names],
   );
 }

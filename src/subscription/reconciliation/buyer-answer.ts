@@ -77,7 +77,8 @@ function isOurs({ agreementId, status }: FoundAgreement, buyer: AskedBuyer, iden
 function findingOf(buyer: AskedBuyer, found: FoundAgreement, { agreements, terms }: BuyerAnswer): Finding {
   const { agreementId, status, startTime, endTime, initialAgreementId, offerId } = found;
   const [licenseArn] = found.licenseArns;
-  const [productId] = found.productIds;
+  // Of several products in one agreement nobody tells which is ours.
+  const productId = found.productIds.find((id) => id === buyer.productId) ?? onlyOf(found.productIds);
   const customerAwsAccountId = found.customerAwsAccountId ?? buyer.customerAwsAccountId;
   return {
     about: {

@@ -115,9 +115,8 @@ export class Reconciliation {
     const answered = await this.questions.ask(buyer, product, patience);
     if (answered.kind === 'failed') return this.again(subscriptionIds, answered.failure, patience);
     const { answer } = answered;
-    const messageIds = await this.enter(buyer, answer, product.identity);
     // What was said must be known before "AWS was asked" lets anything close.
-    if (!(await this.areApplied(messageIds, patience.signal))) {
+    if (!(await this.enter(buyer, answer, product.identity, patience.signal))) {
       await postponeQuestion(this.database, sellerAccount, subscriptionIds, AGAIN_AFTER_MS);
       return 'failed';
     }
@@ -149,16 +148,22 @@ export class Reconciliation {
     };
   }
 
-  private async enter(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'license' | 'legacy'): Promise<string[]> {
-    const messages = findingsOf(buyer, answer, identity).map((finding) => ({
+  /** @returns whether all of it is in the ledger */
+  private async enter(
+    buyer: AskedBuyer,
+    answer: BuyerAnswer,
+    identity: 'license' | 'legacy',
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    const parts = findingsOf(buyer, answer, identity).map((finding) => ({
       origin: 'reconciliation' as const,
       messageId: messageIdOf(finding, answer.askedAt),
       via: 'reconciliation',
       body: JSON.stringify(finding),
       content: { event: { type: 'agreement.found' as const, at: answer.askedAt, ...finding } },
     }));
-    await this.messages.receiveAnswer(messages);
-    return messages.map(({ messageId }) => messageId);
+    const ids = parts.map(({ messageId }) => messageId);
+    return (await this.messages.receiveAnswer(parts)) && (await this.areApplied(ids, signal));
   }
 
   /** Another replica may be at them: it is waited for, a little. */

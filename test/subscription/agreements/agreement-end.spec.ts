@@ -138,6 +138,7 @@ describe('a sign of an end', () => {
           ['agreement.amended', { status: 'ACTIVE' }],
           ['license.updated', {}],
           ['legacy.subscribeSucceeded', {}],
+          ['buyer.registered', {}],
         ] as const
       ).flatMap(([type, details]): [string, AgreementFact[], string][] => [
         [
@@ -147,15 +148,65 @@ describe('a sign of an end', () => {
         ],
         [
           `unless that message tells of the change (${type})`,
-          [active, fact('a', '11-20 10:04', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          [fact('a', '11-20 10:04', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
           '11-20 12:00',
         ],
         [
           `which is not of a minute later (${type})`,
-          [active, fact('a', '11-20 10:03', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          [fact('a', '11-20 10:03', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          '11-20 10:05',
+        ],
+        [
+          `and as little by one that comes after the answer (${type})`,
+          [...[active, found('11-20 12:00', 'CANCELLED', '11-20 10:05')], fact('a', '11-25 08:00', type, details)],
           '11-20 10:05',
         ],
       ]),
+      ...(['agreement.created', 'license.updated', 'legacy.subscribeSucceeded', 'buyer.registered'] as const).map(
+        (type): [string, AgreementFact[], string] => [
+          `where AWS, asked, had said so, also by what is told of the end itself (${type})`,
+          [active, fact('a', '11-20 10:07', type), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          '11-20 10:05',
+        ],
+      ),
+      [
+        'unless an amendment tells of the change, also where AWS had said so',
+        [...[active, fact('a', '11-20 10:05', 'agreement.amended')], found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+        '11-20 12:00',
+      ],
+      [
+        'and in the very minute of its start where AWS had said so since',
+        [
+          signedAhead('11-20 10:00:10', 'ACTIVE', '11-20 10:00'),
+          signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:00:50'),
+        ],
+        '11-20 10:00:50',
+      ],
+      ...(['license.deprovisioned', 'legacy.unsubscribed'] as const).flatMap(
+        (type): [string, AgreementFact[], string][] => [
+          [
+            `not where the change lies more than two hours before what confirms an end (${type})`,
+            [
+              ...[fact('a', '11-01 00:00', 'agreement.created'), fact('a', '11-20 11:05', type)],
+              found('11-20 12:00', 'CANCELLED', '11-20 09:05'),
+            ],
+            '11-20 11:05',
+          ],
+          [
+            `but where it lies less (${type})`,
+            [
+              ...[fact('a', '11-01 00:00', 'agreement.created'), fact('a', '11-20 11:05', type)],
+              found('11-20 12:00', 'CANCELLED', '11-20 09:06'),
+            ],
+            '11-20 09:06',
+          ],
+          [
+            `and that confirms none which comes after the answer (${type})`,
+            [active, found('11-20 12:00', 'CANCELLED', '11-20 10:05'), fact('a', '12-20 12:00', type)],
+            '11-20 10:05',
+          ],
+        ],
+      ),
       ...(['agreement.created', 'agreement.amended'] as const).map((type): [string, AgreementFact[], string] => [
         `nor where a message calls it otherwise (${type})`,
         [fact('a', '11-20 09:00', type, { status: 'PENDING' }), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],

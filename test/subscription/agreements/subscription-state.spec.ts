@@ -418,6 +418,17 @@ describe('what the host is told', () => {
       [{ type: 'ending', agreementId: 'a', endsAt: END }],
     ],
     ['that it is ending once', { state: 'ending' }, { state: 'ending', endsAt: END }, []],
+    ...(['registered', 'upcoming', 'failed'] as const).flatMap(
+      (state): [string, Partial<ToldState>, Partial<ProjectedState>, object[]][] => [
+        [`nothing of an ending of what was over before (${state})`, { state }, { state: 'ending', endsAt: END }, []],
+        [
+          `that another is ending, though (${state})`,
+          { state, currentAgreementId: 'b' },
+          { state: 'ending', endsAt: END },
+          [{ type: 'ending', agreementId: 'a', endsAt: END }],
+        ],
+      ],
+    ),
     ['nothing of an ending after the end', { state: 'ended', endedTold: true }, { state: 'ending', endsAt: END }, []],
     [
       'that it has ended',
@@ -435,6 +446,8 @@ describe('what the host is told', () => {
 
   it('by any id of the agreement that it was told of', () => {
     const folded = [agreement({ aliases: ['x'] }), b];
+    const over = projected({ state: 'ending', endsAt: END });
+    expect(tellingsOf({ ...SAME, state: 'registered', currentAgreementId: 'x' }, over, folded)).toEqual([]);
     expect(tellingsOf({ ...SAME, currentAgreementId: 'x' }, projected(), folded)).toEqual([]);
     expect(tellingsOf({ ...SAME, currentAgreementId: 'x' }, projected({ currentAgreementId: 'b' }), folded)).toEqual([
       renewed,
