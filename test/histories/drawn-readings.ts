@@ -20,14 +20,12 @@ const NAMES = [
 const ANSWER_DELAYS_MS = [0, 5_000, 540_000];
 
 /**
- * How this world's AWS reads its own texts. Where every message comes, ends need not count as changes: where none does,
- * nothing else tells when a cancellation was.
+ * How this world's AWS reads its own texts. Ends count as changes: where the messages of one are lost, or come after
+ * its hour was sealed, nothing else tells when it was.
  */
-export function drawReadings(random: SeededRandom, isAllTold: boolean): Partial<Switches> {
+export function drawReadings(random: SeededRandom): Partial<Switches> {
   const drawn = Object.fromEntries(NAMES.map((name) => [name, pick<unknown>(random, switchValues[name])]));
   const searchIndexDelayMs = pick(random, ANSWER_DELAYS_MS);
   const cancelledEndTime = pick(random, switchValues.cancelledEndTime);
-  const agreementTermsDelayMs = pick(random, ANSWER_DELAYS_MS);
-  const endedUpdateTime = isAllTold ? pick(random, switchValues.endedUpdateTime) : 'end';
-  return { ...drawn, searchIndexDelayMs, cancelledEndTime, agreementTermsDelayMs, endedUpdateTime };
+  return { ...drawn, searchIndexDelayMs, cancelledEndTime, agreementTermsDelayMs: pick(random, ANSWER_DELAYS_MS) };
 }

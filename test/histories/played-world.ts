@@ -58,7 +58,7 @@ export class PlayedWorld {
       simulator: {
         seed,
         ...(readings === 'drawn' && {
-          switches: drawReadings(new SeededRandom(seed, 'readings'), messages === 'known'),
+          switches: drawReadings(new SeededRandom(seed, 'readings')),
         }),
       },
       options: { reconcileAfterMs: (messages === 'wild' ? 2 : 6) * 3_600_000 },

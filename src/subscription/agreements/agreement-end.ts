@@ -111,12 +111,10 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
 const DATES_END: ReadonlySet<string> = new Set(['agreement.ended', 'legacy.unsubscribePending']);
 
 /** AWS's list and its messages (in whole seconds, some of them) date one event at most this far apart. */
-const ONE_EVENT_MS = 60_000;
+const ONE_EVENT_MS = 30_000;
 /** These come after the end, within AWS's hour and some delay. */
 const CONFIRMS_END: ReadonlySet<string> = new Set(['license.deprovisioned', 'legacy.unsubscribed']);
 const CONFIRMATION_MS = 2 * HOUR_MS;
-/** The words of these that it is in force count where AWS has never been asked while it was. */
-const SAYS_ACTIVE: ReadonlySet<string> = new Set(['license.updated', 'legacy.subscribeSucceeded', 'buyer.registered']);
 
 /**
  * Of what has ended, and tells no end of its own, the last change was that: after AWS's last answer that it is in force
@@ -133,25 +131,35 @@ function changedBy(found: AgreementFact<'agreement.found'>, ordered: readonly Ag
   const isDated = before.some(
     (fact) => DATES_END.has(fact.type) && !answers.some((answer) => isSettledBy(answer.at, fact.at)),
   );
-  const ofMessages = before.map((fact) => {
-    if (CONFIRMS_END.has(fact.type)) return plusMs(happenedAt(fact), -CONFIRMATION_MS);
-    const saysActive = isAmended(fact) || (answers.length === 0 && isToldActive(fact));
-    return saysActive ? plusMs(happenedAt(fact), ONE_EVENT_MS) : null;
+  // A message of which AWS has listed the change before tells of none since.
+  const listed = answers.map(({ details }) => dateOf(details.lastUpdateTime));
+  const isTold = before.some((fact) => {
+    const of = (change: Date | null): boolean =>
+      change !== null && Math.abs(happenedAt(fact).getTime() - change.getTime()) <= ONE_EVENT_MS;
+    return tellsActive(fact) && of(changedAt) && !listed.some(of);
   });
-  const ofAnswers = answers.map(({ at, details: { lastUpdateTime } }) =>
-    latest(dateOf(lastUpdateTime) ?? at, plusMs(at, -ANSWER_SETTLES_AFTER_MS)),
-  );
-  const ofStart = answers.length === 0 && startsAt !== null ? plusMs(startsAt, ONE_EVENT_MS) : null;
-  const knownUntil = latestOf([...ofMessages, ...ofAnswers, ofStart]);
-  return isDated || knownUntil === null || changedAt <= knownUntil ? null : changedAt;
+  const knownUntil = latestOf([
+    ...before.map((fact) => (CONFIRMS_END.has(fact.type) ? plusMs(happenedAt(fact), -CONFIRMATION_MS) : null)),
+    ...(answers.length > 0 ? answers.map(answerKnowsUntil) : [startsAt && plusMs(startsAt, ONE_EVENT_MS)]),
+    // Where AWS has never been asked while it was in force: what comes after the end may say so, too.
+    ...(answers.length > 0 ? [] : before.map((fact) => (saysActive(fact) ? happenedAt(fact) : null))),
+  ]);
+  return isDated || isTold || knownUntil === null || changedAt <= knownUntil ? null : changedAt;
 }
 
-function isAmended({ type, details }: AgreementFact): boolean {
-  return type === 'agreement.amended' && details.status === 'ACTIVE';
+/** What an answer does not tell of may have happened in the minutes before it. */
+function answerKnowsUntil({ at, details: { lastUpdateTime } }: AgreementFact<'agreement.found'>): Date {
+  return latest(dateOf(lastUpdateTime) ?? at, plusMs(at, -ANSWER_SETTLES_AFTER_MS));
 }
 
-function isToldActive({ type, details }: AgreementFact): boolean {
-  return type === 'agreement.created' ? details.status === 'ACTIVE' : SAYS_ACTIVE.has(type);
+function tellsActive({ type, details }: AgreementFact): boolean {
+  if (type === 'agreement.created' || type === 'agreement.amended') return details.status === 'ACTIVE';
+  return type === 'license.updated' || type === 'legacy.subscribeSucceeded';
+}
+
+/** The buyer comes from AWS. */
+function saysActive(fact: AgreementFact): boolean {
+  return fact.type === 'buyer.registered' || tellsActive(fact);
 }
 
 function endOf(signs: readonly EndSign[]): AgreementEnd | null {

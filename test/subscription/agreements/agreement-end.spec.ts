@@ -126,10 +126,10 @@ describe('a sign of an end', () => {
         '11-20 10:05',
       ],
       ['nor where nothing says that it ever was', [found('11-20 12:00', 'CANCELLED', '11-20 10:05')], '11-20 12:00'],
-      ['but where it has a start', [signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:02')], '11-20 10:02'],
+      ['but where it has a start', [signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:01')], '11-20 10:01'],
       [
-        'unless that is the change, which AWS need not list in its very second',
-        [signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:01')],
+        'unless that is the change, which AWS need not list in that very second',
+        [signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:00:30')],
         '11-20 12:00',
       ],
       ...(
@@ -147,12 +147,12 @@ describe('a sign of an end', () => {
           '11-20 10:05',
         ],
         [
-          `unless that message tells of the change (${type})`,
-          [fact('a', '11-20 10:04', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          `unless it said so later (${type})`,
+          [fact('a', '11-20 10:07', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
           '11-20 12:00',
         ],
         [
-          `which is not of a minute later (${type})`,
+          `also just before the change, if not half a minute (${type})`,
           [fact('a', '11-20 10:03', type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
           '11-20 10:05',
         ],
@@ -169,18 +169,40 @@ describe('a sign of an end', () => {
           '11-20 10:05',
         ],
       ),
+      ...(
+        [
+          ['agreement.created', { status: 'ACTIVE' }],
+          ['agreement.amended', { status: 'ACTIVE' }],
+          ['license.updated', {}],
+          ['legacy.subscribeSucceeded', {}],
+        ] as const
+      ).flatMap(([type, details]): [string, AgreementFact[], string][] => [
+        ...['11-20 10:04:30', '11-20 10:05:30'].map((at): [string, AgreementFact[], string] => [
+          `unless a message tells of the change, also where AWS had said so (${type}, ${at})`,
+          [active, fact('a', at, type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          '11-20 12:00',
+        ]),
+        [
+          `and one of which AWS had listed the change is not of another one (${type})`,
+          [
+            ...[fact('a', '11-20 10:04:30', type, details), found('11-20 10:04:40', 'ACTIVE', '11-20 10:04:30')],
+            found('11-20 12:00', 'CANCELLED', '11-20 10:05'),
+          ],
+          '11-20 10:05',
+        ],
+        ...['11-20 10:04:29', '11-20 10:05:31'].map((at): [string, AgreementFact[], string] => [
+          `which one of more than half a minute away does not (${type}, ${at})`,
+          [active, fact('a', at, type, details), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
+          '11-20 10:05',
+        ]),
+      ]),
       [
-        'unless an amendment tells of the change, also where AWS had said so',
-        [...[active, fact('a', '11-20 10:05', 'agreement.amended')], found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
-        '11-20 12:00',
-      ],
-      [
-        'and in the very minute of its start where AWS had said so since',
+        'and at once after its start where AWS had said so since',
         [
           signedAhead('11-20 10:00:10', 'ACTIVE', '11-20 10:00'),
-          signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:00:50'),
+          signedAhead('11-20 12:00', 'CANCELLED', '11-20 10:00:20'),
         ],
-        '11-20 10:00:50',
+        '11-20 10:00:20',
       ],
       ...(['license.deprovisioned', 'legacy.unsubscribed'] as const).flatMap(
         (type): [string, AgreementFact[], string][] => [

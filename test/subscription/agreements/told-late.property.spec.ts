@@ -81,7 +81,7 @@ const telling: fc.Arbitrary<Telling> = fc
     endBy: fc.constantFrom('ended', 'deprovisioned', 'untimed'),
     isKept: fc.boolean(),
     cancelledEnd: fc.constantFrom('told', 'none', 'signed'),
-    isChangeTold: fc.boolean(),
+    changeTold: fc.constantFrom('all', 'allButEnd', 'none'),
     isConversionLost: fc.boolean(),
     questions: fc.array(
       fc.record({ event: fc.nat({ max: 7 }), offset: fc.oneof(around(2 * SECOND_MS), around(HOUR_MS)) }),
@@ -98,7 +98,7 @@ const life = fc.tuple(truth, telling).map(([true_, told]): [TrueAgreement, Telli
   const amended = amendedAfter.filter((at) => at < convertedAfter - CONFUSED_MS);
   return [
     { ...true_, endsAfter: null, plannedAfter: null, amendedAfter: amended },
-    { ...told, isChangeTold: true },
+    { ...told, changeTold: 'all' },
   ];
 });
 
@@ -115,14 +115,14 @@ const CONVERSION_AFTER_AMENDMENT: [TrueAgreement, Telling] = [
   {
     ...{ skewMs: 0, isLegacy: true, delays: [0], lags: [0], conversionBy: 'legacy.subscribeSucceeded' },
     ...{ isFlagged: false, startBy: 'created', endBy: 'ended', isKept: false },
-    ...{ cancelledEnd: 'told', isChangeTold: false, isConversionLost: false, questions: [] },
+    ...{ cancelledEnd: 'told', changeTold: 'none', isConversionLost: false, questions: [] },
   },
 ];
 
 /** The same, where AWS's list dates the conversion, of which it told before the start that names nothing did. */
 const CONVERSION_LISTED_BEFORE_IT_IS_TOLD: [TrueAgreement, Telling] = [
   { ...CONVERSION_AFTER_AMENDMENT[0], amendedAfter: [2998050] },
-  { ...CONVERSION_AFTER_AMENDMENT[1], skewMs: -1951, isChangeTold: true },
+  { ...CONVERSION_AFTER_AMENDMENT[1], skewMs: -1951, changeTold: 'all' },
 ];
 
 describe('whenever AWS is asked, however old its answers are and whatever the clocks say', () => {

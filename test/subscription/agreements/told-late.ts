@@ -57,8 +57,8 @@ export interface Telling {
   isKept: boolean;
   /** What AWS, asked, tells of a cancelled agreement's end: when it was, nothing, or the end that was signed. */
   cancelledEnd: 'told' | 'none' | 'signed';
-  /** AWS, asked, tells when the agreement changed last. */
-  isChangeTold: boolean;
+  /** AWS, asked, tells when the agreement changed last: by its end, too, or only while it ran. */
+  changeTold: 'all' | 'allButEnd' | 'none';
   /** No message of the conversion comes: AWS is asked when it would have come, and once more as it is from time to time. */
   isConversionLost: boolean;
   /** Questions that nothing asks for: so long after each of these events, or at any time. */
@@ -317,15 +317,15 @@ export class Listener {
 
   private foundAsOf(at: number): FoundAgreement | null {
     const { startsAt } = this.truth;
-    const { cancelledEnd, isChangeTold } = this.telling;
+    const { cancelledEnd, changeTold } = this.telling;
     if (at < startsAt) return null;
     const hasEnded = at >= this.endsAt;
     const told = hasEnded ? { told: this.endsAt, none: null, signed: this.plannedAt }[cancelledEnd] : this.plannedAt;
-    const changedAt = Math.max(...this.changes.filter((change) => change <= at));
+    const changes = this.changes.filter((one) => one <= at && (changeTold === 'all' || one !== this.endsAt));
     return {
       ...{ agreementId: 'a', status: hasEnded ? 'CANCELLED' : 'ACTIVE', startTime: new Date(startsAt) },
       ...{ endTime: told === null ? null : new Date(told), initialAgreementId: 'a' },
-      lastUpdateTime: isChangeTold ? new Date(changedAt) : null,
+      lastUpdateTime: changeTold === 'none' ? null : new Date(Math.max(...changes)),
       ...{ customerAwsAccountId: '111122223333', offerId: null, productIds: [], licenseArns: [] },
     };
   }

@@ -95,7 +95,7 @@ const told: fc.Arbitrary<Told> = fc
       namesInitial: fc.boolean(),
       isKept: fc.boolean(),
       cancelledEnd: fc.constantFrom('told', 'none', 'signed'),
-      isChangeTold: fc.boolean(),
+      changeTold: fc.constantFrom('all', 'allButEnd', 'none'),
       losses: fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
       questions: fc.array(
         fc.record({ event: fc.nat({ max: 12 }), offset: fc.oneof(around(2 * SECOND_MS), around(HOUR_MS)) }),
@@ -105,12 +105,28 @@ const told: fc.Arbitrary<Told> = fc
   })
   .map(({ begins, chapters, isEnded, telling }) => ({
     agreements: agreementsOf(chapters, BEGIN + HOUR_MS + begins, isEnded, telling.isLegacy),
-    // What messages tell of and AWS, asked, does not date, nobody could date where they are lost.
-    telling:
-      telling.losses.includes(true) || !telling.hasEvents || telling.isRaw
-        ? { ...telling, cancelledEnd: 'told' as const, isChangeTold: true }
-        : telling,
-  }));
+    // What messages tell of and AWS, asked, does not date, nobody could date where they are lost: nor where AWS tells
+    // the end that was signed, which may have passed when it is asked.
+    telling: isPartlyTold(telling)
+      ? {
+          ...telling,
+          cancelledEnd: telling.cancelledEnd === 'signed' ? ('told' as const) : telling.cancelledEnd,
+          changeTold: 'all' as const,
+        }
+      : telling,
+  }))
+  // Nor which of two changes within a minute AWS's last one is.
+  .filter(
+    ({ agreements, telling }) =>
+      !isPartlyTold(telling) ||
+      agreements.every(
+        ({ signedAt, convertedAt, endsAt }) => endsAt - Math.max(signedAt, convertedAt ?? signedAt) > MINUTE_MS,
+      ),
+  );
+
+function isPartlyTold({ losses, hasEvents, isRaw }: RelationTelling): boolean {
+  return losses.includes(true) || !hasEvents || isRaw;
+}
 
 function agreementsOf(chapters: readonly Chapter[], begins: number, isEnded: boolean, isLegacy: boolean) {
   const agreements: TrueAgreement[] = [];

@@ -73,7 +73,7 @@ export interface RelationTelling {
   namesInitial: boolean;
   isKept: boolean;
   cancelledEnd: 'told' | 'none' | 'signed';
-  isChangeTold: boolean;
+  changeTold: 'all' | 'allButEnd' | 'none';
   /** Whether a message that is no start is lost, by its turn; the first ones again where there are more. */
   losses: readonly boolean[];
   questions: readonly { event: number; offset: number }[];
@@ -311,17 +311,18 @@ export class RelationListener {
 
   private foundAsOf(agreement: TrueAgreement, at: number): FoundAgreement[] {
     const { key, signedAt, startsAt, endsAt, endsAs, plannedAt, initial, license, convertedAt } = agreement;
-    const { cancelledEnd, isChangeTold, namesInitial } = this.telling;
+    const { cancelledEnd, changeTold, namesInitial } = this.telling;
     if (at < signedAt) return [];
     const hasEnded = at >= endsAt;
     const cancelled = { told: endsAt, none: null, signed: plannedAt }[cancelledEnd];
     const endTime = !hasEnded ? plannedAt : endsAs === 'CANCELLED' ? cancelled : endsAt;
-    const changes = [signedAt, convertedAt ?? signedAt, endsAt].filter((change) => change <= at);
+    const isCounted = changeTold === 'all' || endsAs === 'RENEWED' || endsAs === 'REPLACED';
+    const changes = [signedAt, convertedAt ?? signedAt, ...(isCounted ? [endsAt] : [])].filter((one) => one <= at);
     return [
       {
         ...{ agreementId: `agmt-${key}`, status: hasEnded ? endsAs : 'ACTIVE', startTime: new Date(startsAt) },
         endTime: endTime === null ? null : new Date(endTime),
-        lastUpdateTime: isChangeTold ? new Date(Math.max(...changes)) : null,
+        lastUpdateTime: changeTold === 'none' ? null : new Date(Math.max(...changes)),
         initialAgreementId: `agmt-${namesInitial ? initial : key}`,
         ...{ customerAwsAccountId: ACCOUNT, offerId: null, productIds: [], licenseArns: [licenseArnOf(license)] },
       },
