@@ -52,7 +52,8 @@ export class WaitingMessages {
 
   private async setAside(before: Date, ours: readonly string[], signal?: AbortSignal): Promise<void> {
     const { sellerAccount } = this.options;
-    const [product] = this.products.all;
+    // Software in a buyer's account has credentials by which AWS tells nothing of agreements.
+    const product = this.products.all.find(({ type }) => type === 'saas');
     for (let asked = 0; product && asked < ASKED_MAX && signal?.aborted !== true; asked += 1) {
       const agreementId = await takeUnplaced(this.database, sellerAccount, before);
       if (agreementId === null) return;
