@@ -38,6 +38,13 @@ describe('H1 what npm pack makes of a clone', () => {
     );
   });
 
+  it.each(PACKAGES)('of $name has the declarations of every module, in both kinds', ({ name }) => {
+    const packed = new Set(contentsOf(name));
+    const modules = [...packed].filter((file) => /^dist\/.*\.js$/.test(file));
+    expect(modules.some((file) => file.startsWith('dist/commonjs/'))).toBe(true);
+    expect(modules.filter((file) => !packed.has(file.replace(/\.js$/, '.d.ts')))).toEqual([]);
+  });
+
   it.each(PACKAGES)('of $name holds no tests, no sources and nothing that a build keeps for itself', ({ name }) => {
     const foreign = contentsOf(name).filter(
       (file) =>
