@@ -146,12 +146,12 @@ export function claimWanted(
   { limit, leaseMs, after }: { limit: number; leaseMs: number; after: string },
 ): Promise<{ agreement_id: string; customer_id: string }[]> {
   return tx.query(
-    `UPDATE marketplace.entitlement_wanted w SET lease_until = clock_timestamp() + $3 * interval '1 ms'
-     FROM (
+    `WITH free AS MATERIALIZED (
        SELECT agreement_id FROM marketplace.entitlement_wanted
        WHERE seller_account = $1 AND agreement_id > $4 AND (lease_until IS NULL OR lease_until <= clock_timestamp())
        ORDER BY agreement_id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
-     ) AS free
+     )
+     UPDATE marketplace.entitlement_wanted w SET lease_until = clock_timestamp() + $3 * interval '1 ms' FROM free
      WHERE w.seller_account = $1 AND w.agreement_id = free.agreement_id
      RETURNING w.agreement_id::text, w.customer_id::text`,
     [sellerAccount, limit, leaseMs, after],

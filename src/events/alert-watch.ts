@@ -97,11 +97,12 @@ export class AlertWatch {
   private async tellResolved(tx: LedgerSql): Promise<number> {
     const { sellerAccount } = this.options;
     const ended = await tx.query<EndedAlert>(
-      `UPDATE marketplace.alert a SET resolution_told_at = resolved_at FROM (
+      `WITH due AS MATERIALIZED (
          SELECT kind, subject FROM marketplace.alert
          WHERE seller_account = $1 AND resolved_at IS NOT NULL AND resolution_told_at IS DISTINCT FROM resolved_at
          ORDER BY kind, subject LIMIT $2 FOR UPDATE SKIP LOCKED
-       ) due
+       )
+       UPDATE marketplace.alert a SET resolution_told_at = resolved_at FROM due
        WHERE a.seller_account = $1 AND a.kind = due.kind AND a.subject = due.subject
        RETURNING a.kind, a.subject, a.severity, a.message, a.first_raised_at, a.resolved_at, a.acknowledged_by`,
       [sellerAccount, CHUNK],

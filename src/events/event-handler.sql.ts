@@ -36,12 +36,12 @@ export async function touchHandlers(
 ): Promise<void> {
   const rows = handlers.flatMap(({ id, types }) => types.map((type) => ({ id, type })));
   await tx.query(
-    `UPDATE marketplace.event_handler h SET last_seen_at = clock_timestamp()
-     FROM (
+    `WITH mine AS MATERIALIZED (
        SELECT h.id, h.type FROM marketplace.event_handler h
        JOIN unnest($2::text[], $3::text[]) AS input (id, type) ON input.id = h.id AND input.type = h.type
        WHERE h.seller_account = $1 FOR NO KEY UPDATE OF h SKIP LOCKED
-     ) AS mine
+     )
+     UPDATE marketplace.event_handler h SET last_seen_at = clock_timestamp() FROM mine
      WHERE h.seller_account = $1 AND h.id = mine.id AND h.type = mine.type`,
     [sellerAccount, rows.map(({ id }) => id), rows.map(({ type }) => type)],
   );

@@ -9,12 +9,12 @@ export type RetentionStep = (sql: LedgerSql, sellerAccount: string, before: Date
 export const emptyMessages: RetentionStep = (sql, sellerAccount, before, limit) =>
   counted(
     sql,
-    `UPDATE marketplace.inbox_message m SET body = NULL, event = NULL
-     FROM (SELECT origin, message_id FROM marketplace.inbox_message
+    `WITH old AS MATERIALIZED (SELECT origin, message_id FROM marketplace.inbox_message
        WHERE seller_account = $1 AND state IN ('applied', 'ignored') AND num_nonnulls(body, event) > 0
          AND received_at < $2
-       ORDER BY received_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS old
-     WHERE m.seller_account = $1 AND m.origin = old.origin AND m.message_id = old.message_id RETURNING 1`,
+       ORDER BY received_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+     UPDATE marketplace.inbox_message m SET body = NULL, event = NULL
+     FROM old WHERE m.seller_account = $1 AND m.origin = old.origin AND m.message_id = old.message_id RETURNING 1`,
     [sellerAccount, before.toISOString(), limit],
   );
 
@@ -25,9 +25,9 @@ export const emptyMessages: RetentionStep = (sql, sellerAccount, before, limit) 
 export const deleteDeliveries: RetentionStep = (sql, sellerAccount, before, limit) =>
   counted(
     sql,
-    `DELETE FROM marketplace.event_delivery d
-     USING (SELECT id, delivered_at FROM marketplace.event_delivery WHERE seller_account = $1 AND state = 'delivered'
-       ORDER BY position LIMIT $3 FOR UPDATE SKIP LOCKED) AS old
+    `WITH old AS MATERIALIZED (SELECT id, delivered_at FROM marketplace.event_delivery
+       WHERE seller_account = $1 AND state = 'delivered' ORDER BY position LIMIT $3 FOR UPDATE SKIP LOCKED)
+     DELETE FROM marketplace.event_delivery d USING old
      WHERE d.seller_account = $1 AND d.id = old.id AND old.delivered_at < $2 RETURNING 1`,
     [sellerAccount, before.toISOString(), limit],
   );
@@ -36,9 +36,9 @@ export const deleteDeliveries: RetentionStep = (sql, sellerAccount, before, limi
 export const deleteAlerts: RetentionStep = (sql, sellerAccount, before, limit) =>
   counted(
     sql,
-    `DELETE FROM marketplace.alert a
-     USING (SELECT kind, subject FROM marketplace.alert WHERE seller_account = $1 AND resolved_at < $2
-       AND resolution_told_at = resolved_at AND acknowledged_at IS NULL LIMIT $3 FOR UPDATE SKIP LOCKED) AS old
+    `WITH old AS MATERIALIZED (SELECT kind, subject FROM marketplace.alert WHERE seller_account = $1 AND resolved_at < $2
+       AND resolution_told_at = resolved_at AND acknowledged_at IS NULL LIMIT $3 FOR UPDATE SKIP LOCKED)
+     DELETE FROM marketplace.alert a USING old
      WHERE a.seller_account = $1 AND a.kind = old.kind AND a.subject = old.subject RETURNING 1`,
     [sellerAccount, before.toISOString(), limit],
   );
@@ -46,9 +46,9 @@ export const deleteAlerts: RetentionStep = (sql, sellerAccount, before, limit) =
 export const deleteCodes: RetentionStep = (sql, sellerAccount, before, limit) =>
   counted(
     sql,
-    `DELETE FROM marketplace.registration_code c
-     USING (SELECT code_hash FROM marketplace.registration_code WHERE seller_account = $1 AND expires_at < $2
-       ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS old
+    `WITH old AS MATERIALIZED (SELECT code_hash FROM marketplace.registration_code
+       WHERE seller_account = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+     DELETE FROM marketplace.registration_code c USING old
      WHERE c.seller_account = $1 AND c.code_hash = old.code_hash RETURNING 1`,
     [sellerAccount, before.toISOString(), limit],
   );

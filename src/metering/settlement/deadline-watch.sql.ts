@@ -12,12 +12,14 @@ export function markDeadlineNear(
   limit: number,
 ): Promise<LockedRecord[]> {
   return tx.query<LockedRecord>(
-    `UPDATE marketplace.metering_record r SET deadline_alerted_at = $2
-     FROM (SELECT n.ctid AS place FROM marketplace.product p
-           JOIN marketplace.metering_record n ON n.seller_account = p.seller_account AND n.product_code = p.product_code
-           WHERE p.seller_account = $1 AND n.state IN ('pending', 'blocked') AND n.mode = 'live' AND n.due_at <= $3
-             AND n.cutoff_at > $2 AND n.deadline_alerted_at IS NULL
-           ORDER BY n.id LIMIT $4 FOR NO KEY UPDATE OF n SKIP LOCKED) near
+    `WITH near AS MATERIALIZED (
+       SELECT n.ctid AS place FROM marketplace.product p
+       JOIN marketplace.metering_record n ON n.seller_account = p.seller_account AND n.product_code = p.product_code
+       WHERE p.seller_account = $1 AND n.state IN ('pending', 'blocked') AND n.mode = 'live' AND n.due_at <= $3
+         AND n.cutoff_at > $2 AND n.deadline_alerted_at IS NULL
+       ORDER BY n.id LIMIT $4 FOR NO KEY UPDATE OF n SKIP LOCKED
+     )
+     UPDATE marketplace.metering_record r SET deadline_alerted_at = $2 FROM near
      WHERE r.ctid = near.place RETURNING ${LOCKED_COLUMNS}`,
     [sellerAccount, now.toISOString(), dueBefore.toISOString(), limit],
   );

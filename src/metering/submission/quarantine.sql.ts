@@ -59,7 +59,8 @@ export async function deleteCause(tx: LedgerSql, sellerAccount: string, cause: Q
 
 /**
  * Takes the cause whose probe is longest due and puts its next probe off, doubling, so that a probe that dies is not
- * repeated at once.
+ * repeated at once. MATERIALIZED: as a subquery it may be run for each cause anew, and then passes by the one that this
+ * statement has just changed and finds the next.
  * @param retryBefore machine time, as text of the database: a Date would cut off its microseconds
  */
 export async function claimCause(
@@ -70,13 +71,16 @@ export async function claimCause(
   pace: { intervalMs: number; capMs: number },
 ): Promise<QuarantinedCause | undefined> {
   const [cause] = await tx.query<QuarantinedCause>(
-    `UPDATE marketplace.quarantined_cause q
+    `WITH due AS MATERIALIZED (
+       SELECT scope, key FROM marketplace.quarantined_cause
+       WHERE seller_account = $1 AND product_code = $2 AND next_probe_at <= $5
+       ORDER BY next_probe_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+     )
+     UPDATE marketplace.quarantined_cause q
      SET probe_count = q.probe_count + 1,
          next_probe_at = clock_timestamp() + least($4::float8, $3::float8 * 2 ^ least(q.probe_count + 1, 30)) *
            interval '1 millisecond'
-     FROM (SELECT scope, key FROM marketplace.quarantined_cause
-           WHERE seller_account = $1 AND product_code = $2 AND next_probe_at <= $5
-           ORDER BY next_probe_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) due
+     FROM due
      WHERE q.seller_account = $1 AND q.product_code = $2 AND q.scope = due.scope AND q.key = due.key
      RETURNING q.product_code, q.scope, q.key, q.reason`,
     [sellerAccount, productCode, pace.intervalMs, pace.capMs, retryBefore],

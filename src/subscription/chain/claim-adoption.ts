@@ -25,10 +25,11 @@ interface ClaimRow {
  */
 export async function adoptClaims(tx: LedgerSql, sellerAccount: string, now: Date): Promise<number> {
   const taken = await tx.query<{ subscription_id: string }>(
-    `DELETE FROM marketplace.unadopted_claim u USING (
+    `WITH mine AS MATERIALIZED (
        SELECT ctid FROM marketplace.unadopted_claim WHERE seller_account = $1 AND since <= $2
        ORDER BY subscription_id LIMIT $3 FOR UPDATE SKIP LOCKED
-     ) mine
+     )
+     DELETE FROM marketplace.unadopted_claim u USING mine
      WHERE u.ctid = mine.ctid RETURNING u.subscription_id::text AS subscription_id`,
     [sellerAccount, now.toISOString(), ADOPTED_MAX],
   );

@@ -46,14 +46,13 @@ export async function giveSubjects(
   to: { customerId: string; productCode: string; tenantId: string | null; subscriptionIds: readonly string[] },
 ): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.subject s SET customer_id = $2
-     FROM (
+    `WITH given AS MATERIALIZED (
        SELECT id FROM marketplace.subject
        WHERE seller_account = $1 AND product_code = $3 AND customer_id IS DISTINCT FROM $2
          AND (tenant_id = $4 OR (tenant_id IS NULL AND subscription_id = ANY ($5::uuid[])))
        ORDER BY id FOR NO KEY UPDATE
-     ) given
-     WHERE s.id = given.id`,
+     )
+     UPDATE marketplace.subject s SET customer_id = $2 FROM given WHERE s.id = given.id`,
     [sellerAccount, to.customerId, to.productCode, to.tenantId, to.subscriptionIds],
   );
 }

@@ -197,6 +197,37 @@ describe('quarantined causes', () => {
     await bench.expectConserved();
   });
 
+  it('causes whose time has come together are each probed, and none is put off for another', async () => {
+    await bench.stop();
+    bench = await SubmissionBench.start({
+      options: { submission: { probeIntervalMs: 60_000, requestTimeoutMs: 5000, leaseMs: 15_000 } },
+    });
+    const unknown = [];
+    for (let buyer = 0; buyer < 12; buyer += 1) unknown.push(await bench.subscribe({ unknownToAws: true }));
+    for (const subscription of unknown) await bench.seal(subscription);
+    await bench.first.submit();
+    expect(await bench.records(`state = 'blocked' AND reason = 'invalidLicense'`)).toHaveLength(12);
+    for (const round of [1, 2]) {
+      await bench.database.query(`UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp()`);
+      const before = bench.calls();
+      // A run may end before all that is due, where others have taken what a line of work was after.
+      for (let run = 0; run < 4; run += 1) await bench.first.submit();
+      expect(
+        bench.simulator
+          .calls({ operation: 'BatchMeterUsage' })
+          .slice(before)
+          .map((call) => call.records),
+      ).toEqual(Array.from({ length: 12 }, () => 1));
+      const causes = await bench.database.query<{ key: string; probe_count: number }>(
+        `SELECT key, probe_count FROM marketplace.quarantined_cause`,
+      );
+      expect(new Map(causes.map((cause) => [cause.key, cause.probe_count]))).toEqual(
+        new Map(unknown.map(({ identityId }) => [identityId, round])),
+      );
+    }
+    await bench.expectConserved();
+  });
+
   it('a crash between the probe and the requeue leaves nothing behind: recovery finds what is blocked for a cause that is quarantined no more', async () => {
     const subscription = await bench.subscribe({ unknownToAws: true });
     const id = await bench.seal(subscription);
