@@ -124,6 +124,44 @@ describe('M4 what is dated ahead', () => {
   });
 });
 
+describe('M4 a license that comes at the signing, and alone, while AWS’s lists are minutes behind', () => {
+  it.each([
+    ['purchase', 5_000],
+    ['purchase', 540_000],
+    ['renewal', 5_000],
+    ['renewal', 540_000],
+  ] as const)('starts no %s by an answer that cannot list it yet (%d ms behind)', async (kind, searchIndexDelayMs) => {
+    const switches = { futureLicenseUpdated: 'signing', searchIndexDelayMs } as const;
+    await withWorld({ ways: ['eventBridge'], simulator: { switches } }, async (world) => {
+      const startsAt = at('2026-11-11T14:00:00Z');
+      // What is renewed has no end of its own: nothing but AWS's word says that it is not renewed yet.
+      const buyer = kind === 'renewal' ? await world.join('acme') : null;
+      await world.pass(0.5);
+      if (buyer === null) {
+        const other = world.sign({ startsAt });
+        await world.hear();
+        await other.arrive();
+        await other.signUp('larch');
+      } else buyer.renew({ startsAt, as: 'sameLicense' });
+      await world.turn();
+      await buyer?.use(3);
+      await world.pass(0.5, 1 / 60);
+      await world.pass(2);
+      const told = () => [...world.told('subscription.activated'), ...world.told('subscription.renewed')];
+      const before = kind === 'renewal' ? 1 : 0;
+      expect(told()).toHaveLength(before);
+      await world.goTo('2026-11-11T14:01:00Z');
+      await world.pass(3, 0.25);
+      expect(
+        told()
+          .slice(before)
+          .map(({ occurredAt }) => occurredAt >= startsAt),
+      ).toEqual([true]);
+      await world.expectUnits(kind === 'renewal' ? { billed: { 'l-1': 3 } } : {});
+    });
+  });
+});
+
 describe('M4 a license that comes at the signing, and alone, while AWS cannot answer', () => {
   it.each(['purchase', 'renewal'] as const)(
     'starts nothing before AWS says when: nobody provisions a %s that lies ahead',

@@ -1,7 +1,7 @@
 import { earliest, earliestOf, HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { isPositive } from './agreement-end.js';
 import { type AgreementFact } from './agreement-fact.js';
-import { type AgreementStart, type Asking, dateOf, happenedAt } from './agreement-life.js';
+import { type AgreementStart, type Asking, dateOf, happenedAt, settledFrom } from './agreement-life.js';
 
 /**
  * A License event that comes alone may speak of a start that lies a month ahead: so long its Created, or AWS's answer,
@@ -46,7 +46,8 @@ function provisionalStartOf(fact: AgreementFact, asking: Asking): { at: Date; co
     case 'license.updated': {
       const { askedAt, mayNotAsk } = asking;
       const alone = plusMs(at, LICENSE_ALONE_MS);
-      const answered = askedAt !== null && askedAt >= fact.heardAt ? earliest(askedAt, alone) : alone;
+      // An answer of minutes after it may be from before it, and not list it for that.
+      const answered = askedAt !== null && askedAt >= settledFrom(fact) ? earliest(askedAt, alone) : alone;
       return [{ at, confirmedAt: mayNotAsk ? at : answered }];
     }
     case 'agreement.created':

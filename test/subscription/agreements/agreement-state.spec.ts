@@ -31,8 +31,9 @@ describe('a start that nobody has told', () => {
   it.each<[string, Asking, string]>([
     ['counts as in force when it has been alone for a day', NOT_ASKED, '11-06 10:10'],
     ['at once, where AWS may not be asked', MAY_NOT_ASK, '11-05 10:10'],
-    ['when AWS has answered since it was heard', asked('11-05 10:13'), '11-05 10:13'],
-    ['also where that was the same instant', asked('11-05 10:12'), '11-05 10:12'],
+    ['when AWS has answered so late that the answer must know of it', asked('11-05 10:21'), '11-05 10:21'],
+    ['also where that was the very instant', asked('11-05 10:20'), '11-05 10:20'],
+    ['not by an answer that may be from before it', asked('11-05 10:19:59'), '11-06 10:10'],
     ['not later than alone', asked('11-06 10:30'), '11-06 10:10'],
     ['not by an answer from before', asked('11-05 10:11'), '11-06 10:10'],
   ])('is the first License event, which %s', (_, asking, confirmedAt) => {

@@ -75,9 +75,11 @@ describe('M3, M4: what is signed ahead starts on its day (siblings: renewal and 
     expect(phaseOf(life, NOT_ASKED, instant('11-11 09:01'))).toBe('registered');
     expect(phaseOf(life, NOT_ASKED, instant('11-12 08:59'))).toBe('registered');
     expect(phaseOf(life, NOT_ASKED, instant('11-12 09:00'))).toBe('inForce');
-    expect(phaseOf(lifeOf([license], asked('11-11 09:01')), asked('11-11 09:01'), instant('11-11 09:01'))).toBe(
-      'inForce',
-    );
+    const phaseAt = (at: string) => phaseOf(lifeOf([license], asked(at)), asked(at), instant(at));
+    // What AWS lists may be from before the event, and not hold the agreement for that.
+    expect(phaseAt('11-11 09:01')).toBe('registered');
+    expect(phaseAt('11-11 09:09')).toBe('registered');
+    expect(phaseAt('11-11 09:10')).toBe('inForce');
   });
 
   it('a kept license: the License event of the renewal takes no time from the agreement before it', () => {
