@@ -36,11 +36,18 @@ describe('a conversion of which AWS’s terms tell before its lists do, or its l
 });
 
 describe('a cancellation that AWS, asked, tells without its instant', () => {
-  it.each(['told', 'signed'] as const)(
-    'is dated by the last change: the last hour is billed as far as the agreement went (endTime is %s)',
-    async (cancelledEndTime) => {
+  it.each([
+    ['told', null],
+    ['signed', null],
+    ['signed', '2026-12-11T10:00:00Z'],
+    // It has passed when AWS is asked: what was cancelled has ended before it, by AWS's own words.
+    ['signed', '2026-11-11T12:30:00Z'],
+  ] as const)(
+    'is dated by the last change: the last hour is billed as far as the agreement went (endTime is %s, until %s)',
+    async (cancelledEndTime, signedUntil) => {
       await withWorld({ ways: [], simulator: { switches: { cancelledEndTime } } }, async (world) => {
-        const buyer = await world.join('acme', { productCode: PRODUCT_CODE });
+        const term = signedUntil === null ? {} : { endsAt: at(signedUntil) };
+        const buyer = await world.join('acme', { productCode: PRODUCT_CODE, ...term });
         for (const turn of ['10:30', '11:31', '12:02']) await world.goTo(`2026-11-11T${turn}:00Z`);
         await buyer.use(3);
         world.clock.set(at('2026-11-11T12:05:00Z'));

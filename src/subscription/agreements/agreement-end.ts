@@ -21,6 +21,8 @@ const NO_END_YEAR = 9000;
 
 const SUCCESSOR_ANNOUNCED: ReadonlySet<string> = new Set(['RENEWED', 'REPLACED', 'SUPERSEDED']);
 const ENDED: ReadonlySet<string> = new Set(['CANCELLED', 'EXPIRED', 'TERMINATED', 'ARCHIVED', 'ROLLED_BACK']);
+/** Ended before the defined end date [SDK-A]: where AWS names that one, also when it has passed, it is not the end. */
+const CUT_SHORT: ReadonlySet<string> = new Set(['CANCELLED', 'TERMINATED']);
 
 /** The end that was told, or that was announced and has passed; and the end that is only announced. */
 export function endsOf(
@@ -89,8 +91,8 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
       const { status, endTime } = fact.details;
       if (status === null || !(ENDED.has(status) || SUCCESSOR_ANNOUNCED.has(status))) return [];
       const named = dateOf(endTime);
-      const isNamed = named !== null && named <= saidAt;
-      const endsAt = isNamed ? named : earliest(saidAt, ENDED.has(status) ? changedBy(fact, ordered) : null);
+      const isNamed = named !== null && named <= saidAt && !(CUT_SHORT.has(status) && isDefined(named, ordered));
+      const endsAt = isNamed ? named : earliest(saidAt, named, ENDED.has(status) ? changedBy(fact, ordered) : null);
       return sign(endsAt, status).map((one) => ({ ...one, signAt: endsAt, by: 'answer' }));
     }
     case 'host.ended': {
@@ -109,6 +111,21 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
 
 /** These come at the end; License Deprovisioned may come an hour later. */
 const DATES_END: ReadonlySet<string> = new Set(['agreement.ended', 'legacy.unsubscribePending']);
+
+/** Whether it is the end that AWS named while the agreement was in force. */
+function isDefined(end: Date, ordered: readonly AgreementFact[]): boolean {
+  return ordered.some((fact) => {
+    const named = endTimeWhileActive(fact);
+    return named !== null && new Date(named).getTime() === end.getTime();
+  });
+}
+
+function endTimeWhileActive(fact: AgreementFact): string | null {
+  if (isSigned(fact)) return fact.details.endTime;
+  const { type, details } = fact;
+  const tells = type === 'agreement.created' || type === 'agreement.amended';
+  return tells && details.status === 'ACTIVE' ? details.endTime : null;
+}
 
 /** AWS's list and its messages (in whole seconds, some of them) date one event at most this far apart. */
 const ONE_EVENT_MS = 30_000;

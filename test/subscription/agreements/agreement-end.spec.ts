@@ -102,6 +102,65 @@ describe('a sign of an end', () => {
         [found('11-20 12:05', 'ACTIVE', '11-01 00:00'), found('11-20 12:00', 'CANCELLED', '11-20 11:58')],
         '11-20 12:00',
       ],
+      ...(['CANCELLED', 'TERMINATED'] as const).flatMap((status): [string, AgreementFact[], string][] => {
+        const planned = iso('11-20 11:30');
+        return [
+          [
+            `also where AWS names the end that was planned, which has passed: it was ${status} before`,
+            [
+              found('11-20 09:00', 'ACTIVE', '11-01 00:00', planned),
+              found('11-20 12:00', status, '11-20 10:05', planned),
+            ],
+            '11-20 10:05',
+          ],
+          [
+            `and where a message has named that end while it was in force (${status})`,
+            [
+              fact('a', '11-01 00:00', 'agreement.created', { status: 'ACTIVE', endTime: planned }),
+              found('11-20 12:00', status, '11-20 10:05', planned),
+            ],
+            '11-20 10:05',
+          ],
+          [
+            `by that end where it has not changed since (${status})`,
+            [
+              found('11-20 09:00', 'ACTIVE', '11-01 00:00', planned),
+              found('11-20 12:00', status, '11-01 00:00', planned),
+            ],
+            '11-20 11:30',
+          ],
+          [
+            `and where it has changed last after it (${status})`,
+            [
+              found('11-20 09:00', 'ACTIVE', '11-01 00:00', planned),
+              found('11-20 12:00', status, '11-20 11:45', planned),
+            ],
+            '11-20 11:30',
+          ],
+          [
+            `by an end that was never planned (${status})`,
+            [found('11-20 09:00', 'ACTIVE', '11-01 00:00'), found('11-20 12:00', status, '11-20 10:05', planned)],
+            '11-20 11:30',
+          ],
+          [
+            `nor is one planned that was named with its end (${status})`,
+            [
+              active,
+              fact('a', '11-20 11:40', 'agreement.amended', { status: 'CANCELLED', endTime: planned }),
+              found('11-20 12:00', status, '11-20 10:05', planned),
+            ],
+            '11-20 11:30',
+          ],
+        ];
+      }),
+      [
+        'by its planned end where it has expired, whatever has changed before',
+        [
+          found('11-20 09:00', 'ACTIVE', '11-01 00:00', iso('11-20 11:30')),
+          found('11-20 12:00', 'EXPIRED', '11-20 10:05', iso('11-20 11:30')),
+        ],
+        '11-20 11:30',
+      ],
       [
         'nor where AWS’s own end is that instant',
         [active, found('11-20 12:00', 'CANCELLED', '11-20 10:05', iso('11-20 12:00'))],
