@@ -194,6 +194,33 @@ describe('M4 a license that comes at the signing, and alone, while AWS cannot an
   );
 });
 
+describe('M11 a renewal of which its license alone is told, minutes after the end, while AWS’s lists are minutes behind', () => {
+  it('is told when AWS lists it: hosts hear of no end before', async () => {
+    const switches = { searchIndexDelayMs: 540_000 };
+    await withWorld({ ways: ['eventBridge'], simulator: { switches } }, async (world) => {
+      const buyer = await world.join('acme', { endsAt: at('2026-11-11T12:00:00Z') });
+      await world.pass(1);
+      for (const type of ['Purchase Agreement Ended', 'License Deprovisioned', 'Purchase Agreement Created'])
+        world.simulator.notifications.disturb({ kind: 'drop', type });
+      await world.goTo('2026-11-11T12:04:00Z');
+      buyer.renew({ as: 'sameLicense', endsAt: at('2026-12-11T12:00:00Z') });
+      await world.turn();
+      await buyer.use(3);
+      // AWS, asked ten minutes after the end, knows of that, and not of the renewal yet.
+      await world.pass(0.25, 1 / 60);
+      await world.pass(3);
+      const types = [
+        'subscription.activated',
+        'subscription.ending',
+        'subscription.renewed',
+        'subscription.ended',
+      ] as const;
+      expect(types.map((type) => world.told(type).length)).toEqual([1, 0, 1, 0]);
+      await world.expectUnits({ billed: { 'l-2': 3 } });
+    });
+  });
+});
+
 describe('M12 Created lost, while AWS cannot answer', () => {
   it('is told as soon as AWS answers, and all its usage is billed', async () => {
     await withWorld({ ways: ['eventBridge'] }, async (world) => {

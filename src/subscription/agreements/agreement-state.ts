@@ -56,6 +56,11 @@ export function phaseOf(life: AgreementLife, asking: Asking, now: Date): Agreeme
   return isPastPlan(plannedEndAt, asking, now) ? 'awaitingSuccessor' : 'inForce';
 }
 
+/** Only a license tells of it, and AWS, or a day alone, has not made that a start yet. */
+export function isToBeConfirmed({ life: { start }, phase }: { life: AgreementLife; phase: AgreementPhase }): boolean {
+  return phase === 'registered' && start !== null && start.confirmedAt !== null;
+}
+
 /**
  * Whether the announced end has passed while AWS could be asked whether the agreement goes on. Where it may not be, AWS
  * decides at the call.

@@ -8,7 +8,7 @@ import {
   type Asking,
   hasAnswered,
 } from './agreement-life.js';
-import { phaseOf, termsAwaitedUntil, turningPointsOf } from './agreement-state.js';
+import { isToBeConfirmed, phaseOf, termsAwaitedUntil, turningPointsOf } from './agreement-state.js';
 
 /**
  * `registered`: arrived, not known to be in force. `upcoming`: what there is lies ahead. `trial`, `active`: AWS has
@@ -211,10 +211,13 @@ export function phasedAgreementsOf<T extends ChainAgreement>(
     );
     const takenOver = earliestOf(successor.map((other) => takesOverAt(other, now)));
     const endedAt = life.end?.at ?? (phase === 'awaitingSuccessor' ? life.plannedEndAt : null);
+    // Nobody hears of an end that a renewal may have bridged of which only its license tells, unless the host said so.
+    const mayGoOn = life.end?.isByHost !== true && successor.some(isToBeConfirmed);
     if (takenOver === null)
       return {
         ...agreement,
         startsAt,
+        phase: phase === 'over' && mayGoOn ? 'awaitingSuccessor' : phase,
         over: endedAt === null ? null : { at: endedAt, end: life.end },
         isFollowed: false,
       };

@@ -289,6 +289,18 @@ describe('M11, M12, T2: ends and renewals of which messages are lost or late (si
     expect(stateOf(chain, MAY_NOT_ASK, instant('11-12 00:00')).state).toBe('active');
   });
 
+  it.each<[string, AgreementFact[]]>([
+    ['of which nothing is told', []],
+    ['that announces a successor', [fact('agmt-1', '11-11 00:00', 'agreement.ended', { status: 'RENEWED' })]],
+  ])('the license alone of a renewal comes minutes after the end, %s: nobody hears of that end', (_, ended) => {
+    const license = fact('agmt-2', '11-11 00:04', 'license.updated');
+    const kept = { 'agmt-1': { licenses: ['l-1'] }, 'agmt-2': { licenses: ['l-1'] } };
+    const instants = ['10-11 00:10', '11-11 00:05', '11-11 00:10', '11-11 00:14'];
+    const asking = (at: Date): Asking => ({ askedAt: at, mayNotAsk: false });
+    const host = play(kept, [first, ...ended, license], 'agmt-1', instants, { asking });
+    expect(host.heard).toEqual(['activated agmt-1', 'renewed agmt-2']);
+  });
+
   it('the end of l-1 was told, its renewal comes three hours late: usage between is the renewal’s', () => {
     const ended = fact('agmt-1', '11-11 00:00', 'agreement.ended', { status: 'EXPIRED' });
     const late = fact(

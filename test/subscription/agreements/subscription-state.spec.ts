@@ -330,6 +330,31 @@ describe('an agreement and its successor', () => {
     ],
     ['not before it has', [first(), next({ told: false, confirmed: '11-20 12:01' })], ['a inForce', 'b registered']],
     [
+      'is awaiting it, where it is over and a start may have bridged that which has not proven to be one yet',
+      [first(OVER), next({ start: '11-15 00:04', told: false, confirmed: '11-20 12:01' })],
+      ['a awaitingSuccessor until 11-15T00:00', 'b registered'],
+    ],
+    [
+      'not where nobody but its buyer has come',
+      [first(OVER), next({ start: '11-15 00:04', told: false, confirmed: null })],
+      ['a over until 11-15T00:00', 'b registered'],
+    ],
+    [
+      'nor where the host has ended it',
+      [first({ ...OVER, byHost: true }), next({ start: '11-15 00:04', told: false, confirmed: '11-20 12:01' })],
+      ['a over until 11-15T00:00', 'b registered'],
+    ],
+    [
+      'nor one that follows another',
+      [first(OVER), next({ previous: 'z', start: '11-15 00:04', told: false, confirmed: '11-20 12:01' })],
+      ['a over until 11-15T00:00', 'b registered'],
+    ],
+    [
+      'nor one that is over, too',
+      [first(OVER), next({ start: '11-15 00:04', told: false, confirmed: '11-20 12:01', end: '11-15 00:05' })],
+      ['a over until 11-15T00:00', 'b over until 11-15T00:05'],
+    ],
+    [
       'stays unknown, where only its name is known',
       [first({ start: null }), next()],
       ['a unknown until 11-10T00:00, followed', 'b inForce'],
