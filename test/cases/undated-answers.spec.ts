@@ -102,6 +102,32 @@ describe('a cancellation that AWS, asked, tells without its instant, and does no
   });
 });
 
+describe('what was signed ahead and is called off before it begins, of which no message comes', () => {
+  const signing = { futureCreated: 'signing', futureLicenseUpdated: 'signing' } as const;
+
+  it.each(['replacement', 'renewal'] as const)(
+    'has taken no time from the agreement before, however late AWS is asked (%s)',
+    async (kind) => {
+      const switches = { ...signing, cancelledEndTime: 'signed' } as const;
+      await withWorld({ ways: ['eventBridge'], simulator: { switches } }, async (world) => {
+        const buyer = await world.join('acme', { productCode: PRODUCT_CODE });
+        await world.pass(0.5);
+        const ahead = { startsAt: at('2026-11-11T14:00:00Z'), endsAt: at('2026-11-12T14:00:00Z') };
+        if (kind === 'replacement') buyer.replace(ahead);
+        else buyer.renew(ahead);
+        await world.pass(1, 0.25);
+        world.mailbox.lose();
+        buyer.cancel();
+        await world.goTo('2026-11-11T14:20:00Z');
+        await buyer.use(5);
+        await world.pass(8);
+        await world.expectUnits({ billed: { 'l-1': 5 } });
+        expect(await buyer.state()).toBe('active');
+      });
+    },
+  );
+});
+
 describe('a legacy buyer who cancels, and returns soon after the end that was signed', () => {
   it.each(['told', 'signed'] as const)(
     'has a subscription of its own, which no late usage of the first one is billed to (endTime is %s)',

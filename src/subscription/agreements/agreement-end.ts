@@ -142,9 +142,10 @@ const CONFIRMATION_MS = 2 * HOUR_MS;
 function changedBy(found: AgreementFact<'agreement.found'>, ordered: readonly AgreementFact[]): Date | null {
   const changedAt = dateOf(found.details.lastUpdateTime);
   const startsAt = dateOf(found.details.startTime);
-  if (changedAt === null || (startsAt !== null && changedAt <= startsAt)) return null;
+  if (changedAt === null) return null;
   const before = ordered.filter(({ at }) => at < found.at);
   const answers = before.filter(isSigned);
+  if (startsAt !== null && changedAt <= startsAt && !isBefore(changedAt, startsAt, answers)) return null;
   const isDated = before.some(
     (fact) => DATES_END.has(fact.type) && !answers.some((answer) => isSettledBy(answer.at, fact.at)),
   );
@@ -162,6 +163,12 @@ function changedBy(found: AgreementFact<'agreement.found'>, ordered: readonly Ag
     ...(answers.length > 0 ? [] : before.map((fact) => (saysActive(fact) ? happenedAt(fact) : null))),
   ]);
   return isDated || isTold || knownUntil === null || changedAt <= knownUntil ? null : changedAt;
+}
+
+/** Called off before a start of which AWS told while that lay ahead: what changes about a start is made by it. */
+function isBefore(changedAt: Date, startsAt: Date, answers: readonly AgreementFact<'agreement.found'>[]): boolean {
+  const isNamed = answers.some(({ details }) => dateOf(details.startTime)?.getTime() === startsAt.getTime());
+  return isNamed && startsAt.getTime() - changedAt.getTime() > ONE_EVENT_MS;
 }
 
 /** What an answer does not tell of may have happened in the minutes before it. */

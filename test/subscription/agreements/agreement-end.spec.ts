@@ -93,6 +93,35 @@ describe('a sign of an end', () => {
         '11-20 12:00',
       ],
       [
+        'also where it was called off before it began, by an answer that named that start',
+        [
+          signedAhead('11-20 09:00', 'ACTIVE', '11-01 00:00'),
+          signedAhead('11-20 12:00', 'CANCELLED', '11-20 09:59:29'),
+        ],
+        '11-20 09:59:29',
+      ],
+      [
+        'not where it has changed last about its start',
+        [
+          signedAhead('11-20 09:00', 'ACTIVE', '11-01 00:00'),
+          signedAhead('11-20 12:00', 'CANCELLED', '11-20 09:59:30'),
+        ],
+        '11-20 12:00',
+      ],
+      [
+        'nor before a start that AWS named only with the end: it may be that of a term by which it renewed itself',
+        [active, signedAhead('11-20 12:00', 'CANCELLED', '11-20 09:30')],
+        '11-20 12:00',
+      ],
+      [
+        'nor before one that AWS named otherwise while it was in force',
+        [
+          fact('a', '11-20 09:00', 'agreement.found', { startTime: iso('11-01 00:00') }),
+          signedAhead('11-20 12:00', 'CANCELLED', '11-20 09:30'),
+        ],
+        '11-20 12:00',
+      ],
+      [
         'nor where it called it otherwise before',
         [found('11-20 09:00', 'PENDING', '11-01 00:00'), found('11-20 12:00', 'CANCELLED', '11-20 10:05')],
         '11-20 12:00',
