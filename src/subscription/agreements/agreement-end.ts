@@ -112,11 +112,14 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
 /** These come at the end; License Deprovisioned may come an hour later. */
 const DATES_END: ReadonlySet<string> = new Set(['agreement.ended', 'legacy.unsubscribePending']);
 
+const SECOND_MS = 1000;
+
 /** Whether it is the end that AWS named while the agreement was in force. */
 function isDefined(end: Date, ordered: readonly AgreementFact[]): boolean {
   return ordered.some((fact) => {
     const named = endTimeWhileActive(fact);
-    return named !== null && new Date(named).getTime() === end.getTime();
+    // Messages tell whole seconds, some of them.
+    return named !== null && Math.abs(new Date(named).getTime() - end.getTime()) < SECOND_MS;
   });
 }
 

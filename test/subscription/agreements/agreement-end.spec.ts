@@ -151,6 +151,22 @@ describe('a sign of an end', () => {
             '11-20 10:05',
           ],
           [
+            `and where that message cut its second off (${status})`,
+            [
+              fact('a', '11-01 00:00', 'agreement.created', { status: 'ACTIVE', endTime: planned }),
+              found('11-20 12:00', status, '11-20 10:05', '2026-11-20T11:30:00.999Z'),
+            ],
+            '11-20 10:05',
+          ],
+          [
+            `by an end of a second later (${status})`,
+            [
+              fact('a', '11-01 00:00', 'agreement.created', { status: 'ACTIVE', endTime: planned }),
+              found('11-20 12:00', status, '11-20 10:05', iso('11-20 11:30:01')),
+            ],
+            '11-20 11:30:01',
+          ],
+          [
             `by that end where it has not changed since (${status})`,
             [
               found('11-20 09:00', 'ACTIVE', '11-01 00:00', planned),
