@@ -49,7 +49,8 @@ interface Chapter {
   trialMs: number | null;
   /** Share of the trial after which it is converted in the same agreement. */
   conversion: number | null;
-  plansEnd: boolean;
+  /** So long after its end, where it does not come to that: it may have passed when AWS is asked; null: none is planned. */
+  plannedAfter: number | null;
 }
 
 const chapter: fc.Arbitrary<Chapter> = fc.record({
@@ -64,7 +65,10 @@ const chapter: fc.Arbitrary<Chapter> = fc.record({
     { freq: 2 },
   ),
   conversion: fc.option(fc.double({ min: 0.1, max: 0.99, noNaN: true })),
-  plansEnd: fc.boolean(),
+  plannedAfter: fc.option(
+    fc.oneof(ms(HOUR_MS), ms(8 * HOUR_MS)).map((more) => 1 + more),
+    { freq: 2 },
+  ),
 });
 
 interface Told {
@@ -105,15 +109,8 @@ const told: fc.Arbitrary<Told> = fc
   })
   .map(({ begins, chapters, isEnded, telling }) => ({
     agreements: agreementsOf(chapters, BEGIN + HOUR_MS + begins, isEnded, telling.isLegacy),
-    // What messages tell of and AWS, asked, does not date, nobody could date where they are lost: nor where AWS tells
-    // the end that was signed, which may have passed when it is asked.
-    telling: isPartlyTold(telling)
-      ? {
-          ...telling,
-          cancelledEnd: telling.cancelledEnd === 'signed' ? ('told' as const) : telling.cancelledEnd,
-          changeTold: 'all' as const,
-        }
-      : telling,
+    // What messages tell of and AWS, asked, does not date, nobody could date where they are lost.
+    telling: isPartlyTold(telling) ? { ...telling, changeTold: 'all' as const } : telling,
   }))
   // Nor which of two changes within a minute AWS's last one is.
   .filter(
@@ -123,6 +120,29 @@ const told: fc.Arbitrary<Told> = fc
         ({ signedAt, convertedAt, endsAt }) => endsAt - Math.max(signedAt, convertedAt ?? signedAt) > MINUTE_MS,
       ),
   );
+
+const TOLD_AT_ONCE: RelationTelling = {
+  ...{ skewMs: 0, isLegacy: false, delays: [0], lags: [0], conversionBy: 'agreement.amended', isFlagged: false },
+  ...{ hasEvents: false, isRaw: false, arrivesAfter: null, startBy: 'created', createdAt: 'signing' },
+  ...{ licenseAt: 'signing', tellsFollowed: false, namesPrevious: false, namesInitial: false, isKept: false },
+  ...{ cancelledEnd: 'told', changeTold: 'all', losses: [false], questions: [] },
+};
+const alone = (key: string, startsAt: number, endsAt: number): TrueAgreement => ({
+  ...{ key, signedAt: startsAt, startsAt, endsAt, endsAs: 'CANCELLED', plannedAt: null, previous: null, initial: key },
+  ...{ license: key, trialUntil: null, convertedAt: null },
+});
+
+/** AWS is asked when the end that was signed has passed, too, and names that one. */
+const FOUND_AFTER_ITS_PLANNED_END: Told = {
+  agreements: [{ ...alone('a0', BEGIN + 3 * HOUR_MS, BEGIN + 8 * HOUR_MS), plannedAt: BEGIN + 8.5 * HOUR_MS }],
+  telling: { ...TOLD_AT_ONCE, cancelledEnd: 'signed', losses: [true] },
+};
+
+/** Only a license tells of what was signed ahead, and AWS's list is from before that. */
+const LICENSE_AHEAD_OF_THE_LISTS: Told = {
+  agreements: [{ ...alone('a0', BEGIN + 8 * HOUR_MS, Infinity), signedAt: BEGIN + 3 * HOUR_MS }],
+  telling: { ...TOLD_AT_ONCE, lags: [30 * SECOND_MS], startBy: 'license' },
+};
 
 function isPartlyTold({ losses, hasEvents, isRaw }: RelationTelling): boolean {
   return losses.includes(true) || !hasEvents || isRaw;
@@ -164,7 +184,10 @@ function agreementsOf(chapters: readonly Chapter[], begins: number, isEnded: boo
     if (one.convertedAt !== null && one.convertedAt > one.endsAt - CONFUSED_MS) one.convertedAt = null;
     if (one.endsAs === 'EXPIRED' && Number.isFinite(one.endsAt)) one.plannedAt = one.endsAt;
     else if (one.endsAs === 'RENEWED') one.plannedAt = one.endsAt;
-    else if (chapters[index]!.plansEnd) one.plannedAt = Math.min(one.endsAt, BEGIN + 30 * 24 * HOUR_MS) + 5 * HOUR_MS;
+    else {
+      const after = chapters[index]!.plannedAfter;
+      one.plannedAt = after === null ? null : Math.min(one.endsAt, BEGIN + 30 * 24 * HOUR_MS) + after;
+    }
   }
   return agreements;
 }
@@ -198,16 +221,27 @@ describe('whatever follows what, however late it is told and however old AWS’s
         });
         const timelines = listener.timelines(Math.max(...listener.boundaries) + 3 * 24 * HOUR_MS);
         const last = probes.flatMap((at) => differenceAt(listener, timelines, at));
-        expect({ sealed, last }).toEqual({ sealed: [], last: [] });
+        const early = tellingsBeforeTheStart(listener);
+        expect({ sealed, last, early }).toEqual({ sealed: [], last: [], early: [] });
         // At once and once more for what is heard; besides when each agreement has begun, was converted and has ended.
         const most = telling.questions.length + 2 * listener.messages.length + 4 * agreements.length + 2;
         expect(listener.questions).toBeLessThanOrEqual(most);
         expect(listener.chains.map((chain) => chain.sort()).sort()).toEqual(chainsDueOf(agreements, telling));
       }),
-      { numRuns },
+      { numRuns, examples: [[FOUND_AFTER_ITS_PLANNED_END], [LICENSE_AHEAD_OF_THE_LISTS]] },
     );
   });
 });
+
+/** Hosts provision what has started: of what was signed ahead they hear when it does. */
+function tellingsBeforeTheStart(listener: RelationListener): string[] {
+  return listener.tellings.flatMap(({ at, telling }) => {
+    if (telling.type !== 'activated' && telling.type !== 'renewed') return [];
+    const meant = listener.agreements.find(({ key }) => key === listener.keyOf(telling.agreementId));
+    const isEarly = meant !== undefined && at < meant.startsAt - TOLERANCE_MS;
+    return isEarly ? [`at ${new Date(at).toISOString()}: ${telling.type} ${meant.key}`] : [];
+  });
+}
 
 /** An hour that reaches beyond the instant from which terms are open waits as a whole. */
 function isSealed({ seals, termsUnknownFrom: from }: TimelineSpan, hour: number): boolean {

@@ -5,13 +5,13 @@
  */
 import { type AgreementFact, factIdOf } from '../../../src/subscription/agreements/agreement-fact.js';
 import { type Asking } from '../../../src/subscription/agreements/agreement-life.js';
-import { stateOf } from '../../../src/subscription/agreements/subscription-state.js';
+import { stateOf, type Telling } from '../../../src/subscription/agreements/subscription-state.js';
 import { type SubscriptionTimeline } from '../../../src/subscription/agreements/timeline.js';
 import { agreementKeyOf, digestOf, licenseIdOf } from '../../../src/subscription/chain/aws-names.js';
 import { type AskedBuyer, type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
 import { findingsOf, wantsTerms } from '../../../src/subscription/reconciliation/buyer-answer.js';
 import { type FoundAgreement } from '../../../src/aws/found-agreement.js';
-import { type KnownAgreement as KnownRow, type Relation, relationOf, timelineFor } from './relation.js';
+import { Host, type KnownAgreement as KnownRow, type Relation, relationOf, timelineFor } from './relation.js';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -101,6 +101,9 @@ export class RelationListener {
   readonly trialsTold = new Set<string>();
   asking: Asking = { askedAt: null, mayNotAsk: false };
   questions = 0;
+  /** What hosts have heard, and when by AWS's clock. */
+  readonly tellings: { at: number; telling: Telling }[] = [];
+  private readonly hosts = new Map<string, Host>();
   private readonly rows = new Map<string, Set<string>>();
   private nextAskAt: number | null = null;
   private read: { facts: number; asking: Asking; relation: Relation } | null = null;
@@ -170,6 +173,7 @@ export class RelationListener {
       agenda.push({
         at,
         run: () => {
+          this.tell(at);
           look(hour, at, () => this.timelines(at));
         },
       });
@@ -253,6 +257,17 @@ export class RelationListener {
       if (askAt) this.wantToAsk(askAt.getTime(), at);
     }
     for (const { askFrom } of assignment.doubts) this.wantToAsk(askFrom.getTime(), at);
+    this.tell(at);
+  }
+
+  private tell(at: number): void {
+    for (const [name, chain] of this.relation().chains) {
+      const host = this.hosts.get(name) ?? new Host();
+      this.hosts.set(name, host);
+      const told = host.tellings.length;
+      host.hear(chain, this.asking, this.ours(at));
+      this.tellings.push(...host.tellings.slice(told).map((telling) => ({ at, telling })));
+    }
   }
 
   private wantToAsk(at: number, now: number): void {
