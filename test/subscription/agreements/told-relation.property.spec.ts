@@ -138,6 +138,18 @@ const FOUND_AFTER_ITS_PLANNED_END: Told = {
   telling: { ...TOLD_AT_ONCE, cancelledEnd: 'signed', losses: [true] },
 };
 
+/** The license of a renewal comes minutes after the end, and AWS's list, asked ten minutes after that, is from before. */
+const RENEWED_MINUTES_AFTER_ITS_END: Told = {
+  agreements: [
+    { ...alone('a0', BEGIN + 3 * HOUR_MS, BEGIN + 8 * HOUR_MS), endsAs: 'EXPIRED', plannedAt: BEGIN + 8 * HOUR_MS },
+    {
+      ...alone('a1', BEGIN + 8 * HOUR_MS, Infinity),
+      ...{ signedAt: BEGIN + 8 * HOUR_MS + 4 * MINUTE_MS, previous: 'a0', initial: 'a0', license: 'a0' },
+    },
+  ],
+  telling: { ...TOLD_AT_ONCE, lags: [9 * MINUTE_MS], startBy: 'license', losses: [true] },
+};
+
 /** Only a license tells of what was signed ahead, and AWS's list is from before that. */
 const LICENSE_AHEAD_OF_THE_LISTS: Told = {
   agreements: [{ ...alone('a0', BEGIN + 8 * HOUR_MS, Infinity), signedAt: BEGIN + 3 * HOUR_MS }],
@@ -222,13 +234,17 @@ describe('whatever follows what, however late it is told and however old AWS’s
         const timelines = listener.timelines(Math.max(...listener.boundaries) + 3 * 24 * HOUR_MS);
         const last = probes.flatMap((at) => differenceAt(listener, timelines, at));
         const early = tellingsBeforeTheStart(listener);
-        expect({ sealed, last, early }).toEqual({ sealed: [], last: [], early: [] });
+        const bridged = tellingsOfNoEnd(listener, telling);
+        expect({ sealed, last, early, bridged }).toEqual({ sealed: [], last: [], early: [], bridged: [] });
         // At once and once more for what is heard; besides when each agreement has begun, was converted and has ended.
         const most = telling.questions.length + 2 * listener.messages.length + 4 * agreements.length + 2;
         expect(listener.questions).toBeLessThanOrEqual(most);
         expect(listener.chains.map((chain) => chain.sort()).sort()).toEqual(chainsDueOf(agreements, telling));
       }),
-      { numRuns, examples: [[FOUND_AFTER_ITS_PLANNED_END], [LICENSE_AHEAD_OF_THE_LISTS]] },
+      {
+        numRuns,
+        examples: [[FOUND_AFTER_ITS_PLANNED_END], [LICENSE_AHEAD_OF_THE_LISTS], [RENEWED_MINUTES_AFTER_ITS_END]],
+      },
     );
   });
 });
@@ -240,6 +256,24 @@ function tellingsBeforeTheStart(listener: RelationListener): string[] {
     const meant = listener.agreements.find(({ key }) => key === listener.keyOf(telling.agreementId));
     const isEarly = meant !== undefined && at < meant.startsAt - TOLERANCE_MS;
     return isEarly ? [`at ${new Date(at).toISOString()}: ${telling.type} ${meant.key}`] : [];
+  });
+}
+
+/**
+ * Of what is renewed or replaced under its license there is no end that hosts would act on; nor, where it had expired
+ * before, once the license of its renewal was heard of.
+ */
+function tellingsOfNoEnd(listener: RelationListener, { isLegacy }: RelationTelling): string[] {
+  const isBridged = ({ key, endsAs, license }: TrueAgreement, at: number): boolean => {
+    const next = listener.agreements.find((other) => other.previous === key && other.license === license);
+    if (next === undefined || isLegacy) return false;
+    if (endsAs === 'RENEWED' || endsAs === 'REPLACED') return true;
+    return listener.hasHeard(next.key, 'license.updated', at);
+  };
+  return listener.tellings.flatMap(({ at, telling }) => {
+    if (telling.type !== 'ending' && telling.type !== 'ended') return [];
+    const meant = listener.agreements.find(({ key }) => key === listener.keyOf(telling.agreementId));
+    return meant && isBridged(meant, at) ? [`at ${new Date(at).toISOString()}: ${telling.type} ${meant.key}`] : [];
   });
 }
 

@@ -200,6 +200,14 @@ export class RelationListener {
     );
   }
 
+  /** Whether such a message of an agreement was heard by then. */
+  hasHeard(key: string, ofType: AgreementFact['type'], by: number): boolean {
+    return this.messages.some(
+      ({ agreement, type, at }, index) =>
+        agreement?.key === key && type === ofType && this.isLost[index] !== true && at + this.delayOf(index) <= by,
+    );
+  }
+
   /** Which agreements are one subscription, by their keys. */
   get chains(): string[][] {
     return [...this.relation().chains.values()].map((chain) => chain.flatMap(({ id }) => this.keyOf(id) ?? []));
