@@ -76,7 +76,7 @@ export function joinAgreements(
     const strangers = matches.filter((other) => !groups.areOne(other, previous));
     if (strangers.length > 0)
       conflicts.push({ kind: 'merge', agreementIds: [agreement, previous, ...strangers].map(({ id }) => id) });
-    const other = nextOf.get(previous.id);
+    const other = isCalledOff(agreement) ? undefined : nextOf.get(previous.id);
     if (other) {
       conflicts.push({ kind: 'fork', agreementIds: [previous.id, other.id, agreement.id] });
       continue;
@@ -93,7 +93,7 @@ export function joinAgreements(
       continue;
     }
     previousOf.set(agreement.id, previous.id);
-    nextOf.set(previous.id, agreement);
+    if (!isCalledOff(agreement)) nextOf.set(previous.id, agreement);
   }
 
   const legacy = ordered.filter(({ isLegacy }) => isLegacy);
@@ -156,6 +156,11 @@ function isStillOpen({ life: { start, end } }: JoiningAgreement, next: JoiningAg
 function windowEndOf({ firstSignAt, lastSignAt }: AgreementEnd): Date {
   const last = Math.min(lastSignAt.getTime(), firstSignAt.getTime() + SIGNS_OF_ONE_END_MS);
   return plusMs(new Date(last), RETURN_MS);
+}
+
+/** Before it began: the one before goes on, and another may follow that. */
+function isCalledOff({ life: { start, end } }: JoiningAgreement): boolean {
+  return start !== null && end !== null && end.at <= start.at;
 }
 
 function startsAt({ life }: JoiningAgreement): number {

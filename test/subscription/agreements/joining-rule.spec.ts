@@ -166,6 +166,32 @@ describe('what one agreement follows', () => {
 });
 
 describe('what is for a person', () => {
+  it.each<[string, string, string]>([
+    ['starts before it', '11-15 00:00', '12-01 00:00'],
+    ['would have started after it', '12-15 00:00', '12-01 00:00'],
+  ])('another follows it beside one that was called off, which %s: that is no fork', (_, off, startsAt) => {
+    const chain = [
+      agreement('a'),
+      agreement('off', { startsAt: off, endsAt: '11-10 00:00', previous: ['a'] }),
+      agreement('c', { startsAt, previous: ['a'] }),
+    ];
+    expect(conflicts(...chain)).toEqual([]);
+    expect(new Map(links(...chain))).toEqual(
+      new Map([
+        ['off', 'a'],
+        ['c', 'a'],
+      ]),
+    );
+    expect(join(chain).subscriptionOf.get('c')).toEqual({ with: 'a' });
+    expect(join(chain).subscriptionOf.get('off')).toEqual({ with: 'a' });
+  });
+
+  it('what only a called-off one would have followed runs on, beside another', () => {
+    const off = agreement('off', { startsAt: '12-01 00:00', endsAt: '11-10 00:00', previous: ['a'] });
+    const beside = agreement('c', { startsAt: '11-05 00:00' });
+    expect(conflicts(agreement('a'), off, beside)).toEqual([{ kind: 'concurrent', agreementIds: ['a', 'c'] }]);
+  });
+
   it('two that follow one: the second is a subscription of its own', () => {
     const fork = [
       agreement('a', { endsAt: '12-01 00:00' }),

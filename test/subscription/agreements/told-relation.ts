@@ -26,6 +26,10 @@ const MAY_BE_LOST: ReadonlySet<AgreementFact['type']> = new Set([
   ...(['agreement.amended', 'agreement.ended', 'license.deprovisioned'] as const),
   ...(['legacy.unsubscribePending', 'legacy.unsubscribed'] as const),
 ]);
+/** Of what is called off before it begins none comes at its start. */
+const STARTS: ReadonlySet<AgreementFact['type']> = new Set([
+  ...(['agreement.created', 'license.updated', 'legacy.subscribeSucceeded', 'buyer.registered'] as const),
+]);
 const ACCOUNT = '111122223333';
 
 /** Instants by AWS's clock. */
@@ -148,6 +152,8 @@ export class RelationListener {
     // Of a flag that says trial AWS is asked before long how long; and again when nothing is heard any more.
     const regular = [
       ...this.agreements.map(({ startsAt }) => startsAt + 20 * MINUTE_MS),
+      // Of what was called off before AWS was ever asked about it nobody could tell that it has not run.
+      ...this.agreements.flatMap((one) => (one.endsAt <= one.startsAt ? [one.signedAt + 20 * MINUTE_MS] : [])),
       // Of what its message does not tell nobody knows but by asking while the agreement runs.
       ...this.agreements.flatMap(({ convertedAt }) => (convertedAt === null ? [] : [convertedAt + 30 * MINUTE_MS])),
       ...[last + 3 * HOUR_MS, last + 6 * HOUR_MS],
@@ -189,7 +195,10 @@ export class RelationListener {
     const { isLegacy, hasEvents } = this.telling;
     const answeredAfter = ({ type }: Message): number =>
       type === 'message.untimed' ? ANSWERS_SETTLE_AFTER_MS + 2 * TICK_MS : 0;
-    const isToldAll = hasEvents || !isLegacy || this.agreements.every(({ convertedAt }) => (convertedAt ?? at) >= at);
+    // The topics tell of no conversion, nor of what is called off before it begins.
+    const untold = ({ startsAt, endsAt, convertedAt }: TrueAgreement): number =>
+      endsAt <= startsAt ? endsAt : (convertedAt ?? at);
+    const isToldAll = hasEvents || !isLegacy || this.agreements.every((one) => untold(one) >= at);
     return (
       isToldAll &&
       this.messages.every(
@@ -382,7 +391,10 @@ export class RelationListener {
       previousDigest: this.telling.namesPrevious && previous !== null ? rowOf(previous) : null,
     };
     const goesOn = this.agreements.some(
-      (other) => other.key !== key && other.license === agreement.license && other.startsAt >= startsAt,
+      (other) =>
+        other.key !== key &&
+        other.license === agreement.license &&
+        (other.startsAt >= startsAt ? other.endsAt > other.startsAt : endsAt <= startsAt),
     );
     const isFollowed = endsAs === 'RENEWED' || endsAs === 'REPLACED';
     const ends = !Number.isFinite(endsAt)
@@ -390,7 +402,7 @@ export class RelationListener {
       : [
           ...(isFollowed && !tellsFollowed ? [] : [one(endsAt, 'agreement.ended', { status: endsAs, endTime: null })]),
           ...(goesOn ? [] : [one(endsAt + DEPROVISIONED_AFTER_MS, 'license.deprovisioned')]),
-          ...(isLegacy && !isFollowed
+          ...(isLegacy && !isFollowed && endsAt > startsAt
             ? [one(endsAt, 'legacy.unsubscribePending'), one(endsAt + HOUR_MS, 'legacy.unsubscribed')]
             : []),
         ];
@@ -409,7 +421,8 @@ export class RelationListener {
         : [one(convertedAt, conversionBy, { intent: 'AMEND', status: 'ACTIVE', endTime: null })]),
       ...ends,
     ];
-    const own = hasEvents || !isLegacy ? messages : messages.filter(({ agreement: named }) => named === null);
+    const begun = messages.filter(({ at, type }) => at < endsAt || !STARTS.has(type));
+    const own = hasEvents || !isLegacy ? begun : begun.filter(({ agreement: named }) => named === null);
     return own.map((message) =>
       isRaw && message.type.startsWith('legacy.')
         ? { ...message, type: 'message.untimed', details: { said: message.type } }
