@@ -76,6 +76,12 @@ function asFound(finding: Finding, foundAt: Date, more: Partial<KnownAgreement> 
   });
 }
 
+/** Entitlements told of it. */
+const RESOLD: NonNullable<KnownAgreement['found']>['details'] = {
+  ...{ status: null, startTime: null, endTime: null, terms: null, entitled: true, offerId: null, lastUpdateTime: null },
+  ...{ previousDigest: null, initialDigest: null },
+};
+
 const ids = (findings: readonly Finding[]): (string | undefined)[] => findings.map(({ about }) => about.agreementId);
 
 describe('what of an answer is told', () => {
@@ -201,6 +207,35 @@ describe('what of an answer is told', () => {
     );
     expect([finding?.about.agreementId, others.length]).toEqual(['agmt-1', 1]);
     expect(others[0]).toMatchObject({ about: { licenseArn: arnOf('l-7') }, details: { entitled: true, status: null } });
+  });
+
+  it.each<[string, Partial<KnownAgreement>, string[]]>([
+    ['says nothing of the one that was heard of minutes ago', { lastFactAt: at('20T11:50:00.001') }, []],
+    ['speaks of that when AWS must know of it', { lastFactAt: at('20T11:50:00') }, ['agmt-2']],
+    ['speaks of one of which nothing was ever heard', {}, ['agmt-2']],
+    [
+      'and of one that AWS has spoken of before',
+      {
+        found: { at: at('19T12:00:00'), details: RESOLD },
+        lastFactAt: at('20T11:59:00'),
+        lastHeardAt: at('20T12:00:01'),
+      },
+      ['agmt-2'],
+    ],
+  ])('an entitlement by a license that goes on with another agreement %s', (_, more, expected) => {
+    const held = {
+      dimension: 'seats',
+      value: 3,
+      expiresAt: null,
+      licenseArn: arnOf('l-7'),
+      customerAwsAccountId: null,
+    };
+    const rows = (license: string) => [known('agmt-1', { license }), known('agmt-2', { license: 'l-7', ...more })];
+    const told = (license: string) =>
+      ids(findingsOf(buyer(rows(license)), answer([], { entitlements: [held] }), 'license'));
+    expect(told('l-7')).toEqual(expected);
+    // By a license of its own it is its own.
+    expect(told('l-6')).toEqual(['agmt-2']);
   });
 
   it('is of a buyer without a license named only where one agreement could be meant', () => {

@@ -119,7 +119,7 @@ export function previousOf(found: FoundAgreement, agreements: readonly FoundAgre
  */
 function entitledOf(
   buyer: AskedBuyer,
-  { agreements, entitlements }: BuyerAnswer,
+  { askedAt, agreements, entitlements }: BuyerAnswer,
   known: ReadonlyMap<string, KnownAgreement>,
 ): Finding[] {
   const spokenOf = new Set<string | null>(agreements.flatMap(({ licenseArns }) => licenseArns.map(licenseName)));
@@ -131,6 +131,7 @@ function entitledOf(
   return [...licenses].flatMap(([name, held]): Finding[] => {
     const row = name === null ? onlyOf(buyer.agreements) : known.get(name);
     if (name === null && !row) return [];
+    if (row && mayBeOfBefore(row, buyer, askedAt)) return [];
     const { licenseArn } = held;
     const customerAwsAccountId = held.customerAwsAccountId ?? buyer.customerAwsAccountId;
     const finding: Finding = {
@@ -145,6 +146,17 @@ function entitledOf(
     };
     return isNews(finding, row) ? [finding] : [];
   });
+}
+
+/**
+ * Of an agreement that has just been heard of, and keeps the license of another: what its buyer is entitled to may be
+ * by that one, while this one lies ahead. AWS is asked again when its Created, which tells, has had its time.
+ */
+function mayBeOfBefore(row: KnownAgreement, { agreements }: AskedBuyer, askedAt: Date): boolean {
+  const keeps = agreements.some(
+    ({ id, licenseDigests }) => id !== row.id && licenseDigests.some((digest) => row.licenseDigests.includes(digest)),
+  );
+  return keeps && row.found === null && mayBeStale(row, askedAt);
 }
 
 const NOTHING: LifecycleDetails['agreement.found'] = {
