@@ -24,6 +24,8 @@ export const SUBMISSION: readonly string[] = [
   // AWS's log of calls names a request by it, also where it lost whose call it was.
   `CREATE INDEX attempt_by_request ON marketplace.attempt (seller_account, aws_request_id)
     WHERE aws_request_id IS NOT NULL`,
+  // What AWS has taken lately: asked where it refuses a record.
+  `CREATE INDEX attempt_by_answer ON marketplace.attempt (seller_account, product_code, answered_at)`,
   `CREATE TABLE marketplace.attempt_record (
     seller_account text NOT NULL,
     attempt_id uuid NOT NULL,

@@ -59,7 +59,9 @@ export const RECORD_ALERTS = {
       'AWS refuses all usage of a product, dimension or buyer. Its records are kept out of the batches of others.',
     cost: 'Its units are not billed while it lasts; others are not held up.',
     action: 'Resolve what AWS complains of: see `reason` and the attempts of its records.',
-    ends: 'when AWS takes a record of it: one is tried every `submission.probeIntervalMs`',
+    ends:
+      'when AWS takes a record of it: one is tried every `submission.probeIntervalMs`; or when none of its records is ' +
+      'left to be tried: what waits because of it is then sent anew',
     endsBy: BY_CAUSE,
     events: ['metering.blocked', 'metering.deadlineNear'],
   },

@@ -120,6 +120,25 @@ describe('T17 a dimension that AWS never accepts', () => {
     });
   });
 
+  it('and of which nothing was used again: once its record has expired the cause ends, and the listing is put right, its usage is sent', async () => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
+      const buyer = await world.join('acme');
+      const fault = world.simulator.faults.add({
+        ...{ kind: 'unknownError', name: 'InvalidUsageDimensionException', operation: 'BatchMeterUsage' },
+        when: { dimension: 'storage' },
+      });
+      await buyer.use(5, { dimension: 'storage' });
+      for (let hour = 0; hour < HOURS; hour += 1) await world.pass(1, 1);
+      expect((await world.expectConserved()).billed ?? {}).toEqual({});
+      fault.remove();
+      await world.pass(24, 1);
+      const { billed = {}, ...elsewhere } = await world.expectConserved();
+      expect({ billed, elsewhere }).toEqual({ billed: { 'l-1': 5 }, elsewhere: {} });
+      // It tells what became of the record, until a person has read it.
+      expect((await world.alerts()).map(({ kind }) => kind)).toEqual(['expired']);
+    });
+  });
+
   it('and a buyer who is suspended for days leaves others alone, and is billed what AWS takes when reinstated', async () => {
     await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const buyer = await world.join('acme');

@@ -17,7 +17,18 @@ const standsAgainst = (scope: string, key: string): string => `EXISTS (SELECT FR
 export const UNQUARANTINED = `NOT ${standsAgainst('product', 'r.product_code')} AND NOT ${standsAgainst('dimension', 'r.dimension')}
   AND NOT ${standsAgainst('identity', 'r.identity_id::text')}`;
 
-const UNREFUSED = `NOT ${standsAgainst('reason', 'r.reason')}`;
+/** More than one cause stands against `metering_record r`: an answer to it may speak of any of them. */
+export const UNDER_SEVERAL = `(${standsAgainst('product', 'r.product_code')})::int
+  + (${standsAgainst('dimension', 'r.dimension')})::int + (${standsAgainst('identity', 'r.identity_id::text')})::int > 1`;
+
+/**
+ * Under which key of scope `reason` the refusal of `metering_record r` is quarantined: see submission/quarantine.ts.
+ */
+export const REFUSED_AS = `CASE r.reason WHEN 'invalidDimension' THEN r.reason || '/' || r.dimension
+  WHEN 'invalidLicense' THEN r.reason || '/' || r.identity_id WHEN 'invalidCustomer' THEN r.reason || '/' || r.identity_id
+  ELSE r.reason END`;
+
+const UNREFUSED = `NOT ${standsAgainst('reason', REFUSED_AS)}`;
 
 /** Those whose cause is quarantined no more. */
 export function lockResolved(
@@ -116,7 +127,8 @@ export async function probeNow(tx: LedgerSql, sellerAccount: string, record: Loc
   await tx.query(
     `UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp(), probe_count = 0
      WHERE seller_account = $1 AND product_code = $2
-       AND (scope, key) IN (('product', $2), ('dimension', $3), ('identity', $4), ('reason', $5))`,
+       AND (scope, key) IN (('product', $2), ('dimension', $3), ('identity', $4), ('reason', $5),
+         ('reason', $5 || '/' || $3), ('reason', $5 || '/' || $4))`,
     [sellerAccount, record.product_code, record.dimension, record.identity_id, record.reason],
   );
 }

@@ -166,7 +166,9 @@ export class AnswerReconciler {
     const imposed = new Map<string, QuarantinedCause>();
     for (const { record, outcome } of settled) {
       const cause = outcome.step.to === 'blocked' ? causeOf(record, outcome.step.reason) : null;
-      if (cause) imposed.set(`${cause.scope}/${cause.key}`, cause);
+      // What stands against the refused alone says nothing of others when it refuses one of them again.
+      const isKnown = probe?.scope === 'reason' && probe.reason === cause?.reason;
+      if (cause && !isKnown) imposed.set(`${cause.scope}/${cause.key}`, cause);
     }
     for (const [, cause] of [...imposed].sort(byKey)) await this.quarantine.impose(tx, cause);
   }

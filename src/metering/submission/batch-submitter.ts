@@ -13,7 +13,7 @@ import { plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';
-import { RecordTransitions, REQUEUED } from '../settlement/record-transition.js';
+import { RecordTransitions } from '../settlement/record-transition.js';
 import { SubmissionHold } from '../settlement/submission-hold.js';
 import { AnswerReconciler, type ClaimedBatch } from './answer-reconciler.js';
 import { insertAttempt } from './attempt.sql.js';
@@ -21,13 +21,13 @@ import { BatchMeterUsageOperation } from './batch-meter-usage.operation.js';
 import { chooseWork, type WaitingWork } from './batch-planner.js';
 import { CallBreaker } from './call-breaker.js';
 import { callEndOf } from './call-end.js';
+import { CauseProbe } from './cause-probe.js';
 import { ClaimProof } from './claim-proof.js';
 import {
   type ClaimCandidate,
   type ClaimTime,
   isAnythingPending,
   lockCandidates,
-  lockProbe,
   machineTime,
   peekWork,
 } from './claim.sql.js';
@@ -35,14 +35,12 @@ import { CurrentSettings } from './current-settings.js';
 import { LeaseWatch } from './lease-watch.js';
 import { MeterUsageOperation } from './meter-usage.operation.js';
 import { type MeteringOperationStrategy } from './metering-operation.js';
-import { claimCause, type QuarantinedCause } from './quarantine.sql.js';
+import { type QuarantinedCause } from './quarantine.sql.js';
 
 /**
  * A record due within so short a time may reach AWS too late, and would sink the batch it travels in. Business time.
  */
 const LATE_MARGIN_MS = 60_000;
-/** A quarantined cause is probed at least this often, in multiples of the probe interval. */
-const PROBE_CAP_FACTOR = 6;
 /**
  * A run tries again what was due when it began, so that it ends; one that takes longer looks anew, so that a long queue
  * does not keep retries waiting.
@@ -79,6 +77,7 @@ export class BatchSubmitter {
     private readonly hold: SubmissionHold,
     private readonly proof: ClaimProof,
     private readonly settings: CurrentSettings,
+    private readonly probe: CauseProbe,
     batchMeterUsage: BatchMeterUsageOperation,
     meterUsage: MeterUsageOperation,
   ) {
@@ -166,8 +165,8 @@ export class BatchSubmitter {
 
   /**
    * Lease and attempt, in one transaction that is committed before the call.
-   * @returns `blocked` where none of the records may be sent by us: the ledger does not bear them out, or our settings
-   * are not those that count; null where there were none
+   * @returns `blocked` where none of the records may be sent by us: the ledger does not bear them out, our settings are
+   * not those that count, or a cause had none; null where others had taken them
    */
   private claim(
     work: WaitingWork,
@@ -184,7 +183,8 @@ export class BatchSubmitter {
       const { records: picked, probe } = await this.pick(tx, operation, work, time);
       const records = await operation.admit(tx, await this.proof.sift(tx, picked, time.now), time.now);
       const [first] = records;
-      if (first === undefined) return picked.length === 0 ? null : 'blocked';
+      // A cause without a record was put off or is over: nobody else is at the work.
+      if (first === undefined) return picked.length === 0 && probe === null ? null : 'blocked';
       const { productCode } = first;
       const { region } = first.record;
       const attempt = { id: uuidv7(), leaseToken: randomUUID(), productCode, region, claimedAt: time.now };
@@ -206,28 +206,15 @@ export class BatchSubmitter {
     work: WaitingWork,
     time: ClaimTime,
   ): Promise<{ records: ClaimCandidate[]; probe: QuarantinedCause | null }> {
-    const { sellerAccount, submission } = this.options;
     const { lane } = work;
-    if (lane !== 'probe') {
-      return {
-        records: operation.plan(await lockCandidates(tx, time, { ...work, lane }, operation.recordsMax)),
-        probe: null,
-      };
+    if (lane === 'probe') {
+      const probe = await this.probe.take(tx, work.product_code, operation.name, time);
+      return { records: probe?.records ?? [], probe: probe?.cause ?? null };
     }
-    const pace = { intervalMs: submission.probeIntervalMs, capMs: submission.probeIntervalMs * PROBE_CAP_FACTOR };
-    const probe = await claimCause(tx, sellerAccount, time.retryBefore, work.product_code, pace);
-    const candidate = probe && (await lockProbe(tx, time, probe, operation.name));
-    if (probe === undefined || candidate === undefined) return { records: [], probe: null };
-    const { record } = candidate;
-    // A probe takes the drawn way: blocked, pending, sending.
-    if (record.state === 'blocked') {
-      await this.transitions.apply(
-        tx,
-        [{ record, to: { ...REQUEUED, message: 'Probes its quarantined cause.' } }],
-        time.now,
-      );
-    }
-    return { records: [candidate], probe };
+    return {
+      records: operation.plan(await lockCandidates(tx, time, { ...work, lane }, operation.recordsMax)),
+      probe: null,
+    };
   }
 
   private call({ attemptId, operation, region, records }: ClaimedBatch, lease: LeaseWatch): Promise<GatewayAnswer> {

@@ -5,10 +5,10 @@ import { type MeteringOperation } from '../settlement/deadlines.js';
 import { LOCKED_COLUMNS, type LockedRecord } from '../settlement/metering-record.sql.js';
 import { FAILURES_BEFORE_SPLIT } from '../settlement/record-outcome.js';
 import { reachableFrom } from '../settlement/metering-sender.sql.js';
-import { UNQUARANTINED } from '../settlement/record-requeue.sql.js';
+import { REFUSED_AS, UNDER_SEVERAL, UNQUARANTINED } from '../settlement/record-requeue.sql.js';
 import { type Lane, type SendableRecord, type WaitingWork } from './batch-planner.js';
 
-import { type QuarantinedCause } from './quarantine.sql.js';
+import { type ProbedCause, type QuarantinedCause } from './quarantine.sql.js';
 
 /** What a claim needs to know of the two clocks. */
 export interface ClaimTime {
@@ -197,27 +197,46 @@ export async function lockCandidates(
 
 const OF_CAUSE =
   `CASE $3::text WHEN 'product' THEN true WHEN 'dimension' THEN r.dimension = $4::text WHEN 'reason' THEN ` +
-  `r.state = 'blocked' AND r.reason = $4::text ELSE r.identity_id::text = $4::text END`;
+  `r.state = 'blocked' AND ${REFUSED_AS} = $4::text ELSE r.identity_id::text = $4::text END`;
 
 /**
- * One record of a quarantined cause: one that waits, else one that the cause has blocked; not past due, as long as
- * there is another. Where nothing but the refusal is in common, they take turns: any of them may be at fault.
+ * One record of a quarantined cause: one that waits, else one that the cause has blocked; not past due and under no
+ * other cause, as long as there is another. Probes take the one that is due first and the one that is due last by turns:
+ * where those of one end are at fault themselves, healthy ones at the other do not wait for all of them. Where nothing
+ * but the refusal is in common, they take turns: any of them may be at fault.
  */
 export async function lockProbe(
   tx: LedgerSql,
   { sellerAccount, now }: ClaimTime,
-  cause: QuarantinedCause,
+  cause: ProbedCause,
   operation: MeteringOperation,
 ): Promise<ClaimCandidate | undefined> {
+  const end = cause.probe_count % 2 === 1 ? 'ASC' : 'DESC';
   const [row] = await tx.query<ClaimRow>(
     `SELECT ${CLAIM_COLUMNS} FROM ${RECORD}
      WHERE r.seller_account = $1 AND r.product_code = $2 AND ${OF_CAUSE}
        AND r.mode = 'live' AND r.operation = $7 AND r.cutoff_at > $5
        AND (r.state = 'pending' OR (r.state = 'blocked' AND r.reason = $6))
        AND ${NAMED} AND ${REACHABLE}
-     ORDER BY r.due_at <= $5, r.state = 'blocked', CASE $3::text WHEN 'reason' THEN r.attempt_count END, r.due_at, r.id
+     ORDER BY r.due_at <= $5, ${UNDER_SEVERAL}, r.state = 'blocked',
+       CASE $3::text WHEN 'reason' THEN r.attempt_count END, r.due_at ${end}, r.id ${end}
      LIMIT 1 FOR NO KEY UPDATE OF r SKIP LOCKED`,
     [sellerAccount, cause.product_code, cause.scope, cause.key, now.toISOString(), cause.reason, operation],
   );
   return row && candidateOf(row);
+}
+
+/** A quarantined cause has no record left that a probe could take, now or later. */
+export async function isSpent(
+  tx: LedgerSql,
+  { sellerAccount, now }: ClaimTime,
+  cause: QuarantinedCause,
+): Promise<boolean> {
+  const [row] = await tx.query<{ left: boolean }>(
+    `SELECT EXISTS (SELECT FROM ${RECORD}
+       WHERE r.seller_account = $1 AND r.product_code = $2 AND ${OF_CAUSE} AND r.mode = 'live' AND r.cutoff_at > $5
+         AND (r.state IN ('pending', 'sending') OR (r.state = 'blocked' AND r.reason = $6)) AND ${NAMED}) AS left`,
+    [sellerAccount, cause.product_code, cause.scope, cause.key, now.toISOString(), cause.reason],
+  );
+  return row?.left === false;
 }

@@ -16,6 +16,12 @@ export interface QuarantinedCause {
   reason: string;
 }
 
+/** Whose probe's turn it is. */
+export interface ProbedCause extends QuarantinedCause {
+  /** This probe's number, from 1. */
+  probe_count: number;
+}
+
 /**
  * Causes that stand against records of these identities or dimensions. Takes no lock: a cause that comes or goes marks
  * its customers as changed.
@@ -34,6 +40,31 @@ export function causesAgainst(
                             UNION ALL SELECT 'dimension', name FROM unnest($4::text[]) AS name)`,
     [sellerAccount, productCode, identityIds, dimensions],
   );
+}
+
+/**
+ * AWS has judged a record of it lately, and the call was no refusal: it does not refuse the cause as a whole. Machine
+ * time.
+ */
+export async function wasJudgedLately(
+  tx: LedgerSql,
+  sellerAccount: string,
+  { product_code: productCode, scope, key }: QuarantinedCause,
+  withinMs: number,
+): Promise<boolean> {
+  const [row] = await tx.query<{ judged: boolean }>(
+    `SELECT EXISTS (
+       SELECT FROM marketplace.attempt a
+       JOIN marketplace.attempt_record e ON e.seller_account = a.seller_account AND e.attempt_id = a.id
+       JOIN marketplace.metering_record r ON r.seller_account = e.seller_account AND r.id = e.record_id
+       WHERE a.seller_account = $1 AND a.product_code = $2
+         AND a.answered_at > clock_timestamp() - $5::float8 * interval '1 millisecond'
+         AND a.error_code IS NULL AND e.evidence <> 'uncertain'
+         AND CASE $3::text WHEN 'product' THEN true WHEN 'dimension' THEN r.dimension = $4::text
+           WHEN 'identity' THEN r.identity_id::text = $4::text ELSE false END) AS judged`,
+    [sellerAccount, productCode, scope, key, withinMs],
+  );
+  return row?.judged === true;
 }
 
 export async function insertCause(
@@ -69,8 +100,8 @@ export async function claimCause(
   retryBefore: string,
   productCode: string,
   pace: { intervalMs: number; capMs: number },
-): Promise<QuarantinedCause | undefined> {
-  const [cause] = await tx.query<QuarantinedCause>(
+): Promise<ProbedCause | undefined> {
+  const [cause] = await tx.query<ProbedCause>(
     `WITH due AS MATERIALIZED (
        SELECT scope, key FROM marketplace.quarantined_cause
        WHERE seller_account = $1 AND product_code = $2 AND next_probe_at <= $5
@@ -82,7 +113,7 @@ export async function claimCause(
            interval '1 millisecond'
      FROM due
      WHERE q.seller_account = $1 AND q.product_code = $2 AND q.scope = due.scope AND q.key = due.key
-     RETURNING q.product_code, q.scope, q.key, q.reason`,
+     RETURNING q.product_code, q.scope, q.key, q.reason, q.probe_count`,
     [sellerAccount, productCode, pace.intervalMs, pace.capMs, retryBefore],
   );
   return cause;

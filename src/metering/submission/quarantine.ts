@@ -6,7 +6,13 @@ import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { markCustomersChanged } from '../../subscription/chain/customer-changed.sql.js';
 import { type LockedRecord } from '../settlement/metering-record.sql.js';
 import { type BlockedReason, CAUSE_SCOPE, type CauseScope } from '../settlement/record-outcome.js';
-import { customersWaitingFor, deleteCause, insertCause, type QuarantinedCause } from './quarantine.sql.js';
+import {
+  customersWaitingFor,
+  deleteCause,
+  insertCause,
+  type QuarantinedCause,
+  wasJudgedLately,
+} from './quarantine.sql.js';
 
 const KEY_OF: Record<CauseScope, (record: LockedRecord, reason: BlockedReason) => string | null> = {
   product: (record) => record.product_code,
@@ -23,9 +29,18 @@ export function causeOf(record: LockedRecord, reason: BlockedReason): Quarantine
 }
 
 /**
+ * The refused records of a cause, and no others: of which AWS takes some. `REFUSED_AS` has the same key for a record.
+ */
+function refusedOf({ product_code: productCode, scope, key, reason }: QuarantinedCause): QuarantinedCause {
+  return { product_code: productCode, scope: 'reason', key: scope === 'product' ? reason : `${reason}/${key}`, reason };
+}
+
+/**
  * Causes whose records AWS refuses as a whole. Their records stay out of the batches of others; one of them at a time
  * is tried alone, ever more rarely, and the first that passes sets all free. Where nothing but the refusal is in common,
- * records that come after are sent as ever, and of the refused ones each has its turn.
+ * records that come after are sent as ever, and of the refused ones each has its turn. So it is where AWS has judged
+ * another record of the cause within the last interval: the refused one is at fault itself, and those that AWS takes
+ * would wait for a probe each time that it is tried again.
  */
 @Injectable()
 export class Quarantine {
@@ -34,8 +49,12 @@ export class Quarantine {
     private readonly alerts: AlertBoard,
   ) {}
 
-  async impose(tx: LedgerSql, cause: QuarantinedCause): Promise<void> {
-    await insertCause(tx, this.options.sellerAccount, cause, this.options.submission.probeIntervalMs);
+  async impose(tx: LedgerSql, found: QuarantinedCause): Promise<void> {
+    const { sellerAccount, submission } = this.options;
+    const isOwn =
+      found.scope !== 'reason' && (await wasJudgedLately(tx, sellerAccount, found, submission.probeIntervalMs));
+    const cause = isOwn ? refusedOf(found) : found;
+    await insertCause(tx, sellerAccount, cause, submission.probeIntervalMs);
     // What it has blocked has alerts of its own; other records of the product go out as ever.
     if (cause.scope === 'reason') return;
     // An identity is named by its row: the license or the account that it stands for has no place in an alert.

@@ -6,6 +6,7 @@ import { AnswerLog } from './answer-log.js';
 import { AnswerReconciler } from './answer-reconciler.js';
 import { BatchMeterUsageOperation } from './batch-meter-usage.operation.js';
 import { BatchSubmitter } from './batch-submitter.js';
+import { CauseProbe } from './cause-probe.js';
 import { ClaimProof } from './claim-proof.js';
 import { CurrentSettings } from './current-settings.js';
 import { LeaseRecovery } from './lease-recovery.js';
@@ -23,6 +24,7 @@ export const SUBMISSION_PROVIDERS: Provider[] = [
   SenderLease,
   StrandedRecords,
   Quarantine,
+  CauseProbe,
   AnswerAlerts,
   AnswerLog,
   AnswerReconciler,

@@ -155,7 +155,7 @@ describe('quarantined causes', () => {
     async (name, reason, scope) => {
       const [good, bad] = [await bench.subscribe(), await bench.subscribe()];
       const hours = bench.hours(4);
-      for (const subscription of [good, bad]) for (const hour of hours) await bench.seal(subscription, { hour });
+      for (const hour of hours) await bench.seal(bad, { hour });
       const fault = bench.simulator.faults.add({
         kind: 'unknownError',
         name,
@@ -166,6 +166,7 @@ describe('quarantined causes', () => {
       expect(await bench.database.query(`SELECT DISTINCT scope FROM marketplace.quarantined_cause`)).toEqual([
         { scope },
       ]);
+      for (const hour of hours) await bench.seal(good, { hour });
       fault.remove();
       await bench.settle();
       expect(await bench.records(`state = 'metered'`)).toHaveLength(8);

@@ -30,6 +30,7 @@ import { AnswerLog } from '../../../src/metering/submission/answer-log.js';
 import { AnswerReconciler } from '../../../src/metering/submission/answer-reconciler.js';
 import { BatchMeterUsageOperation } from '../../../src/metering/submission/batch-meter-usage.operation.js';
 import { BatchSubmitter } from '../../../src/metering/submission/batch-submitter.js';
+import { CauseProbe } from '../../../src/metering/submission/cause-probe.js';
 import { ClaimProof } from '../../../src/metering/submission/claim-proof.js';
 import { CurrentSettings } from '../../../src/metering/submission/current-settings.js';
 import { LeaseRecovery } from '../../../src/metering/submission/lease-recovery.js';
@@ -148,6 +149,7 @@ export class Replica {
       this.hold,
       proof,
       new CurrentSettings(options, database, alerts),
+      new CauseProbe(options, transitions, quarantine),
       operation,
       new MeterUsageOperation(options, new MeteringGateway(this.clients), sender),
     );

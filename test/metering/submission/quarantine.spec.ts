@@ -1,0 +1,170 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { HOUR_MS } from '../../../src/runtime/clock.js';
+import { SubmissionBench, type TestSubscription } from './submission-bench.js';
+
+let bench: SubmissionBench;
+beforeEach(async () => {
+  // Nothing is probed but when a test says that the interval has passed.
+  bench = await SubmissionBench.start({
+    options: { submission: { probeIntervalMs: 3_600_000, concurrency: 1, requestTimeoutMs: 5000, leaseMs: 15_000 } },
+  });
+});
+afterEach(() => bench.stop());
+
+const causes = () =>
+  bench.database.query<{ scope: string; key: string; probe_count: number }>(
+    `SELECT scope, key, probe_count FROM marketplace.quarantined_cause ORDER BY scope, key`,
+  );
+const intervalPasses = () =>
+  bench.database.query(`UPDATE marketplace.quarantined_cause SET next_probe_at = clock_timestamp()`);
+const raised = async (kind: string): Promise<number> =>
+  (
+    await bench.database.query(
+      `SELECT FROM marketplace.outbox_event WHERE type = 'alert.raised' AND payload->>'kind' = $1`,
+      [kind],
+    )
+  ).length;
+const refuses = (subscriptions: readonly TestSubscription[], name: string, dimension?: string) => {
+  const licenses = new Set(subscriptions.map(({ agreement }) => agreement.licenseArn));
+  return bench.simulator.faults.add({
+    kind: 'unknownError',
+    name,
+    when: ({ records }) =>
+      records.some(
+        (record) => licenses.has(record.LicenseArn ?? '') && (dimension ?? record.Dimension) === record.Dimension,
+      ),
+  });
+};
+
+describe('what AWS refuses of some and takes of others', () => {
+  it.each([
+    ['InvalidUsageDimensionException', 'dimension'],
+    ['InvalidProductCodeException', 'product'],
+  ])('%s of five buyers holds a hundred others up for one probe, not for one in each round', async (name) => {
+    const buyers = [];
+    for (let buyer = 0; buyer < 105; buyer += 1) buyers.push(await bench.subscribe());
+    const bad = buyers.slice(0, 5);
+    for (const buyer of buyers) await bench.seal(buyer);
+    refuses(bad, name, 'requests');
+    const sent = [];
+    for (let round = 0; round < 12; round += 1) {
+      await bench.first.submit();
+      sent.push((await bench.records(`state = 'metered'`)).length);
+      await intervalPasses();
+    }
+    // The first that is due was at fault, the last was not.
+    expect(sent).toEqual([0, 0, ...Array.from({ length: 10 }, () => 100)]);
+    // From then on nobody waits for the five, and nobody is told of them anew.
+    expect(await raised('quarantinedCause')).toBe(1);
+    expect((await causes()).map(({ scope }) => scope)).toEqual(['reason']);
+    await bench.expectConserved();
+  });
+});
+
+describe('a record under two causes', () => {
+  it('proves nothing of the one by the other', async () => {
+    const [good, bad] = [await bench.subscribe(), await bench.subscribe({ unknownToAws: true })];
+    const [other] = [await bench.subscribe()];
+    refuses([good, other], 'InvalidUsageDimensionException', 'seats');
+    // bad: its license is unknown, whatever the dimension; due first.
+    for (const hour of bench.hours(6)) {
+      await bench.seal(bad, { hour, dimension: 'seats', dueAt: new Date(hour.getTime() + 18 * HOUR_MS) });
+      for (const subscription of [good, other])
+        for (const dimension of ['seats', 'requests']) await bench.seal(subscription, { hour, dimension });
+    }
+    for (let round = 0; round < 12; round += 1) {
+      await bench.first.submit();
+      expect((await causes()).map(({ scope }) => scope)).toEqual(['dimension', 'identity']);
+      await intervalPasses();
+    }
+    // Neither ended and was found again meanwhile.
+    expect(await raised('quarantinedCause')).toBe(2);
+    await bench.expectConserved();
+  });
+});
+
+describe('a cause of which nothing is left to try', () => {
+  it('ends with its alert, and takes no turn from those that can be tried', async () => {
+    const gone = [];
+    for (let buyer = 0; buyer < 8; buyer += 1) gone.push(await bench.subscribe({ unknownToAws: true }));
+    for (const buyer of gone) await bench.seal(buyer);
+    await bench.first.submit();
+    expect(await causes()).toHaveLength(8);
+    bench.clock.advance(26 * HOUR_MS);
+    await bench.first.watch.run();
+    const late = await bench.subscribe({ unknownToAws: true });
+    await bench.seal(late);
+    await bench.first.submit();
+    await intervalPasses();
+    const before = bench.calls();
+    await bench.first.submit();
+    expect(bench.calls() - before).toBe(1);
+    expect(await causes()).toEqual([{ scope: 'identity', key: late.identityId, probe_count: 1 }]);
+    await bench.first.watch.run();
+    expect((await bench.alerts()).filter((kind) => kind === 'quarantinedCause')).toHaveLength(1);
+    await bench.expectConserved();
+  });
+});
+
+describe('an account under which an earlier agreement is refused', () => {
+  it('has what is due last tried too: usage of the running agreement does not wait for all that is refused', async () => {
+    const buyer = await bench.subscribe();
+    const startsAt = bench.hours(1)[0]!;
+    bench.simulator.faults.add({
+      kind: 'unknownError',
+      name: 'InvalidLicenseException',
+      when: ({ records }) => records.some((record) => record.Timestamp * 1000 < startsAt.getTime()),
+    });
+    for (const hour of bench.hours(20).slice(1)) await bench.seal(buyer, { hour });
+    await bench.first.submit();
+    expect(await causes()).toHaveLength(1);
+    const running = await bench.seal(buyer, { hour: startsAt });
+    for (let probe = 0; probe < 2; probe += 1) {
+      await intervalPasses();
+      await bench.first.submit();
+    }
+    expect(await bench.record(running)).toMatchObject({ state: 'metered' });
+    await bench.expectConserved();
+  });
+});
+
+describe('what is requeued because its cause is resolved', () => {
+  it('sinks no batch of others, nor comes before them, where AWS refuses it again', async () => {
+    await bench.stop();
+    bench = await SubmissionBench.start({
+      options: {
+        submission: { concurrency: 1, backoffBaseMs: 1000, backoffCapMs: 300_000, probeIntervalMs: 3_600_000 },
+      },
+    });
+    const [odd, good] = [await bench.subscribe(), await bench.subscribe()];
+    let refuses = true;
+    bench.simulator.faults.add({
+      kind: 'unknownError',
+      name: 'StrangeException',
+      when: ({ records }) => refuses && records.some(({ LicenseArn }) => LicenseArn === odd.agreement.licenseArn),
+    });
+    // Between two of them something passes, or the breaker spares AWS the rest.
+    for (const hour of bench.hours(20)) {
+      await bench.seal(odd, { hour });
+      await bench.seal(good, { hour });
+      await bench.first.submit();
+    }
+    for (let run = 0; run < 5; run += 1) await bench.first.submit();
+    expect(await bench.records(`state = 'blocked' AND reason = 'unrecognised'`)).toHaveLength(20);
+    // One of them passes, by chance.
+    refuses = false;
+    await intervalPasses();
+    await bench.first.submit();
+    expect(await bench.records(`subscription_id = '${odd.id}' AND state = 'pending'`)).toHaveLength(19);
+    refuses = true;
+    const healthy = [];
+    for (const hour of bench.hours(3)) healthy.push(await bench.seal(good, { hour, dimension: 'storage' }));
+    const before = bench.calls();
+    await bench.first.submit();
+    expect(bench.simulator.calls({ operation: 'BatchMeterUsage' })[before]).toMatchObject({ records: 3 });
+    expect(new Set((await Promise.all(healthy.map((id) => bench.record(id)))).map(({ state }) => state))).toEqual(
+      new Set(['metered']),
+    );
+    await bench.expectConserved();
+  });
+});
