@@ -3,14 +3,20 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
+import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { type MeteringOperation } from '../settlement/deadlines.js';
 import { RecordTransitions, REQUEUED } from '../settlement/record-transition.js';
-import { type ClaimCandidate, type ClaimTime, isSpent, lockProbe } from './claim.sql.js';
+import { type ClaimCandidate, type ClaimTime, isSpent, isUrgent, lockProbe } from './claim.sql.js';
 import { Quarantine } from './quarantine.js';
-import { claimCause, type QuarantinedCause } from './quarantine.sql.js';
+import { claimCause, hastenProbe, type QuarantinedCause } from './quarantine.sql.js';
 
 /** A quarantined cause is probed at least this often, in multiples of the probe interval. */
 const PROBE_CAP_FACTOR = 6;
+/**
+ * While a record that was not tried yet comes to its due time within so long, probes do not become rarer: in the hour
+ * after an end there would be two. Business time.
+ */
+const URGENT_MS = HOUR_MS;
 
 /** A cause whose time has come, and the record that tries it: none where others are at them, or none is left. */
 export interface Probe {
@@ -41,6 +47,8 @@ export class CauseProbe {
       return { cause, records: [] };
     }
     const { record } = candidate;
+    if (await isUrgent(tx, time, cause, plusMs(time.now, URGENT_MS)))
+      await hastenProbe(tx, sellerAccount, cause, submission.probeIntervalMs);
     // A probe takes the drawn way: blocked, pending, sending.
     if (record.state === 'blocked') {
       const to = { ...REQUEUED, message: 'Probes its quarantined cause.' };

@@ -226,6 +226,22 @@ export async function lockProbe(
   return row && candidateOf(row);
 }
 
+/** A record of a quarantined cause that was not tried yet comes to its due time before `until`. */
+export async function isUrgent(
+  tx: LedgerSql,
+  { sellerAccount, now }: ClaimTime,
+  cause: QuarantinedCause,
+  until: Date,
+): Promise<boolean> {
+  const [row] = await tx.query<{ urgent: boolean }>(
+    `SELECT EXISTS (SELECT FROM ${RECORD}
+       WHERE r.seller_account = $1 AND r.product_code = $2 AND ${OF_CAUSE} AND r.mode = 'live' AND r.state = 'pending'
+         AND r.due_at <= $6 AND r.cutoff_at > $5 AND ${NAMED}) AS urgent`,
+    [sellerAccount, cause.product_code, cause.scope, cause.key, now.toISOString(), until.toISOString()],
+  );
+  return row?.urgent === true;
+}
+
 /** A quarantined cause has no record left that a probe could take, now or later. */
 export async function isSpent(
   tx: LedgerSql,

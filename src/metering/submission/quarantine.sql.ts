@@ -119,6 +119,21 @@ export async function claimCause(
   return cause;
 }
 
+/** Its next probe comes no later than after the interval, however many there were. Its row is locked by this claim. */
+export async function hastenProbe(
+  tx: LedgerSql,
+  sellerAccount: string,
+  cause: QuarantinedCause,
+  intervalMs: number,
+): Promise<void> {
+  await tx.query(
+    `UPDATE marketplace.quarantined_cause
+     SET next_probe_at = least(next_probe_at, clock_timestamp() + $5::float8 * interval '1 millisecond')
+     WHERE seller_account = $1 AND product_code = $2 AND scope = $3 AND key = $4`,
+    [sellerAccount, cause.product_code, cause.scope, cause.key, intervalMs],
+  );
+}
+
 /** Customers with usage that waits because of a cause: planned again once it is resolved. */
 export async function customersWaitingFor(
   tx: LedgerSql,

@@ -168,3 +168,43 @@ describe('what is requeued because its cause is resolved', () => {
     await bench.expectConserved();
   });
 });
+
+describe('the hour after a cancellation, with the default interval', () => {
+  it.each([
+    ['the first that is due', 10],
+    ['the last that is due', 9],
+  ])('a cause that is probed rarely by now, next with %s, is probed often enough', async (_end, probed) => {
+    await bench.stop();
+    bench = await SubmissionBench.start({ options: { submission: { probeIntervalMs: 300_000 } } });
+    const buyer = await bench.subscribe();
+    const startsAt = bench.hours(1)[0]!;
+    bench.simulator.faults.add({
+      kind: 'unknownError',
+      name: 'InvalidLicenseException',
+      when: ({ records }) => records.some((record) => record.Timestamp * 1000 < startsAt.getTime()),
+    });
+    // Of what is refused some is due before it, and some after it.
+    for (const hour of bench.hours(20).slice(1)) await bench.seal(buyer, { hour });
+    const soon = new Date(bench.clock.now().getTime() + 50 * 60_000);
+    for (const hour of bench.hours(22).slice(20)) await bench.seal(buyer, { hour, dueAt: soon });
+    await bench.first.submit();
+    await bench.database.query(
+      `UPDATE marketplace.quarantined_cause
+       SET probe_count = $1, next_probe_at = clock_timestamp() + interval '35 minutes'`,
+      [probed],
+    );
+    const windowClosesAt = new Date(bench.clock.now().getTime() + HOUR_MS);
+    let last = '';
+    for (let minute = 0; minute < 60; minute += 1) {
+      if (minute === 10)
+        last = await bench.seal(buyer, { hour: startsAt, dueAt: windowClosesAt, cutoffAt: windowClosesAt });
+      await bench.first.submit();
+      bench.clock.advance(60_000);
+      await bench.database.query(
+        `UPDATE marketplace.quarantined_cause SET next_probe_at = next_probe_at - interval '1 minute'`,
+      );
+    }
+    expect(await bench.record(last)).toMatchObject({ state: 'metered' });
+    await bench.expectConserved();
+  });
+});
