@@ -7,8 +7,10 @@ import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
  * those are looked at next time.
  */
 
+// OFFSET 0 keeps it a look-up by the whole key for each record. As an anti-join each record was compared with all causes
+// of the product, as long as statistics knew of few (measured: 3,000 causes, 20,000 records, 12 s for a claim).
 const standsAgainst = (scope: string, key: string): string => `EXISTS (SELECT FROM marketplace.quarantined_cause q
-  WHERE q.seller_account = r.seller_account AND q.product_code = r.product_code AND q.scope = '${scope}' AND q.key = ${key})`;
+  WHERE q.seller_account = r.seller_account AND q.product_code = r.product_code AND q.scope = '${scope}' AND q.key = ${key} OFFSET 0)`;
 
 /**
  * No cause stands against `metering_record r`. Three look-ups by the whole key rather than one with OR, which would

@@ -70,7 +70,7 @@ const parametersOf = (time: ClaimTime): string[] => [
 async function readInOrder(tx: LedgerSql): Promise<void> {
   await tx.query(
     `SELECT set_config(name, 'off', true) FROM
-      unnest('{enable_sort,enable_incremental_sort,enable_bitmapscan,enable_hashjoin,enable_mergejoin}'::text[]) AS
+      unnest('{enable_seqscan,enable_sort,enable_incremental_sort,enable_bitmapscan,enable_hashjoin,enable_mergejoin}'::text[]) AS
       name`,
   );
 }

@@ -78,3 +78,25 @@ it('comparing a batch with its rollups and balances reads what the batch stands 
   const ids = (await bench.records()).slice(0, 25).map(({ id }) => id);
   expect(await rowsRead((tx) => readFootings(tx, 'default', ids))).toBeLessThan(25 * 10);
 });
+
+it('causes that statistics do not know of yet are looked up by their keys, not read for each record', async () => {
+  const buyers = 1000;
+  for (const statement of [
+    `DELETE FROM marketplace.quarantined_cause`,
+    // Statistics stay those of the two hundred.
+    `ALTER TABLE marketplace.quarantined_cause SET (autovacuum_enabled = false)`,
+    `INSERT INTO marketplace.metering_identity (id, product_code, kind, digest, canonical, license_arn)
+     SELECT lpad(n::text, 32, '0')::uuid, '${PRODUCT_CODE}', 'license', sha256(n::text::bytea), 'l-' || n, 'l-' || n
+     FROM generate_series(1, ${buyers}) n`,
+    `ALTER TABLE marketplace.metering_record DISABLE TRIGGER USER`,
+    `UPDATE marketplace.metering_record
+     SET identity_id = lpad((1 + substr(dimension, 2)::int % ${buyers})::text, 32, '0')::uuid`,
+    `INSERT INTO marketplace.quarantined_cause (seller_account, product_code, scope, key, reason, next_probe_at)
+     SELECT DISTINCT 'default', product_code, 'identity', identity_id::text, 'invalidLicense', 'infinity'::timestamptz
+     FROM marketplace.metering_record`,
+  ])
+    await bench.database.query(statement);
+  // Each waiting record, and the cause that stands against it.
+  expect(await rowsRead((tx) => peekWork(tx, time, ['BatchMeterUsage']))).toBeLessThan(4 * WAITING);
+  expect(await rowsRead((tx) => lockCandidates(tx, time, WORK, 25))).toBeLessThan(4 * WAITING);
+});
