@@ -8,7 +8,7 @@ import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
 import { reachableFrom } from './metering-sender.sql.js';
 import { probeNow } from './record-requeue.sql.js';
-import { RecordTransitions, REQUEUED } from './record-transition.js';
+import { RecordTransitions, requeuedApart } from './record-transition.js';
 import { byKey } from '../../runtime/order.js';
 
 /** Which blocked records: all that are given must hold, and at least one must be given. */
@@ -84,7 +84,7 @@ export class BulkRequeue {
       [...this.parameters(selection, now), after, CHUNK],
     );
     if (records.length === 0) return [];
-    const to = { ...REQUEUED, message: `Requeued by ${by}: ${reason}` };
+    const to = { ...requeuedApart(), message: `Requeued by ${by}: ${reason}` };
     await this.transitions.apply(
       tx,
       records.map((record) => ({ record, to })),

@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type LockedRecord } from './metering-record.sql.js';
-import { CAUSE_SCOPE, FAILURES_BEFORE_SPLIT } from './record-outcome.js';
+import { CAUSE_SCOPE } from './record-outcome.js';
 import { lockNotEntitled, lockNotSubscribed, lockReinstated, lockResolved } from './record-requeue.sql.js';
-import { RecordTransitions, REQUEUED } from './record-transition.js';
+import { RecordTransitions, REQUEUED, requeuedApart } from './record-transition.js';
 
 /** Records in one transaction. */
 const CHUNK = 500;
@@ -25,16 +24,13 @@ export class RecordRequeue {
     private readonly transitions: RecordTransitions,
   ) {}
 
-  /**
-   * Records whose cause is quarantined no more: together, and apart from others, whose batches they sink if AWS refuses
-   * them again.
-   */
+  /** Records whose cause is quarantined no more. */
   resolved(): Promise<number> {
     const reasons = Object.keys(CAUSE_SCOPE);
     return this.requeue(
       'Its cause is resolved.',
       (tx, now) => lockResolved(tx, this.options.sellerAccount, now, reasons, CHUNK),
-      { consecutiveFailures: FAILURES_BEFORE_SPLIT, probeGroup: randomUUID() },
+      requeuedApart(),
     );
   }
 
@@ -67,7 +63,7 @@ export class RecordRequeue {
   private async requeue(
     message: string,
     lock: (tx: LedgerSql, now: Date) => Promise<LockedRecord[]>,
-    apart: { consecutiveFailures: number; probeGroup: string } | null = null,
+    to: typeof REQUEUED | ReturnType<typeof requeuedApart> = REQUEUED,
   ): Promise<number> {
     let requeued = 0;
     for (let found = CHUNK; found === CHUNK; requeued += found) {
@@ -76,7 +72,7 @@ export class RecordRequeue {
         const records = await lock(tx, now);
         await this.transitions.apply(
           tx,
-          records.map((record) => ({ record, to: { ...REQUEUED, ...apart, message } })),
+          records.map((record) => ({ record, to: { ...to, message } })),
           now,
         );
         return records.length;

@@ -1,4 +1,5 @@
 // The one place where a record changes state.
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type NewMarketplaceEvent } from '../../events/marketplace-event.js';
@@ -10,7 +11,7 @@ import { markCustomersChanged } from '../../subscription/chain/customer-changed.
 import { type LockedRecord } from './metering-record.sql.js';
 import { type AnnulReason, annulRecords } from './record-annulment.sql.js';
 import { noticeOf } from './record-notice.js';
-import { type BlockedReason, type Disposition } from './record-outcome.js';
+import { type BlockedReason, type Disposition, FAILURES_BEFORE_SPLIT } from './record-outcome.js';
 import { type RecordColumns, updateRecords } from './record-transition.sql.js';
 
 /** What a record becomes. */
@@ -61,6 +62,17 @@ export const REQUEUED = {
   consecutiveFailures: 0,
   probeGroup: null,
 } as const;
+
+/**
+ * A fresh start for many: together, and apart from others. If AWS refuses them again they neither sink the batches of
+ * others nor come before them.
+ */
+export function requeuedApart(): Omit<typeof REQUEUED, 'consecutiveFailures' | 'probeGroup'> & {
+  consecutiveFailures: number;
+  probeGroup: string;
+} {
+  return { ...REQUEUED, consecutiveFailures: FAILURES_BEFORE_SPLIT, probeGroup: randomUUID() };
+}
 
 /**
  * The one place where a record changes state, for claims and answers, deadlines and operators alike: the row, what

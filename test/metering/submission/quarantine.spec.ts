@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
 import { SubmissionBench, type TestSubscription } from './submission-bench.js';
@@ -24,7 +25,7 @@ const raised = async (kind: string): Promise<number> =>
       [kind],
     )
   ).length;
-const refuses = (subscriptions: readonly TestSubscription[], name: string, dimension?: string) => {
+const refusing = (subscriptions: readonly TestSubscription[], name: string, dimension?: string) => {
   const licenses = new Set(subscriptions.map(({ agreement }) => agreement.licenseArn));
   return bench.simulator.faults.add({
     kind: 'unknownError',
@@ -45,7 +46,7 @@ describe('what AWS refuses of some and takes of others', () => {
     for (let buyer = 0; buyer < 105; buyer += 1) buyers.push(await bench.subscribe());
     const bad = buyers.slice(0, 5);
     for (const buyer of buyers) await bench.seal(buyer);
-    refuses(bad, name, 'requests');
+    refusing(bad, name, 'requests');
     const sent = [];
     for (let round = 0; round < 12; round += 1) {
       await bench.first.submit();
@@ -65,7 +66,7 @@ describe('a record under two causes', () => {
   it('proves nothing of the one by the other', async () => {
     const [good, bad] = [await bench.subscribe(), await bench.subscribe({ unknownToAws: true })];
     const [other] = [await bench.subscribe()];
-    refuses([good, other], 'InvalidUsageDimensionException', 'seats');
+    refusing([good, other], 'InvalidUsageDimensionException', 'seats');
     // bad: its license is unknown, whatever the dimension; due first.
     for (const hour of bench.hours(6)) {
       await bench.seal(bad, { hour, dimension: 'seats', dueAt: new Date(hour.getTime() + 18 * HOUR_MS) });
@@ -128,8 +129,11 @@ describe('an account under which an earlier agreement is refused', () => {
   });
 });
 
-describe('what is requeued because its cause is resolved', () => {
-  it('sinks no batch of others, nor comes before them, where AWS refuses it again', async () => {
+describe('what is requeued', () => {
+  it.each([
+    ['because its cause is resolved', 19],
+    ['by a person', 20],
+  ])('%s sinks no batch of others, nor comes before them, where AWS refuses it again', async (why, requeued) => {
     await bench.stop();
     bench = await SubmissionBench.start({
       options: {
@@ -151,20 +155,20 @@ describe('what is requeued because its cause is resolved', () => {
     }
     for (let run = 0; run < 5; run += 1) await bench.first.submit();
     expect(await bench.records(`state = 'blocked' AND reason = 'unrecognised'`)).toHaveLength(20);
-    // One of them passes, by chance.
-    refuses = false;
-    await intervalPasses();
-    await bench.first.submit();
-    expect(await bench.records(`subscription_id = '${odd.id}' AND state = 'pending'`)).toHaveLength(19);
-    refuses = true;
+    if (why === 'by a person') {
+      await bench.first.resolution.requeueAll({ reason: 'unrecognised' }, { by: 'ada', reason: 'AWS says so' });
+    } else {
+      // One of them passes, by chance.
+      refuses = false;
+      await intervalPasses();
+      await bench.first.submit();
+      refuses = true;
+    }
+    expect(await bench.records(`subscription_id = '${odd.id}' AND state = 'pending'`)).toHaveLength(requeued);
     const healthy = [];
     for (const hour of bench.hours(3)) healthy.push(await bench.seal(good, { hour, dimension: 'storage' }));
-    const before = bench.calls();
     await bench.first.submit();
-    expect(bench.simulator.calls({ operation: 'BatchMeterUsage' })[before]).toMatchObject({ records: 3 });
-    expect(new Set((await Promise.all(healthy.map((id) => bench.record(id)))).map(({ state }) => state))).toEqual(
-      new Set(['metered']),
-    );
+    for (const id of healthy) expect(await bench.record(id)).toMatchObject({ state: 'metered', attempt_count: 1 });
     await bench.expectConserved();
   });
 });
@@ -207,4 +211,47 @@ describe('the hour after a cancellation, with the default interval', () => {
     expect(await bench.record(last)).toMatchObject({ state: 'metered' });
     await bench.expectConserved();
   });
+});
+
+describe('three replicas, and refusals of every kind at once', () => {
+  it('send all that AWS takes, and the rest once it is taken', async () => {
+    await bench.stop();
+    bench = await SubmissionBench.start({ options: { submission: { probeIntervalMs: 20 } } });
+    for (let more = 0; more < 2; more += 1) await bench.replica();
+    const buyers: TestSubscription[] = [];
+    for (let buyer = 0; buyer < 30; buyer += 1) buyers.push(await bench.subscribe());
+    for (const buyer of buyers)
+      for (const hour of bench.hours(4))
+        for (const dimension of ['requests', 'storage']) await bench.seal(buyer, { hour, dimension });
+    const names = ['License', 'UsageDimension', 'ProductCode', 'Tag', 'CustomerIdentifier'];
+    const faults = [...names.map((name) => `Invalid${name}Exception`), 'StrangeException'].map((name, index) =>
+      refusing([buyers[index]!, buyers[index + 6]!], name),
+    );
+    const healthy = `subscription_id = ANY ('{${buyers
+      .slice(12)
+      .map(({ id }) => id)
+      .join()}}')`;
+    const settle = async (where: string): Promise<void> => {
+      for (
+        let round = 0;
+        round < 300 && (await bench.records(`${where} AND state <> 'metered'`)).length > 0;
+        round += 1
+      ) {
+        await bench.settle(1);
+        await sleep(20);
+      }
+      expect(await bench.records(`${where} AND state <> 'metered'`)).toEqual([]);
+    };
+    await settle(healthy);
+    for (const fault of faults) fault.remove();
+    await settle('true');
+    // Causes of which nothing is left end with their next probe.
+    for (let round = 0; round < 300 && (await causes()).length > 0; round += 1) {
+      await bench.first.submit();
+      await sleep(20);
+    }
+    await bench.first.watch.run();
+    expect({ causes: await causes(), alerts: await bench.alerts() }).toEqual({ causes: [], alerts: [] });
+    await bench.expectConserved();
+  }, 120_000);
 });
