@@ -190,6 +190,8 @@ export const RECORDS: readonly string[] = [
     PRIMARY KEY (seller_account, record_id, rollup_id),
     FOREIGN KEY (seller_account, record_id) REFERENCES marketplace.metering_record
   )`,
+  // How often usage was sealed in vain: asked of what waits because AWS refuses it.
+  `CREATE INDEX annulled_rollup_by_rollup ON marketplace.annulled_rollup (rollup_id)`,
 
   // One row per customer, referenced by nothing: the only lock that sealers share.
   `CREATE TABLE marketplace.seal_cursor (

@@ -61,7 +61,7 @@ export const RECORD_ALERTS = {
     action: 'Resolve what AWS complains of: see `reason` and the attempts of its records.',
     ends:
       'when AWS takes a record of it: one is tried every `submission.probeIntervalMs`; or when none of its records is ' +
-      'left to be tried: what waits because of it is then sent anew',
+      'left to be tried: what waits because of it is then sent anew, unless it was refused twice',
     endsBy: BY_CAUSE,
     events: ['metering.blocked', 'metering.deadlineNear'],
   },

@@ -306,7 +306,7 @@ describe.each<Platform>(['Express', 'Fastify'])('an operator on %s', (platform) 
     expect(joined.agreements).toHaveLength(2);
     expect(joined.timeline.map(({ agreementId }) => agreementId)).toEqual(joined.agreements.map(({ id }) => id));
     const running = await get<SubscriptionDetailView>(`subscriptions/${story.buyers.alpha.subscriptionId}`, platform);
-    expect(running.deadlines).toMatchObject({ nextDueAt: expect.stringMatching(/Z$/), nextCutoffAt: hour('13T21') });
+    expect(running.deadlines).toMatchObject({ nextDueAt: expect.stringMatching(/Z$/), nextCutoffAt: hour('13T06') });
   });
 
   it('reads the balance, which proves that nothing was lost', async () => {

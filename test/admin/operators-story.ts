@@ -131,13 +131,15 @@ export class OperatorsStory {
     await world.mailbox.release();
     await world.hear();
     folded.subscriptionId = before;
-    await world.pass(30, 3);
+    // More of what AWS does not take, so that something is left to be tried when the first of it expires.
+    await world.pass(15, 3);
+    await alpha.use(2, { dimension: 'storage' });
+    await world.pass(15, 3);
 
     // 2026-11-12T20:35. What is under way at the moment that the operators look.
     simulator.suspend(beta.agreement);
     await beta.use(6);
     await alpha.use(5);
-    await alpha.use(2, { dimension: 'storage' });
     const second = await world.join('tenant-t', { accountId: trying.accountId });
     expect(second.subscriptionId).not.toBe(trying.subscriptionId);
     await trying.use(11);

@@ -139,6 +139,37 @@ describe('T17 a dimension that AWS never accepts', () => {
     });
   });
 
+  it('is stamped at most twice where nothing was used again for days; usage that AWS takes then sets it free', async () => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
+      const buyer = await world.join('acme');
+      const other = await world.join('other');
+      const fault = world.simulator.faults.add({
+        ...{ kind: 'unknownError', name: 'InvalidUsageDimensionException', operation: 'BatchMeterUsage' },
+        when: { dimension: 'storage' },
+      });
+      await buyer.use(5, { dimension: 'storage' });
+      await world.pass(3, 1);
+      await buyer.use(2, { dimension: 'storage', occurredAt: at('2026-11-11T10:10:00Z') });
+      await world.pass(100, 4);
+      const stampsOf = async (): Promise<number[]> =>
+        (
+          await world.database.query<{ stamps: number }>(
+            `SELECT count(*)::int AS stamps FROM marketplace.annulled_rollup GROUP BY rollup_id ORDER BY 1`,
+          )
+        ).map(({ stamps }) => stamps);
+      expect(await stampsOf()).toEqual([1, 2]);
+      expect((await world.expectConserved()).waiting).toEqual({ refused: 7 });
+      const told = (await world.alerts()).map(({ kind }) => kind);
+      expect(told).toEqual(expect.arrayContaining(['quarantinedCause', 'usageWaiting']));
+      fault.remove();
+      await other.use(1, { dimension: 'storage' });
+      await world.pass(6, 1);
+      const { billed = {}, ...elsewhere } = await world.expectConserved();
+      expect({ billed, elsewhere }).toEqual({ billed: { 'l-1': 7, 'l-2': 1 }, elsewhere: {} });
+      expect((await world.alerts()).map(({ kind }) => kind)).toEqual(['expired']);
+    });
+  });
+
   it('and a buyer who is suspended for days leaves others alone, and is billed what AWS takes when reinstated', async () => {
     await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const buyer = await world.join('acme');

@@ -8,7 +8,7 @@ import { type MeteringOperation } from '../settlement/deadlines.js';
 import { RecordTransitions, REQUEUED } from '../settlement/record-transition.js';
 import { type ClaimCandidate, type ClaimTime, isSpent, isUrgent, lockProbe } from './claim.sql.js';
 import { Quarantine } from './quarantine.js';
-import { claimCause, hastenProbe, type QuarantinedCause } from './quarantine.sql.js';
+import { claimCause, hastenProbe, type QuarantinedCause, wasRefusedTwice } from './quarantine.sql.js';
 
 /** A quarantined cause is probed at least this often, in multiples of the probe interval. */
 const PROBE_CAP_FACTOR = 6;
@@ -34,7 +34,8 @@ export class CauseProbe {
 
   /**
    * Takes the cause whose probe is longest due, and locks a record of it. One that has no record left to be tried ends
-   * here: what waits because of it would wait for a probe that never comes.
+   * here, as what waits because of it would wait for a probe that never comes; unless that was sealed twice in vain: it
+   * waits until AWS takes other usage of the cause.
    */
   async take(tx: LedgerSql, productCode: string, operation: MeteringOperation, time: ClaimTime): Promise<Probe | null> {
     const { sellerAccount, submission } = this.options;
@@ -43,7 +44,8 @@ export class CauseProbe {
     if (cause === undefined) return null;
     const candidate = await lockProbe(tx, time, cause, operation);
     if (candidate === undefined) {
-      if (await isSpent(tx, time, cause)) await this.quarantine.lift(tx, cause);
+      const mayEnd = (await isSpent(tx, time, cause)) && !(await wasRefusedTwice(tx, sellerAccount, cause));
+      if (mayEnd) await this.quarantine.lift(tx, cause);
       return { cause, records: [] };
     }
     const { record } = candidate;

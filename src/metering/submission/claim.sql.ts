@@ -242,17 +242,13 @@ export async function isUrgent(
   return row?.urgent === true;
 }
 
-/** A quarantined cause has no record left that a probe could take, now or later. */
-export async function isSpent(
-  tx: LedgerSql,
-  { sellerAccount, now }: ClaimTime,
-  cause: QuarantinedCause,
-): Promise<boolean> {
+/** A quarantined cause has no record left that a probe could take, now or later, or whose end is still to be written. */
+export async function isSpent(tx: LedgerSql, { sellerAccount }: ClaimTime, cause: QuarantinedCause): Promise<boolean> {
   const [row] = await tx.query<{ left: boolean }>(
     `SELECT EXISTS (SELECT FROM ${RECORD}
-       WHERE r.seller_account = $1 AND r.product_code = $2 AND ${OF_CAUSE} AND r.mode = 'live' AND r.cutoff_at > $5
-         AND (r.state IN ('pending', 'sending') OR (r.state = 'blocked' AND r.reason = $6)) AND ${NAMED}) AS left`,
-    [sellerAccount, cause.product_code, cause.scope, cause.key, now.toISOString(), cause.reason],
+       WHERE r.seller_account = $1 AND r.product_code = $2 AND ${OF_CAUSE} AND r.mode = 'live'
+         AND (r.state IN ('pending', 'sending') OR (r.state = 'blocked' AND r.reason = $5)) AND ${NAMED}) AS left`,
+    [sellerAccount, cause.product_code, cause.scope, cause.key, cause.reason],
   );
   return row?.left === false;
 }

@@ -154,3 +154,26 @@ export async function customersWaitingFor(
   );
   return rows.map((row) => row.customer_id);
 }
+
+/** Usage of a cause that stands in no record has been sealed twice already. A third time AWS would say the same. */
+export async function wasRefusedTwice(
+  tx: LedgerSql,
+  sellerAccount: string,
+  { product_code: productCode, scope, key }: QuarantinedCause,
+): Promise<boolean> {
+  const [row] = await tx.query<{ twice: boolean }>(
+    `SELECT EXISTS (
+       SELECT FROM marketplace.subject s
+       JOIN marketplace.rollup r ON r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split
+       WHERE s.seller_account = $1 AND s.product_code = $2
+         AND CASE $3::text WHEN 'product' THEN true
+           WHEN 'dimension' THEN r.dimension = (SELECT d.id FROM marketplace.dimension d
+             WHERE d.seller_account = $1 AND d.product_code = $2 AND d.name = $4)
+           WHEN 'identity' THEN s.customer_id = ANY (ARRAY(SELECT m.customer_id FROM marketplace.metering_record m
+             WHERE m.identity_id = CASE $3 WHEN 'identity' THEN $4::uuid END))
+           ELSE false END
+         AND (SELECT count(*) FROM marketplace.annulled_rollup a WHERE a.rollup_id = r.id) >= 2) AS twice`,
+    [sellerAccount, productCode, scope, key],
+  );
+  return row?.twice === true;
+}
