@@ -9,6 +9,7 @@ import {
   isApiForm,
   labelOf,
   licenseIdOf,
+  productLabelOf,
 } from '../../src/subscription/chain/aws-names.js';
 
 const API = 'arn:aws:license-manager::294406891311:license:l-0123456789abcdef';
@@ -96,6 +97,14 @@ describe('names', () => {
     expect(label(agreement, 'p')).toBe(`agreement:${digestOf('1')}`);
     expect(label(license, 'p')).toBe(`license:${digestOf('l-0123456789abcdef')}`);
     expect(label(buyerNamesOf({ customerIdentifier: 'c' })[0], null)).toBe(`customerIdentifier::${digestOf('c')}`);
+  });
+
+  it('of a listing that is none of ours are its code, or the digest of its entity id where that is all', () => {
+    expect(productLabelOf({ productCode: 'p', productId: 'prod-1' })).toBe('product:p');
+    expect(productLabelOf({ productCode: 'p' })).toBe('product:p');
+    expect(productLabelOf({ productId: 'prod-1' })).toBe(`product:id:${digestOf('prod-1')}`);
+    // Neither: no listing of ours has that label, and no id is empty.
+    expect(productLabelOf({})).toBe(`product:id:${digestOf('')}`);
   });
 
   it('are compared by the SHA-256 of their canonical form', () => {
