@@ -247,7 +247,7 @@ export async function isSpent(tx: LedgerSql, { sellerAccount }: ClaimTime, cause
   const [row] = await tx.query<{ left: boolean }>(
     `SELECT EXISTS (SELECT FROM ${RECORD}
        WHERE r.seller_account = $1 AND r.product_code = $2 AND ${OF_CAUSE} AND r.mode = 'live'
-         AND (r.state IN ('pending', 'sending') OR (r.state = 'blocked' AND r.reason = $5)) AND ${NAMED}) AS left`,
+         AND r.state IN ('pending', 'sending', 'blocked') AND (r.state <> 'blocked' OR r.reason = $5) AND ${NAMED}) AS left`,
     [sellerAccount, cause.product_code, cause.scope, cause.key, cause.reason],
   );
   return row?.left === false;

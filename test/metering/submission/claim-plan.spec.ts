@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type LedgerSql } from '../../../src/database/ledger-database.js';
 import { readFootings } from '../../../src/metering/balance/record-proof.sql.js';
-import { type ClaimTime, lockCandidates, machineTime, peekWork } from '../../../src/metering/submission/claim.sql.js';
+import {
+  type ClaimTime,
+  isSpent,
+  isUrgent,
+  lockCandidates,
+  lockProbe,
+  machineTime,
+  peekWork,
+} from '../../../src/metering/submission/claim.sql.js';
 import { PRODUCT_CODE, START, SubmissionBench } from './submission-bench.js';
 
 let bench: SubmissionBench;
@@ -79,6 +87,32 @@ it('comparing a batch with its rollups and balances reads what the batch stands 
   expect(await rowsRead((tx) => readFootings(tx, 'default', ids))).toBeLessThan(25 * 10);
 });
 
+it('what tries a quarantined cause reads what waits, not what AWS has taken', async () => {
+  await bench.database.query(`ALTER TABLE marketplace.metering_record DISABLE TRIGGER USER`);
+  await bench.database.query(
+    `UPDATE marketplace.metering_record SET state = 'metered', metering_record_id = id::text, metered_at = sealed_at
+     WHERE dimension NOT LIKE 'd77%'`,
+  );
+  await bench.database.query('ANALYZE');
+  for (const [scope, key] of [
+    ['product', PRODUCT_CODE],
+    ['dimension', 'd9'],
+    ['identity', '00000000-0000-7000-8000-000000000000'],
+    ['reason', 'invalidTag'],
+  ] as const) {
+    const cause = { product_code: PRODUCT_CODE, scope, key, reason: 'invalidDimension', probe_count: 1 };
+    for (const work of [
+      (tx: LedgerSql) => lockProbe(tx, time, cause, 'BatchMeterUsage'),
+      (tx: LedgerSql) => isUrgent(tx, time, cause, START),
+      (tx: LedgerSql) => isSpent(tx, time, cause),
+    ])
+      expect(await rowsRead(work)).toBeLessThan(WAITING / 10);
+  }
+  await bench.database.query(
+    `UPDATE marketplace.metering_record SET state = 'pending', metering_record_id = NULL, metered_at = NULL`,
+  );
+});
+
 it('causes that statistics do not know of yet are looked up by their keys, not read for each record', async () => {
   const buyers = 1000;
   for (const statement of [
@@ -88,7 +122,6 @@ it('causes that statistics do not know of yet are looked up by their keys, not r
     `INSERT INTO marketplace.metering_identity (id, product_code, kind, digest, canonical, license_arn)
      SELECT lpad(n::text, 32, '0')::uuid, '${PRODUCT_CODE}', 'license', sha256(n::text::bytea), 'l-' || n, 'l-' || n
      FROM generate_series(1, ${buyers}) n`,
-    `ALTER TABLE marketplace.metering_record DISABLE TRIGGER USER`,
     `UPDATE marketplace.metering_record
      SET identity_id = lpad((1 + substr(dimension, 2)::int % ${buyers})::text, 32, '0')::uuid`,
     `INSERT INTO marketplace.quarantined_cause (seller_account, product_code, scope, key, reason, next_probe_at)
