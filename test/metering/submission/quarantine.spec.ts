@@ -36,6 +36,13 @@ const refusing = (subscriptions: readonly TestSubscription[], name: string, dime
       ),
   });
 };
+/** What lies before the start of the running agreement, under the same account. */
+const refusingBefore = (startsAt: Date) =>
+  bench.simulator.faults.add({
+    kind: 'unknownError',
+    name: 'InvalidLicenseException',
+    when: ({ records }) => records.some((record) => record.Timestamp * 1000 < startsAt.getTime()),
+  });
 
 describe('what AWS refuses of some and takes of others', () => {
   it.each([
@@ -111,11 +118,7 @@ describe('an account under which an earlier agreement is refused', () => {
   it('has what is due last tried too: usage of the running agreement does not wait for all that is refused', async () => {
     const buyer = await bench.subscribe();
     const startsAt = bench.hours(1)[0]!;
-    bench.simulator.faults.add({
-      kind: 'unknownError',
-      name: 'InvalidLicenseException',
-      when: ({ records }) => records.some((record) => record.Timestamp * 1000 < startsAt.getTime()),
-    });
+    refusingBefore(startsAt);
     for (const hour of bench.hours(20).slice(1)) await bench.seal(buyer, { hour });
     await bench.first.submit();
     expect(await causes()).toHaveLength(1);
@@ -182,11 +185,7 @@ describe('the hour after a cancellation, with the default interval', () => {
     bench = await SubmissionBench.start({ options: { submission: { probeIntervalMs: 300_000 } } });
     const buyer = await bench.subscribe();
     const startsAt = bench.hours(1)[0]!;
-    bench.simulator.faults.add({
-      kind: 'unknownError',
-      name: 'InvalidLicenseException',
-      when: ({ records }) => records.some((record) => record.Timestamp * 1000 < startsAt.getTime()),
-    });
+    refusingBefore(startsAt);
     // Of what is refused some is due before it, and some after it.
     for (const hour of bench.hours(20).slice(1)) await bench.seal(buyer, { hour });
     const soon = new Date(bench.clock.now().getTime() + 50 * 60_000);
