@@ -95,20 +95,22 @@ export async function meteredRecords(
     agreement_digest: string | null;
     price: 'trial' | 'paid';
   }>(
-    `SELECT encode(i.digest, 'hex') AS identity_digest, n.digest AS agreement_digest, n.name AS agreement,
+    `WITH named AS MATERIALIZED (
+       SELECT DISTINCT ON (a.seller_account, coalesce(a.alias_of, a.id)) a.seller_account,
+              coalesce(a.alias_of, a.id) AS agreement_id, n.name, encode(n.digest, 'hex') AS digest
+       FROM marketplace.agreement a
+       JOIN marketplace.agreement_name n ON n.seller_account = a.seller_account AND n.agreement_id = a.id
+       WHERE n.kind = 'agreement'
+     )
+     SELECT encode(i.digest, 'hex') AS identity_digest, n.digest AS agreement_digest, n.name AS agreement,
             i.product_code, i.license_arn, i.customer_aws_account_id AS account, i.customer_identifier AS customer,
-      r.resource_id AS resource, r.dimension, r.hour,
+            r.resource_id AS resource, r.dimension, r.hour,
             coalesce(r.settled_quantity, r.quantity) AS quantity, r.block, p.price
      FROM marketplace.metering_record r
      JOIN marketplace.metering_identity i ON i.id = r.identity_id
      JOIN marketplace.period p ON (p.seller_account, p.id) = (r.seller_account, r.period_id)
-     LEFT JOIN LATERAL (
-       SELECT n.name, encode(n.digest, 'hex') AS digest FROM marketplace.agreement_name n
-       WHERE n.seller_account = r.seller_account AND n.kind = 'agreement' AND n.agreement_id IN (
-         SELECT a.id FROM marketplace.agreement a WHERE a.id = p.agreement_id OR a.alias_of = p.agreement_id
-            OR a.id = (SELECT b.alias_of FROM marketplace.agreement b WHERE b.id = p.agreement_id))
-       LIMIT 1
-     ) n ON true
+     LEFT JOIN marketplace.agreement a ON (a.seller_account, a.id) = (p.seller_account, p.agreement_id)
+     LEFT JOIN named n ON (n.seller_account, n.agreement_id) = (a.seller_account, coalesce(a.alias_of, a.id))
      WHERE r.state = 'metered'`,
   );
   const namesOf = namesByDigest(simulator);
