@@ -19,7 +19,7 @@ export const UNIT_SUITES = [
   'test/metering/submission/(answer-matcher|aws-error|batch-planner|bound-records|call-breaker|known-agreement)',
   'test/module/options',
   'test/notifications/(lifecycle-parser|sns-certificates|sns-signature)',
-  'test/options/(included-units|product-rules|public-key)',
+  'test/options/(included-units|option-fixes|product-rules|public-key)',
   'test/registration/(arrival-limiter|registration-form)',
   'test/runtime/(backoff|clock|decimal|fair-turns|order|single-flight|text-guards)',
   'test/subscription/(aws-names|buyer-return|money-settings|product-mode|reconciliation-answer)',

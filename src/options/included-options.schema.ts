@@ -1,16 +1,11 @@
 import { z } from 'zod';
+import { wholeNumber } from './option-values.schema.js';
 
-const dimensionName = z
+/** A dimension, by the name that the API has for it. */
+export const dimensionName = z
   .string({ error: 'give the API name of a dimension' })
   .min(1, { error: 'a dimension name must not be empty' })
   .max(255, { error: 'a dimension name has at most 255 characters' });
-
-const wholeNumber = (min: number, max: number) =>
-  z
-    .number({ error: `give a whole number from ${min} to ${max}` })
-    .int({ error: 'give a whole number' })
-    .min(min, { error: `give at least ${min}` })
-    .max(max, { error: `give at most ${max}` });
 
 const FACTOR_MAX = 1_000_000_000;
 

@@ -14,13 +14,18 @@ export const durationMs = (minMs: number, maxMs: number, defaultMs: number) =>
     .default(defaultMs);
 
 /** A whole number within the bounds. */
-export const count = (min: number, max: number, fallback: number) =>
+export const wholeNumber = (min: number, max: number) =>
   z
     .number({ error: `give a whole number from ${min} to ${max}` })
     .int({ error: 'give a whole number' })
     .min(min, { error: `give at least ${min}` })
-    .max(max, { error: `give at most ${max}` })
-    .default(fallback);
+    .max(max, { error: `give at most ${max}` });
+
+export const count = (min: number, max: number, fallback: number) => wholeNumber(min, max).default(fallback);
+
+/** What lets somebody in: long enough that nobody guesses it. */
+export const secret = () =>
+  z.string().min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' });
 
 /** Calls per second. */
 export const rate = (fallback: number) =>

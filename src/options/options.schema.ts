@@ -4,7 +4,7 @@ import { type Clock } from './clock.js';
 import { exitSchema, resourceSchema } from './container-options.schema.js';
 import { type DatabaseOptions } from './database-options.js';
 import { type EntitlementOwnerOf } from './entitlement-options.js';
-import { count, durationMs, HOUR_MS, MINUTES_MS, rate, SECONDS_MS, webUrl } from './option-values.schema.js';
+import { count, durationMs, HOUR_MS, MINUTES_MS, rate, secret, SECONDS_MS, webUrl } from './option-values.schema.js';
 import { productSchema } from './product-options.schema.js';
 import { type RegistrationOptions } from './registration-options.js';
 
@@ -86,7 +86,9 @@ export const optionsSchema = z.strictObject({
     })
     .optional(),
   resolveRedirect: z
-    .custom<NonNullable<RegistrationOptions['resolveRedirect']>>((value) => typeof value === 'function')
+    .custom<NonNullable<RegistrationOptions['resolveRedirect']>>((value) => typeof value === 'function', {
+      error: 'give a function that says where a buyer goes',
+    })
     .optional(),
   registrationsPerMinute: count(1, 10_000, 30),
   resolvePatienceMs: durationMs(0, MINUTES_MS, 20 * SECONDS_MS),
@@ -96,10 +98,7 @@ export const optionsSchema = z.strictObject({
       url: webUrl('the support page').optional(),
     })
     .default({}),
-  adminToken: z
-    .string()
-    .min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' })
-    .optional(),
+  adminToken: secret().optional(),
   notifications: z
     .strictObject({
       sqsQueueUrls: z.array(webUrl('the URL of an SQS queue')).default([]),
@@ -116,14 +115,7 @@ export const optionsSchema = z.strictObject({
         .default([]),
       snsSignature: z.enum(['any', 'v2'], { error: 'give "any" or "v2"' }).default('any'),
       eventBridgeSecrets: z
-        .array(
-          z
-            .string()
-            .min(24, { error: 'give at least 24 characters, for example the output of `openssl rand -hex 32`' }),
-          {
-            error: 'list one secret, or the old and the new one while you rotate',
-          },
-        )
+        .array(secret(), { error: 'list one secret, or the old and the new one while you rotate' })
         .max(2, { error: 'give at most two: the old and the new one while you rotate' })
         .default([]),
       maxAgeMs: durationMs(MINUTES_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { registerUsageSchema } from './container-options.schema.js';
-import { includedUnitsSchema, pairingProblems } from './included-options.schema.js';
+import { dimensionName, includedUnitsSchema, pairingProblems } from './included-options.schema.js';
 import { HOUR_MS } from './option-values.schema.js';
 
 const PRODUCT_CODE = /^[-a-zA-Z0-9/=:_.@]{1,255}$/;
@@ -33,24 +33,18 @@ export const productSchema = z
       })
       .default('license'),
     dimensions: z
-      .array(
-        z
-          .string()
-          .min(1, { error: 'a dimension name must not be empty' })
-          .max(255, { error: 'a dimension name has at most 255 characters' }),
-        {
-          error: 'list the API names of the dimensions, for example ["requests"]',
-        },
-      )
+      .array(dimensionName, { error: 'list the API names of the dimensions, for example ["requests"]' })
       .refine((names) => new Set(names).size === names.length, { error: 'name each dimension once' }),
     contractDimensions: z
-      .array(z.string().min(1, { error: 'a dimension name must not be empty' }).max(255), {
-        error: 'list the API names of the dimensions that are bought in advance',
-      })
+      .array(dimensionName, { error: 'list the API names of the dimensions that are bought in advance' })
       .refine((names) => new Set(names).size === names.length, { error: 'name each dimension once' })
       .default([]),
     included: z.enum(['aws', 'module'], { error: 'give "aws" or "module"' }).optional(),
-    includedUnits: z.array(includedUnitsSchema, { error: 'list which units a contract includes' }).default([]),
+    includedUnits: z
+      .array(includedUnitsSchema, {
+        error: 'list which units a contract includes, for example [{"contractDimension":"plan","covers":["requests"]}]',
+      })
+      .default([]),
     region: z
       .string()
       .regex(/^(auto|[a-z]{2,4}(-[a-z]+)+-\d+)$/, { error: ({ input }) => regionFix(input) })

@@ -55,7 +55,7 @@ export function resolveOptions(given: Options = {}, environment: NodeJS.ProcessE
   input.products = withDefaultsOfType(input.products);
   input.onExpired ??= onExpiredByDefault(input.products);
 
-  const result = optionsSchema.safeParse(input);
+  const result = optionsSchema.safeParse(input, { error: kindWanted });
   const problems = [
     ...(result.success ? [] : result.error.issues.flatMap(problemsOf)),
     ...combinationProblems(input),
@@ -86,6 +86,14 @@ function fillIn(target: Record<string, unknown>, [head = '', ...rest]: string[],
   const next = target[head];
   // A host that gave something else than an object hears of it from the schema; the environment does not paper over it.
   if (isPlainObject(next)) fillIn(next as Record<string, unknown>, rest, read);
+}
+
+const KINDS: Readonly<Record<string, string>> = { object: 'an object', array: 'a list', string: 'text' };
+
+/** The fix where the schema has no words of its own: of what kind the value has to be. */
+function kindWanted(issue: z.core.$ZodRawIssue): string | undefined {
+  const kind = issue.code === 'invalid_type' ? KINDS[issue.expected] : undefined;
+  return kind && `give ${kind}`;
 }
 
 function problemsOf(issue: z.core.$ZodIssue): OptionProblem[] {
