@@ -79,7 +79,8 @@ export const RECORDING_ERRORS = {
     status: [],
     meaning:
       'What was given as `manager`, or to an adapter such as `pgExecutor()`, is a pool, a client outside of a ' +
-      'transaction, a transaction that is over, or nothing that runs statements.',
+      'transaction, a transaction that is over, or nothing that runs statements; or a call was given an option beside ' +
+      'it that there is not.',
     fix: 'Give what the message names: the transaction itself, on the one connection on which it runs.',
   },
   SHUTTING_DOWN: {

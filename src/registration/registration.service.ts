@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type EntityManager } from 'typeorm';
 import { ClockGuard } from '../database/clock-guard.js';
+import { refuseOtherOptions } from '../database/executors/manager-refusal.js';
 import { HostTransaction } from '../database/host-transaction.js';
 import { LedgerDatabase, type LedgerSql, sqlStateOf } from '../database/ledger-database.js';
 import { type SqlExecutor } from '../database/sql-executor.js';
@@ -37,6 +38,7 @@ interface Wish {
 }
 
 const TENANT_LENGTH_MAX = 255;
+const CLAIM_OPTIONS = ['tenantId', 'manager', 'browser'];
 const LOOKS_MAX = 5;
 const LOCK_NOT_AVAILABLE = '55P03';
 
@@ -95,12 +97,10 @@ export class RegistrationService {
    */
   async claim(
     code: string,
-    {
-      tenantId,
-      manager,
-      browser,
-    }: { tenantId: string; manager?: EntityManager | SqlExecutor; browser?: BrowserRequest | 'checked' },
+    options: { tenantId: string; manager?: EntityManager | SqlExecutor; browser?: BrowserRequest | 'checked' },
   ): Promise<Subscription> {
+    refuseOtherOptions('claim()', options, CLAIM_OPTIONS);
+    const { tenantId, manager, browser } = options;
     refuseTenant(tenantId);
     const codeHash = codeHashOf(code);
     if (!codeHash) throw unknownCode();

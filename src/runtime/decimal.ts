@@ -32,7 +32,7 @@ export function parseDecimal(value: unknown): Scaled | string {
 
 function parseNumber(value: number): Scaled | string {
   const parts = partsOf(String(value));
-  if (parts === null) return 'must be a finite number';
+  if (parts === null) return `must be a finite number, not ${value}; look at what it was computed from`;
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER)
     return 'must not lie beyond 2^53 as a number, which is not exact there; give it as text or bigint';
   const { digits, shift } = parts;

@@ -162,6 +162,17 @@ describe('claim in a transaction of the host', () => {
     expect(await host.query('SELECT 1 FROM public.tenant WHERE id = $1', [`after-${code}`])).toHaveLength(1);
   });
 
+  it('that is not given as manager is refused: the claim would outlive its rollback', async () => {
+    await host.transaction(async (manager) => {
+      const misspelled = { tenantId: 'tenant', managr: manager } as { tenantId: string };
+      await expect(rooms.registration.claim(code, misspelled)).rejects.toMatchObject({
+        code: 'MANAGER_INVALID',
+        message: expect.stringMatching(/claim\(\) has no option "managr".*\{ manager \}/),
+      });
+    });
+    expect(await rooms.registration.inspect(code)).toMatchObject({ tenantId: null });
+  });
+
   it('waits for the host, and then tells the other tenant so', async () => {
     const runner = host.createQueryRunner();
     await runner.startTransaction();

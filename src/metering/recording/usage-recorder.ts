@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClockGuard } from '../../database/clock-guard.js';
+import { refuseOtherOptions } from '../../database/executors/manager-refusal.js';
 import { HostTransaction } from '../../database/host-transaction.js';
 import { isOutage, LedgerDatabase, type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
@@ -21,6 +22,8 @@ import { type PlacedUsage, resultOf } from './usage-placement.js';
 import { type CodedProblem, notRecorded, notRecordedBecause, refusalOf } from './usage-refusal.js';
 
 const PATIENCE_MS = 100;
+const OPTIONS = ['manager', 'signal', 'ifUnknown'] as const satisfies (keyof RecordOptions)[];
+const NO_OPTIONS: RecordOptions = {};
 
 /** Writes usage events into the ledger, and does nothing else to the database. */
 @Injectable()
@@ -57,7 +60,7 @@ export class UsageRecorder implements OnApplicationShutdown {
   record(events: readonly UsageEvent[], o?: RecordOptions): Promise<RecordResult[]>;
   async record(
     input: UsageEvent | readonly UsageEvent[],
-    o: RecordOptions = {},
+    o: RecordOptions = NO_OPTIONS,
   ): Promise<RecordResult | RecordResult[]> {
     if (this.closing) {
       throw new MarketplaceMeteringError(
@@ -65,6 +68,7 @@ export class UsageRecorder implements OnApplicationShutdown {
         'The module is shutting down; nothing was written. Record the usage again after the restart.',
       );
     }
+    if (o !== NO_OPTIONS) refuseOtherOptions('record()', o, OPTIONS);
     // Jobs compare the clock before they decide; what is recorded between a jump and the next comparison is dated, too.
     if (this.clock.hasJumped) await throughOutage(() => this.clock.settled(), this.options.recording.timeoutMs);
     const lone = o.manager !== undefined || Array.isArray(input) ? null : this.admission.admitRemembered(input);

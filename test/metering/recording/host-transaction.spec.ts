@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import pg from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import { sqlStateOf } from '../../../src/database/ledger-database.js';
+import { type RecordOptions, type UsageEvent } from '../../../src/metering/recording/usage-event.js';
 import { type UsageRecorder } from '../../../src/metering/recording/usage-recorder.js';
 import { createTestDatabase } from '../../support/postgres.js';
 import { type MeteredBuyer, RecordingLedger } from './recording-ledger.js';
@@ -256,6 +257,27 @@ describe('a host', () => {
       await dataSource.destroy();
       await elsewhere.drop();
     }
+  });
+
+  it('that does not give its transaction as { manager } is refused: the usage would outlive its rollback', async () => {
+    const before = await ledger.sumOf(buyer.id);
+    const { manager, commit } = await ledger.hostTransaction();
+    for (const [given, refusal] of [
+      [{ managr: manager }, /record\(\) has no option "managr".*\{ manager \}/],
+      [manager, /record\(\) has no option.*\{ manager \}/],
+      [null, /null.*\{ manager \}/],
+      ['manager', /a string.*\{ manager \}/],
+    ] as const) {
+      for (const usage of [buyer.event(), [buyer.event()]] as unknown as UsageEvent[])
+        await expect(recorder.record(usage, given as RecordOptions)).rejects.toMatchObject({
+          code: 'MANAGER_INVALID',
+          message: expect.stringMatching(refusal),
+        });
+    }
+    await placeOrder(manager, 'not given');
+    await commit();
+    expect(await ordersOf('not given')).toBe(1);
+    expect(await ledger.sumOf(buyer.id)).toEqual(before);
   });
 
   describe('with type parsers of its own', () => {
