@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
+import { type CommandResult, complaintOf, explained, misused } from './database/command.js';
 import { MarketplaceMeteringModule } from './marketplace-metering.module.js';
 import { MarketplaceJobs } from './metering/marketplace-jobs.service.js';
 
@@ -16,14 +17,32 @@ const USAGE = `usage: marketplace-run-once [--within <seconds>]
             2: the time was up (default 60 seconds, at most 900)
 `;
 
-async function main(): Promise<number> {
-  let withinMs: number;
+const WITHIN_MAX_S = 900;
+
+/** What the words ask for; how the command ends where they ask for nothing that there is. */
+function callOf(args: string[]): { withinMs: number } | CommandResult {
+  const refused = (complaint: string): CommandResult => ({ ...misused(complaint, USAGE), exitCode: 1 });
   try {
-    const { values } = parseArgs({ options: { within: { type: 'string', default: '60' } } });
-    withinMs = Math.round(Number(values.within) * 1000);
-  } catch {
-    process.stderr.write(USAGE);
-    return 1;
+    const { values } = parseArgs({
+      args,
+      options: { within: { type: 'string', default: '60' }, help: { type: 'boolean', default: false } },
+    });
+    if (values.help) return explained(USAGE);
+    const seconds = Number(values.within);
+    return seconds >= 1 && seconds <= WITHIN_MAX_S
+      ? { withinMs: Math.round(seconds * 1000) }
+      : refused(`--within takes seconds, from 1 to ${WITHIN_MAX_S}, and was given "${values.within}".`);
+  } catch (error) {
+    return refused(complaintOf(error));
+  }
+}
+
+async function main(args: string[]): Promise<number> {
+  const call = callOf(args);
+  if ('exitCode' in call) {
+    process.stdout.write(call.stdout);
+    process.stderr.write(call.stderr);
+    return call.exitCode;
   }
   const app = await NestFactory.createApplicationContext(
     MarketplaceMeteringModule.forRoot({
@@ -33,9 +52,11 @@ async function main(): Promise<number> {
       admin: false,
     }),
     { logger: ['warn', 'error', 'fatal'], abortOnError: false },
-  );
+  ).catch(() => null);
+  // Nest has said why.
+  if (app === null) return 1;
   try {
-    const report = await app.get(MarketplaceJobs).runOnce({ withinMs });
+    const report = await app.get(MarketplaceJobs).runOnce(call);
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return report.exitCode;
   } finally {
@@ -45,7 +66,7 @@ async function main(): Promise<number> {
 
 const script = process.argv[1];
 if (script !== undefined && import.meta.url === pathToFileURL(realpathSync(script)).href) {
-  process.exitCode = await main().catch((error: unknown) => {
+  process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
     process.stderr.write(`${(error as Error).message}\n`);
     return 1;
   });

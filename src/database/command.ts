@@ -11,9 +11,20 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** How a command ends that was called wrongly. */
-export function misused(stderr: string): CommandResult {
-  return { exitCode: 2, stdout: '', stderr };
+/** How a command ends that was called wrongly: what is wrong, then how it is called. */
+export function misused(complaint: string, usage?: string): CommandResult {
+  return { exitCode: 2, stdout: '', stderr: usage === undefined ? complaint : `${complaint}\n\n${usage}` };
+}
+
+/** How a command ends that was asked how it is called. */
+export function explained(usage: string): CommandResult {
+  return { exitCode: 0, stdout: usage, stderr: '' };
+}
+
+/** What `parseArgs` of node found wrong, without its advice to programmers. */
+export function complaintOf(error: unknown): string {
+  const [sentence] = (error as Error).message.split('. ');
+  return `${sentence}.`;
 }
 
 /** The schema that a command works on; the complaint where the variable names none. */

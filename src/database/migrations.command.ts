@@ -2,7 +2,7 @@
 import { pathToFileURL } from 'node:url';
 import { realpathSync } from 'node:fs';
 import { databaseUrlOf } from '../options/database-url.js';
-import { type CommandResult, commandDatabaseOf, commandSchemaOf, misused } from './command.js';
+import { type CommandResult, commandDatabaseOf, commandSchemaOf, explained, misused } from './command.js';
 import { createDataSource } from './data-source.factory.js';
 import { grantSql } from './grants.js';
 import { migrationSql, migrationStatus, runMigrations } from './migration-runner.js';
@@ -26,16 +26,19 @@ export async function migrationsCommand(
 ): Promise<CommandResult> {
   const [command, ...rest] = words;
   const told = (stdout: string, exitCode = 0): CommandResult => ({ exitCode, stdout, stderr: '' });
-  if (command === undefined || !['run', 'status', 'sql', 'grants'].includes(command)) return misused(USAGE);
+  if (words.includes('--help')) return explained(USAGE);
+  if (command === undefined) return misused('Name a command.', USAGE);
+  if (!['run', 'status', 'sql', 'grants'].includes(command)) return misused(`There is no command "${command}".`, USAGE);
+  // Whoever gives `run` a flag that it has not expects something else of it than to migrate.
+  if (command !== 'grants' && rest.length > 0)
+    return misused(`${command} takes nothing more, and was given ${rest.join(' ')}.`, USAGE);
 
   const schema = commandSchemaOf(environment);
   if (typeof schema !== 'string') return schema;
   if (command === 'grants') {
-    const [flag, role] = rest;
-    if (flag !== '--role' || !role)
-      return misused(`Name the role of the application: grants --role <name>
-
-${USAGE}`);
+    const [flag, role, ...others] = rest;
+    if (flag !== '--role' || !role || others.length > 0)
+      return misused('grants takes --role <name> and nothing more: the role of the application.', USAGE);
     return told(await grantSql(role, schema));
   }
   if (command === 'sql' && databaseUrlOf(environment) === undefined) return told(await migrationSql(undefined, schema));

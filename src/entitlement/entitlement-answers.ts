@@ -133,9 +133,8 @@ export class EntitlementAnswers {
       subject: SETUP_SUBJECT,
       severity: 'critical',
       message:
-        `Entitlements cannot be read: GetEntitlements fails with ${failure.code}: ${failure.message} Check the ` +
-        'credentials, that they allow ' +
-        'aws-marketplace:GetEntitlements, and that the network reaches AWS.',
+        `Entitlements cannot be read: GetEntitlements fails (${failure.code}: ${failure.message}). Check that there ` +
+        'are credentials, that they allow aws-marketplace:GetEntitlements, and that the network reaches AWS.',
     });
   }
 }

@@ -260,10 +260,9 @@ export class RegistrationIntake {
       subject: SETUP_SUBJECT,
       severity: 'critical',
       message:
-        `Buyers cannot register: ResolveCustomer fails with ${failure.code}: ${failure.message} Check that the ` +
-        'credentials belong to the account ' +
-        'that published the product, that they allow aws-marketplace:ResolveCustomer, and that the network ' +
-        'reaches AWS.',
+        `Buyers cannot register: ResolveCustomer fails (${failure.code}: ${failure.message}). Check that there are ` +
+        'credentials (the default chain of the SDK, aws.credentials or aws.assumeRole), that they belong to the account ' +
+        'that published the product and allow aws-marketplace:ResolveCustomer, and that the network reaches AWS.',
     });
     // Where nobody answered the next try may find somebody, whatever stood in the way of this one; but credentials that
     // are not there do not come by themselves.

@@ -31,14 +31,18 @@ export function moneySettingsOf(
   };
 }
 
-/** Settings that two processes have differently, as `option: here x, in force y`. */
-export function differingSettings(own: MoneySettings, inForce: MoneySettings | null): string[] {
-  if (inForce === null) return [];
-  const names = [...new Set([...Object.keys(own), ...Object.keys(inForce)])].sort();
+/** Settings that differ, as `option: here x, in force y`, or before. */
+export function differingSettings(
+  own: MoneySettings,
+  others: MoneySettings | null,
+  when: 'in force' | 'before' = 'in force',
+): string[] {
+  if (others === null) return [];
+  const names = [...new Set([...Object.keys(own), ...Object.keys(others)])].sort();
   return names.flatMap((name) =>
-    own[name] === inForce[name]
+    own[name] === others[name]
       ? []
-      : [`${name}: here ${own[name] ?? 'not given'}, in force ${inForce[name] ?? 'not given'}`],
+      : [`${name}: here ${own[name] ?? 'not given'}, ${when} ${others[name] ?? 'not given'}`],
   );
 }
 

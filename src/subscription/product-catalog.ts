@@ -12,7 +12,7 @@ import { hourOf, plusMs } from '../runtime/clock.js';
 import { byText } from '../runtime/order.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { enterInstallation, installationIdOf } from './chain/installation.js';
-import { moneySettingsOf, settingsStanding } from './money-settings.js';
+import { differingSettings, moneySettingsOf, settingsStanding } from './money-settings.js';
 import { modeAt, planModes } from './product-mode.js';
 import { insertModes, selectModes } from './product-mode.sql.js';
 import {
@@ -115,10 +115,16 @@ export class ProductCatalog {
     const generations = await selectSettingsHistory(tx, sellerAccount, productCode);
     const standing = settingsStanding({ revision, settings }, generations);
     if (standing !== 'newer') return standing === 'inForce';
-    const generation = (generations[0]?.generation ?? 0) + 1;
+    const [before] = generations;
+    const generation = (before?.generation ?? 0) + 1;
     await insertSettings(tx, sellerAccount, productCode, { generation, revision, settings });
-    if (generation > 1)
-      this.logger.warn(`product ${productCode} has other settings from this start on`, { generation });
+    if (before) {
+      const changes = differingSettings(settings, before.settings, 'before');
+      if (revision !== before.revision) changes.push(`settingsRevision: here ${revision}, before ${before.revision}`);
+      this.logger.warn(`product ${productCode} has other settings from this start on: ${changes.join('; ')}`, {
+        generation,
+      });
+    }
     return true;
   }
 

@@ -187,6 +187,28 @@ describe('the command marketplace-migrations', () => {
     });
   });
 
+  it.each([
+    [['run', '--dry-run'], 'run takes nothing more, and was given --dry-run'],
+    [['status', 'now'], 'status takes nothing more, and was given now'],
+    [['sql', '--schema', 'billing'], 'sql takes nothing more, and was given --schema billing'],
+    [['grants', '--role', 'app', 'now'], 'grants takes --role <name> and nothing more'],
+    [['wipe'], 'There is no command "wipe"'],
+  ])('does nothing when given %j, and says why', async (words, why) => {
+    const elsewhere = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+    expect(await migrationsCommand(words, elsewhere)).toMatchObject({
+      exitCode: 2,
+      stdout: '',
+      stderr: expect.stringMatching(new RegExp(`^${why}.*\\n\\nusage: `)),
+    });
+  });
+
+  it('explains itself when asked', async () => {
+    expect(await migrationsCommand(['--help'], {})).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^usage: /),
+    });
+  });
+
   it('asks for DATABASE_URL', async () => {
     expect(await migrationsCommand(['run'], {})).toMatchObject({
       exitCode: 2,

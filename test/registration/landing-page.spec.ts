@@ -220,7 +220,9 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
         `SELECT message FROM marketplace.alert WHERE seller_account = $1 AND subject = 'ResolveCustomer'`,
         [rooms.options.sellerAccount],
       );
-      expect(alert?.message).toContain('aws-marketplace:ResolveCustomer');
+      expect(alert?.message).toMatch(
+        /^Buyers cannot register: ResolveCustomer fails \(AccessDenied\w*: .+\)\. Check that there are credentials .*aws-marketplace:ResolveCustomer/,
+      );
       await post(host.url, arriving());
       expect(await rooms.alertKinds()).toEqual(['setupError']);
     });

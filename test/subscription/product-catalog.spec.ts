@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { type Options } from '../../src/options/options.js';
 import { selectModes } from '../../src/subscription/product-mode.sql.js';
 import { RecordingLedger, SELLER } from '../metering/recording/recording-ledger.js';
@@ -57,6 +58,25 @@ describe('a product at start', () => {
       code: 'PRODUCT_PINNED',
       message: expect.stringMatching(message),
     });
+  });
+
+  it('with other settings than before says which', async () => {
+    const warnings = jest.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined);
+    for (const zeroRecords of ['off', 'off', 'atSeal'] as const)
+      await sync({ productCode: 'changed', zeroRecords, onSeveral: zeroRecords === 'off' ? 'wait' : 'paidFirst' });
+    await ledger.withCatalog((catalog) => catalog.sync(), {
+      products: [{ productCode: 'changed', dimensions: ['requests'], zeroRecords: 'atSeal', onSeveral: 'paidFirst' }],
+      settingsRevision: 3,
+    });
+    const said = 'product changed has other settings from this start on: ';
+    expect(warnings.mock.calls.filter(([line]) => String(line).includes('changed'))).toEqual([
+      [
+        `${said}products[].onSeveral: here paidFirst, before wait; products[].zeroRecords: here atSeal, before off`,
+        { generation: 2 },
+      ],
+      [`${said}settingsRevision: here 3, before 0`, { generation: 3 }],
+    ]);
+    warnings.mockRestore();
   });
 
   it('may change its identity while nothing is sealed', async () => {

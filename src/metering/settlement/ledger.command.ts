@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type CommandResult, commandDatabaseOf, misused } from '../../database/command.js';
+import { type CommandResult, commandDatabaseOf, complaintOf, explained, misused } from '../../database/command.js';
 import { createDataSource } from '../../database/data-source.factory.js';
 import { LedgerDatabase } from '../../database/ledger-database.js';
 import { AlertBoard } from '../../events/alert-board.js';
@@ -31,7 +31,7 @@ const USAGE = `usage: marketplace-ledger <command>
 /** The command `marketplace-ledger`: what a person decides about the ledger as a whole. */
 export async function ledgerCommand(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<CommandResult> {
   const call = callOf(args);
-  if (call === null) return misused(USAGE);
+  if ('exitCode' in call) return call;
   const settings = commandDatabaseOf(environment);
   if ('exitCode' in settings) return settings;
   let dataSource;
@@ -47,8 +47,17 @@ export async function ledgerCommand(args: readonly string[], environment: NodeJS
   }
 }
 
+/** What a command cannot do without, beside the subscription that `unlink` names. */
+const NEEDS = {
+  status: [],
+  hold: ['by', 'because'],
+  release: ['by'],
+  unlink: ['tenant', 'by', 'because'],
+  erase: ['by', 'because'],
+} as const satisfies Readonly<Record<string, readonly ('by' | 'because' | 'tenant')[]>>;
+
 interface Call {
-  command: 'status' | 'hold' | 'release' | 'unlink' | 'erase';
+  command: keyof typeof NEEDS;
   /** The subscription to unlink or to erase, and the tenant; else empty. */
   id: string;
   tenant: string;
@@ -58,9 +67,11 @@ interface Call {
   seller: string;
 }
 
-function callOf(args: readonly string[]): Call | null {
+/** What the words ask for; how the command ends where they ask for nothing that there is. */
+function callOf(args: readonly string[]): Call | CommandResult {
+  let given;
   try {
-    const { values, positionals } = parseArgs({
+    given = parseArgs({
       args: [...args],
       allowPositionals: true,
       options: {
@@ -69,27 +80,35 @@ function callOf(args: readonly string[]): Call | null {
         tenant: { type: 'string', default: '' },
         'dry-run': { type: 'boolean', default: false },
         seller: { type: 'string', default: '' },
+        help: { type: 'boolean', default: false },
       },
     });
-    const [command, id = '', ...others] = positionals;
-    if (others.length > 0) return null;
-    // One of the two says who is erased.
-    if (command === 'erase' ? (id !== '') === (values.tenant !== '') : (id !== '') !== (command === 'unlink'))
-      return null;
-    const { 'dry-run': dryRun, ...rest } = values;
-    if (dryRun && command !== 'erase') return null;
-    const call = { id, dryRun, ...rest };
-    const isSigned = values.by !== '';
-    const isExplained = isSigned && values.because !== '';
-    if (command === 'status') return { command, ...call };
-    if (command === 'release' && isSigned) return { command, ...call };
-    if (command === 'hold' && isExplained) return { command, ...call };
-    if (command === 'erase' && isExplained) return { command, ...call };
-    if (command === 'unlink' && isExplained && values.tenant !== '') return { command, ...call };
-    return null;
-  } catch {
-    return null;
+  } catch (error) {
+    return misused(complaintOf(error), USAGE);
   }
+  const { help, 'dry-run': dryRun, ...values } = given.values;
+  if (help) return explained(USAGE);
+  const [command, ...ids] = given.positionals;
+  if (command === undefined) return misused('Name a command.', USAGE);
+  if (!isCommand(command)) return misused(`There is no command "${command}".`, USAGE);
+  const call: Call = { command, id: ids[0] ?? '', dryRun, ...values };
+  const fault = faultOf(call, ids);
+  return fault === null ? call : misused(`${command} ${fault}.`, USAGE);
+}
+
+const isCommand = (word: string): word is Call['command'] => Object.hasOwn(NEEDS, word);
+
+function faultOf(call: Call, ids: readonly string[]): string | null {
+  const { command, id, tenant, dryRun } = call;
+  const takesId = command === 'unlink' || command === 'erase';
+  const surplus = ids[takesId ? 1 : 0];
+  if (surplus !== undefined) return `takes no "${surplus}"`;
+  if (dryRun && command !== 'erase') return 'takes no --dry-run';
+  const missing = NEEDS[command].filter((name) => call[name] === '').map((name) => `--${name}`);
+  if (command === 'unlink' && id === '') missing.unshift('<subscriptionId>');
+  if (missing.length > 0) return `needs ${missing.join(', ').replace(/, ([^,]+)$/, ' and $1')}`;
+  // One of the two says who is erased.
+  return command === 'erase' && (id === '') === (tenant === '') ? 'takes either <subscriptionId> or --tenant' : null;
 }
 
 async function run(

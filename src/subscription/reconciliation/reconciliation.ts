@@ -216,9 +216,9 @@ export class Reconciliation {
       subject: SETUP_SUBJECT,
       severity: 'warning',
       message:
-        `AWS cannot be asked about subscriptions: ${failure.code}: ${failure.message} Check the credentials and ` +
-        'that the network reaches AWS. Until then ' +
-        'lost messages are not found, and usage that waits for an answer stays in the ledger.',
+        `AWS cannot be asked about subscriptions (${failure.code}: ${failure.message}). Check the credentials and that ` +
+        'the network reaches AWS. Until then lost messages are not found, and usage that waits for an answer stays in ' +
+        'the ledger.',
     });
     return 'failed';
   }
