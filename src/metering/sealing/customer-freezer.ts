@@ -136,7 +136,7 @@ export class CustomerFreezer {
         zeroRecords: listed?.zeroRecords ?? 'off',
         dimensions: listed ? billedDimensionsOf(listed) : [],
         carries: facts.carriesOf(rule),
-        blockOf: (dimension) => this.writer.blockOf(productCode, dimension),
+        blockOf: (period, dimension) => facts.blockOf(productCode, period, dimension),
         heldUntil: (period, rollup, hour) =>
           facts.included.poolOf(productCode, period, rollup.dimension)?.heldUntil(rollup, hour, now) ?? null,
         hasUnfinished: (period) => facts.hasUnfinished(period),

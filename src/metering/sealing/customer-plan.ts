@@ -75,7 +75,7 @@ export interface CustomerState {
     isUncounted: boolean;
   }[];
   /** Units of usage that one unit of a record's quantity stands for. */
-  blockOf: (dimension: string) => bigint;
+  blockOf: (period: Period, dimension: string) => bigint;
   /** Where usage of a contract waits until AWS has said how many units are included; null where it does not wait. */
   heldUntil: (period: Period, rollup: Rollup, hour: PeriodHour) => AnswerWait | null;
   /**
@@ -171,7 +171,8 @@ export function planCustomer(state: CustomerState): CustomerPlan {
 
   const hasRecord = new Set([...hours.values()].map(({ period, dimension }) => `${period.key} ${dimension}`));
   for (const { period, dimension, carry } of state.carries) {
-    if (wholeBlocks(carry, state.blockOf(dimension)) < 1n || hasRecord.has(`${period.key} ${dimension}`)) continue;
+    if (wholeBlocks(carry, state.blockOf(period, dimension)) < 1n || hasRecord.has(`${period.key} ${dimension}`))
+      continue;
     const planned = rule.planCarry(period, dimension);
     if (planned.to === 'hour') recordOf(planned.period, dimension, planned.hour);
     else if (planned.to === 'wait' && planned.lookAt) ahead.push(planned.lookAt);

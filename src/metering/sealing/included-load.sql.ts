@@ -109,3 +109,19 @@ export async function replaceWanted(
     ],
   );
 }
+
+/** In which blocks the newest record of each of these dimensions sells its period's usage. */
+export function loadSealedBlocks(
+  tx: LedgerSql,
+  sellerAccount: string,
+  booked: readonly { periodId: string; dimension: string }[],
+): Promise<{ period_id: string; dimension: string; block: string }[]> {
+  return tx.query(
+    `SELECT b.period_id, b.dimension, trim_scale(r.block)::text AS block
+     FROM unnest($2::uuid[], $3::text[]) AS b (period_id, dimension)
+     CROSS JOIN LATERAL (
+       SELECT block FROM marketplace.metering_record m WHERE m.seller_account = $1 AND m.period_id = b.period_id
+         AND m.dimension = b.dimension AND m.kind = 'hour' ORDER BY m.hour DESC LIMIT 1) AS r`,
+    [sellerAccount, booked.map(({ periodId }) => periodId), booked.map(({ dimension }) => dimension)],
+  );
+}

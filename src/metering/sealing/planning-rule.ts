@@ -224,7 +224,9 @@ export class PlanningRule {
     return wait(said, hours.period, firstAfter(this.context.times.now, [...unsettled, hours.cutoffAt]));
   }
 
+  /** What is not live is never sent, and nothing is refused of it. */
   private isRefused(hours: PeriodHours, dimension: string): boolean {
+    if (hours.period.mode !== 'live') return false;
     const newest = hours.all[0] ?? hours.nextToSettle;
     return this.context.isRefused(newest?.identity ? identityKey(newest.identity) : null, dimension);
   }

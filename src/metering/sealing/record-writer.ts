@@ -1,5 +1,4 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
-import { includedUnitsOf } from '../../options/included-pairing.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { type Scaled } from '../../runtime/decimal.js';
@@ -40,7 +39,7 @@ export class RecordWriter {
           const balance = balanceOf(period, dimension);
           const pool = poolOf(period, dimension);
           const share = pool?.take(dimension, rollups, !isFresh(pool, hour)) ?? null;
-          const block = this.blockOf(productCode, dimension);
+          const block = facts.blockOf(productCode, period, dimension);
           const draft = draftHour(frame, hour, idOf(period), { ...balance, share }, block);
           balances.set(`${period.key} ${dimension}`, after(balance, draft));
           // A whole unit is left over: the next pass plans it.
@@ -105,12 +104,6 @@ export class RecordWriter {
       if (!rowIds.has(key)) rowIds.set(key, row.id);
     }
     return rowIds;
-  }
-
-  /** Units of usage that one unit of a record of the dimension stands for. */
-  blockOf(productCode: string, dimension: string): bigint {
-    const product = this.options.products.find((one) => one.productCode === productCode);
-    return BigInt((product && includedUnitsOf(product, dimension)?.block) ?? 1);
   }
 }
 

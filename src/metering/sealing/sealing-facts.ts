@@ -6,6 +6,7 @@ import { identityKey, namesOf } from '../../subscription/agreements/identity-nam
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { type MeteringOperation, windowStart } from '../settlement/deadlines.js';
 import { causesAgainst } from '../submission/quarantine.sql.js';
+import { BlockSizes } from './block-sizes.js';
 import { agreementsOf, namesOfCustomer, overAgreementsOf } from './customer-agreements.js';
 import { periodOfRow } from './customer-plan.js';
 import { IncludedFacts } from './included-facts.js';
@@ -37,7 +38,7 @@ export class SealingFacts {
   private readonly rowById: ReadonlyMap<string, PeriodRow>;
   private readonly dimensionsByPeriod = new Map<string, string[]>();
   readonly since: Date;
-  private includes: IncludedFacts | null = null;
+  private sells: { included: IncludedFacts; blocks: BlockSizes } | null = null;
 
   private constructor(
     readonly timelines: readonly CustomerTimeline[],
@@ -120,25 +121,37 @@ export class SealingFacts {
       new Set(zeros.map((row) => `${row.period_id} ${row.dimension} ${row.hour.getTime()}`)),
       isLastPass,
     );
-    facts.includes = await IncludedFacts.load(
+    const known = facts.knownPeriods();
+    const included = await IncludedFacts.load(
       tx,
       sellerAccount,
       timelines,
       options,
-      facts.knownPeriods(),
+      known,
       {
         rowsOf: (period) => facts.rowsOf(period),
         includedOf: (period, dimension) => facts.balanceOf(period, dimension).included,
       },
       times.now,
     );
+    const books = { rowsOf: (period: Period) => facts.rowsOf(period), dimensionsOf: facts.dimensionsByPeriod };
+    facts.sells = { included, blocks: await BlockSizes.load(tx, sellerAccount, options, known, books) };
     return facts;
+  }
+
+  /** Units of usage that one unit of a record of the dimension stands for. */
+  blockOf(productCode: string, period: Period, dimension: string): bigint {
+    return this.sold.blocks.of(productCode, this.rowsOf(period), dimension);
   }
 
   /** What contracts include. */
   get included(): IncludedFacts {
-    if (!this.includes) throw new Error('facts are read before they are loaded');
-    return this.includes;
+    return this.sold.included;
+  }
+
+  private get sold(): NonNullable<SealingFacts['sells']> {
+    if (!this.sells) throw new Error('facts are read before they are loaded');
+    return this.sells;
   }
 
   /** Periods that the ledger has rows of and the timelines know. */

@@ -26,6 +26,20 @@ export async function selectUnits(tx: LedgerSql, sellerAccount: string, recordId
   return row?.units ?? '0';
 }
 
+/** The largest block in which a record of the same period and dimension was sold; 1 where it has no period. */
+export async function selectBlock(
+  tx: LedgerSql,
+  sellerAccount: string,
+  { period_id: periodId, dimension }: { period_id: string | null; dimension: string },
+): Promise<string> {
+  const [row] = await tx.query<{ block: string | null }>(
+    `SELECT trim_scale(max(block))::text AS block FROM marketplace.metering_record
+     WHERE seller_account = $1 AND period_id = $2 AND dimension = $3`,
+    [sellerAccount, periodId, dimension],
+  );
+  return row?.block ?? '1';
+}
+
 /**
  * The event that bills units anew, under the subject of a subscription. Its id is made from the record's, so the same
  * units are never billed anew twice: the second INSERT fails.

@@ -1,13 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
+import { billedDimensionsOf } from '../../options/included-pairing.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { insertSubjects } from '../../subscription/chain/subject.sql.js';
 import { eventIdOf } from '../recording/event-id.js';
 import { type LockedRecord } from './metering-record.sql.js';
 import { RecordTransitions } from './record-transition.js';
-import { insertRebilledUsage, selectSubscription, selectUnits } from './unit-rebill.sql.js';
+import { insertRebilledUsage, selectBlock, selectSubscription, selectUnits } from './unit-rebill.sql.js';
 
 /** Who is to pay for rebilled units, and when they count as used. */
 export interface RebillTarget {
@@ -46,6 +47,7 @@ export class UnitRebill {
           'that is to pay for these units.',
       );
     }
+    await this.requireSameUnits(tx, record);
     const key = `rebill:${record.id}`;
     const id = eventIdOf({ sellerAccount, scope: { kind: 'subscription', name: subscription.id }, key });
     const reason = `rebilled by ${signed.by} from record ${record.id}: ${signed.reason}`;
@@ -78,5 +80,21 @@ export class UnitRebill {
     };
     await insertRebilledUsage(tx, sellerAccount, usage);
     return id;
+  }
+
+  /** What was used is counted in blocks no more: each unit of it would be billed as one of them. */
+  private async requireSameUnits(tx: LedgerSql, record: LockedRecord): Promise<void> {
+    const { sellerAccount, products } = this.options;
+    const { product_code: productCode, dimension } = record;
+    const product = products.find((listed) => listed.productCode === productCode);
+    if (product && billedDimensionsOf(product).includes(dimension)) return;
+    const block = await selectBlock(tx, sellerAccount, record);
+    if (block === '1') return;
+    throw new MarketplaceMeteringError(
+      'TRANSITION_REFUSED',
+      `Record ${record.id} counts units of which ${block} are one of dimension ${dimension}, and the options do not say ` +
+        `so any more: each would be billed as one. Name ${dimension} in includedUnits[].excessDimension of product ` +
+        `${productCode} again, or record what is to be billed as usage of another dimension and write this one off.`,
+    );
   }
 }

@@ -1,3 +1,4 @@
+import { idsOfLiving } from '../../database/alias-ids.sql.js';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { type CauseScope } from '../settlement/record-outcome.js';
 
@@ -134,7 +135,14 @@ export async function hastenProbe(
   );
 }
 
-/** Customers with usage that waits because of a cause: planned again once it is resolved. */
+/** Dimensions whose usage AWS is told under that name: what exceeds a contract may be billed under another. */
+const idsBilledAs = (name: string): string => `ARRAY(SELECT d.id FROM marketplace.dimension d
+  WHERE d.seller_account = $1 AND d.product_code = $2 AND coalesce(d.billed_as, d.name) = ${name})`;
+
+/**
+ * Customers with usage that waits because of a cause: planned again once it is resolved. Records are those of whoever has
+ * the subscription now; tenants who had it before may have usage that waits, and no record.
+ */
 export async function customersWaitingFor(
   tx: LedgerSql,
   sellerAccount: string,
@@ -142,14 +150,20 @@ export async function customersWaitingFor(
 ): Promise<string[]> {
   const rows = await tx.query<{ customer_id: string }>(
     cause.scope === 'identity'
-      ? `SELECT DISTINCT customer_id FROM marketplace.metering_record
-         WHERE seller_account = $1 AND product_code = $2 AND identity_id = $3::uuid AND $4 = 'identity'`
+      ? `WITH refused AS MATERIALIZED (
+           SELECT DISTINCT customer_id, subscription_id FROM marketplace.metering_record
+           WHERE seller_account = $1 AND product_code = $2 AND identity_id = $3::uuid AND $4 = 'identity')
+         SELECT customer_id FROM refused
+         UNION
+         SELECT c.id FROM refused r
+         JOIN marketplace.claim l ON l.seller_account = $1
+           AND l.subscription_id = ANY (${idsOfLiving('subscription', 'r.subscription_id')}) AND l.undone_at IS NULL
+         JOIN marketplace.customer c ON c.seller_account = $1 AND c.product_code = $2 AND c.tenant_id = l.tenant_id`
       : `SELECT DISTINCT s.customer_id FROM marketplace.subject s
          WHERE s.seller_account = $1 AND s.product_code = $2 AND s.customer_id IS NOT NULL AND EXISTS (
            SELECT FROM marketplace.rollup r WHERE r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split
              AND r.waiting_reason = 'refused'
-             AND ($4 = 'product' OR r.dimension = (SELECT d.id FROM marketplace.dimension d
-                                            WHERE d.seller_account = $1 AND d.product_code = $2 AND d.name = $3)))`,
+             AND ($4 = 'product' OR r.dimension = ANY (${idsBilledAs('$3')})))`,
     [sellerAccount, cause.product_code, cause.key, cause.scope],
   );
   return rows.map((row) => row.customer_id);
@@ -167,8 +181,7 @@ export async function wasRefusedTwice(
        JOIN marketplace.rollup r ON r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split
        WHERE s.seller_account = $1 AND s.product_code = $2
          AND CASE $3::text WHEN 'product' THEN true
-           WHEN 'dimension' THEN r.dimension = (SELECT d.id FROM marketplace.dimension d
-             WHERE d.seller_account = $1 AND d.product_code = $2 AND d.name = $4)
+           WHEN 'dimension' THEN r.dimension = ANY (${idsBilledAs('$4')})
            WHEN 'identity' THEN s.customer_id = ANY (ARRAY(SELECT m.customer_id FROM marketplace.metering_record m
              WHERE m.identity_id = CASE $3 WHEN 'identity' THEN $4::uuid END))
            ELSE false END

@@ -242,6 +242,17 @@ describe('late usage', () => {
       '1 11 10:00',
     ],
     [
+      'is refused of live time alone: what is dry is never sent',
+      {
+        spans: RUNNING,
+        modes: [{ from: null, mode: 'dry-run' }],
+        taken: ['l-1 09:00'],
+        refused: ['l-1', 'requests'],
+      },
+      usage('09:10'),
+      '1 dry-run 11 10:00',
+    ],
+    [
       'is not refused for the cause of another license',
       { spans: REPLACED, refused: ['l-1'], taken: ['l-2 11:00'], now: '13:15' },
       usage('11:10'),

@@ -1,0 +1,72 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { RecordResolution } from '../../src/index.js';
+import { PRODUCT_CODE, type World } from '../support/world.js';
+import { withWorld } from './routes.js';
+
+// What exceeds a contract is sold in blocks, and what fills none is carried. The options may stop to say so while it is
+// carried: the contract is taken out of them, or the product; in a rolling release, or where two services of one ledger
+// list different products, one of them never knew.
+
+jest.setTimeout(120_000);
+
+const dimensions = ['calls', 'lookups'];
+const packs = { contractDimension: 'pack', covers: dimensions, factor: 1000, excessDimension: 'overage', block: 1000 };
+const product = { contractDimensions: ['pack'], includedUnits: [packs] };
+
+/** 3,400 calls against one pack: two blocks are billed, 400 calls fill none. */
+function withCarry(play: (world: World) => Promise<void>): Promise<void> {
+  return withWorld({ dimensions, listed: ['overage', ...dimensions], product }, async (world) => {
+    const buyer = await world.join('acme', { entitlements: [{ dimension: 'pack', value: 1 }] });
+    await buyer.use(3400, { dimension: 'calls', productCode: PRODUCT_CODE });
+    await world.pass(2);
+    await world.expectUnits({ billed: { 'l-1': 2000 }, included: 1000, carry: 400 });
+    await play(world);
+  });
+}
+
+/** As any change of facts would. */
+const lookAgain = (world: World): Promise<unknown> =>
+  world.database.query(
+    `INSERT INTO marketplace.customer_changed (seller_account, customer_id)
+     SELECT seller_account, id FROM marketplace.customer`,
+  );
+
+describe('what fills no block', () => {
+  it.each(['the contract', 'the product'])(
+    'is not taken for blocks once %s is taken out of the options',
+    async (what) => {
+      await withCarry(async (world) => {
+        const products = world
+          .products()
+          .filter(({ productCode }) => what === 'the contract' || productCode !== PRODUCT_CODE);
+        await world.restart({ options: { products: products.map((one) => ({ ...one, includedUnits: [] })) } });
+        await lookAgain(world);
+        await world.pass(2);
+        await world.expectUnits({ billed: { 'l-1': 2000 }, included: 1000, carry: 400 });
+      });
+    },
+  );
+});
+
+describe('what was held of a contract', () => {
+  it('is not rebilled as blocks once the contract is taken out of the options', async () => {
+    await withCarry(async (world) => {
+      world.simulator.cancel(world.simulator.agreements()[0]!);
+      await world.pass(30, 2);
+      const [held] = await world.records<{ id: string; quantity: string }>(`disposition = 'held'`);
+      expect(held).toMatchObject({ quantity: '400' });
+      const products = world.products().map((one) => ({ ...one, includedUnits: [] }));
+      await world.restart({ options: { products } });
+      const again = world.sign({ accountId: world.simulator.agreements()[0]!.accountId });
+      await again.arrive();
+      await again.signUp('acme');
+      const target = { subscriptionId: again.subscriptionId };
+      const rebill = world.app.get(RecordResolution).rebill(held!.id, { by: 'ada', reason: 'r' }, target);
+      await expect(rebill).rejects.toMatchObject({
+        code: 'TRANSITION_REFUSED',
+        message: expect.stringContaining('1000 are one of dimension overage'),
+      });
+      await world.expectUnits({ billed: { 'l-1': 2000 }, included: 1000, records: { 'held noHour': 400 } });
+    });
+  });
+});
