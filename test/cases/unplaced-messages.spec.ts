@@ -103,6 +103,19 @@ describe('a message of an agreement that nobody knows, of a known account', () =
     });
   });
 
+  it('whose buyer arrives long after AWS was asked without his account is asked about with it', async () => {
+    await withWorld({ ways: ['sns'], options, simulator: { switches } }, async (world) => {
+      const buyer = world.sign({ productCode: LEGACY_CODE, freeTrial: true });
+      await world.pass(2, 0.1);
+      await buyer.arrive();
+      await buyer.signUp('acme');
+      await world.pass(0.1, 0.05);
+      const { agreements } = await buyer.subscription();
+      expect(agreements).toMatchObject([{ agreementId: buyer.agreement.agreementId }]);
+      await world.expectConserved();
+    });
+  });
+
   it.each(['return', 'concurrent'] as const)(
     'is of a purchase that was cancelled before AWS listed it, too: it is entered, and nobody is waited for (%s)',
     async (purchase) => {

@@ -37,6 +37,7 @@ function known(agreementId: string | null, more: Partial<KnownAgreement> & { lic
       terms: null,
       lastFactAt: null,
       lastHeardAt: null,
+      announcedEnds: [],
     },
     agreementDigests: agreementId === null ? [] : [digestOf(agreementKeyOf(agreementId))],
     erasedLicenses: [],
@@ -299,6 +300,28 @@ describe('what of an answer is told', () => {
       expect(before({})).toBe(0);
       expect(before({ entitled: null })).toBe(1);
       expect(before({ entitled: false })).toBe(1);
+    });
+
+    it.each<[string, string, Partial<KnownAgreement>, number]>([
+      ['while an announced end lies ahead', '19T12:00:00', { announcedEnds: [at('20T12:00:00.001')] }, 0],
+      ['when one has passed: the agreement goes on', '19T12:00:00', { announcedEnds: [at('20T12:00:00')] }, 1],
+      [
+        'when the last word came so soon after it that it may be older',
+        '20T10:09:59',
+        { announcedEnds: [at('20T10:00:00')] },
+        1,
+      ],
+      ['not once more', '20T10:10:00', { announcedEnds: [at('20T10:00:00')] }, 0],
+      [
+        'when the last word came so soon after an end that was told',
+        '20T10:09:59',
+        { lastFactAt: at('20T10:00:00') },
+        1,
+      ],
+      ['nor of that once more', '20T10:10:00', { lastFactAt: at('20T10:00:00') }, 0],
+    ])('M12: is told again %s', (_, foundAt, more, expected) => {
+      const row = known('agmt-1', { found: { at: at(foundAt), details: RESOLD }, ...more });
+      expect(told([row])).toHaveLength(expected);
     });
   });
 

@@ -140,6 +140,7 @@ function rowOf({ agreementId, licenseArn }: Agreement, more: Partial<KnownAgreem
       terms: null,
       lastFactAt: null,
       lastHeardAt: null,
+      announcedEnds: [],
     },
     ...{ agreementDigests: [digestOf(agreementKeyOf(agreementId))], erasedLicenses: [] },
     ...{ licenseArns: [licenseArn], licenseDigests: [digestOf(licenseIdOf(licenseArn))] },

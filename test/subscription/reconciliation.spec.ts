@@ -40,7 +40,7 @@ async function pass(ms: number): Promise<void> {
 
 let told = 0;
 /** A message of EventBridge, as the parser would have it. */
-async function tell(event: Record<string, unknown> & { type: string; at?: Date }): Promise<void> {
+async function tell(event: Record<string, unknown> & { type: string; at?: Date }, replica = rooms): Promise<void> {
   told += 1;
   const { at = rooms.clock.now(), ...rest } = event;
   await rooms.inbox.receive([
@@ -52,7 +52,7 @@ async function tell(event: Record<string, unknown> & { type: string; at?: Date }
       content: { event: { at, ...rest } as never },
     },
   ]);
-  await rooms.messages.run();
+  await replica.messages.run();
 }
 
 const endedBy = (agreement: Agreement, at: Date, status = 'CANCELLED') => ({
@@ -551,6 +551,24 @@ describe('messages that wait for a buyer who never came', () => {
       await reconcile(listing);
       expect(await advisories()).toEqual([{ state: 'applied' }]);
       expect((await listing.subscriptions.get(subscriptionId))?.state).toBe('suspended');
+      await listing.close();
+    });
+
+    it('go on where they name that product by its id, once its code, listed since alone, is named with it', async () => {
+      const named = { agreementId: 'agmt-of-it', productId: idOf(OTHER_PRODUCT) };
+      const about = { ...named, customerAwsAccountId: other.accountId };
+      const details = { intent: 'NEW', status: 'ACTIVE', endTime: null, offerId: null, previousAgreementId: null };
+      const created = { ...details, startTime: rooms.clock.now().toISOString() };
+      await tell({ type: 'agreement.created', about, details: created }, replica);
+      expect(await stateOf('agmt-of-it')).toEqual(['ignored']);
+      const products = [{ productCode: OTHER_PRODUCT, dimensions: ['requests'] }];
+      const listing = await rooms.replica({ ...FOLLOWED, aws: UNHURRIED, products });
+      await listing.catalog.sync();
+      await listing.messages.run();
+      expect(await stateOf('agmt-of-it')).toEqual(['ignored']);
+      const license = { ...about, productCode: OTHER_PRODUCT, licenseArn: other.licenseArn };
+      await tell({ type: 'license.updated', about: license, details: { offerId: null } }, listing);
+      expect(await stateOf('agmt-of-it')).toEqual(['applied', 'applied']);
       await listing.close();
     });
 

@@ -115,8 +115,10 @@ function doubtOf(
       doubts.push({ askFrom, reason: 'endToBeAskedAgain' });
   }
   const first = ordered.find(({ type }) => type !== 'buyer.registered');
-  if (start?.isTold !== true && first !== undefined) {
-    // Of an agreement of which AWS speaks without a start it will not tell one later.
+  const isNamed = ordered.some(({ agreementId }) => agreementId !== null);
+  if ((start?.isTold !== true || !isNamed) && first !== undefined) {
+    // Of an agreement of which AWS speaks without a start it will not tell one later. A start that names none may be of
+    // one that runs already, told anew.
     const isSpokenOf = ordered.some(({ type }) => type === 'agreement.found');
     const askFrom = first.heardAt;
     doubts.push({ askFrom, settledFrom: isSpokenOf ? askFrom : settledFrom(first), reason: 'unknownStart' });

@@ -4,6 +4,7 @@ import { type AgreementLife, type Asking } from '../agreements/agreement-life.js
 import { lifeOf } from '../agreements/agreement-state.js';
 import { assignFacts, type Assignment } from '../agreements/fact-assignment.js';
 import { joinAgreements, type Joining } from '../agreements/joining-rule.js';
+import { startingInTurn } from '../agreements/kept-license.js';
 import { type ChainAgreement } from '../agreements/subscription-state.js';
 import { type AgreementRecord, type BuyerChains, type SubscriptionRecord } from './buyer-chains.js';
 import { byText } from '../../runtime/order.js';
@@ -67,15 +68,15 @@ export function chainOf(
   { assignment, lives, joining }: ChainReading,
 ): ChainAgreement[] {
   const subscriptionOf = new Map(chains.agreements.map((row) => [row.id, row.subscriptionId]));
-  return [...lives]
+  const chain = [...lives]
     .filter(([id]) => subscriptionOf.get(id) === subscriptionId)
     .map(([id, life]) => ({
       id,
       aliasIds: [...assignment.aliases].filter(([, standing]) => standing === id).map(([alias]) => alias),
       life,
       previousId: joining.previousOf.get(id) ?? null,
-    }))
-    .sort((a, b) => startOf(a) - startOf(b) || byText(a.id, b.id));
+    }));
+  return startingInTurn(chain).sort((a, b) => startOf(a) - startOf(b) || byText(a.id, b.id));
 }
 
 export function livingOf({ subscriptions }: BuyerChains): SubscriptionRecord[] {

@@ -6,7 +6,14 @@ import { type ResolvedProduct, type ResolvedOptions } from '../../options/resolv
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { factIdOf } from '../agreements/agreement-fact.js';
 import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
-import { ignoreWaiting, lockNames, type Outcome, selectIgnoredProduct, wakeWaiting } from '../inbox/message.sql.js';
+import {
+  ignoreWaiting,
+  lockNames,
+  type Outcome,
+  selectIgnoredProduct,
+  wakeIgnored,
+  wakeWaiting,
+} from '../inbox/message.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { completeAgreement, insertAgreementNames, selectProductOfId } from './agreement.sql.js';
 import { accountsOf, agreementNamesOf, buyerNamesOf, labelOf, productLabelOf } from './aws-names.js';
@@ -215,6 +222,10 @@ export class FactEntry {
       sellerAccount,
       [...spoken.names, ...buyerNamesOf(event.about)].map((name) => labelOf(name, spoken.productCode)),
     );
+    // What names a listing by its id alone goes on once its code is known to be ours.
+    const { productCode, productId } = event.about;
+    if (productCode !== undefined && productId !== undefined)
+      await wakeIgnored(tx, sellerAccount, [productLabelOf({ productId })]);
     await this.askAboutWaiting(tx, event, [projected.chains.buyerId]);
     const home = subscriptionId ?? subscriptionOfFact(fact, projected);
     const { isOfThePast } = await namingOf(tx, sellerAccount, buyerId, spoken);

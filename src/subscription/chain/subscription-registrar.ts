@@ -7,7 +7,8 @@ import { type MessageOrigin } from '../inbox/lifecycle-event.js';
 import { LifecycleInbox } from '../inbox/lifecycle-inbox.js';
 import { settleMessage } from '../inbox/message.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
-import { type NamedByAws } from './aws-names.js';
+import { accountsOf, type NamedByAws } from './aws-names.js';
+import { selectBuyer } from './buyer.sql.js';
 import { type Entered, FactEntry } from './fact-entry.js';
 import { currentTenantOf } from './chain-reading.js';
 import { askAbout } from './next-ask.sql.js';
@@ -60,17 +61,26 @@ export class SubscriptionRegistrar {
     const at = clock.now();
     const { productCode, messageId, offerType, fields } = arrival;
     const event = { type: 'buyer.registered' as const, at, about: spokenOf(arrival), details: {} };
+    const isNewAccount = await this.isNewAccount(arrival, tx);
     await this.inbox.enter([{ origin, messageId, via: origin, body: '', content: { event } }], tx);
     const entered = await this.entry.enter(tx, { event, origin, messageId, heardAt: at });
     const id = arrivedAt(entered);
     if (id === null || entered.projected === null) throw new Error('an arrival left no subscription behind');
     await settleMessage(tx, sellerAccount, { origin, messageId }, { state: 'applied', subscriptionId: id }, at);
     await completeRegistration(tx, sellerAccount, id, { offerType, fields, at, fieldsMax: FIELDS_MAX });
-    // What AWS says of it may come late, or never: it is asked.
-    if (entered.projected.chains.subscriptions.find((row) => row.id === id)?.state === 'registered') {
+    // What AWS says of it may come late, or never: it is asked. Asked without the account, it has listed nothing.
+    const row = entered.projected.chains.subscriptions.find((subscription) => subscription.id === id);
+    if (row?.state === 'registered' || (isNewAccount && row?.askedAt !== null)) {
       await askAbout(tx, sellerAccount, [id], at);
     }
     return { id, productCode, tenantId: currentTenantOf(id, entered.projected.chains, at) };
+  }
+
+  /** The buyer was known by CustomerIdentifier alone, as the SNS topics name him, or not at all. */
+  private async isNewAccount(arrival: Arrival, tx: LedgerSql): Promise<boolean> {
+    const accounts = accountsOf(arrival);
+    const { sellerAccount } = this.options;
+    return accounts.length > 0 && (await selectBuyer(tx, sellerAccount, arrival.productCode, accounts)) === null;
   }
 
   private refuseNameless({

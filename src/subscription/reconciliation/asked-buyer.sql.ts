@@ -73,6 +73,7 @@ interface AgreementRow {
   terms: KnownAgreement['terms'];
   last_fact_at: Date | null;
   last_heard_at: Date | null;
+  announced_ends: string[];
 }
 
 /** What was heard under a row that turned out to be another agreement's counts as that one's. */
@@ -105,7 +106,10 @@ async function loadAgreements(
          WHERE t.seller_account = $1 AND t.agreement_id = ANY (row.ids) AND t.type = 'agreement.found'
            AND t.details -> 'terms' <> 'null'
          ORDER BY t.at DESC, t.heard_at DESC LIMIT 1) AS terms,
-       o.last_fact_at, o.last_heard_at
+       o.last_fact_at, o.last_heard_at,
+       to_jsonb(ARRAY(SELECT DISTINCT e.details ->> 'endTime' FROM marketplace.fact e
+        WHERE e.seller_account = $1 AND e.agreement_id = ANY (row.ids) AND e.details ->> 'endTime' IS NOT NULL))
+        AS announced_ends
      FROM row
      LEFT JOIN LATERAL (
        SELECT at, details FROM marketplace.fact f WHERE f.seller_account = $1 AND f.agreement_id = ANY (row.ids)
@@ -133,5 +137,6 @@ async function loadAgreements(
     terms: row.terms,
     lastFactAt: row.last_fact_at,
     lastHeardAt: row.last_heard_at,
+    announcedEnds: row.announced_ends.map((end) => new Date(end)),
   }));
 }

@@ -37,4 +37,6 @@ export interface KnownAgreement {
   /** Of everything else heard about it or its buyer: the latest instant, and the latest hearing. */
   lastFactAt: Date | null;
   lastHeardAt: Date | null;
+  /** Ends that were ever announced for it. */
+  announcedEnds: readonly Date[];
 }

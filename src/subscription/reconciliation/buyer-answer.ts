@@ -57,7 +57,7 @@ export function findingsOf(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'li
     .filter((found) => chains.has(found.initialAgreementId))
     .flatMap((found): Finding[] => {
       const finding = findingOf(buyer, found, answer);
-      return isNews(finding, knownOf(found)) ? [finding] : [];
+      return isNews(finding, knownOf(found), answer.askedAt) ? [finding] : [];
     });
   return [...byAgreement, ...entitledOf(buyer, answer, known)];
 }
@@ -144,7 +144,7 @@ function entitledOf(
       },
       details: { ...NOTHING, entitled: true },
     };
-    return isNews(finding, row) ? [finding] : [];
+    return isNews(finding, row, askedAt) ? [finding] : [];
   });
 }
 
@@ -165,16 +165,16 @@ const NOTHING: LifecycleDetails['agreement.found'] = {
 };
 
 /**
- * The same words again are none, unless something else was heard since, or the words came so soon after it that they
- * may be older.
+ * The same words again are none, unless something else was heard since, an announced end has passed, or the words came
+ * so soon after it that they may be older.
  */
-function isNews({ about, details }: Finding, known: KnownAgreement | undefined): boolean {
+function isNews({ about, details }: Finding, known: KnownAgreement | undefined, askedAt: Date): boolean {
   if (!known?.found) return true;
   if (about.agreementId !== undefined && known.agreementDigests.length === 0) return true;
   if (about.licenseArn !== undefined && !isFormKnown(about.licenseArn, known)) return true;
   const { at, details: before } = known.found;
   if (hasHeardSince(known, at)) return true;
-  if (mayBeStale(known, at) && details.status === IN_FORCE) return true;
+  if (isInForce(details) && (mayBeStale(known, at) || hasPassedEnd(known, at, askedAt))) return true;
   const isSame =
     details.status === before.status &&
     details.startTime === before.startTime &&
@@ -188,6 +188,15 @@ function isNews({ about, details }: Finding, known: KnownAgreement | undefined):
     (details.initialAgreementId === null ||
       digestOf(agreementKeyOf(details.initialAgreementId)) === before.initialDigest);
   return !isSame;
+}
+
+function isInForce({ status, entitled }: Finding['details']): boolean {
+  return status === IN_FORCE || entitled === true;
+}
+
+/** Between two answers: the earlier one could not know that the agreement goes on. */
+function hasPassedEnd({ announcedEnds }: KnownAgreement, answeredAt: Date, askedAt: Date): boolean {
+  return announcedEnds.some((end) => end <= askedAt && end.getTime() + STALE_INDEX_MS > answeredAt.getTime());
 }
 
 /** What was erased was known, too. */

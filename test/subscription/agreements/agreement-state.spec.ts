@@ -229,6 +229,17 @@ describe('a doubt, which only AWS can settle', () => {
     expect(askedAgain('11-05 10:10')).toBeNull();
   });
 
+  it('a start that names no agreement, though its flag tells the price: it may be of one that runs, told anew', () => {
+    const start = fact(null, '11-05 10:00', 'legacy.subscribeSucceeded', { isFreeTrial: false });
+    const askedAgain = (at: string): Doubt | null => lifeOf([start], asked(at)).doubt;
+    expect(doubt([start])).toEqual({ askFrom: instant('11-05 10:00'), reason: 'unknownStart' });
+    expect(askedAgain('11-05 10:00')).toEqual({ askFrom: instant('11-05 10:10'), reason: 'unknownStart' });
+    expect(askedAgain('11-05 10:10')).toBeNull();
+    expect(
+      doubt([start, fact('a', '11-05 10:00', 'agreement.created', { startTime: iso('11-05 10:00') })])?.reason,
+    ).not.toBe('unknownStart');
+  });
+
   it('a License event at the very instant of the end speaks of the end', () => {
     const license = fact('a', '11-20 10:00', 'license.updated');
     expect(doubt([TOLD, ended, license])?.reason).toBe('unknownTerms');

@@ -92,6 +92,60 @@ describe('M3, M4: what is signed ahead starts on its day (siblings: renewal and 
     expect(payerAt(timeline, instant('11-11 09:01'))).toBe('agmt-1 paid');
   });
 
+  describe('a kept license that is told alone, while AWS lists nothing (a channel partner sells)', () => {
+    const kept = { 'agmt-1': { licenses: ['l-1'] }, 'agmt-2': { licenses: ['l-1'] } };
+    const entitled = fact('agmt-2', '11-11 12:00', 'agreement.found', { status: null, entitled: true });
+    const planned = fact('agmt-1', '10-11 00:00', 'agreement.created', {
+      ...{ startTime: iso('10-11 00:00'), endTime: iso('12-11 00:00') },
+    });
+    const askedAt = (at: Date): Asking => ({ askedAt: at, mayNotAsk: false });
+    const instants = [
+      '10-11 00:00',
+      '11-11 09:10',
+      '11-12 08:59',
+      '11-12 09:00',
+      '12-10 23:59',
+      '12-11 00:00',
+      '12-11 00:10',
+    ];
+    const heard = (facts: readonly AgreementFact[]): string[] =>
+      instants.flatMap((until, index) => {
+        const before = play(kept, facts, 'agmt-1', instants.slice(0, index), { asking: askedAt }).heard.length;
+        const host = play(kept, facts, 'agmt-1', instants.slice(0, index + 1), { asking: askedAt });
+        return host.heard.slice(before).map((told) => `${told} ${until}`);
+      });
+
+    it('starts what it renews at the planned end of the agreement before, whatever entitlements say meanwhile', () => {
+      expect(heard([planned, license, entitled])).toEqual([
+        'activated agmt-1 10-11 00:00',
+        'renewed agmt-2 12-11 00:00',
+      ]);
+      const chain = chainOf(relationOf(kept, [planned, license, entitled], asked('11-20 00:00'), false), 'agmt-1');
+      const timeline = timelineFor(chain, asked('11-20 00:00'), instant('12-11 00:00'));
+      expect(['11-11 10:00', '12-10 23:59', '12-11 00:00'].map((at) => payerAt(timeline, instant(at)))).toEqual([
+        ...['agmt-1 paid', 'agmt-1 paid', 'agmt-2 paid'],
+      ]);
+    });
+
+    it('is waited for a day where no end is planned', () => {
+      expect(heard([L1, license, entitled])).toEqual(['activated agmt-1 10-11 00:00', 'renewed agmt-2 11-12 09:00']);
+    });
+
+    it('starts at once where the agreement before was replaced', () => {
+      const replaced = fact('agmt-1', '11-11 09:00', 'agreement.ended', { status: 'REPLACED' });
+      expect(heard([planned, license, replaced])).toEqual([
+        'activated agmt-1 10-11 00:00',
+        'renewed agmt-2 11-11 09:10',
+      ]);
+    });
+
+    it('that comes after a planned end starts when it was told', () => {
+      const late = fact('agmt-2', '12-11 00:05', 'license.updated');
+      const chain = chainOf(relationOf(kept, [planned, late], asked('12-11 00:20'), false), 'agmt-2');
+      expect(chain.find(({ id }) => id === 'agmt-2')?.life.start).toMatchObject({ at: instant('12-11 00:05') });
+    });
+  });
+
   it('a new agreement of a new buyer, dated ahead, is upcoming until its start', () => {
     const facts = [license, { ...created('NEW') }];
     const host = play({ 'agmt-2': {} }, facts, 'agmt-2', ['11-11 09:00', '12-10 23:59', '12-11 00:00']);

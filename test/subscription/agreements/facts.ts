@@ -73,3 +73,10 @@ export function fact<T extends FactType>(
 export const NOT_ASKED: Asking = { askedAt: null, mayNotAsk: false };
 export const MAY_NOT_ASK: Asking = { askedAt: null, mayNotAsk: true };
 export const asked = (at: string): Asking => ({ askedAt: instant(at), mayNotAsk: false });
+
+/** Ends that any of them names, as AWS's answer is compared with them. */
+export function announcedEndsOf(facts: readonly AgreementFact[]): Date[] {
+  return facts.flatMap(({ details }) =>
+    'endTime' in details && details.endTime !== null ? [new Date(details.endTime)] : [],
+  );
+}

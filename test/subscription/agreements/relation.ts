@@ -2,6 +2,7 @@ import { type AgreementFact } from '../../../src/subscription/agreements/agreeme
 import { type AgreementLife, type Asking } from '../../../src/subscription/agreements/agreement-life.js';
 import { lifeOf } from '../../../src/subscription/agreements/agreement-state.js';
 import { assignFacts, type Assignment } from '../../../src/subscription/agreements/fact-assignment.js';
+import { startingInTurn } from '../../../src/subscription/agreements/kept-license.js';
 import {
   joinAgreements,
   type Joining,
@@ -21,9 +22,10 @@ import {
 import { type SubscriptionTimeline, type TimelineSpan } from '../../../src/subscription/agreements/timeline.js';
 import { ARRIVAL_GAP_MS, type TimelineBasis, timelineOf } from '../../../src/subscription/agreements/timeline-rule.js';
 
-/** A named agreement: its row id is its name. */
 export interface KnownAgreement {
   licenses?: readonly string[];
+  /** Default: its row id. Null: only its licenses are known. */
+  name?: string | null;
 }
 
 export interface Relation {
@@ -41,19 +43,21 @@ export function relationOf(
   asking: Asking,
   isLegacy: boolean,
 ): Relation {
-  const rows = Object.entries(agreements).map(([id, { licenses = [] }]) => ({ id, isNamed: true, licenses }));
+  const rows = Object.entries(agreements).map(([id, { licenses = [], name = id }]) => ({
+    ...{ id, isNamed: name !== null, licenses },
+  }));
   const assignment = assignFacts(rows, facts, asking);
   const lives = new Map(
     [...assignment.byAgreement].map(([id, own]): [string, AgreementLife] => [id, lifeOf(own, asking)]),
   );
   const joiningAgreements = [...lives].map(([id, life]): JoiningAgreement => {
     const own = assignment.byAgreement.get(id) ?? [];
-    const named = id in agreements;
+    const { name = id } = agreements[id] ?? { name: null };
     return {
       ...{
         id,
         subscriptionId: null,
-        agreementName: named ? id : null,
+        agreementName: name,
         licenses: agreements[id]?.licenses ?? [],
         life,
         isLegacy,
@@ -79,7 +83,8 @@ export function relationOf(
       { id, aliasIds: [], life, previousId: joining.previousOf.get(id) ?? null },
     ]);
   }
-  return { assignment, joining, chains };
+  const inTurn = new Map([...chains].map(([name, chain]) => [name, startingInTurn(chain)]));
+  return { assignment, joining, chains: inTurn };
 }
 
 /** The chain that an agreement is in. */

@@ -12,6 +12,7 @@ import { agreementKeyOf, digestOf } from '../../../src/subscription/chain/aws-na
 import { type AskedBuyer, type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
 import { findingsOf, wantsTerms } from '../../../src/subscription/reconciliation/buyer-answer.js';
 import { type FoundAgreement } from '../../../src/aws/found-agreement.js';
+import { announcedEndsOf } from './facts.js';
 import { type Relation, relationOf, timelineFor } from './relation.js';
 
 const SECOND_MS = 1000;
@@ -87,22 +88,6 @@ export class Listener {
     private readonly truth: TrueAgreement,
     private readonly telling: Telling,
   ) {}
-
-  /**
-   * AWS is asked about an amendment for the first time when the conversion has happened, too, of which a message tells
-   * that names no agreement: which of the two it was, nobody could tell.
-   */
-  get isConfused(): boolean {
-    const events = this.happenings();
-    const conversion = events.find(({ type, at }) => type === 'legacy.subscribeSucceeded' && at > this.truth.startsAt);
-    return (
-      conversion !== undefined &&
-      events.some(
-        ({ type, at }, index) =>
-          type === 'agreement.amended' && at < conversion.at && at + this.delayOf(index) + 2 * TICK_MS > conversion.at,
-      )
-    );
-  }
 
   /** When the trial really was over; null where there was none. */
   get trialUntil(): number | null {
@@ -311,7 +296,7 @@ export class Listener {
       ...{ licenseArns: [], licenseDigests: [], erasedLicenses: [] },
       found: last ? { at: last.at, details: last.details } : null,
       terms: told?.details.terms ?? null,
-      ...{ lastFactAt: latestOf('at'), lastHeardAt: latestOf('heardAt') },
+      ...{ lastFactAt: latestOf('at'), lastHeardAt: latestOf('heardAt'), announcedEnds: announcedEndsOf(own) },
     };
   }
 

@@ -71,6 +71,17 @@ const chapter: fc.Arbitrary<Chapter> = fc.record({
   ),
 });
 
+const floor = (at: number, unit: number): number => Math.floor(at / unit) * unit;
+
+function rounded({ after, ahead, gap, trialMs, plannedAfter, ...chapter }: Chapter, unit: number): Chapter {
+  return {
+    ...chapter,
+    ...{ after: floor(after, unit), ahead: floor(ahead, unit), gap: floor(gap, unit) },
+    trialMs: trialMs === null ? null : floor(trialMs, unit),
+    plannedAfter: plannedAfter === null ? null : Math.max(1, floor(plannedAfter, unit)),
+  };
+}
+
 interface Told {
   agreements: TrueAgreement[];
   telling: RelationTelling;
@@ -79,6 +90,8 @@ interface Told {
 const told: fc.Arbitrary<Told> = fc
   .record({
     begins: ms(3 * HOUR_MS),
+    // Much begins and ends at round instants, several at one.
+    unit: fc.constantFrom(1, SECOND_MS, MINUTE_MS, HOUR_MS),
     chapters: fc.array(chapter, { minLength: 1, maxLength: 3 }),
     isEnded: fc.boolean(),
     telling: fc.record({
@@ -101,14 +114,25 @@ const told: fc.Arbitrary<Told> = fc
       cancelledEnd: fc.constantFrom('told', 'none', 'signed'),
       changeTold: fc.constantFrom('all', 'allButEnd', 'none'),
       losses: fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
+      resold: fc.option(fc.constantFrom('contract', 'usage'), { freq: 2 }),
+      repeats: fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
       questions: fc.array(
         fc.record({ event: fc.nat({ max: 12 }), offset: fc.oneof(around(2 * SECOND_MS), around(HOUR_MS)) }),
         { maxLength: 4 },
       ),
     }) satisfies fc.Arbitrary<RelationTelling>,
   })
-  .map(({ begins, chapters, isEnded, telling }) => ({
-    agreements: agreementsOf(chapters, BEGIN + HOUR_MS + begins, isEnded, telling.isLegacy),
+  .map((drawn) => {
+    if (drawn.telling.resold === null) return drawn;
+    return { ...drawn, chapters: drawn.chapters.map(forResold), telling: resoldTelling(drawn.telling) };
+  })
+  .map(({ begins, unit, chapters, isEnded, telling }) => ({
+    agreements: agreementsOf(
+      chapters.map((one) => rounded(one, unit)),
+      BEGIN + HOUR_MS + floor(begins, unit),
+      isEnded,
+      telling.isLegacy,
+    ),
     // What messages tell of and AWS, asked, does not date, nobody could date where they are lost.
     telling: isPartlyTold(telling) ? { ...telling, changeTold: 'all' as const } : telling,
   }))
@@ -125,7 +149,7 @@ const TOLD_AT_ONCE: RelationTelling = {
   ...{ skewMs: 0, isLegacy: false, delays: [0], lags: [0], conversionBy: 'agreement.amended', isFlagged: false },
   ...{ hasEvents: false, isRaw: false, arrivesAfter: null, startBy: 'created', createdAt: 'signing' },
   ...{ licenseAt: 'signing', tellsFollowed: false, namesPrevious: false, namesInitial: false, isKept: false },
-  ...{ cancelledEnd: 'told', changeTold: 'all', losses: [false], questions: [] },
+  ...{ cancelledEnd: 'told', changeTold: 'all', losses: [false], resold: null, repeats: [false], questions: [] },
 };
 const alone = (key: string, startsAt: number, endsAt: number): TrueAgreement => ({
   ...{ key, signedAt: startsAt, startsAt, endsAt, endsAs: 'CANCELLED', plannedAt: null, previous: null, initial: key },
@@ -166,6 +190,21 @@ const LICENSE_AHEAD_OF_THE_LISTS: Told = {
   telling: { ...TOLD_AT_ONCE, lags: [30 * SECOND_MS], startBy: 'license' },
 };
 
+/** Of what a partner sells messages alone tell when it starts and ends, and nothing tells of a trial. */
+function resoldTelling(telling: RelationTelling): RelationTelling {
+  return {
+    ...{ ...telling, isLegacy: false, losses: [false], tellsFollowed: true, namesInitial: false },
+    // Entitlements name licenses alone: of which agreement one is, only License Updated tells.
+    startBy: telling.startBy === 'license' || telling.resold === 'contract' ? 'both' : telling.startBy,
+  };
+}
+
+/** A new license that comes alone may be that of a start or of a signing: nobody could tell. */
+function forResold(chapter: Chapter): Chapter {
+  const by = chapter.by === 'calledOff' ? 'renewal' : chapter.by;
+  return { ...chapter, by, keepsLicense: chapter.keepsLicense || by === 'renewal', trialMs: null, conversion: null };
+}
+
 function isPartlyTold({ losses, hasEvents, isRaw }: RelationTelling): boolean {
   return losses.includes(true) || !hasEvents || isRaw;
 }
@@ -205,6 +244,10 @@ function agreementsOf(chapters: readonly Chapter[], begins: number, isEnded: boo
   const last = agreements.findLast(({ startsAt, endsAt }) => endsAt > startsAt)!;
   if (isEnded) last.endsAt = last.startsAt + 3 * HOUR_MS + chapters.at(-1)!.after;
   for (const [index, one] of agreements.entries()) {
+    // Nobody renews what is over by then, too, or what is not signed yet.
+    if (one.endsAt > one.startsAt) one.signedAt = Math.min(one.signedAt, one.endsAt - HOUR_MS);
+    for (const next of agreements.filter(({ previous }) => previous === one.key))
+      next.signedAt = Math.max(next.signedAt, one.signedAt + MINUTE_MS);
     // Neither a conversion nor the end of a trial so near its agreement's end that nobody could tell them apart.
     if (one.convertedAt !== null && one.convertedAt > one.endsAt - CONFUSED_MS) one.convertedAt = null;
     if (one.endsAs === 'EXPIRED' && Number.isFinite(one.endsAt)) one.plannedAt = one.endsAt;
@@ -251,11 +294,12 @@ describe('whatever follows what, however late it is told and however old AWS’s
         });
         const timelines = listener.timelines(Math.max(...listener.boundaries) + 3 * 24 * HOUR_MS);
         const last = probes.flatMap((at) => differenceAt(listener, timelines, at));
-        const early = tellingsBeforeTheStart(listener);
+        const early = tellingsBeforeTheStart(listener, telling);
         const bridged = tellingsOfNoEnd(listener, telling);
         expect({ sealed, last, early, bridged }).toEqual({ sealed: [], last: [], early: [], bridged: [] });
         // At once and once more for what is heard; besides when each agreement has begun, was converted and has ended.
-        const most = telling.questions.length + 2 * listener.messages.length + 4 * agreements.length + 2;
+        const messages = listener.messages.length + listener.repeated.length;
+        const most = telling.questions.length + 2 * messages + 4 * agreements.length + 2;
         expect(listener.questions).toBeLessThanOrEqual(most);
         const isHeld = (key: string): boolean => agreements.some((one) => one.key === key && one.endsAt > one.startsAt);
         const chains = listener.chains.map((chain) => chain.filter(isHeld).sort()).filter(({ length }) => length > 0);
@@ -275,33 +319,53 @@ describe('whatever follows what, however late it is told and however old AWS’s
 });
 
 /** Hosts provision what has started: of what was signed ahead they hear when it does. */
-function tellingsBeforeTheStart(listener: RelationListener): string[] {
-  return listener.tellings.flatMap(({ at, telling }) => {
-    if (telling.type !== 'activated' && telling.type !== 'renewed') return [];
-    const meant = listener.agreements.find(({ key }) => key === listener.keyOf(telling.agreementId));
-    const isEarly = meant !== undefined && at < meant.startsAt - TOLERANCE_MS;
-    return isEarly ? [`at ${new Date(at).toISOString()}: ${telling.type} ${meant.key}`] : [];
+function tellingsBeforeTheStart(listener: RelationListener, telling: RelationTelling): string[] {
+  return listener.tellings.flatMap(({ at, telling: { type, ...told }, key: of }) => {
+    const meant = listener.agreements.find(({ key }) => key === of);
+    if (meant === undefined || (type !== 'activated' && type !== 'renewed') || !('startsAt' in told)) return [];
+    const isEarly = at < meant.startsAt - TOLERANCE_MS;
+    // A topic's start names no agreement, an entitlement its license alone: what runs may be told under another's name.
+    const runs = listener.agreements.some((other) =>
+      telling.isLegacy
+        ? Math.abs(listener.ours(other.startsAt).getTime() - told.startsAt.getTime()) <= TOLERANCE_MS
+        : type === 'activated' && telling.resold !== null && isHeldAt(other, meant.license, at),
+    );
+    return isEarly && !runs ? [`at ${new Date(at).toISOString()}: ${type} ${meant.key}`] : [];
   });
+}
+
+function isHeldAt({ license, signedAt, startsAt, endsAt }: TrueAgreement, held: string, at: number): boolean {
+  return license === held && Math.max(signedAt, startsAt) <= at && at < endsAt;
 }
 
 /**
  * Of what is renewed or replaced under its license there is no end that hosts would act on; nor, where it had expired
  * before, once the license of its renewal was heard of.
  */
-function tellingsOfNoEnd(listener: RelationListener, { isLegacy }: RelationTelling): string[] {
+function tellingsOfNoEnd(listener: RelationListener, telling: RelationTelling): string[] {
+  const { isLegacy, namesPrevious, resold } = telling;
   const isBridged = ({ key, endsAs, license }: TrueAgreement, at: number): boolean => {
     const next = listener.agreements.find(
       (other) => other.previous === key && other.license === license && other.endsAt > other.startsAt,
     );
-    if (next === undefined || isLegacy) return false;
+    if (next === undefined || isLegacy || !(namesPrevious || tellsLicenses(telling))) return false;
+    // Where AWS lists nothing, nobody knew before.
+    const isLinked =
+      [key, next.key].every((one) => listener.hasHeard(one, 'license.updated', at)) ||
+      (namesPrevious && listener.hasHeard(next.key, 'agreement.created', at));
+    if (resold !== null && !isLinked) return false;
     if (endsAs === 'RENEWED' || endsAs === 'REPLACED') return true;
     return listener.hasHeard(next.key, 'license.updated', at);
   };
-  return listener.tellings.flatMap(({ at, telling }) => {
-    if (telling.type !== 'ending' && telling.type !== 'ended') return [];
-    const meant = listener.agreements.find(({ key }) => key === listener.keyOf(telling.agreementId));
-    return meant && isBridged(meant, at) ? [`at ${new Date(at).toISOString()}: ${telling.type} ${meant.key}`] : [];
+  return listener.tellings.flatMap(({ at, telling: { type }, key: of }) => {
+    if (type !== 'ending' && type !== 'ended') return [];
+    const meant = listener.agreements.find(({ key }) => key === of);
+    return meant && isBridged(meant, at) ? [`at ${new Date(at).toISOString()}: ${type} ${meant.key}`] : [];
   });
+}
+
+function tellsLicenses({ resold, startBy }: RelationTelling): boolean {
+  return resold === null || startBy !== 'created';
 }
 
 /** An hour that reaches beyond the instant from which terms are open waits as a whole. */
@@ -310,14 +374,13 @@ function isSealed({ seals, termsUnknownFrom: from }: TimelineSpan, hour: number)
 }
 
 /** Linked agreements are one subscription where anything tells of the link; those that nothing links are none. */
-function chainsDueOf(
-  agreements: readonly TrueAgreement[],
-  { isLegacy, namesPrevious, namesInitial, startBy }: RelationTelling,
-): string[][] {
+function chainsDueOf(agreements: readonly TrueAgreement[], telling: RelationTelling): string[][] {
+  const { isLegacy, namesPrevious, namesInitial, startBy } = telling;
   const chains: string[][] = [];
   for (const { key, previous, license } of agreements.filter(({ startsAt, endsAt }) => endsAt > startsAt)) {
     const before = agreements.find((other) => other.key === previous);
-    const isTold = isLegacy || namesInitial || (namesPrevious && startBy !== 'license') || before?.license === license;
+    const isKept = tellsLicenses(telling) && before?.license === license;
+    const isTold = isLegacy || namesInitial || (namesPrevious && startBy !== 'license') || isKept;
     const chain = before && isTold ? chains.find((one) => one.includes(before.key)) : undefined;
     if (chain) chain.push(key);
     else chains.push([key]);

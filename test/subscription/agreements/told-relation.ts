@@ -10,7 +10,9 @@ import { type SubscriptionTimeline } from '../../../src/subscription/agreements/
 import { agreementKeyOf, digestOf, licenseIdOf } from '../../../src/subscription/chain/aws-names.js';
 import { type AskedBuyer, type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
 import { findingsOf, wantsTerms } from '../../../src/subscription/reconciliation/buyer-answer.js';
+import { type HeldEntitlement } from '../../../src/aws/entitlement-gateway.js';
 import { type FoundAgreement } from '../../../src/aws/found-agreement.js';
+import { announcedEndsOf } from './facts.js';
 import { Host, type KnownAgreement as KnownRow, type Relation, relationOf, timelineFor } from './relation.js';
 
 const SECOND_MS = 1000;
@@ -80,6 +82,10 @@ export interface RelationTelling {
   changeTold: 'all' | 'allButEnd' | 'none';
   /** Whether a message that is no start is lost, by its turn; the first ones again where there are more. */
   losses: readonly boolean[];
+  /** A channel partner sells: the Agreement API tells nothing of it, and of `usage` GetEntitlements neither. */
+  resold: 'contract' | 'usage' | null;
+  /** Whether a message comes again under another id, by its turn. */
+  repeats: readonly boolean[];
   questions: readonly { event: number; offset: number }[];
 }
 
@@ -90,7 +96,7 @@ interface Message {
   details: object;
 }
 
-/** A row's id is the digest of the agreement's id, by which links name it. */
+/** The digest of the agreement's id, by which links name it. */
 export function rowOf(key: string): string {
   return digestOf(agreementKeyOf(`agmt-${key}`));
 }
@@ -105,10 +111,10 @@ export class RelationListener {
   readonly trialsTold = new Set<string>();
   asking: Asking = { askedAt: null, mayNotAsk: false };
   questions = 0;
-  /** What hosts have heard, and when by AWS's clock. */
-  readonly tellings: { at: number; telling: Telling }[] = [];
+  /** What hosts have heard, when by AWS's clock, and of which agreement as it was known then. */
+  readonly tellings: { at: number; telling: Telling; key: string | undefined }[] = [];
   private readonly hosts = new Map<string, Host>();
-  private readonly rows = new Map<string, Set<string>>();
+  private readonly rows = new Map<string, { name: string | null; licenses: Set<string> }>();
   private nextAskAt: number | null = null;
   private read: { facts: number; asking: Asking; relation: Relation } | null = null;
   private answers = 0;
@@ -123,9 +129,20 @@ export class RelationListener {
     );
   }
 
-  /** The agreement of a row; a row that names none has no key. */
-  keyOf(row: string): string | undefined {
-    return this.agreements.find(({ key }) => rowOf(key) === row)?.key;
+  /** AWS sends a message twice, as two. */
+  get repeated(): { message: Message; index: number }[] {
+    const { repeats } = this.telling;
+    return this.messages
+      .map((message, index) => ({ message, index }))
+      .filter(({ index }) => this.isLost[index] !== true && repeats[index % repeats.length] === true);
+  }
+
+  /** The agreement of a row; a row that a start without a name made has no key. */
+  keyOf(id: string): string | undefined {
+    const row = this.rows.get(id);
+    return this.agreements.find(({ key, license }) =>
+      row?.name === null ? row.licenses.has(license) : rowOf(key) === row?.name,
+    )?.key;
   }
 
   ours(at: number): Date {
@@ -143,7 +160,10 @@ export class RelationListener {
 
   /** Plays all of it, to the last message and the last question. `look` is told each hour when it would be sealed. */
   play(look: (hour: number, now: number, timelines: () => SubscriptionTimeline[]) => void): void {
-    const heard = this.messages.map((message, index) => ({ message, at: message.at + this.delayOf(index) }));
+    const once = this.messages.map((message, index) => ({ message, at: message.at + this.delayOf(index) }));
+    const heard = once
+      .filter((_, index) => this.isLost[index] !== true)
+      .concat(this.repeated.map(({ message, index }) => ({ message, at: message.at + this.delayOf(index + 1) })));
     const last = Math.max(...heard.map(({ at }) => at), ...this.boundaries);
     const first = Math.min(...this.boundaries);
     const drawn = this.telling.questions.map(
@@ -160,7 +180,7 @@ export class RelationListener {
     ];
     const until = last + 8 * HOUR_MS;
     const agenda: { at: number; run: () => void }[] = [];
-    for (const { message, at } of heard.filter((_, index) => this.isLost[index] !== true))
+    for (const { message, at } of heard)
       agenda.push({
         at,
         run: () => {
@@ -209,11 +229,11 @@ export class RelationListener {
     );
   }
 
-  /** Whether such a message of an agreement was heard by then. */
-  hasHeard(key: string, ofType: AgreementFact['type'], by: number): boolean {
+  /** Whether such a message of an agreement was heard before. */
+  hasHeard(key: string, ofType: AgreementFact['type'], before: number): boolean {
     return this.messages.some(
       ({ agreement, type, at }, index) =>
-        agreement?.key === key && type === ofType && this.isLost[index] !== true && at + this.delayOf(index) <= by,
+        agreement?.key === key && type === ofType && this.isLost[index] !== true && at + this.delayOf(index) < before,
     );
   }
 
@@ -234,7 +254,7 @@ export class RelationListener {
     const { facts, asking } = this;
     if (this.read?.asking === asking && this.read.facts === facts.length) return this.read.relation;
     const rows = Object.fromEntries(
-      [...this.rows].map(([id, licenses]): [string, KnownRow] => [id, { licenses: [...licenses] }]),
+      [...this.rows].map(([id, { name, licenses }]): [string, KnownRow] => [id, { name, licenses: [...licenses] }]),
     );
     const relation = relationOf(rows, facts, asking, this.telling.isLegacy);
     this.read = { facts: facts.length, asking, relation };
@@ -250,18 +270,27 @@ export class RelationListener {
     }
   }
 
-  private know({ key, license }: TrueAgreement, tellsLicense: boolean): string {
-    const row = rowOf(key);
-    const licenses = this.rows.get(row) ?? new Set<string>();
-    if (tellsLicense) licenses.add(license);
-    this.rows.set(row, licenses);
-    return row;
+  /** The row of an agreement; that of its license, where that alone was known so far. */
+  private know({ key, license }: TrueAgreement, tells: { agreement: boolean; license: boolean }): string {
+    const name = tells.agreement ? rowOf(key) : null;
+    const { aliases } = this.relation().assignment;
+    // What turned out to be another row is found as that one.
+    const rows = [...this.rows].filter(([known]) => !aliases.has(known));
+    const [id, row] = rows.find(([, known]) => name !== null && known.name === name) ??
+      rows.findLast(
+        ([, known]) => tells.license && known.licenses.has(license) && (name === null || known.name === null),
+      ) ?? [name ?? `license-${license}`, { name, licenses: new Set<string>() }];
+    row.name ??= name;
+    if (tells.license) row.licenses.add(license);
+    this.rows.set(id, row);
+    return id;
   }
 
   private hear({ at, type, details, agreement }: Message, heardAt: number): void {
     const isTimed = type !== 'message.untimed';
     const said = isTimed ? new Date(Math.floor(at / SECOND_MS) * SECOND_MS) : this.ours(heardAt);
-    const agreementId = agreement === null ? null : this.know(agreement, type.startsWith('license.'));
+    const agreementId =
+      agreement === null ? null : this.know(agreement, { agreement: true, license: type.startsWith('license.') });
     const about = { id: factIdOf('told', `${this.facts.length}`, type), type, agreementId, among: null };
     this.facts.push({ ...about, at: said, heardAt: this.ours(heardAt), details } as AgreementFact);
     this.project(heardAt);
@@ -283,7 +312,8 @@ export class RelationListener {
       this.hosts.set(name, host);
       const told = host.tellings.length;
       host.hear(chain, this.asking, this.ours(at));
-      this.tellings.push(...host.tellings.slice(told).map((telling) => ({ at, telling })));
+      const keyOf = (telling: Telling) => ('agreementId' in telling ? this.keyOf(telling.agreementId) : undefined);
+      this.tellings.push(...host.tellings.slice(told).map((telling) => ({ at, telling, key: keyOf(telling) })));
     }
   }
 
@@ -301,21 +331,27 @@ export class RelationListener {
       ...{ subscriptions: [], awaited: [], agreements: [...this.rows.keys()].map((row) => this.knownOf(row)) },
     };
     const listedAt = at - this.lag();
-    const found = this.agreements.flatMap((agreement) => this.foundAsOf(agreement, listedAt));
+    const { resold } = this.telling;
+    const found = resold === null ? this.agreements.flatMap((agreement) => this.foundAsOf(agreement, listedAt)) : [];
+    const entitlements = resold === 'contract' ? this.entitledAsOf(listedAt) : [];
     const terms = new Map(
       found
         .filter((one) => wantsTerms(buyer, one))
         .map((one) => [one.agreementId, { trial: this.trialAsOf(one.agreementId, at - this.lag()) }]),
     );
-    const answer = { askedAt, agreements: found, terms, entitlements: [], mayNotAsk: false };
+    const answer = { askedAt, agreements: found, terms, entitlements, mayNotAsk: false };
     for (const { about, details } of findingsOf(buyer, answer, this.telling.isLegacy ? 'legacy' : 'license')) {
-      const agreement = this.agreements.find(({ key }) => `agmt-${key}` === about.agreementId)!;
+      const agreement =
+        this.agreements.find(({ key }) => `agmt-${key}` === about.agreementId) ??
+        this.agreements.find(({ license }) => licenseArnOf(license) === about.licenseArn)!;
       if ((details.terms?.trial ?? null) !== null) this.trialsTold.add(agreement.key);
       const { previousAgreementId, initialAgreementId, ...rest } = details;
       const digest = (id: string | null): string | null => (id === null ? null : digestOf(agreementKeyOf(id)));
       const fact = { ...rest, previousDigest: digest(previousAgreementId), initialDigest: digest(initialAgreementId) };
       const id = factIdOf('answer', `${this.facts.length}`, 'agreement.found');
-      const agreementId = this.know(agreement, about.licenseArn !== undefined);
+      const agreementId = this.know(agreement, {
+        ...{ agreement: about.agreementId !== undefined, license: about.licenseArn !== undefined },
+      });
       const of = { id, type: 'agreement.found', agreementId, among: null, at: askedAt, heardAt: askedAt };
       this.facts.push({ ...of, details: fact } as AgreementFact);
     }
@@ -328,16 +364,18 @@ export class RelationListener {
     const answers = own.filter((fact) => fact.type === 'agreement.found');
     const others = own.filter(({ type }) => type !== 'agreement.found');
     const last = answers.at(-1);
-    const licenses = [...(this.rows.get(row) ?? [])].map(licenseArnOf);
+    const { name, licenses: held } = this.rows.get(row)!;
+    const licenses = [...held].map(licenseArnOf);
     const latestOf = (of: 'at' | 'heardAt'): Date | null =>
       others.length === 0 ? null : new Date(Math.max(...others.map((fact) => Number(fact[of]))));
     return {
-      ...{ id: row, subscriptionId: 'S', agreementId: `agmt-${this.keyOf(row)}`, agreementDigests: [row] },
+      ...{ id: row, subscriptionId: 'S', agreementDigests: name === null ? [] : [name] },
+      agreementId: name === null ? null : `agmt-${this.keyOf(row)}`,
       ...{ licenseArns: licenses, licenseDigests: licenses.map((arn) => digestOf(licenseIdOf(arn))) },
       erasedLicenses: [],
       found: last ? { at: last.at, details: last.details } : null,
       terms: answers.findLast(({ details }) => details.terms !== null)?.details.terms ?? null,
-      ...{ lastFactAt: latestOf('at'), lastHeardAt: latestOf('heardAt') },
+      ...{ lastFactAt: latestOf('at'), lastHeardAt: latestOf('heardAt'), announcedEnds: announcedEndsOf(own) },
     };
   }
 
@@ -359,6 +397,16 @@ export class RelationListener {
         ...{ customerAwsAccountId: ACCOUNT, offerId: null, productIds: [], licenseArns: [licenseArnOf(license)] },
       },
     ];
+  }
+
+  private entitledAsOf(at: number): HeldEntitlement[] {
+    const held = this.agreements.filter(
+      ({ signedAt, startsAt, endsAt }) => Math.max(signedAt, startsAt) <= at && at < endsAt,
+    );
+    return held.map(({ license, plannedAt }) => ({
+      ...{ dimension: 'seats', value: 5, licenseArn: licenseArnOf(license), customerAwsAccountId: ACCOUNT },
+      expiresAt: plannedAt === null ? null : new Date(plannedAt),
+    }));
   }
 
   private trialAsOf(agreementId: string, at: number): { until: string } | null {

@@ -1,0 +1,29 @@
+// A renewal of which its license alone tells, where that is the license of the agreement before. Pure.
+import { latest, plusMs } from '../../runtime/clock.js';
+import { type AgreementLife } from './agreement-life.js';
+import { LICENSE_ALONE_MS } from './agreement-start.js';
+import { type ChainAgreement } from './subscription-state.js';
+
+/**
+ * What keeps the license of the agreement before, and of which nobody has told a start, was signed ahead: it starts when
+ * that one is over, by its planned end where none is told. One that starts sooner replaces it, and then Created, Ended or
+ * AWS tells so. Where no end is known either, it is waited for as long as for Created.
+ */
+export function startingInTurn<T extends ChainAgreement>(chain: readonly T[]): T[] {
+  return chain.map((agreement) => {
+    const previous = chain.find(
+      ({ id, aliasIds }) => agreement.previousId !== null && [id, ...aliasIds].includes(agreement.previousId),
+    );
+    return previous === undefined ? agreement : { ...agreement, life: startingAfter(previous.life, agreement.life) };
+  });
+}
+
+function startingAfter(previous: AgreementLife, life: AgreementLife): AgreementLife {
+  const { start } = life;
+  // Who has only arrived is told apart by the start that follows.
+  if (previous.start === null || start === null || start.isTold || start.confirmedAt === null) return life;
+  const over = previous.end?.at ?? previous.plannedEndAt;
+  const at = latest(start.at, over);
+  const confirmedAt = latest(start.confirmedAt, over ?? plusMs(start.at, LICENSE_ALONE_MS));
+  return { ...life, start: { ...start, at, confirmedAt } };
+}
