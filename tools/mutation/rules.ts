@@ -76,6 +76,7 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'subscription/agreements/assignment-board': ['subscription/agreements/fact-assignment'],
   'subscription/agreements/fact-assignment': ASSIGNMENT,
   'subscription/agreements/joining-rule': ['subscription/agreements/joining-rule'],
+  'subscription/agreements/kept-license': ['subscription/agreements/kept-license'],
   'subscription/agreements/start-assignment': ASSIGNMENT,
   'subscription/agreements/subscription-state': ['subscription/agreements/subscription-state'],
   'subscription/agreements/timeline-rule': ['subscription/agreements/timeline-rule'],

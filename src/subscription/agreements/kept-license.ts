@@ -21,7 +21,7 @@ export function startingInTurn<T extends ChainAgreement>(chain: readonly T[]): T
 function startingAfter(previous: AgreementLife, life: AgreementLife): AgreementLife {
   const { start } = life;
   // Who has only arrived is told apart by the start that follows.
-  if (previous.start === null || start === null || start.isTold || start.confirmedAt === null) return life;
+  if (start === null || start.isTold || start.confirmedAt === null) return life;
   const over = previous.end?.at ?? previous.plannedEndAt;
   const at = latest(start.at, over);
   const confirmedAt = latest(start.confirmedAt, over ?? plusMs(start.at, LICENSE_ALONE_MS));

@@ -115,3 +115,8 @@ interface ProductName {
 export function productLabelOf({ productCode, productId }: ProductName): string {
   return productCode === undefined ? `product:id:${digestOf(productId ?? '')}` : `product:${productCode}`;
 }
+
+/** What names a listing by its id alone goes on once a message has told that it is that of a code of ours. */
+export function listingIdLabelsOf({ productCode, productId }: ProductName): string[] {
+  return productCode === undefined || productId === undefined ? [] : [productLabelOf({ productId })];
+}

@@ -6,17 +6,10 @@ import { type ResolvedProduct, type ResolvedOptions } from '../../options/resolv
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { factIdOf } from '../agreements/agreement-fact.js';
 import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
-import {
-  ignoreWaiting,
-  lockNames,
-  type Outcome,
-  selectIgnoredProduct,
-  wakeIgnored,
-  wakeWaiting,
-} from '../inbox/message.sql.js';
+import { ignoreWaiting, lockNames, type Outcome, selectIgnoredProduct, wakeWaiting } from '../inbox/message.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
 import { completeAgreement, insertAgreementNames, selectProductOfId } from './agreement.sql.js';
-import { accountsOf, agreementNamesOf, buyerNamesOf, labelOf, productLabelOf } from './aws-names.js';
+import { accountsOf, agreementNamesOf, buyerNamesOf, labelOf, listingIdLabelsOf, productLabelOf } from './aws-names.js';
 import { resolveBuyer, selectBuyer } from './buyer.sql.js';
 import { type AgreementRecord, selectBuyersOf } from './buyer-chains.js';
 import { isBackBy, isUnknownAgreement, namingOf, withoutNames } from './buyer-return.js';
@@ -217,15 +210,8 @@ export class FactEntry {
     const projected = await this.projection.enter(tx, buyerId, { agreements: added, facts: [fact] }, heard.isPart);
     if (event.isUntimed === true)
       await askAboutBuyer(tx, this.options.sellerAccount, buyerId, this.options.clock.now());
-    await wakeWaiting(
-      tx,
-      sellerAccount,
-      [...spoken.names, ...buyerNamesOf(event.about)].map((name) => labelOf(name, spoken.productCode)),
-    );
-    // What names a listing by its id alone goes on once its code is known to be ours.
-    const { productCode, productId } = event.about;
-    if (productCode !== undefined && productId !== undefined)
-      await wakeIgnored(tx, sellerAccount, [productLabelOf({ productId })]);
+    const names = [...spoken.names, ...buyerNamesOf(event.about)].map((name) => labelOf(name, spoken.productCode));
+    await wakeWaiting(tx, sellerAccount, [...names, ...listingIdLabelsOf(event.about)]);
     await this.askAboutWaiting(tx, event, [projected.chains.buyerId]);
     const home = subscriptionId ?? subscriptionOfFact(fact, projected);
     const { isOfThePast } = await namingOf(tx, sellerAccount, buyerId, spoken);

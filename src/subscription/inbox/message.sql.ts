@@ -103,7 +103,8 @@ export function namedBy(names: string): string {
 
 /**
  * Messages that wait for one of these names are processed again: it has just become known. So are those that name no
- * product and were set aside because their agreement was thought to be at one that is none of ours.
+ * product and were set aside because their agreement was thought to be at one that is none of ours, and those that name
+ * its listing by the id.
  */
 export async function wakeWaiting(tx: LedgerSql, sellerAccount: string, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
@@ -111,7 +112,9 @@ export async function wakeWaiting(tx: LedgerSql, sellerAccount: string, names: r
     `UPDATE marketplace.inbox_message SET state = 'pending', next_attempt_at = clock_timestamp(), error = NULL
      WHERE ${namedBy('$2::text[]')} AND state IN ('waiting', 'ignored') AND event IS NOT NULL
        AND (state = 'waiting'
-         OR num_nonnulls(event -> 'about' ->> 'productCode', event -> 'about' ->> 'productId') = 0)`,
+         OR num_nonnulls(event -> 'about' ->> 'productCode', event -> 'about' ->> 'productId') = 0
+         OR EXISTS (SELECT FROM unnest($2::text[]) AS label
+           WHERE starts_with(label, 'product:id:') AND label = ANY (names)))`,
     [sellerAccount, names],
   );
 }
