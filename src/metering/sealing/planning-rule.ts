@@ -1,4 +1,5 @@
-// Which period and hour takes a rollup, or why it waits, is set apart or is split. Pure.
+// Which period and hour takes a rollup, or why it waits, is set apart or is split: the steps of docs/sealing.md, by
+// their numbers. Pure.
 import { firstAfter, HOUR_MS, hourOf, latest, latestOf, plusMs } from '../../runtime/clock.js';
 import { isSettledBy } from '../../subscription/agreements/agreement-life.js';
 import { identityKey } from '../../subscription/agreements/identity-name.js';
@@ -76,7 +77,7 @@ export class PlanningRule {
     }
   }
 
-  /** Steps 1 to 4: which period an instant of a subject's usage belongs to. */
+  /** Steps 1 to 3: which period an instant of a subject's usage belongs to. */
   placeOf(subjectId: number, instant: Date): Place {
     const subject = this.context.customer.subjects.find(({ id }) => id === subjectId);
     if (!subject) return { kind: 'none', why: 'unknownSubject', isOver: false, windowClosesAt: null };
@@ -173,36 +174,35 @@ export class PlanningRule {
     return wait(place.why, null, firstAfter(now, [cutoffAt, place.windowClosesAt]));
   }
 
-  /** Steps 5 to 10. */
+  /** Steps 4 to 7. */
   private withinPeriod({ dimension, hour, firstAt, isCorrection }: WaitingRollup, period: Period): Plan {
     const hours = this.hoursOf(period);
     if (period.mode === 'off') return this.closing(hours, 'notLive');
     const own = hours.at(hour);
     if (own && !hours.isSettled(own)) return wait('notSettled', period, own.settlesAt);
-    // 5: as a rule it is free, and no other hour need be looked at.
+    // 4: as a rule it is free, and no other hour need be looked at.
     if (
       own &&
       (hours.isFree(own, dimension) || hours.free(dimension).some((free) => free.hour.getTime() === hour.getTime()))
     ) {
       return { to: 'hour', period, hour: own };
     }
-    // 6
+    // 5
     if (!isCorrection && this.isRefused(hours, dimension)) return this.closing(hours, 'refused');
-    // 7
+    // 6
     const free = hours.free(dimension);
     const month = monthOf(firstAt);
     const ownMonth = free.find((found) => monthOf(found.hour) === month);
-    // 8: the agreement runs, and the product has not left the mode.
+    // The agreement runs, and the product has not left the mode.
     const next = hours.runs ? hours.next(dimension) : null;
     if (next) {
       return ownMonth && monthOf(next.hour) !== month
         ? { to: 'hour', period, hour: ownMonth }
         : this.atNext(hours, next, dimension);
     }
-    // 9
     const newest = ownMonth ?? free[0];
     if (newest) return { to: 'hour', period, hour: newest };
-    // 10
+    // 7
     return this.closing(hours, 'noHour');
   }
 
