@@ -11,10 +11,10 @@ import { Outbox } from '../events/outbox.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { Waker } from '../runtime/waker.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
-import { isStorable } from '../runtime/storable-text.js';
 import { insertSubjects } from '../subscription/chain/subject.sql.js';
 import { SubjectDirectory } from '../subscription/chain/subject-directory.js';
 import { loadSubscription, type Subscription } from '../subscription/subscription.js';
+import { isTenantId, TENANT_ID_FIX } from '../subscription/tenant-id.js';
 import { type BrowserRequest, isOfBrowser } from './browser-binding.js';
 import { codeHashOf } from './registration-code.js';
 import { type CodeRow, insertClaim, limitLockWait, selectCode } from './registration.sql.js';
@@ -37,7 +37,6 @@ interface Wish {
   check: (row: CodeRow) => void;
 }
 
-const TENANT_LENGTH_MAX = 255;
 const CLAIM_OPTIONS = ['tenantId', 'manager', 'browser'];
 const LOOKS_MAX = 5;
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -101,7 +100,7 @@ export class RegistrationService {
   ): Promise<Subscription> {
     refuseOtherOptions('claim()', options, CLAIM_OPTIONS);
     const { tenantId, manager, browser } = options;
-    refuseTenant(tenantId);
+    if (!isTenantId(tenantId)) throw new ClaimRefusedError('TENANT_INVALID', `${TENANT_ID_FIX}.`);
     const codeHash = codeHashOf(code);
     if (!codeHash) throw unknownCode();
     await this.guard.settled();
@@ -166,20 +165,6 @@ export class RegistrationService {
   private isExpired(row: CodeRow): boolean {
     return this.options.clock.now().getTime() >= Number(row.expires_at_ms);
   }
-}
-
-function refuseTenant(tenantId: unknown): void {
-  if (
-    typeof tenantId === 'string' &&
-    tenantId.length <= TENANT_LENGTH_MAX &&
-    tenantId.trim() !== '' &&
-    isStorable(tenantId)
-  )
-    return;
-  throw new ClaimRefusedError(
-    'TENANT_INVALID',
-    `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters that is not blank and holds no NUL.`,
-  );
 }
 
 function refuseOtherBrowser(code: string, { browser_hash: hash }: CodeRow, browser: BrowserRequest | undefined): void {

@@ -1,5 +1,6 @@
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { HOUR_MS } from '../runtime/clock.js';
+import { isTenantId, TENANT_ID_FIX } from './tenant-id.js';
 
 /** A customer from before the module, as another system knows it. */
 export interface KnownCustomer {
@@ -26,8 +27,6 @@ export interface KnownCustomerResult {
   error: MarketplaceMeteringError | null;
 }
 
-const TENANT_LENGTH_MAX = 255;
-
 /** @throws MarketplaceMeteringError `CUSTOMER_INVALID` that names the field and the fix */
 export function refuseInvalid(customer: KnownCustomer): void {
   const { billedFrom, tenantId } = customer;
@@ -39,16 +38,6 @@ export function refuseInvalid(customer: KnownCustomer): void {
         'it is never billed by this module.',
     );
   }
-  if (tenantId === undefined) return;
-  if (
-    typeof tenantId === 'string' &&
-    tenantId !== '' &&
-    tenantId.length <= TENANT_LENGTH_MAX &&
-    !tenantId.includes('\0')
-  )
-    return;
-  throw new MarketplaceMeteringError(
-    'CUSTOMER_INVALID',
-    `Give tenantId as a text of 1 to ${TENANT_LENGTH_MAX} characters, or leave it out.`,
-  );
+  if (tenantId === undefined || isTenantId(tenantId)) return;
+  throw new MarketplaceMeteringError('CUSTOMER_INVALID', `${TENANT_ID_FIX}, or leave it out.`);
 }

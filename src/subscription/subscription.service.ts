@@ -23,6 +23,7 @@ import {
   type SubscriptionState,
 } from './subscription.js';
 import { SubscriptionChoiceError } from './subscription-choice-error.js';
+import { isTenantId, TENANT_ID_FIX } from './tenant-id.js';
 
 export type { Subscription } from './subscription.js';
 import { byText } from '../runtime/order.js';
@@ -55,6 +56,9 @@ export class SubscriptionService {
     private readonly waker: Waker,
   ) {}
 
+  /**
+   * The subscription of an id; an id that was folded into another gives that one. Null where there is none.
+   */
   async get(id: string): Promise<Subscription | null> {
     const canonical = subscriptionIdOf(id);
     if (canonical === null) return null;
@@ -132,11 +136,13 @@ export class SubscriptionService {
   /**
    * Hands a subscription over to another tenant, from an instant on: usage from then is the other's, what was before
    * stays. The tenant who has it keeps its records and its past usage.
-   * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN`, `INSTANT_INVALID`
+   * @param o `tenantId`: 1 to 255 characters. `from`: the first instant of the other's usage
+   * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN`, `INSTANT_INVALID`, `TENANT_INVALID`
    */
   async handOver(id: string, { tenantId, from }: { tenantId: string; from: Date }): Promise<void> {
     const { sellerAccount, clock } = this.options;
     refuseInvalidInstant(from, 'from');
+    if (!isTenantId(tenantId)) throw new MarketplaceMeteringError('TENANT_INVALID', `${TENANT_ID_FIX}.`);
     const canonical = subscriptionIdOf(id);
     await this.database.transaction(async (tx) => {
       const living = canonical === null ? null : await selectLivingOf(tx, sellerAccount, canonical);

@@ -28,6 +28,32 @@ const subscribed = async (): Promise<{ id: string; code: string; key: string }> 
   return { id, code, key: agreement.agreementId };
 };
 
+describe('a tenant', () => {
+  // What recording would refuse: usage of such a tenant could never be recorded.
+  it.each([
+    ['empty', ''],
+    ['blank', ' \t'],
+    ['too long', 'x'.repeat(256)],
+    ['with a NUL', 'a\0b'],
+    ['with half of a surrogate pair', 'a\uD83D'],
+    ['no text', 7],
+    ['nobody', null],
+  ])('that is %s is refused wherever one is named', async (_, given) => {
+    const tenantId = given as string;
+    const { id, code } = await subscribed();
+    expect(await codeOf(rooms.registration.claim(code, { tenantId }))).toBe('TENANT_INVALID');
+    expect(await codeOf(rooms.subscriptions.handOver(id, { tenantId, from: rooms.clock.now() }))).toBe(
+      'TENANT_INVALID',
+    );
+    const known = { productCode: LICENSE_PRODUCT, ...licensed('9'), billedFrom: new Date('2026-11-18T14:00:00Z') };
+    const [registered] = await rooms.subscriptions.register([{ ...known, tenantId }]);
+    expect(registered?.error).toMatchObject({
+      code: 'CUSTOMER_INVALID',
+      message: expect.stringMatching(/^Give tenantId as a text of 1 to 255 characters/),
+    });
+  });
+});
+
 describe('the first claim', () => {
   it('counts from the beginning: subscription and subjects are the tenant’s', async () => {
     const { id, code } = await subscribed();
