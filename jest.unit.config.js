@@ -14,7 +14,7 @@ export const UNIT_SUITES = [
   'test/metering/erasure/',
   'test/metering/recording/(event-id|javascript-input|usage-reading)',
   'test/metering/sealing/(allocation|answer-wait|balance-step|contract-terms|folded-keys|included-quantity|ledger-spread)',
-  'test/metering/sealing/(period-hours|planning-rule|record-draft|zero-records)',
+  'test/metering/sealing/(period-hours|planning-rule|record-draft|refused-usage|zero-records)',
   'test/metering/settlement/(deadlines|evidence|logged-answer|record-end|record-outcome|retry-pace)',
   'test/metering/submission/(answer-matcher|aws-error|batch-planner|bound-records|call-breaker|known-agreement)',
   'test/module/options',

@@ -63,6 +63,11 @@ export const USAGE: readonly string[] = [
     -- Why it waits, as of the last time it was planned; NULL while it belongs to a record or was never planned.
     waiting_reason text,
     waiting_since timestamptz,
+    -- How many of its records AWS refused until they expired, for what and in which hour the last one; NULL where none.
+    refusals smallint,
+    refused_for text,
+    refused_hour integer,
+    CONSTRAINT rollup_refusal_is_whole CHECK (num_nulls(refusals, refused_for, refused_hour) IN (0, 3)),
     CONSTRAINT rollup_split_is_in_no_record CHECK (NOT (is_split AND record_id IS NOT NULL))
   )`,
   `CREATE INDEX rollup_waiting ON marketplace.rollup (subject, hour) WHERE record_id IS NULL AND NOT is_split`,
@@ -72,6 +77,9 @@ export const USAGE: readonly string[] = [
   // Never planned: what makes a customer due.
   `CREATE INDEX rollup_fresh ON marketplace.rollup (subject) WHERE record_id IS NULL AND NOT is_split
     AND waiting_reason IS NULL`,
+  // What a cause without records is still held by.
+  `CREATE INDEX rollup_refused ON marketplace.rollup (refused_for) WHERE record_id IS NULL AND NOT is_split
+    AND refused_for IS NOT NULL`,
   // Recording asks by subscription, when its memory misses.
   `CREATE INDEX subject_by_subscription ON marketplace.subject (subscription_id) WHERE subscription_id IS NOT NULL`,
   // The take asks whose running hour is the last.

@@ -47,6 +47,7 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'metering/sealing/period-hours': ['metering/sealing/period-hours', 'metering/sealing/zero-records'],
   'metering/sealing/planning-rule': ['metering/sealing/planning-rule'],
   'metering/sealing/record-draft': ['metering/sealing/record-draft'],
+  'metering/sealing/refused-usage': ['metering/sealing/refused-usage'],
   'metering/sealing/zero-records': ['metering/sealing/zero-records'],
   'metering/settlement/deadlines': ['metering/settlement/deadlines'],
   'metering/settlement/evidence': ['metering/settlement/evidence'],

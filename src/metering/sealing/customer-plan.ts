@@ -1,11 +1,12 @@
 // Sealing, the plan of one customer: the planning rule asked about each rollup, carry and zero. Pure.
 import { earliestOf, HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { type Scaled } from '../../runtime/decimal.js';
+import { wasAskedSince } from './agreement-gap.js';
 import { type AnswerWait } from './answer-wait.js';
 import { wholeBlocks } from './balance-step.js';
 import { type Period, periodOf } from './period.js';
 import { type PeriodHour } from './period-hours.js';
-import { type PlanningRule, type WaitingRollup, wasAskedSince } from './planning-rule.js';
+import { type PlanningRule, type WaitingRollup } from './planning-rule.js';
 import { type WaitingReason } from './waiting-reason.js';
 import { type ZeroRecords, zeroHoursOf } from './zero-records.js';
 

@@ -173,6 +173,12 @@ export class PeriodHours {
     return due.length > 0 ? due : open.filter(({ deadlines }) => now < deadlines.cutoffAt);
   }
 
+  /** Free hours but for the newest that has settled, into which usage of its own is about to go. */
+  apart(dimension: string): PeriodHour[] {
+    const newest = this.all.find((found) => this.isSettled(found));
+    return this.free(dimension).filter((found) => found !== newest);
+  }
+
   /**
    * next(P): the newest settled hour if it is free, else the next one to settle. Null where the period has no hour to
    * come.

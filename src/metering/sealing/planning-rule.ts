@@ -1,14 +1,15 @@
 // Which period and hour takes a rollup, or why it waits, is set apart or is split: the steps of docs/sealing.md, by
 // their numbers. Pure.
-import { firstAfter, HOUR_MS, hourOf, latest, latestOf, plusMs } from '../../runtime/clock.js';
-import { isSettledBy } from '../../subscription/agreements/agreement-life.js';
+import { firstAfter, HOUR_MS, hourOf, latestOf, plusMs } from '../../runtime/clock.js';
 import { identityKey } from '../../subscription/agreements/identity-name.js';
 import {
   type CustomerSubject,
   type CustomerTimeline,
   type SubscriptionTimeline,
 } from '../../subscription/agreements/timeline.js';
-import { deadlinesOf, endWindowClosesAt } from '../settlement/deadlines.js';
+import { deadlinesOf } from '../settlement/deadlines.js';
+import { mayTryAgain, type Refusal } from './refused-usage.js';
+import { endedBefore, wasAnsweredSince, whyNot, WHYS, windowClosesAt } from './agreement-gap.js';
 import { isWithin, modeAt, type Period, periodOf, spanAt } from './period.js';
 import { type HoursContext, type PeriodHour, PeriodHours } from './period-hours.js';
 import { type WaitingReason } from './waiting-reason.js';
@@ -21,6 +22,8 @@ export interface WaitingRollup {
   firstAt: Date;
   lastAt: Date;
   isCorrection: boolean;
+  /** What AWS refused of it; null where it did not, or of all usage like it. */
+  refusal: Refusal | null;
 }
 
 /** All that decides, beside the rollup: facts, standing records, options, modes and now. */
@@ -30,6 +33,8 @@ export interface PlanningContext extends HoursContext {
   onSeveral: 'wait' | 'paidFirst';
   /** Whether a quarantined cause stands against the identity (see `identityKey`), the dimension, or the product. */
   isRefused: (identity: string | null, dimension: string) => boolean;
+  /** Whether AWS, by what is known, would refuse it again: see `isStillRefused`. */
+  isStillRefused: (refusal: Refusal, identity: string | null, dimension: string) => boolean;
 }
 
 /** Where usage of one instant belongs, whatever hours are free. */
@@ -175,7 +180,7 @@ export class PlanningRule {
   }
 
   /** Steps 4 to 7. */
-  private withinPeriod({ dimension, hour, firstAt, isCorrection }: WaitingRollup, period: Period): Plan {
+  private withinPeriod({ dimension, hour, firstAt, isCorrection, refusal }: WaitingRollup, period: Period): Plan {
     const hours = this.hoursOf(period);
     if (period.mode === 'off') return this.closing(hours, 'notLive');
     const own = hours.at(hour);
@@ -189,9 +194,14 @@ export class PlanningRule {
     }
     // 5
     if (!isCorrection && this.isRefused(hours, dimension)) return this.closing(hours, 'refused');
+    const month = monthOf(firstAt);
+    if (!isCorrection && refusal && period.mode === 'live' && this.isStillRefused(hours, dimension, refusal)) {
+      const apart = mayTryAgain(refusal, hours.runs) ? hours.apart(dimension) : [];
+      const alone = apart.find((found) => monthOf(found.hour) === month) ?? apart[0];
+      return alone ? { to: 'hour', period, hour: alone } : this.closing(hours, hours.runs ? 'refused' : 'noHour');
+    }
     // 6
     const free = hours.free(dimension);
-    const month = monthOf(firstAt);
     const ownMonth = free.find((found) => monthOf(found.hour) === month);
     // The agreement runs, and the product has not left the mode.
     const next = hours.runs ? hours.next(dimension) : null;
@@ -227,8 +237,17 @@ export class PlanningRule {
   /** What is not live is never sent, and nothing is refused of it. */
   private isRefused(hours: PeriodHours, dimension: string): boolean {
     if (hours.period.mode !== 'live') return false;
+    return this.context.isRefused(this.nameOf(hours), dimension);
+  }
+
+  private isStillRefused(hours: PeriodHours, dimension: string, refusal: Refusal): boolean {
+    return this.context.isStillRefused(refusal, this.nameOf(hours), dimension);
+  }
+
+  /** The name under which it is metered now. */
+  private nameOf(hours: PeriodHours): string | null {
     const newest = hours.all[0] ?? hours.nextToSettle;
-    return this.context.isRefused(newest?.identity ? identityKey(newest.identity) : null, dimension);
+    return newest?.identity ? identityKey(newest.identity) : null;
   }
 
   /** Instants inside the rollup at which the answer changes: each is the first of its side. */
@@ -258,38 +277,6 @@ export function placeKey(place: Place): string {
     : place.kind === 'none'
       ? `none ${place.why} ${place.isOver}`
       : place.kind;
-}
-
-/** Of several candidates the first of these that one of them gives. */
-const WHYS: readonly WaitingReason[] = ['awaitingSuccessor', 'afterEnd', 'beforeStart'];
-
-function endedBefore({ spans }: SubscriptionTimeline, instant: Date) {
-  return spans.findLast((span): span is typeof span & { to: Date } => span.to !== null && span.to <= instant);
-}
-
-/** Why a subscription that does not cover an instant does not; null where it never will. */
-function whyNot(subscription: SubscriptionTimeline, instant: Date): WaitingReason | null {
-  const before = endedBefore(subscription, instant);
-  if (before) return before.end?.awaitsSuccessor ? 'awaitingSuccessor' : 'afterEnd';
-  return subscription.spans.some(({ seals }) => seals !== 'never') ? 'beforeStart' : null;
-}
-
-/** When AWS takes nothing more of what ended before the instant, by any reading. */
-function windowClosesAt(subscription: SubscriptionTimeline, instant: Date): Date | null {
-  const end = endedBefore(subscription, instant)?.end;
-  return end
-    ? endWindowClosesAt({ firstSignAt: end.firstSignAt, lastSignAt: latest(end.lastSignAt, end.lastHeardAt) })
-    : null;
-}
-
-/** AWS was asked after it. Enough to close what AWS takes nothing of any more, whatever it answers. */
-export function wasAskedSince({ askedAt, mayNotAsk }: SubscriptionTimeline, instant: Date): boolean {
-  return mayNotAsk || (askedAt !== null && askedAt >= instant);
-}
-
-/** Long enough after it for the answer to know of it, and of what came next. */
-function wasAnsweredSince({ askedAt, mayNotAsk }: SubscriptionTimeline, instant: Date): boolean {
-  return mayNotAsk || (askedAt !== null && isSettledBy(askedAt, instant));
 }
 
 function wait(reason: WaitingReason, closesWith: Period | null = null, lookAt: Date | null = null): Plan {

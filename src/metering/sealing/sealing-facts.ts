@@ -5,7 +5,6 @@ import { type Scaled, scaled } from '../../runtime/decimal.js';
 import { identityKey, namesOf } from '../../subscription/agreements/identity-name.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { type MeteringOperation, windowStart } from '../settlement/deadlines.js';
-import { causesAgainst } from '../submission/quarantine.sql.js';
 import { BlockSizes } from './block-sizes.js';
 import { agreementsOf, namesOfCustomer, overAgreementsOf } from './customer-agreements.js';
 import { periodOfRow } from './customer-plan.js';
@@ -15,6 +14,7 @@ import { findIdentities, productIdentityKey } from './metering-identity.sql.js';
 import { identityAt, type Period } from './period.js';
 import { type PeriodHour, type SealingTimes } from './period-hours.js';
 import { PlanningRule } from './planning-rule.js';
+import { RefusedFacts } from './refused-facts.js';
 import {
   findUnfinished,
   loadAnnulledZeros,
@@ -47,7 +47,7 @@ export class SealingFacts {
     readonly times: SealingTimes,
     private readonly identityIds: ReadonlyMap<string, string>,
     private readonly taken: ReadonlyMap<string, bigint>,
-    private readonly causes: ReadonlySet<string>,
+    private readonly refused: RefusedFacts,
     periods: readonly PeriodRow[],
     private readonly balances: ReadonlyMap<string, { carry: Scaled; included: Scaled }>,
     private readonly unfinished: ReadonlySet<string>,
@@ -85,18 +85,7 @@ export class SealingFacts {
     const dimensions = await loadDimensions(tx, sellerAccount, codes);
     const since = sinceOf(times.now);
     const taken = await loadTaken(tx, [...identityIds.values()], dimensions, since);
-    const causes = new Set<string>();
-    for (const productCode of codes) {
-      for (const { scope, key } of await causesAgainst(
-        tx,
-        sellerAccount,
-        productCode,
-        [...identityIds.values()],
-        dimensions,
-      )) {
-        causes.add(`${productCode} ${scope} ${key}`);
-      }
-    }
+    const refused = await RefusedFacts.load(tx, sellerAccount, codes, identityIds, dimensions, since);
     const writesZeros = options.some(({ zeroRecords }) => zeroRecords !== 'off');
     const zeros = writesZeros ? await loadAnnulledZeros(tx, sellerAccount, periodIds, dimensions, since) : [];
     // Only what is over is ever closed.
@@ -109,7 +98,7 @@ export class SealingFacts {
       times,
       identityIds,
       new Map(taken.map((row) => [`${row.identity_id} ${row.dimension} ${row.mode}`, BigInt(row.hours)])),
-      causes,
+      refused,
       periods,
       new Map(
         balances.map((row) => [
@@ -195,7 +184,8 @@ export class SealingFacts {
       isListed: listed !== undefined,
       onSeveral: listed?.onSeveral ?? 'wait',
       isTaken: (name, dimension, hour, period) => this.isTaken(`${productCode} ${name}`, dimension, hour, period),
-      isRefused: (name, dimension) => this.isRefused(productCode, name, dimension),
+      isRefused: (name, dimension) => this.refused.isRefused(productCode, name, dimension),
+      isStillRefused: (refusal, name, dimension) => this.refused.isStillRefused(productCode, refusal, name, dimension),
     });
     this.ruleOf.set(customer.customerId, rule);
     return rule;
@@ -272,15 +262,6 @@ export class SealingFacts {
     if (given !== undefined && given !== key) return true;
     const mask = this.taken.get(`${this.identityIds.get(identity)} ${dimension} ${mode}`);
     return mask !== undefined && ((mask >> BigInt((hour.getTime() - this.since.getTime()) / HOUR_MS)) & 1n) === 1n;
-  }
-
-  private isRefused(productCode: string, identity: string | null, dimension: string): boolean {
-    const id = identity === null ? undefined : this.identityIds.get(`${productCode} ${identity}`);
-    return (
-      this.causes.has(`${productCode} product ${productCode}`) ||
-      this.causes.has(`${productCode} dimension ${dimension}`) ||
-      (id !== undefined && this.causes.has(`${productCode} identity ${id}`))
-    );
   }
 }
 

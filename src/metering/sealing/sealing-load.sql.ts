@@ -60,6 +60,9 @@ export interface RollupRow {
   last_at: Date;
   waiting_reason: WaitingReason | null;
   waiting_since: Date | null;
+  refusals: number | null;
+  refused_for: string | null;
+  refused_hour: number | null;
 }
 
 /**
@@ -73,7 +76,7 @@ export function loadWaitingRollups(
   return tx.query<RollupRow>(
     `SELECT u.id::text AS id, s.customer_id, u.subject, d.name AS dimension, u.hour, u.tags, u.is_correction,
       u.event_sum, u.event_count, u.first_at, u.last_at,
-            u.waiting_reason, u.waiting_since
+            u.waiting_reason, u.waiting_since, u.refusals, u.refused_for, u.refused_hour
      FROM unnest($2::uuid[]) AS c (id)
      CROSS JOIN LATERAL (SELECT id, customer_id FROM marketplace.subject WHERE seller_account = $1
        AND customer_id = c.id OFFSET 0) AS s
@@ -100,6 +103,10 @@ export function rollupOf(row: RollupRow): Rollup {
     tags: row.tags,
     waitingReason: row.waiting_reason,
     waitingSince: row.waiting_since,
+    refusal:
+      row.refusals === null || row.refused_for === null || row.refused_hour === null
+        ? null
+        : { times: row.refusals, reason: row.refused_for, hour: hourOfNumber(row.refused_hour) },
   };
 }
 

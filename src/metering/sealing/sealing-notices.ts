@@ -45,7 +45,9 @@ const ADVICE: Readonly<Partial<Record<WaitingReason, string>>> = {
     'Its contract includes units, and AWS has not said how many: GetEntitlements is asked again and again. Once it ' +
     'was answered before, the hour is sealed with the last answer five hours after it began, at the latest ten ' +
     'minutes before it is due; where it never was, the usage waits, and nothing is billed for want of an answer.',
-  refused: 'AWS refuses what it would be sent under; see the blocked records of that cause.',
+  refused:
+    'AWS refuses what it would be sent under, or has refused it: see its records. It is sent once AWS takes other usage ' +
+    'of the cause.',
   noHour: 'AWS takes no hour of its agreement any more; it will be held when the period closes.',
   notListed: 'Its product is not listed in the options.',
 };

@@ -64,7 +64,7 @@ export async function splitRollups(
        RETURNING u.*, cut.instants
      ), piece AS MATERIALIZED (
        SELECT nextval('marketplace.rollup_id') AS id, w.id AS split_of, w.subject, w.dimension, w.hour, w.tags,
-         w.is_correction, w.taken_at,
+         w.is_correction, w.taken_at, w.refusals, w.refused_for, w.refused_hour,
          sum(e.quantity) AS event_sum, count(*)::integer AS event_count, min(e.occurred_at) AS first_at,
            max(e.occurred_at) AS last_at,
          array_agg(e.id) AS ids
@@ -73,16 +73,17 @@ export async function splitRollups(
        CROSS JOIN LATERAL unnest(listed.ids) AS item (id)
        CROSS JOIN LATERAL (SELECT id, quantity, occurred_at FROM marketplace.usage_event
          WHERE id = item.id OFFSET 0) AS e
-       GROUP BY w.id, w.subject, w.dimension, w.hour, w.tags, w.is_correction, w.taken_at, width_bucket(e.occurred_at,
+       GROUP BY w.id, w.subject, w.dimension, w.hour, w.tags, w.is_correction, w.taken_at, w.refusals, w.refused_for,
+         w.refused_hour, width_bucket(e.occurred_at,
          w.instants)
      ), listed AS (
        INSERT INTO marketplace.rollup_event (rollup_id, ids) SELECT id, ids FROM piece
      )
      INSERT INTO marketplace.rollup
        (id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at,
-         split_of)
+         split_of, refusals, refused_for, refused_hour)
      SELECT id, subject, dimension, hour, tags, is_correction, event_sum, event_count, first_at, last_at, taken_at,
-       split_of FROM piece`,
+       split_of, refusals, refused_for, refused_hour FROM piece`,
     [
       splits.map(({ rollupId }) => rollupId),
       splits.map(({ at }) => `{${at.map((instant) => instant.toISOString()).join(',')}}`),

@@ -118,6 +118,7 @@ function isMoved(row: MovableRow, customer: CustomerTimeline, facts: SealingFact
     rollups: row.rollups.map((rollup) => ({
       ...{ subject: rollup.subject, dimension: row.dimension, isCorrection: rollup.isCorrection },
       ...{ hour: hourOfNumber(rollup.hour), firstAt: new Date(rollup.firstAt), lastAt: new Date(rollup.lastAt) },
+      refusal: null,
     })),
   };
   return hasMoved(record, facts.periodOf(rule, row.period_id), rule);

@@ -18,7 +18,7 @@ export type WaitingReason =
   | 'noIdentity'
   /** A contract includes units of it, and AWS has not said how many since it was used. */
   | 'awaitingEntitlement'
-  /** AWS refuses what it would be sent under. */
+  /** AWS refuses what it would be sent under, or has refused it and would again. */
   | 'refused'
   /** AWS takes no hour of its period any more. */
   | 'noHour'

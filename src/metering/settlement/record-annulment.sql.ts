@@ -1,5 +1,6 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { crashPoint } from '../../runtime/crash-point.js';
+import { UNQUARANTINED } from './record-requeue.sql.js';
 
 /**
  * Why a record of which AWS has billed nothing is closed: `expired`, its time to be sent has passed; `moved`, the
@@ -23,6 +24,9 @@ const MESSAGES: Record<AnnulReason, string> = {
  * the balance gives back what it added (by trigger). Which rollups it had stays in `annulled_rollup`. Call it in a
  * transaction.
  *
+ * That AWS refused it until it expired is remembered of its rollups, unless a cause stands against all usage like it. What
+ * is annulled for another reason goes to another place, or a person says so: it counts as never refused.
+ *
  * Locks the records, SKIP LOCKED: one that is being sent or answered at this moment is not annulled now. Evidence is
  * read in a statement of its own, after the locks: an attempt that was committed while we waited for nothing must be
  * seen. Balances come after records, as everywhere.
@@ -38,12 +42,14 @@ export async function annulRecords(
   by: string | null = null,
 ): Promise<string[]> {
   if (recordIds.length === 0) return [];
-  const locked = await tx.query<{ id: string }>(
-    `SELECT id FROM marketplace.metering_record
-     WHERE seller_account = $1 AND id = ANY ($2::uuid[])
-       AND (state IN ('pending', 'blocked', 'unknown') OR (state = 'closed' AND disposition = 'held'))
-     ORDER BY id
-     FOR UPDATE SKIP LOCKED`,
+  const locked = await tx.query<{ id: string; hour: number | null; refused_for: string | null }>(
+    `SELECT r.id, (extract(epoch FROM r.hour) / 3600)::integer AS hour,
+       CASE WHEN r.state = 'blocked' AND ${UNQUARANTINED} THEN r.reason END AS refused_for
+     FROM marketplace.metering_record r
+     WHERE r.seller_account = $1 AND r.id = ANY ($2::uuid[])
+       AND (r.state IN ('pending', 'blocked', 'unknown') OR (r.state = 'closed' AND r.disposition = 'held'))
+     ORDER BY r.id
+     FOR UPDATE OF r SKIP LOCKED`,
     [sellerAccount, recordIds],
   );
   if (locked.length === 0) return [];
@@ -66,10 +72,20 @@ export async function annulRecords(
      SELECT $1, record_id, id FROM marketplace.rollup WHERE record_id = ANY ($2::uuid[])`,
     [sellerAccount, ids],
   );
+  const was = locked.filter(({ id }) => ids.includes(id));
   await tx.query(
-    `UPDATE marketplace.rollup SET record_id = NULL, waiting_reason = NULL, waiting_since = NULL
-      WHERE record_id = ANY ($1::uuid[])`,
-    [ids],
+    `UPDATE marketplace.rollup u SET record_id = NULL, waiting_reason = NULL, waiting_since = NULL,
+       refusals = CASE WHEN was.refused_for IS NOT NULL THEN coalesce(u.refusals, 0) + 1 WHEN $4 THEN u.refusals END,
+       refused_for = coalesce(was.refused_for, CASE WHEN $4 THEN u.refused_for END),
+       refused_hour = CASE WHEN was.refused_for IS NOT NULL THEN was.hour WHEN $4 THEN u.refused_hour END
+     FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS was (record_id, hour, refused_for)
+     WHERE u.record_id = ANY ($1::uuid[]) AND u.record_id = was.record_id`,
+    [
+      was.map(({ id }) => id),
+      was.map(({ hour }) => hour),
+      was.map((row) => (reason === 'expired' ? row.refused_for : null)),
+      reason === 'expired',
+    ],
   );
   await tx.query(
     `INSERT INTO marketplace.customer_changed (seller_account, customer_id) SELECT DISTINCT $1, given.id

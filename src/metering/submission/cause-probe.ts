@@ -8,7 +8,7 @@ import { type MeteringOperation } from '../settlement/deadlines.js';
 import { RecordTransitions, REQUEUED } from '../settlement/record-transition.js';
 import { type ClaimCandidate, type ClaimTime, isSpent, isUrgent, lockProbe } from './claim.sql.js';
 import { Quarantine } from './quarantine.js';
-import { claimCause, hastenProbe, type QuarantinedCause, wasRefusedTwice } from './quarantine.sql.js';
+import { claimCause, hastenProbe, isAwaited, type QuarantinedCause } from './quarantine.sql.js';
 
 /** A quarantined cause is probed at least this often, in multiples of the probe interval. */
 const PROBE_CAP_FACTOR = 6;
@@ -34,8 +34,8 @@ export class CauseProbe {
 
   /**
    * Takes the cause whose probe is longest due, and locks a record of it. One that has no record left to be tried ends
-   * here, as what waits because of it would wait for a probe that never comes; unless that was sealed twice in vain: it
-   * waits until AWS takes other usage of the cause.
+   * here, as what waits because of it would wait for a probe that never comes; unless that waits until AWS takes other
+   * usage of the cause.
    */
   async take(tx: LedgerSql, productCode: string, operation: MeteringOperation, time: ClaimTime): Promise<Probe | null> {
     const { sellerAccount, submission } = this.options;
@@ -44,7 +44,7 @@ export class CauseProbe {
     if (cause === undefined) return null;
     const candidate = await lockProbe(tx, time, cause, operation);
     if (candidate === undefined) {
-      const mayEnd = (await isSpent(tx, time, cause)) && !(await wasRefusedTwice(tx, sellerAccount, cause));
+      const mayEnd = (await isSpent(tx, time, cause)) && !(await isAwaited(tx, sellerAccount, cause));
       if (mayEnd) await this.quarantine.lift(tx, cause);
       return { cause, records: [] };
     }

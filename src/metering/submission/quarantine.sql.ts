@@ -24,7 +24,7 @@ export interface ProbedCause extends QuarantinedCause {
 }
 
 /**
- * Causes that stand against records of these identities or dimensions. Takes no lock: a cause that comes or goes marks
+ * Causes that stand against records of these identities or dimensions, and those of these reasons alone. Takes no lock: a cause that comes or goes marks
  * its customers as changed.
  */
 export function causesAgainst(
@@ -33,13 +33,15 @@ export function causesAgainst(
   productCode: string,
   identityIds: readonly string[],
   dimensions: readonly string[],
+  reasons: readonly string[],
 ): Promise<QuarantinedCause[]> {
   return tx.query<QuarantinedCause>(
     `SELECT product_code, scope, key, reason FROM marketplace.quarantined_cause
      WHERE seller_account = $1 AND product_code = $2
        AND (scope, key) IN (SELECT 'product', $2 UNION ALL SELECT 'identity', id::text FROM unnest($3::uuid[]) AS id
-                            UNION ALL SELECT 'dimension', name FROM unnest($4::text[]) AS name)`,
-    [sellerAccount, productCode, identityIds, dimensions],
+                            UNION ALL SELECT 'dimension', name FROM unnest($4::text[]) AS name
+                            UNION ALL SELECT 'reason', name FROM unnest($5::text[]) AS name)`,
+    [sellerAccount, productCode, identityIds, dimensions, reasons],
   );
 }
 
@@ -148,45 +150,61 @@ export async function customersWaitingFor(
   sellerAccount: string,
   cause: QuarantinedCause,
 ): Promise<string[]> {
-  const rows = await tx.query<{ customer_id: string }>(
-    cause.scope === 'identity'
-      ? `WITH refused AS MATERIALIZED (
-           SELECT DISTINCT customer_id, subscription_id FROM marketplace.metering_record
-           WHERE seller_account = $1 AND product_code = $2 AND identity_id = $3::uuid AND $4 = 'identity')
-         SELECT customer_id FROM refused
-         UNION
-         SELECT c.id FROM refused r
-         JOIN marketplace.claim l ON l.seller_account = $1
-           AND l.subscription_id = ANY (${idsOfLiving('subscription', 'r.subscription_id')}) AND l.undone_at IS NULL
-         JOIN marketplace.customer c ON c.seller_account = $1 AND c.product_code = $2 AND c.tenant_id = l.tenant_id`
-      : `SELECT DISTINCT s.customer_id FROM marketplace.subject s
-         WHERE s.seller_account = $1 AND s.product_code = $2 AND s.customer_id IS NOT NULL AND EXISTS (
-           SELECT FROM marketplace.rollup r WHERE r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split
-             AND r.waiting_reason = 'refused'
-             AND ($4 = 'product' OR r.dimension = ANY (${idsBilledAs('$3')})))`,
-    [sellerAccount, cause.product_code, cause.key, cause.scope],
-  );
+  const waiting = (which: string): string => `SELECT DISTINCT s.customer_id FROM marketplace.subject s
+    WHERE s.seller_account = $1 AND s.product_code = $2 AND s.customer_id IS NOT NULL AND EXISTS (
+      SELECT FROM marketplace.rollup r WHERE r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split AND ${which})`;
+  const statements: Record<CauseScope, string> = {
+    identity: `WITH refused AS MATERIALIZED (
+        SELECT DISTINCT customer_id, subscription_id FROM marketplace.metering_record
+        WHERE seller_account = $1 AND product_code = $2 AND identity_id = $3::uuid)
+      SELECT customer_id FROM refused
+      UNION
+      SELECT c.id FROM refused r
+      JOIN marketplace.claim l ON l.seller_account = $1
+        AND l.subscription_id = ANY (${idsOfLiving('subscription', 'r.subscription_id')}) AND l.undone_at IS NULL
+      JOIN marketplace.customer c ON c.seller_account = $1 AND c.product_code = $2 AND c.tenant_id = l.tenant_id`,
+    product: waiting(`r.waiting_reason = 'refused' AND $3 <> ''`),
+    dimension: waiting(`r.waiting_reason = 'refused' AND r.dimension = ANY (${idsBilledAs('$3')})`),
+    reason: `SELECT DISTINCT s.customer_id FROM marketplace.rollup r JOIN marketplace.subject s ON s.id = r.subject
+      WHERE r.refused_for = $3 AND r.record_id IS NULL AND NOT r.is_split AND s.seller_account = $1
+        AND s.product_code = $2 AND s.customer_id IS NOT NULL`,
+  };
+  const rows = await tx.query<{ customer_id: string }>(statements[cause.scope], [
+    sellerAccount,
+    cause.product_code,
+    cause.key,
+  ]);
   return rows.map((row) => row.customer_id);
 }
 
-/** Usage of a cause that stands in no record has been sealed twice already. A third time AWS would say the same. */
-export async function wasRefusedTwice(
+/**
+ * Usage waits that only AWS sets free, by taking other usage of the cause: it has expired twice while AWS refused all
+ * like it; or AWS refused it for its contents, and would again.
+ */
+export async function isAwaited(
   tx: LedgerSql,
   sellerAccount: string,
   { product_code: productCode, scope, key }: QuarantinedCause,
 ): Promise<boolean> {
-  const [row] = await tx.query<{ twice: boolean }>(
-    `SELECT EXISTS (
-       SELECT FROM marketplace.subject s
-       JOIN marketplace.rollup r ON r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split
-       WHERE s.seller_account = $1 AND s.product_code = $2
-         AND CASE $3::text WHEN 'product' THEN true
-           WHEN 'dimension' THEN r.dimension = ANY (${idsBilledAs('$4')})
-           WHEN 'identity' THEN s.customer_id = ANY (ARRAY(SELECT m.customer_id FROM marketplace.metering_record m
-             WHERE m.identity_id = CASE $3 WHEN 'identity' THEN $4::uuid END))
-           ELSE false END
-         AND (SELECT count(*) FROM marketplace.annulled_rollup a WHERE a.rollup_id = r.id) >= 2) AS twice`,
-    [sellerAccount, productCode, scope, key],
+  const [row] = await tx.query<{ awaited: boolean }>(
+    scope === 'reason'
+      ? `SELECT EXISTS (
+           SELECT FROM marketplace.rollup r JOIN marketplace.subject s ON s.id = r.subject
+           WHERE r.refused_for = $3 AND r.record_id IS NULL AND NOT r.is_split AND s.seller_account = $1
+             AND s.product_code = $2) AS awaited`
+      : `SELECT EXISTS (
+           SELECT FROM marketplace.subject s
+           JOIN marketplace.rollup r ON r.subject = s.id AND r.record_id IS NULL AND NOT r.is_split
+             AND coalesce(r.waiting_reason, 'refused') = 'refused'
+           WHERE s.seller_account = $1 AND s.product_code = $2
+             AND CASE $4::text WHEN 'product' THEN true
+               WHEN 'dimension' THEN r.dimension = ANY (${idsBilledAs('$3')})
+               ELSE s.customer_id = ANY (ARRAY(SELECT m.customer_id FROM marketplace.metering_record m
+                 WHERE m.identity_id = CASE $4 WHEN 'identity' THEN $3::uuid END)) END
+             AND (SELECT count(*) FROM marketplace.annulled_rollup a
+                  JOIN marketplace.metering_record m ON m.seller_account = a.seller_account AND m.id = a.record_id
+                  WHERE a.rollup_id = r.id AND m.reason = 'expired') >= 2) AS awaited`,
+    scope === 'reason' ? [sellerAccount, productCode, key] : [sellerAccount, productCode, key, scope],
   );
-  return row?.twice === true;
+  return row?.awaited === true;
 }

@@ -74,9 +74,8 @@ export class Quarantine {
   async lift(tx: LedgerSql, cause: QuarantinedCause): Promise<void> {
     const { sellerAccount } = this.options;
     await deleteCause(tx, sellerAccount, cause);
-    if (cause.scope === 'reason') return;
     await markCustomersChanged(tx, sellerAccount, await customersWaitingFor(tx, sellerAccount, cause));
-    await this.alerts.resolve(tx, 'quarantinedCause', subjectOf(cause));
+    if (cause.scope !== 'reason') await this.alerts.resolve(tx, 'quarantinedCause', subjectOf(cause));
   }
 }
 

@@ -22,6 +22,8 @@ export interface Given {
   /** `l-1 10:00`: hours with a standing record. */
   taken?: string[];
   refused?: string[];
+  /** What AWS would refuse again of usage that it has refused: a dimension, or a name. */
+  stillRefused?: string[];
   modes?: ModeChange[];
   onSeveral?: 'wait' | 'paidFirst';
   isListed?: boolean;
@@ -64,6 +66,8 @@ export function ruleOf(given: Given): PlanningRule {
   const taken = new Set(
     (given.taken ?? []).map((text) => grainText(text.split(' ')[0] ?? '', at(text.slice(text.indexOf(' ') + 1)))),
   );
+  const isOneOf = (causes: string[] | undefined, identity: string | null, dimension: string): boolean =>
+    (causes ?? []).some((cause) => cause === dimension || cause === identity?.replace(/^.*:/, ''));
   return new PlanningRule({
     customer,
     operation: 'BatchMeterUsage',
@@ -74,8 +78,8 @@ export function ruleOf(given: Given): PlanningRule {
     isListed: given.isListed ?? true,
     onSeveral: given.onSeveral ?? 'wait',
     isTaken: (identity, _dimension, hour) => taken.has(grainText(identity.replace(/^.*:/, ''), hour)),
-    isRefused: (identity, dimension) =>
-      (given.refused ?? []).some((cause) => cause === dimension || cause === identity?.replace(/^.*:/, '')),
+    isRefused: (identity, dimension) => isOneOf(given.refused, identity, dimension),
+    isStillRefused: (_refusal, identity, dimension) => isOneOf(given.stillRefused, identity, dimension),
   });
 }
 

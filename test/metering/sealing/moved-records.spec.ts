@@ -8,7 +8,7 @@ const recordOf = (subject: number) => ({
   ...{ id: 'r', kind: 'hour' as const, hour: at('10:00'), identity: 'l-1' },
   rollups: [
     {
-      ...{ subject, dimension: 'requests', isCorrection: false, hour: hourOf(at('10:10')) },
+      ...{ subject, dimension: 'requests', isCorrection: false, refusal: null, hour: hourOf(at('10:10')) },
       ...{ firstAt: at('10:10'), lastAt: at('10:20') },
     },
   ],

@@ -51,6 +51,14 @@ describe('whatever the timeline', () => {
       maxLength: 60,
     }),
     refused: fc.constantFrom<string[]>([], ['requests'], ['C1']),
+    stillRefused: fc.constantFrom<string[]>([], ['requests']),
+    refusal: fc.option(
+      fc.record({
+        times: fc.integer({ min: 1, max: 3 }),
+        reason: fc.constant('notSubscribed'),
+        hour: fc.constant(at('2026-11-09T00:00:00Z')),
+      }),
+    ),
     modes: fc
       .array(fc.record({ quarter: fc.integer({ min: 0, max: 4 * 72 }), mode: fc.constantFrom('live', 'dry-run') }), {
         maxLength: 4,
@@ -68,11 +76,11 @@ describe('whatever the timeline', () => {
 
   it('is billed under its own price period, in an hour that is inside, free, settled and not too late; and steps keep their order', () => {
     fc.assert(
-      fc.property(anyWorld, ({ spans, now, used, isCorrection, takenHours, refused, modes }) => {
+      fc.property(anyWorld, ({ spans, now, used, isCorrection, takenHours, refused, stillRefused, refusal, modes }) => {
         const taken = takenHours.map(
           ([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`,
         );
-        const given: Given = { spans, taken, refused, modes, now: now.toISOString() };
+        const given: Given = { spans, taken, refused, stillRefused, modes, now: now.toISOString() };
         const rule = ruleOf(given);
         const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
         if (instant > now) return;
@@ -83,6 +91,7 @@ describe('whatever the timeline', () => {
           firstAt: instant,
           lastAt: instant,
           isCorrection,
+          refusal,
         };
         const plan = rule.plan(rollup);
         const span = spans.find(({ from, to }) => from <= instant && (!to || instant < to));
@@ -139,6 +148,13 @@ describe('whatever the timeline', () => {
         // What AWS refuses is sealed in no hour but its own, corrections aside; what is not live it never sees.
         const isSent = period.mode === 'live';
         if (isSent && !isCorrection && refused.includes('requests')) expect(hour.hour).toEqual(rollup.hour);
+        // Nor what it would refuse again, but a second time, or when its period is over: not with what is used now.
+        const hours = rule.hoursOf(period);
+        const isApart = isSent && !isCorrection && refusal !== null && stillRefused.includes('requests');
+        if (isApart && hour.hour.getTime() !== rollup.hour.getTime()) {
+          expect(refusal.times === 1 || !hours.runs).toBe(true);
+          expect(hour.hour).not.toEqual(hours.all.find((found) => hours.isSettled(found))?.hour);
+        }
         // The calendar month is kept where an hour of it is free.
         const month = (date: Date): string => date.toISOString().slice(0, 7);
         if (month(hour.hour) !== month(instant))
@@ -155,28 +171,33 @@ describe('whatever the timeline', () => {
 
   it('is looked at again when it may be planned otherwise: before that, nothing changes', () => {
     fc.assert(
-      fc.property(anyWorld, fc.integer({ min: 1, max: 300 }), ({ spans, now, used, takenHours, modes }, minutes) => {
-        const taken = takenHours.map(
-          ([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`,
-        );
-        const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
-        if (instant > now) return;
-        const rollup: WaitingRollup = {
-          subject: 1,
-          dimension: 'requests',
-          hour: hourOf(instant),
-          firstAt: instant,
-          lastAt: instant,
-          isCorrection: false,
-        };
-        const plan = ruleOf({ spans, taken, modes, now: now.toISOString() }).plan(rollup);
-        if (plan.to !== 'wait') return;
-        const later = plusMs(now, minutes * 60_000);
-        if (plan.lookAt && plan.lookAt <= later) return;
-        // A fact may come, and an hour of a running period may begin; time alone gives it no record before `lookAt`.
-        const then = ruleOf({ spans, taken, modes, now: later.toISOString() }).plan(rollup);
-        expect(then.to === 'hour' || then.to === 'setApart' ? said(then) : 'waits').toBe('waits');
-      }),
+      fc.property(
+        anyWorld,
+        fc.integer({ min: 1, max: 300 }),
+        ({ spans, now, used, takenHours, stillRefused, refusal, modes }, minutes) => {
+          const taken = takenHours.map(
+            ([name, hour]) => `${name} ${plusMs(at('2026-11-09T00:00:00Z'), hour * HOUR_MS).toISOString()}`,
+          );
+          const instant = plusMs(at('2026-11-09T00:00:00Z'), used * 60_000);
+          if (instant > now) return;
+          const rollup: WaitingRollup = {
+            subject: 1,
+            dimension: 'requests',
+            hour: hourOf(instant),
+            firstAt: instant,
+            lastAt: instant,
+            isCorrection: false,
+            refusal,
+          };
+          const plan = ruleOf({ spans, taken, stillRefused, modes, now: now.toISOString() }).plan(rollup);
+          if (plan.to !== 'wait') return;
+          const later = plusMs(now, minutes * 60_000);
+          if (plan.lookAt && plan.lookAt <= later) return;
+          // A fact may come, and an hour of a running period may begin; time alone gives it no record before `lookAt`.
+          const then = ruleOf({ spans, taken, stillRefused, modes, now: later.toISOString() }).plan(rollup);
+          expect(then.to === 'hour' || then.to === 'setApart' ? said(then) : 'waits').toBe('waits');
+        },
+      ),
       { numRuns: 2000 },
     );
   });

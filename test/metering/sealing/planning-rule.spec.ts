@@ -23,8 +23,21 @@ function usage(first: string, last = first, isCorrection = false): WaitingRollup
     firstAt: at(first),
     lastAt: at(last),
     isCorrection,
+    refusal: null,
   };
 }
+
+/** Of which AWS has refused so many records, the last one of the day before. */
+function refused(rollup: WaitingRollup, times = 1): WaitingRollup {
+  return { ...rollup, refusal: { times, reason: 'notSubscribed', hour: at('2026-11-10T08:00:00Z') } };
+}
+
+const OLD = '2026-11-09T10:10:00Z';
+const EVERY_HOUR = Array.from(
+  { length: 30 },
+  (_, hour) =>
+    `l-1 ${new Date(at('2026-11-11T11:00:00Z').getTime() - hour * 3_600_000).toISOString().replace('.000', '')}`,
+);
 
 const planned = (given: Given, rollup: WaitingRollup): string => said(ruleOf(given).plan(rollup));
 
@@ -135,6 +148,66 @@ describe('usage whose own hour is free', () => {
       'wait notLive',
     ],
     ['waits where the product is not listed', { spans: RUNNING, isListed: false }, usage('10:10'), 'wait notListed'],
+  ];
+  it.each(table)('%s', (_, given, rollup, expected) => {
+    expect(planned(given, rollup)).toBe(expected);
+  });
+});
+
+describe('usage that AWS refused until its record expired', () => {
+  // Settled: hours up to 10:00, of which 10:00 is what is sealed now.
+  const AGAIN = { stillRefused: ['requests'] };
+  const earlier = (...hours: number[]): string[] => hours.map((hour) => `l-1 ${String(hour).padStart(2, '0')}:00`);
+  const table: [string, Given, WaitingRollup, string][] = [
+    ['goes alone with the newest free hour but that', { spans: RUNNING, ...AGAIN }, refused(usage(OLD)), '1 11 09:00'],
+    [
+      'goes there whatever lies between',
+      { spans: RUNNING, ...AGAIN, taken: earlier(9, 8) },
+      refused(usage(OLD)),
+      '1 11 07:00',
+    ],
+    ['waits a third time', { spans: RUNNING, ...AGAIN }, refused(usage(OLD), 2), 'wait refused'],
+    [
+      'waits where every hour is taken but that',
+      { spans: RUNNING, ...AGAIN, taken: EVERY_HOUR.filter((hour) => hour !== 'l-1 2026-11-11T10:00:00Z') },
+      refused(usage(OLD)),
+      'wait refused',
+    ],
+    ['goes as ever once AWS would take it', { spans: RUNNING }, refused(usage(OLD), 2), '1 11 10:00'],
+    ['is corrected all the same', { spans: RUNNING, ...AGAIN }, refused(usage(OLD, OLD, true), 2), '1 11 10:00'],
+    [
+      'waits where AWS refuses all usage like it',
+      { spans: RUNNING, ...AGAIN, refused: ['requests'] },
+      refused(usage(OLD)),
+      'wait refused',
+    ],
+    [
+      'goes with its own hour, where that is free',
+      { spans: RUNNING, ...AGAIN },
+      refused(usage('10:10'), 2),
+      '1 11 10:00',
+    ],
+    [
+      'goes with a free hour of its own month',
+      { spans: RUNNING, ...AGAIN, now: '2026-12-01T01:15:00Z', taken: ['l-1 2026-11-30T22:00:00Z'] },
+      refused(usage('2026-11-30T22:30:00Z')),
+      '1 30 23:00',
+    ],
+    [
+      'is tried a last time when its agreement is over',
+      { spans: REPLACED, ...AGAIN, now: '11:20' },
+      refused(usage(OLD), 2),
+      '1 11 09:00',
+    ],
+    [
+      'is closed with it where no hour is free but its last',
+      {
+        ...{ spans: REPLACED, ...AGAIN, now: '11:20' },
+        taken: EVERY_HOUR.filter((hour) => hour !== 'l-1 2026-11-11T10:00:00Z'),
+      },
+      refused(usage(OLD), 2),
+      'wait noHour',
+    ],
   ];
   it.each(table)('%s', (_, given, rollup, expected) => {
     expect(planned(given, rollup)).toBe(expected);

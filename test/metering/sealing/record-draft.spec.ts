@@ -28,7 +28,7 @@ let nextId = 0;
 function rollup(hour: string, sum: string, over: Partial<Rollup> = {}): Rollup {
   const from = at(hour);
   return {
-    ...{ id: String((nextId += 1)), subject: 1, dimension: 'requests', hour: from, isCorrection: false },
+    ...{ id: String((nextId += 1)), subject: 1, dimension: 'requests', hour: from, isCorrection: false, refusal: null },
     firstAt: new Date(from.getTime() + 600_000),
     lastAt: new Date(from.getTime() + 3_000_000),
     ...{ sum: scaled(sum), count: 3, tags: null, waitingReason: null, waitingSince: null },

@@ -1,0 +1,62 @@
+import { type LedgerSql } from '../../database/ledger-database.js';
+import { causesAgainst } from '../submission/quarantine.sql.js';
+import { loadBilledHours } from './refused-load.sql.js';
+import { isStillRefused, type Refusal, REFUSED_CONTENTS } from './refused-usage.js';
+
+/** What AWS refuses by what is known now: the causes that stand, and what it has taken lately. */
+export class RefusedFacts {
+  private constructor(
+    private readonly identityIds: ReadonlyMap<string, string>,
+    private readonly causes: ReadonlySet<string>,
+    private readonly billedHours: ReadonlyMap<string, Date>,
+  ) {}
+
+  /** @param identityIds row ids by product and name: see `productIdentityKey` */
+  static async load(
+    tx: LedgerSql,
+    sellerAccount: string,
+    productCodes: readonly string[],
+    identityIds: ReadonlyMap<string, string>,
+    dimensions: readonly string[],
+    since: Date,
+  ): Promise<RefusedFacts> {
+    const ids = [...identityIds.values()];
+    const billed = await loadBilledHours(tx, ids, dimensions, since);
+    const causes = new Set<string>();
+    for (const productCode of productCodes) {
+      for (const { scope, key } of await causesAgainst(
+        tx,
+        sellerAccount,
+        productCode,
+        ids,
+        dimensions,
+        REFUSED_CONTENTS,
+      )) {
+        causes.add(`${productCode} ${scope} ${key}`);
+      }
+    }
+    return new RefusedFacts(
+      identityIds,
+      causes,
+      new Map(billed.map((row) => [`${row.identity_id} ${row.dimension}`, row.hour])),
+    );
+  }
+
+  isRefused(productCode: string, identity: string | null, dimension: string): boolean {
+    const id = this.idOf(productCode, identity);
+    return (
+      this.causes.has(`${productCode} product ${productCode}`) ||
+      this.causes.has(`${productCode} dimension ${dimension}`) ||
+      (id !== undefined && this.causes.has(`${productCode} identity ${id}`))
+    );
+  }
+
+  isStillRefused(productCode: string, refusal: Refusal, identity: string | null, dimension: string): boolean {
+    const billedHour = this.billedHours.get(`${this.idOf(productCode, identity)} ${dimension}`) ?? null;
+    return isStillRefused(refusal, (reason) => this.causes.has(`${productCode} reason ${reason}`), billedHour);
+  }
+
+  private idOf(productCode: string, identity: string | null): string | undefined {
+    return identity === null ? undefined : this.identityIds.get(`${productCode} ${identity}`);
+  }
+}

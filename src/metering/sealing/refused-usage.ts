@@ -1,0 +1,43 @@
+// Usage that AWS has refused of its own, while it takes others like it: whether it is sealed again. Pure.
+
+/** What AWS refused of usage until its record expired, and how often. */
+export interface Refusal {
+  /** Records, from 1. */
+  times: number;
+  /** Of the last one: see `BlockedReason`. */
+  reason: string;
+  /** Of the last one. */
+  hour: Date;
+}
+
+/** By itself usage that AWS refuses is sealed so often. */
+const SEALED_MAX = 2;
+
+/**
+ * Refusals of what a record holds, and not of whom, what or when: that AWS takes other usage of the buyer says nothing
+ * of them.
+ */
+export const REFUSED_CONTENTS: readonly string[] = ['invalidTag', 'invalidAllocations', 'invalidRequest'];
+
+/**
+ * Whether AWS, by what is known, would refuse it again. Of contents as long as the reason is quarantined: AWS has taken
+ * nothing yet that it had refused so. Otherwise until it takes a record of the buyer and the dimension for a later hour.
+ * @param quarantined reasons that stand against what AWS refused for them
+ * @param billedHour newest hour of which AWS has taken a record of the buyer and the dimension; null where there is none
+ */
+export function isStillRefused(
+  { reason, hour }: Refusal,
+  quarantined: (reason: string) => boolean,
+  billedHour: Date | null,
+): boolean {
+  if (REFUSED_CONTENTS.includes(reason)) return quarantined(reason);
+  return billedHour === null || billedHour <= hour;
+}
+
+/**
+ * Whether it is sealed all the same, alone, so that it takes nothing along: a second time, and once more when its period
+ * is over.
+ */
+export function mayTryAgain({ times }: Refusal, runs: boolean): boolean {
+  return times < SEALED_MAX || !runs;
+}

@@ -1,0 +1,53 @@
+import { describe, expect, it } from '@jest/globals';
+import { isStillRefused, mayTryAgain, REFUSED_CONTENTS } from '../../../src/metering/sealing/refused-usage.js';
+import { CAUSE_SCOPE } from '../../../src/metering/settlement/record-outcome.js';
+import { at } from './given-timeline.js';
+
+describe('what AWS refused [T17]', () => {
+  it.each<[string, string, { quarantined?: string[]; billedHour?: string }, boolean]>([
+    ['is still refused where AWS has taken nothing', 'notSubscribed', {}, true],
+    ['is still refused where it took an earlier hour', 'notSubscribed', { billedHour: '09:00' }, true],
+    [
+      'is still refused where it took that hour, of which it cannot have been',
+      'notSubscribed',
+      { billedHour: '10:00' },
+      true,
+    ],
+    ['is taken where it took a later one', 'notSubscribed', { billedHour: '11:00' }, false],
+    [
+      'is taken so whatever is quarantined',
+      'invalidDimension',
+      { billedHour: '11:00', quarantined: ['invalidTag'] },
+      false,
+    ],
+    ['too late for its hour, goes with a later one', 'timestampOutOfBounds', { billedHour: '11:00' }, false],
+    [
+      'for its tags, is still refused whatever else it takes',
+      'invalidTag',
+      { billedHour: '11:00', quarantined: ['invalidTag'] },
+      true,
+    ],
+    ['for its tags, is taken when the reason is over', 'invalidTag', { quarantined: ['invalidAllocations'] }, false],
+    ['for its allocations', 'invalidAllocations', { billedHour: '11:00', quarantined: ['invalidAllocations'] }, true],
+    ['for nobody knows what', 'invalidRequest', { billedHour: '11:00', quarantined: ['invalidRequest'] }, true],
+  ])('%s: %s', (_, reason, { quarantined = [], billedHour }, expected) => {
+    const refusal = { times: 1, reason, hour: at('10:00') };
+    const isQuarantined = (one: string): boolean => quarantined.includes(one);
+    expect(isStillRefused(refusal, isQuarantined, billedHour === undefined ? null : at(billedHour))).toBe(expected);
+  });
+
+  it.each([
+    [1, true, true],
+    [2, true, false],
+    [3, true, false],
+    [1, false, true],
+    [2, false, true],
+  ])('%i times, in a period that runs: %s, may be tried again: %s', (times, runs, expected) => {
+    expect(mayTryAgain({ times, reason: 'notSubscribed', hour: at('10:00') }, runs)).toBe(expected);
+  });
+
+  it('for its contents has a cause of its reason alone, which stands as long as it waits', () => {
+    const scopes: Readonly<Record<string, string | undefined>> = CAUSE_SCOPE;
+    expect(REFUSED_CONTENTS.map((reason) => scopes[reason])).toEqual(['reason', 'reason', 'reason']);
+  });
+});
