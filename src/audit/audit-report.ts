@@ -21,6 +21,7 @@ export interface AuditReport {
   open: AuditOpenRecord[];
 }
 
+/** From, and up to: ISO UTC. */
 export interface AuditInterval {
   from: string;
   to: string;

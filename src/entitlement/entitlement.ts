@@ -10,12 +10,14 @@ export interface Entitlement {
 /** Whose entitlements: a subscription's, or those of the one subscription that a tenant has of a product. */
 export type EntitlementOwner = string | { tenantId: string; productCode?: string };
 
+/** AWS's last answer about a subscription. */
 export interface EntitlementView {
   subscriptionId: string;
   /** Several may name the same dimension. */
   entitlements: Entitlement[];
   /** When AWS was asked, by the business clock. */
   fetchedAt: Date;
+  /** Milliseconds since then. */
   ageMs: number;
   /** AWS could not be asked again, or lists nothing just now, and this is the last that it said. */
   stale: boolean;

@@ -57,6 +57,7 @@ export interface KnownHandler {
   deadLettered: number;
 }
 
+/** Which deliveries are wanted: all, where nothing is given. */
 export interface EventDeliveryFilter {
   state?: DeliveryState | undefined;
   handlerId?: string | undefined;

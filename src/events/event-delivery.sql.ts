@@ -117,6 +117,7 @@ export interface DeliveryRow {
   occurred_at: Date;
 }
 
+/** `deadLettered`: it failed too often, and a person must look; `skipped`: a person gave it up. */
 export type DeliveryState = 'pending' | 'delivering' | 'delivered' | 'deadLettered' | 'skipped';
 
 export interface DeliveryFilter {

@@ -71,6 +71,7 @@ export interface MarketplaceEventPayloads {
  * names are looked up when the event is delivered; what is stored refers to rows, so that a buyer can be erased.
  */
 export interface AgreementNotice {
+  /** As `Agreement` has them. */
   agreementId: string | null;
   licenseArn: string | null;
   customerAwsAccountId: string | null;
@@ -102,21 +103,27 @@ export type StoredPayload<T extends MarketplaceEventType> = T extends Marketplac
     }
   : never;
 
+/** What a buyer has bought of a dimension. */
 export interface EntitlementNotice {
   dimension: string;
+  /** Amount, yes or no, or text, as the listing has it; null where AWS named none. */
   value: number | boolean | string | null;
   expiresAt: string | null;
 }
 
+/** The record that an event is about. */
 export interface MeteringRecordNotice {
   productCode: string;
   dimension: string;
   /** Null for usage that was set apart: it belongs to no hour. */
   hour: string | null;
+  /** Units; whole but for usage that was never to be sent. */
   quantity: string;
+  /** Why it is where it is: see docs/evidence.md. */
   reason: string | null;
 }
 
+/** What handlers may hear of: docs/events.md. */
 export type MarketplaceEventType = keyof MarketplaceEventPayloads;
 
 /** An event as a handler gets it. A union over `T`: where several types are heard, `type` tells which payload it is. */

@@ -16,6 +16,7 @@ export interface Delivery {
   signal: AbortSignal;
 }
 
+/** What tells a handler from others. */
 export interface HandlerOptions {
   /**
    * Durable name of the handler, unique in the application. Default `Class.method`; give one that survives renaming and

@@ -18,6 +18,7 @@ const ORDER: readonly JobName[] = [
 const WITHIN_MS = 60_000;
 const WITHIN_MAX_MS = 900_000;
 
+/** How long `MarketplaceJobs.runOnce` may take. */
 export interface RunOnceOptions {
   /**
    * How long the run may take. What is under way then ends by itself; nothing more is begun.

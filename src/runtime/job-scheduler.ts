@@ -13,23 +13,37 @@ import { hostIntervalsIn, type HostIntervals } from './host-intervals.js';
 import { Waker } from './waker.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
+/** The module's jobs. How often each runs by itself, the options `jobs.…IntervalMs` say. */
 export type JobName =
+  /** Usage of hours that have settled becomes metering records. */
   | 'seal'
+  /** Records that are due go to AWS. */
   | 'submit'
+  /** What is past its deadline ends; what nears it, or is not answered, is told. */
   | 'deadline'
+  /** Rollups are compared with their events. */
   | 'proof'
+  /** Leases of dead processes are given back, and what may be sent again is. */
   | 'recovery'
+  /** AWS's messages become facts, and subscriptions go on by time. */
   | 'inbox'
+  /** Events go to the host's handlers. */
   | 'deliver'
+  /** AWS is asked about agreements. */
   | 'reconcile'
+  /** AWS is asked what contracts include, where hours wait for it. */
   | 'entitlements'
+  /** Calls are looked up in CloudTrail. */
   | 'audit'
+  /** Alerts are told again, and those that have ended are told. */
   | 'alerts'
+  /** What is old and no evidence is taken away. */
   | 'retention';
 
 /** One piece of background work. `run` does all there is to do now, and returns early when `signal` aborts. */
 export interface Job {
   readonly name: JobName;
+  /** Milliseconds between two runs. */
   readonly intervalMs: number;
   run(signal: AbortSignal): Promise<void>;
 }
@@ -74,6 +88,7 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
     this.slots.set(job.name, slot);
   }
 
+  /** The jobs of this process. */
   get names(): JobName[] {
     return [...this.slots.keys()];
   }

@@ -9,8 +9,11 @@ export interface KnownCustomer {
   tenantId?: string;
   /** At least one name that AWS meters by: of a license product the LicenseArn or the agreement id. */
   licenseArn?: string;
+  /** `agmt-…` */
   agreementId?: string;
+  /** Twelve digits. */
   customerAwsAccountId?: string;
+  /** AWS's older name of the buyer, for a `legacy` product. */
   customerIdentifier?: string;
   /** First UTC hour whose usage this module bills: everything before was billed by the system that came before. */
   billedFrom: Date;
@@ -22,6 +25,7 @@ export interface KnownCustomerResult {
   subscriptionId: string | null;
   /** `linked`: the subscription was known, and has this tenant or hour from now on. */
   outcome: 'registered' | 'linked' | 'unchanged' | 'refused';
+  /** First UTC hour that this module bills; null where it was refused. */
   billedFrom: Date | null;
   /** Why it was refused; nothing of it was written. */
   error: MarketplaceMeteringError | null;

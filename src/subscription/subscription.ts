@@ -12,7 +12,9 @@ export type { SubscriptionState } from './agreements/subscription-state.js';
  * every renewal.
  */
 export interface Subscription {
+  /** A UUID. One that was folded into another is another's name: `get` finds that one by it. */
   id: string;
+  /** The product code of the listing. */
   productCode: string;
   /** The host's tenant; null until a registration code was claimed. */
   tenantId: string | null;
@@ -35,16 +37,23 @@ export interface Subscription {
 export interface Agreement {
   /** `agmt-…`, as AWS printed it. */
   agreementId: string | null;
+  /** Of the license, as AWS printed it. A renewal may keep it or bring another. */
   licenseArn: string | null;
+  /** Twelve digits. */
   customerAwsAccountId: string | null;
+  /** AWS's older name of the buyer at this product. */
   customerIdentifier: string | null;
+  /** `prod-…`, the entity id of the listing. */
   productId: string | null;
+  /** `offer-…`: a private offer has one of its own. */
   offerId: string | null;
   /** Null where nobody has told a start, nor anything that stands for one. */
   startsAt: Date | null;
   /** Where it has ended, or will end by AWS's word. */
   endsAt: Date | null;
+  /** Whether it is in its free trial, or begins with one. */
   isTrial: boolean;
+  /** The agreement that it renews, replaces or follows. */
   previousAgreementId: string | null;
 }
 

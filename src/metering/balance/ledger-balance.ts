@@ -92,6 +92,7 @@ export interface UnprovenRollup {
   foundSum: string | null;
 }
 
+/** Which balances are wanted: all, where nothing is given. */
 export interface BalanceFilter {
   customerId?: string | undefined;
   /** Of this tenant: one customer per product. */
@@ -102,6 +103,7 @@ export interface BalanceFilter {
   conserved?: boolean | undefined;
   /** Keyset: rows after this customer and dimension. */
   after?: { customerId: string; dimension: string } | undefined;
+  /** Rows at most. Default: all. */
   limit?: number | undefined;
 }
 

@@ -16,7 +16,9 @@ const DATA = {
   ...{ KiB: 1n << 10n, MiB: 1n << 20n, GiB: 1n << 30n, TiB: 1n << 40n },
 } as const;
 
+/** In which a duration is measured. */
 export type TimeUnit = keyof typeof TIME;
+/** In which a length is measured: kB to TB are powers of 1,000 bytes, KiB to TiB of 1,024. */
 export type DataUnit = keyof typeof DATA;
 
 export const isTimeUnit = (unit: string): unit is TimeUnit => Object.hasOwn(TIME, unit);

@@ -52,6 +52,7 @@ export interface TemporalInstant {
   readonly epochMilliseconds: number;
 }
 
+/** What became of one event. */
 export interface RecordResult {
   /** Id of the event in the ledger. The same key always gives the same id. */
   eventId: string;
@@ -65,6 +66,7 @@ export interface RecordResult {
   subscriptionId: string | null;
 }
 
+/** How usage is recorded. A member that does not exist is refused (`MANAGER_INVALID`). */
 export interface RecordOptions {
   /**
    * A transaction of the host in the same database: the usage is durable with that commit, and gone with its rollback.

@@ -6,7 +6,7 @@ export type ConflictFinding =
   | { recordOfOurs: true }
   /** Another system's record, of so many units: a whole number. */
   | { quantityOnFile: number };
-/** Who decides, 1 to 255 characters, and where it matters why: decisions about money are signed. */
+/** Who decides, and why, each 1 to 255 characters: decisions about money are signed. */
 export interface Signed {
   by: string;
   reason: string;

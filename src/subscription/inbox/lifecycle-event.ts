@@ -90,6 +90,7 @@ export type LifecycleEvent<T extends LifecycleEventType = LifecycleEventType> = 
   };
 }[T];
 
+/** Who said it: AWS by one of its ways in, the host, or this module for what it has read or asked. */
 export type MessageOrigin = 'eventBridge' | 'sns' | 'sqs' | 'http' | 'host' | 'registration' | 'reconciliation';
 
 /** A message as one of the ways in received it, told apart from its repeats by origin and id. */
