@@ -48,6 +48,8 @@ export const PRODUCTS: readonly string[] = [
     generation integer NOT NULL CHECK (generation > 0),
     revision integer NOT NULL DEFAULT 0 CHECK (revision >= 0),
     settings jsonb NOT NULL,
+    -- Business time: units that the options include count from then on.
+    in_force_from timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (seller_account, product_code, generation),
     FOREIGN KEY (seller_account, product_code) REFERENCES marketplace.product

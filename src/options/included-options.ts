@@ -25,7 +25,8 @@ export interface IncludedUnitsOptions {
    * Units included in each term, whatever the buyer has bought. Without it AWS is asked (GetEntitlements).
    *
    * Give it where every buyer has the same units, and for AMI and container products, whose buyers' entitlements cannot
-   * be asked for.
+   * be asked for. Changed in the middle of a term, more count from the hour of the start that says so, fewer from the
+   * next: what was included stays, what was billed too.
    *
    * @unit units of the contract dimension
    * @range 0 to 9,007,199,254,740,991
@@ -36,7 +37,7 @@ export interface IncludedUnitsOptions {
   /**
    * Units of usage that one unit of the contract stands for.
    *
-   * Give `1000` where a pack of the contract holds 1,000 calls.
+   * Give `1000` where a pack of the contract holds 1,000 calls. A change counts as one of `units` does.
    *
    * @unit units of usage
    * @range 1 to 1,000,000,000

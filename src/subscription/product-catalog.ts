@@ -117,7 +117,8 @@ export class ProductCatalog {
     if (standing !== 'newer') return standing === 'inForce';
     const [before] = generations;
     const generation = (before?.generation ?? 0) + 1;
-    await insertSettings(tx, sellerAccount, productCode, { generation, revision, settings });
+    const now = this.options.clock.now();
+    await insertSettings(tx, sellerAccount, productCode, { generation, revision, settings }, now);
     if (before) {
       const changes = differingSettings(settings, before.settings, 'before');
       if (revision !== before.revision) changes.push(`settingsRevision: here ${revision}, before ${before.revision}`);

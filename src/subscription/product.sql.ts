@@ -71,11 +71,13 @@ export async function insertSettings(
   sellerAccount: string,
   productCode: string,
   { generation, revision, settings }: SettingsRow,
+  inForceFrom: Date,
 ): Promise<void> {
   await tx.query(
-    `INSERT INTO marketplace.product_settings (seller_account, product_code, generation, revision, settings)
-     VALUES ($1, $2, $3, $4, $5)`,
-    [sellerAccount, productCode, generation, revision, JSON.stringify(settings)],
+    `INSERT INTO marketplace.product_settings
+       (seller_account, product_code, generation, revision, settings, in_force_from)
+     VALUES ($1, $2, $3, $4, $5, $6)`,
+    [sellerAccount, productCode, generation, revision, JSON.stringify(settings), inForceFrom.toISOString()],
   );
 }
 

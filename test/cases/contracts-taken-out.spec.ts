@@ -70,3 +70,54 @@ describe('what was held of a contract', () => {
     });
   });
 });
+
+describe('units that the options say, changed in the middle of a term', () => {
+  const including = (units: number, factor = 1) => ({
+    contractDimensions: ['pack'],
+    includedUnits: [{ contractDimension: 'pack', covers: ['requests'], units, factor }],
+  });
+  it.each([
+    ['units', including(1000), including(500)],
+    ['the factor', including(10, 100), including(10, 50)],
+  ])('%s: nothing that was included is billed, nor what was billed owed', async (_, before, fewer) => {
+    await withWorld({ lists: [PRODUCT_CODE], product: before }, async (world) => {
+      const buyer = await world.join('acme');
+      const use = async (units: number): Promise<void> => {
+        await buyer.use(units);
+        await world.pass(1.5);
+      };
+      await use(800);
+      await world.restart({ product: fewer });
+      await world.pass(1);
+      await use(100);
+      await world.expectUnits({ billed: { 'l-1': 100 }, included: 800 });
+      await world.restart({ product: including(2000) });
+      await use(1100);
+      await use(300);
+      await world.expectUnits({ billed: { 'l-1': 300 }, included: 2000 });
+      expect(await world.alerts()).toEqual([]);
+    });
+  });
+
+  it('the factor of what AWS says: nothing that was included is billed, nor what was billed owed', async () => {
+    const packs = (factor: number) => ({
+      contractDimensions: ['pack'],
+      includedUnits: [{ contractDimension: 'pack', covers: ['requests'], factor }],
+    });
+    await withWorld({ lists: [PRODUCT_CODE], product: packs(1000) }, async (world) => {
+      const buyer = await world.join('acme', { entitlements: [{ dimension: 'pack', value: 1 }] });
+      await buyer.use(800);
+      await world.pass(1.5);
+      await world.restart({ product: packs(500) });
+      await world.pass(1);
+      await buyer.use(100);
+      await world.pass(2);
+      await world.expectUnits({ billed: { 'l-1': 100 }, included: 800 });
+      await world.restart({ product: packs(1500) });
+      await buyer.use(900);
+      await world.pass(2);
+      await world.expectUnits({ billed: { 'l-1': 300 }, included: 1500 });
+      expect(await world.alerts()).toEqual([]);
+    });
+  });
+});

@@ -6,9 +6,15 @@ import { firstAfter, plusMs } from '../../runtime/clock.js';
 import { fromUnits, type Scaled, scaled } from '../../runtime/decimal.js';
 import { ANSWER_SETTLES_AFTER_MS, missingFrom } from '../../subscription/agreements/agreement-life.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
-import { type CountedUsageRow, loadSaid, type SaidRow, sumCountedUsage } from './included-load.sql.js';
+import { type CountedUsageRow, loadGivenUnits, loadSaid, type SaidRow, sumCountedUsage } from './included-load.sql.js';
 import { IncludedPool, type KnownQuantity, type PoolTerms, poolTermsOf } from './included-pool.js';
-import { quantityStepsOf, type SaidEntitlements } from './included-quantity.js';
+import {
+  givenStepsOf,
+  type QuantityStep,
+  quantityStepsOf,
+  usageStepsOf,
+  type SaidEntitlements,
+} from './included-quantity.js';
 import { type Period } from './period.js';
 import { type PeriodRow } from './sealing-load.sql.js';
 
@@ -26,6 +32,7 @@ export class IncludedFacts {
     private readonly products: ReadonlyMap<string, ResolvedProduct>,
     private readonly said: ReadonlyMap<string, SaidRow>,
     private readonly usage: ReadonlyMap<string, readonly CountedUsageRow[]>,
+    private readonly given: ReadonlyMap<ResolvedIncludedUnits, readonly QuantityStep[]>,
     private readonly books: PeriodBooks,
     private readonly now: Date,
   ) {}
@@ -46,7 +53,7 @@ export class IncludedFacts {
       options.flatMap((product) => (product.includedUnits.length > 0 ? [[product.productCode, product] as const] : [])),
     );
     const concerned = timelines.filter(({ productCode }) => products.has(productCode));
-    if (concerned.length === 0) return new IncludedFacts(products, new Map(), new Map(), books, now);
+    if (concerned.length === 0) return new IncludedFacts(products, new Map(), new Map(), new Map(), books, now);
     const agreements = new Set(
       concerned.flatMap(({ subscriptions }) =>
         subscriptions.flatMap(({ spans }) =>
@@ -62,6 +69,7 @@ export class IncludedFacts {
       products,
       new Map(said.map((row) => [row.agreement_id, row])),
       new Map(),
+      await givenSteps(tx, sellerAccount, [...products.values()]),
       books,
       now,
     );
@@ -81,7 +89,7 @@ export class IncludedFacts {
       const key = `${row.period_id} ${row.dimension}`;
       usage.set(key, [...(usage.get(key) ?? []), row]);
     }
-    return new IncludedFacts(products, facts.said, usage, books, now);
+    return new IncludedFacts(products, facts.said, usage, facts.given, books, now);
   }
 
   /** Undefined where nothing is included of what the dimension bills. */
@@ -159,9 +167,11 @@ export class IncludedFacts {
   }
 
   private termsOf(period: Period, units: ResolvedIncludedUnits): { known: KnownQuantity | null; terms: PoolTerms } {
-    const known = units.units === undefined ? this.saidOf(period, units) : fixed(units.units);
+    const given = this.given.get(units) ?? [];
+    const known = units.units === undefined ? this.saidOf(period, units) : saidByOptions(given);
     const startsAt = this.said.get(period.agreementId)?.first_run_at ?? period.spans[0]?.startsAt ?? this.now;
-    return { known, terms: poolTermsOf(units, known ?? { steps: [], renewals: [] }, startsAt, this.now) };
+    const steps = units.units === undefined ? usageStepsOf(known?.steps ?? [], given) : given;
+    return { known, terms: poolTermsOf(units, { steps, renewals: known?.renewals ?? [] }, startsAt, this.now) };
   }
 
   private saidOf(period: Period, { contractDimension }: ResolvedIncludedUnits): KnownQuantity | null {
@@ -201,9 +211,38 @@ function historyOf(rows: readonly SaidRow[]): SaidEntitlements[] {
   return said.map((one, index) => ({ ...one, otherwiseAt: one.otherwiseAt ?? said[index - 1]?.fetchedAt ?? null }));
 }
 
-function fixed(units: number): KnownQuantity {
-  const steps = [{ fromHour: Number.NEGATIVE_INFINITY, quantity: fromUnits(units) }];
+function saidByOptions(steps: readonly QuantityStep[]): KnownQuantity {
   return { steps, renewals: [], last: null, asOf: null, isFinal: false };
+}
+
+/** What the options say, by the entry that says it: included units, or for what one unit of the contract stands. */
+async function givenSteps(
+  tx: LedgerSql,
+  sellerAccount: string,
+  products: readonly ResolvedProduct[],
+): Promise<Map<ResolvedIncludedUnits, QuantityStep[]>> {
+  const codes = products.map(({ productCode }) => productCode);
+  const rows = await loadGivenUnits(tx, sellerAccount, codes);
+  return new Map(
+    products.flatMap(({ productCode, includedUnits }) =>
+      includedUnits.map((entry) => {
+        const before = rows.flatMap(({ product_code: code, included, in_force_from: from }) => {
+          const one = included.find(({ contractDimension }) => contractDimension === entry.contractDimension);
+          const isAlike = code === productCode && one && (one.units === undefined) === (entry.units === undefined);
+          return isAlike ? [{ from, amount: amountOf(one) }] : [];
+        });
+        const steps = givenStepsOf(before);
+        const amount = amountOf(entry);
+        // Those in force are these: who has others seals nothing.
+        const isKnown = steps.at(-1)?.quantity === amount;
+        return [entry, isKnown ? steps : [{ fromHour: Number.NEGATIVE_INFINITY, quantity: amount }]];
+      }),
+    ),
+  );
+}
+
+function amountOf({ units, factor }: { units?: number | undefined; factor: number }): bigint {
+  return units === undefined ? BigInt(factor) : fromUnits(units) * BigInt(factor);
 }
 
 const distinct = (hours: readonly number[]): number[] => [...new Set(hours)].sort((a, b) => a - b);

@@ -125,3 +125,25 @@ export function loadSealedBlocks(
     [sellerAccount, booked.map(({ periodId }) => periodId), booked.map(({ dimension }) => dimension)],
   );
 }
+
+export interface GivenUnitsRow {
+  product_code: string;
+  /** `products[].includedUnits` as it was resolved. */
+  included: { contractDimension: string; units?: number; factor: number }[];
+  in_force_from: Date;
+}
+
+/** What the options of each start said is included, in the order of starts. */
+export function loadGivenUnits(
+  tx: LedgerSql,
+  sellerAccount: string,
+  productCodes: readonly string[],
+): Promise<GivenUnitsRow[]> {
+  return tx.query<GivenUnitsRow>(
+    `SELECT product_code, (settings->>'products[].includedUnits')::jsonb AS included, in_force_from
+     FROM marketplace.product_settings
+     WHERE seller_account = $1 AND product_code = ANY ($2::text[]) AND settings ? 'products[].includedUnits'
+     ORDER BY product_code, generation`,
+    [sellerAccount, productCodes],
+  );
+}

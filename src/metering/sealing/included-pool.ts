@@ -40,21 +40,21 @@ export interface UsedHour {
   sum: Scaled;
 }
 
+/** @param steps in units of usage */
 export function poolTermsOf(
-  units: ResolvedIncludedUnits,
+  units: Pick<ResolvedIncludedUnits, 'per'>,
   { steps, renewals }: Pick<KnownQuantity, 'steps' | 'renewals'>,
   startsAt: Date,
   now: Date,
 ): PoolTerms {
   const starts = termStarts(startsAt, { renewals, per: units.per, until: plusMs(now, HOUR_MS) });
-  const factor = BigInt(units.factor);
-  const quantityAt = (hour: HourNumber): Scaled =>
-    (steps.findLast(({ fromHour }) => fromHour <= hour)?.quantity ?? steps[0]?.quantity ?? 0n) * factor;
+  const unitsAt = (hour: HourNumber): Scaled =>
+    steps.findLast(({ fromHour }) => fromHour <= hour)?.quantity ?? steps[0]?.quantity ?? 0n;
   const terms = starts.map((fromHour, index) => {
     const next = starts[index + 1] ?? Number.POSITIVE_INFINITY;
     const inside = steps.filter((step) => step.fromHour > fromHour && step.fromHour < next);
     const hours = [fromHour, ...new Set(inside.map((step) => step.fromHour))];
-    return { fromHour, stretches: hours.map((hour) => ({ fromHour: hour, units: quantityAt(hour) })) };
+    return { fromHour, stretches: hours.map((hour) => ({ fromHour: hour, units: unitsAt(hour) })) };
   });
   const boundaries = terms.flatMap(({ stretches }) => stretches.map(({ fromHour }) => fromHour)).slice(1);
   return { terms, boundaries };

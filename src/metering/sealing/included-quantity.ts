@@ -72,6 +72,40 @@ export function quantityStepsOf(
   return { steps, renewals };
 }
 
+/** What the options of a start say. */
+export interface Given {
+  from: Date;
+  /** Units of usage that are included, or for which one unit of the contract stands. */
+  amount: bigint;
+}
+
+/**
+ * What the options say from which hour: of the first start from the beginning; more from the hour of the start that
+ * says so, less from the hour after it, so that nothing that was sealed as included is taken back.
+ * @param given in the order of starts
+ */
+export function givenStepsOf(given: readonly Given[]): QuantityStep[] {
+  const steps: QuantityStep[] = [];
+  for (const { from, amount } of given) {
+    const before = steps.at(-1);
+    if (before?.quantity === amount) continue;
+    const hour = before && amount > before.quantity ? hourNumberOf(from) : hourFrom(from);
+    steps.push({ fromHour: before ? Math.max(before.fromHour, hour) : lastHourOf(steps), quantity: amount });
+  }
+  return steps;
+}
+
+/** Units of usage: what AWS says, times what one of them stands for, each from its hour. */
+export function usageStepsOf(said: readonly QuantityStep[], factors: readonly QuantityStep[]): QuantityStep[] {
+  if (said.length === 0) return [];
+  const hours = new Set([...said, ...factors].map(({ fromHour }) => fromHour));
+  const at = (steps: readonly QuantityStep[], hour: HourNumber): bigint =>
+    (steps.findLast(({ fromHour }) => fromHour <= hour) ?? steps[0])?.quantity ?? 0n;
+  return [...hours]
+    .sort((a, b) => (a < b ? -1 : 1))
+    .map((fromHour) => ({ fromHour, quantity: at(said, fromHour) * at(factors, fromHour) }));
+}
+
 /** Whether AWS had listed nothing at all before. */
 function isSilentBefore(said: readonly SaidEntitlements[], at: Date): boolean {
   return said.every(({ fetchedAt, entitlements }) => fetchedAt >= at || entitlements.length === 0);

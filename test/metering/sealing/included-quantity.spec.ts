@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { quantityStepsOf, type SaidEntitlements } from '../../../src/metering/sealing/included-quantity.js';
+import {
+  givenStepsOf,
+  type QuantityStep,
+  quantityStepsOf,
+  type SaidEntitlements,
+  usageStepsOf,
+} from '../../../src/metering/sealing/included-quantity.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
-import { formatDecimal } from '../../../src/runtime/decimal.js';
+import { formatDecimal, fromUnits } from '../../../src/runtime/decimal.js';
 
 const at = (time: string): Date => new Date(`2026-11-11T${time}:00Z`);
 type Value = number | boolean | string | null;
@@ -22,13 +28,16 @@ function said(fetched: string, otherwise: string | null, ...rows: (Row | Value)[
   };
 }
 
+const shown = (steps: readonly QuantityStep[]): string[][] =>
+  steps.map(({ fromHour, quantity }) => [
+    Number.isFinite(fromHour) ? new Date(fromHour * HOUR_MS).toISOString().slice(11, 13) : 'start',
+    formatDecimal(quantity),
+  ]);
+
 function read(history: readonly SaidEntitlements[], told: readonly string[] = []) {
   const { steps, renewals } = quantityStepsOf(history, told.map(at), 'pack');
   return {
-    steps: steps.map(({ fromHour, quantity }) => [
-      Number.isFinite(fromHour) ? new Date(fromHour * HOUR_MS).toISOString().slice(11, 13) : 'start',
-      formatDecimal(quantity),
-    ]),
+    steps: shown(steps),
     renewals: renewals.map((renewal) => renewal.toISOString().slice(11, 16)),
   };
 }
@@ -293,5 +302,93 @@ describe('K29 silence right after the purchase', () => {
       ['13', '0'],
       ['14', '8'],
     ]);
+  });
+});
+
+describe('units that the options say', () => {
+  it.each<[string, [string, number][], [string, string][]]>([
+    ['of one start count from the beginning', [['10:20', 1000]], [['start', '1000']]],
+    [
+      'are fewer from the hour after the start that says so',
+      [
+        ['10:20', 1000],
+        ['14:10', 500],
+      ],
+      [
+        ['start', '1000'],
+        ['15', '500'],
+      ],
+    ],
+    [
+      'are fewer from the very hour where it begins with the start',
+      [
+        ['10:20', 1000],
+        ['14:00', 500],
+      ],
+      [
+        ['start', '1000'],
+        ['14', '500'],
+      ],
+    ],
+    [
+      'are more from the hour of the start',
+      [
+        ['10:20', 500],
+        ['14:10', 2000],
+      ],
+      [
+        ['start', '500'],
+        ['14', '2000'],
+      ],
+    ],
+    [
+      'stay where a start says the same',
+      [
+        ['10:20', 500],
+        ['14:10', 500],
+      ],
+      [['start', '500']],
+    ],
+    [
+      'never begin before those that they follow',
+      [
+        ['10:20', 1000],
+        ['14:10', 500],
+        ['14:20', 700],
+      ],
+      [
+        ['start', '1000'],
+        ['15', '500'],
+        ['15', '700'],
+      ],
+    ],
+  ])('%s', (_, given, steps) => {
+    const found = givenStepsOf(given.map(([from, units]) => ({ from: at(from), amount: fromUnits(units) })));
+    expect(shown(found)).toEqual(steps);
+  });
+});
+
+describe('units of usage', () => {
+  const steps = (...given: [number, bigint][]): QuantityStep[] =>
+    given.map(([fromHour, quantity]) => ({ fromHour, quantity }));
+  const START = Number.NEGATIVE_INFINITY;
+
+  it.each<[string, QuantityStep[], QuantityStep[], QuantityStep[]]>([
+    ['are none where AWS has said none yet', [], steps([START, 1000n]), []],
+    ['are what it says, times the factor', steps([START, 2n]), steps([START, 1000n]), steps([START, 2000n])],
+    [
+      'change with either, from its hour',
+      steps([START, 2n], [12, 3n]),
+      steps([START, 1000n], [10, 500n]),
+      steps([START, 2000n], [10, 1000n], [12, 1500n]),
+    ],
+    [
+      'change once where both do',
+      steps([START, 2n], [12, 3n]),
+      steps([START, 10n], [12, 20n]),
+      steps([START, 20n], [12, 60n]),
+    ],
+  ])('%s', (_, said, factors, expected) => {
+    expect(usageStepsOf(said, factors)).toEqual(expected);
   });
 });
