@@ -8,7 +8,7 @@ import { type ResolvedOptions } from '../options/resolved-options.js';
 import { plusMs } from '../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { type AbsenceObstacle, obstaclesToAbsence, obstacleText } from './absence.js';
-import { selectAnswersOf, selectUnclearEvents } from './doubtful-events.sql.js';
+import { selectAnswersOf, selectUnclearEventsOf } from './doubtful-events.sql.js';
 import { attemptWindows } from './look-plan.js';
 import { type OpenRecordRow, selectOpenRecords } from './open-records.sql.js';
 import { selectCoverage } from './trail-coverage.sql.js';
@@ -39,8 +39,9 @@ export class AbsentRecords {
     const coverage = await selectCoverage(this.database, sellerAccount, span);
     const coverageOf = (region: string) =>
       coverage.filter((one) => one.region === region && one.operation === record.operation);
+    const attemptIds = record.attempts.map(({ id }) => id);
     const doubtful = [
-      ...(await selectUnclearEvents(this.database, sellerAccount, span, UNCLEAR_MAX)),
+      ...(await selectUnclearEventsOf(this.database, sellerAccount, windows, attemptIds, UNCLEAR_MAX)),
       ...(await selectAnswersOf(this.database, sellerAccount, record.id)),
     ];
     return obstaclesToAbsence(record, coverageOf, doubtful, clock.now());

@@ -17,6 +17,36 @@ export function selectUnclearEvents(
   );
 }
 
+/**
+ * Events of which nobody knows the content, and that may be a call of these attempts: by their id, or within their
+ * windows where they name none. What names another attempt, of this or another ledger, is left out here: a bounded list
+ * must not be filled by what says nothing.
+ */
+export function selectUnclearEventsOf(
+  sql: LedgerSql,
+  sellerAccount: string,
+  windows: readonly Interval[],
+  attemptIds: readonly string[],
+  limit: number,
+): Promise<DoubtfulEvent[]> {
+  return sql.query<DoubtfulEvent>(
+    `SELECT id AS "eventId", region, at, attempt_id AS "attemptId", content AS kind FROM marketplace.trail_event
+     WHERE seller_account = $1 AND content <> 'read' AND at >= ($2::timestamptz[])[1] AND at < ($3::timestamptz[])[$4]
+       AND (attempt_id = ANY ($5::uuid[]) OR attempt_id IS NULL AND EXISTS (
+         SELECT FROM unnest($2::timestamptz[], $3::timestamptz[]) AS called (from_at, to_at)
+         WHERE at >= called.from_at AND at < called.to_at))
+     ORDER BY at, id LIMIT $6`,
+    [
+      sellerAccount,
+      windows.map(({ from }) => from.toISOString()),
+      windows.map(({ to }) => to.toISOString()),
+      windows.length,
+      attemptIds,
+      limit,
+    ],
+  );
+}
+
 /** What AWS answered about a record to calls of ours that are not known to be refused. */
 export function selectAnswersOf(sql: LedgerSql, sellerAccount: string, recordId: string): Promise<DoubtfulEvent[]> {
   return sql.query<DoubtfulEvent>(

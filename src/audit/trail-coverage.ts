@@ -63,16 +63,20 @@ export function settledParts(read: readonly ReadInterval[], settleMs: number): I
 /**
  * What a trail's files of one region cover, by the times in their names: CloudTrail delivers about every five minutes,
  * up to fifteen late, and nothing where nothing was called. Deliveries an hour apart or less follow each other; a
- * longer silence is a gap, and so is what a file held that cannot be read.
+ * longer silence is a gap, and so is what a file held that cannot be read. A row of files covers what was called from
+ * the first of them on: what was called before may lie in a file before it, which nobody has given us.
  * @param broken times in the names of those files
  */
 export function coverageOfDeliveries(delivered: readonly Date[], broken: readonly Date[]): Interval[] {
   const times = [...delivered, ...broken].map((time) => time.getTime()).sort((a, b) => a - b);
-  const covered = times.flatMap((time, index) => {
+  const covered: Interval[] = [];
+  let first = times[0] ?? 0;
+  for (const [index, time] of times.entries()) {
     const next = times[index + 1];
-    if (next === undefined || next - time > DELIVERY_SILENCE_MS) return [];
-    return [{ from: new Date(time - DELIVERY_DELAY_MS), to: new Date(next - DELIVERY_DELAY_MS) }];
-  });
+    if (next !== undefined && next - time <= DELIVERY_SILENCE_MS) continue;
+    covered.push({ from: new Date(first), to: new Date(time - DELIVERY_DELAY_MS) });
+    first = next ?? 0;
+  }
   const lost = broken.map((time) => ({
     from: new Date(time.getTime() - DELIVERY_SILENCE_MS),
     to: new Date(time.getTime() + 1),

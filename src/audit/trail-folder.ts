@@ -39,6 +39,8 @@ export interface TrailFolderResult {
   /** Files that could not be read to their end: each is a gap. At most 100 are named. */
   brokenFiles: { file: string; why: string }[];
   brokenFileCount: number;
+  /** Logs that were not read, because `signal` ended the reading: each is a gap until the folder is read again. */
+  unreadFiles: number;
   /** Calls that send usage. An event that stands in several trails counts each time, and is taken in once. */
   events: number;
   /** Of other accounts than the one that counts. */
@@ -77,9 +79,11 @@ export class TrailFolderReader {
     const readAt = this.options.clock.now();
     const reading = new FolderReading(accountId);
     for await (const file of filesIn(folder)) {
-      if (signal?.aborted === true) break;
       const name = reading.classify(file);
-      if (name !== null) await this.readFile(file, path.relative(folder, file), name, reading);
+      if (name === null) continue;
+      // Files come in no order: what lies between those that were read counts as read only where it was.
+      if (signal?.aborted === true) reading.leave(name);
+      else await this.readFile(file, path.relative(folder, file), name, reading);
     }
     for (const [region, { delivered, broken }] of reading.regions) {
       for (const span of coverageOfDeliveries(delivered, broken)) {
@@ -106,6 +110,7 @@ export class TrailFolderReader {
       for (const hour of count.hours) reading.hours.add(hour);
     };
     const records = recordsIn(file);
+    let isTimed = true;
     for (let index = 1; ; index += 1) {
       let next: IteratorResult<string, void>;
       try {
@@ -117,7 +122,7 @@ export class TrailFolderReader {
         break;
       }
       if (next.done === true) {
-        reading.delivered(name, null);
+        reading.delivered(name, null, isTimed);
         break;
       }
       // Most of a trail is not about usage: nothing else is even parsed.
@@ -127,6 +132,8 @@ export class TrailFolderReader {
         result.foreignEvents += 1;
         continue;
       }
+      // Nobody knows when it was called, but that it lies in this file.
+      if (read.kind === 'unreadable' && read.at === null) isTimed = false;
       const place = { id: `${shown}#${index}`, operation: 'BatchMeterUsage', region: name.region } as const;
       batch.push({ reading: read, place: { ...place, at: name.deliveredAt } });
       if (batch.length >= EVENTS_AT_ONCE) await flush();
@@ -152,7 +159,7 @@ class FolderReading {
   readonly hours = new Set<number>();
   readonly result: TrailFolderResult = {
     ...{ files: 0, skippedFiles: 0, foreignFiles: 0, brokenFiles: [], brokenFileCount: 0, events: 0 },
-    ...{ foreignEvents: 0, omittedEvents: 0, unreadableEvents: 0, settledRecords: 0 },
+    ...{ foreignEvents: 0, omittedEvents: 0, unreadableEvents: 0, settledRecords: 0, unreadFiles: 0 },
   };
 
   constructor(readonly accountId: string) {}
@@ -166,16 +173,24 @@ class FolderReading {
     return null;
   }
 
-  delivered({ region, deliveredAt }: LogName, broken: { file: string; why: string } | null): void {
-    const times = this.regions.get(region) ?? { delivered: [], broken: [] };
-    this.regions.set(region, times);
+  /** @param isTimed whether it is known of each event in it when it was */
+  delivered(name: LogName, broken: { file: string; why: string } | null, isTimed = true): void {
+    const times = this.timesOf(name);
     this.result.files += 1;
-    if (broken === null) {
-      times.delivered.push(deliveredAt);
-      return;
-    }
-    times.broken.push(deliveredAt);
+    (broken === null && isTimed ? times.delivered : times.broken).push(name.deliveredAt);
+    if (broken === null) return;
     this.result.brokenFileCount += 1;
     if (this.result.brokenFiles.length < NAMED_MAX) this.result.brokenFiles.push(broken);
+  }
+
+  leave(name: LogName): void {
+    this.timesOf(name).broken.push(name.deliveredAt);
+    this.result.unreadFiles += 1;
+  }
+
+  private timesOf({ region }: LogName): { delivered: Date[]; broken: Date[] } {
+    const times = this.regions.get(region) ?? { delivered: [], broken: [] };
+    this.regions.set(region, times);
+    return times;
   }
 }

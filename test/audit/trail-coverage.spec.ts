@@ -128,16 +128,17 @@ describe('coverage of the files of a trail', () => {
   it.each<[string, number[], number[], [number, number][]]>([
     ['no file', [], [], []],
     ['one file alone proves nothing', [60], [], []],
-    ['files every five minutes', [60, 65, 70], [], [[45, 55]]],
-    ['out of order', [70, 60, 65], [], [[45, 55]]],
-    ['a silence of an hour is none', [60, 120], [], [[45, 105]]],
+    ['files every five minutes', [60, 65, 70, 75, 80], [], [[60, 65]]],
+    ['out of order', [70, 60, 80, 65, 75], [], [[60, 65]]],
+    ['nothing that was called before the first file: it may lie in one that is not here', [60, 70], [], []],
+    ['a silence of an hour is none', [60, 120], [], [[60, 105]]],
     [
       'a gap of two hours',
-      [60, 65, 185, 190],
+      [60, 80, 200, 220],
       [],
       [
-        [45, 50],
-        [170, 175],
+        [60, 65],
+        [200, 205],
       ],
     ],
     [
@@ -145,8 +146,8 @@ describe('coverage of the files of a trail', () => {
       [60, 120, 300, 360],
       [180],
       [
-        [45, 120],
-        [285, 345],
+        [60, 120],
+        [300, 345],
       ],
     ],
     [
@@ -154,7 +155,7 @@ describe('coverage of the files of a trail', () => {
       [0, 60, 120, 240, 300],
       [180],
       [
-        [-15, 120],
+        [0, 120],
         [180, 285],
       ],
     ],

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
@@ -24,6 +24,7 @@ import { at, withWorld } from './routes.js';
 
 jest.setTimeout(300_000);
 
+const ACCOUNT = '123456789012';
 const HOURS = { from: at('2026-11-11T09:00:00Z'), to: at('2026-11-11T13:00:00Z') };
 
 describe('K35 what AWS refused, and what it answered otherwise', () => {
@@ -139,6 +140,45 @@ describe('K36 content that CloudTrail left out', () => {
       });
     },
   );
+});
+
+describe('K36 many events without content', () => {
+  it('however many others name their attempts beside it: one that names nobody, and may be the call, stands against absent', async () => {
+    const options = { audit: { lookupEvents: 'saas', onAbsent: 'settle' } } as const;
+    await withWorld(audited({ options }), async (world) => {
+      const { faults } = world.simulator;
+      const buyer = await world.join('acme');
+      await world.goTo('2026-11-11T10:20:00Z');
+      await buyer.use(5);
+      const away = faults.add({ kind: 'resetBefore', operation: 'BatchMeterUsage' });
+      await world.goTo('2026-11-11T11:12:00Z');
+      await giveUp(world);
+      away.remove();
+      const [record] = await world.records<RecordRow>();
+      const [claimed] = await world.database.query<{ last: Date }>(
+        `SELECT max(a.claimed_at) AS last FROM marketplace.attempt a
+         JOIN marketplace.attempt_record e ON e.attempt_id = a.id WHERE e.record_id = $1`,
+        [record!.id],
+      );
+      const called = claimed!.last.getTime();
+      const entered = (id: string, afterMs: number, count: number, attemptId: string | null): Promise<unknown> =>
+        world.database.query(
+          `INSERT INTO marketplace.trail_event (seller_account, id, operation, region, at, attempt_id, content, seen_at)
+           SELECT seller_account, $1 || n, 'BatchMeterUsage', 'us-east-1', $2, $3, 'omitted', $2
+           FROM marketplace.metering_record, generate_series(1, $5::int) AS n WHERE id = $4`,
+          [id, new Date(called + afterMs).toISOString(), attemptId, record!.id, count],
+        );
+      // Big calls that name attempts which are not the record's, and one that names nobody, in the same minute.
+      await entered('other-', 1000, 120, '019a0000-0000-7000-8000-000000000001');
+      await entered('nameless-', 2000, 1, null);
+      const { open } = await auditOf(world).report(HOURS);
+      const mine = open.find(({ recordId }) => recordId === record?.id);
+      expect(mine?.obstacles.filter((text) => text.includes('content unknown'))).toEqual([
+        expect.stringContaining('event nameless-1 '),
+      ]);
+      await expectLedgerConserved(world);
+    });
+  });
 });
 
 describe('K37 a log that is not read whole', () => {
@@ -375,6 +415,40 @@ describe('K39 the files of a trail', () => {
         expect(await world.database.query(`SELECT id FROM marketplace.trail_event`)).toHaveLength(stored.length);
         expect((await world.expectConserved()).billed).toEqual({ 'l-1': 5 });
         expect(lookups(world)).toEqual([]);
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('count as read only where they were: a reading that is ended, and an event of which nobody knows when it was', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'trail-'));
+    const fileAt = (time: string, records: string): Promise<void> =>
+      writeFile(path.join(folder, `${ACCOUNT}_CloudTrail_us-east-1_20261111T${time}Z_unique.json`), records);
+    try {
+      const options = { audit: { lookupEvents: 'off' } } as const;
+      await withWorld(audited({ options }), async (world) => {
+        for (const time of ['1000', '1030', '1100', '1130', '1200']) await fileAt(time, '{"Records":[]}');
+        await world.goTo('2026-11-13T10:00:00Z');
+        const audit = auditOf(world);
+        const covered = async (): Promise<string[]> =>
+          (await audit.report(HOURS)).coverage.flatMap(({ operation, settled }) =>
+            operation === 'BatchMeterUsage'
+              ? settled.map(({ from, to }) => `${from.slice(11, 16)}-${to.slice(11, 16)}`)
+              : [],
+          );
+        // Ended before its first file, and after it: what was not opened is not read.
+        const ended = await audit.readTrail({ folder, accountId: ACCOUNT, signal: AbortSignal.abort() });
+        expect(ended).toMatchObject({ files: 0, unreadFiles: 5 });
+        expect(await covered()).toEqual([]);
+        // An event without a time lies somewhere in its file.
+        await fileAt('1100', '{"Records":[{"eventName":"BatchMeterUsage","eventTime":"when?"}]}');
+        const timeless = await audit.readTrail({ folder, accountId: ACCOUNT });
+        expect(timeless).toMatchObject({ files: 5, unreadFiles: 0, brokenFileCount: 0, unreadableEvents: 1 });
+        expect(await covered()).toEqual(['11:00-11:45']);
+        await fileAt('1100', '{"Records":[]}');
+        await audit.readTrail({ folder, accountId: ACCOUNT });
+        expect(await covered()).toEqual(['10:00-11:45']);
       });
     } finally {
       await rm(folder, { recursive: true, force: true });
