@@ -23,9 +23,14 @@ export interface ServerSettings {
   date_style: string;
   version: number;
   is_read_only: boolean;
+  encoding: string;
+  synchronous_commit: string;
+  /** Null before Postgres 17, which does not know it. */
+  transaction_timeout: string | null;
 }
 
 const OLDEST_VERSION = 14;
+const UTF8 = 'UTF8';
 const UTC = new Set(['UTC', 'Etc/UTC', 'GMT', 'Etc/GMT', 'UCT', 'Zulu']);
 
 /** Errors of node's TLS, and of pg where the server has none. */
@@ -128,7 +133,38 @@ export function settingsFailureOf(settings: ServerSettings, address: DatabaseAdd
         'although it was begun with UTC and ISO; a pooler between does not pass that on. Give it to the role: ' +
         `ALTER ROLE "${address.user}" SET timezone = 'UTC'; ALTER ROLE "${address.user}" SET datestyle = 'ISO';`,
     );
+  if (settings.encoding !== UTF8)
+    return unsuitable(
+      `Cannot use ${nameOf(address)}: its encoding is ${settings.encoding}, which cannot hold every name of a tenant and ` +
+        `every message of AWS. Create one for the ledger: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.`,
+    );
   return settings.is_read_only ? readOnly(address) : null;
+}
+
+/**
+ * What our sessions have to say against what a DBA has set there. An answer of `record()`, and an attempt before its
+ * call, must be on the disk: without that a crash of the server forgets what AWS, or a host, was told. Other values of
+ * `synchronous_commit` say where else it must be, and stay.
+ */
+export function insistedOn(found: Pick<ServerSettings, 'synchronous_commit' | 'transaction_timeout'>): {
+  [setting: string]: string;
+} {
+  return {
+    ...(found.synchronous_commit === 'off' ? { synchronous_commit: 'on' } : {}),
+    ...(found.transaction_timeout === null || found.transaction_timeout === '0' ? {} : { transaction_timeout: '0' }),
+  };
+}
+
+/** A pooler that does not pass on what our sessions say leaves single statements as they were. */
+export function unsafeCommits(address: DatabaseAddress): ConnectionFailure {
+  return {
+    code: 'DATABASE_UNSUITABLE',
+    message:
+      `Cannot use ${nameOf(address)}: synchronous_commit is off there, so that a crash of the server would forget usage ` +
+      'and calls to AWS that were already confirmed, and a pooler between does not let a session say otherwise. Give it to ' +
+      `the role: ALTER ROLE "${address.user}" SET synchronous_commit = 'on';`,
+    passes: false,
+  };
 }
 
 function readOnly(address: DatabaseAddress): ConnectionFailure {

@@ -7,15 +7,19 @@ import {
   type ConnectionFailure,
   connectionFailureOf,
   type DatabaseAddress,
+  insistedOn,
   isParameterRefused,
   type ServerSettings,
   settingsFailureOf,
+  unsafeCommits,
 } from './connection-failure.js';
 import { type LedgerSession } from './ledger-session.js';
 
 const PAUSE_MS = 500;
 const SETTINGS = `SELECT current_setting('TimeZone') AS time_zone, current_setting('DateStyle') AS date_style,
-  current_setting('server_version_num')::int AS version, current_setting('transaction_read_only') = 'on' AS is_read_only`;
+  current_setting('server_version_num')::int AS version, current_setting('transaction_read_only') = 'on' AS is_read_only,
+  current_setting('server_encoding') AS encoding, current_setting('synchronous_commit') AS synchronous_commit,
+  current_setting('transaction_timeout', true) AS transaction_timeout`;
 
 /** A connection that failed, for a reason that a person has to mend. */
 class UnusableDatabase extends Error {
@@ -52,8 +56,9 @@ export class LedgerDataSource extends DataSource {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await super.initialize();
-        await this.checkSession();
-        return this;
+        if (await this.checkSession()) return this;
+        await this.destroy();
+        continue;
       } catch (error) {
         if (this.isInitialized) await this.destroy();
         if (!this.session.isPooled && isParameterRefused(error)) {
@@ -72,14 +77,21 @@ export class LedgerDataSource extends DataSource {
     }
   }
 
-  private async checkSession(): Promise<void> {
+  /** @returns false where connections have to be made anew, to say more than the first one did */
+  private async checkSession(): Promise<boolean> {
     const [settings] = await this.query<ServerSettings[]>(SETTINGS);
-    if (!settings) return;
+    if (!settings) return true;
     const failure = settingsFailureOf(
       { ...settings, is_read_only: settings.is_read_only && !this.start.isReadOnly },
       this.address,
     );
     if (failure) throw new UnusableDatabase(failure);
+    const wanted = insistedOn(settings);
+    const isNews = this.session.insist(wanted);
+    if (isNews && !this.session.isPooled) return false;
+    if ('synchronous_commit' in wanted && !this.start.isReadOnly)
+      throw new UnusableDatabase(unsafeCommits(this.address));
+    return true;
   }
 }
 

@@ -38,6 +38,7 @@ export class LedgerSession {
   readonly password: PasswordSource | undefined;
   private readonly ofTransactions: Readonly<Record<string, string>>;
   private pooled = false;
+  private readonly insisted: Record<string, string> = {};
 
   constructor({ schema, password, idleInTransactionMs, statementTimeoutMs }: SessionSettings) {
     this.schema = schema;
@@ -45,6 +46,9 @@ export class LedgerSession {
     this.ofTransactions = {
       // No statement of ours runs long enough to earn back what compiling it costs.
       jit: 'off',
+      // Where a wait for a lock must end, its own transaction says so; a DBA's habit for web requests would have jobs
+      // fail for each other.
+      lock_timeout: '0',
       // A process that is stopped, frozen or cut off in the midst of a transaction would keep its rows for as long as
       // its connection lives, and the usage of those subscriptions would pass its deadlines unsealed. It holds them no
       // longer than any other lease.
@@ -62,8 +66,19 @@ export class LedgerSession {
     this.pooled = true;
   }
 
+  /**
+   * From now on says these as well, in place of what a DBA has set: what cannot be said everywhere, since a server may
+   * not know the setting, or since another value than the one that was found there is right.
+   * @returns whether any of it was not said before
+   */
+  insist(settings: Readonly<Record<string, string>>): boolean {
+    const isNews = Object.keys(settings).some((name) => !(name in this.insisted));
+    Object.assign(this.insisted, settings);
+    return isNews;
+  }
+
   get startUp(): Readonly<Record<string, string>> {
-    return this.pooled ? ALWAYS : { ...ALWAYS, ...OF_A_SESSION, ...this.ofTransactions };
+    return this.pooled ? ALWAYS : { ...ALWAYS, ...OF_A_SESSION, ...this.ofTransactions, ...this.insisted };
   }
 
   /**
@@ -72,7 +87,7 @@ export class LedgerSession {
    */
   startOf(isolation: string, statementTimeoutMs?: number): string {
     const settings = {
-      ...(this.pooled ? { ...ALWAYS, ...this.ofTransactions } : {}),
+      ...(this.pooled ? { ...ALWAYS, ...this.ofTransactions, ...this.insisted } : {}),
       ...(statementTimeoutMs === undefined ? {} : { statement_timeout: `${statementTimeoutMs}` }),
     };
     return [

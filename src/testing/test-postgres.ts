@@ -52,7 +52,7 @@ async function embeddedServer(): Promise<PostgresServer> {
   try {
     // Nothing here outlives the test, so nothing must survive a power cut.
     return await PostgresServer.start({
-      settings: { fsync: false, synchronous_commit: false, full_page_writes: false },
+      settings: { fsync: false, full_page_writes: false },
     });
   } catch (error) {
     throw new TestSetupError(

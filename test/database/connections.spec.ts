@@ -226,8 +226,12 @@ describe('what an error of connecting means', () => {
     ['Postgres 13', { version: 130_014 }, /Postgres 13.*14 or newer/],
     ['another time zone', { time_zone: 'Europe/Berlin' }, /ALTER ROLE "writer" SET timezone = 'UTC'/],
     ['dates of another style', { date_style: 'German, DMY' }, /SET datestyle = 'ISO'/],
+    ['another encoding', { encoding: 'LATIN1' }, /CREATE DATABASE … ENCODING 'UTF8'/],
   ])('unsuitable: %s', (_, settings, message) => {
-    const suitable = { time_zone: 'UTC', date_style: 'ISO, MDY', version: 180_004, is_read_only: false };
+    const suitable = {
+      ...{ time_zone: 'UTC', date_style: 'ISO, MDY', version: 180_004, is_read_only: false, encoding: 'UTF8' },
+      ...{ synchronous_commit: 'on', transaction_timeout: '0' },
+    };
     expect(settingsFailureOf(suitable, address)).toBeNull();
     expect(settingsFailureOf({ ...suitable, ...settings }, address)).toMatchObject({
       code: 'DATABASE_UNSUITABLE',

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import { withClient } from '../../tools/postgres/connection.js';
+import { databaseUrl, withClient } from '../../tools/postgres/connection.js';
 import { createDataSource } from '../../src/database/data-source.factory.js';
 import { LedgerDatabase } from '../../src/database/ledger-database.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -57,4 +57,56 @@ it('G23 with a statement_timeout as its default our statements have the time tha
   const slow = 'SELECT pg_sleep(0.6)';
   expect(await database.query(slow)).toHaveLength(1);
   expect(await database.transaction((tx) => tx.query(slow))).toHaveLength(1);
+});
+
+it('G23 with a lock_timeout as its default nothing of ours fails because it waits for others', async () => {
+  await setDefault(`lock_timeout = '50ms'`);
+  database = await connect();
+  const slowBump = 'UPDATE tally SET count = count + 1 WHERE id = 1 RETURNING pg_sleep(0.1)';
+  await Promise.all([
+    ...Array.from({ length: 4 }, () => database.query(slowBump)),
+    ...Array.from({ length: 4 }, () => database.transaction((tx) => tx.query(slowBump))),
+  ]);
+  expect(await database.query('SELECT count FROM tally')).toEqual([{ count: 8 }]);
+});
+
+it('G23 with a transaction_timeout as its default (Postgres 17) ours have the time that they take', async () => {
+  const [known] = await withClient(postgres.url, async (client) => {
+    const { rows } = await client.query<{ known: boolean }>(
+      `SELECT current_setting('transaction_timeout', true) IS NOT NULL AS known`,
+    );
+    return rows;
+  });
+  if (known?.known === true) await setDefault(`transaction_timeout = '200ms'`);
+  database = await connect();
+  const slow = 'SELECT pg_sleep(0.3)';
+  expect(await database.query(slow)).toHaveLength(1);
+  const twice = await database.transaction(async (tx) => [...(await tx.query(slow)), ...(await tx.query(slow))]);
+  expect(twice).toHaveLength(2);
+});
+
+it.each([
+  ['off', 'on'],
+  ['local', 'local'],
+  ['remote_apply', 'remote_apply'],
+])('with synchronous_commit %s as its default what is answered is on the disk: %s', async (set, said) => {
+  await setDefault(`synchronous_commit = ${set}`);
+  database = await connect();
+  const shown = `SELECT current_setting('synchronous_commit') AS level`;
+  expect(await database.query(shown)).toEqual([{ level: said }]);
+  expect(await database.transaction((tx) => tx.query(shown))).toEqual([{ level: said }]);
+});
+
+it('DATABASE_UNSUITABLE: an encoding that cannot hold every name is told at the start, with the fix', async () => {
+  database = await connect();
+  const name = `${postgres.name}_latin1`;
+  await withClient(postgres.url, (client) =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'`),
+  );
+  const source = createDataSource({ database: { url: databaseUrl(postgres.url, name), poolSize: 2 } });
+  await expect(source.initialize()).rejects.toMatchObject({
+    code: 'DATABASE_UNSUITABLE',
+    message: expect.stringMatching(/encoding is LATIN1.*ENCODING 'UTF8'/),
+  });
+  await withClient(postgres.url, (client) => client.query(`DROP DATABASE ${name}`));
 });

@@ -147,6 +147,30 @@ describe('PgBouncer in transaction mode', () => {
     });
   });
 
+  it('a lock_timeout of the database does not end transactions of ours', async () => {
+    await onNewDatabase(async (database) => {
+      await atServer(database, `CREATE TABLE tally (count int NOT NULL)`);
+      await atServer(database, `INSERT INTO tally VALUES (0)`);
+      await atServer(database, `ALTER DATABASE "${database.name}" SET lock_timeout = '50ms'`);
+      await withLedger(database.url, async (ledger) => {
+        const bump = 'UPDATE tally SET count = count + 1 RETURNING pg_sleep(0.1)';
+        await Promise.all(Array.from({ length: 4 }, () => ledger.transaction((tx) => tx.query(bump))));
+        expect(await ledger.query('SELECT count FROM tally')).toEqual([{ count: 4 }]);
+      });
+    });
+  });
+
+  it('synchronous_commit off, which single statements would keep, is told at the start, with the fix', async () => {
+    await onNewDatabase(async (database) => {
+      await atServer(database, `ALTER DATABASE "${database.name}" SET synchronous_commit = off`);
+      const source = createDataSource({ database: { url: database.url, poolSize: 2 } });
+      await expect(source.initialize()).rejects.toMatchObject({
+        code: 'DATABASE_UNSUITABLE',
+        message: expect.stringMatching(/synchronous_commit is off.*ALTER ROLE "\w+" SET synchronous_commit = 'on'/),
+      });
+    });
+  });
+
   it('a transaction that stands still is ended by the server', async () => {
     await onNewDatabase(async ({ url }) => {
       await withLedger(url, async (ledger) => {

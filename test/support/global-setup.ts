@@ -17,7 +17,7 @@ export default async function globalSetup(): Promise<void> {
     globalThis.embeddedPostgres = await PostgresServer.start({
       // Nothing here survives a power cut anyway; what the tests crash are processes, and those lose nothing without
       // fsync.
-      settings: { fsync: false, synchronous_commit: false, full_page_writes: false, max_connections: 200 },
+      settings: { fsync: false, full_page_writes: false, max_connections: 200 },
     });
     url = globalThis.embeddedPostgres.url;
   } else {
