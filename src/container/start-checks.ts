@@ -156,6 +156,7 @@ export class StartChecks implements OnApplicationBootstrap, OnModuleDestroy {
     const { startPatienceMs } = this.options.container;
     while (!this.stopping.signal.aborted) {
       const outcome = await check.attempt(workload);
+      if (outcome.kind === 'failed' && this.stopping.signal.aborted) return;
       if (outcome.kind === 'refused') {
         this.end(outcome.error, view);
         return;
@@ -187,8 +188,9 @@ export class StartChecks implements OnApplicationBootstrap, OnModuleDestroy {
   /** Whether metering is permitted. That is not whether the buyer is subscribed: the first record's answer says that. */
   private async dryRun(product: ResolvedProduct, workload: Workload): Promise<CheckOutcome> {
     const { productCode, dimensions } = product;
-    if (!this.hasDelayed.has(productCode)) await this.pause(Math.random() * this.options.container.startJitterMs);
+    const jitterMs = this.hasDelayed.has(productCode) ? 0 : Math.random() * this.options.container.startJitterMs;
     this.hasDelayed.add(productCode);
+    if (!(await this.pause(jitterMs))) return { kind: 'failed', why: 'the process ends' };
     const answer = await this.gateway.dryRun({
       ...{ region: workload.region, productCode, dimension: dimensions[0] ?? '' },
       timestamp: this.options.clock.now(),

@@ -42,6 +42,7 @@ export class WorkerRound {
   private readonly members = new Map<Socket, string | null>();
   private hasGathered = false;
   private isLate = false;
+  private readonly left = new AbortController();
 
   /** @param address null for a process that has no siblings */
   constructor(private readonly address: string | null) {}
@@ -52,7 +53,7 @@ export class WorkerRound {
 
   /**
    * @param gatherMs how long the first to come waits for others before it makes the call
-   * @returns the answer that holds our nonce; `waiting` where another worker is still about it
+   * @returns the answer that holds our nonce; `waiting` where another worker is still about it, or this one has left
    */
   async ask<Other extends { kind: string }>(
     gatherMs: number,
@@ -60,7 +61,9 @@ export class WorkerRound {
   ): Promise<SharedAnswer | Other | { kind: 'waiting' }> {
     const role = await this.roleOrAnswer();
     if (typeof role === 'object') return role;
-    if (!this.hasGathered) await sleep(gatherMs);
+    if (!this.hasGathered) await this.pause(gatherMs);
+    // A call is a bill: who is told to end before it does not begin it.
+    if (this.left.signal.aborted) return { kind: 'waiting' };
     this.hasGathered = true;
     const asked = new Map([...this.members].filter((member): member is [Socket, string] => member[1] !== null));
     const nonces = [this.nonce, ...asked.values()];
@@ -71,8 +74,12 @@ export class WorkerRound {
     return answer;
   }
 
-  /** Lets the others go: who has no answer asks again, and one of them takes this one's place. */
+  /**
+   * For good: asks nobody any more. Lets the others go: who has no answer asks again, and one of them takes this one's
+   * place.
+   */
   leave(): void {
+    this.left.abort();
     for (const member of this.members.keys()) member.destroy();
     this.members.clear();
     this.server?.close();
@@ -84,6 +91,7 @@ export class WorkerRound {
     if (this.address === null || this.server !== null || this.isLate) return 'calls';
     const until = performance.now() + WAIT_MS;
     for (;;) {
+      if (this.left.signal.aborted) return { kind: 'waiting' };
       if (await this.lead(this.address)) return 'calls';
       const heard = await this.hear(this.address, until - performance.now());
       if (heard === 'late') {
@@ -128,6 +136,11 @@ export class WorkerRound {
     });
   }
 
+  /** Ends when the time is over, or this one leaves. */
+  private async pause(pauseMs: number, options: { ref?: boolean } = {}): Promise<void> {
+    await sleep(pauseMs, undefined, { ...options, signal: this.left.signal }).catch(() => undefined);
+  }
+
   private handOn(asked: ReadonlyMap<Socket, string>, answer: SharedAnswer): void {
     for (const member of this.members.keys()) member.end(`${JSON.stringify(asked.has(member) ? answer : 'late')}\n`);
     this.members.clear();
@@ -143,7 +156,7 @@ export class WorkerRound {
     try {
       await once(socket, 'connect');
       socket.write(`${this.nonce}\n`);
-      const waited = sleep(Math.max(0, patienceMs), { kind: 'waiting' as const }, { ref: false });
+      const waited = this.pause(Math.max(0, patienceMs), { ref: false }).then(() => ({ kind: 'waiting' as const }));
       const line = await Promise.race([firstLine(socket), waited]);
       if (typeof line === 'object' && line !== null) return line;
       if (line === null) return 'gone';

@@ -337,6 +337,22 @@ describe('K22 who does not', () => {
     expect({ jobs, workers, probes }).toEqual({ jobs: 0, workers: 1, probes: 0 });
   });
 
+  it.each([
+    ['RegisterUsage', () => world.hourly()],
+    ['MeterUsage', () => world.metered()],
+  ] as const)(
+    'a task that is told to end before its first call (%s): it ends at once, and calls no more',
+    async (operation, product) => {
+      const before = world.calls(operation);
+      const { app, readiness } = await world.run(product(), {
+        container: { startJitterMs: 600_000, listenAfterMs: 2000 },
+      });
+      expect(readiness?.checks).toMatchObject([{ call: operation, state: 'waiting' }]);
+      await app!.close();
+      expect(world.calls(operation)).toBe(before);
+    },
+  );
+
   it('comes before the application listens', async () => {
     const product = world.hourly({ registerUsage: { publicKeys: world.keys(HOURLY, [2]) } });
     world.simulator.faults.add({ kind: 'latency', ms: 300, operation: 'RegisterUsage' });
