@@ -95,8 +95,15 @@ export class LedgerDataSource extends DataSource {
   }
 }
 
+/**
+ * What follows user, password and host where a password holds such a sign as it is: it has been cut in two, and its
+ * rest would be told as a host, a port or a database.
+ */
+const CUT_PASSWORD = /#|^[^?]*@|^\?[^=]*@/;
+
 function addressOf(url: string, schema: string): DatabaseAddress {
   try {
+    if (CUT_PASSWORD.test(url.replace(/^\w+:\/\/[^/?#]*/, ''))) throw new Error('its password is not encoded');
     const { host, port, database, user } = new pg.Client({ connectionString: url });
     return { host, port, database: database ?? '', user: user ?? '', schema };
   } catch {

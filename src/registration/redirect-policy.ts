@@ -42,13 +42,15 @@ export class RedirectPolicy {
     const { resolveRedirect } = this.options;
     if (!resolveRedirect) return new URL(signUpUrl);
     const chosen = await inTime(async () => resolveRedirect(arrival));
-    // A hook that falls through would otherwise send its buyer to /undefined.
-    if (chosen === undefined || chosen === null || chosen === '') {
+    // A hook that falls through, or that says `isTrial && '/trial'`, would otherwise send its buyer to /undefined.
+    if (isNothing(chosen)) {
       this.logger.warn('resolveRedirect named no URL: the buyer goes to signUpUrl', {
         subscriptionId: arrival.subscriptionId,
       });
       return new URL(signUpUrl);
     }
+    if (!isUrl(chosen))
+      throw new MarketplaceMeteringError('REDIRECT_REFUSED', 'it returned no text and no URL; return one of the two.');
     const choice = String(chosen);
     const url = URL.canParse(choice, signUpUrl) ? new URL(choice, signUpUrl) : null;
     const isAllowed = url !== null && this.origins.has(url.origin) && url.username === '' && url.password === '';
@@ -58,6 +60,15 @@ export class RedirectPolicy {
       `it returned ${url === null ? 'no URL' : `a URL of ${url.origin}`}; add the origin to allowedRedirectOrigins (MARKETPLACE_ALLOWED_REDIRECT_ORIGINS) if it is yours.`,
     );
   }
+}
+
+function isNothing(chosen: unknown): chosen is undefined | null | '' | false {
+  return chosen === undefined || chosen === null || chosen === '' || chosen === false;
+}
+
+/** A URL of whatever realm. */
+function isUrl(chosen: unknown): chosen is string | URL {
+  return typeof chosen === 'string' || Object.prototype.toString.call(chosen) === '[object URL]';
 }
 
 async function inTime<T>(work: () => Promise<T>): Promise<T> {

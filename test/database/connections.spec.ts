@@ -154,6 +154,19 @@ describe('a connection that cannot be had', () => {
     );
   });
 
+  it.each(['a#', 'a@b#', 'a@b/', 'a@b?', '12#'])(
+    'a password that begins with %s, as it is: no part of it is told as a host or a database',
+    (sign) => {
+      const url = `postgres://app:${sign}${PASSWORD}@db.internal:5432/app?options=-c%20a%3Db@c`;
+      expect(() => createDataSource({ database: { url, poolSize: 2 } })).toThrow(
+        expect.objectContaining({
+          code: 'OPTIONS_INVALID',
+          message: expect.stringMatching(new RegExp(`^(?!.*${PASSWORD}).*%23 for #`, 's')),
+        }),
+      );
+    },
+  );
+
   it('what may pass is tried again for a while: a server that does not listen yet', async () => {
     const server = createServer((socket) => {
       socket.on('error', () => undefined);

@@ -307,6 +307,13 @@ describe.each(ADAPTERS)('the landing page on %s', (adapter) => {
 
     it.each<[string, () => string | URL | undefined | Promise<string>, string]>([
       ['nothing (G18)', () => undefined, fallback],
+      [
+        'nothing, as a condition says it',
+        () => (process.env.NO_SUCH_VARIABLE !== undefined && '/trial') as never,
+        fallback,
+      ],
+      ['an object, as Nest’s @Redirect takes it', () => ({ url: '/welcome', statusCode: 302 }) as never, fallback],
+      ['a number', () => 0 as never, fallback],
       ['an allowed origin', () => 'https://eu.example.com/start', 'https://eu.example.com/start?registrationCode=CODE'],
       [
         'a URL object',
