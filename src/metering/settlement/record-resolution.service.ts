@@ -23,8 +23,9 @@ import { type AuditFinding, type ConflictFinding, type Signed } from './resoluti
 import {
   decisionNotFound,
   refusedDecision,
+  requireAuditFinding,
+  requireConflictFinding,
   requireDecider,
-  requireQuantity,
   requireReachable,
   requireSigned,
   whyNotGivenUp,
@@ -137,7 +138,7 @@ export class RecordResolution {
    * Bills the units of a record anew, as one new event of a subscription of the same product, for example when what one
    * period left unbilled is to be priced by another. The record is void.
    * @param target.subscriptionId who pays; default: the record's own subscription
-   * @param target.occurredAt when the units count as used; default: now
+   * @param target.occurredAt when the units count as used, not in the future; default: now
    * @returns id of the new event
    * @throws MarketplaceMeteringError `NOT_FOUND`, `TRANSITION_REFUSED` when AWS may have billed it, or there is nothing
    * to bill
@@ -171,6 +172,7 @@ export class RecordResolution {
    */
   async settleUnknown(recordId: string, finding: AuditFinding, decider: Decider): Promise<void> {
     requireDecider(decider);
+    requireAuditFinding(finding);
     const { by } = decider;
     const settle = async (tx: LedgerSql, record: LockedRecord): Promise<void> => {
       if (record.state !== 'unknown')
@@ -230,6 +232,7 @@ export class RecordResolution {
    */
   async settleConflict(recordId: string, finding: ConflictFinding, decider: Decider): Promise<void> {
     requireDecider(decider);
+    requireConflictFinding(finding);
     const { by } = decider;
     const settle = async (tx: LedgerSql, record: LockedRecord): Promise<void> => {
       const isOpen = record.state === 'blocked' || record.state === 'unknown';
@@ -240,7 +243,6 @@ export class RecordResolution {
       if ('recordOfOurs' in finding) {
         await this.annulNow(tx, record, by);
       } else {
-        requireQuantity(finding.quantityOnFile);
         const settledQuantity = String(finding.quantityOnFile);
         const message = `AWS has ${settledQuantity} on file from another system, says ${by}.`;
         await this.become(tx, record, meteredAs(message, { meteringRecordId: null, settledQuantity, by }));

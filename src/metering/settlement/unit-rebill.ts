@@ -3,11 +3,13 @@ import { type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { billedDimensionsOf } from '../../options/included-pairing.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { plusMs } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { insertSubjects } from '../../subscription/chain/subject.sql.js';
 import { eventIdOf } from '../recording/event-id.js';
 import { type LockedRecord } from './metering-record.sql.js';
 import { RecordTransitions } from './record-transition.js';
+import { requirePast } from './resolution-refusal.js';
 import { insertRebilledUsage, selectBlock, selectSubscription, selectUnits } from './unit-rebill.sql.js';
 
 /** Who is to pay for rebilled units, and when they count as used. */
@@ -38,7 +40,8 @@ export class UnitRebill {
     target: RebillTarget,
     signed: { by: string; reason: string },
   ): Promise<string> {
-    const { sellerAccount, clock } = this.options;
+    const { sellerAccount, clock, recording } = this.options;
+    requirePast(target.occurredAt, plusMs(clock.now(), recording.futureSkewMs));
     const subscription = await selectSubscription(tx, sellerAccount, target.subscriptionId);
     if (subscription?.product_code !== record.product_code) {
       throw new MarketplaceMeteringError(

@@ -163,6 +163,21 @@ describe('settling what is unknown', () => {
     );
   });
 
+  it.each([
+    ['nothing', {}],
+    ['no object', null],
+    ['that it is not absent', { absentWithFullCoverage: false }],
+    ['a member that nobody knows', { absent: true }],
+    ['found, but nothing', { found: null }],
+    ['found under an empty id', { found: { meteringRecordId: ' ' } }],
+    ['both at once', { found: { meteringRecordId: null }, absentWithFullCoverage: true }],
+  ])('what says %s is refused, and not taken for absent', async (_, finding) => {
+    const id = await unknown();
+    await expectRefused(resolution.settleUnknown(id, finding as never, { by: 'ada' }), /Give one finding/);
+    expect(await bench.record(id)).toMatchObject({ state: 'unknown' });
+    expect(await bench.attempts(id)).toMatchObject([{ evidence: 'uncertain' }]);
+  });
+
   it('found under the id of another record of ours is refused: one id is one bill', async () => {
     const metered = await bench.seal(subscription, { dimension: 'storage' });
     await bench.first.submit();
@@ -229,6 +244,13 @@ describe('holding', () => {
 });
 
 describe('rebilling', () => {
+  it('at no instant that is none, or that nobody will seal', async () => {
+    const id = await held();
+    for (const occurredAt of [new Date(Number.NaN), new Date('2062-11-11T00:00:00Z'), '2026-11-11' as never])
+      await expectRefused(resolution.rebill(id, { by: 'ada', reason: 'r' }, { occurredAt }), /not lie in the future/);
+    expect(await bench.record(id)).toMatchObject({ disposition: 'held' });
+  });
+
   const events = () =>
     bench.database.query<{ id: string; quantity: string; key: string; subject: number; detail: { reason: string } }>(
       `SELECT id, quantity::text AS quantity, key, subject, detail FROM marketplace.usage_event WHERE key IS NOT NULL`,
@@ -290,6 +312,11 @@ describe('settling a conflict', () => {
     billIsLedger = false;
     const id = await conflict();
     await expectRefused(resolution.settleConflict(id, { quantityOnFile: 1.5 }, { by: 'ada' }), /whole number/);
+    for (const finding of [{}, { recordOfOurs: false }, { recordOfOurs: true, quantityOnFile: 4 }, { ours: true }])
+      await expectRefused(
+        resolution.settleConflict(id, finding as never, { by: 'ada' }),
+        /Give (one finding|quantity)/,
+      );
     await resolution.settleConflict(id, { quantityOnFile: 4 }, { by: 'ada' });
     expect(await bench.record(id)).toMatchObject({
       state: 'metered',
