@@ -86,7 +86,8 @@ export class EntitlementService implements OnModuleInit {
         'A route has @RequireEntitlement, but nothing says whose requests are: give the option entitlementOwner, for ' +
           'example (request) => ({ tenantId: request.user.tenantId }).',
       );
-    return entitlementOwner(request);
+    // `(request) => request.user && { … }` says undefined of a request without a user.
+    return (await entitlementOwner(request)) ?? null;
   }
 
   /**

@@ -30,7 +30,10 @@ describe('@RequireEntitlement', () => {
         options: {
           entitlementStaleForMs: 2 * 3_600_000,
           entitlementOwner: (request) => {
-            const tenantId = (request as { headers: Record<string, string | undefined> }).headers['x-tenant'];
+            const { headers } = request as { headers: Record<string, string | undefined> };
+            const { 'x-tenant': tenantId, 'x-nobody': nobody } = headers;
+            // As `request.user && { … }` says it.
+            if (nobody !== undefined) return undefined as never;
             return tenantId === undefined ? null : { tenantId };
           },
         },
@@ -58,6 +61,8 @@ describe('@RequireEntitlement', () => {
           body: { errorCode: 'ENTITLEMENT_REQUIRED', message: expect.stringMatching(/at least 10.*too little/) },
         });
         expect(await ask('seats')).toMatchObject({ status: 403 });
+        const nobodys = await fetch(`${await world.app.getUrl()}/seats`, { headers: { 'x-nobody': 'yes' } });
+        expect(nobodys.status).toBe(403);
         expect(await ask('seats', 'nobody')).toMatchObject({
           status: 403,
           body: { message: expect.stringMatching(/no subscription/) },

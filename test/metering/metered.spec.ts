@@ -31,7 +31,9 @@ import { replicaOptions } from '../support/replica-options.js';
 type Headers = Record<string, string | undefined>;
 const headersOf = (request: unknown): Headers => (request as { headers: Headers }).headers;
 const owner = (request: unknown) => {
-  const tenantId = headersOf(request)['x-tenant'];
+  const { 'x-tenant': tenantId, 'x-nobody': nobody } = headersOf(request);
+  // As `request.user && { … }` says it.
+  if (nobody !== undefined) return undefined as never;
   return tenantId === undefined ? null : { tenantId };
 };
 
@@ -215,7 +217,12 @@ describe.each(PLATFORMS)('@Metered on %s', (platform) => {
     expect(await recorded()).toEqual({ requests: '9', storage: '1' });
     // Nobody's.
     const nobodys = await fetch(`${origin}/calls/plain`);
-    expect([nobodys.status, await recorded()]).toEqual([200, { requests: '9', storage: '1' }]);
+    const nobodysEither = await fetch(`${origin}/calls/plain`, { headers: { 'x-nobody': 'yes' } });
+    expect([nobodys.status, nobodysEither.status, await recorded()]).toEqual([
+      200,
+      200,
+      { requests: '9', storage: '1' },
+    ]);
   });
 
   it('does not count what fails, at the handler or around it', async () => {

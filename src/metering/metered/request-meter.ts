@@ -49,7 +49,7 @@ export class RequestMeter {
         'A route has @Metered, but nothing says whose requests are: give it `owner`, or the option entitlementOwner, for ' +
           'example (request) => ({ tenantId: request.user.tenantId }).',
       );
-    const owner = await ownerOf(request);
+    const owner = (await ownerOf(request)) ?? null;
     const given = keyOf(meter, request);
     return async (answer) => {
       if (owner === null || response.statusCode >= UNSUCCESSFUL) return;
