@@ -1,3 +1,4 @@
+import { FOREIGN_MESSAGE_MAX, foreignText } from '../aws/foreign-text.js';
 import { type StartRefusalCode, StartRefusedError } from '../errors/start-refused-error.js';
 import { takenOn } from './credential-rule.js';
 import { type CheckOutcome } from './start-check.js';
@@ -32,7 +33,7 @@ export async function checkCredentials({ platform, says, credentials }: Workload
       );
     if (platform === 'ec2' && statusCode === NOT_FOUND)
       return refused('CREDENTIALS_MISSING', `The instance has no role. ${takenOn(platform)}`, error);
-    return { kind: 'failed', why: `no credentials of ${says}: ${String(message)}` };
+    return { kind: 'failed', why: `no credentials of ${says}: ${foreignText(String(message), FOREIGN_MESSAGE_MAX)}` };
   }
 }
 

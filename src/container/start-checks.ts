@@ -154,9 +154,9 @@ export class StartChecks implements OnApplicationBootstrap, OnModuleDestroy {
   private async pass(check: Check, workload: Workload, since: number): Promise<void> {
     const { view, product, failOpen } = check;
     const { startPatienceMs } = this.options.container;
-    while (!this.stopping.signal.aborted) {
+    while (!this.isStopping()) {
       const outcome = await check.attempt(workload);
-      if (outcome.kind === 'failed' && this.stopping.signal.aborted) return;
+      if (outcome.kind === 'failed' && this.isStopping()) return;
       if (outcome.kind === 'refused') {
         this.end(outcome.error, view);
         return;
@@ -230,6 +230,10 @@ export class StartChecks implements OnApplicationBootstrap, OnModuleDestroy {
     this.logger.error(`${error.message} [${error.code}, exit code ${error.exitCode}]`);
     const { exit = exitNow } = this.options.container;
     exit(error.exitCode, error);
+  }
+
+  private isStopping(): boolean {
+    return this.stopping.signal.aborted;
   }
 
   private nextTryMs(failures: number, since: number): number | null {

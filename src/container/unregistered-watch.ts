@@ -3,6 +3,7 @@ import { LedgerDatabase } from '../database/ledger-database.js';
 import { AlertBoard } from '../events/alert-board.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
+import { LaunchInstant } from './launch-instant.js';
 import { type Guarantee, guaranteeAt } from './metering-guarantee.js';
 import { networkHint } from './refusal-text.js';
 import { type Workload } from './workload.js';
@@ -11,26 +12,27 @@ import { type Workload } from './workload.js';
 @Injectable()
 export class UnregisteredWatch {
   private readonly logger = new Logger('MarketplaceContainer');
-  private readonly launchedAt: Date;
+  private readonly launch: LaunchInstant;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly database: LedgerDatabase,
     private readonly alerts: AlertBoard,
   ) {
-    this.launchedAt = options.clock.now();
+    this.launch = new LaunchInstant(options.clock);
   }
 
   /** After each try that brought no answer. */
   async unregistered(productCode: string, { region }: Workload, why: string): Promise<void> {
-    const guarantee = guaranteeAt(this.launchedAt, this.options.clock.now());
+    const { at: launchedAt } = this.launch;
+    const guarantee = guaranteeAt(launchedAt, this.options.clock.now());
     await this.keepingOn(() =>
       this.alerts.raise(this.database, {
         kind: 'usageUnregistered',
         subject: productCode,
         severity: guarantee.kind === 'running' ? 'warning' : 'critical',
         message: `${productCode} runs without having registered: ${why}. ${textOf(guarantee)} ${networkHint(region)}`,
-        details: { guarantee: guarantee.kind, launchedAt: this.launchedAt, until: guarantee.until, ...guarantee.hours },
+        details: { guarantee: guarantee.kind, launchedAt, until: guarantee.until, ...guarantee.hours },
       }),
     );
   }

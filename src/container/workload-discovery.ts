@@ -9,6 +9,7 @@ import { SingleFlight } from '../runtime/single-flight.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { chooseCredentials, type CredentialChoice } from './credential-rule.js';
 import { instanceMetadata, MetadataError, taskMetadata, type WorkloadMetadata } from './metadata-client.js';
+import { LaunchInstant } from './launch-instant.js';
 import { METERING_REGIONS } from './metering-regions.js';
 import { chooseRegion } from './region-rule.js';
 import { readTokenFile, type TokenFile } from './token-file.js';
@@ -28,10 +29,10 @@ export class WorkloadDiscovery {
   private workload: Workload | null = null;
   private metadata: WorkloadMetadata | null = null;
   /** The first instant of this process that we know of, for where a platform tells none. */
-  private readonly startedAt: Date;
+  private readonly launch: LaunchInstant;
 
   constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {
-    this.startedAt = options.clock.now();
+    this.launch = new LaunchInstant(options.clock);
   }
 
   /**
@@ -53,14 +54,15 @@ export class WorkloadDiscovery {
     const { region, podUid } = await this.find();
     const environment = this.environment();
     const { platform } = environment;
-    if (platform === 'eks' && podUid !== null) return { id: podUid, region, startedAt: this.startedAt };
+    const { at: startedAt } = this.launch;
+    if (platform === 'eks' && podUid !== null) return { id: podUid, region, startedAt };
     const metadata = await this.metadataOf(environment).catch((error: unknown) => {
       throw resourceUnknown(environment, error);
     });
-    if (metadata) return { id: metadata.id, region, startedAt: metadata.startedAt ?? this.startedAt };
+    if (metadata) return { id: metadata.id, region, startedAt: metadata.startedAt ?? startedAt };
     // Nothing names it: each process is a resource of its own, so that none sends what another may have sent.
-    const id = `${platform}:${hostname()}:${process.pid}:${this.startedAt.toISOString()}`;
-    return { id, region, startedAt: this.startedAt };
+    const id = `${platform}:${hostname()}:${process.pid}:${startedAt.toISOString()}`;
+    return { id, region, startedAt };
   }
 
   private async look(): Promise<Workload> {

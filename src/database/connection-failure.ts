@@ -146,9 +146,9 @@ export function settingsFailureOf(settings: ServerSettings, address: DatabaseAdd
  * call, must be on the disk: without that a crash of the server forgets what AWS, or a host, was told. Other values of
  * `synchronous_commit` say where else it must be, and stay.
  */
-export function insistedOn(found: Pick<ServerSettings, 'synchronous_commit' | 'transaction_timeout'>): {
-  [setting: string]: string;
-} {
+export function insistedOn(
+  found: Pick<ServerSettings, 'synchronous_commit' | 'transaction_timeout'>,
+): Record<string, string> {
   return {
     ...(found.synchronous_commit === 'off' ? { synchronous_commit: 'on' } : {}),
     ...(found.transaction_timeout === null || found.transaction_timeout === '0' ? {} : { transaction_timeout: '0' }),
