@@ -47,7 +47,7 @@ const ADVICE: Readonly<Partial<Record<WaitingReason, string>>> = {
     'minutes before it is due; where it never was, the usage waits, and nothing is billed for want of an answer.',
   refused:
     'AWS refuses what it would be sent under, or has refused it: see its records. It is sent once AWS takes other usage ' +
-    'of the cause.',
+    'of the cause, or you say that it is resolved (requeueAll).',
   noHour: 'AWS takes no hour of its agreement any more; it will be held when the period closes.',
   notListed: 'Its product is not listed in the options.',
 };

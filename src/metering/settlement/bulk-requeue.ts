@@ -3,6 +3,7 @@ import { LedgerDatabase, type LedgerSql } from '../../database/ledger-database.j
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { insertAction } from '../../events/operator-action.sql.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { markCustomersChanged } from '../../subscription/chain/customer-changed.sql.js';
 import { isStorable } from '../../runtime/storable-text.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { LOCKED_COLUMNS, type LockedRecord } from './metering-record.sql.js';
@@ -43,6 +44,14 @@ const WHY_LEFT = `CASE WHEN r.reason = 'conflict' THEN 'conflict' WHEN r.cutoff_
 const SELECTED = `r.seller_account = $1 AND r.state = 'blocked' AND ($3::text IS NULL OR r.product_code = $3)
   AND ($4::text IS NULL OR r.dimension = $4) AND ($5::text IS NULL OR r.reason = $5)
   AND ($6::uuid IS NULL OR r.subscription_id = $6)`;
+// Of usage in no record the subscription is that of its customer.
+const REFUSED = `FROM marketplace.rollup u JOIN marketplace.subject s ON s.id = u.subject
+  JOIN marketplace.dimension d ON d.id = u.dimension
+  WHERE u.record_id IS NULL AND NOT u.is_split AND u.refused_for IS NOT NULL AND s.seller_account = $1 AND $2::text <> ''
+    AND ($3::text IS NULL OR s.product_code = $3) AND ($4::text IS NULL OR coalesce(d.billed_as, d.name) = $4)
+    AND ($5::text IS NULL OR u.refused_for = $5)
+    AND ($6::uuid IS NULL OR s.customer_id = (SELECT customer_id FROM marketplace.subscription
+      WHERE seller_account = $1 AND id = $6))`;
 
 /** Sends all blocked records of a cause again that may be, because a person says that it is resolved. */
 @Injectable()
@@ -66,6 +75,7 @@ export class BulkRequeue {
       units += chunk.reduce((sum, { quantity }) => sum + BigInt(quantity), 0n);
       after = chunk.length < CHUNK ? null : (chunk.at(-1)?.id ?? null);
     } while (after !== null);
+    await this.forgetRefusals(selection, { by, reason });
     return { records, units: String(units), left: await this.left(selection) };
   }
 
@@ -107,6 +117,41 @@ export class BulkRequeue {
       at: now,
     });
     return records;
+  }
+
+  /** What waits as AWS has refused it is sealed anew, as if it had not. Cursors first: no freeze is at it meanwhile. */
+  private async forgetRefusals(
+    selection: BlockedSelection,
+    { by, reason }: { by: string; reason: string },
+  ): Promise<void> {
+    const { sellerAccount, clock } = this.options;
+    await this.database.transaction(async (tx) => {
+      const now = clock.now();
+      const parameters = this.parameters(selection, now);
+      const customers = await tx.query<{ id: string }>(
+        `SELECT DISTINCT s.customer_id AS id ${REFUSED} AND s.customer_id IS NOT NULL ORDER BY 1`,
+        parameters,
+      );
+      if (customers.length === 0) return;
+      const ids = customers.map(({ id }) => id);
+      await tx.query(
+        `SELECT FROM marketplace.seal_cursor WHERE seller_account = $1 AND customer_id = ANY ($2::uuid[])
+         ORDER BY customer_id FOR UPDATE`,
+        [sellerAccount, ids],
+      );
+      const [freed] = await tx.query<{ units: string }>(
+        `WITH freed AS (
+           UPDATE marketplace.rollup SET refusals = NULL, refused_for = NULL, refused_hour = NULL
+           WHERE id = ANY (ARRAY(SELECT u.id ${REFUSED})) AND record_id IS NULL RETURNING event_sum)
+         SELECT coalesce(sum(event_sum), 0)::text AS units FROM freed`,
+        parameters,
+      );
+      await markCustomersChanged(tx, sellerAccount, ids);
+      const result = { records: 0, recordIds: [], waitingUnits: freed?.units ?? '0' };
+      await insertAction(tx, sellerAccount, {
+        ...{ action: 'records.requeued', target: selection, result, by, reason, at: now },
+      });
+    });
   }
 
   private left(selection: BlockedSelection): Promise<RequeuedRecords['left']> {

@@ -102,7 +102,7 @@ export class RecordResolution {
 
   /**
    * Sends all blocked records of a cause again, because it is resolved. Those that sending again cannot help are left,
-   * and counted. Who and why stay in the trail, with the ids.
+   * and counted. Usage that waits as AWS refused it twice is sealed anew. Who and why stay in the trail, with the ids.
    * @throws MarketplaceMeteringError `TRANSITION_REFUSED` where nothing is selected, or it is not signed
    */
   async requeueAll(selection: BlockedSelection, { by, reason }: Signed): Promise<RequeuedRecords> {
@@ -110,6 +110,7 @@ export class RecordResolution {
     const requeued = await this.bulk.requeue(selection, { by, reason });
     this.logger.log('blocked records requeued', { ...selection, records: requeued.records, by });
     this.waker.wake('submit');
+    this.waker.wake('seal');
     return requeued;
   }
 

@@ -95,6 +95,36 @@ describe('usage that AWS refused until its record expired', () => {
   });
 });
 
+describe('a person who says that a refusal is resolved', () => {
+  it.each<[string, (other: TestSubscription) => Parameters<typeof bench.first.resolution.requeueAll>[0], boolean]>([
+    ['for that reason', () => ({ reason: 'invalidTag' }), true],
+    ['of that buyer', () => ({ subscriptionId: buyer.id }), true],
+    ['of that dimension', () => ({ dimension: 'requests', productCode: 'larkspur' }), true],
+    ['for another reason', () => ({ reason: 'invalidDimension' }), false],
+    ['of another buyer', (other) => ({ subscriptionId: other.id }), false],
+    ['of another dimension', () => ({ dimension: 'storage' }), false],
+  ])('has what waits for it sealed anew: %s', async (_, selectionOf, isMeant) => {
+    const other = await bench.subscribe();
+    refusing('InvalidTagException', buyer);
+    await bench.seal(buyer);
+    await bench.first.submit();
+    await expire();
+    await bench.database.query(`DELETE FROM marketplace.customer_changed`);
+    const selection = selectionOf(other);
+    await bench.first.resolution.requeueAll(selection, { by: 'ada', reason: 'AWS says so' });
+    expect(await refusals()).toEqual([isMeant ? NONE : expect.objectContaining({ refusals: 1 })]);
+    expect(await bench.database.query(`SELECT customer_id FROM marketplace.customer_changed`)).toEqual(
+      isMeant ? [{ customer_id: buyer.customerId }] : [],
+    );
+    const trail = await bench.database.query(
+      `SELECT target, result FROM marketplace.operator_action WHERE action = 'records.requeued'`,
+    );
+    const result = { records: 0, recordIds: [], waitingUnits: '7' };
+    expect(trail).toEqual(isMeant ? [{ target: selection, result }] : []);
+    await bench.expectConserved();
+  });
+});
+
 describe('a cause of the contents of records', () => {
   it('stands as long as usage waits because of it, and marks whose that is when it ends', async () => {
     const other = await bench.subscribe();
