@@ -187,7 +187,7 @@ describe('D45 what the README names', () => {
     }
     expect(rows.length).toBeGreaterThan(8);
     const jobs = [...(/runOnce\(([^)]*)\)/.exec(README)?.[1] ?? '').matchAll(/'(\w+)'/g)].map((match) => match[1]);
-    const [, names = ''] = /export type JobName =([^;]+);/.exec(read('src/runtime/job-scheduler.ts')) ?? [];
+    const [, names = ''] = /export type JobName =([^]+?');/.exec(read('src/runtime/job-scheduler.ts')) ?? [];
     expect(jobs.sort()).toEqual([...names.matchAll(/\| '(\w+)'/g)].map((match) => match[1]).sort());
     expect(jobs).toContain('seal');
   });
