@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { RecordResolution } from '../../src/index.js';
+import { HOUR_MS } from '../../src/runtime/clock.js';
 import { PRODUCT_CODE, type World } from '../support/world.js';
 import { withWorld } from './routes.js';
 
@@ -67,6 +68,35 @@ describe('what was held of a contract', () => {
         message: expect.stringContaining('1000 are one of dimension overage'),
       });
       await world.expectUnits({ billed: { 'l-1': 2000 }, included: 1000, records: { 'held noHour': 400 } });
+    });
+  });
+});
+
+describe('a contract that is taken out of the options in the middle of its term, and put in again', () => {
+  it('has nothing subtracted meanwhile, and nothing held up', async () => {
+    const contract = (units: number) => ({
+      contractDimensions: ['pack'],
+      includedUnits: [{ contractDimension: 'pack', covers: ['requests'], units }],
+    });
+    await withWorld({ lists: [PRODUCT_CODE], product: contract(1000) }, async (world) => {
+      const buyer = await world.join('acme');
+      const use = async (units: number): Promise<void> => {
+        await buyer.use(units);
+        await world.pass(1.5);
+      };
+      await use(1200);
+      await world.restart({ product: { includedUnits: [] } });
+      await use(50);
+      await world.expectUnits({ billed: { 'l-1': 250 }, included: 1000 });
+      // What was sealed without the contract goes out as it was sealed.
+      await buyer.use(7);
+      world.clock.advance(HOUR_MS);
+      await world.run('seal');
+      await world.restart({ product: contract(1500) });
+      await use(400);
+      const { billed, ...others } = await world.expectConserved();
+      expect([others, await world.alerts()]).toEqual([{ included: 1400 }, []]);
+      expect(billed).toEqual({ 'l-1': 257 });
     });
   });
 });

@@ -88,14 +88,22 @@ const FOOTINGS = `
     WHERE jsonb_typeof(c.included_by -> 'said') = 'object' AND p.seller_account = $1 AND p.id = c.period_id
     GROUP BY e.agreement_id, e.fetched_at, e.id ORDER BY e.id DESC LIMIT 1
   ) AS said ON true
-  -- A record that includes nothing where those before it counted against included units.
+  -- A record that includes nothing where those before it counted against included units, and the options in force as it
+  -- was sealed still said so.
   CROSS JOIN LATERAL (
     SELECT c.included_by IS NULL AND c.event_count > 0 AND EXISTS (
       SELECT FROM marketplace.included_usage k WHERE k.seller_account = $1 AND k.period_id = c.period_id
         AND k.dimension = c.dimension)
       AND EXISTS (SELECT FROM marketplace.metering_record m WHERE m.seller_account = $1
         AND m.period_id = c.period_id AND m.dimension = c.dimension AND m.included_by IS NOT NULL
-        AND m.sealed_at < c.sealed_at) AS is_found
+        AND m.sealed_at < c.sealed_at)
+      AND coalesce((
+        SELECT EXISTS (
+          SELECT FROM jsonb_array_elements((g.settings ->> 'products[].includedUnits')::jsonb) AS units
+          WHERE coalesce(units ->> 'excessDimension' = c.dimension, units -> 'covers' ? c.dimension))
+        FROM marketplace.product_settings g
+        WHERE g.seller_account = $1 AND g.product_code = c.product_code AND g.in_force_from <= c.sealed_at
+        ORDER BY g.generation DESC LIMIT 1), true) AS is_found
   ) AS uncounted
   -- What counts against included units is the usage of the standing records that count it.
   CROSS JOIN LATERAL (
