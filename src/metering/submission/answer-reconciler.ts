@@ -163,14 +163,14 @@ export class AnswerReconciler {
 
   private async judgeCauses(tx: LedgerSql, { probe }: ClaimedBatch, settled: readonly Settled[]): Promise<void> {
     if (probe !== null && settled.some(({ answer }) => passes(answer, probe))) await this.quarantine.lift(tx, probe);
-    const imposed = new Map<string, QuarantinedCause>();
+    const imposed = new Map<string, { cause: QuarantinedCause; record: LockedRecord }>();
     for (const { record, outcome } of settled) {
       const cause = outcome.step.to === 'blocked' ? causeOf(record, outcome.step.reason) : null;
       // What stands against the refused alone says nothing of others when it refuses one of them again.
       const isKnown = probe?.scope === 'reason' && probe.reason === cause?.reason;
-      if (cause && !isKnown) imposed.set(`${cause.scope}/${cause.key}`, cause);
+      if (cause && !isKnown) imposed.set(`${cause.scope}/${cause.key}`, { cause, record });
     }
-    for (const [, cause] of [...imposed].sort(byKey)) await this.quarantine.impose(tx, cause);
+    for (const [, { cause, record }] of [...imposed].sort(byKey)) await this.quarantine.impose(tx, cause, record);
   }
 }
 

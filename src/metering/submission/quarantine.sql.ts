@@ -1,5 +1,6 @@
 import { idsOfLiving } from '../../database/alias-ids.sql.js';
 import { type LedgerSql } from '../../database/ledger-database.js';
+import { type LockedRecord } from '../settlement/metering-record.sql.js';
 import { type CauseScope } from '../settlement/record-outcome.js';
 
 /**
@@ -68,6 +69,27 @@ export async function wasJudgedLately(
     [sellerAccount, productCode, scope, key, withinMs],
   );
   return row?.judged === true;
+}
+
+/** Another record of its buyer and dimension is refused so already, while AWS takes the same of others. */
+export async function isRefusedAlone(
+  tx: LedgerSql,
+  sellerAccount: string,
+  { product_code: productCode, scope, key, reason }: QuarantinedCause,
+  record: LockedRecord,
+): Promise<boolean> {
+  const [row] = await tx.query<{ refused: boolean }>(
+    `SELECT EXISTS (SELECT FROM marketplace.quarantined_cause
+         WHERE seller_account = $1 AND product_code = $2 AND scope = $3 AND key = $4)
+       AND EXISTS (SELECT FROM marketplace.metering_record
+         WHERE identity_id = $5 AND dimension = $6 AND hour >= $7::timestamptz - interval '2 days' AND kind = 'hour'
+           AND disposition IS DISTINCT FROM 'annulled' AND state = 'blocked' AND reason = $8 AND id <> $9) AS refused`,
+    [
+      ...[sellerAccount, productCode, scope, key],
+      ...[record.identity_id, record.dimension, record.hour?.toISOString() ?? null, reason, record.id],
+    ],
+  );
+  return row?.refused === true;
 }
 
 export async function insertCause(

@@ -10,6 +10,7 @@ import {
   customersWaitingFor,
   deleteCause,
   insertCause,
+  isRefusedAlone,
   type QuarantinedCause,
   wasJudgedLately,
 } from './quarantine.sql.js';
@@ -39,8 +40,8 @@ function refusedOf({ product_code: productCode, scope, key, reason }: Quarantine
  * Causes whose records AWS refuses as a whole. Their records stay out of the batches of others; one of them at a time
  * is tried alone, ever more rarely, and the first that passes sets all free. Where nothing but the refusal is in common,
  * records that come after are sent as ever, and of the refused ones each has its turn. So it is where AWS has judged
- * another record of the cause within the last interval: the refused one is at fault itself, and those that AWS takes
- * would wait for a probe each time that it is tried again.
+ * another record of the cause within the last interval, or refuses the same buyer alone already: the refused one is at
+ * fault itself, and those that AWS takes would wait for a probe each time that it is tried again.
  */
 @Injectable()
 export class Quarantine {
@@ -49,10 +50,13 @@ export class Quarantine {
     private readonly alerts: AlertBoard,
   ) {}
 
-  async impose(tx: LedgerSql, found: QuarantinedCause): Promise<void> {
+  /** @param record that was refused */
+  async impose(tx: LedgerSql, found: QuarantinedCause, record: LockedRecord): Promise<void> {
     const { sellerAccount, submission } = this.options;
     const isOwn =
-      found.scope !== 'reason' && (await wasJudgedLately(tx, sellerAccount, found, submission.probeIntervalMs));
+      found.scope !== 'reason' &&
+      ((await wasJudgedLately(tx, sellerAccount, found, submission.probeIntervalMs)) ||
+        (found.scope !== 'identity' && (await isRefusedAlone(tx, sellerAccount, refusedOf(found), record))));
     const cause = isOwn ? refusedOf(found) : found;
     await insertCause(tx, sellerAccount, cause, submission.probeIntervalMs);
     // What it has blocked has alerts of its own; other records of the product go out as ever.

@@ -69,6 +69,29 @@ describe('what AWS refuses of some and takes of others', () => {
   });
 });
 
+describe('a buyer of whom AWS goes on refusing what it takes of others', () => {
+  it('sets nothing aside again: whether it is the first of an interval or not', async () => {
+    const [bad, good] = [await bench.subscribe(), await bench.subscribe()];
+    refusing([bad], 'InvalidUsageDimensionException', 'requests');
+    const metered: number[] = [];
+    for (const hour of bench.hours(4).reverse()) {
+      // Due in this order.
+      await bench.seal(bad, { hour });
+      await bench.seal(good, { hour });
+      await bench.first.submit();
+      metered.push((await bench.records(`state = 'metered'`)).length);
+      // The one that set the others aside is told from them by a probe, the first time.
+      await intervalPasses();
+      await bench.first.submit();
+      await bench.first.submit();
+      await bench.database.query(`UPDATE marketplace.attempt SET answered_at = answered_at - interval '2 hours'`);
+    }
+    expect(metered.slice(1)).toEqual([2, 3, 4]);
+    expect(await raised('quarantinedCause')).toBe(1);
+    await bench.expectConserved();
+  });
+});
+
 describe('a record under two causes', () => {
   it('proves nothing of the one by the other', async () => {
     const [good, bad] = [await bench.subscribe(), await bench.subscribe({ unknownToAws: true })];
