@@ -19,7 +19,8 @@ const NAMED_END_MS = HOUR_MS;
 /** AWS's texts write "no end" as null, as nothing, or as the year 9999. */
 const NO_END_YEAR = 9000;
 
-const SUCCESSOR_ANNOUNCED: ReadonlySet<string> = new Set(['RENEWED', 'REPLACED', 'SUPERSEDED']);
+const RENEWED = 'RENEWED';
+const SUCCESSOR_ANNOUNCED: ReadonlySet<string> = new Set([RENEWED, 'REPLACED', 'SUPERSEDED']);
 const ENDED: ReadonlySet<string> = new Set(['CANCELLED', 'EXPIRED', 'TERMINATED', 'ARCHIVED', 'ROLLED_BACK']);
 /** Ended before the defined end date [SDK-A]: where AWS names that one, also when it has passed, it is not the end. */
 const CUT_SHORT: ReadonlySet<string> = new Set(['CANCELLED', 'TERMINATED']);
@@ -91,8 +92,11 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
       const { status, endTime } = fact.details;
       if (status === null || !(ENDED.has(status) || SUCCESSOR_ANNOUNCED.has(status))) return [];
       const named = dateOf(endTime);
-      const isNamed = named !== null && named <= saidAt && !(CUT_SHORT.has(status) && isDefined(named, ordered));
-      const endsAt = isNamed ? named : earliest(saidAt, named, ENDED.has(status) ? changedBy(fact, ordered) : null);
+      // Whether it is RENEWED from the signing of its renewal on, or from its end, AWS does not say.
+      const runsOn = status === RENEWED && named !== null && named > saidAt;
+      const isPast = named !== null && named <= saidAt && !(CUT_SHORT.has(status) && isDefined(named, ordered));
+      const endsAt =
+        isPast || runsOn ? named : earliest(saidAt, named, ENDED.has(status) ? changedBy(fact, ordered) : null);
       return sign(endsAt, status).map((one) => ({ ...one, signAt: endsAt, by: 'answer' }));
     }
     case 'host.ended': {

@@ -43,6 +43,17 @@ describe('a sign of an end', () => {
     expect(endOf([found(iso('12-01 00:00'))])).toEqual(end('11-20 12:00'));
   });
 
+  it('that AWS, asked, gives a time ahead for is then where it is renewed; in no other way does it go on until then', () => {
+    const found = (status: string) =>
+      fact('a', '11-20 12:00', 'agreement.found', { status, endTime: iso('12-01 00:00') });
+    const heard = { lastHeardAt: instant('11-20 12:00'), announcesSuccessor: true };
+    expect(endOf([found('RENEWED')])).toEqual(end('12-01 00:00', heard));
+    expect(endOf([found('REPLACED')])).toEqual(end('11-20 12:00', heard));
+    // A message tells when it was.
+    const ended = fact('a', '11-25 10:00', 'agreement.ended', { status: 'RENEWED' });
+    expect(endOf([found('RENEWED'), ended])?.at).toEqual(instant('11-25 10:00'));
+  });
+
   describe('that AWS, asked, gives no time for', () => {
     const found = (at: string, status: string, changed: string | null, endTime: string | null = null) =>
       fact('a', at, 'agreement.found', { status, endTime, lastUpdateTime: changed === null ? null : iso(changed) });

@@ -92,6 +92,42 @@ describe('M3, M4: what is signed ahead starts on its day (siblings: renewal and 
     expect(payerAt(timeline, instant('11-11 09:01'))).toBe('agmt-1 paid');
   });
 
+  it('what AWS lists as RENEWED from the signing of its renewal on goes on until its end', () => {
+    const found = (id: string, status: string, startTime: string, endTime: string | null): AgreementFact =>
+      fact(id, '11-11 09:10', 'agreement.found', {
+        ...{
+          status,
+          startTime: iso(startTime),
+          endTime: endTime === null ? null : iso(endTime),
+          initialDigest: 'agmt-1',
+        },
+        terms: { trial: null },
+      });
+    const facts = [
+      L1,
+      found('agmt-1', 'RENEWED', '10-11 00:00', '12-11 00:00'),
+      found('agmt-2', 'ACTIVE', '12-11 00:00', null),
+    ];
+    const asking = asked('11-11 09:10');
+    const host = play(
+      world,
+      facts,
+      'agmt-1',
+      ['10-11 00:00', '11-11 09:10', '11-20 00:00', '12-10 23:59', '12-11 00:00'],
+      { asking },
+    );
+    expect(host.heard).toEqual(['activated agmt-1', 'renewed agmt-2']);
+    const timeline = timelineFor(
+      chainOf(relationOf(world, facts, asking, false), 'agmt-1'),
+      asking,
+      instant('11-20 00:00'),
+    );
+    expect(['11-20 00:00', '12-11 00:00'].map((at) => payerAt(timeline, instant(at)))).toEqual([
+      'agmt-1 paid',
+      'agmt-2 paid',
+    ]);
+  });
+
   describe('a kept license that is told alone, while AWS lists nothing (a channel partner sells)', () => {
     const kept = { 'agmt-1': { licenses: ['l-1'] }, 'agmt-2': { licenses: ['l-1'] } };
     const entitled = fact('agmt-2', '11-11 12:00', 'agreement.found', { status: null, entitled: true });

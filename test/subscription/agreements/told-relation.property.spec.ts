@@ -114,7 +114,8 @@ const told: fc.Arbitrary<Told> = fc
       cancelledEnd: fc.constantFrom('told', 'none', 'signed'),
       changeTold: fc.constantFrom('all', 'allButEnd', 'none'),
       losses: fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
-      resold: fc.option(fc.constantFrom('contract', 'usage'), { freq: 2 }),
+      resold: fc.option(fc.constantFrom('contract', 'usage', 'refused'), { freq: 2 }),
+      renewedFrom: fc.constantFrom('end', 'signing'),
       repeats: fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
       questions: fc.array(
         fc.record({ event: fc.nat({ max: 12 }), offset: fc.oneof(around(2 * SECOND_MS), around(HOUR_MS)) }),
@@ -149,7 +150,15 @@ const TOLD_AT_ONCE: RelationTelling = {
   ...{ skewMs: 0, isLegacy: false, delays: [0], lags: [0], conversionBy: 'agreement.amended', isFlagged: false },
   ...{ hasEvents: false, isRaw: false, arrivesAfter: null, startBy: 'created', createdAt: 'signing' },
   ...{ licenseAt: 'signing', tellsFollowed: false, namesPrevious: false, namesInitial: false, isKept: false },
-  ...{ cancelledEnd: 'told', changeTold: 'all', losses: [false], resold: null, repeats: [false], questions: [] },
+  ...{
+    cancelledEnd: 'told',
+    changeTold: 'all',
+    losses: [false],
+    resold: null,
+    renewedFrom: 'end',
+    repeats: [false],
+    questions: [],
+  },
 };
 const alone = (key: string, startsAt: number, endsAt: number): TrueAgreement => ({
   ...{ key, signedAt: startsAt, startsAt, endsAt, endsAs: 'CANCELLED', plannedAt: null, previous: null, initial: key },

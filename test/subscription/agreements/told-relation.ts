@@ -82,8 +82,13 @@ export interface RelationTelling {
   changeTold: 'all' | 'allButEnd' | 'none';
   /** Whether a message that is no start is lost, by its turn; the first ones again where there are more. */
   losses: readonly boolean[];
-  /** A channel partner sells: the Agreement API tells nothing of it, and of `usage` GetEntitlements neither. */
-  resold: 'contract' | 'usage' | null;
+  /**
+   * A channel partner sells: the Agreement API tells nothing of it, and of `usage` GetEntitlements neither; `refused`:
+   * AWS may not be asked at all.
+   */
+  resold: 'contract' | 'usage' | 'refused' | null;
+  /** AWS lists what is renewed as RENEWED from its end on, or from the signing of its renewal. */
+  renewedFrom: 'end' | 'signing';
   /** Whether a message comes again under another id, by its turn. */
   repeats: readonly boolean[];
   questions: readonly { event: number; offset: number }[];
@@ -355,7 +360,7 @@ export class RelationListener {
       const of = { id, type: 'agreement.found', agreementId, among: null, at: askedAt, heardAt: askedAt };
       this.facts.push({ ...of, details: fact } as AgreementFact);
     }
-    this.asking = { askedAt, mayNotAsk: false };
+    this.asking = { askedAt, mayNotAsk: resold === 'refused' };
     this.project(at);
   }
 
@@ -381,16 +386,19 @@ export class RelationListener {
 
   private foundAsOf(agreement: TrueAgreement, at: number): FoundAgreement[] {
     const { key, signedAt, startsAt, endsAt, endsAs, plannedAt, initial, license, convertedAt } = agreement;
-    const { cancelledEnd, changeTold, namesInitial } = this.telling;
+    const { cancelledEnd, changeTold, namesInitial, renewedFrom } = this.telling;
     if (at < signedAt) return [];
     const hasEnded = at >= endsAt;
+    const isRenewed =
+      endsAs === 'RENEWED' && this.agreements.some((other) => other.previous === key && other.signedAt <= at);
+    const isListedAsEnded = hasEnded || (renewedFrom === 'signing' && isRenewed);
     const cancelled = { told: endsAt, none: null, signed: plannedAt }[cancelledEnd];
     const endTime = !hasEnded ? plannedAt : endsAs === 'CANCELLED' ? cancelled : endsAt;
     const isCounted = changeTold === 'all' || endsAs === 'RENEWED' || endsAs === 'REPLACED';
     const changes = [signedAt, convertedAt ?? signedAt, ...(isCounted ? [endsAt] : [])].filter((one) => one <= at);
     return [
       {
-        ...{ agreementId: `agmt-${key}`, status: hasEnded ? endsAs : 'ACTIVE', startTime: new Date(startsAt) },
+        ...{ agreementId: `agmt-${key}`, status: isListedAsEnded ? endsAs : 'ACTIVE', startTime: new Date(startsAt) },
         endTime: endTime === null ? null : new Date(endTime),
         lastUpdateTime: changeTold === 'none' ? null : new Date(Math.max(...changes)),
         initialAgreementId: `agmt-${namesInitial ? initial : key}`,
