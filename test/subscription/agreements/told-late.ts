@@ -5,20 +5,16 @@
  * of an event. What really happened is known here alone; the rules see messages and answers.
  */
 import { type AgreementFact, factIdOf, type FactDetails } from '../../../src/subscription/agreements/agreement-fact.js';
-import { type Asking } from '../../../src/subscription/agreements/agreement-life.js';
-import { stateOf } from '../../../src/subscription/agreements/subscription-state.js';
 import { type SubscriptionTimeline } from '../../../src/subscription/agreements/timeline.js';
 import { agreementKeyOf, digestOf } from '../../../src/subscription/chain/aws-names.js';
-import { type AskedBuyer, type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
-import { findingsOf, wantsTerms } from '../../../src/subscription/reconciliation/buyer-answer.js';
+import { type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
+import { type Finding } from '../../../src/subscription/reconciliation/buyer-answer.js';
 import { type FoundAgreement } from '../../../src/aws/found-agreement.js';
-import { announcedEndsOf } from './facts.js';
-import { type Relation, relationOf, timelineFor } from './relation.js';
+import { ACCOUNT, AskingListener, type Pace, TICK_MS } from './asking-listener.js';
+import { type KnownAgreement as KnownRow, timelineFor } from './relation.js';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
-/** How often the listener looks whether there is something to ask. */
-const TICK_MS = 10 * SECOND_MS;
 /** More than anything could be worth asking: the rules ask in a circle. */
 const QUESTIONS_MAX = 60;
 /** From one question that nothing asks for to the next, where a conversion is told by answers alone. */
@@ -39,14 +35,7 @@ export interface TrueAgreement {
   amendedAfter: readonly number[];
 }
 
-export interface Telling {
-  /** Our clock less AWS's. */
-  skewMs: number;
-  isLegacy: boolean;
-  /** Of each message by its turn; the first ones again where there are more. */
-  delays: readonly number[];
-  /** Of each answer by its turn, how old it is. */
-  lags: readonly number[];
+export interface Telling extends Pace {
   conversionBy: 'agreement.amended' | 'license.updated' | 'legacy.subscribeSucceeded';
   /** What a legacy start says of a trial, and the message of a conversion. */
   isFlagged: boolean;
@@ -74,20 +63,16 @@ interface Happening {
   isNameless: boolean;
 }
 
-export class Listener {
-  readonly facts: AgreementFact[] = [];
-  asking: Asking = { askedAt: null, mayNotAsk: false };
-  questions = 0;
+export class Listener extends AskingListener {
   /** AWS has told of the trial while it was one. */
   isTrialTold = false;
-  private nextAskAt: number | null = null;
-  private read: { facts: number; asking: Asking; relation: Relation } | null = null;
-  private answers = 0;
 
   constructor(
     private readonly truth: TrueAgreement,
     private readonly telling: Telling,
-  ) {}
+  ) {
+    super(telling, QUESTIONS_MAX);
+  }
 
   /** When the trial really was over; null where there was none. */
   get trialUntil(): number | null {
@@ -124,11 +109,6 @@ export class Listener {
     return [this.truth.startsAt, this.trialUntil ?? this.truth.startsAt, this.endsAt].filter(Number.isFinite);
   }
 
-  /** Our clock. */
-  ours(at: number): Date {
-    return new Date(at + this.telling.skewMs);
-  }
-
   /** Plays all of it, to the last message and the last question. `look` is told each hour when it would be sealed. */
   play(look: (hour: number, now: number, read: () => SubscriptionTimeline) => void): void {
     const events = this.happenings();
@@ -140,38 +120,18 @@ export class Listener {
     if (this.telling.isLegacy && this.telling.isFlagged) asked.push(this.truth.startsAt + 20 * MINUTE_MS);
     const lost = heard.filter(({ event }) => this.isLost(event));
     asked.push(...lost.flatMap(({ at }) => [at, at + REGULARLY_MS]));
-    const hours: number[] = [];
-    for (let hour = BEGIN; hour < until; hour += 60 * MINUTE_MS) hours.push(hour);
-    const agenda = [
-      ...heard
-        .filter((one) => !lost.includes(one))
-        .map(({ event, at }) => ({
-          at,
-          run: (): void => {
-            this.hear(event, at);
-          },
-        })),
-      ...asked.map((at) => ({
+    const heardThen = heard
+      .filter((one) => !lost.includes(one))
+      .map(({ event, at }) => ({
         at,
-        run: (): void => {
-          this.ask(at);
+        run: () => {
+          this.hear(event, at);
         },
-      })),
-      ...hours.map((hour) => {
-        const at = hour + 70 * MINUTE_MS - this.telling.skewMs;
-        return {
-          at,
-          run: (): void => {
-            look(hour, at, () => this.timeline(at));
-          },
-        };
-      }),
-    ].sort((a, b) => a.at - b.at);
-    for (const { at, run } of agenda) {
-      this.askUpTo(at);
-      run();
-    }
-    this.askUpTo(until);
+      }));
+    const hours = this.hours(BEGIN, until, (hour, at) => {
+      look(hour, at, () => this.timeline(at));
+    });
+    this.take([...heardThen, ...this.asksAt(asked), ...hours], until);
   }
 
   /**
@@ -187,32 +147,12 @@ export class Listener {
   }
 
   timeline(at: number): SubscriptionTimeline {
-    const chain = this.chain();
-    return timelineFor(chain, this.asking, this.ours(at), { identity: this.telling.isLegacy ? 'legacy' : 'license' });
+    const chain = [...this.relation().chains.values()].flat();
+    return timelineFor(chain, this.asking, this.ours(at), { identity: this.identity });
   }
 
-  private chain() {
-    return [...this.relation().chains.values()].flat();
-  }
-
-  /** The same until something is heard or asked. */
-  private relation(): Relation {
-    const { facts, asking } = this;
-    if (this.read?.asking === asking && this.read.facts === facts.length) return this.read.relation;
-    const isNamed = facts.some(({ agreementId }) => agreementId === 'a');
-    const relation = relationOf(isNamed ? { a: {} } : {}, facts, asking, this.telling.isLegacy);
-    this.read = { facts: facts.length, asking, relation };
-    return relation;
-  }
-
-  /** Looks from time to time whether something is to be asked, as the job does. */
-  private askUpTo(until: number): void {
-    while (this.nextAskAt !== null) {
-      const at = Math.ceil((this.nextAskAt - this.telling.skewMs) / TICK_MS) * TICK_MS;
-      if (at >= until) return;
-      this.nextAskAt = null;
-      this.ask(at);
-    }
+  protected override rows(): Record<string, KnownRow> {
+    return this.facts.some(({ agreementId }) => agreementId === 'a') ? { a: {} } : {};
   }
 
   private hear({ at, type, details, isNameless }: Happening, heardAt: number): void {
@@ -220,84 +160,30 @@ export class Listener {
     const id = factIdOf('told', `${this.facts.length}`, type);
     const about = { id, type, agreementId: isNameless ? null : 'a', among: null };
     this.facts.push({ ...about, at: said, heardAt: this.ours(heardAt), details } as AgreementFact);
-    if (type === 'message.untimed') this.wantToAsk(this.ours(heardAt).getTime());
     this.isTrialTold ||= (details as { isFreeTrial?: boolean | null }).isFreeTrial === true;
     this.project(heardAt);
   }
 
-  private project(at: number): void {
-    const { assignment, chains } = this.relation();
-    for (const chain of chains.values()) {
-      const { askAt } = stateOf(chain, this.asking, this.ours(at));
-      if (askAt) this.wantToAsk(askAt.getTime(), at);
-    }
-    for (const { askFrom } of assignment.doubts) this.wantToAsk(askFrom.getTime(), at);
+  protected override placeOf({ details: { terms } }: Finding): string {
+    // What nobody can place tells nothing.
+    this.isTrialTold ||= (terms?.trial ?? null) !== null;
+    return 'a';
   }
 
-  private wantToAsk(at: number, now = at): void {
-    const earliest = Math.max(at, this.ours(now).getTime() + 1);
-    this.nextAskAt = this.nextAskAt === null ? earliest : Math.min(this.nextAskAt, earliest);
+  protected override known(): KnownAgreement[] {
+    if (!('a' in this.rows())) return [];
+    return [
+      {
+        ...this.knownBy(this.facts),
+        ...{ id: 'a', agreementId: 'a', agreementDigests: [digestOf(agreementKeyOf('a'))] },
+        ...{ licenseArns: [], licenseDigests: [] },
+      },
+    ];
   }
 
-  private ask(at: number): void {
-    this.questions += 1;
-    if (this.questions > QUESTIONS_MAX) throw new Error('the rules ask in a circle');
-    const askedAt = this.ours(at);
-    const known = this.known();
-    const buyer: AskedBuyer = {
-      ...{ productCode: 'p', customerAwsAccountId: '111122223333', customerIdentifier: null, productId: null },
-      ...{ subscriptions: [], agreements: known ? [known] : [], awaited: [] },
-    };
-    const found = this.foundAsOf(at - this.lag());
-    const agreements = found ? [found] : [];
-    const terms = new Map(
-      agreements
-        .filter((one) => wantsTerms(buyer, one))
-        .map((one) => [one.agreementId, { trial: this.trialAsOf(at - this.lag()) }]),
-    );
-    const answer = { askedAt, agreements, terms, entitlements: [], mayNotAsk: false };
-    for (const { details } of findingsOf(buyer, answer, this.telling.isLegacy ? 'legacy' : 'license')) {
-      const { status, startTime, endTime, terms: told, entitled, offerId } = details;
-      // What nobody can place tells nothing.
-      this.isTrialTold ||= (told?.trial ?? null) !== null;
-      const fact = {
-        status,
-        startTime,
-        endTime,
-        terms: told,
-        entitled,
-        offerId,
-        lastUpdateTime: details.lastUpdateTime,
-        previousDigest: null,
-        initialDigest: digestOf(agreementKeyOf('a')),
-      };
-      const id = factIdOf('answer', `${this.facts.length}`, 'agreement.found');
-      const about = { id, type: 'agreement.found', agreementId: 'a', among: null, at: askedAt };
-      this.facts.push({ ...about, heardAt: askedAt, details: fact } as AgreementFact);
-    }
-    const before = this.asking.askedAt?.getTime() ?? -Infinity;
-    this.asking = { askedAt: new Date(Math.max(before, askedAt.getTime())), mayNotAsk: false };
-    this.project(at);
-  }
-
-  private known(): KnownAgreement | null {
-    const own = this.facts.filter(({ agreementId }) => agreementId === 'a');
-    if (own.length === 0) return null;
-    const answers = own.filter((fact) => fact.type === 'agreement.found');
-    const last = [...answers].sort((a, b) => Number(b.at) - Number(a.at))[0];
-    const told = [...answers]
-      .filter(({ details }) => details.terms !== null)
-      .sort((a, b) => Number(b.at) - Number(a.at))[0];
-    const others = this.facts.filter(({ type }) => type !== 'agreement.found');
-    const latestOf = (of: 'at' | 'heardAt'): Date | null =>
-      others.length === 0 ? null : new Date(Math.max(...others.map((fact) => Number(fact[of]))));
-    return {
-      ...{ id: 'a', subscriptionId: 'S', agreementId: 'a', agreementDigests: [digestOf(agreementKeyOf('a'))] },
-      ...{ licenseArns: [], licenseDigests: [], erasedLicenses: [] },
-      found: last ? { at: last.at, details: last.details } : null,
-      terms: told?.details.terms ?? null,
-      ...{ lastFactAt: latestOf('at'), lastHeardAt: latestOf('heardAt'), announcedEnds: announcedEndsOf(own) },
-    };
+  protected override listedAsOf(at: number) {
+    const found = this.foundAsOf(at);
+    return { agreements: found ? [found] : [], entitlements: [] };
   }
 
   private foundAsOf(at: number): FoundAgreement | null {
@@ -311,11 +197,11 @@ export class Listener {
       ...{ agreementId: 'a', status: hasEnded ? 'CANCELLED' : 'ACTIVE', startTime: new Date(startsAt) },
       ...{ endTime: told === null ? null : new Date(told), initialAgreementId: 'a' },
       lastUpdateTime: changeTold === 'none' ? null : new Date(Math.max(...changes)),
-      ...{ customerAwsAccountId: '111122223333', offerId: null, productIds: [], licenseArns: [] },
+      ...{ customerAwsAccountId: ACCOUNT, offerId: null, productIds: [], licenseArns: [] },
     };
   }
 
-  private trialAsOf(at: number): { until: string } | null {
+  protected override trialAsOf(_: string, at: number): { until: string } | null {
     const { startsAt, trialMs } = this.truth;
     const until = this.trialUntil;
     if (trialMs === null || until === null) return null;
@@ -371,17 +257,5 @@ export class Listener {
   private isLost({ at }: Happening): boolean {
     const { startsAt, convertedAfter } = this.truth;
     return this.telling.isConversionLost && convertedAfter !== null && at === startsAt + convertedAfter;
-  }
-
-  private delayOf(index: number): number {
-    const { delays } = this.telling;
-    return delays[index % delays.length] ?? 0;
-  }
-
-  private lag(): number {
-    const { lags } = this.telling;
-    const lag = lags[this.answers % lags.length] ?? 0;
-    this.answers += 1;
-    return lag;
   }
 }

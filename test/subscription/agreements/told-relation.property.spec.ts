@@ -103,7 +103,13 @@ const told: fc.Arbitrary<Told> = fc
       isFlagged: fc.boolean(),
       hasEvents: fc.boolean(),
       isRaw: fc.boolean(),
-      arrivesAfter: fc.option(fc.oneof(ms(10 * MINUTE_MS), ms(HOUR_MS))),
+      arrivesAfter: fc.option(
+        fc.oneof(
+          ms(10 * MINUTE_MS),
+          ms(HOUR_MS),
+          ms(3.5 * HOUR_MS).map((before) => -before),
+        ),
+      ),
       startBy: fc.constantFrom('created', 'license', 'both'),
       createdAt: fc.constantFrom('signing', 'start'),
       licenseAt: fc.constantFrom('signing', 'start'),

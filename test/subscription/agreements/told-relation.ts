@@ -4,21 +4,19 @@
  * happened is known here alone; the rules see messages and answers.
  */
 import { type AgreementFact, factIdOf } from '../../../src/subscription/agreements/agreement-fact.js';
-import { type Asking } from '../../../src/subscription/agreements/agreement-life.js';
-import { stateOf, type Telling } from '../../../src/subscription/agreements/subscription-state.js';
+import { type Telling } from '../../../src/subscription/agreements/subscription-state.js';
 import { type SubscriptionTimeline } from '../../../src/subscription/agreements/timeline.js';
 import { agreementKeyOf, digestOf, licenseIdOf } from '../../../src/subscription/chain/aws-names.js';
-import { type AskedBuyer, type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
-import { findingsOf, wantsTerms } from '../../../src/subscription/reconciliation/buyer-answer.js';
+import { type KnownAgreement } from '../../../src/subscription/reconciliation/asked-buyer.js';
+import { type Finding } from '../../../src/subscription/reconciliation/buyer-answer.js';
 import { type HeldEntitlement } from '../../../src/aws/entitlement-gateway.js';
 import { type FoundAgreement } from '../../../src/aws/found-agreement.js';
-import { announcedEndsOf } from './facts.js';
-import { Host, type KnownAgreement as KnownRow, type Relation, relationOf, timelineFor } from './relation.js';
+import { ACCOUNT, AskingListener, type Pace, TICK_MS } from './asking-listener.js';
+import { Host, type KnownAgreement as KnownRow, timelineFor } from './relation.js';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
-const TICK_MS = 10 * SECOND_MS;
 const DEPROVISIONED_AFTER_MS = 30 * SECOND_MS;
 /** AWS's lists know of what happened after this. */
 const ANSWERS_SETTLE_AFTER_MS = 10 * MINUTE_MS;
@@ -32,7 +30,6 @@ const MAY_BE_LOST: ReadonlySet<AgreementFact['type']> = new Set([
 const STARTS: ReadonlySet<AgreementFact['type']> = new Set([
   ...(['agreement.created', 'license.updated', 'legacy.subscribeSucceeded', 'buyer.registered'] as const),
 ]);
-const ACCOUNT = '111122223333';
 
 /** Instants by AWS's clock. */
 export interface TrueAgreement {
@@ -55,18 +52,14 @@ export interface TrueAgreement {
   convertedAt: number | null;
 }
 
-export interface RelationTelling {
-  skewMs: number;
-  isLegacy: boolean;
-  delays: readonly number[];
-  lags: readonly number[];
+export interface RelationTelling extends Pace {
   conversionBy: 'agreement.amended' | 'license.updated';
   isFlagged: boolean;
   /** EventBridge's events come, too; else a legacy product's topics alone. */
   hasEvents: boolean;
   /** Messages of a legacy product's topics come raw, which tell no time: they are only a reason to ask. */
   isRaw: boolean;
-  /** The buyer comes to the landing page so long after a start that continues nothing; null: he does not. */
+  /** The buyer comes to the landing page so long after a start that continues nothing, or before; null: he does not. */
   arrivesAfter: number | null;
   startBy: 'created' | 'license' | 'both';
   /** Of an agreement that was signed ahead, whether its messages come at the signing or at its start. */
@@ -108,26 +101,21 @@ export function rowOf(key: string): string {
 
 const licenseArnOf = (license: string): string => `arn:aws:license-manager::123456789012:license:l-${license}`;
 
-export class RelationListener {
-  readonly facts: AgreementFact[] = [];
+export class RelationListener extends AskingListener {
   readonly messages: readonly Message[];
   readonly isLost: readonly boolean[];
   /** Agreements of whose trial AWS has told while it was one. */
   readonly trialsTold = new Set<string>();
-  asking: Asking = { askedAt: null, mayNotAsk: false };
-  questions = 0;
   /** What hosts have heard, when by AWS's clock, and of which agreement as it was known then. */
   readonly tellings: { at: number; telling: Telling; key: string | undefined }[] = [];
   private readonly hosts = new Map<string, Host>();
-  private readonly rows = new Map<string, { name: string | null; licenses: Set<string> }>();
-  private nextAskAt: number | null = null;
-  private read: { facts: number; asking: Asking; relation: Relation } | null = null;
-  private answers = 0;
+  private readonly held = new Map<string, { name: string | null; licenses: Set<string> }>();
 
   constructor(
     readonly agreements: readonly TrueAgreement[],
     private readonly telling: RelationTelling,
   ) {
+    super(telling, QUESTIONS_MAX);
     this.messages = agreements.flatMap((agreement) => this.messagesOf(agreement));
     this.isLost = this.messages.map(
       ({ type }, index) => MAY_BE_LOST.has(type) && telling.losses[index % telling.losses.length] === true,
@@ -144,20 +132,18 @@ export class RelationListener {
 
   /** The agreement of a row; a row that a start without a name made has no key. */
   keyOf(id: string): string | undefined {
-    const row = this.rows.get(id);
+    const row = this.held.get(id);
     return this.agreements.find(({ key, license }) =>
       row?.name === null ? row.licenses.has(license) : rowOf(key) === row?.name,
     )?.key;
-  }
-
-  ours(at: number): Date {
-    return new Date(at + this.telling.skewMs);
   }
 
   get boundaries(): number[] {
     return this.agreements
       .flatMap(({ startsAt, endsAt, trialUntil, convertedAt }) => [
         ...[startsAt - HOUR_MS, startsAt, endsAt],
+        // He stands for a start until one is told.
+        startsAt + Math.min(0, this.telling.arrivesAfter ?? 0) - HOUR_MS,
         ...(trialUntil === null ? [] : [convertedAt ?? trialUntil]),
       ])
       .filter(Number.isFinite);
@@ -184,36 +170,17 @@ export class RelationListener {
       ...[last + 3 * HOUR_MS, last + 6 * HOUR_MS],
     ];
     const until = last + 8 * HOUR_MS;
-    const agenda: { at: number; run: () => void }[] = [];
-    for (const { message, at } of heard)
-      agenda.push({
-        at,
-        run: () => {
-          this.hear(message, at);
-        },
-      });
-    for (const at of [...drawn, ...regular])
-      agenda.push({
-        at,
-        run: () => {
-          this.ask(at);
-        },
-      });
-    for (let hour = Math.floor(first / HOUR_MS) * HOUR_MS; hour < until; hour += HOUR_MS) {
-      const at = hour + 70 * MINUTE_MS - this.telling.skewMs;
-      agenda.push({
-        at,
-        run: () => {
-          this.tell(at);
-          look(hour, at, () => this.timelines(at));
-        },
-      });
-    }
-    for (const { at, run } of agenda.sort((a, b) => a.at - b.at)) {
-      this.askUpTo(at);
-      run();
-    }
-    this.askUpTo(until);
+    const heardThen = heard.map(({ message, at }) => ({
+      at,
+      run: () => {
+        this.hear(message, at);
+      },
+    }));
+    const hours = this.hours(first, until, (hour, at) => {
+      this.tell(at);
+      look(hour, at, () => this.timelines(at));
+    });
+    this.take([...heardThen, ...this.asksAt([...drawn, ...regular]), ...hours], until);
   }
 
   hasHeardAllOf(at: number, now: number): boolean {
@@ -248,31 +215,25 @@ export class RelationListener {
   }
 
   timelines(at: number): SubscriptionTimeline[] {
-    const identity = this.telling.isLegacy ? 'legacy' : 'license';
+    const { identity } = this;
     return [...this.relation().chains.values()].map((chain) =>
       timelineFor(chain, this.asking, this.ours(at), { identity }),
     );
   }
 
-  /** The same until something is heard or asked. */
-  private relation(): Relation {
-    const { facts, asking } = this;
-    if (this.read?.asking === asking && this.read.facts === facts.length) return this.read.relation;
-    const rows = Object.fromEntries(
-      [...this.rows].map(([id, { name, licenses }]): [string, KnownRow] => [id, { name, licenses: [...licenses] }]),
-    );
-    const relation = relationOf(rows, facts, asking, this.telling.isLegacy);
-    this.read = { facts: facts.length, asking, relation };
-    return relation;
+  protected override get mayNotAsk(): boolean {
+    return this.telling.resold === 'refused';
   }
 
-  private askUpTo(until: number): void {
-    while (this.nextAskAt !== null) {
-      const at = Math.ceil((this.nextAskAt - this.telling.skewMs) / TICK_MS) * TICK_MS;
-      if (at >= until) return;
-      this.nextAskAt = null;
-      this.ask(at);
-    }
+  protected override rows(): Record<string, KnownRow> {
+    return Object.fromEntries(
+      [...this.held].map(([id, { name, licenses }]) => [id, { name, licenses: [...licenses] }]),
+    );
+  }
+
+  protected override project(at: number): void {
+    super.project(at);
+    this.tell(at);
   }
 
   /** The row of an agreement; that of its license, where that alone was known so far. */
@@ -280,14 +241,14 @@ export class RelationListener {
     const name = tells.agreement ? rowOf(key) : null;
     const { aliases } = this.relation().assignment;
     // What turned out to be another row is found as that one.
-    const rows = [...this.rows].filter(([known]) => !aliases.has(known));
+    const rows = [...this.held].filter(([known]) => !aliases.has(known));
     const [id, row] = rows.find(([, known]) => name !== null && known.name === name) ??
       rows.findLast(
         ([, known]) => tells.license && known.licenses.has(license) && (name === null || known.name === null),
       ) ?? [name ?? `license-${license}`, { name, licenses: new Set<string>() }];
     row.name ??= name;
     if (tells.license) row.licenses.add(license);
-    this.rows.set(id, row);
+    this.held.set(id, row);
     return id;
   }
 
@@ -301,16 +262,6 @@ export class RelationListener {
     this.project(heardAt);
   }
 
-  private project(at: number): void {
-    const { assignment, chains } = this.relation();
-    for (const chain of chains.values()) {
-      const { askAt } = stateOf(chain, this.asking, this.ours(at));
-      if (askAt) this.wantToAsk(askAt.getTime(), at);
-    }
-    for (const { askFrom } of assignment.doubts) this.wantToAsk(askFrom.getTime(), at);
-    this.tell(at);
-  }
-
   private tell(at: number): void {
     for (const [name, chain] of this.relation().chains) {
       const host = this.hosts.get(name) ?? new Host();
@@ -322,65 +273,35 @@ export class RelationListener {
     }
   }
 
-  private wantToAsk(at: number, now: number): void {
-    const earliest = Math.max(at, this.ours(now).getTime() + 1);
-    this.nextAskAt = this.nextAskAt === null ? earliest : Math.min(this.nextAskAt, earliest);
+  protected override placeOf({ about, details: { terms } }: Finding): string {
+    const agreement =
+      this.agreements.find(({ key }) => `agmt-${key}` === about.agreementId) ??
+      this.agreements.find(({ license }) => licenseArnOf(license) === about.licenseArn)!;
+    if ((terms?.trial ?? null) !== null) this.trialsTold.add(agreement.key);
+    return this.know(agreement, {
+      ...{ agreement: about.agreementId !== undefined, license: about.licenseArn !== undefined },
+    });
   }
 
-  private ask(at: number): void {
-    this.questions += 1;
-    if (this.questions > QUESTIONS_MAX) throw new Error('the rules ask in a circle');
-    const askedAt = this.ours(at);
-    const buyer: AskedBuyer = {
-      ...{ productCode: 'p', customerAwsAccountId: ACCOUNT, customerIdentifier: null, productId: null },
-      ...{ subscriptions: [], awaited: [], agreements: [...this.rows.keys()].map((row) => this.knownOf(row)) },
-    };
-    const listedAt = at - this.lag();
+  protected override known(): KnownAgreement[] {
+    return [...this.held].map(([id, { name, licenses }]) => {
+      const arns = [...licenses].map(licenseArnOf);
+      return {
+        ...this.knownBy(this.facts.filter(({ agreementId }) => agreementId === id || agreementId === null)),
+        ...{ id, agreementId: name === null ? null : `agmt-${this.keyOf(id)}`, licenseArns: arns },
+        ...{
+          agreementDigests: name === null ? [] : [name],
+          licenseDigests: arns.map((arn) => digestOf(licenseIdOf(arn))),
+        },
+      };
+    });
+  }
+
+  protected override listedAsOf(at: number) {
     const { resold } = this.telling;
-    const found = resold === null ? this.agreements.flatMap((agreement) => this.foundAsOf(agreement, listedAt)) : [];
-    const entitlements = resold === 'contract' ? this.entitledAsOf(listedAt) : [];
-    const terms = new Map(
-      found
-        .filter((one) => wantsTerms(buyer, one))
-        .map((one) => [one.agreementId, { trial: this.trialAsOf(one.agreementId, at - this.lag()) }]),
-    );
-    const answer = { askedAt, agreements: found, terms, entitlements, mayNotAsk: false };
-    for (const { about, details } of findingsOf(buyer, answer, this.telling.isLegacy ? 'legacy' : 'license')) {
-      const agreement =
-        this.agreements.find(({ key }) => `agmt-${key}` === about.agreementId) ??
-        this.agreements.find(({ license }) => licenseArnOf(license) === about.licenseArn)!;
-      if ((details.terms?.trial ?? null) !== null) this.trialsTold.add(agreement.key);
-      const { previousAgreementId, initialAgreementId, ...rest } = details;
-      const digest = (id: string | null): string | null => (id === null ? null : digestOf(agreementKeyOf(id)));
-      const fact = { ...rest, previousDigest: digest(previousAgreementId), initialDigest: digest(initialAgreementId) };
-      const id = factIdOf('answer', `${this.facts.length}`, 'agreement.found');
-      const agreementId = this.know(agreement, {
-        ...{ agreement: about.agreementId !== undefined, license: about.licenseArn !== undefined },
-      });
-      const of = { id, type: 'agreement.found', agreementId, among: null, at: askedAt, heardAt: askedAt };
-      this.facts.push({ ...of, details: fact } as AgreementFact);
-    }
-    this.asking = { askedAt, mayNotAsk: resold === 'refused' };
-    this.project(at);
-  }
-
-  private knownOf(row: string): KnownAgreement {
-    const own = this.facts.filter(({ agreementId }) => agreementId === row || agreementId === null);
-    const answers = own.filter((fact) => fact.type === 'agreement.found');
-    const others = own.filter(({ type }) => type !== 'agreement.found');
-    const last = answers.at(-1);
-    const { name, licenses: held } = this.rows.get(row)!;
-    const licenses = [...held].map(licenseArnOf);
-    const latestOf = (of: 'at' | 'heardAt'): Date | null =>
-      others.length === 0 ? null : new Date(Math.max(...others.map((fact) => Number(fact[of]))));
     return {
-      ...{ id: row, subscriptionId: 'S', agreementDigests: name === null ? [] : [name] },
-      agreementId: name === null ? null : `agmt-${this.keyOf(row)}`,
-      ...{ licenseArns: licenses, licenseDigests: licenses.map((arn) => digestOf(licenseIdOf(arn))) },
-      erasedLicenses: [],
-      found: last ? { at: last.at, details: last.details } : null,
-      terms: answers.findLast(({ details }) => details.terms !== null)?.details.terms ?? null,
-      ...{ lastFactAt: latestOf('at'), lastHeardAt: latestOf('heardAt'), announcedEnds: announcedEndsOf(own) },
+      agreements: resold === null ? this.agreements.flatMap((agreement) => this.foundAsOf(agreement, at)) : [],
+      entitlements: resold === 'contract' ? this.entitledAsOf(at) : [],
     };
   }
 
@@ -417,7 +338,7 @@ export class RelationListener {
     }));
   }
 
-  private trialAsOf(agreementId: string, at: number): { until: string } | null {
+  protected override trialAsOf(agreementId: string, at: number): { until: string } | null {
     const agreement = this.agreements.find(({ key }) => `agmt-${key}` === agreementId);
     if (typeof agreement?.trialUntil !== 'number') return null;
     const { trialUntil, convertedAt, endsAt } = agreement;
@@ -484,17 +405,5 @@ export class RelationListener {
         ? { ...message, type: 'message.untimed', details: { said: message.type } }
         : message,
     );
-  }
-
-  private delayOf(index: number): number {
-    const { delays } = this.telling;
-    return delays[index % delays.length] ?? 0;
-  }
-
-  private lag(): number {
-    const { lags } = this.telling;
-    const lag = lags[this.answers % lags.length] ?? 0;
-    this.answers += 1;
-    return lag;
   }
 }
