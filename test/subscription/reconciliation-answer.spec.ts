@@ -500,7 +500,21 @@ describe('of which agreements the terms are asked', () => {
     [false, 'that is over, whose last answer knows of it', 'EXPIRED', { lastFactAt: at('20T10:50:00') }],
   ])('%s: of one %s', (expected, _, status, more) => {
     const agreements = more === null ? [known('agmt-2', { found: told })] : [row(more)];
-    expect(wantsTerms(buyer(agreements), found('agmt-1', { status }))).toBe(expected);
+    expect(wantsTerms(buyer(agreements), found('agmt-1', { status }), ASKED_AT)).toBe(expected);
+  });
+
+  it.each([
+    [true, 'ahead', '20T12:00:00.001'],
+    [false, 'past', '20T12:00:00'],
+  ])('%s: of one that AWS calls RENEWED, whose end lies %s', (expected, _, end) => {
+    const renewed = found('agmt-1', { status: 'RENEWED', endTime: at(end) });
+    expect(wantsTerms(buyer([row({})]), renewed, ASKED_AT)).toBe(expected);
+    // It runs: nobody knew of it, and it is ours.
+    expect(findingsOf(buyer(), answer([renewed]), 'license')).toHaveLength(expected ? 1 : 0);
+    // What runs is told again where the last word may be from before a change.
+    const [said] = findingsOf(buyer([row({})]), answer([renewed]), 'license');
+    const soonAfter = asFound(said!, at('20T11:59:00'), { lastFactAt: at('20T11:50:00') });
+    expect(findingsOf(buyer([soonAfter]), answer([renewed]), 'license')).toHaveLength(expected ? 1 : 0);
   });
 });
 

@@ -56,7 +56,12 @@ function isSigned(fact: AgreementFact): fact is AgreementFact<'agreement.found'>
   const { status, endTime, entitled } = fact.details;
   if (status === null) return entitled === true;
   const ends = dateOf(endTime);
-  return status === 'ACTIVE' && (ends === null || ends > fact.at);
+  return (status === 'ACTIVE' && (ends === null || ends > fact.at)) || isRenewedAhead(status, ends, fact.at);
+}
+
+/** Whether AWS calls it RENEWED from its end on, or from the signing of its renewal, AWS does not say: it goes on. */
+export function isRenewedAhead(status: string | null, endTime: Date | null, at: Date): boolean {
+  return status === RENEWED && endTime !== null && endTime > at;
 }
 
 interface EndSign {
@@ -92,11 +97,10 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
       const { status, endTime } = fact.details;
       if (status === null || !(ENDED.has(status) || SUCCESSOR_ANNOUNCED.has(status))) return [];
       const named = dateOf(endTime);
-      // Whether it is RENEWED from the signing of its renewal on, or from its end, AWS does not say.
-      const runsOn = status === RENEWED && named !== null && named > saidAt;
-      const isPast = named !== null && named <= saidAt && !(CUT_SHORT.has(status) && isDefined(named, ordered));
-      const endsAt =
-        isPast || runsOn ? named : earliest(saidAt, named, ENDED.has(status) ? changedBy(fact, ordered) : null);
+      const isPlanned = named !== null && CUT_SHORT.has(status) && isDefined(named, ordered);
+      const isTold = isRenewedAhead(status, named, saidAt) || (named !== null && named <= saidAt && !isPlanned);
+      const changed = ENDED.has(status) ? changedBy(fact, ordered) : null;
+      const endsAt = isTold && named !== null ? named : earliest(saidAt, named, changed);
       return sign(endsAt, status).map((one) => ({ ...one, signAt: endsAt, by: 'answer' }));
     }
     case 'host.ended': {

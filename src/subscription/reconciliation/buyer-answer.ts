@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type HeldEntitlement } from '../../aws/entitlement-gateway.js';
 import { type FoundAgreement } from '../../aws/found-agreement.js';
+import { isRenewedAhead } from '../agreements/agreement-end.js';
 import { type AgreementTerms } from '../agreements/agreement-fact.js';
+import { dateOf } from '../agreements/agreement-life.js';
 import { agreementKeyOf, digestOf, licenseIdOf } from '../chain/aws-names.js';
 import { type LifecycleDetails, type SpokenOf } from '../inbox/lifecycle-event.js';
 import { type AskedBuyer, type KnownAgreement } from './asked-buyer.js';
@@ -48,7 +50,7 @@ export function findingsOf(buyer: AskedBuyer, answer: BuyerAnswer, identity: 'li
       .find((row) => row !== undefined);
   const chains = new Set(
     answer.agreements
-      .filter((found) => knownOf(found) !== undefined || isOurs(found, buyer, identity))
+      .filter((found) => knownOf(found) !== undefined || isOurs(found, buyer, identity, answer.askedAt))
       .map((found) => found.initialAgreementId),
   );
   // The older first: what follows finds what it follows.
@@ -70,8 +72,13 @@ function byStart(a: FoundAgreement, b: FoundAgreement): number {
  * Ended agreements of a license product that nobody knows are of no concern: neither they nor their chain was ever ours
  * to meter. Unless a message waits: then it was bought, and ended before AWS listed it.
  */
-function isOurs({ agreementId, status }: FoundAgreement, buyer: AskedBuyer, identity: 'license' | 'legacy'): boolean {
-  return identity === 'legacy' || status === IN_FORCE || buyer.awaited.includes(digestOf(agreementKeyOf(agreementId)));
+function isOurs(found: FoundAgreement, buyer: AskedBuyer, identity: 'license' | 'legacy', askedAt: Date): boolean {
+  if (identity === 'legacy' || isRunning(found, askedAt)) return true;
+  return buyer.awaited.includes(digestOf(agreementKeyOf(found.agreementId)));
+}
+
+function isRunning({ status, endTime }: Pick<FoundAgreement, 'status' | 'endTime'>, at: Date): boolean {
+  return status === IN_FORCE || isRenewedAhead(status, endTime, at);
 }
 
 function findingOf(buyer: AskedBuyer, found: FoundAgreement, { agreements, terms }: BuyerAnswer): Finding {
@@ -174,7 +181,7 @@ function isNews({ about, details }: Finding, known: KnownAgreement | undefined, 
   if (about.licenseArn !== undefined && !isFormKnown(about.licenseArn, known)) return true;
   const { at, details: before } = known.found;
   if (hasHeardSince(known, at)) return true;
-  if (isInForce(details) && (mayBeStale(known, at) || hasPassedEnd(known, at, askedAt))) return true;
+  if (isInForce(details, askedAt) && (mayBeStale(known, at) || hasPassedEnd(known, at, askedAt))) return true;
   const isSame =
     details.status === before.status &&
     details.startTime === before.startTime &&
@@ -190,8 +197,8 @@ function isNews({ about, details }: Finding, known: KnownAgreement | undefined, 
   return !isSame;
 }
 
-function isInForce({ status, entitled }: Finding['details']): boolean {
-  return status === IN_FORCE || entitled === true;
+function isInForce({ status, endTime, entitled }: Finding['details'], askedAt: Date): boolean {
+  return status === null ? entitled === true : isRunning({ status, endTime: dateOf(endTime) }, askedAt);
 }
 
 /** Between two answers: the earlier one could not know that the agreement goes on. */
@@ -219,9 +226,9 @@ export function messageIdOf(finding: Finding, askedAt: Date): string {
  * Whether AWS is asked for an agreement's terms. Of what runs, each time: terms are amended. Of what is over, once
  * nothing was heard of it that the last answer may not have known.
  */
-export function wantsTerms(buyer: AskedBuyer, { agreementId, status }: FoundAgreement): boolean {
-  const known = buyer.agreements.find((agreement) => agreement.agreementId === agreementId);
-  if (status === IN_FORCE || !known?.found || known.terms === null) return true;
+export function wantsTerms(buyer: AskedBuyer, found: FoundAgreement, askedAt: Date): boolean {
+  const known = buyer.agreements.find(({ agreementId }) => agreementId === found.agreementId);
+  if (isRunning(found, askedAt) || !known?.found || known.terms === null) return true;
   return hasHeardSince(known, known.found.at) || mayBeStale(known, known.found.at);
 }
 

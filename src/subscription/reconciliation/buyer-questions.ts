@@ -46,7 +46,7 @@ export class BuyerQuestions {
       const unlisted = held.licenses.filter((arn) => !found.some(({ licenseArns }) => licenseArns.includes(arn)));
       const licensed = listed.isDenied ? [] : await this.byLicense(product, unlisted, patience);
       const agreements = ofProduct(buyer, [...found, ...licensed], productId, held.licenses);
-      const terms = await this.terms(buyer, product, agreements, patience);
+      const terms = await this.terms(buyer, product, { agreements, askedAt }, patience);
       const mayNotAsk = listed.isDenied && held.isDenied && agreements.length === 0;
       return { kind: 'answered', answer: { askedAt, agreements, terms, entitlements: held.entitlements, mayNotAsk } };
     } catch (error) {
@@ -146,11 +146,11 @@ export class BuyerQuestions {
   private async terms(
     buyer: AskedBuyer,
     product: ResolvedProduct,
-    found: readonly FoundAgreement[],
+    { agreements, askedAt }: Pick<BuyerAnswer, 'agreements' | 'askedAt'>,
     patience: Patience,
   ): Promise<Map<string, AgreementTerms>> {
     const terms = new Map<string, AgreementTerms>();
-    for (const agreement of found.filter((one) => wantsTerms(buyer, one))) {
+    for (const agreement of agreements.filter((one) => wantsTerms(buyer, one, askedAt))) {
       const answer = await this.agreements.trialOf(product.region, agreement.agreementId, patience);
       if (answer.kind === 'failed' && answer.failure.kind !== 'unrecognised') throw new AskingFailed(answer.failure);
       if (answer.kind !== 'answered') continue;

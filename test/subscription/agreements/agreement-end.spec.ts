@@ -500,6 +500,8 @@ describe('AWS, asked after an end, says that the agreement is in force', () => {
       { status: 'ACTIVE', startTime: iso('11-21 00:00'), endTime: iso('11-30 00:00') },
     ],
     [false, 'CANCELLED, though entitled', { status: 'CANCELLED', entitled: true }],
+    [true, 'RENEWED, whose end lies ahead', { status: 'RENEWED', endTime: iso('12-01 00:00') }],
+    [false, 'RENEWED, whose end has passed', { status: 'RENEWED', endTime: iso('11-10 00:00') }],
     [false, 'RENEWED, begun', { status: 'RENEWED', startTime: iso('11-01 00:00') }],
     [true, 'entitled, by the only API that answers', { status: null, entitled: true }],
     [false, 'not entitled', { status: null, entitled: false }],

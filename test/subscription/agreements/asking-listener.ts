@@ -143,7 +143,7 @@ export abstract class AskingListener {
     const listed = this.listedAsOf(at - this.lag());
     const terms = new Map(
       listed.agreements
-        .filter((one) => wantsTerms(buyer, one))
+        .filter((one) => wantsTerms(buyer, one, askedAt))
         .map(({ agreementId }) => [agreementId, { trial: this.trialAsOf(agreementId, at - this.lag()) }]),
     );
     const answer = { askedAt, ...listed, terms, mayNotAsk: false };

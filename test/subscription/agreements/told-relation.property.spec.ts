@@ -205,6 +205,21 @@ const LICENSE_AHEAD_OF_THE_LISTS: Told = {
   telling: { ...TOLD_AT_ONCE, lags: [30 * SECOND_MS], startBy: 'license' },
 };
 
+/** AWS calls the trial RENEWED since the signing of its renewal, when its terms tell of a conversion. */
+const CONVERTED_BEFORE_ITS_RENEWAL_WAS_SIGNED: Told = {
+  agreements: [
+    {
+      ...{ ...alone('a0', BEGIN + HOUR_MS, BEGIN + 3 * HOUR_MS), endsAs: 'RENEWED', plannedAt: BEGIN + 3 * HOUR_MS },
+      ...{ trialUntil: BEGIN + 4 * HOUR_MS, convertedAt: BEGIN + HOUR_MS + 19 * MINUTE_MS },
+    },
+    {
+      ...{ ...alone('a1', BEGIN + 3 * HOUR_MS, Infinity), signedAt: BEGIN + HOUR_MS + 45 * MINUTE_MS },
+      ...{ previous: 'a0', initial: 'a0' },
+    },
+  ],
+  telling: { ...TOLD_AT_ONCE, isLegacy: true, lags: [2 * MINUTE_MS], arrivesAfter: 0, renewedFrom: 'signing' },
+};
+
 /** Of what a partner sells messages alone tell when it starts and ends, and nothing tells of a trial. */
 function resoldTelling(telling: RelationTelling): RelationTelling {
   return {
@@ -327,6 +342,7 @@ describe('whatever follows what, however late it is told and however old AWS’s
           [LICENSE_AHEAD_OF_THE_LISTS],
           [RENEWED_MINUTES_AFTER_ITS_END],
           [RENEWED_AFTER_A_RENEWAL_WAS_CALLED_OFF],
+          [CONVERTED_BEFORE_ITS_RENEWAL_WAS_SIGNED],
         ],
       },
     );
