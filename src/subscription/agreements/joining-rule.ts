@@ -71,7 +71,9 @@ export function joinAgreements(
 
   for (const agreement of ordered) {
     const matches = predecessorsOf(agreement, ordered);
-    const [previous] = matches;
+    const [first] = matches;
+    // Of one chain the last: of the agreement that it names as the one before, the license need not be known.
+    const previous = ordered.findLast((other) => first && matches.includes(other) && groups.areOne(other, first));
     if (!previous) continue;
     const strangers = matches.filter((other) => !groups.areOne(other, previous));
     if (strangers.length > 0)
@@ -112,7 +114,7 @@ export function joinAgreements(
   return { subscriptionOf: groups.subscriptionOf(), previousOf, folds: groups.folds(), conflicts };
 }
 
-/** The first match decides; further ones only tell whether chains would merge. */
+/** The first match decides of which chain it is; further ones of others only tell whether chains would merge. */
 function predecessorsOf(agreement: JoiningAgreement, ordered: readonly JoiningAgreement[]): JoiningAgreement[] {
   const index = ordered.indexOf(agreement);
   const later = ordered.slice(index + 1);

@@ -70,6 +70,18 @@ describe('what one agreement follows', () => {
       ],
     ],
     [
+      'the one that it names, though the license of that one is not known, and an earlier one of its chain has it',
+      [
+        agreement('a', { licenses: ['l-1'] }),
+        agreement('b', { startsAt: '11-15 00:00', previous: ['a'] }),
+        agreement('c', { ...later, licenses: ['l-1'], previous: ['b'] }),
+      ],
+      [
+        ['b', 'a'],
+        ['c', 'b'],
+      ],
+    ],
+    [
       'the one that it names as the one before',
       [agreement('a'), agreement('b', { ...later, previous: ['a'] })],
       [['b', 'a']],
