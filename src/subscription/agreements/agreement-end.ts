@@ -61,7 +61,7 @@ function isSigned(fact: AgreementFact): fact is AgreementFact<'agreement.found'>
 
 /** Whether AWS calls it RENEWED from its end on, or from the signing of its renewal, AWS does not say: it goes on. */
 export function isRenewedAhead(status: string | null, endTime: Date | null, at: Date): boolean {
-  return status === RENEWED && endTime !== null && endTime > at;
+  return status === RENEWED && (endTime ?? at) > at;
 }
 
 interface EndSign {
@@ -96,11 +96,8 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
     case 'agreement.found': {
       const { status, endTime } = fact.details;
       if (status === null || !(ENDED.has(status) || SUCCESSOR_ANNOUNCED.has(status))) return [];
-      const named = dateOf(endTime);
-      const isPlanned = named !== null && CUT_SHORT.has(status) && isDefined(named, ordered);
-      const isTold = isRenewedAhead(status, named, saidAt) || (named !== null && named <= saidAt && !isPlanned);
       const changed = ENDED.has(status) ? changedBy(fact, ordered) : null;
-      const endsAt = isTold && named !== null ? named : earliest(saidAt, named, changed);
+      const endsAt = toldEndOf(fact, ordered) ?? earliest(saidAt, dateOf(endTime), changed);
       return sign(endsAt, status).map((one) => ({ ...one, signAt: endsAt, by: 'answer' }));
     }
     case 'host.ended': {
@@ -115,6 +112,14 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
     default:
       return [];
   }
+}
+
+/** The end that AWS, asked, names of what has ended, or is renewed ahead; null where it names what was planned. */
+function toldEndOf({ at, heardAt, details }: AgreementFact<'agreement.found'>, ordered: readonly AgreementFact[]) {
+  const named = dateOf(details.endTime);
+  if (named === null || isRenewedAhead(details.status, named, at)) return named;
+  const isPlanned = CUT_SHORT.has(details.status ?? '') && isDefined(named, ordered);
+  return named <= earliest(at, heardAt) && !isPlanned ? named : null;
 }
 
 /** These come at the end; License Deprovisioned may come an hour later. */

@@ -502,6 +502,7 @@ describe('AWS, asked after an end, says that the agreement is in force', () => {
     [false, 'CANCELLED, though entitled', { status: 'CANCELLED', entitled: true }],
     [true, 'RENEWED, whose end lies ahead', { status: 'RENEWED', endTime: iso('12-01 00:00') }],
     [false, 'RENEWED, whose end has passed', { status: 'RENEWED', endTime: iso('11-10 00:00') }],
+    [false, 'RENEWED, over at that instant', { status: 'RENEWED', endTime: iso('11-20 12:00') }],
     [false, 'RENEWED, begun', { status: 'RENEWED', startTime: iso('11-01 00:00') }],
     [true, 'entitled, by the only API that answers', { status: null, entitled: true }],
     [false, 'not entitled', { status: null, entitled: false }],
