@@ -55,6 +55,7 @@ export abstract class AskingListener {
   constructor(
     private readonly pace: Pace,
     private readonly questionsMax: number,
+    private readonly mayNotAsk = false,
   ) {}
 
   /** Our clock. */
@@ -69,10 +70,6 @@ export abstract class AskingListener {
   protected abstract trialAsOf(agreementId: string, at: number): AgreementTerms['trial'];
   /** The row that a finding is of. */
   protected abstract placeOf(finding: Finding): string;
-
-  protected get mayNotAsk(): boolean {
-    return false;
-  }
 
   protected get identity(): 'legacy' | 'license' {
     return this.pace.isLegacy ? 'legacy' : 'license';

@@ -115,7 +115,7 @@ export class RelationListener extends AskingListener {
     readonly agreements: readonly TrueAgreement[],
     private readonly telling: RelationTelling,
   ) {
-    super(telling, QUESTIONS_MAX);
+    super(telling, QUESTIONS_MAX, telling.resold === 'refused');
     this.messages = agreements.flatMap((agreement) => this.messagesOf(agreement));
     this.isLost = this.messages.map(
       ({ type }, index) => MAY_BE_LOST.has(type) && telling.losses[index % telling.losses.length] === true,
@@ -219,10 +219,6 @@ export class RelationListener extends AskingListener {
     return [...this.relation().chains.values()].map((chain) =>
       timelineFor(chain, this.asking, this.ours(at), { identity }),
     );
-  }
-
-  protected override get mayNotAsk(): boolean {
-    return this.telling.resold === 'refused';
   }
 
   protected override rows(): Record<string, KnownRow> {
