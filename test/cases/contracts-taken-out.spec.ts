@@ -101,6 +101,30 @@ describe('a contract that is taken out of the options in the middle of its term,
   });
 });
 
+describe('a contract whose options say otherwise in the middle of its term', () => {
+  const covering = (covers: string[], excessDimension?: string) => ({
+    contractDimensions: ['pack'],
+    includedUnits: [{ contractDimension: 'pack', covers, units: 1000, ...(excessDimension && { excessDimension }) }],
+  });
+  it.each([
+    ['under which name its excess is sent', covering(dimensions, 'overage')],
+    ['what it covers', covering(['calls'])],
+  ])('%s, includes its units once', async (_, after) => {
+    const options = { lists: [PRODUCT_CODE], dimensions, listed: ['overage', ...dimensions] };
+    await withWorld({ ...options, product: covering(dimensions) }, async (world) => {
+      const buyer = await world.join('acme');
+      await buyer.use(300, { dimension: 'lookups' });
+      await buyer.use(500, { dimension: 'calls' });
+      await world.pass(1.5);
+      await world.restart({ product: after });
+      await buyer.use(700, { dimension: 'calls' });
+      await world.pass(1.5);
+      await world.expectUnits({ billed: { 'l-1': 500 }, included: 1000 });
+      expect(await world.alerts()).toEqual([]);
+    });
+  });
+});
+
 describe('units that the options say, changed in the middle of a term', () => {
   const including = (units: number, factor = 1) => ({
     contractDimensions: ['pack'],

@@ -32,7 +32,7 @@ export class IncludedFacts {
     private readonly products: ReadonlyMap<string, ResolvedProduct>,
     private readonly said: ReadonlyMap<string, SaidRow>,
     private readonly usage: ReadonlyMap<string, readonly CountedUsageRow[]>,
-    private readonly given: ReadonlyMap<ResolvedIncludedUnits, readonly QuantityStep[]>,
+    private readonly given: ReadonlyMap<ResolvedIncludedUnits, GivenEntry>,
     private readonly books: PeriodBooks,
     private readonly now: Date,
   ) {}
@@ -69,7 +69,7 @@ export class IncludedFacts {
       products,
       new Map(said.map((row) => [row.agreement_id, row])),
       new Map(),
-      await givenSteps(tx, sellerAccount, [...products.values()]),
+      await givenEntries(tx, sellerAccount, [...products.values()]),
       books,
       now,
     );
@@ -79,7 +79,7 @@ export class IncludedFacts {
         return books
           .rowsOf(period)
           .flatMap(({ id }) =>
-            billedTogether(units).map((dimension) => ({ periodId: id, dimension, boundaries: distinct(boundaries) })),
+            facts.sharersOf(units).map((dimension) => ({ periodId: id, dimension, boundaries: distinct(boundaries) })),
           );
       }),
     );
@@ -133,7 +133,7 @@ export class IncludedFacts {
     const starts = terms.terms.flatMap(({ stretches }) => stretches.map(({ fromHour }) => fromHour));
     const usedBy = new Map<string, Scaled>();
     const includedBy = new Map<string, Scaled>();
-    for (const dimension of billedTogether(units)) {
+    for (const dimension of this.sharersOf(units)) {
       includedBy.set(dimension, this.books.includedOf(period, dimension));
       for (const { id } of this.books.rowsOf(period)) {
         for (const row of this.usage.get(`${id} ${dimension}`) ?? []) {
@@ -148,6 +148,11 @@ export class IncludedFacts {
     const pool = new IncludedPool(units, known, terms, this.rolledOver(period, units), used, usedBy, includedBy);
     this.pools.set(key, pool);
     return pool;
+  }
+
+  /** Dimensions of records that share the units, or did under the options of before: what they included is used up. */
+  private sharersOf(units: ResolvedIncludedUnits): readonly string[] {
+    return this.given.get(units)?.sharers ?? billedTogether(units);
   }
 
   /** What the agreement before left, where units roll over. */
@@ -167,7 +172,7 @@ export class IncludedFacts {
   }
 
   private termsOf(period: Period, units: ResolvedIncludedUnits): { known: KnownQuantity | null; terms: PoolTerms } {
-    const given = this.given.get(units) ?? [];
+    const given = this.given.get(units)?.steps ?? [];
     const known = units.units === undefined ? this.saidOf(period, units) : saidByOptions(given);
     const startsAt = this.said.get(period.agreementId)?.first_run_at ?? period.spans[0]?.startsAt ?? this.now;
     const steps = units.units === undefined ? usageStepsOf(known?.steps ?? [], given) : given;
@@ -215,12 +220,18 @@ function saidByOptions(steps: readonly QuantityStep[]): KnownQuantity {
   return { steps, renewals: [], last: null, asOf: null, isFinal: false };
 }
 
-/** What the options say, by the entry that says it: included units, or for what one unit of the contract stands. */
-async function givenSteps(
+/** What the options say of an entry, and said before. */
+interface GivenEntry {
+  /** Included units, or for what one unit of the contract stands. */
+  steps: readonly QuantityStep[];
+  sharers: readonly string[];
+}
+
+async function givenEntries(
   tx: LedgerSql,
   sellerAccount: string,
   products: readonly ResolvedProduct[],
-): Promise<Map<ResolvedIncludedUnits, QuantityStep[]>> {
+): Promise<Map<ResolvedIncludedUnits, GivenEntry>> {
   const codes = products.map(({ productCode }) => productCode);
   const rows = await loadGivenUnits(tx, sellerAccount, codes);
   return new Map(
@@ -228,20 +239,29 @@ async function givenSteps(
       includedUnits.map((entry) => {
         const before = rows.flatMap(({ product_code: code, included, in_force_from: from }) => {
           const one = included.find(({ contractDimension }) => contractDimension === entry.contractDimension);
-          const isAlike = code === productCode && one && (one.units === undefined) === (entry.units === undefined);
-          return isAlike ? [{ from, amount: amountOf(one) }] : [];
+          return code === productCode && one ? [{ from, one }] : [];
         });
-        const steps = givenStepsOf(before);
+        const alike = before.filter(({ one }) => (one.units === undefined) === (entry.units === undefined));
+        const steps = givenStepsOf(alike.map(({ from, one }) => ({ from, amount: amountOf(one) })));
         const amount = amountOf(entry);
         // Those in force are these: who has others seals nothing.
         const isKnown = steps.at(-1)?.quantity === amount;
-        return [entry, isKnown ? steps : [{ fromHour: Number.NEGATIVE_INFINITY, quantity: amount }]];
+        const others = new Set(includedUnits.filter((other) => other !== entry).flatMap(billedTogether));
+        const former = before.flatMap(({ one }) => billedTogether(one)).filter((dimension) => !others.has(dimension));
+        const sharers = new Set([...billedTogether(entry), ...former]);
+        return [
+          entry,
+          {
+            steps: isKnown ? steps : [{ fromHour: Number.NEGATIVE_INFINITY, quantity: amount }],
+            sharers: [...sharers],
+          },
+        ];
       }),
     ),
   );
 }
 
-function amountOf({ units, factor }: { units?: number | undefined; factor: number }): bigint {
+function amountOf({ units, factor }: ResolvedIncludedUnits): bigint {
   return units === undefined ? BigInt(factor) : fromUnits(units) * BigInt(factor);
 }
 

@@ -1,4 +1,5 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
+import { type ResolvedIncludedUnits } from '../../options/included-options.schema.js';
 import { type SaidEntitlements } from './included-quantity.js';
 
 export interface SaidRow {
@@ -129,7 +130,7 @@ export function loadSealedBlocks(
 export interface GivenUnitsRow {
   product_code: string;
   /** `products[].includedUnits` as it was resolved. */
-  included: { contractDimension: string; units?: number; factor: number }[];
+  included: ResolvedIncludedUnits[];
   in_force_from: Date;
 }
 
