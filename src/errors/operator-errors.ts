@@ -28,6 +28,12 @@ export const OPERATOR_ERRORS = {
       'A parameter of a list, or a member of an action’s body, is unknown, repeated or malformed; the message names all.',
     fix: 'Correct the parameters, or send the body as `application/json`.',
   },
+  LEDGER_UNAVAILABLE: {
+    seenBy: ['operator'],
+    status: [503],
+    meaning: 'The database of the ledger cannot be used now; the message has what it, or the network, answered.',
+    fix: 'Look at the database, and ask again. Whether a decision was written is read at `/actions`.',
+  },
   NOT_FOUND: {
     seenBy: ['operator', 'caller'],
     status: [404],

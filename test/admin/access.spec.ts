@@ -20,6 +20,7 @@ import { APP_GUARD, NestFactory, Reflector } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { map, of } from 'rxjs';
 import { MarketplaceMeteringModule, type Options, type StaticOptions } from '../../src/index.js';
+import { FreezingProxy } from '../support/freezing-proxy.js';
 import { AdminLedger, TOKEN } from './admin-ledger.js';
 
 @Injectable()
@@ -246,6 +247,23 @@ describe.each(['Express', 'Fastify'])('the admin API on %s', (platform) => {
       message: expect.stringContaining('subscription'),
     });
     expect((await get('marketplace/admin/records', bearer(TOKEN))).status).toBe(404);
+  });
+
+  it('is told that the database is away, and what of a decision is not known', async () => {
+    const network = await FreezingProxy.before(ledger.postgres.url);
+    const url = network.through(ledger.postgres.url);
+    const get = await start(platform, { database: { url, poolSize: 4 }, adminToken: TOKEN });
+    expect((await get('marketplace/admin/balance', bearer(TOKEN))).status).toBe(200);
+    await network.stop();
+    const answer = await get('marketplace/admin/balance', bearer(TOKEN));
+    expect([answer.status, await answer.json()]).toEqual([
+      503,
+      {
+        statusCode: 503,
+        errorCode: 'LEDGER_UNAVAILABLE',
+        message: expect.stringMatching(/^The database of the ledger cannot be used now \(.+\)\. Look at it.*actions/),
+      },
+    ]);
   });
 
   it("carries the host's decorators, by which a global guard of the host knows it", async () => {
