@@ -315,6 +315,7 @@ describe('whatever follows what, however late it is told and however old AWS’s
           for (const at of own) {
             // Nobody knew of it yet.
             if (dueAt(listener, at).some(({ signedAt }) => signedAt >= hour + HOUR_MS)) continue;
+            if (isOfArrival(listener, telling, at)) continue;
             const spans = payersOf(timelines, listener.ours(at));
             if (spans.length !== 1 || !spans.every((span) => isSealed(span, hour))) continue;
             sealed.push(
@@ -425,6 +426,15 @@ function probesOf({ boundaries }: RelationListener): number[] {
   const sorted = [...edges, Math.max(...edges) + HOUR_MS].sort((a, b) => a - b);
   const between = sorted.slice(1).map((at, index) => Math.floor((at + (sorted[index] ?? at)) / 2));
   return [...sorted, ...between].filter((at) => boundaries.every((boundary) => Math.abs(at - boundary) > TOLERANCE_MS));
+}
+
+/** The buyer who has arrived stands for a start that lies ahead: an hour before him is its, until it is told. */
+function isOfArrival({ agreements }: RelationListener, { arrivesAfter }: RelationTelling, at: number): boolean {
+  if (arrivesAfter === null || arrivesAfter >= 0) return false;
+  return agreements.some(
+    ({ previous, startsAt }) =>
+      previous === null && startsAt + arrivesAfter - HOUR_MS - TOLERANCE_MS <= at && at < startsAt - HOUR_MS,
+  );
 }
 
 /** Whoever runs; else the next that starts within an hour. */
