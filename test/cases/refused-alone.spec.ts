@@ -119,6 +119,16 @@ describe('T17 a buyer who is suspended', () => {
     });
   });
 
+  it('has it billed, too, once AWS takes another dimension of him', async () => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
+      const buyer = await suspended(world, 8);
+      await buyer.use(1, { dimension: 'storage' });
+      await world.pass(6, 1);
+      const { billed = {}, ...elsewhere } = await world.expectConserved();
+      expect({ billed, elsewhere }).toEqual({ billed: { 'l-1': 6, 'l-2': 8 }, elsewhere: {} });
+    });
+  });
+
   it('has what waits tried a last time when he leaves without using more', async () => {
     await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const buyer = await suspended(world, 8);

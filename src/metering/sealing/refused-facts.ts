@@ -1,4 +1,5 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
+import { latestOf } from '../../runtime/clock.js';
 import { causesAgainst } from '../submission/quarantine.sql.js';
 import { loadBilledHours } from './refused-load.sql.js';
 import { isStillRefused, type Refusal, REFUSED_CONTENTS } from './refused-usage.js';
@@ -8,7 +9,8 @@ export class RefusedFacts {
   private constructor(
     private readonly identityIds: ReadonlyMap<string, string>,
     private readonly causes: ReadonlySet<string>,
-    private readonly billedHours: ReadonlyMap<string, Date>,
+    /** By the identity's row id and dimension. */
+    private readonly billedHours: ReadonlyMap<string, ReadonlyMap<string, Date>>,
   ) {}
 
   /** @param identityIds row ids by product and name: see `productIdentityKey` */
@@ -35,11 +37,10 @@ export class RefusedFacts {
         causes.add(`${productCode} ${scope} ${key}`);
       }
     }
-    return new RefusedFacts(
-      identityIds,
-      causes,
-      new Map(billed.map((row) => [`${row.identity_id} ${row.dimension}`, row.hour])),
-    );
+    const billedHours = new Map<string, Map<string, Date>>();
+    for (const { identity_id: id, dimension, hour } of billed)
+      billedHours.set(id, (billedHours.get(id) ?? new Map<string, Date>()).set(dimension, hour));
+    return new RefusedFacts(identityIds, causes, billedHours);
   }
 
   isRefused(productCode: string, identity: string | null, dimension: string): boolean {
@@ -52,8 +53,11 @@ export class RefusedFacts {
   }
 
   isStillRefused(productCode: string, refusal: Refusal, identity: string | null, dimension: string): boolean {
-    const billedHour = this.billedHours.get(`${this.idOf(productCode, identity)} ${dimension}`) ?? null;
-    return isStillRefused(refusal, (reason) => this.causes.has(`${productCode} reason ${reason}`), billedHour);
+    const hours = this.billedHours.get(this.idOf(productCode, identity) ?? '') ?? new Map<string, Date>();
+    return isStillRefused(refusal, (reason) => this.causes.has(`${productCode} reason ${reason}`), {
+      ofBuyer: latestOf([...hours.values()]),
+      ofDimension: hours.get(dimension) ?? null,
+    });
   }
 
   private idOf(productCode: string, identity: string | null): string | undefined {

@@ -19,18 +19,29 @@ const SEALED_MAX = 2;
  */
 export const REFUSED_CONTENTS: readonly string[] = ['invalidTag', 'invalidAllocations', 'invalidRequest'];
 
+/** Refusals of the buyer: usage of any dimension that AWS takes from him says that they are over. */
+const REFUSED_BUYER: readonly string[] = ['notSubscribed', 'invalidLicense', 'invalidCustomer'];
+
+/** Newest hours of which AWS has taken a record; null where there is none. */
+export interface BilledHours {
+  ofBuyer: Date | null;
+  /** Of the buyer and the dimension. */
+  ofDimension: Date | null;
+}
+
 /**
  * Whether AWS, by what is known, would refuse it again. Of contents as long as the reason is quarantined: AWS has taken
- * nothing yet that it had refused so. Otherwise until it takes a record of the buyer and the dimension for a later hour.
+ * nothing yet that it had refused so. Otherwise until it takes a later hour of the buyer, of that dimension where it did
+ * not refuse the buyer.
  * @param quarantined reasons that stand against what AWS refused for them
- * @param billedHour newest hour of which AWS has taken a record of the buyer and the dimension; null where there is none
  */
 export function isStillRefused(
   { reason, hour }: Refusal,
   quarantined: (reason: string) => boolean,
-  billedHour: Date | null,
+  { ofBuyer, ofDimension }: BilledHours,
 ): boolean {
   if (REFUSED_CONTENTS.includes(reason)) return quarantined(reason);
+  const billedHour = REFUSED_BUYER.includes(reason) ? ofBuyer : ofDimension;
   return billedHour === null || billedHour <= hour;
 }
 

@@ -4,7 +4,7 @@ import { CAUSE_SCOPE } from '../../../src/metering/settlement/record-outcome.js'
 import { at } from './given-timeline.js';
 
 describe('what AWS refused [T17]', () => {
-  it.each<[string, string, { quarantined?: string[]; billedHour?: string }, boolean]>([
+  it.each<[string, string, { quarantined?: string[]; billedHour?: string; other?: string }, boolean]>([
     ['is still refused where AWS has taken nothing', 'notSubscribed', {}, true],
     ['is still refused where it took an earlier hour', 'notSubscribed', { billedHour: '09:00' }, true],
     [
@@ -20,6 +20,10 @@ describe('what AWS refused [T17]', () => {
       { billedHour: '11:00', quarantined: ['invalidTag'] },
       false,
     ],
+    ['of the buyer, is taken where AWS took another dimension later', 'notSubscribed', { other: '11:00' }, false],
+    ['by its license', 'invalidLicense', { billedHour: '09:00', other: '11:00' }, false],
+    ['by its account', 'invalidCustomer', { billedHour: '09:00', other: '11:00' }, false],
+    ['of the dimension, is not taken for that', 'invalidDimension', { other: '11:00' }, true],
     ['too late for its hour, goes with a later one', 'timestampOutOfBounds', { billedHour: '11:00' }, false],
     [
       'for its tags, is still refused whatever else it takes',
@@ -30,10 +34,15 @@ describe('what AWS refused [T17]', () => {
     ['for its tags, is taken when the reason is over', 'invalidTag', { quarantined: ['invalidAllocations'] }, false],
     ['for its allocations', 'invalidAllocations', { billedHour: '11:00', quarantined: ['invalidAllocations'] }, true],
     ['for nobody knows what', 'invalidRequest', { billedHour: '11:00', quarantined: ['invalidRequest'] }, true],
-  ])('%s: %s', (_, reason, { quarantined = [], billedHour }, expected) => {
+  ])('%s: %s', (_, reason, { quarantined = [], billedHour, other }, expected) => {
     const refusal = { times: 1, reason, hour: at('10:00') };
     const isQuarantined = (one: string): boolean => quarantined.includes(one);
-    expect(isStillRefused(refusal, isQuarantined, billedHour === undefined ? null : at(billedHour))).toBe(expected);
+    const ofBuyer = other ?? billedHour;
+    const billed = {
+      ofBuyer: ofBuyer === undefined ? null : at(ofBuyer),
+      ofDimension: billedHour === undefined ? null : at(billedHour),
+    };
+    expect(isStillRefused(refusal, isQuarantined, billed)).toBe(expected);
   });
 
   it.each([
