@@ -279,16 +279,19 @@ export class RelationListener extends AskingListener {
     });
   }
 
+  /** What was heard under a row that turned out to be another agreement's counts as that one's. */
   protected override known(): KnownAgreement[] {
-    return [...this.held].map(([id, { name, licenses }]) => {
-      const arns = [...licenses].map(licenseArnOf);
+    const { aliases } = this.relation().assignment;
+    const standing = [...this.held].filter(([id]) => !aliases.has(id));
+    return standing.map(([id, { name }]) => {
+      const same = [...this.held].filter(([other]) => (aliases.get(other) ?? other) === id);
+      const ids: (string | null)[] = [null, ...same.map(([other]) => other)];
+      const arns = [...new Set(same.flatMap(([, { licenses }]) => [...licenses]))].map(licenseArnOf);
       return {
-        ...this.knownBy(this.facts.filter(({ agreementId }) => agreementId === id || agreementId === null)),
+        ...this.knownBy(this.facts.filter(({ agreementId }) => ids.includes(agreementId))),
         ...{ id, agreementId: name === null ? null : `agmt-${this.keyOf(id)}`, licenseArns: arns },
-        ...{
-          agreementDigests: name === null ? [] : [name],
-          licenseDigests: arns.map((arn) => digestOf(licenseIdOf(arn))),
-        },
+        agreementDigests: name === null ? [] : [name],
+        licenseDigests: arns.map((arn) => digestOf(licenseIdOf(arn))),
       };
     });
   }
