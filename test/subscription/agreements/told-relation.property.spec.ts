@@ -362,7 +362,10 @@ function tellingsBeforeTheStart(listener: RelationListener, telling: RelationTel
         ? Math.abs(listener.ours(other.startsAt).getTime() - told.startsAt.getTime()) <= TOLERANCE_MS
         : type === 'activated' && telling.resold !== null && isHeldAt(other, meant.license, at),
     );
-    return isEarly && !runs ? [`at ${new Date(at).toISOString()}: ${type} ${meant.key}`] : [];
+    // Nobody knows which agreement the license is kept from while that one's was not heard.
+    const { previous } = meant;
+    const isLinked = telling.resold === null || previous === null || listener.hasHeard(previous, 'license.updated', at);
+    return isEarly && isLinked && !runs ? [`at ${new Date(at).toISOString()}: ${type} ${meant.key}`] : [];
   });
 }
 
