@@ -198,7 +198,8 @@ export class PlanningRule {
     if (!isCorrection && refusal && period.mode === 'live' && this.isStillRefused(hours, dimension, refusal)) {
       const apart = mayTryAgain(refusal, hours.runs) ? hours.apart(dimension) : [];
       const alone = apart.find((found) => monthOf(found.hour) === month) ?? apart[0];
-      return alone ? { to: 'hour', period, hour: alone } : this.closing(hours, hours.runs ? 'refused' : 'noHour');
+      if (alone) return { to: 'hour', period, hour: alone };
+      return this.closing(hours, hours.runs || hours.free(dimension).length > 0 ? 'refused' : 'noHour');
     }
     // 6
     const free = hours.free(dimension);

@@ -206,6 +206,12 @@ describe('usage that AWS refused until its record expired', () => {
         taken: EVERY_HOUR.filter((hour) => hour !== 'l-1 2026-11-11T10:00:00Z'),
       },
       refused(usage(OLD), 2),
+      'wait refused',
+    ],
+    [
+      'is closed with it where no hour is free',
+      { spans: REPLACED, ...AGAIN, now: '11:20', taken: EVERY_HOUR },
+      refused(usage(OLD), 2),
       'wait noHour',
     ],
   ];
