@@ -9,6 +9,7 @@ import {
   isApiForm,
   labelOf,
   licenseIdOf,
+  listingIdLabelsOf,
   productLabelOf,
 } from '../../src/subscription/chain/aws-names.js';
 
@@ -105,6 +106,11 @@ describe('names', () => {
     expect(productLabelOf({ productId: 'prod-1' })).toBe(`product:id:${digestOf('prod-1')}`);
     // Neither: no listing of ours has that label, and no id is empty.
     expect(productLabelOf({})).toBe(`product:id:${digestOf('')}`);
+  });
+
+  it('of a listing by its id alone go on once a message has named its code with it, and not before', () => {
+    expect(listingIdLabelsOf({ productCode: 'p', productId: 'prod-1' })).toEqual([`product:id:${digestOf('prod-1')}`]);
+    expect([{ productCode: 'p' }, { productId: 'prod-1' }, {}].flatMap(listingIdLabelsOf)).toEqual([]);
   });
 
   it('are compared by the SHA-256 of their canonical form', () => {
