@@ -49,7 +49,7 @@ export const OPERATION_ALERTS = {
     cost: 'Usage is recorded and sealed; nothing is sent, and no queue is read. Nothing is given up at a deadline either.',
     action:
       'Leave a copy as it is. If the ledger lives here now and nothing sends from the other database any more, ' +
-      'compare it with AWS ([I10](SAFETY.md)) and run `npx marketplace-ledger release --by <name>`, or call ' +
+      'compare it with AWS ([hold](hold.md)) and run `npx marketplace-ledger release --by <name>`, or call ' +
       '`SubmissionHold.release`.',
     ends: 'when a person releases the submission',
     endsBy: BY_CAUSE,
@@ -62,7 +62,7 @@ export const OPERATION_ALERTS = {
       "A person holds the submission, or a process was started with `startIn: 'hold'`. It holds in every process.",
     cost: 'Usage is recorded and sealed; nothing is sent. Nothing is given up at a deadline either.',
     action:
-      'Compare the ledger with AWS where it may have forgotten what it sent ([I10](SAFETY.md)). Then run ' +
+      'Compare the ledger with AWS where it may have forgotten what it sent ([hold](hold.md)). Then run ' +
       '`npx marketplace-ledger release --by <name>`, or call `SubmissionHold.release`, and start with ' +
       "`startIn: 'normal'`.",
     ends: 'when a person releases the submission',

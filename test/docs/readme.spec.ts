@@ -28,6 +28,15 @@ const PACKAGE = JSON.parse(read('package.json')) as {
 const blocks = (language: string): string[] =>
   [...README.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map((match) => match[1] ?? '');
 
+/** What a link may name of a page, as GitHub makes it of a heading. */
+const anchorsIn = (page: string): string[] =>
+  [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
 describe('D45 the quickstart', () => {
   it('is the code in examples/quickstart, to the letter', () => {
     const quoted = [...README.matchAll(/^<!-- (\S+) -->\n```ts\n([^]*?)^```/gm)].map((match) => [
@@ -144,6 +153,14 @@ describe('D45 what the README names', () => {
     expect(dead).toEqual([]);
   });
 
+  it.each(PAGES)('headings that links of %s name are there', (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:|mailto:)([^)\s#]*)#([^)]+)\)/g)].map(
+      ([, file = '', anchor = '']) => ({ file: path.join(path.dirname(page), file || path.basename(page)), anchor }),
+    );
+    const dead = links.filter(({ file, anchor }) => !anchorsIn(file).includes(anchor));
+    expect(dead).toEqual([]);
+  });
+
   it.each(PAGES)('files that %s names are there', (page) => {
     const named = [
       ...read(page).matchAll(/`((?:src|test|migrations|examples|bench|tools|packages|docs)\/[\w./-]+)`/g),
@@ -186,7 +203,9 @@ describe('D45 what the README names', () => {
         expect([service, method, method in (exported[service]?.prototype ?? {})]).toEqual([service, method, true]);
     }
     expect(rows.length).toBeGreaterThan(8);
-    const jobs = [...(/runOnce\(([^)]*)\)/.exec(README)?.[1] ?? '').matchAll(/'(\w+)'/g)].map((match) => match[1]);
+    const jobs = [...(/runOnce\(([^)]*)\)/.exec(read('docs/workers.md'))?.[1] ?? '').matchAll(/'(\w+)'/g)].map(
+      (match) => match[1],
+    );
     const [, names = ''] = /export type JobName =([^]+?');/.exec(read('src/runtime/job-scheduler.ts')) ?? [];
     expect(jobs.sort()).toEqual([...names.matchAll(/\| '(\w+)'/g)].map((match) => match[1]).sort());
     expect(jobs).toContain('seal');

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { architecturePage } from '../../tools/docs/architecture-page.js';
+import { schemaPage } from '../../tools/docs/schema-page.js';
 import { sourceOf } from '../../tools/docs/docstrings.js';
 import { schemaDiagrams } from '../../tools/docs/schema-diagram.js';
 import { withClient } from '../../tools/postgres/connection.js';
@@ -21,8 +21,8 @@ const diagramsAfter = (statement: string): Promise<string> =>
   });
 
 describe('the diagrams of the schema', () => {
-  it('stand in docs/architecture.md as the migrations make them: otherwise run `npm run docs:generate`', async () => {
-    const { path, text } = await withClient(database.url, architecturePage);
+  it('stand in docs/schema.md as the migrations make them: otherwise run `npm run docs:generate`', async () => {
+    const { path, text } = await withClient(database.url, schemaPage);
     expect(sourceOf(path)).toBe(text);
   });
 

@@ -4,11 +4,11 @@ import { createDataSource } from '../../src/database/data-source.factory.js';
 import { runMigrations } from '../../src/database/migration-runner.js';
 import { withClient } from '../postgres/connection.js';
 import { PostgresServer } from '../postgres/postgres-server.js';
-import { architecturePage } from './architecture-page.js';
 import { pathOf, sourceOf } from './docstrings.js';
 import { type GeneratedPage, generatedPages } from './generated-pages.js';
+import { schemaPage } from './schema-page.js';
 
-async function schemaPage(): Promise<GeneratedPage> {
+async function pageOfSchema(): Promise<GeneratedPage> {
   const server = await PostgresServer.start();
   try {
     const dataSource = await createDataSource({ database: { url: server.url, poolSize: 2 } }).initialize();
@@ -17,13 +17,13 @@ async function schemaPage(): Promise<GeneratedPage> {
     } finally {
       await dataSource.destroy();
     }
-    return await withClient(server.url, architecturePage);
+    return await withClient(server.url, schemaPage);
   } finally {
     await server.stop();
   }
 }
 
-const pages = [...generatedPages(), await schemaPage()];
+const pages = [...generatedPages(), await pageOfSchema()];
 const problems = pages.flatMap((page) => page.problems.map((problem) => `${page.path}: ${problem}`));
 if (problems.length > 0) {
   console.error(problems.join('\n'));

@@ -66,7 +66,7 @@ export class SubmissionHold implements OnModuleInit {
       message:
         `Usage is recorded and sealed, nothing is sent and no queue is read: ${strangeness}. If this is a copy (a ` +
         'test, a staging system), leave it so. If the ledger lives here now (restored, moved, upgraded) and nothing ' +
-        'sends from the other database any more, compare it with AWS (docs/SAFETY.md, I10) and run ' +
+        'sends from the other database any more, compare it with AWS (docs/hold.md) and run ' +
         '`npx marketplace-ledger release --by <name>`, or call SubmissionHold.release(by).',
     });
     return true;
@@ -125,7 +125,7 @@ export class SubmissionHold implements OnModuleInit {
         severity: 'warning',
         message:
           `Usage is recorded and sealed, nothing is sent, in any process: held by ${by}: ${reason}. Compare the ` +
-          'ledger with AWS where it may have forgotten what it sent (docs/SAFETY.md, I10), then run ' +
+          'ledger with AWS where it may have forgotten what it sent (docs/hold.md), then run ' +
           '`npx marketplace-ledger release --by <name>`, or call SubmissionHold.release(by).',
       });
     });
