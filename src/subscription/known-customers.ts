@@ -69,7 +69,8 @@ export class KnownCustomers {
       [sellerAccount, productCode],
     );
     // The same customer is the same arrival, however often it is entered.
-    const arrival = { ...named, messageId: digestOf(JSON.stringify(named)), offerType: null, fields: {} };
+    const messageId = digestOf(JSON.stringify(named));
+    const arrival = { ...named, messageId, offerType: null, fields: {}, since: billedFrom };
     const { id, tenantId: claimedBy } = await this.registrar.arrive(arrival, tx, 'host');
     const last = before?.last ?? null;
     const isNew = last === null || id > last;

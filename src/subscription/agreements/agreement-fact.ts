@@ -32,9 +32,9 @@ export interface FactDetails {
   'agreement.notice': { detailType: string };
   /**
    * The buyer came to the landing page with a token, and ResolveCustomer answered; or the host entered a customer from
-   * before the module.
+   * before the module, who buys since `since` at the latest.
    */
-  'buyer.registered': Record<string, never>;
+  'buyer.registered': { since?: string };
   /** The host's word about its subscription: all that is in force at `endsAt` ends. */
   'host.ended': { endsAt: string };
   /**

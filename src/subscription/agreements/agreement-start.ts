@@ -42,7 +42,7 @@ function provisionalStartOf(fact: AgreementFact, asking: Asking): { at: Date; co
   const at = happenedAt(fact);
   switch (fact.type) {
     case 'buyer.registered':
-      return [{ at, confirmedAt: null }];
+      return [{ at: earliest(at, dateOf(fact.details.since ?? null)), confirmedAt: null }];
     case 'license.updated': {
       const { askedAt, mayNotAsk } = asking;
       const alone = plusMs(at, LICENSE_ALONE_MS);

@@ -37,21 +37,30 @@ export async function resolveBuyer(
   names: readonly AwsName<BuyerNameKind>[],
   {
     knownBy = null,
+    alsoKnownBy = [],
     isBack,
   }: {
     /** The buyer of an agreement that was named beside. */
     knownBy?: string | null;
+    /** Buyers of further rows that were named beside: the same one, unless that one has another name of a kind. */
+    alsoKnownBy?: readonly string[];
     /** Whether what was heard brings back a buyer who was erased at that instant. */
     isBack: (erasedAt: Date) => boolean;
   },
 ): Promise<string> {
   const found = await selectNamed(tx, sellerAccount, productCode, names);
-  const [first, ...others] = [
-    ...new Set([...found.map((row) => row.buyer_id), ...(knownBy === null ? [] : [knownBy])]),
-  ].sort();
+  const known = new Set([...found.map((row) => row.buyer_id), ...(knownBy === null ? [] : [knownBy])]);
+  const held: Pick<NameRow, 'kind' | 'digest'>[] = names.map(({ kind, digest }) => ({ kind, digest }));
+  if (known.size > 0) held.push(...(await selectNamesOf(tx, sellerAccount, [...known])));
+  refuseTwoNames(held, productCode);
+  for (const other of alsoKnownBy.filter((one) => !known.has(one))) {
+    const own = await selectNamesOf(tx, sellerAccount, [other]);
+    if (kindOfTwoNames([...held, ...own]) !== null) continue;
+    known.add(other);
+    held.push(...own);
+  }
+  const [first, ...others] = [...known].sort();
   const id = first ?? (await insertBuyer(tx, sellerAccount, productCode));
-  const held = first === undefined ? [] : await selectNamesOf(tx, sellerAccount, [first, ...others]);
-  refuseTwoNames([...held, ...names.map(({ kind, digest }) => ({ kind, digest }))], productCode);
   for (const other of others) await aliasBuyer(tx, sellerAccount, { aliasId: other, buyerId: id });
   const erasure = await selectErasure(tx, sellerAccount, id);
   if (erasure?.isBack === false && isBack(erasure.at)) await bringBack(tx, sellerAccount, id);
@@ -113,28 +122,33 @@ function selectNamesOf(
   tx: LedgerSql,
   sellerAccount: string,
   buyerIds: readonly string[],
-): Promise<Omit<NameRow, 'buyer_id'>[]> {
-  return tx.query<Omit<NameRow, 'buyer_id'>>(
+): Promise<Pick<NameRow, 'kind' | 'digest'>[]> {
+  return tx.query<Pick<NameRow, 'kind' | 'digest'>>(
     `SELECT kind, encode(digest, 'hex') AS digest FROM marketplace.buyer_name WHERE seller_account = $1
       AND buyer_id = ANY ($2::uuid[])`,
     [sellerAccount, buyerIds],
   );
 }
 
-function refuseTwoNames(names: readonly { kind: BuyerNameKind; digest: string }[], productCode: string): void {
+function refuseTwoNames(names: readonly Pick<NameRow, 'kind' | 'digest'>[], productCode: string): void {
+  const kind = kindOfTwoNames(names);
+  if (kind === null) return;
+  throw new MarketplaceMeteringError(
+    'SUBSCRIPTION_IDENTITY_CONFLICT',
+    `AWS names a buyer of product ${productCode} with another ` +
+      `${kind === 'account' ? 'account' : 'CustomerIdentifier'} than the ledger does. ` +
+      'Compare both in the AWS Marketplace Management Portal before anything is changed.',
+  );
+}
+
+/** Of which kind there are two names; null where one buyer may have all of them. */
+function kindOfTwoNames(names: readonly Pick<NameRow, 'kind' | 'digest'>[]): BuyerNameKind | null {
   const byKind = new Map<BuyerNameKind, string>();
   for (const { kind, digest } of names) {
-    const known = byKind.get(kind);
-    if (known !== undefined && known !== digest) {
-      throw new MarketplaceMeteringError(
-        'SUBSCRIPTION_IDENTITY_CONFLICT',
-        `AWS names a buyer of product ${productCode} with another ` +
-          `${kind === 'account' ? 'account' : 'CustomerIdentifier'} than the ledger does. ` +
-          'Compare both in the AWS Marketplace Management Portal before anything is changed.',
-      );
-    }
+    if ((byKind.get(kind) ?? digest) !== digest) return kind;
     byKind.set(kind, digest);
   }
+  return null;
 }
 
 /** One hop, always flattened. */

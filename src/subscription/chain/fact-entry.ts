@@ -250,6 +250,8 @@ export class FactEntry {
     const { event } = heard;
     return resolveBuyer(tx, sellerAccount, productCode, names, {
       knownBy: fallback,
+      // The license of what is named was entered alone, without its buyer.
+      alsoKnownBy: byLicense.flatMap((row) => row.buyer_id ?? []),
       isBack: (erasedAt) => isBackBy(event, { erasedAt, isUnknownAgreement: isUnknownAgreement(spoken) }),
     });
   }

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../../options/resolved-options.js';
+import { earliest } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type MessageOrigin } from '../inbox/lifecycle-event.js';
 import { LifecycleInbox } from '../inbox/lifecycle-inbox.js';
@@ -22,6 +23,8 @@ export interface Arrival extends NamedByAws {
   offerType: string | null;
   /** Further `x-amzn-marketplace-*` fields of the form. */
   fields: Readonly<Record<string, string>>;
+  /** Buys since then at the latest, by the host's word; absent: since now. */
+  since?: Date;
 }
 
 export interface Registered {
@@ -59,8 +62,9 @@ export class SubscriptionRegistrar {
     const { sellerAccount, clock } = this.options;
     this.refuseNameless(arrival);
     const at = clock.now();
-    const { productCode, messageId, offerType, fields } = arrival;
-    const event = { type: 'buyer.registered' as const, at, about: spokenOf(arrival), details: {} };
+    const { productCode, messageId, offerType, fields, since } = arrival;
+    const details = since === undefined ? {} : { since: earliest(since, at).toISOString() };
+    const event = { type: 'buyer.registered' as const, at, about: spokenOf(arrival), details };
     const isNewAccount = await this.isNewAccount(arrival, tx);
     await this.inbox.enter([{ origin, messageId, via: origin, body: '', content: { event } }], tx);
     const entered = await this.entry.enter(tx, { event, origin, messageId, heardAt: at });

@@ -1,4 +1,4 @@
-import { type AgreementTerms } from '../agreements/agreement-fact.js';
+import { type AgreementTerms, type FactDetails } from '../agreements/agreement-fact.js';
 
 /** How AWS (or the host) names the subscription that it speaks of. Any part may be missing. */
 export interface SpokenOf {
@@ -69,7 +69,7 @@ export interface LifecycleDetails {
    * The buyer came to the landing page and ResolveCustomer answered, or the host entered a customer from before the
    * module.
    */
-  'buyer.registered': Record<string, never>;
+  'buyer.registered': FactDetails['buyer.registered'];
 }
 
 export type LifecycleEventType = keyof LifecycleDetails;

@@ -14,6 +14,14 @@ import { type BuyerAnswer, ofProduct, unheardOf, wantsTerms } from './buyer-answ
 
 export type BuyerAnswered = { kind: 'answered'; answer: BuyerAnswer } | { kind: 'failed'; failure: CallFailure };
 
+/** All agreements of an account; without one, those of the licenses that are known. */
+interface Listed {
+  agreements: FoundAgreement[];
+  /** Null: nobody knows it yet. */
+  account: string | null;
+  isDenied: boolean;
+}
+
 /** Ends the asking of one buyer: AWS could not be asked, so nothing is concluded from what it did say. */
 class AskingFailed extends Error {
   constructor(readonly failure: CallFailure) {
@@ -40,14 +48,13 @@ export class BuyerQuestions {
     try {
       const productId = product.productId ?? buyer.productId;
       const listed = await this.list(buyer, product, productId, patience);
-      const named = await this.describe(buyer, product, ofProduct(buyer, listed.agreements, productId), patience);
-      const found = [...listed.agreements, ...named];
+      const { found, isDenied } = await this.describe(buyer, product, { listed, productId }, patience);
       const held = await this.entitled(buyer, product, ofProduct(buyer, found, productId), patience);
       const unlisted = held.licenses.filter((arn) => !found.some(({ licenseArns }) => licenseArns.includes(arn)));
-      const licensed = listed.isDenied ? [] : await this.byLicense(product, unlisted, patience);
+      const licensed = isDenied ? [] : await this.byLicense(product, unlisted, patience);
       const agreements = ofProduct(buyer, [...found, ...licensed], productId, held.licenses);
       const terms = await this.terms(buyer, product, { agreements, askedAt }, patience);
-      const mayNotAsk = listed.isDenied && held.isDenied && agreements.length === 0;
+      const mayNotAsk = isDenied && held.isDenied && agreements.length === 0;
       return { kind: 'answered', answer: { askedAt, agreements, terms, entitlements: held.entitlements, mayNotAsk } };
     } catch (error) {
       if (error instanceof AskingFailed) return { kind: 'failed', failure: error.failure };
@@ -60,21 +67,28 @@ export class BuyerQuestions {
     product: ResolvedProduct,
     productId: string | null,
     patience: Patience,
-  ): Promise<{ agreements: FoundAgreement[]; isDenied: boolean }> {
-    let account = buyer.customerAwsAccountId;
-    const agreements: FoundAgreement[] = [];
-    if (account === null) {
-      const licenses = [...new Set(buyer.agreements.flatMap(({ licenseArns }) => licenseArns))];
-      agreements.push(...(await this.byLicense(product, licenses, patience)));
-      account =
-        agreements.find(({ customerAwsAccountId }) => customerAwsAccountId !== null)?.customerAwsAccountId ?? null;
-    }
-    if (account === null) return { agreements, isDenied: false };
+  ): Promise<Listed> {
+    const { customerAwsAccountId } = buyer;
+    if (customerAwsAccountId !== null) return this.byAccount(product, customerAwsAccountId, productId, patience);
+    const licenses = [...new Set(buyer.agreements.flatMap(({ licenseArns }) => licenseArns))];
+    const agreements = await this.byLicense(product, licenses, patience);
+    const account = accountIn(agreements);
+    if (account === null) return { agreements, account, isDenied: false };
+    const ofAccount = await this.byAccount(product, account, productId, patience);
+    return { ...ofAccount, agreements: [...agreements, ...ofAccount.agreements] };
+  }
+
+  private async byAccount(
+    product: ResolvedProduct,
+    account: string,
+    productId: string | null,
+    patience: Patience,
+  ): Promise<Listed> {
     const search = { customerAwsAccountId: account, productId: productId ?? undefined };
     const answer = await this.agreements.search(product.region, search, patience);
     if (answer.kind === 'failed') throw new AskingFailed(answer.failure);
-    if (answer.kind === 'denied') return { agreements, isDenied: true };
-    return { agreements: [...agreements, ...answer.agreements], isDenied: false };
+    if (answer.kind === 'denied') return { agreements: [], account, isDenied: true };
+    return { agreements: answer.agreements, account, isDenied: false };
   }
 
   /** The filter by license is the youngest: where AWS refuses it, nothing is learned. */
@@ -92,21 +106,26 @@ export class BuyerQuestions {
     return found;
   }
 
+  /** Each that is known and was not listed; where that tells whose it is, all others of his, too. */
   private async describe(
     buyer: AskedBuyer,
     product: ResolvedProduct,
-    listed: readonly FoundAgreement[],
+    { listed, productId }: { listed: Listed; productId: string | null },
     patience: Patience,
-  ): Promise<FoundAgreement[]> {
-    const found: FoundAgreement[] = [];
-    for (const { agreementId, found: before } of unheardOf(buyer, listed)) {
+  ): Promise<{ found: FoundAgreement[]; isDenied: boolean }> {
+    const named: FoundAgreement[] = [];
+    for (const { agreementId, found: before } of unheardOf(buyer, ofProduct(buyer, listed.agreements, productId))) {
       // What AWS called over once is over.
       if (agreementId === null || (before?.details.status ?? 'ACTIVE') !== 'ACTIVE') continue;
       const answer = await this.agreements.describe(product.region, agreementId, patience);
       if (answer.kind === 'failed') throw new AskingFailed(answer.failure);
-      if (answer.kind === 'answered') found.push(answer.agreement);
+      if (answer.kind === 'answered') named.push(answer.agreement);
     }
-    return found;
+    const found = [...listed.agreements, ...named];
+    const account = listed.account === null ? accountIn(named) : null;
+    if (account === null) return { found, isDenied: listed.isDenied };
+    const { agreements, isDenied } = await this.byAccount(product, account, productId, patience);
+    return { found: [...found, ...agreements], isDenied };
   }
 
   /**
@@ -159,6 +178,10 @@ export class BuyerQuestions {
     }
     return terms;
   }
+}
+
+function accountIn(found: readonly FoundAgreement[]): string | null {
+  return found.find(({ customerAwsAccountId }) => customerAwsAccountId !== null)?.customerAwsAccountId ?? null;
 }
 
 /**

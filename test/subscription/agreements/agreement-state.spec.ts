@@ -28,6 +28,13 @@ describe('a start that nobody has told', () => {
     expect(startOf([arrival])).toEqual(provisional('11-05 10:00', null));
   });
 
+  it('is the hour since which the host says that the buyer buys, never after he was entered', () => {
+    const since = (at: string) => fact('a', '11-05 10:00', 'buyer.registered', { since: iso(at) });
+    expect(startOf([since('11-01 00:00')])).toEqual(provisional('11-01 00:00', null));
+    expect(startOf([since('11-06 00:00')])).toEqual(provisional('11-05 10:00', null));
+    expect(startOf([license, since('11-01 00:00')])).toEqual(provisional('11-01 00:00', '11-06 10:10'));
+  });
+
   it.each<[string, Asking, string]>([
     ['counts as in force when it has been alone for a day', NOT_ASKED, '11-06 10:10'],
     ['at once, where AWS may not be asked', MAY_NOT_ASK, '11-05 10:10'],
