@@ -4,7 +4,7 @@ import pg from 'pg';
 import { pgExecutor } from '../../src/index.js';
 import { PRODUCT_CODE, type Usage, World } from '../support/world.js';
 
-// H23: what docs/recording.md says of gauges, by three replicas at once, to the bill.
+// H23: what docs/gauges.md says of gauges, by three replicas at once, to the bill.
 
 jest.setTimeout(120_000);
 

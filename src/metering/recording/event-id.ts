@@ -27,7 +27,7 @@ const MINTED = /^evt_[0-7][0-9a-f]{7}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}
  * The id is the key: the first 16 bytes of SHA-256 over recipe, seller account, kind of scope, scope and key (UTF-8, a
  * NUL between them, which none of them can hold) as a UUID of version 8 (RFC 9562) whose first bit is set, so that it
  * lies above every time-ordered id. A key that this module minted (`evt_` and a UUIDv7) is that id itself.
- * docs/recording.md has the recipe with test vectors for other languages.
+ * docs/event-ids.md has the recipe with test vectors for other languages.
  */
 export function eventIdOf({
   sellerAccount,

@@ -15,14 +15,14 @@ const idOf = (scope: KeyScope, key: string, sellerAccount = SELLER): string => e
 
 /** Rows of the table of vectors in the docs. */
 function vectors(): { sellerAccount: string; kind: string; name: string; key: string; id: string }[] {
-  const page = readFileSync('docs/recording.md', 'utf8');
+  const page = readFileSync('docs/event-ids.md', 'utf8');
   return [
     ...page.matchAll(/^\| `([^`]+)` \| (tenant|subscription) \| `([^`]+)` \| `([^`]+)` \| `([0-9a-f-]{36})` \|$/gm),
   ].map(([, sellerAccount = '', kind = '', name = '', key = '', id = '']) => ({ sellerAccount, kind, name, key, id }));
 }
 
 describe('the id of a key', () => {
-  it('is what docs/recording.md tells other languages, for ever', () => {
+  it('is what docs/event-ids.md tells other languages, for ever', () => {
     const rows = vectors();
     expect(rows.length).toBeGreaterThanOrEqual(6);
     for (const { sellerAccount, kind, name, key, id } of rows) {
