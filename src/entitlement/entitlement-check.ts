@@ -8,6 +8,8 @@ export interface EntitlementCheck {
    * answer is older than `entitlementStaleForMs`; `unknown`: AWS never answered; `noSubscription`: of the tenant.
    */
   reason: 'none' | 'tooLittle' | 'ended' | 'tooOld' | 'unknown' | 'noSubscription' | null;
+  /** The one that holds it; where none does, the one that the reason is about. Null where the tenant has none. */
+  subscriptionId: string | null;
   /** What is held of the dimension; null where nothing is known of it. */
   value: number | boolean | string | null;
   /** By AWS's last answer, because it could not be asked again. */
@@ -25,7 +27,12 @@ const DOUBTED_FOR_MS = 15 * 60_000;
  * @param emptySince since when AWS lists nothing, where that does not count yet
  */
 export function checkOf(
-  { entitlements, stale, ageMs }: Pick<EntitlementView, 'entitlements' | 'stale' | 'ageMs'>,
+  {
+    subscriptionId,
+    entitlements,
+    stale,
+    ageMs,
+  }: Pick<EntitlementView, 'subscriptionId' | 'entitlements' | 'stale' | 'ageMs'>,
   dimension: string,
   {
     atLeast,
@@ -40,7 +47,7 @@ export function checkOf(
     expiresAt === null || expiresAt > now || (emptySince !== null && emptySince >= expiresAt);
   const running = own.filter(isRunning);
   const fits = running.find(({ value }) => isEnough(value, atLeast));
-  const seen = { value: (fits ?? running[0] ?? own[0])?.value ?? null, stale, ageMs };
+  const seen = { value: (fits ?? running[0] ?? own[0])?.value ?? null, subscriptionId, stale, ageMs };
   // AWS answers: with nothing, which does not count yet. How old the answer before is says nothing then.
   const isDoubted = emptySince !== null && now.getTime() - emptySince.getTime() < DOUBTED_FOR_MS;
   if (stale && !isDoubted && staleForMs !== null && ageMs > staleForMs)
@@ -52,6 +59,24 @@ export function checkOf(
     reason: own.length === 0 ? 'none' : running.length === 0 ? 'ended' : 'tooLittle',
   };
 }
+
+/** Of what stands nearest to yes: it is what a person looks into first. */
+const NEAREST = ['unknown', 'tooOld', 'tooLittle', 'ended', 'none', 'noSubscription'];
+
+/**
+ * What the subscriptions of one tenant come to: any of them is enough, as any entitlement of one is, and amounts are not
+ * added up. Where one is not known and the others say no, it is not known.
+ */
+export function anyOf(checks: readonly EntitlementCheck[]): EntitlementCheck {
+  const rank = ({ isEntitled, stale, reason }: EntitlementCheck): number =>
+    isEntitled ? (stale ? -1 : -2) : NEAREST.indexOf(reason ?? 'none');
+  return checks.reduce((best, next) => (rank(next) < rank(best) ? next : best), NO_SUBSCRIPTION);
+}
+
+const NO_SUBSCRIPTION: EntitlementCheck = {
+  ...{ isEntitled: false, reason: 'noSubscription', value: null },
+  ...{ subscriptionId: null, stale: false, ageMs: null },
+};
 
 function isEnough(value: Entitlement['value'], atLeast: number | undefined): boolean {
   if (typeof value === 'number') return atLeast === undefined ? value > 0 : value >= atLeast;

@@ -1,5 +1,8 @@
 import { type CanActivate, type ExecutionContext, HttpException, Injectable } from '@nestjs/common';
 import { ModuleRef, Reflector } from '@nestjs/core';
+import { isOutage } from '../database/ledger-database.js';
+import { isMarketplaceMeteringError, MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
+import { OPERATOR_ERRORS } from '../errors/operator-errors.js';
 import { SUBSCRIPTION_ERRORS } from '../errors/subscription-errors.js';
 import { getMarketplaceToken } from '../runtime/instance-token.js';
 import { type EntitlementCheck } from './entitlement-check.js';
@@ -28,12 +31,24 @@ export class EntitlementGuard implements CanActivate {
       context.getClass(),
     ]);
     if (!required) return true;
+    // What other contexts have in the place of a request may come from whoever asks: nobody is let in by it.
+    if (context.getType() !== 'http') {
+      throw guardMisplaced(`${context.getClass().name}.${context.getHandler().name}`);
+    }
     const { dimension, atLeast, name } = required;
     const entitlements = this.modules.get(getMarketplaceToken(EntitlementService, name), { strict: false });
     const request = context.switchToHttp().getRequest<Record<string, unknown>>();
     const owner = await entitlements.ownerOf(request);
     if (owner === null) throw refused('this request is nobody’s who could hold one');
-    const check = await entitlements.check(owner, dimension, atLeast === undefined ? {} : { atLeast });
+    const check = await entitlements
+      .check(owner, dimension, atLeast === undefined ? {} : { atLeast })
+      .catch((error: unknown) => {
+        if (isOutage(error)) throw unavailable(error as Error);
+        // The id may come out of the request.
+        if (isMarketplaceMeteringError(error) && error.code === 'SUBSCRIPTION_UNKNOWN')
+          throw refused('there is no such subscription');
+        throw error;
+      });
     request.marketplaceEntitlement = check;
     if (!check.isEntitled) throw refused(WHY[check.reason ?? 'none']);
     return true;
@@ -45,6 +60,20 @@ export class EntitlementGuard implements CanActivate {
       return new HttpException({ statusCode, errorCode: 'ENTITLEMENT_REQUIRED', message }, statusCode);
     }
   }
+}
+
+export function guardMisplaced(place: string): MarketplaceMeteringError {
+  return new MarketplaceMeteringError(
+    'GUARD_MISPLACED',
+    `@RequireEntitlement on ${place}: it guards HTTP routes. Call EntitlementService.check there.`,
+  );
+}
+
+/** Not the buyer's fault, and gone in a moment. What the database said is not for buyers. */
+function unavailable(cause: Error): HttpException {
+  const [statusCode] = OPERATOR_ERRORS.LEDGER_UNAVAILABLE.status;
+  const message = 'Whether you hold the entitlement that is required here cannot be looked up now. Repeat the request.';
+  return new HttpException({ statusCode, errorCode: 'LEDGER_UNAVAILABLE', message }, statusCode, { cause });
 }
 
 const WHY: Record<NonNullable<EntitlementCheck['reason']>, string> = {

@@ -1,14 +1,15 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { LedgerDatabase } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
-import { type ResolvedOptions } from '../options/resolved-options.js';
+import { type ResolvedOptions, type ResolvedProduct } from '../options/resolved-options.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { isSettledBy } from '../subscription/agreements/agreement-life.js';
 import { subscriptionIdOf } from '../subscription/subscription.js';
-import { SubscriptionService } from '../subscription/subscription.service.js';
+import { SubscriptionChoiceError } from '../subscription/subscription-choice-error.js';
+import { isInForce, SubscriptionService } from '../subscription/subscription.service.js';
 import { type EntitlementOwner, type EntitlementView } from './entitlement.js';
 import { EntitlementAnswers } from './entitlement-answers.js';
-import { checkOf, type EntitlementCheck } from './entitlement-check.js';
+import { anyOf, checkOf, type EntitlementCheck } from './entitlement-check.js';
 import {
   type HolderRow,
   selectHolder,
@@ -22,6 +23,20 @@ import {
  * held before for some minutes after a change.
  */
 const UNSETTLED_MAX_AGE_MS = 60_000;
+
+/** What AWS has said of one subscription. */
+interface Reading {
+  view: EntitlementView;
+  emptySince: Date | null;
+}
+
+interface SubscriptionReading {
+  subscriptionId: string;
+  /** Null where nothing is known. */
+  read: Reading | null;
+  /** Why nothing is. */
+  doubt: MarketplaceMeteringError | null;
+}
 
 /**
  * Entitlements by GetEntitlements, kept in Postgres for all replicas. Closed where it knows nothing: an error never
@@ -51,11 +66,13 @@ export class EntitlementService implements OnModuleInit {
    * `SUBSCRIPTION_UNKNOWN`; for a tenant `NO_SUBSCRIPTION` or `SEVERAL_SUBSCRIPTIONS`
    */
   async get(owner: EntitlementOwner): Promise<EntitlementView> {
-    return (await this.read(owner)).view;
+    if (typeof owner === 'string') return (await this.read(owner)).view;
+    this.refuseUnavailable(owner.productCode);
+    return (await this.read((await this.subscriptions.current(owner.tenantId, productOf(owner))).id)).view;
   }
 
-  private async read(owner: EntitlementOwner): Promise<{ view: EntitlementView; emptySince: Date | null }> {
-    const holder = await this.holderOf(owner);
+  private async read(id: string): Promise<Reading> {
+    const holder = await this.holderOf(id);
     const known = await selectSnapshot(this.database, this.options.sellerAccount, holder.agreement_id);
     if (known && this.isFresh(known, holder.changed_at))
       return { view: this.viewOf(holder.subscription_id, known, false), emptySince: known.empty_since };
@@ -91,43 +108,74 @@ export class EntitlementService implements OnModuleInit {
   }
 
   /**
-   * Whether the buyer holds at least so much of a dimension now; never throws for what AWS does, and says no where it
-   * knows too little. While AWS cannot be asked, its last answer counts for `entitlementStaleForMs`, marked.
+   * Whether the buyer holds at least so much of a dimension now: by any subscription that a tenant has in force, each for
+   * itself. Never throws for what AWS does, and says no where it knows too little. While AWS cannot be asked, its last
+   * answer counts for `entitlementStaleForMs`, marked.
    * @param atLeast an amount; without it anything that is held will do
-   * @throws MarketplaceMeteringError `SEVERAL_SUBSCRIPTIONS`, `SUBSCRIPTION_UNKNOWN`, `ENTITLEMENTS_UNAVAILABLE`
+   * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN`, `ENTITLEMENTS_UNAVAILABLE`
    */
   async check(
     owner: EntitlementOwner,
     dimension: string,
     { atLeast }: { atLeast?: number } = {},
   ): Promise<EntitlementCheck> {
-    const refused = { isEntitled: false, value: null, stale: false, ageMs: null };
+    const { clock, entitlementStaleForMs: staleForMs } = this.options;
+    const { readings } = await this.readAll(owner);
+    return anyOf(
+      readings.map(({ subscriptionId, read }) =>
+        read === null
+          ? { isEntitled: false, reason: 'unknown', value: null, subscriptionId, stale: false, ageMs: null }
+          : checkOf(read.view, dimension, { atLeast, now: clock.now(), staleForMs, emptySince: read.emptySince }),
+      ),
+    );
+  }
+
+  /**
+   * Whether the buyer holds something of a dimension now, by any subscription that a tenant has in force: an amount above
+   * zero, `true`, or a text, that has not ended.
+   * @throws MarketplaceMeteringError `ENTITLEMENT_UNKNOWN` where none of those that are known holds it and of one nothing
+   * is known: that is neither yes nor no. `NO_SUBSCRIPTION`, `SUBSCRIPTION_UNKNOWN`, `ENTITLEMENTS_UNAVAILABLE`
+   */
+  async isEntitled(owner: EntitlementOwner, dimension: string): Promise<boolean> {
+    const now = this.options.clock.now();
+    const { readings, none } = await this.readAll(owner);
+    if (none) throw none;
+    const isHeld = ({ read }: SubscriptionReading): boolean =>
+      read !== null && checkOf(read.view, dimension, { now, staleForMs: null, emptySince: read.emptySince }).isEntitled;
+    if (readings.some(isHeld)) return true;
+    const doubt = readings.find((reading) => reading.doubt !== null)?.doubt;
+    if (doubt) throw doubt;
+    return false;
+  }
+
+  /** What is known of each subscription that counts for the owner; `none` says why there is none. */
+  private async readAll(
+    owner: EntitlementOwner,
+  ): Promise<{ readings: SubscriptionReading[]; none: SubscriptionChoiceError | null }> {
+    if (typeof owner === 'string') return { readings: [await this.tryToRead(owner)], none: null };
+    this.refuseUnavailable(owner.productCode);
+    const all = await this.subscriptions.forTenant(owner.tenantId, productOf(owner));
+    const held = all.filter(isInForce);
+    if (held.length === 0) return { readings: [], none: SubscriptionChoiceError.none(owner.tenantId, all) };
+    // One of a product that is never asked about says nothing about the others.
+    const asked = held.filter(({ productCode }) => !this.unavailable(productCode));
+    if (asked.length === 0) this.refuseUnavailable(held[0]?.productCode);
+    return { readings: await Promise.all(asked.map(({ id }) => this.tryToRead(id))), none: null };
+  }
+
+  private async tryToRead(subscriptionId: string): Promise<SubscriptionReading> {
     try {
-      const { view, emptySince } = await this.read(owner);
-      const { clock, entitlementStaleForMs: staleForMs } = this.options;
-      return checkOf(view, dimension, { atLeast, now: clock.now(), staleForMs, emptySince });
+      const read = await this.read(subscriptionId);
+      return { subscriptionId: read.view.subscriptionId, read, doubt: null };
     } catch (error) {
-      const code = error instanceof MarketplaceMeteringError ? error.code : null;
-      if (code === 'ENTITLEMENT_UNKNOWN') return { ...refused, reason: 'unknown' };
-      if (code === 'NO_SUBSCRIPTION') return { ...refused, reason: 'noSubscription' };
+      if (error instanceof MarketplaceMeteringError && error.code === 'ENTITLEMENT_UNKNOWN')
+        return { subscriptionId, read: null, doubt: error };
       throw error;
     }
   }
 
-  /**
-   * Whether the buyer holds something of a dimension now: an amount above zero, `true`, or a text, that has not ended.
-   * @throws as `get`: not knowing is neither yes nor no.
-   */
-  async isEntitled(owner: EntitlementOwner, dimension: string): Promise<boolean> {
-    const { view, emptySince } = await this.read(owner);
-    return checkOf(view, dimension, { now: this.options.clock.now(), staleForMs: null, emptySince }).isEntitled;
-  }
-
-  private async holderOf(owner: EntitlementOwner): Promise<HolderRow> {
+  private async holderOf(id: string): Promise<HolderRow> {
     const { sellerAccount } = this.options;
-    this.refuseUnavailable(typeof owner === 'string' ? undefined : owner.productCode);
-    const id =
-      typeof owner === 'string' ? owner : (await this.subscriptions.current(owner.tenantId, productOf(owner))).id;
     const canonical = subscriptionIdOf(id);
     const holder = canonical === null ? null : await selectHolder(this.database, sellerAccount, canonical);
     if (holder) {
@@ -144,9 +192,12 @@ export class EntitlementService implements OnModuleInit {
   }
 
   private refuseUnavailable(productCode: string | undefined): void {
-    const product = this.options.products.find((one) => one.productCode === productCode);
-    if (product && !isAsked(product))
-      throw new MarketplaceMeteringError('ENTITLEMENTS_UNAVAILABLE', unavailableText(product));
+    const product = this.unavailable(productCode);
+    if (product) throw new MarketplaceMeteringError('ENTITLEMENTS_UNAVAILABLE', unavailableText(product));
+  }
+
+  private unavailable(productCode: string | undefined): ResolvedProduct | undefined {
+    return this.options.products.find((one) => one.productCode === productCode && !isAsked(one));
   }
 
   private isFresh(

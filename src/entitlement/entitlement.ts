@@ -7,7 +7,10 @@ export interface Entitlement {
   expiresAt: Date | null;
 }
 
-/** Whose entitlements: a subscription's, or those of the one subscription that a tenant has of a product. */
+/**
+ * Whose entitlements: a subscription's, or those of what a tenant has in force, of one product or of all. `get` wants it
+ * to be one; `check`, `isEntitled` and `@RequireEntitlement` take any.
+ */
 export type EntitlementOwner = string | { tenantId: string; productCode?: string };
 
 /** AWS's last answer about a subscription. */

@@ -11,10 +11,11 @@ export interface RequireEntitlementOptions {
 }
 
 /**
- * Lets a request through where its buyer holds an entitlement of the dimension now: on a controller or on a route. Whose
- * request it is says the option `entitlementOwner`. Closed where nothing is known; while AWS cannot be asked its last
+ * Lets a request through where its buyer holds an entitlement of the dimension now, by any subscription that is in force:
+ * on a controller or on a route of HTTP. Whose request it is says the option `entitlementOwner`. Closed where nothing is known; while AWS cannot be asked its last
  * answer counts for `entitlementStaleForMs`. What was found stands in the request as `marketplaceEntitlement`, an
- * `EntitlementCheck`. Otherwise it answers 403 with `errorCode: 'ENTITLEMENT_REQUIRED'`.
+ * `EntitlementCheck`. Otherwise it answers 403 with `errorCode: 'ENTITLEMENT_REQUIRED'`, and 503 `LEDGER_UNAVAILABLE` while
+ * the database is away.
  *
  * Not for AMI and container products, whose entitlements cannot be asked for (`ENTITLEMENTS_UNAVAILABLE`).
  */

@@ -29,9 +29,10 @@ export const OPERATOR_ERRORS = {
     fix: 'Correct the parameters, or send the body as `application/json`.',
   },
   LEDGER_UNAVAILABLE: {
-    seenBy: ['operator'],
+    seenBy: ['operator', 'buyer'],
     status: [503],
-    meaning: 'The database of the ledger cannot be used now; the message has what it, or the network, answered.',
+    meaning:
+      'The database of the ledger cannot be used now; the message to an operator has what it, or the network, answered. A buyer meets it at a route with `@RequireEntitlement`.',
     fix: 'Look at the database, and ask again. Whether a decision was written is read at `/actions`.',
   },
   NOT_FOUND: {

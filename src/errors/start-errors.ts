@@ -27,6 +27,12 @@ export const START_ERRORS = {
       'A route bears `@RequireEntitlement`, and another function stands in its place, which would let everyone in.',
     fix: 'Put `@RequireEntitlement` above the decorator that replaces the method.',
   },
+  GUARD_MISPLACED: {
+    seenBy: ['start', 'caller'],
+    status: [],
+    meaning: '`@RequireEntitlement` stands on what is no HTTP route: a resolver, a message handler, a gateway.',
+    fix: 'Call `EntitlementService.check` there.',
+  },
   HANDLER_DUPLICATE: {
     seenBy: ['start'],
     status: [],

@@ -12,7 +12,7 @@ export const SUBSCRIPTION_ERRORS = {
     seenBy: ['caller'],
     status: [],
     meaning: 'The tenant has several subscriptions that fit.',
-    fix: 'Name the subscription, or the product.',
+    fix: 'Name the subscription, or the product. `check` and `@RequireEntitlement` take any of them.',
   },
   CUSTOMER_INVALID: {
     seenBy: ['caller'],

@@ -46,3 +46,26 @@ export function* routesWithout(key: string, discovery: DiscoveryService, scanner
       if (isDecoratorLost(key, prototype, name)) yield `${prototype.constructor.name}.${name}`;
   }
 }
+
+/** Nest's own key of what makes a class a controller, and a method a route. */
+const PATH = 'path';
+
+/**
+ * Where the decorator `key` stands and no HTTP request ever comes, as `Class.method` or `Class`: on a resolver, a gateway,
+ * a message handler.
+ */
+export function* placesWithoutRoute(
+  key: string,
+  discovery: DiscoveryService,
+  scanner: MetadataScanner,
+): Generator<string> {
+  const isMisplaced = (place: unknown): boolean =>
+    typeof place === 'function' && Reflect.hasMetadata(key, place) && !Reflect.hasMetadata(PATH, place);
+  for (const { metatype } of [...discovery.getControllers(), ...discovery.getProviders()]) {
+    const prototype = (metatype as { prototype?: object } | null)?.prototype;
+    if (typeof metatype !== 'function' || !prototype) continue;
+    if (isMisplaced(metatype)) yield metatype.name;
+    for (const name of scanner.getAllMethodNames(prototype))
+      if (isMisplaced((prototype as Record<string, unknown>)[name])) yield `${metatype.name}.${name}`;
+  }
+}

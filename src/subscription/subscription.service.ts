@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { isStorable } from '../runtime/storable-text.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { Waker } from '../runtime/waker.js';
 import { insertClaim, insertPayerChoice, selectCustomerOfTenant } from './chain/claim.sql.js';
@@ -41,6 +42,11 @@ const ORDER: readonly SubscriptionState[] = [
 ];
 const IN_FORCE: ReadonlySet<SubscriptionState> = new Set(['active', 'trial', 'suspended']);
 
+/** Whether AWS takes its usage and says what its buyer holds. */
+export function isInForce({ state }: Pick<Subscription, 'state'>): boolean {
+  return IN_FORCE.has(state);
+}
+
 /**
  * Reads subscriptions, and takes the host's word about them. An id that was folded into another subscription stands for
  * that one.
@@ -67,6 +73,8 @@ export class SubscriptionService {
 
   /** All subscriptions that a tenant has, what is in force first; ended ones stay listed. */
   async forTenant(tenantId: string, { productCode }: { productCode?: string } = {}): Promise<Subscription[]> {
+    // A name that Postgres does not take is nobody's; it may come out of a request.
+    if (![tenantId, productCode ?? ''].every((name) => isStorable(name))) return [];
     const { sellerAccount, clock } = this.options;
     const now = clock.now();
     const ids = await selectSubscriptionsOfTenant(this.database, sellerAccount, {
@@ -88,7 +96,7 @@ export class SubscriptionService {
    */
   async current(tenantId: string, o: { productCode?: string } = {}): Promise<Subscription> {
     const all = await this.forTenant(tenantId, o);
-    const [first, ...others] = all.filter(({ state }) => IN_FORCE.has(state));
+    const [first, ...others] = all.filter(isInForce);
     if (first && others.length === 0) return first;
     throw first
       ? SubscriptionChoiceError.several(tenantId, [first, ...others])

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkOf } from '../../src/entitlement/entitlement-check.js';
+import { anyOf, checkOf, type EntitlementCheck } from '../../src/entitlement/entitlement-check.js';
 import { type Snapshot, snapshotAfter, type StoredEntitlement } from '../../src/entitlement/snapshot-rule.js';
 
 const at = (time: string): Date => new Date(`2026-11-11T${time}:00Z`);
@@ -61,7 +61,7 @@ describe('K28 a check', () => {
     expiresAt: expiresAt === null ? null : at(expiresAt),
   });
   const view = (stale: boolean, ageMs: number, ...entitlements: ReturnType<typeof entitlement>[]) => ({
-    ...{ entitlements, stale, ageMs },
+    ...{ subscriptionId: 's-1', entitlements, stale, ageMs },
   });
   const NOW = { now: at('12:00'), staleForMs: 3_600_000, emptySince: null as Date | null };
 
@@ -109,5 +109,22 @@ describe('K28 a check', () => {
   ])('of %s', (_, given, terms, isEntitled, reason) => {
     expect(checkOf(given, 'pack', { ...NOW, ...terms })).toMatchObject({ isEntitled, reason, stale: given.stale });
     expect(checkOf(given, 'other', { ...NOW, ...terms }).isEntitled).toBe(false);
+  });
+
+  const check = (reason: EntitlementCheck['reason'], subscriptionId: string, stale = false): EntitlementCheck => ({
+    ...{ isEntitled: reason === null, reason, subscriptionId, value: null, stale, ageMs: 0 },
+  });
+  it.each<[string, EntitlementCheck[], string | null, EntitlementCheck['reason']]>([
+    ['nothing', [], null, 'noSubscription'],
+    ['one that holds it, wherever it stands', [check('none', 'a'), check(null, 'b'), check('unknown', 'c')], 'b', null],
+    ['a fresh yes before a stale one', [check(null, 'a', true), check(null, 'b')], 'b', null],
+    ['a stale yes before a no', [check('none', 'a'), check(null, 'b', true)], 'b', null],
+    ['what is not known before what is a no', [check('tooLittle', 'a'), check('unknown', 'b')], 'b', 'unknown'],
+    ['too old before too little', [check('tooLittle', 'a'), check('tooOld', 'b')], 'b', 'tooOld'],
+    ['too little before ended', [check('ended', 'a'), check('tooLittle', 'b')], 'b', 'tooLittle'],
+    ['ended before none', [check('none', 'a'), check('ended', 'b')], 'b', 'ended'],
+    ['none before no subscription', [check('none', 'a')], 'a', 'none'],
+  ])('of several subscriptions: %s', (_, checks, subscriptionId, reason) => {
+    expect(anyOf(checks)).toMatchObject({ subscriptionId, reason, isEntitled: checks.some((one) => one.isEntitled) });
   });
 });

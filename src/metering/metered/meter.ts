@@ -1,3 +1,4 @@
+import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { type EntitlementOwnerOf } from '../../options/entitlement-options.js';
 import { type Decimal } from '../../runtime/decimal.js';
 
@@ -31,3 +32,10 @@ export interface Meter extends MeteredOptions {
 }
 
 export const METERED = 'marketplace-metering:metered';
+
+export function meterMisplaced(place: string): MarketplaceMeteringError {
+  return new MarketplaceMeteringError(
+    'METERED_INVALID',
+    `@Metered on ${place}: it counts HTTP requests. Call MeteringService.record there.`,
+  );
+}

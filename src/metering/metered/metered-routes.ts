@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
-import { routesWithout } from '../../runtime/lasting-decorator.js';
-import { METERED } from './meter.js';
+import { placesWithoutRoute, routesWithout } from '../../runtime/lasting-decorator.js';
+import { METERED, meterMisplaced } from './meter.js';
 
 /**
  * Looks at the start whether each route that bears `@Metered` is still counted. Where another function was put in its
@@ -17,6 +17,8 @@ export class MeteredRoutes implements OnModuleInit {
 
   /** @throws MarketplaceMeteringError `METERED_INVALID` */
   onModuleInit(): void {
+    const [place] = placesWithoutRoute(METERED, this.discovery, this.scanner);
+    if (place !== undefined) throw meterMisplaced(place);
     const [route] = routesWithout(METERED, this.discovery, this.scanner);
     if (route === undefined) return;
     throw new MarketplaceMeteringError(

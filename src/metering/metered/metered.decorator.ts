@@ -7,9 +7,9 @@ import { MeteredInterceptor } from './metered.interceptor.js';
 /**
  * Records one unit (or `quantity`) of the dimension for each successful request of a route, or of all routes of a
  * controller, before the answer leaves. Not counted are requests whose handler fails, or that are answered with 400 or
- * more. Several on one method count each its own dimension; those of a method stand in for those of its class.
+ * more, HEAD at a route of GET, and OPTIONS. Several on one method count each its own dimension; those of a method stand in for those of its class.
  *
- * For HTTP routes. Elsewhere call `MeteringService.record`.
+ * For HTTP routes: elsewhere the start is refused (`METERED_INVALID`). There call `MeteringService.record`.
  */
 export function Metered(dimension: string, options: MeteredOptions = {}): ClassDecorator & MethodDecorator {
   const meter: Meter = { ...options, dimension };

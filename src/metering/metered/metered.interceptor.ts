@@ -1,13 +1,20 @@
-import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  RequestMethod,
+} from '@nestjs/common';
 import { ModuleRef, Reflector } from '@nestjs/core';
 import { concatMap, defaultIfEmpty, mergeMap, type Observable, takeLast } from 'rxjs';
-import { MarketplaceMeteringError } from '../../errors/marketplace-metering-error.js';
 import { getMarketplaceToken } from '../../runtime/instance-token.js';
-import { type Meter, METERED } from './meter.js';
+import { countBeforeEnd } from './held-answer.js';
+import { type Meter, METERED, meterMisplaced } from './meter.js';
 import { RequestMeter } from './request-meter.js';
 
-/** Nest's own key of what `@Sse` decorates. */
+/** Nest's own keys: of what `@Sse` decorates, and of a route's method. */
 const SERVER_SENT_EVENTS = '__sse__';
+const METHOD_METADATA = 'method';
 
 /** The interceptor of `@Metered`. It asks nothing of the module that it is used in. */
 @Injectable()
@@ -26,15 +33,13 @@ export class MeteredInterceptor implements NestInterceptor {
       handler,
       context.getClass(),
     ]);
-    if (context.getType() !== 'http') {
-      throw new MarketplaceMeteringError(
-        'METERED_INVALID',
-        `@Metered on ${context.getClass().name}.${handler.name}: it counts HTTP requests. Call MeteringService.record there.`,
-      );
-    }
+    if (context.getType() !== 'http') throw meterMisplaced(`${context.getClass().name}.${handler.name}`);
     const http = context.switchToHttp();
-    const [request, response] = [http.getRequest<object>(), http.getResponse<{ statusCode: number; raw?: object }>()];
-    if (!meters || MeteredInterceptor.counted.has(request)) return next.handle();
+    const [request, response] = [
+      http.getRequest<{ method?: string }>(),
+      http.getResponse<{ statusCode: number; raw?: object }>(),
+    ];
+    if (!meters || MeteredInterceptor.counted.has(request) || !isUse(request, handler)) return next.handle();
     MeteredInterceptor.counted.add(request);
 
     // Before the handler does anything: what is wrong here must not cost usage.
@@ -57,6 +62,15 @@ export class MeteredInterceptor implements NestInterceptor {
         }),
       );
     }
-    return next.handle().pipe(takeLast(1), defaultIfEmpty(undefined), mergeMap(count));
+    return next.handle().pipe(takeLast(1), defaultIfEmpty(undefined), mergeMap(countBeforeEnd(response, count)));
   }
+}
+
+/**
+ * HEAD is answered by the route of GET without its body, and OPTIONS (of a browser that asks what it may do) by one of
+ * all methods: nobody has used anything, unless the route was made for that method.
+ */
+function isUse({ method }: { method?: string }, handler: object): boolean {
+  const own = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
+  return (method !== 'HEAD' || own === RequestMethod.HEAD) && (method !== 'OPTIONS' || own === RequestMethod.OPTIONS);
 }
