@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { PRODUCT_CODE, type World } from '../support/world.js';
+import { LEGACY_CODE, PRODUCT_CODE, type World } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
 // T7, T12, T17, T19, T27: what AWS refuses for a cause, in which order facts come, and what an idle ledger costs.
@@ -191,6 +191,38 @@ describe('T17 a dimension that AWS never accepts', () => {
       await world.pass(8, 1);
       const { billed = {}, ...elsewhere } = await world.expectConserved();
       expect({ billed, elsewhere }).toEqual({ billed: { 'l-1': HOURS, 'l-2': HOURS }, elsewhere: {} });
+    });
+  });
+});
+
+describe('T17 what AWS refuses of an agreement that is over, under an account that goes on', () => {
+  it('keeps no usage of the agreement after it waiting: AWS takes that', async () => {
+    const simulator = { switches: { usageBeforeStart: 'InvalidLicenseException' as const } };
+    await withWorld({ lists: [LEGACY_CODE], simulator }, async (world) => {
+      const buyer = await world.join('acme', { productCode: LEGACY_CODE });
+      await world.goTo('2026-11-11T11:20:00Z');
+      await buyer.use(1);
+      await world.goTo('2026-11-11T12:10:00Z');
+      buyer.cancel();
+      await world.goTo('2026-11-11T12:40:00Z');
+      buyer.return();
+      await buyer.comeBack();
+      await world.pass(1, 0.5);
+      await buyer.use(2);
+      await world.pass(3, 0.5);
+      // An interval in which AWS judged nothing of the buyer.
+      await world.database.query(`UPDATE marketplace.attempt SET answered_at = answered_at - interval '2 hours'`);
+      await buyer.use(4, { dimension: 'storage', occurredAt: at('2026-11-11T11:30:00Z') });
+      await world.pass(1, 0.5);
+      expect((await world.expectConserved()).records).toEqual({ 'blocked invalidLicense': 4 });
+      // Its own hour is billed already.
+      await buyer.use(8, { occurredAt: at('2026-11-11T13:50:00Z') });
+      await world.pass(2, 0.5);
+      const { billed, records, waiting = {} } = await world.expectConserved();
+      expect({ billed, records, waiting }).toEqual({
+        ...{ billed: { 'l-1': 1, 'l-2': 10 }, records: { 'blocked invalidLicense': 4 }, waiting: {} },
+      });
+      expect((await world.alerts()).map(({ kind }) => kind)).not.toContain('quarantinedCause');
     });
   });
 });

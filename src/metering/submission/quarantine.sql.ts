@@ -92,6 +92,20 @@ export async function isRefusedAlone(
   return row?.refused === true;
 }
 
+/**
+ * AWS has taken a later hour of another period under its identity: what it refuses now, it refuses of an agreement that
+ * is over, and not of the account that goes on.
+ */
+export async function wasTakenAfter(tx: LedgerSql, record: LockedRecord): Promise<boolean> {
+  const [row] = await tx.query<{ taken: boolean }>(
+    `SELECT EXISTS (SELECT FROM marketplace.metering_record
+       WHERE identity_id = $1 AND hour > $2 AND period_id <> $3 AND kind = 'hour' AND mode = 'live'
+         AND disposition IS DISTINCT FROM 'annulled' AND state = 'metered') AS taken`,
+    [record.identity_id, record.hour?.toISOString() ?? null, record.period_id],
+  );
+  return row?.taken === true;
+}
+
 export async function insertCause(
   tx: LedgerSql,
   sellerAccount: string,

@@ -13,6 +13,7 @@ import {
   isRefusedAlone,
   type QuarantinedCause,
   wasJudgedLately,
+  wasTakenAfter,
 } from './quarantine.sql.js';
 
 const KEY_OF: Record<CauseScope, (record: LockedRecord, reason: BlockedReason) => string | null> = {
@@ -40,8 +41,9 @@ function refusedOf({ product_code: productCode, scope, key, reason }: Quarantine
  * Causes whose records AWS refuses as a whole. Their records stay out of the batches of others; one of them at a time
  * is tried alone, ever more rarely, and the first that passes sets all free. Where nothing but the refusal is in common,
  * records that come after are sent as ever, and of the refused ones each has its turn. So it is where AWS has judged
- * another record of the cause within the last interval, or refuses the same buyer alone already: the refused one is at
- * fault itself, and those that AWS takes would wait for a probe each time that it is tried again.
+ * another record of the cause within the last interval, refuses the same buyer alone already, or has taken later usage of
+ * another agreement under the same account: the refused one is at fault itself, and those that AWS takes would wait for
+ * a probe each time that it is tried again.
  */
 @Injectable()
 export class Quarantine {
@@ -56,7 +58,9 @@ export class Quarantine {
     const isOwn =
       found.scope !== 'reason' &&
       ((await wasJudgedLately(tx, sellerAccount, found, submission.probeIntervalMs)) ||
-        (found.scope !== 'identity' && (await isRefusedAlone(tx, sellerAccount, refusedOf(found), record))));
+        (found.scope === 'identity'
+          ? await wasTakenAfter(tx, record)
+          : await isRefusedAlone(tx, sellerAccount, refusedOf(found), record)));
     const cause = isOwn ? refusedOf(found) : found;
     await insertCause(tx, sellerAccount, cause, submission.probeIntervalMs);
     // What it has blocked has alerts of its own; other records of the product go out as ever.
