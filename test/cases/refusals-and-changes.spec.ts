@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { type Buyer } from '../support/buyer.js';
 import { PRODUCT_CODE, type World } from '../support/world.js';
 import { at, withWorld } from './routes.js';
 
@@ -45,25 +46,53 @@ describe('T17 excess of contracts, in a dimension of its own that AWS does not a
 });
 
 describe('a license that AWS refuses for a while, handed over to another tenant within the hour', () => {
+  async function refusedAndHandedOver(world: World): Promise<{ buyer: Buyer; mend: () => void }> {
+    const buyer = await world.join('before');
+    await world.goTo('2026-11-11T10:00:00Z');
+    await buyer.use(5);
+    await world.goTo('2026-11-11T10:30:00Z');
+    await world.subscriptions.handOver(buyer.subscriptionId, { tenantId: 'after', from: world.now() });
+    await world.goTo('2026-11-11T10:40:00Z');
+    await world.record({ tenantId: 'after', quantity: 7 });
+    const { licenseArn } = buyer.agreement;
+    const fault = refuse(world, 'InvalidLicenseException', { licenseArn });
+    return {
+      buyer,
+      mend: () => {
+        fault.remove();
+      },
+    };
+  }
+  const lateUse = (world: World) =>
+    world.record({ tenantId: 'before', quantity: 9, occurredAt: at('2026-11-11T10:10:00Z') });
+
   it('is billed what the tenant before had used, too: that is planned as soon as AWS takes the license again', async () => {
     await withWorld({ lists: [PRODUCT_CODE], startAt: at('2026-11-11T09:00:00Z') }, async (world) => {
-      const buyer = await world.join('before');
-      await world.goTo('2026-11-11T10:00:00Z');
-      await buyer.use(5);
-      await world.goTo('2026-11-11T10:30:00Z');
-      const handOver = { tenantId: 'after', from: world.now() };
-      await world.subscriptions.handOver(buyer.subscriptionId, handOver);
-      await world.goTo('2026-11-11T10:40:00Z');
-      await world.record({ tenantId: 'after', quantity: 7 });
-      const { licenseArn } = buyer.agreement;
-      const fault = refuse(world, 'InvalidLicenseException', { licenseArn });
+      const { mend } = await refusedAndHandedOver(world);
+      for (const time of ['11:16', '11:22']) await world.goTo(`2026-11-11T${time}:00Z`);
+      await lateUse(world);
+      for (const time of ['11:30', '11:40']) await world.goTo(`2026-11-11T${time}:00Z`);
+      await world.expectUnits({ waiting: { refused: 16 }, records: { 'blocked invalidLicense': 5 } });
+      mend();
+      await world.goTo('2026-11-11T11:50:00Z');
+      await world.expectUnits({ billed: { 'l-1': 5 }, waiting: { nextHour: 16 } });
+      // One hour takes one tenant's.
+      for (const time of ['12:20', '13:20']) await world.goTo(`2026-11-11T${time}:00Z`);
+      await world.expectUnits({ billed: { 'l-1': 21 } });
+      expect(await kinds(world)).toEqual([]);
+    });
+  });
+
+  it('and cancelled, is billed both in the hour that AWS leaves', async () => {
+    await withWorld({ lists: [PRODUCT_CODE], startAt: at('2026-11-11T09:00:00Z') }, async (world) => {
+      const { buyer, mend } = await refusedAndHandedOver(world);
       await world.goTo('2026-11-11T11:15:00Z');
       buyer.cancel();
       for (const time of ['11:16', '11:22']) await world.goTo(`2026-11-11T${time}:00Z`);
-      await world.record({ tenantId: 'before', quantity: 9, occurredAt: at('2026-11-11T10:10:00Z') });
+      await lateUse(world);
       for (const time of ['11:30', '11:40']) await world.goTo(`2026-11-11T${time}:00Z`);
-      await world.expectUnits({ waiting: { refused: 16 }, records: { 'blocked invalidLicense': 5 } });
-      fault.remove();
+      await world.expectUnits({ records: { 'blocked invalidLicense': 21 } });
+      mend();
       // AWS takes it until 12:15.
       for (const time of ['11:50', '12:20']) await world.goTo(`2026-11-11T${time}:00Z`);
       await world.expectUnits({ billed: { 'l-1': 21 } });

@@ -227,6 +227,35 @@ describe('T17 what AWS refuses of an agreement that is over, under an account th
   });
 });
 
+describe('T17 a cause that stands for another buyer’s sake, and usage of an agreement that is over', () => {
+  it('is tried before AWS takes nothing of the agreement any more, and frees what else waits', async () => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
+      const [buyer, other, third] = [await world.join('acme'), await world.join('other'), await world.join('third')];
+      for (const one of [buyer, third]) await one.use(1, { dimension: 'storage' });
+      await world.pass(1.5, 0.5);
+      const ofOther = { licenseArn: other.agreement.licenseArn };
+      const name = 'InvalidUsageDimensionException';
+      world.simulator.faults.add({ kind: 'unknownError', name, operation: 'BatchMeterUsage', when: ofOther });
+      await world.database.query(`UPDATE marketplace.attempt SET answered_at = answered_at - interval '2 hours'`);
+      await other.use(2, { dimension: 'storage' });
+      await world.pass(1, 0.5);
+      expect((await world.expectConserved()).records).toEqual({ 'blocked invalidDimension': 2 });
+      buyer.cancel();
+      await world.pass(0.2, 0.1);
+      // Their own hour is billed already.
+      const occurredAt = at('2026-11-11T10:10:00Z');
+      await third.use(4, { dimension: 'storage', occurredAt });
+      await world.pass(0.1, 0.1);
+      expect((await world.expectConserved()).waiting).toEqual({ refused: 4 });
+      await buyer.use(8, { dimension: 'storage', occurredAt });
+      await world.pass(3, 0.25);
+      expect(await world.expectConserved()).toMatchObject({
+        ...{ billed: { 'l-1': 9, 'l-3': 5 }, records: { 'blocked invalidDimension': 2 } },
+      });
+    });
+  });
+});
+
 describe('T19 tenants with one running and three past subscriptions', () => {
   it('cost an idle pass no reading of past usage, and raise no alarm', async () => {
     await withWorld({ startAt: at('2026-11-09T10:00:00Z') }, async (world) => {

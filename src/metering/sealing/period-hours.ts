@@ -1,4 +1,4 @@
-import { earliest, HOUR_MS, hourOf, latest, plusMs } from '../../runtime/clock.js';
+import { earliest, HOUR_MS, hourOf, latest, latestOf, plusMs } from '../../runtime/clock.js';
 import { isSameIdentity, namesOf } from '../../subscription/agreements/identity-name.js';
 import { type MeteringIdentityName, type TimelineSpan } from '../../subscription/agreements/timeline.js';
 import { type Deadlines, deadlinesOf, type MeteringOperation, windowStart } from '../settlement/deadlines.js';
@@ -125,7 +125,12 @@ export class PeriodHours {
 
   /** Whether the period goes on, or will begin. */
   get runs(): boolean {
-    return this.period.spans.some(({ to }) => to === null || to > this.context.times.now);
+    return this.endsAt === null || this.endsAt > this.context.times.now;
+  }
+
+  /** When it is over, where that is known. */
+  get endsAt(): Date | null {
+    return this.period.spans.some(({ to }) => to === null) ? null : latestOf(this.period.spans.map(({ to }) => to));
   }
 
   /** Every hour that has begun, newest first. */

@@ -232,12 +232,15 @@ export class PlanningRule {
     const unsettled = [...begun, ...(resumes ? [resumes] : [])].map(({ settlesAt }) => settlesAt);
     const isNameless = reason === 'noHour' && hours.all.some(({ identity }) => identity === null);
     const said = isNameless ? 'noIdentity' : reason === 'noHour' && unsettled.length > 0 ? 'nextHour' : reason;
-    return wait(said, hours.period, firstAfter(this.context.times.now, [...unsettled, hours.cutoffAt]));
+    return wait(said, hours.period, firstAfter(this.context.times.now, [...unsettled, hours.endsAt, hours.cutoffAt]));
   }
 
-  /** What is not live is never sent, and nothing is refused of it. */
+  /**
+   * What is not live is never sent, and nothing is refused of it. What is of an agreement that is over is sealed while
+   * an hour is left: its record is the next that tries the cause, and waiting, it would be tried never.
+   */
   private isRefused(hours: PeriodHours, dimension: string): boolean {
-    if (hours.period.mode !== 'live') return false;
+    if (hours.period.mode !== 'live' || (!hours.runs && hours.free(dimension).length > 0)) return false;
     return this.context.isRefused(this.nameOf(hours), dimension);
   }
 

@@ -332,6 +332,12 @@ describe('late usage', () => {
       '1 dry-run 11 10:00',
     ],
     [
+      'of an agreement that is over has its turn all the same, as nothing after it would',
+      { spans: [{ ...RUNNING[0]!, to: '11:20' }], taken: ['l-1 09:00'], refused: ['l-1', 'requests'], now: '11:40' },
+      usage('09:10'),
+      '1 11 11:00',
+    ],
+    [
       'is not refused for the cause of another license',
       { spans: REPLACED, refused: ['l-1'], taken: ['l-2 11:00'], now: '13:15' },
       usage('11:10'),
@@ -565,6 +571,14 @@ describe('a mode that changes inside an hour', () => {
   ];
   it.each(table)('%s', (_, given, rollup, expected) => {
     expect(planned(given, rollup)).toBe(expected);
+  });
+
+  it('is looked at again when its agreement is over, though no hour of its mode settles by then', () => {
+    const spans = [{ ...RUNNING[0]!, to: '19:45' }];
+    const plan = ruleOf({ spans, modes: LEFT, taken: ['l-1 09:00'], refused: ['l-1'], now: '13:15' }).plan(
+      usage('09:10'),
+    );
+    expect(plan).toMatchObject({ to: 'wait', reason: 'refused', lookAt: at('19:45') });
   });
 
   it('is looked at again when the hour has settled with which it will be live again', () => {
