@@ -4,7 +4,8 @@
  */
 export interface IncludedUnitsOptions {
   /**
-   * The dimension that the buyer has bought in advance, as GetEntitlements names it.
+   * The dimension that the buyer has bought in advance, as GetEntitlements names it. Under a new name the contract that
+   * covered some of the same usage goes on, with what AWS lists under the old one.
    *
    * @range one of `contractDimensions`; each once
    * @defaultValue required
@@ -71,7 +72,9 @@ export interface IncludedUnitsOptions {
   /**
    * How long the units last: for the whole term of the agreement, or anew for each month of it, counted from its start.
    *
-   * Give `month` where your offer includes units each month.
+   * Give `month` where your offer includes units each month. Changed in the middle of a term, it says where the next one
+   * begins: to `month`, the term goes on with its units until the agreement's next month; to `term`, the running month
+   * lasts as long as the agreement's term.
    *
    * @range `term` or `month`
    * @defaultValue `term`
@@ -81,7 +84,7 @@ export interface IncludedUnitsOptions {
   /**
    * Whether units that one term, or month, leaves are there in the next.
    *
-   * Give `true` where your offer says so.
+   * Give `true` where your offer says so. A change counts for terms, or months, that begin after it.
    *
    * @range true or false
    * @defaultValue false

@@ -12,6 +12,8 @@ export interface IncludedStretch {
 export interface IncludedTerm {
   /** In the order of time. */
   stretches: readonly IncludedStretch[];
+  /** Whether it has what the term before left, too. Default: no. */
+  rollsOver?: boolean;
 }
 
 /**
@@ -21,33 +23,29 @@ export interface IncludedTerm {
  * Usage takes what its stretch still leaves; an amendment upwards leaves more to what is used from then on, one
  * downwards takes nothing back. A correction gives back first what exceeded, then what was included.
  * @param rolledOver what an earlier period left to the first of these terms
- * @param rollsOver whether a term leaves what it did not use to the next
  */
-export function includedOf(terms: readonly IncludedTerm[], rollsOver = false, rolledOver: Scaled = 0n): Scaled[] {
-  return outcomesOf(terms, rollsOver, rolledOver).map(({ included }) => included);
+export function includedOf(terms: readonly IncludedTerm[], rolledOver: Scaled = 0n): Scaled[] {
+  return outcomesOf(terms, rolledOver).map(({ included }) => included);
 }
 
 /** What the last of these terms leaves to the one that follows. */
 export function leftBy(terms: readonly IncludedTerm[], rolledOver: Scaled): Scaled {
-  return outcomesOf(terms, true, rolledOver).at(-1)?.left ?? rolledOver;
+  return outcomesOf(terms, rolledOver).at(-1)?.left ?? rolledOver;
 }
 
-function outcomesOf(
-  terms: readonly IncludedTerm[],
-  rollsOver: boolean,
-  rolledOver: Scaled,
-): { included: Scaled; left: Scaled }[] {
+function outcomesOf(terms: readonly IncludedTerm[], rolledOver: Scaled): { included: Scaled; left: Scaled }[] {
   let left = rolledOver;
-  return terms.map(({ stretches }) => {
+  return terms.map(({ stretches, rollsOver = false }) => {
+    const over = rollsOver ? left : 0n;
     let used = 0n;
     let included = 0n;
     let most = 0n;
     for (const stretch of stretches) {
       used += stretch.used;
-      most = larger(stretch.units + left, included);
+      most = larger(stretch.units + over, included);
       included = larger(0n, smaller(used, smaller(included + larger(stretch.used, 0n), most)));
     }
-    left = rollsOver ? most - included : 0n;
+    left = most - included;
     return { included, left };
   });
 }
@@ -73,25 +71,35 @@ export interface IncludedBasis {
   /** Dimensions of usage that share the units. */
   covers: readonly string[];
   /** AWS's answer that counted last; null where the options say how many units are included. */
-  said: { fetchedAt: string; quantity: string; factor: string } | null;
+  said: {
+    fetchedAt: string;
+    quantity: string;
+    factor: string;
+    /** Names under which the options had the contract before: what AWS lists under them counts, too. */
+    formerly?: readonly string[];
+  } | null;
   /** When AWS was last asked and answered; null where the options say it. */
   asOf: string | null;
   /** The hour was over when AWS last answered, and could wait no longer. */
   isStale?: boolean;
-  rollsOver?: boolean;
   /** What an earlier agreement left. */
   rolledOver?: string;
-  terms: readonly { from: string | null; stretches: readonly { from: string | null; units: string; used: string }[] }[];
+  terms: readonly {
+    from: string | null;
+    rollsOver?: boolean;
+    stretches: readonly { from: string | null; units: string; used: string }[];
+  }[];
   /** Before this record: of all dimensions that share the units. */
   included: string;
   own: { used: string; included: string };
 }
 
 export function includedFrom(basis: IncludedBasis): Scaled {
-  const terms = basis.terms.map(({ stretches }) => ({
+  const terms = basis.terms.map(({ rollsOver = false, stretches }) => ({
+    rollsOver,
     stretches: stretches.map(({ units, used }) => ({ units: scaled(units), used: scaled(used) })),
   }));
-  const sums = includedOf(terms, basis.rollsOver ?? false, scaled(basis.rolledOver ?? '0'));
+  const sums = includedOf(terms, scaled(basis.rolledOver ?? '0'));
   return includedStep({
     target: sums.reduce((sum, one) => sum + one, 0n),
     included: scaled(basis.included),

@@ -75,7 +75,7 @@ const FOOTINGS = `
   -- The answer of AWS that it names, as it was kept.
   LEFT JOIN LATERAL (
     SELECT trim_scale(coalesce(sum(CASE jsonb_typeof(held -> 'value')
-      WHEN 'number' THEN greatest(0, round((held ->> 'value')::numeric, 12))
+      WHEN 'number' THEN least(1e18, greatest(0, round((held ->> 'value')::numeric, 12)))
       WHEN 'boolean' THEN (held ->> 'value')::boolean::int END), 0))::text AS quantity
     FROM marketplace.period p
     JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = p.agreement_id
@@ -84,6 +84,7 @@ const FOOTINGS = `
       AND e.fetched_at = (c.included_by -> 'said' ->> 'fetchedAt')::timestamptz
     LEFT JOIN LATERAL jsonb_array_elements(e.entitlements) AS held
       ON held ->> 'dimension' = c.included_by ->> 'contractDimension'
+        OR coalesce(c.included_by -> 'said' -> 'formerly' ? (held ->> 'dimension'), false)
     -- Here, not where it is joined: few records include anything, and the others read nothing for it.
     WHERE jsonb_typeof(c.included_by -> 'said') = 'object' AND p.seller_account = $1 AND p.id = c.period_id
     GROUP BY e.agreement_id, e.fetched_at, e.id ORDER BY e.id DESC LIMIT 1

@@ -15,32 +15,44 @@ export function hourFrom(instant: Date): HourNumber {
 /**
  * First hours of the terms of an agreement, in order. An hour in which one term ends and another begins belongs to the
  * earlier: it has one record.
- * @param renewals instants at which the agreement went on with units of their own
+ * @param perAt whether a month that begins then begins a term
  * @param until no later term is wanted
  */
 export function termStarts(
   startsAt: Date,
-  { renewals, per, until }: { renewals: readonly Date[]; per: 'term' | 'month'; until: Date },
+  { renewals, until, perAt }: { renewals: readonly Date[]; until: Date; perAt: (month: Date) => 'term' | 'month' },
 ): HourNumber[] {
+  const [, ...later] = monthStarts(startsAt, renewals, until).filter(
+    ({ isAnchor, at }) => isAnchor || perAt(at) === 'month',
+  );
+  return [...new Set([hourNumberOf(startsAt), ...later.map(({ at }) => hourFrom(at))])];
+}
+
+/** The first month of an agreement that begins at or after an instant. */
+export function monthFrom(startsAt: Date, renewals: readonly Date[], instant: Date): Date {
+  // Two, for a month that lacks the day ends a term with its last.
+  const months = monthStarts(startsAt, renewals, plusMonths(instant, 2));
+  return months.find(({ at }) => at >= instant)?.at ?? startsAt;
+}
+
+/** Starts of an agreement's months, in order; `isAnchor` where it begins, or goes on with units of its own. */
+function monthStarts(startsAt: Date, renewals: readonly Date[], until: Date): { at: Date; isAnchor: boolean }[] {
   const anchors = [startsAt, ...renewals.filter((at) => at > startsAt && at <= until)].sort(
     (a, b) => a.getTime() - b.getTime(),
   );
-  const starts = anchors.flatMap((anchor, index) => {
-    const next = anchors[index + 1] ?? null;
-    return [anchor, ...(per === 'month' ? monthsAfter(anchor, next, until) : [])];
-  });
-  const [first = startsAt, ...later] = starts;
-  return [...new Set([hourNumberOf(first), ...later.map(hourFrom)])];
+  return anchors.flatMap((anchor, index) => [
+    { at: anchor, isAnchor: true },
+    ...monthsAfter(anchor, anchors[index + 1] ?? null, until).map((at) => ({ at, isAnchor: false })),
+  ]);
 }
 
 function monthsAfter(anchor: Date, before: Date | null, until: Date): Date[] {
-  const months: Date[] = [];
-  for (let count = 1; ; count += 1) {
-    const start = plusMonths(anchor, count);
-    if (start > until || (before !== null && start >= before)) return months;
-    months.push(start);
-  }
+  const count = Math.max(0, monthNumberOf(until) - monthNumberOf(anchor));
+  const months = Array.from({ length: count }, (_, index) => plusMonths(anchor, index + 1));
+  return months.filter((start) => start <= until && (before === null || start < before));
 }
+
+const monthNumberOf = (instant: Date): number => instant.getUTCFullYear() * 12 + instant.getUTCMonth();
 
 /**
  * Counted from the anchor each time, so that no month drifts: from 31 January on 28 February, and 31 March again. A

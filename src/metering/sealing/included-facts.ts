@@ -3,19 +3,24 @@ import { billedTogether, includedUnitsOf } from '../../options/included-pairing.
 import { type ResolvedIncludedUnits } from '../../options/included-options.schema.js';
 import { type ResolvedProduct } from '../../options/resolved-options.js';
 import { firstAfter, plusMs } from '../../runtime/clock.js';
-import { fromUnits, type Scaled, scaled } from '../../runtime/decimal.js';
+import { type Scaled, scaled } from '../../runtime/decimal.js';
 import { ANSWER_SETTLES_AFTER_MS, missingFrom } from '../../subscription/agreements/agreement-life.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
+import { type AskedQuantity, askedQuantityOf } from './asked-quantity.js';
+import {
+  askedNames,
+  contractHistories,
+  type ContractOptions,
+  countedOptions,
+  isAsked,
+  optionsAt,
+  unitsOf,
+} from './contract-history.js';
+import { monthFrom } from './contract-terms.js';
 import { type CountedUsageRow, loadGivenUnits, loadSaid, type SaidRow, sumCountedUsage } from './included-load.sql.js';
 import { IncludedPool, type KnownQuantity, type PoolTerms, poolTermsOf } from './included-pool.js';
-import {
-  givenStepsOf,
-  type QuantityStep,
-  quantityStepsOf,
-  usageStepsOf,
-  type SaidEntitlements,
-} from './included-quantity.js';
 import { type Period } from './period.js';
+import { stepsInForce } from './quantity-steps.js';
 import { type PeriodRow } from './sealing-load.sql.js';
 
 /** What sealing knows of periods and their balances, by the rows of the ledger. */
@@ -32,7 +37,7 @@ export class IncludedFacts {
     private readonly products: ReadonlyMap<string, ResolvedProduct>,
     private readonly said: ReadonlyMap<string, SaidRow>,
     private readonly usage: ReadonlyMap<string, readonly CountedUsageRow[]>,
-    private readonly given: ReadonlyMap<ResolvedIncludedUnits, GivenEntry>,
+    private readonly histories: ReadonlyMap<ResolvedIncludedUnits, ContractHistory>,
     private readonly books: PeriodBooks,
     private readonly now: Date,
   ) {}
@@ -61,15 +66,16 @@ export class IncludedFacts {
         ),
       ),
     );
+    const histories = await loadHistories(tx, sellerAccount, [...products.values()]);
     const isNeeded = concerned.some(({ productCode }) =>
-      products.get(productCode)?.includedUnits.some(({ units, per }) => units === undefined || per === 'month'),
+      products.get(productCode)?.includedUnits.some((units) => histories.get(units)?.needsSaid),
     );
     const said = isNeeded ? await loadSaid(tx, sellerAccount, [...agreements]) : [];
     const facts = new IncludedFacts(
       products,
       new Map(said.map((row) => [row.agreement_id, row])),
       new Map(),
-      await givenEntries(tx, sellerAccount, [...products.values()]),
+      histories,
       books,
       now,
     );
@@ -89,7 +95,7 @@ export class IncludedFacts {
       const key = `${row.period_id} ${row.dimension}`;
       usage.set(key, [...(usage.get(key) ?? []), row]);
     }
-    return new IncludedFacts(products, facts.said, usage, facts.given, books, now);
+    return new IncludedFacts(products, facts.said, usage, histories, books, now);
   }
 
   /** Undefined where nothing is included of what the dimension bills. */
@@ -145,20 +151,21 @@ export class IncludedFacts {
         }
       }
     }
-    const pool = new IncludedPool(units, known, terms, this.rolledOver(period, units), used, usedBy, includedBy);
+    const rolledOver = terms.terms[0]?.rollsOver ? this.leftBefore(period, units) : 0n;
+    const pool = new IncludedPool(units, known, terms, rolledOver, used, usedBy, includedBy);
     this.pools.set(key, pool);
     return pool;
   }
 
   /** Dimensions of records that share the units, or did under the options of before: what they included is used up. */
   private sharersOf(units: ResolvedIncludedUnits): readonly string[] {
-    return this.given.get(units)?.sharers ?? billedTogether(units);
+    return this.histories.get(units)?.sharers ?? billedTogether(units);
   }
 
-  /** What the agreement before left, where units roll over. */
-  private rolledOver(period: Period, units: ResolvedIncludedUnits): Scaled {
+  /** What the agreement before left. */
+  private leftBefore(period: Period, units: ResolvedIncludedUnits): Scaled {
     const [first] = period.spans;
-    if (!units.rollsOver || !first) return 0n;
+    if (!first) return 0n;
     const before = period.subscription.spans.findLast(
       ({ from, agreementId, price, seals }) =>
         from < first.from && agreementId !== period.agreementId && price === period.price && seals !== 'never',
@@ -172,97 +179,88 @@ export class IncludedFacts {
   }
 
   private termsOf(period: Period, units: ResolvedIncludedUnits): { known: KnownQuantity | null; terms: PoolTerms } {
-    const given = this.given.get(units)?.steps ?? [];
-    const known = units.units === undefined ? this.saidOf(period, units) : saidByOptions(given);
+    const given = this.histories.get(units)?.options ?? [];
+    const said = this.saidOf(period);
+    // What AWS was asked for and never said has included nothing that could be taken back.
+    const options = said ? given : given.filter((one) => !isAsked(one));
     const startsAt = this.said.get(period.agreementId)?.first_run_at ?? period.spans[0]?.startsAt ?? this.now;
-    const steps = units.units === undefined ? usageStepsOf(known?.steps ?? [], given) : given;
-    return { known, terms: poolTermsOf(units, { steps, renewals: known?.renewals ?? [] }, startsAt, this.now) };
+    const renewals = said?.of(oneOf(namesOf(given))).renewals ?? [];
+    const counted = countedOptions(options, (from) => monthFrom(startsAt, renewals, from));
+    const steps = stepsInForce(
+      counted.map(({ from }, index) => ({
+        from,
+        steps: unitsOf(counted.slice(0, index + 1), (factors) => said?.of(factors).steps ?? []),
+      })),
+    );
+    const terms = poolTermsOf((at) => optionsAt(counted, at) ?? units, { steps, renewals }, startsAt, this.now);
+    return { known: units.units === undefined ? askedOf(said, units, counted) : BY_OPTIONS, terms };
   }
 
-  private saidOf(period: Period, { contractDimension }: ResolvedIncludedUnits): KnownQuantity | null {
+  private saidOf(period: Period): AskedQuantity | null {
     const ids = [period.agreementId, ...period.spans.flatMap(({ aliasAgreementIds }) => aliasAgreementIds)];
-    const rows = [...new Set(ids)].flatMap((id) => this.said.get(id) ?? []);
-    const said = historyOf(rows);
-    const last = said.at(-1);
-    if (!last) return null;
-    // The license of the purchase itself is told, too.
-    const startsAt = period.spans[0]?.startsAt.getTime() ?? Number.NEGATIVE_INFINITY;
-    const told = rows
-      .flatMap((row) => row.told.map((text) => new Date(text)))
-      .filter((at) => at.getTime() > startsAt)
-      .sort((a, b) => a.getTime() - b.getTime());
-    const { steps, renewals } = quantityStepsOf(said, told, contractDimension);
-    // Of an agreement that is over AWS lists nothing, and says nothing of the time before by that.
-    const over = period.spans.at(-1)?.to ?? null;
-    const asked = rows.flatMap(({ fetched_at: fetchedAt, empty_since: emptySince }) => [
-      ...(fetchedAt ? [fetchedAt.getTime()] : []),
-      ...(emptySince && over && emptySince >= over ? [emptySince.getTime()] : []),
-    ]);
-    const isFinal = rows.some(({ empty_since: emptySince }) => emptySince && over && emptySince >= over);
-    return { steps, renewals, last, asOf: new Date(Math.max(...asked)), isFinal };
+    return askedQuantityOf(
+      period,
+      [...new Set(ids)].flatMap((id) => this.said.get(id) ?? []),
+    );
   }
 }
 
-/** Of two rows that turned out to be one agreement, what was said of either. */
-function historyOf(rows: readonly SaidRow[]): SaidEntitlements[] {
-  const said = rows
-    .flatMap((row) => row.said)
-    .map(({ fetchedAt, otherwiseAt, entitlements }) => ({
-      fetchedAt: new Date(fetchedAt),
-      otherwiseAt: otherwiseAt === null ? null : new Date(otherwiseAt),
-      entitlements,
-    }))
-    .sort((a, b) => a.fetchedAt.getTime() - b.fetchedAt.getTime());
-  return said.map((one, index) => ({ ...one, otherwiseAt: one.otherwiseAt ?? said[index - 1]?.fetchedAt ?? null }));
-}
+const BY_OPTIONS: KnownQuantity = { said: null, asOf: null, isFinal: false };
 
-function saidByOptions(steps: readonly QuantityStep[]): KnownQuantity {
-  return { steps, renewals: [], last: null, asOf: null, isFinal: false };
+function askedOf(
+  said: AskedQuantity | null,
+  { contractDimension, factor }: ResolvedIncludedUnits,
+  counted: readonly ContractOptions[],
+): KnownQuantity | null {
+  if (!said) return null;
+  const names = [...askedNames(counted).keys()];
+  const quantity = said.of(oneOf(names)).steps.at(-1)?.quantity ?? 0n;
+  const formerly = names.filter((name) => name !== contractDimension);
+  const { last, asOf, isFinal } = said;
+  return { said: { fetchedAt: last.fetchedAt, quantity, factor, formerly }, asOf, isFinal };
 }
 
 /** What the options say of an entry, and said before. */
-interface GivenEntry {
-  /** Included units, or for what one unit of the contract stands. */
-  steps: readonly QuantityStep[];
+interface ContractHistory {
+  /** In the order of starts; the last is in force. */
+  options: readonly ContractOptions[];
+  /** Dimensions of records that share the units, or did. */
   sharers: readonly string[];
+  /** Whether it takes what AWS has said, or told, of an agreement. */
+  needsSaid: boolean;
 }
 
-async function givenEntries(
+async function loadHistories(
   tx: LedgerSql,
   sellerAccount: string,
   products: readonly ResolvedProduct[],
-): Promise<Map<ResolvedIncludedUnits, GivenEntry>> {
-  const codes = products.map(({ productCode }) => productCode);
-  const rows = await loadGivenUnits(tx, sellerAccount, codes);
+): Promise<Map<ResolvedIncludedUnits, ContractHistory>> {
+  const rows = await loadGivenUnits(
+    tx,
+    sellerAccount,
+    products.map(({ productCode }) => productCode),
+  );
   return new Map(
-    products.flatMap(({ productCode, includedUnits }) =>
-      includedUnits.map((entry) => {
-        const before = rows.flatMap(({ product_code: code, included, in_force_from: from }) => {
-          const one = included.find(({ contractDimension }) => contractDimension === entry.contractDimension);
-          return code === productCode && one ? [{ from, one }] : [];
-        });
-        const alike = before.filter(({ one }) => (one.units === undefined) === (entry.units === undefined));
-        const steps = givenStepsOf(alike.map(({ from, one }) => ({ from, amount: amountOf(one) })));
-        const amount = amountOf(entry);
-        // Those in force are these: who has others seals nothing.
-        const isKnown = steps.at(-1)?.quantity === amount;
+    products.flatMap(({ productCode, includedUnits }) => {
+      const given = rows
+        .filter((row) => row.product_code === productCode)
+        .map(({ included, in_force_from: from }) => ({ from, included }));
+      return [...contractHistories(includedUnits, given)].map(([entry, options]) => {
         const others = new Set(includedUnits.filter((other) => other !== entry).flatMap(billedTogether));
-        const former = before.flatMap(({ one }) => billedTogether(one)).filter((dimension) => !others.has(dimension));
-        const sharers = new Set([...billedTogether(entry), ...former]);
-        return [
-          entry,
-          {
-            steps: isKnown ? steps : [{ fromHour: Number.NEGATIVE_INFINITY, quantity: amount }],
-            sharers: [...sharers],
-          },
-        ];
-      }),
-    ),
+        const were = options.flatMap(({ entries }) => entries);
+        const former = were.flatMap(billedTogether).filter((dimension) => !others.has(dimension));
+        const sharers = [...new Set([...billedTogether(entry), ...former])];
+        const needsSaid = were.some(({ units, per }) => units === undefined || per === 'month');
+        return [entry, { options, sharers, needsSaid }] as const;
+      });
+    }),
   );
 }
 
-function amountOf({ units, factor }: ResolvedIncludedUnits): bigint {
-  return units === undefined ? BigInt(factor) : fromUnits(units) * BigInt(factor);
-}
+const namesOf = (options: readonly ContractOptions[]): string[] => [
+  ...new Set(options.flatMap(({ entries }) => entries.map(({ contractDimension }) => contractDimension))),
+];
+
+const oneOf = (names: readonly string[]): Map<string, number> => new Map(names.map((name) => [name, 1]));
 
 const distinct = (hours: readonly number[]): number[] => [...new Set(hours)].sort((a, b) => a - b);

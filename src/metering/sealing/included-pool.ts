@@ -4,8 +4,8 @@ import { formatDecimal, type Scaled } from '../../runtime/decimal.js';
 import { type IncludedBasis, includedOf, includedStep, leftBy } from '../balance/included-rule.js';
 import { type AnswerWait, answerWaitOf, type KnownAnswer, knowsHour } from './answer-wait.js';
 import { type HourNumber, hourNumberOf, termStarts } from './contract-terms.js';
-import { type QuantityStep, type SaidEntitlements } from './included-quantity.js';
 import { type PeriodHour } from './period-hours.js';
+import { quantityAt, type QuantityStep } from './quantity-steps.js';
 
 interface Stretch {
   fromHour: HourNumber;
@@ -16,17 +16,20 @@ interface Stretch {
 /** Terms of a period, with the quantity that counts in each of their stretches. */
 export interface PoolTerms {
   /** In order; the first begins with the period. */
-  terms: { fromHour: HourNumber; stretches: { fromHour: HourNumber; units: Scaled }[] }[];
+  terms: {
+    fromHour: HourNumber;
+    /** Whether it has what the term before left, too. */
+    rollsOver: boolean;
+    stretches: { fromHour: HourNumber; units: Scaled }[];
+  }[];
   /** First hours of all stretches but the first: usage is summed between them. */
   boundaries: HourNumber[];
 }
 
 /** What is known of how many units a contract includes. */
 export interface KnownQuantity extends KnownAnswer {
-  steps: readonly QuantityStep[];
-  renewals: readonly Date[];
-  /** The answer that counted last; null where the options say the units. */
-  last: SaidEntitlements | null;
+  /** AWS's answer that counted last; null where the options say the units. */
+  said: { fetchedAt: Date; quantity: Scaled; factor: number; formerly: readonly string[] } | null;
 }
 
 /** Included units of a record. */
@@ -40,21 +43,28 @@ export interface UsedHour {
   sum: Scaled;
 }
 
-/** @param steps in units of usage */
+/**
+ * @param optionsAt what the options say at an instant: a term begins, and what was left rolls over, as they say then
+ * @param steps in units of usage
+ */
 export function poolTermsOf(
-  units: Pick<ResolvedIncludedUnits, 'per'>,
-  { steps, renewals }: Pick<KnownQuantity, 'steps' | 'renewals'>,
+  optionsAt: (instant: Date) => Pick<ResolvedIncludedUnits, 'per' | 'rollsOver'>,
+  { steps, renewals }: { steps: readonly QuantityStep[]; renewals: readonly Date[] },
   startsAt: Date,
   now: Date,
 ): PoolTerms {
-  const starts = termStarts(startsAt, { renewals, per: units.per, until: plusMs(now, HOUR_MS) });
-  const unitsAt = (hour: HourNumber): Scaled =>
-    steps.findLast(({ fromHour }) => fromHour <= hour)?.quantity ?? steps[0]?.quantity ?? 0n;
+  const perAt = (month: Date): 'term' | 'month' => optionsAt(month).per;
+  const starts = termStarts(startsAt, { renewals, perAt, until: plusMs(now, HOUR_MS) });
   const terms = starts.map((fromHour, index) => {
     const next = starts[index + 1] ?? Number.POSITIVE_INFINITY;
     const inside = steps.filter((step) => step.fromHour > fromHour && step.fromHour < next);
     const hours = [fromHour, ...new Set(inside.map((step) => step.fromHour))];
-    return { fromHour, stretches: hours.map((hour) => ({ fromHour: hour, units: unitsAt(hour) })) };
+    const { rollsOver } = optionsAt(new Date(fromHour * HOUR_MS));
+    return {
+      fromHour,
+      rollsOver,
+      stretches: hours.map((hour) => ({ fromHour: hour, units: quantityAt(steps, hour) })),
+    };
   });
   const boundaries = terms.flatMap(({ stretches }) => stretches.map(({ fromHour }) => fromHour)).slice(1);
   return { terms, boundaries };
@@ -62,7 +72,7 @@ export function poolTermsOf(
 
 /** The units that a contract includes in a period, as they are used up; shared by the dimensions that it covers. */
 export class IncludedPool {
-  private readonly terms: { fromHour: HourNumber; stretches: Stretch[] }[];
+  private readonly terms: { fromHour: HourNumber; rollsOver: boolean; stretches: Stretch[] }[];
 
   constructor(
     private readonly units: ResolvedIncludedUnits,
@@ -75,8 +85,9 @@ export class IncludedPool {
     private readonly includedBy: Map<string, Scaled>,
   ) {
     let stretch = 0;
-    this.terms = terms.map(({ fromHour, stretches }) => ({
+    this.terms = terms.map(({ fromHour, rollsOver, stretches }) => ({
       fromHour,
+      rollsOver,
       stretches: stretches.map((one) => ({ ...one, used: used[stretch++] ?? 0n })),
     }));
   }
@@ -87,7 +98,7 @@ export class IncludedPool {
 
   /** What the period leaves to the next agreement, where units roll over. */
   get left(): Scaled {
-    return this.units.rollsOver && this.known ? leftBy(this.terms, this.rolledOver) : 0n;
+    return this.known ? leftBy(this.terms, this.rolledOver) : 0n;
   }
 
   /** Whether AWS's answer knows what the hour includes. */
@@ -117,7 +128,7 @@ export class IncludedPool {
 
   /** What is included by now, and stands in no record yet: an amendment that was heard of late, a record taken back. */
   stepOf(dimension: string): Scaled {
-    const sums = includedOf(this.terms, this.units.rollsOver, this.rolledOver);
+    const sums = includedOf(this.terms, this.rolledOver);
     return includedStep({
       target: sums.reduce((sum, one) => sum + one, 0n),
       included: this.included,
@@ -140,12 +151,13 @@ export class IncludedPool {
     return {
       contractDimension: units.contractDimension,
       covers: units.covers,
-      said: known?.last ? saidOf(known.last, known.steps, units) : null,
+      said: known?.said ? saidOf(known.said) : null,
       asOf: known?.asOf?.toISOString() ?? null,
       ...(isStale && { isStale }),
-      ...(units.rollsOver && { rollsOver: true, rolledOver: formatDecimal(rolledOver) }),
-      terms: this.terms.map(({ fromHour, stretches }) => ({
+      ...(rolledOver !== 0n && { rolledOver: formatDecimal(rolledOver) }),
+      terms: this.terms.map(({ fromHour, rollsOver, stretches }) => ({
         from: textOf(fromHour),
+        ...(rollsOver && { rollsOver }),
         stretches: stretches.map((stretch) => ({
           from: textOf(stretch.fromHour),
           units: formatDecimal(stretch.units),
@@ -158,15 +170,17 @@ export class IncludedPool {
   }
 }
 
-function saidOf(
-  { fetchedAt }: SaidEntitlements,
-  steps: readonly QuantityStep[],
-  { factor }: ResolvedIncludedUnits,
-): NonNullable<IncludedBasis['said']> {
+function saidOf({
+  fetchedAt,
+  quantity,
+  factor,
+  formerly,
+}: NonNullable<KnownQuantity['said']>): NonNullable<IncludedBasis['said']> {
   return {
     fetchedAt: fetchedAt.toISOString(),
-    quantity: formatDecimal(steps.at(-1)?.quantity ?? 0n),
+    quantity: formatDecimal(quantity),
     factor: String(factor),
+    ...(formerly.length > 0 && { formerly }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
-import { parseDecimal, type Scaled } from '../../runtime/decimal.js';
+import { fromUnits, parseDecimal, type Scaled } from '../../runtime/decimal.js';
 import { ANSWER_SETTLES_AFTER_MS } from '../../subscription/agreements/agreement-life.js';
 import { hourFrom, type HourNumber, hourNumberOf } from './contract-terms.js';
+import { type QuantityStep } from './quantity-steps.js';
 
 /** What AWS said of an agreement, kept each time that it was another thing. */
 export interface SaidEntitlements {
@@ -11,35 +12,35 @@ export interface SaidEntitlements {
   entitlements: readonly { dimension: string; value: number | boolean | string | null; expiresAt: string | null }[];
 }
 
-export interface QuantityStep {
-  /** First hour for which it counts; the first step counts from the beginning. */
-  fromHour: HourNumber;
-  /** As AWS has it: of the contract's dimension. */
-  quantity: Scaled;
-}
+/** More than anybody uses: what is beyond counts as so much. */
+const QUANTITY_MAX = fromUnits(10n ** 18n);
 
 /** A message that tells of fewer units counts by its own instant where AWS was asked this soon after it. */
 const TOLD_WITHIN_MS = 2 * HOUR_MS;
 
 /**
- * Which quantity of a contract dimension counts from which hour, and when its term was renewed: by the instants at
+ * Which quantity of contract dimensions counts from which hour, and when its term was renewed: by the instants at
  * which AWS says that something changed. Where AWS does not say when, more units count from its last answer that said
  * fewer, which may be from some minutes before it was given, and fewer units from the first answer that says so: nothing
  * that was sealed as included is ever taken back.
  * @param said in the order of time
+ * @param factors the contract dimensions, with what one unit of each stands for
  * @param told instants of messages that something was amended since the agreement began, in the order of time
  */
 export function quantityStepsOf(
   said: readonly SaidEntitlements[],
   told: readonly Date[],
-  dimension: string,
+  factors: ReadonlyMap<string, number>,
 ): { steps: QuantityStep[]; renewals: Date[] } {
   const steps: QuantityStep[] = [];
   const renewals: Date[] = [];
   let expiry: Date | null = null;
   for (const [index, { fetchedAt, otherwiseAt, entitlements }] of said.entries()) {
-    const held = entitlements.filter((one) => one.dimension === dimension);
-    const quantity = held.reduce((sum, { value }) => sum + quantityOf(value), 0n);
+    const held = entitlements.filter(({ dimension }) => factors.has(dimension));
+    const quantity = held.reduce(
+      (sum, { dimension, value }) => sum + quantityOf(value) * BigInt(factors.get(dimension) ?? 0),
+      0n,
+    );
     const before = steps.at(-1);
     const next = expiryOf(held);
     const renewedAt: Date | null = (next?.getTime() ?? 0) > (expiry?.getTime() ?? Infinity) ? expiry : null;
@@ -72,40 +73,6 @@ export function quantityStepsOf(
   return { steps, renewals };
 }
 
-/** What the options of a start say. */
-export interface Given {
-  from: Date;
-  /** Units of usage that are included, or for which one unit of the contract stands. */
-  amount: bigint;
-}
-
-/**
- * What the options say from which hour: of the first start from the beginning; more from the hour of the start that
- * says so, less from the hour after it, so that nothing that was sealed as included is taken back.
- * @param given in the order of starts
- */
-export function givenStepsOf(given: readonly Given[]): QuantityStep[] {
-  const steps: QuantityStep[] = [];
-  for (const { from, amount } of given) {
-    const before = steps.at(-1);
-    if (before?.quantity === amount) continue;
-    const hour = before && amount > before.quantity ? hourNumberOf(from) : hourFrom(from);
-    steps.push({ fromHour: before ? Math.max(before.fromHour, hour) : lastHourOf(steps), quantity: amount });
-  }
-  return steps;
-}
-
-/** Units of usage: what AWS says, times what one of them stands for, each from its hour. */
-export function usageStepsOf(said: readonly QuantityStep[], factors: readonly QuantityStep[]): QuantityStep[] {
-  if (said.length === 0) return [];
-  const hours = new Set([...said, ...factors].map(({ fromHour }) => fromHour));
-  const at = (steps: readonly QuantityStep[], hour: HourNumber): bigint =>
-    (steps.findLast(({ fromHour }) => fromHour <= hour) ?? steps[0])?.quantity ?? 0n;
-  return [...hours]
-    .sort((a, b) => (a < b ? -1 : 1))
-    .map((fromHour) => ({ fromHour, quantity: at(said, fromHour) * at(factors, fromHour) }));
-}
-
 /** Whether AWS had listed nothing at all before. */
 function isSilentBefore(said: readonly SaidEntitlements[], at: Date): boolean {
   return said.every(({ fetchedAt, entitlements }) => fetchedAt >= at || entitlements.length === 0);
@@ -124,8 +91,11 @@ function toldIn(told: readonly Date[], after: Date, upTo: Date): Date | null {
 function quantityOf(value: number | boolean | string | null): Scaled {
   if (typeof value === 'boolean') return value ? quantityOf(1) : 0n;
   if (typeof value !== 'number') return 0n;
-  const amount = parseDecimal(value);
-  return typeof amount === 'bigint' && amount > 0n ? amount : 0n;
+  // Stryker disable next-line EqualityOperator: nothing is nothing either way.
+  if (!(value > 0)) return 0n;
+  // A number stands for a range of values beyond 2^53, and what AWS says of it is as good as its shortest form.
+  const amount = parseDecimal(value > Number.MAX_SAFE_INTEGER ? String(value) : value);
+  return typeof amount === 'bigint' ? amount : QUANTITY_MAX;
 }
 
 function expiryOf(held: readonly { expiresAt: string | null }[]): Date | null {

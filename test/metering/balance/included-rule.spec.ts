@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
   type IncludedBasis,
+  type IncludedTerm,
   includedFrom,
   includedMismatch,
   includedOf,
@@ -14,6 +15,7 @@ import { formatDecimal, fromUnits, type Scaled, scaled } from '../../../src/runt
 const term = (...stretches: (readonly [units: number | string, used: number | string])[]) => ({
   stretches: stretches.map(([units, used]) => ({ units: scaled(String(units)), used: scaled(String(used)) })),
 });
+const rolling = (all: readonly IncludedTerm[]) => all.map((one) => ({ ...one, rollsOver: true }));
 const shown = (sums: readonly Scaled[]): string[] => sums.map(formatDecimal);
 
 describe('what a term includes', () => {
@@ -39,9 +41,9 @@ describe('what a term includes', () => {
   it('K27 stands alone, unless the options let it roll over', () => {
     const terms = [term([1000, 750]), term([1000, 1100]), term([1000, 900])];
     expect(shown(includedOf(terms))).toEqual(['750', '1000', '900']);
-    expect(shown(includedOf(terms, true))).toEqual(['750', '1100', '900']);
-    expect(shown(includedOf([term([1000, 1300])], true, fromUnits(200)))).toEqual(['1200']);
-    expect(shown(includedOf([term([1000, 750]), term([1000, 1900])], true))).toEqual(['750', '1250']);
+    expect(shown(includedOf(rolling(terms)))).toEqual(['750', '1100', '900']);
+    expect(shown(includedOf(rolling([term([1000, 1300])]), fromUnits(200)))).toEqual(['1200']);
+    expect(shown(includedOf(rolling([term([1000, 750]), term([1000, 1900])])))).toEqual(['750', '1250']);
   });
 
   it.each([
@@ -50,7 +52,17 @@ describe('what a term includes', () => {
     ['what came to it, where it has no term', [], '200', '200'],
     ['what came to it as well', [term([1000, 900])], '200', '300'],
   ])('K27 leaves to an agreement after it %s', (_, terms, rolledOver, left) => {
-    expect(formatDecimal(leftBy(terms, scaled(rolledOver)))).toBe(left);
+    expect(formatDecimal(leftBy(rolling(terms), scaled(rolledOver)))).toBe(left);
+  });
+});
+
+describe('a term that has nothing of the one before', () => {
+  it('leaves its own', () => {
+    const [first, second] = [term([1000, 900]), term([1000, 700])];
+    expect(formatDecimal(leftBy([{ ...first, rollsOver: true }, second], fromUnits(50)))).toBe('300');
+    expect(shown(includedOf([term([1000, 300]), { ...term([1000, 1900]), rollsOver: true }, term([10, 90])]))).toEqual([
+      ...['300', '1700', '10'],
+    ]);
   });
 });
 
@@ -193,10 +205,12 @@ describe('what stands in a record of its included units', () => {
       ],
       own: { used: '2900', included: '900' },
     };
-    const rolling = { ...alone, rollsOver: true, rolledOver: '50' };
+    const rolling = { ...alone, terms: alone.terms.map((one) => ({ ...one, rollsOver: true })), rolledOver: '50' };
     expect(formatDecimal(includedFrom(rolling))).toBe('1150');
     expect(formatDecimal(includedFrom({ ...rolling, rolledOver: '0' }))).toBe('1100');
-    expect(formatDecimal(includedFrom({ ...rolling, rollsOver: false }))).toBe('1000');
+    const [first, second] = rolling.terms;
+    expect(formatDecimal(includedFrom({ ...rolling, terms: [{ ...first!, rollsOver: false }, second!] }))).toBe('1100');
+    expect(formatDecimal(includedFrom({ ...rolling, terms: [first!, { ...second!, rollsOver: false }] }))).toBe('1000');
     expect(formatDecimal(includedFrom(alone))).toBe('1000');
   });
 

@@ -1,13 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  givenStepsOf,
-  type QuantityStep,
-  quantityStepsOf,
-  type SaidEntitlements,
-  usageStepsOf,
-} from '../../../src/metering/sealing/included-quantity.js';
+import { quantityStepsOf, type SaidEntitlements } from '../../../src/metering/sealing/included-quantity.js';
+import { type QuantityStep } from '../../../src/metering/sealing/quantity-steps.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
-import { formatDecimal, fromUnits } from '../../../src/runtime/decimal.js';
+import { formatDecimal } from '../../../src/runtime/decimal.js';
 
 const at = (time: string): Date => new Date(`2026-11-11T${time}:00Z`);
 type Value = number | boolean | string | null;
@@ -35,7 +30,7 @@ const shown = (steps: readonly QuantityStep[]): string[][] =>
   ]);
 
 function read(history: readonly SaidEntitlements[], told: readonly string[] = []) {
-  const { steps, renewals } = quantityStepsOf(history, told.map(at), 'pack');
+  const { steps, renewals } = quantityStepsOf(history, told.map(at), new Map([['pack', 1]]));
   return {
     steps: shown(steps),
     renewals: renewals.map((renewal) => renewal.toISOString().slice(11, 16)),
@@ -46,6 +41,9 @@ describe('K29 the quantity that an answer names', () => {
   it.each<[string, Value | Row, string]>([
     ['an amount', 5, '5'],
     ['a fraction', 2.5, '2.5'],
+    ['an amount that a number names no more exactly', 2 ** 59, '576460752303423500'],
+    ['an amount beyond all', 2 ** 60, '1000000000000000000'],
+    ['the largest amount that it names exactly', 2 ** 53 - 1, '9007199254740991'],
     ['yes', true, '1'],
     ['no', false, '0'],
     ['text', 'gold', '0'],
@@ -59,6 +57,26 @@ describe('K29 the quantity that an answer names', () => {
 
   it('sums rows of one dimension', () => {
     expect(read([said('10:00', null, 3, 4, { value: 9, dimension: 'seats' })]).steps).toEqual([['start', '7']]);
+  });
+});
+
+describe('a quantity of several contract dimensions', () => {
+  it('is their sum, each by what one unit of it stands for, and changes once where one takes the place of another', () => {
+    const history = [
+      said('10:05', null, 3, { value: 1, dimension: 'box' }, { value: 9, dimension: 'seats' }),
+      said('12:30', '12:20', { value: 4, dimension: 'box' }),
+      said('14:30', '14:20', 1),
+    ];
+    const factors = new Map([
+      ['pack', 10],
+      ['box', 100],
+    ]);
+    const { steps } = quantityStepsOf(history, [at('12:25'), at('14:25')], factors);
+    expect(shown(steps)).toEqual([
+      ['start', '130'],
+      ['12', '400'],
+      ['15', '10'],
+    ]);
   });
 });
 
@@ -256,6 +274,16 @@ describe('K27 a renewal of the same agreement', () => {
     ]);
   });
 
+  it('is none where that of another dimension ends later', () => {
+    const rows = (end: string): Row[] => [
+      { value: 10, expiresAt: '20:00' },
+      { value: 1, dimension: 'seats', expiresAt: end },
+    ];
+    expect(read([said('10:05', null, ...rows('12:00')), said('12:30', '12:20', ...rows('19:00'))]).renewals).toEqual(
+      [],
+    );
+  });
+
   it('is counted by the earliest end of several rows', () => {
     const rows = (...ends: string[]): Row[] => ends.map((expiresAt) => ({ value: 5, expiresAt }));
     const history = [said('10:05', null, ...rows('12:00', '20:00')), said('12:05', '11:05', ...rows('20:00', '23:00'))];
@@ -302,93 +330,5 @@ describe('K29 silence right after the purchase', () => {
       ['13', '0'],
       ['14', '8'],
     ]);
-  });
-});
-
-describe('units that the options say', () => {
-  it.each<[string, [string, number][], [string, string][]]>([
-    ['of one start count from the beginning', [['10:20', 1000]], [['start', '1000']]],
-    [
-      'are fewer from the hour after the start that says so',
-      [
-        ['10:20', 1000],
-        ['14:10', 500],
-      ],
-      [
-        ['start', '1000'],
-        ['15', '500'],
-      ],
-    ],
-    [
-      'are fewer from the very hour where it begins with the start',
-      [
-        ['10:20', 1000],
-        ['14:00', 500],
-      ],
-      [
-        ['start', '1000'],
-        ['14', '500'],
-      ],
-    ],
-    [
-      'are more from the hour of the start',
-      [
-        ['10:20', 500],
-        ['14:10', 2000],
-      ],
-      [
-        ['start', '500'],
-        ['14', '2000'],
-      ],
-    ],
-    [
-      'stay where a start says the same',
-      [
-        ['10:20', 500],
-        ['14:10', 500],
-      ],
-      [['start', '500']],
-    ],
-    [
-      'never begin before those that they follow',
-      [
-        ['10:20', 1000],
-        ['14:10', 500],
-        ['14:20', 700],
-      ],
-      [
-        ['start', '1000'],
-        ['15', '500'],
-        ['15', '700'],
-      ],
-    ],
-  ])('%s', (_, given, steps) => {
-    const found = givenStepsOf(given.map(([from, units]) => ({ from: at(from), amount: fromUnits(units) })));
-    expect(shown(found)).toEqual(steps);
-  });
-});
-
-describe('units of usage', () => {
-  const steps = (...given: [number, bigint][]): QuantityStep[] =>
-    given.map(([fromHour, quantity]) => ({ fromHour, quantity }));
-  const START = Number.NEGATIVE_INFINITY;
-
-  it.each<[string, QuantityStep[], QuantityStep[], QuantityStep[]]>([
-    ['are none where AWS has said none yet', [], steps([START, 1000n]), []],
-    ['are what it says, times the factor', steps([START, 2n]), steps([START, 1000n]), steps([START, 2000n])],
-    [
-      'change with either, from its hour',
-      steps([START, 2n], [12, 3n]),
-      steps([START, 1000n], [10, 500n]),
-      steps([START, 2000n], [10, 1000n], [12, 1500n]),
-    ],
-    [
-      'change once where both do',
-      steps([START, 2n], [12, 3n]),
-      steps([START, 10n], [12, 20n]),
-      steps([START, 20n], [12, 60n]),
-    ],
-  ])('%s', (_, said, factors, expected) => {
-    expect(usageStepsOf(said, factors)).toEqual(expected);
   });
 });

@@ -1,0 +1,52 @@
+// What AWS has said of an agreement's contracts. Pure.
+import { type KnownAnswer } from './answer-wait.js';
+import { type SaidRow } from './included-load.sql.js';
+import { quantityStepsOf, type SaidEntitlements } from './included-quantity.js';
+import { type Period } from './period.js';
+import { type QuantityStep } from './quantity-steps.js';
+
+export interface AskedQuantity extends KnownAnswer {
+  /** Of contract dimensions, with what one unit of each stands for; and when they began anew within the agreement. */
+  of(factors: ReadonlyMap<string, number>): { steps: readonly QuantityStep[]; renewals: Date[] };
+  /** The answer that counted last. */
+  last: SaidEntitlements;
+}
+
+/** @param rows of the period's agreement: more than one where those turned out to be the same */
+export function askedQuantityOf(period: Period, rows: readonly SaidRow[]): AskedQuantity | null {
+  const said = historyOf(rows);
+  const last = said.at(-1);
+  if (!last) return null;
+  // The license of the purchase itself is told, too.
+  const startsAt = period.spans[0]?.startsAt.getTime() ?? Number.NEGATIVE_INFINITY;
+  const told = rows
+    .flatMap((row) => row.told.map((text) => new Date(text)))
+    .filter((at) => at.getTime() > startsAt)
+    .sort((a, b) => a.getTime() - b.getTime());
+  // Of an agreement that is over AWS lists nothing, and says nothing of the time before by that.
+  const over = period.spans.at(-1)?.to ?? null;
+  const asked = rows.flatMap(({ fetched_at: fetchedAt, empty_since: emptySince }) => [
+    ...(fetchedAt ? [fetchedAt.getTime()] : []),
+    ...(emptySince && over && emptySince >= over ? [emptySince.getTime()] : []),
+  ]);
+  const isFinal = rows.some(({ empty_since: emptySince }) => emptySince && over && emptySince >= over);
+  return {
+    of: (factors) => quantityStepsOf(said, told, factors),
+    last,
+    asOf: new Date(Math.max(...asked)),
+    isFinal,
+  };
+}
+
+/** Of two rows that turned out to be one agreement, what was said of either. */
+function historyOf(rows: readonly SaidRow[]): SaidEntitlements[] {
+  const said = rows
+    .flatMap((row) => row.said)
+    .map(({ fetchedAt, otherwiseAt, entitlements }) => ({
+      fetchedAt: new Date(fetchedAt),
+      otherwiseAt: otherwiseAt === null ? null : new Date(otherwiseAt),
+      entitlements,
+    }))
+    .sort((a, b) => a.fetchedAt.getTime() - b.fetchedAt.getTime());
+  return said.map((one, index) => ({ ...one, otherwiseAt: one.otherwiseAt ?? said[index - 1]?.fetchedAt ?? null }));
+}
