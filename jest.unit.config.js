@@ -22,7 +22,7 @@ export const UNIT_SUITES = [
   'test/notifications/(lifecycle-parser|sns-certificates|sns-signature)',
   'test/options/(included-units|option-fixes|product-rules|public-key)',
   'test/registration/(arrival-limiter|registration-form)',
-  'test/runtime/(backoff|clock|decimal|fair-turns|order|single-flight|text-guards)',
+  'test/runtime/(backoff|clock|decimal|fair-turns|fault-log|order|single-flight|text-guards)',
   'test/subscription/(aws-names|buyer-return|money-settings|product-mode|reconciliation-answer)',
   'test/subscription/agreements/',
 ];

@@ -21,7 +21,7 @@ import { CallBudget } from './database/call-budget.js';
 import { ClosingConnections } from './database/closing-connections.js';
 import { ClockGuard } from './database/clock-guard.js';
 import { connectLedger } from './database/ledger-connection.js';
-import { LedgerDatabase } from './database/ledger-database.js';
+import { isOutage, LedgerDatabase } from './database/ledger-database.js';
 import { ENTITLEMENT_PROVIDERS } from './entitlement/entitlement.providers.js';
 import { EntitlementService } from './entitlement/entitlement.service.js';
 import { MarketplaceMeteringError } from './errors/marketplace-metering-error.js';
@@ -53,7 +53,7 @@ import { BodyBounds } from './runtime/body-bounds.js';
 import { Waker } from './runtime/waker.js';
 import { refuseCollisions } from './runtime/instance-collisions.js';
 import { getMarketplaceToken, InstanceProviders } from './runtime/instance-token.js';
-import { INSTANCE_NAME, JobScheduler } from './runtime/job-scheduler.js';
+import { INSTANCE_NAME, IS_OUTAGE, JobScheduler } from './runtime/job-scheduler.js';
 import { OPTIONS_OF_TEST, RESOLVED_OPTIONS } from './runtime/tokens.js';
 import { notificationControllerOf } from './subscription/inbox/notification.controller.js';
 import { NOTIFICATION_PROVIDERS } from './subscription/inbox/notification.providers.js';
@@ -202,6 +202,7 @@ const PROVIDERS: Provider[] = [
   ClosingConnections,
   Waker,
   BodyBounds,
+  { provide: IS_OUTAGE, useValue: isOutage },
   JobScheduler,
   ClockGuard,
   AwsClients,

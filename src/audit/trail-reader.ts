@@ -10,6 +10,7 @@ import { type LookRead } from './look-plan.js';
 import { extendCoverage, insertCoverage } from './trail-coverage.sql.js';
 import { readTrailEvent } from './trail-event.js';
 import { type IntakeCount, type ReadEvent, TrailIntake } from './trail-intake.js';
+import { FaultLog } from '../runtime/fault-log.js';
 
 /** How long a page waits for its turn, throttling included; then the reading goes on at the next run. Milliseconds. */
 const PATIENCE_MS = 60_000;
@@ -33,6 +34,7 @@ export interface ReadingResult {
 @Injectable()
 export class TrailReader {
   private readonly logger = new Logger('MarketplaceAudit');
+  private readonly faults = new FaultLog(this.logger, 'warn');
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -63,7 +65,7 @@ export class TrailReader {
       if (page.kind === 'denied') return { end: 'denied', pages, counts };
       if (page.kind === 'failed') {
         const { code, message } = page.failure;
-        this.logger.warn(`CloudTrail of ${region} was not read to its end: ${code}: ${message}`);
+        this.faults.failed(region, { line: `CloudTrail of ${region} was not read to its end: ${code}: ${message}` });
         return { end: 'failed', pages, counts };
       }
       if (page.kind === 'expired') {
@@ -73,6 +75,7 @@ export class TrailReader {
         continue;
       }
       restarts = 0;
+      this.faults.works(region, `CloudTrail of ${region} can be read again`);
       counts.push(await this.intake.take(page.events.map((event, index) => readEventOf(event, index, read))));
       crashPoint('audit.taken');
       nextToken = page.nextToken;

@@ -12,6 +12,7 @@ import { ProductCatalog } from '../subscription/product-catalog.js';
 import { licenseIdOf } from '../subscription/chain/aws-names.js';
 import { type HolderRow, lockSnapshot, type SnapshotRow, writeSnapshot } from './entitlement.sql.js';
 import { snapshotAfter, type StoredEntitlement } from './snapshot-rule.js';
+import { FaultLog } from '../runtime/fault-log.js';
 
 /** What came of asking AWS. `known`: what counts now; null where AWS never answered. */
 export interface AskedEntitlements {
@@ -42,6 +43,7 @@ interface Paused {
 @Injectable()
 export class EntitlementAnswers {
   private readonly logger = new Logger('MarketplaceEntitlements');
+  private readonly faults = new FaultLog(this.logger, 'warn');
   private readonly asking = new SingleFlight<AskedEntitlements>();
   private readonly paused = new Map<string, Paused>();
 
@@ -82,6 +84,7 @@ export class EntitlementAnswers {
       await this.remember(row, answer.failure);
       return { known, failure: answer.failure };
     }
+    this.faults.works(SETUP_SUBJECT, 'GetEntitlements works again');
     if (this.paused.get(row.agreement_id)?.failure)
       await this.alerts.resolve(this.database, 'setupError', SETUP_SUBJECT);
     this.paused.delete(row.agreement_id);
@@ -123,9 +126,9 @@ export class EntitlementAnswers {
     failure: CallFailure,
   ): Promise<void> {
     this.pause(agreementId, failure);
-    this.logger.warn(`GetEntitlements failed: ${failure.code}: ${failure.message}`, {
-      subscriptionId,
-      requestId: failure.requestId,
+    this.faults.failed(SETUP_SUBJECT, {
+      line: `GetEntitlements failed: ${failure.code}: ${failure.message}`,
+      fields: { subscriptionId, requestId: failure.requestId },
     });
     if (failure.kind !== 'setUp') return;
     await this.alerts.raise(this.database, {

@@ -14,6 +14,7 @@ import { claimDeliveries, type ClaimedDelivery, settleDelivery } from './event-d
 import { lockHandler } from './event-handler.sql.js';
 import { type EventHandler } from './event-handlers.js';
 import { eventOf } from './stored-event.sql.js';
+import { FaultLog } from '../runtime/fault-log.js';
 
 /** Subscriptions that one process works on for one handler at the same time. */
 const AT_ONCE = 4;
@@ -49,6 +50,7 @@ interface Held {
  */
 export class DeliveryLine {
   private readonly logger = new Logger('MarketplaceHandlers');
+  private readonly faults = new FaultLog(this.logger, 'error');
   private readonly running = new Set<Promise<void>>();
   private draining: Promise<void> | null = null;
   private wakes = 0;
@@ -88,10 +90,14 @@ export class DeliveryLine {
 
   private begin(held: Held, signal: AbortSignal): void {
     const work = this.deliver(held, signal)
+      .then(() => {
+        this.faults.works(this.handler.id, `what comes of deliveries to ${this.handler.id} is stored again`);
+      })
       .catch((error: unknown) => {
         // What came of it could not be written: the lease ends, and the event comes again.
-        this.logger.error(`what came of a delivery could not be stored: ${(error as Error).message}`, {
-          handler: this.handler.id,
+        this.faults.failed(this.handler.id, {
+          line: `what came of a delivery could not be stored: ${redactedText((error as Error).message)}`,
+          fields: { handler: this.handler.id },
         });
       })
       .finally(() => this.running.delete(work));

@@ -10,6 +10,8 @@ import { ModulesContainer } from '@nestjs/core';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { hostIntervalsIn, type HostIntervals } from './host-intervals.js';
+import { FaultLog } from './fault-log.js';
+import { redactedText } from './redaction.js';
 import { Waker } from './waker.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
@@ -57,6 +59,10 @@ interface Slot {
   unsubscribe: () => void;
 }
 
+/** Injection token of what tells an outage of the database, which all jobs share, from a failure of one job. */
+export const IS_OUTAGE = Symbol('marketplace-metering:is-outage');
+const OUTAGE = 'database';
+
 /** Injection token for the name of the instance, undefined for the unnamed one. */
 export const INSTANCE_NAME = Symbol('marketplace-metering:instance-name');
 
@@ -71,6 +77,7 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('MarketplaceJobs');
   private readonly slots = new Map<JobName, Slot>();
   private readonly abort = new AbortController();
+  private readonly faults = new FaultLog(this.logger, 'error');
   private registry: HostIntervals | undefined;
 
   constructor(
@@ -78,6 +85,7 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly waker: Waker,
     @Optional() @Inject(INSTANCE_NAME) private readonly instanceName?: string,
     @Optional() @Inject(ModulesContainer) private readonly modules?: ModulesContainer,
+    @Optional() @Inject(IS_OUTAGE) private readonly isOutage: (error: unknown) => boolean = () => false,
   ) {}
 
   add(job: Job): void {
@@ -146,17 +154,26 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
     return this.instanceName === undefined ? `marketplace:${job.name}` : `marketplace:${this.instanceName}:${job.name}`;
   }
 
-  /** A run that nobody waits for: what it throws is logged, and the next tick tries again. */
+  /** A run that nobody waits for: what it throws is told, and the next tick tries again. */
   private async request(slot: Slot): Promise<void> {
     if (this.abort.signal.aborted) return;
     try {
       await this.enqueue(slot);
+      this.faults.works(OUTAGE, 'the database answers again, and jobs run');
+      this.faults.works(slot.job.name, `job ${slot.job.name} runs again`);
     } catch (error) {
-      this.logger.error(
-        `job ${slot.job.name} failed and will run again: ${(error as Error).message}`,
-        (error as Error).stack,
-      );
+      this.tell(slot.job.name, error);
     }
+  }
+
+  private tell(name: JobName, error: unknown): void {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    const isShared = this.isOutage(error);
+    const why = isShared ? 'failed as the others do while the database is away' : 'failed and will run again';
+    this.faults.failed(isShared ? OUTAGE : name, {
+      line: `job ${name} ${why}: ${redactedText(message)}`,
+      stack: stack === undefined ? undefined : redactedText(stack),
+    });
   }
 
   private enqueue(slot: Slot, signal?: AbortSignal): Promise<void> {

@@ -67,6 +67,7 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'registration/arrival-limiter': ['registration/arrival-limiter'],
   'registration/registration-form': ['registration/registration-form'],
   'runtime/backoff': ['runtime/backoff'],
+  'runtime/fault-log': ['runtime/fault-log'],
   'runtime/clock': ['runtime/clock'],
   'runtime/decimal': ['runtime/decimal'],
   'runtime/json': ['runtime/text-guards'],

@@ -19,6 +19,8 @@ import { customersOf, findDueCustomers, findUnknownSubjects } from './due-custom
 import { SealingNotices } from './sealing-notices.js';
 import { UsageTaker } from './usage-taker.js';
 import { dueUsage } from './usage-take.sql.js';
+import { FaultLog } from '../../runtime/fault-log.js';
+import { redactedText } from '../../runtime/redaction.js';
 
 /** Customers in one transaction. */
 const CHUNK = 200;
@@ -50,6 +52,7 @@ const sumOf = (a: Frozen, b: Frozen): Frozen => ({
 @Injectable()
 export class HourSealer {
   private readonly logger = new Logger('MarketplaceSealer');
+  private readonly faults = new FaultLog(this.logger, 'error');
   private readonly freezer: CustomerFreezer;
 
   constructor(
@@ -116,6 +119,7 @@ export class HourSealer {
     try {
       const frozen = await this.database.transaction((tx) => this.freezer.freeze(tx, ids, how.isLastPass));
       crashPoint('seal.committed');
+      for (const id of ids) this.faults.works(id, `customer ${id} can be sealed again`);
       this.report(frozen);
       return frozen;
     } catch (error) {
@@ -141,7 +145,10 @@ export class HourSealer {
   }
 
   private async skip(customerId: string, error: Error): Promise<void> {
-    this.logger.error(`customer ${customerId} cannot be sealed: ${error.message}`, error.stack);
+    this.faults.failed(customerId, {
+      line: `customer ${customerId} cannot be sealed: ${redactedText(error.message)}`,
+      stack: error.stack && redactedText(error.stack),
+    });
     await this.alerts.raise(this.database, {
       kind: 'sealSkipped',
       subject: customerId,

@@ -36,6 +36,8 @@ import { LeaseWatch } from './lease-watch.js';
 import { MeterUsageOperation } from './meter-usage.operation.js';
 import { type MeteringOperationStrategy } from './metering-operation.js';
 import { type QuarantinedCause } from './quarantine.sql.js';
+import { FaultLog } from '../../runtime/fault-log.js';
+import { redactedText } from '../../runtime/redaction.js';
 
 /**
  * A record due within so short a time may reach AWS too late, and would sink the batch it travels in. Business time.
@@ -49,6 +51,7 @@ const HORIZON_MS = 15_000;
 /** How often an answer is tried to be written down once the application closes. */
 const CLOSING_ATTEMPTS = 2;
 const QUERY_CANCELED = '57014';
+const ANSWERS = 'answers';
 /** Others were faster so often in a row: they are at the work, and their locks end with it. */
 const EMPTY_CLAIMS_MAX = 3;
 
@@ -59,6 +62,7 @@ const EMPTY_CLAIMS_MAX = 3;
 @Injectable()
 export class BatchSubmitter {
   private readonly logger = new Logger('MarketplaceSubmission');
+  private readonly faults = new FaultLog(this.logger, 'warn');
   private readonly breaker: CallBreaker;
   private readonly underWay = new Map<string, number>();
   private readonly name = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
@@ -243,12 +247,16 @@ export class BatchSubmitter {
     for (let delayMs = 100; ; delayMs *= 2) {
       try {
         await this.reconciler.reconcile(batch, answer);
+        this.faults.works(ANSWERS, 'answers are written again');
         return;
       } catch (error) {
         if (lease.expired || !(isOutage(error) || sqlStateOf(error) === QUERY_CANCELED)) throw error;
         // The end of the process waits for nobody: another replica asks AWS again.
         if (signal.aborted && (lastAttempts -= 1) === 0) throw error;
-        this.logger.warn(`the answer cannot be written yet: ${(error as Error).message}`, { attempt: batch.attemptId });
+        this.faults.failed(ANSWERS, {
+          line: `the answer cannot be written yet: ${redactedText((error as Error).message)}`,
+          fields: { attempt: batch.attemptId },
+        });
         await slept(Math.min(delayMs, 5000), signal);
         if (signal.aborted) await sleep(100);
       }

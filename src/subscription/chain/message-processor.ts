@@ -24,6 +24,7 @@ import {
   takePending,
   wakeIgnored,
 } from '../inbox/message.sql.js';
+import { FaultLog } from '../../runtime/fault-log.js';
 
 const DUE_MAX = 200;
 /** Lock not available, deadlock detected. */
@@ -41,6 +42,7 @@ const MAY_CHANGE_ENTITLEMENTS: ReadonlySet<string> = new Set([
 @Injectable()
 export class MessageProcessor {
   private readonly logger = new Logger('MarketplaceLifecycle');
+  private readonly faults = new FaultLog(this.logger, 'error');
   private isPrepared = false;
 
   constructor(
@@ -151,15 +153,16 @@ export class MessageProcessor {
   /** One buyer that cannot be projected holds up no other. */
   private async followOne(buyerId: string): Promise<boolean> {
     try {
-      return await this.database.transaction(async (tx) => {
+      const isChanged = await this.database.transaction(async (tx) => {
         await limitLockWait(tx);
         return this.projection.projectBuyer(tx, buyerId);
       });
+      this.faults.works(buyerId, `the subscriptions of buyer ${buyerId} are projected again`);
+      return isChanged;
     } catch (error) {
       if (isOutage(error)) throw error;
-      this.logger.error(
-        `the subscriptions of buyer ${buyerId} could not be projected: ${redactedText((error as Error).message)}`,
-      );
+      const why = redactedText((error as Error).message);
+      this.faults.failed(buyerId, { line: `the subscriptions of buyer ${buyerId} could not be projected: ${why}` });
       return false;
     }
   }

@@ -19,6 +19,7 @@ import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { type ReceivedMessage } from './lifecycle-event.js';
 import { readDelivery } from './lifecycle-parser.js';
 import { MessageStore } from './message-store.js';
+import { FaultLog } from '../../runtime/fault-log.js';
 
 /** A network that fails now and then is no alert; one that goes on failing is. */
 const FAILURES_BEFORE_ALERT = 5;
@@ -32,6 +33,8 @@ const CANNOT_BE_HELD = /^2[23]/;
 @Injectable()
 export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('MarketplaceNotifications');
+  private readonly faults = new FaultLog(this.logger, 'warn');
+  private readonly storing = new FaultLog(this.logger, 'error');
   private readonly listeners = new Set<QueueListener>();
   private stopped: Promise<unknown> | null = null;
 
@@ -85,8 +88,10 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
       receive: (messages) => this.receive(queue, messages),
       isReady: () => this.isReady(),
       failed: (operation, failure, inARow) => this.noteFailure(queue, operation, failure, inARow),
-      works: (operation) =>
-        this.database.transaction((tx) => this.alerts.resolve(tx, 'setupError', subjectOf(queue, operation))),
+      works: (operation) => {
+        this.faults.works(subjectOf(queue, operation), `${operation} of queue ${queue} works again`);
+        return this.database.transaction((tx) => this.alerts.resolve(tx, 'setupError', subjectOf(queue, operation)));
+      },
     };
     const listener = new QueueListener(queueUrl, this.options, this.clients, audience, timing);
     this.listeners.add(listener);
@@ -108,6 +113,7 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
       if (!CANNOT_BE_HELD.test(sqlStateOf(error) ?? '')) throw this.noted(queue, error);
       for (const message of read) await this.storeSomehow(message);
     }
+    this.storing.works(queue, `messages of queue ${queue} are stored again`);
     return new Set(messages.map(({ id }) => id));
   }
 
@@ -148,7 +154,7 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
 
   private noted(queue: string, error: unknown): unknown {
     const why = redactedText(error instanceof Error ? error.message : String(error));
-    this.logger.error(`messages of queue ${queue} could not be stored and stay in it: ${why}`);
+    this.storing.failed(queue, { line: `messages of queue ${queue} could not be stored and stay in it: ${why}` });
     return error;
   }
 
@@ -158,9 +164,9 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
     failure: CallFailure,
     inARow: number,
   ): Promise<void> {
-    this.logger.warn(`${operation} of queue ${queue} failed: ${failure.code}`, {
-      inARow,
-      httpStatus: failure.httpStatus,
+    this.faults.failed(subjectOf(queue, operation), {
+      line: `${operation} of queue ${queue} failed: ${failure.code}`,
+      fields: { inARow, httpStatus: failure.httpStatus },
     });
     const isPassing = failure.kind === 'unavailable' || failure.kind === 'throttled';
     if (isPassing && inARow < FAILURES_BEFORE_ALERT) return;

@@ -31,6 +31,7 @@ import {
   selectUnlistedAlerts,
 } from './reconciliation.sql.js';
 import { WaitingMessages } from './waiting-messages.js';
+import { FaultLog } from '../../runtime/fault-log.js';
 
 /** What is not as it should be is asked about after this long, however patient `reconcileAfterMs` is. */
 const IMPATIENCE_MS = HOUR_MS;
@@ -62,6 +63,7 @@ export type AskingOutcome = 'asked' | 'failed';
 @Injectable()
 export class Reconciliation {
   private readonly logger = new Logger('MarketplaceReconciliation');
+  private readonly faults = new FaultLog(this.logger, 'warn');
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -91,7 +93,8 @@ export class Reconciliation {
       if (outcome === 'failed') failed += 1;
       else asked += 1;
     }
-    if (asked + failed > 0)
+    // Where it answered nothing, why is told apart from this, and not each minute.
+    if (asked > 0)
       this.logger.log(`AWS was asked about ${asked} buyer(s), of ${failed} it gave no answer`, {
         ...(await this.progress()),
       });
@@ -114,6 +117,7 @@ export class Reconciliation {
     if (!buyer || !product) return 'asked';
     const answered = await this.questions.ask(buyer, product, patience);
     if (answered.kind === 'failed') return this.again(subscriptionIds, answered.failure, patience);
+    this.faults.works(SETUP_SUBJECT, 'AWS answers again about subscriptions');
     const { answer } = answered;
     // What was said must be known before "AWS was asked" lets anything close.
     if (!(await this.enter(buyer, answer, product.identity, patience.signal))) {
@@ -209,7 +213,10 @@ export class Reconciliation {
       signal?.aborted === true ? 0 : AGAIN_AFTER_MS,
     );
     if (signal?.aborted === true) return 'failed';
-    this.logger.warn(`AWS could not be asked: ${failure.code}: ${failure.message}`, { requestId: failure.requestId });
+    this.faults.failed(SETUP_SUBJECT, {
+      line: `AWS could not be asked about subscriptions: ${failure.code}: ${failure.message}`,
+      fields: { requestId: failure.requestId },
+    });
     if (failure.kind !== 'setUp') return 'failed';
     await this.alerts.raise(this.database, {
       kind: 'setupError',
