@@ -66,11 +66,7 @@ describe('a sign of an end', () => {
     it.each<[string, AgreementFact[], AgreementEnd]>([
       ['is the signed one', [SIGNED, ended('RENEWED')], renewed('12-01 00:00')],
       ['the one that it names itself', [SIGNED, ended('RENEWED', '12-05 00:00')], renewed('12-05 00:00')],
-      [
-        'not where that has passed',
-        [until(iso('11-10 00:00')), ended('RENEWED')],
-        renewed('11-20 10:00'),
-      ],
+      ['not where that has passed', [until(iso('11-10 00:00')), ended('RENEWED')], renewed('11-20 10:00')],
       ['not of what has none', [ended('RENEWED')], renewed('11-20 10:00')],
       [
         'not of what has none by the year',

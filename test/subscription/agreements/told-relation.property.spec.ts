@@ -364,7 +364,12 @@ function tellingsBeforeTheStart(listener: RelationListener, telling: RelationTel
     );
     // Nobody knows which agreement the license is kept from while that one's was not heard.
     const { previous } = meant;
-    const isLinked = telling.resold === null || previous === null || listener.hasHeard(previous, 'license.updated', at);
+    // Nor until when what is called RENEWED goes on, before its Created.
+    const isLinked =
+      telling.resold === null ||
+      previous === null ||
+      (listener.hasHeard(previous, 'license.updated', at) &&
+        (telling.renewedFrom !== 'signing' || listener.hasHeard(previous, 'agreement.created', at)));
     return isEarly && isLinked && !runs ? [`at ${new Date(at).toISOString()}: ${type} ${meant.key}`] : [];
   });
 }
