@@ -20,6 +20,8 @@ const START = [
   ...["statement_timeout = '0'", "lock_timeout = '0'", "idle_in_transaction_session_timeout = '60s'"].map(
     (setting) => `SET LOCAL ${setting}`,
   ),
+  // Of Postgres 17 and newer. A connection of ours has said so at its start, but not one that a pooler lends.
+  `SELECT set_config('transaction_timeout', '0', true) WHERE current_setting('transaction_timeout', true) IS NOT NULL`,
 ].join('; ');
 const FORBIDDEN = '42501';
 

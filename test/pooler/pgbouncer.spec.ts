@@ -160,6 +160,48 @@ describe('PgBouncer in transaction mode', () => {
     });
   });
 
+  it.each(['transaction_timeout', 'statement_timeout', 'lock_timeout'])(
+    'a %s of the database does not end a migration that waits for another one',
+    async (name) => {
+      await onNewDatabase(async (database) => {
+        const [known] = await atServer(database, `SELECT FROM pg_settings WHERE name = '${name}'`);
+        // Postgres has transaction_timeout since 17.
+        if (known === undefined) return;
+        const source = await createDataSource({ database: { url: database.url, poolSize: 2 } }).initialize();
+        try {
+          await atServer(database, `ALTER DATABASE "${database.name}" SET ${name} = '3s'`);
+          // As with a pooler that has lent its connections before: the sessions at the server are new ones.
+          await atServer(
+            database,
+            'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+          );
+          const isConnected = () => source.query('SELECT 1').then(...([() => true, () => false] as const));
+          await eventually('it is connected again', isConnected);
+          await withClient(databaseUrl(testServerUrl(), database.name), async (other) => {
+            await other.query(`SET ${name} = 0; BEGIN; SELECT pg_advisory_xact_lock(
+              hashtext('nestjs-marketplace-metering'), hashtext('marketplace.migrations'))`);
+            const migrated = runMigrations(source);
+            migrated.catch(() => undefined);
+            // Asked elsewhere: within a transaction that view stands still.
+            const waitsLong = async (): Promise<boolean> => {
+              const waiting = await atServer(
+                database,
+                `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
+                 AND clock_timestamp() - xact_start > interval '4 s'`,
+              );
+              return waiting.length > 0;
+            };
+            await Promise.race([migrated, eventually('it waits for longer than that', waitsLong)]);
+            await other.query('COMMIT');
+            expect((await migrated).pending).toHaveLength(1);
+          });
+        } finally {
+          await source.destroy();
+        }
+      });
+    },
+  );
+
   it('synchronous_commit off, which single statements would keep, is told at the start, with the fix', async () => {
     await onNewDatabase(async (database) => {
       await atServer(database, `ALTER DATABASE "${database.name}" SET synchronous_commit = off`);

@@ -29,7 +29,6 @@ const READINGS: readonly (keyof Switches)[] = [
     'deprovisionedAfterMs',
     'initialEventsOrder',
     'endedOfFollowed',
-    'renewedFrom',
     'previousAgreementInEvents',
   ] as const),
 ];

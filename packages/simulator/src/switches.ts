@@ -132,7 +132,6 @@ export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
     futureLicenseUpdated: 'signing',
     initialEventsOrder: 'licenseFirst',
     endedOfFollowed: 'notSent',
-    renewedFrom: 'signing',
     trialTerms: 'alone',
     convertedTrialTerm: 'kept',
     endedTerms: 'shortened',
