@@ -46,6 +46,11 @@ export class EntitlementAnswers {
   private readonly faults = new FaultLog(this.logger, 'warn');
   private readonly asking = new SingleFlight<AskedEntitlements>();
   private readonly paused = new Map<string, Paused>();
+  /**
+   * Products about which AWS answers, as far as this process knows. Not at its start: what the process before could not
+   * ask stands in an alert.
+   */
+  private readonly answering = new Set<string>();
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -85,8 +90,10 @@ export class EntitlementAnswers {
       return { known, failure: answer.failure };
     }
     this.faults.works(SETUP_SUBJECT, 'GetEntitlements works again');
-    if (this.paused.get(row.agreement_id)?.failure)
+    if (!this.answering.has(row.product_code)) {
       await this.alerts.resolve(this.database, 'setupError', SETUP_SUBJECT);
+      this.answering.add(row.product_code);
+    }
     this.paused.delete(row.agreement_id);
     const entitlements = answer.entitlements.filter((held) => isOf(row, product, held)).map(stored);
     const kept = await this.keep(row, entitlements, fetchedAt);
@@ -122,7 +129,7 @@ export class EntitlementAnswers {
   }
 
   private async remember(
-    { subscription_id: subscriptionId, agreement_id: agreementId }: HolderRow,
+    { subscription_id: subscriptionId, agreement_id: agreementId, product_code: productCode }: HolderRow,
     failure: CallFailure,
   ): Promise<void> {
     this.pause(agreementId, failure);
@@ -131,6 +138,7 @@ export class EntitlementAnswers {
       fields: { subscriptionId, requestId: failure.requestId },
     });
     if (failure.kind !== 'setUp') return;
+    this.answering.delete(productCode);
     await this.alerts.raise(this.database, {
       kind: 'setupError',
       subject: SETUP_SUBJECT,

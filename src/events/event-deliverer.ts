@@ -7,7 +7,7 @@ import { INSTANCE_NAME, JobScheduler } from '../runtime/job-scheduler.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { AlertBoard } from './alert-board.js';
 import { DeliveryLine } from './delivery-line.js';
-import { selectAway, touchHandlers } from './event-handler.sql.js';
+import { releaseLost, selectAway, touchHandlers } from './event-handler.sql.js';
 import { awaySubjectsOf, type EventHandler, EventHandlers } from './event-handlers.js';
 
 // Machine time. Far apart, so that a deployment or a restart is no alarm.
@@ -49,18 +49,22 @@ export class EventDeliverer {
     }
     const open = new Set<Promise<void>>();
     const failures: unknown[] = [];
+    const follow = (begun: Promise<void>): void => {
+      const work: Promise<void> = begun
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => open.delete(work));
+      open.add(work);
+    };
     const drainAll = (): void => {
-      for (const line of this.lines.values()) {
-        const work: Promise<void> = line
-          .drain(signal)
-          .catch((error: unknown) => void failures.push(error))
-          .finally(() => open.delete(work));
-        open.add(work);
-      }
+      for (const line of this.lines.values()) follow(line.drain(signal));
     };
     drainAll();
     const silence = waker.onWake('deliver', drainAll);
-    const tick = setInterval(drainAll, options.jobs.deliverIntervalMs);
+    const tick = setInterval(() => {
+      // A handler that is at work for hours, or has as much before it, is not away.
+      follow(this.showPresence());
+      drainAll();
+    }, options.jobs.deliverIntervalMs);
     try {
       while (open.size > 0) await Promise.race(open);
     } finally {
@@ -73,8 +77,10 @@ export class EventDeliverer {
   private async showPresence(): Promise<void> {
     if (performance.now() < this.nextPresence) return;
     const { sellerAccount } = this.options;
+    let isShown = true;
     if (this.handlers.all.length > 0) {
-      await touchHandlers(this.database, sellerAccount, this.handlers.all);
+      isShown = await touchHandlers(this.database, sellerAccount, this.handlers.all);
+      await releaseLost(this.database, sellerAccount, this.handlers.all);
       await this.alerts.resolve(this.database, 'handlerAway', this.handlers.all.flatMap(awaySubjectsOf));
     }
     for (const { id, type, last_seen_at: lastSeenAt } of await selectAway(this.database, sellerAccount, AWAY_MS)) {
@@ -88,6 +94,7 @@ export class EventDeliverer {
           'it; if it is gone for good, or has another name now, retire it with EventDeliveries.',
       });
     }
-    this.nextPresence = performance.now() + PRESENCE_INTERVAL_MS;
+    // Whose deliveries were just being claimed is shown with the next tick.
+    if (isShown) this.nextPresence = performance.now() + PRESENCE_INTERVAL_MS;
   }
 }

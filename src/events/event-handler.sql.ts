@@ -28,21 +28,43 @@ export async function registerHandlers(
   );
 }
 
-/** That a process has the handlers. A row that someone holds is seen next time. */
+/** That a process has the handlers. @returns whether all were written: a row that someone holds is passed over */
 export async function touchHandlers(
   tx: LedgerSql,
   sellerAccount: string,
   handlers: readonly HandlerRegistration[],
-): Promise<void> {
+): Promise<boolean> {
   const rows = handlers.flatMap(({ id, types }) => types.map((type) => ({ id, type })));
-  await tx.query(
+  const written = await tx.query(
     `WITH mine AS MATERIALIZED (
        SELECT h.id, h.type FROM marketplace.event_handler h
        JOIN unnest($2::text[], $3::text[]) AS input (id, type) ON input.id = h.id AND input.type = h.type
        WHERE h.seller_account = $1 FOR NO KEY UPDATE OF h SKIP LOCKED
      )
      UPDATE marketplace.event_handler h SET last_seen_at = clock_timestamp() FROM mine
-     WHERE h.seller_account = $1 AND h.id = mine.id AND h.type = mine.type`,
+     WHERE h.seller_account = $1 AND h.id = mine.id AND h.type = mine.type RETURNING 1`,
+    [sellerAccount, rows.map(({ id }) => id), rows.map(({ type }) => type)],
+  );
+  return written.length === rows.length;
+}
+
+/**
+ * Gives back what a process of another version died of, of types that these handlers have not: no process with them may
+ * ever come again to take it up, and the rest of its subscription would wait for it. It waits for such a process.
+ */
+export async function releaseLost(
+  tx: LedgerSql,
+  sellerAccount: string,
+  handlers: readonly HandlerRegistration[],
+): Promise<void> {
+  const rows = handlers.flatMap(({ id, types }) => types.map((type) => ({ id, type })));
+  await tx.query(
+    `UPDATE marketplace.event_delivery d SET state = 'pending', lease_token = NULL, lease_until = NULL,
+       next_attempt_at = clock_timestamp()
+     WHERE d.seller_account = $1 AND d.handler_id = ANY ($2::text[]) AND d.state = 'delivering'
+       AND d.lease_until <= clock_timestamp()
+       AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS own (id, type)
+         WHERE own.id = d.handler_id AND own.type = d.type)`,
     [sellerAccount, rows.map(({ id }) => id), rows.map(({ type }) => type)],
   );
 }

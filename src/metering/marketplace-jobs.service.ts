@@ -13,7 +13,7 @@ import { countMetered, countWork, type WaitingWorkCount } from './run-once.sql.j
 /** What is heard comes before what is sealed, what is sealed before what is sent, and what is told last. */
 const ORDER: readonly JobName[] = [
   ...(['inbox', 'reconcile', 'entitlements', 'recovery', 'seal', 'submit'] as const),
-  ...(['deadline', 'audit', 'proof', 'deliver', 'retention'] as const),
+  ...(['deadline', 'audit', 'proof', 'alerts', 'deliver', 'retention'] as const),
 ];
 const WITHIN_MS = 60_000;
 const WITHIN_MAX_MS = 900_000;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { MarketplaceJobs, type Options, type RunReport } from '../../src/index.js';
+import { JobScheduler, MarketplaceJobs, type Options, type RunReport } from '../../src/index.js';
+import { AlertBoard } from '../../src/events/alert-board.js';
 import { HOUR_MS } from '../../src/runtime/clock.js';
 import { eventually, nextLine, spawnTypescript, type TestProcess } from '../support/processes.js';
 import { PRODUCT_CODE, World } from '../support/world.js';
@@ -112,6 +113,21 @@ describe('one run of all jobs, as for cron or Lambda', () => {
       exitCode: 0,
       left: [],
     });
+    await world.expectAllBilled();
+  });
+
+  it('runs every job that there is, and so tells of alerts that have ended', async () => {
+    const [scheduler, board] = [world.app.get(JobScheduler), world.app.get(AlertBoard)];
+    const alert = { kind: 'setupError', subject: 'ResolveCustomer', severity: 'critical', message: 'no way' } as const;
+    await board.raise(world.database, alert);
+    await board.resolve(world.database, alert.kind, alert.subject);
+    const run = jest.spyOn(scheduler, 'runOnce');
+    expect(await world.app.get(MarketplaceJobs).runOnce({ withinMs: 600_000 })).toMatchObject({ outcome: 'done' });
+    expect([...new Set(run.mock.calls.map(([name]) => name))].sort()).toEqual([...scheduler.names].sort());
+    const told = await world.database.query(
+      `SELECT payload->>'subject' AS subject FROM marketplace.outbox_event WHERE type = 'alert.resolved'`,
+    );
+    expect(told).toEqual([{ subject: alert.subject }]);
     await world.expectAllBilled();
   });
 

@@ -332,5 +332,9 @@ describe('while AWS is down', () => {
     stopAws('accessDenied');
     await rooms.entitlements.get(id);
     expect(await rooms.alertKinds()).toEqual(['setupError']);
+    // It is mended, and the process is another: it does not know what the one before could not ask.
+    rooms.simulator.faults.clear();
+    await (await replica()).entitlements.get(id);
+    expect(await rooms.alertKinds()).toEqual([]);
   });
 });

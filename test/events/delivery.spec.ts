@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable, type Provider, type Type } from '@nestjs/common';
 import { type Delivery, JobScheduler, type MarketplaceEvent, OnMarketplaceEvent } from '../../src/index.js';
 import { deliveryDelayMs } from '../../src/events/delivery-backoff.js';
@@ -370,6 +370,74 @@ describe('a handler', () => {
     expect(heard).toEqual(['old subscription.claimed', 'old subscription.converted']);
     await next.deliver();
     expect(heard.slice(2)).toEqual(['new subscription.failed']);
+  });
+});
+
+describe('a version that is taken back', () => {
+  const versionOf = (types: Parameters<typeof OnMarketplaceEvent>[0]): Type => {
+    @Injectable()
+    class Version {
+      @OnMarketplaceEvent(types, { id: 'versioned' })
+      listen({ type }: MarketplaceEvent): void {
+        heard.push(type);
+      }
+    }
+    return Version;
+  };
+
+  it('having died of a type that only it had, holds up nothing of the subscription once its lease is over', async () => {
+    const [id] = subscriptionIds(1) as [string];
+    const next = await host([versionOf(['subscription.converted', 'subscription.failed'])]);
+    await next.append(next.database, 'subscription.failed', id, { productCode: 'a' });
+    await next.tell(id, ['a']);
+    await next.database.query(
+      `UPDATE marketplace.event_delivery SET state = 'delivering', attempt_count = 1, lease_token = gen_random_uuid(),
+        lease_until = clock_timestamp() + interval '1 hour' WHERE type = 'subscription.failed'`,
+    );
+    await leave(next);
+    const old = await host([versionOf('subscription.converted')]);
+    await old.deliver();
+    // It may be at work still.
+    expect(heard).toEqual([]);
+    await old.expireLeases();
+    await (await host([versionOf('subscription.converted')])).deliver();
+    expect(heard).toEqual(['subscription.converted']);
+    const again = await host([versionOf(['subscription.converted', 'subscription.failed'])]);
+    await again.settle();
+    expect(heard).toEqual(['subscription.converted', 'subscription.failed']);
+  });
+});
+
+describe('a handler that is at work for hours', () => {
+  it('is not away: others raise no alert, and nobody retires it', async () => {
+    const gate = new Gate();
+    const busy = await host([Listener], { jobs: { deliverIntervalMs: 100 } });
+    const [id] = subscriptionIds(1) as [string];
+    react = () => gate.opened;
+    await busy.tell(id, ['a', 'b']);
+    const delivering = busy.deliver();
+    await eventually('it is at work', () => heard.length === 1);
+    await busy.database.query(`UPDATE marketplace.event_handler SET last_seen_at = last_seen_at - interval '2 hours'`);
+    const later = performance.now() + 2 * 3_600_000;
+    const machine = jest.spyOn(performance, 'now').mockImplementation(() => later);
+    try {
+      await eventually('it is seen', async () => {
+        const [known] = await busy.deliveries.handlers();
+        return known !== undefined && Date.now() - known.lastSeenAt.getTime() < 3_600_000;
+      });
+      const other = await host([]);
+      await other.deliver();
+      expect(await other.openAlerts()).toEqual([]);
+      await expect(other.deliveries.retire('listener', { by: 'ada' })).rejects.toMatchObject({
+        code: 'TRANSITION_REFUSED',
+      });
+    } finally {
+      machine.mockRestore();
+      gate.open();
+      await delivering;
+    }
+    await busy.settle();
+    expect(heard).toEqual(['a', 'b']);
   });
 });
 

@@ -82,6 +82,18 @@ describe('a queue', () => {
     expect(queue.held).toEqual(NOTHING);
   });
 
+  it('of which SQS asks a few servers alone where nobody waits is emptied nevertheless', async () => {
+    const host = await reader();
+    await queue.send(agreementEvent('Purchase Agreement Ended - Proposer', { status: 'CANCELLED' }));
+    sqs.interfere = (operation, response, { WaitTimeSeconds: wait }) => {
+      if (operation !== 'ReceiveMessage' || Number(wait ?? 0) > 0) return false;
+      response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end('{}');
+      return true;
+    };
+    await receive(host);
+    expect(await storedBy(host)).toHaveLength(1);
+  });
+
   it('that brings a message twice, at once and later, has it stored once', async () => {
     const host = await reader();
     const event = agreementEvent('Purchase Agreement Ended - Proposer', { status: 'CANCELLED' });

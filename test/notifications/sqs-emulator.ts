@@ -3,7 +3,7 @@ import { type AddressInfo } from 'node:net';
 import { type FauxqsServer, startFauxqs } from 'fauxqs';
 import { type Json } from './messages.js';
 
-export type Interference = (operation: string, response: ServerResponse) => boolean | Promise<boolean>;
+export type Interference = (operation: string, response: ServerResponse, input: Json) => boolean | Promise<boolean>;
 
 /** SQS and SNS on localhost, behind a wire on which a test can listen, delay and cut. */
 export class SqsEmulator {
@@ -55,7 +55,8 @@ export class SqsEmulator {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const operation = target.replace('AmazonSQS.', '');
     this.calls.push(operation);
-    if (await this.interfere(operation, response)) return;
+    const input = JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}') as Json;
+    if (await this.interfere(operation, response, input)) return;
     const gone = new AbortController();
     response.once('close', () => {
       gone.abort();

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type LifecycleEvent } from '../../src/subscription/inbox/lifecycle-event.js';
 import { agreed, BUYER, hear, instantOf, legacy, licensed, OTHER_BUYER, receive, said } from './heard.js';
 import { rowsOf, spansOf, statesOf, told } from './chain-views.js';
@@ -159,6 +159,42 @@ describe('what cannot be placed', () => {
     expect(await statesOf(rooms)).toEqual(['active', 'active']);
     await impatient.close();
   });
+});
+
+it('a message is set aside and told of at once, or neither', async () => {
+  const impatient = await rooms.replica({ notifications: { deadLetterAfterAttempts: 1 } });
+  await hear(rooms, said('license.updated', '10:00', licensed('1')));
+  await receive(rooms, [said('license.updated', '11:00', licensed('1', OTHER_BUYER))]);
+  const board = jest.spyOn(impatient.alerts, 'raise').mockRejectedValueOnce(new Error('the process ends here'));
+  await expect(impatient.messages.run()).rejects.toThrow('the process ends here');
+  expect(board).toHaveBeenCalledTimes(1);
+  expect(await stateOfMessages()).toEqual(['applied', 'pending']);
+  await rooms.query(
+    `UPDATE marketplace.inbox_message SET next_attempt_at = clock_timestamp() WHERE seller_account = $1`,
+    [rooms.options.sellerAccount],
+  );
+  await impatient.messages.run();
+  expect(await stateOfMessages()).toEqual(['applied', 'deadLettered']);
+  expect(await rooms.alertKinds()).toContain('messageDeadLettered');
+  await impatient.close();
+});
+
+it('what a process of the old options sets aside, while one of the new ones runs, is taken up by that one', async () => {
+  const listing = await rooms.replica({ products: [{ productCode: 'not-listed-here', dimensions: ['requests'] }] });
+  await listing.catalog.sync();
+  await listing.messages.run();
+  // The old one of a rolling release is the first to see it.
+  await hear(rooms, said('license.updated', '11:00', { ...licensed('77'), productCode: 'not-listed-here' }));
+  expect(await stateOfMessages()).toEqual(['ignored']);
+  await listing.messages.run();
+  expect(await stateOfMessages()).toEqual(['ignored']);
+  const later = performance.now() + 60_000;
+  const machine = jest.spyOn(performance, 'now').mockImplementation(() => later);
+  await listing.messages.run();
+  machine.mockRestore();
+  expect(await stateOfMessages()).toEqual(['applied']);
+  expect(await rowsOf(rooms)).toHaveLength(1);
+  await listing.close();
 });
 
 describe('two replicas', () => {

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { isOutage, LedgerDatabase, type LedgerSql, sqlStateOf } from '../../database/ledger-database.js';
-import { AlertBoard } from '../../events/alert-board.js';
+import { type Alert, AlertBoard } from '../../events/alert-board.js';
 import { Outbox } from '../../events/outbox.js';
 import { type ResolvedOptions, type ResolvedProduct } from '../../options/resolved-options.js';
 import { countMetric } from '../../runtime/metrics.js';
@@ -27,6 +27,8 @@ import {
 import { FaultLog } from '../../runtime/fault-log.js';
 
 const DUE_MAX = 200;
+/** How often it is looked whether another version has set aside what is ours. Machine time. */
+const LISTED_AGAIN_MS = 60_000;
 /** Lock not available, deadlock detected. */
 const LOCK_STATES: readonly unknown[] = ['55P03', '40P01'];
 const MAY_CHANGE_ENTITLEMENTS: ReadonlySet<string> = new Set([
@@ -44,6 +46,7 @@ export class MessageProcessor {
   private readonly logger = new Logger('MarketplaceLifecycle');
   private readonly faults = new FaultLog(this.logger, 'error');
   private isPrepared = false;
+  private listedAgainAtMs = -Infinity;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -115,14 +118,18 @@ export class MessageProcessor {
   }
 
   /**
-   * Once in the life of a process, whose options never change: messages of products that are listed again go on;
-   * others' alerts are closed.
+   * Messages of products that are listed again go on: looked for now and then, since a process of another version, to
+   * which a product of ours is none, may set them aside for as long as it runs. Once in the life of a process, whose
+   * options never change, the alerts of unlisted products are closed.
    */
   private async prepare(): Promise<void> {
-    if (this.isPrepared) return;
     const { sellerAccount, clock } = this.options;
+    if (performance.now() >= this.listedAgainAtMs) {
+      await wakeIgnored(this.database, sellerAccount, this.products.all.flatMap(labelsOf));
+      this.listedAgainAtMs = performance.now() + LISTED_AGAIN_MS;
+    }
+    if (this.isPrepared) return;
     const listed = this.products.all.map(({ productCode }) => productCode);
-    await wakeIgnored(this.database, sellerAccount, this.products.all.flatMap(labelsOf));
     await resolveConflictsOfUnlisted(this.database, sellerAccount, listed, clock.now());
     this.isPrepared = true;
   }
@@ -218,25 +225,32 @@ export class MessageProcessor {
   private async fail(message: PendingMessage, error: Error): Promise<void> {
     const { sellerAccount, notifications } = this.options;
     const why = redactedText(error.message);
-    const isDeadLetter = await putOff(this.database, sellerAccount, message, {
-      error: why,
-      deadLetterAfterAttempts: notifications.deadLetterAfterAttempts,
-      // Who waits for a lock has not failed.
-      counts: !LOCK_STATES.includes(sqlStateOf(error)),
+    // What is set aside is told of in the same transaction: nobody would look for it.
+    const isDeadLetter = await this.database.transaction(async (tx) => {
+      const isLast = await putOff(tx, sellerAccount, message, {
+        error: why,
+        deadLetterAfterAttempts: notifications.deadLetterAfterAttempts,
+        // Who waits for a lock has not failed.
+        counts: !LOCK_STATES.includes(sqlStateOf(error)),
+      });
+      if (isLast) await this.alerts.raise(tx, deadLetterAlertOf(message, why));
+      return isLast;
     });
     this.logger.warn(`message ${message.messageId} (${message.event.type}) could not be applied: ${why}`, {
       isDeadLetter,
     });
-    if (!isDeadLetter) return;
-    await this.alerts.raise(this.database, {
-      kind: 'messageDeadLettered',
-      subject: `${message.origin}:${message.messageId}`,
-      severity: 'critical',
-      message:
-        `A lifecycle message (${message.event.type}) cannot be applied and is set aside: ${why}. The subscription ` +
-        'it speaks of may stand wrong.',
-    });
   }
+}
+
+function deadLetterAlertOf({ origin, messageId, event }: PendingMessage, why: string): Alert {
+  return {
+    kind: 'messageDeadLettered',
+    subject: `${origin}:${messageId}`,
+    severity: 'critical',
+    message:
+      `A lifecycle message (${event.type}) cannot be applied and is set aside: ${why}. The subscription ` +
+      'it speaks of may stand wrong.',
+  };
 }
 
 function labelsOf({ productCode, productId }: ResolvedProduct): string[] {

@@ -23,6 +23,11 @@ import { FaultLog } from '../../runtime/fault-log.js';
 
 /** A network that fails now and then is no alert; one that goes on failing is. */
 const FAILURES_BEFORE_ALERT = 5;
+/**
+ * Without a wait SQS samples a few of its servers and may answer with nothing though there is something; with one it
+ * asks all of them [SQS Developer Guide, short and long polling].
+ */
+const DRAIN_WAIT_SECONDS = 1;
 /** What Postgres says of a value that it cannot hold, and of one that breaks a rule. */
 const CANNOT_BE_HELD = /^2[23]/;
 
@@ -70,7 +75,7 @@ export class QueueIntake implements OnApplicationBootstrap, OnModuleDestroy {
     if ((await strangenessHere(this.database, this.options.sellerAccount)) !== null) return;
     for (const queueUrl of this.options.notifications.sqsQueueUrls) {
       if (signal?.aborted) return;
-      const listener = await this.listenTo(queueUrl, { waitSeconds: 0 });
+      const listener = await this.listenTo(queueUrl, { waitSeconds: DRAIN_WAIT_SECONDS });
       const stop = (): void => void listener.stop();
       signal?.addEventListener('abort', stop);
       await listener.drain().finally(() => {
