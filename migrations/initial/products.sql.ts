@@ -36,6 +36,8 @@ export const PRODUCTS: readonly string[] = [
     type text NOT NULL CHECK (type IN ('saas', 'container', 'ami')),
     identity text NOT NULL CHECK (identity IN ('license', 'legacy')),
     region text NOT NULL,
+    -- Business time: when a process that lists the product last looked for what it has to seal.
+    listed_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (seller_account, product_code)

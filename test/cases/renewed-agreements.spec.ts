@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { type MessageFilter } from '../support/market.js';
+import { LEGACY_CODE } from '../support/world.js';
 import { LICENSE_ROUTES, ROUTES, at, renewingAt, withWorld } from './routes.js';
 
 // M1, M3, M4, M5, M11, M12: agreements that follow each other. Siblings: each way in which AWS's word comes
@@ -46,6 +47,10 @@ describe('M3 a renewal that is signed a month early', () => {
     ['Created at the signing, the license at its start', ['eventBridge'], { futureCreated: 'signing' }, 'sent'],
     ['the license at the signing, Created at its start', ['eventBridge'], { futureLicenseUpdated: 'signing' }, 'sent'],
     ['without a way in', [], signing, 'sent'],
+    ['called RENEWED from the signing on', ['eventBridge'], { ...signing, renewedFrom: 'signing' }, 'sent'],
+    ['called so before anything else is told', ['eventBridge'], { ...signing, renewedFrom: 'signing' }, 'reversed'],
+    ['called so, all else is told at its start', ['eventBridge'], { renewedFrom: 'signing' }, 'sent'],
+    ['never called RENEWED', ['eventBridge'], { ...signing, renewedFrom: 'never' }, 'sent'],
   ] as const)('changes nothing before its day (%s)', async (_, ways, switches, order) => {
     await withWorld({ ways, simulator: { switches } }, async (world) => {
       const buyer = await world.join('acme', { endsAt: at('2026-12-11T00:00:00Z') });
@@ -76,6 +81,33 @@ describe('M3 a renewal that is signed a month early', () => {
       expect(
         world.told('subscription.ending').filter(({ occurredAt }) => occurredAt < at('2026-12-10T22:30:00Z')),
       ).toEqual([]);
+    });
+  });
+});
+
+describe.each([
+  ['a partner sold', { resale: { partnerAccountId: '999988887777' } }],
+  ['of a legacy listing', { productCode: LEGACY_CODE }],
+])('M3 what AWS calls RENEWED at the signing of its renewal (%s)', (_, terms) => {
+  it.each(['signing', 'start'] as const)('goes on until that starts (the rest is told at the %s)', async (told) => {
+    const switches = { futureCreated: told, futureLicenseUpdated: told, renewedFrom: 'signing' } as const;
+    await withWorld({ ways: ['eventBridge', 'sns'], simulator: { switches } }, async (world) => {
+      const buyer = await world.join('acme', { endsAt: at('2026-11-12T00:30:00Z'), ...terms });
+      await world.pass(1);
+      buyer.renew({ startsAt: at('2026-11-12T00:30:00Z'), as: 'sameLicense' });
+      await world.pass(0.2, 0.1);
+      await buyer.use(5);
+      await world.pass(2);
+      await buyer.use(7);
+      await world.goTo('2026-11-12T00:10:00Z');
+      await buyer.use(9);
+      await world.goTo('2026-11-12T00:50:00Z');
+      await buyer.use(11);
+      await world.pass(10);
+      expect(world.story().filter((type) => type === 'ending' || type === 'ended' || type === 'renewed')).toEqual([
+        'renewed',
+      ]);
+      await world.expectUnits({ billed: { 'l-1': 21, 'l-2': 11 } });
     });
   });
 });

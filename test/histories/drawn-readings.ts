@@ -7,7 +7,14 @@ import { pick } from '../support/seeded-run.js';
  */
 const NAMES = [
   ...(['deprovisionedAfterMs', 'futureCreated', 'futureLicenseUpdated', 'initialEventsOrder'] as const),
-  ...(['endedOfFollowed', 'trialTerms', 'convertedTrialTerm', 'endedTerms', 'licenseArnFilter'] as const),
+  ...([
+    'endedOfFollowed',
+    'renewedFrom',
+    'trialTerms',
+    'convertedTrialTerm',
+    'endedTerms',
+    'licenseArnFilter',
+  ] as const),
   ...(['usageLicenseUpdated', 'eventLicenseArn', 'licenseEventOfferId', 'endedEventOffer'] as const),
   ...(['openEndInEvents', 'previousAgreementInEvents', 'eventRequestId', 'unknownEventFields'] as const),
   ...(['snsSignatureVersion', 'otherAllocations', 'duplicateMeteringRecordId', 'resentMeteringRecordId'] as const),

@@ -29,6 +29,7 @@ const READINGS: readonly (keyof Switches)[] = [
     'deprovisionedAfterMs',
     'initialEventsOrder',
     'endedOfFollowed',
+    'renewedFrom',
     'previousAgreementInEvents',
   ] as const),
 ];

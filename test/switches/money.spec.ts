@@ -55,6 +55,7 @@ const ELSEWHERE: Partial<Record<keyof Switches, string>> = {
   futureLicenseUpdated: 'agreements signed ahead',
   initialEventsOrder: 'lives.spec.ts',
   endedOfFollowed: 'lives.spec.ts',
+  renewedFrom: 'lives.spec.ts',
   trialTerms: 'the Agreement API',
   convertedTrialTerm: 'the Agreement API',
   endedTerms: 'a cancelled trial',

@@ -132,6 +132,7 @@ export const presets: Readonly<Record<PresetName, Readonly<Switches>>> = {
     futureLicenseUpdated: 'signing',
     initialEventsOrder: 'licenseFirst',
     endedOfFollowed: 'notSent',
+    renewedFrom: 'signing',
     trialTerms: 'alone',
     convertedTrialTerm: 'kept',
     endedTerms: 'shortened',

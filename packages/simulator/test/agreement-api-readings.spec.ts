@@ -1,5 +1,6 @@
 import {
   DescribeAgreementCommand,
+  type DescribeAgreementCommandOutput,
   GetAgreementTermsCommand,
   type MarketplaceAgreementClient,
   SearchAgreementsCommand,
@@ -9,7 +10,14 @@ import {
   type MarketplaceEntitlementServiceClient,
 } from '@aws-sdk/client-marketplace-entitlement-service';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type Agreement, type Listing, type MarketplaceSimulator, type SimulatorOptions } from '../src/index.js';
+import {
+  type Agreement,
+  type EventBridgeEvent,
+  type Listing,
+  type MarketplaceSimulator,
+  type SimulatorOptions,
+  type Switches,
+} from '../src/index.js';
 import { agreementClient, errorNameOf } from './marketplace-client.js';
 import { hourMs, noon, startMarketplace, stopMarketplaces } from './simulated-marketplace.js';
 
@@ -152,6 +160,38 @@ describe('cancelledEndTime', () => {
       expected.map((ms) => (ms === undefined ? undefined : after(ms))),
     );
   });
+});
+
+describe('renewedFrom', () => {
+  it.each<[Switches['renewedFrom'], ahead: string, after: string, told: [status: string, at: string]]>([
+    ['start', 'ACTIVE', 'RENEWED', ['RENEWED', '2026-11-19T12:30:00Z']],
+    ['signing', 'RENEWED', 'RENEWED', ['RENEWED', '2026-11-18T12:30:00Z']],
+    ['never', 'ACTIVE', 'EXPIRED', ['EXPIRED', '2026-11-19T12:30:00Z']],
+  ])(
+    '%s: what a renewal follows, while that lies ahead and from its start on',
+    async (renewedFrom, ahead, then, told) => {
+      const { sim, listing, client, search } = await startReadings({ switches: { renewedFrom } });
+      const first = sim.subscribe({ productCode: listing.productCode, endsAt: after(24 * hourMs) });
+      const found = (): Promise<DescribeAgreementCommandOutput> =>
+        client.send(new DescribeAgreementCommand({ agreementId: first.agreementId }));
+      const calledOff = sim.renew(first, { startsAt: after(24 * hourMs) });
+      expect(await search({ BeforeEndTime: after(25 * hourMs).toISOString() })).toEqual([ahead]);
+      expect((await found()).endTimeBehavior?.type).toBe(ahead === 'ACTIVE' ? 'RENEW' : undefined);
+      sim.cancel(calledOff);
+      expect((await found()).status).toBe('ACTIVE');
+      sim.notifications.collect();
+      sim.renew(first, { startsAt: after(24 * hourMs) });
+      sim.clock.set(after(24 * hourMs));
+      expect((await found()).status).toBe(then);
+      const ended = sim.notifications.collect().filter(({ type }) => type === 'Purchase Agreement Ended');
+      expect(ended.map(({ body }) => body as EventBridgeEvent)).toEqual([
+        expect.objectContaining({
+          time: told[1],
+          detail: expect.objectContaining({ agreement: { id: first.agreementId, status: told[0] } }),
+        }),
+      ]);
+    },
+  );
 });
 
 describe('licenseArnFilter', () => {

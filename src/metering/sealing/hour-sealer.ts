@@ -16,6 +16,7 @@ import { adoptClaims } from '../../subscription/chain/claim-adoption.js';
 import { loadCustomerTimelines } from '../../subscription/chain/customer-timelines.js';
 import { CustomerFreezer, type Frozen, type TimelineLoader } from './customer-freezer.js';
 import { customersOf, findDueCustomers, findUnknownSubjects } from './due-customers.sql.js';
+import { type Listed, noteListed, ownCustomers } from './listed-products.sql.js';
 import { SealingNotices } from './sealing-notices.js';
 import { UsageTaker } from './usage-taker.js';
 import { dueUsage } from './usage-take.sql.js';
@@ -83,7 +84,7 @@ export class HourSealer {
       (await this.database.transaction((tx) => adoptClaims(tx, sellerAccount, clock.now()))) > 0
     );
     await this.taker.run(signal);
-    const ids = await findDueCustomers(this.database, sellerAccount, clock.now());
+    const ids = await this.dueCustomers();
     let frozen = NOTHING;
     for (let start = 0; start < ids.length && !signal.aborted; start += CHUNK) {
       frozen = sumOf(frozen, await this.freezeChunk(ids.slice(start, start + CHUNK)));
@@ -91,6 +92,15 @@ export class HourSealer {
     await this.tellUnknownSubjects();
     if (frozen.records > 0) this.waker.wake('submit');
     if (frozen.isAsking) this.waker.wake('entitlements');
+  }
+
+  /** Services that share a ledger may list a product each: of the others' customers only they know what to seal. */
+  private async dueCustomers(): Promise<string[]> {
+    const { sellerAccount, clock, products } = this.options;
+    const listed: Listed = { productCodes: products.map(({ productCode }) => productCode), now: clock.now() };
+    await this.database.transaction((tx) => noteListed(tx, sellerAccount, listed));
+    const ids = await findDueCustomers(this.database, sellerAccount, listed.now);
+    return ids.length === 0 ? [] : ownCustomers(this.database, sellerAccount, ids, listed);
   }
 
   /**

@@ -9,6 +9,8 @@ import {
   happenedAt,
   hasAnswered,
   isSettledBy,
+  type Question,
+  settledFrom,
 } from './agreement-life.js';
 
 /**
@@ -87,8 +89,11 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
       const { status } = fact.details;
       return status !== null && ENDED.has(status) ? sign(saidAt) : [];
     }
-    case 'agreement.ended':
-      return sign(namedEnd(fact.details.endTime, saidAt), fact.details.status);
+    case 'agreement.ended': {
+      const ahead = renewedAheadUntil(fact, ordered);
+      const signs = sign(ahead ?? namedEnd(fact.details.endTime, saidAt), fact.details.status);
+      return ahead === null ? signs : signs.map((one) => ({ ...one, signAt: ahead, heardAt: latest(heardAt, ahead) }));
+    }
     case 'license.deprovisioned':
     case 'legacy.unsubscribePending':
     case 'legacy.unsubscribed':
@@ -112,6 +117,35 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
     default:
       return [];
   }
+}
+
+/**
+ * Until when what a message calls RENEWED goes on, where AWS named an end that lies ahead; null where it did not. A
+ * renewal that begins before that ends it sooner.
+ */
+function renewedAheadUntil(fact: AgreementFact, ordered: readonly AgreementFact[]): Date | null {
+  if (fact.type !== 'agreement.ended' || fact.details.status !== RENEWED) return null;
+  const saidAt = happenedAt(fact);
+  // What was listed so long before the message is over by it.
+  const isListed = (one: AgreementFact): boolean =>
+    one.type === 'agreement.found' && one.details.status === RENEWED && isSettledBy(saidAt, one.at);
+  if (ordered.some(isListed)) return null;
+  // What has ended may name none.
+  const words = ordered.filter((one) => one.type !== 'agreement.found' || isSigned(one));
+  const planned = dateOf(fact.details.endTime) ?? plannedEndOf(words, []);
+  return planned !== null && planned > saidAt ? planned : null;
+}
+
+/** Whether what is called RENEWED ahead of its end goes on until then, or was over at once, AWS is asked. */
+export function renewalQuestionsOf(ordered: readonly AgreementFact[]): (Question & { changedAt: Date })[] {
+  return ordered.flatMap((fact) =>
+    renewedAheadUntil(fact, ordered) === null
+      ? []
+      : {
+          ...{ changedAt: happenedAt(fact), askFrom: fact.heardAt, settledFrom: settledFrom(fact) },
+          reason: 'endToBeAskedAgain' as const,
+        },
+  );
 }
 
 /** The end that AWS, asked, names of what has ended, or is renewed ahead; null where it names what was planned. */
@@ -163,7 +197,10 @@ function changedBy(found: AgreementFact<'agreement.found'>, ordered: readonly Ag
   const answers = before.filter(isSigned);
   if (startsAt !== null && changedAt <= startsAt && !isBefore(changedAt, startsAt, answers)) return null;
   const isDated = before.some(
-    (fact) => DATES_END.has(fact.type) && !answers.some((answer) => isSettledBy(answer.at, fact.at)),
+    (fact) =>
+      DATES_END.has(fact.type) &&
+      renewedAheadUntil(fact, ordered) === null &&
+      !answers.some((answer) => isSettledBy(answer.at, fact.at)),
   );
   // A message of which AWS has listed the change before tells of none since.
   const listed = answers.map(({ details }) => dateOf(details.lastUpdateTime));

@@ -1,6 +1,6 @@
 // From the facts of one agreement to its life, and from its life to its phase now. Pure.
 import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
-import { endsOf, isPositive } from './agreement-end.js';
+import { endsOf, isPositive, renewalQuestionsOf } from './agreement-end.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
 import {
   type AgreementEnd,
@@ -123,7 +123,7 @@ function doubtOf(
     const askFrom = first.heardAt;
     doubts.push({ askFrom, settledFrom: isSpokenOf ? askFrom : settledFrom(first), reason: 'unknownStart' });
   }
-  return openDoubtOf([...doubts, ...termsQuestionsOf(ordered, start)], asking);
+  return openDoubtOf([...doubts, ...renewalQuestionsOf(ordered), ...termsQuestionsOf(ordered, start)], asking);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { earliest, HOUR_MS, latestOf, plusMs } from '../../runtime/clock.js';
 import { type AgreementFact } from './agreement-fact.js';
+import { renewalQuestionsOf } from './agreement-end.js';
 import {
   type AgreementLife,
   type AgreementStart,
@@ -244,11 +245,13 @@ export function openTermsOf(
   asking: Asking,
 ): OpenTerms | null {
   if (asking.mayNotAsk) return null;
-  const questions = termsQuestionsOf(ordered, start);
-  const open = questions.filter((question) => missingFrom(question, asking) !== null);
+  const isOpen = (question: Question): boolean => missingFrom(question, asking) !== null;
+  const terms = termsQuestionsOf(ordered, start);
+  // What may have been renewed already is priced by its renewal.
+  const open = [...renewalQuestionsOf(ordered), ...terms].filter(isOpen);
   const [first, ...others] = open.map(({ changedAt }) => changedAt);
   if (!first) return null;
-  const wasTold = open.length < questions.length || priceWordsOf(ordered).length > 0;
+  const wasTold = !terms.every(isOpen) || priceWordsOf(ordered).length > 0;
   // Once AWS has answered, nobody waits to be told of the agreement; its hours wait until AWS is asked again.
   const isAnswered = open.every(({ askFrom }) => asking.askedAt !== null && asking.askedAt >= askFrom);
   return {

@@ -54,6 +54,78 @@ describe('a sign of an end', () => {
     expect(endOf([found('RENEWED'), ended])?.at).toEqual(instant('11-25 10:00'));
   });
 
+  describe('that a message calls RENEWED before the end that was signed', () => {
+    const until = (endTime: string) => fact('a', '11-02 00:00', 'agreement.amended', { status: 'ACTIVE', endTime });
+    const SIGNED = until(iso('12-01 00:00'));
+    const ended = (status: string, endTime: string | null = null) =>
+      fact('a', '11-20 10:00', 'agreement.ended', { status, endTime: endTime === null ? null : iso(endTime) });
+    const found = (at: string, status: string, endTime: string | null = null) =>
+      fact('a', at, 'agreement.found', { status, endTime: endTime === null ? null : iso(endTime) });
+    const renewed = (at: string) => end(at, { announcesSuccessor: true });
+
+    it.each<[string, AgreementFact[], AgreementEnd]>([
+      ['is the signed one', [SIGNED, ended('RENEWED')], renewed('12-01 00:00')],
+      ['the one that it names itself', [SIGNED, ended('RENEWED', '12-05 00:00')], renewed('12-05 00:00')],
+      ['not where that has passed', [until(iso('11-10 00:00')), ended('RENEWED')], renewed('11-20 10:00')],
+      ['not of what has none', [ended('RENEWED')], renewed('11-20 10:00')],
+      [
+        'not of what has none by the year',
+        [until('9999-12-31T00:00:00.000Z'), ended('RENEWED')],
+        renewed('11-20 10:00'),
+      ],
+      ['not of what is replaced', [SIGNED, ended('REPLACED')], renewed('11-20 10:00')],
+      ['not of what is cancelled', [SIGNED, ended('CANCELLED')], end('11-20 10:00')],
+      [
+        'not where AWS, asked, called it so long before',
+        [SIGNED, found('11-20 09:50', 'RENEWED', '12-01 00:00'), ended('RENEWED')],
+        end('11-20 10:00', { announcesSuccessor: true, lastSignAt: instant('11-20 10:00') }),
+      ],
+      [
+        'also where AWS, asked, called it so just before',
+        [SIGNED, found('11-20 09:50:01', 'RENEWED', '12-01 00:00'), ended('RENEWED')],
+        renewed('12-01 00:00'),
+      ],
+      [
+        'also where AWS, asked, said long before that it runs',
+        [SIGNED, found('11-19 00:00', 'ACTIVE', '12-01 00:00'), ended('RENEWED')],
+        renewed('12-01 00:00'),
+      ],
+    ])('%s', (_, facts, expected) => {
+      expect(endOf(facts)).toEqual(expected);
+    });
+
+    it('ends sooner by an end that is told since, or by AWS’s word', () => {
+      const cancelled = fact('a', '11-25 10:00', 'agreement.ended', { status: 'CANCELLED' });
+      expect(endOf([SIGNED, ended('RENEWED'), cancelled])?.at).toEqual(instant('11-25 10:00'));
+      expect(endOf([SIGNED, ended('RENEWED'), found('11-20 10:20', 'RENEWED', '11-20 10:00')])?.at).toEqual(
+        instant('11-20 10:00'),
+      );
+    });
+
+    it('is no word about when AWS, asked, says that it was cancelled', () => {
+      const facts = (status: string) => [
+        ...[SIGNED, ended(status)],
+        fact('a', '11-25 12:00', 'agreement.found', { status: 'CANCELLED', lastUpdateTime: iso('11-25 09:00') }),
+      ];
+      expect(endOf(facts('RENEWED'))?.at).toEqual(instant('11-25 09:00'));
+      expect(endOf(facts('CANCELLED'))?.at).toEqual(instant('11-20 10:00'));
+    });
+
+    it('is asked about at once, and again ten minutes after; its hours wait', () => {
+      const facts = [
+        STARTED,
+        found('11-10 00:00', 'ACTIVE', '12-01 00:00'),
+        fact('a', '11-20 10:00', 'agreement.ended', { status: 'RENEWED' }, { heardAt: '11-20 10:01' }),
+      ];
+      const read = (askedAt: string) => lifeOf(facts, asked(askedAt));
+      const askFrom = (at: string) => ({ askFrom: instant(at), reason: 'endToBeAskedAgain' });
+      const openFrom = { from: instant('11-20 10:00'), heardAt: instant('11-20 10:01') };
+      expect(read('11-20 10:00')).toMatchObject({ doubt: askFrom('11-20 10:01'), openTerms: openFrom });
+      expect(read('11-20 10:09')).toMatchObject({ doubt: askFrom('11-20 10:10'), openTerms: openFrom });
+      expect(read('11-20 10:10')).toMatchObject({ doubt: null, openTerms: null });
+    });
+  });
+
   describe('that AWS, asked, gives no time for', () => {
     const found = (at: string, status: string, changed: string | null, endTime: string | null = null) =>
       fact('a', at, 'agreement.found', { status, endTime, lastUpdateTime: changed === null ? null : iso(changed) });

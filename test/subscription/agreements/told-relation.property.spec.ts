@@ -121,7 +121,7 @@ const told: fc.Arbitrary<Told> = fc
       changeTold: fc.constantFrom('all', 'allButEnd', 'none'),
       losses: fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
       resold: fc.option(fc.constantFrom('contract', 'usage', 'refused'), { freq: 2 }),
-      renewedFrom: fc.constantFrom('end', 'signing'),
+      renewedFrom: fc.constantFrom('end', 'signing', 'never'),
       repeats: fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
       questions: fc.array(
         fc.record({ event: fc.nat({ max: 12 }), offset: fc.oneof(around(2 * SECOND_MS), around(HOUR_MS)) }),
@@ -364,7 +364,12 @@ function tellingsBeforeTheStart(listener: RelationListener, telling: RelationTel
     );
     // Nobody knows which agreement the license is kept from while that one's was not heard.
     const { previous } = meant;
-    const isLinked = telling.resold === null || previous === null || listener.hasHeard(previous, 'license.updated', at);
+    // Nor until when what is called RENEWED goes on, before its Created.
+    const isLinked =
+      telling.resold === null ||
+      previous === null ||
+      (listener.hasHeard(previous, 'license.updated', at) &&
+        (telling.renewedFrom !== 'signing' || listener.hasHeard(previous, 'agreement.created', at)));
     return isEarly && isLinked && !runs ? [`at ${new Date(at).toISOString()}: ${type} ${meant.key}`] : [];
   });
 }
@@ -378,7 +383,7 @@ function isHeldAt({ license, signedAt, startsAt, endsAt }: TrueAgreement, held: 
  * before, once the license of its renewal was heard of.
  */
 function tellingsOfNoEnd(listener: RelationListener, telling: RelationTelling): string[] {
-  const { isLegacy, namesPrevious, resold } = telling;
+  const { isLegacy, namesPrevious, renewedFrom, resold } = telling;
   const isBridged = ({ key, endsAs, license }: TrueAgreement, at: number): boolean => {
     const next = listener.agreements.find(
       (other) => other.previous === key && other.license === license && other.endsAt > other.startsAt,
@@ -389,7 +394,7 @@ function tellingsOfNoEnd(listener: RelationListener, telling: RelationTelling): 
       [key, next.key].every((one) => listener.hasHeard(one, 'license.updated', at)) ||
       (namesPrevious && listener.hasHeard(next.key, 'agreement.created', at));
     if (resold !== null && !isLinked) return false;
-    if (endsAs === 'RENEWED' || endsAs === 'REPLACED') return true;
+    if ((endsAs === 'RENEWED' && renewedFrom !== 'never') || endsAs === 'REPLACED') return true;
     return listener.hasHeard(next.key, 'license.updated', at);
   };
   return listener.tellings.flatMap(({ at, telling: { type }, key: of }) => {

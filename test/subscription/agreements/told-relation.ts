@@ -80,8 +80,11 @@ export interface RelationTelling extends Pace {
    * AWS may not be asked at all.
    */
   resold: 'contract' | 'usage' | 'refused' | null;
-  /** AWS lists what is renewed as RENEWED from its end on, or from the signing of its renewal. */
-  renewedFrom: 'end' | 'signing';
+  /**
+   * AWS calls what is renewed RENEWED from its end on, or from the signing of its renewal, when Ended comes, too; or never:
+   * then it is EXPIRED.
+   */
+  renewedFrom: 'end' | 'signing' | 'never';
   /** Whether a message comes again under another id, by its turn. */
   repeats: readonly boolean[];
   questions: readonly { event: number; offset: number }[];
@@ -318,13 +321,18 @@ export class RelationListener extends AskingListener {
     const changes = [signedAt, convertedAt ?? signedAt, ...(isCounted ? [endsAt] : [])].filter((one) => one <= at);
     return [
       {
-        ...{ agreementId: `agmt-${key}`, status: isListedAsEnded ? endsAs : 'ACTIVE', startTime: new Date(startsAt) },
+        ...{ agreementId: `agmt-${key}`, status: isListedAsEnded ? this.calledAs(agreement) : 'ACTIVE' },
+        startTime: new Date(startsAt),
         endTime: endTime === null ? null : new Date(endTime),
         lastUpdateTime: changeTold === 'none' ? null : new Date(Math.max(...changes)),
         initialAgreementId: `agmt-${namesInitial ? initial : key}`,
         ...{ customerAwsAccountId: ACCOUNT, offerId: null, productIds: [], licenseArns: [licenseArnOf(license)] },
       },
     ];
+  }
+
+  private calledAs({ endsAs }: TrueAgreement): TrueAgreement['endsAs'] {
+    return endsAs === 'RENEWED' && this.telling.renewedFrom === 'never' ? 'EXPIRED' : endsAs;
   }
 
   private entitledAsOf(at: number): HeldEntitlement[] {
@@ -373,10 +381,14 @@ export class RelationListener extends AskingListener {
         (other.startsAt >= startsAt ? other.endsAt > other.startsAt : endsAt <= startsAt),
     );
     const isFollowed = endsAs === 'RENEWED' || endsAs === 'REPLACED';
+    const renewal = this.agreements.find((other) => other.previous === key && other.endsAt > other.startsAt);
+    const isCalledAhead = endsAs === 'RENEWED' && this.telling.renewedFrom === 'signing';
+    const endedAt = isCalledAhead ? Math.min(endsAt, renewal?.signedAt ?? endsAt) : endsAt;
+    const status = this.calledAs(agreement);
     const ends = !Number.isFinite(endsAt)
       ? []
       : [
-          ...(isFollowed && !tellsFollowed ? [] : [one(endsAt, 'agreement.ended', { status: endsAs, endTime: null })]),
+          ...(isFollowed && !tellsFollowed ? [] : [one(endedAt, 'agreement.ended', { status, endTime: null })]),
           ...(goesOn ? [] : [one(endsAt + DEPROVISIONED_AFTER_MS, 'license.deprovisioned')]),
           ...(isLegacy && !isFollowed && endsAt > startsAt
             ? [one(endsAt, 'legacy.unsubscribePending'), one(endsAt + HOUR_MS, 'legacy.unsubscribed')]

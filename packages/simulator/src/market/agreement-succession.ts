@@ -92,7 +92,8 @@ export class AgreementSuccession {
       at,
     );
     announce();
-    if (this.parts.switches.endedOfFollowed === 'sent') tell(ended, at, { kind: 'ended' });
+    const isTold = this.#isTold(catalog.agreement(agreementId));
+    if (this.parts.switches.endedOfFollowed === 'sent' && !isTold) tell(ended, at, { kind: 'ended' });
     timeline.live(before.agreementId);
   }
 
@@ -138,7 +139,15 @@ export class AgreementSuccession {
     );
     catalog.change(before.agreementId, { nextAgreementId: next.agreementId }, at);
     timeline.skipNotices(next.agreementId, at);
-    return timeline.live(next.agreementId);
+    const signed = timeline.live(next.agreementId);
+    if (this.parts.switches.endedOfFollowed === 'sent' && this.#isTold(signed))
+      this.parts.tell(catalog.agreement(before.agreementId), at, { kind: 'ended', audience: 'bus' });
+    return signed;
+  }
+
+  /** Whether the agreement before it was called RENEWED as it was signed. */
+  #isTold({ intent, acceptedAt, startsAt }: Agreement): boolean {
+    return this.parts.switches.renewedFrom === 'signing' && intent === 'RENEW' && acceptedAt < startsAt;
   }
 }
 

@@ -27,6 +27,8 @@ export interface EventContext {
   readonly sellerAccountId: string;
   readonly listing: Listing;
   readonly switches: Readonly<Switches>;
+  /** As AWS calls the agreement. */
+  readonly status: Agreement['status'];
   /** A new UUID at each call. */
   readonly newId: () => string;
 }
@@ -95,7 +97,7 @@ function draftOf(event: MarketEvent, context: EventContext): Draft | undefined {
       return { type: 'Purchase Agreement Created', role, detail };
     }
     case 'amended': {
-      const terms = { ...id, intent: 'AMEND', status: agreement.status, ...parts.times };
+      const terms = { ...id, intent: 'AMEND', status: context.status, ...parts.times };
       const detail = proposing
         ? {
             agreement: { ...terms, autoRenewalEnabled: agreement.autoRenew },
@@ -112,7 +114,7 @@ function draftOf(event: MarketEvent, context: EventContext): Draft | undefined {
     case 'ended': {
       const named = context.switches.endedEventOffer === 'present' && { offer };
       const ended = {
-        agreement: { ...id, status: agreement.status },
+        agreement: { ...id, status: context.status },
         ...resaleAuthorization,
         acceptor,
         proposer,
@@ -140,7 +142,7 @@ function draftOf(event: MarketEvent, context: EventContext): Draft | undefined {
     case 'ending': {
       if (!proposing) return undefined;
       const { startTime, endTime } = parts.times;
-      const terms = { ...id, startTime, endTime, status: agreement.status, daysBeforeEndTime: event.daysBeforeEnd };
+      const terms = { ...id, startTime, endTime, status: context.status, daysBeforeEndTime: event.daysBeforeEnd };
       const agreementPart = {
         agreement: { ...terms, autoRenewalEnabled: agreement.autoRenew },
         renewalSummary: parts.renewalSummary,

@@ -4,6 +4,7 @@ import { type Delivery, type DeliveryFilter, matches, type Waiting } from './del
 import { type TargetOptions } from './delivery-target.js';
 import { type Disturbance, type DisturbanceHandle } from './disturbance.js';
 import { eventBridgeEventOf } from './event-bridge-event.js';
+import { listedStatusOf } from '../market/listed-status.js';
 import { type MarketEvent } from '../market/market-event.js';
 import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 import { type MessageFilter, type NotificationMessage, passes } from './notification-message.js';
@@ -172,10 +173,11 @@ export class Notifications {
     const listing = catalog.listing(agreement.productCode);
     if (!listing) return;
     const common = { at, agreementId: agreement.agreementId, productCode: agreement.productCode };
+    const status = listedStatusOf(agreement, catalog, switches);
     const bridged =
       event.audience === 'topics'
         ? undefined
-        : eventBridgeEventOf(event, { sellerAccountId, listing, switches, newId: () => ids.uuid() });
+        : eventBridgeEventOf(event, { sellerAccountId, listing, switches, status, newId: () => ids.uuid() });
     if (bridged) {
       this.#send({
         ...common,

@@ -32,10 +32,10 @@ export interface EndTimeBehavior {
 /** What SearchAgreements and DescribeAgreement both say [SDK-A]. */
 export function agreementShape(
   agreement: Agreement,
-  { listing, proposer }: { listing: Listing | undefined; proposer: string },
+  { listing, proposer, status }: { listing: Listing | undefined; proposer: string; status: Agreement['status'] },
   switches: Pick<Switches, 'cancelledEndTime'>,
 ): AgreementShape {
-  const { agreementId, accountId, acceptedAt, startsAt, productId, offerId, status, initialAgreementId } = agreement;
+  const { agreementId, accountId, acceptedAt, startsAt, productId, offerId, initialAgreementId } = agreement;
   const isAsSigned = switches.cancelledEndTime === 'signed' && (status === 'CANCELLED' || status === 'TERMINATED');
   const endsAt = isAsSigned ? agreement.signedEndsAt : agreement.endsAt;
   return {
@@ -59,9 +59,10 @@ function resourceTypeOf(listing: Listing | undefined): string {
 /** Of active agreements that have an end; undefined for others [SDK-A]. What is signed already is what will come. */
 export function endTimeBehaviorOf(
   agreement: Agreement,
+  status: Agreement['status'],
   catalog: Pick<MarketplaceCatalog, 'agreement'>,
 ): EndTimeBehavior | undefined {
-  const { status, endsAt, autoRenew, renewalDisabledBy, nextAgreementId, offerId } = agreement;
+  const { endsAt, autoRenew, renewalDisabledBy, nextAgreementId, offerId } = agreement;
   if (status !== 'ACTIVE' || !endsAt) return undefined;
   const next = nextAgreementId === undefined ? undefined : catalog.agreement(nextAgreementId);
   if (next?.intent === 'REPLACE') return { type: 'REPLACE' };

@@ -11,6 +11,7 @@ import {
 } from './agreement-shape.js';
 import { type ApiHandler, type OperationCall } from '../wire/api-handler.js';
 import { type InputReader } from '../wire/input-reader.js';
+import { listedStatusOf } from '../market/listed-status.js';
 import { type MarketplaceCatalog } from '../market/marketplace-catalog.js';
 import { ServiceError } from '../wire/service-error.js';
 import { type Switches } from '../switches.js';
@@ -101,8 +102,9 @@ export class SearchAgreements implements ApiHandler {
   #summary(agreement: Agreement): AgreementViewSummary {
     const { catalog, party, switches } = this;
     const listing = catalog.listing(agreement.productCode);
-    const shape = agreementShape(agreement, { listing, proposer: party.proposerOf(agreement) }, switches);
-    const behavior = endTimeBehaviorOf(agreement, this.catalog);
+    const status = listedStatusOf(agreement, catalog, switches);
+    const shape = agreementShape(agreement, { listing, proposer: party.proposerOf(agreement), status }, switches);
+    const behavior = endTimeBehaviorOf(agreement, status, catalog);
     return {
       ...shape,
       lastUpdateTime: epochSeconds(switches.endedUpdateTime === 'end' ? agreement.updatedAt : agreement.amendedAt),

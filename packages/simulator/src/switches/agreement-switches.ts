@@ -45,6 +45,12 @@ export interface AgreementSwitches {
    */
   endedOfFollowed: 'sent' | 'notSent';
   /**
+   * From when on an agreement is RENEWED whose renewal was signed ahead: from the `start` of the renewal; from its
+   * `signing`, while it runs on, and Purchase Agreement Ended says so then; or `never`, and it is EXPIRED [SG-eb's
+   * reasons]. AWS is silent. Default `start`.
+   */
+  renewedFrom: 'start' | 'signing' | 'never';
+  /**
    * GetAgreementTerms of a free trial without a paid part of its own: the trial's term `besidePaid` usage prices, or
    * `alone`. AWS is silent. Default `besidePaid`.
    */
@@ -105,6 +111,7 @@ export const agreementSwitchValues: ValuesOf<AgreementSwitches> = {
   futureLicenseUpdated: ['start', 'signing'],
   initialEventsOrder: ['createdFirst', 'licenseFirst'],
   endedOfFollowed: ['sent', 'notSent'],
+  renewedFrom: ['start', 'signing', 'never'],
   trialTerms: ['besidePaid', 'alone'],
   convertedTrialTerm: ['absent', 'kept'],
   endedTerms: ['signed', 'shortened'],
