@@ -23,7 +23,7 @@ export const UNIT_SUITES = [
   'test/options/(included-units|option-fixes|product-rules|public-key)',
   'test/registration/(arrival-limiter|registration-form)',
   'test/runtime/(backoff|clock|decimal|fair-turns|fault-log|order|single-flight|text-guards)',
-  'test/subscription/(aws-names|buyer-return|money-settings|product-mode|reconciliation-answer)',
+  'test/subscription/(aws-names|buyer-return|dimension-unit|money-settings|product-mode|reconciliation-answer)',
   'test/subscription/agreements/',
 ];
 

@@ -114,8 +114,13 @@ export const START_ERRORS = {
   PRODUCT_PINNED: {
     seenBy: ['start'],
     status: [],
-    meaning: 'What is pinned of a product since its first start is another now: its region, type or identity.',
-    fix: 'Restore the old value; `LicenseMigration` moves a product to licenses.',
+    meaning:
+      'What is pinned of a product is another now: its region, type or identity, or what one unit of a dimension stands ' +
+      'for while agreements carry a part of one (a former `excessDimension` sold in blocks is recorded by itself, or the ' +
+      'other way).',
+    fix:
+      'Restore the old value; `LicenseMigration` moves a product to licenses. Usage of another unit takes a dimension of ' +
+      'its own.',
   },
   PRODUCT_LIVE_FROM_REQUIRED: {
     seenBy: ['start'],

@@ -1,3 +1,4 @@
+import { type ResolvedIncludedUnits } from '../options/included-options.schema.js';
 import { type ResolvedOptions, type ResolvedProduct } from '../options/resolved-options.js';
 
 /** Settings that decide what AWS bills for a product, by the names of their options. */
@@ -29,6 +30,11 @@ export function moneySettingsOf(
       'products[].includedUnits': JSON.stringify(product.includedUnits),
     }),
   };
+}
+
+/** Units that contracts include by these settings, as they were resolved. */
+export function includedUnitsIn(settings: MoneySettings): ResolvedIncludedUnits[] {
+  return JSON.parse(settings['products[].includedUnits'] ?? '[]') as ResolvedIncludedUnits[];
 }
 
 /** Settings that differ, as `option: here x, in force y`, or before. */

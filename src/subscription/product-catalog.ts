@@ -12,7 +12,8 @@ import { hourOf, plusMs } from '../runtime/clock.js';
 import { byText } from '../runtime/order.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { enterInstallation, installationIdOf } from './chain/installation.js';
-import { differingSettings, moneySettingsOf, settingsStanding } from './money-settings.js';
+import { dimensionsInDoubt, isOtherUnit, type OpenBook } from './dimension-unit.js';
+import { differingSettings, includedUnitsIn, moneySettingsOf, settingsStanding } from './money-settings.js';
 import { modeAt, planModes } from './product-mode.js';
 import { insertModes, selectModes } from './product-mode.sql.js';
 import {
@@ -22,6 +23,7 @@ import {
   insertOrLockProduct,
   insertSettings,
   type ProductRow,
+  selectOpenBooks,
   selectSettingsHistory,
   updateBilledAs,
   updateIdentity,
@@ -67,7 +69,7 @@ export class ProductCatalog {
    * no longer listed keeps its row: its records still go out. Settings that are not those in force change nothing but
    * which dimensions there are.
    * @throws MarketplaceMeteringError `PRODUCT_PINNED` when region or type changed, or the identity after a record was
-   * sealed; `PRODUCT_LIVE_FROM_REQUIRED` when a product goes live without saying from which hour;
+   * sealed, or the unit in which a dimension is sold while some of it is carried; `PRODUCT_LIVE_FROM_REQUIRED` when a product goes live without saying from which hour;
    * `PRODUCT_LIVE_FROM_PAST` when that hour is over.
    */
   async sync(): Promise<void> {
@@ -93,6 +95,7 @@ export class ProductCatalog {
     const billed = new Map(product.dimensions.map((name) => [name, billedDimensionOf(product, name)]));
     await insertDimensions(tx, sellerAccount, productCode, [...new Set([...billed.keys(), ...billed.values()])]);
     if (!isInForce) return;
+    await this.refuseOtherUnit(tx, product);
     await updateBilledAs(
       tx,
       sellerAccount,
@@ -151,6 +154,21 @@ export class ProductCatalog {
     }
   }
 
+  /** What is carried of a dimension, a part of a block, would be sold together with units of another kind. */
+  private async refuseOtherUnit(tx: LedgerSql, product: ResolvedProduct): Promise<void> {
+    const { sellerAccount } = this.options;
+    const { productCode, includedUnits } = product;
+    const generations = await selectSettingsHistory(tx, sellerAccount, productCode);
+    const doubtful = dimensionsInDoubt(
+      product,
+      generations.map(({ settings }) => includedUnitsIn(settings)),
+    );
+    if (doubtful.length === 0) return;
+    const books = await selectOpenBooks(tx, sellerAccount, productCode, doubtful);
+    const other = books.find((book) => isOtherUnit(book, includedUnits));
+    if (other) throw otherUnit(product, other);
+  }
+
   /** From legacy to license leads a way: each subscription moves at an hour of its own, then the product may follow. */
   private async refuseOtherIdentity(tx: LedgerSql, product: ResolvedProduct, stored: ProductRow): Promise<void> {
     const { sellerAccount } = this.options;
@@ -184,6 +202,24 @@ function pinned(
     `Product ${product.productCode} was first used with ${field} "${stored}" and cannot change to ` +
       `"${product[field]}": ${why}. ` +
       `Set products[].${field} (MARKETPLACE_PRODUCTS) back to "${stored}".`,
+  );
+}
+
+function otherUnit(
+  { productCode, includedUnits }: ResolvedProduct,
+  { dimension, block, covers, carry, periods }: OpenBook & { carry: string; periods: number },
+): MarketplaceMeteringError {
+  const now = includedUnits.find(({ excessDimension }) => excessDimension === dimension);
+  const [was, is] = [
+    { block, covers: covers ?? (block === 1 ? [dimension] : ['another dimension']) },
+    now ?? { block: 1, covers: [dimension] },
+  ].map((unit) => `${unit.block} of ${unit.covers.join(' or ')}`);
+  return new MarketplaceMeteringError(
+    'PRODUCT_PINNED',
+    `Product ${productCode} has sold dimension "${dimension}" by ${was}, and would sell it by ${is}: ` +
+      `${periods} agreement(s) carry ${carry} that fill no unit, or have records under way, and these would be sold ` +
+      'as units of the other kind. Give the new kind a dimension of its own at AWS and in products[] ' +
+      '(MARKETPLACE_PRODUCTS), or change it once those agreements are closed.',
   );
 }
 

@@ -1,4 +1,5 @@
 import { type LedgerSql } from '../database/ledger-database.js';
+import { type OpenBook } from './dimension-unit.js';
 import { type MoneySettings } from './money-settings.js';
 
 export interface ProductRow {
@@ -103,6 +104,38 @@ export async function hasSealed(tx: LedgerSql, sellerAccount: string, productCod
     [sellerAccount, productCode],
   );
   return rows.length > 0;
+}
+
+/**
+ * How periods that carry something of these dimensions, or have records of them under way, have sold it; each manner
+ * once, with what is carried.
+ */
+export function selectOpenBooks(
+  tx: LedgerSql,
+  sellerAccount: string,
+  productCode: string,
+  dimensions: readonly string[],
+): Promise<(OpenBook & { periods: number; carry: string })[]> {
+  return tx.query(
+    `SELECT b.dimension, newest.block::integer AS block, counted.covers, count(*)::integer AS periods,
+       trim_scale(sum(b.carry))::text AS carry
+     FROM marketplace.balance b
+     JOIN marketplace.period p ON p.seller_account = $1 AND p.id = b.period_id
+     JOIN marketplace.agreement a ON a.seller_account = $1 AND a.id = p.agreement_id AND a.product_code = $2
+     CROSS JOIN LATERAL (
+       SELECT block FROM marketplace.metering_record m WHERE m.seller_account = $1 AND m.period_id = b.period_id
+         AND m.dimension = b.dimension AND m.kind = 'hour' ORDER BY m.hour DESC LIMIT 1) AS newest
+     LEFT JOIN LATERAL (
+       SELECT m.included_by -> 'covers' AS covers FROM marketplace.metering_record m WHERE m.seller_account = $1
+         AND m.period_id = b.period_id AND m.dimension = b.dimension AND m.included_by IS NOT NULL
+       ORDER BY m.hour DESC LIMIT 1) AS counted ON true
+     WHERE b.seller_account = $1 AND b.dimension = ANY ($3::text[])
+       AND (b.carry <> 0 OR EXISTS (SELECT FROM marketplace.metering_record m WHERE m.seller_account = $1
+         AND m.period_id = b.period_id AND m.dimension = b.dimension
+         AND m.state IN ('pending', 'sending', 'blocked', 'unknown')))
+     GROUP BY 1, 2, 3 ORDER BY 1, 2`,
+    [sellerAccount, productCode, dimensions],
+  );
 }
 
 /** Subscriptions that go on and are metered by legacy names only. */

@@ -49,6 +49,33 @@ describe('what fills no block', () => {
   );
 });
 
+describe('a dimension that sold the excess of others in blocks', () => {
+  it('is not recorded by itself while a part of a block is carried, which would be sold as so many blocks', async () => {
+    await withCarry(async (world) => {
+      const before = world.products();
+      const alone = before.map((one) => ({ ...one, includedUnits: [], dimensions: [...dimensions, 'overage'] }));
+      await expect(world.restart({ options: { products: alone } })).rejects.toMatchObject({
+        code: 'PRODUCT_PINNED',
+        message: expect.stringMatching(
+          /"overage" by 1000 of calls or lookups, .* by 1 of overage: 1 agreement\(s\) carry 400/,
+        ),
+      });
+      await world.restart({ options: { products: before } });
+      await world.pass(2);
+      world.simulator.cancel(world.simulator.agreements()[0]!);
+      await world.pass(30, 2);
+      await world.expectUnits({ billed: { 'l-1': 2000 }, included: 1000, records: { 'held noHour': 400 } });
+      await world.restart({ options: { products: alone } });
+      const again = await world.join('globex');
+      await again.use(3, { dimension: 'overage', productCode: PRODUCT_CODE });
+      await world.pass(2);
+      const { billed } = await world.expectConserved();
+      expect(billed).toEqual({ 'l-1': 2000, 'l-2': 3 });
+      await expect(world.restart({ options: { products: before } })).resolves.toBeUndefined();
+    });
+  });
+});
+
 describe('what was held of a contract', () => {
   it('is not rebilled as blocks once the contract is taken out of the options', async () => {
     await withCarry(async (world) => {

@@ -85,6 +85,7 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'subscription/agreements/subscription-state': ['subscription/agreements/subscription-state'],
   'subscription/agreements/timeline-rule': ['subscription/agreements/timeline-rule'],
   'subscription/chain/aws-names': ['subscription/aws-names'],
+  'subscription/dimension-unit': ['subscription/dimension-unit'],
   'subscription/inbox/lifecycle-parser': ['notifications/lifecycle-parser'],
   'subscription/inbox/sns-signature': ['notifications/sns-signature'],
   'subscription/money-settings': ['subscription/money-settings'],

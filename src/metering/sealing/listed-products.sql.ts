@@ -29,9 +29,11 @@ export async function noteListed(tx: LedgerSql, sellerAccount: string, { product
   if (due.length === 0) return;
   // In the order of codes, as a start locks them, and only where no other is at it: each notes the same.
   await tx.query(
-    `UPDATE marketplace.product p SET listed_at = $3 FROM (
+    `WITH free AS MATERIALIZED (
        SELECT product_code FROM marketplace.product WHERE seller_account = $1 AND product_code = ANY ($2::text[])
-       ORDER BY product_code FOR NO KEY UPDATE SKIP LOCKED) AS free
+       ORDER BY product_code FOR NO KEY UPDATE SKIP LOCKED
+     )
+     UPDATE marketplace.product p SET listed_at = $3 FROM free
      WHERE p.seller_account = $1 AND p.product_code = free.product_code`,
     [sellerAccount, due.map(({ product_code: code }) => code), now.toISOString()],
   );
