@@ -103,6 +103,7 @@ describe('a person who says that a refusal is resolved', () => {
     ['for another reason', () => ({ reason: 'invalidDimension' }), false],
     ['of another buyer', (other) => ({ subscriptionId: other.id }), false],
     ['of another dimension', () => ({ dimension: 'storage' }), false],
+    ['of another product', () => ({ dimension: 'requests', productCode: 'other' }), false],
   ])('has what waits for it sealed anew: %s', async (_, selectionOf, isMeant) => {
     const other = await bench.subscribe();
     refusing('InvalidTagException', buyer);
