@@ -6,7 +6,7 @@ import { type ResolvedOptions } from '../options/resolved-options.js';
 import { isStorable } from '../runtime/storable-text.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { Waker } from '../runtime/waker.js';
-import { insertClaim, insertPayerChoice, selectCustomerOfTenant } from './chain/claim.sql.js';
+import { insertClaim, insertPayerChoice, selectCustomerOfTenant, selectTenantFrom } from './chain/claim.sql.js';
 import { adoptClaims } from './chain/claim-adoption.js';
 import { markCustomersChanged } from './chain/customer-changed.sql.js';
 import { FactEntry } from './chain/fact-entry.js';
@@ -145,7 +145,8 @@ export class SubscriptionService {
    * Hands a subscription over to another tenant, from an instant on: usage from then is the other's, what was before
    * stays. The tenant who has it keeps its records and its past usage.
    * @param o `tenantId`: 1 to 255 characters. `from`: the first instant of the other's usage
-   * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN`, `INSTANT_INVALID`, `TENANT_INVALID`
+   * @throws MarketplaceMeteringError `SUBSCRIPTION_UNKNOWN`, `INSTANT_INVALID`, `TENANT_INVALID`; `TRANSITION_REFUSED`
+   * where it goes to another tenant at that very instant already
    */
   async handOver(id: string, { tenantId, from }: { tenantId: string; from: Date }): Promise<void> {
     const { sellerAccount, clock } = this.options;
@@ -156,7 +157,8 @@ export class SubscriptionService {
       const living = canonical === null ? null : await selectLivingOf(tx, sellerAccount, canonical);
       if (!living) throw unknown(id);
       const { id: subscriptionId, product_code: productCode } = living;
-      await insertClaim(tx, sellerAccount, { subscriptionId, productCode, tenantId, since: from, at: clock.now() });
+      const claim = { subscriptionId, productCode, tenantId, since: from, at: clock.now() };
+      if (!(await insertClaim(tx, sellerAccount, claim))) await this.refuseOtherTenant(tx, claim);
       await insertSubjects(tx, sellerAccount, [
         { productCode, customerId: null, tenantId, subscriptionId: null },
         { productCode, customerId: null, tenantId, subscriptionId },
@@ -164,6 +166,20 @@ export class SubscriptionService {
     });
     await this.database.transaction((tx) => adoptClaims(tx, sellerAccount, clock.now()));
     this.waker.wake('seal');
+  }
+
+  /** Said twice, it is one hand-over; of two tenants from one instant on the second would be passed over. */
+  private async refuseOtherTenant(
+    tx: LedgerSql,
+    { subscriptionId, tenantId, since }: { subscriptionId: string; tenantId: string; since: Date },
+  ): Promise<void> {
+    const other = await selectTenantFrom(tx, this.options.sellerAccount, { subscriptionId, since });
+    if (other === null || other === tenantId) return;
+    throw new MarketplaceMeteringError(
+      'TRANSITION_REFUSED',
+      `Subscription ${subscriptionId} goes to tenant ${JSON.stringify(other)} at ${since.toISOString()} already. Undo ` +
+        'that first (LinkCorrection.undo, npx marketplace-ledger unlink), or give another instant.',
+    );
   }
 
   /**

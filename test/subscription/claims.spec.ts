@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { adoptClaims } from '../../src/subscription/chain/claim-adoption.js';
+import { undoClaims } from '../../src/subscription/chain/claim-undo.js';
 import { type SubscriptionChoiceError } from '../../src/subscription/subscription-choice-error.js';
 import { agreed, BUYER, hear, instantOf, licensed, OTHER_BUYER, said } from './heard.js';
 import { rowsOf, timelinesOf, told } from './chain-views.js';
@@ -158,6 +159,34 @@ describe('a hand-over', () => {
         { tenantId: 'globex', from, to: null },
       ],
     });
+  });
+});
+
+describe('a hand-over that is said again', () => {
+  it('is one; to another tenant from the same instant on it is refused, and not passed over', async () => {
+    const { id, code } = await subscribed();
+    await rooms.registration.claim(code, { tenantId: 'acme' });
+    await adopt();
+    const from = new Date('2026-11-18T15:00:00Z');
+    for (let time = 0; time < 2; time += 1) await rooms.subscriptions.handOver(id, { tenantId: 'globx', from });
+    const corrected = (): Promise<void> => rooms.subscriptions.handOver(id, { tenantId: 'globex', from });
+    await expect(corrected()).rejects.toMatchObject({
+      code: 'TRANSITION_REFUSED',
+      message: expect.stringMatching(/goes to tenant "globx" at 2026-11-18T15:00:00.000Z already. Undo that first/),
+    });
+    // As the message says.
+    await rooms.database.transaction((tx) =>
+      undoClaims(tx, rooms.options.sellerAccount, { subscriptionId: id, tenantId: 'globx', now: rooms.clock.now() }),
+    );
+    await corrected();
+    rooms.clock.advance(4 * 3_600_000);
+    await rooms.messages.run();
+    expect((await rooms.subscriptions.get(id))?.tenantId).toBe('globex');
+    const [timeline] = await timelinesOf(rooms);
+    expect(timeline?.tenancies).toMatchObject([
+      { tenantId: 'acme', from: null, to: from },
+      { tenantId: 'globex', from, to: null },
+    ]);
   });
 });
 

@@ -31,6 +31,20 @@ export async function insertClaim(tx: LedgerSql, sellerAccount: string, claim: N
   return rows.length > 0;
 }
 
+/** Whose a subscription becomes at exactly this instant; null where it changes hands at another, or never. */
+export async function selectTenantFrom(
+  tx: LedgerSql,
+  sellerAccount: string,
+  { subscriptionId, since }: { subscriptionId: string; since: Date },
+): Promise<string | null> {
+  const [row] = await tx.query<{ tenant_id: string }>(
+    `SELECT tenant_id FROM marketplace.claim
+     WHERE seller_account = $1 AND subscription_id = $2 AND since = $3 AND undone_at IS NULL`,
+    [sellerAccount, subscriptionId, since.toISOString()],
+  );
+  return row?.tenant_id ?? null;
+}
+
 /** Which subscription pays, from an instant on, for usage of the tenant that several could pay. */
 export async function insertPayerChoice(
   tx: LedgerSql,
