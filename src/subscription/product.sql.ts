@@ -1,6 +1,28 @@
 import { type LedgerSql } from '../database/ledger-database.js';
+import { plusMs } from '../runtime/clock.js';
 import { type OpenBook } from './dimension-unit.js';
 import { type MoneySettings } from './money-settings.js';
+
+/** How long no process that lists a product may have sealed before others say that nobody lists it. */
+export const LISTED_FOR_MS = 3_600_000;
+
+/**
+ * Codes of the products that anybody lists: this process, and others of the same ledger that run. Services may list a
+ * product each; what is none of this one's is not given up.
+ */
+export async function selectListed(
+  sql: LedgerSql,
+  sellerAccount: string,
+  own: readonly string[],
+  now: Date,
+): Promise<string[]> {
+  const others = await sql.query<{ product_code: string }>(
+    `SELECT product_code FROM marketplace.product
+     WHERE seller_account = $1 AND product_code <> ALL ($2::text[]) AND listed_at >= $3 ORDER BY product_code`,
+    [sellerAccount, own, plusMs(now, -LISTED_FOR_MS).toISOString()],
+  );
+  return [...own, ...others.map(({ product_code: code }) => code)];
+}
 
 export interface ProductRow {
   type: string;

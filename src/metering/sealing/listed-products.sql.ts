@@ -1,8 +1,7 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { plusMs } from '../../runtime/clock.js';
+import { LISTED_FOR_MS } from '../../subscription/product.sql.js';
 
-/** How long a process that lists a product may not have run before others say that nobody lists it. */
-const LISTED_FOR_MS = 3_600_000;
 const NOTED_EVERY_MS = 300_000;
 
 /** What this process lists, and when it is. */

@@ -77,7 +77,7 @@ function contestedOf(chains: BuyerChains): JoiningConflict[] {
   });
 }
 
-/** A product that the options list no more holds no alert open. */
+/** A product that nobody lists any more holds no alert open. */
 export async function resolveConflictsOfUnlisted(
   sql: LedgerSql,
   sellerAccount: string,

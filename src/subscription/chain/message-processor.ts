@@ -14,6 +14,7 @@ import { FactEntry } from './fact-entry.js';
 import { Projection, type Projected } from './projection.js';
 import { markEntitlementsChanged } from './subscription.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
+import { selectListed } from '../product.sql.js';
 import { type LifecycleEvent, type ReceivedMessage } from '../inbox/lifecycle-event.js';
 import { LifecycleInbox } from '../inbox/lifecycle-inbox.js';
 import {
@@ -45,7 +46,6 @@ const MAY_CHANGE_ENTITLEMENTS: ReadonlySet<string> = new Set([
 export class MessageProcessor {
   private readonly logger = new Logger('MarketplaceLifecycle');
   private readonly faults = new FaultLog(this.logger, 'error');
-  private isPrepared = false;
   private listedAgainAtMs = -Infinity;
 
   constructor(
@@ -118,20 +118,19 @@ export class MessageProcessor {
   }
 
   /**
-   * Messages of products that are listed again go on: looked for now and then, since a process of another version, to
-   * which a product of ours is none, may set them aside for as long as it runs. Once in the life of a process, whose
-   * options never change, the alerts of unlisted products are closed.
+   * Messages of products that are listed again go on, and alerts of products that nobody lists are closed: looked for
+   * now and then, since a process with other options, to which a product of ours is none, may set aside what is ours
+   * for as long as it runs.
    */
   private async prepare(): Promise<void> {
+    if (performance.now() < this.listedAgainAtMs) return;
     const { sellerAccount, clock } = this.options;
-    if (performance.now() >= this.listedAgainAtMs) {
-      await wakeIgnored(this.database, sellerAccount, this.products.all.flatMap(labelsOf));
-      this.listedAgainAtMs = performance.now() + LISTED_AGAIN_MS;
-    }
-    if (this.isPrepared) return;
-    const listed = this.products.all.map(({ productCode }) => productCode);
-    await resolveConflictsOfUnlisted(this.database, sellerAccount, listed, clock.now());
-    this.isPrepared = true;
+    const now = clock.now();
+    await wakeIgnored(this.database, sellerAccount, this.products.all.flatMap(labelsOf));
+    const own = this.products.all.map(({ productCode }) => productCode);
+    const listed = await selectListed(this.database, sellerAccount, own, now);
+    await resolveConflictsOfUnlisted(this.database, sellerAccount, listed, now);
+    this.listedAgainAtMs = performance.now() + LISTED_AGAIN_MS;
   }
 
   private async adopt(): Promise<boolean> {

@@ -172,12 +172,12 @@ export class Projection {
   }
 
   /**
-   * One alert for each kind and buyer, held open as long as the rules see it; none about a product that the options
-   * list no more.
+   * One alert for each kind and buyer, held open as long as the rules see it. About a product that is not listed here
+   * nothing is said: another process may list it.
    */
   private async raiseConflicts(tx: LedgerSql, placed: BuyerChains, reading: ChainReading): Promise<void> {
-    const isListed = this.products.get(placed.productCode) !== undefined;
-    const conflicts = isListed ? conflictsOf(placed, reading) : [];
+    if (this.products.get(placed.productCode) === undefined) return;
+    const conflicts = conflictsOf(placed, reading);
     for (const conflict of conflicts) await this.alerts.raise(tx, conflict);
     const subject = `${placed.productCode} ${placed.buyerId}`;
     const over = CONFLICT_KINDS.filter((kind) => !conflicts.some((alert) => alert.kind === kind));

@@ -15,6 +15,7 @@ import { askAboutWaiting } from '../chain/next-ask.sql.js';
 import { Projection } from '../chain/projection.js';
 import { MessageProcessor } from '../chain/message-processor.js';
 import { ProductCatalog } from '../product-catalog.js';
+import { selectListed } from '../product.sql.js';
 import { type AskedBuyer } from './asked-buyer.js';
 import { loadAskedBuyer } from './asked-buyer.sql.js';
 import { type BuyerAnswer, findingsOf, messageIdOf } from './buyer-answer.js';
@@ -255,13 +256,9 @@ export class Reconciliation {
   }
 
   private async forgetUnlisted(): Promise<void> {
-    const { sellerAccount } = this.options;
-    for (const subject of await selectUnlistedAlerts(
-      this.database,
-      sellerAccount,
-      'contradiction',
-      this.productCodes,
-    )) {
+    const { sellerAccount, clock } = this.options;
+    const listed = await selectListed(this.database, sellerAccount, this.productCodes, clock.now());
+    for (const subject of await selectUnlistedAlerts(this.database, sellerAccount, 'contradiction', listed)) {
       await this.alerts.resolve(this.database, 'contradiction', subject);
     }
   }

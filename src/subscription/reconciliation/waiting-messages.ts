@@ -9,6 +9,7 @@ import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { productLabelOf } from '../chain/aws-names.js';
 import { ignoreWaiting } from '../inbox/message.sql.js';
 import { ProductCatalog } from '../product-catalog.js';
+import { selectListed } from '../product.sql.js';
 import {
   countWaiting,
   labelOfAgreement,
@@ -43,11 +44,15 @@ export class WaitingMessages {
   ) {}
 
   async run(signal?: AbortSignal): Promise<void> {
-    const before = plusMs(this.options.clock.now(), -WAITING_MS);
-    const productIds = await this.productIds();
+    const { sellerAccount, clock } = this.options;
+    const now = clock.now();
+    const before = plusMs(now, -WAITING_MS);
+    // What another service of the ledger lists is not set aside here, and stands in the one alert of both.
+    const productCodes = await selectListed(this.database, sellerAccount, this.productCodes, now);
+    const productIds = await this.productIds(productCodes);
     // While the id of a listing of ours is not known, any might be it.
     if (productIds !== null) await this.setAside(before, productIds, signal);
-    await this.report(before, productIds);
+    await this.report(before, { productCodes, productIds });
   }
 
   private async setAside(before: Date, ours: readonly string[], signal?: AbortSignal): Promise<void> {
@@ -76,8 +81,10 @@ export class WaitingMessages {
     }
   }
 
-  private async report(before: Date, productIds: readonly string[] | null): Promise<void> {
-    const listed = { productCodes: this.productCodes, productIds };
+  private async report(
+    before: Date,
+    listed: { productCodes: readonly string[]; productIds: readonly string[] | null },
+  ): Promise<void> {
     const { count, oldest } = await countWaiting(this.database, this.options.sellerAccount, before, listed);
     if (count === 0) {
       await this.alerts.resolve(this.database, 'contradiction', SUBJECT);
@@ -100,13 +107,15 @@ export class WaitingMessages {
   }
 
   /** Null while a listing's entity id is not known. */
-  private async productIds(): Promise<string[] | null> {
-    const told = await selectProductIds(this.database, this.options.sellerAccount, this.productCodes);
+  private async productIds(productCodes: readonly string[]): Promise<string[] | null> {
+    const told = await selectProductIds(this.database, this.options.sellerAccount, productCodes);
+    const installed = this.products.all.filter(({ type }) => type !== 'saas').map(({ productCode }) => productCode);
     const ids: string[] = [];
-    for (const { productCode, productId } of this.products.all) {
+    for (const code of new Set([...productCodes, ...installed])) {
+      const productId = this.products.get(code)?.productId;
       const known = [
         ...(productId === undefined ? [] : [productId]),
-        ...told.filter((row) => row.productCode === productCode).map((row) => row.productId),
+        ...told.filter((row) => row.productCode === code).map((row) => row.productId),
       ];
       if (known.length === 0) return null;
       ids.push(...known);
