@@ -97,9 +97,13 @@ export function factIdOf(origin: string, messageId: string, type: FactType): str
   return digestUuid([origin, messageId, type]);
 }
 
-/** In the order of their own instants; at one instant by id. */
+/** In the order of their own instants; at one instant, of whole seconds, Created before what changes it, then by id. */
 export function byInstant(a: AgreementFact, b: AgreementFact): number {
-  return a.at.getTime() - b.at.getTime() || byText(a.id, b.id);
+  return a.at.getTime() - b.at.getTime() || Number(isCreated(b)) - Number(isCreated(a)) || byText(a.id, b.id);
+}
+
+function isCreated({ type }: AgreementFact): boolean {
+  return type === 'agreement.created';
 }
 
 /** In order, each once. */

@@ -589,6 +589,13 @@ describe('AWS, asked after an end, says that the agreement is in force', () => {
 });
 
 describe('an end that is only announced', () => {
+  it.each([1, 2, 3, 4, 5, 6])('is the amended one, where it was amended in the very second of Created (%d)', () => {
+    const started = fact('a', '11-01 00:00', 'agreement.created', { startTime: iso('11-01 00:00') });
+    const amended = fact('a', '11-01 00:00', 'agreement.amended', { endTime: iso('12-01 00:00') });
+    expect(plannedOf([started, amended])).toEqual(instant('12-01 00:00'));
+    expect(plannedOf([amended, started])).toEqual(instant('12-01 00:00'));
+  });
+
   const created = (endTime: string | null, at = '11-01 00:00') =>
     fact('a', at, 'agreement.created', { startTime: iso('11-01 00:00'), endTime });
   const DECEMBER = iso('12-01 00:00');

@@ -31,7 +31,8 @@ const delay = fc.oneof(
   { weight: 6, arbitrary: ms(2 * SECOND_MS) },
   { weight: 2, arbitrary: ms(5 * MINUTE_MS) },
   { weight: 2, arbitrary: ms(DELAY_MAX_MS) },
-  ms(30 * HOUR_MS),
+  // Driven again from a dead-letter queue: later than anything is waited for.
+  ms(60 * HOUR_MS),
 );
 const lag = fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, ms(10 * SECOND_MS), ms(LAG_MAX_MS));
 
@@ -51,6 +52,8 @@ interface Chapter {
   conversion: number | null;
   /** So long after its end, where it does not come to that: it may have passed when AWS is asked; null: none is planned. */
   plannedAfter: number | null;
+  /** Share of its time after which its end is amended, and how far ahead of that the first one lay; null: none was signed. */
+  amended: { share: number; ahead: number | null } | null;
 }
 
 const chapter: fc.Arbitrary<Chapter> = fc.record({
@@ -68,6 +71,12 @@ const chapter: fc.Arbitrary<Chapter> = fc.record({
   plannedAfter: fc.option(
     fc.oneof(ms(HOUR_MS), ms(8 * HOUR_MS)).map((more) => 1 + more),
     { freq: 2 },
+  ),
+  amended: fc.option(
+    fc.record({
+      share: fc.double({ min: 0.1, max: 0.9, noNaN: true }),
+      ahead: fc.option(fc.oneof(ms(2 * HOUR_MS), ms(20 * HOUR_MS)).map((more) => MINUTE_MS + more)),
+    }),
   ),
 });
 
@@ -143,12 +152,20 @@ const told: fc.Arbitrary<Told> = fc
     // What messages tell of and AWS, asked, does not date, nobody could date where they are lost.
     telling: isPartlyTold(telling) ? { ...telling, changeTold: 'all' as const } : telling,
   }))
+  // A message that names no end is not the word that there is none.
+  .map(({ agreements, telling }) => ({
+    agreements: agreements.map((one) =>
+      telling.resold !== null && one.plannedAt === null ? { ...one, amended: null } : one,
+    ),
+    telling,
+  }))
   // Nor which of two changes within a minute AWS's last one is.
   .filter(
     ({ agreements, telling }) =>
       !isPartlyTold(telling) ||
       agreements.every(
-        ({ signedAt, convertedAt, endsAt }) => endsAt - Math.max(signedAt, convertedAt ?? signedAt) > MINUTE_MS,
+        ({ signedAt, convertedAt, amended, endsAt }) =>
+          endsAt - Math.max(signedAt, convertedAt ?? signedAt, amended?.at ?? signedAt) > MINUTE_MS,
       ),
   );
 
@@ -168,7 +185,7 @@ const TOLD_AT_ONCE: RelationTelling = {
 };
 const alone = (key: string, startsAt: number, endsAt: number): TrueAgreement => ({
   ...{ key, signedAt: startsAt, startsAt, endsAt, endsAs: 'CANCELLED', plannedAt: null, previous: null, initial: key },
-  ...{ license: key, trialUntil: null, convertedAt: null },
+  ...{ license: key, trialUntil: null, convertedAt: null, amended: null },
 });
 
 /** AWS is asked when the end that was signed has passed, too, and names that one. */
@@ -252,7 +269,7 @@ function agreementsOf(chapters: readonly Chapter[], begins: number, isEnded: boo
       ...{ key, signedAt: startsAt, startsAt, endsAt: Infinity, endsAs: 'CANCELLED', plannedAt: null },
       ...{ previous: isLinked ? before.key : null, initial: isLinked ? before.initial : key },
       license: isLinked && next.keepsLicense ? before.license : key,
-      ...{ trialUntil: null, convertedAt: null },
+      ...{ trialUntil: null, convertedAt: null, amended: null },
     };
     if (before && by === 'calledOff') {
       one.signedAt = Math.max(before.startsAt + MINUTE_MS, startsAt - 2 * HOUR_MS - ahead);
@@ -288,11 +305,27 @@ function agreementsOf(chapters: readonly Chapter[], begins: number, isEnded: boo
         after === null ? null : Math.min(Math.max(one.startsAt, one.endsAt), BEGIN + 30 * 24 * HOUR_MS) + after;
     }
   }
+  for (const [index, one] of agreements.entries()) one.amended = amendedBy(chapters[index]!, one, agreements);
   // What is called off follows what runs then.
   return agreements.filter(
     ({ startsAt, endsAt, previous }) =>
       endsAt > startsAt || agreements.some((before) => before.key === previous && before.endsAt > endsAt),
   );
+}
+
+/** An end that is amended while it lies ahead. Which of two changes a conversion was nobody could tell. */
+function amendedBy(
+  { amended }: Chapter,
+  one: TrueAgreement,
+  agreements: readonly TrueAgreement[],
+): TrueAgreement['amended'] {
+  const { startsAt, endsAt, trialUntil } = one;
+  if (amended === null || trialUntil !== null) return null;
+  const at = Math.floor(startsAt + amended.share * (Math.min(endsAt, startsAt + 20 * HOUR_MS) - startsAt));
+  // AWS is asked while it runs on, and what is renewed already ends when that was signed for.
+  const signed = agreements.filter(({ previous }) => previous === one.key).map(({ signedAt }) => signedAt);
+  if (at < one.signedAt || at > endsAt - HOUR_MS || signed.some((signedAt) => signedAt <= at + MINUTE_MS)) return null;
+  return { at, from: amended.ahead === null ? null : at + amended.ahead };
 }
 
 /** A legacy buyer has one subscription at a time, and AWS's topics speak of starts when they come. */
@@ -330,7 +363,9 @@ describe('whatever follows what, however late it is told and however old AWS’s
         expect({ sealed, last, early, bridged }).toEqual({ sealed: [], last: [], early: [], bridged: [] });
         // At once and once more for what is heard; besides when each agreement has begun, was converted and has ended.
         const messages = listener.messages.length + listener.repeated.length;
-        const most = telling.questions.length + 2 * messages + 4 * agreements.length + 2;
+        // Where an end that was amended has passed, too.
+        const passed = agreements.filter(({ amended }) => amended !== null).length;
+        const most = telling.questions.length + 2 * messages + 4 * agreements.length + 2 * passed + 2;
         expect(listener.questions).toBeLessThanOrEqual(most);
         const isHeld = (key: string): boolean => agreements.some((one) => one.key === key && one.endsAt > one.startsAt);
         const chains = listener.chains.map((chain) => chain.filter(isHeld).sort()).filter(({ length }) => length > 0);
@@ -364,14 +399,19 @@ function tellingsBeforeTheStart(listener: RelationListener, telling: RelationTel
     );
     // Nobody knows which agreement the license is kept from while that one's was not heard.
     const { previous } = meant;
-    // Nor until when what is called RENEWED goes on, before its Created.
     const isLinked =
       telling.resold === null ||
       previous === null ||
-      (listener.hasHeard(previous, 'license.updated', at) &&
-        (telling.renewedFrom !== 'signing' || listener.hasHeard(previous, 'agreement.created', at)));
+      (listener.hasHeard(previous, 'license.updated', at) && isEndHeard(listener, previous, telling, at));
     return isEarly && isLinked && !runs ? [`at ${new Date(at).toISOString()}: ${type} ${meant.key}`] : [];
   });
+}
+
+/** Until when it goes on: its amendment tells, and where it is called RENEWED at the signing, at least its Created. */
+function isEndHeard(listener: RelationListener, key: string, { renewedFrom }: RelationTelling, at: number): boolean {
+  const isAmended = listener.agreements.some((one) => one.key === key && one.amended !== null);
+  if (isAmended && !listener.hasHeard(key, 'agreement.amended', at)) return false;
+  return renewedFrom !== 'signing' || listener.hasHeard(key, 'agreement.created', at);
 }
 
 function isHeldAt({ license, signedAt, startsAt, endsAt }: TrueAgreement, held: string, at: number): boolean {
@@ -394,6 +434,7 @@ function tellingsOfNoEnd(listener: RelationListener, telling: RelationTelling): 
       [key, next.key].every((one) => listener.hasHeard(one, 'license.updated', at)) ||
       (namesPrevious && listener.hasHeard(next.key, 'agreement.created', at));
     if (resold !== null && !isLinked) return false;
+    if (resold !== null && !isEndHeard(listener, key, telling, at)) return false;
     if ((endsAs === 'RENEWED' && renewedFrom !== 'never') || endsAs === 'REPLACED') return true;
     return listener.hasHeard(next.key, 'license.updated', at);
   };

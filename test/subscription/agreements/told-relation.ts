@@ -39,8 +39,10 @@ export interface TrueAgreement {
   /** Infinity: it runs on. */
   endsAt: number;
   endsAs: 'CANCELLED' | 'EXPIRED' | 'RENEWED' | 'REPLACED';
-  /** The end that was signed; null: none was. */
+  /** The end that was signed; null: none was. Where that was amended, the one that stands since. */
   plannedAt: number | null;
+  /** When the end was amended, and the one that was signed first. */
+  amended: { at: number; from: number | null } | null;
   /** The one that it renews or replaces. */
   previous: string | null;
   /** The first of its chain. */
@@ -104,6 +106,10 @@ export function rowOf(key: string): string {
 
 const licenseArnOf = (license: string): string => `arn:aws:license-manager::123456789012:license:l-${license}`;
 
+function plannedAsOf({ plannedAt, amended }: TrueAgreement, at: number): number | null {
+  return amended !== null && at < amended.at ? amended.from : plannedAt;
+}
+
 export class RelationListener extends AskingListener {
   readonly messages: readonly Message[];
   readonly isLost: readonly boolean[];
@@ -143,8 +149,10 @@ export class RelationListener extends AskingListener {
 
   get boundaries(): number[] {
     return this.agreements
-      .flatMap(({ startsAt, endsAt, trialUntil, convertedAt }) => [
+      .flatMap(({ startsAt, endsAt, trialUntil, convertedAt, amended }) => [
         ...[startsAt - HOUR_MS, startsAt, endsAt],
+        // Nothing happens then.
+        ...(typeof amended?.from === 'number' ? [amended.from] : []),
         // He stands for a start until one is told.
         startsAt + Math.min(0, this.telling.arrivesAfter ?? 0) - HOUR_MS,
         ...(trialUntil === null ? [] : [convertedAt ?? trialUntil]),
@@ -170,6 +178,7 @@ export class RelationListener extends AskingListener {
       ...this.agreements.flatMap((one) => (one.endsAt <= one.startsAt ? [one.signedAt + 20 * MINUTE_MS] : [])),
       // Of what its message does not tell nobody knows but by asking while the agreement runs.
       ...this.agreements.flatMap(({ convertedAt }) => (convertedAt === null ? [] : [convertedAt + 30 * MINUTE_MS])),
+      ...this.agreements.flatMap(({ amended }) => (amended === null ? [] : [amended.at + 30 * MINUTE_MS])),
       ...[last + 3 * HOUR_MS, last + 6 * HOUR_MS],
     ];
     const until = last + 8 * HOUR_MS;
@@ -308,7 +317,8 @@ export class RelationListener extends AskingListener {
   }
 
   private foundAsOf(agreement: TrueAgreement, at: number): FoundAgreement[] {
-    const { key, signedAt, startsAt, endsAt, endsAs, plannedAt, initial, license, convertedAt } = agreement;
+    const { key, signedAt, startsAt, endsAt, endsAs, initial, license, convertedAt, amended } = agreement;
+    const plannedAt = plannedAsOf(agreement, at);
     const { cancelledEnd, changeTold, namesInitial, renewedFrom } = this.telling;
     if (at < signedAt) return [];
     const hasEnded = at >= endsAt;
@@ -318,7 +328,8 @@ export class RelationListener extends AskingListener {
     const cancelled = { told: endsAt, none: null, signed: plannedAt }[cancelledEnd];
     const endTime = !hasEnded ? plannedAt : endsAs === 'CANCELLED' ? cancelled : endsAt;
     const isCounted = changeTold === 'all' || endsAs === 'RENEWED' || endsAs === 'REPLACED';
-    const changes = [signedAt, convertedAt ?? signedAt, ...(isCounted ? [endsAt] : [])].filter((one) => one <= at);
+    const changed = [convertedAt ?? signedAt, amended?.at ?? signedAt];
+    const changes = [signedAt, ...changed, ...(isCounted ? [endsAt] : [])].filter((one) => one <= at);
     return [
       {
         ...{ agreementId: `agmt-${key}`, status: isListedAsEnded ? this.calledAs(agreement) : 'ACTIVE' },
@@ -339,10 +350,13 @@ export class RelationListener extends AskingListener {
     const held = this.agreements.filter(
       ({ signedAt, startsAt, endsAt }) => Math.max(signedAt, startsAt) <= at && at < endsAt,
     );
-    return held.map(({ license, plannedAt }) => ({
-      ...{ dimension: 'seats', value: 5, licenseArn: licenseArnOf(license), customerAwsAccountId: ACCOUNT },
-      expiresAt: plannedAt === null ? null : new Date(plannedAt),
-    }));
+    return held.map((agreement) => {
+      const plannedAt = plannedAsOf(agreement, at);
+      return {
+        ...{ dimension: 'seats', value: 5, licenseArn: licenseArnOf(agreement.license), customerAwsAccountId: ACCOUNT },
+        expiresAt: plannedAt === null ? null : new Date(plannedAt),
+      };
+    });
   }
 
   protected override trialAsOf(agreementId: string, at: number): { until: string } | null {
@@ -356,7 +370,8 @@ export class RelationListener extends AskingListener {
   }
 
   private messagesOf(agreement: TrueAgreement): Message[] {
-    const { signedAt, startsAt, endsAt, endsAs, plannedAt, previous, trialUntil, convertedAt, key } = agreement;
+    const { signedAt, startsAt, endsAt, endsAs, plannedAt, previous, trialUntil, convertedAt, key, amended } =
+      agreement;
     const { isLegacy, startBy, createdAt, licenseAt, conversionBy, isFlagged, tellsFollowed } = this.telling;
     const { hasEvents, isRaw, arrivesAfter } = this.telling;
     const iso = (at: number | null): string | null =>
@@ -371,7 +386,8 @@ export class RelationListener extends AskingListener {
     };
     const started = Math.max(signedAt, startsAt);
     const created = {
-      ...{ intent: 'NEW', status: 'ACTIVE', startTime: iso(startsAt), endTime: iso(plannedAt) },
+      ...{ intent: 'NEW', status: 'ACTIVE', startTime: iso(startsAt) },
+      endTime: iso(amended === null ? plannedAt : amended.from),
       previousDigest: this.telling.namesPrevious && previous !== null ? rowOf(previous) : null,
     };
     const goesOn = this.agreements.some(
@@ -407,6 +423,9 @@ export class RelationListener extends AskingListener {
       ...(convertedAt === null
         ? []
         : [one(convertedAt, conversionBy, { intent: 'AMEND', status: 'ACTIVE', endTime: null })]),
+      ...(amended === null
+        ? []
+        : [one(amended.at, 'agreement.amended', { intent: 'AMEND', status: 'ACTIVE', endTime: iso(plannedAt) })]),
       ...ends,
     ];
     const begun = messages.filter(({ at, type }) => at < endsAt || !STARTS.has(type));
