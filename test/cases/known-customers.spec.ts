@@ -148,3 +148,26 @@ it('who buys from a partner, of whom AWS tells nothing, is billed from the hour 
   await world.pass(30, 2);
   expect(await world.expectConserved()).toEqual({ billed: { 'l-1': 12 }, records: { 'setApart beforeStart': 4 } });
 });
+
+it('whose purchase of before ended before he was entered goes on: that is older than the host’s word', async () => {
+  await using world = await World.start({ ways: ['sns'], lists: [LEGACY_CODE] });
+  world.mailbox.lose();
+  const buyer = world.sign({ productCode: LEGACY_CODE });
+  await world.pass(1);
+  buyer.cancel();
+  await world.pass(2);
+  buyer.return();
+  await world.pass(1);
+  const { accountId: customerAwsAccountId, customerIdentifier } = buyer.agreement;
+  const billedFrom = at('10:00');
+  const names = { customerAwsAccountId, customerIdentifier: customerIdentifier! };
+  await enterAs(world, { productCode: LEGACY_CODE, ...names, billedFrom });
+  buyer.tenantId = 'acme';
+  world.mailbox.calm();
+  await world.mailbox.deliver(world.mailbox.sent().filter(({ type }) => type.startsWith('unsubscribe')));
+  await world.turn();
+  await buyer.use(5);
+  await world.pass(30, 2);
+  expect(world.story()).toEqual(['registered']);
+  await world.expectUnits({ billed: { 'l-2': 5 } });
+});

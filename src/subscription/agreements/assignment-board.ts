@@ -44,7 +44,7 @@ export class AssignmentBoard {
   }
 
   life(id: string): AgreementLife {
-    const known = this.lives.get(id) ?? lifeOf(this.factsOf(id), this.asking);
+    const known = this.lives.get(id) ?? lifeOf(this.factsOf(id).map(asArrived), this.asking);
     this.lives.set(id, known);
     return known;
   }
@@ -81,4 +81,12 @@ export class AssignmentBoard {
   byAgreement(): Map<string, readonly AgreementFact[]> {
     return new Map(this.standing().map((id) => [id, inOrder(this.factsOf(id))]));
   }
+}
+
+/**
+ * Since when a buyer buys who came by the host's word counts for his time, and not for whose a message is: what is older
+ * than his coming concerns what he had before.
+ */
+function asArrived(fact: AgreementFact): AgreementFact {
+  return fact.type === 'buyer.registered' ? { ...fact, details: {} } : fact;
 }

@@ -1,11 +1,12 @@
 // Of which agreement a fact is that names none. Pure.
-import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
+import { earliest, HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
 import {
   type AgreementLife,
   ANSWER_SETTLES_AFTER_MS,
   type Asking,
+  dateOf,
   type Doubt,
   missingFrom,
   type Question,
@@ -86,7 +87,7 @@ export function assignFacts(
   const namedAlone = board.copy();
   const arrivals = arrivalsOf(starts, namedAlone);
   for (const fact of starts) placeStart(fact, arrivals, namedAlone, board);
-  for (const fact of ofType('buyer.registered')) placeArrival(fact, board);
+  for (const fact of rest) if (fact.type === 'buyer.registered') placeArrival(fact, board);
   for (const fact of ofType('host.ended')) for (const id of board.standing(fact.among ?? [])) board.add(id, fact);
 
   const doubts: (Question & { factId: string })[] = [];
@@ -142,12 +143,16 @@ function licensedBy(fact: AgreementFact, board: AssignmentBoard): string | null 
   return fact.among === null ? null : (runningOrNext(board.standing(fact.among), fact.at, board) ?? null);
 }
 
-/** The buyer arrives: during an agreement, shortly before one that AWS is about to start, or (so far) alone. */
-function placeArrival(fact: AgreementFact, board: AssignmentBoard): void {
+/**
+ * The buyer arrives: during an agreement, shortly before one that AWS is about to start, or (so far) alone. Who buys since
+ * long before it, by the host's word, has had another.
+ */
+function placeArrival(fact: AgreementFact<'buyer.registered'>, board: AssignmentBoard): void {
   const at = fact.at.getTime();
+  const since = earliest(fact.at, dateOf(fact.details.since ?? null)).getTime();
   const ids = board.standing(fact.among);
   const running = ids.findLast((id) => board.startsAt(id) <= at && isOpenAt(board.overAt(id), fact.at));
-  const next = ids.find((id) => board.startsAt(id) > at && board.startsAt(id) - at <= ARRIVAL_MS);
+  const next = ids.find((id) => board.startsAt(id) > at && board.startsAt(id) - since <= ARRIVAL_MS);
   const id = running ?? next;
   if (id === undefined) {
     board.want(fact);

@@ -19,6 +19,7 @@ const started = (at: string, among?: string[]): AgreementFact =>
   fact(null, at, 'legacy.subscribeSucceeded', {}, among ? { among } : {});
 const arrived = (at: string, among?: string[]): AgreementFact =>
   fact(null, at, 'buyer.registered', {}, among ? { among } : {});
+const entered = (at: string, since: string): AgreementFact => fact(null, at, 'buyer.registered', { since: iso(since) });
 const unsubscribed = (at: string, more: { heardAt?: string; among?: string[] } = {}): AgreementFact =>
   fact(null, at, 'legacy.unsubscribed', {}, more);
 
@@ -275,6 +276,13 @@ describe('a start that names no agreement', () => {
 });
 
 describe('the arrival of a buyer', () => {
+  it('by the host’s word of later is no beginning of before: what is older than his coming is of others', () => {
+    const named = { arrival: entered('11-10 00:00', '11-01 00:00'), end: unsubscribed('11-05 00:00') };
+    expect(assigned([], [], named, asked('11-20 00:00')).ofOthers).toEqual(['end']);
+    const seen = assigned([], [], { ...named, end: unsubscribed('11-11 00:00') }, asked('11-20 00:00'));
+    expect(seen.of.end).toEqual(['arrival']);
+  });
+
   it.each<[string, AgreementFact[], AgreementFact, string[]]>([
     ['stands for a start where there is none', [], arrived('11-10 00:00'), ['arrival']],
     ['is of the agreement that runs', [told('a', '11-01 00:00')], arrived('11-10 00:00'), ['a']],
@@ -287,6 +295,19 @@ describe('the arrival of a buyer', () => {
     ],
     ['is of one that starts within four hours', [told('a', '11-10 04:00')], arrived('11-10 00:00'), ['a']],
     ['is of none that starts later', [told('a', '11-10 04:01')], arrived('11-10 00:00'), ['arrival']],
+    [
+      'nor of one that starts so long after he bought first, by the host’s word',
+      [told('a', '11-10 01:00')],
+      entered('11-10 00:00', '11-09 20:59'),
+      ['arrival'],
+    ],
+    ['but within four hours of that', [told('a', '11-10 01:00')], entered('11-10 00:00', '11-09 21:00'), ['a']],
+    [
+      'or of his coming, where that was before',
+      [told('a', '11-10 04:00')],
+      entered('11-10 00:00', '11-20 00:00'),
+      ['a'],
+    ],
     [
       'is of the first of two that start within four hours',
       [told('b', '11-10 03:00'), told('a', '11-10 02:00')],
