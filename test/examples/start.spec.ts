@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -5,7 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { startSettingsOf } from '../../examples/saas/start-settings.js';
-import { eventually, listProcesses, spawnTypescript, type TestProcess } from '../support/processes.js';
+import { eventually, listProcesses, repositoryRoot, spawnTypescript, type TestProcess } from '../support/processes.js';
 
 describe('what npm start is told', () => {
   it('nothing: a free port, a database of its own, an hour in six seconds', () => {
@@ -35,6 +36,37 @@ describe('what npm start is told', () => {
     expect(() => startSettingsOf(args, environment)).toThrow(says);
     expect(() => startSettingsOf(args, environment)).not.toThrow('secret');
   });
+});
+
+describe('what npm start says before anything is built', () => {
+  it.each([
+    [[], /^Building first: .* about a minute/],
+    [['dist/src/index.js'], /^Building what has changed/],
+  ])('where there is %j', (files, said) => {
+    const place = fs.mkdtempSync(path.join(os.tmpdir(), 'clone-'));
+    try {
+      for (const file of ['tools/say-building.mjs', ...files]) {
+        fs.mkdirSync(path.join(place, path.dirname(file)), { recursive: true });
+        fs.copyFileSync(path.join(repositoryRoot, 'tools/say-building.mjs'), path.join(place, file));
+      }
+      const { stdout } = spawnSync(process.execPath, [path.join(place, 'tools/say-building.mjs')], {
+        encoding: 'utf8',
+      });
+      expect(stdout).toMatch(said);
+    } finally {
+      fs.rmSync(place, { recursive: true, force: true });
+    }
+  });
+
+  it.each(['start', 'simulator', 'demo:check', 'example:container', 'example:contract'])(
+    'npm run %s says it first',
+    (name) => {
+      const { scripts } = JSON.parse(fs.readFileSync(path.join(repositoryRoot, 'package.json'), 'utf8')) as {
+        scripts: Record<string, string>;
+      };
+      expect(scripts[name]).toMatch(/^node tools\/say-building\.mjs && tsc -b /);
+    },
+  );
 });
 
 describe('npm start', () => {

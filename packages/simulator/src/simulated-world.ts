@@ -50,7 +50,7 @@ export function buildWorld(options: SimulatorOptions) {
     notifications.publish(event);
   });
   const tokens = new RegistrationTokens(stream('tokens'), switches);
-  const book = new UsageBook(stream('metering records'), switches);
+  const book = new UsageBook(stream('metering records'), switches, sellerAccountId);
   const fleet = new ComputeFleet(sellerAccountId, stream('fleet'));
   const admission = new SoftwareAdmission(catalog, sellerAccountId, switches);
   const clientTokens = new ClientTokens();

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { BatchMeterUsageCommand, ResolveCustomerCommand } from '@aws-sdk/client-marketplace-metering';
 import { GetEntitlementsCommand } from '@aws-sdk/client-marketplace-entitlement-service';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { MarketplaceSimulator, type SimulatorOptions } from '../src/index.js';
+import { MarketplaceSimulator, type ProductIdentity, type SimulatorOptions, VirtualClock } from '../src/index.js';
 import { errorNameOf, meteringClient } from './marketplace-client.js';
 import { noon, startMarketplace, startMetering, stopMarketplaces } from './simulated-marketplace.js';
 
@@ -385,6 +385,23 @@ describe('starting and stopping', () => {
     }
     expect(names[1]).toEqual(names[0]);
     for (const [index, name] of (names[2] ?? []).entries()) expect(name).not.toBe(names[0]?.[index]);
+  });
+
+  it('gives no id of a record twice, whatever marketplaces of one seed there are: of sellers, buyers, hours', async () => {
+    const ids: (string | undefined)[] = [];
+    for (const [sellerAccountId, identity, startAt] of [
+      ['111122223333', 'license', '2026-11-11T10:20:00Z'],
+      ['444455556666', 'license', '2026-11-11T10:20:00Z'],
+      ['111122223333', 'legacy', '2026-11-11T10:20:00Z'],
+      ['111122223333', 'license', '2026-11-11T11:20:00Z'],
+    ] satisfies [string, ProductIdentity, string][]) {
+      const clock = new VirtualClock({ startAt: new Date(startAt), rate: 0 });
+      const { sim, record, meter } = await startMetering({ sellerAccountId, clock }, identity);
+      await meter(record());
+      ids.push(sim.bill()[0]?.meteringRecordId);
+    }
+    expect(ids).not.toContain(undefined);
+    expect(new Set(ids).size).toBe(ids.length);
   });
 });
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Operation } from '../wire/api-operation.js';
 import { type ProductIdentity } from '../market/listing.js';
 import { type SeededRandom } from '../seeded-random.js';
@@ -81,6 +82,7 @@ export class UsageBook {
   constructor(
     private readonly random: SeededRandom,
     private readonly switches: Readonly<Pick<Switches, 'otherAllocations'>>,
+    private readonly sellerAccountId: string,
   ) {}
 
   /**
@@ -91,9 +93,18 @@ export class UsageBook {
     const grain = grainOf(entry, token);
     const first = this.#lines.get(grain)?.line;
     if (first) return { found: this.#sameUsage(first, entry) ? 'same' : 'other', line: first };
-    const line = { ...entry, meteringRecordId: this.random.uuid() };
+    const line = { ...entry, meteringRecordId: this.#idOf(grain) };
     this.#lines.set(grain, { line, ...when });
     return { found: 'nothing', line };
+  }
+
+  /**
+   * AWS's ids are unique in the world. The seed’s are not: those of two marketplaces of one seed, or of one that has begun
+   * anew beside a ledger that has not, are told apart by what they are of.
+   */
+  #idOf(grain: string): string {
+    const place = createHash('sha256').update(`${this.sellerAccountId} ${grain}`).digest('hex');
+    return this.random.uuid().slice(0, -12) + place.slice(0, 12);
   }
 
   lines(): BillLine[] {
