@@ -10,9 +10,13 @@ import { SubmissionHold } from './settlement/submission-hold.js';
 import { selectUnsent, type UnsentUsage } from './settlement/unsent-usage.sql.js';
 import { countMetered, countWork, type WaitingWorkCount } from './run-once.sql.js';
 
-/** What is heard comes before what is sealed, what is sealed before what is sent, and what is told last. */
+/**
+ * What is heard comes before what is sealed, what is sealed before what is sent, and what is told last. Of an hour that a
+ * contract includes sealing says that AWS is to be asked, and goes on with the answer: by the next run, an hour later,
+ * AWS would take no more of it.
+ */
 const ORDER: readonly JobName[] = [
-  ...(['inbox', 'reconcile', 'entitlements', 'recovery', 'seal', 'submit'] as const),
+  ...(['inbox', 'reconcile', 'recovery', 'seal', 'entitlements', 'seal', 'submit'] as const),
   ...(['deadline', 'audit', 'proof', 'alerts', 'deliver', 'retention'] as const),
 ];
 const WITHIN_MS = 60_000;

@@ -131,6 +131,31 @@ describe('one run of all jobs, as for cron or Lambda', () => {
     await world.expectAllBilled();
   });
 
+  it('asks AWS what a contract includes and bills its last hour in the same run: at the next it is too late', async () => {
+    const units = { contractDimension: 'pack', covers: ['requests'] };
+    const product = { contractDimensions: ['pack'], includedUnits: [units] };
+    const contracts = await World.start({ lists: [PRODUCT_CODE], product });
+    try {
+      const buyer = await contracts.join('acme', { entitlements: [{ dimension: 'pack', value: 1000 }] });
+      const hourly = async (afterMs: number): Promise<void> => {
+        contracts.clock.advance(afterMs);
+        const report = await contracts.app.get(MarketplaceJobs).runOnce({ withinMs: 600_000 });
+        expect(report).toMatchObject({ outcome: 'done', left: [] });
+      };
+      contracts.clock.advance(0.25 * HOUR_MS);
+      await buyer.use(600);
+      await hourly(HOUR_MS);
+      await buyer.use(600);
+      contracts.clock.advance(0.25 * HOUR_MS);
+      buyer.cancel();
+      await contracts.hear();
+      await hourly(0.75 * HOUR_MS);
+      await contracts.expectUnits({ billed: { 'l-1': 200 }, included: 1000 });
+    } finally {
+      await contracts.stop();
+    }
+  });
+
   it('in a process that lives on: says which job failed, and refuses a time that is none', async () => {
     const jobs = world.app.get(MarketplaceJobs);
     for (const withinMs of [0, 999, 900_001, 1000.5, NaN])
