@@ -15,7 +15,7 @@ export const UNIT_SUITES = [
   'test/metering/recording/(event-id|javascript-input|usage-reading)',
   'test/metering/sealing/(allocation|answer-wait|balance-step|contract-history|contract-terms|folded-keys)',
   'test/metering/sealing/(included-quantity|ledger-spread|period-hours|planning-rule|quantity-steps|record-draft)',
-  'test/metering/sealing/(refused-usage|zero-records)',
+  'test/metering/sealing/(refused-usage|shared-hours|zero-records)',
   'test/metering/settlement/(deadlines|evidence|logged-answer|record-end|record-outcome|retry-pace)',
   'test/metering/submission/(answer-matcher|aws-error|batch-planner|bound-records|call-breaker|known-agreement)',
   'test/module/options',

@@ -50,6 +50,7 @@ export const SPECS_BY_RULE: Readonly<Record<string, readonly string[]>> = {
   'metering/sealing/quantity-steps': ['metering/sealing/quantity-steps'],
   'metering/sealing/record-draft': ['metering/sealing/record-draft'],
   'metering/sealing/refused-usage': ['metering/sealing/refused-usage'],
+  'metering/sealing/shared-hours': ['metering/sealing/shared-hours'],
   'metering/sealing/zero-records': ['metering/sealing/zero-records'],
   'metering/settlement/deadlines': ['metering/settlement/deadlines'],
   'metering/settlement/evidence': ['metering/settlement/evidence'],

@@ -6,7 +6,7 @@ import { earliestOf, HOUR_MS, hourOf, plusMs } from '../../runtime/clock.js';
 import { crashPoint } from '../../runtime/crash-point.js';
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { planCustomer, type Rollup } from './customer-plan.js';
-import { lockSealCursors, takeChanged } from './due-customers.sql.js';
+import { findCoTenants, lockSealCursors, takeChanged } from './due-customers.sql.js';
 import { endedHours, hasRecentEnd } from './ended-hours.js';
 import { replaceWanted } from './included-load.sql.js';
 import { type PlannedCustomer } from './planned-customer.js';
@@ -14,6 +14,7 @@ import { RecordWriter } from './record-writer.js';
 import { operationOf, SealingFacts } from './sealing-facts.js';
 import { loadWaitingRollups, rollupOf, setPlanStable } from './sealing-load.sql.js';
 import { nextLook, type SealingNotices } from './sealing-notices.js';
+import { shareHours, withSharedSubjects } from './shared-hours.js';
 import { markClosed, markWaiting, moveRecords, moveSealCursors, splitRollups } from './sealing-write.sql.js';
 import { TimelineFollower } from './timeline-follower.js';
 import { lastHourIsOverBefore } from './usage-taker.js';
@@ -42,6 +43,13 @@ export interface Frozen {
   isAsking: boolean;
 }
 
+export interface FreezeOptions {
+  /** Nothing more is recorded: see `HoursContext`. */
+  isLastPass?: boolean;
+  /** Without those who had the same subscriptions. */
+  isAlone?: boolean;
+}
+
 /**
  * Freezes rollups into metering records: everything about a chunk of customers in one READ COMMITTED transaction, so
  * that a crash leaves either all of it or none. Cursors only share out the work; safety rests on the grain's index, on
@@ -61,21 +69,20 @@ export class CustomerFreezer {
     this.writer = new RecordWriter(options);
   }
 
-  /** @param isLastPass nothing more is recorded: see `HoursContext` */
-  async freeze(tx: LedgerSql, customerIds: readonly string[], isLastPass = false): Promise<Frozen> {
+  async freeze(tx: LedgerSql, customerIds: readonly string[], how: FreezeOptions = {}): Promise<Frozen> {
     const { sellerAccount, clock, settleDelayMs, zeroRecordLeadMs, products, submission } = this.options;
     const times = { now: clock.now(), settleDelayMs, zeroRecordLeadMs, spreadMs: submission.spreadMs };
     await setPlanStable(tx);
-    const claimed = await lockSealCursors(tx, sellerAccount, customerIds);
+    const claimed = await this.claim(tx, customerIds, how.isAlone ?? false);
     if (claimed.length === 0) return { records: 0, annulled: 0, closed: [], isAsking: false };
     const changed = await takeChanged(tx, sellerAccount, claimed);
     crashPoint('seal.claimed');
-    const timelines = await this.loadTimelines(tx, sellerAccount, claimed, times.now);
+    const timelines = withSharedSubjects(await this.loadTimelines(tx, sellerAccount, claimed, times.now));
     if (changed.size > 0) await moveRecords(tx, sellerAccount, [...changed]);
     await this.takeLastHours(tx, timelines, times.now);
 
     const load = (): Promise<SealingFacts> =>
-      SealingFacts.load(tx, sellerAccount, timelines, products, times, isLastPass);
+      SealingFacts.load(tx, sellerAccount, timelines, products, times, how.isLastPass ?? false);
     let facts = await load();
     const annulled = await this.follower.follow(
       tx,
@@ -98,6 +105,16 @@ export class CustomerFreezer {
     crashPoint('seal.written');
     const closed = drafts.flatMap(({ row }) => (row.state === 'closed' ? [row.reason ?? ''] : []));
     return { records: drafts.length, annulled: annulled.length, closed, isAsking };
+  }
+
+  /** Who had one subscription one after the other is sealed together: AWS keeps one record an hour of both. */
+  private async claim(tx: LedgerSql, customerIds: readonly string[], isAlone: boolean): Promise<string[]> {
+    const { sellerAccount } = this.options;
+    const pairs = isAlone ? [] : await findCoTenants(tx, sellerAccount, customerIds);
+    const ids = new Set([...customerIds, ...pairs.map((pair) => pair.other_id)]);
+    const locked = await lockSealCursors(tx, sellerAccount, [...ids]);
+    const isApart = (id: string): boolean => pairs.some((pair) => pair.id === id && !locked.includes(pair.other_id));
+    return locked.filter((id) => !isApart(id));
   }
 
   /** The running hour of who has an end inside it: AWS takes it for one hour after the end only. */
@@ -123,7 +140,7 @@ export class CustomerFreezer {
       else rollups.set(row.customer_id, [rollupOf(row)]);
     }
     const { now } = facts.times;
-    return facts.timelines.map((customer) => {
+    const planned = facts.timelines.map((customer) => {
       const { customerId, productCode } = customer;
       const rule = facts.rule(customer);
       const listed = facts.optionsOf(productCode);
@@ -155,6 +172,7 @@ export class CustomerFreezer {
       };
       return { customer, plan, frame };
     });
+    return shareHours(planned);
   }
 
   private async finish(

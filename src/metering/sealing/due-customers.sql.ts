@@ -86,3 +86,23 @@ export function findUnknownSubjects(
     [sellerAccount],
   );
 }
+
+/** Of these customers those whose tenants had a subscription before or after another tenant, with that one's customer. */
+export function findCoTenants(
+  tx: LedgerSql,
+  sellerAccount: string,
+  customerIds: readonly string[],
+): Promise<{ id: string; other_id: string }[]> {
+  return tx.query(
+    `SELECT DISTINCT c.id::text AS id, other.id::text AS other_id
+     FROM marketplace.customer c
+     JOIN marketplace.claim own ON own.seller_account = $1 AND own.tenant_id = c.tenant_id
+       AND own.product_code = c.product_code AND own.undone_at IS NULL
+     JOIN marketplace.claim theirs ON theirs.seller_account = $1 AND theirs.subscription_id = own.subscription_id
+       AND theirs.tenant_id <> own.tenant_id AND theirs.undone_at IS NULL
+     JOIN marketplace.customer other ON other.seller_account = $1 AND other.product_code = c.product_code
+       AND other.tenant_id = theirs.tenant_id
+     WHERE c.seller_account = $1 AND c.id = ANY ($2::uuid[])`,
+    [sellerAccount, customerIds],
+  );
+}

@@ -124,10 +124,10 @@ export class HourSealer {
    */
   private async freezeChunk(
     ids: readonly string[],
-    how: { isAgain?: boolean; isLastPass?: boolean } = {},
+    how: { isAlone?: boolean; isLastPass?: boolean } = {},
   ): Promise<Frozen> {
     try {
-      const frozen = await this.database.transaction((tx) => this.freezer.freeze(tx, ids, how.isLastPass));
+      const frozen = await this.database.transaction((tx) => this.freezer.freeze(tx, ids, how));
       crashPoint('seal.committed');
       for (const id of ids) this.faults.works(id, `customer ${id} can be sealed again`);
       this.report(frozen);
@@ -136,7 +136,7 @@ export class HourSealer {
       if (isOutage(error)) throw error;
       const [first = '', ...others] = ids;
       if (others.length === 0) {
-        if (how.isAgain !== true) return this.freezeChunk(ids, { ...how, isAgain: true });
+        if (how.isAlone !== true) return this.freezeChunk(ids, { ...how, isAlone: true });
         await this.skip(first, error as Error);
         return NOTHING;
       }

@@ -21,9 +21,10 @@ export class RecordWriter {
   async write(tx: LedgerSql, facts: SealingFacts, planned: readonly PlannedCustomer[]): Promise<RecordDraft[]> {
     const { sellerAccount } = this.options;
     const periodIds = await this.periodRows(tx, facts, planned);
+    // Of periods, which tenants who had one subscription one after the other share.
+    const balances = new Map<string, { carry: Scaled; included: Scaled }>();
     const drafts = planned.flatMap(({ plan, frame }) => {
       const { productCode } = frame;
-      const balances = new Map<string, { carry: Scaled; included: Scaled }>();
       const balanceOf = (period: Period, dimension: string): { carry: Scaled; included: Scaled } => {
         const key = `${period.key} ${dimension}`;
         const known = balances.get(key) ?? facts.balanceOf(period, dimension);
