@@ -23,6 +23,11 @@ import {
  * held before for some minutes after a change.
  */
 const UNSETTLED_MAX_AGE_MS = 60_000;
+/**
+ * An answer that a replica whose clock goes before was given: asked again from here it would be thrown away, at each
+ * request until this clock has come as far. Clocks that are further apart raise `clockSkew`.
+ */
+const AHEAD_MAX_MS = 60_000;
 
 /** What AWS has said of one subscription. */
 interface Reading {
@@ -213,7 +218,7 @@ export class EntitlementService implements OnModuleInit {
     const hasEnded = entitlements.some(
       ({ expiresAt }) => expiresAt !== null && new Date(expiresAt) > fetchedAt && new Date(expiresAt) <= now,
     );
-    return ageMs >= 0 && ageMs <= this.options.entitlementMaxAgeMs && !hasEnded;
+    return ageMs >= -AHEAD_MAX_MS && ageMs <= this.options.entitlementMaxAgeMs && !hasEnded;
   }
 
   private viewOf(

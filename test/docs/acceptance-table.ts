@@ -10,7 +10,7 @@ export interface AcceptanceRow {
   malformed: string[];
 }
 
-const ENTRY = /^`(test\/[\w./-]+\.spec\.ts)` (\S.*)$/;
+const ENTRY = /^`((?:packages\/simulator\/)?test\/[\w./-]+\.spec\.ts)` (\S.*)$/;
 
 /**
  * Reads the tables: the first cell is the id, the last one holds the tests, apart by `<br>`, each as `` `file` title

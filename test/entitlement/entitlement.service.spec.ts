@@ -285,6 +285,20 @@ describe('D34: fails closed', () => {
   });
 });
 
+describe('replicas whose clocks differ by seconds', () => {
+  it('share an answer: the one that is behind does not ask at each request', async () => {
+    rooms.simulator.setEntitlements(agreement, [{ dimension: 'seats', value: 5 }]);
+    await rooms.entitlements.get(id);
+    const asked = calls();
+    const clock = { now: () => new Date(rooms.clock.now().getTime() - 20_000) };
+    const behind = await rooms.replica({ clock });
+    replicas.push(behind);
+    for (let request = 0; request < 3; request += 1)
+      expect(await behind.entitlements.get(id)).toMatchObject({ ageMs: 0, entitlements: [{ value: 5 }] });
+    expect(calls()).toBe(asked);
+  });
+});
+
 describe('while AWS is down', () => {
   beforeEach(async () => {
     rooms.simulator.setEntitlements(agreement, [
