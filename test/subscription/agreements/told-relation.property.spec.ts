@@ -152,6 +152,15 @@ const told: fc.Arbitrary<Told> = fc
     // What messages tell of and AWS, asked, does not date, nobody could date where they are lost.
     telling: isPartlyTold(telling) ? { ...telling, changeTold: 'all' as const } : telling,
   }))
+  // Nobody knows that what a partner sold is renewed before its end where nothing links the two.
+  .map(({ agreements, telling }) => ({
+    agreements: agreements.map((one) =>
+      telling.resold !== null && !telling.namesPrevious && one.endsAs === 'RENEWED'
+        ? { ...one, plannedAt: one.endsAt }
+        : one,
+    ),
+    telling,
+  }))
   // A message that names no end is not the word that there is none.
   .map(({ agreements, telling }) => ({
     agreements: agreements.map((one) =>
@@ -298,7 +307,8 @@ function agreementsOf(chapters: readonly Chapter[], begins: number, isEnded: boo
     // Neither a conversion nor the end of a trial so near its agreement's end that nobody could tell them apart.
     if (one.convertedAt !== null && one.convertedAt > one.endsAt - CONFUSED_MS) one.convertedAt = null;
     if (one.endsAs === 'EXPIRED' && Number.isFinite(one.endsAt)) one.plannedAt = one.endsAt;
-    else if (one.endsAs === 'RENEWED') one.plannedAt = one.endsAt;
+    // A renewal may begin before the end that was signed.
+    else if (one.endsAs === 'RENEWED') one.plannedAt = one.endsAt + (chapters[index]!.plannedAfter ?? 0);
     else {
       const after = chapters[index]!.plannedAfter;
       one.plannedAt =
