@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LedgerDatabase } from '../database/ledger-database.js';
+import { ClockWatch } from '../events/clock-watch.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { type JobName, JobScheduler } from '../runtime/job-scheduler.js';
@@ -21,6 +22,9 @@ const ORDER: readonly JobName[] = [
 ];
 const WITHIN_MS = 60_000;
 const WITHIN_MAX_MS = 900_000;
+const CLOCK_REFUSED =
+  'the clock of this machine and the database’s are too far apart: until they agree no job seals, sends or decides ' +
+  'anything here. Check time synchronisation; the alert clockSkew says how far they are apart.';
 
 /** How long `MarketplaceJobs.runOnce` may take. */
 export interface RunOnceOptions {
@@ -43,8 +47,11 @@ export interface RunReport {
   metered: number;
   /** How often all jobs were run. */
   passes: number;
-  /** Jobs that failed in the last pass, and with what. */
-  failures: { job: JobName | 'queues'; message: string }[];
+  /**
+   * Jobs that failed in the last pass, and with what. `clock`: that of this machine is wrong, so that no job decided
+   * anything.
+   */
+  failures: { job: JobName | 'queues' | 'clock'; message: string }[];
   /** Whether the submission is held: then nothing is sent. */
   isHeld: boolean;
   /** What could be done now and is not done. */
@@ -62,6 +69,7 @@ export class MarketplaceJobs {
     private readonly scheduler: JobScheduler,
     private readonly queues: QueueIntake,
     private readonly hold: SubmissionHold,
+    private readonly clock: ClockWatch,
   ) {}
 
   /**
@@ -106,7 +114,7 @@ export class MarketplaceJobs {
 
   private async pass(timeUp: AbortSignal): Promise<RunReport['failures']> {
     const failures: RunReport['failures'] = [];
-    const attempt = async (job: JobName | 'queues', work: () => Promise<void>): Promise<void> => {
+    const attempt = async (job: RunReport['failures'][number]['job'], work: () => Promise<void>): Promise<void> => {
       if (timeUp.aborted) return;
       try {
         await work();
@@ -115,6 +123,9 @@ export class MarketplaceJobs {
         failures.push({ job, message: redactedText((error as Error).message) });
       }
     };
+    await attempt('clock', async () => {
+      if (!(await this.clock.isTrusted())) throw new Error(CLOCK_REFUSED);
+    });
     await attempt('queues', () => this.queues.receiveOnce(timeUp));
     const jobs = ORDER.filter((name) => this.scheduler.names.includes(name));
     for (const name of jobs) await attempt(name, () => this.scheduler.runOnce(name, timeUp));

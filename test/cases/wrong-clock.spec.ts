@@ -1,5 +1,5 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
-import { JobScheduler, RegistrationService } from '../../src/index.js';
+import { JobScheduler, MarketplaceJobs, RegistrationService } from '../../src/index.js';
 import { ClockGuard } from '../../src/database/clock-guard.js';
 import { DatabaseClock } from '../../src/options/clock.js';
 import { HOUR_MS } from '../../src/runtime/clock.js';
@@ -58,6 +58,12 @@ it.each([
     for (const job of wrong.get(JobScheduler).names) await world.runOn(wrong, job);
     expect(await decided(world)).toEqual(before);
     expect(world.simulator.calls({ operation: 'BatchMeterUsage' })).toEqual([]);
+    // A cron host whose run does nothing is told so by its exit code, too.
+    expect(await wrong.get(MarketplaceJobs).runOnce()).toMatchObject({
+      ...{ outcome: 'failed', exitCode: 1, metered: 0 },
+      failures: [{ job: 'clock', message: expect.stringContaining('too far apart') }],
+    });
+    expect(await decided(world)).toEqual(before);
     const [alert] = (await world.alerts()).filter(({ kind }) => kind === 'clockSkew');
     expect(alert).toMatchObject({ severity: 'critical', message: expect.stringContaining('decides nothing') });
 
