@@ -65,7 +65,7 @@ describe('a transaction of the host that stays open', () => {
       180,
       [
         ['10', 5 + 7],
-        ['13', 11],
+        ['12', 11],
       ],
     ],
   ] as const)(
