@@ -67,6 +67,13 @@ describe('a dimension that sold the excess of others in blocks', () => {
       await world.expectUnits({ billed: { 'l-1': 2000 }, included: 1000, records: { 'held noHour': 400 } });
       await world.restart({ options: { products: alone } });
       const again = await world.join('globex');
+      const [held] = await world.records<{ id: string }>(`disposition = 'held'`);
+      const { subscriptionId } = again;
+      const rebill = world.app.get(RecordResolution).rebill(held!.id, { by: 'ada', reason: 'r' }, { subscriptionId });
+      await expect(rebill).rejects.toMatchObject({
+        code: 'TRANSITION_REFUSED',
+        message: expect.stringContaining('1000 are one of dimension overage'),
+      });
       await again.use(3, { dimension: 'overage', productCode: PRODUCT_CODE });
       await world.pass(2);
       const { billed } = await world.expectConserved();

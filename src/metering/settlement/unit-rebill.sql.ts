@@ -1,4 +1,5 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
+import { type OpenBook } from '../../subscription/dimension-unit.js';
 
 /** A subscription that may take units. Ids that were folded stand for what they live on in. */
 export async function selectSubscription(
@@ -26,18 +27,19 @@ export async function selectUnits(tx: LedgerSql, sellerAccount: string, recordId
   return row?.units ?? '0';
 }
 
-/** The largest block in which a record of the same period and dimension was sold; 1 where it has no period. */
-export async function selectBlock(
+/** How a record's period has sold its dimension: the largest block, 1 where it has no period, and of which usage. */
+export async function selectSold(
   tx: LedgerSql,
   sellerAccount: string,
   { period_id: periodId, dimension }: { period_id: string | null; dimension: string },
-): Promise<string> {
-  const [row] = await tx.query<{ block: string | null }>(
-    `SELECT trim_scale(max(block))::text AS block FROM marketplace.metering_record
-     WHERE seller_account = $1 AND period_id = $2 AND dimension = $3`,
+): Promise<OpenBook> {
+  const [row] = await tx.query<{ block: number | null; covers: string[] | null }>(
+    `SELECT max(block)::integer AS block,
+       (array_agg(included_by -> 'covers' ORDER BY hour DESC) FILTER (WHERE included_by IS NOT NULL))[1] AS covers
+     FROM marketplace.metering_record WHERE seller_account = $1 AND period_id = $2 AND dimension = $3`,
     [sellerAccount, periodId, dimension],
   );
-  return row?.block ?? '1';
+  return { dimension, block: row?.block ?? 1, covers: row?.covers ?? null };
 }
 
 /**

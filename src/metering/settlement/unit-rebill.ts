@@ -6,11 +6,12 @@ import { type ResolvedOptions } from '../../options/resolved-options.js';
 import { plusMs } from '../../runtime/clock.js';
 import { RESOLVED_OPTIONS } from '../../runtime/tokens.js';
 import { insertSubjects } from '../../subscription/chain/subject.sql.js';
+import { isOtherUnit } from '../../subscription/dimension-unit.js';
 import { eventIdOf } from '../recording/event-id.js';
 import { type LockedRecord } from './metering-record.sql.js';
 import { RecordTransitions } from './record-transition.js';
 import { requirePast } from './resolution-refusal.js';
-import { insertRebilledUsage, selectBlock, selectSubscription, selectUnits } from './unit-rebill.sql.js';
+import { insertRebilledUsage, selectSold, selectSubscription, selectUnits } from './unit-rebill.sql.js';
 
 /** Who is to pay for rebilled units, and when they count as used. */
 export interface RebillTarget {
@@ -85,19 +86,22 @@ export class UnitRebill {
     return id;
   }
 
-  /** What was used is counted in blocks no more: each unit of it would be billed as one of them. */
+  /** What was used is counted otherwise now: each unit of it would be billed as one of another kind. */
   private async requireSameUnits(tx: LedgerSql, record: LockedRecord): Promise<void> {
     const { sellerAccount, products } = this.options;
     const { product_code: productCode, dimension } = record;
     const product = products.find((listed) => listed.productCode === productCode);
-    if (product && billedDimensionsOf(product).includes(dimension)) return;
-    const block = await selectBlock(tx, sellerAccount, record);
-    if (block === '1') return;
+    const sold = await selectSold(tx, sellerAccount, record);
+    const isBilled = product && billedDimensionsOf(product).includes(dimension);
+    if (isBilled ? !isOtherUnit(sold, product.includedUnits) : sold.block === 1) return;
+    const { block, covers } = sold;
+    const of = block === 1 ? 'are of that dimension itself' : `of which ${block} are one of dimension ${dimension}`;
     throw new MarketplaceMeteringError(
       'TRANSITION_REFUSED',
-      `Record ${record.id} counts units of which ${block} are one of dimension ${dimension}, and the options do not say ` +
-        `so any more: each would be billed as one. Name ${dimension} in includedUnits[].excessDimension of product ` +
-        `${productCode} again, or record what is to be billed as usage of another dimension and write this one off.`,
+      `Record ${record.id} counts units ${of}, and the options do not say so any more: each would be billed as one of ` +
+        `another kind. Name ${dimension} in includedUnits[].excessDimension of product ${productCode} as before` +
+        `${covers === null ? '' : ` (for ${covers.join(', ')})`}, or record what is to be billed as usage of another ` +
+        'dimension and write this one off.',
     );
   }
 }
