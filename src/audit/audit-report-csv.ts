@@ -51,10 +51,12 @@ export function auditReportCsv(report: AuditReport): string {
 }
 
 /** A sheet takes a text that begins so for a formula: a quote before it keeps it a text. */
-const FORMULA = /^[=+\-@\t\r]/;
+const FORMULA = /^[=+\-@\t\r\n]/;
+/** No sum works over a number that was made a text. */
+const NUMBER = /^-\d+(\.\d+)?$/;
 
 function cell(text: string): string {
-  const safe = FORMULA.test(text) ? `'${text}` : text;
+  const safe = FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 

@@ -61,6 +61,23 @@ describe('the report as a table', () => {
     ]);
   });
 
+  it.each([
+    ['-12', '-12'],
+    ['-0.5', '-0.5'],
+    ['9007199254740993.000000000001', '9007199254740993.000000000001'],
+    ['-1+1', "'-1+1"],
+    ['-12a', "'-12a"],
+    ['-', "'-"],
+    ['+12', "'+12"],
+    ['\n=1', '"\'\n=1"'],
+    ['\t=1', "'\t=1"],
+    ['@x', "'@x"],
+  ])('leaves numbers as they are, and makes a text of what a sheet would compute: %j', (text, cell) => {
+    const total = { ...REPORT.totals[0]!, dimension: text };
+    const csv = auditReportCsv({ ...REPORT, totals: [total], incidents: [], coverage: [], unclear: [], open: [] });
+    expect(csv.slice(csv.indexOf('total'))).toBe(`total,,larkspur,${cell},,,,,,5,4,,,,\r\n`);
+  });
+
   it('says what is early, what may be read, whose attempt is unclear and why, and what is absent', () => {
     const [coverage, unclear, open] = [REPORT.coverage[0]!, REPORT.unclear[0]!, REPORT.open[0]!];
     const early = [{ from: '2026-11-11T12:00:00.000Z', to: '2026-11-11T13:00:00.000Z' }];
