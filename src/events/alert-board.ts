@@ -120,6 +120,16 @@ export class AlertBoard {
     return entry;
   }
 
+  /** The details of an open alert that somebody has taken on; null where nobody has, or none is open. */
+  async takenOn(tx: LedgerSql, kind: AlertKind, subject: string): Promise<Record<string, unknown> | null> {
+    const [row] = await tx.query<{ details: Record<string, unknown> }>(
+      `SELECT details FROM marketplace.alert WHERE seller_account = $1 AND kind = $2 AND subject = $3
+         AND resolved_at IS NULL AND acknowledged_at IS NOT NULL FOR UPDATE`,
+      [this.options.sellerAccount, kind, storableText(subject)],
+    );
+    return row?.details ?? null;
+  }
+
   /** Subjects of the open alerts of a kind. */
   async openSubjects(sql: LedgerSql, kind: AlertKind): Promise<string[]> {
     const rows = await sql.query<{ subject: string }>(

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { type RootOptions } from '../../src/index.js';
+import { Alerts, type RootOptions } from '../../src/index.js';
 import { AwsClients } from '../../src/aws/aws-clients.js';
 import { type QueueAudience, QueueListener, regionOf } from '../../src/aws/queue-listener.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
@@ -92,6 +92,38 @@ describe('a queue', () => {
     };
     await receive(host);
     expect(await storedBy(host)).toHaveLength(1);
+  });
+
+  it('whose unreadable messages somebody has taken on tells of those that are unreadable for another reason', async () => {
+    const host = await reader();
+    const told = async (): Promise<number> => {
+      const rows = await host.database.query(
+        `SELECT FROM marketplace.outbox_event WHERE type = 'alert.raised' AND payload->>'subject' = $1`,
+        [`sqs:${queue.name}`],
+      );
+      return rows.length;
+    };
+    const takeOn = (): Promise<unknown> =>
+      host.app
+        .get(Alerts)
+        .acknowledge(
+          { kind: 'messageDeadLettered', subject: `sqs:${queue.name}` },
+          { by: 'ada', note: 'a rule of ours' },
+        );
+    await queue.send('not json');
+    await receive(host);
+    await takeOn();
+    await queue.send('not json either');
+    await receive(host);
+    expect(await told()).toBe(1);
+    // In one batch with what is known, whichever comes last.
+    await queue.send('no json', legacyMessage('subscribe-anew'), 'no json again');
+    await receive(host);
+    expect(await told()).toBe(2);
+    await takeOn();
+    await queue.send(legacyMessage('subscribe-anew'));
+    await receive(host);
+    expect(await told()).toBe(2);
   });
 
   it('that brings a message twice, at once and later, has it stored once', async () => {

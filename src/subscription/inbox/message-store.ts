@@ -28,18 +28,27 @@ export class MessageStore {
     return { received, repeated: messages.length - received };
   }
 
-  /** One alert for each way in: a rule that sends too much would otherwise make thousands. */
+  /**
+   * One alert for each way in: a rule that sends too much would otherwise make thousands. Who has taken it on has taken
+   * on what it said: a message that is unreadable for another reason opens it anew, and is told.
+   */
   private async tellOf(deadLettered: readonly ReceivedMessage[], tx: LedgerSql): Promise<void> {
-    const [last] = deadLettered.slice(-1);
-    if (last === undefined || !('deadLettered' in last.content)) return;
+    const reasons = deadLettered.flatMap(({ content }) => ('deadLettered' in content ? [content.deadLettered] : []));
+    const via = deadLettered[0]?.via ?? '';
+    const taken = await this.alerts.takenOn(tx, 'messageDeadLettered', via);
+    const other = taken === null ? undefined : reasons.find((reason) => reason !== taken.reason);
+    if (other !== undefined) await this.alerts.resolve(tx, 'messageDeadLettered', via);
+    const reason = other ?? reasons.at(-1);
+    if (reason === undefined) return;
     await this.alerts.raise(tx, {
       kind: 'messageDeadLettered',
-      subject: last.via,
+      subject: via,
       severity: 'warning',
       message:
-        `A message that came by ${last.via} is set aside: ${last.content.deadLettered}. If it is one of AWS ` +
+        `A message that came by ${via} is set aside: ${reason}. If it is one of AWS ` +
         'Marketplace, the subscription it speaks of may ' +
         'stand wrong; if not, narrow the rule or the topic that sends it.',
+      details: { reason },
     });
   }
 }
