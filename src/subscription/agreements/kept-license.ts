@@ -10,12 +10,19 @@ import { type ChainAgreement } from './subscription-state.js';
  * AWS tells so. Where no end is known either, it is waited for as long as for Created.
  */
 export function startingInTurn<T extends ChainAgreement>(chain: readonly T[]): T[] {
-  return chain.map((agreement) => {
+  const lives = new Map<string, AgreementLife>();
+  const lifeOf = (agreement: T): AgreementLife => {
+    const known = lives.get(agreement.id);
+    if (known) return known;
+    lives.set(agreement.id, agreement.life);
     const previous = chain.find(
       ({ id, aliasIds }) => agreement.previousId !== null && [id, ...aliasIds].includes(agreement.previousId),
     );
-    return previous === undefined ? agreement : { ...agreement, life: startingAfter(previous.life, agreement.life) };
-  });
+    const life = previous === undefined ? agreement.life : startingAfter(lifeOf(previous), agreement.life);
+    lives.set(agreement.id, life);
+    return life;
+  };
+  return chain.map((agreement) => ({ ...agreement, life: lifeOf(agreement) }));
 }
 
 function startingAfter(previous: AgreementLife, life: AgreementLife): AgreementLife {
@@ -23,7 +30,9 @@ function startingAfter(previous: AgreementLife, life: AgreementLife): AgreementL
   // Who has only arrived is told apart by the start that follows.
   if (start === null || start.isTold || start.confirmedAt === null) return life;
   const over = previous.end?.at ?? previous.plannedEndAt;
-  const at = latest(start.at, over);
-  const confirmedAt = latest(start.confirmedAt, over ?? plusMs(start.at, LICENSE_ALONE_MS));
+  // Nor does it start before that one has, which may start in its turn itself.
+  const begun = previous.start?.at ?? null;
+  const at = latest(start.at, over, begun);
+  const confirmedAt = latest(start.confirmedAt, over ?? plusMs(start.at, LICENSE_ALONE_MS), begun);
   return { ...life, start: { ...start, at, confirmedAt } };
 }

@@ -53,6 +53,26 @@ describe('what keeps the license of the agreement before, and tells no start', (
     expect(startAfter([PLANNED], [LICENSE], { previousId: 'x' })).toEqual(['12-11 00:00', '12-11 00:00']);
   });
 
+  it.each(['abc', 'cba', 'bca'])('starts not before that one, which may start in its turn itself (%s)', (order) => {
+    const asking = asked('11-11 09:20');
+    const chain = [
+      agreement('a', [PLANNED], asking),
+      agreement('b', [LICENSE], asking, { previousId: 'a' }),
+      agreement('c', [fact('c', '11-11 09:05', 'license.updated')], asking, { previousId: 'b' }),
+    ].sort((one, other) => order.indexOf(one.id) - order.indexOf(other.id));
+    const starts = startingInTurn(chain).flatMap(({ id, life: { start } }) => (id === 'a' ? [] : [start]));
+    expect(starts).toEqual(
+      [1, 2].map(() => ({ at: instant('12-11 00:00'), isTold: false, confirmedAt: instant('12-11 00:00') })),
+    );
+  });
+
+  it('is read, too, where two are said to follow each other', () => {
+    const chain = ['a', 'b'].map((id) =>
+      agreement(id, [], asked('11-11 09:20'), { previousId: id === 'a' ? 'b' : 'a' }),
+    );
+    expect(startingInTurn(chain)).toEqual(chain);
+  });
+
   it('waits a day, too, where AWS may not be asked', () => {
     expect(startAfter([RUNS], [LICENSE], { asking: MAY_NOT_ASK })).toEqual(['11-11 09:00', '11-12 09:00']);
   });
