@@ -242,6 +242,25 @@ describe('K27 a term with 700 of 1,000 used that renews at midnight', () => {
     },
   );
 
+  it.each(['newLicense', 'sameLicense', 'sameAgreement'] as const)(
+    'gives July units of its own where the options say how many (%s)',
+    async (as) => {
+      const startAt = at('2026-06-30T21:00:00Z');
+      await withWorld(contract({ units: 1000 }, { startAt }), async (world) => {
+        const buyer = await world.join('acme', { endsAt: at('2026-07-01T00:00:00Z') });
+        await buyer.use(700);
+        await world.goTo('2026-06-30T22:30:00Z');
+        buyer.renew({ as, startsAt: at('2026-07-01T00:00:00Z'), endsAt: at('2027-07-01T00:00:00Z') });
+        await world.hear();
+        await world.goTo('2026-06-30T23:45:00Z');
+        await world.goTo('2026-07-01T00:20:00Z');
+        await buyer.use(1100);
+        await world.pass(3);
+        await world.expectUnits({ billed: { [as === 'sameAgreement' ? 'l-1' : 'l-2']: 100 }, included: 1700 });
+      });
+    },
+  );
+
   it('lets unused units roll over where the options say so', async () => {
     const startAt = at('2026-06-30T21:00:00Z');
     await withWorld(contract({ rollsOver: true }, { startAt }), async (world) => {

@@ -28,6 +28,16 @@ export function termStarts(
   return [...new Set([hourNumberOf(startsAt), ...later.map(({ at }) => hourFrom(at))])];
 }
 
+/**
+ * When an agreement went on with units of its own, by the ends that it was told to have: at each that a later one has
+ * taken the place of.
+ * @param ends in the order in which they were heard
+ */
+export function renewalsBy(ends: readonly Date[]): Date[] {
+  const latest = ends.map((_, index) => Math.max(...ends.slice(0, index + 1).map(Number)));
+  return [...new Set(latest)].slice(0, -1).map((time) => new Date(time));
+}
+
 /** The first month of an agreement that begins at or after an instant. */
 export function monthFrom(startsAt: Date, renewals: readonly Date[], instant: Date): Date {
   // Two, for a month that lacks the day ends a term with its last.

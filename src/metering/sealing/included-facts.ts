@@ -16,7 +16,7 @@ import {
   optionsAt,
   unitsOf,
 } from './contract-history.js';
-import { monthFrom } from './contract-terms.js';
+import { monthFrom, renewalsBy } from './contract-terms.js';
 import { type CountedUsageRow, loadGivenUnits, loadSaid, type SaidRow, sumCountedUsage } from './included-load.sql.js';
 import { IncludedPool, type KnownQuantity, type PoolTerms, poolTermsOf } from './included-pool.js';
 import { type Period } from './period.js';
@@ -67,10 +67,7 @@ export class IncludedFacts {
       ),
     );
     const histories = await loadHistories(tx, sellerAccount, [...products.values()]);
-    const isNeeded = concerned.some(({ productCode }) =>
-      products.get(productCode)?.includedUnits.some((units) => histories.get(units)?.needsSaid),
-    );
-    const said = isNeeded ? await loadSaid(tx, sellerAccount, [...agreements]) : [];
+    const said = await loadSaid(tx, sellerAccount, [...agreements]);
     const facts = new IncludedFacts(
       products,
       new Map(said.map((row) => [row.agreement_id, row])),
@@ -184,7 +181,11 @@ export class IncludedFacts {
     // What AWS was asked for and never said has included nothing that could be taken back.
     const options = said ? given : given.filter((one) => !isAsked(one));
     const startsAt = this.said.get(period.agreementId)?.first_run_at ?? period.spans[0]?.startsAt ?? this.now;
-    const renewals = said?.of(oneOf(namesOf(given))).renewals ?? [];
+    const renewals = [
+      ...(said?.of(oneOf(namesOf(given))).renewals ?? []),
+      // Where AWS is asked, its answers name the end of what was bought.
+      ...(units.units === undefined ? [] : renewalsBy(this.endsOf(period))),
+    ];
     const counted = countedOptions(options, (from) => monthFrom(startsAt, renewals, from));
     const steps = stepsInForce(
       counted.map(({ from }, index) => ({
@@ -197,11 +198,16 @@ export class IncludedFacts {
   }
 
   private saidOf(period: Period): AskedQuantity | null {
-    const ids = [period.agreementId, ...period.spans.flatMap(({ aliasAgreementIds }) => aliasAgreementIds)];
-    return askedQuantityOf(
-      period,
-      [...new Set(ids)].flatMap((id) => this.said.get(id) ?? []),
-    );
+    return askedQuantityOf(period, this.rowsOf(period));
+  }
+
+  private endsOf(period: Period): Date[] {
+    return this.rowsOf(period).flatMap(({ ends }) => ends.map((end) => new Date(end)));
+  }
+
+  private rowsOf({ agreementId, spans }: Period): SaidRow[] {
+    const ids = [agreementId, ...spans.flatMap(({ aliasAgreementIds }) => aliasAgreementIds)];
+    return [...new Set(ids)].flatMap((id) => this.said.get(id) ?? []);
   }
 }
 
@@ -226,8 +232,6 @@ interface ContractHistory {
   options: readonly ContractOptions[];
   /** Dimensions of records that share the units, or did. */
   sharers: readonly string[];
-  /** Whether it takes what AWS has said, or told, of an agreement. */
-  needsSaid: boolean;
 }
 
 async function loadHistories(
@@ -250,8 +254,7 @@ async function loadHistories(
         const were = options.flatMap(({ entries }) => entries);
         const former = were.flatMap(billedTogether).filter((dimension) => !others.has(dimension));
         const sharers = [...new Set([...billedTogether(entry), ...former])];
-        const needsSaid = were.some(({ units, per }) => units === undefined || per === 'month');
-        return [entry, { options, sharers, needsSaid }] as const;
+        return [entry, { options, sharers }] as const;
       });
     }),
   );

@@ -12,6 +12,8 @@ export interface SaidRow {
   empty_since: Date | null;
   /** Instants of messages that something was amended, in the order of time. */
   told: string[];
+  /** Ends that its agreement was told to have, in the order in which they were heard. */
+  ends: string[];
   /** Of a product in its buyer's account: when it first ran there. Its agreement begins earlier, for usage of before. */
   first_run_at: Date | null;
 }
@@ -20,7 +22,7 @@ export interface SaidRow {
 export function loadSaid(tx: LedgerSql, sellerAccount: string, agreementIds: readonly string[]): Promise<SaidRow[]> {
   return tx.query<SaidRow>(
     `SELECT a.id AS agreement_id, coalesce(history.said, '[]') AS said, s.fetched_at, s.empty_since,
-       coalesce(heard.told, '[]') AS told, installation.first_run_at
+       coalesce(heard.told, '[]') AS told, coalesce(planned.ends, '[]') AS ends, installation.first_run_at
      FROM unnest($2::uuid[]) AS a (id)
      LEFT JOIN LATERAL (
        SELECT jsonb_agg(jsonb_build_object('fetchedAt', fetched_at, 'otherwiseAt', otherwise_at,
@@ -42,6 +44,10 @@ export function loadSaid(tx: LedgerSql, sellerAccount: string, agreementIds: rea
          WHERE g.seller_account = $1 AND g.id = a.id
        ) AS message
      ) AS heard ON true
+     LEFT JOIN LATERAL (
+       SELECT jsonb_agg(f.details ->> 'endTime' ORDER BY f.heard_at, f.at, f.id) AS ends FROM marketplace.fact f
+       WHERE f.seller_account = $1 AND f.agreement_id = a.id AND f.details ->> 'endTime' IS NOT NULL
+     ) AS planned ON true
      LEFT JOIN LATERAL (
        SELECT min(f.heard_at) AS first_run_at FROM marketplace.agreement g
        JOIN marketplace.product p ON p.seller_account = $1 AND p.product_code = g.product_code AND p.type <> 'saas'

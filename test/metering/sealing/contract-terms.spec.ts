@@ -5,6 +5,7 @@ import {
   hourNumberOf,
   monthFrom,
   plusMonths,
+  renewalsBy,
   termStarts,
 } from '../../../src/metering/sealing/contract-terms.js';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
@@ -100,6 +101,18 @@ describe('months that begin as the agreement is renewed', () => {
     };
     termStarts(at('2025-07-01T00:00:00Z'), { renewals, until: at('2025-09-15T00:00:00Z'), perAt });
     expect(starts).toEqual(['2025-09-01']);
+  });
+});
+
+describe('renewals by the ends of an agreement', () => {
+  it.each<[string, number[], number[]]>([
+    ['none where none was told', [], []],
+    ['none of one end, however often it is told', [5, 5, 5], []],
+    ['one at each end that a later one took the place of', [5, 5, 9, 12], [5, 9]],
+    ['none where it comes nearer, or back to what it was', [9, 5, 9], []],
+    ['one at the latest of before', [9, 5, 12], [9]],
+  ])('%s', (_, ends, expected) => {
+    expect(renewalsBy(ends.map((day) => new Date(day))).map(Number)).toEqual(expected);
   });
 });
 
