@@ -29,6 +29,7 @@ import { EventDeliveries } from './events/event-deliveries.service.js';
 import { EVENTS_PROVIDERS } from './events/events.providers.js';
 import { misspelledVariables } from './options/misspelled-variables.js';
 import { type Options } from './options/options.js';
+import { givenOptions, optionsMadeBy } from './options/given-options.js';
 import { type ResolvedOptions, resolveOptions } from './options/resolved-options.js';
 import {
   type AsyncOptions,
@@ -102,7 +103,10 @@ export class MarketplaceMeteringModule implements OnModuleInit {
    * @throws OptionsInvalidError when the application starts, with every problem at once
    */
   static forRoot(options: RootOptions = {}): DynamicModule {
-    const { name, isGlobal, decorators, openApi, registration, notifications, admin, ...rest } = options;
+    const { name, isGlobal, decorators, openApi, registration, notifications, admin, ...rest } = givenOptions(
+      options,
+      'forRoot',
+    );
     const { path, controller, ...waysIn } = notifications === false ? {} : (notifications ?? {});
     const endpoint = notifications === false ? notifications : definedOnly({ path, controller });
     const statics = definedOnly({ name, isGlobal, decorators, openApi, registration, notifications: endpoint, admin });
@@ -112,10 +116,12 @@ export class MarketplaceMeteringModule implements OnModuleInit {
 
   /** As `forRoot`, with options made by a factory, a class or an existing provider. */
   static forRootAsync(options: AsyncOptions): DynamicModule {
+    givenOptions(options, 'forRootAsync');
     return assemble(options, options.imports ?? [], asyncOptionsProviders(options));
   }
 
   async onModuleInit(): Promise<void> {
+    refuseBare(this.modules);
     refuseCollisions(this.modules, MarketplaceMeteringModule);
     const name = this.instance.get<string | undefined>(INSTANCE_NAME);
     await this.instance.get(getMarketplaceToken(ProductCatalog, name)).sync();
@@ -137,7 +143,7 @@ function resolvedBy(given: Pick<FactoryProvider<Options | Promise<Options>>, 'us
       inject: [GIVEN_OPTIONS, OPTIONS_OF_TEST],
       useFactory: (options: Options, ofTest: (given: Options) => Options) => {
         warnOfMisspelled(process.env);
-        return resolveOptions(ofTest(options));
+        return resolveOptions(ofTest(givenOptions(options, 'The factory of forRootAsync')));
       },
     },
   ];
@@ -152,8 +158,7 @@ function warnOfMisspelled(environment: NodeJS.ProcessEnv): void {
 }
 
 function asyncOptionsProviders(options: AsyncOptions): Provider[] {
-  const fromFactory = (factory: MarketplaceOptionsFactory): Options | Promise<Options> =>
-    factory.createMarketplaceOptions();
+  const fromFactory = (factory: MarketplaceOptionsFactory): Options | Promise<Options> => optionsMadeBy(factory);
   const { useFactory, useClass, useExisting } = options;
   const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined).length;
   if (ways === 1 && useFactory) {
@@ -186,6 +191,19 @@ function refuseLazyLoading(modules: ModulesContainer): void {
     'MarketplaceMeteringModule cannot come through LazyModuleLoader: Nest would start none of its jobs and mount none ' +
       'of its routes. Import it in a module that is there when the application starts; isGlobal: true (the default) ' +
       'shows its services to modules that are loaded later.',
+  );
+}
+
+/** The class alone brings no options, and none of its services. */
+function refuseBare(modules: ModulesContainer): void {
+  const isBare = [...modules.values()].some(
+    ({ metatype, providers }) => metatype === MarketplaceMeteringModule && !providers.has(INSTANCE_NAME),
+  );
+  if (!isBare) return;
+  throw new MarketplaceMeteringError(
+    'OPTIONS_INVALID',
+    'A module imports MarketplaceMeteringModule itself: import MarketplaceMeteringModule.forRoot(…) or forRootAsync(…), ' +
+      'once; isGlobal: true (the default) shows its services to all other modules.',
   );
 }
 
