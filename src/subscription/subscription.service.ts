@@ -74,7 +74,7 @@ export class SubscriptionService {
   /** All subscriptions that a tenant has, what is in force first; ended ones stay listed. */
   async forTenant(tenantId: string, { productCode }: { productCode?: string } = {}): Promise<Subscription[]> {
     // A name that Postgres does not take is nobody's; it may come out of a request.
-    if (![tenantId, productCode ?? ''].every((name) => isStorable(name))) return [];
+    if ([tenantId, productCode].some((name) => typeof name === 'string' && !isStorable(name))) return [];
     const { sellerAccount, clock } = this.options;
     const now = clock.now();
     const ids = await selectSubscriptionsOfTenant(this.database, sellerAccount, {

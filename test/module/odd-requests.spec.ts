@@ -247,5 +247,8 @@ describe.each(PLATFORMS)('odd requests (G16), on %s', (platform) => {
       }),
       { numRuns: 300 },
     );
+    // What has no text at all.
+    expect(await subscriptions.forTenant(Object.create(null) as never)).toEqual([]);
+    expect(await subscriptions.forTenant('a\0b', { productCode: 'c\0d' })).toEqual([]);
   });
 });
