@@ -1,7 +1,8 @@
 // The end of `npm run build`: tells Node that what is in dist/commonjs is CommonJS, whatever the package around it is,
 // takes out what an earlier build has left of sources that are gone, which would be packed along, and lays the
 // declarations beside the CommonJS of this package, which is built without them and without comments.
-import { copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 
 const root = new URL('../', import.meta.url);
 for (const [dist, sources] of [
@@ -22,9 +23,28 @@ for (const [dist, sources] of [
 }
 
 const commonjs = new URL('dist/commonjs/', root);
-const isBuilt = existsSync(commonjs);
-for (const file of isBuilt ? readdirSync(commonjs, { recursive: true }) : []) {
-  if (!file.endsWith('.js')) continue;
-  const declaration = file.replace(/\.js$/, '.d.ts');
-  copyFileSync(new URL(`dist/${declaration}`, root), new URL(declaration, commonjs));
+if (existsSync(commonjs)) {
+  const shown = declarationsOf(['src/index.d.ts', 'src/testing/index.d.ts']);
+  for (const file of readdirSync(commonjs, { recursive: true })) {
+    if (!file.endsWith('.js')) continue;
+    const declaration = file.replace(/\.js$/, '.d.ts');
+    const text = readFileSync(new URL(`dist/${declaration}`, root), 'utf8');
+    writeFileSync(new URL(declaration, commonjs), shown.has(declaration) ? text : withoutComments(text));
+  }
+}
+
+/** Those that the package's entries lead to, which editors show. */
+function declarationsOf(entries) {
+  const found = new Set(entries);
+  for (const file of found) {
+    const text = readFileSync(new URL(`dist/${file}`, root), 'utf8');
+    for (const [, named] of text.matchAll(/\b(?:from|import)\s*\(?\s*['"](\.[^'"]+)\.js['"]/g))
+      found.add(path.posix.join(path.posix.dirname(file), `${named}.d.ts`));
+  }
+  return found;
+}
+
+/** As the code beside them: whoever reads it reads dist/src. */
+function withoutComments(text) {
+  return text.replace(/^ *\/\*\*[^]*?\*\/\n/gm, '');
 }
