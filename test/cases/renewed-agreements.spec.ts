@@ -85,14 +85,20 @@ describe('M3 a renewal that is signed a month early', () => {
   });
 });
 
+const RESALE = { partnerAccountId: '999988887777' };
+const SIGNED_END = { endsAt: at('2026-11-12T00:30:00Z') };
 describe.each([
-  ['a partner sold', { resale: { partnerAccountId: '999988887777' } }],
-  ['of a legacy listing', { productCode: LEGACY_CODE }],
-])('M3 what AWS calls RENEWED at the signing of its renewal (%s)', (_, terms) => {
-  it.each(['signing', 'start'] as const)('goes on until that starts (the rest is told at the %s)', async (told) => {
+  ['a partner sold', { resale: RESALE, ...SIGNED_END }, ['signing', 'start']],
+  ['of a legacy listing', { productCode: LEGACY_CODE, ...SIGNED_END }, ['signing', 'start']],
+  ['without an end', {}, ['signing', 'start']],
+  ['without an end, of a legacy listing', { productCode: LEGACY_CODE }, ['start']],
+  // Before Created nobody could tell that this one goes on.
+  ['without an end, a partner sold', { resale: RESALE }, ['signing']],
+] as const)('M3 what AWS calls RENEWED at the signing of its renewal (%s)', (_, terms, times) => {
+  it.each(times)('goes on until that starts (the rest is told at the %s)', async (told) => {
     const switches = { futureCreated: told, futureLicenseUpdated: told, renewedFrom: 'signing' } as const;
     await withWorld({ ways: ['eventBridge', 'sns'], simulator: { switches } }, async (world) => {
-      const buyer = await world.join('acme', { endsAt: at('2026-11-12T00:30:00Z'), ...terms });
+      const buyer = await world.join('acme', terms);
       await world.pass(1);
       buyer.renew({ startsAt: at('2026-11-12T00:30:00Z'), as: 'sameLicense' });
       await world.pass(0.2, 0.1);

@@ -9,6 +9,7 @@ import {
   happenedAt,
   hasAnswered,
   isSettledBy,
+  ONE_EVENT_MS,
   type Question,
   settledFrom,
 } from './agreement-life.js';
@@ -74,6 +75,8 @@ interface EndSign {
   signAt: Date;
   heardAt: Date;
   announcesSuccessor: boolean;
+  /** RENEWED, and nobody has named an end. */
+  isUndatedRenewal: boolean;
   by: 'message' | 'answer' | 'host';
 }
 
@@ -82,7 +85,8 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
   const { heardAt } = fact;
   const sign = (endsAt: Date, status: string | null = null): EndSign[] => {
     const announcesSuccessor = status !== null && SUCCESSOR_ANNOUNCED.has(status);
-    return [{ endsAt, saidAt, signAt: saidAt, heardAt, announcesSuccessor, by: 'message' }];
+    const isUndatedRenewal = status === RENEWED && namesNoEnd(fact, ordered);
+    return [{ endsAt, saidAt, signAt: saidAt, heardAt, announcesSuccessor, isUndatedRenewal, by: 'message' }];
   };
   switch (fact.type) {
     case 'agreement.created': {
@@ -112,7 +116,8 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
       const knownAt = earliestOf(ordered.flatMap((one) => (one.type === 'host.ended' ? [] : [one.heardAt])));
       const isNews = knownAt !== null && knownAt > heardAt;
       if (start && start.at > (isNews ? plusMs(endsAt, -ANSWER_SETTLES_AFTER_MS) : endsAt)) return [];
-      return [{ endsAt, saidAt, signAt: endsAt, heardAt, announcesSuccessor: false, by: 'host' }];
+      const announces = { announcesSuccessor: false, isUndatedRenewal: false };
+      return [{ endsAt, saidAt, signAt: endsAt, heardAt, ...announces, by: 'host' }];
     }
     default:
       return [];
@@ -130,10 +135,21 @@ function renewedAheadUntil(fact: AgreementFact, ordered: readonly AgreementFact[
   const isListed = (one: AgreementFact): boolean =>
     one.type === 'agreement.found' && one.details.status === RENEWED && isSettledBy(saidAt, one.at);
   if (ordered.some(isListed)) return null;
-  // What has ended may name none.
-  const words = ordered.filter((one) => one.type !== 'agreement.found' || isSigned(one));
-  const planned = dateOf(fact.details.endTime) ?? plannedEndOf(words, []);
+  const planned = dateOf(fact.details.endTime) ?? plannedEndWhileActive(ordered);
   return planned !== null && planned > saidAt ? planned : null;
+}
+
+/** What has ended may name none. */
+function plannedEndWhileActive(ordered: readonly AgreementFact[]): Date | null {
+  return plannedEndOf(
+    ordered.filter((one) => one.type !== 'agreement.found' || isSigned(one)),
+    [],
+  );
+}
+
+function namesNoEnd({ details }: AgreementFact, ordered: readonly AgreementFact[]): boolean {
+  const { endTime = null } = details as { endTime?: string | null };
+  return endTime === null && plannedEndWhileActive(ordered) === null;
 }
 
 /** Whether what is called RENEWED ahead of its end goes on until then, or was over at once, AWS is asked. */
@@ -177,8 +193,6 @@ function endTimeWhileActive(fact: AgreementFact): string | null {
   return tells && details.status === 'ACTIVE' ? details.endTime : null;
 }
 
-/** AWS's list and its messages (in whole seconds, some of them) date one event at most this far apart. */
-const ONE_EVENT_MS = 30_000;
 /** These come after the end, within AWS's hour and some delay. */
 const CONFIRMS_END: ReadonlySet<string> = new Set(['license.deprovisioned', 'legacy.unsubscribed']);
 const CONFIRMATION_MS = 2 * HOUR_MS;
@@ -241,6 +255,8 @@ function saysActive(fact: AgreementFact): boolean {
 
 function endOf(signs: readonly EndSign[]): AgreementEnd | null {
   if (signs.length === 0) return null;
+  const renewedAt = earliestOf(signs.map(({ isUndatedRenewal, endsAt }) => (isUndatedRenewal ? endsAt : null)));
+  const otherEnd = (): AgreementEnd | null => endOf(signs.filter(({ isUndatedRenewal }) => !isUndatedRenewal));
   const all = (instant: (sign: EndSign) => Date): Date[] => signs.map(instant);
   return {
     at: earliest(...all(({ endsAt }) => endsAt)),
@@ -249,6 +265,7 @@ function endOf(signs: readonly EndSign[]): AgreementEnd | null {
     lastHeardAt: latest(...all(({ heardAt }) => heardAt)),
     announcesSuccessor: signs.some(({ announcesSuccessor }) => announcesSuccessor),
     isByHost: signs.every(({ by }) => by === 'host'),
+    calledRenewed: renewedAt && { at: renewedAt, otherEnd: otherEnd() },
   };
 }
 
@@ -267,7 +284,15 @@ function lastOf(signs: readonly EndSign[]): readonly EndSign[] {
 /** An announced end that has passed, and AWS, asked since, did not say that the agreement goes on. */
 function passedEnd(at: Date): AgreementEnd {
   const lastHeardAt = plusMs(at, ANSWER_SETTLES_AFTER_MS);
-  return { at, firstSignAt: at, lastSignAt: at, lastHeardAt, announcesSuccessor: false, isByHost: false };
+  return {
+    at,
+    firstSignAt: at,
+    lastSignAt: at,
+    lastHeardAt,
+    announcesSuccessor: false,
+    isByHost: false,
+    calledRenewed: null,
+  };
 }
 
 /**

@@ -61,6 +61,24 @@ export interface AgreementEnd {
   announcesSuccessor: boolean;
   /** The host's word alone: AWS has reported no end. */
   isByHost: boolean;
+  /** Null unless AWS has called it RENEWED and never named an end. */
+  calledRenewed: CalledRenewed | null;
+}
+
+/**
+ * RENEWED without an end: over at once, or from the signing of a renewal that begins later, AWS does not say. Which it
+ * was, the start of the renewal tells.
+ */
+export interface CalledRenewed {
+  /** For the first time. */
+  at: Date;
+  /** The end by all else that was told. */
+  otherEnd: AgreementEnd | null;
+}
+
+/** The end that is known without what follows it: the word RENEWED, which names none, may be that of the signing. */
+export function certainEndOf({ end }: AgreementLife): AgreementEnd | null {
+  return end?.calledRenewed ? end.calledRenewed.otherEnd : end;
 }
 
 export interface Doubt {
@@ -96,6 +114,9 @@ export type AgreementPhase =
  * AWS's lists follow what they list with a delay: an answer from within this time after an end says nothing about it.
  */
 export const ANSWER_SETTLES_AFTER_MS = 600_000;
+
+/** AWS's list and its messages (in whole seconds, some of them) date one event at most this far apart. */
+export const ONE_EVENT_MS = 30_000;
 
 /** Whether AWS has answered late enough after an end for the answer to know of it. */
 export function hasAnswered({ askedAt }: Asking, endAt: Date): boolean {

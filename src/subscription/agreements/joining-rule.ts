@@ -1,7 +1,7 @@
 // Which agreements are one subscription, and which follows which. Pure.
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
-import { type AgreementEnd, type AgreementLife } from './agreement-life.js';
+import { type AgreementEnd, type AgreementLife, certainEndOf } from './agreement-life.js';
 
 /** An agreement of one buyer at one product (no aliases). */
 export interface JoiningAgreement {
@@ -150,8 +150,9 @@ function givesWayTo(other: JoiningAgreement, next: JoiningAgreement): boolean {
 }
 
 /** Whether a legacy agreement starts while another runs, or before its window has closed. */
-function isStillOpen({ life: { start, end } }: JoiningAgreement, next: JoiningAgreement): boolean {
-  if (start === null) return false;
+function isStillOpen({ life }: JoiningAgreement, next: JoiningAgreement): boolean {
+  if (life.start === null) return false;
+  const end = certainEndOf(life);
   return end === null || startsAt(next) <= windowEndOf(end).getTime();
 }
 

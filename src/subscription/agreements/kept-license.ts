@@ -1,6 +1,6 @@
 // A renewal of which its license alone tells, where that is the license of the agreement before. Pure.
 import { latest, plusMs } from '../../runtime/clock.js';
-import { type AgreementLife } from './agreement-life.js';
+import { type AgreementLife, certainEndOf } from './agreement-life.js';
 import { LICENSE_ALONE_MS } from './agreement-start.js';
 import { type ChainAgreement } from './subscription-state.js';
 
@@ -29,7 +29,7 @@ function startingAfter(previous: AgreementLife, life: AgreementLife): AgreementL
   const { start } = life;
   // Who has only arrived is told apart by the start that follows.
   if (start === null || start.isTold || start.confirmedAt === null) return life;
-  const over = previous.end?.at ?? previous.plannedEndAt;
+  const over = certainEndOf(previous)?.at ?? previous.plannedEndAt;
   // Nor does it start before that one has, which may start in its turn itself.
   const begun = previous.start?.at ?? null;
   const at = latest(start.at, over, begun);

@@ -2,6 +2,7 @@
 import { type AgreementFact } from '../agreements/agreement-fact.js';
 import { type AgreementLife, type Asking } from '../agreements/agreement-life.js';
 import { lifeOf } from '../agreements/agreement-state.js';
+import { endingWithRenewals } from '../agreements/called-renewed.js';
 import { assignFacts, type Assignment } from '../agreements/fact-assignment.js';
 import { joinAgreements, type Joining } from '../agreements/joining-rule.js';
 import { startingInTurn } from '../agreements/kept-license.js';
@@ -76,7 +77,7 @@ export function chainOf(
       life,
       previousId: joining.previousOf.get(id) ?? null,
     }));
-  return startingInTurn(chain).sort((a, b) => startOf(a) - startOf(b) || byText(a.id, b.id));
+  return endingWithRenewals(startingInTurn(chain)).sort((a, b) => startOf(a) - startOf(b) || byText(a.id, b.id));
 }
 
 export function livingOf({ subscriptions }: BuyerChains): SubscriptionRecord[] {

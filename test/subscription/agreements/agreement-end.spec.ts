@@ -13,7 +13,7 @@ const plannedOf = (facts: readonly AgreementFact[], asking: Asking = NOT_ASKED):
   lifeOf(facts, asking).plannedEndAt;
 const end = (at: string, over: Partial<AgreementEnd> = {}): AgreementEnd => ({
   ...{ at: instant(at), firstSignAt: instant(at), lastSignAt: instant(at), lastHeardAt: instant(at) },
-  ...{ announcesSuccessor: false, isByHost: false },
+  ...{ announcesSuccessor: false, isByHost: false, calledRenewed: null },
   ...over,
 });
 
@@ -62,16 +62,18 @@ describe('a sign of an end', () => {
     const found = (at: string, status: string, endTime: string | null = null) =>
       fact('a', at, 'agreement.found', { status, endTime: endTime === null ? null : iso(endTime) });
     const renewed = (at: string) => end(at, { announcesSuccessor: true });
+    const withoutEnd = (at: string) =>
+      end(at, { announcesSuccessor: true, calledRenewed: { at: instant(at), otherEnd: null } });
 
     it.each<[string, AgreementFact[], AgreementEnd]>([
       ['is the signed one', [SIGNED, ended('RENEWED')], renewed('12-01 00:00')],
       ['the one that it names itself', [SIGNED, ended('RENEWED', '12-05 00:00')], renewed('12-05 00:00')],
       ['not where that has passed', [until(iso('11-10 00:00')), ended('RENEWED')], renewed('11-20 10:00')],
-      ['not of what has none', [ended('RENEWED')], renewed('11-20 10:00')],
+      ['not of what has none', [ended('RENEWED')], withoutEnd('11-20 10:00')],
       [
         'not of what has none by the year',
         [until('9999-12-31T00:00:00.000Z'), ended('RENEWED')],
-        renewed('11-20 10:00'),
+        withoutEnd('11-20 10:00'),
       ],
       ['not of what is replaced', [SIGNED, ended('REPLACED')], renewed('11-20 10:00')],
       ['not of what is cancelled', [SIGNED, ended('CANCELLED')], end('11-20 10:00')],
@@ -92,6 +94,16 @@ describe('a sign of an end', () => {
       ],
     ])('%s', (_, facts, expected) => {
       expect(endOf(facts)).toEqual(expected);
+    });
+
+    it('is known by what else was told where nobody names one', () => {
+      const gone = fact('a', '11-25 10:00', 'license.deprovisioned');
+      const called = { at: instant('11-20 09:00'), otherEnd: end('11-25 10:00') };
+      expect(endOf([gone, ended('RENEWED'), found('11-20 09:00', 'RENEWED')])?.calledRenewed).toEqual(called);
+      expect(endOf([gone, ended('REPLACED')])?.calledRenewed).toBeNull();
+      // Its end had passed when it was called so.
+      expect(endOf([until(iso('11-10 00:00')), ended('RENEWED')])?.calledRenewed).toBeNull();
+      expect(endOf([found('11-20 09:00', 'RENEWED', '11-19 00:00')])?.calledRenewed).toBeNull();
     });
 
     it('ends sooner by an end that is told since, or by AWS’s word', () => {

@@ -24,7 +24,8 @@ function agreement(id: string, given: Given = {}): JoiningAgreement {
       ? null
       : {
           ...{ at: instant(endsAt), firstSignAt: instant(endsAt), lastSignAt: instant(lastSignAt) },
-          ...{ lastHeardAt: instant(lastSignAt), announcesSuccessor: false, isByHost: false },
+          lastHeardAt: instant(lastSignAt),
+          ...{ announcesSuccessor: false, isByHost: false, calledRenewed: null },
         };
   return {
     ...{ id, subscriptionId: null, agreementName: id, licenses: [], previous: [], initial: null, isLegacy: false },

@@ -44,6 +44,18 @@ describe('what keeps the license of the agreement before, and tells no start', (
     ['when it was told, a day later, where that one has no end', [RUNS], '11-11 09:00', '11-12 09:00'],
     ['at the end of that one, which was told', [PLANNED, ended('11-11 09:30')], '11-11 09:30', '11-11 09:30'],
     ['when it was told, where that one was over', [PLANNED, ended('11-11 08:00')], '11-11 09:00', '11-11 09:10'],
+    [
+      'when it was told, a day later, where that one is called RENEWED and has no end',
+      [RUNS, fact('a', '11-11 08:00', 'agreement.ended', { status: 'RENEWED' })],
+      '11-11 09:00',
+      '11-12 09:00',
+    ],
+    [
+      'at the end of that one, where it is called RENEWED, too',
+      [RUNS, fact('a', '11-11 08:00', 'agreement.ended', { status: 'RENEWED' }), ended('11-11 09:30')],
+      '11-11 09:30',
+      '11-11 09:30',
+    ],
     ['likewise of one that nobody has told a start of', [], '11-11 09:00', '11-12 09:00'],
   ])('starts %s', (_, before, at, confirmedAt) => {
     expect(startAfter(before, [LICENSE])).toEqual([at, confirmedAt]);

@@ -1,6 +1,7 @@
 import { type AgreementFact } from '../../../src/subscription/agreements/agreement-fact.js';
 import { type AgreementLife, type Asking } from '../../../src/subscription/agreements/agreement-life.js';
 import { lifeOf } from '../../../src/subscription/agreements/agreement-state.js';
+import { endingWithRenewals } from '../../../src/subscription/agreements/called-renewed.js';
 import { assignFacts, type Assignment } from '../../../src/subscription/agreements/fact-assignment.js';
 import { startingInTurn } from '../../../src/subscription/agreements/kept-license.js';
 import {
@@ -83,7 +84,7 @@ export function relationOf(
       { id, aliasIds: [], life, previousId: joining.previousOf.get(id) ?? null },
     ]);
   }
-  const inTurn = new Map([...chains].map(([name, chain]) => [name, startingInTurn(chain)]));
+  const inTurn = new Map([...chains].map(([name, chain]) => [name, endingWithRenewals(startingInTurn(chain))]));
   return { assignment, joining, chains: inTurn };
 }
 

@@ -58,6 +58,7 @@ function agreement(given: Given = {}): ChainAgreement {
             ...{ at: instant(end), firstSignAt: instant(end), lastSignAt: instant(given.lastSign ?? end) },
             lastHeardAt: instant(given.lastHeard ?? given.lastSign ?? end),
             ...{ announcesSuccessor: given.announces ?? false, isByHost: given.byHost ?? false },
+            calledRenewed: null,
           },
     plannedEndAt: at(given.planned ?? null),
     trial: given.trial === undefined ? null : { until: at(given.trial) },

@@ -32,7 +32,7 @@ const provisional = (at: string, confirmedAt: string | null): Partial<AgreementL
 const ended = (at: string, over: Partial<AgreementEnd> = {}): Partial<AgreementLife> => ({
   end: {
     ...{ at: instant(at), firstSignAt: instant(at), lastSignAt: instant(at), lastHeardAt: instant(at) },
-    ...{ announcesSuccessor: false, isByHost: false },
+    ...{ announcesSuccessor: false, isByHost: false, calledRenewed: null },
     ...over,
   },
 });

@@ -52,6 +52,8 @@ interface Chapter {
   conversion: number | null;
   /** So long after its end, where it does not come to that: it may have passed when AWS is asked; null: none is planned. */
   plannedAfter: number | null;
+  /** Of what is renewed: no end was signed. */
+  isOpenEnded: boolean;
   /** Share of its time after which its end is amended, and how far ahead of that the first one lay; null: none was signed. */
   amended: { share: number; ahead: number | null } | null;
 }
@@ -72,6 +74,7 @@ const chapter: fc.Arbitrary<Chapter> = fc.record({
     fc.oneof(ms(HOUR_MS), ms(8 * HOUR_MS)).map((more) => 1 + more),
     { freq: 2 },
   ),
+  isOpenEnded: fc.boolean(),
   amended: fc.option(
     fc.record({
       share: fc.double({ min: 0.1, max: 0.9, noNaN: true }),
@@ -166,6 +169,17 @@ const told: fc.Arbitrary<Told> = fc
     agreements: agreements.map((one) =>
       telling.resold !== null && one.plannedAt === null ? { ...one, amended: null } : one,
     ),
+    telling,
+  }))
+  // What is called RENEWED long before its renewal begins, and has no end, goes on until that: which one it is, only the
+  // link tells, and before the start where it is told by then.
+  .map(({ agreements, telling }) => ({
+    agreements: agreements.map((one) => {
+      const next = agreements.find(({ previous, startsAt, endsAt }) => previous === one.key && endsAt > startsAt);
+      const ahead = { ...telling, namesPrevious: telling.namesPrevious && telling.createdAt === 'signing' };
+      const isUnlinked = next !== undefined && !isLinkTold(one, next, ahead);
+      return one.endsAs === 'RENEWED' && isUnlinked ? { ...one, plannedAt: one.plannedAt ?? one.endsAt } : one;
+    }),
     telling,
   }))
   // Nor which of two changes within a minute AWS's last one is.
@@ -308,8 +322,10 @@ function agreementsOf(chapters: readonly Chapter[], begins: number, isEnded: boo
     if (one.convertedAt !== null && one.convertedAt > one.endsAt - CONFUSED_MS) one.convertedAt = null;
     if (one.endsAs === 'EXPIRED' && Number.isFinite(one.endsAt)) one.plannedAt = one.endsAt;
     // A renewal may begin before the end that was signed.
-    else if (one.endsAs === 'RENEWED') one.plannedAt = one.endsAt + (chapters[index]!.plannedAfter ?? 0);
-    else {
+    else if (one.endsAs === 'RENEWED') {
+      const { plannedAfter, isOpenEnded } = chapters[index]!;
+      one.plannedAt = isOpenEnded ? null : one.endsAt + (plannedAfter ?? 0);
+    } else {
       const after = chapters[index]!.plannedAfter;
       one.plannedAt =
         after === null ? null : Math.min(Math.max(one.startsAt, one.endsAt), BEGIN + 30 * 24 * HOUR_MS) + after;
@@ -464,17 +480,21 @@ function isSealed({ seals, termsUnknownFrom: from }: TimelineSpan, hour: number)
   return seals === 'whenSettled' && (from === null || from.getTime() >= hour + HOUR_MS);
 }
 
+function isLinkTold(before: TrueAgreement, next: TrueAgreement, telling: RelationTelling): boolean {
+  const { isLegacy, namesPrevious, namesInitial, startBy } = telling;
+  const isKept = tellsLicenses(telling) && before.license === next.license;
+  return isLegacy || namesInitial || (namesPrevious && startBy !== 'license') || isKept;
+}
+
 /** Linked agreements are one subscription where anything tells of the link; those that nothing links are none. */
 function chainsDueOf(agreements: readonly TrueAgreement[], telling: RelationTelling): string[][] {
-  const { isLegacy, namesPrevious, namesInitial, startBy } = telling;
   const chains: string[][] = [];
-  for (const { key, previous, license } of agreements.filter(({ startsAt, endsAt }) => endsAt > startsAt)) {
-    const before = agreements.find((other) => other.key === previous);
-    const isKept = tellsLicenses(telling) && before?.license === license;
-    const isTold = isLegacy || namesInitial || (namesPrevious && startBy !== 'license') || isKept;
-    const chain = before && isTold ? chains.find((one) => one.includes(before.key)) : undefined;
-    if (chain) chain.push(key);
-    else chains.push([key]);
+  for (const one of agreements.filter(({ startsAt, endsAt }) => endsAt > startsAt)) {
+    const before = agreements.find((other) => other.key === one.previous);
+    const isTold = before !== undefined && isLinkTold(before, one, telling);
+    const chain = isTold ? chains.find((keys) => keys.includes(before.key)) : undefined;
+    if (chain) chain.push(one.key);
+    else chains.push([one.key]);
   }
   return chains.map((chain) => chain.sort()).sort();
 }
