@@ -71,7 +71,9 @@ export async function dropTestDatabases(): Promise<void> {
 async function create(template?: string): Promise<TestDatabase> {
   const serverUrl = testServerUrl();
   const name = `${prefix()}${randomBytes(5).toString('hex')}`;
-  await withClient(serverUrl, (client) => client.query(createDatabaseSql(name, template)));
+  await withClient(serverUrl, async (client) => {
+    await client.query(`${createDatabaseSql(name, template)} ${await fileCopy(client)}`);
+  });
   return {
     name,
     url: databaseUrl(process.env[POOLER_URL_VARIABLE] ?? serverUrl, name),
@@ -79,6 +81,15 @@ async function create(template?: string): Promise<TestDatabase> {
       await withClient(serverUrl, (client) => client.query(dropDatabaseSql(name)));
     },
   };
+}
+
+/**
+ * To copy the template's files: through the write-ahead log, as Postgres does by itself since it knows the choice, a copy
+ * takes three times as long.
+ */
+async function fileCopy(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ server_version_num: string }>('SHOW server_version_num');
+  return Number(rows[0]?.server_version_num) >= 150_000 ? 'STRATEGY FILE_COPY' : '';
 }
 
 const readyTemplates = new Set<string>();
