@@ -278,9 +278,9 @@ describe('T19 tenants with one running and three past subscriptions', () => {
       await world.pass(30, 3);
       expect(Object.keys((await world.expectConserved()).billed ?? {})).toHaveLength(12);
       expect(await world.alerts()).toEqual([]);
+      // A session tells what it has read a second later, one that is idle ten seconds later, and one that ends at once.
       const reads = async (): Promise<number> => {
-        await world.database.query(`SELECT pg_stat_force_next_flush()`);
-        await new Promise((resolve) => setTimeout(resolve, 1200));
+        await world.restart();
         const [row] = await world.database.query<{ reads: string }>(
           `SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::text AS reads FROM pg_stat_user_tables
             WHERE relname IN ('usage_event', 'rollup_event')`,
