@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
+import { observeCrashPoints } from '../../../src/runtime/crash-point.js';
 import { SubmissionBench, type TestSubscription } from './submission-bench.js';
 
 // What the ledger remembers of usage that AWS refused until its record expired: it decides whether that is sealed again.
@@ -173,6 +174,32 @@ describe('a cause against all usage of a dimension', () => {
     expect(record).toMatchObject({ reason: 'expired' });
     await probe();
     expect(await causes()).toEqual([]);
+    await bench.expectConserved();
+  });
+});
+
+describe('a buyer whom AWS takes again', () => {
+  it('has what it refused sent again, whatever becomes of the process that heard it', async () => {
+    const suspended = bench.simulator.suspend(buyer.agreement);
+    const [later, earlier] = bench.hours(2);
+    await bench.seal(buyer, { hour: earlier! });
+    await bench.first.submit();
+    const [refused] = await bench.records();
+    expect(refused).toMatchObject({ state: 'blocked', reason: 'notSubscribed' });
+    bench.simulator.reinstate(suspended);
+    await bench.seal(buyer, { hour: later! });
+    // Killed by the time that the answer is written.
+    observeCrashPoints((name) => {
+      if (name === 'submit.answered') throw new Error('killed');
+    });
+    try {
+      await expect(bench.first.submit()).rejects.toThrow('killed');
+    } finally {
+      observeCrashPoints(() => undefined);
+    }
+    await bench.first.recovery.run();
+    await bench.first.submit();
+    expect(await bench.records(`state <> 'metered'`)).toEqual([]);
     await bench.expectConserved();
   });
 });
