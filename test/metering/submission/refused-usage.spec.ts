@@ -72,6 +72,26 @@ describe('usage that AWS refused until its record expired', () => {
     await bench.expectConserved();
   });
 
+  it('says for what contents as long as AWS takes no other of them, whatever it says of it besides', async () => {
+    const fault = refusing('InvalidTagException', buyer);
+    await bench.seal(buyer);
+    await bench.first.submit();
+    fault.remove();
+    bench.simulator.suspend(buyer.agreement);
+    await expire();
+    for (let times = 2; times <= 3; times += 1) {
+      expect(await causes()).toEqual(['reason invalidTag']);
+      const [hour] = bench.hours(1);
+      await bench.sealWaiting(buyer);
+      await bench.first.submit();
+      if (times === 3) await bench.database.query(`DELETE FROM marketplace.quarantined_cause`);
+      await expire();
+      const refused_for = times === 2 ? 'invalidTag' : 'notSubscribed';
+      expect(await refusals()).toEqual([{ refusals: times, refused_for, hour }]);
+    }
+    await bench.expectConserved();
+  });
+
   it('says nothing where AWS refuses all usage like it: its cause says so', async () => {
     refusing('InvalidUsageDimensionException', buyer);
     await bench.seal(buyer);
