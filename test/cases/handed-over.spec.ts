@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { uuidv7 } from 'uuidv7';
 import { type Buyer } from '../support/buyer.js';
 import { PRODUCT_CODE, type World, type WorldOptions } from '../support/world.js';
 import { at, withWorld } from './routes.js';
@@ -23,6 +24,36 @@ function withHandOver(play: (world: World, buyer: Buyer) => Promise<void>, optio
 
 const use = (world: World, tenantId: string, quantity: number | string, occurredAt?: Date) =>
   world.record({ tenantId, quantity, ...(occurredAt && { occurredAt }) });
+
+describe('subscriptions that tenants hand on in a row', () => {
+  it('are billed for all in their last hour, though who began the row is sealed among others', async () => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
+      const one = await world.join('first');
+      await one.use(5);
+      // More than are sealed in one transaction come between.
+      await world.database.query(
+        `WITH made AS (INSERT INTO marketplace.customer (seller_account, id, product_code, tenant_id)
+           SELECT p.seller_account, idle.id, p.product_code, idle.id::text
+           FROM marketplace.product p CROSS JOIN unnest($1::uuid[]) AS idle (id) RETURNING seller_account, id)
+         INSERT INTO marketplace.customer_changed (seller_account, customer_id) SELECT seller_account, id FROM made`,
+        [Array.from({ length: 250 }, () => uuidv7())],
+      );
+      const two = await world.join('second');
+      await two.use(3);
+      world.clock.set(at('2026-11-11T10:30:00Z'));
+      await world.subscriptions.handOver(one.subscriptionId, { tenantId: 'second', from: world.now() });
+      await world.subscriptions.handOver(two.subscriptionId, { tenantId: 'third', from: world.now() });
+      world.clock.set(at('2026-11-11T10:40:00Z'));
+      await use(world, 'second', 7);
+      await use(world, 'third', 4);
+      world.clock.set(at('2026-11-11T10:50:00Z'));
+      for (const buyer of [one, two]) buyer.cancel();
+      await world.hear();
+      await world.goTo('2026-11-11T11:10:00Z');
+      await world.expectUnits({ billed: { 'l-1': 12, 'l-2': 7 } });
+    });
+  });
+});
 
 describe('a subscription that two tenants have within an hour', () => {
   it('is billed for both in the last hour of its license', async () => {

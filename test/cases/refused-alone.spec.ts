@@ -129,6 +129,27 @@ describe('T17 a buyer who is suspended', () => {
     });
   });
 
+  it('and uses on in every hour has all billed that AWS takes, reinstated in the last hour of his agreement', async () => {
+    await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
+      const buyer = await world.join('acme');
+      world.simulator.suspend(buyer.agreement);
+      for (let turn = 0; turn < 4; turn += 1) {
+        const from = world.now().getTime();
+        world.clock.advance(7 * 3_600_000);
+        for (let hour = 0; hour < 8; hour += 1) await buyer.use(1, { occurredAt: new Date(from + hour * 3_600_000) });
+        await world.pass(1, 1);
+      }
+      expect((await world.expectConserved()).waiting?.refused).toBeGreaterThan(0);
+      world.simulator.reinstate(buyer.agreement);
+      await buyer.use(1);
+      world.clock.advance(20 * 60_000);
+      buyer.cancel();
+      await world.pass(1.5, 0.25);
+      // Of one hour the day was over before he was taken again, and the record of the last hour written.
+      expect(await world.expectConserved()).toEqual({ billed: { 'l-1': 32 }, records: { 'held noHour': 1 } });
+    });
+  });
+
   it('has what waits tried a last time when he leaves without using more', async () => {
     await withWorld({ lists: [PRODUCT_CODE] }, async (world) => {
       const buyer = await suspended(world, 8);

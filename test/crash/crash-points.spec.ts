@@ -40,6 +40,7 @@ const POINTS: Record<string, Remains> = {
   'submit.beforeCall': CLAIMED,
   'submit.afterCall': SENT,
   'submit.reconciling': SENT,
+  'submit.answered': ANSWERED,
   'submit.reconciled': ANSWERED,
 };
 

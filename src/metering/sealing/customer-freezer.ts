@@ -14,7 +14,7 @@ import { RecordWriter } from './record-writer.js';
 import { operationOf, SealingFacts } from './sealing-facts.js';
 import { loadWaitingRollups, rollupOf, setPlanStable } from './sealing-load.sql.js';
 import { nextLook, type SealingNotices } from './sealing-notices.js';
-import { shareHours, withSharedSubjects } from './shared-hours.js';
+import { leaveShared, shareHours, withSharedSubjects } from './shared-hours.js';
 import { markClosed, markWaiting, moveRecords, moveSealCursors, splitRollups } from './sealing-write.sql.js';
 import { TimelineFollower } from './timeline-follower.js';
 import { lastHourIsOverBefore } from './usage-taker.js';
@@ -73,7 +73,7 @@ export class CustomerFreezer {
     const { sellerAccount, clock, settleDelayMs, zeroRecordLeadMs, products, submission } = this.options;
     const times = { now: clock.now(), settleDelayMs, zeroRecordLeadMs, spreadMs: submission.spreadMs };
     await setPlanStable(tx);
-    const claimed = await this.claim(tx, customerIds, how.isAlone ?? false);
+    const { claimed, incomplete } = await this.claim(tx, customerIds, how.isAlone ?? false);
     if (claimed.length === 0) return { records: 0, annulled: 0, closed: [], isAsking: false };
     const changed = await takeChanged(tx, sellerAccount, claimed);
     crashPoint('seal.claimed');
@@ -99,6 +99,7 @@ export class CustomerFreezer {
       facts = await load();
       planned = await this.plan(tx, facts);
     }
+    planned = leaveShared(planned, incomplete, times.now);
     const drafts = await this.writer.write(tx, facts, planned);
     const isAsking = await this.finish(tx, facts, planned, claimed, times.now);
     await this.notices.tell(tx, planned, drafts, annulled, times.now);
@@ -107,14 +108,25 @@ export class CustomerFreezer {
     return { records: drafts.length, annulled: annulled.length, closed, isAsking };
   }
 
-  /** Who had one subscription one after the other is sealed together: AWS keeps one record an hour of both. */
-  private async claim(tx: LedgerSql, customerIds: readonly string[], isAlone: boolean): Promise<string[]> {
+  /**
+   * Who had one subscription one after the other is sealed together: AWS keeps one record an hour of both.
+   * @returns with subscriptions of which somebody who had them is not among the claimed
+   */
+  private async claim(
+    tx: LedgerSql,
+    customerIds: readonly string[],
+    isAlone: boolean,
+  ): Promise<{ claimed: string[]; incomplete: Set<string> }> {
     const { sellerAccount } = this.options;
-    const pairs = isAlone ? [] : await findCoTenants(tx, sellerAccount, customerIds);
-    const ids = new Set([...customerIds, ...pairs.map((pair) => pair.other_id)]);
-    const locked = await lockSealCursors(tx, sellerAccount, [...ids]);
-    const isApart = (id: string): boolean => pairs.some((pair) => pair.id === id && !locked.includes(pair.other_id));
-    return locked.filter((id) => !isApart(id));
+    const own = isAlone ? [] : await findCoTenants(tx, sellerAccount, customerIds);
+    const others = [...new Set(own.map((pair) => pair.other_id))].filter((id) => !customerIds.includes(id));
+    const theirs = others.length === 0 ? [] : await findCoTenants(tx, sellerAccount, others);
+    const claimed = await lockSealCursors(tx, sellerAccount, [...customerIds, ...others]);
+    const isClaimed = new Set(claimed);
+    const incomplete = [...own, ...theirs].filter(
+      ({ id, other_id: other }) => isClaimed.has(id) && !isClaimed.has(other),
+    );
+    return { claimed, incomplete: new Set(incomplete.map((pair) => pair.subscription_id)) };
   }
 
   /** The running hour of who has an end inside it: AWS takes it for one hour after the end only. */

@@ -87,14 +87,21 @@ export function findUnknownSubjects(
   );
 }
 
-/** Of these customers those whose tenants had a subscription before or after another tenant, with that one's customer. */
+/** A customer whose tenant had a subscription before or after another tenant, with that one's customer. */
+export interface CoTenant {
+  id: string;
+  other_id: string;
+  /** The living one: ids of folded ones are resolved. */
+  subscription_id: string;
+}
+
 export function findCoTenants(
   tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
-): Promise<{ id: string; other_id: string }[]> {
-  return tx.query(
-    `SELECT DISTINCT c.id::text AS id, other.id::text AS other_id
+): Promise<CoTenant[]> {
+  return tx.query<CoTenant>(
+    `SELECT DISTINCT c.id::text AS id, other.id::text AS other_id, coalesce(s.alias_of, s.id)::text AS subscription_id
      FROM marketplace.customer c
      JOIN marketplace.claim own ON own.seller_account = $1 AND own.tenant_id = c.tenant_id
        AND own.product_code = c.product_code AND own.undone_at IS NULL
@@ -102,6 +109,7 @@ export function findCoTenants(
        AND theirs.tenant_id <> own.tenant_id AND theirs.undone_at IS NULL
      JOIN marketplace.customer other ON other.seller_account = $1 AND other.product_code = c.product_code
        AND other.tenant_id = theirs.tenant_id
+     JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = own.subscription_id
      WHERE c.seller_account = $1 AND c.id = ANY ($2::uuid[])`,
     [sellerAccount, customerIds],
   );

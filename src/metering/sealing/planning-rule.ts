@@ -8,7 +8,7 @@ import {
   type SubscriptionTimeline,
 } from '../../subscription/agreements/timeline.js';
 import { deadlinesOf } from '../settlement/deadlines.js';
-import { mayTryAgain, type Refusal } from './refused-usage.js';
+import { mayJoinOthers, mayTryAgain, type Refusal } from './refused-usage.js';
 import { endedBefore, wasAnsweredSince, whyNot, WHYS, windowClosesAt } from './agreement-gap.js';
 import { isWithin, modeAt, type Period, periodOf, spanAt } from './period.js';
 import { type HoursContext, type PeriodHour, PeriodHours } from './period-hours.js';
@@ -197,8 +197,10 @@ export class PlanningRule {
     const month = monthOf(firstAt);
     if (!isCorrection && refusal && period.mode === 'live' && this.isStillRefused(hours, dimension, refusal)) {
       const apart = mayTryAgain(refusal, hours.runs) ? hours.apart(dimension) : [];
-      const alone = apart.find((found) => monthOf(found.hour) === month) ?? apart[0];
-      if (alone) return { to: 'hour', period, hour: alone };
+      const joined = mayJoinOthers(refusal, hours.runs) ? hours.free(dimension) : [];
+      const again = [...apart, ...joined];
+      const found = again.find((one) => monthOf(one.hour) === month) ?? again[0];
+      if (found) return { to: 'hour', period, hour: found };
       return this.closing(hours, hours.runs || hours.free(dimension).length > 0 ? 'refused' : 'noHour');
     }
     // 6

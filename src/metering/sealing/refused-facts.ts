@@ -1,8 +1,9 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { latestOf } from '../../runtime/clock.js';
+import { REFUSED_CONTENTS } from '../settlement/record-outcome.js';
 import { causesAgainst } from '../submission/quarantine.sql.js';
 import { loadBilledHours } from './refused-load.sql.js';
-import { isStillRefused, type Refusal, REFUSED_CONTENTS } from './refused-usage.js';
+import { isStillRefused, type Refusal } from './refused-usage.js';
 
 /** What AWS refuses by what is known now: the causes that stand, and what it has taken lately. */
 export class RefusedFacts {

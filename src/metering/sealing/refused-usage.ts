@@ -1,4 +1,5 @@
 // Usage that AWS has refused of its own, while it takes others like it: whether it is sealed again. Pure.
+import { REFUSED_CONTENTS } from '../settlement/record-outcome.js';
 
 /** What AWS refused of usage until its record expired, and how often. */
 export interface Refusal {
@@ -13,14 +14,11 @@ export interface Refusal {
 /** By itself usage that AWS refuses is sealed so often. */
 const SEALED_MAX = 2;
 
-/**
- * Refusals of what a record holds, and not of whom, what or when: that AWS takes other usage of the buyer says nothing
- * of them.
- */
-export const REFUSED_CONTENTS: readonly string[] = ['invalidTag', 'invalidAllocations', 'invalidRequest'];
-
 /** Refusals of the buyer: usage of any dimension that AWS takes from him says that they are over. */
 const REFUSED_BUYER: readonly string[] = ['notSubscribed', 'invalidLicense', 'invalidCustomer'];
+
+/** Refusals of the buyer, or of a dimension of him: AWS refuses whatever record of these has such usage, or none. */
+const REFUSED_AS_ONE: readonly string[] = [...REFUSED_BUYER, 'invalidDimension', 'invalidProduct'];
 
 /** Newest hours of which AWS has taken a record; null where there is none. */
 export interface BilledHours {
@@ -47,8 +45,16 @@ export function isStillRefused(
 
 /**
  * Whether it is sealed all the same, alone, so that it takes nothing along: a second time, and once more when its period
- * is over.
+ * is over (then with other usage, where that is no matter: see `mayJoinOthers`).
  */
 export function mayTryAgain({ times }: Refusal, runs: boolean): boolean {
   return times < SEALED_MAX || !runs;
+}
+
+/**
+ * Whether, tried for the last time, it may go with other usage of its buyer and dimension: nothing is refused along with
+ * it that would be taken without it.
+ */
+export function mayJoinOthers({ reason }: Refusal, runs: boolean): boolean {
+  return !runs && REFUSED_AS_ONE.includes(reason);
 }

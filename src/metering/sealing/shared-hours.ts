@@ -32,6 +32,25 @@ export function shareHours(planned: readonly PlannedCustomer[]): PlannedCustomer
   });
 }
 
+/**
+ * Records of these subscriptions are left to a pass in which all who had them are planned: AWS would take no other of
+ * that hour.
+ */
+export function leaveShared(
+  planned: readonly PlannedCustomer[],
+  subscriptionIds: ReadonlySet<string>,
+  now: Date,
+): PlannedCustomer[] {
+  const isLeft = ({ subscription }: Period): boolean => subscriptionIds.has(subscription.subscriptionId);
+  return planned.map((one) => {
+    const hours = one.plan.hours.filter(({ period }) => !isLeft(period));
+    const closings = one.plan.closings.filter(({ period }) => !isLeft(period));
+    const closed = one.plan.closed.filter((period) => !isLeft(period));
+    const isWhole = hours.length === one.plan.hours.length && closings.length === one.plan.closings.length;
+    return isWhole ? one : { ...one, plan: { ...one.plan, hours, closings, closed, lookAt: now } };
+  });
+}
+
 /** What of a list is left to a customer where each that several plan is the last tenant's. */
 function sharedBy<P extends { period: Period }>(
   planned: readonly PlannedCustomer[],

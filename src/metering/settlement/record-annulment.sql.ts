@@ -1,5 +1,6 @@
 import { type LedgerSql } from '../../database/ledger-database.js';
 import { crashPoint } from '../../runtime/crash-point.js';
+import { REFUSED_CONTENTS } from './record-outcome.js';
 import { UNQUARANTINED } from './record-requeue.sql.js';
 
 /**
@@ -24,8 +25,9 @@ const MESSAGES: Record<AnnulReason, string> = {
  * the balance gives back what it added (by trigger). Which rollups it had stays in `annulled_rollup`. Call it in a
  * transaction.
  *
- * That AWS refused it until it expired is remembered of its rollups, unless a cause stands against all usage like it. What
- * is annulled for another reason goes to another place, or a person says so: it counts as never refused.
+ * That AWS refused it until it expired is remembered of its rollups, unless a cause stands against all usage like it; for
+ * its contents as long as that stands, whatever else AWS says of it then: it looks no further. What is annulled for another
+ * reason goes to another place, or a person says so: it counts as never refused.
  *
  * Locks the records, SKIP LOCKED: one that is being sent or answered at this moment is not annulled now. Evidence is
  * read in a statement of its own, after the locks: an attempt that was committed while we waited for nothing must be
@@ -42,8 +44,8 @@ export async function annulRecords(
   by: string | null = null,
 ): Promise<string[]> {
   if (recordIds.length === 0) return [];
-  const locked = await tx.query<{ id: string; hour: number | null; refused_for: string | null }>(
-    `SELECT r.id, (extract(epoch FROM r.hour) / 3600)::integer AS hour,
+  const locked = await tx.query<{ id: string; hour: number | null; product_code: string; refused_for: string | null }>(
+    `SELECT r.id, r.product_code, (extract(epoch FROM r.hour) / 3600)::integer AS hour,
        CASE WHEN r.state = 'blocked' AND ${UNQUARANTINED} THEN r.reason END AS refused_for
      FROM marketplace.metering_record r
      WHERE r.seller_account = $1 AND r.id = ANY ($2::uuid[])
@@ -76,15 +78,21 @@ export async function annulRecords(
   await tx.query(
     `UPDATE marketplace.rollup u SET record_id = NULL, waiting_reason = NULL, waiting_since = NULL,
        refusals = CASE WHEN was.refused_for IS NOT NULL THEN coalesce(u.refusals, 0) + 1 WHEN $4 THEN u.refusals END,
-       refused_for = coalesce(was.refused_for, CASE WHEN $4 THEN u.refused_for END),
+       refused_for = CASE WHEN $4 AND (was.refused_for IS NULL OR (u.refused_for = ANY ($5) AND EXISTS (
+           SELECT FROM marketplace.quarantined_cause q WHERE q.seller_account = $6 AND q.product_code = was.product_code
+             AND q.scope = 'reason' AND q.key = u.refused_for)))
+         THEN u.refused_for ELSE was.refused_for END,
        refused_hour = CASE WHEN was.refused_for IS NOT NULL THEN was.hour WHEN $4 THEN u.refused_hour END
-     FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS was (record_id, hour, refused_for)
+     FROM unnest($1::uuid[], $2::integer[], $3::text[], $7::text[]) AS was (record_id, hour, refused_for, product_code)
      WHERE u.record_id = ANY ($1::uuid[]) AND u.record_id = was.record_id`,
     [
       was.map(({ id }) => id),
       was.map(({ hour }) => hour),
       was.map((row) => (reason === 'expired' ? row.refused_for : null)),
       reason === 'expired',
+      REFUSED_CONTENTS,
+      sellerAccount,
+      was.map((row) => row.product_code),
     ],
   );
   await tx.query(

@@ -42,6 +42,12 @@ export const CAUSE_SCOPE: Readonly<Partial<Record<BlockedReason, CauseScope>>> =
 };
 
 /**
+ * Refusals of what a record holds, and not of whom, what or when: that AWS takes other usage of the buyer says nothing
+ * of them.
+ */
+export const REFUSED_CONTENTS: readonly string[] = ['invalidTag', 'invalidAllocations', 'invalidRequest'];
+
+/**
  * Refusals that say something of the agreement: AWS is asked about it at once. A culprit's only where it is found, not
  * of all that travelled with it.
  */

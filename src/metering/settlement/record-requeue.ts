@@ -12,7 +12,8 @@ const CHUNK = 500;
 
 /**
  * Sends blocked records again once what blocked them is gone. Derived from what stands in the ledger, in transactions
- * of its own, so that no crash between a probe's success and this can leave a record behind.
+ * of its own, so that no crash between a probe's success and this can leave a record behind; what only an answer tells,
+ * in the transaction that writes it.
  */
 @Injectable()
 export class RecordRequeue {
@@ -34,13 +35,20 @@ export class RecordRequeue {
     );
   }
 
-  /** Records refused as not subscribed under identities of which AWS takes usage again. */
-  metered(identityIds: readonly string[]): Promise<number> {
-    if (identityIds.length === 0) return Promise.resolve(0);
+  /** Records refused as not subscribed under identities of which AWS has just taken usage. */
+  async metered(tx: LedgerSql, identityIds: readonly string[], now: Date): Promise<void> {
+    if (identityIds.length === 0) return;
     const message = 'AWS takes usage of its identity again.';
-    return this.requeue(message, (tx, now) =>
-      lockNotSubscribed(tx, this.options.sellerAccount, now, identityIds, CHUNK),
-    );
+    const { sellerAccount } = this.options;
+    for (let found = CHUNK; found === CHUNK;) {
+      const records = await lockNotSubscribed(tx, sellerAccount, now, identityIds, CHUNK);
+      await this.transitions.apply(
+        tx,
+        records.map((record) => ({ record, to: { ...REQUEUED, message } })),
+        now,
+      );
+      found = records.length;
+    }
   }
 
   /** Records refused as not subscribed whose subscription was activated or reinstated since. */

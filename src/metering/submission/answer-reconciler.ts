@@ -71,9 +71,9 @@ export class AnswerReconciler {
       if (sqlStateOf(error) === UNIQUE_VIOLATION) return write();
       throw error;
     });
+    crashPoint('submit.answered');
     this.log.report(batch, answer, settled, matched.strangers);
     if (batch.probe !== null) await this.requeue.resolved();
-    await this.requeue.metered(identitiesOf(settled));
   }
 
   private async apply(
@@ -153,6 +153,7 @@ export class AnswerReconciler {
     const attempts = settled.map(({ attempt }) => attempt);
     await storeAnswers(tx, sellerAccount, batch.attemptId, call, attempts);
     await this.transitions.apply(tx, transitionsOf(settled, submission), now);
+    await this.requeue.metered(tx, identitiesOf(settled), now);
     // A refusal says that the chain may stand otherwise than we know.
     const doubtful = settled.filter(({ outcome }) => outcome.asks).map(({ record }) => record.subscription_id);
     const subscriptionIds = [...new Set(doubtful.filter((id) => id !== null))];

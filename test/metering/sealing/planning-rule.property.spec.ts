@@ -55,7 +55,7 @@ describe('whatever the timeline', () => {
     refusal: fc.option(
       fc.record({
         times: fc.integer({ min: 1, max: 3 }),
-        reason: fc.constant('notSubscribed'),
+        reason: fc.constantFrom('notSubscribed', 'invalidDimension', 'invalidTag', 'unrecognised'),
         hour: fc.constant(at('2026-11-09T00:00:00Z')),
       }),
     ),
@@ -110,6 +110,10 @@ describe('whatever the timeline', () => {
           // Of a period that is over, what no refusal of its own keeps has its turn while an hour is left.
           if (refusal === null && !rule.hoursOf(place.period).runs && plan.reason === 'refused')
             expect(rule.hoursOf(place.period).free('requests')).toEqual([]);
+          // Nor does anything but what would sink other usage wait there for an hour of its own.
+          const isSunk = refusal === null || ['notSubscribed', 'invalidDimension'].includes(refusal.reason);
+          if (isSunk && !rule.hoursOf(place.period).runs && place.period.mode === 'live')
+            expect(rule.hoursOf(place.period).free('requests')).toEqual([]);
           if (plan.reason === 'noHour') expect(rule.hoursOf(place.period).free('requests')).toEqual([]);
           return;
         }
@@ -158,7 +162,10 @@ describe('whatever the timeline', () => {
         const isApart = isSent && !isCorrection && refusal !== null && stillRefused.includes('requests');
         if (isApart && hour.hour.getTime() !== rollup.hour.getTime()) {
           expect(refusal.times === 1 || !hours.runs).toBe(true);
-          expect(hour.hour).not.toEqual(hours.all.find((found) => hours.isSettled(found))?.hour);
+          // But where what is refused of it is refused of all that it would go with.
+          const isAsOne = ['notSubscribed', 'invalidDimension'].includes(refusal.reason);
+          if (hours.runs || !isAsOne)
+            expect(hour.hour).not.toEqual(hours.all.find((found) => hours.isSettled(found))?.hour);
         }
         // The calendar month is kept where an hour of it is free.
         const month = (date: Date): string => date.toISOString().slice(0, 7);

@@ -28,8 +28,8 @@ function usage(first: string, last = first, isCorrection = false): WaitingRollup
 }
 
 /** Of which AWS has refused so many records, the last one of the day before. */
-function refused(rollup: WaitingRollup, times = 1): WaitingRollup {
-  return { ...rollup, refusal: { times, reason: 'notSubscribed', hour: at('2026-11-10T08:00:00Z') } };
+function refused(rollup: WaitingRollup, times = 1, reason = 'notSubscribed'): WaitingRollup {
+  return { ...rollup, refusal: { times, reason, hour: at('2026-11-10T08:00:00Z') } };
 }
 
 const OLD = '2026-11-09T10:10:00Z';
@@ -38,6 +38,8 @@ const EVERY_HOUR = Array.from(
   (_, hour) =>
     `l-1 ${new Date(at('2026-11-11T11:00:00Z').getTime() - hour * 3_600_000).toISOString().replace('.000', '')}`,
 );
+
+const ALL_BUT_LAST = EVERY_HOUR.filter((hour) => hour !== 'l-1 2026-11-11T10:00:00Z');
 
 const planned = (given: Given, rollup: WaitingRollup): string => said(ruleOf(given).plan(rollup));
 
@@ -169,7 +171,7 @@ describe('usage that AWS refused until its record expired', () => {
     ['waits a third time', { spans: RUNNING, ...AGAIN }, refused(usage(OLD), 2), 'wait refused'],
     [
       'waits where every hour is taken but that',
-      { spans: RUNNING, ...AGAIN, taken: EVERY_HOUR.filter((hour) => hour !== 'l-1 2026-11-11T10:00:00Z') },
+      { spans: RUNNING, ...AGAIN, taken: ALL_BUT_LAST },
       refused(usage(OLD)),
       'wait refused',
     ],
@@ -200,12 +202,15 @@ describe('usage that AWS refused until its record expired', () => {
       '1 11 09:00',
     ],
     [
-      'is closed with it where no hour is free but its last',
-      {
-        ...{ spans: REPLACED, ...AGAIN, now: '11:20' },
-        taken: EVERY_HOUR.filter((hour) => hour !== 'l-1 2026-11-11T10:00:00Z'),
-      },
+      'is tried with its last hour where no other is free',
+      { spans: REPLACED, ...AGAIN, now: '11:20', taken: ALL_BUT_LAST },
       refused(usage(OLD), 2),
+      '1 11 10:00',
+    ],
+    [
+      'is closed with it where its last hour would be refused along with it',
+      { spans: REPLACED, ...AGAIN, now: '11:20', taken: ALL_BUT_LAST },
+      refused(usage(OLD), 2, 'invalidTag'),
       'wait refused',
     ],
     [

@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { isStillRefused, mayTryAgain, REFUSED_CONTENTS } from '../../../src/metering/sealing/refused-usage.js';
-import { CAUSE_SCOPE } from '../../../src/metering/settlement/record-outcome.js';
+import {
+  isStillRefused,
+  mayJoinOthers,
+  mayTryAgain,
+  REFUSED_CONTENTS,
+} from '../../../src/metering/sealing/refused-usage.js';
+import { CAUSE_SCOPE, REFUSED_CONTENTS } from '../../../src/metering/settlement/record-outcome.js';
 import { at } from './given-timeline.js';
 
 describe('what AWS refused [T17]', () => {
@@ -53,6 +58,22 @@ describe('what AWS refused [T17]', () => {
     [2, false, true],
   ])('%i times, in a period that runs: %s, may be tried again: %s', (times, runs, expected) => {
     expect(mayTryAgain({ times, reason: 'notSubscribed', hour: at('10:00') }, runs)).toBe(expected);
+  });
+
+  it.each([
+    ['notSubscribed', true],
+    ['invalidLicense', true],
+    ['invalidCustomer', true],
+    ['invalidDimension', true],
+    ['invalidProduct', true],
+    ['invalidTag', false],
+    ['invalidAllocations', false],
+    ['invalidRequest', false],
+    ['timestampOutOfBounds', false],
+    ['unrecognised', false],
+  ])('for %s, of a period that is over, may go with other usage: %s', (reason, expected) => {
+    const refusal = { times: 2, reason, hour: at('10:00') };
+    expect([mayJoinOthers(refusal, false), mayJoinOthers(refusal, true)]).toEqual([expected, false]);
   });
 
   it('for its contents has a cause of its reason alone, which stands as long as it waits', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Period } from '../../../src/metering/sealing/period.js';
 import { type PlannedCustomer } from '../../../src/metering/sealing/planned-customer.js';
-import { shareHours, withSharedSubjects } from '../../../src/metering/sealing/shared-hours.js';
+import { leaveShared, shareHours, withSharedSubjects } from '../../../src/metering/sealing/shared-hours.js';
 import { type CustomerTimeline } from '../../../src/subscription/agreements/timeline.js';
 
 type Placed = [period: string, dimension: string, hour: number, ...rollups: string[]];
@@ -139,6 +139,36 @@ describe('hours that several tenants of one subscription used', () => {
         ['p lookups dryRun', 'b', 'd'],
       ],
     ]);
+  });
+});
+
+describe('a subscription of which somebody who had it is not planned', () => {
+  const now = new Date(7);
+  const of = (subscriptionId: string, key = 'p') => ({ key, subscription: { subscriptionId } }) as unknown as Period;
+  const given = (plan: object): PlannedCustomer =>
+    ({ customer: 'kept', plan: { hours: [], closings: [], closed: [], lookAt: null, ...plan } }) as never;
+
+  it('has its hours and closings left to a pass that comes at once', () => {
+    const period = of('s-1');
+    const hours = [{ period }, { period: of('s-2') }];
+    const closings = [{ period }, { period: of('s-2') }];
+    const one = given({ hours, closings, closed: [period, of('s-2')], waits: ['kept'] });
+    expect(leaveShared([one], new Set(['s-1']), now)).toEqual([
+      {
+        customer: 'kept',
+        plan: {
+          ...{ hours: hours.slice(1), closings: closings.slice(1), closed: [of('s-2')] },
+          ...{ lookAt: now, waits: ['kept'] },
+        },
+      },
+    ]);
+    for (const plan of [{ hours }, { closings }])
+      expect(leaveShared([given(plan)], new Set(['s-1']), now)[0]?.plan.lookAt).toBe(now);
+  });
+
+  it('keeps nobody who has no record of it', () => {
+    const one = given({ hours: [{ period: of('s-2') }], closings: [{ period: of('s-2') }] });
+    expect(leaveShared([one], new Set(['s-1']), now)[0]).toBe(one);
   });
 });
 

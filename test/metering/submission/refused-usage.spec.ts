@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { HOUR_MS } from '../../../src/runtime/clock.js';
+import { observeCrashPoints } from '../../../src/runtime/crash-point.js';
 import { SubmissionBench, type TestSubscription } from './submission-bench.js';
 
 // What the ledger remembers of usage that AWS refused until its record expired: it decides whether that is sealed again.
@@ -68,6 +69,26 @@ describe('usage that AWS refused until its record expired', () => {
     await bench.sealWaiting(buyer);
     await expire();
     expect(await refusals()).toEqual([once]);
+    await bench.expectConserved();
+  });
+
+  it('says for what contents as long as AWS takes no other of them, whatever it says of it besides', async () => {
+    const fault = refusing('InvalidTagException', buyer);
+    await bench.seal(buyer);
+    await bench.first.submit();
+    fault.remove();
+    bench.simulator.suspend(buyer.agreement);
+    await expire();
+    for (let times = 2; times <= 3; times += 1) {
+      expect(await causes()).toEqual(['reason invalidTag']);
+      const [hour] = bench.hours(1);
+      await bench.sealWaiting(buyer);
+      await bench.first.submit();
+      if (times === 3) await bench.database.query(`DELETE FROM marketplace.quarantined_cause`);
+      await expire();
+      const refused_for = times === 2 ? 'invalidTag' : 'notSubscribed';
+      expect(await refusals()).toEqual([{ refusals: times, refused_for, hour }]);
+    }
     await bench.expectConserved();
   });
 
@@ -173,6 +194,32 @@ describe('a cause against all usage of a dimension', () => {
     expect(record).toMatchObject({ reason: 'expired' });
     await probe();
     expect(await causes()).toEqual([]);
+    await bench.expectConserved();
+  });
+});
+
+describe('a buyer whom AWS takes again', () => {
+  it('has what it refused sent again, whatever becomes of the process that heard it', async () => {
+    const suspended = bench.simulator.suspend(buyer.agreement);
+    const [later, earlier] = bench.hours(2);
+    await bench.seal(buyer, { hour: earlier! });
+    await bench.first.submit();
+    const [refused] = await bench.records();
+    expect(refused).toMatchObject({ state: 'blocked', reason: 'notSubscribed' });
+    bench.simulator.reinstate(suspended);
+    await bench.seal(buyer, { hour: later! });
+    // Killed by the time that the answer is written.
+    observeCrashPoints((name) => {
+      if (name === 'submit.answered') throw new Error('killed');
+    });
+    try {
+      await expect(bench.first.submit()).rejects.toThrow('killed');
+    } finally {
+      observeCrashPoints(() => undefined);
+    }
+    await bench.first.recovery.run();
+    await bench.first.submit();
+    expect(await bench.records(`state <> 'metered'`)).toEqual([]);
     await bench.expectConserved();
   });
 });
