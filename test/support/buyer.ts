@@ -8,6 +8,7 @@ interface Terms {
   startsAt?: Date;
   endsAt?: Date;
   as?: 'newLicense' | 'sameLicense' | 'sameAgreement';
+  entitlements?: NonNullable<SubscribeOptions['entitlements']>;
 }
 
 /** An AWS account that buys one product: what it does at AWS, in its browser, and in the host's application. */

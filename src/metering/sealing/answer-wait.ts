@@ -43,7 +43,8 @@ export function knowsHour({ asOf, isFinal }: KnownAnswer, hour: Date, { span }: 
 /**
  * Until when usage of an hour waits for AWS's answer: five hours from its start where an earlier answer is known, no
  * longer than its record can wait; for good where AWS has never said how many units are included, because nothing is
- * billed for want of an answer. An answer that could not know yet is not asked for, where there is time for one that can.
+ * billed for want of an answer, and what it lists once the agreement is over is none. An answer that could not know yet
+ * is not asked for, where there is time for one that can.
  * @param planned the hour of its record
  * @returns null where it does not wait (any longer)
  */
@@ -53,7 +54,7 @@ export function answerWaitOf(
   planned: AnsweredHour,
   now: Date,
 ): AnswerWait | null {
-  if (!known) return { until: null, asks: true };
+  if (!known) return { until: null, asks: planned.span.to === null || planned.span.to > now };
   // What comes late waits along with what its record's hour has of its own.
   const settled = latest(settledFrom(hour, planned.span), settledFrom(planned.hour, planned.span));
   if (known.isFinal || known.asOf === null || known.asOf >= settled) return null;

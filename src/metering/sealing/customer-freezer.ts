@@ -209,7 +209,7 @@ export class CustomerFreezer {
     const looks = new Map(
       planned.map(({ customer, plan }) => [
         customer.customerId,
-        earliestOf([nextLook(plan, now), facts.included.amendedOf(customer).lookAt]),
+        earliestOf([nextLook(plan, now), facts.included.toAskOf(customer).lookAt]),
       ]),
     );
     await moveSealCursors(
@@ -239,7 +239,7 @@ export class CustomerFreezer {
         const waiting = plan.waits.flatMap(({ asks: isAsked, period }) =>
           isAsked && period ? [period.agreementId] : [],
         );
-        return [...waiting, ...facts.included.amendedOf(customer).ids].map(
+        return [...waiting, ...facts.included.toAskOf(customer).ids].map(
           (agreementId) => [agreementId, { agreementId, customerId: customer.customerId, since: now }] as const,
         );
       }),

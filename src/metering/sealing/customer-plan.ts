@@ -62,19 +62,21 @@ export interface CustomerPlan {
   lookAt: Date | null;
 }
 
+export interface KeptCarry {
+  period: Period;
+  dimension: string;
+  carry: Scaled;
+  /** Units that are included by now, and that no record counts yet: they change the carry with its next record. */
+  uncounted: Scaled;
+}
+
 export interface CustomerState {
   rule: PlanningRule;
   rollups: readonly Rollup[];
   zeroRecords: ZeroRecords;
   dimensions: readonly string[];
   /** Carries that are not zero, of all periods that the customer's timeline knows. */
-  carries: readonly {
-    period: Period;
-    dimension: string;
-    carry: Scaled;
-    /** Units are included by now that no record counts yet: they change the carry with its next record. */
-    isUncounted: boolean;
-  }[];
+  carries: readonly KeptCarry[];
   /** Units of usage that one unit of a record's quantity stands for. */
   blockOf: (period: Period, dimension: string) => bigint;
   /** Where usage of a contract waits until AWS has said how many units are included; null where it does not wait. */
@@ -116,12 +118,15 @@ export function planCustomer(state: CustomerState): CustomerPlan {
   const closing = new Map<string, { period: Period; dimension: string; rollups: Rollup[]; reason: WaitingReason }>();
 
   const recordOf = (period: Period, dimension: string, hour: PeriodHour): PlannedHour => {
-    const key = `${period.key} ${dimension} ${hour.hour.getTime()}`;
+    const key = grainKey(period, dimension, hour.hour);
     const record = hours.get(key) ?? { period, dimension, hour, rollups: [] };
     if (!hours.has(key)) state.take(period, dimension, hour);
     hours.set(key, record);
     return record;
   };
+
+  // Hours of usage that waits for an answer: it is sealed into them as soon as that comes.
+  const kept = new Set<string>();
 
   const wait = (
     rollup: Rollup,
@@ -149,8 +154,10 @@ export function planCustomer(state: CustomerState): CustomerPlan {
         break;
       case 'hour': {
         const held = state.heldUntil(planned.period, rollup, planned.hour);
-        if (held) wait(rollup, 'awaitingEntitlement', planned.period, held.until, held.asks);
-        else recordOf(planned.period, rollup.dimension, planned.hour).rollups.push(rollup);
+        if (held) {
+          wait(rollup, 'awaitingEntitlement', planned.period, held.until, held.asks);
+          kept.add(grainKey(planned.period, rollup.dimension, planned.hour.hour));
+        } else recordOf(planned.period, rollup.dimension, planned.hour).rollups.push(rollup);
         break;
       }
       case 'setApart': {
@@ -171,21 +178,26 @@ export function planCustomer(state: CustomerState): CustomerPlan {
   }
 
   const hasRecord = new Set([...hours.values()].map(({ period, dimension }) => `${period.key} ${dimension}`));
-  for (const { period, dimension, carry } of state.carries) {
-    if (wholeBlocks(carry, state.blockOf(period, dimension)) < 1n || hasRecord.has(`${period.key} ${dimension}`))
+  for (const { period, dimension, carry, uncounted } of state.carries) {
+    // Units that are not included any more are billed at once; what is included of late is set off with the next usage.
+    const due = uncounted < 0n ? carry - uncounted : carry;
+    if (wholeBlocks(due, state.blockOf(period, dimension)) < 1n || hasRecord.has(`${period.key} ${dimension}`))
       continue;
     const planned = rule.planCarry(period, dimension);
-    if (planned.to === 'hour') recordOf(planned.period, dimension, planned.hour);
-    else if (planned.to === 'wait' && planned.lookAt) ahead.push(planned.lookAt);
+    if (planned.to === 'hour') {
+      if (!kept.has(grainKey(period, dimension, planned.hour.hour))) recordOf(planned.period, dimension, planned.hour);
+    } else if (planned.to === 'wait' && planned.lookAt) ahead.push(planned.lookAt);
   }
 
   const isWritten = (period: Period, dimension: string, hour: Date): boolean =>
-    hours.has(`${period.key} ${dimension} ${hour.getTime()}`) || state.isZeroAnnulled(period, dimension, hour);
+    hours.has(grainKey(period, dimension, hour)) ||
+    kept.has(grainKey(period, dimension, hour)) ||
+    state.isZeroAnnulled(period, dimension, hour);
   const zeros = zeroHoursOf(rule, state.zeroRecords, state.dimensions, isWritten);
   for (const { period, dimension, hour } of zeros.due) recordOf(period, dimension, hour);
   if (zeros.lookAt) ahead.push(zeros.lookAt);
 
-  plan.hours = [...hours.values()].sort((a, b) => a.hour.hour.getTime() - b.hour.hour.getTime());
+  plan.hours = [...hours.values()].sort(inOrderOfTime);
   plan.settingsApart = [...apart.values()];
   if (plan.splits.length === 0) close(state, plan, closing, ahead);
   for (const { nextChangeAt } of rule.context.customer.subscriptions)
@@ -193,6 +205,14 @@ export function planCustomer(state: CustomerState): CustomerPlan {
   plan.lookAt = earliestOf(ahead);
   return plan;
 }
+
+/** Of an hour that two agreements share, the earlier one's record first: what it leaves may roll over. */
+export function inOrderOfTime(a: PlannedHour, b: PlannedHour): number {
+  return a.hour.timestamp.getTime() - b.hour.timestamp.getTime();
+}
+
+const grainKey = (period: Period, dimension: string, hour: Date): string =>
+  `${period.key} ${dimension} ${hour.getTime()}`;
 
 /**
  * Closes periods that are over: last cutoff passed, AWS asked, nothing of them under way. What waits with them, and
@@ -213,7 +233,7 @@ function close(
     const kept = carryOf.get(key);
     const period = group?.period ?? kept?.period;
     const dimension = group?.dimension ?? kept?.dimension;
-    if (!period || dimension === undefined || (!group && kept?.carry === 0n && !kept.isUncounted)) continue;
+    if (!period || dimension === undefined || (!group && kept?.carry === 0n && kept.uncounted === 0n)) continue;
     const { cutoffAt } = rule.hoursOf(period);
     if (cutoffAt === null) continue;
     if (cutoffAt > now) {

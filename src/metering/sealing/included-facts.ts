@@ -2,10 +2,10 @@ import { type LedgerSql } from '../../database/ledger-database.js';
 import { billedTogether, includedUnitsOf } from '../../options/included-pairing.js';
 import { type ResolvedIncludedUnits } from '../../options/included-options.schema.js';
 import { type ResolvedProduct } from '../../options/resolved-options.js';
-import { firstAfter, plusMs } from '../../runtime/clock.js';
+import { firstAfter, hourOf, plusMs } from '../../runtime/clock.js';
 import { type Scaled, scaled } from '../../runtime/decimal.js';
 import { ANSWER_SETTLES_AFTER_MS, missingFrom } from '../../subscription/agreements/agreement-life.js';
-import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
+import { type CustomerTimeline, type TimelineSpan } from '../../subscription/agreements/timeline.js';
 import { type AskedQuantity, askedQuantityOf } from './asked-quantity.js';
 import {
   askedNames,
@@ -19,7 +19,7 @@ import {
 import { monthFrom, renewalsBy } from './contract-terms.js';
 import { type CountedUsageRow, loadGivenUnits, loadSaid, type SaidRow, sumCountedUsage } from './included-load.sql.js';
 import { IncludedPool, type KnownQuantity, type PoolTerms, poolTermsOf } from './included-pool.js';
-import { type Period } from './period.js';
+import { becamePaidAt, identityAt, isWithin, type Period } from './period.js';
 import { stepsInForce } from './quantity-steps.js';
 import { type PeriodRow } from './sealing-load.sql.js';
 
@@ -103,19 +103,16 @@ export class IncludedFacts {
   }
 
   /**
-   * Agreements of which AWS has told that something was amended since it was last asked: it is asked at once, and once
-   * more when its lists must know. `lookAt`: when that is.
+   * Agreements that AWS is to be asked about, whether or not their hours wait: those of which it has told that something
+   * was amended since it was last asked, at once, and once more when its lists must know; and likewise those that have
+   * begun, for once they are over it says nothing of them any more. `lookAt`: when the next is to be asked about.
    */
-  amendedOf({ subscriptions }: CustomerTimeline): { ids: string[]; lookAt: Date | null } {
-    const ids = subscriptions.flatMap(({ spans }) => spans.map(({ agreementId }) => agreementId));
-    const open = [...new Set(ids)].flatMap((id) => {
+  toAskOf({ subscriptions }: CustomerTimeline): { ids: string[]; lookAt: Date | null } {
+    const all = subscriptions.flatMap(({ spans }) => spans);
+    const open = [...new Set(all.map(({ agreementId }) => agreementId))].flatMap((id) => {
       const row = this.said.get(id);
-      const told = row?.told.at(-1);
-      if (told === undefined || !row?.fetched_at) return [];
-      const at = new Date(told);
-      const amendment = { askFrom: at, settledFrom: plusMs(at, ANSWER_SETTLES_AFTER_MS) };
-      const askFrom = missingFrom(amendment, { askedAt: row.fetched_at });
-      return askFrom === null ? [] : [{ id, askFrom }];
+      const askFrom = row && (this.amendedFrom(row) ?? this.unansweredFrom(row, all));
+      return askFrom ? [{ id, askFrom }] : [];
     });
     return {
       ids: open.flatMap(({ id, askFrom }) => (askFrom <= this.now ? [id] : [])),
@@ -124,6 +121,25 @@ export class IncludedFacts {
         open.map(({ askFrom }) => askFrom),
       ),
     };
+  }
+
+  private amendedFrom({ told, fetched_at: askedAt }: SaidRow): Date | null {
+    const last = told.at(-1);
+    if (last === undefined || askedAt === null) return null;
+    const at = new Date(last);
+    return missingFrom({ askFrom: at, settledFrom: plusMs(at, ANSWER_SETTLES_AFTER_MS) }, { askedAt });
+  }
+
+  /** An empty answer, which does not count yet, is asked for again; and so is one that may be of the agreement before. */
+  private unansweredFrom(row: SaidRow, spans: readonly TimelineSpan[]): Date | null {
+    const running = spans.find(
+      (span) => span.agreementId === row.agreement_id && span.seals !== 'never' && isWithin(this.now, span),
+    );
+    if (!running || !identityAt(running, hourOf(this.now))?.identity) return null;
+    if (row.said.length === 0 && row.empty_since) return plusMs(row.empty_since, ANSWER_SETTLES_AFTER_MS);
+    const { startsAt } = running;
+    const start = { askFrom: startsAt, settledFrom: plusMs(startsAt, ANSWER_SETTLES_AFTER_MS) };
+    return missingFrom(start, { askedAt: row.fetched_at });
   }
 
   private pool(period: Period, units: ResolvedIncludedUnits): IncludedPool {
@@ -148,8 +164,8 @@ export class IncludedFacts {
         }
       }
     }
-    const rolledOver = terms.terms[0]?.rollsOver ? this.leftBefore(period, units) : 0n;
-    const pool = new IncludedPool(units, known, terms, rolledOver, used, usedBy, includedBy);
+    const before = terms.terms[0]?.rollsOver ? this.poolBefore(period, units) : null;
+    const pool = new IncludedPool(units, known, terms, before, used, usedBy, includedBy);
     this.pools.set(key, pool);
     return pool;
   }
@@ -159,20 +175,20 @@ export class IncludedFacts {
     return this.histories.get(units)?.sharers ?? billedTogether(units);
   }
 
-  /** What the agreement before left. */
-  private leftBefore(period: Period, units: ResolvedIncludedUnits): Scaled {
+  /** Of the agreement before: what it leaves rolls over. */
+  private poolBefore(period: Period, units: ResolvedIncludedUnits): IncludedPool | null {
     const [first] = period.spans;
-    if (!first) return 0n;
+    if (!first) return null;
     const before = period.subscription.spans.findLast(
       ({ from, agreementId, price, seals }) =>
         from < first.from && agreementId !== period.agreementId && price === period.price && seals !== 'never',
     );
-    if (!before) return 0n;
+    if (!before) return null;
     const { agreementId, price } = before;
     const spans = period.subscription.spans.filter(
       (span) => span.agreementId === agreementId && span.price === price && span.seals !== 'never',
     );
-    return this.pool({ ...period, key: `${agreementId}/${price}/${period.mode}`, agreementId, spans }, units).left;
+    return this.pool({ ...period, key: `${agreementId}/${price}/${period.mode}`, agreementId, spans }, units);
   }
 
   private termsOf(period: Period, units: ResolvedIncludedUnits): { known: KnownQuantity | null; terms: PoolTerms } {
@@ -202,7 +218,14 @@ export class IncludedFacts {
   }
 
   private endsOf(period: Period): Date[] {
-    return this.rowsOf(period).flatMap(({ ends }) => ends.map((end) => new Date(end)));
+    const paidFrom = becamePaidAt(period);
+    return this.rowsOf(period).flatMap(({ ends }) =>
+      ends.flatMap(({ endsAt, heardAt }) => {
+        // The end of a trial that became paid was its own.
+        const isOfTrial = paidFrom !== null && new Date(heardAt) < plusMs(paidFrom, ANSWER_SETTLES_AFTER_MS);
+        return isOfTrial ? [] : [new Date(endsAt)];
+      }),
+    );
   }
 
   private rowsOf({ agreementId, spans }: Period): SaidRow[] {

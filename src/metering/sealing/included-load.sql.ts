@@ -13,7 +13,7 @@ export interface SaidRow {
   /** Instants of messages that something was amended, in the order of time. */
   told: string[];
   /** Ends that its agreement was told to have, in the order in which they were heard. */
-  ends: string[];
+  ends: { endsAt: string; heardAt: string }[];
   /** Of a product in its buyer's account: when it first ran there. Its agreement begins earlier, for usage of before. */
   first_run_at: Date | null;
 }
@@ -45,7 +45,8 @@ export function loadSaid(tx: LedgerSql, sellerAccount: string, agreementIds: rea
        ) AS message
      ) AS heard ON true
      LEFT JOIN LATERAL (
-       SELECT jsonb_agg(f.details ->> 'endTime' ORDER BY f.heard_at, f.at, f.id) AS ends FROM marketplace.fact f
+       SELECT jsonb_agg(jsonb_build_object('endsAt', f.details ->> 'endTime', 'heardAt', f.heard_at)
+         ORDER BY f.heard_at, f.at, f.id) AS ends FROM marketplace.fact f
        WHERE f.seller_account = $1 AND f.agreement_id = a.id AND f.details ->> 'endTime' IS NOT NULL
      ) AS planned ON true
      LEFT JOIN LATERAL (

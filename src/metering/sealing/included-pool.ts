@@ -78,7 +78,8 @@ export class IncludedPool {
     private readonly units: ResolvedIncludedUnits,
     private readonly known: KnownQuantity | null,
     { terms }: PoolTerms,
-    private readonly rolledOver: Scaled,
+    /** Of the agreement before, where units roll over: it is asked each time, for its last hours are sealed beside these. */
+    private readonly before: IncludedPool | null,
     used: readonly Scaled[],
     /** By the dimension of the records. */
     private readonly usedBy: Map<string, Scaled>,
@@ -90,6 +91,10 @@ export class IncludedPool {
       rollsOver,
       stretches: stretches.map((one) => ({ ...one, used: used[stretch++] ?? 0n })),
     }));
+  }
+
+  private get rolledOver(): Scaled {
+    return this.before?.left ?? 0n;
   }
 
   get isKnown(): boolean {

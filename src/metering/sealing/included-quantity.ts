@@ -43,8 +43,10 @@ export function quantityStepsOf(
     );
     const before = steps.at(-1);
     const next = expiryOf(held);
-    const renewedAt: Date | null = (next?.getTime() ?? 0) > (expiry?.getTime() ?? Infinity) ? expiry : null;
-    if (renewedAt) renewals.push(renewedAt);
+    const renewal: Date | null = (next?.getTime() ?? 0) > (expiry?.getTime() ?? Infinity) ? expiry : null;
+    if (renewal) renewals.push(renewal);
+    // A later end that is signed ahead says nothing of when its quantity counts.
+    const renewedAt = renewal && renewal <= fetchedAt ? renewal : null;
     expiry = next ?? expiry;
     if (before === undefined || otherwiseAt === null) {
       steps.push({ fromHour: Number.NEGATIVE_INFINITY, quantity });

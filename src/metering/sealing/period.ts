@@ -60,6 +60,12 @@ export function periodOf(subscription: SubscriptionTimeline, span: TimelineSpan,
   };
 }
 
+/** When a trial became paid within its agreement, and the period with that; null where it did not. */
+export function becamePaidAt({ subscription, agreementId, price, spans }: Period): Date | null {
+  const wasTrial = subscription.spans.some((span) => span.agreementId === agreementId && span.price === 'trial');
+  return price === 'paid' && wasTrial ? (spans[0]?.startsAt ?? null) : null;
+}
+
 export const isWithin = (instant: Date, { from, to }: { from: Date | null; to: Date | null }): boolean =>
   (from === null || from <= instant) && (to === null || instant < to);
 

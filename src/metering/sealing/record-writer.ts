@@ -35,6 +35,12 @@ export class RecordWriter {
         facts.included.poolOf(productCode, period, dimension);
       const idOf = (period: Period): string => periodIds.get(period.key) ?? '';
       return [
+        // Of periods that are over, and have no hour among these: what they leave may roll over.
+        ...plan.closings.map((closing) => {
+          const { period, dimension, rollups } = closing;
+          const share = poolOf(period, dimension)?.take(dimension, rollups, false) ?? null;
+          return draftClosing(frame, closing, idOf(period), { ...balanceOf(period, dimension), share });
+        }),
         ...plan.hours.map((hour) => {
           const { period, dimension, rollups } = hour;
           const balance = balanceOf(period, dimension);
@@ -46,11 +52,6 @@ export class RecordWriter {
           // A whole unit is left over: the next pass plans it.
           if (wholeBlocks(draft.carryOut, block) >= 1n) plan.lookAt = frame.now;
           return draft;
-        }),
-        ...plan.closings.map((closing) => {
-          const { period, dimension, rollups } = closing;
-          const share = poolOf(period, dimension)?.take(dimension, rollups, false) ?? null;
-          return draftClosing(frame, closing, idOf(period), { ...balanceOf(period, dimension), share });
         }),
         ...plan.settingsApart.map((apart) => draftSettingApart(frame, apart)),
       ];

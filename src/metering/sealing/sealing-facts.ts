@@ -7,7 +7,7 @@ import { type CustomerTimeline } from '../../subscription/agreements/timeline.js
 import { type MeteringOperation, windowStart } from '../settlement/deadlines.js';
 import { BlockSizes } from './block-sizes.js';
 import { agreementsOf, namesOfCustomer, overAgreementsOf } from './customer-agreements.js';
-import { periodOfRow } from './customer-plan.js';
+import { type KeptCarry, periodOfRow } from './customer-plan.js';
 import { IncludedFacts } from './included-facts.js';
 import { spreadOf } from './ledger-spread.js';
 import { findIdentities, productIdentityKey } from './metering-identity.sql.js';
@@ -214,9 +214,9 @@ export class SealingFacts {
   }
 
   /** Balances of the customer's periods that are not level, or will not be once included units are counted. */
-  carriesOf(rule: PlanningRule): { period: Period; dimension: string; carry: Scaled; isUncounted: boolean }[] {
+  carriesOf(rule: PlanningRule): KeptCarry[] {
     const { productCode } = rule.context.customer;
-    const found = new Map<string, { period: Period; dimension: string; carry: Scaled; isUncounted: boolean }>();
+    const found = new Map<string, KeptCarry>();
     for (const agreementId of agreementsOf(rule.context.customer)) {
       for (const row of this.rowsByAgreement.get(agreementId) ?? []) {
         const period = this.periodOf(rule, row.id);
@@ -224,9 +224,9 @@ export class SealingFacts {
           if (!period || found.has(`${period.key} ${dimension}`)) continue;
           const { carry } = this.balanceOf(period, dimension);
           const pool = this.included.poolOf(productCode, period, dimension);
-          const isUncounted = pool?.isKnown === true && pool.stepOf(dimension) !== 0n;
-          if (carry !== 0n || isUncounted)
-            found.set(`${period.key} ${dimension}`, { period, dimension, carry, isUncounted });
+          const uncounted = pool?.isKnown === true ? pool.stepOf(dimension) : 0n;
+          if (carry !== 0n || uncounted !== 0n)
+            found.set(`${period.key} ${dimension}`, { period, dimension, carry, uncounted });
         }
       }
     }

@@ -1,7 +1,7 @@
 // AWS keeps one record of a license, dimension and hour, whoever of its tenants used it. Pure.
 import { type CustomerTimeline } from '../../subscription/agreements/timeline.js';
 import { groupBy } from '../../subscription/chain/group-by.js';
-import { type CustomerPlan } from './customer-plan.js';
+import { type CustomerPlan, inOrderOfTime } from './customer-plan.js';
 import { type Period } from './period.js';
 import { type PlannedCustomer } from './planned-customer.js';
 
@@ -27,7 +27,7 @@ export function shareHours(planned: readonly PlannedCustomer[]): PlannedCustomer
     }),
   );
   return planned.map((one) => {
-    const hours = hoursOf(one).sort((a, b) => a.hour.hour.getTime() - b.hour.hour.getTime());
+    const hours = hoursOf(one).sort(inOrderOfTime);
     return { ...one, plan: { ...one.plan, hours, closings: closingsOf(one) } };
   });
 }

@@ -37,6 +37,8 @@ describe('K26 an hour waits for an answer that knows how many units it included'
     ['since the end AWS lists nothing', { known: answered('10:21', true), now: '10:22', endsAt: '10:20' }, null],
     ['that the options give', { known: answered(null), now: '11:00' }, null],
     ['for as long as it takes, where AWS has never answered', { known: null, now: '23:00' }, ['answered', true]],
+    ['though it is not asked for', { known: null, now: '10:20', endsAt: '10:20' }, ['answered', false]],
+    ['and is, to the end', { known: null, now: '10:19', endsAt: '10:20' }, ['answered', true]],
     ['five hours from its start', { known: answered('10:55'), now: '14:59', waitingSince: '11:10' }, ['15:00', true]],
     ['and no longer', { known: answered('10:55'), now: '15:00', waitingSince: '11:10' }, null],
     [

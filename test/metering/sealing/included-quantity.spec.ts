@@ -274,6 +274,25 @@ describe('K27 a renewal of the same agreement', () => {
     ]);
   });
 
+  it('that is signed ahead begins at the old end; more units count at once, fewer from the next hour', () => {
+    const [first, later] = [{ value: 10, expiresAt: '20:00' }, { expiresAt: '23:00' }];
+    const upTo = (value: number) => [said('10:05', null, first), said('12:40', '11:05', { value, ...later })];
+    expect(read(upTo(15), ['12:30'])).toEqual({
+      steps: [
+        ['start', '10'],
+        ['12', '15'],
+      ],
+      renewals: ['20:00'],
+    });
+    expect(read(upTo(5), ['12:30'])).toEqual({
+      steps: [
+        ['start', '10'],
+        ['13', '5'],
+      ],
+      renewals: ['20:00'],
+    });
+  });
+
   it('is none where that of another dimension ends later', () => {
     const rows = (end: string): Row[] => [
       { value: 10, expiresAt: '20:00' },

@@ -27,7 +27,12 @@ const plannedOf = (
     plan: {
       waits: ['kept'],
       hours: hours.map(([period, dimension, hour, ...rollups]) => ({
-        ...{ period: periodOf(period), dimension, hour: { hour: new Date(hour) }, rollups: rollupsOf(rollups) },
+        ...{
+          period: periodOf(period),
+          dimension,
+          hour: { hour: new Date(hour), timestamp: new Date(hour) },
+          rollups: rollupsOf(rollups),
+        },
       })),
       closings: closings.map(([period, dimension, , rollup, reason]) => ({
         ...{ period: periodOf(period), dimension, rollups: rollupsOf([rollup!]), reason },
