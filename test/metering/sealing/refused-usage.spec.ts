@@ -1,10 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  isStillRefused,
-  mayJoinOthers,
-  mayTryAgain,
-  REFUSED_CONTENTS,
-} from '../../../src/metering/sealing/refused-usage.js';
+import { isStillRefused, mayJoinOthers, mayTryAgain } from '../../../src/metering/sealing/refused-usage.js';
 import { CAUSE_SCOPE, REFUSED_CONTENTS } from '../../../src/metering/settlement/record-outcome.js';
 import { at } from './given-timeline.js';
 
