@@ -13,8 +13,8 @@ const USAGE = `usage: marketplace-run-once [--within <seconds>]
   Handlers of your application are not in this process; it delivers no events.
 
   exit code 0: nothing is left that could be done now
-            1: a job failed, the clock is wrong, or the start was refused
-            2: the time was up (default 60 seconds, at most 900)
+            1: a job failed, the clock or the settings are wrong, or the start was refused
+            2: the time was up (default 60 seconds, at most 900), or is too short for what is to be tried again
 `;
 
 const WITHIN_MAX_S = 900;

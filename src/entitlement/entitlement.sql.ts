@@ -158,10 +158,17 @@ export function claimWanted(
   );
 }
 
-export async function releaseWanted(tx: LedgerSql, sellerAccount: string, agreementId: string): Promise<void> {
+/** @param pauseMs how long, of machine time, nobody asks for it; null: the next run does */
+export async function releaseWanted(
+  tx: LedgerSql,
+  sellerAccount: string,
+  agreementId: string,
+  pauseMs: number | null,
+): Promise<void> {
   await tx.query(
-    `UPDATE marketplace.entitlement_wanted SET lease_until = NULL WHERE seller_account = $1 AND agreement_id = $2`,
-    [sellerAccount, agreementId],
+    `UPDATE marketplace.entitlement_wanted SET lease_until = clock_timestamp() + $3::float8 * interval '1 ms'
+     WHERE seller_account = $1 AND agreement_id = $2`,
+    [sellerAccount, agreementId, pauseMs],
   );
 }
 

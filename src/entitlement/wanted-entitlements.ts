@@ -47,16 +47,16 @@ export class WantedEntitlements {
 
   /** @returns whether AWS answered */
   private async ask(agreementId: string, customerId: string): Promise<boolean> {
-    const { sellerAccount } = this.options;
+    const { sellerAccount, submission } = this.options;
     const holder = await selectHolderOfAgreement(this.database, sellerAccount, agreementId);
     const known = holder && (await selectSnapshot(this.database, sellerAccount, holder.agreement_id));
     const asked = holder && (await this.answers.ask(holder, known, true));
     const isAnswered = asked !== null && asked.failure === null;
     const isSaid = isAnswered && asked.known?.empty_since === null;
     await this.database.transaction(async (tx) => {
-      // An empty answer that does not count yet is asked for again.
+      // An empty answer that does not count yet is asked for again, and what AWS did not answer after a pause.
       if (isSaid) await deleteWanted(tx, sellerAccount, agreementId);
-      else await releaseWanted(tx, sellerAccount, agreementId);
+      else await releaseWanted(tx, sellerAccount, agreementId, isAnswered ? null : submission.backoffBaseMs);
       if (isAnswered) await markCustomersChanged(tx, sellerAccount, [customerId]);
     });
     // Who waits for more than silence would have it asked again without a pause.

@@ -4,12 +4,15 @@ import { ClockWatch } from '../events/clock-watch.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
 import { type JobName, JobScheduler } from '../runtime/job-scheduler.js';
+import { monotonicMs, sleep } from '../runtime/real-time.js';
 import { redactedText } from '../runtime/redaction.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { QueueIntake } from '../subscription/inbox/queue-intake.js';
 import { SubmissionHold } from './settlement/submission-hold.js';
 import { selectUnsent, type UnsentUsage } from './settlement/unsent-usage.sql.js';
-import { countMetered, countWork, type WaitingWorkCount } from './run-once.sql.js';
+import { BatchSubmitter } from './submission/batch-submitter.js';
+import { CurrentSettings } from './submission/current-settings.js';
+import { countMetered, countWork, progressOfRecords, selectPause, type WaitingWorkCount } from './run-once.sql.js';
 
 /**
  * What is heard comes before what is sealed, what is sealed before what is sent, and what is told last. Of an hour that a
@@ -22,9 +25,17 @@ const ORDER: readonly JobName[] = [
 ];
 const WITHIN_MS = 60_000;
 const WITHIN_MAX_MS = 900_000;
+/** While something waits for time another process may be at it, and done before. */
+const LOOK_INTERVAL_MS = 1000;
+/** A lease that has run out is given back by the pass that comes now; not at once where its row is locked. */
+const PAUSE_MIN_MS = 100;
 const CLOCK_REFUSED =
   'the clock of this machine and the database’s are too far apart: until they agree no job seals, sends or decides ' +
   'anything here. Check time synchronisation; the alert clockSkew says how far they are apart.';
+
+const SETTINGS_REFUSED =
+  'settings of this process are not those in force: it seals nothing, and sends nothing of the products concerned. The ' +
+  'alert settingsDiffer names each option that differs, and what to do.';
 
 /** How long `MarketplaceJobs.runOnce` may take. */
 export interface RunOnceOptions {
@@ -39,7 +50,10 @@ export interface RunOnceOptions {
 
 /** What `MarketplaceJobs.runOnce` did, and what is left. */
 export interface RunReport {
-  /** `done`: nothing is left that could be done now. `timeUp`: there is, or may be. `failed`: a job failed. */
+  /**
+   * `done`: nothing is left that could be done now. `timeUp`: there is, or may be, or something is to be tried again
+   * soon after. `failed`: a job failed.
+   */
   outcome: 'done' | 'timeUp' | 'failed';
   /** For the process: 0 done, 1 failed, 2 time up. */
   exitCode: 0 | 1 | 2;
@@ -49,9 +63,9 @@ export interface RunReport {
   passes: number;
   /**
    * Jobs that failed in the last pass, and with what. `clock`: that of this machine is wrong, so that no job decided
-   * anything.
+   * anything. `settings`: those of this process are not those in force, so that nothing was sealed.
    */
-  failures: { job: JobName | 'queues' | 'clock'; message: string }[];
+  failures: { job: JobName | 'queues' | 'clock' | 'settings'; message: string }[];
   /** Whether the submission is held: then nothing is sent. */
   isHeld: boolean;
   /** What could be done now and is not done. */
@@ -59,6 +73,9 @@ export interface RunReport {
   /** Usage that AWS has not taken, also that of hours that have not ended, by product, dimension and hour. */
   left: UnsentUsage[];
 }
+
+/** Whether another pass would find something to do: at this moment, or later alone. */
+type Rest = 'now' | 'later' | 'none';
 
 /** The jobs for a process that does not live on: cron, Lambda, a command. */
 @Injectable()
@@ -70,12 +87,16 @@ export class MarketplaceJobs {
     private readonly queues: QueueIntake,
     private readonly hold: SubmissionHold,
     private readonly clock: ClockWatch,
+    private readonly settings: CurrentSettings,
+    private readonly submitter: BatchSubmitter,
   ) {}
 
   /**
    * Takes in what the queues hold, and runs every job until nothing is left that could be done now, or the time is up.
-   * Any number of processes may do so at once, beside others whose jobs run by themselves. Run it at least once an
-   * hour: a deadline that passes in between is missed.
+   * What AWS did not take or answer is tried again after its pause, and what a killed process was at after its lease,
+   * where there is time for it: at the next run its deadline may have passed. Any number of processes may do so at once,
+   * beside others whose jobs run by themselves. Run it at least once an hour: a deadline that passes in between is
+   * missed.
    * @throws MarketplaceMeteringError `RUN_INVALID`; `SHUTTING_DOWN`
    */
   async runOnce({ withinMs = WITHIN_MS }: RunOnceOptions = {}): Promise<RunReport> {
@@ -84,21 +105,40 @@ export class MarketplaceJobs {
         'RUN_INVALID',
         `Give withinMs as a whole number of milliseconds from 1000 to ${WITHIN_MAX_MS}.`,
       );
+    try {
+      return await this.passes(withinMs);
+    } catch (error) {
+      // The application closes: the database is the first thing that a run misses.
+      this.scheduler.refuseWhileClosing();
+      throw error;
+    }
+  }
+
+  private async passes(withinMs: number): Promise<RunReport> {
     const { sellerAccount } = this.options;
     const timeUp = AbortSignal.timeout(withinMs);
+    const endsAt = monotonicMs() + withinMs;
     const before = await countMetered(this.database, sellerAccount);
     let passes = 0;
     let failures: RunReport['failures'] = [];
-    let [isLeft, lastLeft] = [true, ''];
-    while (isLeft && !timeUp.aborted) {
+    let [rest, lastLeft]: [Rest, string] = ['now', ''];
+    while (rest === 'now' && !timeUp.aborted) {
       failures = await this.pass(timeUp);
       passes += 1;
+      // Before the count: what comes due between the two is counted.
+      const pauseMs = await this.pauseMs();
       const waiting = await this.waiting();
-      // What a pass leaves as it was waits for something else: a person, AWS, another process.
-      isLeft = Object.values(waiting).some((count) => count > 0) && JSON.stringify(waiting) !== lastLeft;
-      lastLeft = JSON.stringify(waiting);
+      const left = JSON.stringify([waiting, await progressOfRecords(this.database, sellerAccount)]);
+      // What a pass leaves as it was waits for something else: a person, another process, or its time.
+      if (Object.values(waiting).some((count) => count > 0) && left !== lastLeft) {
+        lastLeft = left;
+        continue;
+      }
+      lastLeft = '';
+      const mayDecide = failures.every(({ job }) => job !== 'clock' && job !== 'settings');
+      rest = mayDecide ? await this.rest(pauseMs, timeUp, endsAt) : 'none';
     }
-    const outcome = failures.length > 0 ? 'failed' : isLeft || timeUp.aborted ? 'timeUp' : 'done';
+    const outcome = failures.length > 0 ? 'failed' : rest !== 'none' || timeUp.aborted ? 'timeUp' : 'done';
     const codes = this.options.products.map(({ productCode }) => productCode);
     return {
       outcome,
@@ -126,10 +166,37 @@ export class MarketplaceJobs {
     await attempt('clock', async () => {
       if (!(await this.clock.isTrusted())) throw new Error(CLOCK_REFUSED);
     });
+    await attempt('settings', async () => {
+      if (!(await this.settings.areAllCurrent())) throw new Error(SETTINGS_REFUSED);
+    });
     await attempt('queues', () => this.queues.receiveOnce(timeUp));
     const jobs = ORDER.filter((name) => this.scheduler.names.includes(name));
     for (const name of jobs) await attempt(name, () => this.scheduler.runOnce(name, timeUp));
     return failures;
+  }
+
+  /**
+   * Waits, as long as there is time, until what waits for nothing else may go on.
+   * @returns `none`: nothing waits so. `later`: for longer than there is time
+   */
+  private async rest(firstPauseMs: number | null, timeUp: AbortSignal, endsAt: number): Promise<Rest> {
+    if (firstPauseMs === null) return 'none';
+    for (let pauseMs: number | null = firstPauseMs; pauseMs !== null; pauseMs = await this.pauseMs()) {
+      if (timeUp.aborted || monotonicMs() + pauseMs >= endsAt) return 'later';
+      await sleep(Math.min(Math.max(pauseMs, PAUSE_MIN_MS), LOOK_INTERVAL_MS), undefined, { signal: timeUp }).catch(
+        () => undefined,
+      );
+      if (pauseMs <= LOOK_INTERVAL_MS) return 'now';
+    }
+    // Its time has come, or another process was at it.
+    return 'now';
+  }
+
+  private async pauseMs(): Promise<number | null> {
+    const { sellerAccount, clock } = this.options;
+    const pauses = [await selectPause(this.database, sellerAccount, clock.now()), this.submitter.pauseMs()];
+    const [first] = pauses.filter((ms) => ms !== null).sort((a, b) => a - b);
+    return first ?? null;
   }
 
   private waiting(): Promise<WaitingWorkCount> {

@@ -28,6 +28,35 @@ export async function countWork(sql: LedgerSql, sellerAccount: string, now: Date
   return row ?? { records: 0, messages: 0, plans: 0, deliveries: 0 };
 }
 
+/** Tells whether anything became of the records that wait: their number alone does not. */
+export async function progressOfRecords(sql: LedgerSql, sellerAccount: string): Promise<string> {
+  const [row] = await sql.query<{ progress: string }>(
+    `SELECT format('%s sending, tried %s times', count(*) FILTER (WHERE state = 'sending'), sum(attempt_count)) AS progress
+     FROM marketplace.metering_record WHERE seller_account = $1 AND mode = 'live' AND state IN ('pending', 'sending')`,
+    [sellerAccount],
+  );
+  return row?.progress ?? '';
+}
+
+/**
+ * How long, of machine time, until work that has a deadline at AWS may go on that waits for nothing else: for a pause
+ * after a failure, or the lease of a process that may be dead. Zero or less where it may go on now.
+ * @returns milliseconds; null where there is none
+ */
+export async function selectPause(sql: LedgerSql, sellerAccount: string, now: Date): Promise<number | null> {
+  const [row] = await sql.query<{ ms: number | null }>(
+    `SELECT (extract(epoch FROM min(at) - clock_timestamp()) * 1000)::float8 AS ms FROM (
+       SELECT min(next_attempt_at) AS at FROM marketplace.metering_record WHERE seller_account = $1 AND mode = 'live'
+         AND state = 'pending' AND kind = 'hour' AND next_attempt_at > clock_timestamp() AND cutoff_at > $2
+       UNION ALL SELECT min(lease_until) FROM marketplace.metering_record WHERE seller_account = $1 AND state = 'sending'
+       UNION ALL SELECT min(next_attempt_at) FROM marketplace.inbox_message WHERE seller_account = $1
+         AND state = 'pending' AND next_attempt_at > clock_timestamp()
+       UNION ALL SELECT min(lease_until) FROM marketplace.entitlement_wanted WHERE seller_account = $1) AS pause`,
+    [sellerAccount, now.toISOString()],
+  );
+  return row?.ms ?? null;
+}
+
 export async function countMetered(sql: LedgerSql, sellerAccount: string): Promise<number> {
   const [row] = await sql.query<{ count: string }>(
     `SELECT count(*)::text AS count FROM marketplace.metering_record WHERE seller_account = $1 AND state = 'metered'`,

@@ -133,9 +133,14 @@ export class JobScheduler implements OnApplicationBootstrap, OnModuleDestroy {
         'JOB_UNKNOWN',
         `There is no job "${name}"; the jobs are ${this.names.join(', ')}.`,
       );
+    this.refuseWhileClosing();
+    await this.enqueue(slot, signal);
+  }
+
+  /** @throws MarketplaceMeteringError `SHUTTING_DOWN` */
+  refuseWhileClosing(): void {
     if (this.abort.signal.aborted)
       throw new MarketplaceMeteringError('SHUTTING_DOWN', 'The module is shutting down; no job starts any more.');
-    await this.enqueue(slot, signal);
   }
 
   private start(slot: Slot): void {

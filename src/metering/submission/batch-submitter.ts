@@ -107,6 +107,11 @@ export class BatchSubmitter {
     if (failed) throw failed.reason;
   }
 
+  /** How long until a call is tried again where calls have failed, in milliseconds; null where none is put off. */
+  pauseMs(): number | null {
+    return this.breaker.pauseMs();
+  }
+
   private async work(signal: AbortSignal): Promise<void> {
     let emptyClaims = 0;
     while (!signal.aborted && emptyClaims < EMPTY_CLAIMS_MAX) {

@@ -43,6 +43,13 @@ export class CallBreaker {
     return (this.underWay.get(key) ?? 0) === 0 && failures.pausedUntil <= this.now();
   }
 
+  /** How long until the first of what is paused may be called, in milliseconds; null where nothing is. */
+  pauseMs(): number | null {
+    const pauses = [...this.failures.values()].map(({ pausedUntil }) => pausedUntil - this.now());
+    const [first] = pauses.filter((ms) => ms > 0).sort((a, b) => a - b);
+    return first ?? null;
+  }
+
   started(key: string): void {
     this.underWay.set(key, (this.underWay.get(key) ?? 0) + 1);
   }

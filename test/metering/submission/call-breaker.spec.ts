@@ -65,6 +65,26 @@ describe('the breaker', () => {
     call('unanswered');
     expect(breaker.allows('p')).toBe(true);
   });
+
+  it('says how long the shortest pause still lasts, and nothing where there is none', () => {
+    const { breaker, call, wait } = clocked();
+    const fail = (key: string): void => {
+      breaker.started(key);
+      breaker.ended(key, 'setUp');
+    };
+    expect(breaker.pauseMs()).toBeNull();
+    fail('p');
+    expect(breaker.pauseMs()).toBeNull();
+    for (const key of ['p', 'q', 'q', 'q']) fail(key);
+    expect(breaker.pauseMs()).toBe(2000);
+    wait(1500);
+    expect(breaker.pauseMs()).toBe(500);
+    wait(500);
+    expect(breaker.pauseMs()).toBe(2000);
+    call('judged');
+    wait(2000);
+    expect(breaker.pauseMs()).toBeNull();
+  });
 });
 
 describe('how a call ended', () => {
