@@ -54,9 +54,11 @@ export class WantedEntitlements {
     const isAnswered = asked !== null && asked.failure === null;
     const isSaid = isAnswered && asked.known?.empty_since === null;
     await this.database.transaction(async (tx) => {
-      // An empty answer that does not count yet is asked for again, and what AWS did not answer after a pause.
+      // An empty answer that does not count yet is asked for again, and what AWS did not answer after a pause; a product
+      // that another process lists is left to that at once.
+      const hasFailed = asked !== null && asked.failure !== null;
       if (isSaid) await deleteWanted(tx, sellerAccount, agreementId);
-      else await releaseWanted(tx, sellerAccount, agreementId, isAnswered ? null : submission.backoffBaseMs);
+      else await releaseWanted(tx, sellerAccount, agreementId, hasFailed ? submission.backoffBaseMs : null);
       if (isAnswered) await markCustomersChanged(tx, sellerAccount, [customerId]);
     });
     // Who waits for more than silence would have it asked again without a pause.
