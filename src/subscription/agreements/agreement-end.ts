@@ -13,16 +13,13 @@ import {
   type Question,
   settledFrom,
 } from './agreement-life.js';
+import { isPositive, isRenewedAhead, isSigned, plannedEndOf, plannedEndWhileActive, RENEWED } from './planned-end.js';
 
 /**
  * How far before the message an end may lie that the message names: further back it is the end that was planned, or a
  * mistake.
  */
 const NAMED_END_MS = HOUR_MS;
-/** AWS's texts write "no end" as null, as nothing, or as the year 9999. */
-const NO_END_YEAR = 9000;
-
-const RENEWED = 'RENEWED';
 const SUCCESSOR_ANNOUNCED: ReadonlySet<string> = new Set([RENEWED, 'REPLACED', 'SUPERSEDED']);
 const ENDED: ReadonlySet<string> = new Set(['CANCELLED', 'EXPIRED', 'TERMINATED', 'ARCHIVED', 'ROLLED_BACK']);
 /** Ended before the defined end date [SDK-A]: where AWS names that one, also when it has passed, it is not the end. */
@@ -44,27 +41,6 @@ export function endsOf(
     endOf(standing) ??
     (planned !== null && hasAnswered(asking, planned) && !asking.mayNotAsk ? passedEnd(planned) : null);
   return { end, plannedEndAt: end === null ? planned : null };
-}
-
-/** AWS, asked, said that it is in force. */
-export function isPositive(fact: AgreementFact): boolean {
-  if (!isSigned(fact)) return false;
-  const starts = dateOf(fact.details.startTime);
-  return starts === null || starts <= fact.at;
-}
-
-/** AWS, asked, said that it is in force, or will be: what was signed ahead is ACTIVE before it begins. */
-function isSigned(fact: AgreementFact): fact is AgreementFact<'agreement.found'> {
-  if (fact.type !== 'agreement.found') return false;
-  const { status, endTime, entitled } = fact.details;
-  if (status === null) return entitled === true;
-  const ends = dateOf(endTime);
-  return (status === 'ACTIVE' && (ends === null || ends > fact.at)) || isRenewedAhead(status, ends, fact.at);
-}
-
-/** Whether AWS calls it RENEWED from its end on, or from the signing of its renewal, AWS does not say: it goes on. */
-export function isRenewedAhead(status: string | null, endTime: Date | null, at: Date): boolean {
-  return status === RENEWED && (endTime ?? at) > at;
 }
 
 interface EndSign {
@@ -137,14 +113,6 @@ function renewedAheadUntil(fact: AgreementFact, ordered: readonly AgreementFact[
   if (ordered.some(isListed)) return null;
   const planned = dateOf(fact.details.endTime) ?? plannedEndWhileActive(ordered);
   return planned !== null && planned > saidAt ? planned : null;
-}
-
-/** What has ended may name none. */
-function plannedEndWhileActive(ordered: readonly AgreementFact[]): Date | null {
-  return plannedEndOf(
-    ordered.filter((one) => one.type !== 'agreement.found' || isSigned(one)),
-    [],
-  );
 }
 
 function namesNoEnd({ details }: AgreementFact, ordered: readonly AgreementFact[]): boolean {
@@ -293,28 +261,6 @@ function passedEnd(at: Date): AgreementEnd {
     isByHost: false,
     calledRenewed: null,
   };
-}
-
-/**
- * The latest word about when it is to end; null where there is none, or where AWS has said after it that the agreement
- * goes on.
- */
-function plannedEndOf(ordered: readonly AgreementFact[], positives: readonly Date[]): Date | null {
-  let planned: Date | null = null;
-  let namedAt: Date | null = null;
-  for (const fact of ordered) {
-    if (fact.type === 'agreement.created') planned = dateOf(fact.details.endTime);
-    // Amended - Manufacturer tells no end, an entitlement neither: that is not the word that there is none.
-    if (fact.type === 'agreement.amended') planned = dateOf(fact.details.endTime) ?? planned;
-    if ((fact.type === 'agreement.created' || fact.type === 'agreement.amended') && fact.details.endTime !== null)
-      namedAt = fact.at;
-    // What AWS answers just after a message that names an end may be from before it.
-    if (fact.type === 'agreement.found' && (namedAt === null || isSettledBy(fact.at, namedAt)))
-      planned = dateOf(fact.details.endTime) ?? (fact.details.status === null ? planned : null);
-  }
-  if (planned === null || planned.getUTCFullYear() >= NO_END_YEAR) return null;
-  const end = planned;
-  return positives.some((at) => isSettledBy(at, end)) ? null : planned;
 }
 
 function namedEnd(endTime: string | null, at: Date): Date {

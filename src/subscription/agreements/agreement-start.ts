@@ -1,5 +1,5 @@
 import { earliest, earliestOf, HOUR_MS, plusMs } from '../../runtime/clock.js';
-import { isPositive } from './agreement-end.js';
+import { isPositive } from './planned-end.js';
 import { type AgreementFact } from './agreement-fact.js';
 import { type AgreementStart, type Asking, dateOf, happenedAt, settledFrom } from './agreement-life.js';
 

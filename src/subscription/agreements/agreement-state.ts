@@ -1,6 +1,6 @@
 // From the facts of one agreement to its life, and from its life to its phase now. Pure.
 import { HOUR_MS, latest, plusMs } from '../../runtime/clock.js';
-import { endsOf, isPositive, renewalQuestionsOf } from './agreement-end.js';
+import { endsOf, renewalQuestionsOf } from './agreement-end.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
 import {
   type AgreementEnd,
@@ -18,6 +18,7 @@ import {
 } from './agreement-life.js';
 import { startOf } from './agreement-start.js';
 import { openTermsOf, termsQuestionsOf, trialOf } from './agreement-terms.js';
+import { isPositive } from './planned-end.js';
 
 /** So long the host is not told of an agreement in force while AWS may still say whether it is a trial. */
 export const TERMS_WAIT_MS = 300_000;

@@ -1,7 +1,7 @@
 // Of which agreement a start is that names none (subscribe-success). Pure.
 import { HOUR_MS } from '../../runtime/clock.js';
 import { type AgreementFact } from './agreement-fact.js';
-import { isPositive } from './agreement-end.js';
+import { isPositive } from './planned-end.js';
 import { ANSWER_SETTLES_AFTER_MS } from './agreement-life.js';
 import { type AssignmentBoard } from './assignment-board.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type HeldEntitlement } from '../../aws/entitlement-gateway.js';
 import { type FoundAgreement } from '../../aws/found-agreement.js';
-import { isRenewedAhead } from '../agreements/agreement-end.js';
+import { isRenewedAhead } from '../agreements/planned-end.js';
 import { type AgreementTerms } from '../agreements/agreement-fact.js';
 import { dateOf } from '../agreements/agreement-life.js';
 import { agreementKeyOf, digestOf, licenseIdOf } from '../chain/aws-names.js';

@@ -1,6 +1,6 @@
 /** When an agreement was over, by which signs: AWS's windows are counted from them. */
 import { describe, expect, it } from '@jest/globals';
-import { isPositive } from '../../../src/subscription/agreements/agreement-end.js';
+import { isPositive } from '../../../src/subscription/agreements/planned-end.js';
 import { type AgreementFact } from '../../../src/subscription/agreements/agreement-fact.js';
 import { type AgreementEnd, type Asking } from '../../../src/subscription/agreements/agreement-life.js';
 import { lifeOf } from '../../../src/subscription/agreements/agreement-state.js';
