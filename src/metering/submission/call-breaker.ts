@@ -45,9 +45,10 @@ export class CallBreaker {
 
   /** How long until the first of what is paused may be called, in milliseconds; null where nothing is. */
   pauseMs(): number | null {
-    const pauses = [...this.failures.values()].map(({ pausedUntil }) => pausedUntil - this.now());
-    const [first] = pauses.filter((ms) => ms > 0).sort((a, b) => a - b);
-    return first ?? null;
+    const pauses = [...this.failures.values()]
+      .map(({ pausedUntil }) => pausedUntil - this.now())
+      .filter((ms) => ms > 0);
+    return pauses.length === 0 ? null : Math.min(...pauses);
   }
 
   started(key: string): void {

@@ -92,8 +92,8 @@ function endSignsOf(fact: AgreementFact, start: AgreementStart | null, ordered: 
       const knownAt = earliestOf(ordered.flatMap((one) => (one.type === 'host.ended' ? [] : [one.heardAt])));
       const isNews = knownAt !== null && knownAt > heardAt;
       if (start && start.at > (isNews ? plusMs(endsAt, -ANSWER_SETTLES_AFTER_MS) : endsAt)) return [];
-      const announces = { announcesSuccessor: false, isUndatedRenewal: false };
-      return [{ endsAt, saidAt, signAt: endsAt, heardAt, ...announces, by: 'host' }];
+      const isUndatedRenewal = false;
+      return [{ endsAt, saidAt, signAt: endsAt, heardAt, announcesSuccessor: false, isUndatedRenewal, by: 'host' }];
     }
     default:
       return [];

@@ -23,12 +23,12 @@ function renewedLaterAt(
   { at }: CalledRenewed,
   chain: readonly ChainAgreement[],
 ): Date | null {
-  const begun = chain.flatMap(({ id: other, life: { start, end }, previousId }) => {
+  const begun = chain.flatMap(({ life: { start, end }, previousId }) => {
     // Called off before it began.
     const isHeld = start?.isTold === true && (end === null || end.at > start.at);
-    return isHeld && other !== id ? { startsAt: start.at, previousId } : [];
+    return isHeld ? { startsAt: start.at, previousId } : [];
   });
-  const linked = begun.filter(({ previousId }) => previousId !== null && [id, ...aliasIds].includes(previousId));
+  const linked = begun.filter(({ previousId }) => [id, ...aliasIds].includes(previousId ?? ''));
   const spokenOf = plusMs(at, -ONE_EVENT_MS);
   const unlinked = begun.filter(({ previousId, startsAt }) => previousId === null && startsAt >= spokenOf);
   const first = earliestOf((linked.length > 0 ? linked : unlinked).map(({ startsAt }) => startsAt));

@@ -145,6 +145,14 @@ describe('a sign of an end', () => {
     const signedAhead = (at: string, status: string, changed: string) =>
       fact('a', at, 'agreement.found', { status, startTime: iso('11-20 10:00'), lastUpdateTime: iso(changed) });
 
+    it('is dated by the last change where AWS has said since a message of an end that it goes on', () => {
+      const ended = fact('a', '11-20 10:00', 'agreement.ended', { status: 'CANCELLED' });
+      const goesOn = found('11-20 11:00', 'ACTIVE', '11-01 00:00');
+      expect(endOf([active, ended, goesOn, found('11-20 13:00', 'CANCELLED', '11-20 12:00')])?.at).toEqual(
+        instant('11-20 12:00'),
+      );
+    });
+
     it.each<[string, AgreementFact[], string]>([
       ['was when it changed last', [active, found('11-20 12:00', 'CANCELLED', '11-20 10:05')], '11-20 10:05'],
       [

@@ -58,6 +58,19 @@ describe('what runs without an end and is called RENEWED', () => {
       '11-20 10:30',
     ],
     [
+      'ends with a renewal that was cancelled since',
+      [],
+      [agreement('b', [begins('11-20 11:00'), ended('b', '11-20 12:00')], 'a')],
+      '11-20 11:00',
+    ],
+    [
+      'was over where what would follow is called off as it begins',
+      [],
+      [agreement('b', [begins('11-20 11:00'), ended('b', '11-20 11:00')], 'a')],
+      '11-20 10:00',
+    ],
+    ['was over where nothing is known of what follows but its name', [], [agreement('b', [], 'a')], '11-20 10:00'],
+    [
       'was over where what would follow is called off',
       [],
       [agreement('b', [begins('11-20 11:00'), ended('b', '11-20 10:30')], 'a')],
