@@ -1,7 +1,7 @@
 // Which agreements are one subscription, and which follows which. Pure.
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
-import { type AgreementEnd, type AgreementLife, certainEndOf } from './agreement-life.js';
+import { type AgreementEnd, type AgreementLife, certainEndOf, ONE_EVENT_MS } from './agreement-life.js';
 
 /** An agreement of one buyer at one product (no aliases). */
 export interface JoiningAgreement {
@@ -100,7 +100,8 @@ export function joinAgreements(
 
   const legacy = ordered.filter(({ isLegacy }) => isLegacy);
   for (const [index, agreement] of legacy.entries()) {
-    const before = legacy.slice(0, index).findLast((other) => isStillOpen(other, agreement));
+    const earlier = legacy.slice(0, index);
+    const before = earlier.findLast((other) => isStillOpen(other, agreement, earlier));
     if (!before || groups.areOne(agreement, before)) continue;
     const refusal = groups.unite(agreement, before);
     if (refusal !== null) conflicts.push({ kind: refusal, agreementIds: [agreement.id, before.id] });
@@ -149,10 +150,19 @@ function givesWayTo(other: JoiningAgreement, next: JoiningAgreement): boolean {
   return (isNameless(next) || !start.isTold) && (end === null || end.at >= next.life.start.at);
 }
 
-/** Whether a legacy agreement starts while another runs, or before its window has closed. */
-function isStillOpen({ life }: JoiningAgreement, next: JoiningAgreement): boolean {
+/**
+ * Whether a legacy agreement starts while another runs, or before its window has closed. What is called RENEWED without an
+ * end is open for the one that renews it.
+ */
+function isStillOpen(
+  { life }: JoiningAgreement,
+  next: JoiningAgreement,
+  earlier: readonly JoiningAgreement[],
+): boolean {
   if (life.start === null) return false;
-  const end = certainEndOf(life);
+  const called = life.end?.calledRenewed;
+  const isRenewed = called && earlier.some((other) => startsAt(other) >= called.at.getTime() - ONE_EVENT_MS);
+  const end = isRenewed ? life.end : certainEndOf(life);
   return end === null || startsAt(next) <= windowEndOf(end).getTime();
 }
 

@@ -14,10 +14,12 @@ interface Given extends Partial<Omit<JoiningAgreement, 'life'>> {
   isTold?: boolean;
   endsAt?: string;
   lastSignAt?: string;
+  /** Called RENEWED then, without an end. */
+  renewedAt?: string;
 }
 /** A named agreement that starts on 11-01 unless said otherwise. */
 function agreement(id: string, given: Given = {}): JoiningAgreement {
-  const { startsAt = '11-01 00:00', isTold = true, endsAt, lastSignAt = endsAt, ...over } = given;
+  const { startsAt = '11-01 00:00', isTold = true, endsAt, lastSignAt = endsAt, renewedAt, ...over } = given;
   const at = startsAt === null ? null : instant(startsAt);
   const end: AgreementEnd | null =
     endsAt === undefined || lastSignAt === undefined
@@ -25,7 +27,11 @@ function agreement(id: string, given: Given = {}): JoiningAgreement {
       : {
           ...{ at: instant(endsAt), firstSignAt: instant(endsAt), lastSignAt: instant(lastSignAt) },
           lastHeardAt: instant(lastSignAt),
-          ...{ announcesSuccessor: false, isByHost: false, calledRenewed: null },
+          ...{
+            announcesSuccessor: false,
+            isByHost: false,
+            calledRenewed: renewedAt === undefined ? null : { at: instant(renewedAt), otherEnd: null },
+          },
         };
   return {
     ...{ id, subscriptionId: null, agreementName: id, licenses: [], previous: [], initial: null, isLegacy: false },
@@ -298,6 +304,14 @@ describe('what is for a person', () => {
 
 describe('a legacy buyer, of whom AWS cannot tell two agreements apart', () => {
   const legacy = (id: string, given: Given) => agreement(id, { ...given, isLegacy: true });
+
+  it('is open until its renewal where it is called RENEWED without an end, and no longer', () => {
+    const first = legacy('a', { endsAt: '11-05 00:00', renewedAt: '11-05 00:00' });
+    const renewal = (startsAt: string) => legacy('b', { startsAt, endsAt: '11-10 00:00' });
+    const back = legacy('c', { startsAt: '12-20 00:00' });
+    expect(groups(join([first, renewal('11-08 00:00'), back]))).toEqual(['with a: a b', 'with c: c']);
+    expect(groups(join([first, renewal('11-04 23:59:30'), back]))).toEqual(['with a: a b', 'with c: c']);
+  });
   const returns = (at: string, end: Given, second: Given = {}) =>
     groups(join([legacy('a', end), legacy('b', { startsAt: at, ...second })]));
   const ONE = ['with a: a b'];
