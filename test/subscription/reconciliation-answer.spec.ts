@@ -503,6 +503,18 @@ describe('of which agreements the terms are asked', () => {
     expect(wantsTerms(buyer(agreements), found('agmt-1', { status }), ASKED_AT)).toBe(expected);
   });
 
+  // A legacy trial whose conversion no message tells, called RENEWED since: the list alone says that it changed.
+  it.each([
+    [true, 'was not known of', '20T10:00:00', '20T09:00:00'],
+    [true, 'is the first one that it tells', '20T10:00:00', null],
+    [false, 'was known of', '20T10:00:00', '20T10:00:00'],
+    [false, 'it does not tell any more', null, '20T10:00:00'],
+  ])('%s: of one that is over, whose last change %s', (expected, _, listed, known) => {
+    const details = { ...told.details, lastUpdateTime: known === null ? null : at(known).toISOString() };
+    const over = found('agmt-1', { status: 'RENEWED', lastUpdateTime: listed === null ? null : at(listed) });
+    expect(wantsTerms(buyer([row({ found: { ...told, details } })]), over, ASKED_AT)).toBe(expected);
+  });
+
   it.each([
     [true, 'ahead', '20T12:00:00.001'],
     [false, 'past', '20T12:00:00'],

@@ -223,13 +223,15 @@ export function messageIdOf(finding: Finding, askedAt: Date): string {
 }
 
 /**
- * Whether AWS is asked for an agreement's terms. Of what runs, each time: terms are amended. Of what is over, once
- * nothing was heard of it that the last answer may not have known.
+ * Whether AWS is asked for an agreement's terms. Of what runs, each time: terms are amended. Of what is over, until
+ * nothing was heard of it, and AWS lists no change, that the last answer may not have known.
  */
 export function wantsTerms(buyer: AskedBuyer, found: FoundAgreement, askedAt: Date): boolean {
   const known = buyer.agreements.find(({ agreementId }) => agreementId === found.agreementId);
   if (isRunning(found, askedAt) || !known?.found || known.terms === null) return true;
-  return hasHeardSince(known, known.found.at) || mayBeStale(known, known.found.at);
+  const hasChanged =
+    found.lastUpdateTime !== null && isoOf(found.lastUpdateTime) !== known.found.details.lastUpdateTime;
+  return hasChanged || hasHeardSince(known, known.found.at) || mayBeStale(known, known.found.at);
 }
 
 function hasHeardSince({ lastHeardAt }: KnownAgreement, at: Date): boolean {

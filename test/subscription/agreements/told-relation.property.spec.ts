@@ -260,6 +260,26 @@ const CONVERTED_BEFORE_ITS_RENEWAL_WAS_SIGNED: Told = {
   telling: { ...TOLD_AT_ONCE, isLegacy: true, lags: [2 * MINUTE_MS], arrivesAfter: 0, renewedFrom: 'signing' },
 };
 
+/** It is called RENEWED, and has no end, when the list tells of its conversion, which no message does. */
+const CONVERTED_AND_RENEWED_BETWEEN_TWO_ANSWERS: Told = {
+  agreements: [
+    {
+      ...{ ...alone('a0', BEGIN + HOUR_MS, BEGIN + 3 * HOUR_MS), endsAs: 'RENEWED', plannedAt: null },
+      ...{ trialUntil: BEGIN + 4 * HOUR_MS, convertedAt: BEGIN + HOUR_MS + 20 * MINUTE_MS + 1 },
+    },
+    {
+      ...{
+        ...alone('a1', BEGIN + 3 * HOUR_MS, BEGIN + 5 * HOUR_MS),
+        endsAs: 'RENEWED',
+        plannedAt: BEGIN + 5 * HOUR_MS,
+      },
+      ...{ signedAt: BEGIN + HOUR_MS + 50 * MINUTE_MS + 1, previous: 'a0', initial: 'a0' },
+    },
+    { ...alone('a2', BEGIN + 5 * HOUR_MS, Infinity), previous: 'a1', initial: 'a0' },
+  ],
+  telling: { ...TOLD_AT_ONCE, isLegacy: true, renewedFrom: 'signing' },
+};
+
 /** Of what a partner sells messages alone tell when it starts and ends, and nothing tells of a trial. */
 function resoldTelling(telling: RelationTelling): RelationTelling {
   return {
@@ -405,6 +425,7 @@ describe('whatever follows what, however late it is told and however old AWS’s
           [RENEWED_MINUTES_AFTER_ITS_END],
           [RENEWED_AFTER_A_RENEWAL_WAS_CALLED_OFF],
           [CONVERTED_BEFORE_ITS_RENEWAL_WAS_SIGNED],
+          [CONVERTED_AND_RENEWED_BETWEEN_TWO_ANSWERS],
         ],
       },
     );
