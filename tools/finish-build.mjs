@@ -1,7 +1,8 @@
 // The end of `npm run build`: tells Node that what is in dist/commonjs is CommonJS, whatever the package around it is,
-// takes out what an earlier build has left of sources that are gone, which would be packed along, and lays the
-// declarations beside the CommonJS of this package, which is built without them and without comments.
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// takes out what an earlier build has left of sources that are gone, which would be packed along, and lays beside the
+// CommonJS of this package, which is built without declarations, those that can be imported: nobody reads the others
+// there.
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 const root = new URL('../', import.meta.url);
@@ -25,15 +26,12 @@ for (const [dist, sources] of [
 const commonjs = new URL('dist/commonjs/', root);
 if (existsSync(commonjs)) {
   const shown = declarationsOf(['src/index.d.ts', 'src/testing/index.d.ts']);
-  for (const file of readdirSync(commonjs, { recursive: true })) {
-    if (!file.endsWith('.js')) continue;
-    const declaration = file.replace(/\.js$/, '.d.ts');
-    const text = readFileSync(new URL(`dist/${declaration}`, root), 'utf8');
-    writeFileSync(new URL(declaration, commonjs), shown.has(declaration) ? text : withoutComments(text));
-  }
+  for (const file of readdirSync(commonjs, { recursive: true }))
+    if (file.endsWith('.d.ts')) rmSync(new URL(file, commonjs));
+  for (const file of shown) copyFileSync(new URL(`dist/${file}`, root), new URL(file, commonjs));
 }
 
-/** Those that the package's entries lead to, which editors show. */
+/** Those that the package's entries lead to: no other module can be imported. */
 function declarationsOf(entries) {
   const found = new Set(entries);
   for (const file of found) {
@@ -42,9 +40,4 @@ function declarationsOf(entries) {
       found.add(path.posix.join(path.posix.dirname(file), `${named}.d.ts`));
   }
   return found;
-}
-
-/** As the code beside them: whoever reads it reads dist/src. */
-function withoutComments(text) {
-  return text.replace(/^ *\/\*\*[^]*?\*\/\n/gm, '');
 }

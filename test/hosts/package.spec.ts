@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { describe, expect, it } from '@jest/globals';
@@ -38,12 +38,28 @@ describe('H1 what npm pack makes of a clone', () => {
     );
   });
 
-  it.each(PACKAGES)('of $name has the declarations of every module, in both kinds', ({ name }) => {
-    const packed = new Set(contentsOf(name));
-    const modules = [...packed].filter((file) => /^dist\/.*\.js$/.test(file));
-    expect(modules.some((file) => file.startsWith('dist/commonjs/'))).toBe(true);
-    expect(modules.filter((file) => !packed.has(file.replace(/\.js$/, '.d.ts')))).toEqual([]);
-  });
+  it.each(PACKAGES)(
+    'of $name has the declarations of every module, and in both kinds all that its entries lead to',
+    ({ name, from }) => {
+      const packed = new Set(contentsOf(name));
+      const declared = (file: string): boolean => packed.has(file.replace(/\.js$/, '.d.ts'));
+      const modules = [...packed].filter((file) => /^dist\/.*\.js$/.test(file));
+      expect(modules.filter((file) => !file.startsWith('dist/commonjs/') && !declared(file))).toEqual([]);
+      const unpacked = mkdtempSync(path.join(hostsFolder(), 'unpacked-'));
+      tar('-xzf', tarballPath(name), '-C', unpacked);
+      const led = new Set(typesOf(manifestOf(from).exports));
+      for (const file of led) {
+        const text = readFileSync(path.join(unpacked, 'package', file), 'utf8');
+        for (const [, named] of text.matchAll(/['"](\.\.?\/[^'"]+)\.js['"]/g))
+          led.add(path.posix.join(path.posix.dirname(file), `${named}.d.ts`));
+      }
+      const [commonjs, esm] = [true, false].map((is) =>
+        [...led].filter((file) => /^dist\/commonjs\//.test(file) === is),
+      );
+      expect(commonjs!.length).toBeGreaterThan(10);
+      expect(commonjs!.map((file) => file.replace('/commonjs', '')).sort()).toEqual(esm!.sort());
+    },
+  );
 
   it.each(PACKAGES)('of $name holds no tests, no sources and nothing that a build keeps for itself', ({ name }) => {
     const foreign = contentsOf(name).filter(
@@ -114,6 +130,12 @@ describe('the packed packages under the checkers of others', () => {
 const IMPORTS = /\b(?:from|import|require)\s*\(?\s*['"]([^'".][^'"]*)['"]/g;
 
 const bare = (file: string): string => file.replace(/^\.\//, '');
+
+/** The declarations that a manifest's conditions name. */
+function typesOf(exports: unknown): string[] {
+  if (typeof exports === 'string') return exports.endsWith('.d.ts') ? [bare(exports)] : [];
+  return Object.values(exports as object).flatMap(typesOf);
+}
 
 function bytesOf(name: string): ArrayBuffer {
   const { buffer, byteOffset, byteLength } = readFileSync(tarballPath(name));
