@@ -1,7 +1,7 @@
-import { earliest } from '../../runtime/clock.js';
+import { earliest, earliestOf } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
-import { type AgreementLife, type Asking } from './agreement-life.js';
+import { type AgreementLife, type Asking, type CalledRenewed, ONE_EVENT_MS } from './agreement-life.js';
 import { lifeOf } from './agreement-state.js';
 
 /** Which agreements there are so far, with their facts and lives. */
@@ -72,10 +72,21 @@ export class AssignmentBoard {
    */
   overAt(id: string): Date | null {
     const { start, end } = this.life(id);
-    if (!this.wanted.includes(id) || start === null) return end?.at ?? null;
+    const endsAt = end?.calledRenewed ? this.renewedAt(end.calledRenewed) : (end?.at ?? null);
+    if (!this.wanted.includes(id) || start === null) return endsAt;
     const others = start.isTold ? this.wanted : [...this.facts.keys()];
-    const next = Math.min(...others.map((other) => this.startsAt(other)).filter((at) => at > start.at.getTime()));
-    return Number.isFinite(next) ? earliest(end?.at ?? null, new Date(next)) : (end?.at ?? null);
+    const next = this.nextStart(others, start.at.getTime() + 1);
+    return next === null ? endsAt : earliest(next, endsAt);
+  }
+
+  /** What is called RENEWED without an end goes on until something starts: the word may be that of the signing. */
+  private renewedAt({ at, otherEnd }: CalledRenewed): Date | null {
+    return earliestOf([this.nextStart([...this.facts.keys()], at.getTime() - ONE_EVENT_MS), otherEnd?.at ?? null]);
+  }
+
+  private nextStart(ids: readonly string[], from: number): Date | null {
+    const next = Math.min(...ids.map((id) => this.startsAt(id)).filter((at) => at >= from));
+    return Number.isFinite(next) ? new Date(next) : null;
   }
 
   byAgreement(): Map<string, readonly AgreementFact[]> {

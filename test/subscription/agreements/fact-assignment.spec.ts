@@ -337,6 +337,30 @@ describe('the arrival of a buyer', () => {
     expect(assigned([row('a'), row('b')], others, { arrival }).of.arrival).toEqual(of);
   });
 
+  // AWS may call it RENEWED when the renewal is signed: without an end it goes on until something starts.
+  const renewed = fact('a', '11-10 00:00:00', 'agreement.ended', { status: 'RENEWED' });
+  it.each<[string, AgreementFact[], string]>([
+    ['of what was called RENEWED, as long as nothing has started', [], 'a'],
+    ['of that until its renewal starts', [told('b', '11-10 10:00:01')], 'a'],
+    ['of the renewal from then on', [told('b', '11-10 10:00')], 'b'],
+    ['of what was called RENEWED just before it started', [told('b', '11-10 00:00:30')], 'b'],
+    [
+      'of none where the renewal had just started, and is over',
+      [told('b', '11-09 23:59:30'), ended('b', '11-10 05:00')],
+      'arrival',
+    ],
+    [
+      'of it where what started before the word was none',
+      [told('b', '11-09 23:59:29'), ended('b', '11-10 05:00')],
+      'a',
+    ],
+    ['of none where its end was told, too', [fact('a', '11-10 09:00', 'license.deprovisioned')], 'arrival'],
+    ['of it until that end', [fact('a', '11-10 10:00', 'license.deprovisioned')], 'a'],
+  ])('is %s', (_, others, of) => {
+    const facts = [told('a', '11-01 00:00'), renewed, ...others];
+    expect(assigned([row('a'), row('b')], facts, { arrival: arrived('11-10 10:00') }).of.arrival).toEqual([of]);
+  });
+
   it('leaves its row as an alias of the agreement that it is of', () => {
     const arrival = arrived('11-10 00:00');
     const rows = [row('a'), row(arrival.id, { isNamed: false, licenses: [] })];

@@ -280,6 +280,21 @@ const CONVERTED_AND_RENEWED_BETWEEN_TWO_ANSWERS: Told = {
   telling: { ...TOLD_AT_ONCE, isLegacy: true, renewedFrom: 'signing' },
 };
 
+/** The buyer arrives when the renewal is signed, at which AWS calls what runs on RENEWED. */
+const ARRIVED_AT_THE_SIGNING: Told = {
+  agreements: [
+    { ...alone('a0', BEGIN + HOUR_MS, BEGIN + 6 * HOUR_MS), endsAs: 'RENEWED' },
+    {
+      ...{ ...alone('a1', BEGIN + 6 * HOUR_MS, Infinity), signedAt: BEGIN + HOUR_MS + 10 * MINUTE_MS - 1 },
+      ...{ previous: 'a0', initial: 'a0', license: 'a0' },
+    },
+  ],
+  telling: {
+    ...{ ...TOLD_AT_ONCE, arrivesAfter: 10 * MINUTE_MS, startBy: 'both', tellsFollowed: true, namesPrevious: true },
+    ...{ resold: 'contract', renewedFrom: 'signing' },
+  },
+};
+
 /** Of what a partner sells messages alone tell when it starts and ends, and nothing tells of a trial. */
 function resoldTelling(telling: RelationTelling): RelationTelling {
   return {
@@ -426,6 +441,7 @@ describe('whatever follows what, however late it is told and however old AWS’s
           [RENEWED_AFTER_A_RENEWAL_WAS_CALLED_OFF],
           [CONVERTED_BEFORE_ITS_RENEWAL_WAS_SIGNED],
           [CONVERTED_AND_RENEWED_BETWEEN_TWO_ANSWERS],
+          [ARRIVED_AT_THE_SIGNING],
         ],
       },
     );
