@@ -53,11 +53,10 @@ describe('K7: the end of a process', () => {
     });
     await unsent(world, pod);
     world.simulator.faults.add({ kind: 'latency', operation: 'MeterUsage', ms: 250 });
-    const begun = performance.now();
     await pod.stop();
-    expect(performance.now() - begun).toBeLessThan(4000);
     const sentThen = calls(world).length;
-    expect(sentThen).toBeLessThan(16);
+    // In the 600 ms that are left, one after the other: the third begins after half a second.
+    expect(sentThen).toBeLessThanOrEqual(3);
     world.simulator.faults.clear();
     const successor = await world.process(pod.resource);
     await world.expireLeases();

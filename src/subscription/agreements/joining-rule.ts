@@ -73,7 +73,8 @@ export function joinAgreements(
     const matches = predecessorsOf(agreement, ordered);
     const [first] = matches;
     // Of one chain the last: of the agreement that it names as the one before, the license need not be known.
-    const previous = ordered.findLast((other) => first && matches.includes(other) && groups.areOne(other, first));
+    const named = ordered.findLast((other) => first && matches.includes(other) && groups.areOne(other, first));
+    const previous = named && passingCalledOff(named, previousOf, ordered);
     if (!previous) continue;
     const strangers = matches.filter((other) => !groups.areOne(other, previous));
     if (strangers.length > 0)
@@ -171,6 +172,16 @@ function windowEndOf({ firstSignAt, lastSignAt }: AgreementEnd): Date {
   return plusMs(new Date(last), RETURN_MS);
 }
 
+/** What follows one that never ran follows the one before that. */
+function passingCalledOff(
+  agreement: JoiningAgreement,
+  previousOf: ReadonlyMap<string, string>,
+  ordered: readonly JoiningAgreement[],
+): JoiningAgreement {
+  const before = isCalledOff(agreement) ? ordered.find(({ id }) => id === previousOf.get(agreement.id)) : undefined;
+  return before === undefined ? agreement : passingCalledOff(before, previousOf, ordered);
+}
+
 /** Before it began: the one before goes on, and another may follow that. */
 function isCalledOff({ life: { start, end } }: JoiningAgreement): boolean {
   return start !== null && end !== null && end.at <= start.at;
@@ -182,7 +193,9 @@ function startsAt({ life }: JoiningAgreement): number {
 
 function byStart(a: JoiningAgreement, b: JoiningAgreement): number {
   const [from, to] = [startsAt(a), startsAt(b)];
-  return from === to ? byText(a.id, b.id) : from - to;
+  if (from !== to) return from - to;
+  // What never ran comes first: another may follow it.
+  return Number(isCalledOff(b)) - Number(isCalledOff(a)) || byText(a.id, b.id);
 }
 
 /** Sets of agreements that are one subscription. */

@@ -205,6 +205,27 @@ describe('what is for a person', () => {
     expect(join(chain).subscriptionOf.get('off')).toEqual({ with: 'a' });
   });
 
+  // AWS names the first of a chain, so the one before may be one that never ran.
+  it.each<[string, Given, string]>([
+    ['would have started with it', { startsAt: '12-01 00:00' }, 'a'],
+    ['would have started before it', { startsAt: '11-15 00:00' }, 'a'],
+    ['ran for an instant', { startsAt: '11-09 23:59:59' }, 'z-off'],
+  ])('what follows one that was called off, which %s, follows who runs', (_, off, previous) => {
+    const chain = [
+      agreement('a'),
+      agreement('z-off', { endsAt: '11-10 00:00', previous: ['a'], ...off }),
+      agreement('z-too', { startsAt: '12-01 00:00', endsAt: '11-11 00:00', previous: ['z-off'] }),
+      agreement('c', { startsAt: '12-01 00:00', previous: ['z-too'] }),
+    ];
+    expect(conflicts(...chain)).toEqual([]);
+    expect(new Map(links(...chain)).get('c')).toBe(previous);
+  });
+
+  it('what follows one that was called off, of which nothing tells what that followed, follows that', () => {
+    const off = agreement('off', { startsAt: '12-01 00:00', endsAt: '11-10 00:00' });
+    expect(links(off, agreement('c', { startsAt: '12-02 00:00', previous: ['off'] }))).toEqual([['c', 'off']]);
+  });
+
   it('what only a called-off one would have followed runs on, beside another', () => {
     const off = agreement('off', { startsAt: '12-01 00:00', endsAt: '11-10 00:00', previous: ['a'] });
     const beside = agreement('c', { startsAt: '11-05 00:00' });

@@ -295,6 +295,19 @@ const ARRIVED_AT_THE_SIGNING: Told = {
   },
 };
 
+/** AWS names the first of the chain alone, and calls that RENEWED since the signing of a renewal that never ran. */
+const RENEWED_WITHOUT_AN_END_AFTER_ONE_WAS_CALLED_OFF: Told = {
+  agreements: [
+    { ...alone('a0', BEGIN + HOUR_MS, BEGIN + 3 * HOUR_MS), endsAs: 'RENEWED' },
+    {
+      ...{ ...alone('a1', BEGIN + 3 * HOUR_MS, BEGIN + 2 * HOUR_MS), signedAt: BEGIN + HOUR_MS + MINUTE_MS },
+      ...{ previous: 'a0', initial: 'a0' },
+    },
+    { ...alone('a2', BEGIN + 3 * HOUR_MS + 1, Infinity), previous: 'a0', initial: 'a0' },
+  ],
+  telling: { ...TOLD_AT_ONCE, namesInitial: true, renewedFrom: 'signing' },
+};
+
 /** Of what a partner sells messages alone tell when it starts and ends, and nothing tells of a trial. */
 function resoldTelling(telling: RelationTelling): RelationTelling {
   return {
@@ -442,6 +455,7 @@ describe('whatever follows what, however late it is told and however old AWS’s
           [CONVERTED_BEFORE_ITS_RENEWAL_WAS_SIGNED],
           [CONVERTED_AND_RENEWED_BETWEEN_TWO_ANSWERS],
           [ARRIVED_AT_THE_SIGNING],
+          [RENEWED_WITHOUT_AN_END_AFTER_ONE_WAS_CALLED_OFF],
         ],
       },
     );
