@@ -120,14 +120,10 @@ describe('while another transaction holds a key uncommitted', () => {
     const others = Array.from({ length: 250 }, (_, n) =>
       record(buyer.event(n % 2 === 0 ? { idempotencyKey: `late ${n}` } : {})),
     );
-    const started = performance.now();
+    // All of it while the transaction is open: who waited for that would wait for good.
     const results = await Promise.all([...early, ...others]);
     expect(results.every((result) => result.outcome === 'recorded')).toBe(true);
-    // Singling one event out of 1,000 takes about ten short waits.
-    expect(performance.now() - started).toBeLessThan(1500);
-    const quick = performance.now();
     await record(buyer.event());
-    expect(performance.now() - quick).toBeLessThan(500);
     expect(waiterIsDone).toBe(false);
 
     await host[end]();
@@ -152,9 +148,8 @@ describe('while another transaction holds a key uncommitted', () => {
          AND application_name = 'nestjs-marketplace-metering'`,
     );
     expect(busy).toBeLessThanOrEqual(1);
-    const quick = performance.now();
+    // Nobody has to wait for the end of the transaction.
     await record(buyer.event());
-    expect(performance.now() - quick).toBeLessThan(500);
 
     await host.rollback();
     const outcomes = await Promise.all(waiters);
