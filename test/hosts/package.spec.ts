@@ -54,7 +54,7 @@ describe('H1 what npm pack makes of a clone', () => {
           led.add(path.posix.join(path.posix.dirname(file), `${named}.d.ts`));
       }
       const [commonjs, esm] = [true, false].map((is) =>
-        [...led].filter((file) => file.startsWith("dist/commonjs/") === is),
+        [...led].filter((file) => file.startsWith('dist/commonjs/') === is),
       );
       expect(commonjs!.length).toBeGreaterThan(10);
       expect(commonjs!.map((file) => file.replace('/commonjs', '')).sort()).toEqual(esm!.sort());
