@@ -81,6 +81,11 @@ export function certainEndOf({ end }: AgreementLife): AgreementEnd | null {
   return end?.calledRenewed ? end.calledRenewed.otherEnd : end;
 }
 
+/** Before it began: the one before goes on, and another may follow that. */
+export function isCalledOff({ start, end }: Pick<AgreementLife, 'start' | 'end'>): boolean {
+  return start !== null && end !== null && end.at <= start.at;
+}
+
 export interface Doubt {
   /** An answer of AWS from this instant on settles it; business time. */
   askFrom: Date;

@@ -1,7 +1,7 @@
 import { earliest, earliestOf } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
 import { type AgreementFact, inOrder } from './agreement-fact.js';
-import { type AgreementLife, type Asking, type CalledRenewed, ONE_EVENT_MS } from './agreement-life.js';
+import { type AgreementLife, type Asking, type CalledRenewed, isCalledOff, ONE_EVENT_MS } from './agreement-life.js';
 import { lifeOf } from './agreement-state.js';
 
 /** Which agreements there are so far, with their facts and lives. */
@@ -81,7 +81,8 @@ export class AssignmentBoard {
 
   /** What is called RENEWED without an end goes on until something starts: the word may be that of the signing. */
   private renewedAt({ at, otherEnd }: CalledRenewed): Date | null {
-    return earliestOf([this.nextStart([...this.facts.keys()], at.getTime() - ONE_EVENT_MS), otherEnd?.at ?? null]);
+    const others = [...this.facts.keys()].filter((id) => !isCalledOff(this.life(id)));
+    return earliestOf([this.nextStart(others, at.getTime() - ONE_EVENT_MS), otherEnd?.at ?? null]);
   }
 
   private nextStart(ids: readonly string[], from: number): Date | null {

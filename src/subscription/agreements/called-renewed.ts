@@ -1,6 +1,6 @@
 // An agreement without an end that is called RENEWED before its renewal begins. Pure.
 import { earliest, earliestOf, latest, plusMs } from '../../runtime/clock.js';
-import { type AgreementEnd, type CalledRenewed, ONE_EVENT_MS } from './agreement-life.js';
+import { type AgreementEnd, type CalledRenewed, isCalledOff, ONE_EVENT_MS } from './agreement-life.js';
 import { type ChainAgreement } from './subscription-state.js';
 
 /**
@@ -23,11 +23,9 @@ function renewedLaterAt(
   { at }: CalledRenewed,
   chain: readonly ChainAgreement[],
 ): Date | null {
-  const begun = chain.flatMap(({ life: { start, end }, previousId }) => {
-    // Called off before it began.
-    const isHeld = start?.isTold === true && (end === null || end.at > start.at);
-    return isHeld ? { startsAt: start.at, previousId } : [];
-  });
+  const begun = chain.flatMap(({ life, previousId }) =>
+    life.start?.isTold === true && !isCalledOff(life) ? { startsAt: life.start.at, previousId } : [],
+  );
   const linked = begun.filter(({ previousId }) => [id, ...aliasIds].includes(previousId ?? ''));
   const spokenOf = plusMs(at, -ONE_EVENT_MS);
   const unlinked = begun.filter(({ previousId, startsAt }) => previousId === null && startsAt >= spokenOf);

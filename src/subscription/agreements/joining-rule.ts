@@ -1,7 +1,7 @@
 // Which agreements are one subscription, and which follows which. Pure.
 import { HOUR_MS, plusMs } from '../../runtime/clock.js';
 import { byText } from '../../runtime/order.js';
-import { type AgreementEnd, type AgreementLife, certainEndOf, ONE_EVENT_MS } from './agreement-life.js';
+import { type AgreementEnd, type AgreementLife, certainEndOf, isCalledOff, ONE_EVENT_MS } from './agreement-life.js';
 
 /** An agreement of one buyer at one product (no aliases). */
 export interface JoiningAgreement {
@@ -79,7 +79,7 @@ export function joinAgreements(
     const strangers = matches.filter((other) => !groups.areOne(other, previous));
     if (strangers.length > 0)
       conflicts.push({ kind: 'merge', agreementIds: [agreement, previous, ...strangers].map(({ id }) => id) });
-    const other = isCalledOff(agreement) ? undefined : nextOf.get(previous.id);
+    const other = isCalledOff(agreement.life) ? undefined : nextOf.get(previous.id);
     if (other) {
       conflicts.push({ kind: 'fork', agreementIds: [previous.id, other.id, agreement.id] });
       continue;
@@ -96,7 +96,7 @@ export function joinAgreements(
       continue;
     }
     previousOf.set(agreement.id, previous.id);
-    if (!isCalledOff(agreement)) nextOf.set(previous.id, agreement);
+    if (!isCalledOff(agreement.life)) nextOf.set(previous.id, agreement);
   }
 
   const legacy = ordered.filter(({ isLegacy }) => isLegacy);
@@ -162,7 +162,9 @@ function isStillOpen(
 ): boolean {
   if (life.start === null) return false;
   const called = life.end?.calledRenewed;
-  const isRenewed = called && earlier.some((other) => startsAt(other) >= called.at.getTime() - ONE_EVENT_MS);
+  const isRenewed =
+    called &&
+    earlier.some((other) => !isCalledOff(other.life) && startsAt(other) >= called.at.getTime() - ONE_EVENT_MS);
   const end = isRenewed ? life.end : certainEndOf(life);
   return end === null || startsAt(next) <= windowEndOf(end).getTime();
 }
@@ -178,13 +180,10 @@ function passingCalledOff(
   previousOf: ReadonlyMap<string, string>,
   ordered: readonly JoiningAgreement[],
 ): JoiningAgreement {
-  const before = isCalledOff(agreement) ? ordered.find(({ id }) => id === previousOf.get(agreement.id)) : undefined;
+  const before = isCalledOff(agreement.life)
+    ? ordered.find(({ id }) => id === previousOf.get(agreement.id))
+    : undefined;
   return before === undefined ? agreement : passingCalledOff(before, previousOf, ordered);
-}
-
-/** Before it began: the one before goes on, and another may follow that. */
-function isCalledOff({ life: { start, end } }: JoiningAgreement): boolean {
-  return start !== null && end !== null && end.at <= start.at;
 }
 
 function startsAt({ life }: JoiningAgreement): number {
@@ -195,7 +194,7 @@ function byStart(a: JoiningAgreement, b: JoiningAgreement): number {
   const [from, to] = [startsAt(a), startsAt(b)];
   if (from !== to) return from - to;
   // What never ran comes first: another may follow it.
-  return Number(isCalledOff(b)) - Number(isCalledOff(a)) || byText(a.id, b.id);
+  return Number(isCalledOff(b.life)) - Number(isCalledOff(a.life)) || byText(a.id, b.id);
 }
 
 /** Sets of agreements that are one subscription. */

@@ -354,6 +354,11 @@ describe('the arrival of a buyer', () => {
       [told('b', '11-09 23:59:29'), ended('b', '11-10 05:00')],
       'a',
     ],
+    [
+      'of it where the renewal is called off before it starts',
+      [told('b', '11-10 09:00'), ended('b', '11-10 08:00')],
+      'a',
+    ],
     ['of none where its end was told, too', [fact('a', '11-10 09:00', 'license.deprovisioned')], 'arrival'],
     ['of it until that end', [fact('a', '11-10 10:00', 'license.deprovisioned')], 'a'],
   ])('is %s', (_, others, of) => {

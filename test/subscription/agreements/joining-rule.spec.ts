@@ -332,6 +332,9 @@ describe('a legacy buyer, of whom AWS cannot tell two agreements apart', () => {
     const back = legacy('c', { startsAt: '12-20 00:00' });
     expect(groups(join([first, renewal('11-08 00:00'), back]))).toEqual(['with a: a b', 'with c: c']);
     expect(groups(join([first, renewal('11-04 23:59:30'), back]))).toEqual(['with a: a b', 'with c: c']);
+    // One that was called off before it began renews nothing.
+    const off = legacy('off', { startsAt: '11-08 00:00', endsAt: '11-06 00:00' });
+    expect(groups(join([first, off, legacy('b', { startsAt: '11-08 00:01' })]))).toEqual(['with a: a off b']);
   });
   const returns = (at: string, end: Given, second: Given = {}) =>
     groups(join([legacy('a', end), legacy('b', { startsAt: at, ...second })]));

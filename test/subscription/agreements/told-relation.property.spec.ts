@@ -308,6 +308,16 @@ const RENEWED_WITHOUT_AN_END_AFTER_ONE_WAS_CALLED_OFF: Told = {
   telling: { ...TOLD_AT_ONCE, namesInitial: true, renewedFrom: 'signing' },
 };
 
+/** The same of a legacy buyer, whom nothing names; the renewal starts half a minute after the other would have. */
+const LEGACY_RENEWED_AFTER_ONE_WAS_CALLED_OFF: Told = {
+  agreements: RENEWED_WITHOUT_AN_END_AFTER_ONE_WAS_CALLED_OFF.agreements.map((one) => ({
+    ...one,
+    ...(one.key === 'a0' && { endsAt: one.endsAt + 30_001 }),
+    ...(one.key === 'a2' && { signedAt: one.startsAt + 30_000, startsAt: one.startsAt + 30_000 }),
+  })),
+  telling: { ...TOLD_AT_ONCE, isLegacy: true, renewedFrom: 'signing' },
+};
+
 /** Of what a partner sells messages alone tell when it starts and ends, and nothing tells of a trial. */
 function resoldTelling(telling: RelationTelling): RelationTelling {
   return {
@@ -456,6 +466,7 @@ describe('whatever follows what, however late it is told and however old AWS’s
           [CONVERTED_AND_RENEWED_BETWEEN_TWO_ANSWERS],
           [ARRIVED_AT_THE_SIGNING],
           [RENEWED_WITHOUT_AN_END_AFTER_ONE_WAS_CALLED_OFF],
+          [LEGACY_RENEWED_AFTER_ONE_WAS_CALLED_OFF],
         ],
       },
     );
