@@ -189,6 +189,27 @@ describe('a buyer by license who has left', () => {
       expect(Object.values((await world.expectConserved()).billed ?? {}).reduce((a, b) => a + b, 0)).toBe(13);
     });
   });
+
+  it('goes on by a renewal that names what was erased: it is found by the digest, and that name stays erased', async () => {
+    await withWorld(START, async (world) => {
+      const buyer = await world.join('acme');
+      await buyer.use('7.5');
+      await world.pass(2);
+      await world.subscriptions.end(buyer.subscriptionId);
+      await world.pass(4);
+      await erasureOf(world).erase({ tenantId: 'acme' }, DECISION);
+      const old = buyer.agreement;
+      buyer.renew({ as: 'newLicense' });
+      await world.hear();
+      await buyer.use(6);
+      await world.pass(3);
+      // One subscription: the renewal was joined to what it follows.
+      expect(await buyer.state()).toBe('active');
+      expect((await world.expectConserved()).billed).toEqual({ 'l-1': 7, 'l-2': 6 });
+      expect(await world.database.query(`SELECT FROM marketplace.subscription`)).toHaveLength(1);
+      await expectNoTraceOf(world, [old.agreementId, licenseIdOf(old.licenseArn)]);
+    });
+  });
 });
 
 describe('a legacy buyer who has left', () => {

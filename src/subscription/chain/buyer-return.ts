@@ -4,6 +4,7 @@ import { type LifecycleEvent } from '../inbox/lifecycle-event.js';
 import { hasErased } from './agreement.sql.js';
 import { type AgreementNameKind, type AwsName } from './aws-names.js';
 import { selectErasure } from './buyer.sql.js';
+import { earlierOf } from './fact-details.js';
 import { rowOf, type Spoken } from './spoken-names.js';
 
 /** What says that somebody buys, or goes on: these make buyers and agreements known, too. */
@@ -57,7 +58,10 @@ export async function namingOf(tx: LedgerSql, sellerAccount: string, buyerId: st
   if (erasure === null) return { isErased: false, isBack: false, isOfThePast: false };
   const isBack = isBackBy(spoken.event, { erasedAt: erasure.at, isUnknownAgreement: isUnknownAgreement(spoken) });
   if (!erasure.isBack) return { isErased: true, isBack: false, isOfThePast: true };
-  return { isErased: false, isBack, isOfThePast: !isBack && (await hasErased(tx, sellerAccount, spoken.names)) };
+  // What goes on has its own names again by now, and may name what it follows, which stays erased.
+  const earlier = earlierOf(spoken.event).map((digest) => ({ kind: 'agreement' as const, digest }));
+  const isOfThePast = await hasErased(tx, sellerAccount, [...spoken.names, ...earlier]);
+  return { isErased: false, isBack, isOfThePast };
 }
 
 /** The digests alone. */

@@ -38,6 +38,12 @@ export function previousOf(event: LifecycleEvent): string | null {
     : null;
 }
 
+/** Every other agreement that an event names, as digests: those that led to the one it speaks of. */
+export function earlierOf(event: LifecycleEvent): string[] {
+  const initial = event.type === 'agreement.found' ? agreementDigestOf(event.details.initialAgreementId) : null;
+  return [previousOf(event), initial].filter((digest) => digest !== null);
+}
+
 export function offerOf({ details }: LifecycleEvent): string | null {
   return 'offerId' in details ? details.offerId : null;
 }

@@ -258,7 +258,10 @@ describe('the closing of a period', () => {
     ['dryRun', 'the product was in dry-run when this usage occurred; billing it needs a decision'],
     ['notLive', 'the product was off when this usage occurred; billing it needs a decision'],
     ['noHour', 'its agreement is over and AWS takes no hour of it any more'],
-    ['noIdentity', 'its agreement is over, and AWS never told under which name it is metered'],
+    [
+      'noIdentity',
+      'its agreement is over, and no name of it is known that AWS meters by: AWS told none, or it was erased',
+    ],
     ['awaitingEntitlement', 'its agreement is over, and AWS never said how many units the contract includes'],
     ['refused', 'its agreement is over, and AWS refused what it would have been sent under'],
     ['nextHour', null],
