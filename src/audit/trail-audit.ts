@@ -41,9 +41,9 @@ export class TrailAudit {
     const operations = this.operations();
     if (operations.length === 0 || !(await this.lease.take())) return;
     try {
+      await forgetEvents(this.database, this.options.sellerAccount, this.absent.horizon);
       await this.look(operations, signal);
       await this.absent.settleAll(await this.openRecords(operations), signal);
-      await forgetEvents(this.database, this.options.sellerAccount, this.absent.horizon);
     } finally {
       await this.lease.release();
     }

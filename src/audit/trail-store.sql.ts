@@ -68,17 +68,22 @@ export async function storeEvents(
   );
 }
 
-/** Findings older than that are deleted: no comparison asks for them any more. */
+/**
+ * Findings older than that are deleted: no comparison asks for them any more. Before them goes the word that their time
+ * was read: what stood against absent, or was billed, would be missed in it.
+ */
 export async function forgetEvents(sql: LedgerSql, sellerAccount: string, before: Date): Promise<void> {
+  const parameters = [sellerAccount, before.toISOString()];
+  await sql.query(`DELETE FROM marketplace.trail_coverage WHERE seller_account = $1 AND to_at <= $2`, parameters);
+  await sql.query(
+    `UPDATE marketplace.trail_coverage SET from_at = $2 WHERE seller_account = $1 AND from_at < $2`,
+    parameters,
+  );
   await sql.query(
     `DELETE FROM marketplace.trail_event WHERE seller_account = $1 AND id IN (
        SELECT id FROM marketplace.trail_event WHERE seller_account = $1 AND at < $2 LIMIT 5000)`,
-    [sellerAccount, before.toISOString()],
+    parameters,
   );
-  await sql.query(`DELETE FROM marketplace.trail_coverage WHERE seller_account = $1 AND to_at < $2`, [
-    sellerAccount,
-    before.toISOString(),
-  ]);
 }
 
 /**

@@ -307,6 +307,43 @@ describe('K37 a log that is not read whole', () => {
   });
 });
 
+describe('what was found is forgotten after 120 days', () => {
+  it('and is covered no more: what stood against absent goes with the word that it was read', async () => {
+    const options = { audit: { lookupEvents: 'saas', onAbsent: 'settle' } } as const;
+    await withWorld(audited({ options }), async (world) => {
+      // AWS has it; of a call that large its log does not say what it held.
+      await world.join('acme');
+      await world.goTo('2026-11-11T10:20:00Z');
+      await world.recordAll(
+        Array.from({ length: 900 }, (_, index) => ({
+          ...{ tenantId: 'acme', productCode: PRODUCT_CODE, quantity: 1 },
+          tags: { team: `team-${index}-${'x'.repeat(60)}` },
+        })),
+      );
+      world.simulator.faults.add({ kind: 'resetAfter', operation: 'BatchMeterUsage', count: 1 });
+      world.simulator.faults.add({ kind: 'resetBefore', operation: 'BatchMeterUsage', skip: 1 });
+      await world.goTo('2026-11-11T11:12:00Z');
+      await giveUp(world);
+      const isUnknown = async (): Promise<void> => {
+        const [record] = await world.records<RecordRow>();
+        expect(record).toMatchObject({ state: 'unknown' });
+        expect((await auditOf(world).report(HOURS)).open).toMatchObject([{ recordId: record?.id, isAbsent: false }]);
+      };
+      await world.goTo('2026-11-12T12:30:00Z');
+      await world.pass(12, 4);
+      await isUnknown();
+      // As often as the job looks.
+      for (let minute = 0; minute < 60; minute += 5) {
+        world.clock.set(new Date(at('2027-03-11T11:00:00Z').getTime() + minute * 60_000));
+        await world.run('audit');
+        await isUnknown();
+      }
+      expect(await world.database.query(`SELECT FROM marketplace.trail_event`)).toEqual([]);
+      expect((await auditOf(world).report(HOURS)).coverage).toMatchObject([{ settled: [], early: [] }]);
+    });
+  });
+});
+
 describe('K38 any spelling', () => {
   it.each([
     ['narrowSpace', 'customerAWSAccountID', 'LicenseArn', 'marketplacemetering.amazonaws.com', 'added'],
