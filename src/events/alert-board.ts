@@ -34,7 +34,7 @@ export const endsBy = (kind: AlertKind, ending: AlertEnding): boolean =>
 
 interface Entry {
   raise_count: number;
-  /** It has opened, or become critical. */
+  /** It has opened, or become critical, or (of a kind that a person ends, with all it told) tells of something else. */
   is_news: boolean;
   /** A person has dealt with exactly this. */
   is_settled: boolean;
@@ -67,7 +67,7 @@ export class AlertBoard {
     else this.logger.warn(line, { subject: alert.subject, repeats });
   }
 
-  /** When it opens or becomes critical, the host's handlers are told. What comes from outside is made storable. */
+  /** The host's handlers are told what is news. What comes from outside is made storable. */
   private async enter(tx: LedgerSql, { kind, severity, ...alert }: Alert): Promise<Entry> {
     const now = this.options.clock.now();
     const [subject, message] = [storableText(alert.subject), storableText(alert.message)];
@@ -79,7 +79,7 @@ export class AlertBoard {
        settled AS (SELECT FROM was WHERE $9 AND resolved_at IS NOT NULL AND acknowledged_at IS NOT NULL
          AND details = $6::jsonb),
        news AS (SELECT NOT EXISTS (SELECT FROM was WHERE resolved_at IS NULL AND NOT (severity = 'warning'
-         AND $4 = 'critical')) AS is_news),
+         AND $4 = 'critical') AND NOT ($9 AND details <> $6::jsonb)) AS is_news),
        entered AS (
          INSERT INTO marketplace.alert AS a (seller_account, kind, subject, severity, message, details, first_raised_at,
            last_raised_at, tell_at)

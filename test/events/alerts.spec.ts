@@ -237,6 +237,26 @@ describe('an open alert', () => {
     await calm();
   });
 
+  it.each(['billedElsewhere', 'overBilled', 'auditUnknownUsage', 'auditDoubleBill'] as const)(
+    '%s, which only a person ends, is told of again as soon as it tells of something else: it is ended with all it told',
+    async (byPerson) => {
+      const subject = `two of ${byPerson}`;
+      const tell = (message: string, details: object): Promise<void> =>
+        raise({ kind: byPerson, subject, severity: 'critical', message, details: { ...details } });
+      await tell('5 units of record A', { recordIds: ['a'] });
+      world.clock.advance(60_000);
+      await tell('7 units of record B', { recordIds: ['b'] });
+      await tell('7 units of record B', { recordIds: ['b'] });
+      await acknowledge(byPerson, 'ada', subject);
+      await world.run('alerts', 'deliver');
+      expect(heard.filter((payload) => payload.subject === subject).map(({ message }) => message)).toEqual([
+        '5 units of record A',
+        '7 units of record B',
+      ]);
+      await calm();
+    },
+  );
+
   it('that ends is told to the host, once, however it ended', async () => {
     await calm();
     await world.run('alerts', 'deliver');

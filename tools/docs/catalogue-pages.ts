@@ -90,8 +90,8 @@ export function alertsPage(): string {
       'that a handler which failed hears of it too. ' +
       '`Alerts.acknowledge({ kind, subject }, { by, note })`, or `POST /marketplace/admin/alerts/acknowledge`, ends ' +
       'that: somebody has taken it on. It stays open until its cause is gone; those that only a person can end are ' +
-      'resolved by it. An alert that becomes critical, or opens anew, is told of again. That one has ended is told ' +
-      'by the event `alert.resolved`.',
+      'resolved by it, and are told of again as soon as they tell of something else. An alert that becomes critical, ' +
+      'or opens anew, is told of again. That one has ended is told by the event `alert.resolved`.',
     table(
       ['kind', 'severity', 'meaning'],
       alerts.map(([kind, { severity, meaning }]) => [
