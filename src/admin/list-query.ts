@@ -154,7 +154,11 @@ export const LISTS = {
   actions: { name: 'actions', filter: actionFilter, keys: z.tuple([position]) },
   messages: { name: 'messages', filter: messageFilter, keys: z.tuple([preciseInstant, key, foreignKey]) },
   deliveries: { name: 'deliveries', filter: deliveryFilter, keys: z.tuple([position, key]) },
-  alerts: { name: 'alerts', filter: alertFilter, keys: z.tuple([oneOf('true', 'false'), preciseInstant, key, key]) },
+  alerts: {
+    name: 'alerts',
+    filter: alertFilter,
+    keys: z.tuple([oneOf('true', 'false'), preciseInstant, key, foreignKey]),
+  },
 } as const;
 
 /** What is asked of a list: checked filters, and where the page begins. */

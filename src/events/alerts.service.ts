@@ -1,7 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LedgerDatabase } from '../database/ledger-database.js';
+import { LedgerDatabase, type LedgerSql } from '../database/ledger-database.js';
 import { MarketplaceMeteringError } from '../errors/marketplace-metering-error.js';
 import { type ResolvedOptions } from '../options/resolved-options.js';
+import { redactedText } from '../runtime/redaction.js';
 import { isStorable } from '../runtime/storable-text.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { endsBy } from './alert-board.js';
@@ -11,6 +12,7 @@ import { insertAction } from './operator-action.sql.js';
 /** Which alert: there is one open for each kind and subject. */
 export interface AlertKey {
   kind: string;
+  /** As hosts are told it, or as it is listed, where digits that may be an account id are hidden. */
   subject: string;
 }
 
@@ -25,6 +27,8 @@ export interface AcknowledgedAlert {
   open: boolean;
 }
 
+/** Stands in a listed subject for the digits before the last four. */
+const HIDDEN = '…';
 const BY_MAX = 255;
 const NOTE_MAX = 1000;
 
@@ -45,27 +49,40 @@ export class Alerts {
    * @throws MarketplaceMeteringError `NOT_FOUND` where no such alert is open, `TRANSITION_REFUSED` where `by` or `note`
    * is no text of that length
    */
-  async acknowledge({ kind, subject }: AlertKey, { by, note }: Acknowledgement): Promise<AcknowledgedAlert> {
+  async acknowledge(alert: AlertKey, { by, note }: Acknowledgement): Promise<AcknowledgedAlert> {
+    const { kind } = alert;
     requireText('by', by, BY_MAX);
     requireText('note', note, NOTE_MAX);
     const { sellerAccount, clock } = this.options;
     const now = clock.now();
     const isEnd = isKind(kind) && endsBy(kind, 'acknowledgement');
-    const isFound = await this.database.transaction(async (tx) => {
-      const rows = await tx.query(
+    const subject = await this.database.transaction(async (tx) => {
+      const [row] = await tx.query<{ subject: string }>(
         `UPDATE marketplace.alert SET acknowledged_at = $4, acknowledged_by = $5, acknowledgement = $6, tell_at = NULL,
            resolved_at = CASE WHEN $7 THEN $4::timestamptz END
-         WHERE seller_account = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL RETURNING kind`,
-        [sellerAccount, kind, subject, now.toISOString(), by, note, isEnd],
+         WHERE seller_account = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL RETURNING subject`,
+        [sellerAccount, kind, await this.wholeSubjectOf(tx, alert), now.toISOString(), by, note, isEnd],
       );
-      if (rows.length === 0) return false;
-      const action = { action: 'alert.acknowledged', target: { kind, subject }, result: { open: !isEnd } } as const;
+      if (!row) return null;
+      const target = { kind, subject: row.subject };
+      const action = { action: 'alert.acknowledged', target, result: { open: !isEnd } } as const;
       await insertAction(tx, sellerAccount, { ...action, by, reason: note, at: now });
-      return true;
+      return row.subject;
     });
-    if (!isFound) throw new MarketplaceMeteringError('NOT_FOUND', `There is no open alert ${kind} of ${subject}.`);
+    if (subject === null)
+      throw new MarketplaceMeteringError('NOT_FOUND', `There is no open alert ${kind} of ${alert.subject}.`);
     this.logger.log('alert acknowledged', { kind, subject, by });
     return { open: !isEnd };
+  }
+
+  private async wholeSubjectOf(tx: LedgerSql, { kind, subject }: AlertKey): Promise<string> {
+    if (!subject.includes(HIDDEN)) return subject;
+    const open = await tx.query<{ subject: string }>(
+      `SELECT subject FROM marketplace.alert WHERE seller_account = $1 AND kind = $2 AND resolved_at IS NULL`,
+      [this.options.sellerAccount, kind],
+    );
+    const [found, another] = open.filter((one) => redactedText(one.subject) === subject);
+    return another === undefined ? (found?.subject ?? subject) : subject;
   }
 }
 

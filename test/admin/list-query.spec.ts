@@ -129,6 +129,11 @@ describe('a list query', () => {
     ['deliveries', `cursor=${cursorWith('1', 'handler')}`, /^cursor: it belongs to other filters/],
     ['alerts', 'severity=fatal', /^severity: give one of warning, critical$/],
     ['alerts', 'open=1', /^open: give one of true, false$/],
+    ...(['s\n', 's\u0000'] as const).map((subject): [keyof typeof LISTS, string, RegExp] => [
+      'alerts',
+      `cursor=${cursorWith('true', '2026-12-01T00:00:00.000000Z', 'setupError', subject)}`,
+      subject === 's\n' ? /^cursor: it belongs to other filters/ : /^cursor: give the nextCursor/,
+    ]),
     ['records', 'cursor=', /^cursor: give the nextCursor/],
     ['records', 'cursor=%%%', /^cursor: give the nextCursor/],
     ['records', `cursor=${Buffer.from('{}').toString('base64url')}`, /^cursor: give the nextCursor/],

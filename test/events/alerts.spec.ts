@@ -310,6 +310,41 @@ describe('an open alert', () => {
     await calm();
   });
 
+  it('is taken on by the subject that the list shows, page by page, whatever others have called what it is about', async () => {
+    // A digest with twelve digits in a row, an id with an end of line, a queue that is called after its account.
+    const subjects = [
+      `http:${'4'.repeat(12)}${'a'.repeat(52)}`,
+      'sqs:id\nof others',
+      'sqs:lifecycle-123456789012/receive',
+    ];
+    const of = 'messageDeadLettered';
+    for (const subject of subjects) await raise({ kind: of, subject, severity: 'warning' });
+    const listed: string[] = [];
+    for (let cursor = ''; ;) {
+      const url = `/alerts?open=true&kind=${of}&limit=1${cursor}`;
+      const { items, nextCursor } = await world.app.get(LedgerViews).alerts(readListQuery(LISTS.alerts, url));
+      for (const { subject } of items) {
+        listed.push(subject);
+        expect(await acknowledge(of, 'dora', subject)).toEqual({ open: true });
+      }
+      if (nextCursor === null) break;
+      cursor = `&cursor=${nextCursor}`;
+    }
+    const hidden = [`http:…4444${'a'.repeat(52)}`, 'sqs:id\nof others', 'sqs:lifecycle-…9012/receive'];
+    expect(listed.sort()).toEqual(hidden.sort());
+    const taken = await world.database.query<{ subject: string }>(
+      `SELECT subject FROM marketplace.alert WHERE acknowledged_by = 'dora' ORDER BY subject COLLATE "C"`,
+    );
+    expect(taken.map(({ subject }) => subject)).toEqual(subjects.sort());
+    // Two that are listed alike are told apart by what hosts were told.
+    for (const subject of ['q-111111119012', 'q-222222229012']) await raise({ kind: of, subject, severity: 'warning' });
+    await expect(acknowledge(of, 'dora', 'q-…9012')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await acknowledge(of, 'dora', 'q-222222229012');
+    await world.app.get(AlertBoard).resolve(world.database, of, 'q-222222229012');
+    expect(await acknowledge(of, 'dora', 'q-…9012')).toEqual({ open: true });
+    await calm();
+  });
+
   it('reaches a handler that had failed for good', async () => {
     const subject = 'while the pager is broken';
     isBroken = true;
