@@ -212,6 +212,38 @@ describe('a buyer by license who has left', () => {
   });
 });
 
+describe('a buyer who came, of whom AWS told nothing for nine days', () => {
+  it.each([
+    ['its start', 'sent'],
+    ['its license', 'reversed'],
+  ] as const)(
+    'was erased, and is in force by its late word, %s first: his names come back, and all is billed',
+    async (_, order) => {
+      await withWorld(START, async (world) => {
+        world.mailbox.hold();
+        world.asksAws = false;
+        const buyer = world.sign();
+        await buyer.arrive();
+        await buyer.signUp('acme');
+        await buyer.use(3);
+        await world.pass(9 * 24, 24);
+        await erasureOf(world).erase({ tenantId: 'acme' }, DECISION);
+        world.asksAws = true;
+        await world.mailbox.release(order);
+        await world.hear();
+        await buyer.use(4);
+        await world.pass(3);
+        expect((await buyer.subscription()).current).toMatchObject({
+          ...{ agreementId: buyer.agreement.agreementId, licenseArn: buyer.agreement.licenseArn },
+          customerAwsAccountId: buyer.accountId,
+        });
+        expect(await world.expectConserved()).toEqual({ billed: { 'l-1': 7 } });
+        expect(await world.alerts()).toEqual([]);
+      });
+    },
+  );
+});
+
 describe('a legacy buyer who has left', () => {
   it('is erased under both names, and is the same buyer and the same identity when they return', async () => {
     await withWorld({ ways: ['sns'], startAt: at('2026-03-10T10:05:00Z') }, async (world) => {

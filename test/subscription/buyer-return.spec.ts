@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { isBackBy } from '../../src/subscription/chain/buyer-return.js';
+import { isBackBy, isUnknownAgreement } from '../../src/subscription/chain/buyer-return.js';
+import { type NamedAgreement } from '../../src/subscription/chain/agreement.sql.js';
 import { type LifecycleEvent } from '../../src/subscription/inbox/lifecycle-event.js';
 
 const ERASED_AT = new Date('2026-11-20T12:00:00Z');
@@ -35,5 +36,28 @@ describe('whether a message brings the names of an erased buyer back', () => {
     ['a legacy unsubscribe', said('legacy.unsubscribed', AFTER), {}, false],
   ])('%s', (_, event, { unknown = false }, isBack) => {
     expect(isBackBy(event, { erasedAt: ERASED_AT, isUnknownAgreement: unknown })).toBe(isBack);
+  });
+});
+
+describe('whether a message names an agreement that nobody knew', () => {
+  const row = {} as NamedAgreement;
+  const named = (...kinds: ('agreement' | 'license')[]) =>
+    kinds.map((kind) => ({ kind, digest: kind, name: null, eventForm: null }));
+  it.each<[string, Parameters<typeof isUnknownAgreement>[0], boolean]>([
+    ['nothing named', { names: [], byKey: null, byLicense: [] }, false],
+    ['both, and both known', { names: named('agreement', 'license'), byKey: row, byLicense: [row] }, false],
+    ['both, and neither known', { names: named('agreement', 'license'), byKey: null, byLicense: [] }, true],
+    [
+      'both, of which the license came alone',
+      { names: named('agreement', 'license'), byKey: null, byLicense: [row] },
+      true,
+    ],
+    ['both, with a new license', { names: named('agreement', 'license'), byKey: row, byLicense: [] }, true],
+    ['a known agreement', { names: named('agreement'), byKey: row, byLicense: [] }, false],
+    ['another agreement', { names: named('agreement'), byKey: null, byLicense: [] }, true],
+    ['a known license', { names: named('license'), byKey: null, byLicense: [row] }, false],
+    ['another license', { names: named('license'), byKey: null, byLicense: [] }, true],
+  ])('%s', (_, spoken, isUnknown) => {
+    expect(isUnknownAgreement(spoken)).toBe(isUnknown);
   });
 });

@@ -5,7 +5,7 @@ import { hasErased } from './agreement.sql.js';
 import { type AgreementNameKind, type AwsName } from './aws-names.js';
 import { selectErasure } from './buyer.sql.js';
 import { earlierOf } from './fact-details.js';
-import { rowOf, type Spoken } from './spoken-names.js';
+import { type Spoken } from './spoken-names.js';
 
 /** What says that somebody buys, or goes on: these make buyers and agreements known, too. */
 const SAYS_BUYING: ReadonlySet<string> = new Set([
@@ -35,12 +35,17 @@ export function isBackBy(
   return isUnknownAgreement || event.at > erasedAt;
 }
 
-/** It names an agreement that nobody knew, or a license that is new to the one it names. */
-export function isUnknownAgreement(spoken: Spoken): boolean {
-  if (spoken.names.length === 0) return false;
-  return (
-    rowOf(spoken) === null || (spoken.byLicense.length === 0 && spoken.names.some(({ kind }) => kind === 'license'))
-  );
+/**
+ * It names an agreement that nobody knew (one of whom a license came to the landing page, and AWS told nothing, is not
+ * known yet), or a license that is new to the one it names.
+ */
+export function isUnknownAgreement({
+  names,
+  byKey,
+  byLicense,
+}: Pick<Spoken, 'names' | 'byKey' | 'byLicense'>): boolean {
+  const isNamed = (kind: AgreementNameKind): boolean => names.some((name) => name.kind === kind);
+  return (isNamed('agreement') && byKey === null) || (isNamed('license') && byLicense.length === 0);
 }
 
 /** What may be written down of the names in a message. */
