@@ -36,6 +36,7 @@ import { LeaseWatch } from './lease-watch.js';
 import { MeterUsageOperation } from './meter-usage.operation.js';
 import { type MeteringOperationStrategy } from './metering-operation.js';
 import { type QuarantinedCause } from './quarantine.sql.js';
+import { workInLines } from './work-lines.js';
 import { FaultLog } from '../../runtime/fault-log.js';
 import { redactedText } from '../../runtime/redaction.js';
 
@@ -100,11 +101,7 @@ export class BatchSubmitter {
     this.breaker.beginRun();
     this.horizon = null;
     for (const operation of this.operations.values()) await operation.prepare();
-    const lines = await Promise.allSettled(
-      Array.from({ length: this.options.submission.concurrency }, () => this.work(signal)),
-    );
-    const failed = lines.find((line) => line.status === 'rejected');
-    if (failed) throw failed.reason;
+    await workInLines(this.options.submission.concurrency, (beginAnother) => this.work(signal, beginAnother));
   }
 
   /** How long until a call is tried again where calls have failed, in milliseconds; null where none is put off. */
@@ -112,21 +109,21 @@ export class BatchSubmitter {
     return this.breaker.pauseMs();
   }
 
-  private async work(signal: AbortSignal): Promise<void> {
+  private async work(signal: AbortSignal, beginAnother: () => void): Promise<void> {
     let emptyClaims = 0;
     while (!signal.aborted && emptyClaims < EMPTY_CLAIMS_MAX) {
       if (!(await isAnythingPending(this.database, this.options.sellerAccount))) return;
       const time = await this.time();
-      const waiting = await this.database.transaction((tx) => peekWork(tx, time, [...this.operations.keys()]));
-      const work = chooseWork(
-        waiting.flatMap((candidate) => this.claimable(candidate)),
-        this.turn,
-        this.underWay,
-      );
+      const peeked = await this.database.transaction((tx) => peekWork(tx, time, [...this.operations.keys()]));
+      const waiting = peeked.flatMap((candidate) => this.claimable(candidate));
+      const work = chooseWork(waiting, this.turn, this.underWay);
       const operation = work && this.operations.get(work.operation);
       if (work === undefined || operation === undefined) return;
       this.turn += 1;
-      emptyClaims = (await this.underWayIn(work, () => this.submit(work, operation, signal))) ? 0 : emptyClaims + 1;
+      // Each region has a budget of its own: what waits for another does not wait for a call to this one.
+      if (waiting.some(({ region }) => region !== work.region && !this.underWay.get(region))) beginAnother();
+      const isClaimed = await this.underWayIn(work, () => this.submit(work, operation, signal, beginAnother));
+      emptyClaims = isClaimed ? 0 : emptyClaims + 1;
     }
   }
 
@@ -148,7 +145,12 @@ export class BatchSubmitter {
   }
 
   /** @returns false when others had taken the work, or the signal aborted. */
-  private async submit(work: WaitingWork, operation: MeteringOperationStrategy, signal: AbortSignal): Promise<boolean> {
+  private async submit(
+    work: WaitingWork,
+    operation: MeteringOperationStrategy,
+    signal: AbortSignal,
+    beginAnother: () => void,
+  ): Promise<boolean> {
     const place = placeOf(work);
     this.breaker.started(place);
     let answer: GatewayAnswer | null = null;
@@ -158,6 +160,8 @@ export class BatchSubmitter {
       const lease = new LeaseWatch(this.options.submission.leaseMs);
       const batch = await this.claim(work, operation, await this.time());
       if (batch === null) return false;
+      // From here on no other line takes this for its own: what it finds is more.
+      beginAnother();
       if (batch === 'blocked') return true;
       crashPoint('submit.claimed');
       answer = await this.call(batch, lease);
@@ -220,22 +224,15 @@ export class BatchSubmitter {
       const probe = await this.probe.take(tx, work.product_code, operation.name, time);
       return { records: probe?.records ?? [], probe: probe?.cause ?? null };
     }
-    return {
-      records: operation.plan(await lockCandidates(tx, time, { ...work, lane }, operation.recordsMax)),
-      probe: null,
-    };
+    const records = operation.plan(await lockCandidates(tx, time, { ...work, lane }, operation.recordsMax));
+    return { records, probe: null };
   }
 
   private call({ attemptId, operation, region, records }: ClaimedBatch, lease: LeaseWatch): Promise<GatewayAnswer> {
     const { requestTimeoutMs } = this.options.submission;
     crashPoint('submit.beforeCall');
-    return operation.call({
-      attemptId,
-      region,
-      records,
-      timeoutMs: requestTimeoutMs,
-      mayLeave: () => lease.outlives(requestTimeoutMs),
-    });
+    const mayLeave = (): boolean => lease.outlives(requestTimeoutMs);
+    return operation.call({ attemptId, region, records, timeoutMs: requestTimeoutMs, mayLeave });
   }
 
   /**

@@ -86,16 +86,18 @@ const earliestIn = (
   WHERE p.seller_account = $1`;
 
 /**
- * Whether anything may be waiting: false is certain. Most runs find nothing, and what finds the next work is a hundred
- * times as dear to plan. In the order of the partial indexes, so that they are read whatever the statistics say.
+ * Whether anything may be waiting now: false is certain. Most runs find nothing, and what finds the next work is a
+ * hundred times as dear to plan. In the order of the partial indexes, so that they are read whatever the statistics say.
  */
 export async function isAnythingPending(sql: LedgerSql, sellerAccount: string): Promise<boolean> {
   const pending = (failures: string): string => `(SELECT true FROM marketplace.metering_record r
     WHERE r.seller_account = $1 AND r.state = 'pending' AND r.mode = 'live' AND r.consecutive_failures ${failures}
+      AND r.next_attempt_at <= clock_timestamp()
     ORDER BY r.product_code, r.due_at, r.id LIMIT 1)`;
   const [row] = await sql.query<{ waits: boolean }>(
     `SELECT coalesce(${pending(`< ${FAILURES_BEFORE_SPLIT}`)}, ${pending(`>= ${FAILURES_BEFORE_SPLIT}`)},
-       (SELECT true FROM marketplace.quarantined_cause q WHERE q.seller_account = $1 LIMIT 1), false) AS waits`,
+       (SELECT true FROM marketplace.quarantined_cause q
+        WHERE q.seller_account = $1 AND q.next_probe_at <= clock_timestamp() LIMIT 1), false) AS waits`,
     [sellerAccount],
   );
   return row?.waits === true;
