@@ -115,9 +115,10 @@ function renewedAheadUntil(fact: AgreementFact, ordered: readonly AgreementFact[
   return planned !== null && planned > saidAt ? planned : null;
 }
 
-function namesNoEnd({ details }: AgreementFact, ordered: readonly AgreementFact[]): boolean {
+/** A message that names no end is not the word that there is none; an answer is. */
+function namesNoEnd({ type, details }: AgreementFact, ordered: readonly AgreementFact[]): boolean {
   const { endTime = null } = details as { endTime?: string | null };
-  return endTime === null && plannedEndWhileActive(ordered) === null;
+  return endTime === null && (type === 'agreement.found' || plannedEndWhileActive(ordered) === null);
 }
 
 /** Whether what is called RENEWED ahead of its end goes on until then, or was over at once, AWS is asked. */

@@ -104,6 +104,9 @@ describe('a sign of an end', () => {
       // Its end had passed when it was called so.
       expect(endOf([until(iso('11-10 00:00')), ended('RENEWED')])?.calledRenewed).toBeNull();
       expect(endOf([found('11-20 09:00', 'RENEWED', '11-19 00:00')])?.calledRenewed).toBeNull();
+      // What an answer does not name has been taken away since.
+      const taken = endOf([until(iso('11-10 00:00')), found('11-20 09:00', 'RENEWED')]);
+      expect(taken?.calledRenewed?.at).toEqual(instant('11-20 09:00'));
     });
 
     it('ends sooner by an end that is told since, or by AWS’s word', () => {

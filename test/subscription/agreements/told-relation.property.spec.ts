@@ -318,6 +318,21 @@ const LEGACY_RENEWED_AFTER_ONE_WAS_CALLED_OFF: Told = {
   telling: { ...TOLD_AT_ONCE, isLegacy: true, renewedFrom: 'signing' },
 };
 
+/** Its end was amended away, which no message tells, when AWS is asked again, and calls it RENEWED. */
+const RENEWED_AFTER_ITS_END_WAS_TAKEN_AWAY: Told = {
+  agreements: [
+    {
+      ...{ ...alone('a0', BEGIN + HOUR_MS, BEGIN + 3 * HOUR_MS), endsAs: 'RENEWED' },
+      amended: { at: BEGIN + HOUR_MS + 12 * MINUTE_MS, from: BEGIN + HOUR_MS + 13 * MINUTE_MS },
+    },
+    {
+      ...{ ...alone('a1', BEGIN + 3 * HOUR_MS, Infinity), signedAt: BEGIN + HOUR_MS + 20 * MINUTE_MS },
+      ...{ previous: 'a0', initial: 'a0' },
+    },
+  ],
+  telling: { ...TOLD_AT_ONCE, isLegacy: true, renewedFrom: 'signing' },
+};
+
 /** Of what a partner sells messages alone tell when it starts and ends, and nothing tells of a trial. */
 function resoldTelling(telling: RelationTelling): RelationTelling {
   return {
@@ -467,6 +482,7 @@ describe('whatever follows what, however late it is told and however old AWS’s
           [ARRIVED_AT_THE_SIGNING],
           [RENEWED_WITHOUT_AN_END_AFTER_ONE_WAS_CALLED_OFF],
           [LEGACY_RENEWED_AFTER_ONE_WAS_CALLED_OFF],
+          [RENEWED_AFTER_ITS_END_WAS_TAKEN_AWAY],
         ],
       },
     );
