@@ -4,6 +4,7 @@ import { type ResolvedOptions } from '../options/resolved-options.js';
 import { HOUR_MS, plusMs } from '../runtime/clock.js';
 import { countMetric } from '../runtime/metrics.js';
 import { storableJson, storableText } from '../runtime/storable-text.js';
+import { redactedText } from '../runtime/redaction.js';
 import { RESOLVED_OPTIONS } from '../runtime/tokens.js';
 import { ALERT_CATALOGUE, type AlertKind, type AlertSeverity } from './alert-catalogue.js';
 import { type AlertEnding } from './alert-description.js';
@@ -63,8 +64,8 @@ export class AlertBoard {
     if (isSettled || (!isNews && (repeats & (repeats - 1)) !== 0)) return;
     countMetric('marketplace.alerts', 1, { kind: alert.kind });
     const line = `${alert.kind}: ${alert.message}`;
-    if (alert.severity === 'critical') this.logger.error(line, { subject: alert.subject, repeats });
-    else this.logger.warn(line, { subject: alert.subject, repeats });
+    if (alert.severity === 'critical') this.logger.error(line, { subject: redactedText(alert.subject), repeats });
+    else this.logger.warn(line, { subject: redactedText(alert.subject), repeats });
   }
 
   /** The host's handlers are told what is news. What comes from outside is made storable. */

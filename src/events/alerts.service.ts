@@ -71,7 +71,7 @@ export class Alerts {
     });
     if (subject === null)
       throw new MarketplaceMeteringError('NOT_FOUND', `There is no open alert ${kind} of ${alert.subject}.`);
-    this.logger.log('alert acknowledged', { kind, subject, by });
+    this.logger.log('alert acknowledged', { kind, subject: redactedText(subject), by });
     return { open: !isEnd };
   }
 

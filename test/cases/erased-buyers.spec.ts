@@ -53,6 +53,18 @@ async function leave(world: World, buyer: Buyer): Promise<void> {
   expect(await buyer.state()).toBe('ended');
 }
 
+/** Ended by the host's word alone, and erased: at AWS it runs, and is renewed. */
+async function erasedByTheHostsWord(world: World): Promise<Buyer> {
+  const buyer = await world.join('acme');
+  await buyer.use('7.5');
+  await world.pass(2);
+  await world.subscriptions.end(buyer.subscriptionId);
+  await world.pass(4);
+  expect(await buyer.state()).toBe('ended');
+  await erasureOf(world).erase({ tenantId: 'acme' }, DECISION);
+  return buyer;
+}
+
 describe('a buyer by license who has left', () => {
   it('is erased: no name is left anywhere, and all that money is made of stands as it stood', async () => {
     await withWorld(START, async (world) => {
@@ -166,14 +178,7 @@ describe('a buyer by license who has left', () => {
 
   it('goes on under the same license after all: its names come back with the word of AWS, and each unit is billed once', async () => {
     await withWorld(START, async (world) => {
-      const buyer = await world.join('acme');
-      await buyer.use('7.5');
-      await world.pass(2);
-      // By the host's word alone: at AWS it runs, and is renewed.
-      await world.subscriptions.end(buyer.subscriptionId);
-      await world.pass(4);
-      expect(await buyer.state()).toBe('ended');
-      await erasureOf(world).erase({ tenantId: 'acme' }, DECISION);
+      const buyer = await erasedByTheHostsWord(world);
       await expectNoTraceOf(world, namesOf(buyer));
       await world.pass(2);
       buyer.renew({ as: 'sameLicense' });
@@ -192,12 +197,7 @@ describe('a buyer by license who has left', () => {
 
   it('goes on by a renewal that names what was erased: it is found by the digest, and that name stays erased', async () => {
     await withWorld(START, async (world) => {
-      const buyer = await world.join('acme');
-      await buyer.use('7.5');
-      await world.pass(2);
-      await world.subscriptions.end(buyer.subscriptionId);
-      await world.pass(4);
-      await erasureOf(world).erase({ tenantId: 'acme' }, DECISION);
+      const buyer = await erasedByTheHostsWord(world);
       const old = buyer.agreement;
       buyer.renew({ as: 'newLicense' });
       await world.hear();

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Injectable } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Injectable, Logger } from '@nestjs/common';
 import { Alerts, type JobName, type MarketplaceEvent, OnMarketplaceEvent } from '../../src/index.js';
 import { type Alert, AlertBoard, pauseBeforeTelling } from '../../src/events/alert-board.js';
 import { ALERT_CATALOGUE, type AlertKind } from '../../src/events/alert-catalogue.js';
@@ -319,6 +319,7 @@ describe('an open alert', () => {
     ];
     const of = 'messageDeadLettered';
     for (const subject of subjects) await raise({ kind: of, subject, severity: 'warning' });
+    const said = ['log' as const, 'warn' as const].map((level) => jest.spyOn(Logger.prototype, level));
     const listed: string[] = [];
     for (let cursor = ''; ;) {
       const url = `/alerts?open=true&kind=${of}&limit=1${cursor}`;
@@ -342,6 +343,11 @@ describe('an open alert', () => {
     await acknowledge(of, 'dora', 'q-222222229012');
     await world.app.get(AlertBoard).resolve(world.database, of, 'q-222222229012');
     expect(await acknowledge(of, 'dora', 'q-…9012')).toEqual({ open: true });
+    // No log names an account.
+    const lines = said.flatMap(({ mock }) => JSON.stringify(mock.calls));
+    for (const spy of said) spy.mockRestore();
+    expect(lines.filter((line) => line.includes('…9012'))).toHaveLength(2);
+    expect(lines.filter((line) => /\d{12}/.test(line))).toEqual([]);
     await calm();
   });
 

@@ -174,16 +174,16 @@ function windowEndOf({ firstSignAt, lastSignAt }: AgreementEnd): Date {
   return plusMs(new Date(last), RETURN_MS);
 }
 
-/** What follows one that never ran follows the one before that. */
+/** What follows one that never ran follows the one before that. Only ever an earlier one: names may lead in a circle. */
 function passingCalledOff(
   agreement: JoiningAgreement,
   previousOf: ReadonlyMap<string, string>,
   ordered: readonly JoiningAgreement[],
 ): JoiningAgreement {
-  const before = isCalledOff(agreement.life)
-    ? ordered.find(({ id }) => id === previousOf.get(agreement.id))
-    : undefined;
-  return before === undefined ? agreement : passingCalledOff(before, previousOf, ordered);
+  if (!isCalledOff(agreement.life)) return agreement;
+  const earlier = ordered.slice(0, ordered.indexOf(agreement));
+  const before = earlier.find(({ id }) => id === previousOf.get(agreement.id));
+  return before === undefined ? agreement : passingCalledOff(before, previousOf, earlier);
 }
 
 function startsAt({ life }: JoiningAgreement): number {

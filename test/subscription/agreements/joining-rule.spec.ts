@@ -226,6 +226,17 @@ describe('what is for a person', () => {
     expect(links(off, agreement('c', { startsAt: '12-02 00:00', previous: ['off'] }))).toEqual([['c', 'off']]);
   });
 
+  it('of two that were called off, each of which seems to follow the other, none follows itself', () => {
+    const off = { startsAt: '12-01 00:00', endsAt: '11-10 00:00', licenses: ['l-1'] };
+    const chain = [
+      agreement('a', { ...off, initial: 'b' }),
+      agreement('b', off),
+      agreement('c', { previous: ['a'], startsAt: '12-02 00:00' }),
+    ];
+    expect(links(...chain).filter(([one, before]) => one === before)).toEqual([]);
+    expect(new Map(links(...chain)).get('c')).toBe('a');
+  });
+
   it('what only a called-off one would have followed runs on, beside another', () => {
     const off = agreement('off', { startsAt: '12-01 00:00', endsAt: '11-10 00:00', previous: ['a'] });
     const beside = agreement('c', { startsAt: '11-05 00:00' });
