@@ -44,6 +44,11 @@ export const SECRET = 'the-secret-of-the-api-destination';
 const TOPIC_ARN = `arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-${LEGACY_CODE}`;
 /** Machine time stands in for nothing where the simulator holds no quota: then nothing has to wait for it. */
 const UNPACED = { getEntitlements: 1000, searchAgreements: 1000, describeAgreement: 1000, getAgreementTerms: 1000 };
+/**
+ * A machine that stands still for two seconds is not an AWS that does not answer: what it did not answer is asked again
+ * only minutes later, and a test that counts on the answer goes another way.
+ */
+const PATIENT = { requestTimeoutMs: 8000, leaseMs: 20_000 };
 /** What a running module does again and again; `inbox` and `deliver` have their places in a turn. */
 const JOBS = ['seal', 'submit', 'recovery', 'deadline'] as const satisfies JobName[];
 const PLACED: readonly string[] = [...JOBS, 'inbox', 'reconcile', 'deliver', 'entitlements'];
@@ -145,6 +150,7 @@ export class World {
       reconcileAfterMs: 3_600_000,
       ...options,
       aws: { ...('callsPerSecond' in ofSimulator ? {} : { callsPerSecond: UNPACED }), ...options.aws },
+      submission: { ...PATIENT, ...options.submission },
     };
     const world = new World([], simulator, clock, postgres, new Mailbox(simulator, queue), sqs, moduleOptions, {
       logger,
@@ -327,9 +333,26 @@ export class World {
     await this.simulator.notifications.settled();
     if (this.sqs) await this.app.get(QueueIntake).receiveOnce();
     await this.run('inbox');
+    await this.hearRest();
     // As it is woken, where something was heard that only AWS can settle.
     if (this.asksAws) await this.run('reconcile');
     await this.run('deliver');
+  }
+
+  /**
+   * A message is due from its arrival on, by the clock of the machine. Where that is set back meanwhile, its time comes
+   * again; what failed waits for longer.
+   */
+  private async hearRest(rounds = 20): Promise<void> {
+    for (let round = 0; round < rounds; round += 1) {
+      const [row] = await this.database.query<{ is_left: boolean }>(
+        `SELECT EXISTS (SELECT FROM marketplace.inbox_message
+           WHERE state = 'pending' AND attempt_count = 0 AND error IS NULL) AS is_left`,
+      );
+      if (row?.is_left !== true) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await this.run('inbox');
+    }
   }
 
   run(...jobs: JobName[]): Promise<void> {
@@ -510,6 +533,9 @@ export class World {
     if (ways.includes('sns')) notifications.addTarget({ kind: 'snsHttp', url, ...topic });
     if (ways.includes('snsQueue')) notifications.addTarget({ ...toQueue, ...topic });
     if (ways.includes('rawQueue')) notifications.addTarget({ ...toQueue, ...topic, raw: true });
+    await notifications.settled();
+    // What is published before the confirmation never arrives. A host that has just begun may be too slow to confirm.
+    for (const { id, confirmed } of notifications.targets()) if (!confirmed) notifications.requestConfirmation(id);
     await notifications.settled();
   }
 }

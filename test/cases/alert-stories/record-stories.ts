@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import { MarketplaceAudit, RecordResolution } from '../../../src/index.js';
 import { type RECORD_ALERTS } from '../../../src/events/record-alerts.js';
 import { type Buyer } from '../../support/buyer.js';
@@ -179,9 +180,12 @@ export const RECORD_STORIES: AlertStories<keyof typeof RECORD_ALERTS> = {
     async (world) => {
       const buyer = world.sign({ productCode: LEGACY_CODE });
       await world.hear();
-      const ids = new Set(world.told('subscription.activated').map(({ subscriptionId }) => subscriptionId!));
+      const ids = [...new Set(world.told('subscription.activated').map(({ subscriptionId }) => subscriptionId!))];
+      const deliveries = world.simulator.notifications.deliveries().map(({ type, outcome }) => `${type} ${outcome}`);
+      expect({ ids, deliveries }).toMatchObject({ ids: [expect.any(String), expect.any(String)] });
       for (const subscriptionId of ids) await world.record({ subscriptionId, quantity: 15 });
       await world.pass(1.5);
+      expect(await world.records()).toMatchObject([{ state: 'metered' }, { state: 'metered' }]);
       await buyer.arrive();
       await buyer.signUp('acme');
       await world.pass(1);
