@@ -9,6 +9,8 @@ import { createDataSource } from '../../src/database/data-source.factory.js';
 import { type LedgerSql } from '../../src/database/ledger-database.js';
 import { resolveOptions } from '../../src/options/resolved-options.js';
 import { selectCode } from '../../src/registration/registration.sql.js';
+import { findCoTenants } from '../../src/metering/sealing/due-customers.sql.js';
+import { setPlanStable } from '../../src/metering/sealing/sealing-load.sql.js';
 import { resolveOutdatedAlerts } from '../../src/metering/settlement/deadline-watch.sql.js';
 import { accountsOf } from '../../src/subscription/chain/aws-names.js';
 import { adoptClaims } from '../../src/subscription/chain/claim-adoption.js';
@@ -145,6 +147,16 @@ async function pagesRead(work: (tx: LedgerSql) => Promise<unknown>): Promise<num
   return pagesOf(database.takePlans());
 }
 
+/** As sealing asks. */
+async function coTenantsOf(tx: LedgerSql, ...customers: number[]): Promise<unknown> {
+  await setPlanStable(tx);
+  return findCoTenants(
+    tx,
+    SELLER,
+    customers.map((n) => idOf(1, n)),
+  );
+}
+
 const times = (silentMs: number) => ({
   now: NOW,
   silentSince: new Date(NOW.getTime() - silentMs),
@@ -195,6 +207,7 @@ describe.each([
       (tx) => selectSubscriptionsOfTenant(tx, SELLER, { tenantId: 'tenant 7', productCode: PRODUCT, now: NOW }),
     ],
     ['claims taken up', (tx) => adoptClaims(tx, SELLER, NOW)],
+    ['with whom two customers shared a subscription', (tx) => coTenantsOf(tx, 7, 8)],
     [
       'the next of some buyers',
       (tx) => takeBuyer(tx, SELLER, [PRODUCT], times(6 * HOUR_MS), { leaseMs: 60_000, among: few }),
@@ -218,6 +231,11 @@ describe.each([
     });
     expect(due.length).toBeGreaterThan(BUYERS / 2);
     expect(pages).toBeLessThan(BUYERS * 20);
+  });
+
+  it('with whom customers of one pass shared a subscription is found by reading each claim a few times', async () => {
+    const pages = await pagesRead((tx) => coTenantsOf(tx, ...Array.from({ length: BUYERS }, (_, n) => n + 1)));
+    expect(pages).toBeLessThan(20 * BUYERS);
   });
 
   it('alerts that nothing says any more are found by one look at the records', async () => {

@@ -95,22 +95,35 @@ export interface CoTenant {
   subscription_id: string;
 }
 
+/**
+ * Looked up one by one (OFFSET 0), and who had the same subscriptions at once: over tables whose statistics are missing
+ * or old each customer would be compared with every claim.
+ */
 export function findCoTenants(
   tx: LedgerSql,
   sellerAccount: string,
   customerIds: readonly string[],
 ): Promise<CoTenant[]> {
   return tx.query<CoTenant>(
-    `SELECT DISTINCT c.id::text AS id, other.id::text AS other_id, coalesce(s.alias_of, s.id)::text AS subscription_id
-     FROM marketplace.customer c
-     JOIN marketplace.claim own ON own.seller_account = $1 AND own.tenant_id = c.tenant_id
-       AND own.product_code = c.product_code AND own.undone_at IS NULL
-     JOIN marketplace.claim theirs ON theirs.seller_account = $1 AND theirs.subscription_id = own.subscription_id
-       AND theirs.tenant_id <> own.tenant_id AND theirs.undone_at IS NULL
-     JOIN marketplace.customer other ON other.seller_account = $1 AND other.product_code = c.product_code
-       AND other.tenant_id = theirs.tenant_id
-     JOIN marketplace.subscription s ON s.seller_account = $1 AND s.id = own.subscription_id
-     WHERE c.seller_account = $1 AND c.id = ANY ($2::uuid[])`,
+    `WITH own AS MATERIALIZED (
+       SELECT c.*, claimed.subscription_id FROM unnest($2::uuid[]) AS given (id)
+       CROSS JOIN LATERAL (SELECT id, product_code, tenant_id FROM marketplace.customer
+         WHERE seller_account = $1 AND id = given.id OFFSET 0) AS c
+       CROSS JOIN LATERAL (SELECT subscription_id FROM marketplace.claim
+         WHERE seller_account = $1 AND tenant_id = c.tenant_id AND product_code = c.product_code AND undone_at IS NULL
+         OFFSET 0) AS claimed
+     ), theirs AS MATERIALIZED (
+       SELECT subscription_id, tenant_id FROM marketplace.claim
+       WHERE seller_account = $1 AND undone_at IS NULL AND subscription_id = ANY (ARRAY(SELECT subscription_id FROM own))
+     )
+     SELECT DISTINCT own.id::text AS id, other.id::text AS other_id,
+       coalesce(s.alias_of, s.id)::text AS subscription_id
+     FROM own
+     JOIN theirs ON theirs.subscription_id = own.subscription_id AND theirs.tenant_id <> own.tenant_id
+     CROSS JOIN LATERAL (SELECT id FROM marketplace.customer
+       WHERE seller_account = $1 AND product_code = own.product_code AND tenant_id = theirs.tenant_id OFFSET 0) AS other
+     CROSS JOIN LATERAL (SELECT id, alias_of FROM marketplace.subscription
+       WHERE seller_account = $1 AND id = own.subscription_id OFFSET 0) AS s`,
     [sellerAccount, customerIds],
   );
 }
