@@ -3,6 +3,7 @@
  * versions, autovacuum not there since, and never analysed, or analysed when they held one row. What is asked of one
  * buyer must not read all of them; where the planner believes that one row is all, it may, once, and not once for each.
  */
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createDataSource } from '../../src/database/data-source.factory.js';
@@ -12,6 +13,8 @@ import { selectCode } from '../../src/registration/registration.sql.js';
 import { findCoTenants } from '../../src/metering/sealing/due-customers.sql.js';
 import { setPlanStable } from '../../src/metering/sealing/sealing-load.sql.js';
 import { resolveOutdatedAlerts } from '../../src/metering/settlement/deadline-watch.sql.js';
+import { selectAgreementsByNames } from '../../src/subscription/chain/agreement.sql.js';
+import { selectBuyer } from '../../src/subscription/chain/buyer.sql.js';
 import { accountsOf } from '../../src/subscription/chain/aws-names.js';
 import { adoptClaims } from '../../src/subscription/chain/claim-adoption.js';
 import { loadBuyerChains, lockBuyers, lockSubscriptionsOf } from '../../src/subscription/chain/buyer-chains.js';
@@ -170,6 +173,11 @@ const accountOf = (n: number) => {
   return name!;
 };
 
+const licenseOf = (n: number) => ({
+  kind: 'license' as const,
+  digest: createHash('sha256').update(`license ${n}`).digest('hex'),
+});
+
 describe.each([
   ['never analysed', false, false, FEW_PAGES],
   ['analysed when they held one row', true, false, BUYERS * 20],
@@ -199,6 +207,8 @@ describe.each([
     ['messages that wait for a name', (tx) => wakeWaiting(tx, SELLER, ['agreement:7-1', 'license:7'])],
     ['a buyer, locked', (tx) => lockBuyers(tx, SELLER, buyers)],
     ['the subscriptions of a buyer, locked', (tx) => lockSubscriptionsOf(tx, SELLER, buyers)],
+    ['a buyer, by its account', (tx) => selectBuyer(tx, SELLER, PRODUCT, [accountOf(7)])],
+    ['agreements, by their names', (tx) => selectAgreementsByNames(tx, SELLER, [licenseOf(7), licenseOf(8)])],
     ['all that is known of a buyer', (tx) => loadBuyerChains(tx, SELLER, buyers)],
     ['what AWS is asked about', (tx) => loadAskedBuyer(tx, SELLER, few)],
     ['the end of a question', (tx) => closeQuestion(tx, SELLER, few, { at: NOW, mayNotAsk: false })],

@@ -101,6 +101,7 @@ async function insertBuyer(tx: LedgerSql, sellerAccount: string, productCode: st
   return id;
 }
 
+/** OFFSET 0: over tables without statistics all names would be read for each message. */
 function selectNamed(
   tx: LedgerSql,
   sellerAccount: string,
@@ -110,9 +111,11 @@ function selectNamed(
   return tx.query<NameRow>(
     `SELECT coalesce(b.alias_of, b.id)::text AS buyer_id, n.kind, encode(n.digest, 'hex') AS digest
      FROM unnest($3::text[], $4::text[]) AS wanted (kind, digest)
-     JOIN marketplace.buyer_name n ON n.seller_account = $1 AND n.product_code = $2 AND n.kind = wanted.kind
-       AND n.digest = decode(wanted.digest, 'hex')
-     JOIN marketplace.buyer b ON b.seller_account = $1 AND b.id = n.buyer_id
+     CROSS JOIN LATERAL (SELECT kind, digest, buyer_id FROM marketplace.buyer_name
+       WHERE seller_account = $1 AND product_code = $2 AND kind = wanted.kind
+         AND digest = decode(wanted.digest, 'hex') OFFSET 0) AS n
+     CROSS JOIN LATERAL (SELECT id, alias_of FROM marketplace.buyer
+       WHERE seller_account = $1 AND id = n.buyer_id OFFSET 0) AS b
      ORDER BY 1`,
     [sellerAccount, productCode, names.map(({ kind }) => kind), names.map(({ digest }) => digest)],
   );
