@@ -333,26 +333,9 @@ export class World {
     await this.simulator.notifications.settled();
     if (this.sqs) await this.app.get(QueueIntake).receiveOnce();
     await this.run('inbox');
-    await this.hearRest();
     // As it is woken, where something was heard that only AWS can settle.
     if (this.asksAws) await this.run('reconcile');
     await this.run('deliver');
-  }
-
-  /**
-   * A message is due from its arrival on, by the clock of the machine. Where that is set back meanwhile, its time comes
-   * again; what failed waits for longer.
-   */
-  private async hearRest(rounds = 20): Promise<void> {
-    for (let round = 0; round < rounds; round += 1) {
-      const [row] = await this.database.query<{ is_left: boolean }>(
-        `SELECT EXISTS (SELECT FROM marketplace.inbox_message
-           WHERE state = 'pending' AND attempt_count = 0 AND error IS NULL) AS is_left`,
-      );
-      if (row?.is_left !== true) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      await this.run('inbox');
-    }
   }
 
   run(...jobs: JobName[]): Promise<void> {
@@ -533,9 +516,6 @@ export class World {
     if (ways.includes('sns')) notifications.addTarget({ kind: 'snsHttp', url, ...topic });
     if (ways.includes('snsQueue')) notifications.addTarget({ ...toQueue, ...topic });
     if (ways.includes('rawQueue')) notifications.addTarget({ ...toQueue, ...topic, raw: true });
-    await notifications.settled();
-    // What is published before the confirmation never arrives. A host that has just begun may be too slow to confirm.
-    for (const { id, confirmed } of notifications.targets()) if (!confirmed) notifications.requestConfirmation(id);
     await notifications.settled();
   }
 }
