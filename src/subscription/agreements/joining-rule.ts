@@ -70,7 +70,8 @@ export function joinAgreements(
   const nextOf = new Map<string, JoiningAgreement>();
 
   for (const agreement of ordered) {
-    const matches = predecessorsOf(agreement, ordered);
+    // Names and licenses may lead in a circle: of two that name each other, one was linked first.
+    const matches = predecessorsOf(agreement, ordered).filter((other) => !follows(other, agreement, previousOf));
     const [first] = matches;
     // Of one chain the last: of the agreement that it names as the one before, the license need not be known.
     const named = ordered.findLast((other) => first && matches.includes(other) && groups.areOne(other, first));
@@ -174,16 +175,21 @@ function windowEndOf({ firstSignAt, lastSignAt }: AgreementEnd): Date {
   return plusMs(new Date(last), RETURN_MS);
 }
 
-/** What follows one that never ran follows the one before that. Only ever an earlier one: names may lead in a circle. */
+/** By the links so far, which lead in no circle. */
+function follows(one: JoiningAgreement, other: JoiningAgreement, previousOf: ReadonlyMap<string, string>): boolean {
+  for (let id = previousOf.get(one.id); id !== undefined; id = previousOf.get(id)) if (id === other.id) return true;
+  return false;
+}
+
+/** What follows one that never ran follows the one before that. */
 function passingCalledOff(
   agreement: JoiningAgreement,
   previousOf: ReadonlyMap<string, string>,
   ordered: readonly JoiningAgreement[],
 ): JoiningAgreement {
   if (!isCalledOff(agreement.life)) return agreement;
-  const earlier = ordered.slice(0, ordered.indexOf(agreement));
-  const before = earlier.find(({ id }) => id === previousOf.get(agreement.id));
-  return before === undefined ? agreement : passingCalledOff(before, previousOf, earlier);
+  const before = ordered.find(({ id }) => id === previousOf.get(agreement.id));
+  return before === undefined ? agreement : passingCalledOff(before, previousOf, ordered);
 }
 
 function startsAt({ life }: JoiningAgreement): number {

@@ -1,5 +1,6 @@
 /** Which agreements are one subscription, and which follows which: a link decides, never a likeness. */
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { type AgreementEnd } from '../../../src/subscription/agreements/agreement-life.js';
 import {
   joinAgreements,
@@ -41,6 +42,15 @@ function agreement(id: string, given: Given = {}): JoiningAgreement {
     },
     ...over,
   };
+}
+/** By id: the chain of those before it, the nearest first. */
+function chainsOf(previousOf: Joining['previousOf'], bound: number): string[][] {
+  return [...previousOf.keys()].map((id) => {
+    const chain: string[] = [];
+    for (let at = previousOf.get(id); at !== undefined && chain.length <= bound; at = previousOf.get(at))
+      chain.push(at);
+    return [id, ...chain];
+  });
 }
 const join = (agreements: JoiningAgreement[], subscriptions: JoiningSubscription[] = []): Joining =>
   joinAgreements(agreements, subscriptions);
@@ -234,7 +244,7 @@ describe('what is for a person', () => {
       agreement('c', { previous: ['a'], startsAt: '12-02 00:00' }),
     ];
     expect(links(...chain).filter(([one, before]) => one === before)).toEqual([]);
-    expect(new Map(links(...chain)).get('c')).toBe('a');
+    expect(new Map(links(...chain)).get('c')).toBe('b');
   });
 
   it('what only a called-off one would have followed runs on, beside another', () => {
@@ -430,5 +440,31 @@ describe('which subscription goes on', () => {
     ];
     expect(groups(join(two))).toEqual(['S: a b']);
     expect([...join(two).previousOf]).toEqual([]);
+  });
+});
+
+describe('links lead in no circle', () => {
+  it('of two with one license, of one of which only the name is known', () => {
+    const two = [agreement('a', { licenses: ['l-1'] }), agreement('b', { startsAt: null, licenses: ['l-1'] })];
+    expect(links(...two)).toEqual([['a', 'b']]);
+    expect(groups(join(two))).toEqual(['with a: a b']);
+  });
+
+  it('whatever the names and licenses', () => {
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    const drawn = fc.record({
+      startsAt: fc.constantFrom(null, '11-01 00:00', '11-01 00:00', '11-05 00:00', '11-09 00:00'),
+      endsAt: fc.constantFrom(undefined, '11-05 00:00'),
+      licenses: fc.uniqueArray(fc.constantFrom('l-1', 'l-2'), { maxLength: 2 }),
+      previous: fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 2 }),
+      initial: fc.constantFrom(null, ...ids),
+    });
+    fc.assert(
+      fc.property(fc.tuple(...ids.map(() => drawn)), (given) => {
+        const { previousOf } = join(ids.map((id, index) => agreement(id, given[index])));
+        for (const chain of chainsOf(previousOf, ids.length)) expect(new Set(chain).size).toBe(chain.length);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
