@@ -11,6 +11,7 @@ import { QueueIntake } from '../subscription/inbox/queue-intake.js';
 import { SubmissionHold } from './settlement/submission-hold.js';
 import { selectUnsent, type UnsentUsage } from './settlement/unsent-usage.sql.js';
 import { BatchSubmitter } from './submission/batch-submitter.js';
+import { machineTime } from './submission/claim.sql.js';
 import { CurrentSettings } from './submission/current-settings.js';
 import { countMetered, countWork, progressOfRecords, selectPause, type WaitingWorkCount } from './run-once.sql.js';
 
@@ -118,7 +119,7 @@ export class MarketplaceJobs {
     const { sellerAccount } = this.options;
     const timeUp = AbortSignal.timeout(withinMs);
     const endsAt = monotonicMs() + withinMs;
-    const before = await countMetered(this.database, sellerAccount);
+    const since = await machineTime(this.database);
     let passes = 0;
     let failures: RunReport['failures'] = [];
     let [rest, lastLeft]: [Rest, string] = ['now', ''];
@@ -143,7 +144,7 @@ export class MarketplaceJobs {
     return {
       outcome,
       exitCode: ({ done: 0, failed: 1, timeUp: 2 } as const)[outcome],
-      metered: (await countMetered(this.database, sellerAccount)) - before,
+      metered: await countMetered(this.database, sellerAccount, since),
       passes,
       failures,
       isHeld: (await this.hold.state()).isActive,

@@ -57,10 +57,18 @@ export async function selectPause(sql: LedgerSql, sellerAccount: string, now: Da
   return row?.ms ?? null;
 }
 
-export async function countMetered(sql: LedgerSql, sellerAccount: string): Promise<number> {
-  const [row] = await sql.query<{ count: string }>(
-    `SELECT count(*)::text AS count FROM marketplace.metering_record WHERE seller_account = $1 AND state = 'metered'`,
-    [sellerAccount],
+/**
+ * Records that AWS has taken by an answer of since then. All that it ever took are millions.
+ * @param since machine time, as text of the database
+ */
+export async function countMetered(sql: LedgerSql, sellerAccount: string, since: string): Promise<number> {
+  const [row] = await sql.query<{ count: number }>(
+    `SELECT count(DISTINCT r.id)::int AS count FROM marketplace.product p
+     JOIN marketplace.attempt a ON a.seller_account = p.seller_account AND a.product_code = p.product_code
+     JOIN marketplace.attempt_record e ON e.seller_account = a.seller_account AND e.attempt_id = a.id
+     JOIN marketplace.metering_record r ON r.seller_account = e.seller_account AND r.id = e.record_id
+     WHERE p.seller_account = $1 AND a.answered_at >= $2::timestamptz AND e.evidence = 'billed' AND r.state = 'metered'`,
+    [sellerAccount, since],
   );
-  return Number(row?.count ?? 0);
+  return row?.count ?? 0;
 }

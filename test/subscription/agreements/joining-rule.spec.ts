@@ -452,13 +452,16 @@ describe('links lead in no circle', () => {
 
   it('whatever the names and licenses', () => {
     const ids = ['a', 'b', 'c', 'd', 'e'];
-    const drawn = fc.record({
-      startsAt: fc.constantFrom(null, '11-01 00:00', '11-01 00:00', '11-05 00:00', '11-09 00:00'),
-      endsAt: fc.constantFrom(undefined, '11-05 00:00'),
-      licenses: fc.uniqueArray(fc.constantFrom('l-1', 'l-2'), { maxLength: 2 }),
-      previous: fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 2 }),
-      initial: fc.constantFrom(null, ...ids),
-    });
+    const drawn = fc.record(
+      {
+        startsAt: fc.constantFrom(null, '11-01 00:00', '11-01 00:00', '11-05 00:00', '11-09 00:00'),
+        endsAt: fc.constant('11-05 00:00'),
+        licenses: fc.uniqueArray(fc.constantFrom('l-1', 'l-2'), { maxLength: 2 }),
+        previous: fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 2 }),
+        initial: fc.constantFrom(null, ...ids),
+      },
+      { requiredKeys: ['startsAt', 'licenses', 'previous', 'initial'] },
+    );
     fc.assert(
       fc.property(fc.tuple(...ids.map(() => drawn)), (given) => {
         const { previousOf } = join(ids.map((id, index) => agreement(id, given[index])));
